@@ -1,0 +1,87 @@
+# `make run` is the whole study; `make help` lists the rest.
+SHELL := /bin/sh
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# CPU-only PyTorch where pip would bring CUDA: make setup TORCH_INDEX=<the --index-url that PyTorch's "Get started" page gives for CPU>
+TORCH_INDEX ?=
+PIP = -m pip install --quiet --disable-pip-version-check --no-input
+TORCH = .venv-torch/bin/python
+TF = .venv-tf/bin/python
+GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo yes)
+TF_REQUIREMENTS = requirements-tf$(if $(GPU),-gpu).txt
+ARGS ?=
+
+.PHONY: help setup setup-dev run test check check-fast ui tensorboard bench proofs deps params doctor clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: .venv-torch/.ready .venv-tf/.ready  ## build both environments (3 to 10 minutes, 5 GB)
+
+.venv-torch/.ready: requirements-torch.txt requirements-torch-nodeps.txt constraints-torch.txt pyproject.toml
+	@echo "Building .venv-torch (PyTorch, timm, DVC, MLflow): 2 to 5 minutes"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] >= (3, 11) else "Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv-torch
+	$(if $(TORCH_INDEX),$(TORCH) $(PIP) torch==2.13.0 --index-url $(TORCH_INDEX))
+	$(TORCH) $(PIP) -r requirements-torch.txt -c constraints-torch.txt
+	$(TORCH) $(PIP) --no-deps -r requirements-torch-nodeps.txt
+	$(TORCH) $(PIP) --no-deps -e .
+	@touch $@
+
+.venv-tf/.ready: requirements-tf.txt requirements-tf-gpu.txt requirements-tf-common.txt constraints-tf.txt
+	@echo "Building .venv-tf (TensorFlow): 1 to 4 minutes"
+	$(PYTHON) -m venv .venv-tf
+	$(TF) $(PIP) -r $(TF_REQUIREMENTS) -c constraints-tf.txt
+	@touch $@
+
+setup-dev: .venv-torch/.dev .venv-tf/.dev  ## both environments with the test tools
+
+.venv-torch/.dev: .venv-torch/.ready requirements-dev.txt requirements-test.txt
+	$(TORCH) $(PIP) -r requirements-dev.txt -c constraints-torch.txt
+	@touch $@
+
+.venv-tf/.dev: .venv-tf/.ready requirements-test.txt
+	$(TF) $(PIP) -r requirements-test.txt -c constraints-tf.txt
+	@touch $@
+
+run: setup  ## set up and run the study of params.yaml, then print the answer (ARGS="profile=full --yes")
+	@.venv-torch/bin/bakeoff run $(ARGS)
+
+check: setup-dev check-fast  ## format, lint, types, composed params and the fast tests
+
+check-fast:
+	.venv-torch/bin/ruff format --check .
+	.venv-torch/bin/ruff check .
+	.venv-torch/bin/pyright
+	$(TORCH) tools/stage_deps.py
+	.venv-torch/bin/bakeoff params --check
+	$(TORCH) -m pytest -q -m "not slow" -x
+
+test: setup-dev  ## all tests in both environments
+	@mkdir -p .bakeoff
+	$(TORCH) -m pytest -q --junitxml=.bakeoff/tests-torch.xml
+	$(TF) -m pytest -q --junitxml=.bakeoff/tests-tf.xml
+	$(TORCH) tools/skipped_in_both.py .bakeoff/tests-torch.xml .bakeoff/tests-tf.xml
+
+ui: setup  ## MLflow over the local store on 127.0.0.1, opening on the table of runs
+	@.venv-torch/bin/bakeoff ui $(ARGS)
+
+tensorboard: setup  ## TensorBoard over the event files (tracking.tensorboard: true)
+	@.venv-torch/bin/tensorboard --logdir .bakeoff/tensorboard --host 127.0.0.1 $(ARGS)
+
+doctor: setup  ## what is missing, and how to mend it
+	@.venv-torch/bin/bakeoff doctor
+
+params: .venv-torch/.ready  ## compose params.yaml from conf/
+	@.venv-torch/bin/bakeoff params
+
+deps: .venv-torch/.ready  ## write every stage's code dependencies into dvc.yaml
+	$(TORCH) tools/stage_deps.py --write
+
+bench: setup  ## every benchmark, one line of JSON each
+	@for script in benchmarks/*.py; do PYTHONPATH=src $(TORCH) $$script || exit 1; done
+
+proofs: setup-dev  ## long proofs whose results are in docs/benchmarks.md
+	PYTHONPATH=src $(TORCH) benchmarks/stamps_anchor.py --full
+
+clean:  ## delete caches (.bakeoff/); runs, reports and the MLflow store stay
+	@rm -rf .bakeoff

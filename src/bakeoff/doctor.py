@@ -1,0 +1,160 @@
+"""What `bakeoff doctor` looks at: everything a study needs, each with the command that mends it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from bakeoff.errors import BakeoffError
+from bakeoff.paths import environment_python, main_checkout
+
+Level = Literal["ok", "note", "fix"]
+_NEEDED_GIB = 12.0
+_PROBES = {
+    "torch": "import torch; from bakeoff.backbones.compat import import_timm; timm = import_timm(); "
+    "print('torch', torch.__version__, '+ timm', timm.__version__, 'on', "
+    "'cuda ' + torch.cuda.get_device_name(0) if torch.cuda.is_available() else 'mps' "
+    "if torch.backends.mps.is_available() else 'cpu')",
+    "tf": "import os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'; import tensorflow as tf; "
+    "print('tensorflow', tf.__version__, 'on', 'gpu' if tf.config.list_physical_devices('GPU') else 'cpu')",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: its name, level (`ok`, `note`, `fix`), what was found, and what to do."""
+
+    name: str
+    level: Level
+    found: str
+    remedy: str = ""
+
+
+def examine(root: Path) -> list[Finding]:
+    """Return every finding for the project in `root`, worst last to print; nothing is changed."""
+    return [
+        *(_environment(name) for name in ("torch", "tf")),
+        _pins(root),
+        _hub(),
+        _disk(root),
+        *_git(root),
+        _dvc(root),
+        _params(root),
+        _tracking(),
+    ]
+
+
+def print_findings(findings: list[Finding]) -> int:
+    """Print the findings as a table and return the exit status: 1 where something must be fixed."""
+    marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fix": "[bold red]FIX[/]"}
+    table = Table(title="bakeoff doctor")
+    for column in ("", "what", "found", "do"):
+        table.add_column(column)
+    for item in findings:
+        table.add_row(marks[item.level], item.name, item.found, item.remedy)
+    Console().print(table)
+    return 1 if any(item.level == "fix" for item in findings) else 0
+
+
+def _environment(name: str) -> Finding:
+    python = environment_python(name)
+    if not python.is_file():
+        return Finding(f".venv-{name}", "fix", f"{python} is missing", "make setup")
+    source = str(Path(__file__).resolve().parents[1])
+    probe = subprocess.run(
+        [str(python), "-c", _PROBES[name]],
+        env={**os.environ, "PYTHONPATH": source},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    if probe.returncode != 0:
+        last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
+        return Finding(f".venv-{name}", "fix", last, f"rm -r .venv-{name} && make setup")
+    return Finding(f".venv-{name}", "ok", probe.stdout.strip())
+
+
+def _pins(root: Path) -> Finding:
+    wrong = []
+    for line in (root / "requirements-torch.txt").read_text(encoding="utf-8").splitlines():
+        match = re.match(r"^([A-Za-z0-9_.-]+)==(\S+)", line)
+        if match and _installed(match[1]).split("+")[0] != match[2]:
+            wrong.append(f"{match[1]} {_installed(match[1]) or 'missing'} instead of {match[2]}")
+    if wrong:
+        return Finding("pins", "fix", "; ".join(wrong), "make setup")
+    return Finding("pins", "ok", "the installed packages are the pinned ones")
+
+
+def _installed(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _hub() -> Finding:
+    if os.environ.get("HF_HUB_OFFLINE"):
+        return Finding("model hub", "note", "HF_HUB_OFFLINE is set", "unset it to fetch pretrained weights")
+    try:
+        with socket.create_connection(("huggingface.co", 443), timeout=3):
+            return Finding("model hub", "ok", "reachable")
+    except OSError:
+        remedy = "put checkpoints into a folder and set weights.folder in conf/profile/*.yaml; without them starts are random"
+        return Finding("model hub", "note", "not reachable", remedy)
+
+
+def _disk(root: Path) -> Finding:
+    free = shutil.disk_usage(root).free / 2**30
+    if free < 2:
+        return Finding("disk", "fix", f"{free:.1f} GiB free", "free some; a study needs about 4 GiB beside the environments")
+    level: Level = "ok" if free >= _NEEDED_GIB else "note"
+    return Finding("disk", level, f"{free:.1f} GiB free", "" if level == "ok" else f"a start from nothing needs {_NEEDED_GIB:.0f} GiB")
+
+
+def _git(root: Path) -> list[Finding]:
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+
+    if git("rev-parse", "HEAD").returncode != 0:
+        return [Finding("git", "fix", "no commit here", "git clone the project, or git init && git add . && git commit")]
+    findings = [Finding("git", "ok", git("rev-parse", "--short", "HEAD").stdout.strip())]
+    if git("var", "GIT_COMMITTER_IDENT").returncode != 0:
+        remedy = "git config user.name 'You'; git config user.email you@example.org"
+        findings.append(Finding("git identity", "fix", "unset: `dvc exp run` commits its experiments", remedy))
+    return findings
+
+
+def _dvc(root: Path) -> Finding:
+    if not (root / ".dvc" / "config").is_file():
+        return Finding("dvc", "fix", "no .dvc/config", "git checkout .dvc")
+    if "enabled = true" not in (root / ".dvc" / "config").read_text(encoding="utf-8").lower():
+        return Finding("dvc", "fix", "hydra is off: -S model=… picks no file of conf/", "dvc config hydra.enabled true")
+    return Finding("dvc", "ok", f"{_installed('dvc')}, hydra on")
+
+
+def _params(root: Path) -> Finding:
+    from bakeoff.composition import differences
+
+    try:
+        found = differences(root)
+    except BakeoffError as error:
+        return Finding("params.yaml", "fix", str(error), "bakeoff params")
+    if found:
+        return Finding("params.yaml", "note", f"differs from conf/ in {', '.join(found)}", "`bakeoff params` composes it anew")
+    return Finding("params.yaml", "ok", "composed from conf/")
+
+
+def _tracking() -> Finding:
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    return Finding("mlflow", "ok", uri or f"local store in {main_checkout() / 'mlruns'}")

@@ -1,0 +1,63 @@
+"""The one interface between a trained candidate and everything that judges or explains it; no framework is loaded here.
+
+`bakeoff.training.predictor.TorchPredictor` and `bakeoff.baseline_tf.predictor.KerasPredictor` implement it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+class Predictor(Protocol):
+    """A trained candidate, ready to classify.
+
+    Images are always (N, H, W, 3) float32 in [0, 1]: decoded, resized and cropped as the candidate's weights want it, but
+    not yet normalised. Mean and standard deviation are applied inside.
+    """
+
+    labels: list[str]
+    """The K class names, in the order of the probabilities' columns."""
+    image_size: int
+    """Side of the square input, px."""
+    probability_kind: str
+    """`softmax`, `sigmoid_normalised` (sigmoids divided by their sum) or `as_is` (the model ends in a softmax)."""
+    loss_name: str
+    """`cross_entropy` or `bce`: the training loss, which metrics.json reports beside the common log loss."""
+    description: dict[str, object]
+    """What the records carry: framework, device, threads, dtype, memory_format, n_parameters, size_mib, versions, …."""
+
+    def images(self, rows: Sequence[int]) -> np.ndarray:
+        """Return the store's rows as (N, H, W, 3) float32 in [0, 1]."""
+        ...
+
+    def predict_images(self, images: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 probabilities, rows sum to 1."""
+        ...
+
+    def predict(self, rows: Sequence[int]) -> Iterator[np.ndarray]:
+        """Yield (n, K) float32 probabilities batch by batch over `rows`, in order, so that a bar can move."""
+        ...
+
+    def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return d score[target] / d image, (N, H, W, 3) float32; the score is the logit (the probability for `as_is`).
+
+        Args:
+            images: (N, H, W, 3) float32 in [0, 1].
+            targets: (N,) int, class indices below K.
+        """
+        ...
+
+    def training_loss(self, probabilities_rows: Sequence[int]) -> float:
+        """Return the mean training loss over the store's rows."""
+        ...
+
+    def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
+        """Return a call that runs one synchronised forward pass (inputs already on the device) and nothing else."""
+        ...
+
+    def set_threads(self, n_threads: int) -> None:
+        """Use this many CPU threads from here on."""
+        ...

@@ -1,0 +1,162 @@
+"""Running a whole study: what `make run` does around `dvc repro`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bakeoff.errors import ParamsError, SetupError
+from bakeoff.params import Params, load_params
+
+_QUICK_MIN_PER_CANDIDATE = 2.0  # two CPU cores, measured: docs/benchmarks.md
+_QUICK_MIN_FIXED = 3.0
+
+
+def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
+    """Run the study that params.yaml (or `overrides`) names, print the answer and return the exit status.
+
+    Raises:
+        SetupError: an environment is missing, or a long run was not agreed to.
+    """
+    _check_environments(root)
+    params = _settle_params(root, overrides)
+    console = Console()
+    console.print(expected_time(params))
+    _agree_to_full(params, yes=yes)
+    started = time.monotonic()
+    if (root / "data" / "source.json").is_file() and fetch_if_changed(root):
+        console.print("The raw files changed since the last run.")
+    retry_weights(root)
+    status = dvc(root, "repro", "--keep-going")
+    if status != 0:
+        console.print("[bold red]Some stages failed (see above); comparing what exists.[/]")
+        compare_now(root, partial=True)
+    else:
+        show(root)
+    console.print(f"Took {(time.monotonic() - started) / 60:.1f} min.")
+    return 0 if status == 0 else 1
+
+
+def dvc(root: Path, *arguments: str) -> int:
+    """Run DVC with this interpreter in `root` and return its exit status."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False).returncode
+
+
+def expected_time(params: Params) -> str:
+    """Return the sentence printed before a study: how long it takes on what."""
+    n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)
+    if params.profile == "quick":
+        minutes = _QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n
+        return f"{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already."
+    return (
+        f"{n} candidates, profile {params.profile}: {params.training.finetune.epochs} epochs each. "
+        "On a GPU minutes per candidate; on a CPU hours to days."
+    )
+
+
+def fetch_if_changed(root: Path) -> bool:
+    """Force the `fetch` stage when the raw files differ from the recorded list; return whether they did."""
+    from bakeoff.catalogue.fetch import refetch_needed
+
+    if not refetch_needed(load_params(root / "params.yaml").dataset, root / "data" / "source.json"):
+        return False
+    if dvc(root, "repro", "--single-item", "--force", "fetch") != 0:
+        raise SetupError("the fetch stage failed; see its message above.")
+    return True
+
+
+def retry_weights(root: Path) -> None:
+    """Force the weights stage of every backbone of the study whose record says `random`."""
+    from bakeoff.backbones.weights.record import read_record
+
+    params = load_params(root / "params.yaml")
+    stages = {"baseline_tf": "weights_baseline", **{model: f"weights@{model}" for model in params.models}}
+    for model, stage in stages.items():
+        folder = root / "weights" / model
+        if (folder / "record.json").is_file() and not read_record(folder).pretrained:
+            dvc(root, "repro", "--quiet", "--single-item", "--force", stage)
+
+
+def print_weights(root: Path) -> None:
+    """Print one line per backbone: source, licence, whether it may be used commercially, the reason of a random start."""
+    from bakeoff.backbones.weights.record import read_record
+
+    folders = sorted(path.parent for path in (root / "weights").glob("*/record.json"))
+    if not folders:
+        raise SetupError("no weights yet; `bakeoff run` (or `dvc repro weights`) gets them.")
+    table = Table(title="Weights")
+    for column in ("backbone", "source", "licence", "commercial use"):
+        table.add_column(column)
+    for folder in folders:
+        record = read_record(folder)
+        source = record.source if record.pretrained else f"RANDOM START ({record.reason})"
+        commercial = {True: "yes", False: "NO", None: "see the model card"}[record.commercial_use]
+        table.add_row(folder.name, source, record.licence, commercial)
+    Console().print(table)
+
+
+def compare_now(root: Path, *, partial: bool) -> None:
+    """Write reports/ from what is in runs/, by the stage's own script, and print the answer.
+
+    Raises:
+        SetupError: the comparison failed; its message is above.
+    """
+    command = ["sh", "stages/in_env.sh", "torch", "stages/compare.py", "--runs", "runs", "--out", "reports"]
+    if subprocess.run([*command, *(["--partial"] if partial else [])], cwd=root, check=False).returncode != 0:
+        raise SetupError("there is nothing to compare; see the message above.")
+    show(root)
+
+
+def show(root: Path) -> None:
+    """Print the leaderboard, the choice and where everything is."""
+    from bakeoff.decision.console import print_summary
+
+    source = root / "data" / "source.json"
+    if source.is_file() and json.loads(source.read_text(encoding="utf-8")).get("fallback_reason"):
+        Console().print("[bold]The catalogue is the generated one:[/] the demo photos could not be had here.")
+    print_summary(root / "reports")
+
+
+def _check_environments(root: Path) -> None:
+    from bakeoff.paths import environment_python
+
+    for name in ("torch", "tf"):
+        if not environment_python(name).is_file():
+            raise SetupError(f"the environment {environment_python(name).parents[1]} is missing; run `make setup` in {root}.")
+
+
+def _settle_params(root: Path, overrides: list[str]) -> Params:
+    from bakeoff.composition import differences, write_params
+
+    if overrides or not (root / "params.yaml").is_file():
+        return write_params(root, overrides)
+    params = load_params(root / "params.yaml")
+    found = differences(root)
+    if found:
+        keys = ", ".join(found)
+        sys.stderr.write(f"note: params.yaml differs from conf/ in {keys}; `dvc exp run` and `bakeoff params` drop such edits.\n")
+    return params
+
+
+def _agree_to_full(params: Params, *, yes: bool) -> None:
+    if params.profile != "full" or yes or _has_gpu():
+        return
+    sentence = "profile full on a CPU takes hours to days"
+    if not sys.stdin.isatty():
+        raise ParamsError(f"{sentence}; say so with --yes, or take profile=quick.")
+    if input(f"{sentence}. Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise ParamsError("stopped before anything ran; profile=quick fits a CPU.")
+
+
+def _has_gpu() -> bool:
+    from bakeoff.training.device import pick_device
+
+    return str(pick_device("auto")) != "cpu"

@@ -1,0 +1,66 @@
+"""dvc.yaml tells the truth: code dependencies are the imports, params are what the scripts read, scripts are short."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+SCRIPTS = sorted((ROOT / "stages").glob("*.py"))
+_UNTRACKED = {"tracking"}  # decides where results are shown, never what they are: docs/decisions.md
+sys.path.insert(0, str(ROOT / "tools"))
+
+
+def params_read(script: Path) -> set[str]:
+    """The sections a script loads: load_section(path, XParams) by class, or attributes of load_params(path)."""
+    from bakeoff.params import SECTIONS
+
+    by_class = {kind.__name__: name for name, kind in SECTIONS.items()}
+    source = script.read_text(encoding="utf-8")
+    sections = {by_class[name] for name in re.findall(r"load_section\([^,]+, (\w+)\)", source)}
+    for variable in re.findall(r"(\w+) = load_params\(", source):
+        sections |= set(re.findall(rf"\b{variable}\.(\w+)", source)) & {*SECTIONS, "models", "modes", "seeds", "backbones"}
+    return sections
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_code_dependencies_are_the_imports(name):
+    from stage_deps import expected_deps
+
+    listed = [dep for dep in STAGES[name]["deps"] if dep.startswith("src/")]
+    assert sorted(listed) == expected_deps(STAGES[name]), "run `make deps`"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_params_are_what_the_script_reads(name):
+    from stage_deps import stage_parts
+
+    script = ROOT / stage_parts(STAGES[name])[1]
+    assert set(STAGES[name]["params"]) == params_read(script) - _UNTRACKED
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_stage_script_is_short_and_shadows_nothing(script):
+    assert len(script.read_text(encoding="utf-8").splitlines()) <= 60
+    assert script.stem not in sys.stdlib_module_names
+    assert ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))), "open with command, wall time and result"
+
+
+def test_every_script_is_a_stage_and_every_stage_a_script():
+    from stage_deps import stage_parts
+
+    assert {stage_parts(stage)[1] for stage in STAGES.values()} == {f"stages/{path.name}" for path in SCRIPTS}
+
+
+def test_a_foreign_framework_is_no_dependency(tmp_path):
+    from stage_deps import code_of
+
+    torch_side = code_of(ROOT / "stages" / "evaluate.py", "torch")
+    tf_side = code_of(ROOT / "stages" / "evaluate.py", "tf")
+    assert not any("baseline_tf" in name for name in torch_side)
+    assert not any("training/loop" in name for name in tf_side)
+    assert any("baseline_tf" in name for name in tf_side)

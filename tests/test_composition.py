@@ -1,0 +1,81 @@
+"""conf/ composes into params.yaml exactly as `dvc exp run -S` does."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bakeoff.composition import choices, compose, differences, read_default_choices, write_params
+from bakeoff.errors import ParamsError
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.torch  # dvc and hydra live in .venv-torch
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    write_params(tmp_path, [])
+    return tmp_path
+
+
+def test_committed_params_are_the_default_composition():
+    assert differences(ROOT) == []
+    assert compose(ROOT, [])["models"] == list(compose(ROOT, [])["backbones"])
+
+
+def test_full_is_system_1_to_the_letter():
+    full = compose(ROOT, ["profile=full"])
+    training = full["training"]
+    assert (training["loss"], training["optimizer"]) == ("bce", "adamw")
+    for mode in ("frozen", "finetune"):
+        assert training[mode] == {"epochs": 25, "learning_rate": 1e-5, "max_steps": None}
+    assert full["modes"] == ["frozen", "finetune"]
+    assert full["weights"]["policy"] == "require"
+
+
+@pytest.mark.parametrize("name", choices(ROOT / "conf")["model"])
+def test_every_model_file_composes(name):
+    values = compose(ROOT, [f"model={name}"])
+    assert values["model"] == name
+    if name != "all":
+        assert values["models"] == [name]
+
+
+@pytest.mark.parametrize("name", choices(ROOT / "conf")["dataset"])
+def test_every_dataset_composes_under_its_own_name(name):
+    assert compose(ROOT, [f"dataset={name}"])["dataset"]["name"] == name
+
+
+@pytest.mark.parametrize("name", ["convnext_tiny.fb_in22k_ft_in1k", "resnet18"])
+def test_a_timm_name_needs_no_file(name):
+    assert compose(ROOT, [f"models=[{name}]"])["models"] == [name]
+
+
+def test_unknown_choice_lists_the_legal_ones():
+    with pytest.raises(ParamsError, match="profile=fast is unknown; expected one of full, quick"):
+        compose(ROOT, ["profile=fast"])
+    with pytest.raises(ParamsError, match=r"model=vgg is unknown.*mamba_b.*any timm name"):
+        compose(ROOT, ["model=vgg"])
+    with pytest.raises(ParamsError, match="does not compose"):
+        compose(ROOT, ["nonsense.key=1"])
+
+
+def test_a_folder_without_conf_is_refused(tmp_path):
+    with pytest.raises(ParamsError, match="run this in the project's folder"):
+        compose(tmp_path, [])
+
+
+def test_hand_edits_are_noticed(project):
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("batch_size: 16", "batch_size: 8", 1), encoding="utf-8")
+    assert differences(project) == ["training.batch_size"]
+
+
+def test_a_chosen_model_is_no_difference(project):
+    write_params(project, ["model=mamba_b", "profile=full"])
+    assert differences(project) == []
+
+
+def test_default_choices_are_read():
+    assert read_default_choices(ROOT) == {"profile": "quick", "dataset": "stamps", "model": "all"}

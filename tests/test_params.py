@@ -1,0 +1,101 @@
+"""params.yaml: strict, typed, every mistake named."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bakeoff.errors import ParamsError
+from bakeoff.params import (
+    Params,
+    ScheduleOverrides,
+    SplitParams,
+    TrainingParams,
+    load_params,
+    load_section,
+    read_yaml,
+    validate_section,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def values() -> dict:
+    return read_yaml(ROOT / "params.yaml")
+
+
+def save(tmp_path: Path, values: dict) -> Path:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return path
+
+
+def test_committed_params_are_valid(values):
+    params = Params.model_validate(values)
+    assert params.models == [
+        "mobilenetv2",
+        "swin_t",
+        "mobilevitv2",
+        "mamba_t",
+        "mamba_s",
+        "mamba_b",
+        "tf_efficientnet_lite0",
+    ]
+    assert params.modes == ["frozen", "finetune"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"split": {"train": 0.9, "validation": 0.1, "test": 0.1, "seed": 0}}, r"split: train .* must be 1, got 1\.1"),
+        ({"modes": ["frozen", "thawed"]}, r"modes\.1 = 'thawed'.*'frozen' or 'finetune'"),
+        ({"modes": ["frozen", "frozen"]}, "no repeats"),
+        ({"seeds": []}, "at least one value"),
+        ({"models": ["hf:org/name"]}, "give an hf:<id> backbone a file in conf/model/"),
+        ({"models": ["a", "a"]}, "lists a name twice"),
+        ({"speed": 1}, "unknown key speed"),
+        ({"profile": 3}, "profile = 3"),
+        ({"evaluate": {"batch_size": "32"}}, r"evaluate\.batch_size = '32'"),
+        ({"evaluate": {}}, r"missing key evaluate\.batch_size"),
+    ],
+)
+def test_mistake_is_named(tmp_path, values, change, message):
+    with pytest.raises(ParamsError, match=message):
+        load_params(save(tmp_path, {**values, **change}))
+
+
+def test_as_is_baseline_needs_its_files(tmp_path, values):
+    values["baseline"]["mode"] = "as_is"
+    with pytest.raises(ParamsError, match="needs weights_file"):
+        load_params(save(tmp_path, values))
+
+
+def test_missing_file_says_how_to_make_it(tmp_path):
+    with pytest.raises(ParamsError, match="run `bakeoff params`"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_broken_yaml_and_non_mapping_are_refused(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("a: [1", encoding="utf-8")
+    with pytest.raises(ParamsError, match="is not valid YAML"):
+        read_yaml(path)
+    path.write_text("- a", encoding="utf-8")
+    with pytest.raises(ParamsError, match="must hold a mapping"):
+        read_yaml(path)
+
+
+def test_section_alone_and_a_missing_one(tmp_path, values):
+    assert load_section(save(tmp_path, values), SplitParams).test == 0.1
+    del values["split"]
+    with pytest.raises(ParamsError, match="has no section 'split'"):
+        load_section(save(tmp_path, values), SplitParams)
+
+
+def test_schedule_takes_the_backbones_own_values(values):
+    training = validate_section(TrainingParams, values["training"], where="test")
+    own = {"finetune": ScheduleOverrides(learning_rate=0.5)}
+    assert training.schedule("finetune", own).learning_rate == 0.5
+    assert training.schedule("finetune", own).epochs == training.finetune.epochs
+    assert training.schedule("frozen", own) == training.frozen

@@ -1,0 +1,56 @@
+"""Where things are, also in DVC's copies; errors become one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from bakeoff.errors import DataError, exit_cleanly
+from bakeoff.paths import environment_python, main_checkout, project_root, state_dir
+
+
+@pytest.fixture(autouse=True)
+def _no_overrides(monkeypatch):
+    for name in ("BAKEOFF_ROOT", "BAKEOFF_PYTHON_TORCH", "BAKEOFF_PYTHON_TF", "BAKEOFF_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_temp_copy_belongs_to_the_main_checkout(tmp_path):
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / "standalone" / "tmpabc"
+    copy.mkdir(parents=True)
+    (copy / "dvc.yaml").touch()
+    assert main_checkout(copy) == tmp_path
+    assert project_root(copy) == copy
+
+
+def test_a_subfolder_belongs_to_its_project(tmp_path):
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "docs").mkdir()
+    assert project_root(tmp_path / "docs") == tmp_path
+    assert main_checkout(tmp_path / "docs") == tmp_path
+
+
+def test_overrides(tmp_path, monkeypatch):
+    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
+    monkeypatch.setenv("BAKEOFF_PYTHON_TF", "/opt/python")
+    assert main_checkout(Path("/")) == tmp_path
+    assert environment_python("tf") == Path("/opt/python")
+    assert environment_python("torch") == tmp_path / ".venv-torch" / "bin" / "python"
+    assert state_dir("features").is_dir()
+
+
+def test_an_error_is_one_sentence_and_status_1(capsys):
+    with pytest.raises(SystemExit) as stop, exit_cleanly():
+        raise DataError("the table has no column 'image'; it has: a, b.")
+    assert stop.value.code == 1
+    assert capsys.readouterr().err == "bakeoff: the table has no column 'image'; it has: a, b.\n"
+
+
+def test_a_full_disk_is_said_in_words(capsys):
+    with pytest.raises(SystemExit), exit_cleanly():
+        raise OSError(28, "No space left on device", "/data/images.arrow")
+    assert "no space left on the disk while writing /data/images.arrow" in capsys.readouterr().err
+
+
+def test_debug_shows_the_traceback():
+    with pytest.raises(DataError), exit_cleanly(debug=True):
+        raise DataError("x")
