@@ -1,6 +1,6 @@
 """Derive every stage's code dependencies from its imports; `--write` puts them into dvc.yaml, else print what differs.
 
-A module that only the other environment can import (torch in .venv-tf, tensorflow in .venv-torch) is no dependency there.
+A module that only the other environment can import (torch in .venv-tf, tensorflow in .venv-torch) is none there.
 """
 
 from __future__ import annotations

@@ -49,7 +49,9 @@ def run(
 @app.command()
 def params(
     override: Annotated[Optional[list[str]], typer.Argument(help="Choices: profile=full dataset=flipkart")] = None,  # noqa: UP045
-    check: Annotated[bool, typer.Option(help="Write nothing; exit 1 when params.yaml is no composition of conf/.")] = False,
+    check: Annotated[
+        bool, typer.Option(help="Write nothing; exit 1 when params.yaml is no composition of conf/.")
+    ] = False,
 ) -> None:
     """Compose params.yaml from conf/ (edit conf/, not params.yaml), or `--check` that it is composed."""
     from bakeoff.composition import differences, write_params

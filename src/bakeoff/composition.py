@@ -65,10 +65,14 @@ def write_params(root: Path, overrides: list[str]) -> Params:
 
 
 def differences(root: Path) -> list[str]:
-    """Return the keys in which params.yaml is no composition of conf/ with the choices that it names; empty when it is one."""
+    """Return the keys in which params.yaml differs from conf/ composed with the choices that it names."""
     actual = read_yaml(root / "params.yaml")
     legal = choices(root / "conf")
-    named = {"profile": actual.get("profile"), "model": actual.get("model"), "dataset": (actual.get("dataset") or {}).get("name")}
+    named = {
+        "profile": actual.get("profile"),
+        "model": actual.get("model"),
+        "dataset": (actual.get("dataset") or {}).get("name"),
+    }
     overrides = [f"{group}={choice}" for group, choice in named.items() if choice in legal[group]]
     expected = compose(root, overrides)
     return sorted(_changed(expected, actual))
@@ -77,7 +81,9 @@ def differences(root: Path) -> list[str]:
 def _changed(expected: Any, actual: Any, path: str = "") -> list[str]:
     if isinstance(expected, dict) and isinstance(actual, dict):
         keys = {*expected, *actual}
-        return [item for key in keys for item in _changed(expected.get(key), actual.get(key), f"{path}.{key}".lstrip("."))]
+        return [
+            item for key in keys for item in _changed(expected.get(key), actual.get(key), f"{path}.{key}".lstrip("."))
+        ]
     return [] if expected == actual else [path]
 
 

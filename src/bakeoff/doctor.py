@@ -110,16 +110,23 @@ def _hub() -> Finding:
         with socket.create_connection(("huggingface.co", 443), timeout=3):
             return Finding("model hub", "ok", "reachable")
     except OSError:
-        remedy = "put checkpoints into a folder and set weights.folder in conf/profile/*.yaml; without them starts are random"
+        remedy = "put checkpoints into a folder and set weights.folder in conf/profile/; else starts are random"
         return Finding("model hub", "note", "not reachable", remedy)
 
 
 def _disk(root: Path) -> Finding:
     free = shutil.disk_usage(root).free / 2**30
     if free < 2:
-        return Finding("disk", "fix", f"{free:.1f} GiB free", "free some; a study needs about 4 GiB beside the environments")
+        return Finding(
+            "disk", "fix", f"{free:.1f} GiB free", "free some; a study needs about 4 GiB beside the environments"
+        )
     level: Level = "ok" if free >= _NEEDED_GIB else "note"
-    return Finding("disk", level, f"{free:.1f} GiB free", "" if level == "ok" else f"a start from nothing needs {_NEEDED_GIB:.0f} GiB")
+    return Finding(
+        "disk",
+        level,
+        f"{free:.1f} GiB free",
+        "" if level == "ok" else f"a start from nothing needs {_NEEDED_GIB:.0f} GiB",
+    )
 
 
 def _git(root: Path) -> list[Finding]:
@@ -127,7 +134,9 @@ def _git(root: Path) -> list[Finding]:
         return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
 
     if git("rev-parse", "HEAD").returncode != 0:
-        return [Finding("git", "fix", "no commit here", "git clone the project, or git init && git add . && git commit")]
+        return [
+            Finding("git", "fix", "no commit here", "git clone the project, or git init && git add . && git commit")
+        ]
     findings = [Finding("git", "ok", git("rev-parse", "--short", "HEAD").stdout.strip())]
     if git("var", "GIT_COMMITTER_IDENT").returncode != 0:
         remedy = "git config user.name 'You'; git config user.email you@example.org"
@@ -151,7 +160,9 @@ def _params(root: Path) -> Finding:
     except BakeoffError as error:
         return Finding("params.yaml", "fix", str(error), "bakeoff params")
     if found:
-        return Finding("params.yaml", "note", f"differs from conf/ in {', '.join(found)}", "`bakeoff params` composes it anew")
+        return Finding(
+            "params.yaml", "note", f"differs from conf/ in {', '.join(found)}", "`bakeoff params` composes it anew"
+        )
     return Finding("params.yaml", "ok", "composed from conf/")
 
 

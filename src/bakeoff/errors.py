@@ -58,6 +58,6 @@ def exit_cleanly(*, debug: bool = False) -> Iterator[None]:
 
 def _sentence(error: BaseException) -> str:
     """Return the one sentence that the user reads, in words even where the system gives a number."""
-    if isinstance(error, OSError) and error.errno == 28:  # noqa: PLR2004 - ENOSPC
+    if isinstance(error, OSError) and error.errno == 28:
         return f"no space left on the disk while writing {error.filename or 'a file'}; free some and run again."
     return str(error)

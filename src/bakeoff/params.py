@@ -1,7 +1,7 @@
 """The typed form of params.yaml: one strict, frozen model per section, checked before any data is read.
 
-Defaults live in conf/ alone, so nearly every field is required. Functions elsewhere take the values they need, never the
-whole tree.
+Defaults live in conf/ alone, so nearly every field is required. Functions elsewhere take the values they need, never
+the whole tree.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class SplitParams(_Section):
     @model_validator(mode="after")
     def _sum_to_one(self) -> SplitParams:
         total = self.train + self.validation + self.test
-        if abs(total - 1) > 1e-9:  # noqa: PLR2004 - rounding of three decimal fractions
+        if abs(total - 1) > 1e-9:
             raise ValueError(f"train + validation + test must be 1, got {total:g}")
         return self
 
@@ -185,7 +185,9 @@ class BaselineParams(_Section):
     @model_validator(mode="after")
     def _as_is_needs_files(self) -> BaselineParams:
         if self.mode == "as_is" and not (self.weights_file and self.class_names):
-            raise ValueError("mode as_is needs weights_file (the earlier model) and class_names (its classes, in order)")
+            raise ValueError(
+                "mode as_is needs weights_file (the earlier model) and class_names (its classes, in order)"
+            )
         return self
 
 
@@ -324,7 +326,7 @@ def load_params(path: Path) -> Params:
     """Return all of params.yaml, checked.
 
     Raises:
-        ParamsError: an unknown key, a wrong type or a value out of bounds; the message names the key and the legal values.
+        ParamsError: an unknown key, a wrong type or a value out of bounds; the message names key and legal values.
     """
     return _validate(Params, read_yaml(path), where=str(path))
 

@@ -1,7 +1,7 @@
 """Where the main checkout is and what lives in it; stage inputs and outputs arrive as flags from dvc.yaml instead.
 
-DVC runs queued and `--temp` experiments in copies below `<main checkout>/.dvc/tmp/exps/`. Such a copy has no environments,
-no raw data, no MLflow store and no caches: those are always the main checkout's.
+DVC runs queued and `--temp` experiments in copies below `<main checkout>/.dvc/tmp/exps/`. Such a copy has no
+environments, no raw data, no MLflow store and no caches: those are always the main checkout's.
 """
 
 from __future__ import annotations

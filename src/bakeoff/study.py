@@ -55,7 +55,9 @@ def expected_time(params: Params) -> str:
     n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)
     if params.profile == "quick":
         minutes = _QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n
-        return f"{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already."
+        return (
+            f"{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already."
+        )
     return (
         f"{n} candidates, profile {params.profile}: {params.training.finetune.epochs} epochs each. "
         "On a GPU minutes per candidate; on a CPU hours to days."
@@ -86,7 +88,7 @@ def retry_weights(root: Path) -> None:
 
 
 def print_weights(root: Path) -> None:
-    """Print one line per backbone: source, licence, whether it may be used commercially, the reason of a random start."""
+    """Print one line per backbone: source, licence, commercial use, and the reason of a random start."""
     from bakeoff.backbones.weights.record import read_record
 
     folders = sorted(path.parent for path in (root / "weights").glob("*/record.json"))
@@ -130,7 +132,9 @@ def _check_environments(root: Path) -> None:
 
     for name in ("torch", "tf"):
         if not environment_python(name).is_file():
-            raise SetupError(f"the environment {environment_python(name).parents[1]} is missing; run `make setup` in {root}.")
+            raise SetupError(
+                f"the environment {environment_python(name).parents[1]} is missing; run `make setup` in {root}."
+            )
 
 
 def _settle_params(root: Path, overrides: list[str]) -> Params:
@@ -142,7 +146,9 @@ def _settle_params(root: Path, overrides: list[str]) -> Params:
     found = differences(root)
     if found:
         keys = ", ".join(found)
-        sys.stderr.write(f"note: params.yaml differs from conf/ in {keys}; `dvc exp run` and `bakeoff params` drop such edits.\n")
+        sys.stderr.write(
+            f"note: params.yaml differs from conf/ in {keys}; `dvc exp run` and `bakeoff params` drop such edits.\n"
+        )
     return params
 
 

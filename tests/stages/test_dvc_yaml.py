@@ -23,7 +23,13 @@ def params_read(script: Path) -> set[str]:
     source = script.read_text(encoding="utf-8")
     sections = {by_class[name] for name in re.findall(r"load_section\([^,]+, (\w+)\)", source)}
     for variable in re.findall(r"(\w+) = load_params\(", source):
-        sections |= set(re.findall(rf"\b{variable}\.(\w+)", source)) & {*SECTIONS, "models", "modes", "seeds", "backbones"}
+        sections |= set(re.findall(rf"\b{variable}\.(\w+)", source)) & {
+            *SECTIONS,
+            "models",
+            "modes",
+            "seeds",
+            "backbones",
+        }
     return sections
 
 

@@ -1,0 +1,148 @@
+"""The whole pipeline, for real: DVC, both environments, a sqlite MLflow store, in a clone of its own."""
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.project import Project
+
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
+DOTTED = "test_resnet.r160_in1k"
+UNLISTED = "test_vit2"
+MODELS = f"models=[{DOTTED},{UNLISTED}]"
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory) -> Project:
+    """A study of a dotted and of an unlisted timm name, which have no conf file, beside the baseline."""
+    project = Project.create(tmp_path_factory.mktemp("study"))
+    project.experiment(MODELS)
+    return project
+
+
+def leaderboard(project: Project) -> pd.DataFrame:
+    return pd.read_csv(project.folder / "reports" / "leaderboard.csv")
+
+
+def mlflow_metrics(project: Project) -> dict[str, float]:
+    """{run name/metric: value} straight from the store's own tables."""
+    with sqlite3.connect(project.folder / "mlruns" / "mlflow.db") as store:
+        rows = store.execute(
+            "select r.name, m.key, m.value from runs r join latest_metrics m using (run_uuid) "
+            "where r.lifecycle_stage = 'active' and m.key not like 'system/%'"
+        ).fetchall()
+    return {f"{name}/{key}": value for name, key, value in rows}
+
+
+def test_every_candidate_and_the_baseline_are_compared(study):
+    names = {f"{model}-{mode}" for model in (DOTTED, UNLISTED) for mode in ("frozen", "finetune")} | {"baseline_tf"}
+    board = leaderboard(study)
+    assert set(board["candidate"]) == names
+    assert (board["status"] == "ok").all()
+    assert board["accuracy"].between(0, 1).all()
+    assert (board["images_per_s"] > 0).all()
+
+
+def test_predictions_cover_every_product_and_agree_with_the_metrics(study):
+    splits = pd.read_parquet(study.folder / "data" / "splits" / "splits.parquet")
+    for folder in sorted((study.folder / "runs").glob("*/seed_0/evaluation")):
+        predictions = pd.read_parquet(folder / "predictions.parquet")
+        assert set(predictions["product_id"]) == set(splits["product_id"])
+        probabilities = np.stack(predictions["probabilities"].to_list())
+        assert np.abs(probabilities.sum(axis=1) - 1).max() < 1e-5
+        test = (predictions["split"] == "test").to_numpy()
+        accuracy = (probabilities.argmax(axis=1) == predictions["label_id"])[test].mean()
+        recorded = json.loads((folder / "metrics.json").read_text())["splits"]["test"]["accuracy"]
+        assert recorded == pytest.approx(accuracy, abs=1e-12)
+
+
+def test_mlflow_has_accuracy_and_throughput_of_every_candidate(study):
+    metrics = mlflow_metrics(study)
+    for row in leaderboard(study).itertuples():
+        run = next(key.split("/")[0] for key in metrics if key.startswith(row.candidate))
+        assert metrics[f"{run}/test_accuracy"] == pytest.approx(row.accuracy)
+        assert metrics[f"{run}/images_per_s"] == pytest.approx(row.images_per_s)
+
+
+def test_random_starts_are_said_first_and_the_answer_is_written(study):
+    choice = json.loads((study.folder / "reports" / "choice.json").read_text())
+    assert "no comparison of backbones" in json.dumps(choice)
+    page = (study.folder / "reports" / "index.html").read_text(encoding="utf-8")
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "random" in page.lower()
+
+
+def test_a_second_repro_does_nothing(study):
+    said = study.dvc("repro")
+    assert "Running stage" not in said
+    assert study.dvc("status").strip().endswith("up to date.")
+
+
+def test_one_learning_rate_changed_reruns_one_candidate_and_a_temp_copy_fills_the_same_store(study):
+    before = set(mlflow_metrics(study))
+    rate = f"+backbones.{UNLISTED}={{name: {UNLISTED}, training: {{frozen: {{learning_rate: 0.01}}}}}}"
+    said = study.experiment(MODELS, rate, flags=("--temp",))
+    assert f"Running stage 'train_torch@{UNLISTED}-frozen-0'" in said
+    assert f"Running stage 'train_torch@{DOTTED}" not in said
+    assert "Running stage 'baseline_tf" not in said
+    assert "Running stage 'prepare'" not in said
+    assert (study.folder / "mlruns" / "mlflow.db").is_file()
+    assert set(mlflow_metrics(study)) >= before
+    assert not (study.folder / "runs" / f"{UNLISTED}-frozen" / "seed_1").exists()
+
+
+def test_a_clone_that_only_pulls_shows_the_same(study, tmp_path):
+    remote = tmp_path / "remote"
+    study.dvc("remote", "add", "-f", "-d", "store", str(remote))
+    study.dvc("push")
+    study.commit("results")
+    other = study.clone(tmp_path / "clone")
+    other.dvc("pull")
+    said = other.bakeoff("sync")
+    assert "5" in said
+    pd.testing.assert_frame_equal(leaderboard(study), leaderboard(other))
+    original, rebuilt = mlflow_metrics(study), mlflow_metrics(other)
+    for key, value in rebuilt.items():
+        assert original[key] == pytest.approx(value)
+    assert {key.split("/")[1] for key in original} == {key.split("/")[1] for key in rebuilt}
+    assert (other.folder / "reports" / "index.html").read_bytes() == (
+        study.folder / "reports" / "index.html"
+    ).read_bytes()
+    assert other.dvc("status").strip().endswith("up to date.")
+
+
+def test_one_failing_candidate_does_not_cost_the_study(study, tmp_path):
+    project = Project(tmp_path / "broken")
+    shutil.copytree(study.folder, project.folder, symlinks=True)
+    wrong = project.folder / "checkpoints"
+    wrong.mkdir()
+    from safetensors.numpy import save_file
+
+    save_file({"elsewhere.weight": np.zeros((2, 2), np.float32)}, wrong / f"{UNLISTED}.safetensors")
+    project.bakeoff("params", *_tiny(), MODELS, "weights.folder=checkpoints")
+    said = project.bakeoff("run", ok=False)
+    assert "elsewhere.weight" in said or "does not" in said
+    board = leaderboard(project).set_index("candidate")
+    assert board.loc[f"{UNLISTED}-frozen", "status"] == "failed"
+    assert board.loc[f"{DOTTED}-frozen", "status"] == "ok"
+    assert board.loc["baseline_tf", "status"] == "ok"
+
+
+def _tiny() -> list[str]:
+    from stages.project import TINY
+
+    return TINY
+
+
+def test_predictions_are_bit_identical_from_scratch(study, tmp_path):
+    project = study.clone(tmp_path / "again")
+    said = project.experiment(f"models=[{DOTTED}]", "modes=[frozen]")
+    assert "Running stage 'train_torch" in said
+    name = Path("runs") / f"{DOTTED}-frozen" / "seed_0" / "evaluation" / "predictions.parquet"
+    first, second = (pd.read_parquet(p.folder / name) for p in (study, project))
+    assert (np.stack(first["probabilities"].to_list()) == np.stack(second["probabilities"].to_list())).all()
