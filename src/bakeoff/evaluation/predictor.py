@@ -14,8 +14,8 @@ import numpy as np
 class Predictor(Protocol):
     """A trained candidate, ready to classify.
 
-    Images are always (N, H, W, 3) float32 in [0, 1]: decoded, resized and cropped as the candidate's weights want it, but
-    not yet normalised. Mean and standard deviation are applied inside.
+    Images are always (N, H, W, 3) float32 in [0, 1]: decoded, resized and cropped as the candidate's weights want it,
+    but not yet normalised. Mean and standard deviation are applied inside.
     """
 
     labels: list[str]

@@ -1,0 +1,1 @@
+"""Why a candidate decides as it does: colour channels, and heat maps of single photos."""

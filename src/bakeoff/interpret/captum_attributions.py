@@ -1,0 +1,66 @@
+"""Integrated Gradients and Occlusion by Captum, for torch candidates; the only module here that imports torch."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients, Occlusion
+
+from bakeoff.interpret.generic import BATCH_IMAGES, GREY, AttributionSettings, occlusion_windows
+
+
+class TorchPredictorLike(Protocol):
+    """What Captum needs of a torch predictor."""
+
+    module: torch.nn.Module
+    """(N, 3, H, W) float32 in [0, 1] -> (N, K) logits, normalisation inside."""
+
+
+class CaptumExplainer:
+    """Explains the logit of a class of a torch module, in eval mode and on the module's own device."""
+
+    def __init__(self, predictor: TorchPredictorLike, settings: AttributionSettings) -> None:
+        self.module = predictor.module.eval().requires_grad_(False)
+        self.settings = settings
+        self.scores = {"integrated_gradients": "logit", "occlusion": "logit"}
+        held = next(self.module.parameters(), None)
+        self.device = held.device if held is not None else torch.device("cpu")
+
+    def integrated_gradients(self, image: np.ndarray, target: int) -> np.ndarray:
+        """Return (H, W, 3) float32 shares of logit `target` for (H, W, 3) `image`; Gauss-Legendre from mid-grey."""
+        shares = IntegratedGradients(self.module, multiply_by_inputs=True).attribute(
+            self._batch(image),
+            baselines=GREY,
+            target=int(target),
+            n_steps=self.settings.steps,
+            method="gausslegendre",
+            internal_batch_size=BATCH_IMAGES,
+        )
+        return self._array(shares)
+
+    def occlusion(self, image: np.ndarray, target: int) -> np.ndarray:
+        """Return (H, W) float32 drops of logit `target` for (H, W, 3) `image` under a mid-grey window."""
+        window, stride = self.settings.window_px, self.settings.stride_px
+        next(
+            occlusion_windows(image.shape[:2], window_px=window, stride_px=stride)
+        )  # one clear sentence before Captum's
+        drops = Occlusion(self.module).attribute(
+            self._batch(image),
+            sliding_window_shapes=(3, window, window),
+            strides=(3, stride, stride),
+            baselines=GREY,
+            target=int(target),
+            perturbations_per_eval=BATCH_IMAGES,
+        )
+        return self._array(drops)[..., 0]  # the window covers all channels, so they are alike
+
+    def _batch(self, image: np.ndarray) -> torch.Tensor:
+        """Return the photo as (1, 3, H, W) float32 on the module's device."""
+        planes = np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)
+        return torch.from_numpy(planes).to(self.device)
+
+    def _array(self, values: torch.Tensor) -> np.ndarray:
+        """Return (1, 3, H, W) as (H, W, 3) float32."""
+        return values[0].detach().permute(1, 2, 0).cpu().numpy().astype(np.float32)

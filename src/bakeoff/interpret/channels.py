@@ -1,0 +1,146 @@
+"""What colour is worth: accuracy lost when the red, green or blue planes are shuffled between photos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from bakeoff.evaluation.predictor import Predictor
+
+CHANNELS = ("red", "green", "blue")
+BATCH_IMAGES = 32
+_HELD_BYTES = 2**30
+_COLOURS = {"red": "#b2182b", "green": "#1b7837", "blue": "#2166ac"}
+
+
+@dataclass(frozen=True)
+class ChannelResult:
+    """Per channel: mean accuracy, its drop, and how sure the drop is."""
+
+    baseline_accuracy: float
+    n: int
+    repeats: int
+    channels: dict[str, dict[str, float | list[float]]]
+
+
+def choose_rows(rows: np.ndarray, max_rows: int | None, *, seed: int) -> np.ndarray:
+    """Return at most `max_rows` of `rows`, ascending, the same for every candidate under one seed."""
+    if max_rows is None or len(rows) <= max_rows:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, size=max_rows, replace=False))
+
+
+def permutation_importance(
+    predictor: Predictor,
+    rows: np.ndarray,
+    label_ids: np.ndarray,
+    *,
+    baseline_correct: np.ndarray,
+    shuffles: tuple[int, int],
+    advance: Callable[[int], object] = lambda _: None,
+) -> ChannelResult:
+    """Return the accuracy lost when one channel's planes are permuted among the photos.
+
+    Each photo keeps its two other channels and gets the plane of another photo: the colour histogram of the set stays,
+    its tie to the product goes. One permutation per channel and repeat, the same for every candidate.
+
+    Args:
+        predictor: the candidate.
+        rows: (N,) positions of the photos.
+        label_ids: (N,) int64, their true classes.
+        baseline_correct: (N,) bool, right without a shuffle (from predictions.parquet: no pass is spent on it).
+        shuffles: repeats per channel, seed.
+        advance: called with the number of photos just predicted.
+
+    Source:
+        Breiman: Random Forests, Machine Learning 45, 2001, section 10, doi:10.1023/A:1010933404324.
+    """
+    repeats, seed = shuffles
+    photos = _Photos(predictor, rows)
+    generator = np.random.default_rng(seed)
+    results: dict[str, dict[str, float | list[float]]] = {}
+    for channel, name in enumerate(CHANNELS):
+        correct = np.zeros((repeats, len(rows)), dtype=bool)
+        for repeat in range(repeats):
+            order = generator.permutation(len(rows))
+            predicted = _predict_shuffled(predictor, photos, channel, order=order, advance=advance)
+            correct[repeat] = predicted == label_ids
+        results[name] = _summarise(baseline_correct, correct)
+    return ChannelResult(float(baseline_correct.mean()), len(rows), repeats, results)
+
+
+def _summarise(baseline_correct: np.ndarray, correct: np.ndarray) -> dict[str, float | list[float]]:
+    """Return one channel's figures.
+
+    Args:
+        baseline_correct: (N,) bool.
+        correct: (R, N) bool, right after each of R shuffles.
+    """
+    drops = baseline_correct.mean() - correct.mean(axis=1)
+    lost = baseline_correct.astype(np.float64) - correct.mean(axis=0)
+    return {
+        "accuracy": float(correct.mean()),
+        "drop": float(drops.mean()),
+        "drop_std": float(drops.std(ddof=1)) if len(drops) > 1 else 0.0,
+        "drop_standard_error": float(lost.std(ddof=1) / np.sqrt(len(lost))) if len(lost) > 1 else 0.0,
+        "drops": drops.tolist(),
+    }
+
+
+class _Photos:
+    """The chosen photos, decoded once where they fit in 1 GiB, else decoded again for each shuffle."""
+
+    def __init__(self, predictor: Predictor, rows: np.ndarray) -> None:
+        self._predictor, self._rows = predictor, rows
+        n_bytes = len(rows) * predictor.image_size**2 * 3 * 4
+        self._held = predictor.images(rows.tolist()) if n_bytes <= _HELD_BYTES else None
+
+    def take(self, places: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Return a new array of the photos at `places`, (n, H, W, 3) float32."""
+        if self._held is not None:
+            return self._held[places]
+        return self._predictor.images(self._rows[places].tolist())
+
+
+def _predict_shuffled(
+    predictor: Predictor, photos: _Photos, channel: int, *, order: np.ndarray, advance: Callable[[int], object]
+) -> np.ndarray:
+    """Return the predicted classes, (N,) int64, with `channel` of photo i taken from photo order[i]."""
+    predicted = []
+    for start in range(0, len(order), BATCH_IMAGES):
+        places = np.arange(start, min(start + BATCH_IMAGES, len(order)))
+        mixed = photos.take(places)
+        mixed[..., channel] = photos.take(order[places])[..., channel]
+        predicted.append(predictor.predict_images(mixed).argmax(axis=1))
+        advance(len(places))
+    return np.concatenate(predicted)
+
+
+def draw_channels(result: ChannelResult, path: Path, *, title: str) -> None:
+    """Draw each channel's drop with its standard error over photos and, where repeated, every single shuffle."""
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.add_subplot()
+    for place, name in enumerate(CHANNELS):
+        values = result.channels[name]
+        error = {"xerr": values["drop_standard_error"], "capsize": 5, "ecolor": "#202020"}
+        axes.barh(place, values["drop"], color=_COLOURS[name], height=0.6, alpha=0.85, error_kw={"lw": 1.5}, **error)
+        if result.repeats > 1:
+            drops = np.asarray(values["drops"])
+            axes.plot(drops, np.full(len(drops), place), "o", ms=4, mfc="white", mec="#202020", mew=0.8)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, -0.02), max(high, 0.05))
+    axes.axvline(0, color="#202020", lw=1)
+    axes.set_yticks(range(3), CHANNELS)
+    axes.invert_yaxis()
+    shuffles = "1 shuffle" if result.repeats == 1 else f"{result.repeats} shuffles (dots)"
+    axes.set_xlabel(
+        f"accuracy lost when the channel is shuffled between photos\nbars: ± standard error over photos; {shuffles}"
+    )
+    axes.set_title(f"{title}\n{result.n} test photos, accuracy {result.baseline_accuracy:.3f} unshuffled", fontsize=11)
+    axes.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)

@@ -1,0 +1,94 @@
+"""One explained photo as a figure: the photo, Integrated Gradients over it, Occlusion over it."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from scipy.ndimage import gaussian_filter
+
+_BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
+_SMOOTHING = 0.015
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What stands above the three panels."""
+
+    candidate: str
+    product_id: str
+    true: str
+    predicted: str
+    probability: float
+
+    @property
+    def text(self) -> str:
+        """Return the verdict as sign and words, legible without colours."""
+        right = self.true == self.predicted
+        verdict = "✓ right" if right else "✗ wrong"
+        truth = "" if right else f", truly {self.true}"
+        said = f"{verdict}: {self.predicted} with probability {self.probability:.2f}{truth}"
+        return "\n".join([*textwrap.wrap(said, 110), *textwrap.wrap(f"{self.candidate} · {self.product_id}", 110)])
+
+
+def heat_map(attributions: np.ndarray) -> np.ndarray:
+    """Return a signed map in [-1, 1] for display, (H, W) float32.
+
+    Channels are summed, Integrated Gradients' pixel noise is smoothed over 1.5 % of the side, and the scale is cut at
+    the 99th percentile of the magnitude. A map of zeros stays zero.
+
+    Args:
+        attributions: (H, W, 3) of Integrated Gradients or (H, W) of Occlusion, float32.
+    """
+    if attributions.ndim == 3:
+        summed = attributions.astype(np.float64).sum(axis=2)
+        summed = gaussian_filter(summed, _SMOOTHING * summed.shape[0])
+    else:
+        summed = attributions.astype(np.float64)
+    scale = float(np.percentile(np.abs(summed), 99)) or float(np.abs(summed).max())
+    if scale == 0:
+        return np.zeros(summed.shape, dtype=np.float32)
+    return np.clip(summed / scale, -1, 1).astype(np.float32)
+
+
+def draw_attributions(
+    photo: np.ndarray, gradients: np.ndarray, drops: np.ndarray, path: Path, *, caption: Caption
+) -> None:
+    """Draw photo, Integrated Gradients and Occlusion side by side.
+
+    Args:
+        photo: (H, W, 3) float32 in [0, 1].
+        gradients: (H, W, 3) float32, Integrated Gradients.
+        drops: (H, W) float32, Occlusion.
+        path: PNG to write.
+        caption: the words above.
+    """
+    height_in = 4.5 + 0.2 * len(caption.text.splitlines())
+    figure = Figure(figsize=(10.5, height_in), layout="constrained")
+    panels = figure.subplots(1, 3)
+    panels[0].imshow(np.clip(photo, 0, 1))
+    panels[0].set_title("the photo as the network sees it", fontsize=10)
+    for axes, values, name in ((panels[1], gradients, "Integrated Gradients"), (panels[2], drops, "Occlusion")):
+        _overlay(axes, photo, heat_map(values))
+        axes.set_title(name, fontsize=10)
+    for axes in panels:
+        axes.set_xticks([])
+        axes.set_yticks([])
+    figure.suptitle(caption.text, fontsize=11)
+    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=_BLUE_ORANGE)
+    bar = figure.colorbar(scale, ax=list(panels), orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, 0, 1])
+    bar.ax.set_xticklabels(["speaks against", "no effect", "speaks for the predicted label"], fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def _overlay(axes, photo: np.ndarray, heat: np.ndarray) -> None:
+    """Lay the signed map over a pale grey copy of the photo; strong values cover it, weak ones let it through."""
+    grey = np.clip(photo, 0, 1) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    axes.imshow(0.35 + 0.65 * grey, cmap="gray", vmin=0, vmax=1)
+    axes.imshow(heat, cmap=_BLUE_ORANGE, vmin=-1, vmax=1, alpha=0.1 + 0.6 * np.abs(heat) ** 0.7)

@@ -1,0 +1,148 @@
+"""Integrated Gradients and Occlusion over a predictor's own gradients and predictions: framework-free, for Keras.
+
+Both equal Captum's (tests prove it on a torch module); Captum itself explains the torch candidates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bakeoff.errors import EvaluationError
+from bakeoff.evaluation.predictor import Predictor
+
+GREY = 0.5
+"""Baseline of Integrated Gradients and fill of Occlusion: mid-grey in [0, 1], which normalisation maps near zero."""
+BATCH_IMAGES = 16
+
+Gradients = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Scores = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class AttributionSettings:
+    """How finely one photo is explained: steps of the integral, window and stride in px."""
+
+    steps: int
+    window_px: int
+    stride_px: int
+
+
+def legendre_path(steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return nodes in (0, 1) and weights summing to 1 of the Gauss-Legendre rule, both (steps,) float64."""
+    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    return (nodes + 1) / 2, weights / 2
+
+
+def integrated_gradients(
+    gradients: Gradients, image: np.ndarray, target: int, *, steps: int, baseline: float = GREY
+) -> np.ndarray:
+    """Return each pixel's and channel's share of score(image) - score(baseline), (H, W, 3) float32.
+
+    IG_i(x) = (x_i - x'_i) * integral over a in [0, 1] of dF(x' + a (x - x')) / dx_i, the integral by Gauss-Legendre.
+    Completeness: the shares sum to F(x) - F(x'), up to the rule's error.
+
+    Args:
+        gradients: (N, H, W, 3), (N,) -> d score[target] / d image, (N, H, W, 3).
+        image: (H, W, 3) float32 in [0, 1].
+        target: class whose score is explained.
+        steps: gradients that are computed.
+        baseline: constant x' in [0, 1].
+
+    Source:
+        Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks, ICML 2017, eq. 1, arXiv:1703.01365.
+    """
+    alphas, weights = legendre_path(steps)
+    difference = image - np.float32(baseline)
+    total = np.zeros(image.shape, dtype=np.float64)
+    for start in range(0, steps, BATCH_IMAGES):
+        chosen = slice(start, start + BATCH_IMAGES)
+        factors = alphas[chosen].astype(np.float32)[:, None, None, None]
+        points = np.float32(baseline) + factors * difference[None]
+        slopes = gradients(points, np.full(len(points), target, dtype=np.int64))
+        total += np.tensordot(weights[chosen], slopes.astype(np.float64), axes=1)
+    return (total * difference).astype(np.float32)
+
+
+def occlusion(scores: Scores, image: np.ndarray, *, window_px: int, stride_px: int, value: float = GREY) -> np.ndarray:
+    """Return how much the score falls where a grey window covers the photo, (H, W) float32.
+
+    A pixel gets the mean drop over the windows that cover it; windows at the lower and right edge are cut there.
+
+    Args:
+        scores: (N, H, W, 3) -> (N,), the score of the explained class.
+        image: (H, W, 3) float32 in [0, 1].
+        window_px: side of the square window.
+        stride_px: px between windows, at most window_px so that every pixel is covered.
+        value: grey of the window, in [0, 1].
+
+    Raises:
+        EvaluationError: the stride leaves gaps, or the window is larger than the photo.
+
+    Source:
+        Zeiler, Fergus: Visualizing and Understanding Convolutional Networks, ECCV 2014,
+        doi:10.1007/978-3-319-10590-1_53.
+    """
+    windows = list(occlusion_windows(image.shape[:2], window_px=window_px, stride_px=stride_px))
+    total, covered = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])
+    base: float | None = None
+    for start in range(0, len(windows), BATCH_IMAGES):
+        chosen = windows[start : start + BATCH_IMAGES]
+        pictures = np.repeat(image[None], len(chosen), axis=0)
+        for picture, (rows, columns) in zip(pictures, chosen, strict=True):
+            picture[rows, columns] = value
+        if base is None:  # the untouched photo rides along with the first batch
+            values = scores(np.concatenate([image[None], pictures]))
+            base, values = float(values[0]), values[1:]
+        else:
+            values = scores(pictures)
+        for drop, (rows, columns) in zip(base - np.asarray(values, np.float64), chosen, strict=True):
+            total[rows, columns] += drop
+            covered[rows, columns] += 1
+    return (total / covered).astype(np.float32)
+
+
+def occlusion_windows(shape: tuple[int, ...], *, window_px: int, stride_px: int) -> Iterator[tuple[slice, slice]]:
+    """Yield (rows, columns) of each window, as Captum places them: ceil((side - window) / stride) + 1 a side.
+
+    Raises:
+        EvaluationError: the stride leaves gaps, or the window is larger than the photo.
+    """
+    if window_px > min(shape[:2]) or stride_px > window_px:
+        raise EvaluationError(
+            f"interpret.occlusion_window_px = {window_px} and occlusion_stride_px = {stride_px} do not fit a photo of "
+            f"{shape[1]} x {shape[0]} px: expected stride <= window <= photo; change them in conf/profile/."
+        )
+    for top in _starts(shape[0], window_px, stride_px):
+        for left in _starts(shape[1], window_px, stride_px):
+            yield slice(top, top + window_px), slice(left, left + window_px)
+
+
+def _starts(side: int, window_px: int, stride_px: int) -> list[int]:
+    return [stride_px * step for step in range(math.ceil((side - window_px) / stride_px) + 1)]
+
+
+class GenericExplainer:
+    """Explains any predictor: gradients of its score, probabilities for Occlusion."""
+
+    def __init__(self, predictor: Predictor, settings: AttributionSettings) -> None:
+        self.predictor = predictor
+        self.settings = settings
+        gradient_score = "probability" if predictor.probability_kind == "as_is" else "logit"
+        self.scores = {"integrated_gradients": gradient_score, "occlusion": "probability"}
+
+    def integrated_gradients(self, image: np.ndarray, target: int) -> np.ndarray:
+        """Return (H, W, 3) float32 shares of the score of class `target` for (H, W, 3) `image`."""
+        return integrated_gradients(self.predictor.gradients, image, target, steps=self.settings.steps)
+
+    def occlusion(self, image: np.ndarray, target: int) -> np.ndarray:
+        """Return (H, W) float32 drops of the probability of class `target` for (H, W, 3) `image`."""
+
+        def scores(images: np.ndarray) -> np.ndarray:
+            return self.predictor.predict_images(images)[:, target]
+
+        size = {"window_px": self.settings.window_px, "stride_px": self.settings.stride_px}
+        return occlusion(scores, image, **size)

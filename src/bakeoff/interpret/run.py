@@ -1,0 +1,117 @@
+"""One candidate explained from end to end: colour channels over the test split, heat maps of a few test photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from bakeoff.catalogue.table import Catalogue
+from bakeoff.evaluation.predictions import Predictions
+from bakeoff.evaluation.predictor import Predictor
+from bakeoff.evaluation.records import derived_key, write_record
+from bakeoff.evaluation.threads import physical_cores
+from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
+from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
+from bakeoff.interpret.explainers import Explainer, open_explainer
+from bakeoff.interpret.figures import Caption, draw_attributions
+from bakeoff.interpret.generic import GREY
+from bakeoff.params import InterpretParams
+
+CHANNEL_SEED = 0
+"""One seed for every candidate, so that all are shown the same shuffled photos."""
+METHODS = "integrated_gradients+occlusion"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who is explained: the candidate, what it was trained on and what it predicted."""
+
+    predictor: Predictor
+    catalogue: Catalogue
+    predictions: Predictions
+    training: dict[str, Any]
+
+
+def prepare_explainer(
+    framework: str, predictor: Predictor, *, params: InterpretParams, threads: int | None
+) -> Explainer:
+    """Return the framework's explainer; the predictor uses `threads` CPU threads from here on (None = all cores)."""
+    predictor.set_threads(threads or physical_cores())
+    return open_explainer(framework, predictor, params)
+
+
+def interpret_candidate(subject: Subject, explainer: Explainer, out_dir: Path, *, params: InterpretParams) -> None:
+    """Write channels.json, figures/channels.png, attributions.json and attributions/<product>.png under `out_dir`."""
+    key = derived_key(subject.training["key"], params.model_dump())
+    chosen = choose_photos(subject.predictions, n_correct=params.n_correct, n_wrong=params.n_wrong)
+    with Progress() as progress:
+        _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
+        items = _explain_photos(subject, explainer, chosen, out_dir=out_dir, progress=progress)
+    found = {"n_correct": sum(photo.correct for photo in chosen), "n_wrong": sum(not photo.correct for photo in chosen)}
+    record = {
+        "key": key,
+        "requested": {"n_correct": params.n_correct, "n_wrong": params.n_wrong},
+        "found": found,
+        "note": _note(params, found),
+        "baseline": GREY,
+        "explained_score": explainer.scores,
+        "items": items,
+    }
+    write_record(out_dir / "attributions.json", record)
+
+
+def _explain_channels(
+    subject: Subject, out_dir: Path, *, params: InterpretParams, key: str, progress: Progress
+) -> None:
+    """Measure and draw the importance of the three channels on the test photos."""
+    catalogue, predictions = subject.catalogue, subject.predictions
+    rows = choose_rows(catalogue.rows("test"), params.channel_max_rows, seed=CHANNEL_SEED)
+    label_ids = catalogue.label_ids(rows)
+    task = progress.add_task("shuffling channels", total=len(CHANNELS) * params.channel_repeats * len(rows))
+    result = permutation_importance(
+        subject.predictor,
+        rows,
+        label_ids,
+        baseline_correct=predictions.probabilities[rows].argmax(axis=1) == label_ids,
+        shuffles=(params.channel_repeats, CHANNEL_SEED),
+        advance=lambda n: progress.advance(task, n),
+    )
+    record = {"key": key, "seed": CHANNEL_SEED, **vars(result)}
+    write_record(out_dir / "channels.json", record)
+    draw_channels(result, out_dir / "figures" / "channels.png", title=subject.training["candidate"])
+
+
+def _explain_photos(
+    subject: Subject, explainer: Explainer, chosen: list[Chosen], *, out_dir: Path, progress: Progress
+) -> list[dict[str, Any]]:
+    """Draw each chosen photo's heat maps and return the items of attributions.json."""
+    labels = subject.catalogue.labels
+    (out_dir / "attributions").mkdir(parents=True, exist_ok=True)
+    task = progress.add_task("explaining photos", total=2 * len(chosen))
+    items = []
+    for photo in chosen:
+        image = subject.predictor.images([photo.row])[0]
+        gradients = explainer.integrated_gradients(image, photo.predicted)
+        progress.advance(task)
+        drops = explainer.occlusion(image, photo.predicted)
+        progress.advance(task)
+        names = {"true": labels[photo.true], "predicted": labels[photo.predicted]}
+        figure = f"attributions/{safe_name(photo.product_id)}.png"
+        shown = {"product_id": photo.product_id, **names, "probability": photo.probability}
+        caption = Caption(candidate=subject.training["candidate"], **shown)
+        draw_attributions(image, gradients, drops, out_dir / figure, caption=caption)
+        items.append({**shown, "correct": photo.correct, "method": METHODS, "figure": figure})
+    return items
+
+
+def _note(params: InterpretParams, found: dict[str, int]) -> str | None:
+    """Return one sentence where fewer photos exist than were asked for."""
+    parts = []
+    if found["n_correct"] < params.n_correct:
+        parts.append(f"only {found['n_correct']} of {params.n_correct} correct test photos exist")
+    if found["n_wrong"] < params.n_wrong:
+        parts.append(f"only {found['n_wrong']} of {params.n_wrong} wrong test photos exist")
+    return "; ".join(parts) + "." if parts else None

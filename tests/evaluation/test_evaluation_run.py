@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bakeoff.errors import EvaluationError
+from bakeoff.evaluation.loading import load_predictor
+from bakeoff.evaluation.predictions import read_predictions
+from bakeoff.evaluation.records import derived_key, read_training, write_record
+from bakeoff.evaluation.run import EvaluationSettings, evaluate_candidate
+from bakeoff.params import ComputeParams, EvaluateParams, ThroughputParams
+from numpy_predictor import NumpyPredictor, make_catalogue
+
+TRAINING = {"candidate": "linear-frozen", "model": "linear", "mode": "frozen", "seed": 0, "key": "0123456789abcdef"}
+
+
+def _settings(budget_s: float = 0.2, threads: int | None = None) -> EvaluationSettings:
+    return EvaluationSettings(
+        evaluate=EvaluateParams(batch_size=8),
+        throughput=ThroughputParams(batch_size=4, budget_s=budget_s, threads=threads),
+        compute=ComputeParams(device="cpu", threads=1),
+    )
+
+
+def test_whole_evaluation(tmp_path):
+    catalogue = make_catalogue(tmp_path)
+    predictor = NumpyPredictor(catalogue)
+    out = tmp_path / "evaluation"
+    record = evaluate_candidate(predictor, catalogue, out, training=TRAINING, settings=_settings(threads=2))
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
+        "classification_report.txt",
+        "confusion.csv",
+        "figures/confusion.png",
+        "metrics.json",
+        "predictions.parquet",
+        "throughput.json",
+    ]
+    assert json.loads((out / "metrics.json").read_text()) == record
+    assert record["candidate"] == "linear-frozen"
+    assert record["probabilities"] == "softmax"
+    assert record["training_loss_name"] == "cross_entropy"
+    assert predictor.n_predicted == 30  # one pass over the catalogue, no more
+    assert json.loads((out / "throughput.json").read_text())["threads"] == 2
+    label_ids, probabilities = read_predictions(out / "predictions.parquet", catalogue=catalogue).split("test")
+    assert record["splits"]["test"]["accuracy"] == (probabilities.argmax(axis=1) == label_ids).mean()
+    assert 0.5 < record["splits"]["test"]["accuracy"] <= 1
+
+
+def test_key_follows_training_and_params():
+    settings = _settings()
+    assert settings.key("a") == _settings().key("a")
+    assert len({settings.key("a"), settings.key("b"), _settings(0.3).key("a"), _settings(threads=1).key("a")}) == 4
+    assert len(settings.key("a")) == 16
+
+
+def test_derived_key_by_hand():
+    import hashlib
+
+    assert derived_key("k", {"b": 1, "a": 2}) == hashlib.sha256(b'["k", {"a": 2, "b": 1}]').hexdigest()[:16]
+
+
+def test_training_record_is_needed(tmp_path):
+    with pytest.raises(EvaluationError, match="nothing to judge"):
+        read_training(tmp_path)
+    write_record(tmp_path / "training.json", {"candidate": "c", "model": "m"})
+    with pytest.raises(EvaluationError, match="lacks mode, seed, key"):
+        read_training(tmp_path)
+    write_record(tmp_path / "training.json", TRAINING)
+    assert read_training(tmp_path) == TRAINING
+
+
+def test_nan_never_reaches_a_record(tmp_path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_record(tmp_path / "x.json", {"a": float("nan")})
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_unknown_framework(tmp_path):
+    with pytest.raises(EvaluationError, match="framework must be one of torch, tf, got 'jax'"):
+        load_predictor("jax", tmp_path, make_catalogue(tmp_path), batch_size=1, device="cpu")

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bakeoff.errors import EvaluationError
+from bakeoff.interpret.explainers import open_explainer
+from bakeoff.interpret.generic import GREY, AttributionSettings, integrated_gradients, occlusion
+from bakeoff.params import InterpretParams
+
+pytestmark = pytest.mark.torch
+SIDE = 20
+SETTINGS = AttributionSettings(steps=24, window_px=7, stride_px=4)  # 7 + 4 k overruns 20: the last window is cut
+
+
+@pytest.fixture(scope="module")
+def module():
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 6, 5, stride=2),
+        torch.nn.BatchNorm2d(6),
+        torch.nn.GELU(),
+        torch.nn.Dropout(0.5),  # left in train mode below: the explainer must switch it off
+        torch.nn.Flatten(),
+        torch.nn.Linear(6 * 8 * 8, 4),
+    ).train()
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(0).random((SIDE, SIDE, 3), dtype=np.float32)
+
+
+@pytest.fixture
+def captum(module):
+    from bakeoff.interpret.captum_attributions import CaptumExplainer
+
+    return CaptumExplainer(SimpleNamespace(module=module), SETTINGS)
+
+
+def _tensor(images):
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+
+
+def _gradients(module, images, targets):
+    import torch
+
+    inputs = _tensor(images).requires_grad_(True)
+    score = module(inputs)[torch.arange(len(images)), torch.from_numpy(targets)].sum()
+    return torch.autograd.grad(score, inputs)[0].permute(0, 2, 3, 1).numpy()
+
+
+def _logits(module, images):
+    import torch
+
+    with torch.no_grad():
+        return module(_tensor(images)).numpy()
+
+
+@pytest.mark.parametrize("target", [0, 3])
+def test_integrated_gradients_equal_captums(captum, module, image, target):
+    ours = integrated_gradients(lambda x, t: _gradients(module, x, t), image, target, steps=SETTINGS.steps)
+    np.testing.assert_allclose(ours, captum.integrated_gradients(image, target), atol=1e-4)
+    np.testing.assert_allclose(ours, captum.integrated_gradients(image, target), atol=1e-6)
+
+
+@pytest.mark.parametrize("target", [0, 3])
+def test_occlusion_equals_captums(captum, module, image, target):
+    ours = occlusion(lambda x: _logits(module, x)[:, target], image, window_px=7, stride_px=4)
+    theirs = captum.occlusion(image, target)
+    assert np.abs(theirs).max() > 0.01
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_completeness(captum, module, image):
+    shares = captum.integrated_gradients(image, 2)
+    grey = np.full_like(image, GREY)
+    values = _logits(module, np.stack([image, grey]))[:, 2]
+    assert shares.sum() == pytest.approx(values[0] - values[1], abs=1e-3)
+
+
+def test_module_is_in_eval_mode_and_keeps_no_gradients(captum, module, image):
+    captum.integrated_gradients(image, 0)
+    assert not module.training
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_window_that_does_not_fit(captum):
+    with pytest.raises(EvaluationError, match="do not fit a photo of 5 x 5 px"):
+        captum.occlusion(np.zeros((5, 5, 3), np.float32), 0)
+
+
+def _params():
+    return InterpretParams(
+        n_correct=1,
+        n_wrong=1,
+        integrated_gradients_steps=4,
+        occlusion_window_px=8,
+        occlusion_stride_px=8,
+        channel_repeats=1,
+        channel_max_rows=None,
+    )
+
+
+def test_torch_gets_captum(module):
+    assert type(open_explainer("torch", SimpleNamespace(module=module), _params())).__name__ == "CaptumExplainer"
+
+
+def test_unknown_framework():
+    with pytest.raises(EvaluationError, match="framework must be one of torch, tf, got 'jax'"):
+        open_explainer("jax", None, _params())
+
+
+def test_only_captum_attributions_imports_torch():
+    code = (
+        "import sys, bakeoff.evaluation.run, bakeoff.evaluation.loading, bakeoff.interpret.run;"
+        "print([n for n in ('torch', 'captum', 'tensorflow', 'matplotlib.pyplot') if n in sys.modules])"
+    )
+    path = [*sys.path]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {path!r}; {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
