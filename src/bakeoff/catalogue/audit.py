@@ -1,0 +1,104 @@
+"""What a prepared catalogue is made of: counts, formats, sizes as JSON; class counts and a contact sheet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bakeoff.catalogue.store import ImageStore
+
+_PER_CLASS_SHOWN = 8
+_CLASSES_SHOWN = 30
+_BLUE, _ORANGE = "#0072b2", "#e69f00"
+
+
+def write_audit(
+    table: pd.DataFrame, rejected: pd.DataFrame, store: ImageStore, folder: Path, *, dataset: dict[str, Any]
+) -> dict[str, Any]:
+    """Write audit.json and figures/ into `folder` and return the audit.
+
+    Args:
+        table: accepted products with `label`, `format`, `mode`, `width`, `height`, `group_id`, `image`.
+        rejected: rejected.csv.
+        store: the packed images.
+        folder: the catalogue.
+        dataset: name, kind, licence, source_url, digest.
+    """
+    audit = {
+        "dataset": dataset,
+        "n_read": len(table) + len(rejected),
+        "n_accepted": len(table),
+        "n_rejected": len(rejected),
+        "rejected": _counts(rejected["reason"]),
+        "rejected_per_class": _counts(rejected["label"]),
+        "per_class": _counts(table["label"]),
+        "n_groups": len(set(table["group_id"])),
+        "formats": _counts(table["format"]),
+        "modes": _counts(table["mode"]),
+        "width_px": _quantiles(table["width"]),
+        "height_px": _quantiles(table["height"]),
+        "n_with_title": len(table["title"].dropna()),
+        "n_with_description": len(table["description"].dropna()),
+    }
+    text = json.dumps(audit, indent=1, ensure_ascii=False)
+    (folder / "audit.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "figures").mkdir()
+    draw_class_counts(table["label"], rejected).savefig(folder / "figures" / "class_counts.png", dpi=130)
+    draw_samples(table, store).savefig(folder / "figures" / "samples.png", dpi=130)
+    return audit
+
+
+def draw_class_counts(labels: Any, rejected: pd.DataFrame) -> Figure:
+    """Return the number of accepted products per class, with the rejected ones of the same classes behind."""
+    accepted = labels.value_counts().sort_values()
+    lost = rejected["label"].value_counts().reindex(accepted.index, fill_value=0)
+    figure = Figure(figsize=(9, 1.6 + 0.36 * len(accepted)), layout="constrained")
+    axes = figure.add_subplot()
+    bars = axes.barh(range(len(accepted)), accepted, color=_BLUE, label=f"accepted ({accepted.sum()})")
+    if lost.sum():
+        axes.barh(
+            range(len(accepted)), lost, left=accepted, color=_ORANGE, label=f"rejected in these classes ({lost.sum()})"
+        )
+        axes.legend(loc="lower right", frameon=False)
+    axes.bar_label(bars, label_type="center", color="white", fontsize=9)
+    axes.set_yticks(range(len(accepted)), [str(label) for label in accepted.index])
+    axes.set_xlabel("products")
+    axes.set_title("Products per class")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
+    """Return a contact sheet: a row of evenly spaced products for each class (the largest classes first)."""
+    labels = [str(label) for label in table["label"].value_counts().index[:_CLASSES_SHOWN]]
+    figure = Figure(figsize=(1.3 * _PER_CLASS_SHOWN + 1.4, 1.35 * len(labels) + 0.4), layout="constrained")
+    grid = figure.subplots(len(labels), _PER_CLASS_SHOWN, squeeze=False)
+    for line, label in zip(grid, labels, strict=True):
+        own = table.loc[table["label"] == label, "image"].to_numpy()
+        chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), _PER_CLASS_SHOWN)).astype(int))]
+        for axes in line:
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(False)
+        for axes, row in zip(line, chosen, strict=False):
+            picture = store.read(int(row))
+            picture.thumbnail((160, 160))
+            axes.imshow(np.asarray(picture))
+        line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
+    figure.suptitle("Products as stored, some of each class")
+    return figure
+
+
+def _counts(values: Any) -> dict[str, int]:
+    counts = values.value_counts()
+    return {str(name): int(counts[name]) for name in sorted(counts.index, key=lambda name: (-counts[name], str(name)))}
+
+
+def _quantiles(values: Any) -> dict[str, float]:
+    names = {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "max": 1.0}
+    return {name: float(values.quantile(share)) for name, share in names.items()}

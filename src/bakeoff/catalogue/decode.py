@@ -1,0 +1,220 @@
+"""From any file a shop may hold to an upright RGB picture on white, or to the reason why there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+REASONS = (
+    "unreadable",
+    "truncated",
+    "empty_file",
+    "not_an_image",
+    "too_large",
+    "too_small",
+    "missing_file",
+    "outside_data_folder",
+    "duplicate_product_id",
+    "empty_label",
+    "class_too_small",
+    "excluded_label",
+    "duplicate_image",
+)
+JPEG_QUALITY = 95
+_LOSSLESS = {"PNG", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "PCX"}
+_KEPT_AS_IS = {"PNG", "JPEG"}
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+_ORIENTATION = 0x0112
+_pillow_limits = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a product is left out: one of REASONS, and what exactly was found."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An upright RGB picture on white and what its file was like."""
+
+    image: Image.Image
+    format: str
+    """Pillow's name of the file format, e.g. JPEG."""
+    mode: str
+    """Pillow's mode of the file, e.g. CMYK."""
+    width: int
+    """px of the original, upright."""
+    height: int
+    untouched: bool
+    """The file itself is RGB, upright, opaque and a single frame, so its bytes can be stored."""
+
+
+def locate(root: Path, folder: Path, image_path: str) -> Path | Rejection:
+    """Return where a product's image lies, or why it cannot be used.
+
+    Args:
+        root: the data folder.
+        folder: what `image_path` is relative to; it may be a link to elsewhere, single images may not.
+        image_path: as the source gives it.
+    """
+    if not image_path:
+        return Rejection("missing_file", "the source names no image")
+    try:
+        target = (folder / image_path).resolve()
+        inside = target.is_relative_to(root.resolve()) or target.is_relative_to(folder.resolve())
+        if not inside:
+            return Rejection("outside_data_folder", f"{image_path} leads out of {folder}")
+        if not target.is_file():
+            return Rejection("missing_file", f"{folder / image_path} is no file")
+    except (OSError, ValueError, RuntimeError) as error:
+        return Rejection("missing_file", f"{image_path!r} is no usable path ({error})")
+    return target
+
+
+def decode(encoded: bytes, *, max_megapixels: float, min_side_px: int) -> Decoded | Rejection:
+    """Return the picture in `encoded`, or why there is none.
+
+    The first frame counts, EXIF orientation is applied, transparency is composed on white, 16 bits become 8.
+
+    Args:
+        encoded: a whole file.
+        max_megapixels: larger pictures are refused by their header, before a pixel is decoded.
+        min_side_px: pictures with a shorter side below this are refused.
+    """
+    if not encoded:
+        return Rejection("empty_file", "0 bytes")
+    with _own_limits(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(encoded)) as opened:
+                refusal = _check_size(opened.size, max_megapixels=max_megapixels, min_side_px=min_side_px)
+                return refusal or _flatten(opened)
+        except UnidentifiedImageError:
+            if encoded.startswith(_MAGIC):
+                return Rejection("unreadable", "starts like an image, but its header cannot be read")
+            return Rejection("not_an_image", f"starts with {encoded[:16]!r}")
+        except MemoryError:
+            return Rejection("too_large", "does not fit into memory")
+        except _BROKEN as error:
+            return Rejection("truncated" if _is_cut_short(error) else "unreadable", _one_line(error))
+
+
+def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> bytes:
+    """Return the bytes to store: the original's where they can stay, else PNG (small, lossless source) or JPEG.
+
+    Args:
+        decoded: the picture.
+        original: the file it came from.
+        store_px: longest allowed shorter side, px.
+    """
+    fits = min(decoded.image.size) <= store_px
+    if fits and decoded.untouched and decoded.format in _KEPT_AS_IS:
+        return original
+    picture = decoded.image if fits else _shrink(decoded.image, store_px)
+    buffer = io.BytesIO()
+    if fits and decoded.format in _LOSSLESS:
+        picture.save(buffer, format="PNG", optimize=False)
+    else:
+        picture.save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def pixel_digest(image: Image.Image) -> str:
+    """Return sha256 over size and RGB values, so that the same picture in another file is found."""
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
+
+
+def _check_size(size: tuple[int, int], *, max_megapixels: float, min_side_px: int) -> Rejection | None:
+    width, height = size
+    if width * height > max_megapixels * 1e6:
+        return Rejection("too_large", f"{width}x{height} px, more than {max_megapixels:g} megapixels")
+    if min(size) < min_side_px:
+        return Rejection("too_small", f"{width}x{height} px, a side below {min_side_px}")
+    return None
+
+
+def _flatten(opened: ImageFile.ImageFile | Image.Image) -> Decoded:
+    """Return the first frame upright, 8-bit RGB and on white."""
+    frames = getattr(opened, "n_frames", 1)
+    file_format, mode = opened.format or "unknown", opened.mode
+    opened.load()
+    orientation = opened.getexif().get(_ORIENTATION, 1)
+    upright = ImageOps.exif_transpose(opened) if orientation not in (0, 1) else opened.copy()
+    transparent = upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info
+    if transparent:
+        layer = upright.convert("RGBA")
+        flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    else:
+        flat = _to_eight_bits(upright).convert("RGB")
+    flat.info = {}
+    untouched = mode == "RGB" and not transparent and frames == 1 and orientation in (0, 1)
+    return Decoded(flat, file_format, mode, flat.width, flat.height, untouched)
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Return modes I;16, I and F as 8-bit grey; Pillow's own conversion would clip them to white."""
+    if not (image.mode.startswith("I") or image.mode == "F"):
+        return image
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    highest = float(values.max(initial=0))
+    if image.mode.startswith("I;16") or (image.mode == "I" and highest <= 65_535):
+        scaled = values / 257  # 65,535 is white
+    else:
+        lowest = min(0.0, float(values.min(initial=0)))
+        scaled = 255 * (values - lowest) / max(highest - lowest, 1e-12)
+    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
+
+
+def _shrink(image: Image.Image, store_px: int) -> Image.Image:
+    scale = store_px / min(image.size)
+    size = tuple(max(store_px, round(side * scale)) for side in image.size)
+    return image.resize(size, Image.Resampling.LANCZOS)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _own_limits() -> Iterator[None]:
+    """Switch Pillow's process-wide pixel limit off (ours is checked on the header), and its tolerance of cut files."""
+    with _pillow_limits:
+        earlier = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = None, False
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = earlier
+
+
+def _is_cut_short(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, EOFError) or any(
+        word in text for word in ("truncated", "unexpected end", "eof", "incomplete")
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -1,0 +1,152 @@
+"""Get the raw files where that can be done, and list them: source.json is what `prepare` depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.progress import track
+
+from bakeoff.catalogue.sources import SOURCES, SourceUnavailableError, list_files
+from bakeoff.errors import DataError
+from bakeoff.params import ColumnNames, DatasetParams
+from bakeoff.paths import main_checkout
+
+_ALL_NULL = ColumnNames(id=None, image=None, label=None, title=None, description=None)
+
+
+def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> dict[str, Any]:
+    """Get the data set, or its fallback where it cannot be had, and write source.json.
+
+    Args:
+        dataset: section `dataset`.
+        main_root: the main checkout, which `dataset.root` is relative to.
+        out: source.json.
+
+    Returns:
+        What was written: kind, name, root, licence, source_url, digest, fallback_reason, files (path, size in bytes,
+        sha256).
+
+    Raises:
+        DataError: the files are missing and there is no fallback; the message says which to put where.
+    """
+    reason = None
+    try:
+        SOURCES[dataset.kind].acquire(dataset, main_root / dataset.root)
+    except SourceUnavailableError as error:
+        if dataset.fallback is None:
+            raise
+        reason = error.reason
+        sys.stderr.write(
+            f"bakeoff: WARNING: {error}\nbakeoff: WARNING: the study goes on with the GENERATED catalogue "
+            f"{dataset.fallback!r} instead; its results say nothing about {dataset.name!r}.\n"
+        )
+        dataset = fallback_dataset(dataset)
+        SOURCES[dataset.kind].acquire(dataset, main_root / dataset.root)
+    record = _describe(dataset, main_root, reason)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return record
+
+
+def refetch_needed(dataset: DatasetParams, source_json: Path) -> bool:
+    """Return whether the raw files are no longer those that source.json lists, or can be had since a fallback."""
+    main_root = main_checkout()
+    if not source_json.is_file():
+        return True
+    recorded = json.loads(source_json.read_text(encoding="utf-8"))
+    if recorded["fallback_reason"] and SOURCES[dataset.kind].present(dataset, main_root / dataset.root):
+        return True
+    actual = effective_dataset(dataset, recorded)
+    if not SOURCES[actual.kind].present(actual, main_root / actual.root):
+        return True
+    return _describe(actual, main_root, recorded["fallback_reason"]) != recorded
+
+
+def fallback_dataset(dataset: DatasetParams) -> DatasetParams:
+    """Return the params of the generated catalogue that stands in for `dataset`."""
+    if dataset.fallback != "synthetic" or dataset.synthetic is None:
+        raise DataError(
+            f"dataset.fallback can only be synthetic (with dataset.synthetic filled in), got {dataset.fallback!r}."
+        )
+    changes = {
+        "name": "synthetic",
+        "kind": "synthetic",
+        "fallback": None,
+        "root": "data/raw/synthetic",
+        "table": None,
+        "images": None,
+        "columns": _ALL_NULL,
+        "drop": [],
+        "exclude_labels": [],
+        "duplicates": "group",
+        "phash_distance": 2,
+        "licence": "CC0-1.0",
+        "source_url": None,
+    }
+    return dataset.model_copy(update=changes)
+
+
+def effective_dataset(dataset: DatasetParams, source: dict[str, Any]) -> DatasetParams:
+    """Return the params of what source.json lists: those of `dataset`, or of its fallback."""
+    return fallback_dataset(dataset) if source["fallback_reason"] else dataset
+
+
+def read_source(path: Path) -> dict[str, Any]:
+    """Return source.json.
+
+    Raises:
+        DataError: the file is missing.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing; run `dvc repro fetch`.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _describe(dataset: DatasetParams, main_root: Path, reason: str | None) -> dict[str, Any]:
+    files = _list_with_digests(main_root / dataset.root)
+    digest = hashlib.sha256("".join(f"{entry['path']}\0{entry['sha256']}\n" for entry in files).encode()).hexdigest()
+    return {
+        "kind": dataset.kind,
+        "name": dataset.name,
+        "root": dataset.root,
+        "licence": dataset.licence,
+        "source_url": dataset.source_url,
+        "digest": digest,
+        "fallback_reason": reason,
+        "files": files,
+    }
+
+
+def _list_with_digests(root: Path) -> list[dict[str, Any]]:
+    """Return path (relative), size and sha256 of every raw file; unchanged ones (size and time) are not read again.
+
+    Packages someone put beside the data (.deb) are no raw files of a catalogue.
+    """
+    cache_file = (
+        main_checkout() / ".bakeoff" / "digests" / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
+    )
+    known = json.loads(cache_file.read_text(encoding="utf-8")) if cache_file.is_file() else {}
+    files, cache = [], {}
+    paths = [path for path in list_files(root) if path.suffix != ".deb" and path.is_file()]
+    for path in track(sorted(paths), description="listing raw files", disable=len(paths) < 100):
+        status = path.stat()
+        name, stamp = path.relative_to(root).as_posix(), [status.st_size, status.st_mtime_ns]
+        earlier = known.get(name)
+        digest = earlier[2] if earlier and earlier[:2] == stamp else _sha256(path)
+        cache[name] = [*stamp, digest]
+        files.append({"path": name, "size": status.st_size, "sha256": digest})
+    cache_file.parent.mkdir(parents=True, exist_ok=True)
+    partial = cache_file.with_suffix(f".{os.getpid()}.tmp")
+    partial.write_text(json.dumps(cache), encoding="utf-8")
+    partial.replace(cache_file)
+    return files
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,243 @@
+"""Judge every product of a source, pack the sound ones, and account for the others: accepted + rejected = read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.progress import Progress
+
+from bakeoff.catalogue.audit import write_audit
+from bakeoff.catalogue.decode import Rejection, locate
+from bakeoff.catalogue.duplicates import group_duplicates
+from bakeoff.catalogue.fetch import effective_dataset, read_source
+from bakeoff.catalogue.pack import Packed, pack_all
+from bakeoff.catalogue.sources import SOURCES, RawProduct
+from bakeoff.catalogue.store import ImageStore, StoreWriter
+from bakeoff.catalogue.table import PRODUCT_COLUMNS, SPLITS
+from bakeoff.errors import DataError
+from bakeoff.params import DatasetParams, PrepareParams
+from bakeoff.paths import main_checkout
+
+_TYPES = {
+    "image": "int64",
+    "label_id": "int64",
+    "group_id": "int64",
+    "weight": "float32",
+    "width": "int32",
+    "height": "int32",
+}
+_TEXTS = ("product_id", "label", "title", "description", "official_split")
+
+
+@dataclass
+class _Ledger:
+    """What has been rejected so far, and the accepted rows with their hashes."""
+
+    rejected: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+
+    def reject(self, product: RawProduct, refusal: Rejection) -> None:
+        row = (product.product_id, product.image_path, product.label or "", refusal.reason, refusal.detail)
+        self.rejected.append(row)
+
+
+def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, out_dir: Path) -> dict[str, Any]:
+    """Write products.parquet, images.arrow, labels.json, rejected.csv, audit.json and figures/; return the audit.
+
+    The folder appears whole or not at all.
+
+    Args:
+        source_json: what `fetch` wrote; raw files lie in its `root` below the main checkout.
+        dataset: section `dataset`.
+        params: section `prepare`.
+        out_dir: the folder to write; an earlier one is replaced.
+
+    Raises:
+        DataError: fewer than two classes are left, or a class is too small and params say `error`.
+    """
+    source = read_source(source_json)
+    dataset = effective_dataset(dataset, source)
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}-") as scratch:
+        done = Path(scratch) / "catalogue"
+        done.mkdir()
+        audit = _prepare_into(done, source, dataset, params)
+        if out_dir.exists():
+            shutil.rmtree(out_dir)
+        os.replace(done, out_dir)
+    return audit
+
+
+def _prepare_into(
+    folder: Path, source: dict[str, Any], dataset: DatasetParams, params: PrepareParams
+) -> dict[str, Any]:
+    reader, root = SOURCES[dataset.kind], main_checkout() / source["root"]
+    raw = reader.read(dataset, root)
+    ledger = _Ledger()
+    sound = _check_records(raw, dataset, ledger)
+    draft = folder.parent / "draft.arrow"
+    table = _decode_all(sound, (root, reader.image_folder(dataset, root)), params, (draft, ledger))
+    table = _settle_duplicates(table, dataset, ledger)
+    table = _settle_small_classes(table, params, ledger)
+    labels = _encode_labels(table, dataset)
+    digest = _write_store(table, draft, folder / "images.arrow")
+    products = _write_products(table, folder)
+    rejected = pd.DataFrame(ledger.rejected, columns=["product_id", "image", "label", "reason", "detail"])
+    rejected.to_csv(folder / "rejected.csv", index=False)
+    header = {key: source[key] for key in ("name", "kind", "licence", "source_url", "fallback_reason")} | {
+        "digest": digest
+    }
+    text = json.dumps({"labels": labels, "dataset": header}, indent=1, ensure_ascii=False)
+    (folder / "labels.json").write_text(text + "\n", encoding="utf-8")
+    if len(products) + len(rejected) != len(raw):
+        raise DataError(
+            f"{len(raw)} products read, but {len(products)} accepted and {len(rejected)} rejected: please report."
+        )
+    store = ImageStore(folder / "images.arrow")
+    return write_audit(table, rejected, store, folder, dataset=header)
+
+
+def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledger) -> list[RawProduct]:
+    """Reject repeated ids, empty and excluded labels; labels that differ by white space alone become one."""
+    seen: set[str] = set()
+    excluded = set(dataset.exclude_labels)
+    sound = []
+    for product in raw:
+        label = " ".join((product.label or "").split())
+        if product.product_id in seen:
+            ledger.reject(product, Rejection("duplicate_product_id", "an earlier product has this id"))
+        elif not label:
+            ledger.reject(product, Rejection("empty_label", "the label is empty"))
+        elif label in excluded:
+            ledger.reject(product, Rejection("excluded_label", "listed in dataset.exclude_labels"))
+        else:
+            values = {**vars(product), "label": label}
+            sound.append(RawProduct(**values))
+        seen.add(product.product_id)
+    return sound
+
+
+def _decode_all(
+    products: list[RawProduct], folders: tuple[Path, Path], params: PrepareParams, sinks: tuple[Path, _Ledger]
+) -> pd.DataFrame:
+    """Pack every picture into the draft store and return the accepted products with sizes and hashes."""
+    draft, ledger = sinks
+    located = [(product, locate(*folders, product.image_path)) for product in products]
+    for product, place in located:
+        if isinstance(place, Rejection):
+            ledger.reject(product, place)
+    found = [(product, place) for product, place in located if isinstance(place, Path)]
+    rows = []
+    with StoreWriter(draft) as writer, Progress() as bar:
+        task = bar.add_task("decoding photos", total=len(found))
+        results = pack_all([place for _, place in found], len(found), params)
+        for (product, _), result in zip(found, results, strict=True):
+            if isinstance(result, Packed):
+                facts = {key: value for key, value in vars(result).items() if key != "encoded"}
+                rows.append({**vars(product), **facts, "draft": writer.append(result.encoded)})
+            else:
+                ledger.reject(product, result)
+            bar.advance(task)
+    if not rows:
+        raise DataError(f"no usable product in {folders[0]}: {_count_reasons(ledger)}.")
+    return pd.DataFrame(rows)
+
+
+def _count_reasons(ledger: _Ledger) -> str:
+    counts = pd.Series([row[3] for row in ledger.rejected], dtype=object).value_counts()
+    return ", ".join(f"{n} {reason}" for reason, n in counts.items()) or "the source lists none"
+
+
+def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger) -> pd.DataFrame:
+    """Give duplicates one `group_id`, or drop all but the first; mirrored pictures share a group in both cases."""
+    table["group_id"] = np.arange(len(table), dtype=np.int64)
+    if dataset.duplicates == "keep":
+        return table
+    hashes = table["phash"].to_numpy(dtype=np.uint64)
+    digests = table["digest"].tolist()
+    if dataset.duplicates == "drop":
+        first = group_duplicates(digests, hashes, distance=dataset.phash_distance)
+        for position in np.flatnonzero(first != np.arange(len(table))):
+            kept = table["product_id"].iloc[first[position]]
+            _reject_row(table.iloc[position], Rejection("duplicate_image", f"of {kept}"), ledger)
+        table = _rows(table, first == np.arange(len(table)))
+        hashes, digests = table["phash"].to_numpy(dtype=np.uint64), table["digest"].tolist()
+    mirrored = table["mirrored"].to_numpy(dtype=np.uint64)
+    table["group_id"] = group_duplicates(digests, hashes, distance=dataset.phash_distance, mirrored=mirrored)
+    return table
+
+
+def _settle_small_classes(table: pd.DataFrame, params: PrepareParams, ledger: _Ledger) -> pd.DataFrame:
+    """Reject classes with fewer groups than there are splits, or stop, as params say."""
+    n_groups = table.groupby("label")["group_id"].nunique()
+    small = n_groups[n_groups < len(SPLITS)]
+    if len(small) and params.class_too_small == "error":
+        listed = ", ".join(f"{label!r} ({n})" for label, n in small.items())
+        raise DataError(
+            f"every class needs at least {len(SPLITS)} different photos, one for each split; too small: {listed}. "
+            "Add photos, list the class in dataset.exclude_labels, or set prepare.class_too_small: reject."
+        )
+    too_small = table["label"].isin(list(small.index))
+    for _, row in table[too_small].iterrows():
+        detail = f"{small[row['label']]} different photos, {len(SPLITS)} needed"
+        _reject_row(row, Rejection("class_too_small", detail), ledger)
+    return _rows(table, ~too_small.to_numpy())
+
+
+def _reject_row(row: Any, refusal: Rejection, ledger: _Ledger) -> None:
+    ledger.reject(RawProduct(row["product_id"], row["image_path"], row["label"]), refusal)
+
+
+def _rows(table: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
+    """Return the rows where `kept` (N,) bool is true, renumbered."""
+    return table.iloc[np.flatnonzero(kept)].reset_index(drop=True)
+
+
+def _encode_labels(table: pd.DataFrame, dataset: DatasetParams) -> list[str]:
+    """Add `label_id` and return the class names in LabelEncoder's order."""
+    from sklearn.preprocessing import LabelEncoder
+
+    names = sorted(set(table["label"]))
+    if len(names) < 2:
+        raise DataError(
+            f"dataset {dataset.name!r} has {len(names)} usable class(es) ({', '.join(names) or 'none'}); at least two "
+            "are needed to compare classifiers. Check dataset.columns.label and rejected labels."
+        )
+    encoder = LabelEncoder()
+    table["label_id"] = encoder.fit_transform(table["label"])
+    return [str(name) for name in names]
+
+
+def _write_store(table: pd.DataFrame, draft: Path, target: Path) -> str:
+    """Copy the kept pictures in the table's order, add their row as `image`, and return sha256 over all of it."""
+    digest = hashlib.sha256()
+    drafted = ImageStore(draft)
+    rows = []
+    with StoreWriter(target) as writer:
+        for product_id, label, group, row in zip(
+            table["product_id"], table["label"], table["group_id"], table["draft"], strict=True
+        ):
+            encoded = drafted.encoded(int(row))
+            rows.append(writer.append(encoded))
+            digest.update(json.dumps([product_id, label, int(group)]).encode() + hashlib.sha256(encoded).digest())
+    table["image"] = rows
+    for title, description in zip(table["title"], table["description"], strict=True):
+        digest.update(json.dumps([title, description]).encode())
+    draft.unlink()
+    return digest.hexdigest()
+
+
+def _write_products(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    products: Any = table.assign(weight=1.0)[list(PRODUCT_COLUMNS)].astype(_TYPES)
+    for name in _TEXTS:
+        products[name] = products[name].astype("string")  # all-null columns stay text in Parquet
+    products.to_parquet(folder / "products.parquet", index=False)
+    return products

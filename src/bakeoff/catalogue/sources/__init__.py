@@ -1,0 +1,16 @@
+"""The kinds of data set, by the name that `dataset.kind` gives."""
+
+from bakeoff.catalogue.sources.base import RawProduct, Source, SourceUnavailableError, list_files
+from bakeoff.catalogue.sources.flipkart import FlipkartSource
+from bakeoff.catalogue.sources.folder import FolderSource
+from bakeoff.catalogue.sources.stamps import StampsSource
+from bakeoff.catalogue.sources.synthetic import SyntheticSource
+
+SOURCES: dict[str, Source] = {
+    "stamps": StampsSource(),
+    "flipkart": FlipkartSource(),
+    "folder": FolderSource(),
+    "synthetic": SyntheticSource(),
+}
+
+__all__ = ["SOURCES", "RawProduct", "Source", "SourceUnavailableError", "list_files"]

@@ -1,0 +1,69 @@
+"""What every source of products offers; reading is separate from judging, which is `prepare`'s."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bakeoff.errors import DataError
+from bakeoff.params import DatasetParams
+
+
+@dataclass(frozen=True)
+class RawProduct:
+    """One product as the source has it, unchecked."""
+
+    product_id: str
+    image_path: str
+    """Relative to `Source.image_folder`; empty where the source names none."""
+    label: str | None
+    title: str | None = None
+    description: str | None = None
+    official_split: str | None = None
+
+
+class SourceUnavailableError(DataError):
+    """The source cannot get its data on this machine; `reason` is a fixed word for the records."""
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Source(Protocol):
+    """A kind of data set."""
+
+    def present(self, dataset: DatasetParams, root: Path) -> bool:
+        """Return whether the raw files are in `root`."""
+        ...
+
+    def acquire(self, dataset: DatasetParams, root: Path) -> None:
+        """Bring the raw files into `root`, where that can be done; does nothing where they are there.
+
+        Raises:
+            SourceUnavailableError: they are missing and cannot be got; the message says which files to put where.
+        """
+        ...
+
+    def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
+        """Return the folder that image paths are relative to."""
+        ...
+
+    def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
+        """Return every product the source lists, in a fixed order."""
+        ...
+
+
+def list_files(root: Path) -> Iterator[Path]:
+    """Yield the files below `root` in a fixed order, without hidden ones and half-finished downloads.
+
+    Links to folders are followed, since people link `Images` to another disk.
+    """
+    for folder, names, files in os.walk(root, followlinks=True):
+        names[:] = sorted(name for name in names if not name.startswith(".") and not name.endswith(".tmp"))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield Path(folder) / name

@@ -1,0 +1,120 @@
+"""Debian's tuxpaint-stamps-default: drawings and photographs by folder, with a line of English and of French each."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, list_files
+from bakeoff.params import DatasetParams
+
+PACKAGE = "tuxpaint-stamps-default"
+_INSIDE = Path("usr/share/tuxpaint/stamps")
+_KEPT = {".png", ".txt"}
+_FRENCH = "fr.utf8="
+
+
+class StampsSource:
+    """Label = first folder below the stamps; the `.svg` twins and the sounds are left out.
+
+    A `<name>_mirror.png` is a drawing of its own that Tux Paint shows when a stamp is flipped; it is a product.
+    """
+
+    def present(self, dataset: DatasetParams, root: Path) -> bool:
+        """Return whether the unpacked stamps are in the root."""
+        return (root / "stamps").is_dir()
+
+    def acquire(self, dataset: DatasetParams, root: Path) -> None:
+        """Unpack PNG and text files into `<root>/stamps`, from a .deb in the root or from apt; needs no root rights."""
+        if self.present(dataset, root):
+            return
+        _require("dpkg", root)
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as scratch:
+            package = _own_package(root) or _download(Path(scratch), root)
+            unpacked = Path(scratch) / "unpacked"
+            _run(["dpkg", "-x", str(package), str(unpacked)], Path(scratch), reason="package_not_unpacked", root=root)
+            kept = Path(scratch) / "stamps"
+            for path in list_files(unpacked / _INSIDE):
+                if path.suffix.lower() in _KEPT:
+                    target = kept / path.relative_to(unpacked / _INSIDE)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    path.rename(target)
+            kept.rename(root / "stamps")
+
+    def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
+        """Return `<root>/stamps`."""
+        return root / "stamps"
+
+    def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
+        """Return one product per PNG: English line = title, French line = description."""
+        folder = self.image_folder(dataset, root)
+        products = []
+        for path in list_files(folder):
+            if path.suffix.lower() == ".png":
+                relative = path.relative_to(folder)
+                label = relative.parts[0] if len(relative.parts) > 1 else None
+                title, description = _read_text(_text_of(path))
+                product_id = "__".join(relative.with_suffix("").parts)
+                products.append(RawProduct(product_id, relative.as_posix(), label, title, description))
+        return products
+
+
+def _text_of(image: Path) -> Path:
+    """Return the text beside an image; a mirror image shares its twin's."""
+    own = image.with_suffix(".txt")
+    return own if own.is_file() else image.with_name(image.stem.removesuffix("_mirror") + ".txt")
+
+
+def _read_text(path: Path) -> tuple[str | None, str | None]:
+    """Return the English first line and the French line of a stamp's text, each null where it is missing."""
+    if not path.is_file():
+        return None, None
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    english = lines[0].strip() if lines and "=" not in lines[0].split(" ")[0] else ""
+    french = next((line.removeprefix(_FRENCH).strip() for line in lines if line.startswith(_FRENCH)), "")
+    return english or None, french or None
+
+
+def _own_package(root: Path) -> Path | None:
+    """Return a .deb that someone put into the root, so that fetching works offline."""
+    return next(iter(sorted(root.glob(f"{PACKAGE}*.deb"))), None)
+
+
+def _download(scratch: Path, root: Path) -> Path:
+    """Return the package downloaded by apt-get; a machine without package lists gets private ones first."""
+    _require("apt-get", root)
+    apt = ["apt-get", "-q", "-o", "APT::Sandbox::User="]
+    first = subprocess.run([*apt, "download", PACKAGE], cwd=scratch, capture_output=True, check=False)
+    if first.returncode != 0:
+        (scratch / "lists" / "partial").mkdir(parents=True)
+        (scratch / "cache" / "archives" / "partial").mkdir(parents=True)
+        apt += ["-o", f"Dir::State::lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}"]
+        for step in (["update"], ["download", PACKAGE]):
+            _run([*apt, *step], scratch, reason="package_not_downloaded", root=root)
+    found = next(iter(sorted(scratch.glob(f"{PACKAGE}*.deb"))), None)
+    if found is None:
+        raise _unavailable(f"apt-get left no {PACKAGE}*.deb", "package_not_downloaded", root)
+    return found
+
+
+def _require(tool: str, root: Path) -> None:
+    if shutil.which(tool) is None:
+        raise _unavailable(f"{tool} is missing on this machine", f"{tool.replace('-', '_')}_missing", root)
+
+
+def _run(command: list[str], scratch: Path, *, reason: str, root: Path) -> None:
+    done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise _unavailable(f"`{command[0]}` failed ({last})", reason, root)
+
+
+def _unavailable(what: str, reason: str, root: Path) -> SourceUnavailableError:
+    return SourceUnavailableError(
+        f"the stamps cannot be fetched: {what}; put a {PACKAGE}*.deb into {root} (from "
+        f"https://packages.debian.org/{PACKAGE}) and run again, or choose another dataset.",
+        reason=reason,
+    )

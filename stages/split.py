@@ -1,0 +1,31 @@
+"""`.venv-torch/bin/python stages/split.py --catalogue data/catalogue --out data/splits`: about 3 s.
+
+Puts every product into train, validation or test, once for all candidates: 80/10/10 %, stratified, groups kept whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bakeoff.catalogue.split import write_split
+from bakeoff.errors import exit_cleanly
+from bakeoff.params import SplitParams, load_section
+
+
+def main() -> None:
+    """Read the flags and split."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--catalogue", type=Path, required=True, help="the folder that prepare wrote")
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write")
+    parser.add_argument("--previous", type=Path, help="an earlier such folder whose products keep their split")
+    args = parser.parse_args()
+    with exit_cleanly():
+        params = load_section(args.params, SplitParams)
+        split = write_split(args.catalogue, params, args.out, previous=args.previous)
+        print(", ".join(f"{name} {n}" for name, n in split["split"].value_counts().items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bakeoff.catalogue.fetch import fetch, refetch_needed
+from bakeoff.catalogue.split import write_split
+from bakeoff.catalogue.table import PRODUCT_COLUMNS, load_catalogue
+from bakeoff.errors import DataError
+from bakeoff.params import ColumnNames, DatasetParams, PrepareParams, SplitParams, SyntheticParams
+from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
+
+pytestmark = pytest.mark.torch  # imagehash is in .venv-torch alone
+
+PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
+SPLIT = SplitParams(train=0.6, validation=0.2, test=0.2, seed=0)
+NO_COLUMNS = ColumnNames(id=None, image=None, label=None, title=None, description=None)
+
+
+def dataset(kind: str = "folder", **changes: object) -> DatasetParams:
+    base = DatasetParams(
+        name=kind,
+        kind=kind,  # type: ignore[arg-type]
+        fallback=None,
+        root=f"data/raw/{kind}",
+        table=None,
+        images=None,
+        columns=NO_COLUMNS,
+        drop=[],
+        allow_pickle=False,
+        exclude_labels=[],
+        duplicates="keep",
+        phash_distance=2,
+        licence="CC0-1.0",
+        source_url=None,
+        synthetic=SyntheticParams(n_per_class=16, image_px=64, seed=0),
+    )
+    return base.model_copy(update=changes)
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def run(root, data: DatasetParams, params: PrepareParams = PREPARE) -> dict:
+    pytest.importorskip("imagehash")
+    from bakeoff.catalogue.prepare import prepare
+
+    fetch(data, root, root / "data" / "source.json")
+    return prepare(root / "data" / "source.json", data, params, root / "data" / "catalogue")
+
+
+def fill(root, counts: dict[str, int]) -> None:
+    for number, (label, n) in enumerate(counts.items()):
+        folder = root / "data" / "raw" / "folder" / label
+        folder.mkdir(parents=True, exist_ok=True)
+        for k in range(n):
+            (folder / f"{k}.png").write_bytes(encode(picture(100 * number + k), "PNG"))
+
+
+def test_every_bad_file_is_accounted_for(root):
+    fill(root, {"a": 4, "b": 4})
+    write_all(root / "data" / "raw" / "folder" / "a")
+    (root / "data" / "raw" / "folder" / "loose.png").write_bytes(encode(picture(), "PNG"))
+    audit = run(root, dataset())
+    rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["reason"].to_dict()
+    assert rejected == {f"a__{name}": reason for name, reason in REJECTED.items()} | {"loose.png": "empty_label"}
+    assert audit["n_accepted"] == 8 + len(ACCEPTED)
+    assert audit["n_read"] == audit["n_accepted"] + audit["n_rejected"]
+
+
+def test_formats_of_the_contract(root):
+    fill(root, {"b": 5, "a": 5})
+    run(root, dataset())
+    write_split(root / "data" / "catalogue", SPLIT, root / "data" / "splits")
+    catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
+    assert list(catalogue.products.columns) == [*PRODUCT_COLUMNS, "split"]
+    types = catalogue.products.dtypes.astype(str).to_dict()
+    assert (types["image"], types["weight"], types["width"]) == ("int64", "float32", "int32")
+    assert catalogue.labels == ["a", "b"]
+    assert set(catalogue.dataset) >= {"name", "kind", "licence", "source_url", "digest"}
+    rows = np.concatenate([catalogue.rows(name) for name in ("train", "validation", "test")])
+    assert sorted(rows.tolist()) == list(range(10))
+    assert catalogue.label_ids([0, 9]).tolist() == [0, 1]
+    stored = catalogue.store.read(int(catalogue.image_rows([0])[0]))
+    assert stored.tobytes() == picture(100).tobytes()  # a/0.png was written second
+    with pytest.raises(DataError, match="train, validation, test, got 'dev'"):
+        catalogue.rows("dev")
+
+
+def test_load_catalogue_refuses_what_does_not_belong_together(root):
+    fill(root, {"b": 5, "a": 5})
+    run(root, dataset())
+    folder = root / "data" / "catalogue"
+    with pytest.raises(DataError, match="run `dvc repro split`"):
+        load_catalogue(folder, root / "splits.parquet")
+    pd.DataFrame({"product_id": ["x"], "split": ["train"]}).to_parquet(root / "splits.parquet")
+    with pytest.raises(DataError, match="lists 1 products"):
+        load_catalogue(folder, root / "splits.parquet")
+    (folder / "labels.json").unlink()
+    with pytest.raises(DataError, match=r"labels.json is missing"):
+        load_catalogue(folder, root / "splits.parquet")
+
+
+def test_same_input_same_bytes(root):
+    fill(root, {"a": 4, "b": 4})
+    run(root, dataset())
+    shutil.move(root / "data" / "catalogue", root / "first")
+    run(root, dataset())
+    for name in ("products.parquet", "images.arrow", "labels.json", "rejected.csv", "audit.json"):
+        assert (root / "first" / name).read_bytes() == (root / "data" / "catalogue" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(("policy", "n_accepted", "n_groups"), [("keep", 9, 9), ("group", 9, 8), ("drop", 8, 8)])
+def test_duplicates(root, policy, n_accepted, n_groups):
+    fill(root, {"a": 4, "b": 4})
+    (root / "data" / "raw" / "folder" / "b" / "copy.bmp").write_bytes(encode(picture(101), "BMP"))
+    audit = run(root, dataset(duplicates=policy))
+    assert (audit["n_accepted"], audit["n_groups"]) == (n_accepted, n_groups)
+    assert audit["rejected"] == ({"duplicate_image": 1} if policy == "drop" else {})
+
+
+def test_mirrored_pictures_share_a_group_but_are_kept(root):
+    fill(root, {"a": 4, "b": 4})
+    mirrored = picture(0).transpose(0)  # FLIP_LEFT_RIGHT
+    (root / "data" / "raw" / "folder" / "a" / "mirror.png").write_bytes(encode(mirrored, "PNG"))
+    audit = run(root, dataset(duplicates="drop"))
+    assert (audit["n_accepted"], audit["n_groups"]) == (9, 8)
+
+
+def test_small_classes(root):
+    fill(root, {"a": 4, "b": 4, "c": 2})
+    assert run(root, dataset())["rejected"] == {"class_too_small": 2}
+    with pytest.raises(DataError, match=r"at least 3 different photos.*'c' \(2\)"):
+        run(root, dataset(), PREPARE.model_copy(update={"class_too_small": "error"}))
+
+
+def test_one_class_only_and_nothing_usable(root):
+    fill(root, {"a": 4})
+    with pytest.raises(DataError, match=r"1 usable class\(es\) \(a\); at least two"):
+        run(root, dataset())
+    with pytest.raises(DataError, match=r"no usable product .* 4 excluded_label"):
+        run(root, dataset(exclude_labels=["a"]))
+    assert not (root / "data" / "catalogue").exists()
+    assert [path.name for path in (root / "data").iterdir() if path.name.startswith(".")] == []
+
+
+def test_labels_that_differ_by_white_space_and_repeated_ids(root):
+    raw = root / "data" / "raw" / "flipkart"
+    (raw / "Images").mkdir(parents=True)
+    rows = []
+    for number in range(8):
+        (raw / "Images" / f"{number}.png").write_bytes(encode(picture(number), "PNG"))
+        rows.append(
+            (f"id{number}", f"{number}.png", "Home  Decor " if number % 4 == 0 else ["Home Decor", "Toys"][number % 2])
+        )
+    rows += [
+        ("id0", "0.png", "Toys"),
+        ("gone", "gone.png", "Toys"),
+        ("out", "../../x.png", "Toys"),
+        ("none", "1.png", " "),
+    ]
+    pd.DataFrame(rows, columns=["id", "image", "label"]).to_csv(raw / "t.csv", index=False)
+    columns = ColumnNames(id="id", image="image", label="label", title=None, description=None)
+    audit = run(root, dataset("flipkart", columns=columns, images="Images"))
+    assert audit["per_class"] == {"Home Decor": 4, "Toys": 4}
+    assert audit["rejected"] == dict.fromkeys(
+        ["duplicate_product_id", "empty_label", "missing_file", "outside_data_folder"], 1
+    )
+
+
+def test_synthetic_end_to_end_finds_what_was_planted(root):
+    audit = run(root, dataset("synthetic", duplicates="drop", phash_distance=4))
+    assert audit["rejected"]["truncated"] == audit["rejected"]["empty_file"] == audit["rejected"]["not_an_image"] == 1
+    truth = json.loads((root / "data" / "raw" / "synthetic" / "truth.json").read_text())["products"]
+    rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["reason"]
+    planted = [name for name, entry in truth.items() if entry["duplicate_of"]]
+    found = [name for name in planted if rejected.get(name) == "duplicate_image"]
+    assert len(found) >= 0.9 * len(planted)
+    assert len(rejected) - 3 - len(found) <= 0.05 * len(truth)  # few sound products are taken for duplicates
+    assert not refetch_needed(dataset("synthetic"), root / "data" / "source.json")
+
+
+@pytest.mark.slow
+def test_parallel_packing_gives_the_same_in_the_same_order(root):
+    pytest.importorskip("imagehash")
+    from bakeoff.catalogue.pack import pack, pack_all
+
+    paths = []
+    for number in range(310):
+        path = root / f"{number}.png"
+        path.write_bytes(encode(picture(number), "PNG") if number % 10 else b"")
+        paths.append(path)
+    assert list(pack_all(paths, len(paths), PREPARE)) == [pack(path, PREPARE) for path in paths]

@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bakeoff.catalogue.convert import convert_pickle
+from bakeoff.catalogue.fetch import fallback_dataset, fetch, read_source, refetch_needed
+from bakeoff.catalogue.sources import SOURCES
+from bakeoff.catalogue.sources.flipkart import first_level
+from bakeoff.catalogue.sources.synthetic import CLASSES, generate
+from bakeoff.errors import DataError
+from bakeoff.params import ColumnNames, DatasetParams, SyntheticParams
+from catalogue.bad_images import encode, picture
+
+NO_COLUMNS = ColumnNames(id=None, image=None, label=None, title=None, description=None)
+FLIPKART = ColumnNames(
+    id="uniq_id", image="image", label="product_category_tree", title="product_name", description="description"
+)
+
+
+def dataset(kind: str, **changes: object) -> DatasetParams:
+    base = DatasetParams(
+        name=kind,
+        kind=kind,  # type: ignore[arg-type]
+        fallback=None,
+        root="raw",
+        table=None,
+        images="Images" if kind == "flipkart" else None,
+        columns=FLIPKART if kind == "flipkart" else NO_COLUMNS,
+        drop=[],
+        allow_pickle=False,
+        exclude_labels=[],
+        duplicates="group",
+        phash_distance=4,
+        licence="unknown",
+        source_url=None,
+        synthetic=SyntheticParams(n_per_class=4, image_px=48, seed=0),
+    )
+    return base.model_copy(update=changes)
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def flipkart_table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "uniq_id": ["u1", "u2"],
+            "product_name": ["Clock", "NA"],
+            "product_category_tree": ['["Home Decor & Festive Needs >> Clocks >> Wall"]', '["Watches >> Wrist"]'],
+            "description": ["Ticks", None],
+            "image": ["u1.jpg", "u2.jpg"],
+        }
+    )
+
+
+def put_flipkart(root) -> None:
+    (root / "raw" / "Images").mkdir(parents=True)
+    flipkart_table().to_csv(root / "raw" / "flipkart_com-ecommerce_sample_1050.csv", index=False)
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [('["A >> B >> C"]', "A"), ("A", "A"), (" A >> B ", "A"), ('["A"]', "A"), ('["A >> B', "A"), ("[]", "")],
+)
+def test_first_level(label, expected):
+    assert first_level(label) == expected
+
+
+def test_flipkart_reads_the_published_table(root):
+    put_flipkart(root)
+    first, second = SOURCES["flipkart"].read(dataset("flipkart"), root / "raw")
+    assert (first.product_id, first.image_path, first.label) == ("u1", "u1.jpg", "Home Decor & Festive Needs")
+    assert (second.title, second.description) == ("NA", None)
+
+
+def test_flipkart_parquet_with_other_columns_and_numbers(root):
+    (root / "raw" / "Images").mkdir(parents=True)
+    pd.DataFrame({"key": [1.0, 2.0], "photo": ["a.jpg", None], "class": [10, 20], "x": [0, 0]}).to_parquet(
+        root / "raw" / "clean.parquet"
+    )
+    columns = ColumnNames(id="key", image="photo", label="class", title=None, description=None)
+    first, second = SOURCES["flipkart"].read(dataset("flipkart", columns=columns, drop=["x"]), root / "raw")
+    assert (first.product_id, first.label, first.title) == ("1", "10", None)
+    assert second.image_path == ""
+
+
+def test_unknown_columns_are_listed(root):
+    put_flipkart(root)
+    wrong = FLIPKART.model_copy(update={"label": "category"})
+    with pytest.raises(
+        DataError, match=r"columns.label: category not in .*uniq_id, product_name, product_category_tree"
+    ):
+        SOURCES["flipkart"].read(dataset("flipkart", columns=wrong), root / "raw")
+    with pytest.raises(DataError, match="drop: nope not in"):
+        SOURCES["flipkart"].read(dataset("flipkart", drop=["nope"]), root / "raw")
+    with pytest.raises(DataError, match=r"drop leaves out image, which dataset.columns uses"):
+        SOURCES["flipkart"].read(dataset("flipkart", drop=["image"]), root / "raw")
+    with pytest.raises(DataError, match=r"dataset\.columns\.image must name a column"):
+        SOURCES["flipkart"].read(dataset("flipkart", columns=NO_COLUMNS), root / "raw")
+
+
+def test_missing_and_ambiguous_tables(root):
+    with pytest.raises(DataError, match=r"needs the table .*sample_1050.csv and its photos in .*Images"):
+        fetch(dataset("flipkart"), root, root / "source.json")
+    (root / "raw" / "Images").mkdir(parents=True)
+    with pytest.raises(DataError, match="no table in"):
+        SOURCES["flipkart"].read(dataset("flipkart"), root / "raw")
+    for name in ("a.csv", "b.csv"):
+        flipkart_table().to_csv(root / "raw" / name, index=False)
+    with pytest.raises(DataError, match=r"several tables \(a.csv, b.csv\)"):
+        SOURCES["flipkart"].read(dataset("flipkart"), root / "raw")
+    (root / "raw" / "c.csv").write_text('a,b\n1,2\n3,4,5\n"', encoding="utf-8")
+    with pytest.raises(DataError, match="cannot be read as csv"):
+        SOURCES["flipkart"].read(dataset("flipkart", table="c.csv"), root / "raw")
+
+
+def test_pickles_need_permission_and_can_be_converted(root):
+    (root / "raw" / "Images").mkdir(parents=True)
+    source, target = root / "raw" / "clean.pkl", root / "raw" / "clean.parquet"
+    flipkart_table().assign(tokens=[["a", "b"], ["c"]]).to_pickle(source)
+    with pytest.raises(DataError, match=r"bakeoff convert .*clean.pkl .*clean.parquet.*allow_pickle: true"):
+        SOURCES["flipkart"].read(dataset("flipkart"), root / "raw")
+    assert len(SOURCES["flipkart"].read(dataset("flipkart", allow_pickle=True), root / "raw")) == 2
+    with pytest.raises(DataError, match="unpickling runs whatever"):
+        convert_pickle(source, target, allow_pickle=False)
+    with pytest.raises(DataError, match=r"must end in .parquet"):
+        convert_pickle(source, root / "x.csv", allow_pickle=True)
+    convert_pickle(source, target, allow_pickle=True)
+    source.unlink()
+    products = SOURCES["flipkart"].read(dataset("flipkart"), root / "raw")
+    assert products[0].label == "Home Decor & Festive Needs"
+    pd.Series([1]).to_pickle(source)
+    with pytest.raises(DataError, match="must hold a pandas DataFrame, got Series"):
+        convert_pickle(source, target, allow_pickle=True)
+    source.write_bytes(b"no pickle")
+    with pytest.raises(DataError, match="cannot be unpickled"):
+        convert_pickle(source, target, allow_pickle=True)
+    with pytest.raises(DataError, match="is missing"):
+        convert_pickle(root / "none.pkl", target, allow_pickle=True)
+
+
+def test_folder_source(root):
+    with pytest.raises(DataError, match="one folder per class"):
+        fetch(dataset("folder"), root, root / "source.json")
+    (root / "raw" / "shoes" / "red").mkdir(parents=True)
+    for name in ("shoes/red/1.jpg", "shoes/2.jpg", "loose.jpg", "README.md", ".hidden"):
+        (root / "raw" / name).write_bytes(b"x")
+    products = SOURCES["folder"].read(dataset("folder"), root / "raw")
+    assert {(p.product_id, p.label) for p in products} == {
+        ("shoes__red__1.jpg", "shoes"),
+        ("shoes__2.jpg", "shoes"),
+        ("loose.jpg", None),
+    }
+
+
+def test_fetch_lists_and_notices_changes(root):
+    (root / "raw" / "a").mkdir(parents=True)
+    (root / "raw" / "a" / "1.txt").write_bytes(b"abc")
+    record = fetch(dataset("folder"), root, root / "source.json")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # SHA-256 of "abc", FIPS 180-2
+    assert record["files"] == [{"path": "a/1.txt", "size": 3, "sha256": digest}]
+    assert record["fallback_reason"] is None
+    assert not refetch_needed(dataset("folder"), root / "source.json")
+    (root / "raw" / "a" / "2.txt").write_bytes(b"new")
+    assert refetch_needed(dataset("folder"), root / "source.json")
+    shutil.rmtree(root / "raw")
+    assert refetch_needed(dataset("folder"), root / "source.json")
+    assert refetch_needed(dataset("folder"), root / "none.json")
+    with pytest.raises(DataError, match="run `dvc repro fetch`"):
+        read_source(root / "none.json")
+
+
+def test_unchanged_files_are_not_read_again(root):
+    (root / "raw" / "a").mkdir(parents=True)
+    path = root / "raw" / "a" / "1.txt"
+    path.write_bytes(b"abc")
+    first = fetch(dataset("folder"), root, root / "source.json")
+    status = path.stat()
+    path.write_bytes(b"xyz")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # same size, same time: taken as unchanged
+    assert fetch(dataset("folder"), root, root / "source.json") == first
+
+
+def test_stamps_fall_back_loudly_without_apt(root, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(root / "empty"))
+    data = dataset("stamps", fallback="synthetic", licence="GPL-2.0-or-later")
+    record = fetch(data, root, root / "source.json")
+    assert (record["kind"], record["fallback_reason"], record["licence"]) == ("synthetic", "dpkg_missing", "CC0-1.0")
+    assert "GENERATED catalogue" in capsys.readouterr().err
+    assert not refetch_needed(data, root / "source.json")
+    (root / "raw" / "stamps").mkdir(parents=True)
+    assert refetch_needed(data, root / "source.json")
+    shutil.rmtree(root / "raw")
+    with pytest.raises(DataError, match=r"dpkg is missing .* put a tuxpaint-stamps-default\*.deb into"):
+        fetch(dataset("stamps"), root, root / "source.json")
+    with pytest.raises(DataError, match="can only be synthetic"):
+        fallback_dataset(dataset("stamps", fallback="folder"))
+
+
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg")
+def test_stamps_unpack_a_package_that_lies_in_the_root(root):
+    tree = root / "package"
+    stamps = tree / "usr/share/tuxpaint/stamps/animals"
+    stamps.mkdir(parents=True)
+    (stamps / "dog.png").write_bytes(encode(picture(), "PNG"))
+    (stamps / "dog_mirror.png").write_bytes(encode(picture(1), "PNG"))
+    (stamps / "dog.ogg").write_bytes(b"x")
+    (stamps / "dog.svg").write_bytes(b"<svg/>")
+    (stamps / "dog.txt").write_text("A dog.\nde.utf8=Ein Hund.\nfr.utf8=Un chien.\n", encoding="utf-8")
+    (tree / "DEBIAN").mkdir()
+    control = "Package: tuxpaint-stamps-default\nVersion: 1\nArchitecture: all\nMaintainer: t <t@t>\nDescription: t\n"
+    (tree / "DEBIAN" / "control").write_text(control)
+    (root / "raw").mkdir()
+    package = root / "raw" / "tuxpaint-stamps-default_1_all.deb"
+    subprocess.run(["dpkg-deb", "--build", str(tree), str(package)], check=True, capture_output=True)
+    record = fetch(dataset("stamps"), root, root / "source.json")
+    assert [entry["path"] for entry in record["files"]] == [
+        "stamps/animals/dog.png",
+        "stamps/animals/dog.txt",
+        "stamps/animals/dog_mirror.png",
+    ]
+    dog, mirror = SOURCES["stamps"].read(dataset("stamps"), root / "raw")
+    assert (dog.product_id, dog.label, dog.title, dog.description) == ("animals__dog", "animals", "A dog.", "Un chien.")
+    assert (mirror.product_id, mirror.title) == ("animals__dog_mirror", "A dog.")
+
+
+def test_synthetic_truth(tmp_path):
+    params = SyntheticParams(n_per_class=16, image_px=64, seed=3)
+    truths = generate(tmp_path / "a", params)
+    generate(tmp_path / "b", params)
+    names = sorted(path.name for path in (tmp_path / "a" / "Images").iterdir())
+    for name in names:
+        assert (tmp_path / "a" / "Images" / name).read_bytes() == (tmp_path / "b" / "Images" / name).read_bytes()
+    assert len(truths) == len(names) == 6 * (16 + 2 * 2) + 3
+    saved = json.loads((tmp_path / "a" / "truth.json").read_text())["products"]
+    assert saved["red_ball_0000_exact"]["duplicate_of"] == "red_ball_0000"
+    assert [saved[f"red_ball_{n:04d}"]["defects"] for n in (1, 2, 3, 4)] == [["blur"], ["border"], ["colour_cast"], []]
+    titles = pd.read_csv(tmp_path / "a" / "products.csv").set_index("id")["title"]
+    assert titles["red_ball_0000"].startswith("Red ball")
+    assert titles["red_ball_0001"].startswith("Balle rouge")
+
+
+def test_synthetic_objects_lie_where_the_truth_says(tmp_path):
+    truths = generate(tmp_path, SyntheticParams(n_per_class=5, image_px=96, seed=0))
+    for product_id, truth in truths.items():
+        if truth.broken or truth.defects or truth.label != "blue_ball":
+            continue
+        values = np.asarray(Image.open(tmp_path / "Images" / f"{product_id}.jpg")).astype(int)
+        rows, columns = np.where(values[..., 2] - values[..., 0] > 80)
+        found = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        assert truth.bbox_px is not None
+        assert max(abs(a - b) for a, b in zip(found, truth.bbox_px, strict=True)) <= 3, product_id
+
+
+def test_twins_differ_by_one_thing_only():
+    for look in CLASSES.values():
+        twin = CLASSES[look.twin]
+        differing = [name for name in ("shape", "colour", "texture") if getattr(look, name) != getattr(twin, name)]
+        assert differing == [look.told_apart_by]
+
+
+def test_synthetic_is_regenerated_when_its_params_change(root):
+    source = SOURCES["synthetic"]
+    source.acquire(dataset("synthetic"), root / "raw")
+    other = dataset("synthetic", synthetic=SyntheticParams(n_per_class=5, image_px=48, seed=0))
+    assert source.present(dataset("synthetic"), root / "raw")
+    assert not source.present(other, root / "raw")
+    source.acquire(other, root / "raw")
+    assert source.present(other, root / "raw")
+    with pytest.raises(DataError, match=r"dataset\.synthetic must say"):
+        source.acquire(dataset("synthetic", synthetic=None), root / "elsewhere")

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bakeoff.catalogue.split import draw_class_balance, make_split, write_split
+from bakeoff.errors import DataError
+from bakeoff.params import SplitParams
+
+PARAMS = SplitParams(train=0.8, validation=0.1, test=0.1, seed=0)
+
+
+def products(groups: list[list[str]]) -> pd.DataFrame:
+    """Return one product per label in each group."""
+    rows = [(f"p{g:03d}_{n}", label, g) for g, labels in enumerate(groups) for n, label in enumerate(labels)]
+    return pd.DataFrame(rows, columns=["product_id", "label", "group_id"])
+
+
+def test_fifty_single_products_give_40_5_5_per_class():
+    split = make_split(products([["a"]] * 50 + [["b"]] * 20), PARAMS)
+    table = products([["a"]] * 50 + [["b"]] * 20).merge(split, on="product_id")
+    assert table.groupby(["label", "split"]).size().to_dict() == {
+        ("a", "train"): 40,
+        ("a", "validation"): 5,
+        ("a", "test"): 5,
+        ("b", "train"): 16,
+        ("b", "validation"): 2,
+        ("b", "test"): 2,
+    }
+
+
+def test_three_groups_give_one_each():
+    split = make_split(products([["a"]] * 3), PARAMS)
+    assert sorted(split["split"]) == ["test", "train", "validation"]
+
+
+@st.composite
+def catalogues(draw):
+    """Groups of one class each, and now and then a group that two classes share."""
+    names = draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
+    groups = [[name] * draw(st.integers(1, 3)) for name in names for _ in range(draw(st.integers(4, 25)))]
+    if len(names) > 1:
+        groups += [[names[0], names[1]] for _ in range(draw(st.integers(0, 3)))]
+    return products(groups)
+
+
+@given(catalogues(), st.integers(0, 5), st.sampled_from([(0.8, 0.1, 0.1), (0.6, 0.2, 0.2), (0.34, 0.33, 0.33)]))
+@settings(max_examples=60, deadline=None)
+def test_invariant_one(table, seed, shares):
+    params = SplitParams(train=shares[0], validation=shares[1], test=shares[2], seed=seed)
+    split = make_split(table, params)
+    assert split["product_id"].tolist() == table["product_id"].tolist()  # complete and disjoint
+    joined = table.merge(split, on="product_id")
+    assert (joined.groupby("group_id")["split"].nunique() == 1).all()
+    counts = pd.crosstab(joined["label"], joined["split"]).reindex(
+        columns=["train", "validation", "test"], fill_value=0
+    )
+    assert (counts > 0).all(axis=None)
+    shuffled = make_split(table.sample(frac=1, random_state=seed), params)
+    assert dict(zip(shuffled["product_id"], shuffled["split"], strict=True)) == dict(
+        zip(split["product_id"], split["split"], strict=True)
+    )
+
+
+@given(st.lists(st.integers(1, 4), min_size=30, max_size=80), st.integers(0, 5))
+@settings(max_examples=60, deadline=None)
+def test_shares_are_within_one_group(sizes, seed):
+    table = products([["a"] * size for size in sizes])
+    split = make_split(table, PARAMS.model_copy(update={"seed": seed}))
+    counts = split["split"].value_counts()
+    for name, share in (("train", 0.8), ("validation", 0.1), ("test", 0.1)):
+        assert abs(counts[name] - share * len(table)) <= max(sizes)
+
+
+@given(st.integers(5, 40), st.integers(0, 30), st.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+def test_old_products_keep_their_split_when_others_join(n_old, n_new, seed):
+    params = PARAMS.model_copy(update={"seed": seed})
+    old = products([["a"]] * n_old + [["b"]] * n_old)
+    new = pd.DataFrame(
+        {"product_id": [f"new_{n}" for n in range(n_new)], "label": "a", "group_id": 1000 + np.arange(n_new)}
+    )
+    before = make_split(old, params)
+    after = make_split(pd.concat([new, old]), params, previous=before).set_index("product_id")["split"]
+    assert (after.loc[before["product_id"]].to_numpy() == before["split"].to_numpy()).all()
+    counts = after.value_counts()
+    assert abs(counts["test"] - 0.1 * (2 * n_old + n_new)) <= 2 + max(1, 0.1 * n_old)
+
+
+def test_without_the_earlier_split_few_products_move():
+    table = products([["a"]] * 200)
+    before, after = make_split(table[:190], PARAMS), make_split(table, PARAMS)
+    assert (before["split"].to_numpy() == after["split"].to_numpy()[:190]).mean() > 0.95
+
+
+def test_a_new_member_follows_its_group():
+    old = products([["a"]] * 10)
+    before = make_split(old, PARAMS)
+    joined = pd.concat([old, pd.DataFrame({"product_id": ["zz"], "label": ["a"], "group_id": [4]})])
+    after = make_split(joined, PARAMS, previous=before).set_index("product_id")["split"]
+    assert after["zz"] == after["p004_0"] == before.set_index("product_id")["split"]["p004_0"]
+
+
+def test_other_seeds_give_other_splits():
+    table = products([["a"]] * 100)
+    assert (
+        make_split(table, PARAMS)["split"] != make_split(table, PARAMS.model_copy(update={"seed": 1}))["split"]
+    ).any()
+
+
+def test_too_small_a_class_is_refused():
+    with pytest.raises(DataError, match=r"at least 3 groups.*'b' \(2\)"):
+        make_split(products([["a"]] * 9 + [["b"], ["b"]]), PARAMS)
+
+
+def test_a_class_that_shared_groups_keep_out_is_refused():
+    # a needs groups 0, 1, 2 apart and c needs 0, 1, 3 apart, so 2 and 3 go together; but b needs 2, 3, 4 apart
+    stuck = products([["a", "c"], ["a", "c"], ["a", "b"], ["b", "c"], ["b"]])
+    with pytest.raises(DataError, match="may not be torn apart"):
+        make_split(stuck, PARAMS)
+
+
+def test_write_split_and_previous(tmp_path):
+    catalogue = tmp_path / "catalogue"
+    catalogue.mkdir()
+    products([["a"]] * 10 + [["b"]] * 6).to_parquet(catalogue / "products.parquet")
+    split = write_split(catalogue, PARAMS, tmp_path / "splits")
+    assert pd.read_parquet(tmp_path / "splits" / "splits.parquet").equals(split)
+    assert (tmp_path / "splits" / "figures" / "class_balance.png").stat().st_size > 1000
+    assert write_split(catalogue, PARAMS, tmp_path / "again", previous=tmp_path / "splits").equals(split)
+    with pytest.raises(DataError, match=r"has seed 0, split\.seed is 7"):
+        write_split(catalogue, PARAMS.model_copy(update={"seed": 7}), tmp_path / "x", previous=tmp_path / "splits")
+    with pytest.raises(DataError, match="lacks one"):
+        write_split(catalogue, PARAMS, tmp_path / "x", previous=tmp_path)
+    with pytest.raises(DataError, match="dvc repro prepare"):
+        write_split(tmp_path, PARAMS, tmp_path / "x")
+
+
+def test_figure_shows_every_class():
+    counts = pd.DataFrame({"train": [8, 4], "validation": [1, 1], "test": [1, 1]}, index=["a", "b"])
+    axes = draw_class_balance(counts).axes[0]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["b", "a"]
