@@ -1,0 +1,78 @@
+"""Write data/candidates/<model>.json for the study, and tidy runs/ so that it holds this study alone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.table import Table
+
+from bakeoff.backbones.registry import describe
+from bakeoff.backbones.settings import CandidateSettings
+from bakeoff.errors import ParamsError
+from bakeoff.params import BackboneDefaults, BackboneParams, Mode
+
+BASELINE = "baseline_tf"
+
+
+class Study(NamedTuple):
+    """What is compared: models × modes × seeds, with what params.yaml says about the backbones."""
+
+    models: list[str]
+    modes: list[Mode]
+    seeds: list[int]
+    backbones: dict[str, BackboneParams]
+    defaults: BackboneDefaults
+
+
+def write_candidates(study: Study, out_dir: Path, runs_dir: Path) -> list[CandidateSettings]:
+    """Write one settings file per model and return them in the study's order.
+
+    Also removes files of other models from `out_dir`, and folders of candidates and seeds outside the study from
+    `runs_dir` (DVC's cache keeps them); the baseline is part of every study.
+
+    Raises:
+        ParamsError: an unknown model, or one named as the baseline; nothing is written or removed then.
+    """
+    if BASELINE in study.models:
+        raise ParamsError(f"models must not name {BASELINE!r}: the TensorFlow baseline is part of every study.")
+    described = [describe(model, study.backbones, study.defaults) for model in study.models]
+    out_dir.mkdir(parents=True, exist_ok=True)
+    for path in out_dir.glob("*.json"):
+        if path.name.removesuffix(".json") not in study.models:
+            path.unlink()
+    for settings in described:
+        settings.write(out_dir / f"{settings.model}.json")
+    prune_runs(study, runs_dir)
+    return described
+
+
+def prune_runs(study: Study, runs_dir: Path) -> list[str]:
+    """Remove the folders of `runs_dir` that are no part of the study and return their names."""
+    candidates = {f"{model}-{mode}" for model in study.models for mode in study.modes} | {BASELINE}
+    seeds = {f"seed_{seed}" for seed in study.seeds}
+    removed = []
+    for folder in sorted(path for path in runs_dir.glob("*") if path.is_dir() and not path.is_symlink()):
+        if folder.name not in candidates:
+            shutil.rmtree(folder)
+            removed.append(folder.name)
+            continue
+        for run in sorted(folder.glob("seed_*")):
+            if run.name not in seeds:
+                shutil.rmtree(run)
+                removed.append(f"{folder.name}/{run.name}")
+    return removed
+
+
+def candidates_table(candidates: list[CandidateSettings]) -> Table:
+    """Return one line per backbone: architecture, input side, where its weights are, whether it may be sold."""
+    table = Table(title="Backbones of this study")
+    for column in ("model", "architecture", "px", "weights", "licence of the weights", "commercial use"):
+        table.add_column(column)
+    for settings in candidates:
+        commercial = {True: "yes", False: "NO", None: "see the model card"}[settings.commercial_use]
+        size = str(settings.preprocessing.image_size)
+        weights = settings.weights_id or "none published"
+        table.add_row(settings.model, settings.architecture, size, weights, settings.licence_weights, commercial)
+    return table

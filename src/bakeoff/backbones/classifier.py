@@ -1,0 +1,110 @@
+"""A backbone with a head sized to the catalogue's classes: building, strict loading, freezing; training is elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bakeoff.backbones.loading import LoadReport, load_backbone_file
+from bakeoff.backbones.networks import build_backbone
+from bakeoff.backbones.settings import CandidateSettings
+from bakeoff.backbones.weights.record import read_record
+from bakeoff.errors import ParamsError
+from bakeoff.params import MODE_NAMES, HeadParams, Mode
+
+
+class Classifier(nn.Module):
+    """Pooled backbone features, then a head: images (N, 3, H, W) normalised to logits (N, K)."""
+
+    def __init__(self, backbone: nn.Module, head: nn.Sequential, n_features: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.n_features = n_features
+        self.backbone_frozen = False
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the pooled features (N, D) of normalised images (N, 3, H, W)."""
+        return self.backbone(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, K) of normalised images (N, 3, H, W)."""
+        return self.head(self.features(images))
+
+    def train(self, mode: bool = True) -> Classifier:
+        """Switch to training; a frozen backbone stays in eval, so that batch-norm statistics and dropout stay still."""
+        super().train(mode)
+        if self.backbone_frozen:
+            self.backbone.eval()
+        return self
+
+
+def build_head(params: HeadParams, *, n_features: int, n_classes: int) -> nn.Sequential:
+    """Return [Linear, BatchNorm, ReLU, Dropout] per hidden width, then Dropout and Linear: (N, D) to (N, K)."""
+    layers: list[nn.Module] = []
+    width = n_features
+    for hidden in params.hidden:
+        layers.append(nn.Linear(width, hidden))
+        if params.batch_norm:
+            layers.append(nn.BatchNorm1d(hidden))
+        layers += [nn.ReLU(), nn.Dropout(params.dropout)]
+        width = hidden
+    return nn.Sequential(*layers, nn.Dropout(params.dropout), nn.Linear(width, n_classes))
+
+
+def build_classifier(
+    settings: CandidateSettings, *, n_classes: int, seed: int, weights_dir: Path | None, scan: str = "auto"
+) -> tuple[Classifier, LoadReport]:
+    """Return the candidate, its backbone loaded strictly from `weights_dir`, and what the loading left over.
+
+    The initialisation depends on `seed` alone and leaves the global random state as it was.
+
+    Args:
+        settings: the candidate.
+        n_classes: K, at least 2.
+        seed: of the head, and of the backbone where the record says `random` or `weights_dir` is None.
+        weights_dir: weights/<model>/ with its record.json.
+        scan: MambaVision's selective scan, `auto` or one of `bakeoff.scan.implementations()`.
+
+    Raises:
+        WeightsError: the file belongs to another architecture.
+        ParamsError: fewer than two classes.
+    """
+    if n_classes < 2:
+        raise ParamsError(f"a classifier needs at least 2 classes, got {n_classes}; look at the catalogue's labels.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        backbone, n_features = build_backbone(settings, scan=scan)
+        # A generator state of its own: the head's start does not depend on the backbone's number of draws.
+        torch.manual_seed(seed)
+        head = build_head(settings.head, n_features=n_features, n_classes=n_classes)
+    report = LoadReport()
+    record = read_record(weights_dir) if weights_dir is not None else None
+    if weights_dir is not None and record is not None and record.file is not None:
+        report = load_backbone_file(backbone, weights_dir / record.file, architecture=settings.architecture)
+    return Classifier(backbone, head, n_features), report
+
+
+def set_mode(classifier: Classifier, mode: Mode) -> None:
+    """Let only the head learn (`frozen`) or everything (`finetune`).
+
+    Frozen, the backbone takes no gradient and stays in eval also after `classifier.train()`.
+    """
+    if mode not in MODE_NAMES:
+        raise ParamsError(f"unknown mode {mode!r}; legal modes: {', '.join(MODE_NAMES)}.")
+    classifier.backbone_frozen = mode == "frozen"
+    classifier.backbone.requires_grad_(not classifier.backbone_frozen)
+    classifier.head.requires_grad_(True)
+    classifier.train(classifier.training)
+
+
+def n_parameters(classifier: nn.Module) -> int:
+    """Return the number of parameters, head included."""
+    return sum(parameter.numel() for parameter in classifier.parameters())
+
+
+def n_trainable(classifier: nn.Module) -> int:
+    """Return the number of parameters that take a gradient."""
+    return sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)

@@ -1,0 +1,161 @@
+"""Read a checkpoint of any published layout and load it into a backbone without letting a mismatch pass."""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from bakeoff.errors import WeightsError
+
+State = dict[str, Tensor]
+_NESTED = (
+    "state_dict_ema",
+    "model_ema",
+    "state_dict",
+    "model",
+)  # the averaged weights first: they are what is published
+_PREFIXES = ("module.", "model.", "_orig_mod.", "encoder.")
+_COUNTERS = ("num_batches_tracked",)
+_N_NAMED = 3
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a loading left over; `dropped` names the checkpoint's own classifier layers, left out on purpose."""
+
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    mismatched: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+
+    @property
+    def fits(self) -> bool:
+        """Whether every key of the backbone was found with its shape, and nothing else was there."""
+        return not (self.missing or self.unexpected or self.mismatched)
+
+    def sentence(self) -> str:
+        """Return counts and the first few names, for the error."""
+        parts = [
+            f"{len(names)} {word} ({', '.join(names[:_N_NAMED])}{', …' if len(names) > _N_NAMED else ''})"
+            for word, names in (
+                ("missing", self.missing),
+                ("unexpected", self.unexpected),
+                ("of another shape", self.mismatched),
+            )
+            if names
+        ]
+        return ", ".join(parts)
+
+
+def read_checkpoint(path: Path) -> State:
+    """Return the tensors of a .safetensors, .pth, .pth.tar, .pt or .bin file, unwrapped and without wrappers' prefixes.
+
+    Pickles are read with weights_only: no code of theirs runs.
+
+    Raises:
+        WeightsError: no such file, or no checkpoint.
+    """
+    if not path.is_file():
+        raise WeightsError(f"the weights file {path} does not exist; run `bakeoff weights`.")
+    try:
+        content = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
+    except (SafetensorError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise WeightsError(
+            f"{path} is no readable checkpoint ({reason}); expected safetensors or a torch file."
+        ) from None
+    return strip_prefixes(_unwrap(content, path))
+
+
+def strip_prefixes(state: State) -> State:
+    """Return the state without `module.`, `model.` and the like, as long as every key carries one."""
+    while prefix := next((text for text in _PREFIXES if state and all(key.startswith(text) for key in state)), None):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
+def network_of(backbone: nn.Module) -> nn.Module:
+    """Return the module that owns the published key names: the wrapped network, or the backbone itself."""
+    inner = getattr(backbone, "network", None)
+    return inner if isinstance(inner, nn.Module) else backbone
+
+
+def compare(backbone: nn.Module, state: Mapping[str, Tensor], classifier: tuple[str, ...] = ()) -> LoadReport:
+    """Return how `state` and the backbone differ, the checkpoint's own classifier layers set aside."""
+    wanted = network_of(backbone).state_dict()
+    extra = sorted(set(state) - set(wanted))
+    dropped = [key for key in extra if any(key.startswith(f"{name}.") for name in classifier)]
+    return LoadReport(
+        missing=sorted(key for key in set(wanted) - set(state) if not key.endswith(_COUNTERS)),
+        unexpected=[key for key in extra if key not in dropped],
+        mismatched=sorted(key for key in set(wanted) & set(state) if wanted[key].shape != state[key].shape),
+        dropped=dropped,
+    )
+
+
+def load_state(
+    backbone: nn.Module, state: State, *, architecture: str, where: str, classifier: tuple[str, ...] = ()
+) -> LoadReport:
+    """Load `state` into the backbone and return what was left out on purpose.
+
+    Raises:
+        WeightsError: they do not match; nothing was loaded then.
+    """
+    report = compare(backbone, state, classifier)
+    if not report.fits:
+        raise WeightsError(
+            f"{where} holds weights of another architecture than {architecture}: {report.sentence()}; "
+            "give the file that belongs to this model, or delete its folder and run `bakeoff weights`."
+        )
+    network = network_of(backbone)
+    own = network.state_dict()
+    network.load_state_dict({key: state.get(key, own[key]) for key in own}, strict=True)
+    return report
+
+
+def load_backbone_file(backbone: nn.Module, path: Path, *, architecture: str) -> LoadReport:
+    """Load a normalised weights/<model>/model.safetensors strictly.
+
+    Raises:
+        WeightsError: missing, unreadable, or of another architecture.
+    """
+    return load_state(backbone, read_checkpoint(path), architecture=architecture, where=str(path))
+
+
+def filtered(backbone: nn.Module, state: State) -> State:
+    """Return `state` after the timm module's own conversion of older key layouts, where it has one."""
+    module = sys.modules[type(backbone).__module__]
+    convert: Callable[[State, nn.Module], State] | None = getattr(module, "checkpoint_filter_fn", None) or getattr(
+        module, "_checkpoint_filter_fn", None
+    )
+    return dict(convert(dict(state), backbone)) if convert else state
+
+
+def _load_pickle(path: Path) -> object:
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _unwrap(content: object, path: Path) -> State:
+    while isinstance(content, Mapping):
+        nested = next((content[key] for key in _NESTED if isinstance(content.get(key), Mapping)), None)
+        if nested is None:
+            break
+        content = nested
+    tensors = (
+        {key: value for key, value in content.items() if isinstance(value, Tensor)}
+        if isinstance(content, Mapping)
+        else {}
+    )
+    if not tensors:
+        raise WeightsError(f"{path} holds no tensors; expected a state dict, alone or under {', '.join(_NESTED)}.")
+    return tensors

@@ -1,0 +1,122 @@
+"""MambaVision through its own package, with the package's traps closed; its selective scan is `bakeoff.scan`'s.
+
+The package's code is under the NVIDIA Source Code License-NC and its weights under CC-BY-NC-SA-4.0: non-commercial.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import warnings
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor, nn
+
+from bakeoff.backbones.compat import import_timm
+from bakeoff.backbones.names import unknown_name
+from bakeoff.errors import ParamsError, SetupError
+from bakeoff.scan.dispatch import resolve, selective_scan, use
+from bakeoff.scan.standin import standin
+
+_DEPRECATED = r"Importing from timm\.models\.(registry|layers) is deprecated"
+_PREFIX = "mamba_vision_"
+_OPTIONS = ("drop_path_rate", "drop_rate", "attn_drop_rate", "in_chans", "layer_scale", "layer_scale_conv")
+
+
+class MambaBackbone(nn.Module):
+    """MambaVision without its classifier: images (N, 3, H, W) to pooled features (N, num_features)."""
+
+    def __init__(self, network: nn.Module, num_features: int, scan: str) -> None:
+        super().__init__()
+        self.network = network
+        self.num_features = num_features
+        self.scan = scan
+
+    def _pooled(self, images: Tensor) -> Tensor:
+        forward_features: Any = self.network.forward_features
+        return forward_features(images)
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Return pooled features (N, num_features) of images (N, 3, H, W)."""
+        with use(self.scan):
+            return self._pooled(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return pooled features (N, num_features) of images (N, 3, H, W)."""
+        return self.forward_features(images)
+
+
+def import_mambavision() -> ModuleType:
+    """Return the package's model module, its scan bound to `bakeoff.scan`; an installed mamba_ssm is left alone.
+
+    Raises:
+        SetupError: mambavision is not installed.
+    """
+    import_timm()
+    with warnings.catch_warnings(), standin():
+        warnings.filterwarnings("ignore", message=_DEPRECATED, category=FutureWarning)
+        try:
+            module = importlib.import_module("mambavision.models.mamba_vision")
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] != "mambavision":
+                raise
+            raise SetupError(
+                "the package mambavision is not installed; `make setup` installs it without its dependencies "
+                "(pip install --no-deps mambavision==1.2.0)."
+            ) from None
+    module.__dict__["selective_scan_fn"] = selective_scan
+    return module
+
+
+def registered_names() -> list[str]:
+    """Return the package's model names: mamba_vision_T, mamba_vision_S, …."""
+    return sorted(import_mambavision().default_cfgs)
+
+
+def default_cfg(name: str) -> dict[str, Any]:
+    """Return the package's own preprocessing and weights address of one model.
+
+    Raises:
+        ParamsError: no such model, with the near and the legal names.
+    """
+    known = import_mambavision().default_cfgs
+    if name not in known:
+        raise unknown_name("MambaVision model", name, list(known))
+    return dict(known[name])
+
+
+def build_mambavision(name: str, *, scan: str = "auto", **options: Any) -> MambaBackbone:
+    """Return a MambaVision backbone with fresh weights.
+
+    Args:
+        name: registered name.
+        scan: `auto` or one of `bakeoff.scan.implementations()`.
+        options: drop_path_rate, drop_rate, attn_drop_rate, in_chans, layer_scale, layer_scale_conv. The package itself
+            swallows unknown ones silently.
+
+    Raises:
+        ParamsError: unknown name, option or scan.
+    """
+    module = import_mambavision()
+    default_cfg(name)
+    resolve(scan)
+    unknown = sorted(set(options) - set(_OPTIONS))
+    if unknown:
+        raise ParamsError(f"{name}: unknown option {', '.join(unknown)}; legal options: {', '.join(_OPTIONS)}.")
+    entry = getattr(module, name)
+    network = entry(pretrained=False, num_classes=0, **options)
+    return MambaBackbone(network, num_features=_width(network), scan=scan)
+
+
+def architecture_name(name: str) -> str:
+    """Return what people call it: `MambaVision-B`."""
+    return "MambaVision-" + name.removeprefix(_PREFIX).replace("_", "-")
+
+
+def _width(network: nn.Module) -> int:
+    """Return D of the pooled features: the width of the last batch norm, since the package names none."""
+    norm = network.norm
+    if not isinstance(norm, nn.BatchNorm2d):
+        raise SetupError(f"mambavision: expected a BatchNorm2d before pooling, found {inspect.getmodule(norm)}.")
+    return norm.num_features

@@ -1,0 +1,68 @@
+"""Build a candidate's backbone, whatever library it is from: one function per source behind a visible dict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from bakeoff.backbones.compat import import_timm
+from bakeoff.backbones.settings import CandidateSettings
+from bakeoff.errors import ParamsError
+
+
+def build_backbone(settings: CandidateSettings, *, scan: str = "auto") -> tuple[nn.Module, int]:
+    """Return the backbone with fresh weights, images (N, 3, H, W) to pooled features (N, D), and D."""
+    return _BUILDERS[settings.source](settings, scan)
+
+
+def timm_arguments(name: str, image_size: int) -> dict[str, Any]:
+    """Return the size arguments of timm's create_model: a network with fixed input must be told another size."""
+    cfg = import_timm().models.get_pretrained_cfg(name, allow_unregistered=False)
+    if cfg is None or not cfg.fixed_input_size or cfg.input_size[-1] == image_size:
+        return {}
+    return {"img_size": image_size}
+
+
+def classifier_prefixes(name: str) -> tuple[str, ...]:
+    """Return the names of timm's classifier layers, which a checkpoint holds and a backbone does not."""
+    cfg = import_timm().models.get_pretrained_cfg(name, allow_unregistered=False)
+    classifier = (cfg.classifier if cfg else None) or ()
+    return (classifier,) if isinstance(classifier, str) else tuple(classifier)
+
+
+def _build_timm(settings: CandidateSettings, scan: str) -> tuple[nn.Module, int]:
+    del scan
+    timm = import_timm()
+    arguments = timm_arguments(settings.name, settings.preprocessing.image_size)
+    try:
+        backbone = timm.create_model(settings.name, pretrained=False, num_classes=0, **arguments)
+    except (TypeError, AssertionError) as error:
+        raise ParamsError(
+            f"{settings.name} cannot be built for {settings.preprocessing.image_size} px: {error}; "
+            "leave image_size null to use its own size."
+        ) from None
+    width = getattr(backbone, "head_hidden_size", None) or backbone.num_features
+    return backbone, int(width)
+
+
+def _build_mambavision(settings: CandidateSettings, scan: str) -> tuple[nn.Module, int]:
+    from bakeoff.backbones.mamba import build_mambavision
+
+    backbone = build_mambavision(settings.name, scan=scan)
+    return backbone, backbone.num_features
+
+
+def _build_hf(settings: CandidateSettings, scan: str) -> tuple[nn.Module, int]:
+    from bakeoff.backbones.hf import build_hf
+
+    del scan
+    return build_hf(settings.name, image_size=settings.preprocessing.image_size)
+
+
+_BUILDERS: dict[str, Callable[[CandidateSettings, str], tuple[nn.Module, int]]] = {
+    "timm": _build_timm,
+    "mambavision": _build_mambavision,
+    "hf": _build_hf,
+}

@@ -1,0 +1,123 @@
+"""From a model's name in params.yaml to its full settings, asked of the library that it is from."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlparse
+
+from bakeoff.backbones.compat import import_timm
+from bakeoff.backbones.licences import (
+    MAMBAVISION_CODE,
+    MAMBAVISION_WEIGHTS,
+    TIMM_CODE,
+    allows_commercial_use,
+    licence_name,
+)
+from bakeoff.backbones.names import unknown_name
+from bakeoff.backbones.settings import CandidateSettings, Preprocessing
+from bakeoff.errors import ParamsError
+from bakeoff.params import BackboneDefaults, BackboneParams
+
+
+def describe(model: str, backbones: dict[str, BackboneParams], defaults: BackboneDefaults) -> CandidateSettings:
+    """Return the full settings of one model of the study.
+
+    Args:
+        model: a key of `backbones`, or any timm name (`resnet18`, `convnext_tiny.fb_in22k_ft_in1k`).
+        backbones: section `backbones`.
+        defaults: what a timm name without an entry gets, and what an entry leaves out.
+
+    Raises:
+        ParamsError: a name that its library does not know; near matches and legal tags are listed.
+    """
+    entry = backbones.get(model) or BackboneParams(name=model)
+    source = entry.source or defaults.source
+    image_size = entry.image_size or defaults.image_size
+    described = _SOURCES[source](entry.name, image_size, backbones if model not in backbones else {})
+    return CandidateSettings(
+        model=model,
+        source=source,
+        name=entry.name,
+        head=entry.head or defaults.head,
+        training={**defaults.training, **(entry.training or {})},
+        **described,
+    )
+
+
+def timm_cfg(name: str, listed: dict[str, BackboneParams] | None = None) -> Any:
+    """Return timm's pretrained configuration of `name`, with or without a tag.
+
+    Raises:
+        ParamsError: unknown architecture (near matches) or tag (the legal ones).
+    """
+    timm = import_timm()
+    architecture, _, tag = name.partition(".")
+    if not timm.models.is_model(architecture):
+        raise unknown_name("backbone", name, [*(listed or {}), *timm.list_models()])
+    tags = sorted(full.partition(".")[2] for full in timm.list_pretrained(f"{architecture}.*"))
+    if tag and tag not in tags:
+        legal = ", ".join(f"{architecture}.{known}" for known in tags) or "none: leave the tag out"
+        raise ParamsError(f"timm's {architecture} has no pretrained tag {tag!r}; legal names: {legal}.")
+    return timm.models.get_pretrained_cfg(name) or timm.models.PretrainedCfg(architecture=architecture)
+
+
+def _describe_timm(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
+    cfg = timm_cfg(name, listed).to_dict()
+    licence = cfg.get("license")
+    return {
+        "weights_id": cfg.get("hf_hub_id"),
+        "licence_code": TIMM_CODE,
+        "licence_weights": licence_name(licence),
+        "commercial_use": allows_commercial_use(licence),
+        "preprocessing": _from_cfg(cfg, image_size),
+        "architecture": str(cfg.get("architecture") or name.partition(".")[0]),
+    }
+
+
+def _describe_mambavision(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
+    from bakeoff.backbones.mamba import architecture_name, default_cfg
+
+    del listed
+    cfg = default_cfg(name)
+    return {
+        "weights_id": "/".join(urlparse(cfg["url"]).path.strip("/").split("/")[:2]),
+        "licence_code": MAMBAVISION_CODE,
+        "licence_weights": MAMBAVISION_WEIGHTS,
+        "commercial_use": False,
+        "preprocessing": _from_cfg(cfg, image_size),
+        "architecture": architecture_name(name),
+    }
+
+
+def _describe_hf(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
+    from pathlib import Path
+
+    from bakeoff.backbones.hf import hf_licence, hf_preprocessing
+
+    del listed
+    licence = hf_licence(name)
+    return {
+        "weights_id": None if Path(name).is_dir() else name,
+        "licence_code": "Apache-2.0",  # transformers' own code
+        "licence_weights": licence_name(licence),
+        "commercial_use": allows_commercial_use(licence),
+        "preprocessing": hf_preprocessing(name, image_size=image_size),
+        "architecture": Path(name).name,
+    }
+
+
+def _from_cfg(cfg: dict[str, Any], image_size: int | None) -> Preprocessing:
+    """Return timm's (or MambaVision's) evaluation preprocessing; the size alone may be overridden."""
+    red, green, blue = (float(value) for value in cfg["mean"])
+    std_red, std_green, std_blue = (float(value) for value in cfg["std"])
+    return Preprocessing(
+        image_size=image_size or int(cfg["input_size"][-1]),
+        crop_pct=float(cfg["crop_pct"]),
+        crop_mode=str(cfg.get("crop_mode") or "center"),
+        interpolation=str(cfg["interpolation"]),
+        mean=(red, green, blue),
+        std=(std_red, std_green, std_blue),
+    )
+
+
+_SOURCES = {"timm": _describe_timm, "mambavision": _describe_mambavision, "hf": _describe_hf}

@@ -1,0 +1,64 @@
+"""Turn a checkpoint of any published layout into weights/<model>/model.safetensors: the backbone's keys alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from bakeoff.backbones.loading import State, compare, filtered, load_state, network_of, read_checkpoint
+from bakeoff.backbones.networks import build_backbone, classifier_prefixes
+from bakeoff.backbones.settings import CandidateSettings
+from bakeoff.backbones.weights.package import convert_lite0, is_lite0_layout
+from bakeoff.backbones.weights.record import file_sha256
+
+_CLASSIFIERS = {"mambavision": ("head",), "hf": ("classifier",)}
+
+
+def write_normalised(settings: CandidateSettings, source: Path, target: Path) -> str:
+    """Write the file and return its SHA-256.
+
+    Args:
+        settings: the candidate; its backbone decides the keys.
+        source: a checkpoint file, or a folder made by save_pretrained for an `hf` candidate.
+        target: weights/<model>/model.safetensors.
+
+    Raises:
+        WeightsError: the checkpoint belongs to another architecture.
+    """
+    backbone = _loaded(settings, source)
+    state = {key: value.contiguous().clone() for key, value in network_of(backbone).state_dict().items()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".part")
+    save_file(state, partial, metadata={"format": "pt", "architecture": settings.architecture})
+    partial.replace(target)
+    return file_sha256(target)
+
+
+def _loaded(settings: CandidateSettings, source: Path) -> nn.Module:
+    if settings.source == "hf":
+        from bakeoff.backbones.hf import load_hf
+
+        folder = source if source.is_dir() else source.parent
+        return load_hf(str(folder), image_size=settings.preprocessing.image_size)
+    with torch.random.fork_rng(devices=[]):
+        backbone, _ = build_backbone(settings)
+    classifier = _CLASSIFIERS.get(settings.source) or classifier_prefixes(settings.name)
+    state = _translated(backbone, read_checkpoint(source), classifier)
+    load_state(backbone, state, architecture=settings.architecture, where=str(source), classifier=classifier)
+    return backbone
+
+
+def _translated(backbone: nn.Module, state: State, classifier: tuple[str, ...]) -> State:
+    """Return the state under timm's present key names, where the file has older ones."""
+    if is_lite0_layout(state):
+        state = convert_lite0(state)
+    if compare(backbone, state, classifier).fits:
+        return state
+    try:
+        converted = filtered(backbone, state)
+    except (KeyError, RuntimeError, AttributeError, IndexError, AssertionError):
+        return state  # not a layout of this family: the strict check that follows says what differs
+    return converted if compare(backbone, converted, classifier).fits else state

@@ -1,0 +1,96 @@
+"""Where a candidate's weights came from: weights/<model>/record.json. Loads no framework."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from bakeoff.errors import WeightsError
+
+RECORD_NAME = "record.json"
+FILE_NAME = "model.safetensors"
+Source = Literal["hub", "folder", "package", "random", "user_file"]
+Reason = Literal["hub_unreachable", "not_found", "no_published_weights", "gated", "offline_by_params"]
+
+
+class WeightsRecord(BaseModel):
+    """Provenance, digest and licence of one weights file, or why the model starts from random numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    model: str
+    source: Source
+    file: str | None
+    """Name inside the record's folder; None for a random start."""
+    url_or_id: str | None
+    revision: str | None
+    sha256: str | None
+    licence: str
+    commercial_use: bool | None
+    reason: Reason | None = None
+    """Only for `random`, from a fixed list: exception text would change and retrain everything."""
+
+    @model_validator(mode="after")
+    def _file_or_reason(self) -> WeightsRecord:
+        if self.pretrained != (self.file is not None and self.sha256 is not None):
+            raise ValueError("file and sha256 are given exactly where source is not 'random'")
+        if self.pretrained == (self.reason is not None):
+            raise ValueError("reason is given exactly where source is 'random'")
+        return self
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the backbone starts from learnt weights."""
+        return self.source != "random"
+
+    def write(self, folder: Path) -> None:
+        """Write record.json into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RECORD_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def read_record(folder: Path) -> WeightsRecord:
+    """Return the record in `folder`.
+
+    Raises:
+        WeightsError: no record there, or one that bakeoff did not write.
+    """
+    path = folder / RECORD_NAME
+    try:
+        return WeightsRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is missing; run `dvc repro weights` (or `bakeoff weights`) to make it.") from None
+    except ValidationError as error:
+        raise WeightsError(
+            f"{path} is not a weights record: {error.errors()[0]['msg']}; delete the folder and run `bakeoff weights`."
+        ) from None
+
+
+def existing_record(folder: Path) -> WeightsRecord | None:
+    """Return the record in `folder` whose file is there and unchanged, or None."""
+    if not (folder / RECORD_NAME).is_file():
+        return None
+    record = read_record(folder)
+    if record.file is None:
+        return record
+    path = folder / record.file
+    return record if path.is_file() and file_sha256(path) == record.sha256 else None
+
+
+def retry_needed(weights_root: Path) -> list[str]:
+    """Return the models whose record says `random` for a reason that may have passed, sorted; also `baseline_tf`."""
+    models = []
+    for path in sorted(weights_root.glob(f"*/{RECORD_NAME}")):
+        record = read_record(path.parent)
+        if not record.pretrained and record.reason != "no_published_weights":
+            models.append(path.parent.name)
+    return models
+
+
+def file_sha256(path: Path) -> str:
+    """Return the file's SHA-256 in hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,141 @@
+"""The earlier project's trained model, used as it is: classes matched to the catalogue's by name, nothing trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bakeoff.baseline_tf.model import N_FEATURES, build_backbone, build_classifier
+from bakeoff.baseline_tf.runtime import keras
+from bakeoff.baseline_tf.weights_file import WeightsFile, load_backbone, load_layer, read_weights_file
+from bakeoff.errors import DataError, WeightsError
+from bakeoff.params import BaselineParams
+
+
+def read_class_names(path: Path) -> list[str]:
+    """Return the earlier model's classes in the order of its outputs.
+
+    Args:
+        path: a text file with one name a line, or JSON: a list of names, or {index: name} or {name: index}.
+
+    Raises:
+        DataError: the file is missing, unreadable, empty, or names a class twice.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"class names {path} are missing; baseline.class_names must list the earlier model's classes.")
+    text = path.read_text(encoding="utf-8-sig")
+    names = _json_names(text, path) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
+    names = [name for name in names if name]
+    if not names or len(set(names)) != len(names):
+        raise DataError(f"{path} must list each of the earlier model's classes once, in output order; got {names}.")
+    return names
+
+
+def _json_names(text: str, path: Path) -> list[str]:
+    try:
+        value = json.loads(text)
+        if isinstance(value, list):
+            return [str(name) for name in value]
+        if all(str(key).isdigit() for key in value):
+            return [str(value[key]) for key in sorted(value, key=int)]
+        return [str(name) for name, _ in sorted(value.items(), key=lambda item: int(item[1]))]
+    except (ValueError, TypeError, AttributeError):
+        raise DataError(
+            f"{path} must be a JSON list of class names in output order, or a mapping of index and name."
+        ) from None
+
+
+def output_order(class_names: list[str], labels: list[str]) -> list[int]:
+    """Return, for each catalogue label, which of the earlier model's outputs it is.
+
+    Raises:
+        DataError: the two sets of names differ; the message lists both sides.
+    """
+    if set(class_names) != set(labels):
+        only_model = sorted(set(class_names) - set(labels)) or "none"
+        only_catalogue = sorted(set(labels) - set(class_names)) or "none"
+        raise DataError(
+            "the earlier model's classes are not the catalogue's: only in baseline.class_names: "
+            f"{only_model}; only in the catalogue: {only_catalogue}. They are matched by name; use the catalogue the "
+            "model was trained for, or baseline.mode frozen."
+        )
+    return [class_names.index(label) for label in labels]
+
+
+def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_names: list[str], labels: list[str]) -> Any:
+    """Return the earlier project's model with its outputs in the catalogue's order.
+
+    Args:
+        params: section `baseline`; image_size and loss serve a file that holds weights alone.
+        weights_file: `.keras`, legacy `.h5` (whole model or weights) or `.weights.h5`.
+        class_names: the model's classes in output order.
+        labels: the catalogue's.
+
+    Raises:
+        WeightsError: the file is no EfficientNet-B0 classifier of square RGB images, or has another number of outputs.
+        DataError: the classes differ from the catalogue's.
+    """
+    order = output_order(class_names, labels)
+    weights = read_weights_file(weights_file)
+    model = _load_whole(weights) if weights.whole_model else _rebuild(weights, params, n_classes=len(labels))
+    _check_model(model, weights, n_classes=len(class_names))
+    model.trainable = False
+    if order == list(range(len(order))):
+        return model
+    return keras.Model(model.input, keras.ops.take(model.output, order, axis=-1), name="baseline_tf_reordered")
+
+
+def _load_whole(weights: WeightsFile) -> Any:
+    """Return the whole model of a file, checked to be an EfficientNet-B0 first; code inside it is never run."""
+    load_backbone(build_backbone(224, imagenet_rescaling=True), weights)
+    try:
+        return keras.models.load_model(weights.path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(
+            f"{weights.path} cannot be rebuilt by Keras {keras.__version__} ({reason}); in the earlier project save "
+            "its weights alone (model.save_weights('earlier.weights.h5')) and give that file."
+        ) from None
+
+
+def _rebuild(weights: WeightsFile, params: BaselineParams, *, n_classes: int) -> Any:
+    """Return our classifier filled with a file that holds weights alone: EfficientNet-B0 and one dense layer."""
+    heads = weights.others()
+    if len(heads) != 1 or [array.ndim for array in next(iter(heads.values()))] != [2, 1]:
+        raise WeightsError(
+            f"{weights.path} holds weights without their architecture, and its head is not one dense layer on "
+            f"{N_FEATURES} features (layers beside EfficientNet-B0: {sorted(heads) or 'none'}); save the whole model "
+            "as .keras instead."
+        )
+    name, arrays = next(iter(heads.items()))
+    if arrays[1].shape != (n_classes,):
+        raise WeightsError(_wrong_outputs(weights.path, arrays[1].shape[0], n_classes))
+    rescaling = (
+        weights.imagenet_rescaling if weights.imagenet_rescaling is not None else params.pretrained == "imagenet"
+    )
+    backbone = build_backbone(params.image_size, imagenet_rescaling=rescaling)
+    load_backbone(backbone, weights)
+    model = build_classifier(backbone, n_classes=n_classes, loss=params.loss, dropout=params.dropout, seed=0)
+    load_layer(model.get_layer("logits"), arrays, weights.path / name)
+    return model
+
+
+def _check_model(model: Any, weights: WeightsFile, *, n_classes: int) -> None:
+    """Refuse a model whose input is no square RGB image or whose outputs are not one per class name."""
+    shape = model.input_shape
+    if not (isinstance(shape, tuple) and len(shape) == 4 and shape[1] == shape[2] and shape[3] == 3):
+        raise WeightsError(f"{weights.path} must take square RGB images (N, H, H, 3), its input is {shape}.")
+    outputs = model.output_shape
+    if not (isinstance(outputs, tuple) and len(outputs) == 2):
+        raise WeightsError(f"{weights.path} must give one score per class, (N, K), its output is {outputs}.")
+    if outputs[1] != n_classes:
+        raise WeightsError(_wrong_outputs(weights.path, outputs[1], n_classes))
+
+
+def _wrong_outputs(path: Path, n_outputs: int, n_classes: int) -> str:
+    return (
+        f"{path} has {n_outputs} outputs, but baseline.class_names lists {n_classes} classes; "
+        "give the file that belongs to this model."
+    )

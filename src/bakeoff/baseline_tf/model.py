@@ -1,0 +1,105 @@
+"""The network: Keras' EfficientNet-B0 with pooled features, dropout and a dense head; `initial` starts its weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from bakeoff.baseline_tf.runtime import keras
+from bakeoff.params import Loss
+
+IMAGENET_STD = (0.229, 0.224, 0.225)
+LOGITS, PROBABILITIES = "logits", "probabilities"
+N_FEATURES = 1280
+
+
+def build_backbone(image_size: int, *, imagenet_rescaling: bool) -> Any:
+    """Return a randomly started EfficientNet-B0: (N, H, W, 3) float32 in 0-255 to pooled features (N, 1280).
+
+    Keras multiplies the normalised image by 1/sqrt(std) for the literal `weights="imagenet"` alone
+    (keras/src/applications/efficientnet.py); the published weights are wrong without that layer, so it is put in here.
+
+    Args:
+        image_size: H = W, px, at least 32.
+        imagenet_rescaling: put the layer in, as Keras does for its ImageNet weights.
+    """
+    plain = keras.applications.EfficientNetB0(
+        include_top=False, weights=None, input_shape=(image_size, image_size, 3), pooling="avg"
+    )
+    if not imagenet_rescaling:
+        return plain
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        output = layer(*args, **kwargs)
+        if isinstance(layer, keras.layers.Normalization):
+            output = keras.layers.Rescaling([1.0 / math.sqrt(std) for std in IMAGENET_STD])(output)
+        return output
+
+    return keras.models.clone_model(plain, call_function=call, clone_function=_copy_layer)
+
+
+def _copy_layer(layer: Any) -> Any:
+    return layer.__class__.from_config(layer.get_config())
+
+
+def build_classifier(backbone: Any, *, n_classes: int, loss: Loss, dropout: float, seed: int) -> Any:
+    """Return the classifier: (N, H, W, 3) float32 in 0-255 to (N, K) softmax (cross_entropy) or sigmoid (bce) outputs.
+
+    A backbone that is not trainable runs in inference mode, batch norm and stochastic depth included.
+    """
+    size = backbone.input_shape[1]
+    images = keras.Input((size, size, 3), name="images")
+    features = backbone(images, training=False) if not backbone.trainable else backbone(images)
+    features = keras.layers.Dropout(dropout, seed=seed, name="dropout")(features)
+    scores = keras.layers.Dense(n_classes, name=LOGITS)(features)
+    activation = "softmax" if loss == "cross_entropy" else "sigmoid"
+    outputs = keras.layers.Activation(activation, name=PROBABILITIES)(scores)
+    return keras.Model(images, outputs, name="baseline_tf")
+
+
+def build_head(classifier: Any) -> Any:
+    """Return the classifier's dropout and dense layer, features (N, 1280) to logits (N, K), sharing its weights."""
+    features = keras.Input((N_FEATURES,), name="features")
+    return keras.Model(features, classifier.get_layer(LOGITS)(classifier.get_layer("dropout")(features)), name="head")
+
+
+def logits_model(classifier: Any) -> Any:
+    """Return the classifier up to its logits, (N, K), sharing its weights."""
+    return keras.Model(classifier.input, classifier.get_layer(LOGITS).output, name="logits_model")
+
+
+def score_model(model: Any) -> tuple[Any, str]:
+    """Return the model up to the score that is explained, and what that score is.
+
+    Returns:
+        The model, (N, K) outputs, and `logits`, `softmax` (outputs are probabilities) or `sigmoid`.
+    """
+    names = [layer.name for layer in model.layers]
+    if LOGITS in names and PROBABILITIES in names:
+        return logits_model(model), "logits"
+    return model, _last_activation(model)
+
+
+def _last_activation(model: Any) -> str:
+    """Return what a foreign model ends in, from its last layer that says so."""
+    for layer in reversed(model.layers):
+        if isinstance(layer, keras.layers.Softmax):
+            return "softmax"
+        if getattr(layer, "layers", None):
+            return _last_activation(layer)
+        activation = getattr(layer, "activation", None)
+        if activation is not None:
+            name = getattr(activation, "__name__", str(activation))
+            return name if name in ("softmax", "sigmoid") else "logits"
+    return "logits"
+
+
+def count_parameters(model: Any, *, trainable_only: bool = False) -> int:
+    """Return the number of weights that training could change (batch-norm statistics are none), or does change."""
+    if trainable_only:
+        return int(sum(np.prod(variable.shape) for variable in model.trainable_variables))
+    statistics = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator_state")
+    learnable = [variable for variable in model.variables if variable.path.rsplit("/", 1)[-1] not in statistics]
+    return int(sum(np.prod(variable.shape) for variable in learnable))

@@ -1,0 +1,145 @@
+"""TensorFlow as the product wants it: quiet, deterministic, on the chosen device and threads; loaded here alone.
+
+The other modules of this package take `tf` and `keras` from here, so that the settings below come before the import.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakeoff.errors import SetupError
+from bakeoff.seeding import default_threads
+
+
+@contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Hold back what TensorFlow's C++ side prints while it loads; show it where the import fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+with _quiet_import():
+    import keras
+    import tensorflow as tf
+
+_CPUS_AT_START = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+__all__ = ["Device", "available_threads", "keras", "limit_threads", "peak_memory_mib", "start", "tf"]
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where TensorFlow computes: `cpu` or `cuda`, its name, and the CPU threads."""
+
+    kind: str
+    name: str
+    threads: int
+
+    @property
+    def tf_name(self) -> str:
+        """TensorFlow's own name of the device."""
+        return "/GPU:0" if self.kind == "cuda" else "/CPU:0"
+
+
+def available_threads() -> int:
+    """Return how many CPU threads this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start(*, device: str, threads: int | None) -> Device:
+    """Choose device and threads and switch deterministic operations on; call it before anything is computed.
+
+    Args:
+        device: `auto` (a GPU where TensorFlow finds one), `cpu` or `cuda`.
+        threads: CPU threads; None = all physical cores.
+
+    Raises:
+        SetupError: the device is not there, or is not one of TensorFlow's.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if device not in ("auto", "cpu", "cuda"):
+        raise SetupError(f"compute.device {device!r} is none that TensorFlow offers here; choose auto, cpu or cuda.")
+    if device == "cuda" and not gpus:
+        raise SetupError(
+            "compute.device is cuda, but TensorFlow finds no GPU; run `bakeoff doctor`, or set compute.device to auto."
+        )
+    use_gpu = bool(gpus) and device != "cpu"
+    if gpus and not use_gpu:
+        tf.config.set_visible_devices([], "GPU")
+    n_threads = limit_threads(threads or default_threads())
+    tf.config.experimental.enable_op_determinism()
+    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if use_gpu else _cpu_name()
+    return Device(kind="cuda" if use_gpu else "cpu", name=str(name), threads=n_threads)
+
+
+def limit_threads(n_threads: int) -> int:
+    """Use `n_threads` CPU threads from here on and return the number.
+
+    TensorFlow fixes its thread pool at the first computation; after that fewer threads are enforced by binding every
+    thread of the process to that many CPUs.
+
+    Raises:
+        SetupError: more threads than the pool was started with, or a system without binding.
+    """
+    if n_threads < 1:
+        raise SetupError(f"the number of CPU threads must be at least 1, got {n_threads}.")
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(n_threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        _bind_threads(n_threads)
+    else:
+        if available_threads() < min(n_threads, len(_CPUS_AT_START)):
+            _bind_threads(n_threads)  # an earlier, smaller limit is lifted
+    return n_threads
+
+
+def _bind_threads(n_threads: int) -> None:
+    """Bind all threads of this process to the first `n_threads` of its CPUs."""
+    started = tf.config.threading.get_intra_op_parallelism_threads() or available_threads()
+    if n_threads > started or not hasattr(os, "sched_setaffinity"):
+        raise SetupError(
+            f"TensorFlow was started with {started} CPU threads and cannot change to {n_threads} any more; "
+            "set compute.threads and throughput.threads so that the first is the larger, and run the stage again."
+        )
+    cpus = _CPUS_AT_START[:n_threads]
+    for task in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(task.name), cpus)
+
+
+def peak_memory_mib(device: Device) -> float:
+    """Return the most memory used so far, MiB: of the GPU where one is used, else resident memory of the process."""
+    if device.kind == "cuda":
+        return float(tf.config.experimental.get_memory_info("GPU:0")["peak"]) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 1024
+
+
+def _cpu_name() -> str:
+    """Return the processor's model name."""
+    listing = Path("/proc/cpuinfo")
+    if listing.is_file():
+        for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return os.uname().machine

@@ -1,0 +1,240 @@
+"""How the baseline learns: frozen (a head on cached features), finetune (every weight), or not at all (as_is)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from bakeoff.backbones.weights.record import WeightsRecord, read_record
+from bakeoff.baseline_tf import figures, model, record
+from bakeoff.baseline_tf.callbacks import EpochRecorder
+from bakeoff.baseline_tf.earlier_model import load_earlier_model, read_class_names
+from bakeoff.baseline_tf.forward import compile_forward, forward_rows, probability_kind
+from bakeoff.baseline_tf.initial import initial_backbone, user_file
+from bakeoff.baseline_tf.runtime import Device, keras, peak_memory_mib, start
+from bakeoff.baseline_tf.sequence import Batches, FeatureSequence, ImageSequence, Preprocessing
+from bakeoff.catalogue.table import Catalogue
+from bakeoff.errors import TrainingError
+from bakeoff.params import BaselineParams, ComputeParams, ScheduleParams
+from bakeoff.training.history import majority_share, why_not_learned, write_history
+
+
+@dataclass(frozen=True)
+class BaselineRun:
+    """One training, ready to start: `header` is the part of training.json that is known beforehand."""
+
+    params: BaselineParams
+    catalogue: Catalogue
+    seed: int
+    device: Device
+    weights_dir: Path
+    weights: WeightsRecord
+    header: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model and how it came about."""
+
+    model: Any
+    image_size: int
+    history: list[dict[str, Any]]
+    steps_run: int
+    best_epoch: int
+    best_validation_accuracy: float
+    step_losses: list[float]
+
+
+def prepare_run(
+    params: BaselineParams, *, catalogue: Catalogue, weights_dir: Path, seed: int, compute: ComputeParams
+) -> BaselineRun:
+    """Return a training ready to start, with device, threads, determinism and seeds set.
+
+    Raises:
+        SetupError: the device is not there.
+        WeightsError: weights/baseline_tf has no record.
+        TrainingError: the train or the validation split is empty.
+    """
+    for split in ("train", "validation"):
+        if not len(catalogue.rows(split)):
+            raise TrainingError(f"the {split} split has no product; run `dvc repro split` or add products.")
+    device = start(device=compute.device, threads=compute.threads)
+    keras.utils.set_random_seed(seed)
+    weights = read_record(weights_dir)
+    header = record.training_header(
+        params, catalogue=catalogue, seed=seed, device=device, weights_dir=weights_dir, record=weights
+    )
+    return BaselineRun(params, catalogue, seed, device, weights_dir, weights, header)
+
+
+def train_baseline(
+    run: BaselineRun,
+    out_dir: Path,
+    *,
+    on_epoch: Callable[[dict[str, Any]], None] = lambda row: None,
+    cache_features: bool = True,
+) -> dict[str, Any]:
+    """Train (or, `as_is`, take over) the baseline, write model.keras, history.csv, figures/ and training.json.
+
+    Args:
+        run: from `prepare_run`.
+        out_dir: runs/baseline_tf/seed_<s>/training.
+        on_epoch: told each history row.
+        cache_features: frozen mode computes the backbone's features once; False runs it at every step (same result).
+
+    Returns:
+        training.json's values.
+
+    Raises:
+        WeightsError: a weights file is missing or foreign.
+        DataError: the earlier model's classes are not the catalogue's.
+        TrainingError: the loss is no number any more.
+    """
+    started_s = time.perf_counter()
+    with Progress() as progress:
+        trained = _take_over(run) if run.params.mode == "as_is" else _train(run, on_epoch, progress, cache_features)
+    train_time_s = time.perf_counter() - started_s
+    (out_dir / "figures").mkdir(parents=True, exist_ok=True)
+    trained.model.save(out_dir / record.MODEL_FILE)
+    write_history(trained.history, out_dir / "history.csv")
+    preprocessing = Preprocessing(trained.image_size)
+    figures.write_preview(out_dir / "figures" / "preview.png", run.catalogue, preprocessing, seed=run.seed)
+    figures.write_history_figure(out_dir / "figures" / "history.png", trained.history, best_epoch=trained.best_epoch)
+    values = run.header | _outcome(run, trained, out_dir) | {"train_time_s": round(train_time_s, 3)}
+    record.write_json(out_dir / "training.json", values)
+    return values
+
+
+def _train(run: BaselineRun, on_epoch: Callable[[dict[str, Any]], None], progress: Progress, cache: bool) -> Trained:
+    """Return the classifier trained in frozen or finetune mode, with its best epoch's weights."""
+    params = run.params
+    backbone = initial_backbone(params, weights_dir=run.weights_dir, record=run.weights)
+    backbone.trainable = params.mode == "finetune"
+    classifier = model.build_classifier(
+        backbone, n_classes=len(run.catalogue.labels), loss=params.loss, dropout=params.dropout, seed=run.seed
+    )
+    if params.mode == "frozen" and cache:
+        learner, sequences = model.build_head(classifier), _feature_sequences(run, backbone, progress)
+    else:
+        learner, sequences = model.logits_model(classifier), _image_sequences(run)
+    recorder = _fit(run, learner, sequences, on_epoch, progress)
+    if recorder.best is None:
+        raise TrainingError("baseline_tf ended before its first epoch; run it again.")
+    return Trained(
+        model=classifier,
+        image_size=params.image_size,
+        history=recorder.rows,
+        steps_run=recorder.steps_run,
+        best_epoch=recorder.best["epoch"],
+        best_validation_accuracy=recorder.best["validation_accuracy"],
+        step_losses=recorder.step_losses,
+    )
+
+
+def _fit(
+    run: BaselineRun,
+    learner: Any,
+    sequences: tuple[Batches, Batches],
+    on_epoch: Callable[[dict[str, Any]], None],
+    progress: Progress,
+) -> EpochRecorder:
+    """Train `learner` (inputs to logits) and leave it with its best epoch's weights."""
+    schedule: ScheduleParams = getattr(run.params, run.params.mode)
+    losses = {"cross_entropy": keras.losses.CategoricalCrossentropy, "bce": keras.losses.BinaryCrossentropy}
+    learner.compile(
+        optimizer=keras.optimizers.AdamW(schedule.learning_rate, weight_decay=run.params.weight_decay),
+        loss=losses[run.params.loss](from_logits=True),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+    train, validation = sequences
+    recorder = EpochRecorder(train, max_steps=schedule.max_steps, on_epoch=on_epoch, progress=progress)
+    learner.fit(
+        train, validation_data=validation, epochs=schedule.epochs, shuffle=False, verbose=0, callbacks=[recorder]
+    )
+    return recorder
+
+
+def _image_sequences(run: BaselineRun) -> tuple[ImageSequence, ImageSequence]:
+    preprocessing = Preprocessing(run.params.image_size)
+    train, validation = run.catalogue.rows("train"), run.catalogue.rows("validation")
+    size = run.params.batch_size
+    return (
+        ImageSequence(run.catalogue, train, preprocessing, batch_size=size, seed=run.seed),
+        ImageSequence(run.catalogue, validation, preprocessing, batch_size=size),
+    )
+
+
+def _feature_sequences(run: BaselineRun, backbone: Any, progress: Progress) -> tuple[FeatureSequence, FeatureSequence]:
+    """Return both splits as pooled features, one forward pass per photo."""
+    train, validation = run.catalogue.rows("train"), run.catalogue.rows("validation")
+    size = run.params.batch_size
+    features = _forward_with_bar(
+        run, backbone, np.concatenate([train, validation]), progress, "features of the backbone"
+    )
+    return (
+        FeatureSequence(run.catalogue, train, features[: len(train)], batch_size=size, seed=run.seed),
+        FeatureSequence(run.catalogue, validation, features[len(train) :], batch_size=size),
+    )
+
+
+def _forward_with_bar(run: BaselineRun, net: Any, positions: np.ndarray, progress: Progress, title: str) -> np.ndarray:
+    """Return the outputs of `net` for products, (N, …) float32."""
+    preprocessing = Preprocessing(net.input_shape[1] or run.params.image_size)
+    task = progress.add_task(title, total=len(positions))
+    parts = []
+    forward = compile_forward(net)
+    for part in forward_rows(forward, run.catalogue, positions, preprocessing, batch_size=run.params.batch_size):
+        parts.append(part)
+        progress.advance(task, len(part))
+    return np.concatenate(parts)
+
+
+def _take_over(run: BaselineRun) -> Trained:
+    """Return the earlier project's model as it is, with its accuracy on the validation split."""
+    if run.params.weights_file is None or run.params.class_names is None:
+        raise TrainingError("baseline.mode as_is needs baseline.weights_file and baseline.class_names.")
+    earlier = load_earlier_model(
+        run.params,
+        weights_file=user_file(run.params.weights_file),
+        class_names=read_class_names(user_file(run.params.class_names)),
+        labels=run.catalogue.labels,
+    )
+    rows = run.catalogue.rows("validation")
+    with Progress() as progress:
+        scores = _forward_with_bar(run, earlier, rows, progress, "validation by the earlier model")
+    accuracy = float(np.mean(scores.argmax(axis=1) == run.catalogue.label_ids(rows)))
+    image_size = earlier.input_shape[1] or run.params.image_size
+    return Trained(
+        earlier, image_size, [], steps_run=0, best_epoch=0, best_validation_accuracy=accuracy, step_losses=[]
+    )
+
+
+def _outcome(run: BaselineRun, trained: Trained, out_dir: Path) -> dict[str, Any]:
+    """Return the part of training.json that is known afterwards."""
+    _, score = model.score_model(trained.model)
+    train, validation = (run.catalogue.label_ids(run.catalogue.rows(split)) for split in ("train", "validation"))
+    majority = majority_share(train, validation)
+    not_learned = why_not_learned(trained.best_validation_accuracy, majority, trained.step_losses)
+    n_trainable = 0 if run.params.mode == "as_is" else model.count_parameters(trained.model, trainable_only=True)
+    return {
+        "n_parameters": model.count_parameters(trained.model),
+        "n_trainable": n_trainable,
+        "size_mib": round((out_dir / record.MODEL_FILE).stat().st_size / 2**20, 3),
+        "epochs_run": len(trained.history),
+        "steps_run": trained.steps_run,
+        "best_epoch": trained.best_epoch,
+        "best_validation_accuracy": trained.best_validation_accuracy,
+        "peak_memory_mib": round(peak_memory_mib(run.device), 1),
+        "stopped_early": False,
+        "learned": not_learned is None,
+        "not_learned": not_learned,
+        "score": score,
+        "probabilities": probability_kind(score, run.params.loss),
+        "preprocessing": vars(Preprocessing(trained.image_size)),
+    }

@@ -1,0 +1,152 @@
+"""Reads what every candidate left under runs/; a missing record is an error, or a failed row by request."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bakeoff.decision.study import Slot, Study
+from bakeoff.errors import EvaluationError
+
+FILES = {
+    "training": "training/training.json",
+    "metrics": "evaluation/metrics.json",
+    "throughput": "evaluation/throughput.json",
+}
+_REQUIRED = {
+    "training": ("weights.source", "learned", "size_mib"),
+    "metrics": ("splits.test.n", "splits.test.accuracy"),
+    "throughput": ("latency_ms_p50", "images_per_s", "device"),
+}
+_FINITE = {"splits.test.n", "splits.test.accuracy", "latency_ms_p50", "images_per_s", "size_mib"}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one training of the study left; the three dictionaries are empty where `problem` says why."""
+
+    slot: Slot
+    folder: Path
+    training: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    throughput: Mapping[str, Any]
+    problem: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether all three records are there and complete."""
+        return self.problem is None
+
+    @property
+    def n_test(self) -> int:
+        """Number of test products behind the accuracy."""
+        return int(self.metrics["splits"]["test"]["n"])
+
+
+def collect(runs_dir: Path, study: Study, *, partial: bool = False) -> list[Record]:
+    """Return one record per training of the study, in the study's order.
+
+    Args:
+        runs_dir: folder with <candidate>/seed_<seed>/.
+        study: which candidates there should be.
+        partial: list a missing or broken candidate as failed instead of stopping.
+
+    Raises:
+        EvaluationError: without `partial`, a record is missing, broken or of another test split; with it, none is left.
+    """
+    records = [_read_record(slot, runs_dir) for slot in study.slots()]
+    records = _refuse_other_tests(records)
+    failed = [record for record in records if not record.ok]
+    if failed and (not partial or len(failed) == len(records)):
+        raise EvaluationError(_stop_sentence(failed, len(records), partial=partial))
+    return records
+
+
+def value_at(record: Mapping[str, Any], dotted: str) -> Any:
+    """Return a nested value, `splits.test.n`, or None where the record has none."""
+    value: Any = record
+    for key in dotted.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def _stop_sentence(failed: list[Record], n_all: int, *, partial: bool) -> str:
+    first = failed[0]
+    others = [record.slot.name for record in failed[1:]]
+    more = f" So do {len(others)} more: {', '.join(others)}." if others else ""
+    sentence = f"candidate {first.slot.name} has no usable result: {first.problem}.{more}"
+    if partial:
+        return f"nothing to compare, all {n_all} candidates failed: {sentence} Run `dvc repro` to train them."
+    advice = "Run `dvc repro` to finish the study, or compare what exists with `bakeoff compare --partial`."
+    return f"{sentence} {advice}"
+
+
+def _read_record(slot: Slot, runs_dir: Path) -> Record:
+    folder = slot.folder(runs_dir)
+    found: dict[str, dict[str, Any]] = {}
+    for name, relative in FILES.items():
+        path = folder / relative
+        values, problem = _read_json(path)
+        problem = problem or _missing_value(name, values, path)
+        if problem:
+            return Record(slot, folder, {}, {}, {}, problem)
+        found[name] = values
+    trained, judged = found["training"].get("key"), found["metrics"].get("training_key")
+    if judged is not None and judged != trained:
+        problem = f"{folder / FILES['metrics']} belongs to another training ({judged}, not {trained})"
+        return Record(slot, folder, {}, {}, {}, problem)
+    return Record(slot, folder, found["training"], found["metrics"], found["throughput"])
+
+
+def _read_json(path: Path) -> tuple[dict[str, Any], str | None]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, f"{path} is missing"
+    except ValueError as error:
+        return {}, f"{path} is not valid JSON ({error})"
+    if not isinstance(values, dict):
+        return {}, f"{path} must hold an object, got {type(values).__name__}"
+    return values, None
+
+
+def _missing_value(name: str, values: Mapping[str, Any], path: Path) -> str | None:
+    for key in _REQUIRED[name]:
+        value = value_at(values, key)
+        if value is None:
+            return f"{path} lacks {key}"
+        if key in _FINITE and not (isinstance(value, int | float) and math.isfinite(value)):
+            return f"{path}: {key} must be a finite number, got {value!r}"
+    return None
+
+
+def _refuse_other_tests(records: list[Record]) -> list[Record]:
+    """Mark records whose test split differs from most others': accuracies on other products do not compare."""
+    tests = Counter(_test_identity(record) for record in records if record.ok)
+    if len(tests) < 2:
+        return records
+    usual = tests.most_common(1)[0][0]
+    return [
+        replace(record, problem=_other_test(record, usual[0]))
+        if record.ok and _test_identity(record) != usual
+        else record
+        for record in records
+    ]
+
+
+def _test_identity(record: Record) -> tuple[int, str | None]:
+    return record.n_test, value_at(record.training, "dataset.digest")
+
+
+def _other_test(record: Record, n_usual: int) -> str:
+    return (
+        f"{record.folder / FILES['metrics']} is from another data set or split "
+        f"({record.n_test} test products, the other candidates {n_usual})"
+    )

@@ -1,0 +1,45 @@
+"""Pictures inside the page: shrunk, as JPEG, within a budget, so that one file can be mailed."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+from PIL import Image
+
+_JPEG_QUALITY = 82
+
+
+def as_data_uri(data: bytes, kind: str) -> str:
+    """Return `data:image/<kind>;base64,...`."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def shrink_to_jpeg(path: Path, *, max_px: int) -> bytes:
+    """Return the picture as JPEG, at most `max_px` wide and high, transparency on white."""
+    with Image.open(path) as opened:
+        picture = opened.convert("RGBA")
+    picture.thumbnail((max_px, max_px), Image.Resampling.LANCZOS)
+    flat = Image.new("RGB", picture.size, "white")
+    flat.paste(picture, mask=picture.getchannel("A"))
+    buffer = io.BytesIO()
+    flat.save(buffer, format="JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return buffer.getvalue()
+
+
+class Budget:
+    """How many bytes of pictures the page may still take; counts what did not fit."""
+
+    def __init__(self, n_bytes: int) -> None:
+        self.left = n_bytes
+        self.n_left_out = 0
+
+    def embed(self, path: Path, *, max_px: int) -> str | None:
+        """Return the picture as a data URI, or None where it no longer fits."""
+        data = shrink_to_jpeg(path, max_px=max_px)
+        if len(data) > self.left:
+            self.n_left_out += 1
+            return None
+        self.left -= len(data)
+        return as_data_uri(data, "jpeg")

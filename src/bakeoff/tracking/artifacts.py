@@ -1,0 +1,79 @@
+"""Copies a stage's figures, tables and texts into its MLflow run; model files and predictions stay where they are."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bakeoff.tracking.records import Part
+from bakeoff.tracking.runs import log_tags
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+HEAVY = {".safetensors", ".h5", ".keras", ".parquet", ".pt", ".pth", ".npy", ".npz", ".tmp"}
+_CONFUSION_TABLE = "evaluation/confusion_matrix.json"
+_TABLES_TAG = "mlflow.loggedArtifacts"
+
+
+def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part]) -> None:
+    """Log every light file of these stages under the stage's name, the weights' record and the confusion table."""
+    with tempfile.TemporaryDirectory(prefix="bakeoff-mlflow-") as name:
+        staging = Path(name)
+        for part in parts:
+            _copy_light_files(part.folder, staging / part.name)
+            _add_extras(part, staging)
+        client.log_artifacts(run.info.run_id, str(staging))
+    if any(part.name == "evaluation" for part in parts):
+        mark_table(client, run, _CONFUSION_TABLE)
+
+
+def _copy_light_files(source: Path, target: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        if path.is_file() and path.suffix not in HEAVY:
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+
+
+def _add_extras(part: Part, staging: Path) -> None:
+    if part.name == "training" and part.record.get("weights"):
+        _write_json(staging / "weights" / "record.json", part.record["weights"])
+    confusion = part.folder / "confusion.csv"
+    if part.name == "evaluation" and confusion.is_file():
+        _write_json(staging / _CONFUSION_TABLE, table_of_csv(confusion))
+
+
+def table_of_csv(path: Path) -> dict[str, Any]:
+    """Return a CSV file in the form of MLflow's tables (`log_table`, which would append at every replay)."""
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    columns = [name or "true" for name in header]
+    return {"columns": columns, "data": [[as_value(cell) for cell in row] for row in rows]}
+
+
+def as_value(cell: str) -> str | int | float | None:
+    """Return a CSV cell as the number it spells, None where it is empty, else its text."""
+    for kind in (int, float):
+        try:
+            return kind(cell)
+        except ValueError:
+            continue
+    return cell or None
+
+
+def mark_table(client: MlflowClient, run: Run, artifact_file: str) -> None:
+    """Set the tag by which MLflow's evaluation view knows an artifact as a table."""
+    value = json.dumps([{"path": artifact_file, "type": "table"}])
+    log_tags(client, run, {_TABLES_TAG: value})
+
+
+def _write_json(path: Path, values: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -1,0 +1,67 @@
+"""Puts the leaderboard, the Pareto figure and the choice into an MLflow experiment of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bakeoff.params import TrackingParams
+from bakeoff.tracking.artifacts import mark_table, table_of_csv
+from bakeoff.tracking.records import finite, hash_of, read_record
+from bakeoff.tracking.runs import log_final_metrics
+from bakeoff.tracking.store import experiment_id, open_client, survive_store
+
+_KEY_TAG = "bakeoff.comparison_key"
+_TABLE = "leaderboard.json"
+_FILES = ("leaderboard.csv", "choice.json", "metrics.json", "pareto.png", "index.html")
+_WINNER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "latency_ms", "images_per_s", "size_mib")
+
+
+def log_comparison(reports_dir: Path, params: TrackingParams) -> str | None:
+    """Log reports/ to `<experiment>-comparison`; a failing store costs one warning line.
+
+    Returns:
+        The run's id; None where there is no leaderboard or the store did not take it.
+    """
+    with survive_store("the comparison"):
+        return log_reports(reports_dir, params)
+    return None
+
+
+def log_reports(reports_dir: Path, params: TrackingParams) -> str | None:
+    """Do what `log_comparison` does; the store's own errors pass through."""
+    leaderboard, choice = reports_dir / "leaderboard.csv", reports_dir / "choice.json"
+    if not leaderboard.is_file():
+        return None
+    key = hash_of(leaderboard.read_bytes(), choice.read_bytes() if choice.is_file() else b"")
+    client, store = open_client()
+    experiment = experiment_id(client, store, f"{params.experiment}-comparison")
+    found = client.search_runs(
+        [experiment], filter_string=f"tags.`{_KEY_TAG}` = '{key}' and attributes.status = 'FINISHED'"
+    )
+    if found:
+        return found[0].info.run_id
+    table = table_of_csv(leaderboard)
+    run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
+    run_id = run.info.run_id
+    for name in _FILES:
+        if (reports_dir / name).is_file():
+            client.log_artifact(run_id, str(reports_dir / name))
+    client.log_dict(run_id, table, _TABLE)
+    mark_table(client, run, _TABLE)
+    chosen = chosen_candidates(read_record(choice) if choice.is_file() else {})
+    for name, row in chosen.items():
+        client.set_tag(run_id, f"bakeoff.{name}", row["candidate"])
+    log_final_metrics(client, run, _metrics(chosen), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
+    client.set_terminated(run_id)
+    return run_id
+
+
+def chosen_candidates(choice: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return choice.json's answers that name a candidate: `best`, `best_commercial`."""
+    return {name: value for name, value in choice.items() if isinstance(value, Mapping) and "candidate" in value}
+
+
+def _metrics(chosen: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    return finite({f"{name}_{metric}": row.get(metric) for name, row in chosen.items() for metric in _WINNER_METRICS})

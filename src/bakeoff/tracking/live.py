@@ -1,0 +1,135 @@
+"""Shows a training in MLflow while it runs; a server that dies in the middle costs one warning, never the training."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bakeoff.params import TrackingParams
+from bakeoff.tracking import runs
+from bakeoff.tracking import tags as names
+from bakeoff.tracking.mirror import logged_epochs
+from bakeoff.tracking.records import epoch_metrics, run_params
+from bakeoff.tracking.store import experiment_id, open_client, store_errors, warn_store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+_SAMPLING_S = 2
+_SAMPLES_PER_POINT = 2
+_MAX_SENTENCE_CHARS = 500
+
+
+class LiveRun:
+    """The open MLflow run of one training; `run_id` is None where no store could be reached."""
+
+    def __init__(self, header: Mapping[str, Any], params: TrackingParams) -> None:
+        self._header = header
+        self._params = params
+        self._client: MlflowClient | None = None
+        self._run: Run | None = None
+        self._monitor: SystemMetricsMonitor | None = None
+        self._logged: set[int] = set()
+
+    @property
+    def run_id(self) -> str | None:
+        """The run's id, or None."""
+        return self._run.info.run_id if self._run else None
+
+    def start(self) -> None:
+        """Make the run, or go on with the one that has the same training key, and watch CPU and memory."""
+        self._attempt(self._open)
+        if self._client and self._params.system_metrics:
+            self._attempt(self._start_monitor)
+
+    def log_epoch(self, row: Mapping[str, Any]) -> None:
+        """Log one row of history.csv as metrics `epoch/<column>` at step `epoch`; an epoch that is there stays."""
+        if self._client:
+            self._attempt(lambda: self._log_epoch(row))
+
+    def stop(self) -> None:
+        """Stop watching; the run stays open until `replay` has put the finished training's figures in."""
+        if self._monitor:
+            self._monitor.finish()
+            self._monitor = None
+
+    def fail(self, sentence: str, status: str = "FAILED") -> None:
+        """Close the run as FAILED (or KILLED), with the reason in the tag `bakeoff.error`."""
+        self.stop()
+        if self._client:
+            self._attempt(lambda: self._close(sentence, status))
+
+    def _attempt(self, call: Callable[[], None]) -> None:
+        """Do it; at the store's first failure warn and let it be from then on."""
+        try:
+            call()
+        except store_errors() as error:
+            self._client = None
+            warn_store(names.run_name(self._header), error)
+
+    def _open(self) -> None:
+        client, store = open_client()
+        experiment = experiment_id(client, store, self._params.experiment)
+        found = runs.find_run(client, experiment, training=self._header, keys={"training": self._header["key"]})
+        run = found or runs.create_run(client, experiment, training=self._header)
+        if found:
+            client.update_run(run.info.run_id, status="RUNNING")
+        self._client, self._run = client, run
+        runs.log_params(client, run, run_params(self._header))
+        self._logged = set(logged_epochs(client, run))
+
+    def _start_monitor(self) -> None:
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        self._monitor = SystemMetricsMonitor(
+            self.run_id,
+            sampling_interval=_SAMPLING_S,
+            samples_before_logging=_SAMPLES_PER_POINT,
+            resume_logging=True,
+            tracking_uri=open_client()[1].uri,
+        )
+        self._monitor.start()
+
+    def _log_epoch(self, row: Mapping[str, Any]) -> None:
+        from mlflow.entities import Metric
+
+        epoch, now_ms = int(float(row["epoch"])), int(time.time() * 1000)
+        if epoch in self._logged or self._client is None or self.run_id is None:
+            return
+        metrics = [Metric(name, value, now_ms, epoch) for name, value in epoch_metrics(row).items()]
+        runs.log_in_batches(self._client, self.run_id, "metrics", metrics)
+        self._logged.add(epoch)
+
+    def _close(self, sentence: str, status: str) -> None:
+        if self._client and self._run:
+            runs.log_tags(self._client, self._run, {names.ERROR: sentence[:_MAX_SENTENCE_CHARS]})
+            self._client.set_terminated(self._run.info.run_id, status)
+
+
+@contextlib.contextmanager
+def live_run(header: Mapping[str, Any], params: TrackingParams) -> Iterator[LiveRun]:
+    """Show a training in MLflow while the block runs.
+
+    Args:
+        header: what training.json will say, as far as it is known at the start; `candidate`, `seed` and `key` at least.
+        params: section `tracking`.
+
+    Yields:
+        A `LiveRun`, whose `log_epoch` takes history.csv's rows as dictionaries.
+    """
+    run = LiveRun(header, params)
+    run.start()
+    try:
+        yield run
+    except Exception as error:
+        run.fail(f"{type(error).__name__}: {error}")
+        raise
+    except BaseException as error:  # Ctrl-C and a stage's sys.exit
+        run.fail(type(error).__name__, "KILLED")
+        raise
+    finally:
+        run.stop()

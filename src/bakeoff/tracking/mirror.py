@@ -1,0 +1,134 @@
+"""Makes one MLflow run say what a candidate's files say; they stay the record, and replaying twice adds nothing."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from filelock import FileLock
+
+from bakeoff.params import TrackingParams
+from bakeoff.paths import state_dir
+from bakeoff.tracking import runs
+from bakeoff.tracking import tags as names
+from bakeoff.tracking.artifacts import log_part_artifacts
+from bakeoff.tracking.lineage import log_dataset
+from bakeoff.tracking.models import log_model
+from bakeoff.tracking.records import (
+    Part,
+    PartName,
+    epoch_metrics,
+    read_history,
+    read_parts,
+    run_metrics,
+    run_params,
+)
+from bakeoff.tracking.store import experiment_id, open_client, survive_store
+from bakeoff.tracking.tensorboard import write_events
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_LOCK_S = 120
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """What a replay did: the run's id and whether it was made, changed or already said it all."""
+
+    run_id: str
+    outcome: Literal["created", "updated", "unchanged"]
+
+
+def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
+    """Make or update the candidate's MLflow run from its files; a failing store costs one warning line, no stage.
+
+    Args:
+        candidate_dir: runs/<candidate>/seed_<s>.
+        params: section `tracking`.
+
+    Returns:
+        The run's id, or None where the store did not take it.
+
+    Raises:
+        TrackingError: there is no finished training, or a record is broken.
+    """
+    parts = read_parts(candidate_dir)
+    if params.tensorboard:
+        write_events(parts)
+    with survive_store(str(candidate_dir)):
+        return mirror(parts, params).run_id
+    return None
+
+
+def mirror(parts: Mapping[PartName, Part], params: TrackingParams) -> Mirrored:
+    """Make or update the run of these stages' outputs; the store's own errors pass through."""
+    training = parts["training"].record
+    keys: dict[PartName, str] = {name: part.key for name, part in parts.items()}
+    lock = state_dir("locks") / f"mlflow-{names.run_name(training)}.lock"
+    with FileLock(lock, timeout=_LOCK_S):
+        client, store = open_client()
+        experiment = experiment_id(client, store, params.experiment)
+        found = runs.find_run(client, experiment, training=training, keys=keys)
+        ended_ms = int((parts["training"].folder / "training.json").stat().st_mtime * 1000)
+        started_ms = ended_ms - int(1000 * float(training.get("train_time_s") or 0))
+        run = found or runs.create_run(client, experiment, training=training, start_time_ms=started_ms)
+        changed = [part for name, part in parts.items() if run.data.tags.get(names.part_digest(name)) != part.digest]
+        if changed:
+            _log_parts(client, run, parts=parts, changed=changed, started_ms=started_ms)
+        if params.log_models and run.data.tags.get(names.MODEL) is None:
+            log_model(client, run, store=store, training_dir=parts["training"].folder)
+            changed = changed or [parts["training"]]
+        if run.info.status != "FINISHED":
+            client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
+    return Mirrored(run.info.run_id, "created" if found is None else "updated" if changed else "unchanged")
+
+
+def _log_parts(
+    client: MlflowClient, run: Run, *, parts: Mapping[PartName, Part], changed: list[Part], started_ms: int
+) -> None:
+    """Log what the changed parts hold; the tags that say so come last, so that a broken replay is repeated."""
+    training = parts["training"].record
+    if parts["training"] in changed:
+        runs.log_params(client, run, run_params(training))
+        runs.log_tags(client, run, names.identity_tags(training))
+        log_history(client, run, rows=read_history(parts["training"].folder), started_ms=started_ms)
+        log_dataset(client, run, training.get("dataset") or {})
+    runs.log_final_metrics(client, run, run_metrics(parts), timestamp_ms=int(time.time() * 1000))
+    log_part_artifacts(client, run, changed)
+    done = {names.part_key(part.name): part.key for part in changed}
+    done |= {names.part_digest(part.name): part.digest for part in changed}
+    done[names.KEY] = names.combined_key(run.data.tags | done)
+    runs.log_tags(client, run, done)
+
+
+def log_history(client: MlflowClient, run: Run, *, rows: list[dict[str, str]], started_ms: int) -> None:
+    """Log the epochs that the run lacks, or has with other values, each at the time it ended."""
+    from mlflow.entities import Metric
+
+    logged = logged_epochs(client, run)
+    now_ms, metrics = float(started_ms), []
+    for row in rows:
+        values, epoch = epoch_metrics(row), int(float(row["epoch"]))
+        now_ms += 1000 * values.get("epoch/seconds", 0.0)
+        if not _agrees(values, logged.get(epoch)):
+            metrics += [Metric(name, value, int(now_ms), epoch) for name, value in values.items()]
+    runs.log_in_batches(client, run.info.run_id, "metrics", metrics)
+
+
+def logged_epochs(client: MlflowClient, run: Run) -> dict[int, float]:
+    """Return the training loss of each epoch that the run has (an epoch is logged in one batch, so one name tells)."""
+    if "epoch/train_loss" not in run.data.metrics:
+        return {}
+    history: list[Any] = client.get_metric_history(run.info.run_id, "epoch/train_loss")
+    return {point.step: point.value for point in sorted(history, key=lambda point: point.timestamp)}
+
+
+def _agrees(values: Mapping[str, float], logged_loss: float | None) -> bool:
+    loss = values.get("epoch/train_loss")
+    return loss is not None and logged_loss is not None and math.isclose(loss, logged_loss, rel_tol=1e-4)

@@ -1,0 +1,97 @@
+"""What the logged models share: photos in, labels and probabilities out, through the candidate's own predictor."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from bakeoff.catalogue.decode import Rejection, decode
+from bakeoff.errors import DataError
+from bakeoff.evaluation.predictor import Predictor
+
+BATCH_SIZE = 32
+_MAX_MEGAPIXELS = 80
+
+
+class PhotoTable:
+    """Stands in for the catalogue where a predictor is asked about photos that are in none."""
+
+    def __init__(self, labels: list[str], dataset: dict[str, Any]) -> None:
+        self.labels = labels
+        self.dataset = dataset
+        self.store = self
+        self._photos: list[Image.Image] = []
+
+    def fill(self, encoded: Sequence[bytes]) -> None:
+        """Hold these photos from here on, decoded as `prepare` decodes the catalogue's."""
+        self._photos = [_decode(data, row) for row, data in enumerate(encoded)]
+
+    def image_rows(self, positions: Any) -> np.ndarray:
+        """Return the rows of `read`, which are the positions themselves."""
+        return np.asarray(positions, dtype=np.int64)
+
+    def read(self, row: int) -> Image.Image:
+        """Return photo `row`, RGB."""
+        return self._photos[row]
+
+
+class PhotoClassifierModel:
+    """A loaded candidate: a table with a column `image` in, label, probability and probabilities out."""
+
+    def __init__(self, training_dir: Path, load: Callable[[Any], Predictor]) -> None:
+        training = json.loads((training_dir / "training.json").read_text(encoding="utf-8"))
+        self._table = PhotoTable(list(training["labels"]), training.get("dataset") or {})
+        self._predictor = load(self._table)
+
+    def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
+        """Classify photos.
+
+        Args:
+            model_input: a column `image` of JPEG or PNG files, as base64 text or as raw bytes.
+
+        Returns:
+            Columns `label`, `probability` (its own) and `probabilities` (K, in the order of training.json's labels).
+        """
+        encoded = [as_bytes(value, row) for row, value in enumerate(model_input["image"])]
+        parts = [self._predict(encoded[start : start + BATCH_SIZE]) for start in range(0, len(encoded), BATCH_SIZE)]
+        scores = np.concatenate(parts) if parts else np.zeros((0, len(self._table.labels)))
+        labels = [self._table.labels[index] for index in scores.argmax(axis=1)]
+        columns = {"label": labels, "probability": scores.max(axis=1, initial=0.0), "probabilities": scores.tolist()}
+        return pd.DataFrame(columns, index=model_input.index)
+
+    def _predict(self, encoded: Sequence[bytes]) -> np.ndarray:
+        """Return (n, K) float64 probabilities."""
+        self._table.fill(encoded)
+        images = self._predictor.images(range(len(encoded)))
+        return self._predictor.predict_images(images).astype(np.float64)
+
+
+def as_bytes(value: Any, row: int) -> bytes:
+    """Return an encoded photo's bytes.
+
+    Raises:
+        DataError: the value is neither bytes nor base64 text.
+    """
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    try:
+        return base64.b64decode(value, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raise DataError(
+            f"row {row}: the column `image` needs base64 text or bytes of a JPEG or PNG file, got {str(value)[:40]!r}."
+        ) from None
+
+
+def _decode(encoded: bytes, row: int) -> Image.Image:
+    decoded = decode(encoded, max_megapixels=_MAX_MEGAPIXELS, min_side_px=1)
+    if isinstance(decoded, Rejection):
+        raise DataError(f"row {row}: the image cannot be used: {decoded.reason} ({decoded.detail}).")
+    return decoded.image

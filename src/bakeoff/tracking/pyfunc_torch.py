@@ -1,0 +1,34 @@
+"""The script that MLflow stores with a PyTorch candidate and runs to load it: nothing is unpickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow.models
+import mlflow.pyfunc
+import pandas as pd
+
+
+class TorchCandidate(mlflow.pyfunc.PythonModel):
+    """A candidate's `training/` folder, and `weights/` for a frozen one, behind `mlflow.pyfunc`."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the model with the predictor that evaluated it."""
+        from bakeoff.tracking.photos import BATCH_SIZE, PhotoClassifierModel
+        from bakeoff.training.predictor import load_torch_predictor
+
+        training_dir = Path(context.artifacts["training"])
+        weights = context.artifacts.get("weights")
+        root = Path(weights) if weights else None
+        self._model = PhotoClassifierModel(
+            training_dir,
+            lambda table: load_torch_predictor(training_dir, table, weights_root=root, batch_size=BATCH_SIZE),
+        )
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
+        """Return label, probability and probabilities of each photo in the column `image`."""
+        return self._model.predict(model_input)
+
+
+mlflow.models.set_model(TorchCandidate())

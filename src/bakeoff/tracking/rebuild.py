@@ -1,0 +1,78 @@
+"""Rebuilds an MLflow store from runs/ and reports/ alone: after `dvc pull`, or when a server was away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import track
+
+from bakeoff.errors import TrackingError
+from bakeoff.params import TrackingParams
+from bakeoff.tracking.comparison import log_reports
+from bakeoff.tracking.mirror import mirror
+from bakeoff.tracking.records import has_training, read_parts
+from bakeoff.tracking.store import resolve_store, store_errors
+from bakeoff.tracking.tensorboard import write_events
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """How many runs were made, changed or already right, and what could not be read."""
+
+    store: str
+    n_created: int
+    n_updated: int
+    n_unchanged: int
+    comparison: bool
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        compared = "the comparison is in it" if self.comparison else "no comparison yet (reports/ is empty)"
+        lines = [
+            f"{self.store}: {self.n_created} runs made, {self.n_updated} updated, {self.n_unchanged} already there; "
+            f"{compared}."
+        ]
+        return "\n".join(lines + [f"left out: {problem}" for problem in self.problems])
+
+
+def sync(runs_dir: Path, reports_dir: Path, params: TrackingParams) -> SyncReport:
+    """Make the store say what the files say; doing it again changes nothing.
+
+    Args:
+        runs_dir: folder with <candidate>/seed_<s>/.
+        reports_dir: folder with leaderboard.csv and what belongs to it, or nothing yet.
+        params: section `tracking`.
+
+    Raises:
+        TrackingError: the store cannot be reached or written.
+    """
+    folders = [folder for folder in sorted(runs_dir.glob("*/seed_*")) if has_training(folder)]
+    outcomes: Counter[str] = Counter()
+    problems: list[str] = []
+    try:
+        for folder in track(folders, description="MLflow", disable=not folders):
+            try:
+                parts = read_parts(folder)
+            except TrackingError as error:
+                problems.append(str(error))
+                continue
+            if params.tensorboard:
+                write_events(parts)
+            outcomes[mirror(parts, params).outcome] += 1
+        comparison = log_reports(reports_dir, params) is not None
+    except store_errors() as error:
+        reason = " ".join(str(error).split())[:300]
+        raise TrackingError(
+            f"the MLflow store {resolve_store().uri} cannot be written ({reason}); start its server, or unset "
+            "MLFLOW_TRACKING_URI to use the local store, then run `bakeoff sync` again."
+        ) from None
+    return SyncReport(
+        resolve_store().uri,
+        outcomes["created"],
+        outcomes["updated"],
+        outcomes["unchanged"],
+        comparison,
+        tuple(problems),
+    )

@@ -1,0 +1,170 @@
+"""Where the MLflow store is, made once and first: two processes that create an sqlite store at once crash."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from bakeoff.paths import main_checkout
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_CREATION_LOCK_S = 120
+_ENVIRONMENT = {
+    # A server that went away must cost a training seconds, not MLflow's default of 7 retries with growing pauses.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # The stage's folder is no uv project: never derive a model's requirements from one.
+    "MLFLOW_UV_AUTO_DETECT": "false",
+}
+_CHATTY = {
+    "alembic": logging.WARNING,
+    "mlflow.pyfunc": logging.WARNING,
+    "mlflow.store.db.utils": logging.WARNING,
+    "mlflow.system_metrics": logging.CRITICAL,
+    "mlflow.utils.autologging_utils": logging.CRITICAL,
+    "urllib3.connectionpool": logging.ERROR,
+}
+
+
+@dataclass(frozen=True)
+class Store:
+    """A tracking store: its URI, and the URI under which its artifacts lie (None where the server decides)."""
+
+    uri: str
+    artifacts: str | None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of a local store's database, or None."""
+        prefix = "sqlite:///"
+        return Path(self.uri.removeprefix(prefix)).parent if self.uri.startswith(prefix) else None
+
+
+def resolve_store() -> Store:
+    """Return the store to use: MLFLOW_TRACKING_URI if set, else sqlite under the main checkout's mlruns/."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if uri:
+        return Store(uri, None)
+    folder = main_checkout() / "mlruns"
+    return Store(f"sqlite:///{folder.as_posix()}/mlflow.db", (folder / "artifacts").as_uri())
+
+
+def ensure_store() -> Store:
+    """Return the store of `resolve_store`, a local one created under a lock if it is not there yet."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    for name, level in _CHATTY.items():
+        logging.getLogger(name).setLevel(level)
+    store = resolve_store()
+    if store.artifacts is not None and not _is_complete(store):
+        _create(store)
+    return store
+
+
+def _is_complete(store: Store) -> bool:
+    """Return whether the database's migrations ran to their end (alembic writes its version last)."""
+    database = _database(store)
+    if not database.is_file():
+        return False
+    with contextlib.closing(sqlite3.connect(database, timeout=_CREATION_LOCK_S)) as connection:
+        tables = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
+        if not {"alembic_version", "experiments"} <= tables:
+            return False
+        versions = connection.execute("select count(*) from alembic_version").fetchone()[0]
+        experiments = connection.execute("select count(*) from experiments").fetchone()[0]
+        return bool(versions and experiments)
+
+
+def _create(store: Store) -> None:
+    database = _database(store)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{database}.lock", timeout=_CREATION_LOCK_S):
+        if _is_complete(store):
+            return
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        SqlAlchemyStore(store.uri, store.artifacts).engine.dispose()
+
+
+def _database(store: Store) -> Path:
+    return Path(store.uri.removeprefix("sqlite:///"))
+
+
+@cache
+def _client(uri: str) -> MlflowClient:
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+def open_client() -> tuple[MlflowClient, Store]:
+    """Return a client of the store, created where needed, one per process and URI."""
+    store = ensure_store()
+    return _client(store.uri), store
+
+
+def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
+    """Return the experiment's id; it is made, or restored from MLflow's trash, where that is needed."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        location = None if store.artifacts is None else f"{store.artifacts}/{name}"
+        try:
+            return client.create_experiment(name, artifact_location=location)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)  # another process was faster
+            if found is None:
+                raise
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return found.experiment_id
+
+
+def store_errors() -> tuple[type[Exception], ...]:
+    """Return what a store that is gone, locked or full raises."""
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, TimeoutError, OSError)
+
+
+@contextlib.contextmanager
+def survive_store(what: str) -> Iterator[None]:
+    """Turn a failing store into one warning line on stderr: the files are the record, and a stage goes on.
+
+    Args:
+        what: what was being logged, for the warning.
+    """
+    try:
+        yield
+    except store_errors() as error:
+        warn_store(what, error)
+
+
+def warn_store(what: str, error: BaseException) -> None:
+    """Write the one warning line about a store that did not take `what`."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    sys.stderr.write(
+        f"bakeoff: warning: the MLflow store {resolve_store().uri} did not take {what} ({reason[:160]}); "
+        "the files under runs/ and reports/ are the record, `bakeoff sync` repairs the store.\n"
+    )

@@ -1,0 +1,96 @@
+"""Writes TensorBoard event files from a candidate's files, alike in both environments: no framework is imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bakeoff.paths import state_dir
+from bakeoff.tracking.records import Part, PartName, epoch_metrics, read_history, run_metrics
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.event_pb2 import Event
+
+
+def write_events(parts: Mapping[PartName, Part]) -> Path:
+    """Write one event file over everything the parts hold, replacing the last one of the same key.
+
+    They lie in the main checkout's .bakeoff/tensorboard/<candidate>/seed_<s>/<key>/, outside every DVC output, and can
+    be written again at any time.
+
+    Returns:
+        The event file.
+    """
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    training = parts["training"].record
+    place = f"tensorboard/{training['candidate']}/seed_{training.get('seed', 0)}/{parts['training'].key}"
+    path = state_dir(place) / "events.out.tfevents.0000000000.bakeoff"
+    unfinished = path.with_name("unfinished")
+    with unfinished.open("wb") as file:
+        writer = RecordWriter(file)
+        for event in _events(parts):
+            writer.write(event.SerializeToString())
+    os.replace(unfinished, path)
+    return path
+
+
+def _events(parts: Mapping[PartName, Part]) -> Iterator[Event]:
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    folder = parts["training"].folder
+    now_s = (folder / "training.json").stat().st_mtime - float(parts["training"].record.get("train_time_s") or 0)
+    yield Event(wall_time=now_s, file_version="brain.Event:2")
+    for row in read_history(folder):
+        values = epoch_metrics(row)
+        now_s += values.get("epoch/seconds", 0.0)
+        yield Event(wall_time=now_s, step=int(float(row["epoch"])), summary=_summary(_scalars(values)))
+    final = {f"final/{name}": value for name, value in run_metrics(parts).items()}
+    yield Event(wall_time=now_s, step=0, summary=_summary(_scalars(final)))
+    if evaluation := parts.get("evaluation"):
+        values = [*_images(evaluation.folder / "figures" / "confusion.png", "confusion")]
+        values += _texts(evaluation.folder / "classification_report.txt", "classification_report")
+        yield Event(wall_time=now_s, step=0, summary=_summary(values))
+
+
+def _summary(values: list[Any]) -> Any:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    return Summary(value=values)
+
+
+def _scalars(metrics: Mapping[str, float]) -> list[Any]:
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    return [Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()]
+
+
+def _images(path: Path, tag: str) -> list[Any]:
+    """Return a PNG as an image summary, or nothing where the file is not there."""
+    from PIL import Image
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    if not path.is_file():
+        return []
+    with Image.open(path) as image:
+        width, height = image.size
+    picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=path.read_bytes())
+    return [Summary.Value(tag=tag, image=picture)]
+
+
+def _texts(path: Path, tag: str) -> list[Any]:
+    """Return a text file as a text summary in a fixed-width block, or nothing where the file is not there."""
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.compat.proto.tensor_pb2 import TensorProto
+    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+    from tensorboard.compat.proto.types_pb2 import DT_STRING
+
+    if not path.is_file():
+        return []
+    indented = "\n".join(f"    {line}" for line in path.read_text(encoding="utf-8").splitlines())
+    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
+    tensor = TensorProto(dtype=DT_STRING, string_val=[indented.encode()], tensor_shape=shape)
+    metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
+    return [Summary.Value(tag=f"{tag}/text_summary", metadata=metadata, tensor=tensor)]

@@ -1,0 +1,60 @@
+"""A trained classifier on disk: safetensors; frozen mode keeps the head alone and refers to its backbone's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from bakeoff.backbones.classifier import Classifier
+from bakeoff.errors import TrainingError
+from bakeoff.params import Mode
+
+MODEL_FILE = "model.safetensors"
+_HEAD = "head."
+
+
+def save_classifier(classifier: Classifier, mode: Mode, path: Path, *, key: str) -> None:
+    """Write `head.*` (frozen) or the whole state (finetune); the key goes into the file's metadata."""
+    state = {name: tensor for name, tensor in classifier.state_dict().items() if _is_kept(name, mode)}
+    # Clones untie tensors that share memory, which the format refuses.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    save_file(tensors, path, metadata={"format": "pt", "key": key, "mode": mode})
+
+
+def load_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:
+    """Put a saved state into a classifier of the same settings; every expected tensor must be there, and no other.
+
+    Raises:
+        TrainingError: the file is missing, unreadable, or belongs to other settings.
+    """
+    if not path.is_file():
+        raise TrainingError(f"{path} is missing; run `dvc repro` for this candidate's train_torch stage.")
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise TrainingError(f"{path} is not a safetensors file ({error}); train this candidate again.") from None
+    expected = {name: tensor for name, tensor in classifier.state_dict().items() if _is_kept(name, mode)}
+    wrong = _mismatches(expected, tensors)
+    if wrong:
+        raise TrainingError(
+            f"{path} does not fit the {mode} classifier that training.json describes: {len(wrong)} tensors differ, "
+            f"first {wrong[0]}; train this candidate again."
+        )
+    classifier.load_state_dict(tensors, strict=False)
+
+
+def _is_kept(name: str, mode: Mode) -> bool:
+    return mode != "frozen" or name.startswith(_HEAD)
+
+
+def _mismatches(expected: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:
+    """Return in words what is missing, unknown or of another shape."""
+    wrong = [f"{name} missing" for name in expected if name not in given]
+    wrong += [f"{name} unknown" for name in given if name not in expected]
+    for name in expected.keys() & given.keys():
+        if expected[name].shape != given[name].shape:
+            wrong.append(f"{name} {tuple(given[name].shape)} instead of {tuple(expected[name].shape)}")
+    return sorted(wrong)

@@ -1,0 +1,87 @@
+"""Which device a training runs on, at which precision, and how its memory and its determinism are read and set."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+from bakeoff.errors import TrainingError
+
+
+def available_devices() -> list[str]:
+    """Return what this machine offers, best first: `cuda`, `mps`, `cpu`."""
+    found = []
+    if torch.cuda.is_available():
+        found.append("cuda")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return [*found, "cpu"]
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device for `compute.device`; `auto` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        TrainingError: the named device is not on this machine.
+    """
+    available = available_devices()
+    if name == "auto":
+        return torch.device(available[0])
+    if name not in available:
+        raise TrainingError(
+            f"compute.device is {name!r}, but PyTorch {torch.__version__} offers {', '.join(available)} here; "
+            "choose one of these or auto."
+        )
+    return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name on the box: the GPU's, or the CPU's model."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    if device.type == "cpu" and cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def autocast_dtype(device: torch.device, mixed_precision: str) -> torch.dtype | None:
+    """Return bfloat16 or float16 for a CUDA device under `auto`, else None: on these CPUs bfloat16 does not pay."""
+    if mixed_precision != "auto" or device.type != "cuda":
+        return None
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def make_deterministic(device: torch.device) -> None:
+    """Ask for deterministic kernels: strictly on the CPU; on a GPU some backward passes have none and only warn."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.benchmark = False
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for the device's queued work; nothing to wait for on a CPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def peak_memory_mib() -> float:
+    """Return this process's largest resident memory so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def peak_cuda_memory_mib(device: torch.device) -> float | None:
+    """Return the largest memory allocated on a CUDA device so far, MiB; None elsewhere."""
+    return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None

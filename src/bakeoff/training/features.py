@@ -1,0 +1,114 @@
+"""A frozen backbone runs once per photo: its features over the whole catalogue are kept in .bakeoff/features/<key>/.
+
+No output depends on whether they were there: batch size and order of the computation are fixed here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bakeoff.backbones.settings import Preprocessing
+from bakeoff.catalogue.table import Catalogue
+from bakeoff.training.data import LoaderOptions, PhotoBatches, PhotoDataset
+from bakeoff.training.key import feature_key
+from bakeoff.training.module import PhotoClassifier
+from bakeoff.training.progress import progress_bar
+from bakeoff.training.resume import waiting_lock
+
+FEATURES_FILE = "features.npy"
+RECORD_FILE = "features.json"
+BATCH_SIZE = 32
+"""Photos per forward pass; not a parameter, since another batch size rounds differently."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Pooled features of every product of a catalogue."""
+
+    array: np.ndarray
+    """(N, D) float32, row = position in `Catalogue.products`; memory-mapped, read-only."""
+    extraction_s: float
+    """What computing them took, also where they were already there."""
+
+
+def cached_features(
+    model: PhotoClassifier, catalogue: Catalogue, *, header: Mapping[str, Any], root: Path, workers: int = 0
+) -> Features:
+    """Return the features, computed by the first process that asks; others wait for it.
+
+    Args:
+        model: on its device, channels last; its backbone runs in eval mode.
+        catalogue: all its products get features, so that evaluation finds them too.
+        header: the fields of training.json that `bakeoff.training.key.feature_key` reads.
+        root: .bakeoff/features of the main checkout.
+        workers: loader processes.
+    """
+    key = feature_key(header, catalogue)
+    folder = root / key
+    with waiting_lock(root / f"{key}.lock", what=f"features {key}"):
+        found = _read(folder, n_rows=len(catalogue.products))
+        if found is not None:
+            return found
+        preprocessing = Preprocessing.model_validate_json(json.dumps(header["settings"]["preprocessing"]))
+        dataset = PhotoDataset(catalogue, np.arange(len(catalogue.products)), preprocessing)
+        batches = PhotoBatches(dataset, LoaderOptions(BATCH_SIZE, seed=0, workers=workers))
+        title = f"{header['settings']['model']} features"
+        started = time.perf_counter()
+        array = _extract(model, batches, title=title)
+        record = {"seconds": time.perf_counter() - started, "shape": list(array.shape), "key": key}
+        _write(
+            folder,
+            array,
+            record | {name: header[name] for name in ("weights", "device", "threads", "scan", "versions")},
+        )
+    return Features(np.load(folder / FEATURES_FILE, mmap_mode="r"), record["seconds"])
+
+
+@torch.inference_mode()
+def _extract(model: PhotoClassifier, batches: PhotoBatches, *, title: str) -> np.ndarray:
+    """Return (N, D) float32."""
+    model.eval()
+    device = model.mean.device
+    parts = []
+    with progress_bar() as bar:
+        for images, _ in bar.track(batches.ordered(), total=len(batches), description=title):
+            features = model.features(images.to(device, memory_format=torch.channels_last))
+            parts.append(features.float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def _write(folder: Path, array: np.ndarray, record: dict[str, Any]) -> None:
+    """Write the record, then the array under its name in one step: a folder with features.npy is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    partial = folder / f"{FEATURES_FILE}.tmp"
+    with partial.open("wb") as handle:
+        np.save(handle, array)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(partial, folder / FEATURES_FILE)
+
+
+def _read(folder: Path, *, n_rows: int) -> Features | None:
+    """Return what is there, or None; an unreadable file is named on stderr and computed again."""
+    if not (folder / FEATURES_FILE).is_file():
+        return None
+    try:
+        array = np.load(folder / FEATURES_FILE, mmap_mode="r")
+        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
+        if array.ndim != 2 or list(array.shape) != record["shape"] or len(array) != n_rows:
+            raise ValueError(f"shape {array.shape}, {n_rows} rows expected")
+        return Features(array, float(record["seconds"]))
+    except (ValueError, KeyError, OSError) as error:
+        sys.stderr.write(f"bakeoff: features in {folder} cannot be used ({error}); computing them again.\n")
+        return None

@@ -1,0 +1,255 @@
+"""The one training loop: every candidate, both modes, photos or cached features; its checkpoint is its only file."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bakeoff.errors import TrainingError
+from bakeoff.params import ScheduleParams, TrainingParams
+from bakeoff.seeding import derive_seed
+from bakeoff.training.augment import augmentation_by_name
+from bakeoff.training.data import BatchSource
+from bakeoff.training.device import autocast_dtype
+from bakeoff.training.history import Row, epochs_since_best, is_better, majority_share, why_not_learned
+from bakeoff.training.losses import loss_by_name
+from bakeoff.training.progress import progress_bar
+from bakeoff.training.resume import CheckpointFolder
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW}
+OnEpoch = Callable[[Row], None]
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """What the loop is told: the shared parameters, one mode's schedule, the seed, the device and a title."""
+
+    training: TrainingParams
+    schedule: ScheduleParams
+    seed: int
+    device: torch.device
+    title: str = "training"
+
+
+@dataclass
+class _State:
+    """What changes while training and is saved to resume it, beside the module and the optimiser."""
+
+    rows: list[Row] = field(default_factory=list)
+    step_losses: list[float] = field(default_factory=list)
+    best: Row | None = None
+    best_tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        return len(self.step_losses)
+
+
+@dataclass(frozen=True)
+class LoopResult:
+    """How the training went; the module holds the best epoch's weights."""
+
+    rows: list[Row]
+    steps_run: int
+    best_epoch: int
+    best_validation_accuracy: float
+    train_time_s: float
+    stopped_early: bool
+    not_learned: str | None
+    """Why the run did not learn, in words; None where it did."""
+
+
+def train_module(
+    module: nn.Module,
+    *,
+    train: BatchSource,
+    validation: BatchSource,
+    options: LoopOptions,
+    checkpoint: CheckpointFolder | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> LoopResult:
+    """Train a module in place and leave the best epoch's weights in it.
+
+    Args:
+        module: maps a batch's inputs to logits (N, K); on the device; parameters without gradient stay as they are.
+        train: batches to learn from.
+        validation: batches that choose the best epoch.
+        options: schedule, loss, optimiser, seed and device.
+        checkpoint: where to resume from and to save to; the caller clears it once the outputs are written.
+        on_epoch: called with each epoch's row after it is saved.
+
+    Raises:
+        TrainingError: a split is empty, or the loss is no longer a number.
+    """
+    for name, source in (("train", train), ("validation", validation)):
+        if len(source.labels) == 0:
+            raise TrainingError(f"the {name} split holds no products; look at section split of params.yaml.")
+    trainer = _Trainer(module, train, validation, options)
+    if checkpoint is not None:
+        trainer.restore(checkpoint.load())
+    trainer.run(checkpoint, on_epoch)
+    return trainer.finish()
+
+
+class _Trainer:
+    def __init__(self, module: nn.Module, train: BatchSource, validation: BatchSource, options: LoopOptions) -> None:
+        self.module, self.train, self.validation, self.options = module, train, validation, options
+        shared = options.training
+        self.loss = loss_by_name(shared.loss)
+        self.augment = augmentation_by_name(shared.augment)
+        self.optimizer = OPTIMIZERS[shared.optimizer](
+            [parameter for parameter in module.parameters() if parameter.requires_grad],
+            lr=options.schedule.learning_rate,
+            weight_decay=shared.weight_decay,
+        )
+        self.dtype = autocast_dtype(options.device, shared.mixed_precision)
+        self.scaler = torch.amp.GradScaler(options.device.type, enabled=self.dtype is torch.float16)
+        self.state = _State()
+
+    def run(self, checkpoint: CheckpointFolder | None, on_epoch: OnEpoch | None) -> None:
+        """Train epoch after epoch until the schedule, its step cap or the patience ends it."""
+        with progress_bar() as bar:
+            task = bar.add_task(self.options.title, total=self._total_steps(), completed=self.state.steps)
+            while not self._is_over():
+                row = self._epoch(len(self.state.rows) + 1, lambda: bar.advance(task))
+                self.state.rows.append(row)
+                if is_better(row, self.state.best):
+                    self.state.best, self.state.best_tensors = row, _copy_learned(self.module)
+                bar.update(task, description=f"{self.options.title} {_in_words(row)}")
+                if checkpoint is not None and not self._is_over() and checkpoint.is_due():
+                    checkpoint.save(self._snapshot())
+                if on_epoch is not None:
+                    on_epoch(dict(row))
+
+    def finish(self) -> LoopResult:
+        """Put the best weights back and sum up."""
+        best, rows = self.state.best, self.state.rows
+        if best is None:
+            raise TrainingError("no epoch was trained; training.epochs must be at least 1.")
+        self.module.load_state_dict(self.state.best_tensors, strict=False)
+        self.module.eval()
+        majority = majority_share(self.train.labels, self.validation.labels)
+        return LoopResult(
+            rows=rows,
+            steps_run=self.state.steps,
+            best_epoch=best["epoch"],
+            best_validation_accuracy=best["validation_accuracy"],
+            train_time_s=sum(row["seconds"] for row in rows),
+            stopped_early=self._out_of_patience() and self.state.steps < self._total_steps(),
+            not_learned=why_not_learned(best["validation_accuracy"], majority, self.state.step_losses),
+        )
+
+    def restore(self, saved: dict[str, Any] | None) -> None:
+        """Continue from a snapshot, with every random state as it was."""
+        if saved is None:
+            return
+        self.module.load_state_dict(saved["module"], strict=False)
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.scaler.load_state_dict(saved["scaler"])
+        self.state = _State(saved["rows"], saved["step_losses"], saved["best"], saved["best_tensors"])
+        torch.set_rng_state(saved["rng"])
+        if saved["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(saved["cuda_rng"], self.options.device)
+
+    def _snapshot(self) -> dict[str, Any]:
+        on_cuda = self.options.device.type == "cuda"
+        return {
+            "module": _copy_learned(self.module),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "rows": self.state.rows,
+            "step_losses": self.state.step_losses,
+            "best": self.state.best,
+            "best_tensors": self.state.best_tensors,
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(self.options.device) if on_cuda else None,
+        }
+
+    def _total_steps(self) -> int:
+        steps = self.options.schedule.epochs * len(self.train)
+        return min(steps, self.options.schedule.max_steps or steps)
+
+    def _is_over(self) -> bool:
+        return self.state.steps >= self._total_steps() or self._out_of_patience()
+
+    def _out_of_patience(self) -> bool:
+        patience = self.options.training.early_stop_patience_epochs
+        return patience is not None and bool(self.state.rows) and epochs_since_best(self.state.rows) >= patience
+
+    def _epoch(self, epoch: int, advance: Callable[[], None]) -> Row:
+        started = time.perf_counter()
+        generator = torch.Generator().manual_seed(derive_seed(self.options.seed, "augment", epoch))
+        self.module.train()
+        losses, hits, counts = [], 0, []
+        for inputs, labels in self.train.shuffled(epoch):
+            if self.state.steps >= self._total_steps():
+                break
+            loss, n_hits = self._step(inputs, labels, generator)
+            losses.append(loss)
+            counts.append(len(labels))
+            hits += n_hits
+            advance()
+        validation_loss, validation_accuracy = self._validate()
+        return {
+            "epoch": epoch,
+            "step": self.state.steps,
+            "train_loss": float(np.average(losses, weights=counts)),
+            "train_accuracy": hits / sum(counts),
+            "validation_loss": validation_loss,
+            "validation_accuracy": validation_accuracy,
+            "learning_rate": self.options.schedule.learning_rate,
+            "seconds": time.perf_counter() - started,
+        }
+
+    def _step(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[float, int]:
+        """Take one optimiser step and return its loss and the number of photos it had right."""
+        inputs, labels = self._to_device(self.augment(inputs, generator)), self._to_device(labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(self.options.device.type, dtype=self.dtype, enabled=self.dtype is not None):
+            logits = self.module(inputs)
+        loss = self.loss(logits, labels).mean()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the training loss became {value} at step {self.state.steps + 1} with learning rate "
+                f"{self.options.schedule.learning_rate:g}; lower it, or set training.mixed_precision: off."
+            )
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.state.step_losses.append(value)
+        return value, int((logits.detach().argmax(dim=1) == labels).sum())
+
+    @torch.inference_mode()
+    def _validate(self) -> tuple[float, float]:
+        """Return loss and accuracy on the validation split, in float32."""
+        self.module.eval()
+        loss_sum, hits = 0.0, 0
+        for inputs, targets in self.validation.ordered():
+            labels, logits = self._to_device(targets), self.module(self._to_device(inputs))
+            loss_sum += float(self.loss(logits, labels).sum())
+            hits += int((logits.argmax(dim=1) == labels).sum())
+        n = len(self.validation.labels)
+        return loss_sum / n, hits / n
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        layout = torch.channels_last if tensor.dim() == 4 else torch.preserve_format
+        return tensor.to(self.options.device, memory_format=layout)
+
+
+def _copy_learned(module: nn.Module) -> dict[str, Tensor]:
+    """Return on the CPU what training changes: parameters that take a gradient, and buffers of modules in training."""
+    fixed = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    state = module.state_dict()
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items() if name not in fixed}
+
+
+def _in_words(row: Row) -> str:
+    return f"· epoch {row['epoch']} · validation {row['validation_accuracy']:.3f}"

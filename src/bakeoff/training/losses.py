@@ -1,0 +1,59 @@
+"""The training losses, by the name params.yaml gives them, and the probabilities that belong to each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bakeoff.errors import TrainingError
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return each row's cross-entropy, (N,) float32.
+
+    Args:
+        logits: (N, K) float.
+        labels: (N,) int64 below K.
+    """
+    return F.cross_entropy(logits.float(), labels, reduction="none")
+
+
+def bce(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return each row's binary cross-entropy on one-hot targets, averaged over the K classes, (N,) float32.
+
+    Args:
+        logits: (N, K) float.
+        labels: (N,) int64 below K.
+    """
+    targets = F.one_hot(labels, logits.shape[1]).float()
+    return F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none").mean(dim=1)
+
+
+LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "bce": bce}
+PROBABILITY_KINDS = {"cross_entropy": "softmax", "bce": "sigmoid_normalised"}
+
+
+def loss_by_name(name: str) -> Loss:
+    """Return the loss of that name.
+
+    Raises:
+        TrainingError: there is no such loss.
+    """
+    if name not in LOSSES:
+        raise TrainingError(f"training.loss {name!r} is not known; choose one of {', '.join(LOSSES)}.")
+    return LOSSES[name]
+
+
+def probabilities(logits: Tensor, loss_name: str) -> Tensor:
+    """Return (N, K) float32 probabilities, rows sum to 1: softmax, or for `bce` the sigmoids divided by their sum.
+
+    Logits so low that every sigmoid underflows still divide: the division is a softmax over log-sigmoids.
+    """
+    loss_by_name(loss_name)
+    scores = F.logsigmoid(logits.float()) if loss_name == "bce" else logits.float()
+    return torch.softmax(scores, dim=1)

@@ -1,0 +1,56 @@
+"""A classifier that takes photos as they are stored: normalisation is part of the network."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bakeoff.backbones.classifier import Classifier
+from bakeoff.backbones.settings import Preprocessing
+
+
+class PhotoClassifier(nn.Module):
+    """A `Classifier` behind its weights' mean and standard deviation."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, classifier: Classifier, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Return (N, 3, H, W) float32 with the weights' mean taken off and divided by their standard deviation.
+
+        Args:
+            images: (N, 3, H, W) uint8 in 0-255, or float32 in [0, 1].
+        """
+        unit = images.float() / 255 if images.dtype == torch.uint8 else images
+        return (unit - self.mean) / self.std
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the backbone's pooled features (N, D)."""
+        return self.classifier.features(self.normalise(images))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (N, K)."""
+        return self.classifier(self.normalise(images))
+
+
+def photo_tensor(images: np.ndarray, device: torch.device) -> Tensor:
+    """Return photos as the network takes them: (N, 3, H, W) on the device, channels last in memory.
+
+    Args:
+        images: (N, H, W, 3) float32 in [0, 1] or uint8.
+        device: where the network is.
+    """
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).to(device)
+
+
+def size_mib(module: nn.Module) -> float:
+    """Return the size of all parameters and buffers, MiB: what a deployment has to load."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors) / 2**20

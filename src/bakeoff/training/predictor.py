@@ -1,0 +1,265 @@
+"""A trained PyTorch candidate behind `bakeoff.evaluation.predictor.Predictor`; always float32, however it trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bakeoff.backbones.classifier import build_classifier, set_mode
+from bakeoff.backbones.settings import CandidateSettings
+from bakeoff.backbones.weights.record import WeightsRecord, read_record
+from bakeoff.catalogue.table import Catalogue
+from bakeoff.catalogue.transforms import to_unit
+from bakeoff.errors import DataError, EvaluationError, WeightsError
+from bakeoff.paths import project_root, state_dir
+from bakeoff.seeding import set_threads
+from bakeoff.training.checkpoint import MODEL_FILE, load_classifier
+from bakeoff.training.data import transform_photo
+from bakeoff.training.device import device_name, resolve_device, synchronise
+from bakeoff.training.features import cached_features
+from bakeoff.training.key import versions
+from bakeoff.training.losses import PROBABILITY_KINDS, loss_by_name, probabilities
+from bakeoff.training.module import PhotoClassifier, photo_tensor
+
+Rows = Sequence[int] | np.ndarray
+
+
+class TorchPredictor:
+    """A trained candidate, ready to classify; a frozen one answers about catalogue rows from its cached features."""
+
+    def __init__(
+        self,
+        model: PhotoClassifier,
+        record: dict[str, Any],
+        catalogue: Catalogue,
+        *,
+        batch_size: int,
+        device: torch.device,
+    ) -> None:
+        self._model = model
+        self._record = record
+        self._catalogue = catalogue
+        self._batch_size = batch_size
+        self._device = device
+        self._settings = _settings(record)
+        self._features: np.ndarray | None = None
+        self.labels: list[str] = list(record["labels"])
+        self.image_size: int = self._settings.preprocessing.image_size
+        self.loss_name: str = record["loss"]
+        self.probability_kind: str = PROBABILITY_KINDS[self.loss_name]
+        self.description: dict[str, object] = {
+            "framework": "pytorch",
+            "device": device.type,
+            "device_name": device_name(device),
+            "threads": torch.get_num_threads(),
+            "dtype": "float32",
+            "memory_format": "channels_last",
+            "n_parameters": record["n_parameters"],
+            "size_mib": record["size_mib"],
+            "scan": record["scan"],
+            "versions": versions(self._settings.source),
+        }
+
+    @property
+    def module(self) -> nn.Module:
+        """The network in eval mode, (N, 3, H, W) float32 in [0, 1] to logits (N, K), normalisation included."""
+        return self._model
+
+    def images(self, rows: Rows) -> np.ndarray:
+        """Return the products' photos, resized and cropped, (N, H, W, 3) float32 in [0, 1]."""
+        return to_unit(self._pixels(np.asarray(rows, dtype=np.int64)))
+
+    def predict_images(self, images: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 probabilities, rows sum to 1, for images (N, H, W, 3) float32 in [0, 1]."""
+        starts = range(0, len(images), self._batch_size)
+        parts = [self._probabilities(self._photo_logits(images[start : start + self._batch_size])) for start in starts]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), dtype=np.float32)
+
+    def predict(self, rows: Rows) -> Iterator[np.ndarray]:
+        """Yield (n, K) float32 probabilities batch by batch over `rows`, in order."""
+        for _, logits in self._row_logits(rows):
+            yield self._probabilities(logits)
+
+    def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return d logit[target] / d image, (N, H, W, 3) float32.
+
+        Args:
+            images: (N, H, W, 3) float32 in [0, 1].
+            targets: (N,) int, class indices below K.
+
+        Raises:
+            EvaluationError: the targets are not one class index per image.
+        """
+        chosen = np.asarray(targets, dtype=np.int64)
+        if chosen.shape != (len(images),) or (len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(self.labels)):
+            raise EvaluationError(
+                f"targets must be one class index from 0 to {len(self.labels) - 1} per image ({len(images)}), "
+                f"got {chosen.tolist()}."
+            )
+        parts = []
+        for start in range(0, len(images), self._batch_size):
+            batch = photo_tensor(images[start : start + self._batch_size], self._device).requires_grad_(True)
+            index = torch.from_numpy(chosen[start : start + self._batch_size]).to(self._device)
+            score = self._model(batch).gather(1, index[:, None]).sum()
+            (gradient,) = torch.autograd.grad(score, batch)
+            parts.append(gradient.permute(0, 2, 3, 1).cpu().numpy())
+        return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
+
+    def training_loss(self, probabilities_rows: Rows) -> float:
+        """Return the mean training loss over products.
+
+        Raises:
+            EvaluationError: there are no rows.
+        """
+        if len(probabilities_rows) == 0:
+            raise EvaluationError("the mean training loss needs at least one row, got none; look at the split.")
+        loss, total = loss_by_name(self.loss_name), 0.0
+        for rows, logits in self._row_logits(probabilities_rows):
+            labels = torch.from_numpy(self._catalogue.label_ids(rows)).to(logits.device)
+            total += float(loss(logits, labels).double().sum())
+        return total / len(probabilities_rows)
+
+    def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
+        """Return a call of one synchronised forward pass of these images, already on the device, and nothing else."""
+        batch = photo_tensor(images, self._device)
+
+        @torch.inference_mode()
+        def forward_once() -> None:
+            self._model(batch)
+            synchronise(self._device)
+
+        return forward_once
+
+    def set_threads(self, n_threads: int) -> None:
+        """Use this many CPU threads from here on; cached features belong to a thread count and are looked up anew."""
+        if set_threads(n_threads) != self.description["threads"]:
+            self.description["threads"] = n_threads
+            self._features = None
+
+    @torch.inference_mode()
+    def _row_logits(self, rows: Rows) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """Yield catalogue rows (n,) and their logits (n, K), batch by batch."""
+        positions = np.asarray(rows, dtype=np.int64)
+        for start in range(0, len(positions), self._batch_size):
+            batch = positions[start : start + self._batch_size]
+            if self._record["mode"] == "frozen":
+                features = torch.from_numpy(self._all_features()[batch]).to(self._device)
+                yield batch, self._model.classifier.head(features)
+            else:
+                yield batch, self._photo_logits(self._pixels(batch))
+
+    @torch.inference_mode()
+    def _photo_logits(self, images: np.ndarray) -> Tensor:
+        return self._model(photo_tensor(images, self._device))
+
+    def _all_features(self) -> np.ndarray:
+        """Return the whole catalogue's features (N, D) on this machine with these threads, computed at first use."""
+        if self._features is None:
+            current = {
+                name: self.description[name] for name in ("device", "device_name", "threads", "scan", "versions")
+            }
+            header = self._record | current
+            self._features = cached_features(
+                self._model, self._catalogue, header=header, root=state_dir("features")
+            ).array
+        return self._features
+
+    def _pixels(self, rows: np.ndarray) -> np.ndarray:
+        """Return (N, H, W, 3) uint8."""
+        store, preprocessing = self._catalogue.store, self._settings.preprocessing
+        photos = [transform_photo(store.read(int(row)), preprocessing) for row in self._catalogue.image_rows(rows)]
+        return np.stack(photos)
+
+    def _probabilities(self, logits: Tensor) -> np.ndarray:
+        values = probabilities(logits, self.loss_name).cpu().numpy()
+        if not np.isfinite(values).all():
+            raise EvaluationError(
+                f"{self._record['candidate']} gives scores that are no numbers; train it at a lower learning rate."
+            )
+        return values
+
+
+def load_torch_predictor(
+    training_dir: Path,
+    catalogue: Catalogue,
+    *,
+    weights_root: Path | None = None,
+    batch_size: int,
+    device: str = "auto",
+) -> TorchPredictor:
+    """Return the predictor of a training folder, at the thread count it was trained with.
+
+    Args:
+        training_dir: runs/<candidate>/seed_<s>/training.
+        catalogue: the products it is asked about.
+        weights_root: folder with weights/<model>; None = where training.json says, from the project's folder.
+        batch_size: photos per forward pass.
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        EvaluationError: the folder holds no training.
+        DataError: it was trained for other classes.
+        WeightsError: a frozen candidate's weights are not those it was trained on.
+        TrainingError: the model file does not fit, or the device is not there.
+    """
+    record = read_training(training_dir)
+    if record["labels"] != catalogue.labels:
+        raise DataError(
+            f"{training_dir} was trained for the classes {record['labels']}, the catalogue has {catalogue.labels}; "
+            "run `dvc repro`."
+        )
+    chosen = resolve_device(device)
+    set_threads(record["threads"])
+    torch.backends.cudnn.deterministic = True
+    settings, mode = _settings(record), record["mode"]
+    weights_dir = _weights_dir(record, training_dir, weights_root) if mode == "frozen" else None
+    classifier, _ = build_classifier(
+        settings,
+        n_classes=len(record["labels"]),
+        seed=record["seed"],
+        weights_dir=weights_dir,
+        scan=record["scan"] or "auto",
+    )
+    load_classifier(classifier, mode, training_dir / MODEL_FILE)
+    set_mode(classifier, mode)
+    model = PhotoClassifier(classifier, settings.preprocessing).eval()
+    model.to(chosen, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return TorchPredictor(model, record, catalogue, batch_size=batch_size, device=chosen)
+
+
+def read_training(training_dir: Path) -> dict[str, Any]:
+    """Return training.json.
+
+    Raises:
+        EvaluationError: it is missing, or was written by another framework.
+    """
+    path = Path(training_dir) / "training.json"
+    if not path.is_file():
+        raise EvaluationError(f"{path} is missing; run `dvc repro` for this candidate's train_torch stage.")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record.get("framework") != "pytorch":
+        raise EvaluationError(f"{path} is a {record.get('framework')} training; use --framework tf in .venv-tf.")
+    return record
+
+
+def _settings(record: dict[str, Any]) -> CandidateSettings:
+    return CandidateSettings.model_validate_json(json.dumps(record["settings"]))
+
+
+def _weights_dir(record: dict[str, Any], training_dir: Path, weights_root: Path | None) -> Path:
+    """Return the folder of the weights the frozen backbone was trained on, checked against training.json."""
+    recorded = Path(record["weights_dir"])
+    folder = weights_root / record["model"] if weights_root else project_root(training_dir) / recorded
+    expected, found = WeightsRecord.model_validate_json(json.dumps(record["weights"])), read_record(folder)
+    if expected.sha256 != found.sha256:
+        raise WeightsError(
+            f"{record['candidate']} was trained on weights {expected.sha256 or 'random'}, {folder} holds "
+            f"{found.sha256 or 'random'}; run `dvc repro` to train it again, or `dvc checkout` to get its own back."
+        )
+    return folder

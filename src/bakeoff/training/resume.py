@@ -1,0 +1,89 @@
+"""Resume checkpoints of a training in progress: .bakeoff/checkpoints/<key>/, atomic, locked, gone after success."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+STATE_FILE = "state.pt"
+
+
+class CheckpointFolder:
+    """One training's checkpoint; what is written there never changes a result, only how much is done again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._last_write_s = 0.0
+        self._written_at: float | None = None
+
+    def load(self) -> dict[str, Any] | None:
+        """Return the last state, or None where there is none; an unreadable one is named on stderr and dropped."""
+        path = self.folder / STATE_FILE
+        if not path.is_file():
+            return None
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+            sys.stderr.write(f"bakeoff: checkpoint {path} cannot be read ({first_line}); training starts anew.\n")
+            self.clear()
+            return None
+
+    def is_due(self) -> bool:
+        """Return whether to write: the first time always, then so that writing takes a tenth of the time at most."""
+        return self._written_at is None or time.monotonic() - self._written_at >= 9 * self._last_write_s
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the state in one step: a killed process leaves the old one or the new one."""
+        started = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / f"{STATE_FILE}.tmp"
+        with partial.open("wb") as handle:
+            torch.save(state, handle)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(partial, self.folder / STATE_FILE)
+        self._written_at = time.monotonic()
+        self._last_write_s = self._written_at - started
+
+    def clear(self) -> None:
+        """Remove the folder, after success."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def locked_checkpoint(root: Path, key: str) -> Iterator[CheckpointFolder]:
+    """Yield the key's checkpoint folder; a second process that trains the same thing waits and says so.
+
+    Args:
+        root: .bakeoff/checkpoints of the main checkout.
+        key: the training key.
+    """
+    with waiting_lock(root / f"{key}.lock", what=f"training {key}"):
+        yield CheckpointFolder(root / key)
+
+
+@contextmanager
+def waiting_lock(path: Path, *, what: str) -> Iterator[None]:
+    """Hold a lock file, waiting for another process with one line on stderr; it is freed when a process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        sys.stderr.write(f"bakeoff: another process holds {what} ({path}); waiting for it.\n")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

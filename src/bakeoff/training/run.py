@@ -1,0 +1,234 @@
+"""One candidate from its settings to runs/<candidate>/seed_<s>/training/: the order of the steps, and the record."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from bakeoff import scan as selective_scan
+from bakeoff.backbones.classifier import build_classifier, n_parameters, n_trainable, set_mode
+from bakeoff.backbones.settings import CandidateSettings
+from bakeoff.backbones.weights.record import read_record
+from bakeoff.catalogue.table import Catalogue
+from bakeoff.params import ComputeParams, Mode, ScanParams, TrainingParams
+from bakeoff.paths import project_root, state_dir
+from bakeoff.seeding import seed_everything, set_threads
+from bakeoff.training.checkpoint import MODEL_FILE, save_classifier
+from bakeoff.training.data import BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
+from bakeoff.training.device import (
+    device_name,
+    make_deterministic,
+    peak_cuda_memory_mib,
+    peak_memory_mib,
+    resolve_device,
+)
+from bakeoff.training.features import cached_features
+from bakeoff.training.history import write_history
+from bakeoff.training.key import git_commit, merged_training, training_key, versions
+from bakeoff.training.loop import LoopOptions, LoopResult, OnEpoch, train_module
+from bakeoff.training.module import PhotoClassifier, size_mib
+from bakeoff.training.preview import write_history_figure, write_preview
+from bakeoff.training.resume import CheckpointFolder, locked_checkpoint
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """Which candidate to train, and the params sections that say how."""
+
+    settings: CandidateSettings
+    mode: Mode
+    seed: int
+    training: TrainingParams
+    compute: ComputeParams
+    scan: ScanParams
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """A training that is ready to start: everything is checked and built, nothing has been learnt."""
+
+    request: TrainingRequest
+    catalogue: Catalogue
+    model: PhotoClassifier
+    device: torch.device
+    header: dict[str, Any]
+    """The part of training.json that is known beforehand, `key` included."""
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether the backbone runs once per photo only: it is frozen, and every epoch shows it the same photos."""
+        return self.request.mode == "frozen" and self.request.training.augment == "none"
+
+    @property
+    def title(self) -> str:
+        """What bars and figures call it."""
+        return f"{self.header['candidate']} seed {self.request.seed}"
+
+
+def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path) -> TrainingPlan:
+    """Return the training ready to start, on its device, with threads and seeds set for this process.
+
+    Args:
+        request: candidate and params.
+        catalogue: products and split.
+        weights_dir: weights/<model>/ with its record.json.
+
+    Raises:
+        TrainingError: the device is not there.
+        WeightsError: no weights record, or a file of another architecture.
+    """
+    threads = set_threads(request.compute.threads)
+    device = resolve_device(request.compute.device)
+    make_deterministic(device)
+    classifier, _ = build_classifier(
+        request.settings,
+        n_classes=len(catalogue.labels),
+        seed=request.seed,
+        weights_dir=weights_dir,
+        scan=request.scan.implementation,
+    )
+    set_mode(classifier, request.mode)
+    header = _header(request, catalogue, weights_dir=weights_dir, device=device, threads=threads)
+    sizes = {
+        "n_parameters": n_parameters(classifier),
+        "n_trainable": n_trainable(classifier),
+        "size_mib": size_mib(classifier),
+    }
+    model = PhotoClassifier(classifier, request.settings.preprocessing)
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return TrainingPlan(request, catalogue, model, device, header | sizes)
+
+
+def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | None = None) -> dict[str, Any]:
+    """Train, write the training folder and return training.json's content.
+
+    A training that was interrupted goes on from its last checkpoint and ends as if it had not been.
+
+    Args:
+        plan: from `plan_training`.
+        out_dir: runs/<candidate>/seed_<s>/training.
+        on_epoch: called with each row of history.csv.
+
+    Raises:
+        TrainingError: a split is empty, or the loss is no longer a number.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    write_preview(out_dir / "figures" / "preview.png", plan.catalogue, plan.request.settings, seed=plan.request.seed)
+    with locked_checkpoint(state_dir("checkpoints"), plan.header["key"]) as checkpoint:
+        seed_everything(plan.request.seed)
+        result, extraction_s = _learn(plan, checkpoint, on_epoch)
+        record = _record(plan, result, extraction_s)
+        _write_outputs(plan, result, record, out_dir)
+        checkpoint.clear()
+    if result.not_learned:
+        sys.stderr.write(f"bakeoff: WARNING: {plan.title} DID NOT LEARN: {result.not_learned}.\n")
+    return record
+
+
+def _learn(plan: TrainingPlan, checkpoint: CheckpointFolder, on_epoch: OnEpoch | None) -> tuple[LoopResult, float]:
+    """Train on cached features or on photos; return the result and what extracting features took, s."""
+    request = plan.request
+    schedule = request.training.schedule(request.mode, request.settings.training)
+    options = LoopOptions(request.training, schedule, request.seed, plan.device, plan.title)
+    module: nn.Module = plan.model
+    train, validation, extraction_s = _photo_sources(plan) if not plan.uses_features else _feature_sources(plan)
+    if plan.uses_features:
+        module = plan.model.classifier.head
+    result = train_module(
+        module, train=train, validation=validation, options=options, checkpoint=checkpoint, on_epoch=on_epoch
+    )
+    return result, extraction_s
+
+
+def _photo_sources(plan: TrainingPlan) -> tuple[BatchSource, BatchSource, float]:
+    training, preprocessing = plan.request.training, plan.request.settings.preprocessing
+    options = LoaderOptions(training.batch_size, plan.request.seed, training.loader_workers)
+    train, validation = (
+        PhotoBatches(PhotoDataset(plan.catalogue, plan.catalogue.rows(split), preprocessing), options)
+        for split in ("train", "validation")
+    )
+    return train, validation, 0.0
+
+
+def _feature_sources(plan: TrainingPlan) -> tuple[BatchSource, BatchSource, float]:
+    training, catalogue = plan.request.training, plan.catalogue
+    features = cached_features(
+        plan.model, catalogue, header=plan.header, root=state_dir("features"), workers=training.loader_workers
+    )
+    options = LoaderOptions(training.batch_size, plan.request.seed)
+    train, validation = (
+        TensorBatches(torch.from_numpy(features.array[rows]).to(plan.device), catalogue.label_ids(rows), options)
+        for rows in (catalogue.rows("train"), catalogue.rows("validation"))
+    )
+    return train, validation, features.extraction_s
+
+
+def _header(
+    request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path, device: torch.device, threads: int
+) -> dict[str, Any]:
+    settings = request.settings
+    header: dict[str, Any] = {
+        "candidate": f"{settings.model}-{request.mode}",
+        "model": settings.model,
+        "mode": request.mode,
+        "seed": request.seed,
+        "framework": "pytorch",
+        "settings": settings.model_dump(mode="json"),
+        "training": merged_training(request.training, settings, request.mode),
+        "labels": list(catalogue.labels),
+        "dataset": catalogue.dataset,
+        "weights": read_record(weights_dir).model_dump(mode="json"),
+        "weights_dir": _relative(weights_dir),
+        "device": device.type,
+        "device_name": device_name(device),
+        "threads": threads,
+        "scan": scan_name(settings, request.scan.implementation),
+        "loss": request.training.loss,
+        "versions": versions(settings.source),
+        "git_commit": git_commit(),
+    }
+    return header | {"key": training_key(header, catalogue)}
+
+
+def scan_name(settings: CandidateSettings, requested: str) -> str | None:
+    """Return the selective scan a candidate runs on; None for a backbone without one."""
+    return selective_scan.resolve(requested) if settings.source == "mambavision" else None
+
+
+def _relative(folder: Path) -> str:
+    """Return the folder as the project calls it, `weights/<model>`; absolute where it lies outside."""
+    folder, root = folder.resolve(), project_root()
+    return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.as_posix()
+
+
+def _record(plan: TrainingPlan, result: LoopResult, extraction_s: float) -> dict[str, Any]:
+    cuda_mib = peak_cuda_memory_mib(plan.device)
+    return plan.header | {
+        "epochs_run": len(result.rows),
+        "steps_run": result.steps_run,
+        "best_epoch": result.best_epoch,
+        "best_validation_accuracy": result.best_validation_accuracy,
+        "train_time_s": result.train_time_s + extraction_s,
+        "feature_time_s": extraction_s,
+        "peak_memory_mib": peak_memory_mib() if cuda_mib is None else cuda_mib,
+        "peak_resident_mib": peak_memory_mib(),
+        "stopped_early": result.stopped_early,
+        "learned": result.not_learned is None,
+        "not_learned": result.not_learned,
+    }
+
+
+def _write_outputs(plan: TrainingPlan, result: LoopResult, record: dict[str, Any], out_dir: Path) -> None:
+    """Write model, history and figures, and training.json last: where it is, the folder is complete."""
+    save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE, key=record["key"])
+    write_history(result.rows, out_dir / "history.csv")
+    figure = out_dir / "figures" / "history.png"
+    write_history_figure(figure, result.rows, title=plan.title, best_epoch=result.best_epoch)
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    (out_dir / "training.json").write_text(text, encoding="utf-8")

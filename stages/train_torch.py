@@ -1,0 +1,53 @@
+"""Train one candidate in one mode: the head alone (frozen) or every weight (finetune).
+
+    python stages/train_torch.py --candidate data/candidates/swin_t.json --mode frozen --seed 0 \
+        --catalogue data/catalogue --splits data/splits/splits.parquet --weights weights/swin_t \
+        --out runs/swin_t-frozen/seed_0/training
+
+Expected with the quick profile on 417 photos and two CPU cores: half a minute to four minutes, most of it the backbone.
+Rough result: tf_efficientnet_lite0-frozen near 0.86 test accuracy; random starts near the majority class's 0.35.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bakeoff.backbones.settings import CandidateSettings
+from bakeoff.catalogue.table import load_catalogue
+from bakeoff.errors import exit_cleanly
+from bakeoff.params import MODE_NAMES, ComputeParams, ScanParams, TrackingParams, TrainingParams, load_section
+from bakeoff.tracking import live_run, replay
+from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
+
+
+def main() -> None:
+    """Read flags and params, train, and mirror the result in MLflow."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
+    parser.add_argument("--candidate", type=Path, required=True)
+    parser.add_argument("--mode", choices=MODE_NAMES, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--catalogue", type=Path, default=Path("data/catalogue"))
+    parser.add_argument("--splits", type=Path, default=Path("data/splits/splits.parquet"))
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    with exit_cleanly():
+        tracking = load_section(args.params, TrackingParams)
+        request = TrainingRequest(
+            settings=CandidateSettings.read(args.candidate),
+            mode=args.mode,
+            seed=args.seed,
+            training=load_section(args.params, TrainingParams),
+            compute=load_section(args.params, ComputeParams),
+            scan=load_section(args.params, ScanParams),
+        )
+        plan = plan_training(request, load_catalogue(args.catalogue, args.splits), weights_dir=args.weights)
+        with live_run(plan.header, tracking) as live:
+            train_candidate(plan, args.out, on_epoch=live.log_epoch)
+        replay(args.out.parent, params=tracking)
+
+
+if __name__ == "__main__":
+    main()

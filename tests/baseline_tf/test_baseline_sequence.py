@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bakeoff.catalogue.transforms import resize_crop
+
+pytestmark = pytest.mark.tf
+
+
+@pytest.fixture
+def images(colours):
+    from bakeoff.baseline_tf.sequence import ImageSequence, Preprocessing
+
+    return ImageSequence(colours, colours.rows("train"), Preprocessing(32), batch_size=10, seed=5)
+
+
+def test_it_is_a_keras_sequence_without_workers(images):
+    from bakeoff.baseline_tf.runtime import keras
+
+    assert isinstance(images, keras.utils.PyDataset)
+    assert images.workers == 0
+
+
+def test_24_products_in_batches_of_10_are_10_10_and_4(images):
+    assert [len(images[index][0]) for index in range(len(images))] == [10, 10, 4]
+
+
+def test_a_batch_holds_the_photos_in_0_to_255_and_their_one_hot_labels(images, colours):
+    pixels, one_hot = images[0]
+    first = colours.rows("train")[images.order()[0]]
+    photo = colours.store.read(int(colours.image_rows([first])[0]))
+    expected = resize_crop(photo, 32, crop_pct=0.875, interpolation="bicubic")
+    assert pixels.shape == (10, 32, 32, 3)
+    assert pixels.dtype == np.float32
+    np.testing.assert_array_equal(pixels[0], expected)
+    assert pixels.max() > 200
+    np.testing.assert_array_equal(one_hot.sum(axis=1), 1)
+    assert one_hot[0].argmax() == colours.label_ids([first])[0]
+
+
+def test_the_order_follows_seed_and_epoch_alone(images):
+    first = images.order()
+    images.set_epoch(1)
+    second = images.order()
+    images.set_epoch(0)
+    np.testing.assert_array_equal(images.order(), first)
+    assert not np.array_equal(first, second)
+    assert sorted(second) == list(range(24))
+
+
+def test_without_a_seed_the_order_is_the_catalogues(colours):
+    from bakeoff.baseline_tf.sequence import FeatureSequence
+
+    rows = colours.rows("validation")
+    features = np.arange(6, dtype=np.float32).reshape(3, 2)
+    sequence = FeatureSequence(colours, rows, features, batch_size=2)
+    np.testing.assert_array_equal(np.concatenate([sequence[0][0], sequence[1][0]]), features)
+
+
+def test_training_weights_come_along_where_they_differ(colours):
+    import dataclasses
+
+    from bakeoff.baseline_tf.sequence import FeatureSequence
+
+    products = colours.products.assign(weight=np.linspace(0.5, 1, len(colours.products), dtype=np.float32))
+    weighted = dataclasses.replace(colours, products=products)
+    rows = colours.rows("train")
+    sequence = FeatureSequence(weighted, rows, np.zeros((len(rows), 2), np.float32), batch_size=24, seed=0)
+    np.testing.assert_allclose(sequence[0][2], products["weight"].to_numpy()[rows[sequence.order()]])

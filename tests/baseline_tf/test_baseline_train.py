@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from bakeoff.errors import SetupError, TrainingError, WeightsError
+from PIL import Image
+
+pytestmark = [pytest.mark.tf, pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")]
+
+FIELDS = """candidate model mode seed framework settings training labels key dataset weights weights_dir n_parameters
+n_trainable size_mib epochs_run steps_run best_epoch best_validation_accuracy train_time_s peak_memory_mib device
+device_name threads scan loss stopped_early learned versions git_commit""".split()
+
+
+def read(folder):
+    return json.loads((folder / "training.json").read_text())
+
+
+def predictions(folder, catalogue):
+    from bakeoff.baseline_tf.predictor import load_keras_predictor
+
+    predictor = load_keras_predictor(folder, catalogue, batch_size=16, device="cpu", threads=1)
+    return np.concatenate(list(predictor.predict(range(len(catalogue.products)))))
+
+
+def test_training_json_has_every_field(frozen_dir, params):
+    values = read(frozen_dir)
+    assert [field for field in FIELDS if field not in values] == []
+    assert (values["candidate"], values["model"], values["mode"]) == ("baseline_tf", "baseline_tf", "frozen")
+    assert values["framework"] == "tensorflow"
+    assert values["settings"] == params().model_dump(mode="json")
+    assert values["training"]["epochs"] == values["epochs_run"] == 3
+    assert values["steps_run"] == 9  # 24 products, 8 a step, 3 epochs
+    assert values["n_trainable"] == 1280 * 3 + 3
+    assert len(values["key"]) == 16
+
+
+def test_it_learns_colours_and_says_so(frozen_dir, colours):
+    values = read(frozen_dir)
+    assert values["learned"] is True
+    assert values["best_validation_accuracy"] == 1.0
+    test = colours.rows("test")
+    np.testing.assert_array_equal(predictions(frozen_dir, colours)[test].argmax(axis=1), colours.label_ids(test))
+
+
+def test_history_has_the_contracts_columns(frozen_dir):
+    with (frozen_dir / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == (
+        "epoch step train_loss train_accuracy validation_loss validation_accuracy learning_rate seconds".split()
+    )
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert [row["step"] for row in rows] == ["3", "6", "9"]
+    assert float(rows[0]["learning_rate"]) == pytest.approx(0.003)
+    assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
+
+
+def test_both_figures_are_pictures(frozen_dir):
+    for name in ("preview.png", "history.png"):
+        with Image.open(frozen_dir / "figures" / name) as picture:
+            assert min(picture.size) > 300
+
+
+def test_cached_features_give_the_uncached_paths_predictions(frozen_dir, train, colours, tmp_path):
+    train(tmp_path / "uncached", cache_features=False)
+    difference = predictions(tmp_path / "uncached", colours) - predictions(frozen_dir, colours)
+    assert np.abs(difference).max() < 1e-5
+
+
+def test_the_same_seed_gives_the_same_bits_and_key_and_another_does_not(frozen_dir, train, colours, tmp_path):
+    again = train(tmp_path / "again")
+    other = train(tmp_path / "other", seed=1)
+    first = predictions(frozen_dir, colours)
+    np.testing.assert_array_equal(predictions(tmp_path / "again", colours), first)
+    assert np.abs(predictions(tmp_path / "other", colours) - first).max() > 1e-4
+    assert again["key"] == read(frozen_dir)["key"]
+    assert other["key"] != again["key"]
+
+
+def test_frozen_changes_no_backbone_value_and_no_statistic(frozen_dir, backbone):
+    from bakeoff.baseline_tf.runtime import keras
+
+    saved = keras.models.load_model(frozen_dir / "model.keras").get_layer("efficientnetb0")
+    for ours, theirs in zip(saved.get_weights(), backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.slow
+def test_finetune_stops_at_the_step_cap_and_changes_weights_and_statistics(train, tmp_path, backbone):
+    from bakeoff.baseline_tf.runtime import keras
+
+    values = train(tmp_path, mode="finetune", loss="bce")
+    assert values["steps_run"] == 2
+    assert values["n_trainable"] == values["n_parameters"]
+    assert values["probabilities"] == "sigmoid_normalised"
+    saved = keras.models.load_model(tmp_path / "model.keras").get_layer("efficientnetb0")
+    changed = {
+        layer.name.split("_")[-1]
+        for layer, start in zip(saved.layers, backbone.layers, strict=True)
+        if layer.weights and all(np.any(a != b) for a, b in zip(layer.get_weights(), start.get_weights(), strict=True))
+    }
+    assert {"conv", "bn", "dwconv"} <= changed
+    assert not any("normalization" in name for name in changed)
+
+
+def test_max_steps_caps_frozen_too_and_the_hook_sees_each_epoch(train, tmp_path, weights_dir, colours, params):
+    from bakeoff.baseline_tf.train import prepare_run, train_baseline
+    from bakeoff.params import ComputeParams
+
+    schedule = {"epochs": 3, "learning_rate": 0.003, "max_steps": 4}
+    run = prepare_run(
+        params(frozen=schedule),
+        catalogue=colours,
+        weights_dir=weights_dir,
+        seed=0,
+        compute=ComputeParams(device="cpu", threads=1),
+    )
+    rows = []
+    values = train_baseline(run, tmp_path, on_epoch=rows.append)
+    assert values["steps_run"] == 4
+    assert [row["step"] for row in rows] == [3, 4]
+    assert values["stopped_early"] is False
+
+
+def test_as_is_trains_nothing_and_matches_classes_by_name(frozen_dir, train, colours, tmp_path):
+    from bakeoff.baseline_tf.runtime import keras
+
+    model = keras.models.load_model(frozen_dir / "model.keras")
+    order = [2, 0, 1]
+    keras.Model(model.input, keras.ops.take(model.output, order, axis=-1)).save(tmp_path / "earlier.keras")
+    (tmp_path / "classes.txt").write_text("\n".join(colours.labels[index] for index in order))
+    values = train(
+        tmp_path / "out",
+        mode="as_is",
+        weights_file=str(tmp_path / "earlier.keras"),
+        class_names=str(tmp_path / "classes.txt"),
+    )
+    assert (values["epochs_run"], values["steps_run"], values["n_trainable"]) == (0, 0, 0)
+    assert values["probabilities"] == "as_is"
+    assert values["best_validation_accuracy"] == 1.0
+    assert values["learned"] is True
+    np.testing.assert_allclose(predictions(tmp_path / "out", colours), predictions(frozen_dir, colours), atol=1e-6)
+    assert (tmp_path / "out" / "history.csv").read_text().startswith("epoch,step")
+
+
+def test_an_earlier_projects_backbone_starts_a_frozen_training(frozen_dir, train, tmp_path):
+    first = train(tmp_path / "a", weights_file=str(frozen_dir / "model.keras"))
+    assert first["best_validation_accuracy"] == 1.0
+    assert first["key"] != read(frozen_dir)["key"]
+
+
+def test_random_weights_are_taken_where_the_record_says_so(train, tmp_path):
+    from bakeoff.backbones.weights.record import WeightsRecord
+
+    record = WeightsRecord(
+        model="baseline_tf",
+        source="random",
+        file=None,
+        url_or_id=None,
+        revision=None,
+        sha256=None,
+        licence="Apache-2.0",
+        commercial_use=True,
+        reason="hub_unreachable",
+    )
+    record.write(tmp_path / "weights")
+    values = train(tmp_path / "out", weights=tmp_path / "weights")
+    assert values["weights"]["source"] == "random"
+
+
+def test_a_recorded_file_that_is_gone_is_told(train, tmp_path, weights_dir):
+    (tmp_path / "record.json").write_bytes((weights_dir / "record.json").read_bytes())
+    with pytest.raises(WeightsError, match=r"efficientnetb0_notop\.h5 is missing though its record names it"):
+        train(tmp_path / "out", weights=tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_the_training(train, tmp_path):
+    schedule = {"epochs": 2, "learning_rate": 1e38, "max_steps": None}
+    with pytest.raises(TrainingError, match=r"loss of baseline_tf is (nan|inf) at step \d+; lower"):
+        train(tmp_path, frozen=schedule)
+
+
+def test_an_empty_split_is_refused(train, tmp_path, colours, weights_dir, params):
+    from bakeoff.baseline_tf.train import prepare_run
+    from bakeoff.params import ComputeParams
+
+    empty = dataclasses.replace(colours, products=colours.products.assign(split="train"))
+    with pytest.raises(TrainingError, match="the validation split has no product"):
+        prepare_run(
+            params(), catalogue=empty, weights_dir=weights_dir, seed=0, compute=ComputeParams(device="cpu", threads=1)
+        )
+
+
+@pytest.mark.parametrize(
+    ("device", "sentence"), [("cuda", "TensorFlow finds no GPU"), ("mps", "choose auto, cpu or cuda")]
+)
+def test_a_device_that_is_not_there(device, sentence):
+    from bakeoff.baseline_tf.runtime import start, tf
+
+    if device == "cuda" and tf.config.list_physical_devices("GPU"):
+        pytest.skip("a GPU is here")
+    with pytest.raises(SetupError, match=sentence):
+        start(device=device, threads=1)
+
+
+def test_threads_below_one_are_refused():
+    from bakeoff.baseline_tf.runtime import limit_threads
+
+    with pytest.raises(SetupError, match="must be at least 1, got 0"):
+        limit_threads(0)

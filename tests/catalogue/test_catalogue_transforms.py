@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bakeoff.catalogue.transforms import resize_crop, to_unit
+from bakeoff.errors import ParamsError
+
+
+def _photo(width: int, height: int) -> Image.Image:
+    pixels = np.random.default_rng(width * height).integers(0, 256, (height, width, 3))
+    return Image.fromarray(pixels.astype(np.uint8)).resize((width, height))
+
+
+def test_the_crop_is_the_middle_by_hand() -> None:
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[:, :, 0] = np.arange(6) * 10
+    cropped = resize_crop(Image.fromarray(pixels), 4, crop_pct=1.0, interpolation="nearest")
+    assert cropped.shape == (4, 4, 3)
+    assert cropped[0, :, 0].tolist() == [10, 20, 30, 40]  # one column off each side
+
+
+def test_squash_keeps_both_sides() -> None:
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[:, 4:] = 200
+    squashed = resize_crop(Image.fromarray(pixels), 4, crop_pct=1.0, interpolation="nearest", crop_mode="squash")
+    assert squashed[0, :, 0].tolist() == [0, 0, 200, 200]
+
+
+def test_unit_range() -> None:
+    unit = to_unit(np.array([0, 51, 255], np.uint8))
+    assert unit.dtype == np.float32
+    assert unit.tolist() == pytest.approx([0, 0.2, 1])
+
+
+def test_unknown_choices_list_the_legal_ones() -> None:
+    with pytest.raises(ParamsError, match="interpolation 'spline' is not known; choose one of nearest, bilinear"):
+        resize_crop(_photo(40, 40), 32, crop_pct=1.0, interpolation="spline")
+    with pytest.raises(ParamsError, match="crop_mode 'tile' is not known; choose one of center, squash"):
+        resize_crop(_photo(40, 40), 32, crop_pct=1.0, interpolation="nearest", crop_mode="tile")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("size", [(300, 200), (97, 301), (224, 224), (51, 33)])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize(
+    ("crop_pct", "crop_mode"), [(0.875, "center"), (0.9, "center"), (1.0, "squash"), (0.95, "squash")]
+)
+def test_equals_timm_pixel_for_pixel(
+    size: tuple[int, int], interpolation: str, crop_pct: float, crop_mode: str
+) -> None:
+    pytest.importorskip("torch")
+    from bakeoff.backbones.compat import import_timm
+
+    import_timm()
+    from timm.data import create_transform
+
+    theirs = create_transform(
+        input_size=(3, 64, 64),
+        interpolation=interpolation,
+        crop_pct=crop_pct,
+        crop_mode=crop_mode,
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+    )
+    photo = _photo(*size)
+    expected = theirs(photo).numpy().transpose(1, 2, 0)
+    ours = to_unit(resize_crop(photo, 64, crop_pct=crop_pct, interpolation=interpolation, crop_mode=crop_mode))
+    assert np.abs(ours - expected).max() < 1e-6

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import random
+import sys
+
+import numpy as np
+import pytest
+
+from bakeoff.errors import SetupError
+from bakeoff.seeding import default_threads, derive_seed, seed_everything, set_threads
+
+
+def test_the_same_seed_draws_the_same_numbers() -> None:
+    draws = []
+    for _ in range(2):
+        seed_everything(3)
+        draws.append((random.random(), float(np.random.rand())))
+    assert draws[0] == draws[1]
+
+
+def test_derived_seeds_are_fixed_and_differ_by_purpose_and_epoch() -> None:
+    seeds = {derive_seed(0, "order", epoch) for epoch in range(50)} | {derive_seed(0, "augment", 0)}
+    assert len(seeds) == 51
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert derive_seed(7, "order", 1) == derive_seed(7, "order", 1)
+
+
+def test_threads_are_at_least_one_and_refused_below() -> None:
+    assert default_threads() >= 1
+    with pytest.raises(SetupError, match="threads must be at least 1, got 0"):
+        set_threads(0)
+
+
+@pytest.mark.torch
+def test_torch_is_seeded_and_limited_where_it_is_loaded() -> None:
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    seed_everything(5)
+    first = torch.rand(3)
+    seed_everything(5)
+    assert torch.equal(first, torch.rand(3))
+    assert set_threads(1) == 1
+    assert torch.get_num_threads() == 1
+    assert set_threads(None) == default_threads() == torch.get_num_threads()
+    torch.set_num_threads(before)
+
+
+def test_importing_it_loads_no_framework() -> None:
+    import subprocess
+
+    code = "import sys, bakeoff.seeding; print({'torch', 'tensorflow'} & set(sys.modules))"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": "src"}
+    )
+    assert answer.stdout.strip() == "set()"

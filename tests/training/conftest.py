@@ -1,0 +1,115 @@
+"""A small catalogue whose classes differ by colour, and requests that train tiny networks on it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bakeoff.catalogue.store import StoreWriter
+from bakeoff.catalogue.table import Catalogue, load_catalogue
+from bakeoff.params import ComputeParams, ScanParams, TrainingParams
+
+LABELS = ["blue", "green", "red"]
+_COLOURS = {"red": (200, 60, 60), "green": (60, 200, 60), "blue": (60, 60, 200)}
+
+
+def encoded_photo(label: str, rng: np.random.Generator) -> bytes:
+    width, height = (int(side) for side in rng.integers(40, 90, size=2))
+    pixels = np.clip(np.asarray(_COLOURS[label]) + rng.normal(0, 40, (height, width, 3)), 0, 255)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def make_catalogue(folder: Path, *, n_per_class: int = 8, labels: list[str] = LABELS) -> Catalogue:
+    """Six of eight products of each class train, one validates, one tests."""
+    rng = np.random.default_rng(0)
+    rows = []
+    with StoreWriter(folder / "catalogue" / "images.arrow") as writer:
+        for number in range(n_per_class * len(labels)):
+            label_id = number % len(labels)
+            place = number // len(labels)
+            split = {n_per_class - 2: "validation", n_per_class - 1: "test"}.get(place, "train")
+            row = writer.append(encoded_photo(labels[label_id], rng))
+            rows.append((f"p{number}", row, labels[label_id], label_id, split))
+    table = pd.DataFrame(rows, columns=["product_id", "image", "label", "label_id", "split"])
+    table.drop(columns="split").to_parquet(folder / "catalogue" / "products.parquet")
+    table[["product_id", "split"]].to_parquet(folder / "splits.parquet")
+    header = {"labels": labels, "dataset": {"name": "colours", "kind": "synthetic", "digest": "abc"}}
+    (folder / "catalogue" / "labels.json").write_text(json.dumps(header))
+    return load_catalogue(folder / "catalogue", folder / "splits.parquet")
+
+
+def training_params(**changes: Any) -> TrainingParams:
+    values = {
+        "loss": "cross_entropy",
+        "optimizer": "adamw",
+        "weight_decay": 0.01,
+        "batch_size": 6,
+        "early_stop_patience_epochs": None,
+        "mixed_precision": "auto",
+        "loader_workers": 0,
+        "augment": "none",
+        "frozen": {"epochs": 4, "learning_rate": 0.01, "max_steps": None},
+        "finetune": {"epochs": 2, "learning_rate": 0.001, "max_steps": None},
+    }
+    return TrainingParams.model_validate(values | changes)
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    return make_catalogue(tmp_path / "data")
+
+
+@pytest.fixture
+def weights_dir(tmp_path: Path) -> Path:
+    from bakeoff.backbones.weights.record import WeightsRecord
+
+    folder = tmp_path / "weights" / "tiny"
+    WeightsRecord(
+        model="tiny",
+        source="random",
+        file=None,
+        url_or_id=None,
+        revision=None,
+        sha256=None,
+        licence="none",
+        commercial_use=True,
+        reason="offline_by_params",
+    ).write(folder)
+    return folder
+
+
+@pytest.fixture
+def make_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Return a maker of training requests; checkpoints and features go below tmp_path."""
+    pytest.importorskip("torch")
+    from bakeoff.backbones.registry import describe
+    from bakeoff.params import BackboneDefaults, BackboneParams, HeadParams
+    from bakeoff.training.run import TrainingRequest
+
+    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path / "root"))
+    head = HeadParams(hidden=[], batch_norm=False, dropout=0.2)
+    defaults = BackboneDefaults(source="timm", image_size=None, head=head, training={})
+
+    def make(name: str = "test_resnet.r160_in1k", mode: str = "frozen", **changes: Any) -> Any:
+        seed, head_params = changes.pop("seed", 0), changes.pop("head", head)
+        backbones = {"tiny": BackboneParams(name=name, image_size=64, head=head_params)}
+        return TrainingRequest(
+            settings=describe("tiny", backbones, defaults),
+            mode=mode,  # type: ignore[arg-type]
+            seed=seed,
+            training=training_params(**changes),
+            compute=ComputeParams(device="cpu", threads=1),
+            scan=ScanParams(implementation="auto"),
+        )
+
+    return make

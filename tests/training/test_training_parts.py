@@ -1,0 +1,144 @@
+"""Losses, order, augmentation, history and keys: numbers by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bakeoff.catalogue.table import Catalogue
+from bakeoff.errors import TrainingError
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+
+def test_losses_by_hand() -> None:
+    from bakeoff.training.losses import bce, cross_entropy
+
+    logits = torch.tensor([[0.0, math.log(3)]])
+    assert cross_entropy(logits, torch.tensor([1])).tolist() == pytest.approx([-math.log(0.75)])
+    # sigmoids 1/2 and 3/4; target (0, 1): mean of -log(1/2) and -log(3/4)
+    assert bce(logits, torch.tensor([1])).tolist() == pytest.approx([(-math.log(0.5) - math.log(0.75)) / 2])
+
+
+def test_probabilities_by_hand_and_where_sigmoids_underflow() -> None:
+    from bakeoff.training.losses import probabilities
+
+    logits = torch.tensor([[0.0, math.log(3)]])
+    assert probabilities(logits, "cross_entropy")[0].tolist() == pytest.approx([0.25, 0.75])
+    assert probabilities(logits, "bce")[0].tolist() == pytest.approx([0.4, 0.6])  # 1/2 and 3/4 by their sum
+    assert probabilities(torch.tensor([[-300.0, -300.0]]), "bce")[0].tolist() == pytest.approx([0.5, 0.5])
+
+
+def test_unknown_loss_augmentation_and_device_list_the_legal_ones() -> None:
+    from bakeoff.training.augment import augmentation_by_name
+    from bakeoff.training.device import resolve_device
+    from bakeoff.training.losses import loss_by_name
+
+    with pytest.raises(TrainingError, match="'hinge' is not known; choose one of cross_entropy, bce"):
+        loss_by_name("hinge")
+    with pytest.raises(TrainingError, match="'rotate' is not known; choose one of none, flip"):
+        augmentation_by_name("rotate")
+    with pytest.raises(TrainingError, match=r"compute.device is 'tpu', but .* choose one of these or auto"):
+        resolve_device("tpu")
+
+
+def test_batches_cover_every_row_once_and_never_end_in_one() -> None:
+    from bakeoff.training.data import epoch_order, split_batches
+
+    assert split_batches(np.arange(7), 3) == [[0, 1, 2], [3, 4, 5, 6]]
+    assert split_batches(np.arange(8), 3) == [[0, 1, 2], [3, 4, 5], [6, 7]]
+    assert split_batches(np.arange(1), 3) == [[0]]
+    order = epoch_order(20, seed=1, epoch=2)
+    assert sorted(order.tolist()) == list(range(20))
+    assert order.tolist() == epoch_order(20, seed=1, epoch=2).tolist()
+    assert order.tolist() != epoch_order(20, seed=1, epoch=3).tolist()
+
+
+def test_flip_mirrors_whole_photos() -> None:
+    from bakeoff.training.augment import flip
+
+    images = torch.arange(64 * 3 * 2 * 2, dtype=torch.uint8).view(64, 3, 2, 2)
+    flipped = flip(images, torch.Generator().manual_seed(0))
+    mirrored = [torch.equal(after, before.flip(-1)) for before, after in zip(images, flipped, strict=True)]
+    kept = [torch.equal(after, before) for before, after in zip(images, flipped, strict=True)]
+    assert all(a != b for a, b in zip(mirrored, kept, strict=True))
+    assert 20 < sum(mirrored) < 44
+
+
+def _row(epoch: int, accuracy: float, loss: float) -> dict[str, Any]:
+    return {"epoch": epoch, "validation_accuracy": accuracy, "validation_loss": loss}
+
+
+def test_the_best_epoch_wins_by_accuracy_then_by_loss_then_by_being_first() -> None:
+    from bakeoff.training.history import best_row, epochs_since_best
+
+    rows = [_row(1, 0.5, 1.0), _row(2, 0.7, 0.9), _row(3, 0.7, 0.8), _row(4, 0.7, 0.8), _row(5, 0.6, 0.1)]
+    best = best_row(rows)
+    assert best is not None
+    assert best["epoch"] == 3
+    assert epochs_since_best(rows) == 2
+
+
+def test_a_run_that_does_not_learn_is_told_so() -> None:
+    from bakeoff.training.history import majority_share, why_not_learned
+
+    train, validation = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
+    assert majority_share(train, validation) == 0.5
+    assert "not above the majority" in str(why_not_learned(0.5, 0.5, [2, 1, 1, 0.5]))
+    assert "loss did not fall" in str(why_not_learned(0.75, 0.5, [1, 1, 1, 1.5]))
+    assert why_not_learned(0.75, 0.5, [2, 1, 1, 0.5]) is None
+
+
+def test_tensor_and_photo_batches_agree(catalogue: Catalogue, make_request: Callable[..., Any]) -> None:
+    from bakeoff.training.data import LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
+
+    rows = catalogue.rows("train")
+    dataset = PhotoDataset(catalogue, rows, make_request().settings.preprocessing)
+    photos = PhotoBatches(dataset, LoaderOptions(5, seed=3))
+    tensors = TensorBatches(
+        torch.stack([dataset[i][0] for i in range(len(rows))]), catalogue.label_ids(rows), photos.options
+    )
+    assert len(photos) == len(tensors)
+    for (left, left_labels), (right, right_labels) in zip(photos.shuffled(2), tensors.shuffled(2), strict=True):
+        assert torch.equal(left, right)
+        assert left_labels.tolist() == right_labels.tolist()
+
+
+def test_loader_processes_change_nothing(catalogue: Catalogue, make_request: Callable[..., Any]) -> None:
+    from bakeoff.training.data import LoaderOptions, PhotoBatches, PhotoDataset
+
+    dataset = PhotoDataset(catalogue, catalogue.rows("train"), make_request().settings.preprocessing)
+    alone, helped = (PhotoBatches(dataset, LoaderOptions(5, seed=3, workers=n)) for n in (0, 2))
+    before = torch.get_rng_state()
+    for (left, _), (right, _) in zip(alone.shuffled(1), helped.shuffled(1), strict=True):
+        assert torch.equal(left, right)
+    assert torch.equal(before, torch.get_rng_state())  # dropout's numbers do not depend on the loader
+
+
+def test_the_key_follows_what_determines_the_result(
+    catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any]
+) -> None:
+    from bakeoff.training.run import plan_training
+
+    def key(**changes: Any) -> str:
+        return plan_training(make_request(**changes), catalogue, weights_dir=weights_dir).header["key"]
+
+    assert key() == key() == key(loader_workers=2)
+    other_schedule = {"epochs": 9, "learning_rate": 0.001, "max_steps": None}
+    assert key(finetune=other_schedule) == key()  # the other mode's schedule
+    changed = {key(seed=1), key(mode="finetune"), key(loss="bce"), key(frozen=other_schedule), key(batch_size=5)}
+    assert len(changed | {key()}) == 6
+
+
+def test_samples_take_the_classes_in_turn() -> None:
+    from bakeoff.training.preview import choose_samples
+
+    labels = np.array([0] * 50 + [1] * 2 + [2] * 2)
+    assert sorted(labels[choose_samples(labels, seed=0, n_photos=6)].tolist()) == [0, 0, 1, 1, 2, 2]
+    assert len(choose_samples(labels, seed=0, n_photos=99)) == 54

@@ -1,0 +1,235 @@
+"""Whole trainings on tiny networks: what changes, what must not, interruption, records."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bakeoff.catalogue.table import Catalogue
+from bakeoff.errors import TrainingError, WeightsError
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+Request = Callable[..., Any]
+BATCH_NORM_HEAD = {"hidden": [8], "batch_norm": True, "dropout": 0.3}
+ALTERED = {"seconds", "train_time_s", "feature_time_s", "peak_memory_mib", "peak_resident_mib"}
+
+
+class _Interruption(Exception):
+    pass
+
+
+def _train(request: Any, catalogue: Catalogue, weights_dir: Path, out: Path, **options: Any) -> dict[str, Any]:
+    from bakeoff.training.run import plan_training, train_candidate
+
+    return train_candidate(plan_training(request, catalogue, weights_dir=weights_dir), out, **options)
+
+
+def _interrupt_after(epoch: int) -> Callable[[dict[str, Any]], None]:
+    def on_epoch(row: dict[str, Any]) -> None:
+        if row["epoch"] == epoch:
+            raise _Interruption
+
+    return on_epoch
+
+
+def _tensors(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def _backbone_state(plan: Any) -> dict[str, Any]:
+    return {name: tensor.clone() for name, tensor in plan.model.classifier.backbone.state_dict().items()}
+
+
+@pytest.mark.parametrize("mode", ["frozen", "finetune"])
+def test_colours_are_learnt_and_the_folder_is_complete(
+    mode: str, catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+) -> None:
+    rows: list[dict[str, Any]] = []
+    schedule = {"epochs": 6, "learning_rate": 0.005, "max_steps": None}
+    request = make_request(mode=mode, finetune=schedule, frozen=schedule)
+    record = _train(request, catalogue, weights_dir, tmp_path / "out", on_epoch=rows.append)
+    assert record["learned"]
+    assert record["best_validation_accuracy"] >= 2 / 3
+    assert record["steps_run"] == 18  # 18 photos in batches of 6, 6 epochs
+    assert json.loads((tmp_path / "out" / "training.json").read_text()) == record
+    history = pd.read_csv(tmp_path / "out" / "history.csv")
+    assert history["epoch"].tolist() == [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert history["step"].tolist() == [3, 6, 9, 12, 15, 18]
+    assert history["validation_accuracy"].max() == record["best_validation_accuracy"]
+    for name in ("preview.png", "history.png"):
+        assert (tmp_path / "out" / "figures" / name).stat().st_size > 5000
+    names = set(_tensors(tmp_path / "out"))
+    assert (names == {"head.1.weight", "head.1.bias"}) == (mode == "frozen")
+    assert record["n_trainable"] < record["n_parameters"] if mode == "frozen" else record["n_trainable"] > 1000
+    assert not list((tmp_path / "root" / ".bakeoff" / "checkpoints").glob("*/state.pt"))
+
+
+@pytest.mark.parametrize("augment", ["none", "flip"])
+def test_frozen_changes_no_backbone_parameter_and_no_batch_norm_statistic(
+    augment: str, catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+) -> None:
+    from bakeoff.training.run import plan_training, train_candidate
+
+    plan = plan_training(make_request(augment=augment), catalogue, weights_dir=weights_dir)
+    before = _backbone_state(plan)
+    assert any("running_mean" in name for name in before)
+    train_candidate(plan, tmp_path / "out")
+    after = plan.model.classifier.backbone.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_finetune_changes_every_parameter_and_every_statistic(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+) -> None:
+    from bakeoff.training.run import plan_training, train_candidate
+
+    plan = plan_training(make_request(mode="finetune"), catalogue, weights_dir=weights_dir)
+    before = {name: tensor.clone() for name, tensor in plan.model.classifier.state_dict().items()}
+    train_candidate(plan, tmp_path / "out")
+    after = plan.model.classifier.state_dict()
+    assert [name for name in before if torch.equal(before[name], after[name])] == []
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"mode": "frozen"},
+        {"mode": "frozen", "augment": "flip"},
+        {"mode": "finetune", "augment": "flip", "finetune": {"epochs": 4, "learning_rate": 0.001, "max_steps": 10}},
+        {
+            "mode": "finetune",
+            "name": "test_vit.r160_in1k",
+            "finetune": {"epochs": 4, "learning_rate": 0.001, "max_steps": None},
+        },
+    ],
+)
+def test_an_interrupted_training_ends_bit_identical(
+    case: dict[str, Any], catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+) -> None:
+    from bakeoff.params import HeadParams
+
+    request = make_request(**case, head=HeadParams.model_validate(BATCH_NORM_HEAD))
+    whole = _train(request, catalogue, weights_dir, tmp_path / "whole")
+    epochs: list[int] = []
+    with pytest.raises(_Interruption):
+        _train(request, catalogue, weights_dir, tmp_path / "resumed", on_epoch=_interrupt_after(2))
+    torch.rand(7)  # whatever else happened to the random state in between
+    resumed = _train(
+        request, catalogue, weights_dir, tmp_path / "resumed", on_epoch=lambda row: epochs.append(row["epoch"])
+    )
+    assert epochs[0] > 1  # it did go on, rather than start anew
+    left, right = _tensors(tmp_path / "whole"), _tensors(tmp_path / "resumed")
+    assert left.keys() == right.keys()
+    assert all(torch.equal(left[name], right[name]) for name in left)
+    assert {k: v for k, v in whole.items() if k not in ALTERED} == {
+        k: v for k, v in resumed.items() if k not in ALTERED
+    }
+    histories = [pd.read_csv(tmp_path / name / "history.csv").drop(columns="seconds") for name in ("whole", "resumed")]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
+
+
+def test_a_broken_checkpoint_is_named_and_dropped(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(_Interruption):
+        _train(make_request(), catalogue, weights_dir, tmp_path / "out", on_epoch=_interrupt_after(1))
+    (state,) = (tmp_path / "root" / ".bakeoff" / "checkpoints").glob("*/state.pt")
+    state.write_bytes(state.read_bytes()[:100])
+    record = _train(make_request(), catalogue, weights_dir, tmp_path / "out")
+    assert record["epochs_run"] == 4
+    assert "cannot be read" in capsys.readouterr().err
+    assert not state.exists()
+
+
+def test_rerunning_gives_the_same_bits_with_and_without_the_caches(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+) -> None:
+    for number in (1, 2, 3):
+        if number == 3:
+            shutil.rmtree(tmp_path / "root")
+        _train(make_request(), catalogue, weights_dir, tmp_path / str(number))
+    first = (tmp_path / "1" / "model.safetensors").read_bytes()
+    assert (
+        first
+        == (tmp_path / "2" / "model.safetensors").read_bytes()
+        == (tmp_path / "3" / "model.safetensors").read_bytes()
+    )
+
+
+def test_a_rate_that_explodes_is_told_with_step_and_rate(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+) -> None:
+    schedule = {"epochs": 5, "learning_rate": 1e38, "max_steps": None}
+    with pytest.raises(TrainingError, match=r"loss became (nan|inf) at step \d+ with learning rate 1e\+38; lower it"):
+        _train(make_request(frozen=schedule), catalogue, weights_dir, tmp_path / "out")
+
+
+def test_not_learning_is_loud(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schedule = {"epochs": 2, "learning_rate": 1e-12, "max_steps": None}
+    record = _train(make_request(frozen=schedule), catalogue, weights_dir, tmp_path / "out")
+    assert not record["learned"]
+    assert "WARNING: tiny-frozen seed 0 DID NOT LEARN: its" in capsys.readouterr().err
+
+
+def test_patience_and_the_step_cap_end_a_training(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+) -> None:
+    still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
+    stopped = _train(
+        make_request(frozen=still, early_stop_patience_epochs=2), catalogue, weights_dir, tmp_path / "stopped"
+    )
+    assert stopped["stopped_early"]
+    assert stopped["epochs_run"] == stopped["best_epoch"] + 2 < 50
+    capped = {"epochs": 50, "learning_rate": 0.01, "max_steps": 4}
+    short = _train(make_request(frozen=capped), catalogue, weights_dir, tmp_path / "short")
+    assert (short["steps_run"], short["epochs_run"], short["stopped_early"]) == (4, 2, False)
+
+
+def test_an_empty_split_is_refused(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+) -> None:
+    catalogue.products.loc[catalogue.products["split"] == "validation", "split"] = "test"
+    with pytest.raises(TrainingError, match="the validation split holds no products"):
+        _train(make_request(), catalogue, weights_dir, tmp_path / "out")
+
+
+def test_no_weights_record_is_refused_before_anything_runs(
+    catalogue: Catalogue, make_request: Request, tmp_path: Path
+) -> None:
+    from bakeoff.training.run import plan_training
+
+    with pytest.raises(WeightsError, match=r"record\.json is missing"):
+        plan_training(make_request(), catalogue, weights_dir=tmp_path / "nowhere")
+
+
+def test_features_are_computed_once_and_again_where_they_are_broken(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bakeoff.training.features import cached_features
+    from bakeoff.training.run import plan_training
+
+    plan = plan_training(make_request(), catalogue, weights_dir=weights_dir)
+    first = cached_features(plan.model, catalogue, header=plan.header, root=tmp_path / "features")
+    (file,) = (tmp_path / "features").glob("*/features.npy")
+    written = file.stat().st_mtime_ns
+    again = cached_features(plan.model, catalogue, header=plan.header, root=tmp_path / "features")
+    assert file.stat().st_mtime_ns == written
+    assert again.extraction_s == first.extraction_s > 0
+    file.write_bytes(b"nothing")
+    third = cached_features(plan.model, catalogue, header=plan.header, root=tmp_path / "features")
+    assert "cannot be used" in capsys.readouterr().err
+    assert np.array_equal(third.array, again.array)
+    assert third.array.shape == (24, plan.model.classifier.n_features)
