@@ -1,7 +1,8 @@
-"""Fail when a test was skipped in both environments: such a test proves nothing anywhere."""
+"""Name the tests skipped in both environments: such a test proves nothing. In CI (CI=true) one is a failure."""
 
 from __future__ import annotations
 
+import os
 import sys
 import xml.etree.ElementTree as ET
 
@@ -20,7 +21,7 @@ def main(first: str, second: str) -> int:
         return 1
     idle = sorted(name for name in {*one, *two} if not one.get(name, False) and not two.get(name, False))
     print("\n".join(f"ran in neither environment: {name}" for name in idle))
-    return 1 if idle else 0
+    return 1 if idle and os.environ.get("CI") else 0
 
 
 if __name__ == "__main__":

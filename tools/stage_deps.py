@@ -16,7 +16,10 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
-FOREIGN = {"torch": {"tensorflow", "keras"}, "tf": {"torch", "timm", "captum", "transformers", "mambavision"}}
+FOREIGN = {
+    "torch": {"bakeoff.baseline_tf"},
+    "tf": {"torch", "timm", "captum", "transformers", "mambavision"},
+}
 
 
 @cache
@@ -59,12 +62,11 @@ def code_of(script: Path, environment: str) -> list[str]:
         for name in imports_of(todo.pop()):
             if name.split(".")[0] != "bakeoff":
                 continue
-            for part in parents(name):
-                path = module_file(part)
-                if path is None or path in found or _is_foreign(path, environment):
-                    continue
-                found.add(path)
-                todo.append(path)
+            files = [path for path in map(module_file, parents(name)) if path]
+            if name.startswith(tuple(FOREIGN[environment])) or any(_is_foreign(path, environment) for path in files):
+                continue
+            todo.extend(path for path in files if path not in found)
+            found.update(files)
     resources = [f for path in found for f in path.parent.glob("*.html")]
     return sorted(path.relative_to(ROOT).as_posix() for path in {*found, *resources} if path.stat().st_size)
 

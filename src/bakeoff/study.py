@@ -76,15 +76,14 @@ def fetch_if_changed(root: Path) -> bool:
 
 
 def retry_weights(root: Path) -> None:
-    """Force the weights stage of every backbone of the study whose record says `random`."""
-    from bakeoff.backbones.weights.record import read_record
+    """Force the weights stage of every backbone of the study whose random start had a reason that may have passed."""
+    from bakeoff.backbones.weights.record import retry_needed
 
     params = load_params(root / "params.yaml")
     stages = {"baseline_tf": "weights_baseline", **{model: f"weights@{model}" for model in params.models}}
-    for model, stage in stages.items():
-        folder = root / "weights" / model
-        if (folder / "record.json").is_file() and not read_record(folder).pretrained:
-            dvc(root, "repro", "--quiet", "--single-item", "--force", stage)
+    for model in retry_needed(root / "weights"):
+        if model in stages:
+            dvc(root, "repro", "--quiet", "--single-item", "--force", stages[model])
 
 
 def print_weights(root: Path) -> None:

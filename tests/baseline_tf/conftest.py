@@ -63,7 +63,7 @@ def colours(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def backbone():
-    """A random EfficientNet-B0 whose normalisation and batch-norm statistics fit photos, so that features tell them apart."""
+    """A random EfficientNet-B0 whose batch-norm statistics fit photos, so that its features tell them apart."""
     from bakeoff.baseline_tf.model import build_backbone
     from bakeoff.baseline_tf.runtime import keras
 
@@ -114,7 +114,7 @@ def write_legacy():
 def baseline_params(**changes):
     from bakeoff.params import BaselineParams
 
-    schedule = {"epochs": 3, "learning_rate": 0.003, "max_steps": None}
+    schedule = {"epochs": 10, "learning_rate": 0.003, "max_steps": None}
     values = {
         "mode": "frozen",
         "pretrained": "imagenet",
@@ -157,12 +157,18 @@ def weights_dir(notop_file):
 
 @pytest.fixture(scope="session")
 def train(weights_dir, colours):
-    """Train with changed params; returns training.json's values."""
+    """Train with changed params, an earlier project's file fetched as `bakeoff weights` does; returns training.json."""
+    from bakeoff.backbones.weights.baseline import fetch_baseline_weights
     from bakeoff.baseline_tf.train import prepare_run, train_baseline
-    from bakeoff.params import ComputeParams
+    from bakeoff.params import ComputeParams, WeightsParams
+
+    fetching = WeightsParams(policy="prefer", sources=["folder"], folder=None, hub_timeout_s=1.0)
 
     def run(out_dir: Path, *, weights: Path = weights_dir, seed: int = 0, cache_features: bool = True, **changes):
         compute = ComputeParams(device="cpu", threads=1)
+        if changes.get("weights_file"):
+            weights = out_dir.parent / "fetched"
+            fetch_baseline_weights(fetching, baseline_params(**changes), weights)
         prepared = prepare_run(
             baseline_params(**changes), catalogue=colours, weights_dir=weights, seed=seed, compute=compute
         )

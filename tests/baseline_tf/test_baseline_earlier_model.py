@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from bakeoff.errors import DataError, WeightsError
 
 # Keras itself warns that .h5 is its legacy format

@@ -15,10 +15,11 @@ def predict(net, images):
 
 
 def test_loaded_by_path_equals_keras_own_imagenet_route(notop_file, pixels, monkeypatch):
+    from keras.src.utils import file_utils
+
     from bakeoff.baseline_tf.model import build_backbone
     from bakeoff.baseline_tf.runtime import keras
     from bakeoff.baseline_tf.weights_file import load_backbone, read_weights_file
-    from keras.src.utils import file_utils
 
     asked = []
 

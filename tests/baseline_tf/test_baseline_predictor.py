@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+
 from bakeoff.errors import DataError, EvaluationError, SetupError
 
 pytestmark = pytest.mark.tf

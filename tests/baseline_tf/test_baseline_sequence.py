@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from bakeoff.catalogue.transforms import resize_crop
 
 pytestmark = pytest.mark.tf

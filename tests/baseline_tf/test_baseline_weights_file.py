@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from bakeoff.errors import WeightsError
 
 # Keras itself warns that .h5 is its legacy format

@@ -51,7 +51,7 @@ class Project:
             ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
         )
         for name in listed.stdout.splitlines():
-            if (ROOT / name).is_file():
+            if (ROOT / name).is_file() and name != "dvc.lock":  # a study of our own is not the project
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         project = cls(folder)

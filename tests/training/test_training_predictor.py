@@ -1,4 +1,4 @@
-"""The predictor of a trained candidate: equal to the uncached path, to the loop's own numbers, and to finite differences."""
+"""The predictor of a trained candidate: against the uncached path, the loop's own numbers and finite differences."""
 
 from __future__ import annotations
 

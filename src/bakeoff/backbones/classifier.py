@@ -1,4 +1,4 @@
-"""A backbone with a head sized to the catalogue's classes: building, strict loading, freezing; training is elsewhere."""
+"""A backbone with a head sized to the catalogue's classes: building, strict loading, freezing. training/ trains it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from bakeoff.backbones.compat import import_transformers
 from bakeoff.backbones.settings import Preprocessing
 from bakeoff.errors import ParamsError, WeightsError
+from bakeoff.paths import main_checkout
 
 _INTERPOLATIONS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}  # Pillow's numbers
 
@@ -34,6 +34,12 @@ class HfBackbone(nn.Module):
         return output.feature_maps[-1].mean(dim=(2, 3))
 
 
+def location(name: str) -> str:
+    """Return the folder that `name` means (a relative one is taken from the main checkout), else the hub id."""
+    folder = main_checkout() / name
+    return str(folder) if folder.is_dir() else name
+
+
 def build_hf(name: str, *, image_size: int) -> tuple[HfBackbone, int]:
     """Return the backbone with fresh weights and its width D."""
     return _stripped(_from_config(_config(name)), image_size)
@@ -49,7 +55,9 @@ def load_hf(name: str, *, image_size: int) -> HfBackbone:
     config = _config(name)
     factory = transformers.AutoModelForImageClassification if _classifies(config) else transformers.AutoBackbone
     try:
-        network, info = factory.from_pretrained(name, config=config, trust_remote_code=False, output_loading_info=True)
+        network, info = factory.from_pretrained(
+            location(name), config=config, trust_remote_code=False, output_loading_info=True
+        )
     except (OSError, ValueError) as error:
         raise WeightsError(f"no weights for {name!r}: {_first_line(error)}") from None
     missing = [key for key in info["missing_keys"] if not key.startswith("classifier")]
@@ -69,7 +77,7 @@ def hf_preprocessing(name: str, *, image_size: int | None) -> Preprocessing:
     """
     transformers = import_transformers()
     try:
-        processor = transformers.AutoImageProcessor.from_pretrained(name, trust_remote_code=False).to_dict()
+        processor = transformers.AutoImageProcessor.from_pretrained(location(name), trust_remote_code=False).to_dict()
     except (OSError, ValueError, ImportError) as error:
         raise ParamsError(_unreadable("preprocessor", name, error)) from None
     resized = _side(processor.get("size"))
@@ -93,7 +101,7 @@ def hf_licence(name: str) -> str | None:
     """Return the licence code in the model card of a local folder, or None; the hub's cards are not asked."""
     from huggingface_hub import metadata_load
 
-    card = Path(name) / "README.md"
+    card = main_checkout() / name / "README.md"
     metadata = metadata_load(card) if card.is_file() else None
     return str(metadata["license"]) if metadata and metadata.get("license") else None
 
@@ -101,7 +109,7 @@ def hf_licence(name: str) -> str | None:
 def _config(name: str) -> Any:
     transformers = import_transformers()
     try:
-        return transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
+        return transformers.AutoConfig.from_pretrained(location(name), trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ParamsError(_unreadable("configuration", name, error)) from None
 

@@ -69,7 +69,7 @@ def read_checkpoint(path: Path) -> State:
     try:
         content = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
     except (SafetensorError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise WeightsError(
             f"{path} is no readable checkpoint ({reason}); expected safetensors or a torch file."
         ) from None

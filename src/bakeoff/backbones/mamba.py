@@ -17,7 +17,7 @@ from bakeoff.backbones.compat import import_timm
 from bakeoff.backbones.names import unknown_name
 from bakeoff.errors import ParamsError, SetupError
 from bakeoff.scan.dispatch import resolve, selective_scan, use
-from bakeoff.scan.standin import standin
+from bakeoff.scan.stand_in import standin
 
 _DEPRECATED = r"Importing from timm\.models\.(registry|layers) is deprecated"
 _PREFIX = "mamba_vision_"

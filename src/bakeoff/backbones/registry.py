@@ -92,12 +92,12 @@ def _describe_mambavision(name: str, image_size: int | None, listed: dict[str, B
 def _describe_hf(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
     from pathlib import Path
 
-    from bakeoff.backbones.hf import hf_licence, hf_preprocessing
+    from bakeoff.backbones.hf import hf_licence, hf_preprocessing, location
 
     del listed
     licence = hf_licence(name)
     return {
-        "weights_id": None if Path(name).is_dir() else name,
+        "weights_id": None if Path(location(name)).is_dir() else name,
         "licence_code": "Apache-2.0",  # transformers' own code
         "licence_weights": licence_name(licence),
         "commercial_use": allows_commercial_use(licence),

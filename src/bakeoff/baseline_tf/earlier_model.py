@@ -82,9 +82,7 @@ def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_name
     model = _load_whole(weights) if weights.whole_model else _rebuild(weights, params, n_classes=len(labels))
     _check_model(model, weights, n_classes=len(class_names))
     model.trainable = False
-    if order == list(range(len(order))):
-        return model
-    return keras.Model(model.input, keras.ops.take(model.output, order, axis=-1), name="baseline_tf_reordered")
+    return keras.Model(model.input, keras.ops.take(model.output, order, axis=-1), name="baseline_tf_as_is")
 
 
 def _load_whole(weights: WeightsFile) -> Any:

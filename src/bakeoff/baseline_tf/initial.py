@@ -7,7 +7,7 @@ from typing import Any
 
 from bakeoff.backbones.weights.record import WeightsRecord
 from bakeoff.baseline_tf.model import build_backbone
-from bakeoff.baseline_tf.weights_file import load_backbone, read_weights_file
+from bakeoff.baseline_tf.weights_file import WeightsFile, load_backbone, read_weights_file
 from bakeoff.errors import WeightsError
 from bakeoff.params import BaselineParams
 from bakeoff.paths import main_checkout
@@ -16,6 +16,24 @@ from bakeoff.paths import main_checkout
 def user_file(given: str) -> Path:
     """Return a path that params.yaml names: absolute, or in the main checkout (DVC's copies lack such files)."""
     return main_checkout() / given
+
+
+def fetched_file(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Path:
+    """Return the file in weights/baseline_tf that the training starts from.
+
+    Raises:
+        WeightsError: the record belongs to other params, or its file is gone.
+    """
+    wanted = Path(params.weights_file).name if params.weights_file else None
+    if (record.source == "user_file") != bool(wanted) or (wanted and record.file != wanted):
+        raise WeightsError(
+            f"{weights_dir} holds {record.file or 'no file'} (source {record.source}), but baseline.weights_file is "
+            f"{params.weights_file}; run `bakeoff weights` to fetch again."
+        )
+    path = weights_dir / str(record.file)
+    if not path.is_file():
+        raise WeightsError(f"{path} is missing though its record names it; run `bakeoff weights` to fetch it again.")
+    return path
 
 
 def initial_backbone(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Any:
@@ -29,23 +47,20 @@ def initial_backbone(params: BaselineParams, *, weights_dir: Path, record: Weigh
     Raises:
         WeightsError: a file is missing or belongs to another architecture.
     """
-    if params.weights_file:
-        return _from_earlier_file(params, user_file(params.weights_file))
-    if params.pretrained == "random" or not record.pretrained:
+    if not params.weights_file and (params.pretrained == "random" or not record.pretrained):
         return build_backbone(params.image_size, imagenet_rescaling=False)
-    path = weights_dir / Path(record.file or "efficientnetb0_notop.h5").name
-    if not path.is_file():
-        raise WeightsError(f"{path} is missing though its record names it; run `dvc repro -f weights_baseline`.")
-    backbone = build_backbone(params.image_size, imagenet_rescaling=True)
-    load_backbone(backbone, read_weights_file(path))
-    return backbone
-
-
-def _from_earlier_file(params: BaselineParams, path: Path) -> Any:
-    """Return the backbone of an earlier project's file; where it does not say, `pretrained` tells its architecture."""
-    weights = read_weights_file(path)
-    said = weights.imagenet_rescaling
-    rescaling = said if said is not None else params.pretrained == "imagenet"
-    backbone = build_backbone(params.image_size, imagenet_rescaling=rescaling)
+    weights = read_weights_file(fetched_file(params, weights_dir=weights_dir, record=record))
+    backbone = build_backbone(params.image_size, imagenet_rescaling=_rescaling(weights, params))
     load_backbone(backbone, weights)
     return backbone
+
+
+def _rescaling(weights: WeightsFile, params: BaselineParams) -> bool:
+    """Return whether the file's network has Keras' extra layer.
+
+    Keras' own ImageNet file always means the network with it. An earlier project's file mostly says so itself; where it
+    cannot (legacy weights of a nested model), `pretrained` tells what that project had started from.
+    """
+    if not params.weights_file or weights.imagenet_rescaling is None:
+        return params.pretrained == "imagenet"
+    return weights.imagenet_rescaling

@@ -13,6 +13,8 @@ from bakeoff.params import Loss
 IMAGENET_STD = (0.229, 0.224, 0.225)
 LOGITS, PROBABILITIES = "logits", "probabilities"
 N_FEATURES = 1280
+OURS = "baseline_tf"
+"""Name of a classifier that `build_classifier` made, also after it was saved and loaded."""
 
 
 def build_backbone(image_size: int, *, imagenet_rescaling: bool) -> Any:
@@ -44,19 +46,27 @@ def _copy_layer(layer: Any) -> Any:
     return layer.__class__.from_config(layer.get_config())
 
 
-def build_classifier(backbone: Any, *, n_classes: int, loss: Loss, dropout: float, seed: int) -> Any:
-    """Return the classifier: (N, H, W, 3) float32 in 0-255 to (N, K) softmax (cross_entropy) or sigmoid (bce) outputs.
+def freeze(backbone: Any) -> None:
+    """Hold every weight and batch-norm statistic of the backbone, and switch its stochastic depth off.
 
-    A backbone that is not trainable runs in inference mode, batch norm and stochastic depth included.
+    Keras 3.15 puts fit's `training=True` in place of a `training=False` given when the graph was built (operation_fn in
+    keras/src/models/functional.py): batch norm obeys `trainable`, but dropout would go on dropping blocks.
     """
+    backbone.trainable = False
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+
+
+def build_classifier(backbone: Any, *, n_classes: int, loss: Loss, dropout: float, seed: int) -> Any:
+    """Return the classifier: (N, H, W, 3) float32 in 0-255 to (N, K) softmax (cross_entropy) or sigmoid (bce)."""
     size = backbone.input_shape[1]
     images = keras.Input((size, size, 3), name="images")
-    features = backbone(images, training=False) if not backbone.trainable else backbone(images)
-    features = keras.layers.Dropout(dropout, seed=seed, name="dropout")(features)
+    features = keras.layers.Dropout(dropout, seed=seed, name="dropout")(backbone(images))
     scores = keras.layers.Dense(n_classes, name=LOGITS)(features)
     activation = "softmax" if loss == "cross_entropy" else "sigmoid"
     outputs = keras.layers.Activation(activation, name=PROBABILITIES)(scores)
-    return keras.Model(images, outputs, name="baseline_tf")
+    return keras.Model(images, outputs, name=OURS)
 
 
 def build_head(classifier: Any) -> Any:
@@ -76,8 +86,7 @@ def score_model(model: Any) -> tuple[Any, str]:
     Returns:
         The model, (N, K) outputs, and `logits`, `softmax` (outputs are probabilities) or `sigmoid`.
     """
-    names = [layer.name for layer in model.layers]
-    if LOGITS in names and PROBABILITIES in names:
+    if model.name == OURS:
         return logits_model(model), "logits"
     return model, _last_activation(model)
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bakeoff.backbones.weights.record import WeightsRecord
+from bakeoff.backbones.weights.record import WeightsRecord, file_sha256
 from bakeoff.baseline_tf.initial import user_file
 from bakeoff.baseline_tf.runtime import Device, keras, tf
 from bakeoff.baseline_tf.sequence import Preprocessing
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.params import BaselineParams
+from bakeoff.paths import project_root
+from bakeoff.training.key import data_identity, digest, git_commit, weights_identity
 
 MODEL_FILE = "model.keras"
 
@@ -43,7 +43,7 @@ def training_header(
         "labels": list(catalogue.labels),
         "dataset": catalogue.dataset,
         "weights": record.model_dump(mode="json"),
-        "weights_dir": weights_dir.as_posix(),
+        "weights_dir": relative_to_project(weights_dir),
         "loss": params.loss,
         "device": device.kind,
         "device_name": device.name,
@@ -52,7 +52,7 @@ def training_header(
         "versions": versions(),
         "git_commit": git_commit(),
     }
-    return header | {"key": training_key(header, catalogue, params)}
+    return header | {"key": baseline_key(header, catalogue, params)}
 
 
 def merged_training(params: BaselineParams) -> dict[str, Any]:
@@ -70,36 +70,20 @@ def merged_training(params: BaselineParams) -> dict[str, Any]:
     return {**getattr(params, params.mode).model_dump(mode="json"), **shared}
 
 
-def training_key(header: dict[str, Any], catalogue: Catalogue, params: BaselineParams) -> str:
+def baseline_key(header: dict[str, Any], catalogue: Catalogue, params: BaselineParams) -> str:
     """Return 16 hex digits over all that determines the result: settings, data, split, weights, machine, versions."""
-    split = catalogue.products["split"].astype(str).str.cat(sep=",")
-    names = (
-        "mode",
-        "seed",
-        "settings",
-        "training",
-        "labels",
-        "weights",
-        "device",
-        "device_name",
-        "threads",
-        "versions",
-    )
+    names = ("mode", "seed", "training", "labels", "device", "device_name", "threads", "versions")
+    class_names = user_file(params.class_names) if params.class_names else None
     determined = {name: header[name] for name in names} | {
-        "digest": catalogue.dataset.get("digest"),
-        "split": hashlib.sha256(split.encode()).hexdigest(),
-        "files": [file_digest(user_file(name)) for name in (params.weights_file, params.class_names) if name],
+        "image_size": params.image_size,
+        "pretrained": params.pretrained,
         "preprocessing": vars(Preprocessing(params.image_size)),
+        "weights": weights_identity(header["weights"], header["seed"]),
+        "class_names": file_sha256(class_names) if class_names and class_names.is_file() else None,
+        "data": data_identity(catalogue),
+        "splits": catalogue.products["split"].astype(str).tolist(),
     }
-    return hashlib.sha256(json.dumps(determined, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def file_digest(path: Path) -> str | None:
-    """Return a file's sha256, or None where it is missing (whoever reads it then says so)."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return digest(determined)
 
 
 def versions() -> dict[str, str]:
@@ -112,11 +96,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def git_commit() -> str | None:
-    """Return the commit of the working folder, or None outside a repository."""
-    command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or None
+def relative_to_project(path: Path) -> str:
+    """Return a path as the records name it: from the project's folder where it lies in it."""
+    resolved, root = path.resolve(), project_root()
+    return (resolved.relative_to(root) if resolved.is_relative_to(root) else resolved).as_posix()
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

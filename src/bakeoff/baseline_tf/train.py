@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +17,14 @@ from bakeoff.baseline_tf import figures, model, record
 from bakeoff.baseline_tf.callbacks import EpochRecorder
 from bakeoff.baseline_tf.earlier_model import load_earlier_model, read_class_names
 from bakeoff.baseline_tf.forward import compile_forward, forward_rows, probability_kind
-from bakeoff.baseline_tf.initial import initial_backbone, user_file
+from bakeoff.baseline_tf.initial import fetched_file, initial_backbone, user_file
 from bakeoff.baseline_tf.runtime import Device, keras, peak_memory_mib, start
 from bakeoff.baseline_tf.sequence import Batches, FeatureSequence, ImageSequence, Preprocessing
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.errors import TrainingError
 from bakeoff.params import BaselineParams, ComputeParams, ScheduleParams
 from bakeoff.training.history import majority_share, why_not_learned, write_history
+from bakeoff.training.progress import progress_bar
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,10 @@ def train_baseline(
         TrainingError: the loss is no number any more.
     """
     started_s = time.perf_counter()
-    with Progress() as progress:
-        trained = _take_over(run) if run.params.mode == "as_is" else _train(run, on_epoch, progress, cache_features)
+    with progress_bar() as progress:
+        trained = (
+            _take_over(run, progress) if run.params.mode == "as_is" else _train(run, on_epoch, progress, cache_features)
+        )
     train_time_s = time.perf_counter() - started_s
     (out_dir / "figures").mkdir(parents=True, exist_ok=True)
     trained.model.save(out_dir / record.MODEL_FILE)
@@ -108,6 +112,8 @@ def train_baseline(
     figures.write_history_figure(out_dir / "figures" / "history.png", trained.history, best_epoch=trained.best_epoch)
     values = run.header | _outcome(run, trained, out_dir) | {"train_time_s": round(train_time_s, 3)}
     record.write_json(out_dir / "training.json", values)
+    if values["not_learned"]:
+        sys.stderr.write(f"bakeoff: WARNING: baseline_tf DID NOT LEARN: {values['not_learned']}.\n")
     return values
 
 
@@ -115,7 +121,8 @@ def _train(run: BaselineRun, on_epoch: Callable[[dict[str, Any]], None], progres
     """Return the classifier trained in frozen or finetune mode, with its best epoch's weights."""
     params = run.params
     backbone = initial_backbone(params, weights_dir=run.weights_dir, record=run.weights)
-    backbone.trainable = params.mode == "finetune"
+    if params.mode == "frozen":
+        model.freeze(backbone)
     classifier = model.build_classifier(
         backbone, n_classes=len(run.catalogue.labels), loss=params.loss, dropout=params.dropout, seed=run.seed
     )
@@ -153,7 +160,7 @@ def _fit(
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
     train, validation = sequences
-    recorder = EpochRecorder(train, max_steps=schedule.max_steps, on_epoch=on_epoch, progress=progress)
+    recorder = EpochRecorder(sequences, schedule, on_epoch=on_epoch, progress=progress)
     learner.fit(
         train, validation_data=validation, epochs=schedule.epochs, shuffle=False, verbose=0, callbacks=[recorder]
     )
@@ -195,19 +202,18 @@ def _forward_with_bar(run: BaselineRun, net: Any, positions: np.ndarray, progres
     return np.concatenate(parts)
 
 
-def _take_over(run: BaselineRun) -> Trained:
+def _take_over(run: BaselineRun, progress: Progress) -> Trained:
     """Return the earlier project's model as it is, with its accuracy on the validation split."""
     if run.params.weights_file is None or run.params.class_names is None:
         raise TrainingError("baseline.mode as_is needs baseline.weights_file and baseline.class_names.")
     earlier = load_earlier_model(
         run.params,
-        weights_file=user_file(run.params.weights_file),
+        weights_file=fetched_file(run.params, weights_dir=run.weights_dir, record=run.weights),
         class_names=read_class_names(user_file(run.params.class_names)),
         labels=run.catalogue.labels,
     )
     rows = run.catalogue.rows("validation")
-    with Progress() as progress:
-        scores = _forward_with_bar(run, earlier, rows, progress, "validation by the earlier model")
+    scores = _forward_with_bar(run, earlier, rows, progress, "validation by the earlier model")
     accuracy = float(np.mean(scores.argmax(axis=1) == run.catalogue.label_ids(rows)))
     image_size = earlier.input_shape[1] or run.params.image_size
     return Trained(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_DISTANCES_PX = (9.0, 18.0, 32.0, 50.0, 72.0, 100.0, 135.0)
+_DISTANCES_PX = (11.0, 18.0, 32.0, 50.0, 72.0, 100.0, 135.0)
 _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 _POINT_PX = 8.0
 _LINE_PX = 3.0

@@ -13,7 +13,7 @@ _EXPORTS = {
     "implementations": "dispatch",
     "resolve": "dispatch",
     "use": "dispatch",
-    "standin": "standin",
+    "standin": "stand_in",
 }
 
 

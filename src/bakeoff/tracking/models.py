@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,8 +98,10 @@ def link_files(files: Mapping[str, Path], root: Path) -> None:
 
 def _save_model(folder: Path, *, files: Mapping[str, Path], training: Mapping[str, Any], ids: tuple[str, str]) -> None:
     """Write an MLflow model folder without its heavy files; `ids` are the logged model's and the run's."""
-    import mlflow.pyfunc
-    from mlflow.models import Model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # mlflow.pyfunc 3.17 warns of its own type hints when imported
+        import mlflow.pyfunc
+        from mlflow.models import Model
 
     with tempfile.TemporaryDirectory(prefix="bakeoff-light-") as name:
         light = Path(name)
@@ -136,7 +139,8 @@ def requirements(framework: str) -> list[str]:
 def signature() -> ModelSignature:
     """Return the models' signature: a base64 photo in; label, its probability and all probabilities out."""
     from mlflow.models import ModelSignature
-    from mlflow.types import Array, ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types.schema import Array
 
     outputs: list[ColSpec | TensorSpec] = [
         ColSpec(DataType.string, "label"),

@@ -16,12 +16,13 @@ MODEL_FILE = "model.safetensors"
 _HEAD = "head."
 
 
-def save_classifier(classifier: Classifier, mode: Mode, path: Path, *, key: str) -> None:
-    """Write `head.*` (frozen) or the whole state (finetune); the key goes into the file's metadata."""
+def save_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:
+    """Write `head.*` (frozen) or the whole state (finetune); the same state gives the same bytes."""
     state = {name: tensor for name, tensor in classifier.state_dict().items() if _is_kept(name, mode)}
     # Clones untie tensors that share memory, which the format refuses.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    save_file(tensors, path, metadata={"format": "pt", "key": key, "mode": mode})
+    # One entry only: safetensors writes several in random order, and DVC would see another file at every run.
+    save_file(tensors, path, metadata={"format": "pt"})
 
 
 def load_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:

@@ -226,7 +226,7 @@ def _record(plan: TrainingPlan, result: LoopResult, extraction_s: float) -> dict
 
 def _write_outputs(plan: TrainingPlan, result: LoopResult, record: dict[str, Any], out_dir: Path) -> None:
     """Write model, history and figures, and training.json last: where it is, the folder is complete."""
-    save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE, key=record["key"])
+    save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
     write_history(result.rows, out_dir / "history.csv")
     figure = out_dir / "figures" / "history.png"
     write_history_figure(figure, result.rows, title=plan.title, best_epoch=result.best_epoch)

@@ -17,6 +17,7 @@ from bakeoff.backbones.weights.package import find_in_package
 from bakeoff.backbones.weights.record import FILE_NAME, Reason, WeightsRecord, existing_record
 from bakeoff.errors import WeightsError
 from bakeoff.params import WeightsParams
+from bakeoff.paths import main_checkout
 
 _BY_WEIGHT: tuple[Reason, ...] = ("gated", "hub_unreachable", "not_found", "no_published_weights")
 
@@ -113,10 +114,10 @@ def _search(settings: CandidateSettings, params: WeightsParams) -> Found | NotFo
 
 
 def _search_folder(settings: CandidateSettings, params: WeightsParams) -> Found | NotFound:
-    own = Path(settings.name)
+    own = main_checkout() / settings.name
     if settings.source == "hf" and own.is_dir():
         return Found(own, "folder", url_or_id=settings.name)
-    return find_in_folder(params.folder, [settings.model, own.name])
+    return find_in_folder(params.folder, [settings.model, Path(settings.name).name])
 
 
 def _install(settings: CandidateSettings, found: Found, out_dir: Path) -> WeightsRecord:

@@ -32,7 +32,7 @@ def write_normalised(settings: CandidateSettings, source: Path, target: Path) ->
     state = {key: value.contiguous().clone() for key, value in network_of(backbone).state_dict().items()}
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".part")
-    save_file(state, partial, metadata={"format": "pt", "architecture": settings.architecture})
+    save_file(state, partial, metadata={"format": "pt"})  # one entry: safetensors writes several in random order
     partial.replace(target)
     return file_sha256(target)
 
@@ -42,7 +42,8 @@ def _loaded(settings: CandidateSettings, source: Path) -> nn.Module:
         from bakeoff.backbones.hf import load_hf
 
         folder = source if source.is_dir() else source.parent
-        return load_hf(str(folder), image_size=settings.preprocessing.image_size)
+        if (folder / "config.json").is_file():
+            return load_hf(str(folder), image_size=settings.preprocessing.image_size)
     with torch.random.fork_rng(devices=[]):
         backbone, _ = build_backbone(settings)
     classifier = _CLASSIFIERS.get(settings.source) or classifier_prefixes(settings.name)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from bakeoff.decision.collect import Record
 from bakeoff.decision.report.embedding import Budget, as_data_uri
@@ -47,7 +49,7 @@ def write_report(findings: Findings, path: Path, *, audit_file: Path | None) -> 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"num": format_number, "pct": format_pct}
+    environment.filters |= {"num": format_number, "pct": format_pct, "breakable": breakable}
     page = environment.get_template("template.html").render(page_context(findings, audit_file))
     path.write_text(page, encoding="utf-8")
 
@@ -64,6 +66,7 @@ def page_context(findings: Findings, audit_file: Path | None) -> dict[str, Any]:
         "choice": choice,
         "summaries": findings.summaries,
         "answers": _answers(choice),
+        "scale_pct": interval_scale(findings.summaries),
         "figure_light": _figure(findings.summaries, LIGHT, allow_random=allow_random),
         "figure_dark": _figure(findings.summaries, DARK, allow_random=allow_random),
         "confusions": confusions,
@@ -89,13 +92,28 @@ def format_pct(value: float, digits: int = 1) -> str:
     return f"{format_number(100 * value, digits)} %"
 
 
+def breakable(name: str) -> Markup:
+    """Return a candidate's name that a narrow column may break after a hyphen, an underscore or a dot."""
+    return Markup(re.sub(r"([-_.])", r"\1<wbr>", str(escape(name))))
+
+
+def interval_scale(summaries: Sequence[Summary]) -> Callable[[float], float]:
+    """Return where an accuracy lies between the lowest and the highest interval end, in percent."""
+    low = min(item.accuracy_low for item in summaries)
+    span = max(item.accuracy_high for item in summaries) - low or 1.0
+    return lambda accuracy: round(100 * (accuracy - low) / span, 1)
+
+
 def _answers(choice: dict[str, Any]) -> list[dict[str, Any]]:
-    titles = {"best": "Best", "best_commercial": "Best for commercial use"}
-    return [
-        {"title": title, "candidate": choice[key], "reason": choice[f"{key}_reason"]}
-        for key, title in titles.items()
-        if choice[key] or choice[f"{key}_reason"]
-    ]
+    best, commercial = choice["best"], choice["best_commercial"]
+    if best and commercial and best["candidate"] == commercial["candidate"]:
+        reason = f"{choice['best_reason']} {choice['best_commercial_reason']}"
+        return [{"title": "Best, also for commercial use", "candidate": best, "reason": reason}]
+    answers = [{"title": "Best", "candidate": best, "reason": choice["best_reason"]}]
+    if best:
+        reason = choice["best_commercial_reason"]
+        answers.append({"title": "Best for commercial use", "candidate": commercial, "reason": reason})
+    return answers
 
 
 def _leading_names(findings: Findings) -> list[str]:

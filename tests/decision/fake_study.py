@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from bakeoff.decision.study import Study
@@ -177,8 +176,3 @@ def summary(candidate: str = "a-frozen", *, accuracy: float = 0.9, latency_ms: f
     }
     values |= dict.fromkeys(("macro_f1", "weighted_f1", "log_loss", "n_parameters", "train_time_s"), 1.0)
     return Summary(**values | changes)
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Path:
-    return tmp_path / "runs"

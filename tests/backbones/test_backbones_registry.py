@@ -1,0 +1,107 @@
+"""From a name to full settings: timm's, MambaVision's and transformers' own configurations."""
+
+import pytest
+
+from bakeoff.errors import ParamsError
+from bakeoff.params import BackboneParams, HeadParams, ScheduleOverrides
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture
+def describe(defaults):
+    from bakeoff.backbones.registry import describe
+
+    return lambda model, **entries: describe(model, entries, defaults)
+
+
+def test_a_listed_model_keeps_its_own_head_and_training(describe, defaults):
+    head = HeadParams(hidden=[512, 128], batch_norm=True, dropout=0.5)
+    training = {"frozen": ScheduleOverrides(learning_rate=0.01)}
+    entry = BackboneParams(source="timm", name="mobilenetv2_100.ra_in1k", head=head, training=training)
+    found = describe("mobilenetv2", mobilenetv2=entry)
+    assert (found.model, found.name, found.weights_id) == ("mobilenetv2", entry.name, "timm/mobilenetv2_100.ra_in1k")
+    assert (found.head, found.training, found.commercial_use) == (head, training, True)
+    assert describe("resnet18").head == defaults.head
+
+
+def test_an_unlisted_and_a_dotted_timm_name(describe):
+    assert describe("resnet18").weights_id == "timm/resnet18.a1_in1k"
+    dotted = describe("convnext_tiny.fb_in22k_ft_in1k")
+    assert (dotted.name, dotted.architecture) == ("convnext_tiny.fb_in22k_ft_in1k", "convnext_tiny")
+    assert dotted.preprocessing.crop_pct == 0.875
+
+
+def test_each_candidate_gets_its_own_weights_preprocessing(describe):
+    mobilevit = describe("mobilevitv2_100.cvnets_in1k")
+    assert (mobilevit.preprocessing.image_size, mobilevit.preprocessing.mean) == (256, (0.0, 0.0, 0.0))
+    assert (mobilevit.licence_weights, mobilevit.commercial_use) == ("Apple CVNets licence", None)
+    assert describe("tf_efficientnet_lite0.in1k").preprocessing.mean == (0.5, 0.5, 0.5)
+    entry = BackboneParams(name="mobilevitv2_100.cvnets_in1k", image_size=224)
+    assert describe("m", m=entry).preprocessing.image_size == 224
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "crop_pct", "repository"),
+    [
+        ("mamba_vision_T", "MambaVision-T", 1.0, "nvidia/MambaVision-T-1K"),
+        ("mamba_vision_S", "MambaVision-S", 0.93, "nvidia/MambaVision-S-1K"),
+        ("mamba_vision_B", "MambaVision-B", 1.0, "nvidia/MambaVision-B-1K"),
+    ],
+)
+def test_mambavision_is_non_commercial_and_has_its_own_crop(describe, name, architecture, crop_pct, repository):
+    found = describe("mamba", mamba=BackboneParams(source="mambavision", name=name))
+    assert (found.architecture, found.preprocessing.crop_pct, found.weights_id) == (architecture, crop_pct, repository)
+    assert found.preprocessing.interpolation == "bicubic"
+    assert found.preprocessing.mean == (0.485, 0.456, 0.406)
+    licences = (found.licence_code, found.licence_weights, found.commercial_use)
+    assert licences == ("NVIDIA Source Code License-NC", "CC-BY-NC-SA-4.0", False)
+
+
+def test_unknown_names_get_near_matches(describe):
+    with pytest.raises(ParamsError, match=r"unknown backbone 'resnet81'; did you mean .*resnet18"):
+        describe("resnet81")
+    with pytest.raises(ParamsError, match=r"unknown backbone 'mamba_bb'; did you mean mamba_b"):
+        describe("mamba_bb", mamba_b=BackboneParams(source="mambavision", name="mamba_vision_B"))
+    with pytest.raises(ParamsError, match=r"unknown backbone 'zzzzqqqq'; \d+ names are known"):
+        describe("zzzzqqqq")
+    with pytest.raises(
+        ParamsError, match=r"unknown MambaVision model 'mamba_vision_Q'; did you mean .* Legal names: .*mamba_vision_T2"
+    ):
+        describe("q", q=BackboneParams(source="mambavision", name="mamba_vision_Q"))
+
+
+def test_an_unknown_tag_lists_the_legal_ones(describe):
+    with pytest.raises(ParamsError, match=r"resnet18 has no pretrained tag 'nope'; legal names: .*resnet18\.a1_in1k"):
+        describe("resnet18.nope")
+
+
+def test_candidates_are_written_and_other_studies_tidied(defaults, tmp_path):
+    from bakeoff.backbones.candidates import Study, candidates_table, write_candidates
+
+    out, runs = tmp_path / "candidates", tmp_path / "runs"
+    out.mkdir()
+    (out / "old.json").touch()
+    kept = ["resnet18-frozen/seed_0", "resnet18-frozen/seed_1", "baseline_tf/seed_0"]
+    gone = ["resnet18-frozen/seed_2", "resnet18-finetune/seed_0", "old-frozen/seed_0", "baseline_tf/seed_7"]
+    for name in kept + gone:
+        (runs / name / "training").mkdir(parents=True)
+    study = Study(["resnet18", "convnext_tiny.fb_in22k_ft_in1k"], ["frozen"], [0, 1], {}, defaults)
+    found = write_candidates(study, out, runs)
+    assert [path.name for path in sorted(out.iterdir())] == ["convnext_tiny.fb_in22k_ft_in1k.json", "resnet18.json"]
+    assert [settings.model for settings in found] == study.models
+    assert all((runs / name).is_dir() for name in kept)
+    assert not any((runs / name).exists() for name in gone)
+    assert candidates_table(found).row_count == 2
+
+
+def test_an_unknown_model_touches_nothing(defaults, tmp_path):
+    from bakeoff.backbones.candidates import Study, write_candidates
+
+    (tmp_path / "runs" / "old-frozen").mkdir(parents=True)
+    for models, words in ((["resnet81"], "unknown backbone"), (["baseline_tf"], "must not name 'baseline_tf'")):
+        with pytest.raises(ParamsError, match=words):
+            write_candidates(Study(models, ["frozen"], [0], {}, defaults), tmp_path / "out", tmp_path / "runs")
+    assert (tmp_path / "runs" / "old-frozen").is_dir()
+    assert not (tmp_path / "out").exists()

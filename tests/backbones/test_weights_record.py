@@ -1,0 +1,85 @@
+"""record.json: what it may say, and who needs another try; no framework needed."""
+
+import pytest
+
+from bakeoff.backbones.weights.record import (
+    WeightsRecord,
+    existing_record,
+    file_sha256,
+    read_record,
+    retry_needed,
+)
+from bakeoff.errors import WeightsError
+
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # SHA-256 of nothing
+
+
+def record(**changes):
+    given = {
+        "model": "m",
+        "source": "hub",
+        "file": "model.safetensors",
+        "url_or_id": "timm/m",
+        "revision": "abc",
+        "sha256": EMPTY,
+        "licence": "MIT",
+        "commercial_use": True,
+        **changes,
+    }
+    return WeightsRecord(**given)
+
+
+def random(reason="hub_unreachable"):
+    return record(source="random", file=None, sha256=None, revision=None, reason=reason)
+
+
+def test_round_trip(tmp_path):
+    for given in (record(), random()):
+        given.write(tmp_path / "weights" / "m")
+        assert read_record(tmp_path / "weights" / "m") == given
+    assert record().pretrained
+    assert not random().pretrained
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sha256": None}, "file and sha256 are given exactly where"),
+        ({"reason": "gated"}, "reason is given exactly where"),
+        ({"source": "random"}, "file and sha256"),
+        ({"source": "random", "file": None, "sha256": None}, "reason is given"),
+        ({"reason": "Connection refused"}, "literal"),
+    ],
+)
+def test_contradictions_are_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        record(**changes)
+
+
+def test_a_missing_and_a_foreign_record_are_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"record\.json is missing; run `dvc repro weights`"):
+        read_record(tmp_path)
+    (tmp_path / "record.json").write_text("{}")
+    with pytest.raises(WeightsError, match=r"is not a weights record: Field required; delete the folder"):
+        read_record(tmp_path)
+
+
+def test_existing_means_record_and_unchanged_file(tmp_path):
+    assert existing_record(tmp_path) is None
+    record().write(tmp_path)
+    assert existing_record(tmp_path) is None
+    (tmp_path / "model.safetensors").touch()
+    assert file_sha256(tmp_path / "model.safetensors") == EMPTY
+    assert existing_record(tmp_path) == record()
+    (tmp_path / "model.safetensors").write_text("changed")
+    assert existing_record(tmp_path) is None
+    random().write(tmp_path)
+    assert existing_record(tmp_path) == random()
+
+
+def test_retry_only_where_a_new_attempt_may_help(tmp_path):
+    record().write(tmp_path / "real")
+    for reason in ("hub_unreachable", "not_found", "no_published_weights", "gated", "offline_by_params"):
+        random(reason).write(tmp_path / reason)
+    assert retry_needed(tmp_path) == ["gated", "hub_unreachable", "not_found", "offline_by_params"]
+    assert retry_needed(tmp_path / "nowhere") == []

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from bakeoff.decision.collect import collect, value_at
+from bakeoff.decision.study import Slot, Study
+from bakeoff.errors import EvaluationError, ParamsError
+from decision.fake_study import write_candidate, write_study
+
+ONE = Study(("m",), ("frozen",), (0,))
+
+
+@pytest.fixture
+def runs(tmp_path):
+    write_candidate(tmp_path, "baseline_tf", correct=90, latency_ms=30)
+    write_candidate(tmp_path, "m-frozen", correct=95, latency_ms=20)
+    return tmp_path
+
+
+def edit(path, change) -> None:
+    values = json.loads(path.read_text(encoding="utf-8"))
+    change(values)
+    path.write_text(json.dumps(values), encoding="utf-8")
+
+
+def test_the_study_is_the_product_of_its_lists_and_the_baseline_per_seed():
+    slots = Study(("a", "b.c"), ("frozen", "finetune"), (0, 3)).slots()
+    assert len(slots) == 2 * 2 * 2 + 2
+    assert slots[0] == Slot("baseline_tf", "baseline_tf", None, 0)
+    assert [slot.name for slot in slots[-2:]] == ["b.c-finetune (seed 0)", "b.c-finetune (seed 3)"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"models": "mamba_b"}, "models must be a list of str, got 'mamba_b'"),
+        ({"seeds": ["0"]}, "seeds must be a list of int"),
+        ({"seeds": []}, "seeds needs at least one value"),
+        ({"modes": ["thawed"]}, "unknown mode 'thawed' in modes; legal: frozen, finetune"),
+    ],
+)
+def test_a_study_that_params_cannot_name(change, message):
+    values = {"models": ["a"], "modes": ["frozen"], "seeds": [0]} | change
+    with pytest.raises(ParamsError, match=message):
+        Study.from_params(values, where="params.yaml")
+
+
+def test_records_come_in_the_study_s_order_and_never_by_globbing(runs):
+    write_candidate(runs, "stray-frozen", correct=99, latency_ms=1)
+    records = collect(runs, ONE)
+    assert [record.slot.candidate for record in records] == ["baseline_tf", "m-frozen"]
+    assert all(record.ok and record.n_test == 105 for record in records)
+
+
+def test_a_missing_candidate_is_an_error_that_names_it_and_the_others(runs):
+    shutil.rmtree(runs / "m-frozen" / "seed_0" / "evaluation")
+    study = Study(("m",), ("frozen", "finetune"), (0,))
+    with pytest.raises(
+        EvaluationError, match=r"m-frozen \(seed 0\) has no usable result: .*metrics.json is missing"
+    ) as e:
+        collect(runs, study)
+    assert "So do 1 more: m-finetune (seed 0)" in str(e.value)
+    assert "bakeoff compare --partial" in str(e.value)
+
+
+def test_partial_lists_the_missing_as_failed(runs):
+    (runs / "m-frozen" / "seed_0" / "training" / "training.json").unlink()
+    failed = collect(runs, ONE, partial=True)[1]
+    assert not failed.ok
+    assert "training.json is missing" in str(failed.problem)
+
+
+def test_partial_with_nothing_left_is_still_an_error(tmp_path):
+    with pytest.raises(EvaluationError, match="nothing to compare, all 2 candidates failed"):
+        collect(tmp_path, ONE, partial=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("training/training.json", lambda v: v.pop("weights"), "lacks weights.source"),
+        ("evaluation/metrics.json", lambda v: v["splits"].pop("test"), "lacks splits.test.n"),
+        (
+            "evaluation/throughput.json",
+            lambda v: v.update(latency_ms_p50=float("nan")),
+            "must be a finite number, got nan",
+        ),
+        ("evaluation/metrics.json", lambda v: v["splits"]["test"].update(accuracy="x"), "finite number, got 'x'"),
+        ("evaluation/metrics.json", lambda v: v.update(training_key="old"), "belongs to another training"),
+    ],
+)
+def test_a_broken_record_is_named(runs, file, change, message):
+    edit(runs / "m-frozen" / "seed_0" / file, change)
+    with pytest.raises(EvaluationError, match=message):
+        collect(runs, ONE)
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "is not valid JSON"), ("[1]", "must hold an object, got list")])
+def test_a_file_that_is_no_record(runs, text, message):
+    (runs / "m-frozen" / "seed_0" / "evaluation" / "metrics.json").write_text(text, encoding="utf-8")
+    with pytest.raises(EvaluationError, match=message):
+        collect(runs, ONE)
+
+
+def test_accuracies_on_other_products_are_not_compared(tmp_path):
+    study = Study(("m", "n"), ("frozen",), (0,))
+    for name in ("baseline_tf", "m-frozen"):
+        write_candidate(tmp_path, name, correct=90, latency_ms=30)
+    write_candidate(tmp_path, "n-frozen", correct=42, latency_ms=30, n_test=42)
+    with pytest.raises(
+        EvaluationError, match=r"another data set or split \(42 test products, the other candidates 105\)"
+    ):
+        collect(tmp_path, study)
+    assert [record.ok for record in collect(tmp_path, study, partial=True)] == [True, True, False]
+
+
+def test_another_digest_is_another_data_set(runs):
+    def change(values):
+        values["dataset"]["digest"] = "d2"
+
+    edit(runs / "m-frozen" / "seed_0" / "training" / "training.json", change)
+    with pytest.raises(EvaluationError, match="another data set or split"):
+        collect(runs, ONE)
+
+
+def test_value_at_stops_where_the_record_does():
+    assert value_at({"a": {"b": 1}}, "a.b") == 1
+    assert value_at({"a": 1}, "a.b") is None
+
+
+def test_the_whole_default_study(tmp_path):
+    assert len(collect(tmp_path, write_study(tmp_path, evidence=False))) == 15

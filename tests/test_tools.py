@@ -1,0 +1,25 @@
+"""The build's own tools judge rightly."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).resolve().parents[1] / "tools" / "skipped_in_both.py"
+RAN = '<testsuite><testcase classname="a" name="x"/><testcase classname="a" name="y"><skipped/></testcase></testsuite>'
+IDLE = '<testsuite><testcase classname="a" name="x"><skipped/></testcase></testsuite>'
+OTHER = '<testsuite><testcase classname="a" name="y"/></testsuite>'
+
+
+@pytest.mark.parametrize(
+    ("second", "ci", "status"), [(OTHER, "true", 0), (RAN, "true", 1), (RAN, "", 0), (IDLE, "", 1)]
+)
+def test_a_test_that_ran_nowhere_fails_the_build(tmp_path, second, ci, status):
+    one, two = tmp_path / "one.xml", tmp_path / "two.xml"
+    one.write_text(RAN)
+    two.write_text(second)
+    done = subprocess.run(
+        [sys.executable, str(TOOL), str(one), str(two)], env={"CI": ci}, check=False, capture_output=True
+    )
+    assert done.returncode == status

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import math
+
+from tracking_files import epoch_row, header, write_candidate, write_picture
+
+from bakeoff.tracking.artifacts import as_value
+from bakeoff.tracking.records import epoch_metrics, finite, flatten, hash_of, read_history, read_parts, run_params
+from bakeoff.tracking.runs import is_compatible
+from bakeoff.tracking.tags import combined_key, identity_tags, run_name
+from bakeoff.tracking.tensorboard import write_events
+from bakeoff.tracking.ui import server_command, view_address, view_state
+
+
+def test_flatten_joins_names_by_dots():
+    assert flatten({"a": {"b": 1, "c": {"d": [2]}}, "e": None}, "s") == {"s.a.b": 1, "s.a.c.d": [2], "s.e": None}
+
+
+def test_params_are_text_and_short():
+    params = run_params(header(settings={"note": "x" * 900, "mean": [0.5, 0.5]}))
+    assert params["settings.note"] == "x" * 500
+    assert params["settings.mean"] == "[0.5, 0.5]"
+    assert params["seed"] == "0"
+
+
+def test_only_finite_numbers_become_metrics():
+    assert finite({"a": 1, "b": math.nan, "c": None, "d": "x", "e": math.inf}) == {"a": 1.0}
+    assert epoch_metrics({"epoch": "3", "train_loss": "0.25", "validation_loss": ""}) == {"epoch/train_loss": 0.25}
+
+
+def test_history_of_a_model_taken_over_as_it_is_is_empty(tmp_path):
+    assert read_history(tmp_path) == []
+
+
+def test_the_hash_tells_pieces_apart():
+    assert hash_of("ab", "c") != hash_of("a", "bc")
+    assert len(hash_of("ab")) == 16
+
+
+def test_a_run_fits_when_its_training_is_equal_and_later_keys_are_equal_or_absent():
+    tags = {"bakeoff.training_key": "t", "bakeoff.evaluation_key": "e"}
+    assert is_compatible(tags, {"training": "t"})
+    assert is_compatible(tags, {"training": "t", "evaluation": "e", "interpretation": "i"})
+    assert not is_compatible(tags, {"training": "t", "evaluation": "other"})
+    assert not is_compatible(tags, {"training": "other"})
+    assert not is_compatible({}, {"training": "t"})
+
+
+def test_the_combined_key_changes_with_every_stage():
+    tags = {"bakeoff.training_key": "t"}
+    keys = {combined_key(tags)}
+    for name in ("evaluation", "interpretation"):
+        tags[f"bakeoff.{name}_key"] = "k"
+        keys.add(combined_key(tags))
+    assert len(keys) == 3
+
+
+def test_names_and_tags():
+    assert run_name(header()) == "tiny-frozen"
+    assert run_name(header(seed=2)) == "tiny-frozen-seed_2"
+    tags = identity_tags(header())
+    assert tags["bakeoff.weights_source"] == "hub"
+    assert "bakeoff.weights_reason" not in tags
+    assert all(isinstance(value, str) for value in tags.values())
+
+
+def test_cells_become_numbers_where_they_spell_one():
+    assert [as_value(cell) for cell in ("3", "0.5", "", "food", "True")] == [3, 0.5, None, "food", "True"]
+
+
+def test_event_files_hold_scalars_image_and_text(project):
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    candidate = write_candidate(project / "runs" / "tiny-frozen" / "seed_0")
+    write_picture(candidate / "evaluation" / "figures" / "confusion.png")
+    path = write_events(read_parts(candidate))
+    assert path.is_relative_to(project / ".bakeoff" / "tensorboard" / "tiny-frozen" / "seed_0" / ("a" * 16))
+    assert write_events(read_parts(candidate)) == path
+    assert len(list(path.parent.iterdir())) == 1
+    values = {}
+    for event in EventFileLoader(str(path)).Load():
+        values |= {(value.tag, event.step): value for value in event.summary.value}
+    assert math.isclose(values["epoch/train_loss", 2].tensor.float_val[0], 0.5)
+    assert math.isclose(values["final/latency_ms_p50", 0].tensor.float_val[0], 60.0)
+    assert values["confusion", 0].tensor.string_val[:2] == [b"8", b"6"]
+    assert values["classification_report/text_summary", 0].tensor.string_val[0].startswith(b"    food 0.8")
+
+
+def test_a_rows_epoch_is_its_step_not_a_metric():
+    assert set(epoch_metrics(epoch_row(1))) == {
+        "epoch/step",
+        "epoch/train_loss",
+        "epoch/train_accuracy",
+        "epoch/validation_loss",
+        "epoch/validation_accuracy",
+        "epoch/learning_rate",
+        "epoch/seconds",
+    }
+
+
+def test_the_ui_opens_on_the_classic_table_with_accuracy_and_throughput(project):
+    from bakeoff.tracking.store import resolve_store
+
+    assert view_address(5000, "7").startswith(
+        "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning"
+    )
+    assert {"metrics.`test_accuracy`", "metrics.`images_per_s`"} <= set(view_state()["selectedColumns"])
+    command = server_command(resolve_store(), 5000)
+    assert command[command.index("--workers") + 1] == "1"
+    assert command[command.index("--host") + 1] == "127.0.0.1"

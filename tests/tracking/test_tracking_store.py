@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bakeoff.tracking import ensure_store
+from bakeoff.tracking.store import Store, experiment_id, open_client, resolve_store
+
+SOURCE = Path(__file__).parents[2] / "src"
+OPEN = "from bakeoff.tracking.store import open_client; print(len(open_client()[0].search_experiments()))"
+
+
+def test_the_local_store_lies_in_mlruns(bare_project):
+    assert resolve_store() == Store(
+        f"sqlite:///{bare_project}/mlruns/mlflow.db", f"file://{bare_project}/mlruns/artifacts"
+    )
+    assert ensure_store().folder == bare_project / "mlruns"
+    assert (bare_project / "mlruns" / "mlflow.db").is_file()
+
+
+def test_the_variable_names_another_store_and_nothing_is_made_here(bare_project, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert ensure_store() == Store("http://127.0.0.1:9", None)
+    assert Store("http://127.0.0.1:9", None).folder is None
+    assert not (bare_project / "mlruns").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_make_one_store_at_once(bare_project):
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", OPEN], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    answers = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], answers
+    assert [out for out, _ in answers] == [b"1\n", b"1\n"]
+
+
+def test_a_half_made_database_is_finished(bare_project):
+    (bare_project / "mlruns").mkdir()
+    with sqlite3.connect(bare_project / "mlruns" / "mlflow.db") as connection:
+        connection.execute("create table other (id integer)")
+    connection.close()
+    client, _ = open_client()
+    assert [found.name for found in client.search_experiments()] == ["Default"]
+
+
+def test_a_second_opening_is_quick_enough_for_45_stages(project):
+    ensure_store()
+    started_s = time.perf_counter()
+    ensure_store()
+    assert time.perf_counter() - started_s < 0.2
+
+
+def test_experiments_keep_their_artifacts_under_mlruns(project):
+    client, store = open_client()
+    made = experiment_id(client, store, "bakeoff")
+    assert experiment_id(client, store, "bakeoff") == made
+    assert client.get_experiment(made).artifact_location == f"file://{project}/mlruns/artifacts/bakeoff"
+
+
+def test_an_experiment_in_the_trash_is_restored(project):
+    client, store = open_client()
+    made = experiment_id(client, store, "bakeoff")
+    client.delete_experiment(made)
+    assert experiment_id(client, store, "bakeoff") == made
+    assert client.get_experiment(made).lifecycle_stage == "active"
+
+
+def test_odd_folder_names_do_not_break_the_store(tmp_path, monkeypatch):
+    folder = tmp_path / "a bé"
+    folder.mkdir()
+    monkeypatch.setenv("BAKEOFF_ROOT", str(folder))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    client, store = open_client()
+    run = client.create_run(experiment_id(client, store, "bakeoff"))
+    client.log_text(run.info.run_id, "x", "a.txt")
+    assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["a.txt"]

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from tracking_files import header, write_candidate, write_reports
+
+from bakeoff.errors import TrackingError
+from bakeoff.tracking import live_run, log_comparison, replay, sync
+from bakeoff.tracking.comparison import chosen_candidates
+from bakeoff.tracking.store import open_client
+
+
+@pytest.fixture
+def runs_dir(project):
+    write_candidate(project / "runs" / "tiny-frozen" / "seed_0")
+    write_candidate(project / "runs" / "other-frozen" / "seed_0", candidate="other-frozen", key="2" * 16)
+    return project / "runs"
+
+
+def snapshot(experiment="bakeoff"):
+    """Everything that counts about the runs, without ids and clocks."""
+    client, _ = open_client()
+    runs = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    own = {"mlflow.loggedArtifacts", "mlflow.runName"}
+    return sorted(
+        (
+            run.info.run_name,
+            run.info.status,
+            sorted(run.data.metrics.items()),
+            sorted(run.data.params.items()),
+            sorted(item for item in run.data.tags.items() if item[0].startswith("bakeoff.") or item[0] in own),
+        )
+        for run in runs
+    )
+
+
+def test_sync_rebuilds_what_the_stages_logged(runs_dir, project, tracking_params, monkeypatch):
+    (runs_dir / "other-frozen" / "seed_0" / "evaluation" / "metrics.json").rename(project / "later.json")
+    with live_run(header(), tracking_params):
+        pass
+    for folder in ("tiny-frozen", "other-frozen"):
+        replay(runs_dir / folder / "seed_0", params=tracking_params)
+    (project / "later.json").rename(runs_dir / "other-frozen" / "seed_0" / "evaluation" / "metrics.json")
+    replay(runs_dir / "other-frozen" / "seed_0", params=tracking_params)
+    log_comparison(write_reports(project / "reports"), tracking_params)
+    original, compared = snapshot(), snapshot("bakeoff-comparison")
+    (project / "clone").mkdir()
+    monkeypatch.setenv("BAKEOFF_ROOT", str(project / "clone"))
+    report = sync(runs_dir, project / "reports", tracking_params)
+    assert (report.n_created, report.n_updated, report.n_unchanged, report.comparison) == (2, 0, 0, True)
+    assert snapshot() == original
+    assert snapshot("bakeoff-comparison") == compared
+
+
+def test_syncing_again_changes_nothing(runs_dir, project, tracking_params):
+    sync(runs_dir, write_reports(project / "reports"), tracking_params)
+    before = snapshot()
+    report = sync(runs_dir, project / "reports", tracking_params)
+    assert (report.n_created, report.n_updated, report.n_unchanged) == (0, 0, 2)
+    assert snapshot() == before
+    assert "0 runs made, 0 updated, 2 already there; the comparison is in it" in str(report)
+
+
+def test_nothing_to_sync(project, tracking_params):
+    report = sync(project / "runs", project / "reports", tracking_params)
+    assert "0 runs made" in str(report)
+    assert "no comparison yet" in str(report)
+
+
+def test_a_broken_record_is_left_out_and_named(runs_dir, project, tracking_params):
+    (runs_dir / "other-frozen" / "seed_0" / "training" / "training.json").write_text("{", encoding="utf-8")
+    report = sync(runs_dir, project / "reports", tracking_params)
+    assert report.n_created == 1
+    assert "left out: " in str(report)
+    assert "is not valid JSON" in report.problems[0]
+
+
+def test_sync_without_a_server_stops_with_a_sentence(runs_dir, project, tracking_params, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(TrackingError, match=r"cannot be written .* start its server, or unset"):
+        sync(runs_dir, project / "reports", tracking_params)
+
+
+def test_the_comparison_is_one_run_of_its_own_experiment(project, tracking_params):
+    reports = write_reports(project / "reports")
+    run_id = log_comparison(reports, tracking_params)
+    assert log_comparison(reports, tracking_params) == run_id
+    client, _ = open_client()
+    run = client.get_run(run_id)
+    assert run.data.tags["bakeoff.best"] == "tiny-frozen"
+    assert run.data.metrics == {"best_accuracy": 0.75, "best_latency_ms": 60.0}
+    paths = {item.path for item in client.list_artifacts(run_id)}
+    assert paths == {"leaderboard.csv", "leaderboard.json", "choice.json", "pareto.png", "index.html"}
+    path = client.download_artifacts(run_id, "leaderboard.json", str(project))
+    with open(path, encoding="utf-8") as file:
+        table = json.load(file)
+    assert table["columns"][:2] == ["rank", "candidate"]
+    assert table["data"][1] == [2, "other-frozen", 0, 0.5, None]
+
+
+def test_another_choice_is_another_run(project, tracking_params):
+    first = log_comparison(write_reports(project / "reports"), tracking_params)
+    (project / "reports" / "choice.json").write_text('{"best": null}', encoding="utf-8")
+    assert log_comparison(project / "reports", tracking_params) != first
+
+
+def test_no_leaderboard_no_run(project, tracking_params):
+    assert log_comparison(project / "reports", tracking_params) is None
+
+
+def test_chosen_candidates_are_the_answers_that_name_one():
+    choice = {"best": {"candidate": "a"}, "best_commercial": None, "limits": {"max": 1}, "reason": "x"}
+    assert chosen_candidates(choice) == {"best": {"candidate": "a"}}
