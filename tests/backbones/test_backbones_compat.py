@@ -23,7 +23,7 @@ def python(*arguments, cwd=ROOT, **environment):
 @pytest.mark.slow
 @pytest.mark.parametrize("first", ["import_timm", "import_torchvision", "import_transformers"])
 def test_a_fresh_interpreter(first):
-    code = f"from bakeoff.backbones import compat; compat.{first}(); compat.import_timm(); import torchvision.transforms.v2"
+    code = f"from bakeoff.backbones import compat as c; c.{first}(); c.import_timm(); import torchvision.transforms.v2"
     done = python("-W", "error::UserWarning", "-c", code)
     assert done.returncode == 0, done.stderr
 

@@ -94,7 +94,8 @@ def test_random_with_its_reason(weights_params, tmp_path, capsys):
     assert (record.model, record.source, record.reason) == ("baseline_tf", "random", "offline_by_params")
     assert "RANDOM START: baseline_tf" in capsys.readouterr().err
     with pytest.raises(
-        WeightsError, match=r"no pretrained weights for baseline_tf .*baseline_tf\.h5.*policy is require"
+        WeightsError,
+        match=r"no pretrained weights for baseline_tf .*policy is require: put efficientnetb0_notop\.h5 into",
     ):
         fetch_baseline_weights(weights_params(policy="require"), baseline(), tmp_path)
 

@@ -95,7 +95,7 @@ def torch_training(project):
     catalogue = make_catalogue(project / "data")
     folder = project / "weights" / "tiny"
     folder.mkdir(parents=True)
-    save_file(timm.create_model("test_resnet.r160_in1k").state_dict(), folder / "model.safetensors")
+    save_file(timm.create_model("test_resnet.r160_in1k", num_classes=0).state_dict(), folder / "model.safetensors")
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     places = {"file": "model.safetensors", "url_or_id": "timm/test", "revision": "r", "sha256": digest}
     facts = {"licence": "apache-2.0", "commercial_use": True, "reason": None}

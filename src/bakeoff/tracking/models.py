@@ -58,7 +58,9 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
     files = model_files(training_dir, training)
     with tempfile.TemporaryDirectory(prefix="bakeoff-model-") as name:
         folder = Path(name) / "model"
-        _save_model(folder, files=files, training=training, ids=(logged.model_id, run.info.run_id))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MLflow 3.17 warns of its own type hints and its own use of pandas
+            _save_model(folder, files=files, training=training, ids=(logged.model_id, run.info.run_id))
         heavy = {target: source for target, source in files.items() if source.suffix in HEAVY}
         if store.artifacts is None:
             link_files(heavy, folder / "artifacts")
@@ -98,10 +100,8 @@ def link_files(files: Mapping[str, Path], root: Path) -> None:
 
 def _save_model(folder: Path, *, files: Mapping[str, Path], training: Mapping[str, Any], ids: tuple[str, str]) -> None:
     """Write an MLflow model folder without its heavy files; `ids` are the logged model's and the run's."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # mlflow.pyfunc 3.17 warns of its own type hints when imported
-        import mlflow.pyfunc
-        from mlflow.models import Model
+    import mlflow.pyfunc
+    from mlflow.models import Model
 
     with tempfile.TemporaryDirectory(prefix="bakeoff-light-") as name:
         light = Path(name)

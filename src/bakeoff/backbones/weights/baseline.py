@@ -35,9 +35,7 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
     outcome = _search(params, out_dir)
     if isinstance(outcome, NotFound):
         if params.policy == "require":
-            raise WeightsError(
-                require_sentence(MODEL, params, outcome.reason, KERAS_URL).replace(".safetensors", ".h5")
-            )
+            raise WeightsError(require_sentence(MODEL, params, outcome.reason, wanted=KERAS_FILE, weights_id=KERAS_URL))
         return record_random(_record(None, out_dir, reason=outcome), out_dir)
     if outcome.path.parent != out_dir:
         copy_file(outcome.path, out_dir / KERAS_FILE)

@@ -42,7 +42,10 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
     if kept and kept.pretrained:
         return kept
     if params.policy == "require":
-        raise WeightsError(require_sentence(settings.model, params, outcome.reason, settings.weights_id))
+        wanted = f"a checkpoint named {settings.model}.safetensors or {settings.model}.pth"
+        raise WeightsError(
+            require_sentence(settings.model, params, outcome.reason, wanted=wanted, weights_id=settings.weights_id)
+        )
     return record_random(
         WeightsRecord(
             model=settings.model,
@@ -69,12 +72,12 @@ def record_random(record: WeightsRecord, out_dir: Path) -> WeightsRecord:
     return record
 
 
-def require_sentence(model: str, params: WeightsParams, reason: Reason, weights_id: str | None) -> str:
-    """Return the error of policy `require`: what was looked for, where, and what to do."""
+def require_sentence(model: str, params: WeightsParams, reason: Reason, *, wanted: str, weights_id: str | None) -> str:
+    """Return the error of policy `require`: what was looked for, where, and what to do; `wanted` names the file."""
     return (
         f"no pretrained weights for {model} ({reason}; looked in {', '.join(params.sources) or 'no source'}"
-        f"{f', hub id {weights_id}' if weights_id else ''}) and weights.policy is require: put a checkpoint named "
-        f"{model}.safetensors or {model}.pth into weights.folder, get the hub in reach, or set policy to prefer."
+        f"{f', hub id {weights_id}' if weights_id else ''}) and weights.policy is require: put {wanted} into "
+        "weights.folder, get the hub in reach, or set weights.policy to prefer."
     )
 
 
