@@ -31,6 +31,7 @@ def load(params, path, class_names=CLASSES, **changes):
     return load_earlier_model(changed, weights_file=path, class_names=class_names, labels=LABELS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["keras", "legacy", "native", "legacy_weights"])
 def test_outputs_are_put_into_the_catalogues_order(kind, tmp_path, earlier, params, pixels, write_legacy):
     from bakeoff.baseline_tf.forward import compile_forward
@@ -56,6 +57,7 @@ def test_classes_that_differ_are_refused_with_both_sides(tmp_path, earlier, para
         load(params, tmp_path / "m.keras", ["pink", "blue", "green"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["m.keras", "m.weights.h5"])
 def test_another_number_of_outputs_is_refused(name, tmp_path, backbone, params):
     from bakeoff.baseline_tf.runtime import keras

@@ -102,12 +102,14 @@ def test_both_figures_are_pictures(frozen_dir):
             assert min(picture.size) > 300
 
 
+@pytest.mark.slow
 def test_cached_features_give_the_uncached_paths_predictions(frozen_dir, train, colours, tmp_path):
     train(tmp_path / "uncached", cache_features=False)
     difference = predictions(tmp_path / "uncached", colours) - predictions(frozen_dir, colours)
     assert np.abs(difference).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_and_key_and_another_does_not(frozen_dir, train, colours, tmp_path):
     again = train(tmp_path / "again")
     other = train(tmp_path / "other", seed=1)
@@ -163,6 +165,7 @@ def test_max_steps_caps_frozen_too_and_the_hook_sees_each_epoch(train, tmp_path,
     assert values["stopped_early"] is False
 
 
+@pytest.mark.slow
 def test_as_is_trains_nothing_and_matches_classes_by_name(frozen_dir, train, colours, tmp_path):
     from bakeoff.baseline_tf.runtime import keras
 
@@ -184,6 +187,7 @@ def test_as_is_trains_nothing_and_matches_classes_by_name(frozen_dir, train, col
     assert (tmp_path / "out" / "history.csv").read_text().startswith("epoch,step")
 
 
+@pytest.mark.slow
 def test_an_earlier_projects_backbone_starts_a_frozen_training(frozen_dir, train, colours, tmp_path):
     first = train(tmp_path / "a", weights_file=str(frozen_dir / "model.keras"))
     for name in ("model.keras", "training.json"):

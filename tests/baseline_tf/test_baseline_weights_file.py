@@ -39,6 +39,7 @@ KINDS = ["keras-nested", "keras-flat", "native-nested", "native-flat", "legacy-n
 KINDS += ["legacy_weights-nested", "legacy_weights-flat"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_format_gives_the_same_backbone(kind, tmp_path, classifier, flat, backbone, write_legacy):
     from bakeoff.baseline_tf.model import build_backbone
@@ -100,6 +101,7 @@ def test_another_architecture_is_refused(tmp_path, backbone):
         load_backbone(backbone, read_weights_file(tmp_path / "other.weights.h5"))
 
 
+@pytest.mark.slow
 def test_a_deeper_efficientnet_is_refused(tmp_path, backbone):
     from bakeoff.baseline_tf.runtime import keras
     from bakeoff.baseline_tf.weights_file import load_backbone, read_weights_file

@@ -146,9 +146,9 @@ def load_elsewhere(model_id: str, catalogue, folder: Path) -> dict:
 def check_round_trip(found: dict, predictor, catalogue) -> None:
     rows = np.arange(len(catalogue.products))
     expected = predictor.predict_images(predictor.images(rows))
-    assert np.abs(np.array(found["answer"]["probabilities"]) - expected).max() < 1e-6
+    assert np.abs(np.array(found["answer"]["probabilities"]) - expected).max() < 1e-5
     assert found["answer"]["label"] == [catalogue.labels[index] for index in expected.argmax(axis=1)]
-    assert found["answer"]["probability"] == pytest.approx(expected.max(axis=1).tolist(), abs=1e-6)
+    assert found["answer"]["probability"] == pytest.approx(expected.max(axis=1).tolist(), abs=1e-5)
     assert "/code/bakeoff/" in found["code"]
     assert "image" in found["inputs"]
 
@@ -209,4 +209,6 @@ def test_the_logged_keras_model_predicts_as_the_predictor(project, tracking_para
     run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))
     model_id = open_client()[0].get_run(run_id).data.tags[MODEL]
     found = load_elsewhere(model_id, catalogue, project / "elsewhere")
-    check_round_trip(found, load_keras_predictor(training_dir, catalogue, batch_size=5, device="cpu"), catalogue)
+    check_round_trip(
+        found, load_keras_predictor(training_dir, catalogue, batch_size=5, device="cpu", threads=1), catalogue
+    )

@@ -45,6 +45,7 @@ def test_cached_predictions_equal_the_uncached_path(
     predictor = _load(trained(name=name, loss=loss), catalogue)
     rows = np.arange(len(catalogue.products))
     cached = np.concatenate(list(predictor.predict(rows)))
+    assert predictor._features is not None  # it did answer from the cache
     uncached = predictor.predict_images(predictor.images(rows))
     assert cached.dtype == uncached.dtype == np.float32
     assert np.abs(cached - uncached).max() < 1e-5

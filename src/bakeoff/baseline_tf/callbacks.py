@@ -31,7 +31,7 @@ class EpochRecorder(keras.callbacks.Callback):
         super().__init__()
         self.train, validation = sequences
         self.n_validation = len(validation.positions)
-        """Keras' float32 14/39 is above the true one: accuracies become exact, so that a tie with the majority is one."""
+        """Keras' float32 14/39 is above the true one: exact accuracies let a tie with the majority be one."""
         self.max_steps = schedule.max_steps
         self.learning_rate = schedule.learning_rate
         self.on_epoch = on_epoch

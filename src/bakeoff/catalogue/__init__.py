@@ -1,0 +1,1 @@
+"""What the products are: sources, checks, packing, splits; no framework is loaded here."""

@@ -79,7 +79,7 @@ def _explain_channels(
         shuffles=(params.channel_repeats, CHANNEL_SEED),
         advance=lambda n: progress.advance(task, n),
     )
-    record = {"key": key, "seed": CHANNEL_SEED, **vars(result)}
+    record = {"key": key, "training_key": subject.training["key"], "seed": CHANNEL_SEED, **vars(result)}
     write_record(out_dir / "channels.json", record)
     draw_channels(result, out_dir / "figures" / "channels.png", title=subject.training["candidate"])
 

@@ -6,6 +6,7 @@ import base64
 import importlib.metadata
 import io
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -53,7 +54,10 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
 
     training = read_record(training_dir / "training.json")
     logged = client.create_logged_model(
-        run.info.experiment_id, name=names.run_name(training), source_run_id=run.info.run_id, model_type="classifier"
+        run.info.experiment_id,
+        name=re.sub(r"[^\w-]", "_", names.run_name(training)),  # MLflow refuses dots, which timm's names have
+        source_run_id=run.info.run_id,
+        model_type="classifier",
     )
     files = model_files(training_dir, training)
     with tempfile.TemporaryDirectory(prefix="bakeoff-model-") as name:

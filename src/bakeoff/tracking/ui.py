@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -49,16 +50,24 @@ def serve_ui(port: int) -> None:
         raise TrackingError(
             f"port {port} is taken already; stop what runs there or pass another: `bakeoff ui --port 5001`."
         )
-    server = subprocess.Popen(server_command(store, port), env=server_environment())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = subprocess.Popen(server_command(store, port), env=server_environment(), start_new_session=True)
     threading.Thread(target=_announce, args=(server, port, address), daemon=True).start()
     try:
         status = server.wait()
     except KeyboardInterrupt:
-        server.terminate()
-        server.wait()
         return
+    finally:
+        stop_server(server)
     if status:
         raise TrackingError(f"`mlflow server` ended with status {status}; its own lines above say why.")
+
+
+def stop_server(server: subprocess.Popen[bytes]) -> None:
+    """End the server and the worker that it started; it leads a process group of its own."""
+    if server.poll() is None:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait()
 
 
 def prepare_view(params: TrackingParams, port: int) -> tuple[Store, str]:
