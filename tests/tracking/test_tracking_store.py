@@ -31,6 +31,11 @@ def test_the_variable_names_another_store_and_nothing_is_made_here(bare_project,
     assert not (bare_project / "mlruns").exists()
 
 
+def test_a_named_sqlite_store_keeps_its_artifacts_beside_it(project, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other/mlflow.db")
+    assert resolve_store() == Store(f"sqlite:///{tmp_path}/other/mlflow.db", f"file://{tmp_path}/other/artifacts")
+
+
 @pytest.mark.slow
 def test_two_processes_make_one_store_at_once(bare_project):
     environment = os.environ | {"PYTHONPATH": str(SOURCE)}

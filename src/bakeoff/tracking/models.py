@@ -24,7 +24,7 @@ from bakeoff.tracking.runs import log_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import LoggedModel, Run
     from mlflow.models import ModelSignature
     from pandas import DataFrame
 
@@ -59,21 +59,32 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
         source_run_id=run.info.run_id,
         model_type="classifier",
     )
+    try:
+        _write_model(client, logged, store=store, training_dir=training_dir, training=training)
+    except Exception:
+        client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
+        raise
+    client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+    client.log_outputs(run.info.run_id, [LoggedModelOutput(logged.model_id, 0)])
+    log_tags(client, run, {names.MODEL: logged.model_id})
+
+
+def _write_model(
+    client: MlflowClient, logged: LoggedModel, *, store: Store, training_dir: Path, training: Mapping[str, Any]
+) -> None:
+    """Put the model's folder into the store: light files by MLflow, heavy ones as links where the store is local."""
     files = model_files(training_dir, training)
     with tempfile.TemporaryDirectory(prefix="bakeoff-model-") as name:
         folder = Path(name) / "model"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow 3.17 warns of its own type hints and its own use of pandas
-            _save_model(folder, files=files, training=training, ids=(logged.model_id, run.info.run_id))
+            _save_model(folder, files=files, training=training, ids=(logged.model_id, logged.source_run_id or ""))
         heavy = {target: source for target, source in files.items() if source.suffix in HEAVY}
         if store.artifacts is None:
             link_files(heavy, folder / "artifacts")
         client.log_model_artifacts(logged.model_id, str(folder))
         if store.artifacts is not None:
             link_files(heavy, Path(unquote(urlparse(logged.artifact_location).path)) / "artifacts")
-    client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-    client.log_outputs(run.info.run_id, [LoggedModelOutput(logged.model_id, 0)])
-    log_tags(client, run, {names.MODEL: logged.model_id})
 
 
 def model_files(training_dir: Path, training: Mapping[str, Any]) -> dict[str, Path]:

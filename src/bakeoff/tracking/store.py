@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _CREATION_LOCK_S = 120
+_SQLITE = "sqlite:///"
 _ENVIRONMENT = {
     # A server that went away must cost a training seconds, not MLflow's default of 7 retries with growing pauses.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -52,17 +53,18 @@ class Store:
     @property
     def folder(self) -> Path | None:
         """The folder of a local store's database, or None."""
-        prefix = "sqlite:///"
-        return Path(self.uri.removeprefix(prefix)).parent if self.uri.startswith(prefix) else None
+        return Path(self.uri.removeprefix(_SQLITE)).parent if self.uri.startswith(_SQLITE) else None
 
 
 def resolve_store() -> Store:
-    """Return the store to use: MLFLOW_TRACKING_URI if set, else sqlite under the main checkout's mlruns/."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    if uri:
+    """Return the store to use: MLFLOW_TRACKING_URI if set, else sqlite under the main checkout's mlruns/.
+
+    A sqlite store has its artifacts beside it: MLflow's own default is ./mlruns of whatever folder a stage runs in.
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{main_checkout().as_posix()}/mlruns/mlflow.db"
+    if not uri.startswith(_SQLITE):
         return Store(uri, None)
-    folder = main_checkout() / "mlruns"
-    return Store(f"sqlite:///{folder.as_posix()}/mlflow.db", (folder / "artifacts").as_uri())
+    return Store(uri, (Path(uri.removeprefix(_SQLITE)).absolute().parent / "artifacts").as_uri())
 
 
 def ensure_store() -> Store:
@@ -103,7 +105,7 @@ def _create(store: Store) -> None:
 
 
 def _database(store: Store) -> Path:
-    return Path(store.uri.removeprefix("sqlite:///"))
+    return Path(store.uri.removeprefix(_SQLITE))
 
 
 @cache
