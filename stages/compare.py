@@ -8,6 +8,7 @@ About 5 seconds for 15 candidates; reports/index.html is under 8 MB.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from bakeoff.decision.run import compare
@@ -25,12 +26,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reports"))
     parser.add_argument("--audit", type=Path, default=Path("data/catalogue/audit.json"), help="shown where it exists")
     parser.add_argument("--partial", action="store_true", help="list missing candidates as failed")
+    parser.add_argument("--failed", nargs="*", default=[], help="candidates whose older results must not count")
     args = parser.parse_args()
     with exit_cleanly():
+        study = Study.from_params(read_yaml(args.params), where=str(args.params))
         compare(
             args.runs,
             args.out,
-            study=Study.from_params(read_yaml(args.params), where=str(args.params)),
+            study=replace(study, unfinished=frozenset(args.failed)),
             limits=load_section(args.params, CompareParams),
             partial=args.partial,
             audit_file=args.audit,

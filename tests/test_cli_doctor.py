@@ -107,3 +107,17 @@ def test_launcher_finds_the_main_checkouts_environment_from_a_temp_copy(tmp_path
 def test_launcher_names_what_is_missing(tmp_path):
     assert f"run 'make setup' in {tmp_path}" in run_launcher(tmp_path, "tf", "x.py").stderr
     assert "expected torch or tf" in run_launcher(tmp_path, "jax", "x.py").stderr
+
+
+def test_stages_that_are_not_up_to_date_name_their_candidates():
+    from bakeoff.params import load_params
+    from bakeoff.study import candidates_behind
+
+    params = load_params(ROOT / "params.yaml").model_copy(update={"models": ["a.b", "c"]})
+    assert candidates_behind(["weights@a.b"], params) == ["a.b-finetune", "a.b-frozen"]
+    assert candidates_behind(["dvc.yaml:train_torch@c-frozen-0", "evaluate_baseline@0"], params) == [
+        "baseline_tf",
+        "c-frozen",
+    ]
+    assert candidates_behind(["compare", "interpret@c-frozen-0"], params) == []
+    assert len(candidates_behind(["prepare"], params)) == 5

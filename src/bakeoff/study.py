@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -37,7 +38,7 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     status = dvc(root, "repro", "--keep-going")
     if status != 0:
         console.print("[bold red]Some stages failed (see above); comparing what exists.[/]")
-        compare_now(root, partial=True)
+        compare_now(root, partial=True, failed=unfinished(root, params))
     else:
         show(root)
     console.print(f"Took {(time.monotonic() - started) / 60:.1f} min.")
@@ -104,14 +105,48 @@ def print_weights(root: Path) -> None:
     Console().print(table)
 
 
-def compare_now(root: Path, *, partial: bool) -> None:
+def unfinished(root: Path, params: Params) -> list[str]:
+    """Return the candidates with a stage that is not up to date: their older results in runs/ must not be compared."""
+    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SetupError(f"`dvc status` failed: {done.stderr.strip()}")
+    return candidates_behind(json.loads(done.stdout), params)
+
+
+def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
+    """Return the candidates that need one of these stages (`weights@swin_t`, `evaluate@swin_t-frozen-0`), sorted."""
+    trained = [f"{model}-{mode}" for model in params.models for mode in params.modes]
+    found: set[str] = set()
+    for stage in stages:
+        name, _, item = stage.rpartition(":")[2].partition("@")
+        if name in {"compare", "interpret", "interpret_baseline"}:
+            continue
+        if name == "weights":
+            found.update(f"{item}-{mode}" for mode in params.modes)
+        elif name in {"train_torch", "evaluate"}:
+            found.add(item.rpartition("-")[0])
+        elif name in {"weights_baseline", "baseline_tf", "evaluate_baseline"}:
+            found.add("baseline_tf")
+        else:
+            found.update([*trained, "baseline_tf"])
+    return sorted(found)
+
+
+def compare_now(root: Path, *, partial: bool, failed: Sequence[str] = ()) -> None:
     """Write reports/ from what is in runs/, by the stage's own script, and print the answer.
+
+    Args:
+        root: the project.
+        partial: compare what exists, and list the rest as failed.
+        failed: candidates that are listed as failed whatever runs/ holds of them.
 
     Raises:
         SetupError: the comparison failed; its message is above.
     """
     command = ["sh", "stages/in_env.sh", "torch", "stages/compare.py", "--runs", "runs", "--out", "reports"]
-    if subprocess.run([*command, *(["--partial"] if partial else [])], cwd=root, check=False).returncode != 0:
+    flags = [*(["--partial"] if partial else []), *(["--failed", *failed] if failed else [])]
+    if subprocess.run([*command, *flags], cwd=root, check=False).returncode != 0:
         raise SetupError("there is nothing to compare; see the message above.")
     show(root)
 

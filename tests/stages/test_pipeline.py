@@ -31,11 +31,12 @@ def leaderboard(project: Project) -> pd.DataFrame:
 
 
 def mlflow_metrics(project: Project) -> dict[str, float]:
-    """{run name/metric: value} straight from the store's own tables."""
+    """{run name and key/metric: value} straight from the store's own tables."""
     with sqlite3.connect(project.folder / "mlruns" / "mlflow.db") as store:
         rows = store.execute(
-            "select r.name, m.key, m.value from runs r join latest_metrics m using (run_uuid) "
-            "where r.lifecycle_stage = 'active' and m.key not like 'system/%'"
+            "select r.name || ' ' || t.value, m.key, m.value from runs r join latest_metrics m using (run_uuid) "
+            "join tags t using (run_uuid) where t.key = 'bakeoff.key' and r.lifecycle_stage = 'active' "
+            "and m.key not like 'system/%'"
         ).fetchall()
     return {f"{name}/{key}": value for name, key, value in rows}
 
@@ -65,7 +66,7 @@ def test_predictions_cover_every_product_and_agree_with_the_metrics(study):
 def test_mlflow_has_accuracy_and_throughput_of_every_candidate(study):
     metrics = mlflow_metrics(study)
     for row in leaderboard(study).itertuples():
-        run = next(key.split("/")[0] for key in metrics if key.startswith(row.candidate))
+        run = next(key.split("/")[0] for key in metrics if key.startswith(f"{row.candidate} "))
         assert metrics[f"{run}/test_accuracy"] == pytest.approx(row.accuracy)
         assert metrics[f"{run}/images_per_s"] == pytest.approx(row.images_per_s)
 

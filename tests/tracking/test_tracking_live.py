@@ -58,6 +58,12 @@ def test_a_failed_training_is_marked_with_its_sentence(project, tracking_params)
     failed = open_client()[0].get_run(run.run_id)
     assert failed.info.status == "FAILED"
     assert failed.data.tags["bakeoff.error"] == "ValueError: loss is not finite"
+    folder = project / "runs" / "tiny-frozen" / "seed_0"
+    write_training(folder)
+    assert replay(folder, params=tracking_params) == run.run_id
+    mended = open_client()[0].get_run(run.run_id)
+    assert mended.info.status == "FINISHED"
+    assert "bakeoff.error" not in mended.data.tags
 
 
 def test_system_metrics_are_logged_while_training(project, tracking_params):

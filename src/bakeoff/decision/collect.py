@@ -59,7 +59,12 @@ def collect(runs_dir: Path, study: Study, *, partial: bool = False) -> list[Reco
     Raises:
         EvaluationError: without `partial`, a record is missing, broken or of another test split; with it, none is left.
     """
-    records = [_read_record(slot, runs_dir) for slot in study.slots()]
+    records = [
+        Record(slot, slot.folder(runs_dir), {}, {}, {}, "one of its stages failed; what runs/ holds of it is older")
+        if slot.candidate in study.unfinished
+        else _read_record(slot, runs_dir)
+        for slot in study.slots()
+    ]
     records = _refuse_other_tests(records)
     failed = [record for record in records if not record.ok]
     if failed and (not partial or len(failed) == len(records)):

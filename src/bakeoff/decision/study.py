@@ -39,6 +39,8 @@ class Study:
     models: tuple[str, ...]
     modes: tuple[str, ...]
     seeds: tuple[int, ...]
+    unfinished: frozenset[str] = frozenset()
+    """Candidates one of whose stages failed in this run: what runs/ still holds of them is older and does not count."""
 
     @classmethod
     def from_params(cls, values: Mapping[str, Any], *, where: str) -> Study:

@@ -84,6 +84,8 @@ def mirror(parts: Mapping[PartName, Part], params: TrackingParams) -> Mirrored:
         if params.log_models and run.data.tags.get(names.MODEL) is None:
             log_model(client, run, store=store, training_dir=parts["training"].folder)
             changed = changed or [parts["training"]]
+        if names.ERROR in run.data.tags:
+            client.delete_tag(run.info.run_id, names.ERROR)  # an earlier try failed, this one did not
         if run.info.status != "FINISHED":
             client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
     return Mirrored(run.info.run_id, "created" if found is None else "updated" if changed else "unchanged")
