@@ -176,6 +176,11 @@ def test_the_logged_torch_model_predicts_as_the_predictor(mode, torch_training, 
     if mode == "frozen":
         assert backbone.samefile(project / "weights" / "tiny" / "model.safetensors")
     assert not list(artifacts.parent.rglob("*.pkl"))
+    copy = (training_dir / "model.safetensors").read_bytes()
+    (training_dir / "model.safetensors").unlink()
+    (training_dir / "model.safetensors").write_bytes(copy)  # as when DVC puts its cache's copy there
+    assert replay(training_dir.parent, params=logging) == run_id
+    assert (artifacts / "training" / "model.safetensors").samefile(training_dir / "model.safetensors")
     found = load_elsewhere(models[0].model_id, catalogue, project / "elsewhere")
     check_round_trip(found, load_torch_predictor(training_dir, catalogue, batch_size=5, device="cpu"), catalogue)
 

@@ -17,7 +17,7 @@ from bakeoff.tracking import runs
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.artifacts import log_part_artifacts
 from bakeoff.tracking.lineage import log_dataset
-from bakeoff.tracking.models import log_model
+from bakeoff.tracking.models import log_model, relink_model
 from bakeoff.tracking.records import (
     Part,
     PartName,
@@ -84,6 +84,8 @@ def mirror(parts: Mapping[PartName, Part], params: TrackingParams) -> Mirrored:
         if params.log_models and run.data.tags.get(names.MODEL) is None:
             log_model(client, run, store=store, training_dir=parts["training"].folder)
             changed = changed or [parts["training"]]
+        elif params.log_models and store.artifacts is not None:
+            relink_model(client, run, training_dir=parts["training"].folder)
         if names.ERROR in run.data.tags:
             client.delete_tag(run.info.run_id, names.ERROR)  # an earlier try failed, this one did not
         if run.info.status != "FINISHED":

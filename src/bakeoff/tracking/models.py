@@ -79,12 +79,36 @@ def _write_model(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow 3.17 warns of its own type hints and its own use of pandas
             _save_model(folder, files=files, training=training, ids=(logged.model_id, logged.source_run_id or ""))
-        heavy = {target: source for target, source in files.items() if source.suffix in HEAVY}
         if store.artifacts is None:
-            link_files(heavy, folder / "artifacts")
+            link_files(_heavy(files), folder / "artifacts")
         client.log_model_artifacts(logged.model_id, str(folder))
         if store.artifacts is not None:
-            link_files(heavy, Path(unquote(urlparse(logged.artifact_location).path)) / "artifacts")
+            link_files(_heavy(files), _local_folder(logged))
+
+
+def relink_model(client: MlflowClient, run: Run, *, training_dir: Path) -> None:
+    """Link a logged model's heavy files anew where runs/ or weights/ now hold another copy of the same training's.
+
+    DVC may put its cache's copy in a file's place when a stage ends; the next stage's replay then frees the first copy.
+    """
+    logged = client.get_logged_model(run.data.tags[names.MODEL])
+    files = _heavy(model_files(training_dir, read_record(training_dir / "training.json")))
+    root = _local_folder(logged)
+    stale = {target: source for target, source in files.items() if not _is_same(root / target, source)}
+    link_files(stale, root)
+
+
+def _heavy(files: Mapping[str, Path]) -> dict[str, Path]:
+    return {target: source for target, source in files.items() if source.suffix in HEAVY}
+
+
+def _local_folder(logged: LoggedModel) -> Path:
+    return Path(unquote(urlparse(logged.artifact_location).path)) / "artifacts"
+
+
+def _is_same(path: Path, source: Path) -> bool:
+    """Return whether both are one file, or on file systems between which nothing can be linked."""
+    return path.exists() and (path.samefile(source) or path.stat().st_dev != source.stat().st_dev)
 
 
 def model_files(training_dir: Path, training: Mapping[str, Any]) -> dict[str, Path]:
