@@ -68,7 +68,8 @@ ui: setup  ## MLflow over the local store on 127.0.0.1, opening on the table of 
 tensorboard: setup  ## TensorBoard over the event files (tracking.tensorboard: true)
 	@.venv-torch/bin/tensorboard --logdir .bakeoff/tensorboard --host 127.0.0.1 $(ARGS)
 
-doctor: setup  ## what is missing, and how to mend it
+doctor:  ## what is missing, and how to mend it
+	@test -x .venv-torch/bin/bakeoff || { echo "There is no .venv-torch yet: make setup"; exit 1; }
 	@.venv-torch/bin/bakeoff doctor
 
 params: .venv-torch/.ready  ## compose params.yaml from conf/
@@ -84,4 +85,4 @@ proofs: setup-dev  ## long proofs whose results are in docs/benchmarks.md
 	PYTHONPATH=src $(TORCH) benchmarks/stamps_anchor.py --full
 
 clean:  ## delete caches (.bakeoff/); runs, reports and the MLflow store stay
-	@rm -rf .bakeoff
+	@.venv-torch/bin/bakeoff clean

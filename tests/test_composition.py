@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.composition import choices, compose, differences, read_default_choices, write_params
+from bakeoff.composition import choices, compose, differences, write_params
 from bakeoff.errors import ParamsError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,7 +75,3 @@ def test_hand_edits_are_noticed(project):
 def test_a_chosen_model_is_no_difference(project):
     write_params(project, ["model=mamba_b", "profile=full"])
     assert differences(project) == []
-
-
-def test_default_choices_are_read():
-    assert read_default_choices(ROOT) == {"profile": "quick", "dataset": "stamps", "model": "all"}

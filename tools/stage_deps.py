@@ -20,6 +20,7 @@ FOREIGN = {
     "torch": {"bakeoff.baseline_tf"},
     "tf": {"torch", "timm", "captum", "transformers", "mambavision"},
 }
+MIRROR = "bakeoff.tracking"  # no output depends on where runs are shown: a change there must not retrain a model
 
 
 @cache
@@ -63,11 +64,13 @@ def code_of(script: Path, environment: str) -> list[str]:
             if name.split(".")[0] != "bakeoff":
                 continue
             files = [path for path in map(module_file, parents(name)) if path]
-            if name.startswith(tuple(FOREIGN[environment])) or any(_is_foreign(path, environment) for path in files):
+            if name.startswith((MIRROR, *FOREIGN[environment])) or any(
+                _is_foreign(path, environment) for path in files
+            ):
                 continue
             todo.extend(path for path in files if path not in found)
             found.update(files)
-    resources = [f for path in found for f in path.parent.glob("*.html")]
+    resources = [f for path in found for kind in ("html", "css", "js") for f in path.parent.glob(f"*.{kind}")]
     return sorted(path.relative_to(ROOT).as_posix() for path in {*found, *resources} if path.stat().st_size)
 
 

@@ -15,12 +15,11 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-_debug = {"on": False}
 
 
 @app.callback()
-def _options(debug: Annotated[bool, typer.Option(help="Show tracebacks.")] = False) -> None:
-    _debug["on"] = debug
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
+    """Take the flags that stand before the command; `main` looks for --debug itself, before anything can fail."""
 
 
 def _root() -> Path:

@@ -7,8 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bakeoff.errors import ParamsError
 from bakeoff.params import Params, load_params, read_yaml, validate_section
 
@@ -85,9 +83,3 @@ def _changed(expected: Any, actual: Any, path: str = "") -> list[str]:
             item for key in keys for item in _changed(expected.get(key), actual.get(key), f"{path}.{key}".lstrip("."))
         ]
     return [] if expected == actual else [path]
-
-
-def read_default_choices(root: Path) -> dict[str, str]:
-    """Return the choices that conf/config.yaml makes when nothing else is said."""
-    config = yaml.safe_load((root / "conf" / "config.yaml").read_text(encoding="utf-8"))
-    return {key: value for entry in config["defaults"] if isinstance(entry, dict) for key, value in entry.items()}

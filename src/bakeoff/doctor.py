@@ -41,7 +41,7 @@ class Finding:
 
 
 def examine(root: Path) -> list[Finding]:
-    """Return every finding for the project in `root`, worst last to print; nothing is changed."""
+    """Return every finding for the project in `root`; nothing is changed."""
     return [
         *(_environment(name) for name in ("torch", "tf")),
         _pins(root),
@@ -70,19 +70,27 @@ def _environment(name: str) -> Finding:
     python = environment_python(name)
     if not python.is_file():
         return Finding(f".venv-{name}", "fix", f"{python} is missing", "make setup")
-    source = str(Path(__file__).resolve().parents[1])
-    probe = subprocess.run(
+    try:
+        probe = _probe(python, name)
+    except subprocess.TimeoutExpired:
+        return Finding(
+            f".venv-{name}", "fix", "importing its framework took over 120 s", "try again on a quiet machine"
+        )
+    if probe.returncode != 0:
+        last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
+        return Finding(f".venv-{name}", "fix", last, f"rm -r .venv-{name} && make setup")
+    return Finding(f".venv-{name}", "ok", probe.stdout.strip())
+
+
+def _probe(python: Path, name: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [str(python), "-c", _PROBES[name]],
-        env={**os.environ, "PYTHONPATH": source},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-    if probe.returncode != 0:
-        last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
-        return Finding(f".venv-{name}", "fix", last, f"rm -r .venv-{name} && make setup")
-    return Finding(f".venv-{name}", "ok", probe.stdout.strip())
 
 
 def _pins(root: Path) -> Finding:

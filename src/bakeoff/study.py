@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from bakeoff.composition import compose, differences, write_params
 from bakeoff.errors import ParamsError, SetupError
-from bakeoff.params import Params, load_params
+from bakeoff.params import Params, load_params, validate_section
 
 _QUICK_MIN_PER_CANDIDATE = 2.0  # two CPU cores, measured: docs/benchmarks.md
 _QUICK_MIN_FIXED = 3.0
@@ -27,10 +28,12 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
         SetupError: an environment is missing, or a long run was not agreed to.
     """
     _check_environments(root)
-    params = _settle_params(root, overrides)
+    params = _planned_params(root, overrides)
     console = Console()
     console.print(expected_time(params))
     _agree_to_full(params, yes=yes)
+    if overrides or not (root / "params.yaml").is_file():
+        write_params(root, overrides)
     started = time.monotonic()
     if (root / "data" / "source.json").is_file() and fetch_if_changed(root):
         console.print("The raw files changed since the last run.")
@@ -38,7 +41,7 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     status = dvc(root, "repro", "--keep-going")
     if status != 0:
         console.print("[bold red]Some stages failed (see above); comparing what exists.[/]")
-        compare_now(root, partial=True, failed=unfinished(root, params))
+        compare_now(root, partial=True)
     else:
         show(root)
     console.print(f"Took {(time.monotonic() - started) / 60:.1f} min.")
@@ -83,7 +86,8 @@ def retry_weights(root: Path) -> None:
     params = load_params(root / "params.yaml")
     stages = {"baseline_tf": "weights_baseline", **{model: f"weights@{model}" for model in params.models}}
     for model in retry_needed(root / "weights"):
-        if model in stages:
+        settings = root / "data" / "candidates" / f"{model}.json"  # missing after an experiment with one model
+        if model in stages and (settings.is_file() or model == "baseline_tf"):
             dvc(root, "repro", "--quiet", "--single-item", "--force", stages[model])
 
 
@@ -133,21 +137,21 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
     return sorted(found)
 
 
-def compare_now(root: Path, *, partial: bool, failed: Sequence[str] = ()) -> None:
+def compare_now(root: Path, *, partial: bool) -> None:
     """Write reports/ from what is in runs/, by the stage's own script, and print the answer.
 
     Args:
         root: the project.
-        partial: compare what exists, and list the rest as failed.
-        failed: candidates that are listed as failed whatever runs/ holds of them.
+        partial: compare what exists; candidates with a stage that is not up to date are listed as failed.
 
     Raises:
         SetupError: the comparison failed; its message is above.
     """
     command = ["sh", "stages/in_env.sh", "torch", "stages/compare.py", "--runs", "runs", "--out", "reports"]
+    failed = unfinished(root, load_params(root / "params.yaml")) if partial else []
     flags = [*(["--partial"] if partial else []), *(["--failed", *failed] if failed else [])]
     if subprocess.run([*command, *flags], cwd=root, check=False).returncode != 0:
-        raise SetupError("there is nothing to compare; see the message above.")
+        raise SetupError("the comparison failed; see the message above.")
     show(root)
 
 
@@ -171,18 +175,15 @@ def _check_environments(root: Path) -> None:
             )
 
 
-def _settle_params(root: Path, overrides: list[str]) -> Params:
-    from bakeoff.composition import differences, write_params
-
+def _planned_params(root: Path, overrides: list[str]) -> Params:
+    """Return what the study will run with; nothing is written yet."""
     if overrides or not (root / "params.yaml").is_file():
-        return write_params(root, overrides)
+        return validate_section(Params, compose(root, overrides), where="conf/")
     params = load_params(root / "params.yaml")
     found = differences(root)
     if found:
         keys = ", ".join(found)
-        sys.stderr.write(
-            f"note: params.yaml differs from conf/ in {keys}; `dvc exp run` and `bakeoff params` drop such edits.\n"
-        )
+        sys.stderr.write(f"note: params.yaml differs from conf/ in {keys}; `dvc exp run` drops such edits.\n")
     return params
 
 

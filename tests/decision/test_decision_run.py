@@ -136,7 +136,7 @@ def test_the_answer_comes_first_and_every_part_is_there(page):
     assert places == sorted(places)
     for text in ("NON-COMMERCIAL", "RANDOM START", "FAILED", "NVIDIA Source Code License-NC", "hub unreachable"):
         assert text in page
-    for text in ("GPL-2.0-or-later", "1,050", "55 duplicate image", "git checkout 0123456789abcdef", "dvc repro"):
+    for text in ("GPL-2.0-or-later", "1,050", "55 duplicate image", "git checkout 0123456789abcdef", "bakeoff run"):
         assert text in page
     assert page.count("taken for plants") >= 1
     assert "prefers-color-scheme: dark" in page

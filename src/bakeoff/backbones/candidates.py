@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +11,7 @@ from bakeoff.backbones.registry import describe
 from bakeoff.backbones.settings import CandidateSettings
 from bakeoff.errors import ParamsError
 from bakeoff.params import BackboneDefaults, BackboneParams, Mode
-
-BASELINE = "baseline_tf"
+from bakeoff.pruning import BASELINE, prune_runs
 
 
 class Study(NamedTuple):
@@ -44,25 +42,9 @@ def write_candidates(study: Study, out_dir: Path, runs_dir: Path) -> list[Candid
             path.unlink()
     for settings in described:
         settings.write(out_dir / f"{settings.model}.json")
-    prune_runs(study, runs_dir)
+    candidates = [f"{model}-{mode}" for model in study.models for mode in study.modes]
+    prune_runs(runs_dir, candidates=candidates, seeds=study.seeds)
     return described
-
-
-def prune_runs(study: Study, runs_dir: Path) -> list[str]:
-    """Remove the folders of `runs_dir` that are no part of the study and return their names."""
-    candidates = {f"{model}-{mode}" for model in study.models for mode in study.modes} | {BASELINE}
-    seeds = {f"seed_{seed}" for seed in study.seeds}
-    removed = []
-    for folder in sorted(path for path in runs_dir.glob("*") if path.is_dir() and not path.is_symlink()):
-        if folder.name not in candidates:
-            shutil.rmtree(folder)
-            removed.append(folder.name)
-            continue
-        for run in sorted(folder.glob("seed_*")):
-            if run.name not in seeds:
-                shutil.rmtree(run)
-                removed.append(f"{folder.name}/{run.name}")
-    return removed
 
 
 def candidates_table(candidates: list[CandidateSettings]) -> Table:

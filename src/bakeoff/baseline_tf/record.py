@@ -16,7 +16,7 @@ from bakeoff.baseline_tf.sequence import Preprocessing
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.params import BaselineParams
 from bakeoff.paths import project_root
-from bakeoff.training.key import data_identity, digest, git_commit, weights_identity
+from bakeoff.training.key import data_identity, digest, git_commit, split_digest, weights_identity
 
 MODEL_FILE = "model.keras"
 
@@ -42,6 +42,7 @@ def training_header(
         "training": merged_training(params),
         "labels": list(catalogue.labels),
         "dataset": catalogue.dataset,
+        "splits": split_digest(catalogue),
         "weights": record.model_dump(mode="json"),
         "weights_dir": relative_to_project(weights_dir),
         "loss": params.loss,

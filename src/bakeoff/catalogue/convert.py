@@ -35,13 +35,14 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> pd.DataFrame:
         target = path.with_suffix(".parquet")
         raise DataError(
             f"{path} is a pickle, and unpickling runs whatever code is in it. If you trust the file, run "
-            f"`bakeoff convert {path} {target}` once, or set `allow_pickle: true` in conf/dataset/flipkart.yaml."
+            f"`bakeoff convert {path} {target}` once, or set `allow_pickle: true` in "
+            "conf/dataset/flipkart.yaml (or whichever file there names this table)."
         )
     try:
         table = pd.read_pickle(path)
     except FileNotFoundError:
         raise DataError(f"{path} is missing.") from None
-    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, ValueError, KeyError, IndexError) as error:
+    except (pickle.UnpicklingError, EOFError, LookupError, AttributeError, ImportError, ValueError, TypeError) as error:
         raise DataError(f"{path} cannot be unpickled here ({type(error).__name__}: {error}).") from None
     if not isinstance(table, pd.DataFrame):
         raise DataError(f"{path} must hold a pandas DataFrame, got {type(table).__name__}.")

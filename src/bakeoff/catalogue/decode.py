@@ -11,6 +11,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,11 @@ JPEG_QUALITY = 95
 _LOSSLESS = {"PNG", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "PCX"}
 _KEPT_AS_IS = {"PNG", "JPEG"}
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "TGA", "ICO", "PCX", "JPEG2000")
+"""What is read at all: formats that start other programs (EPS, WMF) are not_an_image here."""
+_LONGEST_ASPECT = 40
 _BROKEN = (
+    RuntimeError,  # AVIF's decoder, and NotImplementedError
     OSError,
     SyntaxError,
     ValueError,
@@ -112,7 +117,7 @@ def decode(encoded: bytes, *, max_megapixels: float, min_side_px: int) -> Decode
     with _own_limits(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(io.BytesIO(encoded)) as opened:
+            with Image.open(io.BytesIO(encoded), formats=_readable_formats()) as opened:
                 refusal = _check_size(opened.size, max_megapixels=max_megapixels, min_side_px=min_side_px)
                 return refusal or _flatten(opened)
         except UnidentifiedImageError:
@@ -123,6 +128,13 @@ def decode(encoded: bytes, *, max_megapixels: float, min_side_px: int) -> Decode
             return Rejection("too_large", "does not fit into memory")
         except _BROKEN as error:
             return Rejection("truncated" if _is_cut_short(error) else "unreadable", _one_line(error))
+
+
+@cache
+def _readable_formats() -> tuple[str, ...]:
+    """Return the formats of `_FORMATS` that this build of Pillow knows."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> bytes:
@@ -156,6 +168,8 @@ def _check_size(size: tuple[int, int], *, max_megapixels: float, min_side_px: in
         return Rejection("too_large", f"{width}x{height} px, more than {max_megapixels:g} megapixels")
     if min(size) < min_side_px:
         return Rejection("too_small", f"{width}x{height} px, a side below {min_side_px}")
+    if max(size) > _LONGEST_ASPECT * min(size):  # resizing the shorter side to a network's input would need gigabytes
+        return Rejection("too_large", f"{width}x{height} px, over {_LONGEST_ASPECT} times as long as wide")
     return None
 
 

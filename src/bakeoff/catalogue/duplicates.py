@@ -52,8 +52,9 @@ def group_duplicates(
     for left, right in _near_pairs(hashes, hashes, distance, on_chunk=on_chunk):
         _join(parents, left, right)
     if mirrored is not None:
-        for left, right in _near_pairs(mirrored, hashes, distance, on_chunk=on_chunk):
-            _join(parents, left, right)
+        for one, other in ((mirrored, hashes), (hashes, mirrored)):  # near the limit only one direction may match
+            for left, right in _near_pairs(one, other, distance, on_chunk=on_chunk):
+                _join(parents, left, right)
     return np.array([_root(parents, position) for position in range(len(parents))], dtype=np.int64)
 
 

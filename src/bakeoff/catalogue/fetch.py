@@ -59,6 +59,8 @@ def refetch_needed(dataset: DatasetParams, source_json: Path) -> bool:
     if not source_json.is_file():
         return True
     recorded = json.loads(source_json.read_text(encoding="utf-8"))
+    if recorded["fallback_reason"] and dataset.fallback is None:
+        return True
     if recorded["fallback_reason"] and SOURCES[dataset.kind].present(dataset, main_root / dataset.root):
         return True
     actual = effective_dataset(dataset, recorded)

@@ -146,8 +146,8 @@ def _refuse_other_tests(records: list[Record]) -> list[Record]:
     ]
 
 
-def _test_identity(record: Record) -> tuple[int, str | None]:
-    return record.n_test, value_at(record.training, "dataset.digest")
+def _test_identity(record: Record) -> tuple[int, str | None, str | None]:
+    return record.n_test, value_at(record.training, "dataset.digest"), value_at(record.training, "splits")
 
 
 def _other_test(record: Record, n_usual: int) -> str:

@@ -15,6 +15,9 @@ from bakeoff.decision.study import Study
 from bakeoff.decision.summary import summarise
 from bakeoff.evaluation.records import write_record
 from bakeoff.params import CompareParams
+from bakeoff.pruning import prune_runs
+
+REPORTS = ("leaderboard.csv", "choice.json", "metrics.json", "pareto.png", "index.html")
 
 
 def compare(
@@ -41,12 +44,16 @@ def compare(
     """
     from bakeoff.decision.report.page import Findings, write_report
 
+    # DVC may take the candidates stage, which prunes too, from its run cache without running it.
+    prune_runs(runs_dir, candidates=[slot.candidate for slot in study.slots()], seeds=study.seeds)
     records = collect(runs_dir, study, partial=partial)
     table = build_leaderboard(records)
     summaries = summarise(table)
     choice = choose(summaries, limits, failed=_failures(records), notes=timing_notes(records))
     choice["inputs"] = _inputs(runs_dir, study, records, partial=partial)
     out_dir.mkdir(parents=True, exist_ok=True)
+    for name in REPORTS:  # DVC may have hard-linked them to its cache: writing into one would change the cached copy
+        (out_dir / name).unlink(missing_ok=True)
     write_leaderboard(table, out_dir / "leaderboard.csv")
     write_record(out_dir / "choice.json", choice)
     write_record(out_dir / "metrics.json", flat_metrics(choice, summaries))

@@ -9,8 +9,7 @@ from typing import Any
 
 from bakeoff.errors import ParamsError
 from bakeoff.params import MODE_NAMES
-
-BASELINE = "baseline_tf"
+from bakeoff.pruning import BASELINE
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
+import torch
 from torch import Tensor
 
 from bakeoff.errors import ParamsError
@@ -99,6 +100,7 @@ def selective_scan(  # noqa: PLR0913, PLR0917 - mamba_ssm's signature
     check_inputs(tensors)
     run = IMPLEMENTATIONS[resolve(implementation or _requested.get())]
     prepared = prepare(tensors, delta_softplus=delta_softplus)
-    y, last_state = run(prepared)
+    with torch.autocast(u.device.type, enabled=False):  # autocast would take C·h in half precision
+        y, last_state = run(prepared)
     y = finish(y, prepared, tensors)
     return (y, last_state) if return_last_state else y

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import webbrowser
 from bakeoff.errors import TrackingError
 from bakeoff.params import TrackingParams, load_section
 from bakeoff.paths import project_root
-from bakeoff.tracking.store import Store, experiment_id, open_client
+from bakeoff.tracking.store import Store, experiment_id, open_client, store_errors
 
 HOST = "127.0.0.1"
 _COLUMNS = (
@@ -41,7 +42,10 @@ def serve_ui(port: int) -> None:
         TrackingError: something else listens on the port, or the server does not come up.
     """
     params = load_section(project_root() / "params.yaml", TrackingParams)
-    store, address = prepare_view(params, port)
+    try:
+        store, address = prepare_view(params, port)
+    except store_errors() as error:
+        raise TrackingError(f"the MLflow store cannot be used: {' '.join(str(error).split())}") from None
     if os.environ.get("MLFLOW_TRACKING_URI"):
         sys.stdout.write(
             f"MLFLOW_TRACKING_URI is set: the runs are on {store.uri}; unset it to serve the local store.\n"
@@ -123,7 +127,7 @@ def _answers(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2):
             return True
-    except urllib.error.HTTPError:
+    except (urllib.error.HTTPError, http.client.HTTPException):
         return True
     except (urllib.error.URLError, OSError):
         return False

@@ -22,7 +22,10 @@ def save_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:
     # Clones untie tensors that share memory, which the format refuses.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     # One entry only: safetensors writes several in random order, and DVC would see another file at every run.
-    save_file(tensors, path, metadata={"format": "pt"})
+    try:
+        save_file(tensors, path, metadata={"format": "pt"})
+    except SafetensorError as error:  # a full disk among them
+        raise TrainingError(f"{path} cannot be written ({error}); is the disk full?") from None
 
 
 def load_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:

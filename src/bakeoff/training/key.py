@@ -7,7 +7,9 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from bakeoff.backbones.settings import CandidateSettings
@@ -29,6 +31,15 @@ def digest(values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
 
+@cache
+def code_digest() -> str:
+    """Return a digest of the package's code that makes features of photos: old ones must not serve new code."""
+    package = Path(__file__).resolve().parents[1]
+    files = [package / "catalogue" / "transforms.py", package / "training" / "module.py"]
+    files += sorted([*(package / "backbones").glob("*.py"), *(package / "scan").glob("*.py")])
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:KEY_DIGITS]
+
+
 def training_key(header: Mapping[str, Any], catalogue: Catalogue) -> str:
     """Return the key of a training.
 
@@ -39,7 +50,7 @@ def training_key(header: Mapping[str, Any], catalogue: Catalogue) -> str:
     determined = {name: header[name] for name in _DETERMINING}
     determined["settings"] = {name: header["settings"][name] for name in ("source", "name", "preprocessing", "head")}
     determined["weights"] = weights_identity(header["weights"], header["seed"])
-    determined["data"] = data_identity(catalogue) | {"splits": _frame_digest(catalogue, ["product_id", "split"])}
+    determined["data"] = data_identity(catalogue) | {"splits": split_digest(catalogue)}
     return digest(determined)
 
 
@@ -50,6 +61,7 @@ def feature_key(header: Mapping[str, Any], catalogue: Catalogue) -> str:
             "settings": {name: header["settings"][name] for name in ("source", "name", "preprocessing")},
             "weights": weights_identity(header["weights"], header["seed"]),
             "data": data_identity(catalogue),
+            "code": code_digest(),
             **{name: header[name] for name in ("device", "device_name", "threads", "scan", "versions")},
         }
     )
@@ -64,6 +76,11 @@ def data_identity(catalogue: Catalogue) -> dict[str, Any]:
     """Return digests of the data set and of which photo and label each position has."""
     columns = ["product_id", "image", "label_id"]
     return {"dataset": catalogue.dataset.get("digest"), "products": _frame_digest(catalogue, columns)}
+
+
+def split_digest(catalogue: Catalogue) -> str:
+    """Return a digest of which product is in which split: results of different splits do not compare."""
+    return _frame_digest(catalogue, ["product_id", "split"])
 
 
 def merged_training(params: TrainingParams, settings: CandidateSettings, mode: Mode) -> dict[str, Any]:

@@ -48,11 +48,15 @@ class CheckpointFolder:
         started = time.monotonic()
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / f"{STATE_FILE}.tmp"
-        with partial.open("wb") as handle:
-            torch.save(state, handle)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(partial, self.folder / STATE_FILE)
+        try:
+            with partial.open("wb") as handle:
+                torch.save(state, handle)
+                handle.flush()
+                os.fsync(handle.fileno())
+            os.replace(partial, self.folder / STATE_FILE)
+        except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
+            partial.unlink(missing_ok=True)
+            sys.stderr.write(f"bakeoff: warning: no resume checkpoint written ({error}); the training goes on.\n")
         self._written_at = time.monotonic()
         self._last_write_s = self._written_at - started
 

@@ -30,7 +30,7 @@ from bakeoff.training.device import (
 )
 from bakeoff.training.features import cached_features
 from bakeoff.training.history import write_history
-from bakeoff.training.key import git_commit, merged_training, training_key, versions
+from bakeoff.training.key import git_commit, merged_training, split_digest, training_key, versions
 from bakeoff.training.loop import LoopOptions, LoopResult, OnEpoch, train_module
 from bakeoff.training.module import PhotoClassifier, size_mib
 from bakeoff.training.preview import write_history_figure, write_preview
@@ -183,6 +183,7 @@ def _header(
         "training": merged_training(request.training, settings, request.mode),
         "labels": list(catalogue.labels),
         "dataset": catalogue.dataset,
+        "splits": split_digest(catalogue),
         "weights": read_record(weights_dir).model_dump(mode="json"),
         "weights_dir": _relative(weights_dir),
         "device": device.type,

@@ -34,9 +34,10 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
         WeightsError: policy `require` and nothing found, or a file of another architecture.
     """
     kept = existing_record(out_dir)
-    if kept and kept.source == "hub" and kept.url_or_id == settings.weights_id:
-        return kept
-    outcome = _search(settings, params)
+    if kept and kept.source == "hub" and kept.url_or_id != settings.weights_id:
+        kept = None  # another checkpoint was asked for since
+    on_disk = kept is not None and kept.source == "hub"
+    outcome = _search(settings, params, but_hub=on_disk)
     if isinstance(outcome, Found):
         return _install(settings, outcome, out_dir)
     if kept and kept.pretrained:
@@ -101,7 +102,8 @@ def hub_files(settings: CandidateSettings) -> tuple[str, ...]:
     return (SAFETENSORS, default_cfg(settings.name)["url"].rsplit("/", 1)[-1])
 
 
-def _search(settings: CandidateSettings, params: WeightsParams) -> Found | NotFound:
+def _search(settings: CandidateSettings, params: WeightsParams, *, but_hub: bool) -> Found | NotFound:
+    """Ask the sources in order; with `but_hub` what the hub gave is on disk already and outranks the rest."""
     searches: dict[str, Callable[[], Found | NotFound]] = {
         "folder": lambda: _search_folder(settings, params),
         "package": lambda: find_in_package(settings.name) if settings.source == "timm" else NotFound("not_found"),
@@ -109,11 +111,13 @@ def _search(settings: CandidateSettings, params: WeightsParams) -> Found | NotFo
     }
     missed: list[NotFound] = []
     for source in params.sources:
+        if source == "hub" and but_hub:
+            break
         outcome = searches[source]()
         if isinstance(outcome, Found):
             return outcome
         missed.append(outcome)
-    return strongest(missed, hub_asked="hub" in params.sources)
+    return NotFound("not_found") if but_hub else strongest(missed, hub_asked="hub" in params.sources)
 
 
 def _search_folder(settings: CandidateSettings, params: WeightsParams) -> Found | NotFound:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
@@ -13,6 +14,7 @@ from bakeoff.backbones.networks import build_backbone, classifier_prefixes
 from bakeoff.backbones.settings import CandidateSettings
 from bakeoff.backbones.weights.package import convert_lite0, is_lite0_layout
 from bakeoff.backbones.weights.record import file_sha256
+from bakeoff.errors import WeightsError
 
 _CLASSIFIERS = {"mambavision": ("head",), "hf": ("classifier",)}
 
@@ -32,7 +34,10 @@ def write_normalised(settings: CandidateSettings, source: Path, target: Path) ->
     state = {key: value.contiguous().clone() for key, value in network_of(backbone).state_dict().items()}
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".part")
-    save_file(state, partial, metadata={"format": "pt"})  # one entry: safetensors writes several in random order
+    try:
+        save_file(state, partial, metadata={"format": "pt"})  # one entry: safetensors writes several in random order
+    except SafetensorError as error:  # a full disk among them
+        raise WeightsError(f"{partial} cannot be written ({error}); is the disk full?") from None
     partial.replace(target)
     return file_sha256(target)
 

@@ -96,10 +96,12 @@ def generate(root: Path, params: SyntheticParams) -> dict[str, Truth]:
         params: products per class, side in px, seed.
     """
     images = root / "Images"
+    if images.exists() and not (root / "truth.json").is_file():
+        raise DataError(f"{root} holds photos that were not generated; give the generated catalogue a root of its own.")
     if images.exists():
         shutil.rmtree(images)
-    (root / "truth.json").unlink(missing_ok=True)
     images.mkdir(parents=True)
+    (root / "truth.json").write_text("{}", encoding="utf-8")  # marks the folder as ours while it is incomplete
     truths: dict[str, Truth] = {}
     rows: list[tuple[str, str, str, str, str]] = []
     for class_number, (label, look) in enumerate(CLASSES.items()):
