@@ -1,0 +1,53 @@
+"""Files that look harmless and are not, and a folder that is not ours to empty."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from bakeoff.catalogue.decode import REASONS, Rejection, decode
+from bakeoff.catalogue.sources.synthetic import generate
+from bakeoff.errors import DataError
+from bakeoff.params import SyntheticParams
+
+LIMITS = {"max_megapixels": 80, "min_side_px": 16}
+
+
+def encoded(size: tuple[int, int], kind: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "teal").save(buffer, kind)
+    return buffer.getvalue()
+
+
+def test_a_sliver_is_refused_before_it_is_blown_up():
+    found = decode(encoded((16 * 40 + 1, 16), "PNG"), **LIMITS)
+    assert isinstance(found, Rejection)
+    assert (found.reason, found.detail) == ("too_large", "641x16 px, over 40 times as long as wide")
+    assert not isinstance(decode(encoded((16 * 40, 16), "PNG"), **LIMITS), Rejection)
+
+
+def test_postscript_is_not_handed_to_another_program():
+    found = decode(encoded((64, 64), "EPS"), **LIMITS)
+    assert isinstance(found, Rejection)
+    assert found.reason == "not_an_image"
+
+
+def test_a_broken_avif_is_a_reason_and_no_traceback():
+    sound = encoded((64, 64), "AVIF")
+    for cut in range(40, len(sound), 17):
+        broken = sound[:cut] + bytes(reversed(sound[cut:]))
+        found = decode(broken, **LIMITS)
+        assert not isinstance(found, Rejection) or found.reason in {
+            "truncated",
+            "unreadable",
+            "not_an_image",
+            "too_large",
+        }
+
+
+def test_the_generator_does_not_empty_a_folder_of_real_photos(tmp_path):
+    (tmp_path / "Images").mkdir()
+    (tmp_path / "Images" / "shoe.jpg").write_bytes(b"precious")
+    with pytest.raises(DataError, match="holds photos that were not generated"):
+        generate(tmp_path, SyntheticParams(n_per_class=3, image_px=32, seed=0))
+    assert (tmp_path / "Images" / "shoe.jpg").read_bytes() == b"precious"
