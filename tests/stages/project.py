@@ -34,6 +34,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.logged: dict[str, float] = {}
         self.environment = {
             **os.environ,
             "BAKEOFF_PYTHON_TORCH": sys.executable,

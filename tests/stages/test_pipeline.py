@@ -23,6 +23,7 @@ def study(tmp_path_factory) -> Project:
     project = Project.create(tmp_path_factory.mktemp("study"))
     said = project.experiment(MODELS)
     assert "did not take" not in said, "MLflow refused something"
+    project.logged = mlflow_metrics(project)
     return project
 
 
@@ -108,10 +109,8 @@ def test_a_clone_that_only_pulls_shows_the_same(study, tmp_path):
     said = other.bakeoff("sync")
     assert "5" in said
     pd.testing.assert_frame_equal(leaderboard(study), leaderboard(other))
-    original, rebuilt = mlflow_metrics(study), mlflow_metrics(other)
-    for key, value in rebuilt.items():
-        assert original[key] == pytest.approx(value)
-    assert {key.split("/")[1] for key in original} == {key.split("/")[1] for key in rebuilt}
+    # As logged when the study ended: a --temp run since measured times of the same trainings anew.
+    assert mlflow_metrics(other) == pytest.approx(study.logged)
     assert (other.folder / "reports" / "index.html").read_bytes() == (
         study.folder / "reports" / "index.html"
     ).read_bytes()
