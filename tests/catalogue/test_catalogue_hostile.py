@@ -46,3 +46,22 @@ def test_the_generator_does_not_empty_a_folder_of_real_photos(tmp_path):
     with pytest.raises(DataError, match="holds photos that were not generated"):
         generate(tmp_path, SyntheticParams(n_per_class=3, image_px=32, seed=0))
     assert (tmp_path / "Images" / "shoe.jpg").read_bytes() == b"precious"
+
+
+@pytest.mark.torch  # prepare runs there: imagehash
+def test_a_killed_decoding_process_is_said_and_does_not_hang(tmp_path):
+    import psutil
+
+    from bakeoff.catalogue.pack import pack_all
+    from bakeoff.params import PrepareParams
+
+    path = tmp_path / "photo.png"
+    path.write_bytes(encoded((400, 400), "PNG"))
+    params = PrepareParams(store_px=64, max_megapixels=80.0, min_side_px=16, class_too_small="error")
+    results = pack_all([path] * 3000, 3000, params)
+    assert next(results).width == 400
+    for child in psutil.Process().children():
+        if "resource_tracker" not in " ".join(child.cmdline()):
+            child.kill()
+    with pytest.raises(DataError, match="a process that decodes photos was killed"):
+        list(results)

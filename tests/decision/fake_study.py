@@ -111,7 +111,10 @@ def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (63
     with (folder / "evaluation" / "confusion.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["true", *LABELS], *rows])
     lost = {"red": 0.09, "green": 0.06, "blue": -0.01}
-    drops = {name: {"accuracy": 0.8, "drop": drop, "drop_std": 0.01, "drop_standard_error": 0.01} for name, drop in lost.items()}
+    drops = {
+        name: {"accuracy": 0.8, "drop": drop, "drop_std": 0.01, "drop_standard_error": 0.01}
+        for name, drop in lost.items()
+    }
     inside = folder / "interpretation"
     write_json(
         inside / "channels.json",

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from bakeoff.catalogue.decode import Rejection, decode, encode_for_store, pixel_digest
 from bakeoff.catalogue.duplicates import mirrored_hash, perceptual_hash
+from bakeoff.errors import DataError
 from bakeoff.params import PrepareParams
 
 _SERIAL_BELOW = 300  # starting processes costs two seconds
+_CHUNK = 16
+_CHUNKS_PER_WORKER = 4
 
 
 @dataclass(frozen=True)
@@ -31,14 +38,34 @@ class Packed:
 
 
 def pack_all(paths: Iterable[Path], n_paths: int, params: PrepareParams) -> Iterator[Packed | Rejection]:
-    """Yield one result per path, in order, on all cores; only a few are held in memory at a time."""
-    work = partial(pack, params=params)
+    """Yield one result per path, in order, on all cores; a few chunks per core are held in memory at a time.
+
+    Raises:
+        DataError: a decoding process was killed.
+    """
     n_workers = os.cpu_count() or 1
     if n_paths < _SERIAL_BELOW or n_workers == 1:
-        yield from map(work, paths)
+        yield from map(partial(pack, params=params), paths)
         return
-    with multiprocessing.get_context("spawn").Pool(n_workers) as pool:
-        yield from pool.imap(work, paths, chunksize=16)
+    with ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting: deque[Future[list[Packed | Rejection]]] = deque()
+        source = iter(paths)
+        try:
+            while chunk := list(islice(source, _CHUNK)):
+                waiting.append(pool.submit(_pack_chunk, chunk, params))
+                if len(waiting) > _CHUNKS_PER_WORKER * n_workers:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        except BrokenProcessPool:
+            raise DataError(
+                "a process that decodes photos was killed, most likely because memory ran out; "
+                "lower prepare.max_megapixels in conf/config.yaml."
+            ) from None
+
+
+def _pack_chunk(paths: list[Path], params: PrepareParams) -> list[Packed | Rejection]:
+    return [pack(path, params) for path in paths]
 
 
 def pack(path: Path, params: PrepareParams) -> Packed | Rejection:
