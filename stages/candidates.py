@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bakeoff.backbones.candidates import Study, candidates_table, write_candidates
+from bakeoff.backbones.candidates import CandidateRequest, candidates_table, write_candidates
 from bakeoff.errors import exit_cleanly
 from bakeoff.params import load_params
 
@@ -25,8 +25,10 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         params = load_params(args.params)
-        study = Study(params.models, params.modes, params.seeds, params.backbones, params.backbone_defaults)
-        Console().print(candidates_table(write_candidates(study, args.out, args.runs)))
+        request = CandidateRequest(
+            params.models, params.modes, params.seeds, params.backbones, params.backbone_defaults
+        )
+        Console().print(candidates_table(write_candidates(request, args.out, args.runs)))
 
 
 if __name__ == "__main__":

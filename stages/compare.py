@@ -11,10 +11,12 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from bakeoff.composition import choices_made
 from bakeoff.decision.run import compare
 from bakeoff.decision.study import Study
 from bakeoff.errors import exit_cleanly
 from bakeoff.params import CompareParams, TrackingParams, load_section, read_yaml
+from bakeoff.paths import project_root
 from bakeoff.tracking import log_comparison
 
 
@@ -29,11 +31,15 @@ def main() -> None:
     parser.add_argument("--failed", nargs="*", default=[], help="candidates whose older results must not count")
     args = parser.parse_args()
     with exit_cleanly():
-        study = Study.from_params(read_yaml(args.params), where=str(args.params))
+        params = read_yaml(args.params)
+        study = Study.from_params(params, where=str(args.params))
+        choices = choices_made(project_root(), params)
         compare(
             args.runs,
             args.out,
-            study=replace(study, unfinished=frozenset(args.failed)),
+            study=replace(
+                study, unfinished=frozenset(args.failed), choices=None if choices is None else tuple(choices)
+            ),
             limits=load_section(args.params, CompareParams),
             partial=args.partial,
             audit_file=args.audit,

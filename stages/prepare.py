@@ -25,6 +25,8 @@ def main() -> None:
         audit = prepare(args.source, dataset, load_section(args.params, PrepareParams), args.out)
         rejected = ", ".join(f"{n} {reason}" for reason, n in audit["rejected"].items()) or "none"
         print(f"{audit['n_accepted']} of {audit['n_read']} products accepted; rejected: {rejected}")
+        if audit["n_rejected"]:
+            print(f"Which, and why in detail: {args.out / 'rejected.csv'}")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,15 @@ def test_expected_time_counts_the_candidates():
     from bakeoff.params import load_params
     from bakeoff.study import expected_time
 
-    assert expected_time(load_params(ROOT / "params.yaml")).startswith("15 candidates, profile quick: about ")
+    assert expected_time(load_params(ROOT / "params.yaml")).startswith("15 candidates, profile quick: about 33 min ")
+
+
+@pytest.mark.torch
+def test_whether_a_gpu_is_here_is_asked_of_pytorch():
+    torch = pytest.importorskip("torch")
+    from bakeoff.study import _has_gpu
+
+    assert _has_gpu() is (torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
 def test_missing_environments_are_named(tmp_path, monkeypatch):
@@ -121,3 +129,14 @@ def test_stages_that_are_not_up_to_date_name_their_candidates():
     ]
     assert candidates_behind(["compare", "interpret@c-frozen-0"], params) == []
     assert len(candidates_behind(["prepare"], params)) == 5
+
+
+def test_windows_itself_is_not_supported_and_wsl_is_named(capsys):
+    from bakeoff.doctor import _system
+
+    found = _system("Windows")
+    assert found.level == "fix"
+    assert print_findings([found]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "WSL" in said
+    assert _system("Linux").level == _system("Darwin").level == "ok"

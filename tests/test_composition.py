@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.composition import choices, compose, differences, write_params
+from bakeoff.composition import choices, choices_made, compose, differences, write_params
 from bakeoff.errors import ParamsError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,3 +75,33 @@ def test_hand_edits_are_noticed(project):
 def test_a_chosen_model_is_no_difference(project):
     write_params(project, ["model=mamba_b", "profile=full"])
     assert differences(project) == []
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        [],
+        ["dataset=synthetic", "models=[resnet18]"],
+        ["profile=full", "model=mamba_b", "compare.max_latency_ms=30", "seeds=[0,1]"],
+        ["dataset.exclude_labels=['a b',c]", "dataset.licence='null'", "weights.folder='/x y/it\\'s'"],
+        ["+backbones.mine={name:resnet18,image_size:64}", "models=[mine]", "training.frozen.learning_rate=1e-05"],
+    ],
+)
+def test_the_choices_made_are_found_again(project, made):
+    values = compose(project, made)
+    found = choices_made(project, values)
+    assert found == made
+    assert compose(project, found) == values
+
+
+def test_where_runs_are_shown_is_no_choice_of_the_study(project):
+    assert choices_made(project, compose(project, ["tracking.tensorboard=true", "seeds=[3]"])) == ["seeds=[3]"]
+
+
+def test_a_hand_edit_that_no_choice_can_say(project):
+    values = compose(project, [])
+    values["backbones"]["name.with.dots"] = {"name": "resnet18"}
+    assert choices_made(project, values) is None
+    values = compose(project, [])
+    del values["backbones"]["mamba_t"]
+    assert choices_made(project, values) is None

@@ -7,6 +7,7 @@ import yaml
 
 from bakeoff.errors import ParamsError
 from bakeoff.params import (
+    BaselineParams,
     Params,
     ScheduleOverrides,
     SplitParams,
@@ -16,6 +17,8 @@ from bakeoff.params import (
     read_yaml,
     validate_section,
 )
+from bakeoff.params.candidate import merge_overrides
+from bakeoff.training.batching import n_batches
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -99,3 +102,56 @@ def test_schedule_takes_the_backbones_own_values(values):
     assert training.schedule("finetune", own).learning_rate == 0.5
     assert training.schedule("finetune", own).epochs == training.finetune.epochs
     assert training.schedule("frozen", own) == training.frozen
+
+
+def schedules(values: dict) -> TrainingParams:
+    return validate_section(TrainingParams, values["training"], where="test")
+
+
+def test_quick_fine_tunes_for_30_steps_in_two_validated_epochs(values):
+    schedule = schedules(values).finetune
+    assert (schedule.epochs, schedule.learning_rate, schedule.max_steps) == (2, 0.0005, 30)
+    assert validate_section(BaselineParams, values["baseline"], where="test").finetune == schedule
+    steps_per_epoch = n_batches(336, values["training"]["batch_size"])  # the demo's training photos
+    assert steps_per_epoch < 30 < schedule.epochs * steps_per_epoch == 42
+
+
+def test_baseline_and_candidates_stop_early_by_the_same_patience(values):
+    assert values["baseline"]["early_stop_patience_epochs"] == values["training"]["early_stop_patience_epochs"] == 10
+
+
+def test_null_lifts_the_cap_and_an_unwritten_field_says_nothing(values):
+    training = schedules(values)
+    lifted = {"finetune": ScheduleOverrides.model_validate({"max_steps": None})}
+    assert training.schedule("finetune", lifted).max_steps is None
+    assert training.schedule("finetune", lifted).epochs == 2
+    assert training.schedule("finetune", {"finetune": ScheduleOverrides(epochs=7)}).max_steps == 30
+
+
+@pytest.mark.parametrize("field", ["epochs", "learning_rate"])
+def test_null_where_it_means_nothing_is_refused(tmp_path, values, field):
+    values["backbones"]["swin_t"]["training"] = {"finetune": {field: None}}
+    with pytest.raises(ParamsError, match=rf"finetune\.{field}: null is no value here; leave the line out"):
+        load_params(save(tmp_path, values))
+
+
+def test_overrides_merge_field_by_field():
+    defaults = {"finetune": ScheduleOverrides(epochs=3, learning_rate=0.1, max_steps=5)}
+    own = {"finetune": ScheduleOverrides(learning_rate=0.2, max_steps=None), "frozen": ScheduleOverrides(epochs=9)}
+    merged = merge_overrides(defaults, own)
+    assert merged["finetune"].written() == {"epochs": 3, "learning_rate": 0.2, "max_steps": None}
+    assert merged["frozen"].written() == {"epochs": 9}
+    assert merge_overrides({}, {}) == {}
+
+
+def test_a_batch_of_one_and_batch_norm_are_refused_together(tmp_path, values):
+    values["training"]["batch_size"] = 1
+    load_params(save(tmp_path, values))
+    values["backbones"]["swin_t"]["head"] = {"hidden": [8], "batch_norm": True, "dropout": 0.1}
+    with pytest.raises(ParamsError, match=r"model swin_t: training\.batch_size is 1, but the head has batch norm"):
+        load_params(save(tmp_path, values))
+    values["backbones"]["swin_t"]["head"]["hidden"] = []  # no hidden layer, no batch norm
+    load_params(save(tmp_path, values))
+    values["backbone_defaults"]["head"] = {"hidden": [8], "batch_norm": True, "dropout": 0.1}
+    with pytest.raises(ParamsError, match=r"set training\.batch_size to 2 or more, or head\.batch_norm to false"):
+        load_params(save(tmp_path, values))

@@ -16,28 +16,53 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SRC = ROOT / "src"
+sys.path.insert(0, str(SRC))
+
+from bakeoff.lazy import exported  # noqa: E402
+
 FOREIGN = {
     "torch": {"bakeoff.baseline_tf"},
     "tf": {"torch", "timm", "captum", "transformers", "mambavision"},
 }
-MIRROR = "bakeoff.tracking"  # no output depends on where runs are shown: a change there must not retrain a model
+# No output depends on where runs are shown: a change there must not retrain a model.
+MIRROR = ("bakeoff.tracking", "bakeoff.params.tracking")
 
 
 @cache
 def imports_of(path: Path) -> frozenset[str]:
-    """Return the dotted names a file imports anywhere, functions included; `from a import b` gives a and a.b."""
+    """Return the dotted names a file imports anywhere when it runs, functions included.
+
+    `from a import b` gives a and a.b, and the module b comes from where a is a lazy package (bakeoff.lazy).
+    """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not _for_type_checkers_only(node)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            lazy = lazy_modules(node.module)
+            names.update(lazy[alias.name] for alias in node.names if alias.name in lazy)
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module" and node.args:
             first = node.args[0]
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 names.add(first.value)
     return frozenset(names)
+
+
+def _for_type_checkers_only(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+@cache
+def lazy_modules(name: str) -> dict[str, str]:
+    """Return which module each name of a lazy package of bakeoff comes from; empty for anything else."""
+    file = module_file(name) if name.startswith("bakeoff.") else None
+    if file is None or file.name != "__init__.py" or "bakeoff.lazy" not in imports_of(file):
+        return {}
+    return exported(file)
 
 
 def module_file(name: str) -> Path | None:
@@ -64,7 +89,7 @@ def code_of(script: Path, environment: str) -> list[str]:
             if name.split(".")[0] != "bakeoff":
                 continue
             files = [path for path in map(module_file, parents(name)) if path]
-            if name.startswith((MIRROR, *FOREIGN[environment])) or any(
+            if name.startswith((*MIRROR, *FOREIGN[environment])) or any(
                 _is_foreign(path, environment) for path in files
             ):
                 continue

@@ -69,7 +69,7 @@ def params(
 
 @app.command()
 def doctor() -> None:
-    """Check environments, device, hub access, disk, git and DVC; says what to fix, exit 1 where something must be."""
+    """Check environments, device, hub, disk, git, DVC, your weights files; exit 1 where something must be fixed."""
     from bakeoff.doctor import examine, print_findings
 
     raise SystemExit(print_findings(examine(_root())))
@@ -86,14 +86,27 @@ def fetch() -> None:
 
 @app.command()
 def weights(
-    retry: Annotated[bool, typer.Option(help="Try again for backbones that got a random start.")] = False,
+    retry: Annotated[
+        bool,
+        typer.Option(
+            "--retry", help="Ask the sources again for random starts, and take up files of yours that changed."
+        ),
+    ] = False,
 ) -> None:
-    """Show where each backbone's weights come from, with licence; `--retry` asks the sources again."""
-    from bakeoff.study import print_weights, retry_weights
+    """Show where each backbone's weights come from, with licence.
+
+    DVC does not notice when a file in `weights.folder`, `baseline.weights_file` or `baseline.class_names` is replaced:
+    `--retry` (and `bakeoff run`) does, and runs the weights stage of those backbones again.
+    """
+    from bakeoff.errors import WeightsError
+    from bakeoff.study import print_weights, retry_weights, untaken_user_files
 
     if retry:
         retry_weights(_root())
     print_weights(_root())
+    left = untaken_user_files(_root()) if retry else []
+    if left:
+        raise WeightsError(f"not taken up (see above): {'; '.join(map(str, left))}.")
 
 
 @app.command()

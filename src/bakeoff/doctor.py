@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
+import platform
 import re
 import shutil
 import socket
@@ -30,6 +32,12 @@ _PROBES = {
 }
 
 
+_LIST_PACKAGES = (
+    "import json; from importlib.metadata import distributions; "
+    "print(json.dumps([[d.metadata['Name'], d.version] for d in distributions()]))"
+)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing looked at: its name, level (`ok`, `note`, `fix`), what was found, and what to do."""
@@ -43,15 +51,25 @@ class Finding:
 def examine(root: Path) -> list[Finding]:
     """Return every finding for the project in `root`; nothing is changed."""
     return [
+        _system(platform.system()),
         *(_environment(name) for name in ("torch", "tf")),
-        _pins(root),
+        *(_pins(root, name) for name in ("torch", "tf")),
         _hub(),
         _disk(root),
         *_git(root),
         _dvc(root),
         _params(root),
+        _user_files(root),
         _tracking(),
     ]
+
+
+def _system(name: str) -> Finding:
+    """Judge the operating system by Python's name for it."""
+    if name == "Windows":
+        remedy = "install WSL (`wsl --install`) and clone and run the project inside it"
+        return Finding("system", "fix", "Windows itself is not supported: stages run through sh and make", remedy)
+    return Finding("system", "ok", f"{name or 'unknown'} {platform.machine()}")
 
 
 def print_findings(findings: list[Finding]) -> int:
@@ -93,22 +111,68 @@ def _probe(python: Path, name: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _pins(root: Path) -> Finding:
-    wrong = []
-    for line in (root / "requirements-torch.txt").read_text(encoding="utf-8").splitlines():
-        match = re.match(r"^([A-Za-z0-9_.-]+)==(\S+)", line)
-        if match and _installed(match[1]).split("+")[0] != match[2]:
-            wrong.append(f"{match[1]} {_installed(match[1]) or 'missing'} instead of {match[2]}")
-    if wrong:
-        return Finding("pins", "fix", "; ".join(wrong), "make setup")
-    return Finding("pins", "ok", "the installed packages are the pinned ones")
-
-
-def _installed(name: str) -> str:
+def _pins(root: Path, environment: str) -> Finding:
+    """Compare an environment's packages with the exact versions in its requirements; every difference is named."""
+    name = f"pins .venv-{environment}"
+    python = environment_python(environment)
     try:
-        return importlib.metadata.version(name)
+        installed = _installed_in(python)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return Finding(name, "fix", f"{python} cannot be asked for its packages", "make setup")
+    try:
+        pinned = _pinned(root, _requirements(environment, installed))
+    except FileNotFoundError as error:
+        return Finding(name, "fix", f"{error.filename} is missing", "git checkout -- 'requirements*.txt'")
+    wrong = []
+    for package, version in pinned.items():
+        found = installed.get(package, "missing")
+        if found.split("+")[0] != version:
+            wrong.append(f"{package} {found} instead of {version}")
+    if wrong:
+        return Finding(name, "fix", "; ".join(wrong), "make setup")
+    return Finding(name, "ok", "the installed packages are the pinned ones")
+
+
+def _requirements(environment: str, installed: dict[str, str]) -> list[str]:
+    """Return the files that `make setup` installs; .venv-tf holds either TensorFlow for NVIDIA GPUs or for the CPU."""
+    if environment == "torch":
+        return ["requirements-torch.txt", "requirements-torch-nodeps.txt"]
+    on_gpu = "tensorflow" in installed and "tensorflow-cpu" not in installed
+    return ["requirements-tf-gpu.txt" if on_gpu else "requirements-tf.txt"]
+
+
+def _pinned(root: Path, files: list[str]) -> dict[str, str]:
+    """Return version by package of requirements files and of those that they include."""
+    pinned: dict[str, str] = {}
+    for file in files:
+        for line in (root / file).read_text(encoding="utf-8").splitlines():
+            included = re.match(r"^-r\s+(\S+)", line)
+            match = re.match(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==(\S+)", line)
+            if included:
+                pinned |= _pinned(root, [included[1]])
+            elif match:
+                pinned[_canonical(match[1])] = match[2]
+    return pinned
+
+
+def _installed_in(python: Path) -> dict[str, str]:
+    """Return version by package of another interpreter, from its metadata: no framework is imported."""
+    done = subprocess.run(
+        [str(python), "-I", "-c", _LIST_PACKAGES], capture_output=True, text=True, check=True, timeout=60
+    )
+    return {_canonical(name): version for name, version in json.loads(done.stdout)}
+
+
+def _canonical(name: str) -> str:
+    """Return a package's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return ""
+        return "not installed"
 
 
 def _hub() -> Finding:
@@ -157,7 +221,7 @@ def _dvc(root: Path) -> Finding:
         return Finding("dvc", "fix", "no .dvc/config", "git checkout .dvc")
     if "enabled = true" not in (root / ".dvc" / "config").read_text(encoding="utf-8").lower():
         return Finding("dvc", "fix", "hydra is off: -S model=… picks no file of conf/", "dvc config hydra.enabled true")
-    return Finding("dvc", "ok", f"{_installed('dvc')}, hydra on")
+    return Finding("dvc", "ok", f"{_version('dvc')}, hydra on")
 
 
 def _params(root: Path) -> Finding:
@@ -172,6 +236,21 @@ def _params(root: Path) -> Finding:
             "params.yaml", "note", f"differs from conf/ in {', '.join(found)}", "`bakeoff params` composes it anew"
         )
     return Finding("params.yaml", "ok", "composed from conf/")
+
+
+def _user_files(root: Path) -> Finding:
+    """Look whether the user's own weights files are as they were stored; DVC does not notice."""
+    from bakeoff.params import load_params
+    from bakeoff.study import user_file_changes
+
+    name = "your weights files"
+    try:
+        changes = user_file_changes(root, load_params(root / "params.yaml"))
+    except BakeoffError as error:
+        return Finding(name, "fix", str(error), "mend the file that it names")
+    if changes:
+        return Finding(name, "note", "; ".join(map(str, changes)), "bakeoff weights --retry (or make run)")
+    return Finding(name, "ok", "as stored in weights/, or none")
 
 
 def _tracking() -> Finding:

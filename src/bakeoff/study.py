@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +18,10 @@ from bakeoff.composition import compose, differences, write_params
 from bakeoff.errors import ParamsError, SetupError
 from bakeoff.params import Params, load_params, validate_section
 
-_QUICK_MIN_PER_CANDIDATE = 2.0  # two CPU cores, measured: docs/benchmarks.md
+if TYPE_CHECKING:
+    from bakeoff.backbones.weights.user_files import UserFileChange
+
+_QUICK_MIN_PER_CANDIDATE = 2.0  # two CPU cores, 30 fine-tuning steps: an estimate from the times in docs/benchmarks.md
 _QUICK_MIN_FIXED = 3.0
 
 
@@ -38,14 +42,15 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     if (root / "data" / "source.json").is_file() and fetch_if_changed(root):
         console.print("The raw files changed since the last run.")
     retry_weights(root)
-    status = dvc(root, "repro", "--keep-going")
-    if status != 0:
+    failed = dvc(root, "repro", "--keep-going") != 0
+    left = untaken_user_files(root)  # DVC takes their candidates for up to date
+    if failed or left:
         console.print("[bold red]Some stages failed (see above); comparing what exists.[/]")
-        compare_now(root, partial=True)
+        compare_now(root, partial=True, failed_stages=[change.stages[-1] for change in left])
     else:
         show(root)
     console.print(f"Took {(time.monotonic() - started) / 60:.1f} min.")
-    return 0 if status == 0 else 1
+    return 1 if failed or left else 0
 
 
 def dvc(root: Path, *arguments: str) -> int:
@@ -80,15 +85,42 @@ def fetch_if_changed(root: Path) -> bool:
 
 
 def retry_weights(root: Path) -> None:
-    """Force the weights stage of every backbone of the study whose random start had a reason that may have passed."""
+    """Force the weights stage of every backbone whose random start had a reason that may have passed.
+
+    So also where a file of the user's is another than the one that was stored, appeared before it in the order of the
+    sources, or is gone; every such file is named on stderr.
+    """
     from bakeoff.backbones.weights.record import retry_needed
 
     params = load_params(root / "params.yaml")
     stages = {"baseline_tf": "weights_baseline", **{model: f"weights@{model}" for model in params.models}}
+    forced: list[str] = []
+    for change in user_file_changes(root, params):
+        sys.stderr.write(f"bakeoff: {change}.\n")
+        if change.kind != "gone" or params.weights.policy == "require" or change.path.parent.is_dir():
+            forced += change.stages
     for model in retry_needed(root / "weights"):
         settings = root / "data" / "candidates" / f"{model}.json"  # missing after an experiment with one model
         if model in stages and (settings.is_file() or model == "baseline_tf"):
-            dvc(root, "repro", "--quiet", "--single-item", "--force", stages[model])
+            forced.append(stages[model])
+    for stage in sorted(set(forced), key=lambda name: (name != "candidates", name)):
+        dvc(root, "repro", "--quiet", "--single-item", "--force", stage)
+
+
+def user_file_changes(root: Path, params: Params) -> list[UserFileChange]:
+    """Return the user's weights files that are not as weights/ has them."""
+    from bakeoff.backbones.weights import user_files
+
+    return user_files.user_file_changes(
+        params, candidates_dir=root / "data" / "candidates", weights_root=root / "weights"
+    )
+
+
+def untaken_user_files(root: Path) -> list[UserFileChange]:
+    """Return the changes that the weights stages could not take up; where a file is gone, `prefer` keeps its copy."""
+    params = load_params(root / "params.yaml")
+    changes = user_file_changes(root, params)
+    return [change for change in changes if change.kind != "gone" or params.weights.policy == "require"]
 
 
 def print_weights(root: Path) -> None:
@@ -137,18 +169,20 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
     return sorted(found)
 
 
-def compare_now(root: Path, *, partial: bool) -> None:
+def compare_now(root: Path, *, partial: bool, failed_stages: Iterable[str] = ()) -> None:
     """Write reports/ from what is in runs/, by the stage's own script, and print the answer.
 
     Args:
         root: the project.
         partial: compare what exists; candidates with a stage that is not up to date are listed as failed.
+        failed_stages: stages that failed though DVC takes them for up to date; their candidates are listed as failed.
 
     Raises:
         SetupError: the comparison failed; its message is above.
     """
     command = ["sh", "stages/in_env.sh", "torch", "stages/compare.py", "--runs", "runs", "--out", "reports"]
-    failed = unfinished(root, load_params(root / "params.yaml")) if partial else []
+    params = load_params(root / "params.yaml")
+    failed = sorted({*unfinished(root, params), *candidates_behind(failed_stages, params)}) if partial else []
     flags = [*(["--partial"] if partial else []), *(["--failed", *failed] if failed else [])]
     if subprocess.run([*command, *flags], cwd=root, check=False).returncode != 0:
         raise SetupError("the comparison failed; see the message above.")
@@ -198,6 +232,6 @@ def _agree_to_full(params: Params, *, yes: bool) -> None:
 
 
 def _has_gpu() -> bool:
-    from bakeoff.training.device import pick_device
+    from bakeoff.training.device import resolve_device
 
-    return str(pick_device("auto")) != "cpu"
+    return resolve_device("auto").type != "cpu"

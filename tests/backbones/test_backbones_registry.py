@@ -26,6 +26,16 @@ def test_a_listed_model_keeps_its_own_head_and_training(describe, defaults):
     assert describe("resnet18").head == defaults.head
 
 
+def test_a_backbones_schedule_overrides_the_defaults_field_by_field(defaults):
+    from bakeoff.backbones.registry import describe
+
+    shared = {"finetune": ScheduleOverrides(epochs=3, max_steps=5), "frozen": ScheduleOverrides(epochs=8)}
+    entry = BackboneParams(name="resnet18", training={"finetune": ScheduleOverrides(learning_rate=0.2, max_steps=None)})
+    found = describe("resnet18", {"resnet18": entry}, defaults.model_copy(update={"training": shared})).training
+    assert found["finetune"].written() == {"epochs": 3, "learning_rate": 0.2, "max_steps": None}
+    assert found["frozen"].written() == {"epochs": 8}
+
+
 def test_an_unlisted_and_a_dotted_timm_name(describe):
     assert describe("resnet18").weights_id == "timm/resnet18.a1_in1k"
     dotted = describe("convnext_tiny.fb_in22k_ft_in1k")
@@ -78,7 +88,7 @@ def test_an_unknown_tag_lists_the_legal_ones(describe):
 
 
 def test_candidates_are_written_and_other_studies_tidied(defaults, tmp_path):
-    from bakeoff.backbones.candidates import Study, candidates_table, write_candidates
+    from bakeoff.backbones.candidates import CandidateRequest, candidates_table, write_candidates
 
     out, runs = tmp_path / "candidates", tmp_path / "runs"
     out.mkdir()
@@ -87,7 +97,7 @@ def test_candidates_are_written_and_other_studies_tidied(defaults, tmp_path):
     gone = ["resnet18-frozen/seed_2", "resnet18-finetune/seed_0", "old-frozen/seed_0", "baseline_tf/seed_7"]
     for name in kept + gone:
         (runs / name / "training").mkdir(parents=True)
-    study = Study(["resnet18", "convnext_tiny.fb_in22k_ft_in1k"], ["frozen"], [0, 1], {}, defaults)
+    study = CandidateRequest(["resnet18", "convnext_tiny.fb_in22k_ft_in1k"], ["frozen"], [0, 1], {}, defaults)
     found = write_candidates(study, out, runs)
     assert [path.name for path in sorted(out.iterdir())] == ["convnext_tiny.fb_in22k_ft_in1k.json", "resnet18.json"]
     assert [settings.model for settings in found] == study.models
@@ -97,11 +107,13 @@ def test_candidates_are_written_and_other_studies_tidied(defaults, tmp_path):
 
 
 def test_an_unknown_model_touches_nothing(defaults, tmp_path):
-    from bakeoff.backbones.candidates import Study, write_candidates
+    from bakeoff.backbones.candidates import CandidateRequest, write_candidates
 
     (tmp_path / "runs" / "old-frozen").mkdir(parents=True)
     for models, words in ((["resnet81"], "unknown backbone"), (["baseline_tf"], "must not name 'baseline_tf'")):
         with pytest.raises(ParamsError, match=words):
-            write_candidates(Study(models, ["frozen"], [0], {}, defaults), tmp_path / "out", tmp_path / "runs")
+            write_candidates(
+                CandidateRequest(models, ["frozen"], [0], {}, defaults), tmp_path / "out", tmp_path / "runs"
+            )
     assert (tmp_path / "runs" / "old-frozen").is_dir()
     assert not (tmp_path / "out").exists()

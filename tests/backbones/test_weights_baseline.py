@@ -52,6 +52,7 @@ def baseline(**changes):
         "loss": "bce",
         "dropout": 0.2,
         "weight_decay": 0.0,
+        "early_stop_patience_epochs": None,
         "frozen": schedule,
         "finetune": schedule,
         **changes,
@@ -74,6 +75,28 @@ def test_a_changed_file_is_refused_and_removed(server, tmp_path):
     ):
         find_keras_file(tmp_path / "out", timeout_s=5, url=f"{server}/{KERAS_FILE}")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def html_server(folder):
+    (folder / KERAS_FILE).write_bytes(b"\n<!-- portal --><!DOCTYPE html><html><body>Please log in</body></html>")
+
+
+def test_an_html_page_is_a_reason_and_the_next_source_is_asked(server, weights_params, tmp_path, monkeypatch, capsys):
+    html_server(tmp_path / "www")
+    url = f"{server}/{KERAS_FILE}"
+    assert find_keras_file(tmp_path / "out", timeout_s=5, url=url) == NotFound("html_page")
+    assert list((tmp_path / "out").iterdir()) == []
+    assert f"{url}: an HTML page came instead of the file (a login page" in capsys.readouterr().err
+    monkeypatch.setattr(module, "find_keras_file", functools.partial(find_keras_file, url=url))
+    given = weights_params(sources=["hub", "folder"])
+    assert fetch_baseline_weights(given, baseline(), tmp_path / "out").reason == "html_page"
+    assert "RANDOM START: baseline_tf has no pretrained weights (html_page: an HTML page" in capsys.readouterr().err
+    with pytest.raises(WeightsError, match=r"for baseline_tf \(html_page: an HTML page came instead of the file"):
+        fetch_baseline_weights(given.model_copy(update={"policy": "require"}), baseline(), tmp_path / "out")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / KERAS_FILE).write_bytes(CONTENT)
+    next_one = given.model_copy(update={"folder": str(tmp_path / "mine")})
+    assert fetch_baseline_weights(next_one, baseline(), tmp_path / "out").source == "folder"
 
 
 def test_unreachable_missing_and_offline(server, tmp_path, monkeypatch):
@@ -120,6 +143,60 @@ def test_hub_through_the_sources(server, weights_params, tmp_path, monkeypatch):
     record = fetch_baseline_weights(weights_params(sources=["folder", "package", "hub"]), baseline(), tmp_path / "out")
     assert (record.source, record.file, record.commercial_use) == ("hub", KERAS_FILE, True)
     assert (tmp_path / "out" / KERAS_FILE).read_bytes() == CONTENT
+
+
+def test_a_changed_order_of_sources_is_honoured_but_never_by_a_random_start(
+    server, weights_params, tmp_path, monkeypatch
+):
+    url = f"{server}/{KERAS_FILE}"
+    monkeypatch.setattr(module, "KERAS_URL", url)
+    monkeypatch.setattr(module, "find_keras_file", functools.partial(find_keras_file, url=url, md5=MD5))
+    out, mine = tmp_path / "out", tmp_path / "mine"
+    mine.mkdir()
+    (mine / "baseline_tf.h5").write_bytes(b"the user's" + CONTENT)
+    hub, folder = fetch_baseline_weights(weights_params(sources=["hub"]), baseline(), out), str(mine)
+    assert hub.source == "hub"
+    kept = [weights_params(sources=["hub", "folder"], folder=folder), weights_params(sources=[])]
+    assert [fetch_baseline_weights(given, baseline(), out) for given in kept] == [hub, hub]
+    preferred = weights_params(sources=["folder", "hub"], folder=folder)
+    ours = fetch_baseline_weights(preferred, baseline(), out)
+    assert (ours.source, ours.url_or_id, ours.sha256) == ("folder", "baseline_tf.h5", ours.source_sha256)
+    assert fetch_baseline_weights(weights_params(sources=["hub", "folder"], folder=folder), baseline(), out) == hub
+
+
+def test_a_file_that_params_name_no_longer_makes_way(weights_params, tmp_path):
+    path = tmp_path / "shop.keras"
+    path.write_bytes(CONTENT)
+    assert fetch_baseline_weights(weights_params(), baseline(weights_file=str(path)), tmp_path / "out").pretrained
+    assert fetch_baseline_weights(weights_params(), baseline(), tmp_path / "out").reason == "offline_by_params"
+
+
+def as_is(tmp_path, names="red\ngreen\n", **changes):
+    (tmp_path / "shop.keras").write_bytes(CONTENT)
+    (tmp_path / "classes.txt").write_text(names)
+    files = {"weights_file": str(tmp_path / "shop.keras"), "class_names": str(tmp_path / "classes.txt")}
+    return baseline(mode="as_is", **files, **changes)
+
+
+def test_the_class_names_are_stored_with_the_model_and_only_as_is(weights_params, tmp_path):
+    record = fetch_baseline_weights(weights_params(), as_is(tmp_path), tmp_path / "out")
+    assert record.class_names == ["red", "green"]
+    again = fetch_baseline_weights(weights_params(), as_is(tmp_path, names="green\nred\n"), tmp_path / "out")
+    assert again.class_names == ["green", "red"]
+    frozen = as_is(tmp_path).model_copy(update={"mode": "frozen"})
+    assert fetch_baseline_weights(weights_params(), frozen, tmp_path / "out").class_names is None
+
+
+@pytest.mark.parametrize("name", ["shop.keras", "classes.txt"])
+def test_a_users_file_that_is_gone_leaves_its_copy_under_prefer_alone(name, weights_params, tmp_path, capsys):
+    asked = as_is(tmp_path)
+    record = fetch_baseline_weights(weights_params(), asked, tmp_path / "out")
+    (tmp_path / name).unlink()
+    assert fetch_baseline_weights(weights_params(), asked, tmp_path / "out") == record
+    said = capsys.readouterr().err
+    assert f"{tmp_path / name}, the user's file behind weights/baseline_tf, is gone; the stored copy stays" in said
+    with pytest.raises(WeightsError, match=rf"{name}, the user's file .* is gone and weights\.policy is require: put"):
+        fetch_baseline_weights(weights_params(policy="require"), asked, tmp_path / "out")
 
 
 def test_an_earlier_projects_file_comes_first(weights_params, tmp_path):

@@ -1,6 +1,8 @@
 """Each source of weights with real files; the hub by a client that meets a closed port."""
 
+import http.server
 import json
+import threading
 import time
 
 import pytest
@@ -209,6 +211,84 @@ def test_a_real_record_is_never_replaced_by_a_random_one(settings, weights_param
     assert fetch_weights(settings(), weights_params(sources=[]), tmp_path / "out") == record
     assert fetch_weights(settings(), weights_params(policy="require"), tmp_path / "out") == record
     assert read_record(tmp_path / "out") == record
+
+
+def test_a_folder_file_that_is_gone_leaves_its_copy_under_prefer_alone(
+    settings, weights_params, resnet_folder, tmp_path, capsys
+):
+    given = weights_params(folder=str(resnet_folder))
+    record = fetch_weights(settings(), given, tmp_path / "out")
+    (resnet_folder / "resnet18.safetensors").unlink()
+    assert fetch_weights(settings(), given, tmp_path / "out") == record
+    assert "resnet18.safetensors, the user's file behind weights/resnet18, is gone" in capsys.readouterr().err
+    with pytest.raises(WeightsError, match=r"is gone and weights\.policy is require: put it back"):
+        fetch_weights(settings(), weights_params(policy="require", folder=str(resnet_folder)), tmp_path / "out")
+    assert read_record(tmp_path / "out") == record
+
+
+def test_the_record_knows_the_users_file_and_the_stored_one(settings, weights_params, resnet_folder, lite0, tmp_path):
+    record = fetch_weights(settings(), weights_params(folder=str(resnet_folder)), tmp_path / "out")
+    assert record.source_sha256 == file_sha256(resnet_folder / "resnet18.safetensors") != record.sha256
+    assert fetch_weights(lite0, weights_params(), tmp_path / "lite0").source_sha256 is None
+
+
+class Portal(http.server.BaseHTTPRequestHandler):
+    """A captive portal: one page of HTML for whatever is asked."""
+
+    page = b"<!DOCTYPE html><html><title>Wi-Fi</title>Please log in</html>"
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(self.page)))
+        self.end_headers()
+
+    def do_GET(self):
+        self.do_HEAD()
+        self.wfile.write(self.page)
+
+    def log_message(self, *arguments):
+        pass
+
+
+class LyingHub(Portal):
+    """What looks like the hub until the file itself is asked for."""
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("X-Repo-Commit", "0123abc" + "0" * 33)
+        self.send_header("ETag", '"e1"')
+        self.send_header("Content-Length", str(len(self.page) + 100 * (self.command == "HEAD" and self.longer)))
+        self.end_headers()
+
+    longer = False
+
+
+class LongerFile(LyingHub):
+    longer = True
+
+
+@pytest.mark.parametrize("answering", [Portal, LyingHub, LongerFile])
+def test_an_html_page_in_place_of_the_hub(settings, weights_params, no_hub, tmp_path, monkeypatch, capsys, answering):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), answering) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{httpd.server_address[1]}"
+        monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        )
+        given = weights_params(sources=["hub"])
+        record = fetch_weights(settings(), given, tmp_path / "out")
+        assert (record.source, record.reason) == ("random", "html_page")
+        assert "an HTML page came instead of the file (a login page" in capsys.readouterr().err
+        assert not [path for path in (tmp_path / "cache").rglob("*") if "safetensors" in path.name]
+        with pytest.raises(WeightsError, match=r"\(html_page: an HTML page came instead .*policy is require"):
+            fetch_weights(settings(), weights_params(sources=["hub"], policy="require"), tmp_path / "other")
+        httpd.shutdown()
 
 
 def test_a_random_record_is_replaced_by_a_real_one(settings, weights_params, resnet_folder, tmp_path):

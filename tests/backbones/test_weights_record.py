@@ -79,7 +79,7 @@ def test_existing_means_record_and_unchanged_file(tmp_path):
 
 def test_retry_only_where_a_new_attempt_may_help(tmp_path):
     record().write(tmp_path / "real")
-    for reason in ("hub_unreachable", "not_found", "no_published_weights", "gated", "offline_by_params"):
+    for reason in ("hub_unreachable", "not_found", "no_published_weights", "gated", "html_page", "offline_by_params"):
         random(reason).write(tmp_path / reason)
-    assert retry_needed(tmp_path) == ["gated", "hub_unreachable", "not_found", "offline_by_params"]
+    assert retry_needed(tmp_path) == ["gated", "html_page", "hub_unreachable", "not_found", "offline_by_params"]
     assert retry_needed(tmp_path / "nowhere") == []

@@ -125,6 +125,7 @@ def baseline_params(**changes):
         "loss": "cross_entropy",
         "dropout": 0.2,
         "weight_decay": 0.01,
+        "early_stop_patience_epochs": None,
         "frozen": schedule,
         "finetune": {"epochs": 1, "learning_rate": 0.0002, "max_steps": 2},
     }

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -111,32 +109,3 @@ def test_code_in_a_model_file_is_not_run(tmp_path, backbone, params):
     keras.Model(backbone.input, keras.layers.Dense(3)(shifted)).save(tmp_path / "m.keras")
     with pytest.raises(WeightsError, match="cannot be rebuilt by Keras"):
         load(params, tmp_path / "m.keras")
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("c.txt", "red\nblue\n\ngreen\n"),
-        ("c.json", json.dumps(CLASSES)),
-        ("c.json", json.dumps({"0": "red", "2": "green", "1": "blue"})),
-        ("c.json", json.dumps({"blue": 1, "red": 0, "green": 2})),
-    ],
-)
-def test_class_names_from_text_and_json(tmp_path, name, text):
-    from bakeoff.baseline_tf.earlier_model import read_class_names
-
-    (tmp_path / name).write_text(text)
-    assert read_class_names(tmp_path / name) == CLASSES
-
-
-def test_class_names_that_cannot_be_used(tmp_path):
-    from bakeoff.baseline_tf.earlier_model import read_class_names
-
-    with pytest.raises(DataError, match="are missing"):
-        read_class_names(tmp_path / "gone.txt")
-    (tmp_path / "twice.txt").write_text("red\nred\n")
-    with pytest.raises(DataError, match="must list each of the earlier model's classes once"):
-        read_class_names(tmp_path / "twice.txt")
-    (tmp_path / "bad.json").write_text("3")
-    with pytest.raises(DataError, match="must be a JSON list of class names"):
-        read_class_names(tmp_path / "bad.json")

@@ -55,7 +55,8 @@ def test_without_a_seed_the_order_is_the_catalogues(colours):
     rows = colours.rows("validation")
     features = np.arange(6, dtype=np.float32).reshape(3, 2)
     sequence = FeatureSequence(colours, rows, features, batch_size=2)
-    np.testing.assert_array_equal(np.concatenate([sequence[0][0], sequence[1][0]]), features)
+    assert len(sequence) == 1  # a third row alone joins the two before it
+    np.testing.assert_array_equal(sequence[0][0], features)
 
 
 def test_training_weights_come_along_where_they_differ(colours):
@@ -68,3 +69,13 @@ def test_training_weights_come_along_where_they_differ(colours):
     rows = colours.rows("train")
     sequence = FeatureSequence(weighted, rows, np.zeros((len(rows), 2), np.float32), batch_size=24, seed=0)
     np.testing.assert_allclose(sequence[0][2], products["weight"].to_numpy()[rows[sequence.order()]])
+    assert sequence.weight_of(0) == pytest.approx(products["weight"].to_numpy()[rows].sum())
+
+
+def test_a_single_last_row_joins_the_batch_before(colours):
+    from bakeoff.baseline_tf.sequence import FeatureSequence
+
+    rows = colours.rows("train")  # 24 = 23 + 1
+    sequence = FeatureSequence(colours, rows, np.zeros((24, 2), np.float32), batch_size=23, seed=0)
+    assert [len(sequence[index][0]) for index in range(len(sequence))] == [24]
+    assert (sequence.size_of(0), sequence.weight_of(0)) == (24, 24.0)

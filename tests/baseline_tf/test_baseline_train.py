@@ -68,6 +68,8 @@ def test_training_json_has_every_field(frozen_dir, params):
     assert values["steps_run"] == 30  # 24 products, 8 a step, 10 epochs
     assert values["n_trainable"] == 1280 * 3 + 3
     assert len(values["key"]) == 16
+    n_values = 4_049_571 + 1280 * 3 + 3  # EfficientNet-B0 without top, its statistics included, and the dense layer
+    assert values["size_mib"] == 4 * n_values / 2**20
 
 
 def test_it_learns_colours_and_says_so(frozen_dir, colours):

@@ -19,6 +19,11 @@ REJECTED = {
     "bomb.png": "too_large",
     "tiny.png": "too_small",
     "header.jpg": "unreadable",
+    "truncated.webp": "truncated",
+    "truncated_animated.webp": "truncated",
+    "header.webp": "truncated",
+    "damaged.webp": "unreadable",
+    "truncated_mpo.jpg": "truncated",
 }
 ACCEPTED = (
     "cmyk.jpg",
@@ -32,6 +37,11 @@ ACCEPTED = (
     "float.tiff",
     "plain.jpg",
     "plain.png",
+    "multi_picture.jpg",
+    "cut_second_picture.jpg",
+    "static.webp",
+    "transparent.webp",
+    "animated.webp",
 )
 SIZE = (40, 30)
 
@@ -72,6 +82,10 @@ def all_files() -> dict[str, bytes]:
     layer = plain.convert("RGBA")
     layer.putalpha(Image.new("L", SIZE, 0))
     palette = plain.convert("P")
+    others = [picture(1), picture(2)]
+    mpo = encode(plain, "MPO", quality=95, subsampling=0, save_all=True, append_images=others)
+    webp = encode(plain, "WEBP", lossless=True)
+    moving = encode(plain, "WEBP", lossless=True, save_all=True, append_images=others)
     steps = np.linspace(0, 65_535, SIZE[0] * SIZE[1]).reshape(SIZE[1], SIZE[0]).astype(np.uint16)
     return {
         "broken.png": bytes(damaged),
@@ -88,9 +102,19 @@ def all_files() -> dict[str, bytes]:
         "palette_transparent.png": encode(palette, "PNG", transparency=palette.getpixel((0, 0))),
         "transparent.png": encode(layer, "PNG"),
         "grey_alpha.png": encode(layer.convert("LA"), "PNG"),
-        "animated.gif": encode(plain, "GIF", save_all=True, append_images=[picture(1), picture(2)]),
+        "animated.gif": encode(plain, "GIF", save_all=True, append_images=others),
         "rotated.jpg": encode(plain, "JPEG", quality=95, exif=exif),
         "float.tiff": encode(Image.fromarray(np.linspace(0, 1, 1200, dtype=np.float32).reshape(30, 40)), "TIFF"),
+        "truncated.webp": webp[: len(webp) // 2],
+        "truncated_animated.webp": moving[: len(moving) // 2],
+        "header.webp": webp[:14],
+        "damaged.webp": webp[:14] + b"\xff" * (len(webp) - 14),
+        "truncated_mpo.jpg": mpo[: len(mpo) // 6],
+        "multi_picture.jpg": mpo,
+        "cut_second_picture.jpg": mpo[: len(mpo) // 2],
+        "static.webp": webp,
+        "transparent.webp": encode(layer, "WEBP", lossless=True),
+        "animated.webp": moving,
         "plain.jpg": jpeg,
         "plain.png": png,
     }

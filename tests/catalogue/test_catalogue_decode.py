@@ -98,5 +98,23 @@ def test_locate_refuses_what_leaves_the_data_folder(tmp_path):
     assert locate(root, folder, "a.png") == folder.resolve() / "a.png"
     for path in ("../../secret.png", str(tmp_path / "secret.png"), "link.png"):
         assert locate(root, folder, path).reason == "outside_data_folder"  # type: ignore[union-attr]
+    assert locate(root, folder, "link.png").detail.startswith(f"the link {folder / 'link.png'} leads out of")  # type: ignore[union-attr]
     for path in ("", "none.png", ".", "bad\0name.png", "x" * 5000):
         assert locate(root, folder, path).reason == "missing_file"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["multi_picture.jpg", "cut_second_picture.jpg", "animated.webp"])
+def test_of_several_pictures_the_first_is_taken_and_stored_alone(name):
+    """An iPhone's or 3-D camera's multi-picture JPEG (MPO), also one whose later pictures are cut off."""
+    result = decoded(name)
+    values = np.asarray(result.image).astype(int)
+    assert np.abs(values - np.asarray(picture(0))).mean() < np.abs(values - np.asarray(picture(1))).mean() / 2
+    assert not result.untouched
+    stored = Image.open(io.BytesIO(encode_for_store(result, FILES[name], store_px=64)))
+    assert (stored.format, getattr(stored, "n_frames", 1), stored.size) == ("JPEG", 1, SIZE)
+
+
+def test_webp_is_upright_rgb_on_white():
+    assert np.array_equal(np.asarray(decoded("static.webp").image), np.asarray(picture(0)))  # lossless
+    assert np.asarray(decoded("transparent.webp").image).min() == 255
+    assert decoded("static.webp").format == "WEBP"

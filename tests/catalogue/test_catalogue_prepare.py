@@ -11,41 +11,14 @@ from bakeoff.catalogue.fetch import fetch, refetch_needed
 from bakeoff.catalogue.split import write_split
 from bakeoff.catalogue.table import PRODUCT_COLUMNS, load_catalogue
 from bakeoff.errors import DataError
-from bakeoff.params import ColumnNames, DatasetParams, PrepareParams, SplitParams, SyntheticParams
+from bakeoff.params import ColumnNames, DatasetParams, PrepareParams, SplitParams
 from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
+from catalogue.datasets import dataset_params as dataset
 
 pytestmark = pytest.mark.torch  # imagehash is in .venv-torch alone
 
 PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
 SPLIT = SplitParams(train=0.6, validation=0.2, test=0.2, seed=0)
-NO_COLUMNS = ColumnNames(id=None, image=None, label=None, title=None, description=None)
-
-
-def dataset(kind: str = "folder", **changes: object) -> DatasetParams:
-    base = DatasetParams(
-        name=kind,
-        kind=kind,  # type: ignore[arg-type]
-        fallback=None,
-        root=f"data/raw/{kind}",
-        table=None,
-        images=None,
-        columns=NO_COLUMNS,
-        drop=[],
-        allow_pickle=False,
-        exclude_labels=[],
-        duplicates="keep",
-        phash_distance=2,
-        licence="CC0-1.0",
-        source_url=None,
-        synthetic=SyntheticParams(n_per_class=16, image_px=64, seed=0),
-    )
-    return base.model_copy(update=changes)
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
-    return tmp_path
 
 
 def run(root, data: DatasetParams, params: PrepareParams = PREPARE) -> dict:
@@ -68,7 +41,7 @@ def test_every_bad_file_is_accounted_for(root):
     fill(root, {"a": 4, "b": 4})
     write_all(root / "data" / "raw" / "folder" / "a")
     (root / "data" / "raw" / "folder" / "loose.png").write_bytes(encode(picture(), "PNG"))
-    audit = run(root, dataset())
+    audit = run(root, dataset("folder"))
     rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["reason"].to_dict()
     assert rejected == {f"a__{name}": reason for name, reason in REJECTED.items()} | {"loose.png": "empty_label"}
     assert audit["n_accepted"] == 8 + len(ACCEPTED)
@@ -77,7 +50,7 @@ def test_every_bad_file_is_accounted_for(root):
 
 def test_formats_of_the_contract(root):
     fill(root, {"b": 5, "a": 5})
-    run(root, dataset())
+    run(root, dataset("folder"))
     write_split(root / "data" / "catalogue", SPLIT, root / "data" / "splits")
     catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
     assert list(catalogue.products.columns) == [*PRODUCT_COLUMNS, "split"]
@@ -96,7 +69,7 @@ def test_formats_of_the_contract(root):
 
 def test_load_catalogue_refuses_what_does_not_belong_together(root):
     fill(root, {"b": 5, "a": 5})
-    run(root, dataset())
+    run(root, dataset("folder"))
     folder = root / "data" / "catalogue"
     with pytest.raises(DataError, match="run `dvc repro split`"):
         load_catalogue(folder, root / "splits.parquet")
@@ -110,9 +83,9 @@ def test_load_catalogue_refuses_what_does_not_belong_together(root):
 
 def test_same_input_same_bytes(root):
     fill(root, {"a": 4, "b": 4})
-    run(root, dataset())
+    run(root, dataset("folder"))
     shutil.move(root / "data" / "catalogue", root / "first")
-    run(root, dataset())
+    run(root, dataset("folder"))
     for name in ("products.parquet", "images.arrow", "labels.json", "rejected.csv", "audit.json"):
         assert (root / "first" / name).read_bytes() == (root / "data" / "catalogue" / name).read_bytes(), name
 
@@ -121,7 +94,7 @@ def test_same_input_same_bytes(root):
 def test_duplicates(root, policy, n_accepted, n_groups):
     fill(root, {"a": 4, "b": 4})
     (root / "data" / "raw" / "folder" / "b" / "copy.bmp").write_bytes(encode(picture(101), "BMP"))
-    audit = run(root, dataset(duplicates=policy))
+    audit = run(root, dataset("folder", duplicates=policy))
     assert (audit["n_accepted"], audit["n_groups"]) == (n_accepted, n_groups)
     assert audit["rejected"] == ({"duplicate_image": 1} if policy == "drop" else {})
 
@@ -130,23 +103,45 @@ def test_mirrored_pictures_share_a_group_but_are_kept(root):
     fill(root, {"a": 4, "b": 4})
     mirrored = picture(0).transpose(0)  # FLIP_LEFT_RIGHT
     (root / "data" / "raw" / "folder" / "a" / "mirror.png").write_bytes(encode(mirrored, "PNG"))
-    audit = run(root, dataset(duplicates="drop"))
+    audit = run(root, dataset("folder", duplicates="drop"))
     assert (audit["n_accepted"], audit["n_groups"]) == (9, 8)
+
+
+def test_a_linked_class_counts_inside_the_data_folder_and_is_named_outside(root):
+    fill(root, {"a": 4, "b": 4, "stock/deep": 4})
+    raw = root / "data" / "raw" / "folder"
+    (raw / "stock" / "deep").rename(raw / "b" / "deep")
+    (raw / "stock").rmdir()
+    elsewhere = root / "elsewhere"
+    (raw / "a").rename(elsewhere)
+    (raw / "a").symlink_to(elsewhere)
+    (raw / "c").symlink_to("b/deep")
+    (raw / "b" / "again").symlink_to("..")  # comes round: not followed
+    audit = run(root, dataset("folder"))
+    assert audit["per_class"] == {"b": 8, "c": 4}
+    assert audit["rejected"] == {"outside_data_folder": 4}
+    details = pd.read_csv(root / "data" / "catalogue" / "rejected.csv")["detail"].unique().tolist()
+    assert details == [f"the link {raw / 'a'} leads out of {raw}, to {elsewhere}; put the files themselves there"]
+    shutil.rmtree(raw / "b")
+    with pytest.raises(
+        DataError, match=r"4 outside_data_folder; the first outside_data_folder: the link .*a leads out"
+    ):
+        run(root, dataset("folder"))
 
 
 def test_small_classes(root):
     fill(root, {"a": 4, "b": 4, "c": 2})
-    assert run(root, dataset())["rejected"] == {"class_too_small": 2}
+    assert run(root, dataset("folder"))["rejected"] == {"class_too_small": 2}
     with pytest.raises(DataError, match=r"at least 3 different photos.*'c' \(2\)"):
-        run(root, dataset(), PREPARE.model_copy(update={"class_too_small": "error"}))
+        run(root, dataset("folder"), PREPARE.model_copy(update={"class_too_small": "error"}))
 
 
 def test_one_class_only_and_nothing_usable(root):
     fill(root, {"a": 4})
     with pytest.raises(DataError, match=r"1 usable class\(es\) \(a\); at least two"):
-        run(root, dataset())
+        run(root, dataset("folder"))
     with pytest.raises(DataError, match=r"no usable product .* 4 excluded_label"):
-        run(root, dataset(exclude_labels=["a"]))
+        run(root, dataset("folder", exclude_labels=["a"]))
     assert not (root / "data" / "catalogue").exists()
     assert [path.name for path in (root / "data").iterdir() if path.name.startswith(".")] == []
 
@@ -187,7 +182,6 @@ def test_synthetic_end_to_end_finds_what_was_planted(root):
     assert not refetch_needed(dataset("synthetic"), root / "data" / "source.json")
 
 
-@pytest.mark.slow
 def test_parallel_packing_gives_the_same_in_the_same_order(root):
     pytest.importorskip("imagehash")
     from bakeoff.catalogue.pack import pack, pack_all

@@ -18,38 +18,17 @@ from bakeoff.catalogue.sources.synthetic import CLASSES, generate
 from bakeoff.errors import DataError
 from bakeoff.params import ColumnNames, DatasetParams, SyntheticParams
 from catalogue.bad_images import encode, picture
+from catalogue.datasets import NO_COLUMNS, dataset_params
 
-NO_COLUMNS = ColumnNames(id=None, image=None, label=None, title=None, description=None)
 FLIPKART = ColumnNames(
     id="uniq_id", image="image", label="product_category_tree", title="product_name", description="description"
 )
+SMALL = SyntheticParams(n_per_class=4, image_px=48, seed=0)
 
 
 def dataset(kind: str, **changes: object) -> DatasetParams:
-    base = DatasetParams(
-        name=kind,
-        kind=kind,  # type: ignore[arg-type]
-        fallback=None,
-        root="raw",
-        table=None,
-        images="Images" if kind == "flipkart" else None,
-        columns=FLIPKART if kind == "flipkart" else NO_COLUMNS,
-        drop=[],
-        allow_pickle=False,
-        exclude_labels=[],
-        duplicates="group",
-        phash_distance=4,
-        licence="unknown",
-        source_url=None,
-        synthetic=SyntheticParams(n_per_class=4, image_px=48, seed=0),
-    )
-    return base.model_copy(update=changes)
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
-    return tmp_path
+    table = {"images": "Images", "columns": FLIPKART} if kind == "flipkart" else {}
+    return dataset_params(kind, **{"root": "raw", "synthetic": SMALL, **table, **changes})
 
 
 def flipkart_table() -> pd.DataFrame:

@@ -28,6 +28,13 @@ def test_squash_keeps_both_sides() -> None:
     assert squashed[0, :, 0].tolist() == [0, 0, 200, 200]
 
 
+def test_the_floor_modes_put_the_odd_pixel_at_the_end() -> None:
+    columns = Image.fromarray(np.tile(np.arange(35, dtype=np.uint8), (35, 1))).convert("RGB")
+    for mode, first in (("center", 2), ("center_floor", 1), ("squash", 2), ("squash_floor", 1)):  # 3 px too many
+        cropped = resize_crop(columns, 32, crop_pct=32 / 35, interpolation="nearest", crop_mode=mode)
+        assert cropped[0, [0, -1], 0].tolist() == [first, first + 31]
+
+
 def test_unit_range() -> None:
     unit = to_unit(np.array([0, 51, 255], np.uint8))
     assert unit.dtype == np.float32

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 import re
@@ -136,10 +137,39 @@ def test_the_answer_comes_first_and_every_part_is_there(page):
     assert places == sorted(places)
     for text in ("NON-COMMERCIAL", "RANDOM START", "FAILED", "NVIDIA Source Code License-NC", "hub unreachable"):
         assert text in page
-    for text in ("GPL-2.0-or-later", "1,050", "55 duplicate image", "git checkout 0123456789abcdef", "bakeoff run"):
+    for text in (
+        "GPL-2.0-or-later",
+        "1,050",
+        "55 duplicate image",
+        "git checkout 0123456789abcdef",
+        "dvc exp run\n",
+        "bakeoff show",
+    ):
         assert text in page
     assert page.count("taken for plants") >= 1
     assert "prefers-color-scheme: dark" in page
+
+
+def test_the_page_says_which_commands_make_this_study_again(tmp_path):
+    pytest.importorskip("jinja2")
+    from bakeoff.decision.run import compare
+
+    for name in ("baseline_tf", "x-frozen"):
+        write_candidate(tmp_path / "runs", name, correct=90, latency_ms=20)
+    made = Study(("x",), ("frozen",), (0,), choices=("dataset=synthetic", "models=[x]"))
+    for study, line in (
+        (made, ".venv-torch/bin/dvc exp run -S dataset=synthetic -S &#39;models=[x]&#39;\n"),
+        (dataclasses.replace(made, choices=()), ".venv-torch/bin/dvc exp run\n"),
+        (dataclasses.replace(made, choices=None), ".venv-torch/bin/bakeoff run\n"),
+    ):
+        choice = compare(tmp_path / "runs", tmp_path, study=study, limits=NO_LIMITS)
+        assert choice["inputs"]["choices"] == (None if study.choices is None else list(study.choices))
+        page = (tmp_path / "index.html").read_text(encoding="utf-8")
+        section = page[page.index('id="reproduce"') :]
+        commands = "git checkout 0123456789abcdef0123456789abcdef01234567\nmake setup\n" + line
+        assert commands in section
+        assert "the digest <code>d1</code>" in section
+        assert ("edited by hand" in section) == (study.choices is None)
 
 
 def test_heat_maps_are_shrunk_to_jpeg(page):

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 def params_read(script: Path) -> set[str]:
     """The sections a script loads: load_section(path, XParams) by class, or attributes of load_params(path)."""
-    from bakeoff.params import SECTIONS
+    from bakeoff.params import SECTIONS, Params
 
     by_class = {kind.__name__: name for name, kind in SECTIONS.items()}
     source = script.read_text(encoding="utf-8")
@@ -30,8 +30,8 @@ def params_read(script: Path) -> set[str]:
             "seeds",
             "backbones",
         }
-    if "Study.from_params(" in source:
-        sections |= {"models", "modes", "seeds"}
+    if "choices_made(" in source:
+        sections |= {*Params.model_fields} - _UNTRACKED
     return sections
 
 
@@ -75,3 +75,13 @@ def test_a_foreign_framework_is_no_dependency(tmp_path):
     assert not any("baseline_tf" in name for name in torch_side)
     assert not any("training/loop" in name for name in tf_side)
     assert any("baseline_tf" in name for name in tf_side)
+
+
+def test_a_stage_depends_on_the_sections_it_reads_alone():
+    from stage_deps import code_of
+
+    split = code_of(ROOT / "stages" / "split.py", "torch")
+    assert [name for name in split if "/params/" in name] == [
+        f"src/bakeoff/params/{name}.py" for name in ("__init__", "catalogue", "section")
+    ]
+    assert "src/bakeoff/params/decision.py" not in code_of(ROOT / "stages" / "train_torch.py", "torch")

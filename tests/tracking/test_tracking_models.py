@@ -70,6 +70,7 @@ def test_requirements_are_the_exact_pins():
     pins = {line.strip() for line in lines if "==" in line}
     assert set(requirements("pytorch")) <= pins | {"torch==2.13.0"}
     assert "torch==2.13.0" in requirements("pytorch")
+    assert set(requirements("pytorch", source="hf")) - set(requirements("pytorch")) == {"transformers==5.23.0"}
 
 
 def test_the_input_example_is_one_photo():

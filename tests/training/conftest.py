@@ -39,8 +39,8 @@ def make_catalogue(folder: Path, *, n_per_class: int = 8, labels: list[str] = LA
             place = number // len(labels)
             split = {n_per_class - 2: "validation", n_per_class - 1: "test"}.get(place, "train")
             row = writer.append(encoded_photo(labels[label_id], rng))
-            rows.append((f"p{number}", row, labels[label_id], label_id, split))
-    table = pd.DataFrame(rows, columns=["product_id", "image", "label", "label_id", "split"])
+            rows.append((f"p{number}", row, labels[label_id], label_id, np.float32(1), split))
+    table = pd.DataFrame(rows, columns=["product_id", "image", "label", "label_id", "weight", "split"])
     table.drop(columns="split").to_parquet(folder / "catalogue" / "products.parquet")
     table[["product_id", "split"]].to_parquet(folder / "splits.parquet")
     header = {"labels": labels, "dataset": {"name": "colours", "kind": "synthetic", "digest": "abc"}}

@@ -49,7 +49,8 @@ def test_unknown_loss_augmentation_and_device_list_the_legal_ones() -> None:
 
 
 def test_batches_cover_every_row_once_and_never_end_in_one() -> None:
-    from bakeoff.training.data import epoch_order, split_batches
+    from bakeoff.training.batching import split_batches
+    from bakeoff.training.data import epoch_order
 
     assert split_batches(np.arange(7), 3) == [[0, 1, 2], [3, 4, 5, 6]]
     assert split_batches(np.arange(8), 3) == [[0, 1, 2], [3, 4, 5], [6, 7]]
@@ -105,8 +106,10 @@ def test_tensor_and_photo_batches_agree(catalogue: Catalogue, make_request: Call
         torch.stack([dataset[i][0] for i in range(len(rows))]), catalogue.label_ids(rows), photos.options
     )
     assert len(photos) == len(tensors)
-    for (left, left_labels), (right, right_labels) in zip(photos.shuffled(2), tensors.shuffled(2), strict=True):
+    for left_batch, right_batch in zip(photos.shuffled(2), tensors.shuffled(2), strict=True):
+        (left, left_labels, left_weights), (right, right_labels, right_weights) = left_batch, right_batch
         assert torch.equal(left, right)
+        assert left_weights.tolist() == right_weights.tolist() == [1.0] * len(left)
         assert left_labels.tolist() == right_labels.tolist()
 
 
@@ -116,7 +119,7 @@ def test_loader_processes_change_nothing(catalogue: Catalogue, make_request: Cal
     dataset = PhotoDataset(catalogue, catalogue.rows("train"), make_request().settings.preprocessing)
     alone, helped = (PhotoBatches(dataset, LoaderOptions(5, seed=3, workers=n)) for n in (0, 2))
     before = torch.get_rng_state()
-    for (left, _), (right, _) in zip(alone.shuffled(1), helped.shuffled(1), strict=True):
+    for (left, _, _), (right, _, _) in zip(alone.shuffled(1), helped.shuffled(1), strict=True):
         assert torch.equal(left, right)
     assert torch.equal(before, torch.get_rng_state())  # dropout's numbers do not depend on the loader
 
@@ -134,11 +137,3 @@ def test_the_key_follows_what_determines_the_result(
     assert key(finetune=other_schedule) == key()  # the other mode's schedule
     changed = {key(seed=1), key(mode="finetune"), key(loss="bce"), key(frozen=other_schedule), key(batch_size=5)}
     assert len(changed | {key()}) == 6
-
-
-def test_samples_take_the_classes_in_turn() -> None:
-    from bakeoff.training.preview import choose_samples
-
-    labels = np.array([0] * 50 + [1] * 2 + [2] * 2)
-    assert sorted(labels[choose_samples(labels, seed=0, n_photos=6)].tolist()) == [0, 0, 1, 1, 2, 2]
-    assert len(choose_samples(labels, seed=0, n_photos=99)) == 54

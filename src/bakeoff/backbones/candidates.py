@@ -14,8 +14,8 @@ from bakeoff.params import BackboneDefaults, BackboneParams, Mode
 from bakeoff.pruning import BASELINE, prune_runs
 
 
-class Study(NamedTuple):
-    """What is compared: models × modes × seeds, with what params.yaml says about the backbones."""
+class CandidateRequest(NamedTuple):
+    """Which candidates to describe, models × modes × seeds, and what params.yaml says about the backbones."""
 
     models: list[str]
     modes: list[Mode]
@@ -24,7 +24,7 @@ class Study(NamedTuple):
     defaults: BackboneDefaults
 
 
-def write_candidates(study: Study, out_dir: Path, runs_dir: Path) -> list[CandidateSettings]:
+def write_candidates(request: CandidateRequest, out_dir: Path, runs_dir: Path) -> list[CandidateSettings]:
     """Write one settings file per model and return them in the study's order.
 
     Also removes files of other models from `out_dir`, and folders of candidates and seeds outside the study from
@@ -33,17 +33,17 @@ def write_candidates(study: Study, out_dir: Path, runs_dir: Path) -> list[Candid
     Raises:
         ParamsError: an unknown model, or one named as the baseline; nothing is written or removed then.
     """
-    if BASELINE in study.models:
+    if BASELINE in request.models:
         raise ParamsError(f"models must not name {BASELINE!r}: the TensorFlow baseline is part of every study.")
-    described = [describe(model, study.backbones, study.defaults) for model in study.models]
+    described = [describe(model, request.backbones, request.defaults) for model in request.models]
     out_dir.mkdir(parents=True, exist_ok=True)
     for path in out_dir.glob("*.json"):
-        if path.name.removesuffix(".json") not in study.models:
+        if path.name.removesuffix(".json") not in request.models:
             path.unlink()
     for settings in described:
         settings.write(out_dir / f"{settings.model}.json")
-    candidates = [f"{model}-{mode}" for model in study.models for mode in study.modes]
-    prune_runs(runs_dir, candidates=candidates, seeds=study.seeds)
+    candidates = [f"{model}-{mode}" for model in request.models for mode in request.modes]
+    prune_runs(runs_dir, candidates=candidates, seeds=request.seeds)
     return described
 
 

@@ -55,7 +55,13 @@ def build_head(params: HeadParams, *, n_features: int, n_classes: int) -> nn.Seq
 
 
 def build_classifier(
-    settings: CandidateSettings, *, n_classes: int, seed: int, weights_dir: Path | None, scan: str = "auto"
+    settings: CandidateSettings,
+    *,
+    n_classes: int,
+    seed: int,
+    weights_dir: Path | None,
+    scan: str = "auto",
+    network_dir: Path | None = None,
 ) -> tuple[Classifier, LoadReport]:
     """Return the candidate, its backbone loaded strictly from `weights_dir`, and what the loading left over.
 
@@ -67,16 +73,17 @@ def build_classifier(
         seed: of the head, and of the backbone where the record says `random` or `weights_dir` is None.
         weights_dir: weights/<model>/ with its record.json.
         scan: MambaVision's selective scan, `auto` or one of `bakeoff.scan.implementations()`.
+        network_dir: where a transformers model's config.json is; None = `weights_dir`.
 
     Raises:
-        WeightsError: the file belongs to another architecture.
+        WeightsError: no config.json of a transformers model, or the file belongs to another architecture.
         ParamsError: fewer than two classes.
     """
     if n_classes < 2:
         raise ParamsError(f"a classifier needs at least 2 classes, got {n_classes}; look at the catalogue's labels.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        backbone, n_features = build_backbone(settings, scan=scan)
+        backbone, n_features = build_backbone(settings, scan=scan, network_dir=network_dir or weights_dir)
         # A generator state of its own: the head's start does not depend on the backbone's number of draws.
         torch.manual_seed(seed)
         head = build_head(settings.head, n_features=n_features, n_classes=n_classes)

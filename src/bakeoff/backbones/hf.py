@@ -1,25 +1,37 @@
-"""Backbones of the transformers library, by hub id or from a local folder; remote code is never run."""
+"""Networks of the transformers library, without their classifier; remote code is never run.
+
+A network is built from a config.json on disk alone: the stage `weights` stores it beside the weights.
+"""
 
 from __future__ import annotations
 
+import copy
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from bakeoff.backbones.compat import import_transformers
-from bakeoff.backbones.settings import Preprocessing
+from bakeoff.backbones.loading import COUNTERS, LoadReport, read_checkpoint
+from bakeoff.backbones.weights.network_files import CONFIG
 from bakeoff.errors import ParamsError, WeightsError
 from bakeoff.paths import main_checkout
 
-_INTERPOLATIONS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}  # Pillow's numbers
+_FIELDS = ("logits", "feature_maps", "pooler_output", "last_hidden_state")
+_WRAPPERS = ("module.", "_orig_mod.")  # not `model.` or `encoder.`: those are transformers' own key names
+_KEEPS_ITS_HEAD = ("segformer",)  # its classification class makes a Linear also for 0 classes
 
 
 class HfBackbone(nn.Module):
     """A transformers image model without its classifier: images (N, 3, H, W) to pooled features (N, D).
 
-    With a classification class the features are what its own classifier would see; with a backbone class, the mean of
-    the last feature map.
+    A classification model gives what its own classifier would see; a backbone class, the mean of its last feature map;
+    any other, its pooler's output, or where it has none the mean of its last tokens or map.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -28,10 +40,18 @@ class HfBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return pooled features (N, D) of images (N, 3, H, W)."""
-        output = self.network(images)
-        if hasattr(output, "logits"):
-            return output.logits.flatten(1)
-        return output.feature_maps[-1].mean(dim=(2, 3))
+        return pooled_features(self.network(images))
+
+
+def pooled_features(output: Mapping[str, Any]) -> Tensor:
+    """Return (N, D) of what a transformers model answers: means over places of the first of four fields that it has."""
+    name = next((field for field in _FIELDS if output.get(field) is not None), None)
+    if name is None:
+        raise ValueError(f"it answers {', '.join(output)}, expected one of {', '.join(_FIELDS)}")
+    found = output[name][-1] if name == "feature_maps" else output[name]
+    if found.ndim == 4:  # a map (N, D, H, W)
+        return found.mean(dim=(2, 3))
+    return found.mean(dim=1) if found.ndim == 3 else found  # tokens (N, T, D), or features (N, D)
 
 
 def location(name: str) -> str:
@@ -40,61 +60,58 @@ def location(name: str) -> str:
     return str(folder) if folder.is_dir() else name
 
 
-def build_hf(name: str, *, image_size: int) -> tuple[HfBackbone, int]:
-    """Return the backbone with fresh weights and its width D."""
-    return _stripped(_from_config(_config(name)), image_size)
-
-
-def load_hf(name: str, *, image_size: int) -> HfBackbone:
-    """Return the backbone with the weights of `name` (a folder, or a hub id).
+def build_hf(folder: Path, *, image_size: int) -> tuple[HfBackbone, int]:
+    """Return the backbone of the config.json in `folder` with fresh weights, and its width D.
 
     Raises:
-        WeightsError: no weights there, or not all that the architecture needs.
+        WeightsError: no config.json there.
+        ParamsError: it is no image model, or takes no photos of `image_size` px.
     """
-    transformers = import_transformers()
-    config = _config(name)
-    factory = transformers.AutoModelForImageClassification if _classifies(config) else transformers.AutoBackbone
+    config = _config(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # transformers' own deprecations
+        try:
+            network = _network_class(config)(_headless(config))
+        except (ValueError, TypeError, ImportError, AttributeError) as error:
+            raise ParamsError(f"transformers cannot build {type(config).__name__}: {first_line(error)}") from None
+    return _measured(network, config, image_size)
+
+
+def load_hf(folder: Path, weights: Path, *, image_size: int) -> tuple[HfBackbone, LoadReport]:
+    """Return the backbone of the config.json in `folder` with published weights, and what was left out on purpose.
+
+    Left out is what the published class has beyond the backbone: its classifier, a text tower, a decoder.
+
+    Args:
+        folder: where config.json is.
+        weights: a folder made by save_pretrained, or one checkpoint file.
+        image_size: side of the photos, px.
+
+    Raises:
+        WeightsError: no weights there, or they do not match the architecture.
+    """
+    config = _config(folder)
+    network_class = _network_class(config)
+    state = None if weights.is_dir() else read_checkpoint(weights, prefixes=_WRAPPERS)
     try:
-        network, info = factory.from_pretrained(
-            location(name), config=config, trust_remote_code=False, output_loading_info=True
-        )
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"no weights for {name!r}: {_first_line(error)}") from None
-    missing = [key for key in info["missing_keys"] if not key.startswith("classifier")]
-    if missing:
+        with _quiet():
+            network, info = network_class.from_pretrained(
+                str(weights) if state is None else None,
+                config=_headless(config),
+                state_dict=state,
+                dtype=torch.float32,  # else a checkpoint in half precision gives a network in half precision
+                ignore_mismatched_sizes=True,  # they are listed in `info`, and refused below with their names
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+        raise WeightsError(f"no weights for {type(config).__name__} in {weights}: {first_line(error)}") from None
+    report = _report(info, _published_keys(config, network_class), prefix=network.base_model_prefix)
+    if not report.fits:
         raise WeightsError(
-            f"the weights of {name!r} do not fill the architecture: {len(missing)} keys are missing, "
-            f"first {', '.join(sorted(missing)[:3])}."
+            f"the weights in {weights} do not fit the architecture of {folder / CONFIG}: {report.sentence()}; "
+            "give the files that were published together."
         )
-    return _stripped(network, image_size)[0]
-
-
-def hf_preprocessing(name: str, *, image_size: int | None) -> Preprocessing:
-    """Return what the model's own image processor does.
-
-    Raises:
-        ParamsError: the processor cannot be read.
-    """
-    transformers = import_transformers()
-    try:
-        processor = transformers.AutoImageProcessor.from_pretrained(location(name), trust_remote_code=False).to_dict()
-    except (OSError, ValueError, ImportError) as error:
-        raise ParamsError(_unreadable("preprocessor", name, error)) from None
-    resized = _side(processor.get("size"))
-    cropped = _side(processor.get("crop_size")) if processor.get("do_center_crop") else None
-    side = image_size or cropped or resized
-    if side is None:
-        raise ParamsError(f"the image processor of {name!r} states no size; give the backbone an image_size.")
-    ratio = min(1.0, cropped / resized) if cropped and resized else float(processor.get("crop_pct") or 1.0)
-    normalise = processor.get("do_normalize", True)
-    return Preprocessing(
-        image_size=side,
-        crop_pct=ratio,
-        crop_mode="center" if cropped or "shortest_edge" in (processor.get("size") or {}) else "squash",
-        interpolation=_INTERPOLATIONS.get(int(processor.get("resample") or 2), "bilinear"),
-        mean=_triple(processor.get("image_mean") if normalise else None, 0.0),
-        std=_triple(processor.get("image_std") if normalise else None, 1.0),
-    )
+    return _measured(network, config, image_size)[0], report
 
 
 def hf_licence(name: str) -> str | None:
@@ -106,63 +123,123 @@ def hf_licence(name: str) -> str | None:
     return str(metadata["license"]) if metadata and metadata.get("license") else None
 
 
-def _config(name: str) -> Any:
-    transformers = import_transformers()
+def first_line(error: Exception) -> str:
+    """Return the error's first line of text, or its kind where it has none."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _config(folder: Path) -> Any:
+    """Return the configuration as published, attention left to transformers: a file may name a kernel to download."""
+    if not (folder / CONFIG).is_file():
+        raise WeightsError(
+            f"{folder / CONFIG} is missing and a transformers network is built from it; "
+            "run `bakeoff weights` and `dvc repro`, or `dvc pull` it."
+        )
     try:
-        return transformers.AutoConfig.from_pretrained(location(name), trust_remote_code=False)
+        config = import_transformers().AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
     except (OSError, ValueError) as error:
-        raise ParamsError(_unreadable("configuration", name, error)) from None
-
-
-def _classifies(config: Any) -> bool:
-    transformers = import_transformers()
-    return type(config) in transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
-
-
-def _from_config(config: Any) -> nn.Module:
-    transformers = import_transformers()
-    factory = transformers.AutoModelForImageClassification if _classifies(config) else transformers.AutoBackbone
-    try:
-        return factory.from_config(config, trust_remote_code=False)
-    except (ValueError, TypeError) as error:
         raise ParamsError(
-            f"transformers cannot build an image backbone from {type(config).__name__}: {_first_line(error)}"
+            f"{folder / CONFIG} describes no model of this transformers: {first_line(error)} Remote code is never run."
         ) from None
+    config._attn_implementation = None
+    config.architectures = config.architectures or []
+    return config
 
 
-def _stripped(network: nn.Module, image_size: int) -> tuple[HfBackbone, int]:
-    if hasattr(network, "classifier"):
-        network.classifier = nn.Identity()
-    backbone = HfBackbone(network).eval()
-    with torch.no_grad():
-        features = backbone(torch.zeros(1, 3, image_size, image_size))
-    return backbone.train(), features.shape[1]
-
-
-def _side(size: Any) -> int | None:
-    """Return the side in px from a processor's size: a number or {shortest_edge} or {height, width}."""
-    if isinstance(size, int) or size is None:
-        return size
-    values = dict(size)
-    side = values.get("shortest_edge") or values.get("height")
-    return int(side) if side else None
-
-
-def _triple(values: Any, default: float) -> tuple[float, float, float]:
-    if values is None:
-        return (default, default, default)
-    if isinstance(values, int | float):
-        return (float(values), float(values), float(values))
-    red, green, blue = (float(value) for value in values)
-    return (red, green, blue)
-
-
-def _unreadable(what: str, name: str, error: Exception) -> str:
-    return (
-        f"cannot read the {what} of the transformers model {name!r}: {_first_line(error)} "
-        "Give a folder made by save_pretrained, or a hub id with the hub in reach; remote code is never run."
+def _network_class(config: Any) -> Any:
+    """Return transformers' class for a configuration: what was published where that is a backbone class, else the first
+    of classification (headless), backbone and plain model that takes photos.
+    """
+    transformers = import_transformers()
+    if config.model_type == "timm_wrapper":
+        raise ParamsError(f"this is timm's {config.architecture} wrapped by transformers; give it with source: timm.")
+    classification, backbone, plain = (
+        _class_name(mapping, config)
+        for mapping in (
+            transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
+            transformers.MODEL_FOR_BACKBONE_MAPPING,
+            transformers.MODEL_MAPPING,
+        )
+    )
+    if config.model_type in _KEEPS_ITS_HEAD:
+        classification = None
+    choices = [backbone] if backbone in config.architectures else [classification, backbone, plain]
+    for found in (getattr(transformers, name) for name in choices if name):
+        if found.main_input_name == "pixel_values":
+            return found
+    raise ParamsError(
+        f"transformers cannot build an image backbone from {type(config).__name__}: it has no class that takes photos "
+        "alone; give an image model."
     )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _class_name(mapping: Any, config: Any) -> str | None:
+    """Return the class that a mapping has for a configuration; of several the published one, else the first."""
+    if type(config) not in mapping:
+        return None
+    classes = mapping[type(config)]
+    names = [found.__name__ for found in (classes if isinstance(classes, list | tuple) else [classes])]
+    return next((name for name in names if name in config.architectures), names[0])
+
+
+def _headless(config: Any) -> Any:
+    """Return a copy for 0 classes: transformers puts nothing in the linear classifier's place then."""
+    own = copy.deepcopy(config)
+    own.num_labels = 0
+    return own
+
+
+def _published_keys(config: Any, network_class: Any) -> set[str]:
+    """Return the key names of the class that was published and of `network_class` with its head, without weights."""
+    transformers = import_transformers()
+    published = [getattr(transformers, name) for name in config.architectures if hasattr(transformers, name)]
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        networks = [found(copy.deepcopy(config)) for found in (network_class, *published)]
+    return {key for network in networks for key in network.state_dict()}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' own report of a loading back: ours says the same, and stops where keys differ."""
+    logging = import_transformers().logging
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _report(info: dict[str, Any], published: set[str], *, prefix: str) -> LoadReport:
+    """Return transformers' loading info as a report; keys of base models come without the base model's prefix."""
+    unexpected = sorted(info["unexpected_keys"])
+    dropped = [key for key in unexpected if {key, key.removeprefix(f"{prefix}.")} & published]
+    return LoadReport(
+        missing=sorted(key for key in info["missing_keys"] if not key.endswith(COUNTERS)),
+        unexpected=[key for key in unexpected if key not in dropped],
+        mismatched=sorted(key for key, *_ in info["mismatched_keys"]),
+        dropped=dropped,
+    )
+
+
+def _measured(network: nn.Module, config: Any, image_size: int) -> tuple[HfBackbone, int]:
+    """Return the backbone and its width D, found by a forward pass of one black photo."""
+    backbone = HfBackbone(network).eval()
+    try:
+        with torch.no_grad():
+            output = backbone.network(torch.zeros(1, 3, image_size, image_size))
+            width = pooled_features(output).shape[1]
+    except (ValueError, TypeError, RuntimeError, AttributeError, KeyError) as error:
+        raise ParamsError(
+            f"{type(network).__name__} gives no features of photos of {image_size} px: {first_line(error)}; leave "
+            f"image_size null to use its own size{_own_size(config)}, or take another model."
+        ) from None
+    if "ids_restore" in output:
+        raise ParamsError(f"{type(network).__name__} hides patches at random and is no backbone; take another model.")
+    return backbone.train(), width
+
+
+def _own_size(config: Any) -> str:
+    size = getattr(config, "image_size", None)
+    return f" ({size} px)" if isinstance(size, int) else ""

@@ -24,7 +24,7 @@ _NESTED = (
     "model",
 )  # the averaged weights first: they are what is published
 _PREFIXES = ("module.", "model.", "_orig_mod.", "encoder.")
-_COUNTERS = ("num_batches_tracked",)
+COUNTERS = ("num_batches_tracked",)
 _N_NAMED = 3
 
 
@@ -56,10 +56,14 @@ class LoadReport:
         return ", ".join(parts)
 
 
-def read_checkpoint(path: Path) -> State:
+def read_checkpoint(path: Path, *, prefixes: tuple[str, ...] = _PREFIXES) -> State:
     """Return the tensors of a .safetensors, .pth, .pth.tar, .pt or .bin file, unwrapped and without wrappers' prefixes.
 
     Pickles are read with weights_only: no code of theirs runs.
+
+    Args:
+        path: the file.
+        prefixes: what a wrapper may have put before every key.
 
     Raises:
         WeightsError: no such file, or no checkpoint.
@@ -73,12 +77,12 @@ def read_checkpoint(path: Path) -> State:
         raise WeightsError(
             f"{path} is no readable checkpoint ({reason}); expected safetensors or a torch file."
         ) from None
-    return strip_prefixes(_unwrap(content, path))
+    return strip_prefixes(_unwrap(content, path), prefixes)
 
 
-def strip_prefixes(state: State) -> State:
+def strip_prefixes(state: State, prefixes: tuple[str, ...] = _PREFIXES) -> State:
     """Return the state without `module.`, `model.` and the like, as long as every key carries one."""
-    while prefix := next((text for text in _PREFIXES if state and all(key.startswith(text) for key in state)), None):
+    while prefix := next((text for text in prefixes if state and all(key.startswith(text) for key in state)), None):
         state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
 
@@ -95,7 +99,7 @@ def compare(backbone: nn.Module, state: Mapping[str, Tensor], classifier: tuple[
     extra = sorted(set(state) - set(wanted))
     dropped = [key for key in extra if any(key.startswith(f"{name}.") for name in classifier)]
     return LoadReport(
-        missing=sorted(key for key in set(wanted) - set(state) if not key.endswith(_COUNTERS)),
+        missing=sorted(key for key in set(wanted) - set(state) if not key.endswith(COUNTERS)),
         unexpected=[key for key in extra if key not in dropped],
         mismatched=sorted(key for key in set(wanted) & set(state) if wanted[key].shape != state[key].shape),
         dropped=dropped,
@@ -123,12 +127,13 @@ def load_state(
 
 
 def load_backbone_file(backbone: nn.Module, path: Path, *, architecture: str) -> LoadReport:
-    """Load a normalised weights/<model>/model.safetensors strictly.
+    """Load a normalised weights/<model>/model.safetensors strictly; its keys are the backbone's own.
 
     Raises:
         WeightsError: missing, unreadable, or of another architecture.
     """
-    return load_state(backbone, read_checkpoint(path), architecture=architecture, where=str(path))
+    state = read_checkpoint(path, prefixes=())
+    return load_state(backbone, state, architecture=architecture, where=str(path))
 
 
 def filtered(backbone: nn.Module, state: State) -> State:

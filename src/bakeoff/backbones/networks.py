@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from bakeoff.backbones.compat import import_timm
 from bakeoff.backbones.settings import CandidateSettings
-from bakeoff.errors import ParamsError
+from bakeoff.errors import ParamsError, WeightsError
 
 
-def build_backbone(settings: CandidateSettings, *, scan: str = "auto") -> tuple[nn.Module, int]:
-    """Return the backbone with fresh weights, images (N, 3, H, W) to pooled features (N, D), and D."""
+def build_backbone(
+    settings: CandidateSettings, *, scan: str = "auto", network_dir: Path | None = None
+) -> tuple[nn.Module, int]:
+    """Return the backbone with fresh weights, images (N, 3, H, W) to pooled features (N, D), and D.
+
+    Args:
+        settings: the candidate.
+        scan: MambaVision's selective scan.
+        network_dir: folder with config.json, which transformers models alone are built from.
+    """
+    if settings.source == "hf":
+        return _build_hf(settings, network_dir)
     return _BUILDERS[settings.source](settings, scan)
 
 
@@ -54,15 +65,17 @@ def _build_mambavision(settings: CandidateSettings, scan: str) -> tuple[nn.Modul
     return backbone, backbone.num_features
 
 
-def _build_hf(settings: CandidateSettings, scan: str) -> tuple[nn.Module, int]:
+def _build_hf(settings: CandidateSettings, network_dir: Path | None) -> tuple[nn.Module, int]:
     from bakeoff.backbones.hf import build_hf
 
-    del scan
-    return build_hf(settings.name, image_size=settings.preprocessing.image_size)
+    if network_dir is None:
+        raise WeightsError(
+            f"{settings.model} is built from the config.json in weights/{settings.model}; run `bakeoff weights`."
+        )
+    return build_hf(network_dir, image_size=settings.preprocessing.image_size)
 
 
 _BUILDERS: dict[str, Callable[[CandidateSettings, str], tuple[nn.Module, int]]] = {
     "timm": _build_timm,
     "mambavision": _build_mambavision,
-    "hf": _build_hf,
 }

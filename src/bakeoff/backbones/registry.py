@@ -17,6 +17,7 @@ from bakeoff.backbones.names import unknown_name
 from bakeoff.backbones.settings import CandidateSettings, Preprocessing
 from bakeoff.errors import ParamsError
 from bakeoff.params import BackboneDefaults, BackboneParams
+from bakeoff.params.candidate import merge_overrides
 
 
 def describe(model: str, backbones: dict[str, BackboneParams], defaults: BackboneDefaults) -> CandidateSettings:
@@ -39,7 +40,7 @@ def describe(model: str, backbones: dict[str, BackboneParams], defaults: Backbon
         source=source,
         name=entry.name,
         head=entry.head or defaults.head,
-        training={**defaults.training, **(entry.training or {})},
+        training=merge_overrides(defaults.training, entry.training or {}),
         **described,
     )
 
@@ -92,7 +93,8 @@ def _describe_mambavision(name: str, image_size: int | None, listed: dict[str, B
 def _describe_hf(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
     from pathlib import Path
 
-    from bakeoff.backbones.hf import hf_licence, hf_preprocessing, location
+    from bakeoff.backbones.hf import hf_licence, location
+    from bakeoff.backbones.hf_preprocessing import hf_preprocessing
 
     del listed
     licence = hf_licence(name)

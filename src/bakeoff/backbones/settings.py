@@ -19,7 +19,10 @@ class _Frozen(BaseModel):
 
 
 class Preprocessing(_Frozen):
-    """How the weights want their photos: square side in px, share of the side that the crop keeps, RGB statistics."""
+    """How the weights want their photos: square side in px, share of the side that the crop keeps, statistics.
+
+    The network gets (pixel / 255 - mean) / std, mean and std in the order of its own channels.
+    """
 
     image_size: Annotated[int, Field(ge=32, le=1024)]
     crop_pct: Annotated[float, Field(gt=0, le=1)]
@@ -27,6 +30,8 @@ class Preprocessing(_Frozen):
     interpolation: str
     mean: Triple
     std: Triple
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    """Turned round just before the network: photos, previews and heat maps are RGB everywhere."""
 
 
 class CandidateSettings(_Frozen):

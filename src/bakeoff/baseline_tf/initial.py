@@ -10,12 +10,6 @@ from bakeoff.baseline_tf.model import build_backbone
 from bakeoff.baseline_tf.weights_file import WeightsFile, load_backbone, read_weights_file
 from bakeoff.errors import WeightsError
 from bakeoff.params import BaselineParams
-from bakeoff.paths import main_checkout
-
-
-def user_file(given: str) -> Path:
-    """Return a path that params.yaml names: absolute, or in the main checkout (DVC's copies lack such files)."""
-    return main_checkout() / given
 
 
 def fetched_file(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Path:
@@ -28,12 +22,28 @@ def fetched_file(params: BaselineParams, *, weights_dir: Path, record: WeightsRe
     if (record.source == "user_file") != bool(wanted) or (wanted and record.file != wanted):
         raise WeightsError(
             f"{weights_dir} holds {record.file or 'no file'} (source {record.source}), but baseline.weights_file is "
-            f"{params.weights_file}; run `bakeoff weights` to fetch again."
+            f"{params.weights_file}; run `dvc repro weights_baseline` to fetch again."
         )
     path = weights_dir / str(record.file)
     if not path.is_file():
-        raise WeightsError(f"{path} is missing though its record names it; run `bakeoff weights` to fetch it again.")
+        raise WeightsError(
+            f"{path} is missing though its record names it; run `dvc repro weights_baseline` to fetch it again."
+        )
     return path
+
+
+def fetched_class_names(*, weights_dir: Path, record: WeightsRecord) -> list[str]:
+    """Return the earlier model's classes in output order, as they were stored with its file.
+
+    Raises:
+        WeightsError: the record has none.
+    """
+    if record.class_names is None:
+        raise WeightsError(
+            f"{weights_dir} holds no class names of the earlier model, which baseline.mode as_is needs; "
+            "run `bakeoff weights --retry` to store baseline.class_names."
+        )
+    return record.class_names
 
 
 def initial_backbone(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from bakeoff.baseline_tf import forward
 from bakeoff.baseline_tf.model import score_model
 from bakeoff.baseline_tf.record import MODEL_FILE, versions
-from bakeoff.baseline_tf.runtime import Device, keras, limit_threads, start, tf
+from bakeoff.baseline_tf.runtime import Device, keras, limit_threads, out_of_memory_in_words, start, tf
 from bakeoff.baseline_tf.sequence import Preprocessing, read_pixels
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.catalogue.transforms import to_unit
@@ -59,7 +60,13 @@ class KerasPredictor:
 
     @cached_property
     def _forward(self) -> Callable[[np.ndarray], np.ndarray]:
-        return forward.compile_forward(self.network)
+        forward_once = forward.compile_forward(self.network)
+
+        def call(images: np.ndarray) -> np.ndarray:
+            with self._in_words("predicting", images, setting=f"lower evaluate.batch_size (now {self._batch_size})"):
+                return forward_once(images)
+
+        return call
 
     @cached_property
     def _gradient(self) -> Any:
@@ -122,11 +129,13 @@ class KerasPredictor:
         call = tf.function(lambda batch: network(batch, training=False)).get_concrete_function(
             tf.TensorSpec(images.shape, tf.float32)
         )
-        with tf.device(self._device.tf_name):
+        setting = f"lower throughput.batch_size (now {len(images)})"
+        with self._in_words("measuring", images, setting=setting), tf.device(self._device.tf_name):
             on_device = tf.constant(images * np.float32(_MAX_PIXEL), tf.float32)
 
         def forward_once() -> None:
-            call(on_device).numpy()  # the K scores per image come back, which waits for the device
+            with self._in_words("measuring", images, setting=setting):
+                call(on_device).numpy()  # the K scores per image come back, which waits for the device
 
         return forward_once
 
@@ -142,6 +151,12 @@ class KerasPredictor:
         positions = np.asarray(rows, dtype=np.int64)
         size = self._batch_size
         return forward.forward_rows(self._forward, self._catalogue, positions, self._preprocessing, batch_size=size)
+
+    def _in_words(self, activity: str, images: np.ndarray, *, setting: str) -> AbstractContextManager[None]:
+        """Tell in words that memory ran out, and what to set."""
+        sizes = f"{len(images)} photos of {images.shape[1]} x {images.shape[2]} px"
+        doing = f"baseline_tf: {activity} {sizes} on {self._device.kind}"
+        return out_of_memory_in_words(EvaluationError, doing, remedies=f"{setting} or baseline.image_size")
 
     def _batches(self, values: np.ndarray) -> Iterator[np.ndarray]:
         return (values[start : start + self._batch_size] for start in range(0, len(values), self._batch_size))

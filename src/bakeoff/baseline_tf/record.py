@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 
-from bakeoff.backbones.weights.record import WeightsRecord, file_sha256
-from bakeoff.baseline_tf.initial import user_file
+from bakeoff.backbones.weights.record import WeightsRecord
 from bakeoff.baseline_tf.runtime import Device, keras, tf
 from bakeoff.baseline_tf.sequence import Preprocessing
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.params import BaselineParams
 from bakeoff.paths import project_root
-from bakeoff.training.key import data_identity, digest, git_commit, split_digest, weights_identity
+from bakeoff.training.key import data_identity, digest, git_commit, split_digest, weight_digest, weights_identity
 
 MODEL_FILE = "model.keras"
 
@@ -64,6 +64,7 @@ def merged_training(params: BaselineParams) -> dict[str, Any]:
         "weight_decay": params.weight_decay,
         "batch_size": params.batch_size,
         "dropout": params.dropout,
+        "early_stop_patience_epochs": params.early_stop_patience_epochs,
         "augment": "none",
     }
     if params.mode == "as_is":
@@ -74,15 +75,15 @@ def merged_training(params: BaselineParams) -> dict[str, Any]:
 def baseline_key(header: dict[str, Any], catalogue: Catalogue, params: BaselineParams) -> str:
     """Return 16 hex digits over all that determines the result: settings, data, split, weights, machine, versions."""
     names = ("mode", "seed", "training", "labels", "device", "device_name", "threads", "versions")
-    class_names = user_file(params.class_names) if params.class_names else None
     determined = {name: header[name] for name in names} | {
         "image_size": params.image_size,
         "pretrained": params.pretrained,
         "preprocessing": vars(Preprocessing(params.image_size)),
         "weights": weights_identity(header["weights"], header["seed"]),
-        "class_names": file_sha256(class_names) if class_names and class_names.is_file() else None,
+        "class_names": header["weights"]["class_names"] if params.mode == "as_is" else None,
         "data": data_identity(catalogue),
         "splits": catalogue.products["split"].astype(str).tolist(),
+        "sample_weights": weight_digest(catalogue),
     }
     return digest(determined)
 
@@ -94,6 +95,7 @@ def versions() -> dict[str, str]:
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "numpy": np.__version__,
+        "pillow": PIL.__version__,
     }
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.errors import SetupError
+from bakeoff.errors import BakeoffError, SetupError
 from bakeoff.seeding import default_threads
 
 
@@ -44,7 +44,16 @@ with _quiet_import():
 
 _CPUS_AT_START = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
-__all__ = ["Device", "available_threads", "keras", "limit_threads", "peak_memory_mib", "start", "tf"]
+__all__ = [
+    "Device",
+    "available_threads",
+    "keras",
+    "limit_threads",
+    "out_of_memory_in_words",
+    "peak_memory_mib",
+    "start",
+    "tf",
+]
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,24 @@ def peak_memory_mib(device: Device) -> float:
         return float(tf.config.experimental.get_memory_info("GPU:0")["peak"]) / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 1024
+
+
+@contextmanager
+def out_of_memory_in_words(error: type[BakeoffError], doing: str, *, remedies: str) -> Iterator[None]:
+    """Turn TensorFlow's exhausted device into `error`; any other error passes.
+
+    Args:
+        error: what to raise.
+        doing: candidate, activity and sizes.
+        remedies: what to set, as the second half of a sentence.
+
+    Raises:
+        BakeoffError: `error`, where memory ran out.
+    """
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError:
+        raise error(f"{doing}: out of memory; {remedies}.") from None
 
 
 def _cpu_name() -> str:

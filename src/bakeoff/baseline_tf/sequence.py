@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.catalogue.transforms import resize_crop
+from bakeoff.training.batching import batch_slice, n_batches
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,14 @@ def read_pixels(catalogue: Catalogue, positions: np.ndarray, preprocessing: Prep
     size = preprocessing.image_size
     pixels = np.empty((len(positions), size, size, 3), dtype=np.uint8)
     for index, row in enumerate(catalogue.image_rows(positions)):
-        pixels[index] = resize_crop(
-            catalogue.store.read(int(row)),
-            size,
-            crop_pct=preprocessing.crop_pct,
-            interpolation=preprocessing.interpolation,
-        )
+        pixels[index] = resize_photo(catalogue.store.read(int(row)), preprocessing)
     return pixels
+
+
+def resize_photo(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+    """Return one photo, resized and cropped, (H, W, 3) uint8."""
+    used = preprocessing
+    return resize_crop(image, used.image_size, crop_pct=used.crop_pct, interpolation=used.interpolation)
 
 
 class Batches(keras.utils.PyDataset):
@@ -44,30 +46,43 @@ class Batches(keras.utils.PyDataset):
         self.positions = np.asarray(positions, dtype=np.int64)
         self.batch_size = batch_size
         self.seed = seed
-        self.epoch = 0
+        self.set_epoch(0)
         n_classes = len(catalogue.labels)
         self.one_hot = np.eye(n_classes, dtype=np.float32)[catalogue.label_ids(self.positions)]
-        weights = catalogue.products["weight"].to_numpy(dtype=np.float32)[self.positions]
+        weights = catalogue.weights(self.positions)
         self.weights = weights if seed is not None and not np.all(weights == 1) else None
 
     def __len__(self) -> int:
-        """Return the number of batches; the last one may be smaller."""
-        return math.ceil(len(self.positions) / self.batch_size)
+        """Return the number of batches; the last one may be smaller, and a single row joins the one before."""
+        return n_batches(len(self.positions), self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         """Return batch `index`: inputs, one-hot labels (N, K) float32, and training weights (N,) where they differ."""
-        chosen = self.order()[index * self.batch_size : (index + 1) * self.batch_size]
+        chosen = self._chosen(index)
         batch = (self.inputs(chosen), self.one_hot[chosen])
         return batch if self.weights is None else (*batch, self.weights[chosen])
 
     def order(self) -> np.ndarray:
         """Return this epoch's order, (N,) int64 indices into `positions`: the same for the same seed and epoch."""
-        n = len(self.positions)
-        return np.arange(n) if self.seed is None else np.random.default_rng([self.seed, self.epoch]).permutation(n)
+        return self._order
 
     def set_epoch(self, epoch: int) -> None:
         """Draw the order of epoch `epoch`, from 0."""
-        self.epoch = epoch
+        n = len(self.positions)
+        self._order = np.arange(n) if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(n)
+
+    def size_of(self, index: int) -> int:
+        """Return the number of rows of batch `index`."""
+        return len(self._chosen(index))
+
+    def weight_of(self, index: int) -> float:
+        """Return the sum of the training weights of batch `index`."""
+        chosen = self._chosen(index)
+        return float(len(chosen) if self.weights is None else self.weights[chosen].sum())
+
+    def _chosen(self, index: int) -> np.ndarray:
+        """Return batch `index` as indices into `positions`."""
+        return self._order[batch_slice(index, len(self.positions), self.batch_size)]
 
     def inputs(self, chosen: np.ndarray) -> np.ndarray:
         """Return the network's input for indices into `positions`."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +15,20 @@ import numpy as np
 from rich.progress import Progress
 
 from bakeoff.backbones.weights.record import WeightsRecord, read_record
-from bakeoff.baseline_tf import figures, model, record
+from bakeoff.baseline_tf import model, record
 from bakeoff.baseline_tf.callbacks import EpochRecorder
-from bakeoff.baseline_tf.earlier_model import load_earlier_model, read_class_names
+from bakeoff.baseline_tf.earlier_model import load_earlier_model
 from bakeoff.baseline_tf.forward import compile_forward, forward_rows, probability_kind
-from bakeoff.baseline_tf.initial import fetched_file, initial_backbone, user_file
-from bakeoff.baseline_tf.runtime import Device, keras, peak_memory_mib, start
-from bakeoff.baseline_tf.sequence import Batches, FeatureSequence, ImageSequence, Preprocessing
+from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone
+from bakeoff.baseline_tf.runtime import Device, keras, out_of_memory_in_words, peak_memory_mib, start
+from bakeoff.baseline_tf.sequence import Batches, FeatureSequence, ImageSequence, Preprocessing, resize_photo
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.errors import TrainingError
 from bakeoff.params import BaselineParams, ComputeParams, ScheduleParams
+from bakeoff.training.figures import preview_title, write_history_figure, write_preview
 from bakeoff.training.history import majority_share, why_not_learned, write_history
 from bakeoff.training.progress import progress_bar
+from bakeoff.training.size import size_mib
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ class Trained:
     best_epoch: int
     best_validation_accuracy: float
     step_losses: list[float]
+    feature_time_s: float = 0.0
+    """What computing the cached features took."""
+    stopped_early: bool = False
 
 
 def prepare_run(
@@ -96,25 +103,31 @@ def train_baseline(
     Raises:
         WeightsError: a weights file is missing or foreign.
         DataError: the earlier model's classes are not the catalogue's.
-        TrainingError: the loss is no number any more.
+        TrainingError: the loss is no number any more, or the device's memory does not suffice.
     """
-    started_s = time.perf_counter()
-    with progress_bar() as progress:
+    with progress_bar() as progress, _memory_in_words(run):
         trained = (
             _take_over(run, progress) if run.params.mode == "as_is" else _train(run, on_epoch, progress, cache_features)
         )
-    train_time_s = time.perf_counter() - started_s
     (out_dir / "figures").mkdir(parents=True, exist_ok=True)
     trained.model.save(out_dir / record.MODEL_FILE)
     write_history(trained.history, out_dir / "history.csv")
-    preprocessing = Preprocessing(trained.image_size)
-    figures.write_preview(out_dir / "figures" / "preview.png", run.catalogue, preprocessing, seed=run.seed)
-    figures.write_history_figure(out_dir / "figures" / "history.png", trained.history, best_epoch=trained.best_epoch)
-    values = run.header | _outcome(run, trained, out_dir) | {"train_time_s": round(train_time_s, 3)}
+    _write_figures(run, trained, out_dir / "figures")
+    values = run.header | _outcome(run, trained)
     record.write_json(out_dir / "training.json", values)
     if values["not_learned"]:
         sys.stderr.write(f"bakeoff: WARNING: baseline_tf DID NOT LEARN: {values['not_learned']}.\n")
     return values
+
+
+def _memory_in_words(run: BaselineRun) -> AbstractContextManager[None]:
+    """Tell in words that memory ran out, and what to set."""
+    params = run.params
+    doing = (
+        f"baseline_tf seed {run.seed}: {params.mode} on {run.device.kind} with {params.batch_size} photos of "
+        f"{params.image_size} x {params.image_size} px"
+    )
+    return out_of_memory_in_words(TrainingError, doing, remedies="lower baseline.batch_size or baseline.image_size")
 
 
 def _train(run: BaselineRun, on_epoch: Callable[[dict[str, Any]], None], progress: Progress, cache: bool) -> Trained:
@@ -126,8 +139,11 @@ def _train(run: BaselineRun, on_epoch: Callable[[dict[str, Any]], None], progres
     classifier = model.build_classifier(
         backbone, n_classes=len(run.catalogue.labels), loss=params.loss, dropout=params.dropout, seed=run.seed
     )
+    feature_time_s = 0.0
     if params.mode == "frozen" and cache:
+        started_s = time.perf_counter()
         learner, sequences = model.build_head(classifier), _feature_sequences(run, backbone, progress)
+        feature_time_s = time.perf_counter() - started_s
     else:
         learner, sequences = model.logits_model(classifier), _image_sequences(run)
     recorder = _fit(run, learner, sequences, on_epoch, progress)
@@ -141,6 +157,8 @@ def _train(run: BaselineRun, on_epoch: Callable[[dict[str, Any]], None], progres
         best_epoch=recorder.best["epoch"],
         best_validation_accuracy=recorder.best["validation_accuracy"],
         step_losses=recorder.step_losses,
+        feature_time_s=feature_time_s,
+        stopped_early=recorder.stopped_early,
     )
 
 
@@ -156,11 +174,13 @@ def _fit(
     losses = {"cross_entropy": keras.losses.CategoricalCrossentropy, "bce": keras.losses.BinaryCrossentropy}
     learner.compile(
         optimizer=keras.optimizers.AdamW(schedule.learning_rate, weight_decay=run.params.weight_decay),
-        loss=losses[run.params.loss](from_logits=True),
+        # Keras' default divides a weighted batch by its rows; the candidates divide by the sum of the weights
+        loss=losses[run.params.loss](from_logits=True, reduction="mean_with_sample_weight"),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
     train, validation = sequences
-    recorder = EpochRecorder(sequences, schedule, on_epoch=on_epoch, progress=progress)
+    patience = run.params.early_stop_patience_epochs
+    recorder = EpochRecorder(sequences, schedule, patience_epochs=patience, on_epoch=on_epoch, progress=progress)
     learner.fit(
         train, validation_data=validation, epochs=schedule.epochs, shuffle=False, verbose=0, callbacks=[recorder]
     )
@@ -209,7 +229,7 @@ def _take_over(run: BaselineRun, progress: Progress) -> Trained:
     earlier = load_earlier_model(
         run.params,
         weights_file=fetched_file(run.params, weights_dir=run.weights_dir, record=run.weights),
-        class_names=read_class_names(user_file(run.params.class_names)),
+        class_names=fetched_class_names(weights_dir=run.weights_dir, record=run.weights),
         labels=run.catalogue.labels,
     )
     rows = run.catalogue.rows("validation")
@@ -221,7 +241,16 @@ def _take_over(run: BaselineRun, progress: Progress) -> Trained:
     )
 
 
-def _outcome(run: BaselineRun, trained: Trained, out_dir: Path) -> dict[str, Any]:
+def _write_figures(run: BaselineRun, trained: Trained, folder: Path) -> None:
+    used = Preprocessing(trained.image_size)
+    transform = partial(resize_photo, preprocessing=used)
+    title = preview_title("baseline_tf", used)
+    write_preview(folder / "preview.png", run.catalogue, transform, title=title, seed=run.seed)
+    title = f"baseline_tf seed {run.seed}"
+    write_history_figure(folder / "history.png", trained.history, title=title, best_epoch=trained.best_epoch)
+
+
+def _outcome(run: BaselineRun, trained: Trained) -> dict[str, Any]:
     """Return the part of training.json that is known afterwards."""
     _, score = model.score_model(trained.model)
     train, validation = (run.catalogue.label_ids(run.catalogue.rows(split)) for split in ("train", "validation"))
@@ -231,13 +260,15 @@ def _outcome(run: BaselineRun, trained: Trained, out_dir: Path) -> dict[str, Any
     return {
         "n_parameters": model.count_parameters(trained.model),
         "n_trainable": n_trainable,
-        "size_mib": round((out_dir / record.MODEL_FILE).stat().st_size / 2**20, 3),
+        "size_mib": size_mib(weight.shape for weight in trained.model.weights),
         "epochs_run": len(trained.history),
         "steps_run": trained.steps_run,
         "best_epoch": trained.best_epoch,
         "best_validation_accuracy": trained.best_validation_accuracy,
         "peak_memory_mib": round(peak_memory_mib(run.device), 1),
-        "stopped_early": False,
+        "train_time_s": trained.feature_time_s + sum(row["seconds"] for row in trained.history),
+        "feature_time_s": trained.feature_time_s,
+        "stopped_early": trained.stopped_early,
         "learned": not_learned is None,
         "not_learned": not_learned,
         "score": score,

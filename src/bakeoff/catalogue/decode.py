@@ -85,21 +85,35 @@ def locate(root: Path, folder: Path, image_path: str) -> Path | Rejection:
 
     Args:
         root: the data folder.
-        folder: what `image_path` is relative to; it may be a link to elsewhere, single images may not.
+        folder: what `image_path` is relative to; it may itself be a link to elsewhere. A link below it, to a folder or
+            to a photo, works as long as it stays inside.
         image_path: as the source gives it.
     """
     if not image_path:
         return Rejection("missing_file", "the source names no image")
     try:
         target = (folder / image_path).resolve()
-        inside = target.is_relative_to(root.resolve()) or target.is_relative_to(folder.resolve())
-        if not inside:
-            return Rejection("outside_data_folder", f"{image_path} leads out of {folder}")
+        if not _is_inside(target, root, folder):
+            return Rejection("outside_data_folder", _way_out(root, folder, image_path))
         if not target.is_file():
             return Rejection("missing_file", f"{folder / image_path} is no file")
     except (OSError, ValueError, RuntimeError) as error:
         return Rejection("missing_file", f"{image_path!r} is no usable path ({error})")
     return target
+
+
+def _is_inside(target: Path, root: Path, folder: Path) -> bool:
+    return target.is_relative_to(root.resolve()) or target.is_relative_to(folder.resolve())
+
+
+def _way_out(root: Path, folder: Path, image_path: str) -> str:
+    """Return in words how a path leaves the data folder: by which link, or by itself."""
+    place = folder
+    for part in Path(image_path).parts:
+        place /= part
+        if place.is_symlink() and not _is_inside(place.resolve(), root, folder):
+            return f"the link {place} leads out of {folder}, to {place.resolve()}; put the files themselves there"
+    return f"{image_path} leads out of {folder}"
 
 
 def decode(encoded: bytes, *, max_megapixels: float, min_side_px: int) -> Decoded | Rejection:
@@ -120,14 +134,21 @@ def decode(encoded: bytes, *, max_megapixels: float, min_side_px: int) -> Decode
             with Image.open(io.BytesIO(encoded), formats=_readable_formats()) as opened:
                 refusal = _check_size(opened.size, max_megapixels=max_megapixels, min_side_px=min_side_px)
                 return refusal or _flatten(opened)
-        except UnidentifiedImageError:
-            if encoded.startswith(_MAGIC):
-                return Rejection("unreadable", "starts like an image, but its header cannot be read")
-            return Rejection("not_an_image", f"starts with {encoded[:16]!r}")
         except MemoryError:
             return Rejection("too_large", "does not fit into memory")
-        except _BROKEN as error:
-            return Rejection("truncated" if _is_cut_short(error) else "unreadable", _one_line(error))
+        except _BROKEN as error:  # UnidentifiedImageError is an OSError
+            return _refuse(encoded, error)
+
+
+def _refuse(encoded: bytes, error: BaseException) -> Rejection:
+    """Return why Pillow could not read a file, from what it raised and how the file begins."""
+    if _is_short_webp(encoded):
+        return Rejection("truncated", "the WebP file is shorter than its header says")
+    if not isinstance(error, UnidentifiedImageError):
+        return Rejection("truncated" if _is_cut_short(error) else "unreadable", _one_line(error))
+    if encoded.startswith(_MAGIC):
+        return Rejection("unreadable", "starts like an image, but its header cannot be read")
+    return Rejection("not_an_image", f"starts with {encoded[:16]!r}")
 
 
 @cache
@@ -228,6 +249,13 @@ def _is_cut_short(error: BaseException) -> bool:
     return isinstance(error, EOFError) or any(
         word in text for word in ("truncated", "unexpected end", "eof", "incomplete")
     )
+
+
+def _is_short_webp(encoded: bytes) -> bool:
+    """Return whether a WebP file ends before its header says; libwebp itself does not tell that from damage."""
+    if encoded[:4] != b"RIFF" or encoded[8:12] != b"WEBP":
+        return False
+    return len(encoded) < 8 + int.from_bytes(encoded[4:8], "little")
 
 
 def _one_line(error: BaseException) -> str:

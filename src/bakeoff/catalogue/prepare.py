@@ -153,7 +153,11 @@ def _decode_all(
 
 def _count_reasons(ledger: _Ledger) -> str:
     counts = pd.Series([row[3] for row in ledger.rejected], dtype=object).value_counts()
-    return ", ".join(f"{n} {reason}" for reason, n in counts.items()) or "the source lists none"
+    if not len(counts):
+        return "the source lists none"
+    _, _, _, reason, detail = next(row for row in ledger.rejected if row[3] == counts.index[0])
+    listed = ", ".join(f"{n} {name}" for name, n in counts.items())
+    return f"{listed}; the first {reason}: {detail}"
 
 
 def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger) -> pd.DataFrame:

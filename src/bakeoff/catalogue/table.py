@@ -60,6 +60,24 @@ class Catalogue:
         """Return the class indices of `positions`, (N,) int64 below K."""
         return self._column("label_id", positions)
 
+    def weights(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Return the training weights of `positions`, (N,) float32, each above 0.
+
+        Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights.
+
+        Raises:
+            DataError: a weight is no positive number.
+        """
+        values = self.products["weight"].to_numpy(dtype=np.float32)[np.asarray(positions, dtype=np.int64)]
+        wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+        if len(wrong):
+            first = self.products["product_id"].to_numpy()[np.asarray(positions, dtype=np.int64)[wrong[0]]]
+            raise DataError(
+                f"the training weight of {len(wrong)} products is no positive number (products.parquet, column weight; "
+                f"first {first}: {values[wrong[0]]}); run `dvc repro prepare`."
+            )
+        return values
+
     def _column(self, name: str, positions: np.ndarray | Sequence[int]) -> np.ndarray:
         return self.products[name].to_numpy(dtype=np.int64)[np.asarray(positions, dtype=np.int64)]
 

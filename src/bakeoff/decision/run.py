@@ -77,6 +77,7 @@ def _inputs(runs_dir: Path, study: Study, records: Sequence[Record], *, partial:
         "models": list(study.models),
         "modes": list(study.modes),
         "seeds": list(study.seeds),
+        "choices": None if study.choices is None else list(study.choices),
         "partial": partial,
         "device": usual_device(records),
         "keys": {record.slot.name: record.training.get("key") for record in records if record.ok},

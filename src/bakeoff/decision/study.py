@@ -40,6 +40,8 @@ class Study:
     seeds: tuple[int, ...]
     unfinished: frozenset[str] = frozenset()
     """Candidates one of whose stages failed in this run: what runs/ still holds of them is older and does not count."""
+    choices: tuple[str, ...] | None = ()
+    """What `-S` takes to compose its params.yaml from conf/; None where no choices do."""
 
     @classmethod
     def from_params(cls, values: Mapping[str, Any], *, where: str) -> Study:

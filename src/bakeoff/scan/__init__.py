@@ -5,19 +5,14 @@ Names are loaded on first use, so that importing the package loads no framework.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
-_EXPORTS = {
-    "selective_scan": "dispatch",
-    "implementations": "dispatch",
-    "resolve": "dispatch",
-    "use": "dispatch",
-    "standin": "stand_in",
-}
+from bakeoff.lazy import lazy_names
 
+if TYPE_CHECKING:
+    from bakeoff.scan.dispatch import implementations, resolve, selective_scan, use
+    from bakeoff.scan.stand_in import standin
 
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_EXPORTS[name]}"), name)
+__all__ = ["implementations", "resolve", "selective_scan", "standin", "use"]
+
+__getattr__ = lazy_names(__name__, __file__)

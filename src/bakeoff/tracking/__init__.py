@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bakeoff.lazy import lazy_names
 
 if TYPE_CHECKING:
     from bakeoff.tracking.comparison import log_comparison
@@ -14,16 +15,4 @@ if TYPE_CHECKING:
 
 __all__ = ["ensure_store", "live_run", "log_comparison", "replay", "sync"]
 
-_MODULES = {  # no module is named like a function: importing it would put the module in the function's place
-    "ensure_store": "store",
-    "live_run": "live",
-    "log_comparison": "comparison",
-    "replay": "mirror",
-    "sync": "rebuild",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it exports {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(__name__, __file__)

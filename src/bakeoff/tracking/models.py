@@ -36,6 +36,7 @@ _REQUIREMENTS = {
     "pytorch": (*_COMMON, "torch", "torchvision", "timm", "safetensors", "einops", "huggingface_hub"),
     "tensorflow": (*_COMMON, "tensorflow-cpu", "tensorflow", "keras", "safetensors", "huggingface_hub"),
 }
+_BY_SOURCE = {"hf": ("transformers",)}
 _EXAMPLE_PX = 64
 
 
@@ -156,17 +157,20 @@ def _save_model(folder: Path, *, files: Mapping[str, Path], training: Mapping[st
             python_model=str(Path(__file__).with_name(_SCRIPTS[training["framework"]])),
             artifacts={path.name: str(path) for path in sorted(light.iterdir()) if path.name != "code"},
             code_paths=[str(package)],
-            pip_requirements=requirements(training["framework"]),
+            pip_requirements=requirements(training["framework"], source=(training.get("settings") or {}).get("source")),
             signature=signature(),
             input_example=input_example(),
             metadata={"labels": list(training["labels"]), "training_key": training["key"]},
         )
 
 
-def requirements(framework: str) -> list[str]:
-    """Return exact pins of what a framework's models need, as installed here; MLflow's own guess takes minutes."""
+def requirements(framework: str, *, source: str | None = None) -> list[str]:
+    """Return exact pins of what a framework's models need, as installed here; MLflow's own guess takes minutes.
+
+    `source` is the candidate's library: `hf` needs transformers as well.
+    """
     pins = []
-    for name in _REQUIREMENTS[framework]:
+    for name in (*_REQUIREMENTS[framework], *_BY_SOURCE.get(str(source), ())):
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

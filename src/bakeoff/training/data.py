@@ -16,6 +16,7 @@ from bakeoff.backbones.settings import Preprocessing
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.catalogue.transforms import resize_crop
 from bakeoff.seeding import derive_seed
+from bakeoff.training.batching import n_batches, split_batches
 
 
 class BatchSource(Protocol):
@@ -23,17 +24,19 @@ class BatchSource(Protocol):
 
     labels: np.ndarray
     """(N,) int64 class indices of all rows."""
+    weights: np.ndarray
+    """(N,) float32 training weights (`products.weight`) of all rows."""
 
     def __len__(self) -> int:
         """Return the number of batches of one pass."""
         ...
 
-    def shuffled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (inputs, labels) in the epoch's own random order."""
+    def shuffled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield (inputs, labels, training weights) in the epoch's own random order."""
         ...
 
     def ordered(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (inputs, labels) in the rows' order."""
+        """Yield (inputs, labels) in the rows' order; weights are for learning alone."""
         ...
 
 
@@ -79,27 +82,32 @@ def transform_photo(image: object, preprocessing: Preprocessing) -> np.ndarray:
 class PhotoBatches:
     """Photos decoded from the packed store as they are needed."""
 
-    def __init__(self, dataset: PhotoDataset, options: LoaderOptions) -> None:
+    def __init__(self, dataset: PhotoDataset, options: LoaderOptions, weights: np.ndarray | None = None) -> None:
+        """Hold the photos; `weights` (N,) float32 None = all alike."""
         self.dataset, self.options = dataset, options
         self.labels = dataset.labels
+        self.weights = _all_alike(len(dataset)) if weights is None else weights
 
     def __len__(self) -> int:
         """Return the number of batches of one pass."""
-        return len(split_batches(np.arange(len(self.dataset)), self.options.batch_size))
+        return n_batches(len(self.dataset), self.options.batch_size)
 
-    def shuffled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def shuffled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield the photos in the epoch's random order."""
-        return iter(self._loader(epoch_order(len(self.dataset), self.options.seed, epoch), epoch))
+        order = epoch_order(len(self.dataset), self.options.seed, epoch)
+        batches = split_batches(order, self.options.batch_size)
+        for (photos, labels), batch in zip(self._loader(batches, epoch), batches, strict=True):
+            yield photos, labels, torch.from_numpy(self.weights[batch])
 
     def ordered(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the photos in order."""
-        return iter(self._loader(np.arange(len(self.dataset)), 0))
+        return iter(self._loader(split_batches(np.arange(len(self.dataset)), self.options.batch_size), 0))
 
-    def _loader(self, order: np.ndarray, epoch: int) -> DataLoader:
+    def _loader(self, batches: list[list[int]], epoch: int) -> DataLoader:
         generator = torch.Generator().manual_seed(derive_seed(self.options.seed, "workers", epoch))
         return DataLoader(
             self.dataset,
-            batch_sampler=split_batches(order, self.options.batch_size),
+            batch_sampler=batches,
             num_workers=self.options.workers,
             generator=generator,  # else a pass would draw from the global generator that dropout uses
             worker_init_fn=_seed_worker,
@@ -109,40 +117,42 @@ class PhotoBatches:
 class TensorBatches:
     """Inputs that fit in memory (cached features), sliced directly: a DataLoader would cost more than the head."""
 
-    def __init__(self, inputs: Tensor, labels: np.ndarray, options: LoaderOptions) -> None:
+    def __init__(
+        self, inputs: Tensor, labels: np.ndarray, options: LoaderOptions, weights: np.ndarray | None = None
+    ) -> None:
+        """Hold inputs (N, …) and labels (N,); `weights` (N,) float32 None = all alike."""
         self.inputs, self.labels, self.options = inputs, labels, options
+        self.weights = _all_alike(len(labels)) if weights is None else weights
         self._targets = torch.from_numpy(np.asarray(labels, dtype=np.int64)).to(inputs.device)
+        self._weights = torch.from_numpy(self.weights).to(inputs.device)
 
     def __len__(self) -> int:
         """Return the number of batches of one pass."""
-        return len(split_batches(np.arange(len(self.labels)), self.options.batch_size))
+        return n_batches(len(self.labels), self.options.batch_size)
 
-    def shuffled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def shuffled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield the rows in the epoch's random order."""
-        return self._slices(epoch_order(len(self.labels), self.options.seed, epoch))
+        for index in self._indices(epoch_order(len(self.labels), self.options.seed, epoch)):
+            yield self.inputs[index], self._targets[index], self._weights[index]
 
     def ordered(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the rows in order."""
-        return self._slices(np.arange(len(self.labels)))
-
-    def _slices(self, order: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
-        for batch in split_batches(order, self.options.batch_size):
-            index = torch.from_numpy(np.asarray(batch)).to(self.inputs.device)
+        for index in self._indices(np.arange(len(self.labels))):
             yield self.inputs[index], self._targets[index]
+
+    def _indices(self, order: np.ndarray) -> Iterator[Tensor]:
+        for batch in split_batches(order, self.options.batch_size):
+            yield torch.from_numpy(np.asarray(batch)).to(self.inputs.device)
+
+
+def _all_alike(n: int) -> np.ndarray:
+    return np.ones(n, dtype=np.float32)
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
     """Return the order of `n` rows in one epoch, (n,) int64: the same on every path and after every resume."""
     generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
     return torch.randperm(n, generator=generator).numpy()
-
-
-def split_batches(order: np.ndarray, batch_size: int) -> list[list[int]]:
-    """Return the order cut into batches; a last batch of one (batch norm cannot train on it) joins the one before."""
-    batches = [order[start : start + batch_size].tolist() for start in range(0, len(order), batch_size)]
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2].extend(batches.pop())
-    return batches
 
 
 def _seed_worker(worker: int) -> None:

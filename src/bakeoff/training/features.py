@@ -19,9 +19,11 @@ import torch
 
 from bakeoff.backbones.settings import Preprocessing
 from bakeoff.catalogue.table import Catalogue
+from bakeoff.errors import TrainingError
 from bakeoff.training.data import LoaderOptions, PhotoBatches, PhotoDataset
 from bakeoff.training.key import feature_key
 from bakeoff.training.module import PhotoClassifier
+from bakeoff.training.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.training.progress import progress_bar
 from bakeoff.training.resume import waiting_lock
 
@@ -29,6 +31,10 @@ FEATURES_FILE = "features.npy"
 RECORD_FILE = "features.json"
 BATCH_SIZE = 32
 """Photos per forward pass; not a parameter, since another batch size rounds differently."""
+_REMEDIES = (
+    f"features are computed {BATCH_SIZE} photos at a time, whatever training.batch_size and evaluate.batch_size are: "
+    "free the device's memory, lower the backbone's image_size, or set compute.device: cpu"
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,10 @@ def _extract(model: PhotoClassifier, batches: PhotoBatches, *, title: str) -> np
     parts = []
     with progress_bar() as bar:
         for images, _ in bar.track(batches.ordered(), total=len(batches), description=title):
-            features = model.features(images.to(device, memory_format=torch.channels_last))
-            parts.append(features.float().cpu().numpy())
+            doing = f"{title}: one pass on {device.type} with {inputs_in_words(images.shape)}"
+            with out_of_memory_in_words(TrainingError, doing, remedies=_REMEDIES):
+                features = model.features(images.to(device, memory_format=torch.channels_last))
+                parts.append(features.float().cpu().numpy())
     return np.concatenate(parts)
 
 

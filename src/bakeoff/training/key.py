@@ -50,7 +50,10 @@ def training_key(header: Mapping[str, Any], catalogue: Catalogue) -> str:
     determined = {name: header[name] for name in _DETERMINING}
     determined["settings"] = {name: header["settings"][name] for name in ("source", "name", "preprocessing", "head")}
     determined["weights"] = weights_identity(header["weights"], header["seed"])
-    determined["data"] = data_identity(catalogue) | {"splits": split_digest(catalogue)}
+    determined["data"] = data_identity(catalogue) | {
+        "splits": split_digest(catalogue),
+        "weights": weight_digest(catalogue),
+    }
     return digest(determined)
 
 
@@ -68,8 +71,13 @@ def feature_key(header: Mapping[str, Any], catalogue: Catalogue) -> str:
 
 
 def weights_identity(record: Mapping[str, Any], seed: int) -> str:
-    """Return what the backbone starts from: the file's SHA-256, or the seed of a random start (whatever its reason)."""
-    return record["sha256"] or f"random/{seed}"
+    """Return what the backbone starts from: the file's SHA-256, or the seed of a random start (whatever its reason).
+
+    A transformers model's is a digest of that and of the files its network is built from.
+    """
+    start = record["sha256"] or f"random/{seed}"
+    network = record.get("network_files")
+    return digest({"start": start, "network": network}) if network else start
 
 
 def data_identity(catalogue: Catalogue) -> dict[str, Any]:
@@ -81,6 +89,11 @@ def data_identity(catalogue: Catalogue) -> dict[str, Any]:
 def split_digest(catalogue: Catalogue) -> str:
     """Return a digest of which product is in which split: results of different splits do not compare."""
     return _frame_digest(catalogue, ["product_id", "split"])
+
+
+def weight_digest(catalogue: Catalogue) -> str:
+    """Return a digest of the products' training weights."""
+    return _frame_digest(catalogue, ["product_id", "weight"])
 
 
 def merged_training(params: TrainingParams, settings: CandidateSettings, mode: Mode) -> dict[str, Any]:

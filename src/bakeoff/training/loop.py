@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,8 @@ from bakeoff.training.augment import augmentation_by_name
 from bakeoff.training.data import BatchSource
 from bakeoff.training.device import autocast_dtype
 from bakeoff.training.history import Row, epochs_since_best, is_better, majority_share, why_not_learned
-from bakeoff.training.losses import loss_by_name
+from bakeoff.training.losses import loss_by_name, weighted_mean
+from bakeoff.training.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.training.progress import progress_bar
 from bakeoff.training.resume import CheckpointFolder
 
@@ -86,7 +88,8 @@ def train_module(
         on_epoch: called with each epoch's row after it is saved.
 
     Raises:
-        TrainingError: a split is empty, or the loss is no longer a number.
+        TrainingError: a split is empty, the loss is no longer a number, a batch is too small for batch norm, or the
+            device's memory does not suffice.
     """
     for name, source in (("train", train), ("validation", validation)):
         if len(source.labels) == 0:
@@ -187,34 +190,36 @@ class _Trainer:
         started = time.perf_counter()
         generator = torch.Generator().manual_seed(derive_seed(self.options.seed, "augment", epoch))
         self.module.train()
-        losses, hits, counts = [], 0, []
-        for inputs, labels in self.train.shuffled(epoch):
+        losses, hits, n_rows, weight_sums = [], 0, 0, []
+        for inputs, labels, weights in self.train.shuffled(epoch):
             if self.state.steps >= self._total_steps():
                 break
-            loss, n_hits = self._step(inputs, labels, generator)
+            with self._explained("training", inputs):
+                loss, n_hits = self._step(self.augment(inputs, generator), labels, weights)
             losses.append(loss)
-            counts.append(len(labels))
+            weight_sums.append(float(weights.sum()))
+            n_rows += len(labels)
             hits += n_hits
             advance()
         validation_loss, validation_accuracy = self._validate()
         return {
             "epoch": epoch,
             "step": self.state.steps,
-            "train_loss": float(np.average(losses, weights=counts)),
-            "train_accuracy": hits / sum(counts),
+            "train_loss": float(np.average(losses, weights=weight_sums)),
+            "train_accuracy": hits / n_rows,
             "validation_loss": validation_loss,
             "validation_accuracy": validation_accuracy,
             "learning_rate": self.options.schedule.learning_rate,
             "seconds": time.perf_counter() - started,
         }
 
-    def _step(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> tuple[float, int]:
-        """Take one optimiser step and return its loss and the number of photos it had right."""
-        inputs, labels = self._to_device(self.augment(inputs, generator)), self._to_device(labels)
+    def _step(self, inputs: Tensor, labels: Tensor, weights: Tensor) -> tuple[float, int]:
+        """Take one optimiser step and return its weighted mean loss and the number of photos it had right."""
+        inputs, labels, weights = (self._to_device(tensor) for tensor in (inputs, labels, weights))
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.options.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             logits = self.module(inputs)
-        loss = self.loss(logits, labels).mean()
+        loss = weighted_mean(self.loss(logits, labels), weights)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(
@@ -233,11 +238,31 @@ class _Trainer:
         self.module.eval()
         loss_sum, hits = 0.0, 0
         for inputs, targets in self.validation.ordered():
-            labels, logits = self._to_device(targets), self.module(self._to_device(inputs))
-            loss_sum += float(self.loss(logits, labels).sum())
-            hits += int((logits.argmax(dim=1) == labels).sum())
+            with self._explained("validation", inputs):
+                labels, logits = self._to_device(targets), self.module(self._to_device(inputs))
+                loss_sum += float(self.loss(logits, labels).sum())
+                hits += int((logits.argmax(dim=1) == labels).sum())
         n = len(self.validation.labels)
         return loss_sum / n, hits / n
+
+    @contextmanager
+    def _explained(self, activity: str, inputs: Tensor) -> Iterator[None]:
+        """Tell in words that memory ran out, or that batch norm was given a single value per channel."""
+        device, shared = self.options.device.type, self.options.training
+        doing = f"{self.options.title}: {activity} on {device} with {inputs_in_words(inputs.shape)}"
+        remedies = f"lower training.batch_size (now {shared.batch_size}) or the backbone's image_size"
+        if self.dtype is None:
+            remedies += "; on CUDA training.mixed_precision: auto needs about half"
+        try:
+            with out_of_memory_in_words(TrainingError, doing, remedies=remedies):
+                yield
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise TrainingError(
+                f"{doing}: batch norm needs at least 2 values per channel; set training.batch_size (now "
+                f"{shared.batch_size}) to 2 or more; a train split of one product cannot be learnt with batch norm."
+            ) from None
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         layout = torch.channels_last if tensor.dim() == 4 else torch.preserve_format

@@ -34,6 +34,16 @@ def bce(logits: Tensor, labels: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none").mean(dim=1)
 
 
+def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
+    """Return the sum of weight times loss divided by the sum of the weights, () float32: the mean where all are alike.
+
+    Args:
+        losses: (N,) float32.
+        weights: (N,) float32 above 0.
+    """
+    return (losses * weights).sum() / weights.sum()
+
+
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "bce": bce}
 PROBABILITY_KINDS = {"cross_entropy": "softmax", "bce": "sigmoid_normalised"}
 

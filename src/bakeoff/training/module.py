@@ -19,6 +19,7 @@ class PhotoClassifier(nn.Module):
     def __init__(self, classifier: Classifier, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.classifier = classifier
+        self.channel_order = preprocessing.channel_order
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
 
@@ -26,9 +27,11 @@ class PhotoClassifier(nn.Module):
         """Return (N, 3, H, W) float32 with the weights' mean taken off and divided by their standard deviation.
 
         Args:
-            images: (N, 3, H, W) uint8 in 0-255, or float32 in [0, 1].
+            images: (N, 3, H, W) RGB, uint8 in 0-255 or float32 in [0, 1].
         """
         unit = images.float() / 255 if images.dtype == torch.uint8 else images
+        if self.channel_order == "bgr":
+            unit = unit.flip(1)
         return (unit - self.mean) / self.std
 
     def features(self, images: Tensor) -> Tensor:
@@ -48,9 +51,3 @@ def photo_tensor(images: np.ndarray, device: torch.device) -> Tensor:
         device: where the network is.
     """
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).to(device)
-
-
-def size_mib(module: nn.Module) -> float:
-    """Return the size of all parameters and buffers, MiB: what a deployment has to load."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors) / 2**20

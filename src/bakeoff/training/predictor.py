@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from bakeoff.training.features import cached_features
 from bakeoff.training.key import versions
 from bakeoff.training.losses import PROBABILITY_KINDS, loss_by_name, probabilities
 from bakeoff.training.module import PhotoClassifier, photo_tensor
+from bakeoff.training.out_of_memory import out_of_memory_in_words
 
 Rows = Sequence[int] | np.ndarray
 
@@ -104,11 +106,13 @@ class TorchPredictor:
             )
         parts = []
         for start in range(0, len(images), self._batch_size):
-            batch = photo_tensor(images[start : start + self._batch_size], self._device).requires_grad_(True)
-            index = torch.from_numpy(chosen[start : start + self._batch_size]).to(self._device)
-            score = self._model(batch).gather(1, index[:, None]).sum()
-            (gradient,) = torch.autograd.grad(score, batch)
-            parts.append(gradient.permute(0, 2, 3, 1).cpu().numpy())
+            photos = images[start : start + self._batch_size]
+            with self._in_words("gradients of", photos, setting="set compute.device: cpu"):
+                batch = photo_tensor(photos, self._device).requires_grad_(True)
+                index = torch.from_numpy(chosen[start : start + self._batch_size]).to(self._device)
+                score = self._model(batch).gather(1, index[:, None]).sum()
+                (gradient,) = torch.autograd.grad(score, batch)
+                parts.append(gradient.permute(0, 2, 3, 1).cpu().numpy())
         return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
 
     def training_loss(self, probabilities_rows: Rows) -> float:
@@ -127,12 +131,15 @@ class TorchPredictor:
 
     def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
         """Return a call of one synchronised forward pass of these images, already on the device, and nothing else."""
-        batch = photo_tensor(images, self._device)
+        setting = f"lower throughput.batch_size (now {len(images)})"
+        with self._in_words("measuring", images, setting=setting):
+            batch = photo_tensor(images, self._device)
 
         @torch.inference_mode()
         def forward_once() -> None:
-            self._model(batch)
-            synchronise(self._device)
+            with self._in_words("measuring", images, setting=setting):
+                self._model(batch)
+                synchronise(self._device)
 
         return forward_once
 
@@ -156,7 +163,15 @@ class TorchPredictor:
 
     @torch.inference_mode()
     def _photo_logits(self, images: np.ndarray) -> Tensor:
-        return self._model(photo_tensor(images, self._device))
+        with self._in_words("predicting", images, setting=f"lower evaluate.batch_size (now {self._batch_size})"):
+            return self._model(photo_tensor(images, self._device))
+
+    def _in_words(self, activity: str, images: np.ndarray, *, setting: str) -> AbstractContextManager[None]:
+        """Tell in words that memory ran out, and what to set."""
+        sizes = f"{len(images)} photos of {images.shape[1]} x {images.shape[2]} px"
+        doing = f"{self._record['candidate']} seed {self._record['seed']}: {activity} {sizes} on {self._device.type}"
+        remedies = f"{setting} or the backbone's image_size"
+        return out_of_memory_in_words(EvaluationError, doing, remedies=remedies)
 
     def _all_features(self) -> np.ndarray:
         """Return the whole catalogue's features (N, D) on this machine with these threads, computed at first use."""
@@ -225,6 +240,7 @@ def load_torch_predictor(
         seed=record["seed"],
         weights_dir=weights_dir,
         scan=record["scan"] or "auto",
+        network_dir=weights_dir or training_dir,
     )
     load_classifier(classifier, mode, training_dir / MODEL_FILE)
     set_mode(classifier, mode)
@@ -257,7 +273,7 @@ def _weights_dir(record: dict[str, Any], training_dir: Path, weights_root: Path 
     recorded = Path(record["weights_dir"])
     folder = weights_root / record["model"] if weights_root else project_root(training_dir) / recorded
     expected, found = WeightsRecord.model_validate_json(json.dumps(record["weights"])), read_record(folder)
-    if expected.sha256 != found.sha256:
+    if (expected.sha256, expected.network_files) != (found.sha256, found.network_files):
         raise WeightsError(
             f"{record['candidate']} was trained on weights {expected.sha256 or 'random'}, {folder} holds "
             f"{found.sha256 or 'random'}; run `dvc repro` to train it again, or `dvc checkout` to get its own back."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ from torch import nn
 from bakeoff import scan as selective_scan
 from bakeoff.backbones.classifier import build_classifier, n_parameters, n_trainable, set_mode
 from bakeoff.backbones.settings import CandidateSettings
+from bakeoff.backbones.weights.network_files import copy_config
 from bakeoff.backbones.weights.record import read_record
 from bakeoff.catalogue.table import Catalogue
+from bakeoff.errors import ParamsError, TrainingError
 from bakeoff.params import ComputeParams, Mode, ScanParams, TrainingParams
+from bakeoff.params.candidate import single_row_problem
 from bakeoff.paths import project_root, state_dir
 from bakeoff.seeding import seed_everything, set_threads
 from bakeoff.training.checkpoint import MODEL_FILE, save_classifier
-from bakeoff.training.data import BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
+from bakeoff.training.data import BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches, transform_photo
 from bakeoff.training.device import (
     device_name,
     make_deterministic,
@@ -29,12 +33,14 @@ from bakeoff.training.device import (
     resolve_device,
 )
 from bakeoff.training.features import cached_features
+from bakeoff.training.figures import preview_title, write_history_figure, write_preview
 from bakeoff.training.history import write_history
 from bakeoff.training.key import git_commit, merged_training, split_digest, training_key, versions
 from bakeoff.training.loop import LoopOptions, LoopResult, OnEpoch, train_module
-from bakeoff.training.module import PhotoClassifier, size_mib
-from bakeoff.training.preview import write_history_figure, write_preview
+from bakeoff.training.module import PhotoClassifier
+from bakeoff.training.out_of_memory import out_of_memory_in_words
 from bakeoff.training.resume import CheckpointFolder, locked_checkpoint
+from bakeoff.training.size import size_mib
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,13 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
         weights_dir: weights/<model>/ with its record.json.
 
     Raises:
-        TrainingError: the device is not there.
+        TrainingError: the device is not there, or has no room for the network.
+        ParamsError: a head with batch norm at one product per batch.
         WeightsError: no weights record, or a file of another architecture.
     """
+    problem = single_row_problem(request.settings.head, request.training.batch_size)
+    if problem:
+        raise ParamsError(f"{request.settings.model}: {problem}.")
     threads = set_threads(request.compute.threads)
     device = resolve_device(request.compute.device)
     make_deterministic(device)
@@ -98,10 +108,14 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     sizes = {
         "n_parameters": n_parameters(classifier),
         "n_trainable": n_trainable(classifier),
-        "size_mib": size_mib(classifier),
+        "size_mib": size_mib(tensor.shape for tensor in (*classifier.parameters(), *classifier.buffers())),
     }
     model = PhotoClassifier(classifier, request.settings.preprocessing)
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    doing = (
+        f"{header['candidate']} seed {request.seed}: moving {sizes['n_parameters'] / 1e6:.1f} M parameters to {device}"
+    )
+    with out_of_memory_in_words(TrainingError, doing, remedies="free its memory, or set compute.device: cpu"):
+        model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return TrainingPlan(request, catalogue, model, device, header | sizes)
 
 
@@ -119,7 +133,7 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
         TrainingError: a split is empty, or the loss is no longer a number.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    write_preview(out_dir / "figures" / "preview.png", plan.catalogue, plan.request.settings, seed=plan.request.seed)
+    _write_preview(plan, out_dir / "figures" / "preview.png")
     with locked_checkpoint(state_dir("checkpoints"), plan.header["key"]) as checkpoint:
         seed_everything(plan.request.seed)
         result, extraction_s = _learn(plan, checkpoint, on_epoch)
@@ -129,6 +143,13 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
     if result.not_learned:
         sys.stderr.write(f"bakeoff: WARNING: {plan.title} DID NOT LEARN: {result.not_learned}.\n")
     return record
+
+
+def _write_preview(plan: TrainingPlan, path: Path) -> None:
+    settings = plan.request.settings
+    title = preview_title(settings.model, settings.preprocessing)
+    transform = partial(transform_photo, preprocessing=settings.preprocessing)
+    write_preview(path, plan.catalogue, transform, title=title, seed=plan.request.seed)
 
 
 def _learn(plan: TrainingPlan, checkpoint: CheckpointFolder, on_epoch: OnEpoch | None) -> tuple[LoopResult, float]:
@@ -150,8 +171,8 @@ def _photo_sources(plan: TrainingPlan) -> tuple[BatchSource, BatchSource, float]
     training, preprocessing = plan.request.training, plan.request.settings.preprocessing
     options = LoaderOptions(training.batch_size, plan.request.seed, training.loader_workers)
     train, validation = (
-        PhotoBatches(PhotoDataset(plan.catalogue, plan.catalogue.rows(split), preprocessing), options)
-        for split in ("train", "validation")
+        PhotoBatches(PhotoDataset(plan.catalogue, rows, preprocessing), options, plan.catalogue.weights(rows))
+        for rows in (plan.catalogue.rows("train"), plan.catalogue.rows("validation"))
     )
     return train, validation, 0.0
 
@@ -163,10 +184,17 @@ def _feature_sources(plan: TrainingPlan) -> tuple[BatchSource, BatchSource, floa
     )
     options = LoaderOptions(training.batch_size, plan.request.seed)
     train, validation = (
-        TensorBatches(torch.from_numpy(features.array[rows]).to(plan.device), catalogue.label_ids(rows), options)
+        TensorBatches(
+            torch.from_numpy(features.array[rows]).to(plan.device),
+            catalogue.label_ids(rows),
+            options,
+            catalogue.weights(rows),
+        )
         for rows in (catalogue.rows("train"), catalogue.rows("validation"))
     )
-    return train, validation, features.extraction_s
+    # All products have features, for evaluation; a training needs those it learns from and those it validates on.
+    share = (len(train.labels) + len(validation.labels)) / len(catalogue.products)
+    return train, validation, features.extraction_s * share
 
 
 def _header(
@@ -228,6 +256,7 @@ def _record(plan: TrainingPlan, result: LoopResult, extraction_s: float) -> dict
 def _write_outputs(plan: TrainingPlan, result: LoopResult, record: dict[str, Any], out_dir: Path) -> None:
     """Write model, history and figures, and training.json last: where it is, the folder is complete."""
     save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
+    copy_config(project_root() / plan.header["weights_dir"], out_dir)
     write_history(result.rows, out_dir / "history.csv")
     figure = out_dir / "figures" / "history.png"
     write_history_figure(figure, result.rows, title=plan.title, best_epoch=result.best_epoch)

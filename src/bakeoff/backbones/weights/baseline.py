@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bakeoff.backbones.weights.fetch import record_random, require_sentence, strongest
-from bakeoff.backbones.weights.folder import find_in_folder
+from bakeoff.backbones.weights.choose import Asked, choose, keep_without_source, record_random
+from bakeoff.backbones.weights.class_names import read_class_names
+from bakeoff.backbones.weights.folder import baseline_file, or_not_found
 from bakeoff.backbones.weights.found import Found, NotFound
 from bakeoff.backbones.weights.hub import KERAS_FILE, KERAS_URL, copy_file, find_keras_file
 from bakeoff.backbones.weights.record import WeightsRecord, existing_record, file_sha256
@@ -24,18 +25,19 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
 
     Raises:
         WeightsError: the named file is missing, or policy `require` and nothing found.
+        DataError: mode `as_is` and the file of class names cannot be used.
     """
-    if baseline.weights_file is not None:
-        return _take_user_file(baseline.weights_file, out_dir)
     kept = existing_record(out_dir)
+    if baseline.weights_file is not None:
+        return _take_user_files(params, baseline, out_dir, kept)
     if baseline.pretrained == "random":
         return record_random(_record(None, out_dir, reason=NotFound("offline_by_params")), out_dir)
-    if kept and kept.source in ("hub", "folder"):
-        return kept
-    outcome = _search(params, out_dir)
+    if kept and kept.source == "user_file":
+        kept = None  # the params name it no longer
+    outcome = choose(_asked(params, out_dir), params, kept)
+    if isinstance(outcome, WeightsRecord):
+        return outcome
     if isinstance(outcome, NotFound):
-        if params.policy == "require":
-            raise WeightsError(require_sentence(MODEL, params, outcome.reason, wanted=KERAS_FILE, weights_id=KERAS_URL))
         return record_random(_record(None, out_dir, reason=outcome), out_dir)
     if outcome.path.parent != out_dir:
         copy_file(outcome.path, out_dir / KERAS_FILE)
@@ -44,51 +46,71 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
     return record
 
 
-def _search(params: WeightsParams, out_dir: Path) -> Found | NotFound:
-    missed: list[NotFound] = []
-    for source in params.sources:
-        if source == "folder":
-            outcome = find_in_folder(params.folder, [KERAS_FILE.removesuffix(".h5"), MODEL], (".h5", ".weights.h5"))
-        elif source == "hub":
-            outcome = find_keras_file(out_dir, timeout_s=params.hub_timeout_s)
-        else:
-            outcome = NotFound("not_found")
-        if isinstance(outcome, Found):
-            return outcome
-        missed.append(outcome)
-    return strongest(missed, hub_asked="hub" in params.sources)
+def _asked(params: WeightsParams, out_dir: Path) -> Asked:
+    return Asked(
+        model=MODEL,
+        weights_id=KERAS_URL,
+        wanted=KERAS_FILE,
+        searches={
+            "folder": lambda: or_not_found(baseline_file(params.folder), params.folder),
+            "package": lambda: NotFound("not_found"),
+            "hub": lambda: find_keras_file(out_dir, timeout_s=params.hub_timeout_s),
+        },
+    )
 
 
-def _take_user_file(weights_file: str, out_dir: Path) -> WeightsRecord:
-    path = main_checkout() / weights_file
-    if not path.is_file():
+def _take_user_files(
+    params: WeightsParams, baseline: BaselineParams, out_dir: Path, kept: WeightsRecord | None
+) -> WeightsRecord:
+    """Store the earlier project's model, and with `as_is` the names of its classes."""
+    path = main_checkout() / str(baseline.weights_file)
+    known = kept if kept and kept.source == "user_file" and kept.url_or_id == baseline.weights_file else None
+    if path.is_file():
+        copy_file(path, out_dir / path.name)
+    elif known:
+        keep_without_source(known, params, path)
+    else:
         raise WeightsError(
             f"baseline.weights_file: {path} does not exist; give a .weights.h5, .h5 or .keras file, or null."
         )
-    copy_file(path, out_dir / path.name)
+    sha256 = file_sha256(out_dir / path.name)
     record = WeightsRecord(
         model=MODEL,
         source="user_file",
         file=path.name,
-        url_or_id=weights_file,
+        url_or_id=baseline.weights_file,
         revision=None,
-        sha256=file_sha256(out_dir / path.name),
+        sha256=sha256,
         licence="unknown",
         commercial_use=None,
+        source_sha256=sha256,
+        class_names=_class_names(params, baseline, known),
     )
     record.write(out_dir)
     return record
 
 
+def _class_names(params: WeightsParams, baseline: BaselineParams, known: WeightsRecord | None) -> list[str] | None:
+    """Return the earlier model's classes for a baseline taken as it is; other modes have the catalogue's."""
+    if baseline.mode != "as_is":
+        return None
+    path = main_checkout() / str(baseline.class_names)
+    if not path.is_file() and known and known.class_names:
+        return keep_without_source(known, params, path).class_names
+    return read_class_names(path)
+
+
 def _record(found: Found | None, out_dir: Path, *, reason: NotFound | None = None) -> WeightsRecord:
+    sha256 = file_sha256(out_dir / KERAS_FILE) if found else None
     return WeightsRecord(
         model=MODEL,
         source=found.source if found else "random",
         file=KERAS_FILE if found else None,
         url_or_id=found.url_or_id if found else KERAS_URL,
         revision=None,
-        sha256=file_sha256(out_dir / KERAS_FILE) if found else None,
+        sha256=sha256,
         licence=_LICENCE,
         commercial_use=True,
         reason=reason.reason if reason else None,
+        source_sha256=sha256 if found and found.source == "folder" else None,
     )

@@ -1,33 +1,57 @@
-"""Weights from a folder of the user's: <model>.safetensors, .pth, .pth.tar, .pt or .bin."""
+"""Weights from a folder of the user's: <model>.safetensors, .pth, .pth.tar, .pt or .bin; the baseline's .h5."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from bakeoff.backbones.settings import CandidateSettings
 from bakeoff.backbones.weights.found import Found, NotFound
+from bakeoff.backbones.weights.hub import KERAS_FILE
 from bakeoff.errors import WeightsError
 from bakeoff.paths import main_checkout
 
 SUFFIXES = (".safetensors", ".pth", ".pth.tar", ".pt", ".bin")
+_BASELINE_NAMES = (KERAS_FILE.removesuffix(".h5"), "baseline_tf")
+_BASELINE_SUFFIXES = (".h5", ".weights.h5")
 
 
-def find_in_folder(folder: str | None, names: list[str], suffixes: tuple[str, ...] = SUFFIXES) -> Found | NotFound:
-    """Return the first `<name><suffix>` in `folder`, names before suffixes.
+def candidate_file(settings: CandidateSettings, folder: str | None) -> Found | None:
+    """Return the user's file of a candidate, by its name in the study, then by its library's; None where there is none.
+
+    A transformers candidate whose name is a folder made by save_pretrained has that folder.
 
     Args:
+        settings: the candidate.
         folder: `weights.folder`; a relative one is taken from the main checkout; None = nothing to look at.
-        names: what the file may be called: the model's name in the study, then its library's name.
-        suffixes: endings, best first.
+    """
+    own = main_checkout() / settings.name
+    if settings.source == "hf" and own.is_dir():
+        return Found(own, "folder", url_or_id=settings.name)
+    return _first(folder, (settings.model, Path(settings.name).name), SUFFIXES)
+
+
+def baseline_file(folder: str | None) -> Found | None:
+    """Return the user's copy of Keras' EfficientNet-B0 file; None where there is none."""
+    return _first(folder, _BASELINE_NAMES, _BASELINE_SUFFIXES)
+
+
+def or_not_found(found: Found | None, folder: str | None) -> Found | NotFound:
+    """Return what was found, or that nothing was.
 
     Raises:
-        WeightsError: the folder does not exist.
+        WeightsError: nothing, and `weights.folder` does not even exist.
     """
+    if found is None and folder is not None and not (main_checkout() / folder).is_dir():
+        raise WeightsError(
+            f"weights.folder: {main_checkout() / folder} is no folder; make it, or set weights.folder to null."
+        )
+    return found or NotFound("not_found")
+
+
+def _first(folder: str | None, names: tuple[str, ...], suffixes: tuple[str, ...]) -> Found | None:
+    """Return the first `<name><suffix>` that is there, names before suffixes."""
     if folder is None:
-        return NotFound("not_found")
-    root = main_checkout() / folder
-    if not root.is_dir():
-        raise WeightsError(f"weights.folder: {root} is no folder; make it, or set weights.folder to null.")
-    for name in names:
-        for suffix in suffixes:
-            path = root / f"{name}{suffix}"
-            if path.is_file():
-                return Found(path, "folder", url_or_id=path.name)
-    return NotFound("not_found")
+        return None
+    paths = (main_checkout() / folder / f"{name}{suffix}" for name in names for suffix in suffixes)
+    path = next((path for path in paths if path.is_file()), None)
+    return Found(path, "folder", url_or_id=path.name) if path else None

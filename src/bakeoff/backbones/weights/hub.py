@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
+import re
 import shutil
 import sys
 import urllib.error
@@ -22,13 +24,19 @@ KERAS_FILE = "efficientnetb0_notop.h5"
 KERAS_URL = f"https://storage.googleapis.com/keras-applications/{KERAS_FILE}"
 KERAS_MD5 = "50bc09e76180e00e4465e1a485ddc09d"  # keras 3.15.1, applications/efficientnet.py, WEIGHTS_HASHES["b0"]
 _CHUNK = 1 << 20
+_HTML = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|title|script)\b", re.I | re.S
+)
+_SNIFFED = 4096  # bytes
 
 
-def find_on_hub(repo_id: str | None, file_names: tuple[str, ...], *, timeout_s: float) -> Found | NotFound:
+def find_on_hub(
+    repo_id: str | None, file_names: tuple[str, ...], *, timeout_s: float, revision: str | None = None
+) -> Found | NotFound:
     """Return the first of `file_names` that the repository has, downloaded to huggingface_hub's cache, or the reason.
 
     One short request comes first: huggingface_hub itself retries an unreachable hub for 23 s per file. HF_HUB_OFFLINE
-    is honoured: then only its cache is looked at.
+    is honoured: then only its cache is looked at. `revision` is a commit; None = the newest.
     """
     if repo_id is None:
         return NotFound("no_published_weights")
@@ -37,8 +45,8 @@ def find_on_hub(repo_id: str | None, file_names: tuple[str, ...], *, timeout_s: 
     offline = bool(constants.HF_HUB_OFFLINE) or not _hub_answers(timeout_s)
     outcome: Found | NotFound = NotFound("not_found")
     for name in file_names:
-        outcome = _download(repo_id, name, timeout_s=timeout_s, offline=offline)
-        if isinstance(outcome, Found) or outcome.reason == "gated":
+        outcome = _download(repo_id, name, timeout_s=timeout_s, offline=offline, revision=revision)
+        if isinstance(outcome, Found) or outcome.reason in ("gated", "html_page"):
             return outcome
     return outcome
 
@@ -47,7 +55,7 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
     """Download Keras' EfficientNet-B0 without its top into `out_dir`, checked against the digest Keras publishes.
 
     Raises:
-        WeightsError: the server gave another file.
+        WeightsError: the server gave another file; an HTML page is a reason like the others instead.
     """
     path = out_dir / KERAS_FILE
     if path.is_file() and _md5(path) == md5:
@@ -65,6 +73,9 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
     except (urllib.error.URLError, TimeoutError, ConnectionError):
         partial.unlink(missing_ok=True)
         return NotFound("hub_unreachable")
+    if _is_html(partial):
+        partial.unlink()
+        return _html_instead(url)
     found_md5 = _md5(partial)
     if found_md5 != md5:
         partial.unlink()
@@ -75,19 +86,57 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
     return Found(path, "hub", url_or_id=url)
 
 
-def _download(repo_id: str, name: str, *, timeout_s: float, offline: bool) -> Found | NotFound:
-    from huggingface_hub import errors, hf_hub_download
+def _download(repo_id: str, name: str, *, timeout_s: float, offline: bool, revision: str | None) -> Found | NotFound:
+    from huggingface_hub import errors, hf_hub_download, hf_hub_url
 
     try:
-        path = Path(hf_hub_download(repo_id, name, etag_timeout=timeout_s, local_files_only=offline))
+        found = hf_hub_download(repo_id, name, revision=revision, etag_timeout=timeout_s, local_files_only=offline)
+        path = Path(found)
     except errors.GatedRepoError:
         return NotFound("gated")
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):
         return NotFound("not_found")
-    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, errors.OfflineModeIsEnabled, _transport_error()):
-        return NotFound("hub_unreachable")
+    except (
+        errors.LocalEntryNotFoundError,
+        errors.HfHubHTTPError,
+        errors.OfflineModeIsEnabled,
+        _transport_error(),
+    ) as e:
+        answered = isinstance(e.__cause__, errors.FileMetadataError)  # but not as a hub does
+        return _html_or_unreachable(hf_hub_url(repo_id, name), timeout_s) if answered else NotFound("hub_unreachable")
+    except OSError as error:
+        if error.errno is not None:  # the disk's; huggingface_hub's own, a file of another size, has no number
+            raise
+        sys.stderr.write(f"bakeoff: {repo_id}/{name}: {str(error).splitlines()[0]}\n")
+        return _html_or_unreachable(hf_hub_url(repo_id, name), timeout_s)
+    if _is_html(path):
+        path.resolve().unlink()  # the cache would hand it out for ever
+        path.unlink(missing_ok=True)
+        return _html_instead(f"{repo_id}/{name}")
     # The cache keeps …/snapshots/<commit>/<name>.
     return Found(path, "hub", url_or_id=repo_id, revision=path.parent.name)
+
+
+def _html_or_unreachable(url: str, timeout_s: float) -> NotFound:
+    """Look at what came in place of the hub."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as response:
+            return _html_instead(url) if _HTML.match(response.read(_SNIFFED)) else NotFound("hub_unreachable")
+    except (OSError, http.client.HTTPException):
+        return NotFound("hub_unreachable")
+
+
+def _html_instead(what: str) -> NotFound:
+    sys.stderr.write(
+        f"bakeoff: {what}: an HTML page came instead of the file (a login page, or a proxy's notice); "
+        "going on without it\n"
+    )
+    return NotFound("html_page")
+
+
+def _is_html(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return _HTML.match(handle.read(_SNIFFED)) is not None
 
 
 def _hub_answers(timeout_s: float) -> bool:

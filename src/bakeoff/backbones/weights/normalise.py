@@ -16,21 +16,24 @@ from bakeoff.backbones.weights.package import convert_lite0, is_lite0_layout
 from bakeoff.backbones.weights.record import file_sha256
 from bakeoff.errors import WeightsError
 
-_CLASSIFIERS = {"mambavision": ("head",), "hf": ("classifier",)}
+_CLASSIFIERS = {"mambavision": ("head",)}
 
 
-def write_normalised(settings: CandidateSettings, source: Path, target: Path) -> str:
+def write_normalised(
+    settings: CandidateSettings, source: Path, target: Path, *, network_dir: Path | None = None
+) -> str:
     """Write the file and return its SHA-256.
 
     Args:
         settings: the candidate; its backbone decides the keys.
         source: a checkpoint file, or a folder made by save_pretrained for an `hf` candidate.
         target: weights/<model>/model.safetensors.
+        network_dir: where an `hf` candidate's config.json is.
 
     Raises:
         WeightsError: the checkpoint belongs to another architecture.
     """
-    backbone = _loaded(settings, source)
+    backbone = _loaded(settings, source, network_dir)
     state = {key: value.contiguous().clone() for key, value in network_of(backbone).state_dict().items()}
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + ".part")
@@ -42,13 +45,12 @@ def write_normalised(settings: CandidateSettings, source: Path, target: Path) ->
     return file_sha256(target)
 
 
-def _loaded(settings: CandidateSettings, source: Path) -> nn.Module:
-    if settings.source == "hf":
+def _loaded(settings: CandidateSettings, source: Path, network_dir: Path | None) -> nn.Module:
+    if network_dir is not None:
         from bakeoff.backbones.hf import load_hf
 
-        folder = source if source.is_dir() else source.parent
-        if (folder / "config.json").is_file():
-            return load_hf(str(folder), image_size=settings.preprocessing.image_size)
+        with torch.random.fork_rng(devices=[]):
+            return load_hf(network_dir, source, image_size=settings.preprocessing.image_size)[0]
     with torch.random.fork_rng(devices=[]):
         backbone, _ = build_backbone(settings)
     classifier = _CLASSIFIERS.get(settings.source) or classifier_prefixes(settings.name)

@@ -13,7 +13,7 @@ from bakeoff.errors import WeightsError
 RECORD_NAME = "record.json"
 FILE_NAME = "model.safetensors"
 Source = Literal["hub", "folder", "package", "random", "user_file"]
-Reason = Literal["hub_unreachable", "not_found", "no_published_weights", "gated", "offline_by_params"]
+Reason = Literal["hub_unreachable", "not_found", "no_published_weights", "gated", "html_page", "offline_by_params"]
 
 
 class WeightsRecord(BaseModel):
@@ -32,6 +32,13 @@ class WeightsRecord(BaseModel):
     commercial_use: bool | None
     reason: Reason | None = None
     """Only for `random`, from a fixed list: exception text would change and retrain everything."""
+    source_sha256: str | None = None
+    """Only for `folder` and `user_file`: digest of what the user gave; `sha256` is of the stored file."""
+    class_names: list[str] | None = None
+    """Only for a baseline taken as it is: the earlier model's classes in the order of its outputs."""
+
+    network_files: dict[str, str] = {}
+    """Only for a transformers model: SHA-256 by name of the files in this folder that its network is built from."""
 
     @model_validator(mode="after")
     def _file_or_reason(self) -> WeightsRecord:
@@ -62,22 +69,23 @@ def read_record(folder: Path) -> WeightsRecord:
     try:
         return WeightsRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise WeightsError(f"{path} is missing; run `dvc repro weights` (or `bakeoff weights`) to make it.") from None
+        raise WeightsError(f"{path} is missing; run `dvc repro weights` to make it.") from None
     except ValidationError as error:
         raise WeightsError(
-            f"{path} is not a weights record: {error.errors()[0]['msg']}; delete the folder and run `bakeoff weights`."
+            f"{path} is not a weights record: {error.errors()[0]['msg']}; delete the folder and run `dvc repro`."
         ) from None
 
 
 def existing_record(folder: Path) -> WeightsRecord | None:
-    """Return the record in `folder` whose file is there and unchanged, or None."""
+    """Return the record in `folder` whose files are there and unchanged, or None."""
     if not (folder / RECORD_NAME).is_file():
         return None
     record = read_record(folder)
-    if record.file is None:
-        return record
-    path = folder / record.file
-    return record if path.is_file() and file_sha256(path) == record.sha256 else None
+    files: dict[str, str | None] = dict(record.network_files)
+    if record.file is not None:
+        files[record.file] = record.sha256
+    intact = all((folder / name).is_file() and file_sha256(folder / name) == files[name] for name in files)
+    return record if intact else None
 
 
 def retry_needed(weights_root: Path) -> list[str]:
@@ -94,3 +102,20 @@ def file_sha256(path: Path) -> str:
     """Return the file's SHA-256 in hex."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def source_digest(path: Path) -> str:
+    """Return the SHA-256 in hex of a user's file, or of the names and contents of a folder's files (hidden ones aside).
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            return file_sha256(path)
+        names = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
+        visible = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+        lines = [f"{name.as_posix()}\0{file_sha256(path / name)}\n" for name in visible]
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}); make it readable, or take it away.") from None
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

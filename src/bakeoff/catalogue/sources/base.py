@@ -60,10 +60,21 @@ class Source(Protocol):
 def list_files(root: Path) -> Iterator[Path]:
     """Yield the files below `root` in a fixed order, without hidden ones and half-finished downloads.
 
-    Links to folders are followed, since people link `Images` to another disk.
+    Links to folders are followed, since people link `Images` to another disk, but for those to a folder that the link
+    is in: they would come round for ever. What a link out of the data folder leads to is refused later, with a reason.
     """
     for folder, names, files in os.walk(root, followlinks=True):
-        names[:] = sorted(name for name in names if not name.startswith(".") and not name.endswith(".tmp"))
+        here = Path(folder)
+        names[:] = sorted(
+            name
+            for name in names
+            if not name.startswith(".") and not name.endswith(".tmp") and not _comes_round(here / name)
+        )
         for name in sorted(files):
             if not name.startswith("."):
                 yield Path(folder) / name
+
+
+def _comes_round(path: Path) -> bool:
+    """Return whether a path is a link to a folder that it lies in."""
+    return path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve())

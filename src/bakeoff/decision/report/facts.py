@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,23 @@ def provenance(records: Sequence[Record]) -> dict[str, Any]:
         "schedules": schedules(done),
         "keys": [{"name": record.slot.name, "key": record.training.get("key")} for record in done],
     }
+
+
+def commands(records: Sequence[Record], choices: Sequence[str] | None) -> list[str]:
+    """Return the shell lines that make the study again: its commit where there is but one, and the choices over conf/.
+
+    Args:
+        records: of every candidate.
+        choices: what `-S` takes; None where params.yaml is no composition of conf/.
+    """
+    commits = provenance(records)["commits"]
+    picked = "".join(f" -S {shlex.quote(choice)}" for choice in choices or ())
+    return [
+        *([f"git checkout {commits[0]}"] if len(commits) == 1 else []),
+        "make setup",
+        ".venv-torch/bin/bakeoff run" if choices is None else f".venv-torch/bin/dvc exp run{picked}",
+        ".venv-torch/bin/bakeoff show   # prints this leaderboard",
+    ]
 
 
 def schedules(records: Sequence[Record]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from bakeoff.decision.collect import Record
 from bakeoff.decision.report.embedding import Budget, as_data_uri
 from bakeoff.decision.report.evidence import read_channels, read_confusion, read_heat_maps
-from bakeoff.decision.report.facts import dataset_facts, provenance, weights_rows
+from bakeoff.decision.report.facts import commands, dataset_facts, provenance, weights_rows
 from bakeoff.decision.scatter import DARK, LIGHT, Theme, draw_pareto
 from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
@@ -77,6 +77,7 @@ def page_context(findings: Findings, audit_file: Path | None) -> dict[str, Any]:
         "weights": weights_rows(findings.records),
         "dataset": dataset_facts(findings.records, audit_file),
         "provenance": provenance(findings.records),
+        "commands": commands(findings.records, choice["inputs"]["choices"]),
     }
 
 

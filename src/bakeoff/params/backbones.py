@@ -1,0 +1,38 @@
+"""Sections `backbones`, `backbone_defaults` and `weights`: which networks, and where their weights come from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bakeoff.params.candidate import HeadParams, ScheduleOverrides
+from bakeoff.params.section import Mode, PositiveFloat, Section
+
+
+class BackboneParams(Section):
+    """One entry of `backbones`: what conf/model/<name>.yaml says; missing fields come from `backbone_defaults`."""
+
+    source: Literal["timm", "mambavision", "hf"] | None = None
+    name: str
+    image_size: Annotated[int, Field(ge=32, le=1024)] | None = None
+    head: HeadParams | None = None
+    training: dict[Mode, ScheduleOverrides] | None = None
+
+
+class BackboneDefaults(Section):
+    """What a timm name without a conf file gets (section `backbone_defaults`)."""
+
+    source: Literal["timm"]
+    image_size: Annotated[int, Field(ge=32, le=1024)] | None
+    head: HeadParams
+    training: dict[Mode, ScheduleOverrides]
+
+
+class WeightsParams(Section):
+    """Where pretrained weights may come from (section `weights`)."""
+
+    policy: Literal["prefer", "require"]
+    sources: list[Literal["hub", "folder", "package"]]
+    folder: str | None
+    hub_timeout_s: PositiveFloat

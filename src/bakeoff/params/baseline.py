@@ -1,0 +1,35 @@
+"""Section `baseline`: the TensorFlow candidate."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from bakeoff.params.candidate import ScheduleParams
+from bakeoff.params.section import Loss, PositiveInt, Section
+
+
+class BaselineParams(Section):
+    """The TensorFlow EfficientNet-B0 (section `baseline`)."""
+
+    mode: Literal["as_is", "frozen", "finetune"]
+    pretrained: Literal["imagenet", "random"]
+    weights_file: str | None
+    class_names: str | None
+    image_size: Annotated[int, Field(ge=32, le=1024)]
+    batch_size: PositiveInt
+    loss: Loss
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    early_stop_patience_epochs: PositiveInt | None
+    frozen: ScheduleParams
+    finetune: ScheduleParams
+
+    @model_validator(mode="after")
+    def _as_is_needs_files(self) -> BaselineParams:
+        if self.mode == "as_is" and not (self.weights_file and self.class_names):
+            raise ValueError(
+                "mode as_is needs weights_file (the earlier model) and class_names (its classes, in order)"
+            )
+        return self

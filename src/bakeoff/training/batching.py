@@ -1,0 +1,30 @@
+"""How rows are cut into batches, the same in both frameworks; imports neither."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def n_batches(n_rows: int, batch_size: int) -> int:
+    """Return the number of batches; a last batch of one row (batch norm cannot train on it) joins the one before.
+
+    Args:
+        n_rows: rows of one pass.
+        batch_size: rows per batch; 1 leaves every row a batch of its own.
+    """
+    whole, rest = divmod(n_rows, batch_size)
+    joins = rest == 1 and whole > 0
+    return whole + (rest > 0 and not joins)
+
+
+def batch_slice(index: int, n_rows: int, batch_size: int) -> slice:
+    """Return which rows of the order batch `index` holds."""
+    start = index * batch_size
+    is_last = index == n_batches(n_rows, batch_size) - 1
+    return slice(start, n_rows if is_last else start + batch_size)
+
+
+def split_batches(order: np.ndarray, batch_size: int) -> list[list[int]]:
+    """Return the order (N,) cut into batches."""
+    n = len(order)
+    return [order[batch_slice(index, n, batch_size)].tolist() for index in range(n_batches(n, batch_size))]

@@ -1,0 +1,17 @@
+"""How large a classifier is: one measure for both frameworks, whatever their files look like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+_FLOAT32_BYTES = 4
+
+
+def size_mib(shapes: Iterable[Sequence[int]]) -> float:
+    """Return the memory that a deployed classifier's numbers take as float32, MiB.
+
+    Args:
+        shapes: of every parameter and buffer (batch-norm statistics) of backbone and head, frozen or not.
+    """
+    return _FLOAT32_BYTES * sum(math.prod(shape) for shape in shapes) / 2**20

@@ -1,0 +1,38 @@
+"""The earlier model's classes from the user's file, in each form that it may have."""
+
+import json
+
+import pytest
+
+from bakeoff.backbones.weights.class_names import read_class_names
+from bakeoff.errors import DataError
+
+CLASSES = ["red", "blue", "green"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.txt", "red\nblue\n\ngreen\n"),
+        ("c.json", json.dumps(CLASSES)),
+        ("c.json", json.dumps({"0": "red", "2": "green", "1": "blue"})),
+        ("c.json", json.dumps({"blue": 1, "red": 0, "green": 2})),
+    ],
+)
+def test_class_names_from_text_and_json(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert read_class_names(tmp_path / name) == CLASSES
+
+
+def test_class_names_that_cannot_be_used(tmp_path):
+    with pytest.raises(DataError, match="are missing"):
+        read_class_names(tmp_path / "gone.txt")
+    (tmp_path / "twice.txt").write_text("red\nred\n")
+    with pytest.raises(DataError, match="must list each of the earlier model's classes once"):
+        read_class_names(tmp_path / "twice.txt")
+    (tmp_path / "bad.json").write_text("3")
+    with pytest.raises(DataError, match="must be a JSON list of class names"):
+        read_class_names(tmp_path / "bad.json")
+    (tmp_path / "latin.txt").write_bytes("v\u00eatement".encode("latin-1"))
+    with pytest.raises(DataError, match="is no UTF-8 text"):
+        read_class_names(tmp_path / "latin.txt")

@@ -1,0 +1,116 @@
+"""The rules that baseline and candidates share: early stopping, the best epoch, the clock, the training weights."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bakeoff.errors import EvaluationError, TrainingError
+
+pytestmark = pytest.mark.tf
+
+
+def history(folder):
+    with (folder / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_patience_ends_a_training_and_the_best_epochs_weights_stay(train, tmp_path, colours):
+    from bakeoff.baseline_tf.predictor import load_keras_predictor
+
+    still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
+    values = train(tmp_path, frozen=still, early_stop_patience_epochs=2)
+    assert values["stopped_early"] is True
+    assert values["epochs_run"] == values["best_epoch"] + 2 < 50
+    assert values["training"]["early_stop_patience_epochs"] == 2
+    rows = colours.rows("validation")
+    predictor = load_keras_predictor(tmp_path, colours, batch_size=16, device="cpu", threads=1)
+    best = history(tmp_path)[values["best_epoch"] - 1]
+    assert predictor.training_loss(rows) == pytest.approx(float(best["validation_loss"]), rel=1e-5)
+
+
+def test_a_rate_that_overshoots_keeps_the_best_epoch(train, tmp_path, colours):
+    from bakeoff.baseline_tf.predictor import load_keras_predictor
+
+    wild = {"epochs": 12, "learning_rate": 5.0, "max_steps": None}
+    values = train(tmp_path, frozen=wild, early_stop_patience_epochs=3)
+    rows = history(tmp_path)
+    order = [(float(row["validation_accuracy"]), -float(row["validation_loss"])) for row in rows]
+    assert values["best_epoch"] == order.index(max(order)) + 1
+    assert values["stopped_early"] is (values["epochs_run"] < 12)
+    predictor = load_keras_predictor(tmp_path, colours, batch_size=16, device="cpu", threads=1)
+    loss = predictor.training_loss(colours.rows("validation"))
+    assert loss == pytest.approx(-max(order)[1], rel=1e-4, abs=1e-6)
+
+
+def test_a_schedule_that_ends_with_the_patience_did_not_stop_early(train, tmp_path):
+    still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
+    first = train(tmp_path / "a", frozen=still, early_stop_patience_epochs=2)
+    again = train(tmp_path / "b", frozen=still | {"epochs": first["epochs_run"]}, early_stop_patience_epochs=2)
+    assert (again["epochs_run"], again["stopped_early"]) == (first["epochs_run"], False)
+    assert again["key"] != first["key"]
+
+
+def test_the_clock_holds_epochs_and_features_alone(frozen_dir):
+    values = json.loads((frozen_dir / "training.json").read_text())
+    epochs_s = sum(float(row["seconds"]) for row in history(frozen_dir))
+    assert values["feature_time_s"] > 0
+    assert values["train_time_s"] == pytest.approx(epochs_s + values["feature_time_s"])
+
+
+def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
+    from bakeoff.baseline_tf.runtime import keras
+    from bakeoff.baseline_tf.sequence import FeatureSequence
+    from bakeoff.baseline_tf.train import _fit
+    from bakeoff.training.progress import progress_bar
+
+    rows = colours.rows("train")[:3]  # blue, green, red: 0, 1, 2
+    weight = colours.products["weight"].to_numpy().copy()
+    weight[rows] = [3, 1, 1]
+    uneven = dataclasses.replace(colours, products=colours.products.assign(weight=weight))
+    learner = keras.Sequential([keras.Input((1,)), keras.layers.Dense(3, use_bias=False)])
+    learner.set_weights([np.log([[1.0, 3.0, 4.0]]).astype(np.float32)])  # softmax (1, 3, 4) / 8
+    ones = np.ones((3, 1), np.float32)
+    sequences = (
+        FeatureSequence(uneven, rows, ones, batch_size=2, seed=0),  # 2 + 1: one batch
+        FeatureSequence(uneven, rows, ones, batch_size=8),
+    )
+    schedule = {"epochs": 1, "learning_rate": 1e-7, "max_steps": None}
+    with progress_bar() as progress:
+        run = SimpleNamespace(params=params(frozen=schedule, batch_size=2))
+        recorder = _fit(run, learner, sequences, lambda row: None, progress)  # type: ignore[arg-type]
+    losses = [-math.log(share) for share in (1 / 8, 3 / 8, 4 / 8)]
+    (row,) = recorder.rows
+    assert row["train_loss"] == pytest.approx((3 * losses[0] + losses[1] + losses[2]) / 5, rel=1e-5)
+    assert recorder.step_losses == [pytest.approx(row["train_loss"])]
+    assert row["validation_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)  # weights are for learning alone
+
+
+def test_training_and_predicting_without_memory(train, frozen_dir, colours, tmp_path, monkeypatch):
+    from bakeoff.baseline_tf import forward
+    from bakeoff.baseline_tf import train as trainer
+    from bakeoff.baseline_tf.predictor import load_keras_predictor
+    from bakeoff.baseline_tf.runtime import tf
+
+    def exhausted(model):
+        def call(images):
+            raise tf.errors.ResourceExhaustedError(None, None, "failed to allocate memory")
+
+        return call
+
+    monkeypatch.setattr(trainer, "compile_forward", exhausted)
+    monkeypatch.setattr(forward, "compile_forward", exhausted)
+    words = r"^baseline_tf seed 0: frozen on cpu with 8 photos of 32 x 32 px: out of memory; lower baseline\.batch_size"
+    with pytest.raises(TrainingError, match=words):
+        train(tmp_path)
+    predictor = load_keras_predictor(frozen_dir, colours, batch_size=16, device="cpu", threads=1)
+    with pytest.raises(
+        EvaluationError, match=r"predicting 16 photos of 32 x 32 px on cpu: .* lower evaluate\.batch_size"
+    ):
+        list(predictor.predict(range(20)))

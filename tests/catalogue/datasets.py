@@ -1,0 +1,29 @@
+"""Dataset sections without params.yaml."""
+
+from __future__ import annotations
+
+from bakeoff.params import ColumnNames, DatasetParams, SyntheticParams
+
+NO_COLUMNS = ColumnNames(id=None, image=None, label=None, title=None, description=None)
+
+
+def dataset_params(kind: str, **changes: object) -> DatasetParams:
+    """Return a section with neither fallback, table, columns nor exclusions; duplicates stay."""
+    base = DatasetParams(
+        name=kind,
+        kind=kind,  # type: ignore[arg-type]
+        fallback=None,
+        root=f"data/raw/{kind}",
+        table=None,
+        images=None,
+        columns=NO_COLUMNS,
+        drop=[],
+        allow_pickle=False,
+        exclude_labels=[],
+        duplicates="keep",
+        phash_distance=2,
+        licence="unknown",
+        source_url=None,
+        synthetic=SyntheticParams(n_per_class=16, image_px=64, seed=0),
+    )
+    return base.model_copy(update=changes)

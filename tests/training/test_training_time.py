@@ -1,0 +1,34 @@
+"""`train_time_s`: the epochs, and the features of the photos that the training needs; nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bakeoff.catalogue.table import Catalogue
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+
+@pytest.mark.parametrize("mode", ["frozen", "finetune"])
+def test_it_is_the_epochs_and_the_needed_features(
+    mode: str, catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path
+) -> None:
+    from bakeoff.training.features import cached_features
+    from bakeoff.training.run import plan_training, train_candidate
+
+    plan = plan_training(make_request(mode=mode), catalogue, weights_dir=weights_dir)
+    record = train_candidate(plan, tmp_path / "out")
+    epochs_s = pd.read_csv(tmp_path / "out" / "history.csv")["seconds"].sum()
+    assert record["train_time_s"] == pytest.approx(epochs_s + record["feature_time_s"])
+    if mode == "finetune":
+        assert record["feature_time_s"] == 0
+        return
+    root = tmp_path / "root" / ".bakeoff" / "features"
+    whole = cached_features(plan.model, catalogue, header=plan.header, root=root).extraction_s
+    assert record["feature_time_s"] == pytest.approx(whole * 21 / 24)  # 3 of 24 photos are for testing
