@@ -72,6 +72,14 @@ def test_settings_come_from_the_folder(model_folder, defaults):
     assert wanted.std == pytest.approx((0.2, 0.2, 0.1), rel=1e-12)
 
 
+@pytest.mark.parametrize("head", [b"license: [mit", b"- mit", b"license: caf\xe9"])
+def test_a_model_card_that_cannot_be_read_is_named(head, model_folder, defaults):
+    folder, _ = model_folder("vit")
+    (folder / "README.md").write_bytes(b"---\n" + head + b"\n---\n")
+    with pytest.raises(ParamsError, match=r"README\.md: its head between two lines --- is no YAML of keys and values"):
+        described(folder, defaults)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_a_whole_candidate(name, model_folder, images, defaults, weights_params, tmp_path):
     folder, _ = model_folder(name)

@@ -3,7 +3,7 @@
 import pytest
 
 from bakeoff.errors import ParamsError
-from bakeoff.params import BackboneParams, HeadParams, ScheduleOverrides
+from bakeoff.params import BackboneParams, HeadParams, LicenceParams, ScheduleOverrides
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -34,6 +34,21 @@ def test_a_backbones_schedule_overrides_the_defaults_field_by_field(defaults):
     found = describe("resnet18", {"resnet18": entry}, defaults.model_copy(update={"training": shared})).training
     assert found["finetune"].written() == {"epochs": 3, "learning_rate": 0.2, "max_steps": None}
     assert found["frozen"].written() == {"epochs": 8}
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ({"weights": "mit"}, ("Apache-2.0", "MIT", True)),
+        ({"weights": "our contract", "commercial_use": True}, ("Apache-2.0", "our contract", True)),
+        ({"weights": "our contract"}, ("Apache-2.0", "our contract", None)),
+        ({"code": "cc-by-nc-4.0"}, ("CC-BY-NC-4.0", "Apache-2.0", False)),
+        ({"commercial_use": False}, ("Apache-2.0", "Apache-2.0", False)),
+    ],
+)
+def test_a_licence_that_the_entry_states(stated, expected, describe):
+    found = describe("mine", mine=BackboneParams(name="resnet18", licence=LicenceParams(**stated)))
+    assert (found.licence_code, found.licence_weights, found.commercial_use) == expected
 
 
 def test_an_unlisted_and_a_dotted_timm_name(describe):

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import socket
 import threading
 
 import pytest
@@ -12,7 +13,8 @@ from bakeoff.backbones.weights import hub
 from bakeoff.backbones.weights.baseline import fetch_baseline_weights
 from bakeoff.backbones.weights.found import Found, NotFound
 from bakeoff.backbones.weights.hub import KERAS_FILE, find_keras_file
-from bakeoff.errors import WeightsError
+from bakeoff.backbones.weights.record import existing_record
+from bakeoff.errors import DataError, WeightsError
 from bakeoff.params import BaselineParams, ScheduleParams
 
 CONTENT = b"not really HDF5" * 1000
@@ -106,6 +108,21 @@ def test_unreachable_missing_and_offline(server, tmp_path, monkeypatch):
     assert find_keras_file(tmp_path, timeout_s=5, url=f"{server}/{KERAS_FILE}", md5=MD5) == NotFound("hub_unreachable")
 
 
+def test_a_server_that_speaks_no_http_is_out_of_reach(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer():
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"who is there?\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/{KERAS_FILE}"
+        assert find_keras_file(tmp_path, timeout_s=5, url=url) == NotFound("hub_unreachable")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_digest_is_the_one_keras_publishes():
     efficientnet = pytest.importorskip("keras.src.applications.efficientnet")
     assert efficientnet.WEIGHTS_HASHES["b0"][1] == hub.KERAS_MD5
@@ -169,6 +186,7 @@ def test_a_file_that_params_name_no_longer_makes_way(weights_params, tmp_path):
     path.write_bytes(CONTENT)
     assert fetch_baseline_weights(weights_params(), baseline(weights_file=str(path)), tmp_path / "out").pretrained
     assert fetch_baseline_weights(weights_params(), baseline(), tmp_path / "out").reason == "offline_by_params"
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["record.json"]
 
 
 def as_is(tmp_path, names="red\ngreen\n", **changes):
@@ -185,6 +203,15 @@ def test_the_class_names_are_stored_with_the_model_and_only_as_is(weights_params
     assert again.class_names == ["green", "red"]
     frozen = as_is(tmp_path).model_copy(update={"mode": "frozen"})
     assert fetch_baseline_weights(weights_params(), frozen, tmp_path / "out").class_names is None
+
+
+def test_a_model_with_class_names_that_are_refused_leaves_what_is_stored(weights_params, tmp_path):
+    record = fetch_baseline_weights(weights_params(), as_is(tmp_path), tmp_path / "out")
+    asked = as_is(tmp_path, names="red\nred\n")
+    (tmp_path / "shop.keras").write_bytes(b"another")
+    with pytest.raises(DataError, match=r"must list each of the earlier model's classes once"):
+        fetch_baseline_weights(weights_params(), asked, tmp_path / "out")
+    assert existing_record(tmp_path / "out") == record
 
 
 @pytest.mark.parametrize("name", ["shop.keras", "classes.txt"])

@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 from bakeoff.backbones.classifier import build_classifier  # noqa: E402
 from bakeoff.backbones.compat import import_timm  # noqa: E402
 from bakeoff.backbones.loading import read_checkpoint  # noqa: E402
+from bakeoff.backbones.weights import fetch  # noqa: E402
 from bakeoff.backbones.weights.fetch import fetch_weights  # noqa: E402
+from bakeoff.backbones.weights.found import Found  # noqa: E402
 from bakeoff.backbones.weights.package import convert_lite0, find_in_package  # noqa: E402
 from bakeoff.backbones.weights.record import file_sha256, read_record  # noqa: E402
 from bakeoff.errors import WeightsError  # noqa: E402
@@ -294,3 +296,32 @@ def test_an_html_page_in_place_of_the_hub(settings, weights_params, no_hub, tmp_
 def test_a_random_record_is_replaced_by_a_real_one(settings, weights_params, resnet_folder, tmp_path):
     assert not fetch_weights(settings(), weights_params(), tmp_path / "out").pretrained
     assert fetch_weights(settings(), weights_params(folder=str(resnet_folder)), tmp_path / "out").pretrained
+
+
+def test_weights_made_for_another_size_are_fetched_anew(settings, weights_params, tmp_path, monkeypatch):
+    network = import_timm().create_model("vit_tiny_patch16_224", img_size=64, num_classes=10)
+    save_file(network.state_dict(), tmp_path / "vit.safetensors")
+    asked = []
+
+    def on_hub(repo_id, file_names, *, timeout_s):
+        asked.append(repo_id)
+        return Found(tmp_path / "vit.safetensors", "hub", url_or_id=repo_id)
+
+    monkeypatch.setattr(fetch, "find_on_hub", on_hub)
+    vit = settings(model="vit", name="vit_tiny_patch16_224", architecture="vit")
+    larger = vit.model_copy(update={"preprocessing": vit.preprocessing.model_copy(update={"image_size": 96})})
+    params, out = weights_params(sources=["hub"]), tmp_path / "out"
+    assert fetch_weights(vit, params, out).image_size == 64
+    assert fetch_weights(vit, params, out).image_size == 64
+    assert len(asked) == 1
+    assert fetch_weights(larger, params, out).image_size == 96
+    classifier, _ = build_classifier(larger, n_classes=2, seed=0, weights_dir=out)
+    assert classifier.backbone.pos_embed.shape[1] == 1 + (96 // 16) ** 2
+
+
+def test_a_stored_record_takes_up_the_licence_that_is_stated_by_now(lite0, weights_params, tmp_path):
+    first = fetch_weights(lite0, weights_params(), tmp_path)
+    stated = lite0.model_copy(update={"licence_weights": "MIT", "commercial_use": None})
+    kept = fetch_weights(stated, weights_params(sources=[]), tmp_path)
+    assert (kept.licence, kept.commercial_use, kept.sha256) == ("MIT", None, first.sha256)
+    assert read_record(tmp_path) == kept

@@ -133,6 +133,26 @@ def test_the_files_of_another_model_do_not_serve(hub_cache, defaults, weights_pa
     assert json.loads((tmp_path / "weights" / "config.json").read_text())["model_type"] == "swin"
 
 
+def test_a_model_whose_name_begins_alike_is_another(defaults, weights_params, tmp_path, monkeypatch):
+    for name in ("vit", "vit2"):
+        save_model(import_transformers(), tmp_path / name, "vit")
+    asked = {name: described(tmp_path / name, defaults) for name in ("vit", "vit2")}
+    stored = fetch_weights(asked["vit2"], weights_params(), tmp_path / "weights")
+    shutil.rmtree(tmp_path / "vit2")
+    # Its folder gone, the record of the model itself serves; that of one whose name goes on does not.
+    assert fetch_weights(asked["vit2"], weights_params(sources=[]), tmp_path / "weights") == stored
+    assert fetch_weights(asked["vit"], weights_params(sources=[]), tmp_path / "weights").source == "random"
+
+
+def test_a_record_from_before_configurations_were_stored_serves_no_longer(
+    hub_cache, defaults, weights_params, tmp_path
+):
+    settings = described(HUB_ID, defaults)
+    record = fetch_weights(settings, weights_params(sources=["hub"]), tmp_path / "weights")
+    record.model_copy(update={"network_files": {}}).write(tmp_path / "weights")
+    assert fetch_weights(settings, weights_params(sources=["hub"]), tmp_path / "weights") == record
+
+
 def test_the_configuration_is_part_of_what_a_training_starts_from():
     plain = {"sha256": "a", "network_files": {}}
     assert weights_identity(plain, 0) == weights_identity({"sha256": "a"}, 0) == "a"

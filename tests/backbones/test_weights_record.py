@@ -41,6 +41,14 @@ def test_round_trip(tmp_path):
     assert not random().pretrained
 
 
+def test_the_files_of_the_record_before_it_go_and_no_others(tmp_path):
+    for name in ("shop.keras", "config.json", "model.safetensors", "notes.txt"):
+        (tmp_path / name).touch()
+    record(file="shop.keras", network_files={"config.json": EMPTY}).write(tmp_path)
+    record().write(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.safetensors", "notes.txt", "record.json"]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

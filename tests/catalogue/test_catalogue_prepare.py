@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bakeoff.catalogue.fetch import fetch, refetch_needed
+from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.split import write_split
 from bakeoff.catalogue.table import PRODUCT_COLUMNS, load_catalogue
 from bakeoff.errors import DataError
@@ -127,6 +128,15 @@ def test_a_linked_class_counts_inside_the_data_folder_and_is_named_outside(root)
         DataError, match=r"4 outside_data_folder; the first outside_data_folder: the link .*a leads out"
     ):
         run(root, dataset("folder"))
+
+
+def test_two_folders_linked_into_each_other_end(root):
+    raw = root / "data" / "raw" / "folder"
+    fill(root, {"a": 4, "b": 4})
+    (raw / "a" / "to_b").symlink_to("../b")
+    (raw / "b" / "to_a").symlink_to("../a")
+    paths = [path.relative_to(raw).parent.as_posix() for path in list_files(raw)]
+    assert {name: paths.count(name) for name in paths} == {"a": 4, "a/to_b": 4, "b": 4, "b/to_a": 4}
 
 
 def test_small_classes(root):

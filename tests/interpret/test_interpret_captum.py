@@ -98,6 +98,22 @@ def test_window_that_does_not_fit(captum):
         captum.occlusion(np.zeros((5, 5, 3), np.float32), 0)
 
 
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+def test_without_memory(method, captum, module, image):
+    import torch
+
+    def exhaust(*given):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    hook = module.register_forward_hook(exhaust)
+    words = r"on cpu with up to 16 photos of 20 x 20 px: out of memory; .* compute\.device: cpu"
+    try:
+        with pytest.raises(EvaluationError, match=words):
+            getattr(captum, method)(image, 0)
+    finally:
+        hook.remove()
+
+
 def _params():
     return InterpretParams(
         n_correct=1,

@@ -115,11 +115,22 @@ def load_hf(folder: Path, weights: Path, *, image_size: int) -> tuple[HfBackbone
 
 
 def hf_licence(name: str) -> str | None:
-    """Return the licence code in the model card of a local folder, or None; the hub's cards are not asked."""
+    """Return the licence code in the model card of a local folder, or None; the hub's cards are not asked.
+
+    Raises:
+        ParamsError: the card's head cannot be read.
+    """
     from huggingface_hub import metadata_load
+    from yaml import YAMLError
 
     card = main_checkout() / name / "README.md"
-    metadata = metadata_load(card) if card.is_file() else None
+    try:
+        metadata = metadata_load(card) if card.is_file() else None
+    except (ValueError, YAMLError) as error:  # UnicodeDecodeError is a ValueError
+        raise ParamsError(
+            f"{card}: its head between two lines --- is no YAML of keys and values ({first_line(error)}); mend it, for "
+            "the licence of the weights is read from it."
+        ) from None
     return str(metadata["license"]) if metadata and metadata.get("license") else None
 
 
@@ -133,7 +144,7 @@ def _config(folder: Path) -> Any:
     if not (folder / CONFIG).is_file():
         raise WeightsError(
             f"{folder / CONFIG} is missing and a transformers network is built from it; "
-            "run `bakeoff weights` and `dvc repro`, or `dvc pull` it."
+            "run `dvc repro`, or `dvc pull` it."
         )
     try:
         config = import_transformers().AutoConfig.from_pretrained(str(folder), trust_remote_code=False)

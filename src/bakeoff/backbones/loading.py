@@ -69,7 +69,7 @@ def read_checkpoint(path: Path, *, prefixes: tuple[str, ...] = _PREFIXES) -> Sta
         WeightsError: no such file, or no checkpoint.
     """
     if not path.is_file():
-        raise WeightsError(f"the weights file {path} does not exist; run `bakeoff weights`.")
+        raise WeightsError(f"the weights file {path} does not exist; run `dvc repro`, or `dvc pull` it.")
     try:
         content = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
     except (SafetensorError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
@@ -118,7 +118,8 @@ def load_state(
     if not report.fits:
         raise WeightsError(
             f"{where} holds weights of another architecture than {architecture}: {report.sentence()}; "
-            "give the file that belongs to this model, or delete its folder and run `bakeoff weights`."
+            "give the file that belongs to this model, or take this one away; then `bakeoff weights --retry` and "
+            "`dvc repro`."
         )
     network = network_of(backbone)
     own = network.state_dict()

@@ -36,6 +36,14 @@ def timm_arguments(name: str, image_size: int) -> dict[str, Any]:
     return {"img_size": image_size}
 
 
+def fixed_side(settings: CandidateSettings) -> int | None:
+    """Return the side, px, that a timm network's tables of positions are made for; None where any side will do."""
+    if settings.source != "timm":
+        return None
+    cfg = import_timm().models.get_pretrained_cfg(settings.name, allow_unregistered=False)
+    return settings.preprocessing.image_size if cfg and cfg.fixed_input_size else None
+
+
 def classifier_prefixes(name: str) -> tuple[str, ...]:
     """Return the names of timm's classifier layers, which a checkpoint holds and a backbone does not."""
     cfg = import_timm().models.get_pretrained_cfg(name, allow_unregistered=False)
@@ -70,7 +78,7 @@ def _build_hf(settings: CandidateSettings, network_dir: Path | None) -> tuple[nn
 
     if network_dir is None:
         raise WeightsError(
-            f"{settings.model} is built from the config.json in weights/{settings.model}; run `bakeoff weights`."
+            f"{settings.model} is built from the config.json in weights/{settings.model}; run `dvc repro`."
         )
     return build_hf(network_dir, image_size=settings.preprocessing.image_size)
 

@@ -16,7 +16,7 @@ from bakeoff.backbones.licences import (
 from bakeoff.backbones.names import unknown_name
 from bakeoff.backbones.settings import CandidateSettings, Preprocessing
 from bakeoff.errors import ParamsError
-from bakeoff.params import BackboneDefaults, BackboneParams
+from bakeoff.params import BackboneDefaults, BackboneParams, LicenceParams
 from bakeoff.params.candidate import merge_overrides
 
 
@@ -41,8 +41,25 @@ def describe(model: str, backbones: dict[str, BackboneParams], defaults: Backbon
         name=entry.name,
         head=entry.head or defaults.head,
         training=merge_overrides(defaults.training, entry.training or {}),
-        **described,
+        **described | _stated(entry.licence or LicenceParams()),
     )
+
+
+def _stated(licence: LicenceParams) -> dict[str, Any]:
+    """Return what a backbone's entry says of its licences; a code licence that forbids has the last word."""
+    stated: dict[str, Any] = {}
+    if licence.weights is not None:
+        stated |= {
+            "licence_weights": licence_name(licence.weights),
+            "commercial_use": allows_commercial_use(licence.weights),
+        }
+    if licence.code is not None:
+        stated["licence_code"] = licence_name(licence.code)
+    if licence.commercial_use is not None:
+        stated["commercial_use"] = licence.commercial_use
+    if allows_commercial_use(licence.code) is False:
+        stated["commercial_use"] = False
+    return stated
 
 
 def timm_cfg(name: str, listed: dict[str, BackboneParams] | None = None) -> Any:

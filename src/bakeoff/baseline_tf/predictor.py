@@ -114,8 +114,11 @@ class KerasPredictor:
                 f"targets must be one class index from 0 to {len(self.labels) - 1} per image ({len(images)}), "
                 f"got {targets.tolist()}."
             )
-        parts = zip(self._batches(images), self._batches(targets), strict=True)
-        return np.concatenate([self._gradient(tf.constant(batch, tf.float32), ids).numpy() for batch, ids in parts])
+        parts = []
+        for batch, ids in zip(self._batches(images), self._batches(targets), strict=True):
+            with self._in_words("gradients of", batch, setting="set compute.device: cpu"):
+                parts.append(self._gradient(tf.constant(batch, tf.float32), ids).numpy())
+        return np.concatenate(parts)
 
     def training_loss(self, probabilities_rows: Sequence[int] | np.ndarray) -> float:
         """Return the mean training loss over products."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients, Occlusion
 
+from bakeoff.errors import EvaluationError
 from bakeoff.interpret.generic import BATCH_IMAGES, GREY, AttributionSettings, occlusion_windows
+from bakeoff.training.out_of_memory import out_of_memory_in_words
 
 
 class TorchPredictorLike(Protocol):
@@ -30,15 +33,16 @@ class CaptumExplainer:
 
     def integrated_gradients(self, image: np.ndarray, target: int) -> np.ndarray:
         """Return (H, W, 3) float32 shares of logit `target` for (H, W, 3) `image`; Gauss-Legendre from mid-grey."""
-        shares = IntegratedGradients(self.module, multiply_by_inputs=True).attribute(
-            self._batch(image),
-            baselines=GREY,
-            target=int(target),
-            n_steps=self.settings.steps,
-            method="gausslegendre",
-            internal_batch_size=BATCH_IMAGES,
-        )
-        return self._array(shares)
+        with self._in_words("Integrated Gradients", image):
+            shares = IntegratedGradients(self.module, multiply_by_inputs=True).attribute(
+                self._batch(image),
+                baselines=GREY,
+                target=int(target),
+                n_steps=self.settings.steps,
+                method="gausslegendre",
+                internal_batch_size=BATCH_IMAGES,
+            )
+            return self._array(shares)
 
     def occlusion(self, image: np.ndarray, target: int) -> np.ndarray:
         """Return (H, W) float32 drops of logit `target` for (H, W, 3) `image` under a mid-grey window."""
@@ -46,15 +50,23 @@ class CaptumExplainer:
         next(
             occlusion_windows(image.shape[:2], window_px=window, stride_px=stride)
         )  # one clear sentence before Captum's
-        drops = Occlusion(self.module).attribute(
-            self._batch(image),
-            sliding_window_shapes=(3, window, window),
-            strides=(3, stride, stride),
-            baselines=GREY,
-            target=int(target),
-            perturbations_per_eval=BATCH_IMAGES,
-        )
-        return self._array(drops)[..., 0]  # the window covers all channels, so they are alike
+        with self._in_words("Occlusion", image):
+            drops = Occlusion(self.module).attribute(
+                self._batch(image),
+                sliding_window_shapes=(3, window, window),
+                strides=(3, stride, stride),
+                baselines=GREY,
+                target=int(target),
+                perturbations_per_eval=BATCH_IMAGES,
+            )
+            return self._array(drops)[..., 0]  # the window covers all channels, so they are alike
+
+    def _in_words(self, method: str, image: np.ndarray) -> AbstractContextManager[None]:
+        """Tell in words that memory ran out, and what to set."""
+        height, width = image.shape[:2]
+        doing = f"{method} on {self.device.type} with up to {BATCH_IMAGES} photos of {width} x {height} px"
+        remedies = "free the device's memory, lower the backbone's image_size, or set compute.device: cpu"
+        return out_of_memory_in_words(EvaluationError, doing, remedies=remedies)
 
     def _batch(self, image: np.ndarray) -> torch.Tensor:
         """Return the photo as (1, 3, H, W) float32 on the module's device."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bakeoff.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from bakeoff.params.backbones import BackboneDefaults, BackboneParams, WeightsParams
+    from bakeoff.params.backbones import BackboneDefaults, BackboneParams, LicenceParams, WeightsParams
     from bakeoff.params.baseline import BaselineParams
     from bakeoff.params.candidate import HeadParams, ScheduleOverrides, ScheduleParams
     from bakeoff.params.catalogue import (
@@ -44,6 +44,7 @@ __all__ = [
     "EvaluateParams",
     "HeadParams",
     "InterpretParams",
+    "LicenceParams",
     "Loss",
     "Mode",
     "Params",

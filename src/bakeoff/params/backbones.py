@@ -10,6 +10,17 @@ from bakeoff.params.candidate import HeadParams, ScheduleOverrides
 from bakeoff.params.section import Mode, PositiveFloat, Section
 
 
+class LicenceParams(Section):
+    """What the owner of the study knows of a backbone's licences, in place of what its library or model card says.
+
+    `commercial_use` is about code and weights together; null = as far as the licences say it themselves.
+    """
+
+    code: str | None = None
+    weights: str | None = None
+    commercial_use: bool | None = None
+
+
 class BackboneParams(Section):
     """One entry of `backbones`: what conf/model/<name>.yaml says; missing fields come from `backbone_defaults`."""
 
@@ -18,6 +29,7 @@ class BackboneParams(Section):
     image_size: Annotated[int, Field(ge=32, le=1024)] | None = None
     head: HeadParams | None = None
     training: dict[Mode, ScheduleOverrides] | None = None
+    licence: LicenceParams | None = None
 
 
 class BackboneDefaults(Section):

@@ -35,7 +35,8 @@ def digest(values: Any) -> str:
 def code_digest() -> str:
     """Return a digest of the package's code that makes features of photos: old ones must not serve new code."""
     package = Path(__file__).resolve().parents[1]
-    files = [package / "catalogue" / "transforms.py", package / "training" / "module.py"]
+    files = [package / "catalogue" / name for name in ("store.py", "transforms.py")]
+    files += [package / "training" / name for name in ("data.py", "features.py", "module.py")]
     files += sorted([*(package / "backbones").glob("*.py"), *(package / "scan").glob("*.py")])
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:KEY_DIGITS]
 

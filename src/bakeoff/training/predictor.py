@@ -274,8 +274,12 @@ def _weights_dir(record: dict[str, Any], training_dir: Path, weights_root: Path 
     folder = weights_root / record["model"] if weights_root else project_root(training_dir) / recorded
     expected, found = WeightsRecord.model_validate_json(json.dumps(record["weights"])), read_record(folder)
     if (expected.sha256, expected.network_files) != (found.sha256, found.network_files):
+        trained, held = (
+            f"{one.sha256 or 'random'}{''.join(f', {name} {digest}' for name, digest in one.network_files.items())}"
+            for one in (expected, found)
+        )
         raise WeightsError(
-            f"{record['candidate']} was trained on weights {expected.sha256 or 'random'}, {folder} holds "
-            f"{found.sha256 or 'random'}; run `dvc repro` to train it again, or `dvc checkout` to get its own back."
+            f"{record['candidate']} was trained on weights {trained}, {folder} holds {held}; run "
+            "`dvc repro` to train it again, or `dvc checkout` to get its own back."
         )
     return folder

@@ -65,14 +65,15 @@ def _take_user_files(
     """Store the earlier project's model, and with `as_is` the names of its classes."""
     path = main_checkout() / str(baseline.weights_file)
     known = kept if kept and kept.source == "user_file" and kept.url_or_id == baseline.weights_file else None
+    if not path.is_file() and not known:
+        raise WeightsError(
+            f"baseline.weights_file: {path} does not exist; give a .weights.h5, .h5 or .keras file, or null."
+        )
+    class_names = _class_names(params, baseline, known)  # before anything is stored: it may be refused
     if path.is_file():
         copy_file(path, out_dir / path.name)
     elif known:
         keep_without_source(known, params, path)
-    else:
-        raise WeightsError(
-            f"baseline.weights_file: {path} does not exist; give a .weights.h5, .h5 or .keras file, or null."
-        )
     sha256 = file_sha256(out_dir / path.name)
     record = WeightsRecord(
         model=MODEL,
@@ -84,7 +85,7 @@ def _take_user_files(
         licence="unknown",
         commercial_use=None,
         source_sha256=sha256,
-        class_names=_class_names(params, baseline, known),
+        class_names=class_names,
     )
     record.write(out_dir)
     return record

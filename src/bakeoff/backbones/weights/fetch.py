@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bakeoff.backbones.settings import CandidateSettings
 from bakeoff.backbones.weights.choose import Asked, choose, record_random
-from bakeoff.backbones.weights.folder import candidate_file, or_not_found
+from bakeoff.backbones.weights.folder import candidate_file, candidate_names, or_not_found
 from bakeoff.backbones.weights.found import Found, NotFound
 from bakeoff.backbones.weights.hub import SAFETENSORS, find_on_hub
-from bakeoff.backbones.weights.network_files import CONFIG, find_network_files, is_for, store_network_files
+from bakeoff.backbones.weights.network_files import CONFIG, find_network_files, store_network_files
 from bakeoff.backbones.weights.package import find_in_package
 from bakeoff.backbones.weights.record import FILE_NAME, WeightsRecord, existing_record, source_digest
 from bakeoff.params import WeightsParams
@@ -30,13 +30,11 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
         WeightsError: policy `require` and nothing found, or a file of another architecture.
     """
     kept = existing_record(out_dir)
-    if kept and kept.source == "hub" and kept.url_or_id != settings.weights_id:
-        kept = None  # another checkpoint was asked for since
-    if kept and not is_for(kept, settings):
-        kept = None  # another transformers model was asked for since
+    if kept and not _answers(kept, settings):
+        kept = None  # something else was asked for since
     outcome = choose(_asked(settings, params), params, kept)
     if isinstance(outcome, WeightsRecord):
-        return outcome
+        return _with_licence(outcome, settings, out_dir)
     if isinstance(outcome, Found):
         network = find_network_files(
             settings, out_dir, revision=outcome.revision, timeout_s=params.hub_timeout_s, kept=kept
@@ -58,6 +56,27 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
         ),
         out_dir,
     )
+
+
+def _answers(kept: WeightsRecord, settings: CandidateSettings) -> bool:
+    """Return whether a stored record still is of what the settings name, as far as a record can tell."""
+    if kept.source == "hub" and kept.url_or_id != settings.weights_id:
+        return False
+    if kept.image_size not in (None, settings.preprocessing.image_size):
+        return False
+    if settings.source != "hf":
+        return not kept.network_files
+    # A transformers network comes with its weights, so that their keys cannot tell another model.
+    return bool(kept.network_files) and kept.url_or_id in (settings.name, *candidate_names(settings))
+
+
+def _with_licence(record: WeightsRecord, settings: CandidateSettings, out_dir: Path) -> WeightsRecord:
+    """Return a stored record under the licence that the settings state by now, written where it differs."""
+    stated = {"licence": settings.licence_weights, "commercial_use": settings.commercial_use}
+    renewed = record.model_copy(update=stated)
+    if renewed != record:
+        renewed.write(out_dir)
+    return renewed
 
 
 def hub_files(settings: CandidateSettings) -> tuple[str, ...]:
@@ -90,6 +109,7 @@ def _install(settings: CandidateSettings, found: Found, network: dict[str, Path]
 
     `network` names the files that a transformers network is built from, stored as well.
     """
+    from bakeoff.backbones.networks import fixed_side
     from bakeoff.backbones.weights.normalise import write_normalised
 
     # Before it is read: a file replaced meanwhile differs from its record and is noticed, never the other way round.
@@ -106,6 +126,7 @@ def _install(settings: CandidateSettings, found: Found, network: dict[str, Path]
         licence=settings.licence_weights,
         commercial_use=settings.commercial_use,
         source_sha256=as_read,
+        image_size=fixed_side(settings),
         network_files=store_network_files(network, out_dir),
     )
     record.write(out_dir)

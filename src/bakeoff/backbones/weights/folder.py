@@ -27,12 +27,17 @@ def candidate_file(settings: CandidateSettings, folder: str | None) -> Found | N
     own = main_checkout() / settings.name
     if settings.source == "hf" and own.is_dir():
         return Found(own, "folder", url_or_id=settings.name)
-    return _first(folder, (settings.model, Path(settings.name).name), SUFFIXES)
+    return _first(folder, candidate_names(settings))
+
+
+def candidate_names(settings: CandidateSettings) -> tuple[str, ...]:
+    """Return the names that a candidate's file may have in `weights.folder`, best first."""
+    return _with_suffixes((settings.model, Path(settings.name).name), SUFFIXES)
 
 
 def baseline_file(folder: str | None) -> Found | None:
     """Return the user's copy of Keras' EfficientNet-B0 file; None where there is none."""
-    return _first(folder, _BASELINE_NAMES, _BASELINE_SUFFIXES)
+    return _first(folder, _with_suffixes(_BASELINE_NAMES, _BASELINE_SUFFIXES))
 
 
 def or_not_found(found: Found | None, folder: str | None) -> Found | NotFound:
@@ -48,10 +53,14 @@ def or_not_found(found: Found | None, folder: str | None) -> Found | NotFound:
     return found or NotFound("not_found")
 
 
-def _first(folder: str | None, names: tuple[str, ...], suffixes: tuple[str, ...]) -> Found | None:
-    """Return the first `<name><suffix>` that is there, names before suffixes."""
+def _with_suffixes(names: tuple[str, ...], suffixes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{name}{suffix}" for name in names for suffix in suffixes)
+
+
+def _first(folder: str | None, names: tuple[str, ...]) -> Found | None:
+    """Return the first file of these names that is there."""
     if folder is None:
         return None
-    paths = (main_checkout() / folder / f"{name}{suffix}" for name in names for suffix in suffixes)
+    paths = (main_checkout() / folder / name for name in names)
     path = next((path for path in paths if path.is_file()), None)
     return Found(path, "folder", url_or_id=path.name) if path else None

@@ -70,7 +70,7 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
     except urllib.error.HTTPError as error:
         partial.unlink(missing_ok=True)
         return NotFound("not_found" if error.code == 404 else "hub_unreachable")
-    except (urllib.error.URLError, TimeoutError, ConnectionError):
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException):
         partial.unlink(missing_ok=True)
         return NotFound("hub_unreachable")
     if _is_html(partial):

@@ -49,12 +49,6 @@ def find_network_files(
     return found
 
 
-def is_for(kept: WeightsRecord, settings: CandidateSettings) -> bool:
-    """Return whether a record is of the named transformers model: its network comes with it, so keys cannot tell."""
-    own = (settings.name, settings.model, Path(settings.name).name)
-    return settings.source != "hf" or str(kept.url_or_id).startswith(own)
-
-
 def store_network_files(found: dict[str, Path], out_dir: Path) -> dict[str, str]:
     """Copy the files into `out_dir` and return the SHA-256 of each."""
     for name, path in found.items():

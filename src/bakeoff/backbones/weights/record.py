@@ -36,7 +36,8 @@ class WeightsRecord(BaseModel):
     """Only for `folder` and `user_file`: digest of what the user gave; `sha256` is of the stored file."""
     class_names: list[str] | None = None
     """Only for a baseline taken as it is: the earlier model's classes in the order of its outputs."""
-
+    image_size: int | None = None
+    """Side, px, that the stored tables of positions are made for; None where any side will do."""
     network_files: dict[str, str] = {}
     """Only for a transformers model: SHA-256 by name of the files in this folder that its network is built from."""
 
@@ -54,8 +55,10 @@ class WeightsRecord(BaseModel):
         return self.source != "random"
 
     def write(self, folder: Path) -> None:
-        """Write record.json into `folder`."""
+        """Write record.json into `folder`; files that the record before it named, and this one does not, go."""
         folder.mkdir(parents=True, exist_ok=True)
+        for name in _files_named(folder) - {self.file, *self.network_files}:
+            (folder / name).unlink(missing_ok=True)
         (folder / RECORD_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
@@ -74,6 +77,14 @@ def read_record(folder: Path) -> WeightsRecord:
         raise WeightsError(
             f"{path} is not a weights record: {error.errors()[0]['msg']}; delete the folder and run `dvc repro`."
         ) from None
+
+
+def _files_named(folder: Path) -> set[str]:
+    """Return the files that the record in `folder` names; none where there is no record."""
+    if not (folder / RECORD_NAME).is_file():
+        return set()
+    record = read_record(folder)
+    return {*record.network_files, *([record.file] if record.file else [])}
 
 
 def existing_record(folder: Path) -> WeightsRecord | None:

@@ -60,21 +60,25 @@ class Source(Protocol):
 def list_files(root: Path) -> Iterator[Path]:
     """Yield the files below `root` in a fixed order, without hidden ones and half-finished downloads.
 
-    Links to folders are followed, since people link `Images` to another disk, but for those to a folder that the link
-    is in: they would come round for ever. What a link out of the data folder leads to is refused later, with a reason.
+    Links to folders are followed, since people link `Images` to another disk, but for those to a folder that the way
+    there went through: they would come round for ever. What a link out of the data folder leads to is refused later,
+    with a reason.
     """
     for folder, names, files in os.walk(root, followlinks=True):
         here = Path(folder)
         names[:] = sorted(
             name
             for name in names
-            if not name.startswith(".") and not name.endswith(".tmp") and not _comes_round(here / name)
+            if not name.startswith(".") and not name.endswith(".tmp") and not _comes_round(here / name, root)
         )
         for name in sorted(files):
             if not name.startswith("."):
                 yield Path(folder) / name
 
 
-def _comes_round(path: Path) -> bool:
-    """Return whether a path is a link to a folder that it lies in."""
-    return path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve())
+def _comes_round(path: Path, root: Path) -> bool:
+    """Return whether a path is a link to a folder that the way from `root` to it went through, links included."""
+    if not path.is_symlink():
+        return False
+    target = path.resolve()
+    return any(folder.resolve().is_relative_to(target) for folder in path.parents if folder.is_relative_to(root))
