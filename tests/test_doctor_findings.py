@@ -75,3 +75,12 @@ def test_a_changed_users_file_is_reported(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     (tmp_path / "weights" / "baseline_tf" / "record.json").write_text("{}")
     assert doctor._user_files(tmp_path).level == "fix"
+
+
+def test_the_scan_is_compiled_or_the_reason_told(monkeypatch):
+    monkeypatch.setattr("bakeoff.scan.compiler.why_unavailable", lambda: None)
+    assert doctor._scan() == doctor.Finding("selective scan", "ok", "compiled for this processor")
+    monkeypatch.setattr("bakeoff.scan.compiler.why_unavailable", lambda: "no C++ compiler found")
+    found = doctor._scan()
+    assert (found.level, found.found) == ("note", "plain PyTorch on a CPU: no C++ compiler found")
+    assert "g++" in found.remedy

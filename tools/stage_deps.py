@@ -95,7 +95,8 @@ def code_of(script: Path, environment: str) -> list[str]:
                 continue
             todo.extend(path for path in files if path not in found)
             found.update(files)
-    resources = [f for path in found for kind in ("html", "css", "js") for f in path.parent.glob(f"*.{kind}")]
+    patterns = ("*.html", "*.css", "*.js", "native/*.cpp", "native/*.h")
+    resources = [resource for path in found for pattern in patterns for resource in path.parent.glob(pattern)]
     return sorted(path.relative_to(ROOT).as_posix() for path in {*found, *resources} if path.stat().st_size)
 
 

@@ -60,8 +60,20 @@ def examine(root: Path) -> list[Finding]:
         _dvc(root),
         _params(root),
         _user_files(root),
+        _scan(),
         _tracking(),
     ]
+
+
+def _scan() -> Finding:
+    """Tell whether MambaVision's scan has its compiled kernel for a CPU; compiles it where that was never done."""
+    from bakeoff.scan.compiler import why_unavailable
+
+    reason = why_unavailable()
+    if reason:
+        remedy = "install g++ for MambaVision's speed on a CPU"
+        return Finding("selective scan", "note", f"plain PyTorch on a CPU: {reason}", remedy)
+    return Finding("selective scan", "ok", "compiled for this processor")
 
 
 def _system(name: str) -> Finding:

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from bakeoff.backbones.classifier import build_classifier, set_mode  # noqa: E402
-from bakeoff.backbones.loading import read_checkpoint  # noqa: E402
+from bakeoff.backbones.loading import compare, read_checkpoint  # noqa: E402
 from bakeoff.backbones.mamba import build_mambavision, default_cfg, import_mambavision, registered_names  # noqa: E402
 from bakeoff.backbones.weights.fetch import fetch_weights, hub_files  # noqa: E402
 from bakeoff.errors import ParamsError, WeightsError  # noqa: E402
@@ -69,30 +69,6 @@ def test_both_scans_give_the_same_features_also_with_a_bias(backbone):
     assert with_bias.shape == (1, backbone.num_features) == (1, 640)
     assert not torch.allclose(without, with_bias)
     torch.testing.assert_close(with_bias, reference, rtol=1e-4, atol=1e-5)
-
-
-def test_delta_bias_reaches_the_scan(backbone, monkeypatch):
-    """One mixer against the scan called by hand: the bias enters in the Linear and again as delta_bias."""
-    from bakeoff.scan import dispatch, reference
-
-    seen = []
-
-    def spy(prepared):
-        seen.append(prepared)
-        return reference.scan(prepared)
-
-    monkeypatch.setitem(dispatch.IMPLEMENTATIONS, "reference", spy)
-    mixer = next(m for m in backbone.modules() if type(m).__name__ == "MambaVisionMixer")
-    tokens = torch.randn(1, 9, mixer.d_model)
-    steps = []
-    for bias in (0.0, 0.5):
-        with torch.no_grad(), dispatch.use("reference"):
-            mixer.dt_proj.bias.fill_(bias)
-            mixer(tokens)
-            mixer.dt_proj.bias.zero_()
-        raw = seen[-1].delta.double()  # after softplus: invert it
-        steps.append(torch.log(torch.expm1(raw)))
-    torch.testing.assert_close(steps[1] - steps[0], torch.ones_like(steps[0]), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.slow
@@ -172,3 +148,30 @@ def test_another_architecture_is_refused_with_counts(published, mamba_t, setting
 
 def test_hub_files_are_those_nvidia_publishes(mamba_t):
     assert hub_files(mamba_t) == ("model.safetensors", "mambavision_tiny_1k.pth.tar")
+
+
+@pytest.mark.parametrize(
+    "name", ["T", "T2", "S", "B", "B_21k", "L", "L_21k", "L2", "L2_512_21k", "L3_256_21k", "L3_512_21k"]
+)
+@pytest.mark.parametrize("layout", ["hub", "pth.tar"])
+def test_the_layout_of_every_published_network_is_its_own(name, layout, tmp_path, monkeypatch):
+    """Names and shapes alone: tensors of one stored number each, networks without memory."""
+    linspace = torch.linspace  # the package reads numbers of it while it builds
+    monkeypatch.setattr(torch, "linspace", lambda *given: linspace(*given, device="cpu"))
+    with torch.device("meta"):
+        backbone = build_mambavision(f"mamba_vision_{name}", scan="torch")
+    n_classes = 21841 if "21k" in name else 1000
+    shapes = {key: value.shape for key, value in backbone.network.state_dict().items()}
+    shapes |= {"head.weight": (n_classes, backbone.num_features), "head.bias": (n_classes,)}
+    state = {key: (torch.zeros(1).expand(shape) if shape else torch.zeros(())) for key, shape in shapes.items()}
+    path = tmp_path / "model.pth"
+    if layout == "hub":
+        torch.save({f"model.{key}": value for key, value in state.items()}, path)
+    else:
+        torch.save({"state_dict": state, "args": argparse.Namespace(lr=0.1), "epoch": 1}, path)
+    report = compare(backbone, read_checkpoint(path), ("head",))
+    assert report.fits
+    assert report.dropped == ["head.bias", "head.weight"]
+    other = "mamba_vision_S" if name != "S" else "mamba_vision_T"
+    with torch.device("meta"):
+        assert not compare(build_mambavision(other, scan="torch"), read_checkpoint(path), ("head",)).fits

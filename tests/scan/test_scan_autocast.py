@@ -10,7 +10,7 @@ from bakeoff.scan import selective_scan
 pytestmark = pytest.mark.torch
 
 
-@pytest.mark.parametrize("implementation", ["reference", "torch"])
+@pytest.mark.parametrize("implementation", ["reference", "torch", "auto"])
 def test_autocast_does_not_reach_the_scan(implementation):
     generator = torch.Generator().manual_seed(0)
     u, delta = torch.randn(2, 8, 50, generator=generator), torch.rand(2, 8, 50, generator=generator)

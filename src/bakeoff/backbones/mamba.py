@@ -11,17 +11,20 @@ import warnings
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from bakeoff.backbones.compat import import_timm
+from bakeoff.backbones.mamba_layers import run_stage
 from bakeoff.backbones.names import unknown_name
 from bakeoff.errors import ParamsError, SetupError
-from bakeoff.scan.dispatch import resolve, selective_scan, use
+from bakeoff.scan.dispatch import resolve, selective_scan
 from bakeoff.scan.stand_in import standin
 
 _DEPRECATED = r"Importing from timm\.models\.(registry|layers) is deprecated"
 _PREFIX = "mamba_vision_"
-_OPTIONS = ("drop_path_rate", "drop_rate", "attn_drop_rate", "in_chans", "layer_scale", "layer_scale_conv")
+_OPTIONS = ("drop_path_rate", "drop_rate", "in_chans", "layer_scale", "layer_scale_conv")
+"""Not attn_drop_rate: the package drops attention in evaluation mode as well."""
 
 
 class MambaBackbone(nn.Module):
@@ -33,14 +36,21 @@ class MambaBackbone(nn.Module):
         self.num_features = num_features
         self.scan = scan
 
-    def _pooled(self, images: Tensor) -> Tensor:
-        forward_features: Any = self.network.forward_features
-        return forward_features(images)
+    def forward_stages(self, images: Tensor) -> list[Tensor]:
+        """Return the maps (N, C_i, H_i, W_i) of the four stages, 4, 8, 16 and 32 px apart, each before downsampling."""
+        network: Any = self.network
+        if images.device.type == "cpu":
+            images = images.contiguous(memory_format=torch.channels_last)
+        maps, stages = network.patch_embed(images), []
+        for level in network.levels:
+            stages.append(run_stage(level, maps, self.scan))
+            maps = stages[-1] if level.downsample is None else level.downsample(stages[-1])
+        return stages
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Return pooled features (N, num_features) of images (N, 3, H, W)."""
-        with use(self.scan):
-            return self._pooled(images)
+        network: Any = self.network
+        return network.avgpool(network.norm(self.forward_stages(images)[-1])).flatten(1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return pooled features (N, num_features) of images (N, 3, H, W)."""
@@ -92,7 +102,7 @@ def build_mambavision(name: str, *, scan: str = "auto", **options: Any) -> Mamba
     Args:
         name: registered name.
         scan: `auto` or one of `bakeoff.scan.implementations()`.
-        options: drop_path_rate, drop_rate, attn_drop_rate, in_chans, layer_scale, layer_scale_conv. The package itself
+        options: drop_path_rate, drop_rate, in_chans, layer_scale, layer_scale_conv. The package itself
             swallows unknown ones silently.
 
     Raises:

@@ -17,4 +17,4 @@ class ComputeParams(Section):
 class ScanParams(Section):
     """Section `scan`: which selective scan MambaVision runs on."""
 
-    implementation: Literal["auto", "reference", "torch"]
+    implementation: Literal["auto", "reference", "torch", "cpu", "triton", "mamba_ssm"]

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 from bakeoff.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from bakeoff.scan.dispatch import implementations, resolve, selective_scan, use
-    from bakeoff.scan.stand_in import standin
+    from bakeoff.scan.dispatch import implementations, resolve, resolve_recorded, selective_scan, use, why_unavailable
+    from bakeoff.scan.stand_in import install_standin, standin
 
-__all__ = ["implementations", "resolve", "selective_scan", "standin", "use"]
+__all__ = [
+    "implementations",
+    "install_standin",
+    "resolve",
+    "resolve_recorded",
+    "selective_scan",
+    "standin",
+    "use",
+    "why_unavailable",
+]
 
 __getattr__ = lazy_names(__name__, __file__)

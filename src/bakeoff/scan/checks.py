@@ -4,44 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from bakeoff.errors import TrainingError
+from bakeoff.scan.inputs import Inputs
 
 
-def check_inputs(tensors: dict[str, Tensor | None]) -> None:
+def check_inputs(inputs: Inputs) -> None:
     """Check shapes, dtypes and devices against u (b, d, L) and A (d, n).
-
-    Args:
-        tensors: the arguments of `selective_scan` by name; None where left out.
 
     Raises:
         TrainingError: names the argument, what was expected and what came.
     """
-    u, A = tensors["u"], tensors["A"]
-    for name in ("u", "delta", "A", "B", "C"):
-        if tensors[name] is None:
-            raise TrainingError(f"selective_scan: {name} is needed, got None.")
-    assert u is not None
-    assert A is not None
-    _check_rank("u", u, "(b, d, L)", ranks=(3,))
-    _check_rank("A", A, "(d, n)", ranks=(2,))
-    b, d, length = u.shape
-    _check_shape("A", A, (d, A.shape[1]))
-    n = A.shape[1]
-    for name, shape in {"delta": (b, d, length), "z": (b, d, length), "D": (d,), "delta_bias": (d,)}.items():
-        tensor = tensors[name]
-        if tensor is not None:
-            _check_shape(name, tensor, shape)
+    tensors: dict[str, Tensor | None] = dict(zip(Inputs._fields[:8], inputs.tensors, strict=True))
+    _check_given(tensors)
+    _check_rank("u", inputs.u, "(b, d, L)", ranks=(3,))
+    _check_rank("A", inputs.A, "(d, n)", ranks=(2,))
+    b, d, length, n = inputs.shape
+    if length < 1:
+        raise TrainingError(f"selective_scan: u must have L of at least 1, got the shape {tuple(inputs.u.shape)}.")
+    if n < 1:
+        raise TrainingError(f"selective_scan: A must have n of at least 1, got the shape {tuple(inputs.A.shape)}.")
+    sequence = (b, d, length)
+    shapes: dict[str, tuple[int, ...]] = {"A": (d, n), "delta": sequence, "z": sequence, "D": (d,), "delta_bias": (d,)}
+    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    for name, shape in shapes.items():
+        if name in given:
+            _check_shape(name, given[name], shape)
     for name in ("B", "C"):
-        _check_input_matrix(name, tensors[name], (b, n, length), n_channels=d)
+        _check_input_matrix(name, given[name], (b, n, length), n_channels=d)
+    for name, tensor in given.items():
+        _check_kind(name, tensor, inputs.u)
+
+
+def check_values(inputs: Inputs) -> None:
+    """Refuse a NaN in A, whose every product would be NaN; on a CPU alone, since a GPU would have to be waited for.
+
+    Raises:
+        TrainingError: A holds a NaN.
+    """
+    if inputs.A.device.type == "cpu" and bool(torch.isnan(inputs.A).any()):
+        row, column = torch.isnan(inputs.A).nonzero()[0].tolist()
+        raise TrainingError(
+            f"selective_scan: A must hold no NaN, got one at ({row}, {column}); where A comes from training, the run "
+            "has diverged: lower the learning rate."
+        )
+
+
+def _check_given(tensors: dict[str, Tensor | None]) -> None:
     for name, tensor in tensors.items():
-        if tensor is not None:
-            _check_kind(name, tensor, u)
+        if tensor is None and name in ("u", "delta", "A", "B", "C"):
+            raise TrainingError(f"selective_scan: {name} is needed, got None.")
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TrainingError(f"selective_scan: {name} must be a tensor, got {type(tensor).__name__}.")
 
 
-def _check_input_matrix(name: str, tensor: Tensor | None, shape: tuple[int, int, int], *, n_channels: int) -> None:
-    assert tensor is not None
+def _check_input_matrix(name: str, tensor: Tensor, shape: tuple[int, int, int], *, n_channels: int) -> None:
     _check_rank(name, tensor, "(b, n, L) or (b, g, n, L)", ranks=(3, 4))
     if tensor.ndim == 3:
         _check_shape(name, tensor, shape)
@@ -63,7 +82,10 @@ def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
 
 
 def _check_kind(name: str, tensor: Tensor, u: Tensor) -> None:
-    if not tensor.is_floating_point():
-        raise TrainingError(f"selective_scan: {name} must be real floating point, got {tensor.dtype}.")
+    if tensor.dtype not in (torch.float32, torch.float64, torch.bfloat16, torch.float16):
+        raise TrainingError(
+            f"selective_scan: {name} must be float32, float64, bfloat16 or float16 (real floating point), "
+            f"got {tensor.dtype}."
+        )
     if tensor.device != u.device:
         raise TrainingError(f"selective_scan: {name} must be on u's device {u.device}, got {tensor.device}.")

@@ -11,41 +11,88 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
-from bakeoff.errors import ParamsError
-from bakeoff.scan import reference, vectorised
+from bakeoff.errors import ParamsError, TrainingError
+from bakeoff.scan import compiler, mamba_ssm, reference, triton_kernel
 from bakeoff.scan.checks import check_inputs
-from bakeoff.scan.prepare import Prepared, finish, prepare
+from bakeoff.scan.inputs import Inputs
+from bakeoff.scan.operator import run
 
-Implementation = Callable[[Prepared], tuple[Tensor, Tensor]]
-IMPLEMENTATIONS: dict[str, Implementation] = {"reference": reference.scan, "torch": vectorised.scan}
-"""Each takes `Prepared` inputs and returns y (b, d, L) before skip and gate, and the last state (b, d, n)."""
+_WHY_NOT: dict[str, Callable[[str], str | None]] = {
+    "reference": lambda _: None,
+    "torch": lambda _: None,
+    "cpu": lambda device: compiler.why_unavailable() if device == "cpu" else f"it computes on a CPU, not on {device}",
+    "triton": triton_kernel.why_unavailable,
+    "mamba_ssm": mamba_ssm.why_unavailable,
+}
+"""For each implementation: why it cannot run on a type of device, or None where it can."""
+_PREFERRED = {"cpu": ("cpu",), "cuda": ("triton", "mamba_ssm")}
+"""What `auto` tries by type of device before `torch`, which runs everywhere."""
+_MAX_STATES = {"cpu": 64, "triton": 64, "mamba_ssm": 256}
 
 _requested: ContextVar[str] = ContextVar("bakeoff_scan", default="auto")
-_logged: set[str] = set()
+_said: set[str] = set()
 
 
 def implementations() -> tuple[str, ...]:
     """Return the names that `scan.implementation` may take beside `auto`."""
-    return tuple(IMPLEMENTATIONS)
+    return tuple(_WHY_NOT)
 
 
-def resolve(requested: str = "auto") -> str:
-    """Return the implementation that `requested` means here; the variable BAKEOFF_SCAN overrides it, and says so once.
+def why_unavailable(name: str, device: str = "cpu") -> str | None:
+    """Return why one implementation cannot run on a type of device (`cpu`, `cuda`, …), or None where it can."""
+    return _WHY_NOT[name](device)
+
+
+def resolve(requested: str = "auto", device: str = "cpu") -> str:
+    """Return the implementation that `requested` means on a type of device; BAKEOFF_SCAN overrides it, said once.
+
+    `auto` is the compiled kernel where the device has one, else `torch`, with one line that says why.
 
     Raises:
-        ParamsError: no such implementation.
+        ParamsError: no such implementation, or it cannot run here.
     """
     override = os.environ.get("BAKEOFF_SCAN")
     where = "BAKEOFF_SCAN" if override else "scan.implementation"
     name = override or requested
-    if name != "auto" and name not in IMPLEMENTATIONS:
-        raise ParamsError(
-            f"{where}: unknown selective scan {name!r}; legal values: auto, {', '.join(IMPLEMENTATIONS)}."
-        )
-    if override and override not in _logged:
-        _logged.add(override)
-        sys.stderr.write(f"bakeoff: BAKEOFF_SCAN={override} overrides scan.implementation={requested}\n")
-    return "torch" if name == "auto" else name
+    if override:
+        _say_once(f"BAKEOFF_SCAN={override} overrides scan.implementation={requested}")
+    if name == "auto":
+        return _best(device)
+    if name not in _WHY_NOT:
+        raise ParamsError(f"{where}: unknown selective scan {name!r}; legal values: auto, {', '.join(_WHY_NOT)}.")
+    reason = why_unavailable(name, device)
+    if reason:
+        raise ParamsError(f"{where}: the selective scan {name!r} cannot run here: {reason}. `auto` takes what can.")
+    return name
+
+
+def resolve_recorded(name: str | None, device: str) -> str:
+    """Return the implementation that a model was trained on where it runs on this device, else what `auto` takes here.
+
+    A model trained on a GPU answers on a laptop as well, equal up to rounding; one line says that the scan is another.
+    """
+    if name is None:
+        return "auto"
+    if name in _WHY_NOT and why_unavailable(name, device) is None:
+        return name
+    other = _best(device)
+    _say_once(f"trained on the selective scan {name!r}, which cannot run here; {other!r} takes its place.")
+    return other
+
+
+def _best(device: str) -> str:
+    for name in _PREFERRED.get(device, ()):
+        reason = why_unavailable(name, device)
+        if reason is None:
+            return name
+        _say_once(f"the selective scan {name!r} cannot run here ({reason}); trying the next, `torch` in the end.")
+    return "torch"
+
+
+def _say_once(line: str) -> None:
+    if line not in _said:
+        _said.add(line)
+        sys.stderr.write(f"bakeoff: {line}\n")
 
 
 @contextlib.contextmanager
@@ -56,6 +103,24 @@ def use(requested: str) -> Iterator[None]:
         yield
     finally:
         _requested.reset(token)
+
+
+@torch.compiler.assume_constant_result
+def _choose(implementation: str | None, device: str) -> tuple[str, bool]:
+    """Resolve the name for one call, and whether it was asked for; constants of the graph under torch.compile."""
+    requested = implementation or _requested.get()
+    return resolve(requested, device), (os.environ.get("BAKEOFF_SCAN") or requested) != "auto"
+
+
+def _for_states(name: str, n_states: int, *, asked_for: bool) -> str:
+    """Return `name`, or `torch` where `auto` chose a kernel that does not hold that many states."""
+    if name not in _MAX_STATES or n_states <= _MAX_STATES[name]:
+        return name
+    if asked_for:
+        raise TrainingError(
+            f"selective_scan: {name!r} takes at most {_MAX_STATES[name]} states, got n = {n_states}; use 'torch'."
+        )
+    return "torch"
 
 
 def selective_scan(  # noqa: PLR0913, PLR0917 - mamba_ssm's signature
@@ -75,10 +140,10 @@ def selective_scan(  # noqa: PLR0913, PLR0917 - mamba_ssm's signature
     """Return y (b, d, L) in u's type, and with `return_last_state` also the state h_L (b, d, n).
 
     h_t = exp(Δ_t A) h_{t-1} + Δ_t B_t u_t, y_t = C_t · h_t + D u_t, times silu(z_t) where z is given; the state is
-    float32 whatever the inputs' type (float64 where an input is).
+    float32 whatever the inputs' type (float64 where an input is). Types may be mixed, as autocast mixes them.
 
     Args:
-        u: (b, d, L) floating point.
+        u: (b, d, L) floating point, L at least 1; the batch may be empty.
         delta: Δ, (b, d, L).
         A: (d, n), negative for a stable recurrence.
         B: (b, n, L), or (b, g, n, L) with g groups of d/g channels.
@@ -91,16 +156,20 @@ def selective_scan(  # noqa: PLR0913, PLR0917 - mamba_ssm's signature
         implementation: `auto` or one of `implementations()`; None means what `use` asks for, else `auto`.
 
     Raises:
-        TrainingError: an argument of the wrong shape, type or device.
-        ParamsError: unknown implementation.
+        TrainingError: an argument of the wrong shape, type or device, or a NaN in A (looked for on a CPU alone, since
+            a GPU would have to wait for the answer).
+        ParamsError: unknown implementation, or one that cannot run here.
 
     Source: Gu and Dao 2023, doi:10.48550/arXiv.2312.00752; the signature is that of mamba_ssm's `selective_scan_fn`.
     """
-    tensors = {"u": u, "delta": delta, "A": A, "B": B, "C": C, "D": D, "z": z, "delta_bias": delta_bias}
-    check_inputs(tensors)
-    run = IMPLEMENTATIONS[resolve(implementation or _requested.get())]
-    prepared = prepare(tensors, delta_softplus=delta_softplus)
-    with torch.autocast(u.device.type, enabled=False):  # autocast would take C·h in half precision
-        y, last_state = run(prepared)
-    y = finish(y, prepared, tensors)
+    inputs = Inputs(u, delta, A, B, C, D, z, delta_bias, bool(delta_softplus))
+    check_inputs(inputs)
+    name, asked_for = _choose(implementation, u.device.type)
+    name = _for_states(name, A.shape[1], asked_for=asked_for)
+    if name == "reference":
+        y, last_state = reference.scan(inputs)
+    elif name == "mamba_ssm":
+        y, last_state = mamba_ssm.scan(inputs)
+    else:
+        y, last_state = run(inputs, name)
     return (y, last_state) if return_last_state else y

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from bakeoff.scan.prepare import Prepared
+from bakeoff.scan.inputs import Inputs, grouped
 
 
-def scan(inputs: Prepared) -> tuple[Tensor, Tensor]:
-    """Return y (b, d, L) without skip and gate, and the last state (b, d, n).
+def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
+    """Return y (b, d, L) in u's type and the last state (b, d, n), differentiable any number of times.
 
-    h_t = exp(Δ_t A) h_{t-1} + Δ_t B_t u_t, y_t = C_t · h_t, from h_0 = 0.
+    h_t = exp(Δ_t A) h_{t-1} + Δ_t B_t u_t, y_t = C_t · h_t + D u_t, from h_0 = 0, times silu(z_t) where z is given.
 
     Source: Gu and Dao 2023, Mamba, equations 1 to 3 with the simplified discretisation of B (section 3.6, footnote);
     doi:10.48550/arXiv.2312.00752.
     """
-    u, delta, A, B, C = inputs
-    batch, channels, length = u.shape
-    repeats = channels // B.shape[1], channels // C.shape[1]
-    state = u.new_zeros(batch, channels, A.shape[1])
+    with torch.autocast(inputs.u.device.type, enabled=False):  # autocast would take products in half precision
+        return _scan(inputs)
+
+
+def _scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
+    b, d, length, n = inputs.shape
+    u, A, B, C = (tensor.to(inputs.working) for tensor in (inputs.u, inputs.A, grouped(inputs.B), grouped(inputs.C)))
+    delta = _step_sizes(inputs)
+    repeats = d // B.shape[1], d // C.shape[1]
+    state = u.new_zeros(b, d, n)
     outputs = []
     for t in range(length):
         step = delta[:, :, t, None]  # (b, d, 1)
@@ -27,5 +34,17 @@ def scan(inputs: Prepared) -> tuple[Tensor, Tensor]:
         C_t = C[..., t].repeat_interleave(repeats[1], dim=1)
         state = torch.exp(step * A) * state + step * B_t * u[:, :, t, None]
         outputs.append((C_t * state).sum(-1))
-    y = torch.stack(outputs, dim=-1) if outputs else u.new_zeros(batch, channels, 0)
-    return y, state
+    y = torch.stack(outputs, dim=-1)
+    if inputs.D is not None:
+        y = y + inputs.D.to(y.dtype)[:, None] * u
+    if inputs.z is not None:
+        y = y * F.silu(inputs.z.to(y.dtype))
+    return y.to(inputs.u.dtype), state
+
+
+def _step_sizes(inputs: Inputs) -> Tensor:
+    """Return Δ (b, d, L): bias added and softplus applied where asked."""
+    delta = inputs.delta.to(inputs.working)
+    if inputs.delta_bias is not None:
+        delta = delta + inputs.delta_bias.to(delta.dtype)[:, None]
+    return F.softplus(delta) if inputs.delta_softplus else delta

@@ -37,7 +37,8 @@ def code_digest() -> str:
     package = Path(__file__).resolve().parents[1]
     files = [package / "catalogue" / name for name in ("store.py", "transforms.py")]
     files += [package / "training" / name for name in ("data.py", "features.py", "module.py")]
-    files += sorted([*(package / "backbones").glob("*.py"), *(package / "scan").glob("*.py")])
+    files += sorted(file for folder in ("backbones", "scan") for file in (package / folder).glob("*.py"))
+    files += sorted(file for file in (package / "scan" / "native").iterdir() if file.suffix in (".cpp", ".h"))
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:KEY_DIGITS]
 
 

@@ -217,7 +217,7 @@ def _header(
         "device": device.type,
         "device_name": device_name(device),
         "threads": threads,
-        "scan": scan_name(settings, request.scan.implementation),
+        "scan": scan_name(settings, request.scan.implementation, device.type),
         "loss": request.training.loss,
         "versions": versions(settings.source),
         "git_commit": git_commit(),
@@ -225,9 +225,9 @@ def _header(
     return header | {"key": training_key(header, catalogue)}
 
 
-def scan_name(settings: CandidateSettings, requested: str) -> str | None:
-    """Return the selective scan a candidate runs on; None for a backbone without one."""
-    return selective_scan.resolve(requested) if settings.source == "mambavision" else None
+def scan_name(settings: CandidateSettings, requested: str, device: str) -> str | None:
+    """Return the selective scan a candidate runs on, on a type of device; None for a backbone without one."""
+    return selective_scan.resolve(requested, device) if settings.source == "mambavision" else None
 
 
 def _relative(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""The scan against numbers worked out by hand, against NumPy, and both implementations against each other."""
+"""The scan against numbers worked out by hand, against NumPy, and every implementation against the others."""
 
 import math
 
@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from bakeoff.errors import ParamsError, TrainingError  # noqa: E402
-from bakeoff.scan.dispatch import implementations, resolve, selective_scan, use  # noqa: E402
+from bakeoff.scan.dispatch import resolve, selective_scan, use, why_unavailable  # noqa: E402
 
 pytestmark = pytest.mark.torch
-NAMES = implementations()
+NAMES = [name for name in ("reference", "torch", "cpu") if why_unavailable(name) is None]  # triton has its own file
 
 
 def inputs(b=2, d=4, n=3, length=5, *, groups=None, dtype=torch.float64, seed=0):
@@ -90,7 +90,7 @@ def test_gradients_are_those_of_finite_differences(name):
 
 
 @pytest.mark.parametrize("length", [1, 2, 49])
-def test_both_implementations_agree_forward_and_backward(length):
+def test_all_implementations_agree_forward_and_backward(length):
     results = []
     for name in NAMES:
         given = {
@@ -99,8 +99,9 @@ def test_both_implementations_agree_forward_and_backward(length):
         y = selective_scan(**given, delta_softplus=True, implementation=name)
         y.square().sum().backward()
         results.append([y.detach(), *(value.grad for value in given.values())])
-    for one, other in zip(*results, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
+            torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -128,10 +129,14 @@ def test_delta_that_is_not_contiguous_gives_the_same(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_empty_sequence_gives_an_empty_output(name):
-    y, last = selective_scan(**inputs(length=0), return_last_state=True, implementation=name)
-    assert y.shape == (2, 4, 0)
-    assert not last.any()
+def test_an_empty_batch_gives_an_empty_output_and_zero_gradients(name):
+    given = {key: value.requires_grad_() for key, value in inputs(b=0).items()}
+    y, last = selective_scan(**given, return_last_state=True, implementation=name)
+    assert y.shape == (0, 4, 5)
+    assert last.shape == (0, 4, 3)
+    y.sum().backward()
+    assert given["A"].grad is not None
+    assert not given["A"].grad.any()
 
 
 @pytest.mark.parametrize(
@@ -147,10 +152,14 @@ def test_an_empty_sequence_gives_an_empty_output(name):
         ("D", torch.zeros(5), r"D must have the shape \(4,\), got \(5,\)"),
         ("z", torch.zeros(1, 4, 5), r"z must have the shape \(2, 4, 5\), got \(1, 4, 5\)"),
         ("delta_bias", torch.zeros(4, 1), r"delta_bias must have the shape \(4,\)"),
-        ("D", torch.zeros(4, dtype=torch.int64), r"D must be real floating point, got torch.int64"),
-        ("A", torch.zeros(4, 3, dtype=torch.complex64), r"A must be real floating point, got torch.complex64"),
+        ("D", torch.zeros(4, dtype=torch.int64), r"D must be float32, .* \(real floating point\), got torch.int64"),
+        ("A", torch.zeros(4, 3, dtype=torch.complex64), r"A must be float32, .*got torch.complex64"),
         ("z", torch.zeros(2, 4, 5, device="meta"), r"z must be on u's device cpu, got meta"),
         ("delta", None, r"delta is needed, got None"),
+        ("B", [[1.0]], r"B must be a tensor, got list"),
+        ("u", torch.zeros(2, 4, 0), r"u must have L of at least 1, got the shape \(2, 4, 0\)"),
+        ("A", torch.zeros(4, 0), r"A must have n of at least 1, got the shape \(4, 0\)"),
+        ("A", torch.full((4, 3), torch.nan), r"A must hold no NaN, got one at \(0, 0\)"),
     ],
 )
 def test_wrong_input_is_named(name, wrong, words):
@@ -164,8 +173,7 @@ def test_unknown_implementation_lists_the_legal_ones():
 
 
 def test_the_environment_overrides_and_says_so(monkeypatch, capsys):
-    monkeypatch.setattr("bakeoff.scan.dispatch._logged", set())
-    assert resolve("auto") == "torch"
+    monkeypatch.setattr("bakeoff.scan.dispatch._said", set())
     monkeypatch.setenv("BAKEOFF_SCAN", "reference")
     assert resolve("torch") == "reference"
     assert "BAKEOFF_SCAN=reference overrides scan.implementation=torch" in capsys.readouterr().err
@@ -176,11 +184,44 @@ def test_the_environment_overrides_and_says_so(monkeypatch, capsys):
         resolve()
 
 
+def test_auto_is_the_compiled_kernel_where_there_is_one(monkeypatch, capsys):
+    monkeypatch.setattr("bakeoff.scan.dispatch._said", set())
+    monkeypatch.setattr("bakeoff.scan.compiler.why_unavailable", lambda: None)
+    assert resolve("auto", "cpu") == "cpu"
+    assert resolve("auto", "mps") == "torch"
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("bakeoff.scan.compiler.why_unavailable", lambda: "no C++ compiler found")
+    assert resolve("auto", "cpu") == resolve("auto", "cpu") == "torch"
+    assert capsys.readouterr().err.count("the selective scan 'cpu' cannot run here (no C++ compiler found)") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "words"),
+    [
+        ("mamba_ssm", "cpu", r"'mamba_ssm' cannot run here: mamba_ssm computes on an NVIDIA GPU, not on cpu"),
+        ("cpu", "cuda", r"'cpu' cannot run here: it computes on a CPU, not on cuda"),
+        ("mamba_ssm", "cuda", r"'mamba_ssm' cannot run here: the package mamba_ssm is not installed"),
+    ],
+)
+def test_asking_for_one_that_cannot_run_says_why(name, device, words):
+    with pytest.raises(ParamsError, match=words):
+        resolve(name, device)
+
+
+def test_more_states_than_a_kernel_holds(monkeypatch):
+    given = inputs(d=1, n=70, dtype=torch.float32)
+    expected = selective_scan(**given, implementation="torch")
+    assert torch.equal(selective_scan(**given), expected)
+    monkeypatch.setattr("bakeoff.scan.compiler.why_unavailable", lambda: None)
+    with pytest.raises(TrainingError, match="'cpu' takes at most 64 states, got n = 70; use 'torch'"):
+        selective_scan(**given, implementation="cpu")
+
+
 def test_use_decides_for_calls_inside_the_block_only(monkeypatch):
     called = []
     from bakeoff.scan import dispatch, reference
 
-    monkeypatch.setitem(dispatch.IMPLEMENTATIONS, "reference", lambda given: called.append(1) or reference.scan(given))
+    monkeypatch.setattr(dispatch.reference, "scan", lambda given, run=reference.scan: called.append(1) or run(given))
     with use("reference"):
         selective_scan(**inputs())
     selective_scan(**inputs())

@@ -1,0 +1,115 @@
+"""How MambaVision's layers run here: tokens stay side by side in memory from one stage to the next.
+
+The package transposes to channels first for its CUDA kernel and back, pads for its convolutions, and copies windows
+that cover the whole map. On a CPU these copies cost more than the scan; parameters and function are the package's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bakeoff.scan.dispatch import selective_scan
+
+
+def run_stage(level: Any, maps: Tensor, scan: str) -> Tensor:
+    """Return one stage's map (N, C, H, W) of its input of the same shape, before the stage's downsampling.
+
+    Args:
+        level: the package's layer: convolution blocks, or mixers and attention over windows.
+        maps: (N, C, H, W).
+        scan: implementation of the selective scan, as `bakeoff.scan` names them.
+    """
+    if not level.transformer_block:
+        for block in level.blocks:
+            maps = block(maps)
+        return maps
+    tokens, padded = _to_windows(maps, level.window_size)
+    for block in level.blocks:
+        tokens = _run_block(block, tokens, scan)
+    return _from_windows(tokens, level.window_size, padded, maps.shape)
+
+
+def _run_block(block: Any, tokens: Tensor, scan: str) -> Tensor:
+    """Return the residual block's tokens (M, T, C): mixer or attention, then the perceptron."""
+    normed = block.norm1(tokens)
+    mixed = mix(block.mixer, normed, scan) if hasattr(block.mixer, "A_log") else block.mixer(normed)
+    tokens = tokens + block.drop_path(_scaled(mixed, block.gamma_1))
+    return tokens + block.drop_path(_scaled(block.mlp(block.norm2(tokens)), block.gamma_2))
+
+
+def _scaled(values: Tensor, gamma: Tensor | int) -> Tensor:
+    return gamma * values if isinstance(gamma, Tensor) else values  # without layer scale the package multiplies by 1
+
+
+def mix(mixer: Any, tokens: Tensor, scan: str) -> Tensor:
+    """Return the mixer's tokens (M, T, C): half of the channels through the selective scan, half past it.
+
+    The bias of dt_proj enters twice, inside the projection and as the scan's delta_bias: published weights want it so.
+
+    Args:
+        mixer: the package's MambaVisionMixer.
+        tokens: (M, T, C).
+        scan: implementation of the selective scan.
+
+    Source: Hatamizadeh and Kautz 2024, MambaVision, section 3.3, doi:10.48550/arXiv.2407.08083.
+    """
+    filtered = F.silu(_filter(mixer.in_proj(tokens), mixer.conv1d_x, mixer.conv1d_z))  # (M, T, 2d)
+    u, past = filtered.chunk(2, dim=-1)
+    step, B, C = mixer.x_proj(u).split([mixer.dt_rank, mixer.d_state, mixer.d_state], dim=-1)
+    y = selective_scan(
+        u.mT,
+        mixer.dt_proj(step).mT,
+        -torch.exp(mixer.A_log.float()),
+        B.mT,
+        C.mT,
+        mixer.D.float(),
+        delta_bias=mixer.dt_proj.bias.float(),
+        delta_softplus=True,
+        implementation=scan,
+    )
+    assert isinstance(y, Tensor)
+    return mixer.out_proj(torch.cat([y.mT, past], dim=-1))
+
+
+def _filter(tokens: Tensor, *convolutions: nn.Conv1d) -> Tensor:
+    """Return the tokens (M, T, C) after depthwise convolutions along T, each over its share of the channels.
+
+    As one two-dimensional convolution over a map of height 1, whose channels-last layout is what the tokens have.
+    """
+    weight = torch.cat([convolution.weight for convolution in convolutions])[:, :, None]  # (C, 1, 1, k)
+    biases = [convolution.bias for convolution in convolutions if convolution.bias is not None]
+    size = weight.shape[-1]
+    maps = tokens.mT.unsqueeze(2)  # (M, C, 1, T)
+    if size % 2 == 0:
+        maps = F.pad(maps, (0, 1))  # an even kernel looks one step further ahead than back
+    filtered = F.conv2d(
+        maps, weight, torch.cat(biases) if biases else None, padding=(0, (size - 1) // 2), groups=tokens.shape[-1]
+    )
+    return filtered.squeeze(2).mT
+
+
+def _to_windows(maps: Tensor, size: int) -> tuple[Tensor, tuple[int, int]]:
+    """Return the windows' tokens (M, size², C), row by row, and the height and width after padding."""
+    _, channels, height, width = maps.shape
+    if height == width == size:
+        return maps.flatten(2).mT, (height, width)
+    maps = F.pad(maps, (0, -width % size, 0, -height % size))
+    _, _, height, width = maps.shape
+    apart = maps.unflatten(3, (width // size, size)).unflatten(2, (height // size, size))  # (N, C, rows, s, columns, s)
+    return apart.permute(0, 2, 4, 3, 5, 1).reshape(-1, size * size, channels), (height, width)
+
+
+def _from_windows(tokens: Tensor, size: int, padded: tuple[int, int], shape: torch.Size) -> Tensor:
+    """Return the map (N, C, H, W) of `shape` from its windows' tokens, padding cut off."""
+    batch, channels, height, width = shape
+    if padded == (size, size):
+        maps = tokens.mT.unflatten(2, padded)
+    else:
+        rows, columns = padded[0] // size, padded[1] // size
+        apart = tokens.view(batch, rows, columns, size, size, channels)
+        maps = apart.permute(0, 5, 1, 3, 2, 4).reshape(batch, channels, *padded)
+    return maps[:, :, :height, :width]

@@ -1,0 +1,233 @@
+"""The scan as one operator of PyTorch: traced, exported, batched by vmap and differentiated as a whole.
+
+`bakeoff::selective_scan` and its backward carry the implementation's name as an argument, so that a compiled graph
+says what it runs; the implementations behind it see plain tensors and no autograd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from bakeoff.scan import batching, cpu, triton_kernel, vectorised
+from bakeoff.scan.checks import check_values
+from bakeoff.scan.inputs import Gradients, Inputs
+
+
+class Implementation(NamedTuple):
+    """What one implementation offers the operator."""
+
+    forward: Callable[..., tuple[Tensor, Tensor, Tensor]]
+    """`forward(inputs, keep=...)` returns y, the last state, and what `backward` wants to find again."""
+    backward: Callable[..., Gradients]
+    """`backward(inputs, saved, grad_y, grad_last)` returns the gradient of each tensor given."""
+    saved_shape: Callable[[Inputs], tuple[int, ...]]
+
+
+IMPLEMENTATIONS = {
+    "torch": Implementation(vectorised.forward, vectorised.backward, vectorised.saved_shape),
+    "cpu": Implementation(cpu.forward, cpu.backward, cpu.saved_shape),
+    "triton": Implementation(triton_kernel.forward, triton_kernel.backward, triton_kernel.saved_shape),
+}
+
+
+@torch.library.custom_op("bakeoff::selective_scan", mutates_args=())
+def scan_forward(  # noqa: PLR0913, PLR0917 - an operator's schema
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    delta_bias: Tensor | None,
+    delta_softplus: bool,
+    implementation: str,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return y (b, d, L) in u's type, the last state (b, d, n), and with `keep` what the backward pass starts from."""
+    inputs = Inputs(u, delta, A, B, C, D, z, delta_bias, delta_softplus)
+    check_values(inputs)
+    with torch.autocast(u.device.type, enabled=False):  # it would take products in half precision
+        return IMPLEMENTATIONS[implementation].forward(inputs, keep=keep)
+
+
+@scan_forward.register_fake
+def _(  # noqa: PLR0913, PLR0917
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    delta_bias: Tensor | None,
+    delta_softplus: bool,
+    implementation: str,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    inputs = Inputs(u, delta, A, B, C, D, z, delta_bias, delta_softplus)
+    b, d, _, n = inputs.shape
+    saved = IMPLEMENTATIONS[implementation].saved_shape(inputs) if keep else (0,)
+    return (
+        torch.empty_like(u),
+        u.new_empty((b, d, n), dtype=inputs.working),
+        u.new_empty(saved, dtype=inputs.working),
+    )
+
+
+@torch.library.custom_op("bakeoff::selective_scan_backward", mutates_args=())
+def scan_backward(  # noqa: PLR0913, PLR0917 - an operator's schema
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    delta_bias: Tensor | None,
+    delta_softplus: bool,
+    implementation: str,
+    saved: Tensor,
+    grad_y: Tensor,
+    grad_last: Tensor | None,
+) -> list[Tensor]:
+    """Return the gradients of the tensors given, in the signature's order."""
+    inputs = Inputs(u, delta, A, B, C, D, z, delta_bias, delta_softplus)
+    with torch.autocast(u.device.type, enabled=False):
+        gradients = IMPLEMENTATIONS[implementation].backward(inputs, saved, grad_y, grad_last)
+    return [gradient for gradient in gradients if gradient is not None]
+
+
+@scan_backward.register_fake
+def _(  # noqa: PLR0913, PLR0917
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    delta_bias: Tensor | None,
+    delta_softplus: bool,
+    implementation: str,
+    saved: Tensor,
+    grad_y: Tensor,
+    grad_last: Tensor | None,
+) -> list[Tensor]:
+    small = {2, 3, 4, 5, 7}  # A, B, C, D, delta_bias come back contiguous
+    tensors = enumerate((u, delta, A, B, C, D, z, delta_bias))
+    return [
+        torch.empty_like(tensor, memory_format=torch.contiguous_format) if place in small else torch.empty_like(tensor)
+        for place, tensor in tensors
+        if tensor is not None
+    ]
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+    *tensors, softplus, implementation, _keep = inputs
+    ctx.mark_non_differentiable(output[2])
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(*tensors, output[2])
+    ctx.softplus, ctx.implementation = softplus, implementation
+
+
+def _differentiate(
+    ctx: Any,
+    grad_y: Tensor | None,
+    grad_last: Tensor | None,
+    _saved: None,
+    apply: Callable[..., Sequence[Tensor]] = scan_backward,
+) -> tuple[Any, ...]:
+    *tensors, saved = ctx.saved_tensors
+    if grad_y is None and grad_last is None:
+        return (None,) * 11
+    if grad_y is None:
+        grad_y = torch.zeros_like(tensors[0])
+    given = iter(apply(*tensors, ctx.softplus, ctx.implementation, saved, grad_y, grad_last))
+    gradients = [None if tensor is None else next(given) for tensor in tensors]
+    return (*gradients, None, None, None)
+
+
+scan_forward.register_autograd(_differentiate, setup_context=_setup_context)
+
+
+class _Transformed(torch.autograd.Function):
+    """The operator under torch.func's transforms, which do not know a custom operator's own gradient."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
+        return scan_forward(*arguments, True)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        _setup_context(ctx, (*inputs, True), output)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
+        return _differentiate(ctx, *gradients, apply=_TransformedBackward.apply)[:-1]
+
+
+class _TransformedBackward(torch.autograd.Function):
+    """The same for the backward pass; it has no derivative of its own."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*arguments: Any) -> tuple[Tensor, ...]:
+        return tuple(scan_backward(*arguments))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        del ctx, inputs, output
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Any, ...]:
+        del ctx, gradients
+        raise NotImplementedError(
+            "bakeoff::selective_scan has no second derivative; the implementation 'reference' has one."
+        )
+
+
+def run(inputs: Inputs, implementation: str) -> tuple[Tensor, Tensor]:
+    """Return y (b, d, L) in u's type and the last state (b, d, n) by an implementation of this module's table."""
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        y, last_state, _ = _Transformed.apply(*inputs, implementation)
+        return y, last_state
+    keep = torch.is_grad_enabled() and any(given is not None and given.requires_grad for given in inputs.tensors)
+    y, last_state, _ = scan_forward(*inputs, implementation, keep)
+    return y, last_state
+
+
+@scan_forward.register_vmap
+def _(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Any, Any]:
+    *tensors, softplus, implementation, keep = arguments
+    folded = batching.fold(tensors, in_dims[:8], info.batch_size)
+    y, last_state, saved = scan_forward(*folded, softplus, implementation, keep)
+    unfolded = (batching.unfold(y, info.batch_size, 1), batching.unfold(last_state, info.batch_size, 1), saved)
+    return unfolded, (1, 1, None)
+
+
+@scan_backward.register_vmap
+def _(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Any, Any]:
+    tensors, (softplus, implementation, saved, grad_y, grad_last) = arguments[:8], arguments[8:]
+    size = info.batch_size
+    folded = batching.fold(tensors, in_dims[:8], size)
+    incoming = [
+        None if gradient is None else batching.fold_channels(gradient, dim, size, axis=1)
+        for gradient, dim in zip((grad_y, grad_last), in_dims[11:], strict=True)
+    ]
+    gradients = scan_backward(*folded, softplus, implementation, saved, *incoming)
+    given = [(tensor, axis) for tensor, axis in zip(tensors, batching.AXES, strict=True) if tensor is not None]
+    dims = [dim for tensor, dim in zip(tensors, in_dims, strict=False) if tensor is not None]
+    unfolded = []
+    for gradient, (tensor, axis), dim in zip(gradients, given, dims, strict=True):
+        apart = batching.unfold(gradient, size, axis)
+        rank = tensor.ndim - (dim is not None)
+        unfolded.append(apart.squeeze(axis + 1) if axis == 1 and rank == 3 and apart.ndim == 5 else apart)
+    return unfolded, [axis for _, axis in given]
