@@ -147,6 +147,24 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> 
 
 
 @app.command()
+def export(
+    candidate: Annotated[str, typer.Argument(help="A trained PyTorch candidate: mamba_t-frozen, swin_t-finetune, …")],
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Default: <candidate>.onnx here.")] = None,  # noqa: UP045
+    seed: Annotated[int, typer.Option(help="Which training seed.")] = 0,
+) -> None:
+    """Write a trained candidate as an ONNX file of standard operators, checked against PyTorch in ONNX Runtime.
+
+    MambaVision too: its selective scan becomes an ONNX `Scan`. Labels, preprocessing and licence are in the metadata.
+    """
+    from bakeoff.training.export import export_candidate, trained_folder
+
+    target = output or Path(f"{candidate}.onnx")
+    difference = export_candidate(trained_folder(_root() / "runs", candidate, seed), target)
+    size = target.stat().st_size / 2**20
+    typer.echo(f"{target} written, {size:.0f} MiB; ONNX Runtime differs by {difference:.1g} of the largest logit.")
+
+
+@app.command()
 def convert(
     source: Annotated[Path, typer.Argument(help="A pickled DataFrame. Unpickling runs code: only files you trust.")],
     target: Annotated[Path, typer.Argument(help="The Parquet file to write.")],

@@ -19,6 +19,7 @@ from bakeoff.catalogue.table import Catalogue
 from bakeoff.catalogue.transforms import to_unit
 from bakeoff.errors import DataError, EvaluationError, WeightsError
 from bakeoff.paths import project_root, state_dir
+from bakeoff.scan.dispatch import resolve_recorded
 from bakeoff.seeding import set_threads
 from bakeoff.training.checkpoint import MODEL_FILE, load_classifier
 from bakeoff.training.data import transform_photo
@@ -64,7 +65,7 @@ class TorchPredictor:
             "memory_format": "channels_last",
             "n_parameters": record["n_parameters"],
             "size_mib": record["size_mib"],
-            "scan": record["scan"],
+            "scan": record["scan"] and resolve_recorded(record["scan"], device.type),
             "versions": versions(self._settings.source),
         }
 
@@ -232,6 +233,21 @@ def load_torch_predictor(
     chosen = resolve_device(device)
     set_threads(record["threads"])
     torch.backends.cudnn.deterministic = True
+    model = load_photo_classifier(training_dir, weights_root=weights_root, device=chosen)
+    return TorchPredictor(model, record, catalogue, batch_size=batch_size, device=chosen)
+
+
+def load_photo_classifier(
+    training_dir: Path, *, weights_root: Path | None = None, device: torch.device
+) -> PhotoClassifier:
+    """Return the trained network of a training folder in evaluation mode on a device.
+
+    Raises:
+        EvaluationError: the folder holds no training.
+        WeightsError: a frozen candidate's weights are not those it was trained on.
+        TrainingError: the model file does not fit.
+    """
+    record = read_training(training_dir)
     settings, mode = _settings(record), record["mode"]
     weights_dir = _weights_dir(record, training_dir, weights_root) if mode == "frozen" else None
     classifier, _ = build_classifier(
@@ -239,14 +255,14 @@ def load_torch_predictor(
         n_classes=len(record["labels"]),
         seed=record["seed"],
         weights_dir=weights_dir,
-        scan=record["scan"] or "auto",
+        scan=resolve_recorded(record["scan"], device.type),
         network_dir=weights_dir or training_dir,
     )
     load_classifier(classifier, mode, training_dir / MODEL_FILE)
     set_mode(classifier, mode)
     model = PhotoClassifier(classifier, settings.preprocessing).eval()
-    model.to(chosen, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return TorchPredictor(model, record, catalogue, batch_size=batch_size, device=chosen)
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
 
 
 def read_training(training_dir: Path) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""A whole classifier as an ONNX file in standard operators, checked against PyTorch before anyone relies on it."""
+
+from __future__ import annotations
+
+import copy
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from bakeoff.errors import EvaluationError
+
+OPSET = 18
+_TOLERANCE = 1e-3
+"""Largest difference of a logit from PyTorch's over the largest logit; float32 sums in another order give 1e-5."""
+
+
+def export_onnx(
+    model: nn.Module, path: Path, *, image_size: int, metadata: Mapping[str, str] | None = None, seed: int = 0
+) -> float:
+    """Write `model` to `path` and return how far ONNX Runtime's outputs are from PyTorch's, relative to the largest.
+
+    The file's input is `images` (N, 3, image_size, image_size) float32, N free; its output `logits` (N, K) float32.
+    MambaVision's scan is an ONNX `Scan`: no custom operator.
+
+    Args:
+        model: images (N, 3, H, W) to (N, K) or (N, D), float32; it is copied to a CPU and put into evaluation mode.
+        path: the file; replaced only by one that passed the check.
+        image_size: height and width, px.
+        metadata: pairs of words stored in the file, such as the labels and the licence.
+        seed: of the random images the check uses.
+
+    Raises:
+        EvaluationError: the exported network answers something else than PyTorch's.
+    """
+    model = copy.deepcopy(model).cpu().float().eval()
+    images = torch.rand(2, 3, image_size, image_size, generator=torch.Generator().manual_seed(seed))
+    partial = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write(model, images, partial, metadata or {})
+        difference = compare_with_torch(model, partial, image_size=image_size, seed=seed)
+        if not difference <= _TOLERANCE:
+            raise EvaluationError(
+                f"the ONNX export of {path.name} differs from PyTorch by {difference:.2g} of the largest logit, more "
+                f"than {_TOLERANCE:g}; nothing was written."
+            )
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return difference
+
+
+def compare_with_torch(model: nn.Module, path: Path, *, image_size: int, seed: int = 0) -> float:
+    """Return the largest difference between ONNX Runtime's and PyTorch's outputs over the largest output, 3 images."""
+    import onnxruntime
+
+    images = torch.rand(3, 3, image_size, image_size, generator=torch.Generator().manual_seed(seed + 1))
+    with torch.no_grad():
+        expected = model(images).numpy()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"images": images.numpy()})
+    return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-12))
+
+
+def _write(model: nn.Module, images: torch.Tensor, path: Path, metadata: Mapping[str, str]) -> None:
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        program = torch.onnx.export(
+            model,
+            (images,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("n_images")},),
+            custom_translation_table=_translations(model),
+            verbose=False,
+        )
+    assert program is not None
+    program.model.metadata_props.update(metadata)
+    program.save(str(path), external_data=False)
+
+
+def _translations(model: nn.Module) -> dict:
+    """Return the table of MambaVision's scan; other networks are exported without it."""
+    if not any(type(module).__name__ == "MambaBackbone" for module in model.modules()):
+        return {}
+    from bakeoff.scan.onnx_operator import translation_table
+
+    return translation_table()
