@@ -10,6 +10,10 @@ TOOL = Path(__file__).resolve().parents[1] / "tools" / "skipped_in_both.py"
 RAN = '<testsuite><testcase classname="a" name="x"/><testcase classname="a" name="y"><skipped/></testcase></testsuite>'
 OTHER = '<testsuite><testcase classname="a" name="y"/></testsuite>'
 MODULE = '<testsuite><testcase classname="" name="tests.z"><skipped/></testcase>' + OTHER.removeprefix("<testsuite>")
+GPU = (
+    '<testsuite><testcase classname="a" name="x"/><testcase classname="a" name="y">'
+    '<skipped message="no NVIDIA GPU here"/></testcase></testsuite>'
+)
 IDLE = '<testsuite><testcase classname="a" name="x"><skipped/></testcase></testsuite>'
 
 
@@ -24,3 +28,14 @@ def test_a_test_that_ran_nowhere_fails_the_build(tmp_path, second, ci, status):
         [sys.executable, str(TOOL), str(one), str(two)], env={"CI": ci}, check=False, capture_output=True
     )
     assert done.returncode == status
+
+
+def test_what_wants_a_gpu_is_excused_and_named(tmp_path):
+    one, two = tmp_path / "one.xml", tmp_path / "two.xml"
+    one.write_text(GPU)
+    two.write_text(IDLE.replace('name="x"><skipped/>', 'name="z"/><testcase classname="a" name="x"><skipped/>'))
+    done = subprocess.run(
+        [sys.executable, str(TOOL), str(one), str(two)], env={"CI": "true"}, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+    assert "no NVIDIA GPU here: 1 tests of GPU code were left out" in done.stdout
