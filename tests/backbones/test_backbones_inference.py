@@ -5,6 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
+from bakeoff.backbones.compat import import_timm  # noqa: E402
 from bakeoff.backbones.inference import PackedConv2d, PackedLinear, for_cpu_inference  # noqa: E402
 from bakeoff.backbones.mamba import build_mambavision  # noqa: E402
 from bakeoff.errors import SetupError  # noqa: E402
@@ -21,20 +22,20 @@ class Small(nn.Module):
             nn.ReLU(),
             nn.Conv2d(8, 8, 3, groups=8),
         )
-        self.conv1, self.norm1, self.act1 = nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8), nn.GELU(approximate="tanh")
-        self.fc1, self.act, self.fc2 = nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 4, bias=False)
+        self.middle = nn.Sequential(nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8), nn.GELU(approximate="tanh"))
+        self.mlp = import_timm().layers.Mlp(8, 16, 4, bias=(True, False))
 
     def forward(self, images):
-        maps = self.act1(self.norm1(self.conv1(self.stem(images))))
-        return self.fc2(self.act(self.fc1(maps.mean((2, 3)))))
+        return self.mlp(self.middle(self.stem(images)).mean((2, 3)))
 
 
 def settled(network):
     """Batch norms with statistics and weights of their own."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.running_mean, -1, 1)
-            nn.init.uniform_(module.running_var, 0.5, 2)
+            if module.running_mean is not None:
+                nn.init.uniform_(module.running_mean, -1, 1)
+                nn.init.uniform_(module.running_var, 0.5, 2)
             nn.init.uniform_(module.weight, 0.5, 2)
             nn.init.uniform_(module.bias, -1, 1)
     return network.eval()
@@ -53,6 +54,74 @@ def test_a_small_network_is_folded_packed_and_fused():
     assert sum(isinstance(module, PackedConv2d) for module in packed.modules()) == 3
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert next(network.parameters()).requires_grad
+
+
+class Same(nn.Conv2d):
+    """As timm's Conv2dSame: pads by itself before what its options tell."""
+
+    def forward(self, input):
+        return super().forward(nn.functional.pad(input, (1, 1, 1, 1)))
+
+
+class NormWithActivation(nn.BatchNorm2d):
+    def forward(self, input):
+        return super().forward(input).relu()
+
+
+class GatedMlp(nn.Module):
+    """As timm's GluMlp: names of a perceptron, and another order."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.act = nn.Linear(4, 8), nn.GELU()
+
+    def forward(self, values):
+        value, gate = self.fc1(values).chunk(2, dim=-1)
+        return value * self.act(gate)
+
+
+class NormFirst(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm1, self.conv1 = nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1)
+
+    def forward(self, maps):
+        return self.conv1(self.norm1(maps).relu())
+
+
+class Backwards(nn.Sequential):
+    def forward(self, input):
+        for module in reversed(self):
+            input = module(input)
+        return input
+
+
+def _shared():
+    relu = nn.ReLU()
+    return nn.Sequential(relu, nn.Conv2d(4, 4, 1), relu, nn.BatchNorm2d(4))
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [
+        (nn.Sequential(Same(4, 4, 3), nn.ReLU()), (2, 4, 6, 6)),
+        (nn.Sequential(nn.Conv2d(4, 4, 1), NormWithActivation(4)), (2, 4, 6, 6)),
+        (nn.Sequential(nn.Conv2d(4, 4, 3, padding="same"), nn.ReLU()), (2, 4, 6, 6)),
+        (nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4, track_running_stats=False)), (2, 4, 6, 6)),
+        (nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), nn.Dropout(), nn.ReLU()), (2, 4, 6, 6)),
+        (Backwards(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4), nn.ReLU()), (2, 4, 6, 6)),
+        (_shared(), (2, 4, 6, 6)),
+        (NormFirst(), (2, 4, 6, 6)),
+        (GatedMlp(), (3, 4)),
+        (nn.Sequential(nn.Linear(4, 4), nn.GELU()).double(), (3, 4)),
+    ],
+)
+def test_what_only_looks_like_a_pair_is_left_alone(network, shape):
+    torch.manual_seed(0)
+    values = torch.randn(shape, dtype=next(network.parameters()).dtype)
+    settled(network)
+    with torch.no_grad():
+        torch.testing.assert_close(for_cpu_inference(network)(values), network(values), rtol=1e-4, atol=1e-5)
 
 
 def test_a_layer_that_does_not_surely_follow_is_left_alone():
@@ -78,8 +147,11 @@ def test_mambavision_agrees():
     images = torch.rand(2, 3, 224, 224)
     with torch.no_grad():
         expected = network(images)
-        difference = (for_cpu_inference(network)(images) - expected).abs().max()
+        packed = for_cpu_inference(network)
+        difference = (packed(images) - expected).abs().max()
     assert difference < 1e-5 * expected.abs().max()
+    left = [name for name, module in packed.named_modules() if isinstance(module, nn.BatchNorm2d | nn.GELU | nn.ReLU)]
+    assert left == ["network.norm"]
 
 
 def test_without_onednn_it_says_so(monkeypatch):

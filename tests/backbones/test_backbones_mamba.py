@@ -49,6 +49,10 @@ def test_unknown_options_and_names_are_errors():
         build_mambavision("mamba_vision_T", scan="nope")
 
 
+def test_a_network_for_a_gpu_is_built_before_it_is_moved_there():
+    assert build_mambavision("mamba_vision_T", scan="triton").scan == "triton"
+
+
 @pytest.mark.slow
 def test_both_scans_give_the_same_features_also_with_a_bias(backbone):
     # Fresh models have zero biases in dt_proj, real weights do not; there the bias counts twice.

@@ -21,9 +21,9 @@ def fresh(monkeypatch, tmp_path):
     """A kernel cache of its own, and no kernel in this process."""
     monkeypatch.setenv("BAKEOFF_KERNEL_CACHE", str(tmp_path / "kernels"))
     monkeypatch.setattr("bakeoff.scan.dispatch._said", set())
-    compiler.load_kernel.cache_clear()
+    compiler.attempt.cache_clear()
     yield tmp_path
-    compiler.load_kernel.cache_clear()
+    compiler.attempt.cache_clear()
 
 
 def scan(**options):
@@ -56,6 +56,24 @@ def test_a_compiler_that_fails_leaves_its_output_and_the_same_answer(fresh, monk
     log = fresh / said.split("its output is in ")[1].split(")")[0]
     assert log.read_text().count("error: of my own making") == 4  # every set of flags was tried
     assert torch.equal(answer, scan(implementation="torch"))
+    log.unlink()
+    scan()
+    assert not log.exists()  # it is not run again for every scan
+
+
+def test_a_compiler_that_is_no_program_is_told(fresh, monkeypatch):
+    (fresh / "c++").write_text("no program\n")
+    (fresh / "c++").chmod(0o755)
+    monkeypatch.setenv("CXX", str(fresh / "c++"))
+    assert "c++ cannot be run: Exec format error" in (compiler.why_unavailable() or "")
+
+
+def test_a_user_without_a_home_is_told(fresh, monkeypatch):
+    for name in ("BAKEOFF_KERNEL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CXX", str(executable(fresh / "c++", "exit 0")))
+    monkeypatch.setattr("pathlib.Path.expanduser", lambda _: (_ for _ in ()).throw(RuntimeError))
+    assert "no home folder to keep it in; set BAKEOFF_KERNEL_CACHE" in (compiler.why_unavailable() or "")
 
 
 def test_a_library_that_does_not_load_is_no_crash(fresh, monkeypatch):
@@ -101,7 +119,23 @@ def test_plain_flags_compute_the_same(fresh, monkeypatch):
     given += [torch.randn(21), torch.randn(2, 21, 37), torch.randn(21)]
     wide = scan_forward(*given, True, "cpu", False)
     monkeypatch.setattr(compiler, "_VARIANTS", ((),))
-    compiler.load_kernel.cache_clear()
+    compiler.attempt.cache_clear()
     narrow = scan_forward(*given, True, "cpu", False)
     for one, other in zip(wide[:2], narrow[:2], strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+@needs_compiler
+def test_a_kernel_of_another_user_is_not_loaded(monkeypatch):
+    uid = os.getuid()
+    if uid == 0:
+        owner = type("Owner", (), {"st_uid": 12345})()
+        monkeypatch.setattr(compiler.Path, "stat", lambda *_, **__: owner)
+        monkeypatch.setattr(compiler.Path, "is_file", lambda _: True)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+    compiler.attempt.cache_clear()
+    try:
+        assert "belongs to another user" in (compiler.why_unavailable() or "")
+    finally:
+        compiler.attempt.cache_clear()

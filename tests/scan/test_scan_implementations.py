@@ -167,6 +167,14 @@ def test_wrong_input_is_named(name, wrong, words):
         selective_scan(**{**inputs(dtype=torch.float32), name: wrong})
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_implementation_refuses_a_nan_in_A(name):
+    A = torch.zeros(4, 3)
+    A[2, 1] = torch.nan
+    with pytest.raises(TrainingError, match=r"A must hold no NaN, got one at \(2, 1\)"):
+        selective_scan(**{**inputs(dtype=torch.float32), "A": A}, implementation=name)
+
+
 def test_unknown_implementation_lists_the_legal_ones():
     with pytest.raises(ParamsError, match=r"unknown selective scan 'cuda'; legal values: auto, reference, torch"):
         selective_scan(**inputs(), implementation="cuda")

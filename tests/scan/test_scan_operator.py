@@ -7,6 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch.utils.data import DataLoader, Dataset  # noqa: E402
 
+from bakeoff.errors import TrainingError  # noqa: E402
 from bakeoff.scan.dispatch import selective_scan, why_unavailable  # noqa: E402
 from bakeoff.scan.operator import scan_backward, scan_forward  # noqa: E402
 
@@ -155,12 +156,39 @@ def test_gradients_of_every_product_by_vmap(name):
             torch.testing.assert_close(per_product[key][index], expected[key])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_jacobian_batches_the_gradients_alone(name):
+    given = inputs(length=40, dtype=torch.float64)  # more than one chunk: what was kept is read
+
+    def sums(values, implementation):
+        y = selective_scan(**{**given, **values}, delta_softplus=True, implementation=implementation)
+        return y.sum((0, 1))[::13]
+
+    values = {key: given[key] for key in ("delta", "A", "B", "z")}
+    for one, other in zip(*(torch.func.jacrev(sums)(values, n).values() for n in (name, "reference")), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_graph_traced_without_gradients_refuses_to_give_them(name):
+    y, _, saved = scan_forward(*learnable(inputs()).values(), True, name, False)
+    assert saved.shape == (0,)
+    with pytest.raises(TrainingError, match=r"the states that the forward pass kept, \(.*\), got \(0,\)"):
+        y.sum().backward()
+
+
+def test_the_operator_itself_refuses_more_states_than_the_kernel_holds():
+    if "cpu" in NAMES:
+        with pytest.raises(TrainingError, match="at most 64 states, got n = 65"):
+            scan_forward(*inputs(n=65).values(), True, "cpu", False)
+
+
 class Scans(Dataset):
     def __len__(self):
         return 4
 
     def __getitem__(self, index):
-        return selective_scan(**{key: value[0] if key == "" else value for key, value in inputs(seed=index).items()})
+        return selective_scan(**inputs(seed=index))
 
 
 def test_loader_workers_forked_after_use_scan_as_well():

@@ -136,20 +136,28 @@ def test_a_gpu_needs_a_compiler_and_headers(monkeypatch, tmp_path):
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+
+    def why():
+        triton_kernel._why_not_compiled.cache_clear()
+        try:
+            return str(triton_kernel.why_unavailable("cuda"))
+        finally:
+            triton_kernel._why_not_compiled.cache_clear()
+
     if not torch.cuda.is_available():
-        assert triton_kernel.why_unavailable("cuda") == "PyTorch sees no NVIDIA GPU"
+        assert why() == "PyTorch sees no NVIDIA GPU"
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (7, 0))
-    assert "compute capability is below 7.5" in str(triton_kernel.why_unavailable("cuda"))
+    assert "compute capability is below 7.5" in why()
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (9, 0))
     monkeypatch.setattr("sysconfig.get_paths", lambda _: {"include": str(tmp_path)})
     monkeypatch.setenv("CC", "cc")
-    assert "against Python.h, which is not here" in str(triton_kernel.why_unavailable("cuda"))
+    assert "against Python.h, which is not here" in why()
     (tmp_path / "Python.h").touch()
-    assert triton_kernel.why_unavailable("cuda") is None
+    assert why() == "None"
     monkeypatch.delenv("CC")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "needs a C compiler for its launcher" in str(triton_kernel.why_unavailable("cuda"))
+    assert "needs a C compiler for its launcher" in why()
 
 
 @pytest.mark.parametrize("length", [33, 49, 64, 196, 1000])

@@ -16,8 +16,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bakeoff.errors import SetupError
 
-_FOLDED_PAIRS = (("conv1", "norm1"), ("conv2", "norm2"))
-"""Names under which MambaVision's blocks hold a convolution and the batch norm right after it."""
+_SEQUENCES = {
+    "timm.layers.mlp.Mlp": ("fc1", "act"),
+    "mambavision.models.mamba_vision.ConvBlock": ("conv1", "norm1", "act1", "conv2", "norm2"),
+}
+"""By class: children that surely run one right after the other. Names alone prove nothing: other classes with `fc1` and
+`act` split or norm in between, and others hold a batch norm named `norm1` that runs before `conv1`."""
 _ACTIVATIONS = {"relu": ("relu", ""), "gelu-none": ("gelu", "none"), "gelu-tanh": ("gelu", "tanh")}
 """oneDNN's names, operation and algorithm, of the activations that it fuses."""
 
@@ -63,15 +67,17 @@ class PackedConv2d(nn.Module):
 def for_cpu_inference(network: nn.Module) -> nn.Module:
     """Return a copy of `network` in evaluation mode that predicts faster on a CPU; float32, and not for training.
 
-    Folds what is surely a pair (in a Sequential, or MambaVision's block names) and packs every linear layer and
-    ordinary convolution. Outputs agree with the original's within float32 rounding.
+    Folds what is surely a pair (in a Sequential, MambaVision's blocks and timm's Mlp) and packs every float32 linear
+    layer and convolution of PyTorch's own classes; subclasses may do more and stay. Outputs agree with the original's
+    within float32 rounding. A network whose code reads the `weight` of a linear layer itself (BEiT,
+    nn.TransformerEncoderLayer) raises an AttributeError when it runs.
 
     Raises:
         SetupError: this PyTorch has no oneDNN.
     """
     if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         raise SetupError("packing a network for a CPU needs a PyTorch with oneDNN (torch.backends.mkldnn).")
-    network = copy.deepcopy(network).eval()
+    network = copy.deepcopy(network).cpu().eval()
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     for module in list(network.modules()):
@@ -82,24 +88,22 @@ def for_cpu_inference(network: nn.Module) -> nn.Module:
 
 
 def _fold_batch_norms(module: nn.Module) -> None:
-    children = dict(module.named_children())
-    names = list(children)
-    pairs = list(pairwise(names)) if isinstance(module, nn.Sequential) else list(_FOLDED_PAIRS)
-    for first, second in pairs:
-        convolution, norm = children.get(first), children.get(second)
-        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+    for first, second in pairwise(_in_order(module)):
+        convolution, norm = module.get_submodule(first), module.get_submodule(second)
+        if type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None:
             setattr(module, first, fuse_conv_bn_eval(convolution, norm))
             setattr(module, second, nn.Identity())
 
 
 def _pack_children(module: nn.Module) -> None:
-    children = dict(module.named_children())
-    for name, child in children.items():
-        follower = _follower(module, children, name)
-        activation = children[follower] if follower and _fused_name(children[follower]) else None
-        if isinstance(child, nn.Linear):
+    for name, child in list(module._modules.items()):
+        follower = _follower(module, name)
+        activation = module.get_submodule(follower) if follower else None
+        if _fused_name(activation) is None:
+            activation = None
+        if type(child) is nn.Linear and child.weight.dtype == torch.float32:
             setattr(module, name, PackedLinear(child, activation))
-        elif isinstance(child, nn.Conv2d) and child.padding_mode == "zeros" and not isinstance(child.padding, str):
+        elif type(child) is nn.Conv2d and child.weight.dtype == torch.float32 and _is_plain(child):
             setattr(module, name, PackedConv2d(child, activation))
         else:
             continue
@@ -107,16 +111,22 @@ def _pack_children(module: nn.Module) -> None:
             setattr(module, follower, nn.Identity())
 
 
-def _follower(module: nn.Module, children: dict[str, nn.Module], name: str) -> str | None:
+def _is_plain(convolution: nn.Conv2d) -> bool:
+    return convolution.padding_mode == "zeros" and not isinstance(convolution.padding, str)
+
+
+def _in_order(module: nn.Module) -> list[str]:
+    """Return the names of the children that certainly run one right after the other, a shared child at each place."""
+    if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+        return list(module._modules)
+    return list(_SEQUENCES.get(f"{type(module).__module__}.{type(module).__qualname__}", ()))
+
+
+def _follower(module: nn.Module, name: str) -> str | None:
     """Return the name of the child that certainly runs right after `name`, batch norms that were folded left out."""
-    if isinstance(module, nn.Sequential):
-        rest = list(children)[list(children).index(name) + 1 :]
-        return next((other for other in rest if not isinstance(children[other], nn.Identity)), None)
-    known: dict[str, str] = {"fc1": "act"}  # timm's Mlp
-    if isinstance(children.get("norm1"), nn.Identity):
-        known["conv1"] = "act1"  # MambaVision's convolution block, its batch norm folded
-    follower = known.get(name)
-    return follower if follower in children else None
+    names = _in_order(module)
+    rest = names[names.index(name) + 1 :] if name in names else []
+    return next((other for other in rest if not isinstance(module.get_submodule(other), nn.Identity)), None)
 
 
 def _fused_name(activation: nn.Module | None) -> str | None:

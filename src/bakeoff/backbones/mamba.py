@@ -18,7 +18,7 @@ from bakeoff.backbones.compat import import_timm
 from bakeoff.backbones.mamba_layers import run_stage
 from bakeoff.backbones.names import unknown_name
 from bakeoff.errors import ParamsError, SetupError
-from bakeoff.scan.dispatch import resolve, selective_scan
+from bakeoff.scan.dispatch import check_name, selective_scan
 from bakeoff.scan.stand_in import standin
 
 _DEPRECATED = r"Importing from timm\.models\.(registry|layers) is deprecated"
@@ -110,7 +110,7 @@ def build_mambavision(name: str, *, scan: str = "auto", **options: Any) -> Mamba
     """
     module = import_mambavision()
     default_cfg(name)
-    resolve(scan)
+    check_name(scan)
     unknown = sorted(set(options) - set(_OPTIONS))
     if unknown:
         raise ParamsError(f"{name}: unknown option {', '.join(unknown)}; legal options: {', '.join(_OPTIONS)}.")

@@ -24,24 +24,36 @@ class KernelError(Exception):
     """The kernel cannot be had here; the message says why, in one clause."""
 
 
-@functools.cache
 def load_kernel() -> ctypes.CDLL:
-    """Return the compiled kernel, compiling it where the cache holds none.
+    """Return the compiled kernel, compiling it where the cache holds none; a process tries once.
 
     The cache is `bakeoff/scan` under XDG_CACHE_HOME or ~/.cache, or BAKEOFF_KERNEL_CACHE where set.
 
     Raises:
         KernelError: no compiler, or it failed; its output stays in the cache beside where the kernel would be.
     """
-    compiler = _compiler()
-    folder = _cache_folder() / _key(compiler)
-    library = folder / "selective_scan.so"
-    if not library.is_file():
-        _compile(compiler, library)
+    kernel = attempt()
+    if isinstance(kernel, str):
+        raise KernelError(kernel)
+    return kernel
+
+
+@functools.cache
+def attempt() -> ctypes.CDLL | str:
+    """Return the kernel, or why there is none: a compiler that failed is not run again for every scan."""
+    try:
+        compiler = _compiler()
+        library = _cache_folder() / _key(compiler) / "selective_scan.so"
+        if not library.is_file():
+            _compile(compiler, library)
+        if library.stat().st_uid not in (os.getuid(), 0):
+            return f"{library} belongs to another user; set BAKEOFF_KERNEL_CACHE to a folder of your own"
+    except KernelError as error:
+        return str(error)
     try:
         return ctypes.CDLL(str(library))
     except OSError as error:
-        raise KernelError(f"the compiled kernel does not load: {error}") from None
+        return f"the compiled kernel does not load: {error}"
 
 
 def why_unavailable() -> str | None:
@@ -66,7 +78,10 @@ def _cache_folder() -> Path:
     named = os.environ.get("BAKEOFF_KERNEL_CACHE")
     if named:
         return Path(named)
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    except RuntimeError:
+        raise KernelError("this user has no home folder to keep it in; set BAKEOFF_KERNEL_CACHE") from None
     return base / "bakeoff" / "scan"
 
 
@@ -75,7 +90,10 @@ def _key(compiler: str) -> str:
     digest = hashlib.sha256()
     for name in _SOURCES:
         digest.update((Path(__file__).parent / "native" / name).read_bytes())
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
+    try:
+        version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
+    except OSError as error:
+        raise KernelError(f"{compiler} cannot be run: {error.strerror}") from None
     digest.update(repr((_FLAGS, _VARIANTS, version, sys.platform, platform.machine(), _processor())).encode())
     return digest.hexdigest()[:24]
 

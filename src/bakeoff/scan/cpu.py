@@ -7,6 +7,7 @@ import ctypes
 import torch
 from torch import Tensor
 
+from bakeoff.errors import TrainingError
 from bakeoff.scan.compiler import load_kernel
 from bakeoff.scan.inputs import Gradients, Inputs, common_groups, fold_groups, with_groups
 
@@ -40,7 +41,7 @@ class _Arguments(ctypes.Structure):
 
 
 def saved_shape(inputs: Inputs) -> tuple[int, ...]:
-    """Return the shape (b, chunks, n, d) of what the forward pass keeps: the state before each chunk of 16 steps."""
+    """Return the shape (b, chunks, n, d) of what the forward pass keeps: the state before each chunk of 32 steps."""
     b, d, length, n = inputs.shape
     return b, -(-length // _CHUNK), n, d
 
@@ -107,6 +108,8 @@ class _Call:
 
     def __init__(self, inputs: Inputs) -> None:
         b, d, length, n = inputs.shape
+        if n > MAX_STATES:  # the kernel's registers: dispatch says so in better words, but the operator is public
+            raise TrainingError(f"selective_scan: 'cpu' takes at most {MAX_STATES} states, got n = {n}.")
         self.working = inputs.working
         self.groups = common_groups(inputs)
         self.arguments = _Arguments(batch=b, channels=d, length=length, states=n, groups=self.groups)

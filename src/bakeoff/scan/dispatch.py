@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from bakeoff.errors import ParamsError, TrainingError
-from bakeoff.scan import compiler, mamba_ssm, reference, triton_kernel
-from bakeoff.scan.checks import check_inputs
+from bakeoff.scan import compiler, cpu, mamba_ssm, reference, triton_kernel
+from bakeoff.scan.checks import check_inputs, check_values
 from bakeoff.scan.inputs import Inputs
 from bakeoff.scan.operator import run
 
@@ -27,7 +27,7 @@ _WHY_NOT: dict[str, Callable[[str], str | None]] = {
 """For each implementation: why it cannot run on a type of device, or None where it can."""
 _PREFERRED = {"cpu": ("cpu",), "cuda": ("triton", "mamba_ssm")}
 """What `auto` tries by type of device before `torch`, which runs everywhere."""
-_MAX_STATES = {"cpu": 64, "triton": 64, "mamba_ssm": 256}
+_MAX_STATES = {"cpu": cpu.MAX_STATES, "triton": 64, "mamba_ssm": 256}
 
 _requested: ContextVar[str] = ContextVar("bakeoff_scan", default="auto")
 _said: set[str] = set()
@@ -58,12 +58,21 @@ def resolve(requested: str = "auto", device: str = "cpu") -> str:
         _say_once(f"BAKEOFF_SCAN={override} overrides scan.implementation={requested}")
     if name == "auto":
         return _best(device)
-    if name not in _WHY_NOT:
-        raise ParamsError(f"{where}: unknown selective scan {name!r}; legal values: auto, {', '.join(_WHY_NOT)}.")
+    check_name(name, where)
     reason = why_unavailable(name, device)
     if reason:
         raise ParamsError(f"{where}: the selective scan {name!r} cannot run here: {reason}. `auto` takes what can.")
     return name
+
+
+def check_name(requested: str, where: str = "scan.implementation") -> None:
+    """Refuse a name that no device knows; whether it can run is `resolve`'s question, where the device is known.
+
+    Raises:
+        ParamsError: no such implementation.
+    """
+    if requested != "auto" and requested not in _WHY_NOT:
+        raise ParamsError(f"{where}: unknown selective scan {requested!r}; legal values: auto, {', '.join(_WHY_NOT)}.")
 
 
 def resolve_recorded(name: str | None, device: str) -> str:
@@ -73,6 +82,8 @@ def resolve_recorded(name: str | None, device: str) -> str:
     """
     if name is None:
         return "auto"
+    if os.environ.get("BAKEOFF_SCAN"):
+        return resolve(name, device)
     if name in _WHY_NOT and why_unavailable(name, device) is None:
         return name
     other = _best(device)
@@ -167,6 +178,8 @@ def selective_scan(  # noqa: PLR0913, PLR0917 - mamba_ssm's signature
     name, asked_for = _choose(implementation, u.device.type)
     name = _for_states(name, A.shape[1], asked_for=asked_for)
     if name == "reference":
+        if not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()):
+            check_values(inputs)
         y, last_state = reference.scan(inputs)
     elif name == "mamba_ssm":
         y, last_state = mamba_ssm.scan(inputs)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from bakeoff.errors import TrainingError
 from bakeoff.scan import batching, cpu, triton_kernel, vectorised
 from bakeoff.scan.checks import check_values
 from bakeoff.scan.inputs import Gradients, Inputs
@@ -97,6 +98,7 @@ def scan_backward(  # noqa: PLR0913, PLR0917 - an operator's schema
 ) -> list[Tensor]:
     """Return the gradients of the tensors given, in the signature's order."""
     inputs = Inputs(u, delta, A, B, C, D, z, delta_bias, delta_softplus)
+    _check_saved(IMPLEMENTATIONS[implementation].saved_shape(inputs), saved)
     with torch.autocast(u.device.type, enabled=False):
         gradients = IMPLEMENTATIONS[implementation].backward(inputs, saved, grad_y, grad_last)
     return [gradient for gradient in gradients if gradient is not None]
@@ -125,6 +127,15 @@ def _(  # noqa: PLR0913, PLR0917
         for place, tensor in tensors
         if tensor is not None
     ]
+
+
+def _check_saved(shape: tuple[int, ...], saved: Tensor) -> None:
+    """Refuse what the forward pass of another scan kept, before a kernel reads past its end."""
+    if tuple(saved.shape) != shape or not saved.is_contiguous():
+        raise TrainingError(
+            f"selective_scan: the backward pass needs the states that the forward pass kept, {shape}, got "
+            f"{tuple(saved.shape)}; a graph traced without gradients keeps none: trace it with them."
+        )
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -222,6 +233,8 @@ def _(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Any,
         None if gradient is None else batching.fold_channels(gradient, dim, size, axis=1)
         for gradient, dim in zip((grad_y, grad_last), in_dims[11:], strict=True)
     ]
+    if all(dim is None for dim in in_dims[:8]):  # gradients alone are batched: what was kept is one scan's
+        saved = scan_forward(*folded, softplus, implementation, True)[2]
     gradients = scan_backward(*folded, softplus, implementation, saved, *incoming)
     given = [(tensor, axis) for tensor, axis in zip(tensors, batching.AXES, strict=True) if tensor is not None]
     dims = [dim for tensor, dim in zip(tensors, in_dims, strict=False) if tensor is not None]

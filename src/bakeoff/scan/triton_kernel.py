@@ -22,6 +22,7 @@ same order.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import os
 import shutil
@@ -160,8 +161,12 @@ def _view(tensor: Tensor | None) -> tuple[Any, ...] | None:
     return None if tensor is None else (tensor, *tensor.stride())
 
 
+@functools.cache
 def _why_not_compiled() -> str | None:
-    """Return why Triton cannot build for the GPU here: it compiles its launcher in C, against Python's headers."""
+    """Return why Triton cannot build for the GPU here: it compiles its launcher in C, against Python's headers.
+
+    Looked for once: every scan asks, and the search takes 0.1 ms, several times a small scan on a GPU.
+    """
     if not torch.cuda.is_available():
         return "PyTorch sees no NVIDIA GPU"
     if torch.cuda.get_device_capability() < _MIN_CAPABILITY:

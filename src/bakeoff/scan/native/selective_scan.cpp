@@ -9,6 +9,7 @@
 // Work is cut by the shapes alone and every sum runs in a fixed order: results do not depend on the number of threads.
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
@@ -397,7 +398,7 @@ void backward_unit(const Arguments& a, const Work<Real>& work, const Unit& unit,
 template <typename Real, typename Body>
 bool for_units(const Arguments& a, Body body) {
   const Work<Real> work(a);
-  bool enough_memory = true;
+  std::atomic<bool> enough_memory{true};
 #if defined(_OPENMP)
 #pragma omp parallel num_threads(static_cast<int>(a.threads)) if (a.threads > 1)
 #endif
