@@ -21,7 +21,7 @@ from bakeoff.params import Params, load_params, validate_section
 if TYPE_CHECKING:
     from bakeoff.backbones.weights.user_files import UserFileChange
 
-_QUICK_MIN_PER_CANDIDATE = 2.0  # two CPU cores, 30 fine-tuning steps: an estimate from the times in docs/benchmarks.md
+_QUICK_MIN_PER_CANDIDATE = 2.0  # two CPU cores: 15 candidates took 30.5 min (docs/benchmarks.md)
 _QUICK_MIN_FIXED = 3.0
 
 
