@@ -149,7 +149,7 @@ def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> 
 @app.command()
 def export(
     candidate: Annotated[str, typer.Argument(help="A trained PyTorch candidate: mamba_t-frozen, swin_t-finetune, …")],
-    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Default: <candidate>.onnx here.")] = None,  # noqa: UP045
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Default: in this folder.")] = None,  # noqa: UP045
     seed: Annotated[int, typer.Option(help="Which training seed.")] = 0,
 ) -> None:
     """Write a trained candidate as an ONNX file of standard operators, checked against PyTorch in ONNX Runtime.

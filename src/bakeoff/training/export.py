@@ -20,7 +20,9 @@ def trained_folder(runs: Path, candidate: str, seed: int) -> Path:
     """
     folder = runs / candidate / f"seed_{seed}" / "training"
     if not (folder / "training.json").is_file():
-        found = sorted({path.parents[2].name for path in runs.glob("*/seed_*/training/training.json")})
+        found = sorted(
+            {path.parents[2].name for path in runs.glob("*/seed_*/training/training.json")} - {"baseline_tf"}
+        )
         raise EvaluationError(
             f"no training of candidate {candidate!r} with seed {seed} in {runs}; trained here: "
             f"{', '.join(found) or 'none, run `dvc repro`'}."

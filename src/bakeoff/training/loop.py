@@ -119,13 +119,14 @@ class _Trainer:
     def run(self, checkpoint: CheckpointFolder | None, on_epoch: OnEpoch | None) -> None:
         """Train epoch after epoch until the schedule, its step cap or the patience ends it."""
         with progress_bar() as bar:
-            task = bar.add_task(self.options.title, total=self._total_steps(), completed=self.state.steps)
+            title = self.options.title.removesuffix(" seed 0")  # a bar has 80 characters for all it tells
+            task = bar.add_task(title, total=self._total_steps(), completed=self.state.steps)
             while not self._is_over():
                 row = self._epoch(len(self.state.rows) + 1, lambda: bar.advance(task))
                 self.state.rows.append(row)
                 if is_better(row, self.state.best):
                     self.state.best, self.state.best_tensors = row, _copy_learned(self.module)
-                bar.update(task, description=f"{self.options.title} {_in_words(row)}")
+                bar.update(task, description=f"{title} {_in_words(row)}")
                 if checkpoint is not None and not self._is_over() and checkpoint.is_due():
                     checkpoint.save(self._snapshot())
                 if on_epoch is not None:
@@ -277,4 +278,4 @@ def _copy_learned(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _in_words(row: Row) -> str:
-    return f"· epoch {row['epoch']} · validation {row['validation_accuracy']:.3f}"
+    return f"· epoch {row['epoch']} · val {row['validation_accuracy']:.3f}"
