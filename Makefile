@@ -35,8 +35,9 @@ setup: .venv-torch/.ready .venv-tf/.ready  ## build both environments (3 to 10 m
 
 setup-dev: .venv-torch/.dev .venv-tf/.dev  ## both environments with the test tools
 
-.venv-torch/.dev: .venv-torch/.ready requirements-dev.txt requirements-test.txt
+.venv-torch/.dev: .venv-torch/.ready requirements-dev.txt requirements-test.txt requirements-triton.txt
 	$(TORCH) $(PIP) -r requirements-dev.txt -c constraints-torch.txt
+	@test "$$(uname)" != Linux || $(TORCH) -c 'import triton' 2>/dev/null || $(TORCH) $(PIP) -r requirements-triton.txt
 	@touch $@
 
 .venv-tf/.dev: .venv-tf/.ready requirements-test.txt
