@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from selective_scan import interleaved, loop_over_slices
+
 # This script bears the package's name, and Python looks in a script's own folder first.
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
 
 import torch  # noqa: E402
-import torch.nn.functional as F  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 from bakeoff.backbones.inference import for_cpu_inference  # noqa: E402
@@ -48,7 +47,7 @@ def main() -> None:
     with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         calls = ways(backbone, images, Path(folder), full=arguments.full)
         check(calls)
-        seconds = interleaved(calls, 5 if arguments.full else 2)
+        seconds = interleaved(calls, 5 if arguments.full else 2, unmeasured=0, measured=2)
         share = scan_share(backbone, images)
     rates = {name: round(len(images) / value, 2) for name, value in seconds.items()}
     supported = {name: rate for name, rate in rates.items() if name in ("eager", "packed", "compiled", "onnxruntime")}
@@ -107,17 +106,8 @@ def scan_as_a_loop() -> Iterator[None]:
         module["selective_scan_fn"] = ours
 
 
-def _loop(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, **options: object) -> Tensor:
-    bias = options["delta_bias"]
-    assert isinstance(bias, Tensor)
-    step = F.softplus(delta + bias[:, None])
-    decay = torch.exp(torch.einsum("bdl,dn->bdln", step, A))
-    drive = torch.einsum("bdl,bnl,bdl->bdln", step, B, u)
-    state, outputs = u.new_zeros(*u.shape[:2], A.shape[1]), []
-    for t in range(u.shape[2]):
-        state = decay[:, :, t] * state + drive[:, :, t]
-        outputs.append(torch.einsum("bdn,bn->bd", state, C[:, :, t]))
-    return torch.stack(outputs, dim=2) + u * D[:, None]
+def _loop(*tensors: Tensor, delta_bias: Tensor, **_: object) -> Tensor:
+    return loop_over_slices(*tensors, delta_bias)
 
 
 def check(calls: dict[str, Call]) -> None:
@@ -143,18 +133,6 @@ def scan_share(backbone: MambaBackbone, images: Tensor) -> float:
     events = found.key_averages()
     scans = sum(event.cpu_time_total for event in events if event.key == "bakeoff::selective_scan")
     return scans / sum(event.self_cpu_time_total for event in events)
-
-
-def interleaved(calls: dict[str, Call], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each call over rounds that run them in turn, twice each."""
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            for _repeat in range(2):
-                started = time.perf_counter()
-                call()
-                seconds[name].append(time.perf_counter() - started)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 if __name__ == "__main__":

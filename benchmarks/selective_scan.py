@@ -59,7 +59,9 @@ def main() -> None:
     if torch.cuda.is_available():
         from bakeoff.scan.roofline import gpu_figures
 
-        figures["gpu"] = {name: gpu_figures(given, name) for name in ("triton", "mamba_ssm") if not missing(name)}
+        tensors = (tensor if tensor is None else tensor.cuda() for tensor in given.tensors)
+        on_gpu = Inputs(*tensors, given.delta_softplus)
+        figures["gpu"] = {name: gpu_figures(on_gpu, name) for name in ("triton", "mamba_ssm") if not missing(name)}
     print(json.dumps({"benchmark": "selective_scan", "figures": figures, "bars": BARS}))
 
 
@@ -218,19 +220,19 @@ def shapes(rounds: int) -> dict[str, float]:
     return found
 
 
-def interleaved(calls: dict[str, Call], rounds: int) -> dict[str, float]:
+def interleaved(calls: dict[str, Call], rounds: int, *, unmeasured: int = 1, measured: int = 3) -> dict[str, float]:
     """Return the median seconds of each call over rounds that run them in turn.
 
-    In each round a call runs once unmeasured, since what ran before it took its inputs out of the caches and its memory
-    back to the system, then three times measured.
+    In each round a call runs `unmeasured` times first, since what ran before it took its inputs out of the caches and
+    its memory back to the system, then `measured` times.
     """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            for repeat in range(4):
+            for repeat in range(unmeasured + measured):
                 started = time.perf_counter()
                 call()
-                if repeat:
+                if repeat >= unmeasured:
                     seconds[name].append(time.perf_counter() - started)
     return {name: statistics.median(values) for name, values in seconds.items()}
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 torch = pytest.importorskip("torch")
-from bakeoff.scan import compiler  # noqa: E402
+from bakeoff.scan import compiler, cpu  # noqa: E402
 from bakeoff.scan.dispatch import selective_scan  # noqa: E402
 from bakeoff.scan.operator import scan_forward  # noqa: E402
 
@@ -139,3 +139,13 @@ def test_a_kernel_of_another_user_is_not_loaded(monkeypatch):
         assert "belongs to another user" in (compiler.why_unavailable() or "")
     finally:
         compiler.attempt.cache_clear()
+
+
+@needs_compiler
+def test_python_mirrors_the_kernels_arguments_and_chunk():
+    import ctypes
+
+    kernel = compiler.load_kernel()
+    kernel.bakeoff_scan_chunk.restype = kernel.bakeoff_scan_arguments_bytes.restype = ctypes.c_int64
+    assert kernel.bakeoff_scan_chunk() == cpu._CHUNK
+    assert kernel.bakeoff_scan_arguments_bytes() == ctypes.sizeof(cpu._Arguments)

@@ -58,11 +58,8 @@ def attempt() -> ctypes.CDLL | str:
 
 def why_unavailable() -> str | None:
     """Return why the kernel cannot be had here, or None where it can; the first call may compile for some seconds."""
-    try:
-        load_kernel()
-    except KernelError as error:
-        return str(error)
-    return None
+    kernel = attempt()
+    return kernel if isinstance(kernel, str) else None
 
 
 def _compiler() -> str:

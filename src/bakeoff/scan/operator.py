@@ -57,26 +57,15 @@ def scan_forward(  # noqa: PLR0913, PLR0917 - an operator's schema
 
 
 @scan_forward.register_fake
-def _(  # noqa: PLR0913, PLR0917
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    delta_softplus: bool,
-    implementation: str,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    inputs = Inputs(u, delta, A, B, C, D, z, delta_bias, delta_softplus)
+def _(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
+    *given, implementation, keep = arguments
+    inputs = Inputs(*given)
     b, d, _, n = inputs.shape
     saved = IMPLEMENTATIONS[implementation].saved_shape(inputs) if keep else (0,)
     return (
-        torch.empty_like(u),
-        u.new_empty((b, d, n), dtype=inputs.working),
-        u.new_empty(saved, dtype=inputs.working),
+        torch.empty_like(inputs.u),
+        inputs.u.new_empty((b, d, n), dtype=inputs.working),
+        inputs.u.new_empty(saved, dtype=inputs.working),
     )
 
 
@@ -105,26 +94,11 @@ def scan_backward(  # noqa: PLR0913, PLR0917 - an operator's schema
 
 
 @scan_backward.register_fake
-def _(  # noqa: PLR0913, PLR0917
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    delta_softplus: bool,
-    implementation: str,
-    saved: Tensor,
-    grad_y: Tensor,
-    grad_last: Tensor | None,
-) -> list[Tensor]:
+def _(*arguments: Any) -> list[Tensor]:
     small = {2, 3, 4, 5, 7}  # A, B, C, D, delta_bias come back contiguous
-    tensors = enumerate((u, delta, A, B, C, D, z, delta_bias))
     return [
         torch.empty_like(tensor, memory_format=torch.contiguous_format) if place in small else torch.empty_like(tensor)
-        for place, tensor in tensors
+        for place, tensor in enumerate(arguments[:8])
         if tensor is not None
     ]
 

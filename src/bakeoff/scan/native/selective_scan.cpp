@@ -17,10 +17,7 @@
 
 namespace scan {
 
-#ifndef SCAN_CHUNK
-#define SCAN_CHUNK 32
-#endif
-constexpr int kChunk = SCAN_CHUNK;
+constexpr int kChunk = 32;
 constexpr int kMaxStates = 64;
 
 // Mirrored by bakeoff/scan/cpu.py. Views of u, delta, z and their gradients are (b, d, L); A is (d, n); B and C are
@@ -443,12 +440,6 @@ extern "C" int bakeoff_scan_forward_float(const scan::Arguments* a) { return sca
 extern "C" int bakeoff_scan_forward_double(const scan::Arguments* a) { return scan::forward<double>(*a) ? 0 : 1; }
 extern "C" int bakeoff_scan_backward_float(const scan::Arguments* a) { return scan::backward<float>(*a) ? 0 : 1; }
 extern "C" int bakeoff_scan_backward_double(const scan::Arguments* a) { return scan::backward<double>(*a) ? 0 : 1; }
+// What cpu.py mirrors; a test compares.
 extern "C" int64_t bakeoff_scan_chunk() { return scan::kChunk; }
 extern "C" int64_t bakeoff_scan_arguments_bytes() { return sizeof(scan::Arguments); }
-extern "C" int bakeoff_scan_threaded() {
-#if defined(_OPENMP)
-  return 1;
-#else
-  return 0;
-#endif
-}

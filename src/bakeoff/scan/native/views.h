@@ -150,23 +150,27 @@ struct Place {
   int lanes, steps;
 };
 
+template <typename Element>
+inline Element* start_of(const View& view, const Place& place) {
+  return static_cast<Element*>(view.data) + place.batch * view.strides[0] + place.channel * view.strides[1] +
+         place.time * view.strides[2];
+}
+
 template <typename Real>
 inline void load_tile(const View& view, const Place& place, typename Lanes<Real>::vector* tile) {
   with_element(view.type, [&](auto* element) {
     using Element = std::remove_pointer_t<decltype(element)>;
-    const int64_t start = place.batch * view.strides[0] + place.channel * view.strides[1] + place.time * view.strides[2];
-    load_elements<Real, Element>(static_cast<const Element*>(view.data) + start, view.strides[1], view.strides[2],
-                                 place.lanes, place.steps, tile);
+    load_elements<Real, Element>(start_of<Element>(view, place), view.strides[1], view.strides[2], place.lanes, place.steps,
+                                 tile);
   });
 }
 
 // Ask for a tile's memory ahead of its use. A tile is short pieces of rows far apart, which no hardware prefetcher
-// follows: without this the kernel waits for memory a third of its time.
+// follows.
 inline void prefetch_tile(const View& view, const Place& place) {
   with_element(view.type, [&](auto* element) {
     using Element = std::remove_pointer_t<decltype(element)>;
-    const Element* start = static_cast<const Element*>(view.data) + place.batch * view.strides[0] +
-                           place.channel * view.strides[1] + place.time * view.strides[2];
+    const Element* start = start_of<Element>(view, place);
     const bool by_time = view.strides[1] == 1;
     const int64_t rows = by_time ? place.steps : place.lanes, row_stride = by_time ? view.strides[2] : view.strides[1];
     const int64_t bytes = by_time ? place.lanes * sizeof(Element) : place.steps * view.strides[2] * sizeof(Element);
@@ -183,8 +187,7 @@ template <typename Real>
 inline void store_tile(const View& view, const Place& place, const typename Lanes<Real>::vector* tile) {
   with_element(view.type, [&](auto* element) {
     using Element = std::remove_pointer_t<decltype(element)>;
-    const int64_t start = place.batch * view.strides[0] + place.channel * view.strides[1] + place.time * view.strides[2];
-    store_elements<Real, Element>(static_cast<Element*>(view.data) + start, view.strides[1], view.strides[2], place.lanes,
+    store_elements<Real, Element>(start_of<Element>(view, place), view.strides[1], view.strides[2], place.lanes,
                                   place.steps, tile);
   });
 }
