@@ -13,8 +13,8 @@ from PIL import Image
 
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary
-from bakeoff.decision.wilson import wilson_interval
 from bakeoff.params import CompareParams
+from bakeoff.statistics.wilson import wilson_interval
 
 LABELS = ["animals", "clothes", "food", "household", "plants", "town", "vehicles"]
 N_TEST = 105

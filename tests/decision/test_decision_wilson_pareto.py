@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bakeoff.decision.labels import place_labels
 from bakeoff.decision.pareto import pareto_front
-from bakeoff.decision.wilson import overlap, wilson_interval
+from bakeoff.statistics.wilson import overlap, wilson_interval
 
 
 def test_interval_of_81_of_263():

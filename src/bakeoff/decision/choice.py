@@ -16,8 +16,8 @@ from bakeoff.decision.sentences import (
     random_opening,
 )
 from bakeoff.decision.summary import Summary
-from bakeoff.decision.wilson import overlap
 from bakeoff.params import CompareParams
+from bakeoff.statistics.wilson import overlap
 
 
 def choose(

@@ -12,7 +12,7 @@ import pandas as pd
 from bakeoff.decision.collect import Record, value_at
 from bakeoff.decision.licences import commercial_use, is_pretrained, licence_text
 from bakeoff.decision.summary import summarise
-from bakeoff.decision.wilson import wilson_interval
+from bakeoff.statistics.wilson import wilson_interval
 
 COLUMNS = [
     *("rank", "candidate", "model", "mode", "seed", "accuracy", "macro_f1", "weighted_f1", "log_loss"),

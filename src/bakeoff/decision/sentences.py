@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from bakeoff.decision.rules import Refusal
 from bakeoff.decision.summary import Summary
-from bakeoff.decision.wilson import overlap
 from bakeoff.params import CompareParams
+from bakeoff.statistics.wilson import overlap
 
 
 def random_opening(summaries: Sequence[Summary], limits: CompareParams) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bakeoff.decision.licences import marks
-from bakeoff.decision.wilson import wilson_interval
+from bakeoff.statistics.wilson import wilson_interval
 
 _TEXTS = ("candidate", "model", "mode", "licence", "weights", "device")
 _MEANS = ("macro_f1", "weighted_f1", "log_loss", "n_parameters", "size_mib", "train_time_s")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from bakeoff.language.phrases import LanguageCode
 from bakeoff.params.backbones import BackboneDefaults, BackboneParams, WeightsParams
 from bakeoff.params.baseline import BaselineParams
 from bakeoff.params.candidate import single_row_problem
@@ -26,6 +27,7 @@ class Params(Section):
     """The whole of params.yaml."""
 
     profile: str
+    language: LanguageCode
     model: str
     models: list[str]
     modes: list[Mode]

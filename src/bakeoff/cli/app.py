@@ -1,0 +1,29 @@
+"""The Typer application that the command modules hang their commands on, and the project folder they work in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Which image backbone should you deploy on your product photos? `bakeoff run` answers it with a DVC study.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+STUDY, MEASURE, DECIDE, DEPLOY, HOUSE = "The study", "Speed", "The decision", "Use it", "The house"
+"""The panels that `bakeoff --help` groups commands in."""
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False) -> None:
+    """Take the flags that stand before the command; `main` looks for --debug itself, before anything can fail."""
+
+
+def project() -> Path:
+    """Return the project's folder, found from the current one."""
+    from bakeoff.paths import project_root
+
+    return project_root()

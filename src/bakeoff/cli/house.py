@@ -1,0 +1,52 @@
+"""Commands of the house: parameters, environment, caches."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from bakeoff.cli.app import HOUSE, app, project
+
+
+@app.command(rich_help_panel=HOUSE)
+def params(
+    override: Annotated[Optional[list[str]], typer.Argument(help="Choices: profile=full dataset=flipkart")] = None,  # noqa: UP045
+    check: Annotated[
+        bool, typer.Option(help="Write nothing; exit 1 when params.yaml is no composition of conf/.")
+    ] = False,
+) -> None:
+    """Compose params.yaml from conf/ (edit conf/, not params.yaml), or `--check` that it is composed."""
+    from bakeoff.composition import differences, write_params
+    from bakeoff.errors import ParamsError
+    from bakeoff.params import load_params
+
+    if not check:
+        write_params(project(), override or [])
+        typer.echo("params.yaml composed from conf/")
+        return
+    load_params(project() / "params.yaml")
+    found = differences(project())
+    if found:
+        raise ParamsError(f"params.yaml is no composition of conf/: {', '.join(found)} differ; run `bakeoff params`.")
+
+
+@app.command(rich_help_panel=HOUSE)
+def doctor() -> None:
+    """Check environments, device, hub, disk, git, DVC, your weights files; exit 1 where something must be fixed."""
+    from bakeoff.doctor import examine, print_findings
+
+    raise SystemExit(print_findings(examine(project())))
+
+
+@app.command(rich_help_panel=HOUSE)
+def clean() -> None:
+    """Delete .bakeoff/: resume checkpoints and cached features; nothing that cannot be computed again."""
+    import shutil
+
+    from bakeoff.paths import main_checkout
+
+    folder = main_checkout() / ".bakeoff"
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    shutil.rmtree(folder, ignore_errors=True)
+    typer.echo(f"{size / 2**20:.0f} MiB freed")

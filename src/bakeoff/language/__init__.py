@@ -1,0 +1,1 @@
+"""What the product says to people, in English and French: phrases in pairs, numbers as the language writes them."""
