@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import bakeoff.cli.study  # importing registers the commands; this order is that of `bakeoff --help`
-import bakeoff.cli.deploy  # isort: skip
-import bakeoff.cli.house  # noqa: F401  # isort: skip
-from bakeoff.cli.app import app
+from bakeoff.cli import deploy, house, study  # noqa: F401 - importing registers a module's commands
+from bakeoff.cli.app import PANELS, app
 from bakeoff.errors import exit_cleanly
 
 __all__ = ["app", "main"]
+
+app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))
 
 
 def main() -> None:

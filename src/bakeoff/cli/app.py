@@ -13,8 +13,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-STUDY, MEASURE, DECIDE, DEPLOY, HOUSE = "The study", "Speed", "The decision", "Use it", "The house"
-"""The panels that `bakeoff --help` groups commands in."""
+STUDY, DECIDE, MEASURE, DEPLOY, HOUSE = PANELS = ("The study", "The decision", "Speed", "Use it", "The house")
+"""The panels that `bakeoff --help` groups commands in, in its order."""
 
 
 @app.callback()
