@@ -1,0 +1,234 @@
+"""Bootstrap intervals: how far a figure would move with other test products of the same classes.
+
+Resamples are stratified by true class, because the test split is. Which percentiles are taken was chosen by measured
+coverage: docs/statistics.md. How products are drawn is `resample`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from bakeoff.errors import EvaluationError
+from bakeoff.statistics.checks import check_counts, check_resamples, check_values
+from bakeoff.statistics.matrix import METRICS, Margins
+from bakeoff.statistics.resample import Smoothing, resampled_margins, resampled_means, strata_rows
+from bakeoff.statistics.wilson import wilson_interval
+
+Array = np.ndarray
+SHARES_OF_PRODUCTS = ("accuracy", "weighted_recall")
+"""The same number under two names, and a plain share: Wilson's interval, no resampling."""
+SIGNED = ("matthews", "cohen_kappa")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval and where it comes from; `n_resamples` is None for a closed formula."""
+
+    low: float
+    high: float
+    method: str
+    n_resamples: int | None = None
+    level: float = 0.95
+
+
+def confusion_intervals(
+    counts: Array,
+    metrics: Sequence[str] | None = None,
+    *,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Interval]:
+    """Return the interval of every metric that is a function of the confusion matrix, from one set of resamples.
+
+    Accuracy, and weighted recall which is the same, get Wilson's interval; where every product is right all do.
+
+    Args:
+        counts: (K, K) products, rows the true classes.
+        metrics: names in `matrix.METRICS`; None for all.
+        n_resamples: matrices drawn, from 100.
+        seed: of the draws.
+        level: share of test sets whose interval holds the true value, in (0, 1).
+
+    Raises:
+        EvaluationError: not a confusion matrix, an unknown metric, or too few resamples.
+
+    Source:
+        B. Efron, Better bootstrap confidence intervals, J. Am. Stat. Assoc. 82 (1987) 171-185, DOI
+        10.1080/01621459.1987.10478410, with acceleration 0, around the smoothed matrix, shifted to the measured value.
+    """
+    counts = check_counts(counts)
+    check_resamples(n_resamples, level)
+    names = list(METRICS) if metrics is None else list(metrics)
+    unknown = sorted(set(names) - set(METRICS))
+    if unknown:
+        raise EvaluationError(f"no such metric of a confusion matrix: {unknown}; there are {', '.join(METRICS)}.")
+    whole = Margins.of(counts)
+    estimates = {name: float(METRICS[name](whole)[0]) for name in names}
+    if np.trace(counts) == counts.sum():
+        return {name: _all_right(name, counts, estimates[name], level) for name in names}
+    closed = [name for name in names if name in SHARES_OF_PRODUCTS]
+    drawn = [name for name in names if name not in SHARES_OF_PRODUCTS]
+    found = {name: wilson(estimates[name], int(counts.sum()), level) for name in closed}
+    if drawn:
+        smooth = Margins.of(Smoothing.of(counts).smooth(counts))
+        for name, draws in _drawn_metrics(counts, drawn, n_resamples, seed).items():
+            centre, bounds = float(METRICS[name](smooth)[0]), (-1.0 if name in SIGNED else 0.0, 1.0)
+            low, high = bias_corrected(draws, centre, level)
+            shift = estimates[name] - centre
+            low, high = np.clip([low + shift, high + shift], *bounds)
+            found[name] = holding(estimates[name], low, high, "bootstrap_confusion", n_resamples, level)
+    return {name: found[name] for name in names}
+
+
+def _drawn_metrics(counts: Array, names: list[str], n_resamples: int, seed: int) -> dict[str, Array]:
+    """Return (n_resamples,) values of each metric."""
+    parts = [{name: METRICS[name](some) for name in names} for some in resampled_margins(counts, n_resamples, seed)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _all_right(name: str, counts: Array, estimate: float, level: float) -> Interval:
+    """Return Wilson's interval of a faultless matrix, of which resamples would say that no fault is possible.
+
+    A mean over classes counts as many products as would give it the same variance; the two coefficients follow from
+    accuracy, since chance agreement is known.
+    """
+    true = counts.sum(axis=1)
+    true = true[true > 0]
+    n = int(true.sum())
+    if name.startswith(("macro", "balanced")):
+        return wilson(1.0, max(1, int(len(true) ** 2 / (1 / true).sum())), level)
+    accuracy = wilson(1.0, n, level)
+    if name not in SIGNED:
+        return accuracy
+    by_chance = float(((true / n) ** 2).sum())
+    low = (accuracy.low - by_chance) / (1 - by_chance) if by_chance < 1 else -1.0
+    return holding(estimate, max(-1.0, low), 1.0, "wilson", None, level)
+
+
+def wilson(share: float, n: int, level: float) -> Interval:
+    """Return Wilson's interval of a share of n products at any level."""
+    low, high = wilson_interval(share, n, z=float(ndtri((1 + level) / 2)))
+    return holding(share, low, high, "wilson", None, level)
+
+
+def per_class_intervals(counts: Array, *, level: float = 0.95) -> dict[str, tuple[Array, Array]]:
+    """Return low and high, (K,) each, of every class's `recall`, `precision` and `f1`; [0, 1] where undefined.
+
+    All three by Wilson, without resampling: recall is a share of the class's products, precision of the products
+    predicted as it, and F1 = 2 J / (1 + J) with J the share of the right ones among both together.
+
+    Raises:
+        EvaluationError: not a confusion matrix.
+
+    Source:
+        K. F. Y. Lam, V. Gopal and J. Qian, Confidence intervals for the F1 score: a comparison of four methods,
+        arXiv:2309.14621 (2023): the indirect Wilson interval.
+    """
+    counts = check_counts(counts)
+    right, true, predicted = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
+    z = float(ndtri((1 + level) / 2))
+    found = {}
+    for name, whole in (("recall", true), ("precision", predicted), ("f1", true + predicted - right)):
+        pairs = [wilson_interval(a / n if n else 0.0, int(n), z=z) for a, n in zip(right, whole, strict=True)]
+        low, high = np.array(pairs).T
+        found[name] = (2 * low / (1 + low), 2 * high / (1 + high)) if name == "f1" else (low, high)
+    return found
+
+
+def mean_interval(
+    values: Array, strata: Array | None, *, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
+) -> Interval:
+    """Return the interval of a mean over products (log loss, Brier score); Wilson's where all values are 0 or 1.
+
+    Args:
+        values: (N,) one number per product.
+        strata: (N,) true classes, resampled each by itself; None for one stratum.
+        n_resamples: means drawn, from 100.
+        seed: of the draws.
+        level: share of test sets whose interval holds the true value, in (0, 1).
+
+    Raises:
+        EvaluationError: values and strata differ in length, or a value is not finite.
+
+    Source:
+        B. Efron 1987 (see `confusion_intervals`): BCa, its acceleration for several samples as in A. C. Davison and
+        D. V. Hinkley, Bootstrap Methods and their Application (1997), equation 5.37.
+    """
+    values = check_values(values, "a measure")
+    check_resamples(n_resamples, level)
+    groups = strata_rows(strata, len(values))
+    estimate = float(values.mean())
+    if np.isin(values, (0.0, 1.0)).all():
+        return wilson(estimate, len(values), level)
+    centred = np.concatenate([values[rows] - values[rows].mean() for rows in groups])
+    squares = float((centred**2).sum())
+    acceleration = float((centred**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
+    draws = resampled_means(values, groups, n_resamples, seed)
+    low, high = bias_corrected(draws, estimate, level, acceleration=acceleration)
+    return holding(estimate, low, high, "bootstrap_products", n_resamples, level)
+
+
+def statistic_interval(
+    statistic: Callable[[Array], float],
+    strata: Array,
+    n_resamples: int = 1_000,
+    seed: int = 0,
+    *,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Interval:
+    """Return the 95 % interval of any statistic of the products, for example a calibration error.
+
+    Reverse percentiles: a calibration error comes out too high in a resample, as it did in the sample, and they take
+    that off where percentiles add it once more.
+
+    Args:
+        statistic: from (N,) product numbers, some of them repeated, to its value.
+        strata: (N,) true classes, resampled each by itself.
+        n_resamples: calls of `statistic`, and one more for the estimate; from 100.
+        seed: of the draws.
+        bounds: smallest and largest possible value.
+
+    Raises:
+        EvaluationError: no product, or the statistic of a resample is not finite or out of bounds.
+
+    Source:
+        A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application (1997), equation 5.6.
+    """
+    check_resamples(n_resamples, 0.95)
+    groups = strata_rows(check_values(strata, "strata"), len(strata))
+    rng = np.random.default_rng(seed)
+    estimate = float(statistic(np.arange(len(strata))))
+    draws = np.empty(n_resamples)
+    for i in range(n_resamples):
+        draws[i] = statistic(np.concatenate([rows[rng.integers(len(rows), size=len(rows))] for rows in groups]))
+    values = check_values(np.append(draws, estimate), "the statistic")
+    if values.min() < bounds[0] or values.max() > bounds[1]:
+        raise EvaluationError(f"the statistic reaches from {values.min()} to {values.max()}, outside {bounds}.")
+    low, high = np.clip(2 * estimate - np.quantile(draws, [0.975, 0.025]), *bounds)
+    return holding(estimate, low, high, "bootstrap_products", n_resamples, 0.95)
+
+
+def bias_corrected(draws: Array, centre: float, level: float, *, acceleration: float = 0.0) -> tuple[float, float]:
+    """Return Efron's bias-corrected (and accelerated) percentiles.
+
+    Args:
+        draws: (B,) resampled values.
+        centre: the value of what was resampled; half of the draws lie below it where there is no bias.
+        level: share between the two ends.
+        acceleration: a sixth of the skewness of the influence values.
+    """
+    below = ((draws < centre).mean() + (draws <= centre).mean()) / 2
+    bias = ndtri(np.clip(below, 0.5 / len(draws), 1 - 0.5 / len(draws)))
+    ends = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
+    low, high = np.quantile(draws, ndtr(bias + ends / (1 - acceleration * ends)))
+    return float(low), float(high)
+
+
+def holding(estimate: float, low: float, high: float, method: str, n_resamples: int | None, level: float) -> Interval:
+    """Return an interval that holds the estimate, which rounding and strong bias could leave outside."""
+    return Interval(min(float(low), estimate), max(float(high), estimate), method, n_resamples, level)

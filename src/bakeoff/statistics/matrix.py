@@ -1,0 +1,122 @@
+"""Metrics that are functions of the confusion matrix, for many matrices at once, from their margins alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Margins:
+    """What the metrics need of B confusion matrices of K classes.
+
+    Attributes:
+        right: (B, K) float64, the diagonal.
+        true: (K,) or (B, K) float64, products per true class.
+        predicted: (B, K) float64, products per predicted class.
+    """
+
+    right: Array
+    true: Array
+    predicted: Array
+
+    @classmethod
+    def of(cls, counts: Array) -> Margins:
+        """Return the margins of one (K, K) matrix as B = 1."""
+        counts = np.asarray(counts, dtype=np.float64)
+        return cls(np.diagonal(counts)[None], counts.sum(axis=1), counts.sum(axis=0)[None])
+
+    @property
+    def n(self) -> Array:
+        """() or (B,): products."""
+        return self.true.sum(axis=-1)
+
+    @property
+    def occurs(self) -> Array:
+        """(B, K) bool: classes among the true or the predicted ones, which macro means run over."""
+        return (self.true + self.predicted) > 0
+
+
+def _share(part: Array, whole: Array) -> Array:
+    """Return part / whole, 0 where whole is 0 (scikit-learn's `zero_division=0`)."""
+    part, whole = np.broadcast_arrays(part, whole)
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+
+
+def recall(margins: Margins) -> Array:
+    """(B, K) in [0, 1], 0 where a class has no product."""
+    return _share(margins.right, margins.true)
+
+
+def precision(margins: Margins) -> Array:
+    """(B, K) in [0, 1], 0 where nothing was predicted."""
+    return _share(margins.right, margins.predicted)
+
+
+def f1(margins: Margins) -> Array:
+    """(B, K) in [0, 1]: 2 TP / (2 TP + FP + FN), 0 where that is 0 / 0."""
+    return _share(2 * margins.right, margins.true + margins.predicted)
+
+
+def accuracy(margins: Margins) -> Array:
+    """(B,) in [0, 1]."""
+    return margins.right.sum(axis=1) / margins.n
+
+
+def balanced_accuracy(margins: Margins) -> Array:
+    """(B,) in [0, 1]: mean recall over the classes that have products."""
+    return recall(margins).sum(axis=1) / (margins.true > 0).sum(axis=-1)
+
+
+def matthews(margins: Margins) -> Array:
+    """(B,) in [-1, 1], 0 where one class alone is true or predicted.
+
+    Source:
+        J. Gorodkin, Comparing two K-category assignments by a K-category correlation coefficient, Comput. Biol. Chem.
+        28 (2004) 367-374, DOI 10.1016/j.compbiolchem.2004.09.006.
+    """
+    n, agreed = margins.n, margins.right.sum(axis=1)
+    covariance = agreed * n - (margins.true * margins.predicted).sum(axis=1)
+    spread = (n**2 - (margins.true**2).sum(axis=-1)) * (n**2 - (margins.predicted**2).sum(axis=1))
+    return _share(covariance, np.sqrt(spread))
+
+
+def cohen_kappa(margins: Margins) -> Array:
+    """(B,) in [-1, 1]: agreement beyond chance; 0 where chance alone gives 1 (scikit-learn: NaN).
+
+    Source:
+        J. Cohen, A coefficient of agreement for nominal scales, Educ. Psychol. Meas. 20 (1960) 37-46,
+        DOI 10.1177/001316446002000104.
+    """
+    n = margins.n
+    by_chance = (margins.true * margins.predicted).sum(axis=1)
+    return _share(margins.right.sum(axis=1) * n - by_chance, n * n - by_chance)
+
+
+def _macro(metric: Callable[[Margins], Array]) -> Callable[[Margins], Array]:
+    """Return the mean over the classes that occur among the true or the predicted ones, as scikit-learn's."""
+    return lambda margins: metric(margins).sum(axis=1) / margins.occurs.sum(axis=1)
+
+
+def _weighted(metric: Callable[[Margins], Array]) -> Callable[[Margins], Array]:
+    """Return the mean weighted by the products of each true class."""
+    return lambda margins: (metric(margins) * margins.true).sum(axis=1) / margins.n
+
+
+METRICS: dict[str, Callable[[Margins], Array]] = {
+    "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "macro_precision": _macro(precision),
+    "macro_recall": _macro(recall),
+    "macro_f1": _macro(f1),
+    "weighted_precision": _weighted(precision),
+    "weighted_recall": _weighted(recall),
+    "weighted_f1": _weighted(f1),
+    "matthews": matthews,
+    "cohen_kappa": cohen_kappa,
+}
+"""Every metric that is a function of the confusion matrix: Margins of B matrices -> (B,)."""

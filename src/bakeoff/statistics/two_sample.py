@@ -1,0 +1,216 @@
+"""Whether two independent samples come from one population: numbers, shares, vectors, accuracies, calibration.
+
+Permutation tests hold their level at any sample size; their p-values are (1 + n extreme) / (1 + n permutations).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.distance import cdist
+from scipy.stats import fisher_exact, ks_2samp
+
+from bakeoff.errors import EvaluationError
+from bakeoff.statistics.wilson import Z_95, wilson_interval
+
+_EXACT_UP_TO = 500
+_PERMUTATIONS_AT_ONCE = 250
+_PSI_FLOOR = 0.5
+"""Added to every count, so that an empty class does not make the index infinite."""
+
+
+@dataclass(frozen=True)
+class TwoSample:
+    """A test's statistic and p-value."""
+
+    statistic: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class ShareDifference:
+    """How far the second of two shares is from the first, with its 95 % interval."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> TwoSample:
+    """Return the two-sided test on two samples of numbers (n,), (m,): D, the largest gap of the distributions.
+
+    Exact up to 500 a sample, else asymptotic; ties make it cautious.
+    """
+    _need(len(first), len(second), least=1)
+    method = "exact" if max(len(first), len(second)) <= _EXACT_UP_TO else "asymp"
+    found = ks_2samp(first, second, method=method)
+    return TwoSample(float(found.statistic), float(found.pvalue))
+
+
+def shares_test(
+    first: np.ndarray, second: np.ndarray, n_labels: int, *, seed: int = 0, n_permutations: int = 1999
+) -> TwoSample:
+    """Return Pearson's chi-square of two samples of class indices (n,), (m,), its p-value by permutation.
+
+    Permuting the samples leaves the margins as they are, so tables are drawn from the multivariate hypergeometric
+    distribution; small expected counts do no harm.
+    """
+    _need(len(first), len(second), least=1)
+    counts = np.stack([np.bincount(first, minlength=n_labels), np.bincount(second, minlength=n_labels)])
+    totals, sizes = counts.sum(axis=0), counts.sum(axis=1)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multivariate_hypergeometric(totals, int(sizes[1]), size=n_permutations, method="marginals")
+    values = _chi_square(np.concatenate([counts[1:], drawn]), totals, sizes)
+    return TwoSample(float(values[0]), _permutation_p(values[0], values[1:]))
+
+
+def population_stability(first: np.ndarray, second: np.ndarray, n_labels: int) -> float:
+    """Return the population stability index of class indices: sum of (q - p) ln(q / p), 0 for equal shares."""
+    counts = [np.bincount(values, minlength=n_labels) + _PSI_FLOOR for values in (first, second)]
+    p, q = (values / values.sum() for values in counts)
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def mmd_test(first: np.ndarray, second: np.ndarray, *, seed: int = 0, n_permutations: int = 999) -> TwoSample:
+    """Return the squared maximum mean discrepancy of vectors (n, D), (m, D), its p-value by permutation.
+
+    Columns are standardised over both samples; the kernel is Gaussian with the median distance as its width.
+
+    Source:
+        A. Gretton et al., A kernel two-sample test, JMLR 13 (2012) 723-773, equation 5 (the biased estimate), with
+        permutations in place of its bounds. Time and memory grow with (n + m)^2: thin out large samples first.
+    """
+    _need(len(first), len(second), least=2)
+    pooled = np.concatenate([first, second]).astype(np.float64)
+    spread = pooled.std(axis=0)
+    pooled = (pooled - pooled.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    kernel = _gaussian_kernel(pooled)
+    weights = np.concatenate([np.full(len(first), 1 / len(first)), np.full(len(second), -1 / len(second))])
+    rng = np.random.default_rng(seed)
+    observed = float(weights @ kernel @ weights)
+    drawn = []
+    for start in range(0, n_permutations, _PERMUTATIONS_AT_ONCE):
+        n = min(_PERMUTATIONS_AT_ONCE, n_permutations - start)
+        shuffled = rng.permuted(np.broadcast_to(weights, (n, len(weights))), axis=1)
+        drawn.append(((shuffled @ kernel) * shuffled).sum(axis=1))
+    return TwoSample(observed, _permutation_p(observed, np.concatenate(drawn)))
+
+
+def difference_of_shares(hits: tuple[int, int], sizes: tuple[int, int]) -> ShareDifference:
+    """Return the second share minus the first, with Newcombe's interval and Fisher's exact two-sided p-value.
+
+    Source:
+        R. G. Newcombe, Interval estimation for the difference between independent proportions, Stat. Med. 17 (1998)
+        873-890, method 10 (from Wilson's intervals without continuity correction).
+    """
+    _need(*sizes, least=1)
+    shares = [hit / size for hit, size in zip(hits, sizes, strict=True)]
+    (low_a, high_a), (low_b, high_b) = (wilson_interval(share, n) for share, n in zip(shares, sizes, strict=True))
+    difference = shares[1] - shares[0]
+    low = difference - float(np.hypot(shares[1] - low_b, high_a - shares[0]))
+    high = difference + float(np.hypot(high_b - shares[1], shares[0] - low_a))
+    table = [[hit, size - hit] for hit, size in zip(hits, sizes, strict=True)]
+    return ShareDifference(difference, max(-1.0, low), min(1.0, high), float(fisher_exact(table).pvalue))
+
+
+def detectable_drop(share: float, sizes: tuple[int, int]) -> float:
+    """Return the drop of a share that is found with probability 0.8 at the 5 % level, normal approximation."""
+    _need(*sizes, least=1)
+    middle = min(max(share, 0.02), 0.98)
+    return float((Z_95 + 0.8416) * np.sqrt(middle * (1 - middle) * (1 / sizes[0] + 1 / sizes[1])))
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, *, n_bins: int = 15) -> float:
+    """Return the expected calibration error over bins of equal mass, in [0, 1].
+
+    Args:
+        confidence: (N,) probability of the predicted class.
+        correct: (N,) bool.
+        n_bins: at most; fewer products than bins give a bin each.
+    """
+    bins = _equal_mass(confidence, n_bins)
+    gaps = np.bincount(bins, weights=confidence - correct, minlength=n_bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def calibration_shift(
+    first: tuple[np.ndarray, np.ndarray],
+    second: tuple[np.ndarray, np.ndarray],
+    *,
+    n_bins: int = 10,
+    seed: int = 0,
+    n_permutations: int = 1999,
+) -> TwoSample:
+    """Return how differently two samples are calibrated, p-value by permutation of the products.
+
+    The statistic is the sum over bins (of equal mass over both samples) of the difference between the samples' mean
+    gaps of confidence and correctness, weighted by the bin's share.
+
+    Args:
+        first: confidence (n,) and correct (n,) bool.
+        second: likewise.
+        n_bins: bins.
+        seed: of the permutations.
+        n_permutations: their number.
+    """
+    _need(len(first[0]), len(second[0]), least=1)
+    confidence = np.concatenate([first[0], second[0]])
+    gaps = confidence - np.concatenate([first[1], second[1]])
+    bins = np.eye(n_bins)[_equal_mass(confidence, n_bins)]
+    signs = np.concatenate([np.zeros(len(first[0])), np.ones(len(second[0]))])
+    rng = np.random.default_rng(seed)
+    observed = _gap_difference(signs[None], gaps, bins)[0]
+    drawn = []
+    for start in range(0, n_permutations, _PERMUTATIONS_AT_ONCE):
+        n = min(_PERMUTATIONS_AT_ONCE, n_permutations - start)
+        shuffled = rng.permuted(np.broadcast_to(signs, (n, len(signs))), axis=1)
+        drawn.append(_gap_difference(shuffled, gaps, bins))
+    return TwoSample(float(observed), _permutation_p(observed, np.concatenate(drawn)))
+
+
+def _gap_difference(is_second: np.ndarray, gaps: np.ndarray, bins: np.ndarray) -> np.ndarray:
+    """Return (P,) statistics of (P, N) assignments, gaps (N,) and one-hot bins (N, B)."""
+    weighted = gaps[:, None] * bins
+    n_second, n_all = is_second @ bins, bins.sum(axis=0)
+    sum_second = is_second @ weighted
+    sum_first, n_first = weighted.sum(axis=0) - sum_second, n_all - n_second
+    both = (n_second > 0) & (n_first > 0)
+    apart = sum_second / np.maximum(n_second, 1) - sum_first / np.maximum(n_first, 1)
+    return (np.abs(apart) * both * n_all).sum(axis=1) / n_all.sum()
+
+
+def _equal_mass(values: np.ndarray, n_bins: int) -> np.ndarray:
+    """Return (N,) bin numbers below n_bins; equal values may lie in two bins."""
+    ranks = np.empty(len(values), dtype=np.int64)
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks * n_bins // len(values)
+
+
+def _chi_square(seconds: np.ndarray, totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return (P,) chi-squares of (P, K) counts of the second sample, given the totals (K,) and both sizes."""
+    seen = totals > 0
+    expected = totals[seen] * sizes[1] / sizes.sum()
+    other = totals[seen] * sizes[0] / sizes.sum()
+    squares = (seconds[:, seen] - expected) ** 2
+    return (squares / expected + squares / other).sum(axis=1)
+
+
+def _gaussian_kernel(values: np.ndarray) -> np.ndarray:
+    """Return (N, N) exp(-d^2 / median d^2); 1 where all rows are alike."""
+    squares = cdist(values, values, "sqeuclidean")
+    apart = squares[np.triu_indices(len(values), k=1)]
+    width = float(np.median(apart))
+    return np.exp(-squares / (width or 1.0))
+
+
+def _permutation_p(observed: float, drawn: np.ndarray) -> float:
+    """Return the share of permutations at least as extreme, the sample itself included; rounding counts as a tie."""
+    extreme = int((drawn >= observed - 1e-12 * max(1.0, abs(observed))).sum())
+    return (1 + extreme) / (1 + len(drawn))
+
+
+def _need(n_first: int, n_second: int, *, least: int) -> None:
+    if min(n_first, n_second) < least:
+        raise EvaluationError(f"a two-sample test needs {least} or more values a sample, got {n_first} and {n_second}.")
