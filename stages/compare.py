@@ -1,6 +1,6 @@
-"""Rank the candidates, choose one, draw the Pareto front and write the report.
+"""Rank the candidates, test them against each other, choose one, draw the figures and write the report.
 
-    python stages/compare.py --runs runs --out reports [--partial]
+    python stages/compare.py --runs runs --measurements measurements --out reports [--partial]
 
 About 5 seconds for 15 candidates; reports/index.html is under 8 MB.
 """
@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bakeoff.composition import choices_made
-from bakeoff.decision.run import compare
+from bakeoff.decision.references import references
+from bakeoff.decision.run import ReportInputs, compare
 from bakeoff.decision.study import Study
 from bakeoff.errors import exit_cleanly
 from bakeoff.params import CompareParams, TrackingParams, load_section, read_yaml
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=Path("reports"))
+    parser.add_argument("--measurements", type=Path, default=Path("measurements"), help="times of `bakeoff throughput`")
     parser.add_argument("--audit", type=Path, default=Path("data/catalogue/audit.json"), help="shown where it exists")
     parser.add_argument("--partial", action="store_true", help="list missing candidates as failed")
     parser.add_argument("--failed", nargs="*", default=[], help="candidates whose older results must not count")
@@ -40,9 +42,9 @@ def main() -> None:
             study=replace(
                 study, unfinished=frozenset(args.failed), choices=None if choices is None else tuple(choices)
             ),
-            limits=load_section(args.params, CompareParams),
+            params=load_section(args.params, CompareParams),
             partial=args.partial,
-            audit_file=args.audit,
+            inputs=ReportInputs(params["language"], args.audit, args.measurements, references(params)),
         )
         log_comparison(args.out, load_section(args.params, TrackingParams))
 

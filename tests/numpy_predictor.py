@@ -57,13 +57,21 @@ class NumpyPredictor:
     def description(self) -> dict[str, object]:
         return {
             "framework": "numpy",
+            "runtime": "numpy",
             "device": "cpu",
             "device_name": "test",
             "threads": self.threads,
             "dtype": "float32",
             "memory_format": "NHWC",
+            "n_parameters": self.weights.size,
+            "size_mib": self.weights.size * 4 / 2**20,
+            "file_mib": self.weights.size * 4 / 2**20,
             "versions": {"numpy": np.__version__},
         }
+
+    @property
+    def structure(self) -> dict[str, object]:
+        return {"name": "linear", "image_size": SIDE, "n_classes": len(self.labels)}
 
     def images(self, rows):
         store = self.catalogue.store
@@ -75,6 +83,9 @@ class NumpyPredictor:
 
     def predict_images(self, images):
         self.n_predicted += len(images)
+        return self._classify(images)
+
+    def _classify(self, images):
         logits = self.logits(images)
         exps = np.exp(logits - logits.max(axis=1, keepdims=True))
         return (exps / exps.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -95,6 +106,18 @@ class NumpyPredictor:
             time.sleep(0.0005)
 
         return call
+
+    def transform(self, photo):
+        return np.asarray(photo.convert("RGB").resize((SIDE, SIDE)))
+
+    def forward(self, pixels):
+        return self._classify(pixels.astype(np.float32) / np.float32(255))
+
+    def count_gmacs(self):
+        return self.weights.size / 1e9, "by hand"
+
+    def device_peak_mib(self, *, reset=False):
+        return None
 
     def set_threads(self, n_threads):
         self.threads = n_threads

@@ -82,7 +82,7 @@ def test_a_chosen_model_is_no_difference(project):
     [
         [],
         ["dataset=synthetic", "models=[resnet18]"],
-        ["profile=full", "model=mamba_b", "compare.max_latency_ms=30", "seeds=[0,1]"],
+        ["profile=full", "model=mamba_b", "compare.subject_to.latency_p50_ms=30", "seeds=[0,1]"],
         ["dataset.exclude_labels=['a b',c]", "dataset.licence='null'", "weights.folder='/x y/it\\'s'"],
         ["+backbones.mine={name:resnet18,image_size:64}", "models=[mine]", "training.frozen.learning_rate=1e-05"],
     ],

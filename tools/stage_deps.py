@@ -95,7 +95,7 @@ def code_of(script: Path, environment: str) -> list[str]:
                 continue
             todo.extend(path for path in files if path not in found)
             found.update(files)
-    patterns = ("*.html", "*.css", "*.js", "native/*.cpp", "native/*.h")
+    patterns = ("*.html", "*.css", "*.js", "sections/*.html", "native/*.cpp", "native/*.h")
     resources = [resource for path in found for pattern in patterns for resource in path.parent.glob(pattern)]
     return sorted(path.relative_to(ROOT).as_posix() for path in {*found, *resources} if path.stat().st_size)
 

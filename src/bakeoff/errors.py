@@ -32,6 +32,10 @@ class EvaluationError(BakeoffError):
     """Predictions, metrics or measurements cannot be used."""
 
 
+class MemoryExhaustedError(EvaluationError):
+    """A batch does not fit into the device's memory; a smaller one may."""
+
+
 class TrackingError(BakeoffError):
     """The MLflow store cannot be used."""
 

@@ -79,6 +79,24 @@ def test_the_description_carries_what_the_records_need(predictor, frozen_dir):
         predictor.set_threads(1000)
 
 
+def test_one_pass_equals_the_batches(predictor, colours):
+    rows = colours.rows("train")[:9]
+    photos = [colours.store.read(int(row)) for row in colours.image_rows(rows)]
+    pixels = np.stack([predictor.transform(photo) for photo in photos])
+    assert pixels.dtype == np.uint8
+    np.testing.assert_allclose(predictor.forward(pixels), predictor.predict_images(predictor.images(rows)), atol=1e-5)
+    assert predictor.device_peak_mib(reset=True) is None
+
+
+def test_multiply_adds_and_structure(predictor, frozen_dir):
+    gmacs, method = predictor.count_gmacs()
+    assert gmacs == pytest.approx(0.39 * (32 / 224) ** 2, rel=0.25)  # Tan and Le 2019: 0.39 G at 224 px
+    assert method == "tf.compat.v1.profiler"
+    assert predictor.structure["n_classes"] == 3
+    assert predictor.description["file_mib"] * 2**20 == (frozen_dir / "model.keras").stat().st_size
+    assert predictor.description["runtime"] == "tf.function"
+
+
 def test_a_folder_without_a_model_is_refused(frozen_dir, colours, tmp_path):
     from bakeoff.baseline_tf.predictor import load_keras_predictor
 

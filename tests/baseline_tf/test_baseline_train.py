@@ -67,6 +67,7 @@ def test_training_json_has_every_field(frozen_dir, params):
     assert values["training"]["epochs"] == values["epochs_run"] == 10
     assert values["steps_run"] == 30  # 24 products, 8 a step, 10 epochs
     assert values["n_trainable"] == 1280 * 3 + 3
+    assert values["n_features"] == 1280
     assert len(values["key"]) == 16
     n_values = 4_049_571 + 1280 * 3 + 3  # EfficientNet-B0 without top, its statistics included, and the dense layer
     assert values["size_mib"] == 4 * n_values / 2**20

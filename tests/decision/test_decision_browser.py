@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from bakeoff.decision.study import Study
+from decision.fake_evidence import write_findings
 from decision.fake_study import NO_LIMITS, write_candidate, write_evidence
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]  # playwright and jinja2 are in .venv-torch
@@ -17,30 +18,50 @@ FLAGS = [
 ]
 
 
-@pytest.fixture
-def page(tmp_path):
-    """The report of a small study in Debian's chromium; a script error or a request fails the test."""
+@pytest.fixture(scope="module")
+def browser():
     from playwright.sync_api import sync_playwright
-
-    from bakeoff.decision.run import compare
 
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is missing: apt-get install -y chromium")
-    for name, correct, latency_ms in (("baseline_tf", 90, 30), ("a-frozen", 95, 100), ("a-finetune", 92, 8)):
-        write_evidence(write_candidate(tmp_path, name, correct=correct, latency_ms=latency_ms), correct=correct)
-    study = Study(("a", "gone"), ("frozen", "finetune"), (0,))
-    compare(tmp_path, tmp_path, study=study, limits=NO_LIMITS, partial=True)
-    faults: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        tab = browser.new_page()
-        tab.on("pageerror", lambda error: faults.append(str(error)))
-        tab.on("request", lambda request: None if request.url[:5] in ("file:", "data:") else faults.append(request.url))
-        tab.goto((tmp_path / "index.html").as_uri())
-        yield tab
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a page; a script error, a word on the console or a request that leaves the page fails the test."""
+    faults: list[str] = []
+    tabs = []
+
+    def open_one(path, **options):
+        tab = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **options})
+        tab.on("pageerror", lambda error: faults.append(str(error)))
+        tab.on("console", lambda message: faults.append(message.text))
+        tab.on("request", lambda request: None if request.url[:5] in ("file:", "data:") else faults.append(request.url))
+        tab.goto(path.as_uri())
+        tabs.append(tab)
+        return tab
+
+    yield open_one
+    for tab in tabs:
+        tab.close()
     assert faults == []
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Reports of every kind that the tests look at: language and number of classes to a file."""
+    from bakeoff.decision.report.page import write_report
+
+    root = tmp_path_factory.mktemp("reports")
+    for name, n_labels, language in (("en", 7, "en"), ("fr", 27, "fr"), ("many", 101, "en")):
+        findings = write_findings(root / name, n_labels=n_labels, language=language)
+        write_report(findings, root / f"{name}.html", audit_file=root / name / "audit.json")
+    return root
 
 
 def names(page) -> list[str]:
@@ -48,9 +69,16 @@ def names(page) -> list[str]:
     return [cells.nth(index).get_attribute("data-value") for index in range(cells.count())]
 
 
-def test_a_heading_sorts_and_a_second_press_turns_round(page):
+def test_a_heading_sorts_and_a_second_press_turns_round(open_page, tmp_path):
+    from bakeoff.decision.run import compare
+
+    for name, correct, latency_ms in (("baseline_tf", 90, 30), ("a-frozen", 95, 100), ("a-finetune", 92, 8)):
+        write_evidence(write_candidate(tmp_path, name, correct=correct, latency_ms=latency_ms), correct=correct)
+    study = Study(("a", "gone"), ("frozen", "finetune"), (0,))
+    compare(tmp_path, tmp_path, study=study, params=NO_LIMITS, partial=True)
+    page = open_page(tmp_path / "index.html")
     assert names(page)[:3] == ["a-frozen", "a-finetune", "baseline_tf"]
-    heading = page.get_by_role("button", name="ms/photo")
+    heading = page.locator(".leaderboard").get_by_role("button", name="ms/photo")
     heading.click()
     assert names(page)[:3] == ["a-finetune", "baseline_tf", "a-frozen"]
     assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
@@ -59,16 +87,141 @@ def test_a_heading_sorts_and_a_second_press_turns_round(page):
     assert names(page)[3:] == ["gone-frozen", "gone-finetune"]  # failed ones stay last either way
 
 
-def test_a_phone_sees_the_whole_page_without_scrolling_sideways(page):
-    page.set_viewport_size({"width": 390, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["en", "fr", "many"])
+def test_no_page_scrolls_sideways(open_page, reports, name, width):
+    page = open_page(reports / f"{name}.html", viewport={"width": width, "height": 800})
+    for _ in range(2):  # folded and unfolded
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     assert page.locator("#answer .name").first.is_visible()
 
 
-def test_the_figure_follows_the_colour_scheme(page):
-    image = page.locator("#trade-off img")
-    light = image.evaluate("image => image.currentSrc")
-    page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(100)
-    assert image.evaluate("image => image.currentSrc") != light
+def test_the_leaderboard_fits_and_shows_more_on_request(open_page, reports):
+    page = open_page(reports / "en.html")
+    fits = "(() => { const box = document.querySelector('.board'); return box.scrollWidth <= box.clientWidth; })()"
+    assert page.evaluate(fits)
+    column = page.locator(".leaderboard th.group-speed").first
+    assert not column.is_visible()
+    button = page.get_by_role("button", name="Speed", exact=True)
+    button.click()
+    assert column.is_visible()
+    assert button.get_attribute("aria-pressed") == "true"
+
+
+def test_hover_and_focus_tell_the_numbers_and_the_run(open_page, reports):
+    page = open_page(reports / "en.html")
+    point = page.locator("figure[data-view=latency_ms] .point[data-candidate=swin_t-frozen]")
+    tip = page.locator("#tip")
+    assert not tip.is_visible()
+    point.locator(".dot").hover()
+    for text in ("swin_t-frozen", "96.0 ms per photo", '"bakeoff.training_key" = "key-of-swin_t-frozen"'):
+        assert text in tip.inner_text()
+    page.mouse.move(2, 2)
+    assert not tip.is_visible()
+    point.focus()
+    assert tip.is_visible()
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    assert "key-of-swin_t-frozen" in str(point.get_attribute("aria-label"))
+
+
+def test_the_switch_changes_the_measure_and_the_front(open_page, reports):
+    page = open_page(reports / "en.html")
+    slow, fast = page.locator("figure[data-view=latency_ms]"), page.locator("figure[data-view=images_per_s]")
+    assert slow.is_visible()
+    assert not fast.is_visible()
+    page.get_by_role("button", name="images/s", exact=True).click()
+    assert fast.is_visible()
+    assert not slow.is_visible()
+
+    def first_x(figure):
+        return float(str(figure.locator(".front").get_attribute("points")).split(",")[0])
+
+    assert first_x(fast) > first_x(slow)  # the cheapest candidate of the front lies at the other end
+
+
+def test_confusions_zoom_and_can_be_walked_by_keys(open_page, reports):
+    page = open_page(reports / "many.html")
+    matrix = page.locator(".matrix").first
+    inside = matrix.locator(".inside")
+    whole = inside.get_attribute("transform")
+    n_labels = matrix.locator(".rows text").count()
+    matrix.get_by_role("button", name="Zoom in").click()
+    assert inside.get_attribute("transform") != whole
+    matrix.get_by_role("button", name="Whole matrix").click()
+    assert inside.get_attribute("transform") == whole
+    svg = matrix.locator("svg")
+    svg.focus()
+    for key in ("ArrowDown", "ArrowRight", "+", "+", "+", "+", "+", "+"):
+        page.keyboard.press(key)
+    readout = matrix.locator(".readout").inner_text()
+    assert "Console 01 catégorie" in readout
+    assert "of 15 photos" in readout
+    assert 0 < matrix.locator(".rows text").count() < n_labels
+    assert matrix.locator(".numbers text").count() > 0
+    share = matrix.locator(".inside rect").first.get_attribute("fill-opacity")
+    matrix.get_by_role("button", name="Shade by count").click()
+    assert matrix.locator("[data-act=share]").get_attribute("aria-pressed") == "false"
+    assert float(share) > 0
+
+
+def test_classes_are_found_by_name(open_page, reports):
+    page = open_page(reports / "many.html")
+    page.locator("input[data-filter]").fill("piscine")
+    rows = page.locator("#class-table tbody tr:visible th")
+    assert rows.count() == 10
+    assert all("Piscine" in text for text in rows.all_inner_texts())
+
+
+def test_the_page_speaks_french(open_page, reports):
+    page = open_page(reports / "fr.html")
+    assert page.locator("html").get_attribute("lang") == "fr"
+    assert page.locator("h1").inner_text() == "Quel modèle d’images faut-il déployer\u00a0?"
+    assert "," in page.locator(".leaderboard tbody td.n").nth(1).inner_text()
+    page.locator(".matrix svg").first.focus()
+    assert "bien reconnue" in page.locator(".readout").first.inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["en", "fr"])
+def test_axe_finds_nothing_serious(open_page, reports, name, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = open_page(reports / f"{name}.html", color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    for group in page.locator("button[data-group]").all():
+        group.click()
+    found = Axe().run(page).response["violations"]
+    told = [(item["id"], item["nodes"][0]["html"]) for item in found if item["impact"] in ("serious", "critical")]
+    assert told == []
+
+
+def test_the_page_follows_the_colour_scheme(open_page, reports):
+    page = open_page(reports / "en.html", color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(13, 17, 23)"
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(244, 246, 248)"
+
+
+def test_paper_folds_nothing(open_page, reports):
+    page = open_page(reports / "en.html", color_scheme="dark")
+    data = page.pdf(format="A4", print_background=True)
+    assert data.startswith(b"%PDF")
+    assert len(data) > 50_000
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator("nav").is_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details:not([open])").count() > 0
+
+
+def test_without_scripts_everything_is_there(browser, reports):
+    tab = browser.new_page(java_script_enabled=False)
+    tab.goto((reports / "en.html").as_uri())
+    for place in ("figure[data-view=latency_ms]", "figure[data-view=images_per_s]", ".leaderboard th.group-speed"):
+        assert tab.locator(place).first.is_visible()
+    assert tab.locator(".matrix .numbers text").first.is_visible()
+    tab.close()

@@ -4,14 +4,23 @@ import json
 
 import pytest
 
-from bakeoff.decision.choice import choose
+from bakeoff.decision import choice as choices
 from bakeoff.decision.metrics_file import flat_metrics
-from bakeoff.decision.rules import rank_eligible
-from decision.fake_study import NO_LIMITS, summary
+from bakeoff.decision.rules import Rule, rank_eligible
+from bakeoff.params.decision import Limits
+from decision.fake_study import ENGLISH, FRENCH, NO_LIMITS, summary
 
 
-def limits(**changes):
+def rule(**changes):
     return NO_LIMITS.model_copy(update=changes)
+
+
+def limits(**bounds):
+    return rule(subject_to=Limits(**bounds))
+
+
+def choose(items, params=NO_LIMITS, *, words=ENGLISH, **changes):
+    return choices.choose(items, params, words=words, **changes)
 
 
 def chosen(items, given=NO_LIMITS) -> tuple[str | None, str | None]:
@@ -38,12 +47,12 @@ def test_the_tie_reaches_one_product_from_the_best_and_does_not_chain():
     # c is one product behind b, but two behind a: it is no candidate for the first place, though it is the fastest
     a, b = summary("a", accuracy=100 / 105, latency_ms=30), summary("b", accuracy=99 / 105, latency_ms=20)
     c = summary("c", accuracy=98 / 105, latency_ms=10)
-    assert [item.candidate for item in rank_eligible([c, b, a])] == ["b", "a", "c"]
+    assert [item.candidate for item in rank_eligible([c, b, a], Rule.of(NO_LIMITS))] == ["b", "a", "c"]
 
 
 def test_full_ties_go_by_accuracy_then_name():
     same = [summary("b", latency_ms=9), summary("a", latency_ms=9), summary("c", latency_ms=9, accuracy=0.901)]
-    assert [item.candidate for item in rank_eligible(same)] == ["c", "a", "b"]
+    assert [item.candidate for item in rank_eligible(same, Rule.of(NO_LIMITS))] == ["c", "a", "b"]
 
 
 def test_a_time_of_another_device_never_breaks_a_tie():
@@ -54,14 +63,33 @@ def test_a_time_of_another_device_never_breaks_a_tie():
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"max_latency_ms": 30.0}, "its latency 40.0 ms exceeds compare.max_latency_ms = 30"),
-        ({"min_images_per_s": 30.0}, "its 25.0 images/s are below compare.min_images_per_s = 30"),
-        ({"max_size_mib": 100.0}, "its size 120.0 MiB exceeds compare.max_size_mib = 100"),
+        ({"latency_p50_ms": 30.0}, "its latency of 40.0 is above compare.subject_to.latency_p50_ms = 30"),
+        (
+            {"latency_p99_ms": 30.0},
+            "its 99th-percentile latency of 52.0 is above compare.subject_to.latency_p99_ms = 30",
+        ),
+        ({"images_per_s": 30.0}, "its throughput of 25.0 is below compare.subject_to.images_per_s = 30"),
+        ({"size_mib": 100.0}, "its size of 120 is above compare.subject_to.size_mib = 100"),
+        (
+            {"peak_memory_mib": 512.0},
+            "its memory while predicting of 2,000 is above compare.subject_to.peak_memory_mib = 512",
+        ),
+        ({"train_time_s": 60.0}, "its training time of 90 is above compare.subject_to.train_time_s = 60"),
+        ({"licence": "commercial"}, "its licence forbids commercial use (NC)"),
     ],
 )
 def test_limits_refuse_with_the_number(given, reason):
     items = [
-        summary("big", accuracy=0.95, latency_ms=40, size_mib=120.0),
+        summary(
+            "big",
+            accuracy=0.95,
+            latency_ms=40,
+            size_mib=120.0,
+            predict_memory_mib=2000.0,
+            train_time_s=90.0,
+            commercial_use=False,
+            licence="NC",
+        ),
         summary("small", accuracy=0.8, latency_ms=20),
     ]
     choice = choose(items, limits(**given))
@@ -71,12 +99,12 @@ def test_limits_refuse_with_the_number(given, reason):
 
 def test_a_value_at_the_limit_is_allowed():
     item = summary("a", latency_ms=20, size_mib=15.0)
-    assert chosen([item], limits(max_latency_ms=20.0, min_images_per_s=50.0, max_size_mib=15.0))[0] == "a"
+    assert chosen([item], limits(latency_p50_ms=20.0, images_per_s=50.0, size_mib=15.0))[0] == "a"
 
 
 def test_a_time_limit_cannot_be_checked_on_another_device():
     items = [summary("a", accuracy=0.95, time_comparable=False, device="cuda: H200"), summary("b")]
-    choice = choose(items, limits(max_latency_ms=1000.0))
+    choice = choose(items, limits(latency_p50_ms=1000.0))
     assert choice["best"]["candidate"] == "b"
     assert "another device (cuda: H200)" in choice["refused"][0]["reasons"][0]
 
@@ -93,35 +121,115 @@ def test_random_starts_are_listed_and_not_chosen_beside_a_pretrained_one():
     assert (choice["n_random"], choice["compares_backbones"]) == (3, False)
 
 
-def test_random_starts_may_be_chosen_where_there_is_nothing_else_or_by_params():
+def test_random_starts_are_chosen_by_params_alone():
     random, real = summary("r-frozen", accuracy=0.99, pretrained=False), summary("p-frozen", accuracy=0.6)
-    alone = choose([random], NO_LIMITS)
-    assert alone["best"]["candidate"] == "r-frozen"
-    assert alone["reason"].startswith("This is no comparison of backbones")
-    assert "1 of 1 candidates started from random weights (r)." in alone["reason"]
-    allowed = choose([random, real], limits(allow_random_weights=True))
+    alone = choose([random])
+    assert alone["best"] is None
+    assert alone["best_reason"] == (
+        "No candidate is eligible, so none is chosen (no limits): 1 × random start. Get pretrained weights (`bakeoff "
+        "weights --retry`), or set compare.allow_random_weights: true."
+    )
+    allowed = choose([random, real], rule(allow_random_weights=True))
     assert allowed["best"]["candidate"] == "r-frozen"
     assert allowed["reason"].startswith("This is no comparison of backbones")
     assert "not chosen" not in allowed["opening"]
+    assert allowed["apart"] == []
 
 
-def test_a_pretrained_candidate_that_is_too_slow_still_bars_random_starts():
-    items = [summary("r", accuracy=0.99, pretrained=False), summary("p", latency_ms=100)]
-    choice = choose(items, limits(max_latency_ms=50.0))
+def test_who_is_listed_apart_and_why():
+    items = [
+        summary("r", pretrained=False),
+        summary("d", learned=False),
+        summary("e", time_comparable=False, device="cuda: H200"),
+        summary("ok"),
+    ]
+    assert [(row["candidate"], row["reason_code"], row["reason"]) for row in choose(items)["apart"]] == [
+        ("r", "random_weights", "it started from random weights"),
+        ("d", "not_learned", "it did not learn"),
+        ("e", "other_device", "its times come from another device (cuda: H200) and cannot be compared"),
+    ]
+
+
+def test_what_bars_most_is_said_first_with_what_to_do():
+    items = [summary("r", accuracy=0.99, pretrained=False), summary("p", latency_ms=100), summary("q", latency_ms=90)]
+    choice = choose(items, limits(latency_p50_ms=50.0))
     assert choice["best"] is None
     assert choice["best_reason"] == (
-        "No candidate is eligible, so none is chosen (latency ≤ 50 ms): 1 × random start beside pretrained candidates; "
-        "1 × too slow. Relax the limits in section `compare` of conf/config.yaml."
+        "No candidate is eligible, so none is chosen (latency ≤ 50 ms): 2 × too slow, 1 × random start. "
+        "Relax the limits in compare.subject_to of conf/config.yaml."
     )
     assert choice["best_commercial"] is None
 
 
-def test_what_did_not_learn_is_never_chosen_even_with_random_weights_allowed():
+def test_what_did_not_learn_is_chosen_by_params_alone():
     items = [summary("a", accuracy=0.99, learned=False), summary("b", accuracy=0.5)]
-    assert chosen(items, limits(allow_random_weights=True))[0] == "b"
-    choice = choose(items[:1], NO_LIMITS)
-    assert choice["best"] is None
-    assert "1 × did not learn. Get pretrained weights" in choice["reason"]
+    assert chosen(items, rule(allow_random_weights=True))[0] == "b"
+    assert "1 × did not learn. Train longer" in choose(items[:1])["reason"]
+    assert chosen(items, rule(allow_not_learned=True))[0] == "a"
+
+
+@pytest.mark.parametrize(("maximise", "winner"), [("macro_f1", "b"), ("roc_auc", "a"), ("matthews", "a")])
+def test_another_measure_may_be_maximised(maximise, winner):
+    a, b = summary("a", accuracy=0.9, macro_f1=0.7, latency_ms=9), summary("b", accuracy=0.8, macro_f1=0.8)
+    choice = choose([a, b], rule(maximise=maximise))
+    assert choice["best"]["candidate"] == winner
+    assert choice["rule"]["in_words"].startswith(f"maximise {ENGLISH(f'measure.{maximise}')}, without limits; of those")
+    assert f"{ENGLISH(f'measure.{maximise}')} 0." in choice["best_reason"]
+
+
+def test_among_throughputs_within_a_tenth_the_more_accurate_wins():
+    fast, near = summary("fast", accuracy=0.8, latency_ms=10), summary("near", accuracy=0.9, latency_ms=11)
+    far = summary("far", accuracy=0.99, latency_ms=11.2)  # 89.3 images/s of 100: more than 10 % behind
+    choice = choose([fast, near, far], rule(maximise="images_per_s"))
+    assert choice["best"]["candidate"] == "near"
+    assert "within 10 % of the throughput of fast (100.0) and more accurate, of 3 eligible" in choice["best_reason"]
+    elsewhere = summary("elsewhere", latency_ms=1, time_comparable=False)
+    assert choose([elsewhere, near], rule(maximise="images_per_s"))["best"]["candidate"] == "near"
+
+
+def test_an_unknown_measure_bars_a_candidate():
+    unknown, known = summary("a", accuracy=0.99, size_mib=float("nan")), summary("b")
+    choice = choose([unknown, known], limits(size_mib=100.0))
+    assert choice["best"]["candidate"] == "b"
+    assert choice["refused"][0]["reasons"] == ["its size is not known"]
+
+
+def test_scenarios_are_the_best_under_their_own_limits():
+    items = [
+        summary("big", accuracy=0.9, size_mib=300.0, latency_ms=100),
+        summary("small", accuracy=0.85, size_mib=20.0),
+    ]
+    wanted = rule(
+        scenarios={
+            "phone": Limits(size_mib=25.0, licence="commercial"),
+            "checkout_camera": Limits(latency_p99_ms=500.0),
+            "my_drone": Limits(size_mib=1.0),
+        }
+    )
+    rows = choose(items, wanted)["scenarios"]
+    assert [row["candidate"] for row in rows] == ["small", "big", None]
+    assert [row["sentence"] for row in rows] == [
+        "On a phone (size ≤ 25 MiB, commercial use allowed): small, accuracy 0.850, 5.0 points less than big.",
+        "For a camera at the checkout (99th-percentile latency ≤ 500 ms): big as well, accuracy 0.900.",
+        "For my drone (size ≤ 1 MiB): none of 2 candidates: 2 × too large.",
+    ]
+    assert choose([], wanted)["scenarios"][0]["candidate"] is None
+    french = choose(items, wanted, words=FRENCH)["scenarios"][0]["sentence"]
+    assert french == (
+        "Sur un téléphone (taille ≤ 25 Mio, usage commercial permis) : small, exactitude 0,850, soit 5,0 points de "
+        "moins que big."
+    )
+
+
+def test_the_reason_in_french():
+    items = [summary("slow", accuracy=95 / 105, latency_ms=90), summary("fast", accuracy=94 / 105, latency_ms=10)]
+    choice = choose(items, words=FRENCH)
+    assert choice["best_reason"] == (
+        "Meilleur choix : fast, exactitude de test 0,895 (intervalle à 95 % : de 0,822 à 0,940), 10,0 ms par photo : à "
+        "un produit de test au plus de slow (0,905) et plus rapide, parmi 2 candidats admissibles. L’écart avec le "
+        "deuxième, slow (0,905, -1,0 points), reste dans la marge d’erreur (105 produits de test : ±6 points)."
+    )
+    assert choice["limits_in_words"] == "sans limite"
 
 
 def test_no_result_at_all():
@@ -140,7 +248,8 @@ def test_two_answers_where_the_best_is_not_free():
     choice = choose(items, NO_LIMITS)
     assert (choice["best"]["candidate"], choice["best_commercial"]["candidate"]) == ("mamba_b-frozen", "swin_t-frozen")
     assert (
-        "the most accurate of 2 eligible candidates that may be used commercially" in choice["best_commercial_reason"]
+        "the most accurate of 2 eligible candidates, among those that may be used commercially"
+        in choice["best_commercial_reason"]
     )
     assert "It gives up 5.7 points of accuracy." in choice["reason"]  # 6 of 105
     reasons = {row["candidate"]: row["reasons"][0] for row in choice["refused_commercially"]}
@@ -192,8 +301,8 @@ def test_a_difference_larger_than_the_noise_is_said():
 
 
 def test_the_only_one_within_the_limits():
-    reason = choose([summary("a")], limits(max_latency_ms=30.0, max_size_mib=100.0))["best_reason"]
-    assert reason.endswith("the only one of the eligible candidates (latency ≤ 30 ms, size ≤ 100 MiB).")
+    reason = choose([summary("a")], limits(latency_p50_ms=30.0, size_mib=100.0))["best_reason"]
+    assert reason.endswith("the only eligible candidate (latency ≤ 30 ms, size ≤ 100 MiB).")
 
 
 def test_the_choice_is_json_without_nan():
@@ -216,4 +325,4 @@ def test_metrics_are_flat_and_hold_the_best_and_everyone():
 
 def test_metrics_without_a_choice_leave_the_best_out():
     items = [summary("a", learned=False)]
-    assert set(flat_metrics(choose(items, NO_LIMITS), items)) == {"n_candidates", "n_failed", "a"}
+    assert set(flat_metrics(choose(items, NO_LIMITS), items)) == {"n_test", "n_candidates", "n_failed", "a"}

@@ -3,11 +3,14 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from bakeoff.decision.collect import collect, value_at
+from bakeoff.decision.outcomes import outcomes_of, read_test_outcomes
 from bakeoff.decision.study import Slot, Study
 from bakeoff.errors import EvaluationError, ParamsError
+from bakeoff.evaluation.predictions import Predictions, read_predictions, write_predictions
 from decision.fake_study import write_candidate, write_study
 
 ONE = Study(("m",), ("frozen",), (0,))
@@ -89,6 +92,12 @@ def test_partial_with_nothing_left_is_still_an_error(tmp_path):
             "must be a finite number, got nan",
         ),
         ("evaluation/metrics.json", lambda v: v["splits"]["test"].update(accuracy="x"), "finite number, got 'x'"),
+        ("evaluation/metrics.json", lambda v: v["splits"]["test"].update(accuracy=0.5), "metrics of other predictions"),
+        (
+            "evaluation/throughput.json",
+            lambda v: v.pop("protocol"),
+            "was measured by protocol 1, this version compares protocol 2; run `dvc repro`",
+        ),
         ("evaluation/metrics.json", lambda v: v.update(training_key="old"), "belongs to another training"),
     ],
 )
@@ -111,7 +120,7 @@ def test_accuracies_on_other_products_are_not_compared(tmp_path):
         write_candidate(tmp_path, name, correct=90, latency_ms=30)
     write_candidate(tmp_path, "n-frozen", correct=42, latency_ms=30, n_test=42)
     with pytest.raises(
-        EvaluationError, match=r"another data set or split \(42 test products, the other candidates 105\)"
+        EvaluationError, match=r"another data set or split \(42 test products, the other candidates 105; it lacks"
     ):
         collect(tmp_path, study)
     assert [record.ok for record in collect(tmp_path, study, partial=True)] == [True, True, False]
@@ -133,3 +142,74 @@ def test_value_at_stops_where_the_record_does():
 
 def test_the_whole_default_study(tmp_path):
     assert len(collect(tmp_path, write_study(tmp_path, evidence=False))) == 15
+
+
+def rewrite(folder, change) -> None:
+    """Change a candidate's predictions.parquet; its metrics.json keeps the accuracy."""
+    path = folder / "evaluation" / "predictions.parquet"
+    old = read_predictions(path)
+    products, probabilities, labels = change(old.products.copy(), old.probabilities.copy(), list(old.labels))
+    write_predictions(Predictions(products, probabilities, labels), path)
+
+
+def spoil(probabilities, value):
+    probabilities[-1, 0] = value
+    return probabilities
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t, p, n: (t, spoil(p, np.nan), n), "1 of 231 rows hold NaN or infinity, first product 'test-00104'"),
+        (lambda t, p, n: (t, spoil(p, 0.9), n), "1 of 231 rows are no probabilities"),
+        (lambda t, p, n: (t, p, [*n[:-1], "boats"]), r"has other labels \(7: animals, .*train it on this catalogue"),
+        (lambda t, p, n: (t[t["split"] != "test"], p[:126], n), "holds no test product"),
+        (
+            lambda t, p, n: (t.assign(product_id=t["product_id"].replace("test-00001", "test-00000")), p, n),
+            "rows repeat a product, first product 'test-00000'; run the evaluate stage again. Run `dvc",
+        ),
+        (
+            lambda t, p, n: (t.assign(product_id=t["product_id"].replace("test-00001", "new")), p, n),
+            "another data set or split .* it lacks test-00001",
+        ),
+        (
+            lambda t, p, n: (t.assign(label_id=np.where(t["product_id"] == "test-00104", 3, t["label_id"])), p, n),
+            "has other true classes for the same test products",
+        ),
+    ],
+)
+def test_predictions_that_cannot_be_paired_are_refused_by_name(tmp_path, change, message):
+    for name in ("baseline_tf", "m-frozen", "n-frozen"):
+        right = np.arange(105) < 104  # the last product is a wrong one, so that changing it keeps the accuracy
+        folder = write_candidate(tmp_path, name, right=right)
+    rewrite(folder, change)
+    with pytest.raises(EvaluationError, match=message):
+        collect(tmp_path, Study(("m", "n"), ("frozen",), (0,)))
+    partial = collect(tmp_path, Study(("m", "n"), ("frozen",), (0,)), partial=True)
+    assert [record.ok for record in partial] == [True, True, False]
+
+
+def test_products_are_paired_by_their_id_whatever_their_order(runs):
+    before = collect(runs, ONE)
+    rewrite(runs / "m-frozen" / "seed_0", lambda t, p, n: (t[::-1].reset_index(drop=True), p[::-1], n))
+    after = collect(runs, ONE)
+    assert [record.ok for record in after] == [True, True]
+    assert (outcomes_of(after).correct("m-frozen") == outcomes_of(before).correct("m-frozen")).all()
+
+
+def test_predictions_that_are_missing_are_named(runs):
+    (runs / "m-frozen" / "seed_0" / "evaluation" / "predictions.parquet").unlink()
+    with pytest.raises(EvaluationError, match=r"predictions.parquet is missing"):
+        collect(runs, ONE)
+    with pytest.raises(EvaluationError, match=r"predictions.parquet is missing"):
+        read_test_outcomes(runs / "predictions.parquet")
+
+
+def test_outcomes_hold_every_seed(tmp_path):
+    for seed in (0, 1):
+        write_candidate(tmp_path, "baseline_tf", right=np.arange(105) < 90 + seed, seed=seed)
+    outcomes = outcomes_of(collect(tmp_path, Study((), (), (0, 1))))
+    assert outcomes.n == 105
+    assert outcomes.correct("baseline_tf").sum(axis=1).tolist() == [90, 91]
+    assert outcomes.hit_rate("baseline_tf")[[89, 90, 91]].tolist() == [1.0, 0.5, 0.0]
+    assert outcomes_of([]) is None

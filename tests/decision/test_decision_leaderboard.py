@@ -10,14 +10,13 @@ from bakeoff.decision.leaderboard import (
     COLUMNS,
     build_leaderboard,
     read_leaderboard,
-    timing_notes,
-    usual_device,
     write_leaderboard,
 )
 from bakeoff.decision.licences import commercial_use, licence_text, marks
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import summarise
-from decision.fake_study import NC_CODE, training_record, write_candidate
+from bakeoff.decision.timing import timing_notes, use_session, usual_device
+from decision.fake_study import ENGLISH, FRENCH, NC_CODE, training_record, write_candidate, write_session
 
 ABC = Study(("a", "b", "c"), ("frozen",), (0,))
 
@@ -72,7 +71,7 @@ def test_times_of_another_device_are_kept_and_not_compared(tmp_path):
     assert table["time_comparable"].tolist() == [True, True, True, False]
     last = summarise(table)[-1]
     assert (last.latency_ms, last.comparable_latency_ms) == (1, math.inf)
-    assert "those of a-frozen come from another device" in timing_notes(records)[0]
+    assert "those of a-frozen come from another device" in timing_notes(records, words=ENGLISH)[0]
 
 
 def test_the_csv_round_trip_keeps_yes_no_and_unknown(tmp_path):
@@ -119,3 +118,82 @@ def test_marks():
     assert marks(pretrained=True, commercial=True) == []
     assert marks(pretrained=False, commercial=False) == ["RANDOM START", "NON-COMMERCIAL"]
     assert marks(pretrained=True, commercial=None) == ["CHECK LICENCE"]
+
+
+def times_of(records) -> dict[str, tuple[float, bool]]:
+    return {r.slot.candidate: (r.throughput["latency_ms_p50"], bool(r.throughput.get("session"))) for r in records}
+
+
+@pytest.fixture
+def session(tmp_path):
+    """Two candidates timed alone at 30 and 20 ms, and a session at 0.9 of that."""
+    pytest.importorskip("bakeoff.evaluation.throughput.session")
+    write_candidate(tmp_path / "runs", "baseline_tf", latency_ms=30)
+    write_candidate(tmp_path / "runs", "a-frozen", latency_ms=20)
+    write_session(tmp_path / "measurements" / "throughput.json", tmp_path / "runs")
+    return tmp_path
+
+
+A = Study(("a",), ("frozen",), (0,))
+
+
+def test_a_session_s_times_are_preferred(session):
+    records, notes = use_session(collect(session / "runs", A), session / "measurements", words=ENGLISH)
+    assert times_of(records) == {"baseline_tf": (27, True), "a-frozen": (18, True)}
+    assert "one session in which the candidates took turns" in notes[0]
+    assert set(build_leaderboard(records)["timed"]) == {"session"}
+
+
+def test_a_session_on_the_same_device_may_lack_a_candidate(session):
+    write_candidate(session / "runs", "b-frozen", latency_ms=50)
+    study = Study(("a", "b"), ("frozen",), (0,))
+    records, notes = use_session(collect(session / "runs", study), session / "measurements", words=ENGLISH)
+    assert times_of(records)["b-frozen"] == (50, False)
+    assert notes[1] == (
+        "That session lacks b-frozen, whose times were measured alone; `bakeoff throughput` measures all together."
+    )
+    assert sorted(set(build_leaderboard(records)["timed"])) == ["alone", "session"]
+
+
+def test_a_session_of_another_device_is_taken_whole_or_not_at_all(session):
+    other = session / "elsewhere"
+    write_session(other / "throughput.json", session / "runs", device=("cuda", "H200"))
+    records, _ = use_session(collect(session / "runs", A), other, words=ENGLISH)
+    assert usual_device(records) == "cuda: H200"
+    write_candidate(session / "runs", "b-frozen", latency_ms=50)
+    study = Study(("a", "b"), ("frozen",), (0,))
+    records, notes = use_session(collect(session / "runs", study), other, words=ENGLISH)
+    assert not any(in_session for _, in_session in times_of(records).values())
+    assert "is from another device (cuda: H200) and lacks b-frozen, so the study's own times are used" in notes[0]
+    _, french = use_session(collect(session / "runs", study), other, words=FRENCH)
+    assert "vient d’un autre appareil (cuda: H200) et ne contient pas b-frozen" in french[0]
+
+
+def test_a_session_of_other_architectures_changes_nothing(session):
+    runs = session / "others"
+    write_candidate(runs, "baseline_tf", latency_ms=30, speed={"speed_key": "new"})
+    write_candidate(runs, "a-frozen", latency_ms=20, speed={"speed_key": "newer"})
+    records, notes = use_session(collect(runs, A), session / "measurements", words=ENGLISH)
+    assert times_of(records)["a-frozen"] == (20, False)
+    assert "holds none of these candidates as they are now" in notes[0]
+    assert use_session(records, None, words=ENGLISH) == (records, [])
+    assert use_session(records, session / "nowhere", words=ENGLISH) == (records, [])
+
+
+def test_threads_and_a_restless_machine_are_said(tmp_path):
+    write_candidate(tmp_path, "baseline_tf", speed={"threads": 1})
+    write_candidate(tmp_path, "a-frozen", speed={"noisy": True})
+    notes = timing_notes(collect(tmp_path, A), words=ENGLISH)
+    assert "different numbers of threads (1, 2)" in notes[0]
+    assert notes[1].startswith("The machine changed its speed by more than 10 % while a-frozen was timed")
+
+
+def test_the_new_columns_hold_what_the_records_say(tmp_path):
+    write_candidate(tmp_path, "baseline_tf", correct=84, latency_ms=20)
+    write_candidate(tmp_path, "a-frozen", correct=80, latency_ms=40)
+    row = build_leaderboard(collect(tmp_path, A)).iloc[0]
+    assert row["balanced_accuracy"] == pytest.approx(84 / 105)  # 15 products in each of the 7 classes
+    assert (row["latency_p99_ms"], row["images_per_cpu_s"], row["end_to_end_images_per_s"]) == (26, 35, 56)
+    assert (row["gmacs"], row["temperature"], row["noisy"], row["timed"]) == (0.8, 1.2, False, "alone")
+    assert row["predict_memory_mib"] == 520
+    assert row["macro_f1_low"] == pytest.approx(row["macro_f1"] - 0.07)

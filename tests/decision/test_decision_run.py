@@ -14,10 +14,11 @@ from PIL import Image
 from rich.console import Console
 
 from bakeoff.decision.console import print_summary
-from bakeoff.decision.scatter import DARK, draw_pareto, front
+from bakeoff.decision.curves import COLUMNS as CURVES
+from bakeoff.decision.run import REPORTS, ReportInputs
 from bakeoff.decision.study import Study
 from bakeoff.errors import EvaluationError
-from decision.fake_study import NO_LIMITS, summary, write_candidate, write_evidence, write_json, write_study
+from decision.fake_study import NO_LIMITS, write_candidate, write_evidence, write_json, write_study
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,14 @@ def reports(tmp_path_factory):
     audit = {"n_read": 1105, "n_accepted": 1050, "n_rejected": 55, "rejected": {"duplicate_image": 55}}
     write_json(root / "audit.json", audit | {"per_class": {"animals": 146, "<b>odd</b>": 4}})
     out = root / "reports"
-    compare(root / "runs", out, study=study, limits=NO_LIMITS, partial=True, audit_file=root / "audit.json")
+    compare(
+        root / "runs",
+        out,
+        study=study,
+        params=NO_LIMITS,
+        partial=True,
+        inputs=ReportInputs(audit_file=root / "audit.json"),
+    )
     return out
 
 
@@ -47,9 +55,9 @@ def printed(reports, width: int) -> str:
     return console.file.getvalue()
 
 
-def test_compare_writes_the_five_files(reports):
+def test_compare_writes_its_files(reports):
     names = {path.name for path in reports.iterdir()}
-    assert names == {"leaderboard.csv", "choice.json", "metrics.json", "pareto.png", "index.html"}
+    assert names == set(REPORTS)
     choice = json.loads((reports / "choice.json").read_text(encoding="utf-8"))
     assert choice["best"]["candidate"] == choice["best_commercial"]["candidate"] == "tf_efficientnet_lite0-finetune"
     assert choice["reason"].startswith("This is no comparison of backbones, only of what could be had here: 12 of 14")
@@ -59,6 +67,80 @@ def test_compare_writes_the_five_files(reports):
     metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
     assert (metrics["n_candidates"], metrics["n_failed"]) == (15, 1)
     assert metrics["accuracy"] == pytest.approx(93 / 105)
+    assert (metrics["best"], metrics["n_test"]) == ("tf_efficientnet_lite0-finetune", 105)
+    assert 0.5 < metrics["winner_share"] <= 1
+    curves = pd.read_csv(reports / "learning_curves.csv")
+    assert len(curves) == 14 * 4
+    assert list(curves.columns) == CURVES
+
+
+def test_the_choice_holds_what_others_read(reports):
+    choice = json.loads((reports / "choice.json").read_text(encoding="utf-8"))
+    assert choice["language"] == "en"
+    against = {(row["candidate"], row["against"], row["role"]) for row in choice["comparisons"]}
+    lite0 = "tf_efficientnet_lite0"
+    assert against == {
+        (f"{lite0}-finetune", "baseline_tf", "baseline"),
+        (f"{lite0}-frozen", "baseline_tf", "baseline"),
+        (f"{lite0}-frozen", f"{lite0}-finetune", "best"),
+        ("baseline_tf", f"{lite0}-finetune", "best"),
+    }
+    assert choice["indistinguishable"] == [[f"{lite0}-finetune", f"{lite0}-frozen"]]
+    assert {row["reason_code"] for row in choice["apart"]} == {"random_weights"}
+    assert len(choice["apart"]) == 12
+    assert [row["name"] for row in choice["scenarios"]] == ["phone", "checkout_camera"]
+    assert {"criteria", "rows", "note"} <= choice["matrix"].keys()
+    assert choice["matrix"]["rows"][0]["total"] > choice["matrix"]["rows"][-1]["total"]
+    assert (choice["references"], choice["seeds"]) == ([], {})
+
+
+@pytest.mark.parametrize("maximise", ["matrix_total", "images_per_s", "balanced_accuracy"])
+def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
+    pytest.importorskip("jinja2")
+    from bakeoff.decision.run import compare
+
+    for name in ("baseline_tf", "a-frozen", "b-frozen"):
+        for seed in (0, 1):
+            write_candidate(
+                tmp_path / "runs", name, correct=90 + seed + len(name), latency_ms=20 + len(name), seed=seed
+            )
+    study = Study(("a", "b"), ("frozen",), (0, 1))
+    params = NO_LIMITS.model_copy(update={"maximise": maximise})
+    published = {
+        "name": "x",
+        "model": None,
+        "measure": "accuracy",
+        "value": 0.5,
+        "split": "theirs",
+        "kind": "published",
+    }
+    published["source_url"] = "https://example.org"
+    inputs = ReportInputs(language="fr", references=[published])
+    choice = compare(tmp_path / "runs", tmp_path, study=study, params=params, inputs=inputs)
+    assert choice["best"] is not None
+    assert choice["rule"]["in_words"].startswith("maximiser : ")
+    assert choice["references"] == [published]
+    assert choice["seeds"]["a-frozen"]["n_seeds"] == 2
+    assert {row["test"] for row in choice["comparisons"]} == {"sign_flip_exact"}
+    text = printed(tmp_path, 80)
+    assert "Classement, 105 produits de test" in text
+    assert "Est-ce sûr ?" in text
+
+
+def test_a_history_that_is_missing_has_no_curve(tmp_path):
+    from bakeoff.decision.collect import collect
+    from bakeoff.decision.curves import learning_curves
+
+    folder = write_candidate(tmp_path, "baseline_tf")
+    (folder / "training" / "history.csv").unlink()
+    assert list(learning_curves(collect(tmp_path, Study((), (), (0,)))).columns) == CURVES
+
+
+def test_an_older_choice_is_not_printed(reports, tmp_path):
+    shutil.copy(reports / "leaderboard.csv", tmp_path)
+    write_json(tmp_path / "choice.json", {"best": None})
+    with pytest.raises(EvaluationError, match="was written by an older version; run `bakeoff compare`"):
+        print_summary(tmp_path)
 
 
 def test_compare_is_a_function_of_its_inputs(reports, tmp_path):
@@ -68,7 +150,7 @@ def test_compare_is_a_function_of_its_inputs(reports, tmp_path):
     inputs = json.loads((reports / "choice.json").read_text(encoding="utf-8"))["inputs"]
     study = Study(*(tuple(inputs[name]) for name in ("models", "modes", "seeds")))
     audit = reports.parent / "audit.json"
-    compare(runs, tmp_path, study=study, limits=NO_LIMITS, partial=True, audit_file=audit)
+    compare(runs, tmp_path, study=study, params=NO_LIMITS, partial=True, inputs=ReportInputs(audit_file=audit))
     for path in reports.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
@@ -78,7 +160,7 @@ def test_without_partial_nothing_is_written(reports, tmp_path):
 
     study = Study(("mamba_b",), ("finetune",), (0,))
     with pytest.raises(EvaluationError, match="mamba_b-finetune"):
-        compare(reports.parent / "runs", tmp_path / "out", study=study, limits=NO_LIMITS)
+        compare(reports.parent / "runs", tmp_path / "out", study=study, params=NO_LIMITS)
     assert not (tmp_path / "out").exists()
 
 
@@ -88,7 +170,7 @@ def test_nothing_eligible_is_a_report_and_no_error(tmp_path):
 
     for name in ("baseline_tf", "a-frozen"):
         write_candidate(tmp_path / "runs", name, correct=30, latency_ms=20, learned=False)
-    choice = compare(tmp_path / "runs", tmp_path, study=Study(("a",), ("frozen",), (0,)), limits=NO_LIMITS)
+    choice = compare(tmp_path / "runs", tmp_path, study=Study(("a",), ("frozen",), (0,)), params=NO_LIMITS)
     assert choice["best"] is None
     assert "2 × did not learn" in (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "DID NOT LEARN" in printed(tmp_path, 80)
@@ -99,7 +181,7 @@ def test_the_page_needs_nothing_else(page):
     outside = [url for url in re.findall(r'(?:src|srcset)="([^"]+)"', page) if not url.startswith("data:")]
     assert outside == []
     assert "<link" not in page
-    assert re.findall(r"url\((?!data:)", page) == []
+    assert re.findall(r"url\((?!data:|#)", page) == []
 
 
 def test_the_page_is_well_formed_and_escapes(page):
@@ -162,7 +244,7 @@ def test_the_page_says_which_commands_make_this_study_again(tmp_path):
         (dataclasses.replace(made, choices=()), ".venv-torch/bin/dvc exp run\n"),
         (dataclasses.replace(made, choices=None), ".venv-torch/bin/bakeoff run\n"),
     ):
-        choice = compare(tmp_path / "runs", tmp_path, study=study, limits=NO_LIMITS)
+        choice = compare(tmp_path / "runs", tmp_path, study=study, params=NO_LIMITS)
         assert choice["inputs"]["choices"] == (None if study.choices is None else list(study.choices))
         page = (tmp_path / "index.html").read_text(encoding="utf-8")
         section = page[page.index('id="reproduce"') :]
@@ -223,7 +305,7 @@ def test_confusions_count_and_order_the_pairs(tmp_path):
 
 def test_the_console_keeps_names_and_warnings_at_80_columns(reports):
     text = printed(reports, 80)
-    assert max(len(line) for line in text.splitlines() if "interpretation" not in line) <= 80
+    assert max(len(line) for line in text.splitlines() if ".png" not in line and "interpretation" not in line) <= 80
     for words in ("tf_efficientnet_lite0-finetune", "RANDOM START", "NON-COMMERCIAL", "FAILED", "Report:", "make ui"):
         assert words in text
     assert "macro F1" not in text
@@ -240,33 +322,3 @@ def test_the_console_shows_more_when_wide(reports):
 def test_the_console_without_a_comparison(tmp_path):
     with pytest.raises(EvaluationError, match=r"leaderboard.csv is missing; run `bakeoff run`"):
         print_summary(tmp_path)
-
-
-def test_the_front_leaves_out_what_may_not_be_chosen():
-    items = [
-        summary("random", accuracy=0.99, latency_ms=1, pretrained=False),
-        summary("dull", accuracy=0.95, latency_ms=2, learned=False),
-        summary("elsewhere", accuracy=0.97, latency_ms=1, time_comparable=False),
-        summary("slow", accuracy=0.9, latency_ms=30),
-        summary("beaten", accuracy=0.85, latency_ms=40),
-        summary("fast", accuracy=0.8, latency_ms=10),
-    ]
-    assert [item.candidate for item in front(items)] == ["fast", "slow"]
-    assert [item.candidate for item in front(items, allow_random=True)] == ["random"]
-    assert front([]) == []
-
-
-@pytest.mark.parametrize("latencies", [(20.0, 25.0), (2.0, 300.0)])
-def test_the_figure_is_drawn_on_both_scales_and_themes(tmp_path, latencies):
-    items = [summary(f"m{i}-frozen", accuracy=0.9 - 0.1 * i, latency_ms=ms) for i, ms in enumerate(latencies)]
-    draw_pareto(items, tmp_path / "light.png")
-    draw_pareto(items, tmp_path / "dark.png", theme=DARK)
-    with Image.open(tmp_path / "light.png") as light, Image.open(tmp_path / "dark.png") as dark:
-        assert light.size == dark.size == (1248, 780)
-        assert light.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
-        assert dark.convert("RGB").getpixel((2, 2)) == (21, 27, 35)
-
-
-def test_the_figure_without_any_time(tmp_path):
-    draw_pareto([summary("a", time_comparable=False)], tmp_path / "a.png")
-    assert (tmp_path / "a.png").stat().st_size > 0

@@ -125,6 +125,66 @@ def test_other_labels_are_refused(written, catalogue):
         read_predictions(path, catalogue=catalogue)
 
 
+def test_cut_file(written):
+    _, path = written
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(EvaluationError, match="is no Parquet file"):
+        read_predictions(path)
+
+
+def test_missing_column_is_named(written):
+    _, path = written
+    pq.write_table(pq.read_table(path).drop_columns(["split"]), path)
+    with pytest.raises(EvaluationError, match=r"not in bakeoff's predictions format \(it lacks split\)"):
+        read_predictions(path)
+
+
+def test_empty_cells_are_refused(written):
+    _, path = written
+    table = pq.read_table(path)
+    ids = pa.array([None, *table.column("product_id").to_pylist()[1:]], type=pa.string())
+    pq.write_table(table.set_column(0, "product_id", ids), path)
+    with pytest.raises(EvaluationError, match="empty cells in product_id"):
+        read_predictions(path)
+
+
+def test_repeated_product_is_refused(written):
+    predictions, path = written
+    table = predictions.products.copy()
+    table.loc[5, "product_id"] = "p004"
+    write_predictions(_with(predictions, products=table), path)
+    with pytest.raises(EvaluationError, match="1 rows repeat a product, first product 'p004'"):
+        read_predictions(path)
+
+
+def test_unknown_split_is_refused(written):
+    predictions, path = written
+    write_predictions(_with(predictions, products=predictions.products.replace({"split": {"test": "dev"}})), path)
+    with pytest.raises(EvaluationError, match="the splits are train, validation, test, got 'dev'"):
+        read_predictions(path)
+
+
+@pytest.mark.parametrize("label_id", [-1, 3])
+def test_class_that_is_none_is_refused(written, label_id):
+    predictions, path = written
+    table = predictions.products.copy()
+    table.loc[2, "label_id"] = label_id
+    write_predictions(_with(predictions, products=table), path)
+    with pytest.raises(EvaluationError, match=f"must lie between 0 and 2, got {label_id} for product 'p002'"):
+        read_predictions(path)
+
+
+def test_rows_without_probabilities_do_not_fit(written):
+    predictions, path = written
+    write_predictions(
+        _with(predictions, labels=["blue", "green"], probabilities=predictions.probabilities[:, :2]), path
+    )
+    table = pq.read_table(path)
+    pq.write_table(table.replace_schema_metadata({"labels": '["blue", "green", "red"]'}), path)
+    with pytest.raises(EvaluationError, match=r"expected 30 products x 3 labels of probabilities, got shape \(30, 2\)"):
+        read_predictions(path)
+
+
 def test_predictor_with_fewer_labels_is_refused(catalogue):
     predictor = NumpyPredictor(catalogue)
     predictor.labels = ["blue", "green"]

@@ -15,10 +15,12 @@ from numpy_predictor import NumpyPredictor, make_catalogue
 TRAINING = {"candidate": "linear-frozen", "model": "linear", "mode": "frozen", "seed": 0, "key": "0123456789abcdef"}
 
 
-def _settings(budget_s: float = 0.2, threads: int | None = None) -> EvaluationSettings:
+def _settings(budget_s: float = 0.2, threads: int | None = None, top_k: tuple[int, ...] = (2,)) -> EvaluationSettings:
     return EvaluationSettings(
-        evaluate=EvaluateParams(batch_size=8),
-        throughput=ThroughputParams(batch_size=4, budget_s=budget_s, threads=threads),
+        evaluate=EvaluateParams(
+            batch_size=8, top_k=list(top_k), n_bootstrap=200, n_bootstrap_ece=100, calibration_bins=10
+        ),
+        throughput=ThroughputParams(batch_sizes=[1, 4], budget_s=budget_s, max_attempts=1, threads=threads),
         compute=ComputeParams(device="cpu", threads=1),
     )
 
@@ -28,10 +30,16 @@ def test_whole_evaluation(tmp_path):
     predictor = NumpyPredictor(catalogue)
     out = tmp_path / "evaluation"
     record = evaluate_candidate(predictor, catalogue, out, training=TRAINING, settings=_settings(threads=2))
+    pairs = json.loads((out / "confusions.json").read_text())["pairs"]
+    assert pairs
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
+        "calibration.json",
         "classification_report.txt",
         "confusion.csv",
+        "confusions.json",
+        "figures/calibration.png",
         "figures/confusion.png",
+        *(pair["picture"] for pair in pairs),
         "metrics.json",
         "predictions.parquet",
         "throughput.json",
@@ -45,12 +53,28 @@ def test_whole_evaluation(tmp_path):
     label_ids, probabilities = read_predictions(out / "predictions.parquet", catalogue=catalogue).split("test")
     assert record["splits"]["test"]["accuracy"] == (probabilities.argmax(axis=1) == label_ids).mean()
     assert 0.5 < record["splits"]["test"]["accuracy"] <= 1
+    assert record["splits"]["test"]["top_2_accuracy"] >= record["splits"]["test"]["accuracy"]
+    _assert_the_records_agree(out, record)
+
+
+def _assert_the_records_agree(out, record):
+    calibration = json.loads((out / "calibration.json").read_text())
+    confusions = json.loads((out / "confusions.json").read_text())
+    assert calibration["key"] == confusions["key"] == record["key"]
+    before, ece = calibration["test"]["before"], record["intervals"]["test"]["ece"]
+    assert before["ece_equal_width"] == record["splits"]["test"]["ece"]
+    assert (before["ece_low"], before["ece_high"]) == (ece["low"], ece["high"])
+    assert calibration["warning"] == "validation_small"
+    mistakes = round((1 - record["splits"]["test"]["accuracy"]) * confusions["n_test"])
+    assert sum(pair["count"] for pair in confusions["pairs"]) == mistakes
+    assert set(record["overfitting"]) >= {"accuracy_gap", "log_loss_gap", "overfits", "rule"}
 
 
 def test_key_follows_training_and_params():
     settings = _settings()
     assert settings.key("a") == _settings().key("a")
     assert len({settings.key("a"), settings.key("b"), _settings(0.3).key("a"), _settings(threads=1).key("a")}) == 4
+    assert settings.key("a") != _settings(top_k=(2, 3)).key("a")
     assert len(settings.key("a")) == 16
 
 
@@ -62,6 +86,12 @@ def test_derived_key_by_hand():
 
 def test_training_record_is_needed(tmp_path):
     with pytest.raises(EvaluationError, match="nothing to judge"):
+        read_training(tmp_path)
+    (tmp_path / "training.json").write_text("{cut sho")
+    with pytest.raises(EvaluationError, match="is no JSON"):
+        read_training(tmp_path)
+    (tmp_path / "training.json").write_text("[]")
+    with pytest.raises(EvaluationError, match="must hold a JSON object, got list"):
         read_training(tmp_path)
     write_record(tmp_path / "training.json", {"candidate": "c", "model": "m"})
     with pytest.raises(EvaluationError, match="lacks mode, seed, key"):

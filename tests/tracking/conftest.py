@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -46,6 +47,76 @@ def project(bare_project, made_database) -> Path:
 @pytest.fixture
 def tracking_params() -> TrackingParams:
     return TrackingParams(experiment="bakeoff", tensorboard=False, system_metrics=False, log_models=False)
+
+
+@pytest.fixture
+def torch_training(project):
+    """Train a tiny backbone with published weights; returns a function of the mode."""
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from bakeoff.backbones.compat import import_timm
+    from bakeoff.backbones.registry import describe
+    from bakeoff.backbones.weights.record import WeightsRecord
+    from bakeoff.params import BackboneDefaults, BackboneParams, ComputeParams, HeadParams, ScanParams
+    from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
+    from training.conftest import make_catalogue, training_params
+
+    timm = import_timm()
+    torch.manual_seed(1)
+    catalogue = make_catalogue(project / "data")
+    folder = project / "weights" / "tiny"
+    folder.mkdir(parents=True)
+    save_file(timm.create_model("test_resnet.r160_in1k", num_classes=0).state_dict(), folder / "model.safetensors")
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    places = {"file": "model.safetensors", "url_or_id": "timm/test", "revision": "r", "sha256": digest}
+    facts = {"licence": "apache-2.0", "commercial_use": True, "reason": None}
+    WeightsRecord(model="tiny", source="folder", **places, **facts).write(folder)
+    head = HeadParams(hidden=[], batch_norm=False, dropout=0.2)
+    defaults = BackboneDefaults(source="timm", image_size=None, head=head, training={})
+    settings = describe("tiny", {"tiny": BackboneParams(name="test_resnet.r160_in1k", image_size=64)}, defaults)
+
+    def train(mode: str) -> Path:
+        request = TrainingRequest(
+            settings,
+            mode,
+            0,
+            training_params(),
+            ComputeParams(device="cpu", threads=1),
+            ScanParams(implementation="auto"),
+        )
+        out = project / "runs" / f"tiny-{mode}" / "seed_0" / "training"
+        train_candidate(plan_training(request, catalogue, weights_dir=folder), out)
+        return out
+
+    return catalogue, train
+
+
+@pytest.fixture
+def keras_training(project):
+    """Train the baseline for one step from random weights; returns the catalogue and its training folder."""
+    pytest.importorskip("tensorflow")
+    from bakeoff.backbones.weights.record import WeightsRecord
+    from bakeoff.baseline_tf.train import prepare_run, train_baseline
+    from bakeoff.params import ComputeParams
+    from baseline_tf.conftest import baseline_params, make_catalogue
+
+    (project / "data").mkdir()
+    catalogue = make_catalogue(project / "data", n_per_class=4)
+    nothing = dict.fromkeys(("file", "url_or_id", "revision", "sha256"))
+    facts = {"licence": "Apache-2.0", "commercial_use": True, "reason": "offline_by_params"}
+    WeightsRecord(model="baseline_tf", source="random", **nothing, **facts).write(project / "weights" / "baseline_tf")
+    schedule = {"epochs": 1, "learning_rate": 0.003, "max_steps": 1}
+    run = prepare_run(
+        baseline_params(pretrained="random", frozen=schedule),
+        catalogue=catalogue,
+        weights_dir=project / "weights" / "baseline_tf",
+        seed=0,
+        compute=ComputeParams(device="cpu", threads=1),
+    )
+    training_dir = project / "runs" / "baseline_tf" / "seed_0" / "training"
+    train_baseline(run, training_dir)
+    return catalogue, training_dir
 
 
 def pytest_collection_modifyitems(items):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 import os
@@ -13,11 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tracking_files import write_json
 
 from bakeoff.errors import DataError
 from bakeoff.tracking import replay
 from bakeoff.tracking.models import input_example, link_files, requirements
-from bakeoff.tracking.photos import PhotoTable, as_bytes
+from bakeoff.tracking.photos import PhotoClassifierModel, PhotoTable, as_bytes
+from bakeoff.tracking.request_error import RequestError
 from bakeoff.tracking.store import open_client
 from bakeoff.tracking.tags import MODEL
 
@@ -54,6 +55,56 @@ def test_the_photo_table_reads_like_a_catalogue():
         table.fill([b"<html></html>"])
 
 
+class HalfHalf:
+    """A predictor that says 0.1, 0.6, 0.3 of every photo."""
+
+    def images(self, rows):
+        return np.zeros((len(rows), 4, 4, 3), np.float32)
+
+    def predict_images(self, images):
+        return np.tile(np.float32([0.1, 0.6, 0.3]), (len(images), 1))
+
+
+def classifier(folder: Path, temperature: object = None) -> PhotoClassifierModel:
+    write_json(folder / "training" / "training.json", {"labels": ["a", "b", "c"]})
+    if temperature is not None:
+        write_json(folder / "evaluation" / "calibration.json", {"temperature": temperature})
+    return PhotoClassifierModel(folder / "training", lambda _: HalfHalf())  # type: ignore[arg-type, return-value]
+
+
+def test_top_k_adds_the_likeliest_labels(tmp_path):
+    model, photos = classifier(tmp_path), pd.DataFrame({"image": [png(), png()]})
+    answer = model.predict(photos, top_k=2)
+    assert answer["label"].tolist() == ["b", "b"]
+    assert answer["top_labels"].tolist() == [["b", "c"], ["b", "c"]]
+    assert answer["top_probabilities"][0] == pytest.approx([0.6, 0.3])
+    assert len(model.predict(photos, top_k=9)["top_labels"][0]) == 3
+    assert list(model.answer(photos, {"top_k": 0})) == ["label", "probability", "probabilities"]
+    with pytest.raises(DataError, match="top_k must be 0"):
+        model.predict(photos, top_k=-1)
+
+
+def test_probabilities_are_calibrated_where_the_evaluation_says_how(tmp_path):
+    answer = classifier(tmp_path, 2.0).predict(pd.DataFrame({"image": [png()]}))
+    root = np.sqrt([0.1, 0.6, 0.3])
+    assert answer["probabilities"][0] == pytest.approx(root / root.sum())
+    assert answer["probability"][0] == max(answer["probabilities"][0])
+
+
+@pytest.mark.parametrize("temperature", ["hot", 0, -1.0])
+def test_a_temperature_that_is_none_is_refused(temperature, tmp_path):
+    with pytest.raises(DataError, match="temperature must be a positive number"):
+        classifier(tmp_path, temperature)
+
+
+def test_a_photo_that_cannot_be_read_is_the_askers_mistake_in_one_sentence(tmp_path):
+    with pytest.raises(RequestError) as caught:
+        classifier(tmp_path).answer(pd.DataFrame({"image": [b"<html>"]}))
+    caught.value.message = "the whole request before it"
+    assert caught.value.get_http_status_code() == 400
+    assert json.loads(caught.value.serialize_as_json())["message"].startswith("row 0: the image cannot be used")
+
+
 def test_links_share_the_file_and_replace_what_is_there(tmp_path):
     source = tmp_path / "a.bin"
     source.write_bytes(b"x")
@@ -76,49 +127,6 @@ def test_requirements_are_the_exact_pins():
 def test_the_input_example_is_one_photo():
     (value,) = input_example()["image"]
     assert Image.open(io.BytesIO(as_bytes(value, 0))).size == (64, 64)
-
-
-@pytest.fixture
-def torch_training(project):
-    """Train a tiny backbone with published weights; returns a function of the mode."""
-    torch = pytest.importorskip("torch")
-    from safetensors.torch import save_file
-
-    from bakeoff.backbones.compat import import_timm
-    from bakeoff.backbones.registry import describe
-    from bakeoff.backbones.weights.record import WeightsRecord
-    from bakeoff.params import BackboneDefaults, BackboneParams, ComputeParams, HeadParams, ScanParams
-    from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
-    from training.conftest import make_catalogue, training_params
-
-    timm = import_timm()
-    torch.manual_seed(1)
-    catalogue = make_catalogue(project / "data")
-    folder = project / "weights" / "tiny"
-    folder.mkdir(parents=True)
-    save_file(timm.create_model("test_resnet.r160_in1k", num_classes=0).state_dict(), folder / "model.safetensors")
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    places = {"file": "model.safetensors", "url_or_id": "timm/test", "revision": "r", "sha256": digest}
-    facts = {"licence": "apache-2.0", "commercial_use": True, "reason": None}
-    WeightsRecord(model="tiny", source="folder", **places, **facts).write(folder)
-    head = HeadParams(hidden=[], batch_norm=False, dropout=0.2)
-    defaults = BackboneDefaults(source="timm", image_size=None, head=head, training={})
-    settings = describe("tiny", {"tiny": BackboneParams(name="test_resnet.r160_in1k", image_size=64)}, defaults)
-
-    def train(mode: str) -> Path:
-        request = TrainingRequest(
-            settings,
-            mode,
-            0,
-            training_params(),
-            ComputeParams(device="cpu", threads=1),
-            ScanParams(implementation="auto"),
-        )
-        out = project / "runs" / f"tiny-{mode}" / "seed_0" / "training"
-        train_candidate(plan_training(request, catalogue, weights_dir=folder), out)
-        return out
-
-    return catalogue, train
 
 
 def load_elsewhere(model_id: str, catalogue, folder: Path) -> dict:
@@ -189,29 +197,10 @@ def test_the_logged_torch_model_predicts_as_the_predictor(mode, torch_training, 
 @pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
-def test_the_logged_keras_model_predicts_as_the_predictor(project, tracking_params):
-    pytest.importorskip("tensorflow")
-    from bakeoff.backbones.weights.record import WeightsRecord
+def test_the_logged_keras_model_predicts_as_the_predictor(keras_training, tracking_params, project):
     from bakeoff.baseline_tf.predictor import load_keras_predictor
-    from bakeoff.baseline_tf.train import prepare_run, train_baseline
-    from bakeoff.params import ComputeParams
-    from baseline_tf.conftest import baseline_params, make_catalogue
 
-    (project / "data").mkdir()
-    catalogue = make_catalogue(project / "data", n_per_class=4)
-    nothing = dict.fromkeys(("file", "url_or_id", "revision", "sha256"))
-    facts = {"licence": "Apache-2.0", "commercial_use": True, "reason": "offline_by_params"}
-    WeightsRecord(model="baseline_tf", source="random", **nothing, **facts).write(project / "weights" / "baseline_tf")
-    schedule = {"epochs": 1, "learning_rate": 0.003, "max_steps": 1}
-    run = prepare_run(
-        baseline_params(pretrained="random", frozen=schedule),
-        catalogue=catalogue,
-        weights_dir=project / "weights" / "baseline_tf",
-        seed=0,
-        compute=ComputeParams(device="cpu", threads=1),
-    )
-    training_dir = project / "runs" / "baseline_tf" / "seed_0" / "training"
-    train_baseline(run, training_dir)
+    catalogue, training_dir = keras_training
     run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))
     model_id = open_client()[0].get_run(run_id).data.tags[MODEL]
     found = load_elsewhere(model_id, catalogue, project / "elsewhere")

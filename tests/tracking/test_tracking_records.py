@@ -2,10 +2,19 @@ from __future__ import annotations
 
 import math
 
-from tracking_files import epoch_row, header, write_candidate, write_picture
+from tracking_files import epoch_row, header, write_candidate, write_json, write_picture
 
 from bakeoff.tracking.artifacts import as_value
-from bakeoff.tracking.records import epoch_metrics, finite, flatten, hash_of, read_history, read_parts, run_params
+from bakeoff.tracking.records import (
+    epoch_metrics,
+    finite,
+    flatten,
+    hash_of,
+    read_history,
+    read_parts,
+    run_metrics,
+    run_params,
+)
 from bakeoff.tracking.runs import is_compatible
 from bakeoff.tracking.tags import combined_key, identity_tags, run_name
 from bakeoff.tracking.tensorboard import write_events
@@ -108,3 +117,22 @@ def test_the_ui_opens_on_the_classic_table_with_accuracy_and_throughput(project)
     command = server_command(resolve_store(), 5000)
     assert command[command.index("--workers") + 1] == "1"
     assert command[command.index("--host") + 1] == "127.0.0.1"
+
+
+def test_intervals_gaps_and_calibration_become_metrics(tmp_path):
+    candidate = write_candidate(tmp_path / "tiny-frozen" / "seed_0")
+    before = read_parts(candidate)
+    interval = {"low": 0.6, "high": 0.9, "level": 0.95, "method": "wilson", "n_resamples": None}
+    record = dict(before["evaluation"].record) | {
+        "intervals": {"test": {"accuracy": interval}},
+        "overfitting": {"accuracy_gap": 0.25, "log_loss_gap": 1.5, "overfits": True, "rule": "r"},
+    }
+    write_json(candidate / "evaluation" / "metrics.json", record)
+    after = {"ece_equal_width": 0.03, "log_loss": 0.5, "brier": 0.2}
+    write_json(candidate / "evaluation" / "calibration.json", {"temperature": 1.7, "test": {"after": after}})
+    parts = read_parts(candidate)
+    metrics = run_metrics(parts)
+    assert (metrics["test_accuracy"], metrics["test_accuracy_low"], metrics["test_accuracy_high"]) == (0.75, 0.6, 0.9)
+    assert (metrics["overfitting_accuracy_gap"], metrics["overfitting_log_loss_gap"]) == (0.25, 1.5)
+    assert (metrics["calibration_temperature"], metrics["test_calibrated_ece"]) == (1.7, 0.03)
+    assert parts["evaluation"].digest != before["evaluation"].digest

@@ -90,7 +90,7 @@ def test_evaluation_without_memory(plan: Callable[..., Any], catalogue: Catalogu
         match=r"tiny-finetune seed 0: predicting 5 photos of 64 x 64 px on cpu: out of memory; lower evaluate\.batch",
     ):
         list(predictor.predict(range(8)))
-    with pytest.raises(EvaluationError, match=r"measuring 2 photos .* lower throughput\.batch_size \(now 2\)"):
+    with pytest.raises(EvaluationError, match=r"measuring 2 photos .* lower throughput\.batch_sizes \(now 2\)"):
         call()
     with pytest.raises(EvaluationError, match=r"gradients of 2 photos .* set compute\.device: cpu"):
         predictor.gradients(photos, np.array([0, 1]))

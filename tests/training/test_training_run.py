@@ -71,6 +71,7 @@ def test_colours_are_learnt_and_the_folder_is_complete(
         assert (tmp_path / "out" / "figures" / name).stat().st_size > 5000
     names = set(_tensors(tmp_path / "out"))
     assert (names == {"head.1.weight", "head.1.bias"}) == (mode == "frozen")
+    assert record["n_features"] == _tensors(tmp_path / "out")["head.1.weight"].shape[1]
     assert record["n_trainable"] < record["n_parameters"] if mode == "frozen" else record["n_trainable"] > 1000
     assert not list((tmp_path / "root" / ".bakeoff" / "checkpoints").glob("*/state.pt"))
 

@@ -10,15 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from bakeoff.baseline_tf import forward
+from bakeoff.baseline_tf.cost import count_gmacs
 from bakeoff.baseline_tf.model import score_model
 from bakeoff.baseline_tf.record import MODEL_FILE, versions
-from bakeoff.baseline_tf.runtime import Device, keras, limit_threads, out_of_memory_in_words, start, tf
-from bakeoff.baseline_tf.sequence import Preprocessing, read_pixels
+from bakeoff.baseline_tf.runtime import (
+    Device,
+    keras,
+    limit_threads,
+    out_of_memory_in_words,
+    peak_memory_mib,
+    start,
+    tf,
+)
+from bakeoff.baseline_tf.sequence import Preprocessing, read_pixels, resize_photo
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.catalogue.transforms import to_unit
-from bakeoff.errors import DataError, EvaluationError
+from bakeoff.errors import DataError, EvaluationError, MemoryExhaustedError
 
 _MAX_PIXEL = 255.0
 
@@ -41,6 +51,7 @@ class KerasPredictor:
         self.loss_name: str = training["loss"]
         self.description: dict[str, object] = {
             "framework": "tensorflow",
+            "runtime": "tf.function",
             "device": device.kind,
             "device_name": device.name,
             "threads": device.threads,
@@ -48,7 +59,15 @@ class KerasPredictor:
             "memory_format": "channels_last",
             "n_parameters": training["n_parameters"],
             "size_mib": training["size_mib"],
+            "file_mib": model_file.stat().st_size / 2**20,
             "versions": versions(),
+        }
+        self.structure: dict[str, object] = {
+            "name": training["architecture"],
+            "score": self._score,
+            "preprocessing": vars(self._preprocessing),
+            "n_classes": len(self.labels),
+            "n_parameters": training["n_parameters"],
         }
 
     @cached_property
@@ -57,6 +76,14 @@ class KerasPredictor:
         with tf.device(self._device.tf_name):
             whole = keras.models.load_model(self._model_file, compile=False, safe_mode=True)
             return score_model(whole)[0]
+
+    @cached_property
+    def _traced(self) -> Any:
+        """The compiled forward pass; one trace serves every N."""
+        network, size = self.network, self.image_size
+        return tf.function(lambda batch: network(batch, training=False)).get_concrete_function(
+            tf.TensorSpec((None, size, size, 3), tf.float32)
+        )
 
     @cached_property
     def _forward(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -128,11 +155,8 @@ class KerasPredictor:
 
     def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
         """Return a call of one synchronised forward pass at the images' own shape, inputs already on the device."""
-        network = self.network
-        call = tf.function(lambda batch: network(batch, training=False)).get_concrete_function(
-            tf.TensorSpec(images.shape, tf.float32)
-        )
-        setting = f"lower throughput.batch_size (now {len(images)})"
+        call = self._traced
+        setting = f"lower throughput.batch_sizes (now {len(images)})"
         with self._in_words("measuring", images, setting=setting), tf.device(self._device.tf_name):
             on_device = tf.constant(images * np.float32(_MAX_PIXEL), tf.float32)
 
@@ -141,6 +165,26 @@ class KerasPredictor:
                 call(on_device).numpy()  # the K scores per image come back, which waits for the device
 
         return forward_once
+
+    def transform(self, photo: Image.Image) -> np.ndarray:
+        """Return a decoded photo resized and cropped, (H, W, 3) uint8."""
+        return resize_photo(photo, self._preprocessing)
+
+    def forward(self, pixels: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 probabilities of photos (N, H, W, 3) uint8 in a single forward pass."""
+        return self._probabilities(self._forward(pixels.astype(np.float32)))
+
+    def count_gmacs(self) -> tuple[float | None, str]:
+        """Return 1e9 multiply-adds of one image's forward pass as TensorFlow's profiler counts them."""
+        return count_gmacs(self._traced, self.image_size), "tf.compat.v1.profiler"
+
+    def device_peak_mib(self, *, reset: bool = False) -> float | None:
+        """Return the GPU's peak memory since the last reset, MiB; None on a CPU."""
+        if self._device.kind != "cuda":
+            return None
+        if reset:
+            tf.config.experimental.reset_memory_stats("GPU:0")
+        return peak_memory_mib(self._device)
 
     def set_threads(self, n_threads: int) -> None:
         """Use this many CPU threads from here on.
@@ -159,7 +203,7 @@ class KerasPredictor:
         """Tell in words that memory ran out, and what to set."""
         sizes = f"{len(images)} photos of {images.shape[1]} x {images.shape[2]} px"
         doing = f"baseline_tf: {activity} {sizes} on {self._device.kind}"
-        return out_of_memory_in_words(EvaluationError, doing, remedies=f"{setting} or baseline.image_size")
+        return out_of_memory_in_words(MemoryExhaustedError, doing, remedies=f"{setting} or baseline.image_size")
 
     def _batches(self, values: np.ndarray) -> Iterator[np.ndarray]:
         return (values[start : start + self._batch_size] for start in range(0, len(values), self._batch_size))

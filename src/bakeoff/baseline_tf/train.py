@@ -260,6 +260,7 @@ def _outcome(run: BaselineRun, trained: Trained) -> dict[str, Any]:
     return {
         "n_parameters": model.count_parameters(trained.model),
         "n_trainable": n_trainable,
+        "n_features": model.N_FEATURES,
         "size_mib": size_mib(weight.shape for weight in trained.model.weights),
         "epochs_run": len(trained.history),
         "steps_run": trained.steps_run,

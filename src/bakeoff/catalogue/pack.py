@@ -32,27 +32,36 @@ class Packed:
     height: int
     format: str
     mode: str
-    digest: str
-    phash: int
-    mirrored: int
+    digest: str = ""
+    """Of the pixels; like the hashes only where they were asked for."""
+    phash: int = 0
+    mirrored: int = 0
 
 
-def pack_all(paths: Iterable[Path], n_paths: int, params: PrepareParams) -> Iterator[Packed | Rejection]:
+def pack_all(
+    paths: Iterable[Path], n_paths: int, params: PrepareParams, *, hashes: bool = True
+) -> Iterator[Packed | Rejection]:
     """Yield one result per path, in order, on all cores; a few chunks per core are held in memory at a time.
+
+    Args:
+        paths: the files.
+        n_paths: their number.
+        params: section `prepare`.
+        hashes: also what finds duplicates; needs imagehash, which .venv-torch alone has.
 
     Raises:
         DataError: a decoding process was killed.
     """
     n_workers = os.cpu_count() or 1
     if n_paths < _SERIAL_BELOW or n_workers == 1:
-        yield from map(partial(pack, params=params), paths)
+        yield from map(partial(pack, params=params, hashes=hashes), paths)
         return
     with ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting: deque[Future[list[Packed | Rejection]]] = deque()
         source = iter(paths)
         try:
             while chunk := list(islice(source, _CHUNK)):
-                waiting.append(pool.submit(_pack_chunk, chunk, params))
+                waiting.append(pool.submit(_pack_chunk, chunk, params, hashes))
                 if len(waiting) > _CHUNKS_PER_WORKER * n_workers:
                     yield from waiting.popleft().result()
             while waiting:
@@ -64,11 +73,11 @@ def pack_all(paths: Iterable[Path], n_paths: int, params: PrepareParams) -> Iter
             ) from None
 
 
-def _pack_chunk(paths: list[Path], params: PrepareParams) -> list[Packed | Rejection]:
-    return [pack(path, params) for path in paths]
+def _pack_chunk(paths: list[Path], params: PrepareParams, hashes: bool) -> list[Packed | Rejection]:
+    return [pack(path, params, hashes=hashes) for path in paths]
 
 
-def pack(path: Path, params: PrepareParams) -> Packed | Rejection:
+def pack(path: Path, params: PrepareParams, *, hashes: bool = True) -> Packed | Rejection:
     """Return one file's picture, encoded for the store with its hashes, or why it is rejected."""
     limit_bytes = params.max_megapixels * 1e6 * 8  # 16-bit RGBA, uncompressed
     try:
@@ -88,7 +97,7 @@ def pack(path: Path, params: PrepareParams) -> Packed | Rejection:
         height=decoded.height,
         format=decoded.format,
         mode=decoded.mode,
-        digest=pixel_digest(decoded.image),
-        phash=perceptual_hash(decoded.image),
-        mirrored=mirrored_hash(decoded.image),
+        digest=pixel_digest(decoded.image) if hashes else "",
+        phash=perceptual_hash(decoded.image) if hashes else 0,
+        mirrored=mirrored_hash(decoded.image) if hashes else 0,
     )

@@ -29,6 +29,105 @@ def export(
 
 
 @app.command(rich_help_panel=DEPLOY)
+def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
+    source: Annotated[Path, typer.Argument(help="A photo, a folder of photos, or a table (.csv, .parquet) of paths.")],
+    candidate: Annotated[Optional[str], typer.Option(help="Default: the one that the study chose.")] = None,  # noqa: UP045
+    seed: Annotated[int, typer.Option(help="Which training seed.")] = 0,
+    top_k: Annotated[int, typer.Option(help="Classes per photo.")] = 3,
+    threshold: Annotated[float, typer.Option(help="Less sure photos are marked `review`, for a human.")] = 0.8,
+    form: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--format", help="table, json, parquet or csv; default: by the output's name, else table."),
+    ] = None,
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Default: the screen.")] = None,  # noqa: UP045
+    force: Annotated[bool, typer.Option("--force", help="Replace the output where it exists.")] = False,
+    image_column: Annotated[str, typer.Option(help="A table's column of paths, relative to the table.")] = "image",
+    id_column: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="Its column of ids; default: product_id, id or sku, else the path."),
+    ] = None,
+) -> None:
+    """Classify new photos: class, calibrated probability and the next likely classes of each.
+
+    Photos are read as the catalogue's are, so a product of the study gets the study's own probabilities. One that
+    cannot be read becomes a row with its reason. Interrupted runs go on where they ended; an output appears when whole.
+
+    Examples: `bakeoff predict shoe.jpg`, `bakeoff predict photos/ -o classes.parquet`,
+    `bakeoff predict new.csv --image-column file --format json | jq .`
+    """
+    from bakeoff.prediction.run import PredictOptions
+    from bakeoff.prediction.run import predict as predict_photos
+    from bakeoff.prediction.sources import Columns
+
+    columns = Columns(image=image_column, id=id_column)
+    options = PredictOptions(
+        candidate, seed, top_k=top_k, threshold=threshold, form=form, output=output, force=force, columns=columns
+    )
+    predict_photos(project(), source, options)
+
+
+@app.command(rich_help_panel=DEPLOY)
+def serve(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen on 127.0.0.1.")] = 5001,
+    candidate: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="A candidate of runs/ instead of the champion: mamba_t-frozen, …"),
+    ] = None,
+) -> None:
+    """Answer photos over HTTP with the champion of the MLflow Model Registry, until Ctrl-C.
+
+    A photo goes in as raw bytes (`curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg'`) or as base64 in
+    MLflow's JSON; label and calibrated probabilities come out. It writes nothing. Example: `bakeoff serve --port 5001`.
+    """
+    from bakeoff.tracking.serve import serve_model
+
+    serve_model(port, candidate)
+
+
+@app.command(rich_help_panel=DEPLOY)
+def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
+    source: Annotated[
+        Path,
+        typer.Argument(help="New products: a folder (a subfolder per class where known), or a table (.csv, .parquet)."),
+    ],
+    candidate: Annotated[Optional[str], typer.Option(help="Default: the one that the study chose.")] = None,  # noqa: UP045
+    seed: Annotated[int, typer.Option(help="Which training seed.")] = 0,
+    name: Annotated[Optional[str], typer.Option(help="Of the report, such as 2026-12; default: today.")] = None,  # noqa: UP045
+    label_column: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="A table's column of classes; default: `label` where there is one."),
+    ] = None,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Ignore folders and columns of classes.")] = False,
+    image_column: Annotated[str, typer.Option(help="A table's column of paths, relative to the table.")] = "image",
+    force: Annotated[bool, typer.Option("--force", help="Replace a report of the same name.")] = False,
+) -> None:
+    """Tell whether the deployed candidate still does what the study found, on new products.
+
+    With labels: accuracy against the study's test accuracy, recall per class, confusion, calibration. Without: an
+    estimate of the accuracy, marked as one. Always: drift of the photos, of the network's features and of its
+    predictions, every p-value corrected, so that products like the study's raise an alarm 5 times in 100 at most.
+
+    Writes `monitoring/<name>/monitoring.json` and `monitor.png`, and a run in MLflow's `<experiment>-monitoring`.
+
+    Examples: `bakeoff monitor photos/december`, `bakeoff monitor december.csv --label-column category --name 2026-12`
+    """
+    from bakeoff.monitoring.console import print_monitoring
+    from bakeoff.monitoring.run import MonitorOptions
+    from bakeoff.monitoring.run import monitor as monitor_products
+    from bakeoff.params import TrackingParams, load_section
+    from bakeoff.prediction.sources import Columns
+    from bakeoff.tracking.monitoring import log_monitoring
+
+    columns = Columns(image=image_column)
+    options = MonitorOptions(
+        candidate, seed, name=name, label_column=label_column, unlabelled=unlabelled, force=force, columns=columns
+    )
+    report, folder = monitor_products(project(), source, options)
+    print_monitoring(report, folder)
+    log_monitoring(folder, load_section(project() / "params.yaml", TrackingParams))
+
+
+@app.command(rich_help_panel=DEPLOY)
 def convert(
     source: Annotated[Path, typer.Argument(help="A pickled DataFrame. Unpickling runs code: only files you trust.")],
     target: Annotated[Path, typer.Argument(help="The Parquet file to write.")],

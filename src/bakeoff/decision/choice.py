@@ -1,49 +1,76 @@
-"""The answer: the best candidate within the limits, the best that may be used commercially, and why."""
+"""The answer: the best candidate by the rule, the best that may be used commercially, why, and how sure that is."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from bakeoff.decision.rules import Refusal, commercial_refusal, rank_eligible, refusals
+from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
+from bakeoff.decision.outcomes import Outcomes
+from bakeoff.decision.rules import APART, Refusal, Rule, commercial_refusal, doubts, rank_eligible, refusals
+from bakeoff.decision.scenarios import scenario_rows
 from bakeoff.decision.sentences import (
     answer_sentence,
     limits_in_words,
     noise_sentence,
     nothing_sentence,
     random_opening,
+    rule_in_words,
 )
+from bakeoff.decision.stability import stability
+from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
-from bakeoff.params import CompareParams
+from bakeoff.language.phrases import Words
+from bakeoff.params.decision import CompareParams
 from bakeoff.statistics.wilson import overlap
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Who may be chosen, in order, and why the others may not."""
+
+    rule: Rule
+    eligible: list[Summary]
+    commercial: list[Summary]
+    why_not: Mapping[str, list[Refusal]]
 
 
 def choose(
     summaries: Sequence[Summary],
-    limits: CompareParams,
+    params: CompareParams,
     *,
+    words: Words,
+    outcomes: Outcomes | None = None,
     failed: Sequence[dict[str, Any]] = (),
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return choice.json: `best` and `best_commercial` (null where there is none), why, and who was refused and why.
+    """Return choice.json: `best` and `best_commercial` (null where there is none), why, how sure, and who was refused.
 
     Args:
         summaries: every candidate with a result.
-        limits: section `compare`.
+        params: section `compare`.
+        words: holds `bakeoff.language.choice`'s phrases.
+        outcomes: of every candidate on the test products; None leaves the paired tests and the resampling out.
         failed: {"candidate", "seed", "problem"} of every training without a result.
         notes: what else must be said, e.g. about times from another device.
     """
-    why_not = _refusals_by_name(summaries, limits)
-    ranked = rank_eligible([item for item in summaries if not why_not[item.candidate]])
-    commercial = _rank_commercial(ranked)
-    opening = random_opening(summaries, limits)
-    best_reason = _best_reason(ranked, limits, why_not)
-    commercial_reason = _commercial_reason(ranked, commercial, limits)
+    ranking = rank(summaries, Rule.of(params), words=words)
+    best = ranking.eligible[0] if ranking.eligible else None
+    opening = random_opening(summaries, allowed=params.allow_random_weights, words=words)
+    best_reason = _best_reason(ranking, words)
+    commercial_reason = _commercial_reason(ranking, words)
     return {
-        "limits": limits.model_dump(),
-        "limits_in_words": limits_in_words(limits),
+        "language": words.language,
+        "rule": {
+            "maximise": params.maximise,
+            "subject_to": params.subject_to.model_dump(),
+            "in_words": rule_in_words(ranking.rule, words=words),
+        },
+        "limits": params.subject_to.model_dump()
+        | {"allow_random_weights": params.allow_random_weights, "allow_not_learned": params.allow_not_learned},
+        "limits_in_words": limits_in_words(params.subject_to, words=words),
         "n_candidates": len({item.candidate for item in summaries} | {row["candidate"] for row in failed}),
         "n_failed": len({row["candidate"] for row in failed}),
         "n_random": sum(not item.pretrained for item in summaries),
@@ -51,21 +78,93 @@ def choose(
         "compares_backbones": not opening,
         "reason": " ".join(part for part in (opening, best_reason, commercial_reason) if part),
         "opening": opening,
-        "best": as_record(ranked[0]) if ranked else None,
+        "best": as_record(best) if best else None,
         "best_reason": best_reason,
-        "best_commercial": as_record(commercial[0]) if commercial else None,
+        "best_commercial": as_record(ranking.commercial[0]) if ranking.commercial else None,
         "best_commercial_reason": commercial_reason,
-        "noise": _noise(ranked),
-        "eligible": [as_record(item) for item in ranked],
+        "noise": _noise(ranking.eligible),
+        **certainty(summaries, ranking, params, outcomes, words=words),
+        "scenarios": scenario_rows(summaries, ranking.rule, params.scenarios, best=best, words=words),
+        "apart": apart(summaries, ranking.rule, words=words),
+        "eligible": [as_record(item) for item in ranking.eligible],
         "refused": [
-            _refused(item, [refusal.sentence for refusal in why_not[item.candidate]])
+            _refused(item, [refusal.sentence for refusal in found])
             for item in summaries
-            if why_not[item.candidate]
+            if (found := ranking.why_not[item.candidate])
         ],
-        "refused_commercially": [_refused(item, [why]) for item in ranked if (why := commercial_refusal(item))],
+        "refused_commercially": [
+            _refused(item, [why]) for item in ranking.eligible if (why := commercial_refusal(item, words=words))
+        ],
         "failed": list(failed),
         "notes": list(notes),
     }
+
+
+def rank(summaries: Sequence[Summary], rule: Rule, *, words: Words) -> Ranking:
+    """Return who may be chosen by a rule, in order."""
+    why_not = {item.candidate: refusals(item, rule, words=words) for item in summaries}
+    eligible = rank_eligible([item for item in summaries if not why_not[item.candidate]], rule)
+    allowed = [item for item in eligible if item.commercial_use is True]
+    if allowed and allowed[0] is not eligible[0]:  # the best candidate is both answers where it may be
+        allowed = rank_eligible(allowed, rule)
+    return Ranking(rule, eligible, allowed, why_not)
+
+
+def certainty(
+    summaries: Sequence[Summary],
+    ranking: Ranking,
+    params: CompareParams,
+    outcomes: Outcomes | None,
+    *,
+    words: Words,
+) -> dict[str, Any]:
+    """Return `comparisons`, `indistinguishable`, `groups_sentence` and `stability`.
+
+    Candidates apart take no part in the tests: their results say nothing of their backbones, and each test more weakens
+    the others. The baseline always does.
+    """
+    nothing = {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": ""}
+    if outcomes is None:
+        return {"comparisons": [], "indistinguishable": [], "groups_sentence": "", "stability": nothing}
+    tested = [
+        item.candidate
+        for item in summaries
+        if item.candidate == BASELINE or not doubts(item, ranking.rule, words=words)
+    ]
+    pairs = pair_tests(outcomes, tested)
+    comparisons: list[dict[str, Any]] = []
+    if BASELINE in tested:
+        comparisons += compare_with(pairs, outcomes, BASELINE, "baseline", n_resamples=params.n_bootstrap, words=words)
+    if pairs.names:
+        best = ranking.eligible[0].candidate if ranking.eligible else pairs.names[0]
+        comparisons += compare_with(pairs, outcomes, best, "best", n_resamples=params.n_bootstrap, words=words)
+    groups = pairs.groups()
+    return {
+        "comparisons": comparisons,
+        "indistinguishable": groups,
+        "groups_sentence": groups_sentence(groups, pairs, outcomes.n, words=words),
+        "stability": stability(
+            ranking.eligible,
+            ranking.rule,
+            outcomes,
+            n_resamples=params.n_bootstrap,
+            words=words,
+            accuracy_weight=_accuracy_weight(params, outcomes.n_labels),
+        ),
+    }
+
+
+def apart(summaries: Sequence[Summary], rule: Rule, *, words: Words) -> list[dict[str, Any]]:
+    """Return choice.json's `apart`: who is listed beside the others and not with them, and why."""
+    rows = []
+    for item in summaries:
+        found = [refusal for refusal in doubts(item, rule, words=words) if refusal.code in APART]
+        if not item.time_comparable:
+            found.append(Refusal("other_device", words("refusal.other_device", device=item.device)))
+        rows += [
+            {"candidate": item.candidate, "reason_code": refusal.code, "reason": refusal.sentence} for refusal in found
+        ]
+    return rows
 
 
 def as_record(item: Summary) -> dict[str, Any]:
@@ -74,43 +173,38 @@ def as_record(item: Summary) -> dict[str, Any]:
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
 
 
-def _refusals_by_name(summaries: Sequence[Summary], limits: CompareParams) -> dict[str, list[Refusal]]:
-    any_pretrained = any(item.pretrained for item in summaries)
-    return {item.candidate: refusals(item, limits, any_pretrained=any_pretrained) for item in summaries}
-
-
-def _rank_commercial(ranked: list[Summary]) -> list[Summary]:
-    """Return those that may be used commercially, in order; the best candidate comes first if it is one of them."""
-    allowed = [item for item in ranked if item.commercial_use is True]
-    if allowed and allowed[0] is ranked[0]:
-        return allowed
-    return rank_eligible(allowed)
+def _accuracy_weight(params: CompareParams, n_labels: int) -> float:
+    """Return points of the decision matrix' total per unit of accuracy, between chance and 1."""
+    weights = params.matrix.weights.model_dump()
+    return 10 * weights["accuracy"] / math.fsum(weights.values()) / (1 - 1 / n_labels) if n_labels > 1 else 0.0
 
 
 def _refused(item: Summary, reasons: list[str]) -> dict[str, Any]:
     return {"candidate": item.candidate, "accuracy": item.accuracy, "reasons": reasons}
 
 
-def _best_reason(ranked: list[Summary], limits: CompareParams, why_not: dict[str, list[Refusal]]) -> str:
+def _best_reason(ranking: Ranking, words: Words) -> str:
+    ranked = ranking.eligible
     if not ranked:
-        return nothing_sentence(why_not, limits)
-    sentence = f"Best: {answer_sentence(ranked, limits, group='eligible candidates')}"
-    return f"{sentence} {noise_sentence(ranked[0], ranked[1])}" if len(ranked) > 1 else sentence
+        return nothing_sentence(ranking.why_not, ranking.rule, words=words)
+    sentence = words("best", answer=answer_sentence(ranked, ranking.rule, words=words))
+    return f"{sentence} {noise_sentence(ranked[0], ranked[1], words=words)}" if len(ranked) > 1 else sentence
 
 
-def _commercial_reason(ranked: list[Summary], commercial: list[Summary], limits: CompareParams) -> str:
-    if not ranked:
+def _commercial_reason(ranking: Ranking, words: Words) -> str:
+    if not ranking.eligible:
         return ""
-    best = ranked[0]
-    if not commercial:
-        whys = "; ".join(f"{item.candidate}: {commercial_refusal(item)}" for item in ranked)
-        return f"No eligible candidate is proven to be usable commercially ({whys})."
-    if commercial[0] is best:
-        return f"{best.candidate} may also be used commercially ({best.licence})."
-    lost = 100 * (best.accuracy - commercial[0].accuracy)
-    sentence = answer_sentence(commercial, limits, group="eligible candidates that may be used commercially")
-    price = f"It gives up {lost:.1f} points of accuracy." if lost > 0 else "It gives up speed, not accuracy."
-    return f"Best for commercial use: {sentence} {price}"
+    best = ranking.eligible[0]
+    if not ranking.commercial:
+        whys = "; ".join(f"{item.candidate}: {commercial_refusal(item, words=words)}" for item in ranking.eligible)
+        return words("commercial.none", whys=whys)
+    found = ranking.commercial[0]
+    if found is best:
+        return words("commercial.best", candidate=best.candidate, licence=best.licence)
+    lost = 100 * (best.accuracy - found.accuracy)
+    price = words("commercial.price", points=lost) if lost > 0 else words("commercial.free")
+    answer = answer_sentence(ranking.commercial, ranking.rule, words=words, commercial=True)
+    return words("commercial.other", answer=answer, price=price)
 
 
 def _noise(ranked: list[Summary]) -> dict[str, Any] | None:

@@ -6,12 +6,16 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bakeoff.decision.outcomes import TestOutcomes, read_test_outcomes
 from bakeoff.decision.study import Slot, Study
 from bakeoff.errors import EvaluationError
+
+PROTOCOL = 2
+"""Of throughput.json: times of another protocol were measured otherwise and do not compare."""
 
 FILES = {
     "training": "training/training.json",
@@ -23,12 +27,13 @@ _REQUIRED = {
     "metrics": ("splits.test.n", "splits.test.accuracy"),
     "throughput": ("latency_ms_p50", "images_per_s", "device"),
 }
+_SAME_ACCURACY = 1e-6
 _FINITE = {"splits.test.n", "splits.test.accuracy", "latency_ms_p50", "images_per_s", "size_mib"}
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one training of the study left; the three dictionaries are empty where `problem` says why."""
+    """What one training of the study left; everything read is empty where `problem` says why."""
 
     slot: Slot
     folder: Path
@@ -36,6 +41,10 @@ class Record:
     metrics: Mapping[str, Any]
     throughput: Mapping[str, Any]
     problem: str | None = None
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    """calibration.json, empty where there is none."""
+    test: TestOutcomes | None = field(default=None, compare=False, repr=False)
+    """What it says of each test product; None where `problem` says why."""
 
     @property
     def ok(self) -> bool:
@@ -99,7 +108,7 @@ def _read_record(slot: Slot, runs_dir: Path) -> Record:
     for name, relative in FILES.items():
         path = folder / relative
         values, problem = _read_json(path)
-        problem = problem or _missing_value(name, values, path)
+        problem = problem or _old_protocol(name, values, path) or _missing_value(name, values, path)
         if problem:
             return Record(slot, folder, {}, {}, {}, problem)
         found[name] = values
@@ -107,7 +116,31 @@ def _read_record(slot: Slot, runs_dir: Path) -> Record:
     if judged is not None and judged != trained:
         problem = f"{folder / FILES['metrics']} belongs to another training ({judged}, not {trained})"
         return Record(slot, folder, {}, {}, {}, problem)
-    return Record(slot, folder, found["training"], found["metrics"], found["throughput"])
+    record = Record(slot, folder, found["training"], found["metrics"], found["throughput"])
+    return _with_outcomes(record)
+
+
+def _with_outcomes(record: Record) -> Record:
+    """Add predictions and calibration, or the problem of the predictions."""
+    folder = record.folder / "evaluation"
+    try:
+        test = read_test_outcomes(folder / "predictions.parquet")
+    except EvaluationError as error:
+        return replace(record, problem=str(error).rstrip("."))
+    if abs(test.accuracy - float(record.metrics["splits"]["test"]["accuracy"])) > _SAME_ACCURACY:
+        problem = f"{folder} holds metrics of other predictions than its predictions.parquet; evaluate it again"
+        return replace(record, problem=problem)
+    calibration = folder / "calibration.json"
+    values, problem = _read_json(calibration) if calibration.is_file() else ({}, None)
+    return replace(record, test=test, calibration=values, problem=problem)
+
+
+def _old_protocol(name: str, values: Mapping[str, Any], path: Path) -> str | None:
+    """Return why times measured by an older version cannot be used."""
+    given = values.get("protocol", 1)
+    if name != "throughput" or given == PROTOCOL:
+        return None
+    return f"{path} was measured by protocol {given}, this version compares protocol {PROTOCOL}; run `dvc repro`"
 
 
 def _read_json(path: Path) -> tuple[dict[str, Any], str | None]:
@@ -133,25 +166,41 @@ def _missing_value(name: str, values: Mapping[str, Any], path: Path) -> str | No
 
 
 def _refuse_other_tests(records: list[Record]) -> list[Record]:
-    """Mark records whose test split differs from most others': accuracies on other products do not compare."""
+    """Mark records whose test products differ from most others': accuracies on other products do not compare."""
     tests = Counter(_test_identity(record) for record in records if record.ok)
     if len(tests) < 2:
         return records
     usual = tests.most_common(1)[0][0]
+    example = next(record for record in records if record.ok and _test_identity(record) == usual)
     return [
-        replace(record, problem=_other_test(record, usual[0]))
+        replace(record, problem=_other_test(record, example))
         if record.ok and _test_identity(record) != usual
         else record
         for record in records
     ]
 
 
-def _test_identity(record: Record) -> tuple[int, str | None, str | None]:
-    return record.n_test, value_at(record.training, "dataset.digest"), value_at(record.training, "splits")
+def _test_identity(record: Record) -> tuple[Any, ...]:
+    digest = value_at(record.training, "dataset.digest"), value_at(record.training, "splits")
+    return (record.n_test, *digest, record.test.identity if record.test else None)
 
 
-def _other_test(record: Record, n_usual: int) -> str:
+def _other_test(record: Record, usual: Record) -> str:
+    """Return how a record's test differs from the usual one."""
+    assert record.test is not None
+    assert usual.test is not None
+    path = record.folder / "evaluation" / "predictions.parquet"
+    if record.test.labels != usual.test.labels:
+        return (
+            f"{path} has other labels ({len(record.test.labels)}: {', '.join(record.test.labels[:5])}, …) than "
+            f"the other candidates ({len(usual.test.labels)}: {', '.join(usual.test.labels[:5])}, …); "
+            "train it on this catalogue"
+        )
+    missing = sorted(set(usual.test.product_ids) - set(record.test.product_ids))
+    if record.test.product_ids == usual.test.product_ids and record.test.identity != usual.test.identity:
+        return f"{path} has other true classes for the same test products than the other candidates; evaluate it again"
+    told = f"; it lacks {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""
     return (
         f"{record.folder / FILES['metrics']} is from another data set or split "
-        f"({record.n_test} test products, the other candidates {n_usual})"
+        f"({record.n_test} test products, the other candidates {usual.n_test}{told})"
     )

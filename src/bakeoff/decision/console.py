@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,22 @@ from rich.text import Text
 from bakeoff.decision.leaderboard import read_leaderboard
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.errors import EvaluationError
+from bakeoff.language.console import PHRASES
+from bakeoff.language.phrases import Words
 
 _WIDE = 112
 _NAME_CHARS = 36
 
 
 def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
-    """Print what `compare` wrote to `reports_dir`.
+    """Print what `compare` wrote to `reports_dir`, in the language it was written in.
 
     Args:
         reports_dir: holds leaderboard.csv and choice.json.
         console: where to print; default stdout.
 
     Raises:
-        EvaluationError: no comparison has been made yet.
+        EvaluationError: no comparison has been made yet, or an older version made it.
     """
     screen = console or Console()
     leaderboard, choice_file = reports_dir / "leaderboard.csv", reports_dir / "choice.json"
@@ -37,73 +39,89 @@ def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
         if not path.is_file():
             raise EvaluationError(f"{path} is missing; run `bakeoff run`, or `bakeoff compare --partial`.")
     choice = json.loads(choice_file.read_text(encoding="utf-8"))
+    if "language" not in choice:
+        raise EvaluationError(f"{choice_file} was written by an older version; run `bakeoff compare`.")
+    words = Words(choice["language"], PHRASES)
     summaries = summarise(read_leaderboard(leaderboard))
-    screen.print(_leaderboard(summaries, choice, wide=screen.width >= _WIDE))
-    _print_choice(screen, choice)
-    _print_places(screen, reports_dir, choice)
+    screen.print(_leaderboard(summaries, choice, words, wide=screen.width >= _WIDE))
+    _print_choice(screen, choice, words)
+    _print_places(screen, reports_dir, choice, words)
 
 
-def _leaderboard(summaries: Sequence[Summary], choice: Mapping[str, Any], *, wide: bool) -> Table:
-    table = Table(title=f"Leaderboard, {choice['n_test']} test products", box=box.SIMPLE, title_justify="left")
+def _leaderboard(summaries: Sequence[Summary], choice: Mapping[str, Any], words: Words, *, wide: bool) -> Table:
+    table = Table(title=words("title", n=choice["n_test"]), box=box.SIMPLE, title_justify="left")
     table.add_column("#", justify="right")
     names = [item.candidate for item in summaries] + [row["candidate"] for row in choice["failed"]]
-    table.add_column("candidate", overflow="fold", min_width=min(_NAME_CHARS, max(map(len, names), default=0)))
-    table.add_column("accuracy", justify="right")
-    if wide:
-        table.add_column("95 % interval", justify="right", no_wrap=True)
-        table.add_column("macro F1", justify="right")
-    table.add_column("ms/photo", justify="right")
-    if wide:
-        table.add_column("images/s", justify="right")
-        table.add_column("MiB", justify="right")
-    table.add_column("notes")
+    width = min(_NAME_CHARS, max(map(len, names), default=0))
+    table.add_column(words("column.candidate"), overflow="fold", min_width=width)
+    shown = [name for name in _COLUMNS if wide or name not in _WIDE_ONLY]
+    for name in shown:
+        table.add_column(words(f"column.{name}"), justify="right", no_wrap=name == "interval")
+    table.add_column(words("column.notes"), overflow="fold")
     chosen = _names(choice)
     for rank, item in enumerate(summaries, start=1):
-        table.add_row(*_cells(rank, item, wide=wide), style="bold" if item.candidate in chosen else None)
+        cells = [_COLUMNS[name](item, words) for name in shown]
+        marks = Text((", " if wide else "\n").join(_marks(item, words)), style="yellow")
+        table.add_row(str(rank), item.candidate, *cells, marks, style="bold" if item.candidate in chosen else None)
     for row in choice["failed"]:
-        blank = [""] * (6 if wide else 2)
-        table.add_row("-", row["candidate"], *blank, Text("FAILED", style="bold red"))
+        table.add_row("-", row["candidate"], *[""] * len(shown), Text(words("mark.failed"), style="bold red"))
     return table
 
 
-def _cells(rank: int, item: Summary, *, wide: bool) -> list[str | Text]:
-    latency = _number(item.latency_ms, 1) + ("" if item.time_comparable else " *")
-    marks = [*item.marks, *([] if item.learned else ["DID NOT LEARN"])]
-    notes = Text((", " if wide else "\n").join(marks), style="yellow")
-    if not wide:
-        return [str(rank), item.candidate, f"{item.accuracy:.3f}", latency, notes]
-    interval = f"{item.accuracy_low:.3f}-{item.accuracy_high:.3f}"
-    speed = [latency, _number(item.images_per_s, 1), _number(item.size_mib, 0)]
-    return [str(rank), item.candidate, f"{item.accuracy:.3f}", interval, _number(item.macro_f1, 3), *speed, notes]
+def _number(value: float, spec: str, words: Words) -> str:
+    return words.number(value, spec) if math.isfinite(value) else "-"
 
 
-def _print_choice(screen: Console, choice: Mapping[str, Any]) -> None:
+_COLUMNS: dict[str, Callable[[Summary, Words], str]] = {
+    "accuracy": lambda item, words: words.number(item.accuracy, ".3f"),
+    "interval": lambda item, words: "-".join(words.number(end, ".3f") for end in item.interval),
+    "macro_f1": lambda item, words: _number(item.macro_f1, ".3f", words),
+    "latency": lambda item, words: _number(item.latency_ms, ".1f", words) + ("" if item.time_comparable else " *"),
+    "images_per_s": lambda item, words: _number(item.images_per_s, ".1f", words),
+    "size": lambda item, words: _number(item.size_mib, ".0f", words),
+}
+_WIDE_ONLY = frozenset({"interval", "macro_f1", "images_per_s", "size"})
+
+
+def _marks(item: Summary, words: Words) -> list[str]:
+    found = [words(f"mark.{mark.lower().replace(' ', '_').replace('-', '_')}") for mark in item.marks]
+    return found if item.learned else [*found, words("mark.did_not_learn")]
+
+
+def _print_choice(screen: Console, choice: Mapping[str, Any], words: Words) -> None:
     for part in (choice["opening"], choice["best_reason"], choice["best_commercial_reason"]):
         if part:
             screen.print(Text(part, style="bold yellow" if part is choice["opening"] else ""), end="\n\n")
+    sure = [text for text in (choice["groups_sentence"], choice["stability"]["sentence"]) if text]
+    if choice["best"] and sure:
+        screen.print(Text(words("heading.sure"), style="bold"))
+        screen.print(Text(" ".join(sure)), end="\n\n")
+    if choice["scenarios"]:
+        screen.print(Text(words("heading.scenarios"), style="bold"))
+        for row in choice["scenarios"]:
+            screen.print(Text(f"- {row['sentence']}"))
+        screen.print()
     for note in choice["notes"]:
         screen.print(Text(f"* {note}"))
     for row in choice["failed"]:
-        screen.print(Text(f"FAILED {row['candidate']} (seed {row['seed']}): {row['problem']}", style="red"))
+        screen.print(Text(words("failed", **row), style="red"))
 
 
-def _print_places(screen: Console, reports_dir: Path, choice: Mapping[str, Any]) -> None:
+def _print_places(screen: Console, reports_dir: Path, choice: Mapping[str, Any], words: Words) -> None:
     runs = Path(choice["inputs"]["runs_dir"])
     name = choice["best"]["candidate"] if choice["best"] else "<candidate>"
     seed = choice["inputs"]["seeds"][0]
     places = {
-        "Report": str(reports_dir / "index.html"),
-        "Figure": str(reports_dir / "pareto.png"),
-        "Heat maps": str(runs / name / f"seed_{seed}" / "interpretation" / "attributions"),
-        "MLflow": "make ui   (or `bakeoff ui`)",
+        "report": str(reports_dir / "index.html"),
+        "figures": f"{reports_dir / 'pareto.png'}, {reports_dir / 'differences.png'}",
+        "heat_maps": str(runs / name / f"seed_{seed}" / "interpretation" / "attributions"),
+        "mlflow": words("place.ui"),
     }
-    for title, place in places.items():
-        screen.print(Text(f"{title + ':':<11}{place}"), soft_wrap=True)
+    titles = {key: words(f"place.{key}") for key in places}
+    width = max(map(len, titles.values())) + 2
+    for key, place in places.items():
+        screen.print(Text(f"{titles[key] + ':':<{width}}{place}"), soft_wrap=True)
 
 
 def _names(choice: Mapping[str, Any]) -> set[str]:
     return {choice[key]["candidate"] for key in ("best", "best_commercial") if choice[key]}
-
-
-def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else "-"

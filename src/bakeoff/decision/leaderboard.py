@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,33 @@ import pandas as pd
 from bakeoff.decision.collect import Record, value_at
 from bakeoff.decision.licences import commercial_use, is_pretrained, licence_text
 from bakeoff.decision.summary import summarise
+from bakeoff.decision.timing import device_of, usual_device
 from bakeoff.statistics.wilson import wilson_interval
 
 COLUMNS = [
     *("rank", "candidate", "model", "mode", "seed", "accuracy", "macro_f1", "weighted_f1", "log_loss"),
     *("latency_ms", "images_per_s", "ms_per_image", "n_parameters", "size_mib", "train_time_s", "peak_memory_mib"),
     *("weights", "pretrained", "licence", "commercial_use", "learned", "device", "status", "key"),
-    *("time_comparable", "n_test", "accuracy_low", "accuracy_high", "problem"),
+    *("time_comparable", "n_test", "accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high"),
+    *("balanced_accuracy", "matthews", "roc_auc", "ece", "temperature", "latency_p99_ms", "images_per_cpu_s"),
+    *("end_to_end_images_per_s", "gmacs", "file_mib", "predict_memory_mib", "noisy", "timed", "problem"),
 ]
-_TEST_MEASURES = ("accuracy", "macro_f1", "weighted_f1", "log_loss")
+_TEST_MEASURES = (
+    *("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "matthews", "roc_auc", "log_loss", "ece"),
+)
 _TRAINING_MEASURES = ("n_parameters", "size_mib", "train_time_s", "peak_memory_mib")
-_FLAGS = ("pretrained", "commercial_use", "learned", "time_comparable")
+_SPEED = {
+    "latency_ms": "latency_ms_p50",
+    "latency_p99_ms": "latency_ms_p99",
+    "images_per_s": "images_per_s",
+    "images_per_cpu_s": "images_per_cpu_s",
+    "end_to_end_images_per_s": "end_to_end.images_per_s",
+    "gmacs": "gmacs",
+    "file_mib": "file_mib",
+    "predict_memory_mib": "peak_memory_mib",
+}
+_TEXTS = ("candidate", "model", "mode", "weights", "licence", "device", "status", "key", "timed", "problem")
+_FLAGS = ("pretrained", "commercial_use", "learned", "time_comparable", "noisy")
 
 
 def build_leaderboard(records: Sequence[Record]) -> pd.DataFrame:
@@ -35,41 +50,11 @@ def build_leaderboard(records: Sequence[Record]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(_FLAGS, object))
     order = {item.candidate: rank for rank, item in enumerate(summarise(table), start=1)}
     done = table["status"] == "ok"
+    numbers = [name for name in COLUMNS if name not in {*_FLAGS, *_TEXTS}]
+    table[numbers] = table[numbers].apply(pd.to_numeric)
     table["rank"] = pd.Series([order.get(name) for name in table["candidate"]], dtype="Int64").where(done)
     table["seed"] = table["seed"].astype(int)
     return table.sort_values(["rank", "seed"], kind="stable", na_position="last", ignore_index=True)
-
-
-def usual_device(records: Sequence[Record]) -> str | None:
-    """Return the device that most records were timed on; a tie goes to the first in the study's order."""
-    counts = Counter(device_of(record) for record in records if record.ok)
-    return counts.most_common(1)[0][0] if counts else None
-
-
-def device_of(record: Record) -> str:
-    """Return `cpu: AMD EPYC`, what a time was measured on."""
-    device = str(record.throughput["device"]).lower().removesuffix(":0")
-    name = record.throughput.get("device_name")
-    return f"{device}: {name}" if name and str(name).lower() != device else device
-
-
-def timing_notes(records: Sequence[Record]) -> list[str]:
-    """Return what must be said about the times: which were measured elsewhere, or with other threads."""
-    device = usual_device(records)
-    done = [record for record in records if record.ok]
-    notes = []
-    others = sorted({record.slot.candidate for record in done if device_of(record) != device})
-    if others:
-        notes.append(
-            f"Times are compared on {device} only; those of {', '.join(others)} come from another device "
-            "and are listed, not compared."
-        )
-    threads = sorted({str(record.throughput.get("threads")) for record in done if device_of(record) == device})
-    if len(threads) > 1:
-        notes.append(
-            f"Times were measured with different numbers of threads ({', '.join(threads)}): compare with care."
-        )
-    return notes
 
 
 def write_leaderboard(table: pd.DataFrame, path: Path) -> None:
@@ -87,14 +72,10 @@ def read_leaderboard(path: Path) -> pd.DataFrame:
 
 
 def _row(record: Record, device: str | None) -> dict[str, Any]:
-    test = record.metrics["splits"]["test"]
-    images_per_s = float(record.throughput["images_per_s"])
-    low, high = wilson_interval(float(test["accuracy"]), record.n_test)
+    low, high = wilson_interval(float(value_at(record.metrics, "splits.test.accuracy")), record.n_test)
     row = _failed_row(record) | {
         "mode": record.training.get("mode", record.slot.mode),
-        "latency_ms": float(record.throughput["latency_ms_p50"]),
-        "images_per_s": images_per_s,
-        "ms_per_image": record.throughput.get("ms_per_image", 1000 / images_per_s if images_per_s else None),
+        "ms_per_image": 1000 / float(record.throughput["images_per_s"]),
         "weights": record.training["weights"]["source"],
         "pretrained": is_pretrained(record.training),
         "licence": licence_text(record.training),
@@ -107,8 +88,14 @@ def _row(record: Record, device: str | None) -> dict[str, Any]:
         "n_test": record.n_test,
         "accuracy_low": low,
         "accuracy_high": high,
+        "macro_f1_low": value_at(record.metrics, "intervals.test.macro_f1.low"),
+        "macro_f1_high": value_at(record.metrics, "intervals.test.macro_f1.high"),
+        "temperature": record.calibration.get("temperature"),
+        "noisy": bool(record.throughput.get("noisy")),
+        "timed": "session" if record.throughput.get("session") else "alone",
     }
-    row |= {name: test.get(name) for name in _TEST_MEASURES}
+    row |= {name: value_at(record.metrics, f"splits.test.{name}") for name in _TEST_MEASURES}
+    row |= {name: value_at(record.throughput, key) for name, key in _SPEED.items()}
     return row | {name: value_at(record.training, name) for name in _TRAINING_MEASURES}
 
 

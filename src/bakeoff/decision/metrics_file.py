@@ -8,19 +8,27 @@ from typing import Any
 
 from bakeoff.decision.summary import Summary
 
-_BEST = ("accuracy", "latency_ms", "images_per_s", "size_mib")
+_BEST = (
+    *("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "balanced_accuracy", "log_loss", "ece"),
+    *("latency_ms", "latency_p99_ms", "images_per_s", "size_mib", "train_time_s"),
+)
 _EACH = ("accuracy", "latency_ms", "images_per_s")
 
 
 def flat_metrics(choice: Mapping[str, Any], summaries: Sequence[Summary]) -> dict[str, Any]:
-    """Return the chosen candidate's measures, the counts, and three measures of every candidate.
+    """Return the answer's measures, how sure it is, the counts, and the main measures of every candidate.
 
     A measure that is unknown, or a choice that is none, is left out: DVC shows a gap for it.
     """
-    metrics: dict[str, Any] = {"n_candidates": choice["n_candidates"], "n_failed": choice["n_failed"]}
+    metrics: dict[str, Any] = {}
     best = next((item for item in summaries if choice["best"] and item.candidate == choice["best"]["candidate"]), None)
     if best is not None:
         metrics |= {"best": best.candidate} | _known(best, _BEST)
+        if choice["stability"]["winner_share"] is not None:
+            metrics["winner_share"] = choice["stability"]["winner_share"]
+    if choice["best_commercial"]:
+        metrics["best_commercial"] = choice["best_commercial"]["candidate"]
+    metrics |= {"n_test": choice["n_test"], "n_candidates": choice["n_candidates"], "n_failed": choice["n_failed"]}
     return metrics | {item.candidate: _known(item, _EACH) for item in summaries}
 
 

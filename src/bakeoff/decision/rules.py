@@ -2,78 +2,156 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from bakeoff.decision.summary import Summary
-from bakeoff.params import CompareParams
+import numpy as np
 
-_ROUNDING = 1e-9
+from bakeoff.decision.measures import LIMITS, MEASURES, Measure
+from bakeoff.decision.summary import Summary
+from bakeoff.errors import EvaluationError
+from bakeoff.language.phrases import Words
+from bakeoff.params.decision import CompareParams, Limits
+
+ROUNDING = 1e-9
+NOISE_OF_SPEED = 0.1
+"""Throughputs closer than the drift that a measurement may have count as equal."""
+APART = ("random_weights", "not_learned")
+"""Refusals that say the result is none of its backbone's: such candidates are listed apart and not tested."""
 
 
 class Refusal(NamedTuple):
-    """Why a candidate may not be chosen: a kind to count by, and the sentence with its numbers."""
+    """Why a candidate may not be chosen: a code to count by, and the sentence with its numbers."""
 
-    kind: str
+    code: str
     sentence: str
 
 
-def refusals(item: Summary, limits: CompareParams, *, any_pretrained: bool) -> list[Refusal]:
-    """Return why a candidate may not be chosen; empty where it may.
+@dataclass(frozen=True)
+class Rule:
+    """What is maximised, within which limits, and whether doubtful candidates may be chosen."""
 
-    Args:
-        item: the candidate.
-        limits: section `compare`.
-        any_pretrained: whether any candidate of the study with a result started from pretrained weights.
-    """
-    found = [] if item.learned else [Refusal("did not learn", "it did not learn")]
-    if not item.pretrained and any_pretrained and not limits.allow_random_weights:
-        sentence = "it started from random weights while pretrained candidates are there"
-        found.append(Refusal("random start beside pretrained candidates", sentence))
-    if limits.max_latency_ms is not None or limits.min_images_per_s is not None:
-        found += _time_refusals(item, limits)
-    if limits.max_size_mib is not None and not item.size_mib <= limits.max_size_mib:
-        sentence = f"its size {item.size_mib:.1f} MiB exceeds compare.max_size_mib = {limits.max_size_mib:g}"
-        found.append(Refusal("too large", sentence))
-    return found
+    maximise: Measure
+    limits: Limits
+    allow_random_weights: bool = False
+    allow_not_learned: bool = False
+
+    @classmethod
+    def of(cls, params: CompareParams, limits: Limits | None = None) -> Rule:
+        """Return the rule of section `compare`, with its own limits or others."""
+        flags = params.allow_random_weights, params.allow_not_learned
+        return cls(MEASURES[params.maximise], params.subject_to if limits is None else limits, *flags)
+
+    def tolerance(self, n_test: int) -> float:
+        """Return how far behind the best still counts as equal: a test product, or a tenth for a throughput.
+
+        For a throughput it is in powers of e, since `objective` takes the logarithm.
+        """
+        if self.maximise.is_time:
+            return -math.log1p(-NOISE_OF_SPEED)
+        return 0.0 if self.maximise.name == "matrix_total" else 1 / n_test
+
+    def objective(self, item: Summary) -> float:
+        """Return what is maximised; the logarithm of a throughput."""
+        value = self.maximise.value(item)
+        return math.log(value) if self.maximise.is_time else value
 
 
-def _time_refusals(item: Summary, limits: CompareParams) -> list[Refusal]:
-    if not item.time_comparable:
-        sentence = f"its times come from another device ({item.device}), so the limits cannot be checked"
-        return [Refusal("timed on another device", sentence)]
+def refusals(item: Summary, rule: Rule, *, words: Words) -> list[Refusal]:
+    """Return why a candidate may not be chosen; empty where it may."""
+    return doubts(item, rule, words=words) + limit_refusals(item, rule, words=words)
+
+
+def doubts(item: Summary, rule: Rule, *, words: Words) -> list[Refusal]:
+    """Return why a candidate's result says nothing of its backbone, unless params allow it: codes of `APART`."""
     found = []
-    if limits.max_latency_ms is not None and not item.latency_ms <= limits.max_latency_ms:
-        limit = f"compare.max_latency_ms = {limits.max_latency_ms:g}"
-        found.append(Refusal("too slow", f"its latency {item.latency_ms:.1f} ms exceeds {limit}"))
-    if limits.min_images_per_s is not None and not item.images_per_s >= limits.min_images_per_s:
-        limit = f"compare.min_images_per_s = {limits.min_images_per_s:g}"
-        found.append(Refusal("too low a throughput", f"its {item.images_per_s:.1f} images/s are below {limit}"))
+    if not item.pretrained and not rule.allow_random_weights:
+        found.append(Refusal("random_weights", words("refusal.random_weights")))
+    if not item.learned and not rule.allow_not_learned:
+        found.append(Refusal("not_learned", words("refusal.not_learned")))
     return found
 
 
-def commercial_refusal(item: Summary) -> str | None:
+def limit_refusals(item: Summary, rule: Rule, *, words: Words) -> list[Refusal]:
+    """Return the limits that a candidate breaks or that cannot be checked for it."""
+    found = []
+    for limit, name in LIMITS.items():
+        bound = getattr(rule.limits, limit)
+        if bound is not None:
+            found += _broken(item, MEASURES[name], limit, bound, words=words)
+    if math.isnan(rule.maximise.value(item)):
+        found.append(_unknown(item, rule.maximise, words=words))
+    if rule.limits.licence == "commercial" and (why := commercial_refusal(item, words=words)):
+        found.append(Refusal("licence", why))
+    return list(dict.fromkeys(found))
+
+
+def commercial_refusal(item: Summary, *, words: Words) -> str | None:
     """Return why a candidate may not be the commercial choice.
 
     An unknown licence counts as not proven: a wrong "yes" costs the user more than a wrong "no".
     """
     if item.commercial_use is True:
         return None
-    if item.commercial_use is False:
-        return f"its licence forbids commercial use ({item.licence})"
-    return f"commercial use is not proven ({item.licence}): check the licence on the model card"
+    key = "refusal.licence_forbids" if item.commercial_use is False else "refusal.licence_unproven"
+    return words(key, licence=item.licence)
 
 
-def rank_eligible(items: Sequence[Summary]) -> list[Summary]:
+def rank_eligible(items: Sequence[Summary], rule: Rule) -> list[Summary]:
     """Return the candidates in the order in which they would be chosen.
 
-    The next one is the fastest of those within one test product of the best accuracy left (ties: accuracy, then name).
+    The next one is the fastest (latency) of those within the rule's tolerance of the best value left; among equally
+    fast ones the better value, then the name. Where a throughput is maximised, the most accurate of those within its
+    noise is next.
     """
-    left, ranked = list(items), []
+    left, ranked = sorted(items, key=lambda item: item.candidate), []
     while left:
-        top = max(item.accuracy for item in left)
-        tied = [item for item in left if item.accuracy >= top - 1 / item.n_test - _ROUNDING]
-        chosen = min(tied, key=lambda item: (item.comparable_latency_ms, -item.accuracy, item.candidate))
+        objective = np.array([[rule.objective(item) for item in left]])
+        chosen = left[int(pick(objective, preference_costs(left, rule), rule.tolerance(left[0].n_test))[0])]
         ranked.append(chosen)
         left.remove(chosen)
     return ranked
+
+
+def preference_costs(items: Sequence[Summary], rule: Rule) -> np.ndarray:
+    """Return (C,) what decides between equals, less is better: latency; for a throughput, minus the accuracy."""
+    if rule.maximise.is_time:
+        return np.array([-item.accuracy for item in items])
+    return np.array([item.comparable_latency_ms for item in items])
+
+
+def pick(objective: np.ndarray, costs: np.ndarray, tolerance: float) -> np.ndarray:
+    """Return (B,) which candidate the rule chooses in each of B worlds.
+
+    Args:
+        objective: (B, C), more is better; candidates in the order of their names.
+        costs: (C,) what decides among those within `tolerance` of the best; less is better.
+        tolerance: in the objective's unit.
+    """
+    if objective.shape[1] == 0:
+        raise EvaluationError("nothing to pick from: no candidate is eligible; relax compare.subject_to.")
+    tied = objective >= objective.max(axis=1, keepdims=True) - tolerance - ROUNDING
+    ranks = np.unique(costs, return_inverse=True)[1].astype(float)
+    cost = np.where(tied, ranks, np.inf)
+    cheapest = cost == cost.min(axis=1, keepdims=True)
+    return np.where(cheapest, objective, -np.inf).argmax(axis=1)
+
+
+def _broken(item: Summary, measure: Measure, limit: str, bound: float, *, words: Words) -> list[Refusal]:
+    value = measure.value(item)
+    if math.isnan(value):
+        return [_unknown(item, measure, words=words)]
+    kept = value >= bound if measure.more_is_better else value <= bound
+    if kept:
+        return []
+    key = "refusal.below" if measure.more_is_better else "refusal.above"
+    texts = {"measure": words(f"measure.{measure.name}"), "value": words.number(value, measure.spec)}
+    return [Refusal(limit, words(key, **texts, limit=limit, bound=words.number(bound, "g")))]
+
+
+def _unknown(item: Summary, measure: Measure, *, words: Words) -> Refusal:
+    if measure.is_time and not item.time_comparable:
+        return Refusal("other_device", words("refusal.other_device", device=item.device))
+    return Refusal("unknown", words("refusal.unknown", measure=words(f"measure.{measure.name}")))

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bakeoff.decision.choice import choose
 from bakeoff.decision.collect import Record, collect
-from bakeoff.decision.leaderboard import build_leaderboard, timing_notes, usual_device, write_leaderboard
+from bakeoff.decision.curves import learning_curves, write_curves
+from bakeoff.decision.differences import draw_differences
+from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
+from bakeoff.decision.matrix_rows import with_matrix
 from bakeoff.decision.metrics_file import flat_metrics
-from bakeoff.decision.scatter import draw_pareto
+from bakeoff.decision.model_card import write_model_card
+from bakeoff.decision.outcomes import outcomes_of
+from bakeoff.decision.scatter import Plane, draw_pareto
+from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.study import Study
-from bakeoff.decision.summary import summarise
+from bakeoff.decision.summary import Summary, summarise
+from bakeoff.decision.timing import timing_notes, use_session, usual_device
 from bakeoff.evaluation.records import write_record
-from bakeoff.params import CompareParams
+from bakeoff.language import choice as choice_phrases
+from bakeoff.language import figures as figure_phrases
+from bakeoff.language.phrases import LanguageCode, Words
+from bakeoff.params.decision import CompareParams
 from bakeoff.pruning import prune_runs
 
-REPORTS = ("leaderboard.csv", "choice.json", "metrics.json", "pareto.png", "index.html")
+REPORTS = (
+    *("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv"),
+    *("pareto.png", "differences.png", "index.html", "model_card.md"),
+)
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """What the reports need beside runs/ and section `compare`; a file that is None or missing is left out."""
+
+    language: LanguageCode = "en"
+    audit_file: Path | None = None
+    """data/catalogue/audit.json, for the report's data section."""
+    measurements_dir: Path | None = None
+    """measurements/, whose throughput.json is preferred to the candidates' own times."""
+    references: Sequence[Mapping[str, Any]] = ()
+    """Published results to show beside ours, from `references.references`."""
 
 
 def compare(
@@ -25,41 +52,85 @@ def compare(
     out_dir: Path,
     *,
     study: Study,
-    limits: CompareParams,
+    params: CompareParams,
     partial: bool = False,
-    audit_file: Path | None = None,
+    inputs: ReportInputs | None = None,
 ) -> dict[str, Any]:
-    """Write leaderboard.csv, choice.json, metrics.json, pareto.png and index.html, and return the choice.
+    """Write REPORTS to `out_dir` and return the choice.
 
     Args:
         runs_dir: folder with <candidate>/seed_<seed>/{training,evaluation,interpretation}.
         out_dir: reports/.
         study: which candidates there should be.
-        limits: section `compare`.
+        params: section `compare`.
         partial: list missing candidates as failed instead of stopping.
-        audit_file: data/catalogue/audit.json, for the report's data section; None or missing leaves the counts out.
+        inputs: language and files beside runs/.
 
     Raises:
         EvaluationError: a candidate has no usable result and `partial` is off, or none has one.
     """
     from bakeoff.decision.report.page import Findings, write_report
 
+    given = inputs or ReportInputs()
+    words = Words(given.language, choice_phrases.PHRASES)
     # DVC may take the candidates stage, which prunes too, from its run cache without running it.
     prune_runs(runs_dir, candidates=[slot.candidate for slot in study.slots()], seeds=study.seeds)
-    records = collect(runs_dir, study, partial=partial)
+    collected = collect(runs_dir, study, partial=partial)
+    records, notes = use_session(collected, given.measurements_dir, words=words)
     table = build_leaderboard(records)
-    summaries = summarise(table)
-    choice = choose(summaries, limits, failed=_failures(records), notes=timing_notes(records))
+    summaries, matrix = with_matrix(summarise(table), records, params.matrix, language=given.language)
+    choice = _choice(records, summaries, params, notes=notes, words=words)
+    choice["matrix"] = matrix
+    choice["references"] = [dict(row) for row in given.references]
     choice["inputs"] = _inputs(runs_dir, study, records, partial=partial)
     out_dir.mkdir(parents=True, exist_ok=True)
     for name in REPORTS:  # DVC may have hard-linked them to its cache: writing into one would change the cached copy
         (out_dir / name).unlink(missing_ok=True)
     write_leaderboard(table, out_dir / "leaderboard.csv")
+    write_curves(learning_curves(records), out_dir / "learning_curves.csv")
     write_record(out_dir / "choice.json", choice)
     write_record(out_dir / "metrics.json", flat_metrics(choice, summaries))
-    draw_pareto(summaries, out_dir / "pareto.png", allow_random=limits.allow_random_weights)
-    write_report(Findings(records, summaries, choice), out_dir / "index.html", audit_file=audit_file)
+    _draw(summaries, choice, params, out_dir, language=given.language)
+    write_report(Findings(records, summaries, choice), out_dir / "index.html", audit_file=given.audit_file)
+    write_model_card(out_dir / "model_card.md", records, choice, language=given.language)
     return choice
+
+
+def _choice(
+    records: Sequence[Record],
+    summaries: Sequence[Summary],
+    params: CompareParams,
+    *,
+    notes: Sequence[str],
+    words: Words,
+) -> dict[str, Any]:
+    outcomes = outcomes_of(records)
+    choice = choose(
+        summaries,
+        params,
+        words=words,
+        outcomes=outcomes,
+        failed=_failures(records),
+        notes=[*notes, *timing_notes(records, words=words)],
+    )
+    hits = {name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}
+    return choice | {"seeds": seed_spread(hits)}
+
+
+def _draw(
+    summaries: Sequence[Summary],
+    choice: Mapping[str, Any],
+    params: CompareParams,
+    out_dir: Path,
+    *,
+    language: LanguageCode,
+) -> None:
+    words = Words(language, figure_phrases.PHRASES)
+    plane = Plane.of(
+        params.pareto, allow_random=params.allow_random_weights, allow_not_learned=params.allow_not_learned
+    )
+    draw_pareto(summaries, out_dir / "pareto.png", plane=plane, words=words)
+    draw_differences(summaries, choice, out_dir / "differences.png", words=words)
 
 
 def _failures(records: Sequence[Record]) -> list[dict[str, Any]]:

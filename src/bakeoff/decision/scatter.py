@@ -1,4 +1,4 @@
-"""The figure of the trade-off: test accuracy against inference time, with the Pareto front."""
+"""reports/pareto.png: two measures of the candidates, accuracy against inference time unless params say otherwise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,10 +16,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from bakeoff.decision import palette
 from bakeoff.decision.labels import place_labels
+from bakeoff.decision.measures import MEASURES, Measure
 from bakeoff.decision.pareto import pareto_front
 from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
+from bakeoff.language.phrases import Words
 
 _LOG_RANGE = 10.0
 _DPI = 130
@@ -30,111 +32,145 @@ _NON_COMMERCIAL_MARKER = "D"
 
 
 @dataclass(frozen=True)
-class Theme:
-    """Colours of one figure; blue, orange and green of Okabe and Ito's colour-blind-safe set."""
+class Plane:
+    """The two measures of the figure, and whether doubtful candidates may lie on the front."""
 
-    background: str = "#ffffff"
-    ink: str = "#1d2733"
-    soft: str = "#7b8896"
-    faint: str = "#c9d1da"
-    frozen: str = "#0072b2"
-    finetune: str = "#d55e00"
-    baseline: str = "#009e73"
+    x: Measure
+    y: Measure
+    allow_random: bool = False
+    allow_not_learned: bool = False
+
+    @classmethod
+    def of(cls, names: Sequence[str], *, allow_random: bool = False, allow_not_learned: bool = False) -> Plane:
+        """Return the plane of two measures by name, x first."""
+        x, y = (MEASURES[name] for name in names)
+        return cls(x, y, allow_random, allow_not_learned)
+
+    def point(self, item: Summary) -> tuple[float, float]:
+        """Return where a candidate lies, NaN where a measure is unknown or not comparable."""
+        return self.x.value(item), self.y.value(item)
 
 
-LIGHT = Theme()
-DARK = Theme("#151b23", "#e3e9f0", "#8795a5", "#3a4552", "#56b4e9", "#e69f00", "#2fc79a")
-
-
-def draw_pareto(
-    summaries: Sequence[Summary], target: Path | IO[bytes], *, theme: Theme = LIGHT, allow_random: bool = False
-) -> None:
-    """Write the labelled scatter as PNG; candidates timed on another device are left out.
+def draw_pareto(summaries: Sequence[Summary], target: Path, *, plane: Plane, words: Words) -> None:
+    """Write the labelled scatter as PNG; candidates without one of the measures are named below it.
 
     Args:
         summaries: one per candidate.
-        target: a path or an open binary file.
-        theme: colours.
-        allow_random: whether random starts may lie on the front beside pretrained candidates.
+        target: the file.
+        plane: the two measures.
+        words: holds `bakeoff.language.figures`' phrases.
     """
-    figure = Figure(figsize=(9.6, 6.0), dpi=_DPI, facecolor=theme.background)
+    figure = Figure(figsize=(9.6, 6.0), dpi=_DPI, facecolor=palette.BACKGROUND)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    _style(axes, theme)
-    items = [item for item in summaries if math.isfinite(item.comparable_latency_ms)]
+    items = [item for item in summaries if all(map(math.isfinite, plane.point(item)))]
+    _style(axes, plane, words)
     if items:
-        _set_scales(axes, items)
-        best = front(summaries, allow_random=allow_random)
-        _draw_front(axes, best, theme)
+        _set_scales(axes, items, plane, words)
+        best = front(summaries, plane)
+        axes.plot(*_columns(best, plane), color=palette.INK, linewidth=1.4, linestyle=_DASHES, zorder=2)
         for item in items:
-            _draw_point(axes, item, theme)
-        _add_legend(axes, items, theme)
+            _draw_point(axes, item, plane)
+        _add_legend(axes, items, words)
+        _name_left_out(figure, [item.candidate for item in summaries if item not in items], words)
         figure.tight_layout()
-        _draw_labels(axes, items, best, theme)
+        _draw_labels(axes, items, best, plane)
     else:
-        text = "no candidate has both an accuracy and a time"
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=theme.ink)
-    figure.savefig(target, format="png", facecolor=theme.background)
+        text = words("figure.empty", **{side: words(f"measure.{getattr(plane, side).name}") for side in ("x", "y")})
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=palette.INK)
+    figure.savefig(target, format="png", facecolor=palette.BACKGROUND)
 
 
-def front(summaries: Sequence[Summary], *, allow_random: bool = False) -> list[Summary]:
-    """Return the Pareto front in (latency_ms, accuracy), fastest first.
-
-    It is that of the candidates a choice may fall on: learned, and pretrained where any is (unless
-    `allow_random`).
-    """
-    items = [item for item in summaries if item.learned and math.isfinite(item.comparable_latency_ms)]
-    if not allow_random and any(item.pretrained for item in summaries):
-        items = [item for item in items if item.pretrained]
-    on_front = pareto_front([item.latency_ms for item in items], [item.accuracy for item in items])
-    return sorted((item for item, keep in zip(items, on_front, strict=True) if keep), key=lambda item: item.latency_ms)
-
-
-def _style(axes: Axes, theme: Theme) -> None:
-    axes.set_facecolor(theme.background)
-    axes.grid(visible=True, color=theme.faint, linewidth=0.6, alpha=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(theme.faint)
-    axes.tick_params(colors=theme.ink, which="both")
-    axes.set_xlabel("inference time per photo, batch 1, median, ms   (left is faster)", color=theme.ink)
-    axes.set_ylabel("test accuracy   (bars: 95 % interval)", color=theme.ink)
+def front(summaries: Sequence[Summary], plane: Plane) -> list[Summary]:
+    """Return the Pareto front of the candidates that a choice may fall on, by the first measure."""
+    items = [
+        item
+        for item in summaries
+        if (item.learned or plane.allow_not_learned) and (item.pretrained or plane.allow_random)
+    ]
+    x, y = _columns(items, plane)
+    costs = np.negative(x) if plane.x.more_is_better else np.asarray(x)
+    gains = np.asarray(y) if plane.y.more_is_better else np.negative(y)
+    kept = [item for item, keep in zip(items, pareto_front(costs, gains), strict=True) if keep]
+    return sorted(kept, key=plane.point)
 
 
-def _set_scales(axes: Axes, items: Sequence[Summary]) -> None:
-    low, high = min(item.latency_ms for item in items), max(item.latency_ms for item in items)
-    if low > 0 and high / low > _LOG_RANGE:
-        axes.set_xscale("log")
-        axes.set_xlim(low / 1.6, high * 1.9)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    else:
-        span = max(high - low, 0.1 * high, 1e-6)
-        axes.set_xlim(max(0.0, low - 0.12 * span), high + 0.22 * span)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
-    bottom, top = min(item.accuracy_low for item in items), max(item.accuracy_high for item in items)
-    pad = 0.06 * max(top - bottom, 0.05)
-    axes.set_ylim(max(-0.02, bottom - pad), min(1.02, top + pad))
+def _columns(items: Sequence[Summary], plane: Plane) -> tuple[list[float], list[float]]:
+    points = [plane.point(item) for item in items]
+    return [x for x, _ in points], [y for _, y in points]
 
 
-def _draw_front(axes: Axes, items: Sequence[Summary], theme: Theme) -> None:
-    times, accuracies = [item.latency_ms for item in items], [item.accuracy for item in items]
-    axes.plot(times, accuracies, color=theme.ink, linewidth=1.4, linestyle=_DASHES, zorder=2)
+def _style(axes: Axes, plane: Plane, words: Words) -> None:
+    palette.style(axes)
+    axes.set_xlabel(words(f"axis.{_side(plane.x)}", axis=_axis(plane.x, words)), color=palette.INK)
+    label = _axis(plane.y, words)
+    if _interval_names(plane.y):
+        label = words("axis.bars", axis=label)
+    axes.set_ylabel(label if plane.y.more_is_better else words("axis.down", axis=label), color=palette.INK)
 
 
-def _draw_point(axes: Axes, item: Summary, theme: Theme) -> None:
-    colour = _colour(item, theme)
-    bars = [[max(0.0, item.accuracy - item.accuracy_low)], [max(0.0, item.accuracy_high - item.accuracy)]]
-    style = {"ecolor": colour, "elinewidth": 0.8, "alpha": 0.45, "fmt": "none", "zorder": 1}
-    axes.errorbar([item.latency_ms], [item.accuracy], yerr=bars, **style)
+def _side(measure: Measure) -> str:
+    return "right" if measure.more_is_better else "left"
+
+
+def _axis(measure: Measure, words: Words) -> str:
+    if measure.name in ("latency_ms", "ms_per_image", "accuracy"):
+        return words(f"axis.{measure.name}")
+    name = words(f"measure.{measure.name}")
+    return words("axis.unit", measure=name, unit=words(f"unit.{measure.name}")) if measure.name in _UNITS else name
+
+
+_UNITS = frozenset(MEASURES) - {
+    *("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "matthews", "roc_auc", "log_loss", "ece"),
+    *("n_parameters", "matrix_total"),
+}
+
+
+def _interval_names(measure: Measure) -> tuple[str, str] | None:
+    """Return where a candidate's line holds the measure's interval."""
+    known = measure.name in ("accuracy", "macro_f1")
+    return (f"{measure.name}_low", f"{measure.name}_high") if known else None
+
+
+def _interval(item: Summary, measure: Measure) -> tuple[float, float]:
+    """Return the interval, the value itself twice where there is none."""
+    names, value = _interval_names(measure), measure.value(item)
+    low, high = (getattr(item, name) for name in names) if names else (value, value)
+    return (low if math.isfinite(low) else value), (high if math.isfinite(high) else value)
+
+
+def _set_scales(axes: Axes, items: Sequence[Summary], plane: Plane, words: Words) -> None:
+    ticks = FuncFormatter(lambda value, _position: words.number(round(value, 6), "g"))
+    for measure, axis, limit in ((plane.x, axes.xaxis, axes.set_xlim), (plane.y, axes.yaxis, axes.set_ylim)):
+        low = min(_interval(item, measure)[0] for item in items)
+        high = max(_interval(item, measure)[1] for item in items)
+        room = 0.22 if axis is axes.xaxis else 0.06
+        if measure.name not in ("accuracy", "macro_f1") and low > 0 and high / low > _LOG_RANGE:
+            (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
+            limit(low / 1.6, high * 1.9)
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.set_minor_formatter(NullFormatter())
+        else:
+            span = max(high - low, 0.1 * abs(high), 1e-6)
+            floor = 0.0 if low >= 0 else -math.inf
+            limit(max(floor, low - room * span / 2), high + room * span)
+        axis.set_major_formatter(ticks)
+
+
+def _draw_point(axes: Axes, item: Summary, plane: Plane) -> None:
+    colour = palette.colour_of(item)
+    x, y = plane.point(item)
+    bars = []
+    for measure, value in ((plane.x, x), (plane.y, y)):
+        low, high = _interval(item, measure)
+        bars.append([[max(0.0, value - low)], [max(0.0, high - value)]])
+    axes.errorbar(x, y, xerr=bars[0], yerr=bars[1], ecolor=colour, elinewidth=0.8, alpha=0.45, fmt="none", zorder=1)
     axes.plot(
-        [item.latency_ms],
-        [item.accuracy],
+        x,
+        y,
         marker=_NON_COMMERCIAL_MARKER if item.commercial_use is False else "o",
         markersize=8,
-        markerfacecolor=colour if item.pretrained else theme.background,
+        markerfacecolor=colour if item.pretrained else palette.BACKGROUND,
         markeredgecolor=colour,
         markeredgewidth=1.6,
         linestyle="none",
@@ -142,57 +178,57 @@ def _draw_point(axes: Axes, item: Summary, theme: Theme) -> None:
     )
 
 
-def _colour(item: Summary, theme: Theme) -> str:
-    if item.candidate == BASELINE:
-        return theme.baseline
-    return theme.finetune if item.mode == "finetune" else theme.frozen
-
-
-def _add_legend(axes: Axes, items: Sequence[Summary], theme: Theme) -> None:
-    def entry(label: str, colour: str, marker: str = "o", *, hollow: bool = False) -> Line2D:
-        face = theme.background if hollow else colour
-        return Line2D([], [], linestyle="none", marker=marker, color=colour, markerfacecolor=face, label=label)
-
+def _add_legend(axes: Axes, items: Sequence[Summary], words: Words) -> None:
     modes = sorted({item.mode for item in items if item.candidate != BASELINE}, reverse=True)
-    entries = [entry(mode, theme.finetune if mode == "finetune" else theme.frozen) for mode in modes]
+    entries = [palette.legend_entry(_mode(mode, words), palette.MODES.get(mode, palette.FROZEN)) for mode in modes]
     if any(item.candidate == BASELINE for item in items):
-        entries.append(entry("baseline (TensorFlow)", theme.baseline))
+        entries.append(palette.legend_entry(words("legend.baseline"), palette.BASELINE))
     if not all(item.pretrained for item in items):
-        entries.append(entry("hollow: random start", theme.ink, hollow=True))
+        entries.append(palette.legend_entry(words("legend.random"), palette.INK, hollow=True))
     if any(item.commercial_use is False for item in items):
-        entries.append(entry("diamond: non-commercial", theme.ink, _NON_COMMERCIAL_MARKER))
-    dashes = Line2D([], [], color=theme.ink, linestyle=_DASHES, label="Pareto front")
+        entries.append(palette.legend_entry(words("legend.non_commercial"), palette.INK, _NON_COMMERCIAL_MARKER))
+    dashes = Line2D([], [], color=palette.INK, linestyle=_DASHES, label=words("legend.front"))
     axes.legend(
         handles=[*entries, dashes], loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=6, frameon=False, fontsize=8.5,
-        labelcolor=theme.ink, columnspacing=1.2, handletextpad=0.4,
+        labelcolor=palette.INK, columnspacing=1.2, handletextpad=0.4,
     )  # fmt: skip
 
 
-def _draw_labels(axes: Axes, items: Sequence[Summary], best: Sequence[Summary], theme: Theme) -> None:
+def _mode(mode: str, words: Words) -> str:
+    return words(f"mode.{mode}") if mode in ("frozen", "finetune") else mode
+
+
+def _name_left_out(figure: Figure, names: Sequence[str], words: Words) -> None:
+    if names:
+        text = words("figure.left_out", names=", ".join(names))
+        figure.supxlabel(text, fontsize=8, color=palette.SOFT, wrap=True)
+
+
+def _draw_labels(axes: Axes, items: Sequence[Summary], best: Sequence[Summary], plane: Plane) -> None:
     """Write each candidate's name where it covers nothing; a thin line leads to it where it stands off."""
-    halo = [withStroke(linewidth=2.5, foreground=theme.background)]
-    style = {"fontsize": 8.5, "color": theme.ink, "transform": None, "zorder": 5, "path_effects": halo}
+    halo = [withStroke(linewidth=2.5, foreground=palette.BACKGROUND)]
+    style = {"fontsize": 8.5, "color": palette.INK, "transform": None, "zorder": 5, "path_effects": halo}
     texts = [axes.text(0, 0, item.candidate, verticalalignment="bottom", **style) for item in items]
     extents = [text.get_window_extent() for text in texts]
     sizes = np.array([[extent.width, extent.height] for extent in extents])
-    points = _pixels(axes, items)
+    points = _pixels(axes, items, plane)
     box = axes.get_window_extent()
-    corners = place_labels(points, sizes, (box.x0, box.y0, box.x1, box.y1), lines=_along(_pixels(axes, best)))
+    corners = place_labels(points, sizes, (box.x0, box.y0, box.x1, box.y1), lines=_along(_pixels(axes, best, plane)))
     for text, corner, point, size in zip(texts, corners, points, sizes, strict=True):
         text.set_position((corner[0], corner[1]))
         nearest = np.clip(point, corner, corner + size)
         distance = float(np.hypot(*(nearest - point)))
         if distance > _LEADER_PX:
             start = point + (nearest - point) * 10 / distance
-            line = Line2D(*np.stack([start, nearest]).T, color=theme.soft, linewidth=0.8, transform=None, zorder=2)
+            line = Line2D(*np.stack([start, nearest]).T, color=palette.SOFT, linewidth=0.8, transform=None, zorder=2)
             axes.add_line(line)
 
 
-def _pixels(axes: Axes, items: Sequence[Summary]) -> np.ndarray:
+def _pixels(axes: Axes, items: Sequence[Summary], plane: Plane) -> np.ndarray:
     """Return (N, 2) px, where the candidates' points are drawn."""
     if not items:
         return np.zeros((0, 2))
-    return axes.transData.transform([(item.latency_ms, item.accuracy) for item in items])
+    return axes.transData.transform([plane.point(item) for item in items])
 
 
 def _along(corners: np.ndarray) -> np.ndarray:

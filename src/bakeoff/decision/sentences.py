@@ -1,4 +1,4 @@
-"""The words of the choice: short sentences that hold the numbers they rest on."""
+"""The words of the choice: short sentences that hold the numbers they rest on, in the language of the report."""
 
 from __future__ import annotations
 
@@ -6,80 +6,115 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bakeoff.decision.rules import Refusal
+from bakeoff.decision.measures import LIMITS
+from bakeoff.decision.rules import ROUNDING, Refusal, Rule
 from bakeoff.decision.summary import Summary
-from bakeoff.params import CompareParams
+from bakeoff.language.phrases import Words
+from bakeoff.params.decision import Limits
 from bakeoff.statistics.wilson import overlap
 
 
-def random_opening(summaries: Sequence[Summary], limits: CompareParams) -> str:
+def random_opening(summaries: Sequence[Summary], *, allowed: bool, words: Words) -> str:
     """Return what must be said first where candidates started from random weights, else an empty text."""
     random = [item for item in summaries if not item.pretrained]
     if not random:
         return ""
-    names = ", ".join(sorted({item.model for item in random}))
-    started = f"{len(random)} of {len(summaries)} candidates started from random weights ({names})"
-    sentence = f"This is no comparison of backbones, only of what could be had here: {started}"
-    if len(random) == len(summaries) or limits.allow_random_weights:
-        return f"{sentence}."
-    return f"{sentence}; they are listed and not chosen."
+    models = ", ".join(sorted({item.model for item in random}))
+    return words("opening" if allowed else "opening.apart", n=len(random), total=len(summaries), models=models)
 
 
-def limits_in_words(limits: CompareParams) -> str:
-    """Return `latency <= 30 ms, size <= 100 MiB`, or `no limits`."""
-    parts = []
-    if limits.max_latency_ms is not None:
-        parts.append(f"latency ≤ {limits.max_latency_ms:g} ms")
-    if limits.min_images_per_s is not None:
-        parts.append(f"throughput ≥ {limits.min_images_per_s:g} images/s")
-    if limits.max_size_mib is not None:
-        parts.append(f"size ≤ {limits.max_size_mib:g} MiB")
-    return ", ".join(parts) or "no limits"
+def limits_in_words(limits: Limits, *, words: Words) -> str:
+    """Return `latency ≤ 30 ms, size ≤ 100 MiB`, or `no limits`."""
+    bounds = {name: getattr(limits, name) for name in LIMITS}
+    parts = [
+        words(f"limit.{name}", bound=words.number(bound, "g")) for name, bound in bounds.items() if bound is not None
+    ]
+    if limits.licence == "commercial":
+        parts.append(words("limit.licence"))
+    return ", ".join(parts) or words("limits.none")
 
 
-def answer_sentence(ranked: Sequence[Summary], limits: CompareParams, *, group: str) -> str:
+def rule_in_words(rule: Rule, *, words: Words) -> str:
+    """Return what is maximised within what, and what decides between equals."""
+    measure = words(f"measure.{rule.maximise.name}")
+    limited = rule.limits != Limits()
+    limits = {"limits": limits_in_words(rule.limits, words=words)} if limited else {}
+    text = words("rule.limited" if limited else "rule.free", measure=measure, **limits)
+    tie = "accuracy" if rule.maximise.is_time else "none" if rule.maximise.name == "matrix_total" else "latency"
+    return words(f"rule.tie_{tie}", rule=text)
+
+
+def answer_sentence(ranked: Sequence[Summary], rule: Rule, *, words: Words, commercial: bool = False) -> str:
     """Return why the first of the ranked ones is the answer.
 
     Args:
         ranked: those it was chosen from, in order.
-        limits: section `compare`.
-        group: the plural of what they are, `eligible candidates`.
+        rule: that put them in order.
+        words: holds `bakeoff.language.choice`'s phrases.
+        commercial: whether they are only those that may be used commercially.
     """
     best = ranked[0]
-    facts = f"test accuracy {best.accuracy:.3f} (95 % interval {best.accuracy_low:.3f} to {best.accuracy_high:.3f})"
+    why = _why(ranked, rule, words)
+    if commercial:
+        why = words("why.commercial", why=why)
+    if rule.limits != Limits():
+        why = words("why.scope", why=why, limits=limits_in_words(rule.limits, words=words))
+    return words("answer", candidate=best.candidate, facts=_facts(best, rule, words), why=why)
+
+
+def _facts(best: Summary, rule: Rule, words: Words) -> str:
+    low, high = best.interval
+    facts = [words("facts.accuracy", accuracy=best.accuracy, low=low, high=high)]
+    if rule.maximise.name != "accuracy":
+        value = words.number(rule.maximise.value(best), rule.maximise.spec)
+        facts.append(words("facts.maximised", measure=words(f"measure.{rule.maximise.name}"), value=value))
     if math.isfinite(best.latency_ms):
-        facts += f", {best.latency_ms:.1f} ms per photo"
-    top = max(ranked, key=lambda item: item.accuracy)
-    if len(ranked) == 1:
-        why = f"the only one of the {group}"
-    elif top.accuracy > best.accuracy:
-        why = f"within one test product of {top.candidate} ({top.accuracy:.3f}) and faster, of {len(ranked)} {group}"
-    else:
-        why = f"the most accurate of {len(ranked)} {group}"
-    within = limits_in_words(limits)
-    scope = f" ({within})" if within != "no limits" else ""
-    return f"{best.candidate}, {facts}: {why}{scope}."
+        facts.append(words("facts.latency", latency=best.latency_ms))
+    return ", ".join(facts)
 
 
-def noise_sentence(best: Summary, runner_up: Summary) -> str:
+def _why(ranked: Sequence[Summary], rule: Rule, words: Words) -> str:
+    best, n = ranked[0], len(ranked)
+    top = max(ranked, key=rule.objective)
+    if n == 1:
+        return words("why.only")
+    if rule.objective(top) > rule.objective(best) + ROUNDING:
+        key = "why.within_speed" if rule.maximise.is_time else "why.within_product"
+        value = words.number(rule.maximise.value(top), rule.maximise.spec)
+        return words(key, top=top.candidate, value=value, n=n)
+    if rule.maximise.name == "accuracy":
+        return words("why.accurate", n=n)
+    return words("why.top", measure=words(f"measure.{rule.maximise.name}"), n=n)
+
+
+def noise_sentence(best: Summary, runner_up: Summary, *, words: Words) -> str:
     """Return whether the lead over the next candidate could be chance."""
-    half = 100 * (best.accuracy_high - best.accuracy_low) / 2
-    difference = 100 * (best.accuracy - runner_up.accuracy)
-    size = f"{best.n_test} test products: ±{half:.0f} points"
-    next_one = f"{runner_up.candidate} ({runner_up.accuracy:.3f}, {difference:+.1f} points)"
-    if overlap(best.interval, runner_up.interval):
-        return f"The difference to the runner-up {next_one} is within the noise ({size})."
-    return f"The difference to the runner-up {next_one} is larger than the noise ({size})."
+    key = "noise.within" if overlap(best.interval, runner_up.interval) else "noise.beyond"
+    return words(
+        key,
+        name=runner_up.candidate,
+        accuracy=runner_up.accuracy,
+        points=100 * (best.accuracy - runner_up.accuracy),
+        n=best.n_test,
+        half=100 * (best.accuracy_high - best.accuracy_low) / 2,
+    )
 
 
-def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], limits: CompareParams) -> str:
-    """Return why nothing was chosen and what to change."""
+def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], rule: Rule, *, words: Words) -> str:
+    """Return why nothing was chosen and what to change: the reason that bars the most candidates."""
     if not why_not:
-        return "No candidate has a result, so there is nothing to choose from."
-    counts = Counter(refusal.kind for found in why_not.values() for refusal in found)
-    whys = "; ".join(f"{n} × {kind}" for kind, n in counts.items())
-    within = limits_in_words(limits)
-    advice = "Get pretrained weights (`bakeoff weights --retry`) or train longer"
-    if within != "no limits":
-        advice = "Relax the limits in section `compare` of conf/config.yaml"
-    return f"No candidate is eligible, so none is chosen ({within}): {whys}. {advice}."
+        return words("nothing.no_result")
+    commonest = Counter(refusal.code for found in why_not.values() for refusal in found).most_common(1)[0][0]
+    advice = {"random_weights": "weights", "not_learned": "learn", "other_device": "rule", "unknown": "rule"}
+    return words(
+        "nothing",
+        limits=limits_in_words(rule.limits, words=words),
+        whys=counted(why_not, words=words),
+        advice=words(f"advice.{advice.get(commonest, 'limits')}"),
+    )
+
+
+def counted(why_not: Mapping[str, Sequence[Refusal]], *, words: Words) -> str:
+    """Return `3 × too slow, 1 × random start`, the commonest first."""
+    counts = Counter(refusal.code for found in why_not.values() for refusal in found)
+    return ", ".join(words("nothing.count", n=n, kind=words(f"refused.{code}")) for code, n in counts.most_common())

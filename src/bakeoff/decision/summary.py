@@ -12,9 +12,14 @@ import pandas as pd
 from bakeoff.decision.licences import marks
 from bakeoff.statistics.wilson import wilson_interval
 
-_TEXTS = ("candidate", "model", "mode", "licence", "weights", "device")
-_MEANS = ("macro_f1", "weighted_f1", "log_loss", "n_parameters", "size_mib", "train_time_s")
-_TIMES = ("latency_ms", "images_per_s", "ms_per_image")
+_TEXTS = ("candidate", "model", "mode", "licence", "weights", "device", "timed")
+QUALITY = ("macro_f1", "weighted_f1", "log_loss", "balanced_accuracy", "matthews", "roc_auc", "ece", "temperature")
+_SIZES = ("n_parameters", "size_mib", "file_mib", "gmacs", "train_time_s", "predict_memory_mib")
+_MEANS = (*QUALITY, "macro_f1_low", "macro_f1_high", *_SIZES)
+_TIMES = (
+    *("latency_ms", "latency_p99_ms", "images_per_s", "ms_per_image", "images_per_cpu_s"),
+    "end_to_end_images_per_s",
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,8 @@ class Summary:
     """A candidate that has a result; measures are means over `n_seeds` trainings, NaN where not recorded.
 
     `accuracy_low` and `accuracy_high` are the 95 % Wilson interval of `n_test` products: seeds share their test
-    products, so more seeds do not narrow it.
+    products, so more seeds do not narrow it. `predict_memory_mib` is the peak while predicting, `timed` is "alone" or
+    "session" (every candidate again, interleaved), `matrix_total` the decision matrix' 0 to 10.
     """
 
     candidate: str
@@ -34,13 +40,26 @@ class Summary:
     accuracy_low: float
     accuracy_high: float
     macro_f1: float
+    macro_f1_low: float
+    macro_f1_high: float
     weighted_f1: float
+    balanced_accuracy: float
+    matthews: float
+    roc_auc: float
     log_loss: float
+    ece: float
+    temperature: float
     latency_ms: float
+    latency_p99_ms: float
     images_per_s: float
     ms_per_image: float
+    images_per_cpu_s: float
+    end_to_end_images_per_s: float
     n_parameters: float
+    gmacs: float
     size_mib: float
+    file_mib: float
+    predict_memory_mib: float
     train_time_s: float
     pretrained: bool
     learned: bool
@@ -49,7 +68,10 @@ class Summary:
     licence: str
     weights: str
     device: str
+    timed: str
+    noisy: bool
     keys: tuple[str, ...]
+    matrix_total: float = math.nan
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -95,6 +117,7 @@ def _summarise_one(rows: list[dict[str, Any]]) -> Summary:
         "pretrained": all(bool(row["pretrained"]) for row in rows),
         "learned": all(bool(row["learned"]) for row in rows),
         "time_comparable": bool(timed),
+        "noisy": any(row["noisy"] is True for row in timed or rows),
         "commercial_use": _strictest([row["commercial_use"] for row in rows]),
         "keys": tuple(row["key"] for row in rows if isinstance(row["key"], str)),
     }

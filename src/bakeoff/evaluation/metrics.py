@@ -1,19 +1,29 @@
-"""How good a candidate is, from its probabilities alone; train, validation and test side by side."""
+"""How good a candidate is, from its probabilities alone; train, validation and test side by side.
+
+Undefined is None, by three rules: a class's precision, recall or F1 is None where its denominator is 0 (means run
+over the classes that occur among the true or the predicted ones and count it as 0, as scikit-learn's); Matthews, kappa,
+ROC-AUC and PR-AUC are None where a split holds products of one class alone; top-k exists only where K > k.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from bakeoff.catalogue.table import SPLITS, Catalogue
 from bakeoff.errors import EvaluationError
 from bakeoff.evaluation.predictions import Predictions
 from bakeoff.evaluation.predictor import Predictor
+from bakeoff.evaluation.reliability import expected_calibration_error
+from bakeoff.statistics.matrix import METRICS, Margins
 
 UNDEFINED: Any = 0
-"""Precision, recall and F1 where nothing was predicted or nothing is there; `Any`: scikit-learn's stubs say str."""
+"""scikit-learn's `zero_division` in means and in its text report; `Any`: its stubs say str."""
+NEEDS_TWO_CLASSES = ("matthews", "cohen_kappa", "roc_auc", "pr_auc")
+_LEAST = np.finfo(np.float64).eps
 
 
 def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
@@ -21,15 +31,63 @@ def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
     return probabilities.argmax(axis=1).astype(np.int64)
 
 
-def split_metrics(label_ids: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Return n, accuracy, macro_f1, weighted_f1 and log_loss of one split.
+def count_confusions(label_ids: np.ndarray, predicted: np.ndarray, n_labels: int) -> np.ndarray:
+    """Return (K, K) int64 counts, rows true and columns predicted, also for classes that never occur."""
+    cells = np.bincount(label_ids * n_labels + predicted, minlength=n_labels**2)
+    return cells.reshape(n_labels, n_labels).astype(np.int64)
 
-    Macro F1 is scikit-learn's: the mean over classes that occur among the true or the predicted ones, so that a class
-    absent from a small split costs nothing. log_loss is the mean of -ln p(true class) in float64, the same for all.
+
+def exact_probabilities(probabilities: np.ndarray) -> np.ndarray:
+    """Return (N, K) float64 rows that sum to 1 as closely as float64 can."""
+    exact = probabilities.astype(np.float64)
+    return exact / exact.sum(axis=1, keepdims=True)
+
+
+def log_losses(label_ids: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Return (N,) -ln p(true class), p at least float64's epsilon, as scikit-learn's."""
+    return -np.log(np.clip(exact[np.arange(len(label_ids)), label_ids], _LEAST, 1.0))
+
+
+def brier_scores(label_ids: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Return (N,) sums over classes of squared errors, 0 to 2.
+
+    Source:
+        G. W. Brier, Mon. Weather Rev. 78 (1950) 1-3, DOI 10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+    """
+    own = exact[np.arange(len(label_ids)), label_ids]
+    return (exact**2).sum(axis=1) - own**2 + (1 - own) ** 2
+
+
+def top_k_hits(label_ids: np.ndarray, probabilities: np.ndarray, k: int) -> np.ndarray:
+    """Return (N,) bool: the true class is among the k most probable; the lower index wins a tie, as for the first."""
+    own = probabilities[np.arange(len(label_ids)), label_ids][:, None]
+    earlier = np.arange(probabilities.shape[1])[None, :] < label_ids[:, None]
+    ahead = (probabilities > own) | ((probabilities == own) & earlier)
+    return ahead.sum(axis=1) < k
+
+
+def areas(label_ids: np.ndarray, exact: np.ndarray) -> dict[int, tuple[float, float]]:
+    """Return ROC-AUC and average precision, one class against the rest, of each class that occurs; {} if one alone."""
+    present = np.unique(label_ids)
+    if len(present) < 2:
+        return {}
+    found = {}
+    for label in present.tolist():
+        positive, scores = label_ids == label, exact[:, label]
+        found[label] = (float(roc_auc_score(positive, scores)), float(average_precision_score(positive, scores)))
+    return found
+
+
+def split_metrics(
+    label_ids: np.ndarray, probabilities: np.ndarray, *, top_k: Sequence[int] = (), n_bins: int = 15
+) -> dict[str, Any]:
+    """Return every scalar metric of one split, None where undefined (see the module).
 
     Args:
         label_ids: (N,) int64 below K, the true classes.
         probabilities: (N, K) float32, rows sum to 1.
+        top_k: the k of `top_<k>_accuracy`.
+        n_bins: equal-width bins of `ece`.
 
     Raises:
         EvaluationError: the split is empty.
@@ -38,49 +96,64 @@ def split_metrics(label_ids: np.ndarray, probabilities: np.ndarray) -> dict[str,
         raise EvaluationError(
             "a split without products has no metrics; check `split` in params.yaml and run `dvc repro`."
         )
+    n_labels, exact = probabilities.shape[1], exact_probabilities(probabilities)
     predicted = predicted_classes(probabilities)
-    exact = probabilities.astype(np.float64)
-    exact /= exact.sum(axis=1, keepdims=True)
-    classes = np.arange(probabilities.shape[1])
-    loss = log_loss(label_ids, exact, labels=classes) if len(classes) > 1 else 0.0
-    return {
-        "n": len(label_ids),
-        "accuracy": float(accuracy_score(label_ids, predicted)),
-        "macro_f1": float(f1_score(label_ids, predicted, average="macro", zero_division=UNDEFINED)),
-        "weighted_f1": float(f1_score(label_ids, predicted, average="weighted", zero_division=UNDEFINED)),
-        "log_loss": float(loss),
-    }
+    margins = Margins.of(count_confusions(label_ids, predicted, n_labels))
+    values: dict[str, Any] = {"n": len(label_ids)}
+    values |= {name: float(metric(margins)[0]) for name, metric in METRICS.items()}
+    for k in top_k:
+        if n_labels > k:
+            values[f"top_{k}_accuracy"] = float(top_k_hits(label_ids, probabilities, k).mean())
+    values["log_loss"] = float(log_losses(label_ids, exact).mean())
+    values["brier"] = float(brier_scores(label_ids, exact).mean())
+    of_classes = list(areas(label_ids, exact).values())
+    values["roc_auc"], values["pr_auc"] = np.mean(of_classes, axis=0).tolist() if of_classes else (None, None)
+    values["ece"] = expected_calibration_error(exact.max(axis=1), predicted == label_ids, n_bins=n_bins)
+    if len(of_classes) == 0:
+        values |= dict.fromkeys(NEEDS_TWO_CLASSES)
+    return values
 
 
 def per_class_metrics(
-    label_ids: np.ndarray, predicted: np.ndarray, labels: list[str]
-) -> dict[str, dict[str, float | int]]:
-    """Return precision, recall, f1 and support of each of the K labels; 0 where undefined (see its support).
+    label_ids: np.ndarray, probabilities: np.ndarray, labels: list[str]
+) -> dict[str, dict[str, float | int | None]]:
+    """Return precision, recall, f1, support, roc_auc and average_precision of each of the K labels; None if undefined.
 
     Args:
         label_ids: (N,) int64, the true classes.
-        predicted: (N,) int64, the predicted ones.
+        probabilities: (N, K) float32.
         labels: K names.
     """
-    scores = precision_recall_fscore_support(
-        label_ids, predicted, labels=np.arange(len(labels)), zero_division=UNDEFINED
-    )
-    columns = [np.asarray(column).tolist() for column in scores]
-    return {
-        label: {"precision": precision, "recall": recall, "f1": f1, "support": int(support)}
-        for label, precision, recall, f1, support in zip(labels, *columns, strict=True)
-    }
+    counts = count_confusions(label_ids, predicted_classes(probabilities), len(labels))
+    right, true, predicted = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
+    curves = areas(label_ids, exact_probabilities(probabilities))
+    found = {}
+    for number, label in enumerate(labels):
+        roc_auc, average_precision = curves.get(number, (None, None))
+        found[label] = {
+            "precision": _share(right[number], predicted[number]),
+            "recall": _share(right[number], true[number]),
+            "f1": _share(2 * right[number], true[number] + predicted[number]),
+            "support": int(true[number]),
+            "roc_auc": roc_auc,
+            "average_precision": average_precision,
+        }
+    return found
 
 
-def all_metrics(predictions: Predictions, training_losses: dict[str, float]) -> dict[str, object]:
-    """Return `splits` (each split's metrics and training loss) and `per_class` (test), as metrics.json holds them."""
+def _share(part: int, whole: int) -> float | None:
+    return float(part / whole) if whole else None
+
+
+def all_split_metrics(
+    predictions: Predictions, training_losses: Mapping[str, float], *, top_k: Sequence[int], n_bins: int
+) -> dict[str, dict[str, Any]]:
+    """Return each split's metrics and training loss, as `splits` of metrics.json."""
     splits = {}
     for name in SPLITS:
-        label_ids, probabilities = predictions.split(name)
-        splits[name] = {**split_metrics(label_ids, probabilities), "training_loss": training_losses[name]}
-    label_ids, probabilities = predictions.split("test")
-    per_class = per_class_metrics(label_ids, predicted_classes(probabilities), predictions.labels)
-    return {"splits": splits, "per_class": per_class}
+        values = split_metrics(*predictions.split(name), top_k=top_k, n_bins=n_bins)
+        splits[name] = {**values, "training_loss": training_losses[name]}
+    return splits
 
 
 def training_losses(predictor: Predictor, predictions: Predictions, catalogue: Catalogue) -> dict[str, float]:
@@ -90,5 +163,11 @@ def training_losses(predictor: Predictor, predictions: Predictions, catalogue: C
     sigmoids do not determine their BCE, which the predictor then computes.
     """
     if predictor.loss_name == "cross_entropy" and predictor.probability_kind in ("softmax", "as_is"):
-        return {name: split_metrics(*predictions.split(name))["log_loss"] for name in SPLITS}
+        return {name: _mean_log_loss(*predictions.split(name)) for name in SPLITS}
     return {name: float(predictor.training_loss(catalogue.rows(name).tolist())) for name in SPLITS}
+
+
+def _mean_log_loss(label_ids: np.ndarray, probabilities: np.ndarray) -> float:
+    if len(label_ids) == 0:
+        raise EvaluationError("a split without products has no training loss; check `split` in params.yaml.")
+    return float(log_losses(label_ids, exact_probabilities(probabilities)).mean())

@@ -19,6 +19,7 @@ from bakeoff.errors import EvaluationError
 from bakeoff.evaluation.predictor import Predictor
 from bakeoff.evaluation.records import require_same_labels
 
+COLUMNS = ("product_id", "split", "label_id")
 SUM_TOLERANCE = 1e-3
 """How far a row of float32 probabilities may be from 1: above the rounding of K = 1000 terms, below any real fault."""
 
@@ -55,8 +56,9 @@ def predict_catalogue(predictor: Predictor, catalogue: Catalogue, *, progress: P
         if progress is not None and task is not None:
             progress.advance(task, len(batch))
     probabilities = np.concatenate(batches) if batches else np.zeros((0, len(catalogue.labels)), np.float32)
-    table = catalogue.products.loc[:, ["product_id", "split", "label_id"]].reset_index(drop=True)
+    table = catalogue.products.loc[:, list(COLUMNS)].reset_index(drop=True)
     predictions = Predictions(products=table, probabilities=probabilities, labels=list(catalogue.labels))
+    check_products(predictions, where="the catalogue")
     check_probabilities(predictions, where="the candidate's predictions")
     return predictions
 
@@ -84,30 +86,67 @@ def read_predictions(path: Path, *, catalogue: Catalogue | None = None) -> Predi
     """Return predictions.parquet, checked; with a catalogue, also that it holds exactly that catalogue's products.
 
     Raises:
-        EvaluationError: the file is missing or no predictions file, holds NaN or rows that do not sum to 1, lacks
-            products, or belongs to other labels or another split.
+        EvaluationError: the file is missing or no predictions file, holds NaN or rows that do not sum to 1, names a
+            product twice or a class that is none, lacks products, or belongs to other labels or another split.
     """
     if not path.is_file():
         raise EvaluationError(f"{path} is missing; run the evaluate stage first.")
     try:
         table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:  # OSError: a file cut short
         raise EvaluationError(f"{path} is no Parquet file ({error}); run the evaluate stage again.") from None
-    metadata = table.schema.metadata or {}
-    kind = table.schema.field("probabilities").type if "probabilities" in table.schema.names else None
-    if b"labels" not in metadata or kind is None or not pa.types.is_fixed_size_list(kind):
-        raise EvaluationError(f"{path} is not in bakeoff's predictions format; run the evaluate stage again.")
+    labels = _require_format(table, path)
     column = table.column("probabilities").combine_chunks()
     flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
     predictions = Predictions(
-        products=table.select(["product_id", "split", "label_id"]).to_pandas(),
-        probabilities=flat.reshape(-1, kind.list_size),
-        labels=json.loads(metadata[b"labels"]),
+        products=table.select(list(COLUMNS)).to_pandas(),
+        probabilities=flat.reshape(-1, column.type.list_size),
+        labels=labels,
     )
+    check_products(predictions, where=str(path))
     check_probabilities(predictions, where=str(path))
     if catalogue is not None:
         _require_same_products(predictions, catalogue, path)
     return predictions
+
+
+def _require_format(table: pa.Table, path: Path) -> list[str]:
+    """Return the labels of a table in the predictions' format: columns, types, no empty cell, labels in the header."""
+    names, header = table.schema.names, (table.schema.metadata or {}).get(b"labels")
+    columns = (*COLUMNS, "probabilities")
+    missing = [name for name in columns if name not in names]
+    if header is None or missing or not pa.types.is_fixed_size_list(table.schema.field("probabilities").type):
+        told = f" (it lacks {', '.join(missing)})" if missing else ""
+        raise EvaluationError(f"{path} is not in bakeoff's predictions format{told}; run the evaluate stage again.")
+    empty = [name for name in columns if table.column(name).null_count]
+    if empty:
+        raise EvaluationError(f"{path} has empty cells in {', '.join(empty)}; run the evaluate stage again.")
+    return json.loads(header)
+
+
+def check_products(predictions: Predictions, *, where: str) -> None:
+    """Check that each product stands there once, in a known split, with a class below K.
+
+    Raises:
+        EvaluationError: a product twice, another split, or a class number that no label has.
+    """
+    products, n_labels = predictions.products, len(predictions.labels)
+    twice = products["product_id"].duplicated().to_numpy()
+    if twice.any():
+        raise EvaluationError(
+            f"{where}: {int(twice.sum())} rows repeat a product, first {_product(predictions, twice)}; "
+            "run the evaluate stage again."
+        )
+    unknown = sorted(set(products["split"]) - set(SPLITS))
+    if unknown:
+        raise EvaluationError(f"{where}: the splits are {', '.join(SPLITS)}, got {', '.join(map(repr, unknown))}.")
+    outside = ~products["label_id"].between(0, n_labels - 1).to_numpy()
+    if outside.any():
+        raise EvaluationError(
+            f"{where}: label_id must lie between 0 and {n_labels - 1}, got "
+            f"{products['label_id'].to_numpy()[outside][0]} for {_product(predictions, outside)}; "
+            "train and evaluate the candidate again on this catalogue."
+        )
 
 
 def check_probabilities(predictions: Predictions, *, where: str) -> None:
@@ -150,7 +189,7 @@ def _require_same_products(predictions: Predictions, catalogue: Catalogue, path:
         raise EvaluationError(
             f"{path} holds {len(given)} products, the catalogue {len(expected)}{told}; run the evaluate stage again."
         )
-    for name in ("product_id", "split", "label_id"):
+    for name in COLUMNS:
         if given[name].tolist() != expected[name].tolist():
             raise EvaluationError(
                 f"{path}: its column {name} differs from the catalogue's (splits {', '.join(SPLITS)}); "

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
+from PIL import Image
 
 
 class Predictor(Protocol):
@@ -27,7 +28,10 @@ class Predictor(Protocol):
     loss_name: str
     """`cross_entropy` or `bce`: the training loss, which metrics.json reports beside the common log loss."""
     description: dict[str, object]
-    """What the records carry: framework, device, threads, dtype, memory_format, n_parameters, size_mib, versions, …."""
+    """What the records carry: framework, runtime, device, device_name, threads, dtype, memory_format, n_parameters,
+    size_mib, file_mib (the whole network as one file), versions, …."""
+    structure: dict[str, object]
+    """What determines the network's speed whatever its weights: architecture, head, input, number of classes."""
 
     def images(self, rows: Sequence[int]) -> np.ndarray:
         """Return the store's rows as (N, H, W, 3) float32 in [0, 1]."""
@@ -55,7 +59,26 @@ class Predictor(Protocol):
         ...
 
     def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
-        """Return a call that runs one synchronised forward pass (inputs already on the device) and nothing else."""
+        """Return a call that runs one synchronised forward pass (inputs already on the device) and nothing else.
+
+        It raises a MemoryExhaustedError where the batch does not fit.
+        """
+        ...
+
+    def transform(self, photo: Image.Image) -> np.ndarray:
+        """Return a decoded photo as the network takes it: (H, W, 3) uint8, resized and cropped."""
+        ...
+
+    def forward(self, pixels: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 probabilities of (N, H, W, 3) uint8 in a single forward pass, whatever N."""
+        ...
+
+    def count_gmacs(self) -> tuple[float | None, str]:
+        """Return 1e9 multiply-adds of one image's forward pass and who counted, or None and why nobody can."""
+        ...
+
+    def device_peak_mib(self, *, reset: bool = False) -> float | None:
+        """Return the accelerator's peak memory since the last reset, MiB; None on a CPU, whose process is measured."""
         ...
 
     def set_threads(self, n_threads: int) -> None:

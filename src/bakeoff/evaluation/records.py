@@ -18,12 +18,17 @@ def read_training(training_dir: Path) -> dict[str, Any]:
     """Return training.json: candidate, model, mode, seed, key, labels and what the training measured.
 
     Raises:
-        EvaluationError: the file is missing or lacks one of the names every later record carries.
+        EvaluationError: the file is missing, is no JSON object, or lacks one of the names every later record carries.
     """
     path = Path(training_dir) / "training.json"
     if not path.is_file():
         raise EvaluationError(f"{path} is missing, so there is nothing to judge; run the training stage first.")
-    training = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        training = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EvaluationError(f"{path} is no JSON ({error}); run the training stage again (`dvc repro -f`).") from None
+    if not isinstance(training, dict):
+        raise EvaluationError(f"{path} must hold a JSON object, got {type(training).__name__}; run the training again.")
     missing = [name for name in _NEEDED if name not in training]
     if missing:
         raise EvaluationError(f"{path} lacks {', '.join(missing)}; run the training stage again (`dvc repro -f`).")

@@ -1,7 +1,8 @@
-"""One candidate judged from end to end: predictions, metrics, confusion, throughput, all in its evaluation folder."""
+"""One candidate judged from end to end: predictions, throughput and findings, all in its evaluation folder."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,16 @@ from typing import Any
 from rich.progress import Progress
 
 from bakeoff.catalogue.table import Catalogue
-from bakeoff.evaluation import confusion, metrics, throughput
-from bakeoff.evaluation.predictions import Predictions, predict_catalogue, write_predictions
+from bakeoff.evaluation.findings import N_STEPS, find, write_findings
+from bakeoff.evaluation.metrics import training_losses
+from bakeoff.evaluation.predictions import predict_catalogue, write_predictions
 from bakeoff.evaluation.predictor import Predictor
 from bakeoff.evaluation.records import derived_key, write_record
 from bakeoff.evaluation.threads import physical_cores
+from bakeoff.evaluation.throughput.sharing import Workplace, shared_throughput
+from bakeoff.evaluation.throughput.subject import Plan
 from bakeoff.params import ComputeParams, EvaluateParams, ThroughputParams
+from bakeoff.paths import state_dir
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,8 @@ def evaluate_candidate(
     Args:
         predictor: the trained candidate.
         catalogue: the products it was trained on.
-        out_dir: gets predictions.parquet, metrics.json, throughput.json, confusion.csv, the text report and figures/.
+        out_dir: gets predictions.parquet, metrics.json, calibration.json, confusions.json, confusion.csv,
+            throughput.json, the text report and figures/.
         training: training.json, of which candidate, model, mode, seed and key are used.
         settings: params sections evaluate, throughput and compute.
 
@@ -60,41 +66,41 @@ def evaluate_candidate(
     with Progress() as progress:
         predictions = predict_catalogue(predictor, catalogue, progress=progress)
         write_predictions(predictions, out_dir / "predictions.parquet")
-        losses = metrics.training_losses(predictor, predictions, catalogue)
+        losses = training_losses(predictor, predictions, catalogue)
+        intervals = progress.add_task("metrics and their intervals", total=N_STEPS)
+        findings = find(predictions, losses, params=settings.evaluate, advance=lambda: progress.advance(intervals))
         task = progress.add_task("measuring throughput", total=None)
-        speed = _measure(predictor, catalogue, settings)
+        speed = _measure(
+            predictor,
+            catalogue,
+            settings,
+            candidate=training["candidate"],
+            on_wait=lambda: progress.update(task, description="throughput: waiting for another measurement"),
+        )
         progress.update(task, total=1, completed=1)
     key = settings.key(training["key"])
     write_record(out_dir / "throughput.json", {**speed, "key": key})
-    record = {
+    header = {
         **{name: training[name] for name in ("candidate", "model", "mode", "seed")},
         "key": key,
         "training_key": training["key"],
         "probabilities": predictor.probability_kind,
         "training_loss_name": predictor.loss_name,
-        **metrics.all_metrics(predictions, losses),
     }
-    _write_confusion(predictions, out_dir, candidate=training["candidate"])
-    write_record(out_dir / "metrics.json", record)
-    return record
+    return write_findings(findings, predictions, catalogue, out_dir, header=header)
 
 
-def _measure(predictor: Predictor, catalogue: Catalogue, settings: EvaluationSettings) -> dict[str, Any]:
-    """Return throughput.json's record, measured on the first test photos."""
+def _measure(
+    predictor: Predictor,
+    catalogue: Catalogue,
+    settings: EvaluationSettings,
+    *,
+    candidate: str,
+    on_wait: Callable[[], None],
+) -> dict[str, Any]:
+    """Return throughput.json's record, measured on the first test photos or taken from the same architecture's."""
     wanted = settings.throughput
-    photos = predictor.images(catalogue.rows("test")[: wanted.batch_size].tolist())
     if wanted.threads is not None and wanted.threads != settings.threads:
         predictor.set_threads(wanted.threads)
-    return throughput.measure_throughput(predictor, photos, batch_size=wanted.batch_size, budget_s=wanted.budget_s)
-
-
-def _write_confusion(predictions: Predictions, out_dir: Path, *, candidate: str) -> None:
-    """Write confusion.csv, its figure and the text report of the test split."""
-    label_ids, probabilities = predictions.split("test")
-    predicted, labels = metrics.predicted_classes(probabilities), predictions.labels
-    counts = confusion.count_confusions(label_ids, predicted, len(labels))
-    accuracy = float((label_ids == predicted).mean())
-    title = f"{candidate}: {len(label_ids)} test photos, accuracy {accuracy:.3f}"
-    confusion.write_confusion_csv(counts, labels, out_dir / "confusion.csv")
-    confusion.draw_confusion(counts, labels, out_dir / "figures" / "confusion.png", title=title)
-    confusion.write_report(label_ids, predicted, labels, out_dir / "classification_report.txt")
+    workplace = Workplace(state_dir("throughput"), on_wait=on_wait)
+    return shared_throughput(predictor, catalogue, Plan.of(wanted), candidate=candidate, workplace=workplace)

@@ -21,6 +21,13 @@ class LicenceParams(Section):
     commercial_use: bool | None = None
 
 
+class Top1Params(Section):
+    """What a backbone's publisher states on ImageNet-1k's validation photos: a share, and the page that says so."""
+
+    value: Annotated[float, Field(gt=0, lt=1)]
+    source: Annotated[str, Field(pattern="^https?://")]
+
+
 class BackboneParams(Section):
     """One entry of `backbones`: what conf/model/<name>.yaml says; missing fields come from `backbone_defaults`."""
 
@@ -30,6 +37,8 @@ class BackboneParams(Section):
     head: HeadParams | None = None
     training: dict[Mode, ScheduleOverrides] | None = None
     licence: LicenceParams | None = None
+    imagenet_top1: Top1Params | None = None
+    """For the report alone; no training and no candidate's settings depend on it."""
 
 
 class BackboneDefaults(Section):

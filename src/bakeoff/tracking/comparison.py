@@ -1,4 +1,4 @@
-"""Puts the leaderboard, the Pareto figure and the choice into an MLflow experiment of their own."""
+"""Puts the leaderboard, the figures, the choice and its model card into an MLflow experiment of their own."""
 
 from __future__ import annotations
 
@@ -9,24 +9,32 @@ from typing import Any
 from bakeoff.params import TrackingParams
 from bakeoff.tracking.artifacts import mark_table, table_of_csv
 from bakeoff.tracking.records import finite, hash_of, read_record
+from bakeoff.tracking.registry import register_winner
 from bakeoff.tracking.runs import log_final_metrics
 from bakeoff.tracking.store import experiment_id, open_client, survive_store
 
 _KEY_TAG = "bakeoff.comparison_key"
 _TABLE = "leaderboard.json"
-_FILES = ("leaderboard.csv", "choice.json", "metrics.json", "pareto.png", "index.html")
+_FILES = (
+    *("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv", "pareto.png", "differences.png"),
+    *("index.html", "model_card.md", "note.md"),
+)
+_KEYED = ("leaderboard.csv", "choice.json", "model_card.md")
 _WINNER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "latency_ms", "images_per_s", "size_mib")
 
 
 def log_comparison(reports_dir: Path, params: TrackingParams) -> str | None:
-    """Log reports/ to `<experiment>-comparison`; a failing store costs one warning line.
+    """Log reports/ to `<experiment>-comparison` and register the winner; a failing store costs one warning line each.
 
     Returns:
         The run's id; None where there is no leaderboard or the store did not take it.
     """
+    run_id = None
     with survive_store("the comparison"):
-        return log_reports(reports_dir, params)
-    return None
+        run_id = log_reports(reports_dir, params)
+    if run_id is not None:  # a store that is gone is told once
+        register_winner(reports_dir, params)
+    return run_id
 
 
 def log_reports(reports_dir: Path, params: TrackingParams) -> str | None:
@@ -34,7 +42,7 @@ def log_reports(reports_dir: Path, params: TrackingParams) -> str | None:
     leaderboard, choice = reports_dir / "leaderboard.csv", reports_dir / "choice.json"
     if not leaderboard.is_file():
         return None
-    key = hash_of(leaderboard.read_bytes(), choice.read_bytes() if choice.is_file() else b"")
+    key = hash_of(*(path.read_bytes() if (path := reports_dir / name).is_file() else b"" for name in _KEYED))
     client, store = open_client()
     experiment = experiment_id(client, store, f"{params.experiment}-comparison")
     found = client.search_runs(

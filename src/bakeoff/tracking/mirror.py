@@ -17,7 +17,7 @@ from bakeoff.tracking import runs
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.artifacts import log_part_artifacts
 from bakeoff.tracking.lineage import log_dataset
-from bakeoff.tracking.models import log_model, relink_model
+from bakeoff.tracking.models import log_calibration, log_model, relink_model
 from bakeoff.tracking.records import (
     Part,
     PartName,
@@ -33,6 +33,8 @@ from bakeoff.tracking.tensorboard import write_events
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+    from bakeoff.tracking.store import Store
 
 _LOCK_S = 120
 
@@ -81,16 +83,25 @@ def mirror(parts: Mapping[PartName, Part], params: TrackingParams) -> Mirrored:
         changed = [part for name, part in parts.items() if run.data.tags.get(names.part_digest(name)) != part.digest]
         if changed:
             _log_parts(client, run, parts=parts, changed=changed, started_ms=started_ms)
-        if params.log_models and run.data.tags.get(names.MODEL) is None:
-            log_model(client, run, store=store, training_dir=parts["training"].folder)
+        if params.log_models and _log_or_mend_model(client, run, store=store, parts=parts):
             changed = changed or [parts["training"]]
-        elif params.log_models and store.artifacts is not None:
-            relink_model(client, run, training_dir=parts["training"].folder)
         if names.ERROR in run.data.tags:
             client.delete_tag(run.info.run_id, names.ERROR)  # an earlier try failed, this one did not
         if run.info.status != "FINISHED":
             client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
     return Mirrored(run.info.run_id, "created" if found is None else "updated" if changed else "unchanged")
+
+
+def _log_or_mend_model(client: MlflowClient, run: Run, *, store: Store, parts: Mapping[PartName, Part]) -> bool:
+    """Give the run its model, or bring that up to date with the files; return whether it is new or changed."""
+    is_new = run.data.tags.get(names.MODEL) is None
+    if is_new:
+        log_model(client, run, store=store, training_dir=parts["training"].folder)
+        run = client.get_run(run.info.run_id)
+    elif store.artifacts is not None:
+        relink_model(client, run, training_dir=parts["training"].folder)
+    evaluation = parts.get("evaluation")
+    return (evaluation is not None and log_calibration(client, run, evaluation_dir=evaluation.folder)) or is_new
 
 
 def _log_parts(

@@ -19,7 +19,7 @@ import bakeoff
 from bakeoff.paths import project_root
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.artifacts import HEAVY
-from bakeoff.tracking.records import read_record
+from bakeoff.tracking.records import hash_of, read_record
 from bakeoff.tracking.runs import log_tags
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _REQUIREMENTS = {
 }
 _BY_SOURCE = {"hf": ("transformers",)}
 _EXAMPLE_PX = 64
+_CALIBRATION = "evaluation/calibration.json"
 
 
 def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Path) -> None:
@@ -97,6 +98,31 @@ def relink_model(client: MlflowClient, run: Run, *, training_dir: Path) -> None:
     root = _local_folder(logged)
     stale = {target: source for target, source in files.items() if not _is_same(root / target, source)}
     link_files(stale, root)
+
+
+def log_calibration(client: MlflowClient, run: Run, *, evaluation_dir: Path) -> bool:
+    """Put the evaluation's calibration.json into the run's logged model, from where it makes probabilities calibrated.
+
+    Args:
+        client: a client of the store.
+        run: a run that has a logged model.
+        evaluation_dir: runs/<candidate>/seed_<s>/evaluation; without the file nothing is done.
+
+    Returns:
+        Whether the model did not have this very file yet.
+    """
+    path = evaluation_dir / Path(_CALIBRATION).name
+    if not path.is_file():
+        return False
+    model_id, digest = run.data.tags[names.MODEL], hash_of(path.read_bytes())
+    if client.get_logged_model(model_id).tags.get(names.CALIBRATION) == digest:
+        return False
+    temperature = read_record(path).get("temperature")
+    with tempfile.TemporaryDirectory(prefix="bakeoff-calibration-") as name:
+        link_files({f"artifacts/{_CALIBRATION}": path}, Path(name))
+        client.log_model_artifacts(model_id, name)
+    client.set_logged_model_tags(model_id, {names.CALIBRATION: digest, "bakeoff.temperature": str(temperature)})
+    return True
 
 
 def _heavy(files: Mapping[str, Path]) -> dict[str, Path]:
@@ -160,7 +186,11 @@ def _save_model(folder: Path, *, files: Mapping[str, Path], training: Mapping[st
             pip_requirements=requirements(training["framework"], source=(training.get("settings") or {}).get("source")),
             signature=signature(),
             input_example=input_example(),
-            metadata={"labels": list(training["labels"]), "training_key": training["key"]},
+            metadata={
+                "labels": list(training["labels"]),
+                "training_key": training["key"],
+                "probability": f"calibrated by the temperature in artifacts/{_CALIBRATION} where that file is there",
+            },
         )
 
 
@@ -180,9 +210,12 @@ def requirements(framework: str, *, source: str | None = None) -> list[str]:
 
 
 def signature() -> ModelSignature:
-    """Return the models' signature: a base64 photo in; label, its probability and all probabilities out."""
+    """Return the models' signature: a base64 photo in; label, its probability and all probabilities out.
+
+    The parameter `top_k` adds the columns `top_labels` and `top_probabilities`.
+    """
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
     from mlflow.types.schema import Array
 
     outputs: list[ColSpec | TensorSpec] = [
@@ -190,7 +223,11 @@ def signature() -> ModelSignature:
         ColSpec(DataType.double, "probability"),
         ColSpec(Array(DataType.double), "probabilities"),
     ]
-    return ModelSignature(inputs=Schema([ColSpec(DataType.string, "image")]), outputs=Schema(outputs))
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, "image")]),
+        outputs=Schema(outputs),
+        params=ParamSchema([ParamSpec("top_k", DataType.long, 0)]),
+    )
 
 
 def input_example() -> DataFrame:

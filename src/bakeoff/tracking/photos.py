@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,34 +44,84 @@ class PhotoTable:
 
 
 class PhotoClassifierModel:
-    """A loaded candidate: a table with a column `image` in, label, probability and probabilities out."""
+    """A loaded candidate: a table with a column `image` in, label, probability and probabilities out.
+
+    Probabilities are calibrated where `evaluation/calibration.json` lies beside the training folder.
+    """
 
     def __init__(self, training_dir: Path, load: Callable[[Any], Predictor]) -> None:
         training = json.loads((training_dir / "training.json").read_text(encoding="utf-8"))
         self._table = PhotoTable(list(training["labels"]), training.get("dataset") or {})
         self._predictor = load(self._table)
+        self._temperature = read_temperature(training_dir.parent / "evaluation" / "calibration.json")
 
-    def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:
+    def answer(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Do what `predict` does for a request; a photo that cannot be read is the asker's mistake (HTTP 400).
+
+        Args:
+            model_input: as `predict` takes it.
+            params: `top_k`, or nothing.
+        """
+        from bakeoff.tracking.request_error import RequestError
+
+        try:
+            return self.predict(model_input, top_k=int((params or {}).get("top_k") or 0))
+        except DataError as error:
+            raise RequestError(str(error)) from None
+
+    def predict(self, model_input: pd.DataFrame, *, top_k: int = 0) -> pd.DataFrame:
         """Classify photos.
 
         Args:
             model_input: a column `image` of JPEG or PNG files, as base64 text or as raw bytes.
+            top_k: how many of the likeliest labels to add, at most K; 0 for none.
 
         Returns:
-            Columns `label`, `probability` (its own) and `probabilities` (K, in the order of training.json's labels).
+            Columns `label`, `probability` (its own), `probabilities` (K, in the order of training.json's labels) and,
+            with `top_k`, `top_labels` and `top_probabilities`, the likeliest first.
+
+        Raises:
+            DataError: a photo cannot be decoded, or `top_k` is negative.
         """
+        if top_k < 0:
+            raise DataError(f"top_k must be 0 (none) or the number of labels wanted, got {top_k}.")
         encoded = [as_bytes(value, row) for row, value in enumerate(model_input["image"])]
         parts = [self._predict(encoded[start : start + BATCH_SIZE]) for start in range(0, len(encoded), BATCH_SIZE)]
         scores = np.concatenate(parts) if parts else np.zeros((0, len(self._table.labels)))
         labels = [self._table.labels[index] for index in scores.argmax(axis=1)]
         columns = {"label": labels, "probability": scores.max(axis=1, initial=0.0), "probabilities": scores.tolist()}
+        if top_k:
+            order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+            columns["top_labels"] = [[self._table.labels[index] for index in row] for row in order]
+            columns["top_probabilities"] = np.take_along_axis(scores, order, axis=1).tolist()
         return pd.DataFrame(columns, index=model_input.index)
 
     def _predict(self, encoded: Sequence[bytes]) -> np.ndarray:
         """Return (n, K) float64 probabilities."""
         self._table.fill(encoded)
         images = self._predictor.images(range(len(encoded)))
-        return self._predictor.predict_images(images).astype(np.float64)
+        scores = self._predictor.predict_images(images).astype(np.float64)
+        if self._temperature is None:
+            return scores
+        from bakeoff.evaluation.calibration import apply_temperature
+
+        return apply_temperature(scores, self._temperature)
+
+
+def read_temperature(path: Path) -> float | None:
+    """Return calibration.json's temperature, None where there is no such file.
+
+    Raises:
+        DataError: the file holds no positive temperature.
+    """
+    if not path.is_file():
+        return None
+    value = json.loads(path.read_text(encoding="utf-8")).get("temperature")
+    if not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise DataError(
+            f"{path}: temperature must be a positive number, got {value!r}; run `dvc repro` to fit it again."
+        )
+    return float(value)
 
 
 def as_bytes(value: Any, row: int) -> bytes:

@@ -27,8 +27,8 @@ class TorchCandidate(mlflow.pyfunc.PythonModel):
         )
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
-        """Return label, probability and probabilities of each photo in the column `image`."""
-        return self._model.predict(model_input)
+        """Return label, probability and probabilities of each photo in the column `image`, and `top_k` if asked."""
+        return self._model.answer(model_input, params)
 
 
 mlflow.models.set_model(TorchCandidate())

@@ -13,7 +13,8 @@ from bakeoff.params import TrackingParams
 from bakeoff.tracking.comparison import log_reports
 from bakeoff.tracking.mirror import mirror
 from bakeoff.tracking.records import has_training, read_parts
-from bakeoff.tracking.store import resolve_store, store_errors
+from bakeoff.tracking.registry import update_registry
+from bakeoff.tracking.store import resolve_store, store_errors, survive_store
 from bakeoff.tracking.tensorboard import write_events
 
 
@@ -27,6 +28,8 @@ class SyncReport:
     n_unchanged: int
     comparison: bool
     problems: tuple[str, ...]
+    registry: str | None = None
+    """What the Model Registry says now, None where there is nothing to register."""
 
     def __str__(self) -> str:
         compared = "the comparison is in it" if self.comparison else "no comparison yet (reports/ is empty)"
@@ -34,6 +37,7 @@ class SyncReport:
             f"{self.store}: {self.n_created} runs made, {self.n_updated} updated, {self.n_unchanged} already there; "
             f"{compared}."
         ]
+        lines += [f"Model Registry: {self.registry}"] if self.registry else []
         return "\n".join(lines + [f"left out: {problem}" for problem in self.problems])
 
 
@@ -51,6 +55,7 @@ def sync(runs_dir: Path, reports_dir: Path, params: TrackingParams) -> SyncRepor
     folders = [folder for folder in sorted(runs_dir.glob("*/seed_*")) if has_training(folder)]
     outcomes: Counter[str] = Counter()
     problems: list[str] = []
+    registered = None
     try:
         for folder in track(folders, description="MLflow", disable=not folders):
             try:
@@ -68,6 +73,8 @@ def sync(runs_dir: Path, reports_dir: Path, params: TrackingParams) -> SyncRepor
             f"the MLflow store {resolve_store().uri} cannot be written ({reason}); start its server, or unset "
             "MLFLOW_TRACKING_URI to use the local store, then run `bakeoff sync` again."
         ) from None
+    with survive_store("the champion"):  # a store may have runs and no registry
+        registered = update_registry(reports_dir, params) if comparison else None
     return SyncReport(
         resolve_store().uri,
         outcomes["created"],
@@ -75,4 +82,5 @@ def sync(runs_dir: Path, reports_dir: Path, params: TrackingParams) -> SyncRepor
         outcomes["unchanged"],
         comparison,
         tuple(problems),
+        registered.sentence if registered else None,
     )

@@ -22,7 +22,10 @@ _KEY_FILE: dict[PartName, str] = {
 }
 _DIGESTED: dict[PartName, tuple[str, ...]] = {
     "training": ("training.json", "history.csv"),
-    "evaluation": ("metrics.json", "throughput.json", "confusion.csv", "classification_report.txt"),
+    "evaluation": (
+        *("metrics.json", "throughput.json", "calibration.json", "confusions.json"),
+        *("confusion.csv", "classification_report.txt"),
+    ),
     "interpretation": ("channels.json", "attributions.json"),
 }
 _TRAINING_METRICS = (
@@ -145,11 +148,33 @@ def run_metrics(parts: Mapping[PartName, Part]) -> dict[str, float]:
     if evaluation := parts.get("evaluation"):
         for split, figures in (evaluation.record.get("splits") or {}).items():
             metrics |= {f"{split}_{name}": value for name, value in figures.items() if name != "n"}
+        metrics |= _uncertainty_metrics(evaluation.record)
+        metrics |= _calibration_metrics(evaluation.folder / "calibration.json")
         metrics |= _throughput_metrics(evaluation.folder / "throughput.json")
     if interpretation := parts.get("interpretation"):
         for channel, figures in (interpretation.record.get("channels") or {}).items():
             metrics[f"channel_drop_{channel}"] = figures.get("drop")
     return finite(metrics)
+
+
+def _uncertainty_metrics(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ends of each test metric's interval and the gaps between training and test."""
+    metrics: dict[str, Any] = {}
+    for name, interval in ((record.get("intervals") or {}).get("test") or {}).items():
+        metrics |= {f"test_{name}_{end}": interval.get(end) for end in ("low", "high")}
+    gaps = record.get("overfitting") or {}
+    return metrics | {f"overfitting_{name}": gaps.get(name) for name in ("accuracy_gap", "log_loss_gap")}
+
+
+def _calibration_metrics(path: Path) -> dict[str, Any]:
+    """Return the temperature and what it does to the test split's calibration error and log loss."""
+    if not path.is_file():
+        return {}
+    record = read_record(path)
+    after = (record.get("test") or {}).get("after") or {}
+    calibrated = {"ece": after.get("ece_equal_width"), "log_loss": after.get("log_loss"), "brier": after.get("brier")}
+    metrics = {f"test_calibrated_{name}": value for name, value in calibrated.items()}
+    return metrics | {"calibration_temperature": record.get("temperature")}
 
 
 def _throughput_metrics(path: Path) -> dict[str, Any]:

@@ -37,6 +37,7 @@ _CHATTY = {
     "alembic": logging.WARNING,
     "mlflow.pyfunc": logging.WARNING,
     "mlflow.store.db.utils": logging.WARNING,
+    "mlflow.store.model_registry.abstract_store": logging.WARNING,
     "mlflow.system_metrics": logging.CRITICAL,
     "mlflow.utils.autologging_utils": logging.CRITICAL,
     "urllib3.connectionpool": logging.ERROR,

@@ -12,6 +12,7 @@ from bakeoff.tracking.records import PARTS, PartName, hash_of
 TRAINING_KEY = "bakeoff.training_key"
 KEY = "bakeoff.key"
 MODEL = "bakeoff.logged_model"
+CALIBRATION = "bakeoff.calibration_digest"
 ERROR = "bakeoff.error"
 
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import signal
-import subprocess
 import sys
-import threading
-import time
-import urllib.error
-import urllib.request
 import webbrowser
 
 from bakeoff.errors import TrackingError
 from bakeoff.params import TrackingParams, load_section
 from bakeoff.paths import project_root
+from bakeoff.tracking.local_server import HOST, refuse_taken_port, run_server
 from bakeoff.tracking.store import Store, experiment_id, open_client, store_errors
 
-HOST = "127.0.0.1"
 _COLUMNS = (
     "metrics.`test_accuracy`",
     "metrics.`test_macro_f1`",
@@ -50,28 +43,16 @@ def serve_ui(port: int) -> None:
         sys.stdout.write(
             f"MLFLOW_TRACKING_URI is set: the runs are on {store.uri}; unset it to serve the local store.\n"
         )
-    if _answers(port):
-        raise TrackingError(
-            f"port {port} is taken already; stop what runs there or pass another: `bakeoff ui --port 5001`."
-        )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server = subprocess.Popen(server_command(store, port), env=server_environment(), start_new_session=True)
-    threading.Thread(target=_announce, args=(server, port, address), daemon=True).start()
-    try:
-        status = server.wait()
-    except KeyboardInterrupt:
-        return
-    finally:
-        stop_server(server)
-    if status:
-        raise TrackingError(f"`mlflow server` ended with status {status}; its own lines above say why.")
+    refuse_taken_port(port, "bakeoff ui --port 5002")
 
+    def announce() -> None:
+        registry = f"http://{HOST}:{port}/#/models/{params.experiment}"
+        sys.stdout.write(f"\nMLflow: {address}\nRegistered model: {registry}\nStop it with Ctrl-C.\n")
+        sys.stdout.flush()
+        webbrowser.open(address)
 
-def stop_server(server: subprocess.Popen[bytes]) -> None:
-    """End the server and the worker that it started; it leads a process group of its own."""
-    if server.poll() is None:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
+    command = server_command(store, port)
+    run_server(command, environment=server_environment(), port=port, start_s=_START_S, announce=announce)
 
 
 def prepare_view(params: TrackingParams, port: int) -> tuple[Store, str]:
@@ -110,24 +91,3 @@ def server_command(store: Store, port: int) -> list[str]:
 def server_environment() -> dict[str, str]:
     """Return the environment that keeps the server small: no job runner."""
     return os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-
-
-def _announce(server: subprocess.Popen[bytes], port: int, address: str) -> None:
-    deadline_s = time.monotonic() + _START_S
-    while time.monotonic() < deadline_s and server.poll() is None:
-        if _answers(port):
-            sys.stdout.write(f"\nMLflow: {address}\nStop it with Ctrl-C.\n")
-            sys.stdout.flush()
-            webbrowser.open(address)
-            return
-        time.sleep(0.5)
-
-
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2):
-            return True
-    except (urllib.error.HTTPError, http.client.HTTPException):
-        return True
-    except (urllib.error.URLError, OSError):
-        return False

@@ -9,7 +9,7 @@ import torch
 
 from bakeoff.backbones.onnx_export import export_onnx
 from bakeoff.errors import EvaluationError
-from bakeoff.training.predictor import load_photo_classifier, read_training
+from bakeoff.training.trained import load_photo_classifier, read_training
 
 
 def trained_folder(runs: Path, candidate: str, seed: int) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,25 +9,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
-from bakeoff.backbones.classifier import build_classifier, set_mode
-from bakeoff.backbones.settings import CandidateSettings
-from bakeoff.backbones.weights.record import WeightsRecord, read_record
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.catalogue.transforms import to_unit
-from bakeoff.errors import DataError, EvaluationError, WeightsError
-from bakeoff.paths import project_root, state_dir
+from bakeoff.errors import DataError, EvaluationError, MemoryExhaustedError
+from bakeoff.paths import state_dir
 from bakeoff.scan.dispatch import resolve_recorded
 from bakeoff.seeding import set_threads
-from bakeoff.training.checkpoint import MODEL_FILE, load_classifier
+from bakeoff.training.cost import count_gmacs, file_mib
 from bakeoff.training.data import transform_photo
-from bakeoff.training.device import device_name, resolve_device, synchronise
+from bakeoff.training.device import device_name, peak_cuda_memory_mib, resolve_device, synchronise
 from bakeoff.training.features import cached_features
 from bakeoff.training.key import versions
 from bakeoff.training.losses import PROBABILITY_KINDS, loss_by_name, probabilities
 from bakeoff.training.module import PhotoClassifier, photo_tensor
 from bakeoff.training.out_of_memory import out_of_memory_in_words
+from bakeoff.training.trained import load_photo_classifier, read_training, recorded_settings
 
 Rows = Sequence[int] | np.ndarray
 
@@ -50,7 +48,7 @@ class TorchPredictor:
         self._catalogue = catalogue
         self._batch_size = batch_size
         self._device = device
-        self._settings = _settings(record)
+        self._settings = recorded_settings(record)
         self._features: np.ndarray | None = None
         self.labels: list[str] = list(record["labels"])
         self.image_size: int = self._settings.preprocessing.image_size
@@ -58,6 +56,7 @@ class TorchPredictor:
         self.probability_kind: str = PROBABILITY_KINDS[self.loss_name]
         self.description: dict[str, object] = {
             "framework": "pytorch",
+            "runtime": "eager",
             "device": device.type,
             "device_name": device_name(device),
             "threads": torch.get_num_threads(),
@@ -65,8 +64,18 @@ class TorchPredictor:
             "memory_format": "channels_last",
             "n_parameters": record["n_parameters"],
             "size_mib": record["size_mib"],
+            "file_mib": file_mib(model.classifier),
             "scan": record["scan"] and resolve_recorded(record["scan"], device.type),
             "versions": versions(self._settings.source),
+        }
+        self.structure: dict[str, object] = {
+            "source": self._settings.source,
+            "name": self._settings.name,
+            "network_files": record["weights"].get("network_files"),
+            "preprocessing": self._settings.preprocessing.model_dump(mode="json"),
+            "head": self._settings.head.model_dump(mode="json"),
+            "n_classes": len(self.labels),
+            "scan": self.description["scan"],
         }
 
     @property
@@ -83,6 +92,22 @@ class TorchPredictor:
         starts = range(0, len(images), self._batch_size)
         parts = [self._probabilities(self._photo_logits(images[start : start + self._batch_size])) for start in starts]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), dtype=np.float32)
+
+    @torch.inference_mode()
+    def classify_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities (N, K) float32 and the backbone's pooled features (N, D) float32 in one pass.
+
+        Args:
+            images: (N, H, W, 3) float32 in [0, 1], at least one.
+        """
+        probabilities, features = [], []
+        for start in range(0, len(images), self._batch_size):
+            photos = images[start : start + self._batch_size]
+            with self._in_words("predicting", photos, setting=f"lower evaluate.batch_size (now {self._batch_size})"):
+                pooled = self._model.features(photo_tensor(photos, self._device))
+                probabilities.append(self._probabilities(self._model.classifier.head(pooled)))
+                features.append(pooled.float().cpu().numpy())
+        return np.concatenate(probabilities), np.concatenate(features)
 
     def predict(self, rows: Rows) -> Iterator[np.ndarray]:
         """Yield (n, K) float32 probabilities batch by batch over `rows`, in order."""
@@ -130,9 +155,27 @@ class TorchPredictor:
             total += float(loss(logits, labels).double().sum())
         return total / len(probabilities_rows)
 
+    def transform(self, photo: Image.Image) -> np.ndarray:
+        """Return a decoded photo resized and cropped, (H, W, 3) uint8."""
+        return transform_photo(photo, self._settings.preprocessing)
+
+    def forward(self, pixels: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 probabilities of photos (N, H, W, 3) uint8 in a single forward pass."""
+        return self._probabilities(self._photo_logits(pixels))
+
+    def count_gmacs(self) -> tuple[float | None, str]:
+        """Return 1e9 multiply-adds of one image's forward pass, and who counted them."""
+        return count_gmacs(self._model, self.image_size, self._device), "torch.utils.flop_counter"
+
+    def device_peak_mib(self, *, reset: bool = False) -> float | None:
+        """Return the largest memory allocated on a CUDA device since the last reset, MiB; None elsewhere."""
+        if reset and self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
+        return peak_cuda_memory_mib(self._device)
+
     def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
         """Return a call of one synchronised forward pass of these images, already on the device, and nothing else."""
-        setting = f"lower throughput.batch_size (now {len(images)})"
+        setting = f"lower throughput.batch_sizes (now {len(images)})"
         with self._in_words("measuring", images, setting=setting):
             batch = photo_tensor(images, self._device)
 
@@ -172,7 +215,7 @@ class TorchPredictor:
         sizes = f"{len(images)} photos of {images.shape[1]} x {images.shape[2]} px"
         doing = f"{self._record['candidate']} seed {self._record['seed']}: {activity} {sizes} on {self._device.type}"
         remedies = f"{setting} or the backbone's image_size"
-        return out_of_memory_in_words(EvaluationError, doing, remedies=remedies)
+        return out_of_memory_in_words(MemoryExhaustedError, doing, remedies=remedies)
 
     def _all_features(self) -> np.ndarray:
         """Return the whole catalogue's features (N, D) on this machine with these threads, computed at first use."""
@@ -235,67 +278,3 @@ def load_torch_predictor(
     torch.backends.cudnn.deterministic = True
     model = load_photo_classifier(training_dir, weights_root=weights_root, device=chosen)
     return TorchPredictor(model, record, catalogue, batch_size=batch_size, device=chosen)
-
-
-def load_photo_classifier(
-    training_dir: Path, *, weights_root: Path | None = None, device: torch.device
-) -> PhotoClassifier:
-    """Return the trained network of a training folder in evaluation mode on a device.
-
-    Raises:
-        EvaluationError: the folder holds no training.
-        WeightsError: a frozen candidate's weights are not those it was trained on.
-        TrainingError: the model file does not fit.
-    """
-    record = read_training(training_dir)
-    settings, mode = _settings(record), record["mode"]
-    weights_dir = _weights_dir(record, training_dir, weights_root) if mode == "frozen" else None
-    classifier, _ = build_classifier(
-        settings,
-        n_classes=len(record["labels"]),
-        seed=record["seed"],
-        weights_dir=weights_dir,
-        scan=resolve_recorded(record["scan"], device.type),
-        network_dir=weights_dir or training_dir,
-    )
-    load_classifier(classifier, mode, training_dir / MODEL_FILE)
-    set_mode(classifier, mode)
-    model = PhotoClassifier(classifier, settings.preprocessing).eval()
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model
-
-
-def read_training(training_dir: Path) -> dict[str, Any]:
-    """Return training.json.
-
-    Raises:
-        EvaluationError: it is missing, or was written by another framework.
-    """
-    path = Path(training_dir) / "training.json"
-    if not path.is_file():
-        raise EvaluationError(f"{path} is missing; run `dvc repro` for this candidate's train_torch stage.")
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if record.get("framework") != "pytorch":
-        raise EvaluationError(f"{path} is a {record.get('framework')} training; use --framework tf in .venv-tf.")
-    return record
-
-
-def _settings(record: dict[str, Any]) -> CandidateSettings:
-    return CandidateSettings.model_validate_json(json.dumps(record["settings"]))
-
-
-def _weights_dir(record: dict[str, Any], training_dir: Path, weights_root: Path | None) -> Path:
-    """Return the folder of the weights the frozen backbone was trained on, checked against training.json."""
-    recorded = Path(record["weights_dir"])
-    folder = weights_root / record["model"] if weights_root else project_root(training_dir) / recorded
-    expected, found = WeightsRecord.model_validate_json(json.dumps(record["weights"])), read_record(folder)
-    if (expected.sha256, expected.network_files) != (found.sha256, found.network_files):
-        trained, held = (
-            f"{one.sha256 or 'random'}{''.join(f', {name} {digest}' for name, digest in one.network_files.items())}"
-            for one in (expected, found)
-        )
-        raise WeightsError(
-            f"{record['candidate']} was trained on weights {trained}, {folder} holds {held}; run "
-            "`dvc repro` to train it again, or `dvc checkout` to get its own back."
-        )
-    return folder

@@ -108,6 +108,7 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     sizes = {
         "n_parameters": n_parameters(classifier),
         "n_trainable": n_trainable(classifier),
+        "n_features": classifier.n_features,
         "size_mib": size_mib(tensor.shape for tensor in (*classifier.parameters(), *classifier.buffers())),
     }
     model = PhotoClassifier(classifier, request.settings.preprocessing)

@@ -11,7 +11,6 @@ from typing import Any
 from bakeoff.decision.collect import Record
 from bakeoff.decision.report.embedding import Budget
 
-MAX_CELLS_LABELS = 16
 _N_PAIRS = 12
 _HEATMAP_PX = 960
 CHANNELS = ("red", "green", "blue")
@@ -35,7 +34,6 @@ def read_confusion(record: Record) -> dict[str, Any] | None:
         "labels": labels,
         "rows": [_confusion_row(label, row, labels) for label, row in zip(labels, counts, strict=True)],
         "pairs": _worst_pairs(labels, counts),
-        "as_table": len(labels) <= MAX_CELLS_LABELS,
     }
 
 
@@ -60,7 +58,7 @@ def _worst_pairs(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> list
 
 def read_channels(record: Record) -> dict[str, Any] | None:
     """Return the accuracy lost per shuffled colour channel; None where the candidate was not interpreted."""
-    values = _read_optional(record.folder / "interpretation" / "channels.json")
+    values = read_optional(record.folder / "interpretation" / "channels.json")
     if values is None:
         return None
     drops = [values["channels"][name] for name in CHANNELS if name in values["channels"]]
@@ -77,7 +75,7 @@ def read_channels(record: Record) -> dict[str, Any] | None:
 def read_heat_maps(record: Record, budget: Budget) -> list[dict[str, Any]]:
     """Return the candidate's heat maps with their pictures, as far as the budget goes."""
     folder = record.folder / "interpretation"
-    values = _read_optional(folder / "attributions.json") or {"items": []}
+    values = read_optional(folder / "attributions.json") or {"items": []}
     found = []
     for item in values["items"]:
         path = _figure_path(folder, item)
@@ -93,5 +91,6 @@ def _figure_path(folder: Path, item: dict[str, Any]) -> Path | None:
     return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
 
 
-def _read_optional(path: Path) -> dict[str, Any] | None:
+def read_optional(path: Path) -> dict[str, Any] | None:
+    """Return a JSON record, None where the file is not there."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -33,7 +33,7 @@ def _weights_row(record: Record) -> dict[str, Any]:
         "origin": weights.get("url_or_id") or weights.get("file"),
         "revision": weights.get("revision"),
         "sha256": weights.get("sha256"),
-        "reason": str(weights.get("reason") or "").replace("_", " "),
+        "reason": weights.get("reason"),
         "licence_code": licence_of_code(training),
         "licence_weights": weights.get("licence"),
         "commercial": commercial_use(training),
@@ -44,7 +44,7 @@ def dataset_facts(records: Sequence[Record], audit_file: Path | None) -> dict[st
     """Return the catalogue's name, licence and source, products per split, and the audit's counts if there is one."""
     first = next(record for record in records if record.ok)
     splits = {name: value_at(first.metrics, f"splits.{name}.n") for name in _SPLITS}
-    audit = _read_audit(audit_file)
+    audit = read_audit(audit_file)
     labels = list(first.training.get("labels") or [])
     return {
         **dict.fromkeys(("name", "licence", "source_url", "digest")),
@@ -57,7 +57,8 @@ def dataset_facts(records: Sequence[Record], audit_file: Path | None) -> dict[st
     }
 
 
-def _read_audit(path: Path | None) -> dict[str, Any]:
+def read_audit(path: Path | None) -> dict[str, Any]:
+    """Return audit.json, empty where there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path is not None and path.is_file() else {}
 
 

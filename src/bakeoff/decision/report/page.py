@@ -1,28 +1,35 @@
-"""reports/index.html: one file that needs nothing else, filled from template.html, style.css and sort.js."""
+"""reports/index.html: one file that needs nothing else, filled from template.html, its sections, styles and scripts."""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
 
 from bakeoff.decision.collect import Record
-from bakeoff.decision.report.embedding import Budget, as_data_uri
-from bakeoff.decision.report.evidence import read_channels, read_confusion, read_heat_maps
+from bakeoff.decision.report.board import board
+from bakeoff.decision.report.calibration import calibration_views
+from bakeoff.decision.report.checklist import Evidence, checklist_rows
+from bakeoff.decision.report.classes import class_table
+from bakeoff.decision.report.comparisons import comparisons
+from bakeoff.decision.report.confusions import class_order, confusion_view
+from bakeoff.decision.report.embedding import Budget
+from bakeoff.decision.report.evidence import read_channels, read_heat_maps
 from bakeoff.decision.report.facts import commands, dataset_facts, provenance, weights_rows
-from bakeoff.decision.scatter import DARK, LIGHT, Theme, draw_pareto
+from bakeoff.decision.report.learning import learning_views
+from bakeoff.decision.report.speed import speed_views
+from bakeoff.decision.report.tradeoff import mlflow_filter, tradeoff_views
+from bakeoff.decision.report.wording import Wording, report_words, unbroken
 from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
+from bakeoff.language.phrases import LanguageCode, Words
 
 PICTURE_BYTES = 5_000_000
 """Pictures in base64 take a third more: the page stays under 8 MB."""
-_CONFUSION_PX = 1100
+_LANGUAGES = get_args(LanguageCode)
 
 
 @dataclass(frozen=True)
@@ -34,14 +41,23 @@ class Findings:
     choice: dict[str, Any]
 
 
-def write_report(findings: Findings, path: Path, *, audit_file: Path | None) -> None:
+def write_report(
+    findings: Findings, path: Path, *, audit_file: Path | None, language: LanguageCode | None = None
+) -> None:
     """Write the report page.
 
     Args:
         findings: records, summaries and choice of one comparison.
         path: the HTML file.
         audit_file: data/catalogue/audit.json; None or missing leaves its counts out.
+        language: of the page; None takes the choice's, whose sentences are in it already.
     """
+    words = report_words(language or findings.choice.get("language") or _LANGUAGES[0])
+    page = _environment(words).get_template("template.html").render(page_context(findings, audit_file, words))
+    path.write_text(page, encoding="utf-8")
+
+
+def _environment(words: Words) -> Environment:
     environment = Environment(
         loader=PackageLoader("bakeoff.decision.report", "."),
         autoescape=select_autoescape(["html"]),
@@ -49,75 +65,89 @@ def write_report(findings: Findings, path: Path, *, audit_file: Path | None) -> 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"num": format_number, "pct": format_pct, "breakable": breakable}
-    page = environment.get_template("template.html").render(page_context(findings, audit_file))
-    path.write_text(page, encoding="utf-8")
+    wording = Wording(words)
+    environment.filters |= wording.filters()
+    environment.globals |= {
+        "t": words,
+        "tn": words.count,
+        "join": words.join,
+        "known": wording.known,
+        "mlflow_filter": mlflow_filter,
+        "language": words.language,
+    }
+    return environment
 
 
-def page_context(findings: Findings, audit_file: Path | None) -> dict[str, Any]:
+def page_context(findings: Findings, audit_file: Path | None, words: Words) -> dict[str, Any]:
     """Return everything the template shows."""
     budget = Budget(PICTURE_BYTES)
-    choice, shown = findings.choice, _evidence_records(findings)
-    top = {record.slot.candidate for record in shown[: len(_leading_names(findings))]}
-    confusions = [found for record in shown if record.slot.candidate in top and (found := _confusion(record, budget))]
+    records, summaries, choice = findings.records, findings.summaries, findings.choice
+    leading = leading_names(findings)
+    shown = _first_records(findings, [*leading, *(item.candidate for item in summaries)])
+    ranked = _first_records(findings, [item.candidate for item in summaries])
+    confusions = [
+        found
+        for place, record in enumerate(shown[: len(leading)])
+        if (found := confusion_view(record, budget, photos=place < 2))
+    ]
     heat_maps = [found for record in shown for found in read_heat_maps(record, budget)]
-    allow_random = bool(choice["limits"]["allow_random_weights"])
+    dataset = dataset_facts(records, audit_file)
+    keys = _keys(records)
+    evidence = Evidence(records, dataset["audit"], dataset["splits"], choice["inputs"]["runs_dir"])
     return {
-        "choice": choice,
-        "summaries": findings.summaries,
-        "answers": _answers(choice),
-        "scale_pct": interval_scale(findings.summaries),
-        "figure_light": _figure(findings.summaries, LIGHT, allow_random=allow_random),
-        "figure_dark": _figure(findings.summaries, DARK, allow_random=allow_random),
+        "choice": _unbroken({**_OPTIONAL, **choice}, words.language),
+        "summaries": summaries,
+        "answers": _unbroken(_answers(choice, words), words.language),
+        "board": board(records, summaries, choice),
+        "views": tradeoff_views(summaries, choice, Wording(words), keys=keys),
+        "paired": comparisons(choice, summaries),
+        "classes": class_table(ranked, class_order(shown[0], dataset["labels"])),
         "confusions": confusions,
-        "heat_maps_top": [item for item in heat_maps if item["candidate"] in top],
-        "heat_maps_rest": [item for item in heat_maps if item["candidate"] not in top],
-        "n_heat_maps_left_out": budget.n_left_out,
+        "calibration": calibration_views(ranked, leading),
+        "learning": learning_views(ranked),
+        "speed": speed_views(ranked),
+        "heat_maps_top": [item for item in heat_maps if item["candidate"] in leading],
+        "heat_maps_rest": [item for item in heat_maps if item["candidate"] not in leading],
+        "n_pictures_left_out": budget.n_left_out,
         "channels": [found for record in shown if (found := read_channels(record))],
-        "weights": weights_rows(findings.records),
-        "dataset": dataset_facts(findings.records, audit_file),
-        "provenance": provenance(findings.records),
-        "commands": commands(findings.records, choice["inputs"]["choices"]),
+        "weights": weights_rows(records),
+        "dataset": dataset,
+        "checks": checklist_rows(evidence, words),
+        "provenance": provenance(records),
+        "commands": commands(records, choice["inputs"]["choices"]),
     }
 
 
-def format_number(value: Any, digits: int = 1) -> str:
-    """Return `1,234.5`, or an en dash where the value is unknown."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN is the one value that differs from itself
-        return "–"
-    return f"{value:,.{digits}f}"
+_OPTIONAL: dict[str, Any] = {
+    **dict.fromkeys(("rule", "stability", "groups_sentence", "matrix"), None),
+    **dict.fromkeys(("scenarios", "apart", "references", "indistinguishable", "notes", "opening"), ()),
+    "seeds": {},
+}
+"""What the choice of an older version does not have."""
 
 
-def format_pct(value: float, digits: int = 1) -> str:
-    """Return a share as `90.5 %`."""
-    return f"{format_number(100 * value, digits)} %"
-
-
-def breakable(name: str) -> Markup:
-    """Return a candidate's name that a narrow column may break after a hyphen, an underscore or a dot."""
-    return Markup(re.sub(r"([-_.])", r"\1<wbr>", str(escape(name))))
-
-
-def interval_scale(summaries: Sequence[Summary]) -> Callable[[float], float]:
-    """Return where an accuracy lies between the lowest and the highest interval end, in percent."""
-    low = min(item.accuracy_low for item in summaries)
-    span = max(item.accuracy_high for item in summaries) - low or 1.0
-    return lambda accuracy: round(100 * (accuracy - low) / span, 1)
-
-
-def _answers(choice: dict[str, Any]) -> list[dict[str, Any]]:
+def _answers(choice: dict[str, Any], words: Words) -> list[dict[str, Any]]:
     best, commercial = choice["best"], choice["best_commercial"]
     if best and commercial and best["candidate"] == commercial["candidate"]:
         reason = f"{choice['best_reason']} {choice['best_commercial_reason']}"
-        return [{"title": "Best, also for commercial use", "candidate": best, "reason": reason}]
-    answers = [{"title": "Best", "candidate": best, "reason": choice["best_reason"]}]
+        return [{"title": words("answer.both"), "candidate": best, "reason": reason}]
+    answers = [{"title": words("answer.best"), "candidate": best, "reason": choice["best_reason"]}]
     if best:
         reason = choice["best_commercial_reason"]
-        answers.append({"title": "Best for commercial use", "candidate": commercial, "reason": reason})
+        answers.append({"title": words("answer.commercial"), "candidate": commercial, "reason": reason})
     return answers
 
 
-def _leading_names(findings: Findings) -> list[str]:
+def _unbroken(value: Any, language: LanguageCode) -> Any:
+    """Return the choice with spaces that do not break before a percent sign, in French before a colon too."""
+    if isinstance(value, str):
+        return unbroken(value, language)
+    if isinstance(value, dict):
+        return {key: _unbroken(each, language) for key, each in value.items()}
+    return [_unbroken(each, language) for each in value] if isinstance(value, list) else value
+
+
+def leading_names(findings: Findings) -> list[str]:
     """Return best, best for commercial use and the baseline, each once; where none was chosen, the highest ranked."""
     chosen = [findings.choice[key]["candidate"] for key in ("best", "best_commercial") if findings.choice[key]]
     names = chosen or [findings.summaries[0].candidate]
@@ -125,26 +155,18 @@ def _leading_names(findings: Findings) -> list[str]:
     return list(dict.fromkeys([*names, *([BASELINE] if BASELINE in present else [])]))
 
 
-def _evidence_records(findings: Findings) -> list[Record]:
-    """Return each candidate's first record that has a result: the leading ones, then the others in rank order."""
+def _first_records(findings: Findings, names: Sequence[str]) -> list[Record]:
+    """Return the first record with a result of each named candidate, each once, in the names' order."""
     first: dict[str, Record] = {}
     for record in findings.records:
         if record.ok:
             first.setdefault(record.slot.candidate, record)
-    names = dict.fromkeys([*_leading_names(findings), *(item.candidate for item in findings.summaries)])
-    return [first[name] for name in names]
+    return [first[name] for name in dict.fromkeys(names)]
 
 
-def _confusion(record: Record, budget: Budget) -> dict[str, Any] | None:
-    """Return a confusion matrix as cells, or as a picture where there are too many classes for a table."""
-    found = read_confusion(record)
-    picture = record.folder / "evaluation" / "figures" / "confusion.png"
-    if found is None or found["as_table"] or not picture.is_file():
-        return found
-    return found | {"picture": budget.embed(picture, max_px=_CONFUSION_PX)}
-
-
-def _figure(summaries: Sequence[Summary], theme: Theme, *, allow_random: bool) -> str:
-    buffer = io.BytesIO()
-    draw_pareto(summaries, buffer, theme=theme, allow_random=allow_random)
-    return as_data_uri(buffer.getvalue(), "png")
+def _keys(records: Sequence[Record]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for record in records:
+        if record.ok and record.training.get("key"):
+            found.setdefault(record.slot.candidate, []).append(str(record.training["key"]))
+    return found

@@ -1,5 +1,5 @@
 "use strict";
-// Sorts a table by the column whose header button is pressed; a second press turns the order round.
+// Tables: sorted by a press on a heading (a second press turns the order round), column groups, rows by name.
 for (const button of document.querySelectorAll("table.sortable th button")) {
   button.addEventListener("click", () => {
     const header = button.closest("th");
@@ -23,5 +23,23 @@ for (const button of document.querySelectorAll("table.sortable th button")) {
     header.setAttribute("aria-sort", order);
     const body = table.tBodies[0];
     body.append(...[...body.rows].sort(compare));
+  });
+}
+
+for (const button of document.querySelectorAll("button[data-group]")) {
+  button.addEventListener("click", () => {
+    const shown = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", shown);
+    document.getElementById("board-table").classList.toggle(`show-${button.dataset.group}`, shown);
+  });
+}
+
+for (const input of document.querySelectorAll("input[data-filter]")) {
+  const rows = [...document.getElementById(input.dataset.filter).tBodies[0].rows];
+  const counter = document.querySelector(`[data-filter-count="${input.dataset.filter}"]`);
+  input.addEventListener("input", () => {
+    const wanted = input.value.trim().toLocaleLowerCase();
+    for (const row of rows) row.hidden = !row.cells[0].dataset.value.toLocaleLowerCase().includes(wanted);
+    counter.textContent = `${rows.filter((row) => !row.hidden).length} / ${rows.length}`;
   });
 }

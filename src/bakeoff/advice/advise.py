@@ -1,0 +1,108 @@
+"""From facts to advice: the paths through both trees, the backbones to try, and the command that tries them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakeoff.advice.facts import Facts
+from bakeoff.advice.models import Card, cards
+from bakeoff.advice.trees import FAMILY, FINETUNE_EPOCHS, MACHINE, Leaf, Step, walk
+
+_STEP_COST = 3
+"""A training step costs about three forward passes: the backward pass is two more."""
+_TRAIN_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Both paths with their ends, the backbones in the order to try, those left out and why, and the command."""
+
+    facts: Facts
+    family_steps: list[Step]
+    family: Leaf
+    machine_steps: list[Step]
+    machine: Leaf
+    models: list[Card]
+    left_out: list[tuple[str, str]]
+    """Model and the phrase of the reason: `licence_forbids`, `licence_unknown`."""
+    hours: dict[str, tuple[float | None, float | None]]
+    """Model to the hours of extracting features of all photos and of fine-tuning; None where no speed is known."""
+    command: str
+
+
+def advise(facts: Facts, root: Path) -> Advice:
+    """Return the advice for a catalogue and a machine.
+
+    Args:
+        facts: sizes, machine and time.
+        root: the project, for conf/model/ and measurements under runs/.
+    """
+    numbers = {"images_per_class": facts.images_per_class, "n_images": float(facts.n_images), "hours": facts.hours}
+    numbers["n_gpus"] = 0.0 if facts.device == "cpu" else 1.0
+    family_steps, family = walk(FAMILY, numbers)
+    known = cards(root, family.models, device=facts.device, n_cores=facts.n_cores)
+    models, left_out = _by_licence(known, commercial=facts.commercial)
+    hours = {card.model: _hours(card, facts) for card in models}
+    numbers |= _whole_study(list(hours.values()))
+    machine_steps, machine = walk(MACHINE, numbers)
+    command = experiment_command([card.model for card in models], machine, dataset=facts.dataset)
+    return Advice(
+        facts=facts,
+        family_steps=family_steps,
+        family=family,
+        machine_steps=machine_steps,
+        machine=machine,
+        models=models,
+        left_out=left_out,
+        hours=hours,
+        command=command,
+    )
+
+
+def experiment_command(models: Sequence[str], leaf: Leaf, *, dataset: str | None) -> str:
+    """Return the `dvc exp run` that tries the models as the leaf says."""
+    return " ".join(["dvc exp run", *(f"-S {_quoted(one)}" for one in overrides(models, leaf, dataset=dataset))])
+
+
+def overrides(models: Sequence[str], leaf: Leaf, *, dataset: str | None) -> list[str]:
+    """Return the command's choices, groups first."""
+    groups = [f"dataset={dataset}"] if dataset else []
+    profile = [one for one in leaf.overrides if one.startswith("profile=")]
+    values = [f"models=[{','.join(models)}]", f"modes=[{','.join(leaf.modes)}]"]
+    values += [f"training.batch_size={leaf.batch_size}"]
+    values += [one for one in leaf.overrides if one not in profile]
+    if not profile:  # a profile brings its own rates
+        rates = zip(leaf.modes, leaf.learning_rates, strict=True)
+        values += [f"training.{mode}.learning_rate={rate:g}" for mode, rate in rates]
+    return groups + profile + values
+
+
+def _quoted(choice: str) -> str:
+    return f"'{choice}'" if "[" in choice else choice
+
+
+def _by_licence(known: Sequence[Card], *, commercial: bool) -> tuple[list[Card], list[tuple[str, str]]]:
+    """Split off what may not be sold; with `commercial`, a licence that nobody has cleared counts as forbidden."""
+    if not commercial:
+        return list(known), []
+    left_out = [
+        (card.model, "licence_forbids" if card.commercial_use is False else "licence_unknown")
+        for card in known
+        if card.commercial_use is not True
+    ]
+    return [card for card in known if card.commercial_use is True], left_out
+
+
+def _hours(card: Card, facts: Facts) -> tuple[float | None, float | None]:
+    if card.images_per_s is None:
+        return None, None
+    forward = facts.n_images / card.images_per_s / 3600
+    return forward, forward * _TRAIN_SHARE * _STEP_COST * FINETUNE_EPOCHS
+
+
+def _whole_study(hours: Sequence[tuple[float | None, float | None]]) -> dict[str, float]:
+    """Return the sums over all models: the study trains each of them. A model without a speed counts as nothing."""
+    extract = sum(pair[0] or 0.0 for pair in hours)
+    return {"extract_hours": extract, "finetune_hours": extract + sum(pair[1] or 0.0 for pair in hours)}

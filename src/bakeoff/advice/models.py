@@ -1,0 +1,91 @@
+"""What is known beforehand of the backbones in conf/model/: licence, published accuracy, measured speed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff.advice.facts import Device
+from bakeoff.backbones.settings import CandidateSettings
+from bakeoff.params import BackboneDefaults, BackboneParams, read_yaml, validate_section
+
+MEASURED_CORES = 2
+MEASURED_IMAGES_PER_S = {
+    "mobilenetv2": 70.9,
+    "tf_efficientnet_lite0": 63.0,
+    "efficientnet_b0": 33.0,
+    "mamba_t": 26.4,
+    "mobilevitv2": 20.7,
+    "mamba_s": 15.4,
+    "swin_t": 11.7,
+    "mamba_b": 7.3,
+}
+"""Images/s of the network alone on two cores of an AMD EPYC, batch 32, float32: the leaderboard of the demo in
+docs/benchmarks.md; EfficientNet-B0 in PyTorch, which is not in it, on the same machine."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One backbone that the advice may name; `images_per_s` is on this device, None where nobody measured it."""
+
+    model: str
+    architecture: str
+    licence: str
+    commercial_use: bool | None
+    imagenet_top1: float | None
+    images_per_s: float | None
+    measured_here: bool
+
+
+def cards(root: Path, models: Sequence[str], *, device: Device, n_cores: int) -> list[Card]:
+    """Return a card per model that has a file in conf/model/.
+
+    Speeds come from this machine's own measurements of the same device where there are any, else, for a CPU, from the
+    table above in proportion to the cores.
+    """
+    here = dict(_measured_here(root, device))
+    defaults = validate_section(
+        BackboneDefaults, read_yaml(root / "conf" / "config.yaml")["backbone_defaults"], where="conf/config.yaml"
+    )
+    found = []
+    for model in models:
+        entry = _entry(root, model)
+        if entry is None:
+            continue
+        settings = _settings(root, model, entry, defaults)
+        known = [settings.licence_code, settings.licence_weights]
+        speed = here.get(model)
+        if speed is None and device == "cpu" and model in MEASURED_IMAGES_PER_S:
+            speed = MEASURED_IMAGES_PER_S[model] * n_cores / MEASURED_CORES
+        top1 = entry.imagenet_top1.value if entry.imagenet_top1 else None
+        licence = known[0] if len(set(known)) == 1 else " / ".join(known)
+        found.append(Card(model, settings.architecture, licence, settings.commercial_use, top1, speed, model in here))
+    return found
+
+
+def _entry(root: Path, model: str) -> BackboneParams | None:
+    file = root / "conf" / "model" / f"{model}.yaml"
+    if not file.is_file():
+        return None
+    return validate_section(BackboneParams, read_yaml(file)["backbones"][model], where=str(file))
+
+
+def _settings(root: Path, model: str, entry: BackboneParams, defaults: BackboneDefaults) -> CandidateSettings:
+    written = root / "data" / "candidates" / f"{model}.json"
+    if written.is_file():
+        return CandidateSettings.read(written)
+    from bakeoff.backbones.registry import describe  # loads timm, some seconds
+
+    return describe(model, {model: entry}, defaults)
+
+
+def _measured_here(root: Path, device: Device) -> Iterator[tuple[str, float]]:
+    """Yield model and images/s of every measurement under runs/ on a device of this type."""
+    for file in sorted(root.glob("runs/*-*/seed_*/evaluation/throughput.json")):
+        record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        rate = record.get("images_per_s")
+        if rate and str(record.get("device", "")).lower().startswith(device):
+            yield file.parents[2].name.rpartition("-")[0], float(rate)

@@ -1,0 +1,78 @@
+"""Means over splits whose training sets overlap, with the standard error that takes this into account.
+
+Source: Nadeau and Bengio (2003), Inference for the Generalization Error, Machine Learning 52, 239-281, section 4.1.1,
+doi:10.1023/A:1024068626366: the variance of a mean over J splits is (1/J + n_test/n_train) s², not s²/J.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from bakeoff.errors import EvaluationError
+
+
+@dataclass(frozen=True)
+class SplitMean:
+    """A mean over splits, in the unit of the values; `p_value` is two-sided, for a true mean of 0."""
+
+    n_splits: int
+    mean: float
+    sd: float
+    standard_error: float
+    standard_error_uncorrected: float
+    low: float
+    high: float
+    p_value: float
+
+
+def split_mean(values: np.ndarray, *, test_to_train: float, level: float = 0.95) -> SplitMean:
+    """Return the mean over splits with the corrected resampled t interval.
+
+    Args:
+        values: (J,) one value per split, J ≥ 2.
+        test_to_train: n_test / n_train of one split, > 0.
+        level: confidence level of `low` and `high`, J - 1 degrees of freedom.
+
+    Raises:
+        EvaluationError: fewer than two values, one that is not finite, or a ratio that is not positive.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+        raise EvaluationError(f"a mean over splits needs two finite values or more, got {values.tolist()}.")
+    if not test_to_train > 0:
+        raise EvaluationError(f"n_test / n_train must be above 0, got {test_to_train}; see split.test and split.train.")
+    n_splits, mean, sd = len(values), float(values.mean()), float(values.std(ddof=1))
+    error = sd * math.sqrt(1 / n_splits + test_to_train)
+    half = float(stats.t.ppf((1 + level) / 2, n_splits - 1)) * error
+    return SplitMean(
+        n_splits=n_splits,
+        mean=mean,
+        sd=sd,
+        standard_error=error,
+        standard_error_uncorrected=sd / math.sqrt(n_splits),
+        low=mean - half,
+        high=mean + half,
+        p_value=_p_value(mean, error, n_splits - 1),
+    )
+
+
+def ranks(table: np.ndarray) -> np.ndarray:
+    """Return the rank of each candidate in each split, 1 = highest; tied ones share the better rank.
+
+    Args:
+        table: (M, J) one row per candidate.
+
+    Returns:
+        (M, J) int.
+    """
+    return stats.rankdata(-np.asarray(table, dtype=np.float64), method="min", axis=0).astype(int)
+
+
+def _p_value(mean: float, error: float, degrees: int) -> float:
+    if error == 0:
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * stats.t.sf(abs(mean) / error, degrees))

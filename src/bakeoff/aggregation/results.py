@@ -1,0 +1,146 @@
+"""What one run of the study gave on one split, read from a folder or from DVC's experiments."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bakeoff.errors import EvaluationError
+from bakeoff.params import read_yaml
+from bakeoff.pruning import BASELINE
+
+_SAME = ("dataset", "profile", "prepare", "split", "weights", "training", "baseline", "backbone_defaults", "seeds")
+"""Sections that decide what an accuracy means; results that differ in one of them are not put together."""
+_VARIES = ("seed", "fold")
+_METRICS = "reports/metrics.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Test accuracies of the candidates of one run on one split."""
+
+    name: str
+    params: Mapping[str, Any]
+    accuracies: Mapping[str, float]
+    when: str = ""
+    """ISO time that orders results of the same split; empty counts as oldest."""
+
+    @property
+    def split(self) -> str:
+        """What names the split among those of its study: `seed 3`, `seed 0, fold 2`."""
+        section = self.params["split"]
+        return ", ".join(f"{key} {section[key]}" for key in _VARIES if key in section)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that results to put together must have in common."""
+        same = {key: self.params.get(key) for key in _SAME}
+        same["split"] = {key: value for key, value in self.params["split"].items() if key not in _VARIES}
+        return same
+
+    def settings(self, candidate: str) -> Any:
+        """Return the candidate's entry in `backbones`, None for the baseline and for names without one."""
+        model = candidate.rpartition("-")[0]
+        return (self.params.get("backbones") or {}).get(model) if candidate != BASELINE else None
+
+
+def from_folder(folder: Path) -> Result:
+    """Return the result in a folder that holds params.yaml and reports/leaderboard.csv (or leaderboard.csv itself).
+
+    A candidate with several training seeds counts by their mean.
+
+    Raises:
+        EvaluationError: a file is missing, or no candidate has a result.
+    """
+    table_file = next((path for path in _leaderboards(folder) if path.is_file()), None)
+    if table_file is None or not (folder / "params.yaml").is_file():
+        raise EvaluationError(
+            f"{folder} must hold params.yaml and reports/leaderboard.csv of one split; "
+            "give such folders, or names of DVC experiments (`dvc exp list`)."
+        )
+    params = read_yaml(folder / "params.yaml")
+    table = pd.read_csv(table_file)
+    lacking = {"candidate", "accuracy", "status"} - set(table.columns)
+    if lacking:
+        raise EvaluationError(f"{table_file} is no leaderboard: it lacks {', '.join(sorted(lacking))}.")
+    done = table[table["status"] == "ok"]
+    means: dict[Any, float] = done.groupby("candidate")["accuracy"].mean().to_dict()
+    accuracies = {str(name): float(value) for name, value in means.items()}
+    return _checked(Result(folder.name or str(folder), params, accuracies, f"{table_file.stat().st_mtime:020.3f}"))
+
+
+def from_experiments(root: Path, names: Sequence[str] = (), *, all_commits: bool = False) -> list[Result]:
+    """Return the results that DVC knows: this commit's experiments, the commit itself and the workspace.
+
+    Args:
+        root: the project.
+        names: take these experiments alone; empty = all that have metrics.
+        all_commits: also experiments of older commits.
+
+    Raises:
+        EvaluationError: DVC cannot tell, or a name is not among its experiments.
+    """
+    found = list(_results(_exp_show(root, all_commits=all_commits)))
+    if not names:
+        return found
+    by_name = {result.name: result for result in found}
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        known = ", ".join(by_name) or "none"
+        raise EvaluationError(
+            f"{missing[0]!r} is neither a folder nor an experiment of this commit with metrics; known: {known}. "
+            "--all-commits also looks at experiments of older commits."
+        )
+    return [by_name[name] for name in names]
+
+
+def _leaderboards(folder: Path) -> Iterator[Path]:
+    yield folder / "reports" / "leaderboard.csv"
+    yield folder / "leaderboard.csv"
+
+
+def _exp_show(root: Path, *, all_commits: bool) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "dvc", "exp", "show", "--json", *(["-A"] if all_commits else [])]
+    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        last = (answer.stderr.strip().splitlines() or ["no message"])[-1]
+        raise EvaluationError(f"`dvc exp show --json` in {root} failed: {last}")
+    return json.loads(answer.stdout)
+
+
+def _results(shown: Sequence[Mapping[str, Any]]) -> Iterator[Result]:
+    for commit in shown:
+        yield from _result(commit)
+        for experiment in commit.get("experiments") or []:
+            for revision in experiment.get("revs") or []:
+                yield from _result(revision)
+
+
+def _result(revision: Mapping[str, Any]) -> Iterator[Result]:
+    """Yield the revision's result where it has one; queued, failed and unrelated revisions have none."""
+    data = revision.get("data") or {}
+    params = ((data.get("params") or {}).get("params.yaml") or {}).get("data") or {}
+    metrics = ((data.get("metrics") or {}).get(_METRICS) or {}).get("data") or {}
+    accuracies = {
+        name: float(values["accuracy"])
+        for name, values in metrics.items()
+        if isinstance(values, Mapping) and isinstance(values.get("accuracy"), int | float)
+    }
+    if accuracies and "seed" in (params.get("split") or {}):
+        name = revision.get("name") or revision["rev"]
+        yield Result(str(name), params, accuracies, str(data.get("timestamp") or ""))
+
+
+def _checked(result: Result) -> Result:
+    if not isinstance(result.params.get("split"), Mapping) or "seed" not in result.params["split"]:
+        raise EvaluationError(f"{result.name}: params.yaml names no split.seed, so its split is not known.")
+    if not result.accuracies:
+        raise EvaluationError(f"{result.name}: the leaderboard holds no candidate with a result.")
+    return result

@@ -1,0 +1,106 @@
+"""The whole of `bakeoff aggregate`: read, put together, write, print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from bakeoff.aggregation.figure import draw_splits
+from bakeoff.aggregation.results import Result, from_experiments, from_folder
+from bakeoff.aggregation.studies import StudySplits, aggregate_study, group_results
+from bakeoff.aggregation.table import study_sentence, study_table
+from bakeoff.errors import EvaluationError
+from bakeoff.evaluation.records import write_record
+from bakeoff.language.aggregate import PHRASES
+from bakeoff.language.phrases import LanguageCode, Words
+
+_CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank")
+
+
+def aggregate(
+    root: Path,
+    sources: Sequence[str],
+    out_dir: Path,
+    *,
+    language: LanguageCode = "en",
+    all_commits: bool = False,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Write aggregate.json, .csv and .png, print them as a table, and return the record.
+
+    Args:
+        root: the project, whose experiments DVC knows.
+        sources: folders or names of experiments; empty = all experiments of this commit.
+        out_dir: reports/.
+        language: of table, sentences and figure.
+        all_commits: also experiments of older commits.
+        console: where to print; default stdout.
+
+    Raises:
+        EvaluationError: nothing to aggregate, one split alone, or sources that do not belong together.
+    """
+    words = Words(language, PHRASES)
+    results = read_results(root, sources, all_commits=all_commits)
+    if not results:
+        raise EvaluationError(
+            "DVC knows no experiment of this commit with results; make some with `dvc exp run -S split.seed=1` and so "
+            "on (`bakeoff aggregate --help`), look at older commits with --all-commits, or name folders."
+        )
+    groups = group_results(results, apart=not sources)
+    several = [group for group in groups if len(group.splits) > 1]
+    records = [aggregate_study(group) for group in several or groups]
+    for record in records:
+        record["sentence"] = study_sentence(record, words)
+    single = [name for group in groups if group not in several for names in group.sources.values() for name in names]
+    written = {"measure": "accuracy", "split": "test", "language": language, "interval": "nadeau_bengio_t_95"}
+    written |= {"studies": records, "notes": _notes(several, single, words)}
+    _write(out_dir, written, words)
+    _print(console or Console(), written, out_dir, words)
+    return written
+
+
+def read_results(root: Path, sources: Sequence[str], *, all_commits: bool) -> list[Result]:
+    """Return the results of the named folders and experiments, or of all experiments where none is named."""
+    folders = [source for source in sources if Path(source).is_dir()]
+    names = [source for source in sources if source not in folders]
+    results = [from_folder(Path(folder).resolve()) for folder in folders]
+    if names or not sources:
+        results += from_experiments(root, names, all_commits=all_commits)
+    return results
+
+
+def _notes(studies: Sequence[StudySplits], single: Sequence[str], words: Words) -> list[str]:
+    notes = [words("aggregate.method", ratio=ratio) for ratio in dict.fromkeys(one.test_to_train for one in studies)]
+    n_replaced = sum(study.n_replaced for study in studies)
+    if n_replaced:
+        notes.append(words.count("aggregate.same_split", n_replaced))
+    if single:
+        notes.append(words("aggregate.single", names=words.join(single)))
+    return notes
+
+
+def _write(out_dir: Path, record: dict[str, Any], words: Words) -> None:
+    write_record(out_dir / "aggregate.json", record)
+    rows = [
+        {"dataset": study["dataset"], "profile": study["profile"], "candidate": row["candidate"]}
+        | {key: row[key] for key in _CSV}
+        | {f"behind_{key}": value for key, value in (row["behind_best"] or {}).items()}
+        for study in record["studies"]
+        for row in study["candidates"]
+    ]
+    pd.DataFrame(rows).to_csv(out_dir / "aggregate.csv", index=False)
+    draw_splits(record["studies"], out_dir / "aggregate.png", words)
+
+
+def _print(screen: Console, record: dict[str, Any], out_dir: Path, words: Words) -> None:
+    for study in record["studies"]:
+        screen.print(study_table(study, words, width=screen.width))
+        screen.print(study["sentence"], highlight=False)
+    for note in record["notes"]:
+        screen.print(note, style="dim", highlight=False)
+    files = ", ".join(str(out_dir / f"aggregate.{ending}") for ending in ("json", "csv", "png"))
+    screen.print(words("aggregate.written", files=files), highlight=False, soft_wrap=True)

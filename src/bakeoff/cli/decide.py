@@ -1,0 +1,99 @@
+"""Commands around the decision: advice before a study, several splits together, the methodology note after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from bakeoff.cli.app import DECIDE, app, project
+
+if TYPE_CHECKING:
+    from bakeoff.language.phrases import LanguageCode
+
+_LANGUAGE_HELP = "en or fr; default: `language` in params.yaml."
+
+
+def _language(given: str | None) -> LanguageCode:
+    """Return the language asked for, else that of params.yaml, else English."""
+    from bakeoff.language.phrases import LANGUAGES, Words
+    from bakeoff.params import read_yaml
+
+    file = project() / "params.yaml"
+    chosen: Any = given or (read_yaml(file).get("language") if file.is_file() else None) or LANGUAGES[0]
+    return Words(chosen).language
+
+
+@app.command(rich_help_panel=DECIDE)
+def advise(
+    images: Annotated[Optional[int], typer.Option(min=1, help="Photos; default: the catalogue's.")] = None,  # noqa: UP045
+    classes: Annotated[Optional[int], typer.Option(min=2, help="Classes; default: the catalogue's.")] = None,  # noqa: UP045
+    device: Annotated[Optional[str], typer.Option(help="cpu, cuda or mps; default: this machine's.")] = None,  # noqa: UP045
+    hours: Annotated[float, typer.Option(help="What the whole study may take, h.")] = 8.0,
+    commercial: Annotated[bool, typer.Option("--commercial", help="Only what may be used commercially.")] = False,
+    language: Annotated[Optional[str], typer.Option(help=_LANGUAGE_HELP)] = None,  # noqa: UP045
+) -> None:
+    """Say which backbones to try, and how, before anything is trained; writes nothing.
+
+    Walks two decision trees, size of the catalogue to family of backbones and machine to mode, batch and rate, and
+    shows the way with the reason of each step, licences, measured speeds and the command to try. Works without data:
+
+        bakeoff advise --images 85000 --classes 27 --device cpu --hours 4 --commercial
+    """
+    from bakeoff.advice.advise import advise as advise_on
+    from bakeoff.advice.facts import gather
+    from bakeoff.advice.show import show_advice
+    from bakeoff.language.advice import PHRASES
+    from bakeoff.language.phrases import Words
+
+    root = project()
+    words = Words(_language(language), PHRASES)
+    facts = gather(root, n_images=images, n_classes=classes, device=device, hours=hours, commercial=commercial)
+    show_advice(advise_on(facts, root), words)
+
+
+@app.command(rich_help_panel=DECIDE)
+def aggregate(
+    sources: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="Folders with params.yaml and reports/leaderboard.csv, or names of DVC experiments."),
+    ] = None,
+    all_commits: Annotated[bool, typer.Option("--all-commits", help="Also experiments of older commits.")] = False,
+    language: Annotated[Optional[str], typer.Option(help=_LANGUAGE_HELP)] = None,  # noqa: UP045
+) -> None:
+    """Put several splits together: mean accuracy, spread, corrected interval, and how often each candidate was best.
+
+    One split of a small catalogue says little. Run the study on several, then aggregate them:
+
+        for s in 1 2 3 4 5; do dvc exp run -S split.seed=$s -S 'models=[swin_t,mamba_t]'; done
+
+        bakeoff aggregate
+
+    Give every choice of your study in the loop (dataset, profile): choices do not accumulate. Experiments that ran
+    other models on the same splits are joined; other data sets, profiles and trainings are listed apart, or refused
+    where you name them. Standard errors are corrected for overlapping training sets (Nadeau and Bengio 2003).
+    Writes reports/aggregate.json, aggregate.csv and aggregate.png.
+    """
+    from bakeoff.aggregation.run import aggregate as put_together
+
+    root = project()
+    chosen = _language(language)
+    put_together(root, sources or [], root / "reports", language=chosen, all_commits=all_commits)
+
+
+@app.command(rich_help_panel=DECIDE)
+def note(
+    language: Annotated[Optional[str], typer.Option(help=_LANGUAGE_HELP)] = None,  # noqa: UP045
+) -> None:
+    """Write the methodology note of the finished study: reports/note.md, and note.html, which prints on two A4 pages.
+
+    Question, data, candidates, protocol, results with intervals and tests, the choice and how sure it is, limits, how
+    to reproduce. Every number comes from params.yaml, data/, runs/ and reports/; what is missing is said.
+
+        bakeoff note --language fr
+    """
+    from bakeoff.decision.note import write_note
+
+    root = project()
+    for path in write_note(root, root / "reports", language=_language(language)):
+        typer.echo(f"{path} written")

@@ -1,0 +1,232 @@
+"""Paired comparison of candidates on the same test products: with the baseline, with the best, and all with all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+
+from bakeoff.decision.outcomes import Outcomes
+from bakeoff.decision.stability import bounded_resamples, resampled_metric, resamples
+from bakeoff.language.phrases import Words
+from bakeoff.statistics.bootstrap import Interval, bias_corrected
+from bakeoff.statistics.cliques import indistinguishable
+from bakeoff.statistics.paired import McNemar, holm, mcnemar, n_needed, paired_difference, paired_macro_f1
+from bakeoff.statistics.sign_flip import sign_flip
+
+ALPHA = 0.05
+_MAX_NAMED = 6
+Role = Literal["baseline", "best"]
+
+
+@dataclass(frozen=True)
+class PairTests:
+    """All pairs of some candidates, tested."""
+
+    names: tuple[str, ...]
+    """Best first."""
+    tests: dict[tuple[str, str], McNemar]
+    """For each pair in the order of `names`: b and c count products that the first, the second alone gets right."""
+    p_holm: dict[tuple[str, str], float]
+    """Adjusted for all pairs together."""
+
+    def between(self, first: str, second: str) -> tuple[McNemar, float]:
+        """Return the test with `first` as A, and its adjusted p-value."""
+        if (first, second) in self.tests:
+            return self.tests[first, second], self.p_holm[first, second]
+        test = self.tests[second, first]
+        return McNemar(test.c, test.b, test.p_value, test.test), self.p_holm[second, first]
+
+    @property
+    def n_pairs(self) -> int:
+        """Tests in the family."""
+        return len(self.tests)
+
+    def groups(self) -> list[list[str]]:
+        """Return the maximal groups of neighbours in rank of whom no two are told apart."""
+        p_values = np.ones((len(self.names), len(self.names)))
+        for (first, second), p_value in self.p_holm.items():
+            i, j = self.names.index(first), self.names.index(second)
+            p_values[i, j] = p_values[j, i] = p_value
+        return indistinguishable(self.names, p_values, ALPHA)
+
+
+def pair_tests(outcomes: Outcomes, names: Sequence[str]) -> PairTests:
+    """Return the test of every pair of `names`, which stand in the order of the leaderboard.
+
+    With one training per candidate it is McNemar's. With several, hit or miss becomes the number of trainings that are
+    right on a product, and McNemar's exact test becomes the paired sign-flip test; a product counts for the candidate
+    that more trainings get right.
+    """
+    pairs = list(combinations(names, 2))
+    tests = {pair: _test(outcomes, *pair) for pair in pairs}
+    adjusted = holm(np.array([tests[pair].p_value for pair in pairs])) if pairs else np.zeros(0)
+    return PairTests(tuple(names), tests, dict(zip(pairs, adjusted.tolist(), strict=True)))
+
+
+def _test(outcomes: Outcomes, first: str, second: str) -> McNemar:
+    a, b = outcomes.correct(first), outcomes.correct(second)
+    if len(a) == len(b) == 1:
+        return mcnemar(a[0], b[0])
+    n_seeds = len(a) * len(b)  # a common denominator, should the numbers of trainings differ
+    hits_a, hits_b = a.sum(axis=0) * len(b), b.sum(axis=0) * len(a)
+    counts = int((hits_a > hits_b).sum()), int((hits_b > hits_a).sum())
+    return McNemar(*counts, sign_flip(hits_a, hits_b, n_seeds), "sign_flip_exact")
+
+
+def compare_with(
+    pairs: PairTests, outcomes: Outcomes, against: str, role: Role, *, n_resamples: int, words: Words
+) -> list[dict[str, Any]]:
+    """Return choice.json's rows that compare every tested candidate with one of them, best first.
+
+    Which candidate is the baseline is known before any result, so its comparisons are a family of their own; which is
+    the best is not, so those keep the p-values adjusted for all pairs.
+
+    Args:
+        pairs: tests of all pairs, `against` among them.
+        outcomes: of every candidate.
+        against: the baseline or the best.
+        role: which of the two it is.
+        n_resamples: of the test products, for the intervals.
+        words: holds `bakeoff.language.choice`'s phrases.
+    """
+    others = [name for name in pairs.names if name != against]
+    adjusted = {name: pairs.between(name, against)[1] for name in others}
+    if role == "baseline" and others:
+        own = holm(np.array([pairs.between(name, against)[0].p_value for name in others]))
+        adjusted = dict(zip(others, own.tolist(), strict=True))
+    family = len(others) if role == "baseline" else pairs.n_pairs
+    draws = _Draws(outcomes, n_resamples)
+    rows = []
+    for name in others:
+        test = pairs.between(name, against)[0]
+        difference, interval = draws.accuracy(name, against)
+        f1, f1_interval = draws.macro_f1(name, against)
+        row = {
+            "candidate": name,
+            "against": against,
+            "role": role,
+            "n": outcomes.n,
+            "b": test.b,
+            "c": test.c,
+            "difference_points": 100 * difference,
+            "low_points": 100 * interval.low,
+            "high_points": 100 * interval.high,
+            "n_resamples": interval.n_resamples,
+            "macro_f1_difference": f1,
+            "macro_f1_low": f1_interval.low,
+            "macro_f1_high": f1_interval.high,
+            "test": test.test,
+            "p_value": test.p_value,
+            "p_holm": adjusted[name],
+            "n_tests": family,
+            "verdict": _verdict(difference, adjusted[name]),
+            "n_needed": n_needed(test.b, test.c, outcomes.n, alpha=ALPHA / family),
+        }
+        rows.append(row | {"sentence": pair_sentence(row, words)})
+    return rows
+
+
+def _verdict(difference: float, p_value: float) -> str:
+    if p_value >= ALPHA:
+        return "undecided"
+    return "better" if difference > 0 else "worse"
+
+
+class _Draws:
+    """Differences of accuracy and macro F1 with their intervals; several trainings enter by their mean."""
+
+    def __init__(self, outcomes: Outcomes, n_resamples: int) -> None:
+        self._outcomes = outcomes
+        self._n_resamples = bounded_resamples(n_resamples, outcomes.n)
+        self._cache: dict[tuple[str, str], tuple[np.ndarray, float]] = {}
+
+    def accuracy(self, first: str, second: str) -> tuple[float, Interval]:
+        if self._single(first, second):
+            a, b = self._outcomes.correct(first)[0], self._outcomes.correct(second)[0]
+            return paired_difference(a, b, n_resamples=self._n_resamples, seed=0)
+        return self._of_means("accuracy", first, second)
+
+    def macro_f1(self, first: str, second: str) -> tuple[float, Interval]:
+        if self._single(first, second):
+            a, b = self._outcomes.predicted[first][0], self._outcomes.predicted[second][0]
+            true, n_labels = self._outcomes.label_ids, self._outcomes.n_labels
+            return paired_macro_f1(true, a, b, n_labels, n_resamples=self._n_resamples, seed=0)
+        return self._of_means("macro_f1", first, second)
+
+    def _single(self, first: str, second: str) -> bool:
+        return len(self._outcomes.predicted[first]) == len(self._outcomes.predicted[second]) == 1
+
+    def _of_means(self, metric: str, first: str, second: str) -> tuple[float, Interval]:
+        (draws_a, value_a), (draws_b, value_b) = self._metric(metric, first), self._metric(metric, second)
+        estimate = value_a - value_b
+        low, high = bias_corrected(draws_a - draws_b, estimate, 0.95)
+        return estimate, Interval(low, high, "bootstrap_products", self._n_resamples)
+
+    def _metric(self, metric: str, candidate: str) -> tuple[np.ndarray, float]:
+        """Return (n_resamples,) draws, of the same products for every candidate, and the value itself."""
+        key = (metric, candidate)
+        if key not in self._cache:
+            chunks = resamples(self._outcomes.label_ids, self._n_resamples, 0)
+            draws = np.concatenate([resampled_metric(metric, self._outcomes, candidate, chunk) for chunk in chunks])
+            whole = np.ones((1, self._outcomes.n), dtype=np.float32)
+            self._cache[key] = draws, float(resampled_metric(metric, self._outcomes, candidate, whole)[0])
+        return self._cache[key]
+
+
+def pair_sentence(row: dict[str, Any], words: Words) -> str:
+    """Return a comparison in plain words, numbers included."""
+    against = words("the_baseline") if row["role"] == "baseline" else row["against"]
+    values = {
+        "candidate": row["candidate"],
+        "against": against,
+        "points": words.number(abs(row["difference_points"])),
+        "low": words.number(row["low_points"]),
+        "high": words.number(row["high_points"]),
+        "p": p_in_words(row["p_holm"], words),
+        "n": words.number(row["n"], ",d"),
+    }
+    if row["verdict"] == "worse":  # the sentence speaks of how far it is behind, so the interval changes sign
+        values |= {"low": words.number(-row["high_points"]), "high": words.number(-row["low_points"])}
+    if row["verdict"] != "undecided":
+        return words(f"pair.{row['verdict']}", **values)
+    if row["n_needed"] is None:
+        return words("pair.equal", **values)
+    values["points"] = words.number(row["difference_points"], "+.1f")
+    return words("pair.undecided", **values, needed=about(row["n_needed"], words))
+
+
+def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, n: int, *, words: Words) -> str:
+    """Return who cannot be told apart, first group by group, and how many photos would tell the first from the last."""
+    if len(pairs.names) < 2:
+        return words("groups.too_few")
+    if not groups:
+        return words("groups.none", n=n)
+    said = []
+    for group in groups:
+        test = pairs.between(group[0], group[-1])[0]
+        needed = n_needed(test.b, test.c, n, alpha=ALPHA / pairs.n_pairs)
+        values = {"k": words(f"number.{len(group)}") if len(group) < 11 else len(group)}
+        if len(group) > _MAX_NAMED:
+            key, values = "groups.range", values | {"first": group[0], "last": group[-1]}
+        else:
+            key, values = "groups.pair" if len(group) == 2 else "groups.many", values | {"names": words.join(group)}
+        tail = words("groups.never") if needed is None else words("groups.needed", needed=about(needed, words))
+        said.append(words(key, **values, n=words.number(n, ",d"), tail=tail))
+    return " ".join(said)
+
+
+def p_in_words(p_value: float, words: Words) -> str:
+    """Return `p = 0.02`, `p < 0.001`."""
+    if p_value < 0.001:
+        return f"p < {words.number(0.001, '.3f')}"
+    return f"p = {words.number(p_value, '.3f' if p_value < 0.01 else '.2f')}"
+
+
+def about(n: int, words: Words) -> str:
+    """Return a number of photos to two digits: 913 is `910`, 12,345 is `12,000`."""
+    digits = max(0, len(str(n)) - 2)
+    return words.number(round(n, -digits), ",d")

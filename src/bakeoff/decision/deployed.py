@@ -1,0 +1,63 @@
+"""Which of a candidate's trainings is the one to deploy: the seed with the best validation accuracy."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bakeoff.errors import EvaluationError
+
+
+def deployed_seed(accuracies: Mapping[int, float | None]) -> int:
+    """Return the seed whose validation accuracy is highest, the smallest of equals.
+
+    The test split has no say in it: choosing a seed by its test accuracy would make that accuracy too good.
+
+    Args:
+        accuracies: validation accuracy in [0, 1] by seed; None where it is unknown, which counts as the worst.
+
+    Raises:
+        EvaluationError: there is no seed.
+    """
+    if not accuracies:
+        raise EvaluationError("a seed to deploy needs at least one finished training, got none; run `dvc repro`.")
+    return min(accuracies, key=lambda seed: (-_or_worst(accuracies[seed]), seed))
+
+
+def deployed_folder(runs_dir: Path, candidate: str) -> Path:
+    """Return runs/<candidate>/seed_<s> of the seed to deploy.
+
+    Raises:
+        EvaluationError: no training of this candidate was evaluated; the message lists those that were.
+    """
+    found = {
+        int(path.parents[1].name.removeprefix("seed_")): validation_accuracy(_read(path))
+        for path in runs_dir.glob(f"{candidate}/seed_*/evaluation/metrics.json")
+    }
+    if not found:
+        known = sorted({path.parents[2].name for path in runs_dir.glob("*/seed_*/evaluation/metrics.json")})
+        raise EvaluationError(
+            f"{candidate} has no evaluated training under {runs_dir}; there are: {', '.join(known) or 'none'}. "
+            "Run `dvc repro` or `dvc pull` for more."
+        )
+    return runs_dir / candidate / f"seed_{deployed_seed(found)}"
+
+
+def validation_accuracy(metrics: Mapping[str, Any]) -> float | None:
+    """Return metrics.json's validation accuracy, None where it has none."""
+    value = ((metrics.get("splits") or {}).get("validation") or {}).get("accuracy")
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _or_worst(accuracy: float | None) -> float:
+    return -1.0 if accuracy is None else accuracy
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EvaluationError(f"{path} is not valid JSON ({error}); run `dvc repro` to write it again.") from None

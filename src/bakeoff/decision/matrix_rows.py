@@ -1,0 +1,48 @@
+"""Feeds the decision matrix from the candidates' records and puts its totals where the rule finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from bakeoff.decision.collect import Record, value_at
+from bakeoff.decision.matrix import decision_matrix
+from bakeoff.decision.summary import Summary
+from bakeoff.language.phrases import LanguageCode
+from bakeoff.params.decision import MatrixParams
+
+
+def with_matrix(
+    summaries: Sequence[Summary], records: Sequence[Record], params: MatrixParams, *, language: LanguageCode
+) -> tuple[list[Summary], dict[str, Any]]:
+    """Return the summaries with `matrix_total`, and choice.json's `matrix`.
+
+    Args:
+        summaries: every candidate with a result.
+        records: of every candidate; the first with a result tells its feature size and the number of classes.
+        params: section `compare.matrix`.
+        language: of the matrix' texts.
+    """
+    first: dict[str, Record] = {}
+    for record in records:
+        if record.ok:
+            first.setdefault(record.slot.candidate, record)
+    rows = [_row(item, first[item.candidate]) for item in summaries]
+    matrix = decision_matrix(rows, params.weights.model_dump(), params.support, language=language)
+    totals = {row["candidate"]: row["total"] for row in matrix["rows"] if row["total"] is not None}
+    return [
+        replace(item, matrix_total=totals[item.candidate]) if item.candidate in totals else item for item in summaries
+    ], matrix
+
+
+def _row(item: Summary, record: Record) -> dict[str, Any]:
+    return {
+        "candidate": item.candidate,
+        "model": item.model,
+        "accuracy": item.accuracy,
+        "n_classes": len(record.test.labels) if record.test else None,
+        "images_per_cpu_s": item.images_per_cpu_s if item.time_comparable else None,
+        "size_mib": item.size_mib,
+        "n_features": value_at(record.training, "n_features"),
+    }

@@ -1,0 +1,111 @@
+"""What each candidate says of each test product: the material of every paired test and of the resampling."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bakeoff.errors import EvaluationError
+from bakeoff.evaluation.predictions import read_predictions
+
+if TYPE_CHECKING:
+    from bakeoff.decision.collect import Record
+
+
+@dataclass(frozen=True)
+class TestOutcomes:
+    """One training on the test split, products in the order of their ids."""
+
+    __test__ = False
+
+    product_ids: tuple[str, ...]
+    label_ids: np.ndarray
+    """(N,) int64, the true classes."""
+    probabilities: np.ndarray
+    """(N, K) float32, rows sum to 1."""
+    labels: tuple[str, ...]
+
+    @cached_property
+    def predicted(self) -> np.ndarray:
+        """(N,) int64, the most probable class; the lower index wins a tie."""
+        return self.probabilities.argmax(axis=1).astype(np.int64)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right ones."""
+        return float((self.predicted == self.label_ids).mean())
+
+    @cached_property
+    def identity(self) -> str:
+        """Digest of products, true classes and labels, order included: only equal ones may be paired."""
+        text = "\n".join([*self.labels, "", *self.product_ids])
+        return hashlib.sha256(text.encode() + self.label_ids.astype("<i8").tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """All candidates on the same N test products, S trainings (seeds) each."""
+
+    label_ids: np.ndarray
+    """(N,) int64."""
+    n_labels: int
+    predicted: Mapping[str, np.ndarray]
+    """candidate to (S, N) int64."""
+    probabilities: Mapping[str, Sequence[np.ndarray]]
+    """candidate to S arrays (N, K) float32."""
+
+    @property
+    def n(self) -> int:
+        """Number of test products."""
+        return len(self.label_ids)
+
+    def correct(self, candidate: str) -> np.ndarray:
+        """Return (S, N) bool: whether each training is right on each product."""
+        return self.predicted[candidate] == self.label_ids
+
+    def hit_rate(self, candidate: str) -> np.ndarray:
+        """Return (N,) float64 in [0, 1]: the share of trainings that are right on each product."""
+        return self.correct(candidate).mean(axis=0)
+
+
+def read_test_outcomes(path: Path) -> TestOutcomes:
+    """Return the test split of a predictions.parquet, checked.
+
+    Raises:
+        EvaluationError: no predictions file, NaN, rows that do not sum to 1, a product twice, or no test product.
+    """
+    predictions = read_predictions(path)
+    inside = (predictions.products["split"] == "test").to_numpy()
+    product_ids = predictions.products["product_id"].to_numpy()[inside].astype(str)
+    if not len(product_ids):
+        raise EvaluationError(f"{path} holds no test product; run the evaluate stage again.")
+    order = np.argsort(product_ids, kind="stable")
+    label_ids, probabilities = predictions.split("test")
+    ordered = tuple(product_ids[order].tolist())
+    return TestOutcomes(ordered, label_ids[order].astype(np.int64), probabilities[order], tuple(predictions.labels))
+
+
+def outcomes_of(records: Sequence[Record]) -> Outcomes | None:
+    """Return the outcomes of every record with a result, None without one.
+
+    `collect` has refused records whose test products, true classes or labels differ.
+    """
+    done = [record.test for record in records if record.ok and record.test]
+    if not done:
+        return None
+    found: dict[str, list[TestOutcomes]] = {}
+    for record in records:
+        if record.ok and record.test:
+            found.setdefault(record.slot.candidate, []).append(record.test)
+    return Outcomes(
+        label_ids=done[0].label_ids,
+        n_labels=len(done[0].labels),
+        predicted={name: np.stack([test.predicted for test in tests]) for name, tests in found.items()},
+        probabilities={name: [test.probabilities for test in tests] for name, tests in found.items()},
+    )

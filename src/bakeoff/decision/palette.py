@@ -1,0 +1,42 @@
+"""Colours and manners that the figures under reports/ share."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from bakeoff.decision.study import BASELINE as BASELINE_NAME
+from bakeoff.decision.summary import Summary
+
+BACKGROUND = "#ffffff"
+INK = "#1d2733"
+SOFT = "#7b8896"
+FAINT = "#c9d1da"
+FROZEN = "#0072b2"
+FINETUNE = "#d55e00"
+BASELINE = "#009e73"
+"""Blue, orange and green of Okabe and Ito's colour-blind-safe set."""
+MODES = {"frozen": FROZEN, "finetune": FINETUNE}
+
+
+def colour_of(item: Summary) -> str:
+    """Return a candidate's colour: by its mode, the baseline's own."""
+    return BASELINE if item.candidate == BASELINE_NAME else MODES.get(item.mode, FROZEN)
+
+
+def style(axes: Axes) -> None:
+    """Draw a light grid and two thin axes."""
+    axes.set_facecolor(BACKGROUND)
+    axes.grid(visible=True, color=FAINT, linewidth=0.6, alpha=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(FAINT)
+    axes.tick_params(colors=INK, which="both")
+
+
+def legend_entry(label: str, colour: str, marker: str = "o", *, hollow: bool = False) -> Line2D:
+    """Return a point for a legend."""
+    face = BACKGROUND if hollow else colour
+    return Line2D([], [], linestyle="none", marker=marker, color=colour, markerfacecolor=face, label=label)

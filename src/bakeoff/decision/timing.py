@@ -1,0 +1,89 @@
+"""Which times are compared: those of one device, and those of one interleaved session where there is one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bakeoff.decision.collect import Record
+from bakeoff.language.phrases import Words
+
+
+def usual_device(records: Sequence[Record]) -> str | None:
+    """Return the device that most records were timed on; a tie goes to the first in the study's order."""
+    counts = Counter(device_of(record) for record in records if record.ok)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def device_of(record: Record) -> str:
+    """Return `cpu: AMD EPYC`, what a time was measured on."""
+    return _device(record.throughput)
+
+
+def use_session(
+    records: Sequence[Record], measurements_dir: Path | None, *, words: Words
+) -> tuple[list[Record], list[str]]:
+    """Return the records with the times of measurements/throughput.json where they may be used, and what to say of it.
+
+    A session on the study's own device replaces the times of the architectures it holds; one from another device
+    replaces all of them or none, so that no two devices are mixed.
+
+    Args:
+        records: of every candidate.
+        measurements_dir: measurements/; None or without throughput.json changes nothing.
+        words: holds `bakeoff.language.choice`'s phrases.
+    """
+    path = measurements_dir / "throughput.json" if measurements_dir is not None else None
+    if path is None or not path.is_file():
+        return list(records), []
+    from bakeoff.evaluation.throughput.session import read_session
+
+    session = read_session(path)
+    found = {record.slot: _match(record, session) for record in records if record.ok}
+    lacking = sorted({slot.candidate for slot, speed in found.items() if speed is None})
+    matched = {slot: speed for slot, speed in found.items() if speed is not None}
+    if not matched:
+        return list(records), [words("session.none", path=path)]
+    here, there = usual_device(records), Counter(map(_device, matched.values())).most_common(1)[0][0]
+    if lacking and here != there:
+        note = words("session.elsewhere", path=path, device=there, names=words.join(lacking))
+        return list(records), [note]
+    replaced = [
+        replace(record, throughput={**matched[record.slot], "session": True}) if record.slot in matched else record
+        for record in records
+    ]
+    said = [words("session.used", path=path)]
+    if lacking:
+        said.append(words.count("session.lacking", len(lacking), names=words.join(lacking)))
+    return replaced, said
+
+
+def timing_notes(records: Sequence[Record], *, words: Words) -> list[str]:
+    """Return what must be said about the times: measured elsewhere, with other threads, or on a restless machine."""
+    device = usual_device(records)
+    done = [record for record in records if record.ok]
+    notes = []
+    others = sorted({record.slot.candidate for record in done if device_of(record) != device})
+    if others:
+        notes.append(words.count("times.elsewhere", len(others), device=device, names=words.join(others)))
+    same = [record for record in done if device_of(record) == device]
+    threads = sorted({str(record.throughput.get("threads")) for record in same})
+    if len(threads) > 1:
+        notes.append(words("times.threads", threads=", ".join(threads)))
+    noisy = sorted({record.slot.candidate for record in same if record.throughput.get("noisy")})
+    if noisy:
+        notes.append(words.count("times.noisy", len(noisy), names=words.join(noisy)))
+    return notes
+
+
+def _match(record: Record, session: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    return session.get(str(record.throughput.get("speed_key")))
+
+
+def _device(speed: Mapping[str, Any]) -> str:
+    device = str(speed["device"]).lower().removesuffix(":0")
+    name = speed.get("device_name")
+    return f"{device}: {name}" if name and str(name).lower() != device else device

@@ -1,0 +1,128 @@
+"""confusion.png: counts and shares in one matrix that stays readable from 2 to a few hundred classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+MAX_UNORDERED = 12
+"""Classes up to which the catalogue's own order is kept and shares are written into the cells."""
+_GROUP_COLOUR = "#D55E00"
+_MAX_LABEL_CHARS = 30
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """How large everything is drawn, by the number of classes."""
+
+    cell_in: float
+    label_pt: float
+    count_pt: float | None
+    """None: no numbers; the colour and confusion.csv say it."""
+
+
+def _scale(n_labels: int) -> _Scale:
+    if n_labels <= MAX_UNORDERED:
+        return _Scale(0.68, 10, 10)
+    if n_labels <= 60:
+        return _Scale(0.36, 9, 8)
+    if n_labels <= 130:
+        return _Scale(0.19, 7, 5.5)
+    return _Scale(0.14, 6, None)
+
+
+def draw_confusion(
+    counts: np.ndarray,
+    labels: list[str],
+    path: Path,
+    *,
+    title: str,
+    order: Sequence[int] | None = None,
+    groups: Sequence[Sequence[int]] = (),
+) -> None:
+    """Draw the matrix: colour is the share of the true class (row), the number in a cell is the count.
+
+    Up to `MAX_UNORDERED` classes stand in the catalogue's order; more are clustered, and groups of confusable
+    classes framed.
+
+    Args:
+        counts: (K, K) int64, rows true, columns predicted.
+        labels: K names.
+        path: PNG to write.
+        title: first line above the matrix.
+        order: the K classes, clustered; None for the catalogue's order.
+        groups: classes side by side in `order`.
+    """
+    n_labels = len(labels)
+    clustered = order is not None and n_labels > MAX_UNORDERED
+    shown = list(order) if order is not None and clustered else list(range(n_labels))
+    scale, counts = _scale(n_labels), counts[np.ix_(shown, shown)]
+    side = max(scale.cell_in * n_labels, 2.4)
+    figure = Figure(figsize=(side + 3.4, side + 2.8), layout="constrained")
+    axes = figure.add_subplot()
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.6, 0, 1))  # lifts the small shares: errors
+    _name_axes(axes, [labels[label] for label in shown], totals.ravel().tolist(), scale.label_pt)
+    if scale.count_pt is not None:
+        _write_counts(axes, counts, shares, size=scale.count_pt)
+    if clustered:
+        _frame_groups(axes, shown, groups)
+        title += "\nclasses that are confused stand side by side" + (", groups framed" if groups else "")
+    axes.set_title(title, fontsize=11)
+    figure.colorbar(image, ax=axes, shrink=min(0.6, 6 / side), label="share of the true class")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130 if n_labels <= 130 else 110)
+
+
+def _name_axes(axes: Any, names: list[str], totals: list[int], size: float) -> None:
+    """Label rows and columns; with very many, faint lines every ten lead the eye."""
+    short, n_labels = [_shorten(name) for name in names], len(names)
+    rotation = 45 if n_labels <= 60 else 90
+    align = {"ha": "right", "rotation_mode": "anchor"} | ({} if rotation == 45 else {"va": "center"})
+    axes.set_xticks(range(n_labels), short, rotation=rotation, fontsize=size, **align)
+    counted = [f"{name} ({total})" for name, total in zip(short, totals, strict=True)]
+    axes.set_yticks(range(n_labels), counted, fontsize=size)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true (number of photos)")
+    if n_labels > 60:
+        axes.tick_params(length=2, pad=1)
+        for place in range(10, n_labels, 10):
+            axes.axhline(place - 0.5, color="#c8c8c8", linewidth=0.4)
+            axes.axvline(place - 0.5, color="#c8c8c8", linewidth=0.4)
+
+
+def _write_counts(axes: Any, counts: np.ndarray, shares: np.ndarray, *, size: float) -> None:
+    """Write each non-zero count into its cell, dark on light or the reverse; the share beneath where there is room."""
+    roomy = len(counts) <= MAX_UNORDERED
+    for row, column in np.argwhere(counts > 0):
+        share = shares[row, column]
+        text = f"{counts[row, column]}\n{share:.0%}" if roomy else str(counts[row, column])
+        axes.text(
+            *(column, row, text),
+            ha="center",
+            va="center",
+            color="white" if share > 0.4 else "#202020",
+            fontsize=size if len(text) < 4 or roomy else 0.8 * size,
+            fontweight="bold" if row == column else "normal",
+            linespacing=0.95,
+        )
+
+
+def _frame_groups(axes: Any, shown: list[int], groups: Sequence[Sequence[int]]) -> None:
+    """Frame each group's square on the diagonal."""
+    place = {label: number for number, label in enumerate(shown)}
+    for group in groups:
+        first, size = min(place[label] for label in group) - 0.5, len(group)
+        axes.add_patch(Rectangle((first, first), size, size, fill=False, edgecolor=_GROUP_COLOUR, linewidth=1.4))
+
+
+def _shorten(label: str) -> str:
+    return label if len(label) <= _MAX_LABEL_CHARS else label[: _MAX_LABEL_CHARS - 1] + "…"

@@ -1,0 +1,111 @@
+"""Which classes get mixed up, in words for confusions.json: an order, groups, pairs and classes never predicted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+from bakeoff.evaluation.metrics import count_confusions, predicted_classes
+from bakeoff.evaluation.predictions import Predictions
+
+MIN_MUTUAL_RATE = 0.05
+MIN_CONFUSED = 2
+MAX_PAIRS = 12
+MAX_PHOTOS = 6
+
+
+def confusion_rates(counts: np.ndarray) -> np.ndarray:
+    """Return (K, K) float64 in [0, 1]: the mean of the two shares in which i is taken for j and j for i; diagonal 0.
+
+    Args:
+        counts: (K, K) int64, rows true, columns predicted.
+    """
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    rates = (shares + shares.T) / 2
+    np.fill_diagonal(rates, 0)
+    return rates
+
+
+def cluster(counts: np.ndarray) -> tuple[list[int], list[list[int]]]:
+    """Return the classes in an order that puts confused ones side by side, and the groups of confusable classes.
+
+    Average linkage on 1 - the mutual rate; a group is what is joined while two parts are confused in 5 % of their
+    products on average, and holds two mistakes or more, so that one stray photo makes none.
+
+    Args:
+        counts: (K, K) int64, rows true, columns predicted.
+
+    Source:
+        Z. Bar-Joseph, D. K. Gifford and T. S. Jaakkola, Fast optimal leaf ordering for hierarchical clustering,
+        Bioinformatics 17 (2001) S22-S29, DOI 10.1093/bioinformatics/17.suppl_1.S22.
+    """
+    rates = confusion_rates(counts)
+    if len(counts) < 3 or not rates.any():
+        return list(range(len(counts))), [[0, 1]] if _confusable(counts, rates) else []
+    tree = linkage(squareform(1 - rates, checks=False), method="average", optimal_ordering=True)
+    order = leaves_list(tree).tolist()
+    numbers = fcluster(tree, 1 - MIN_MUTUAL_RATE + 1e-9, criterion="distance")
+    members = [[label for label in order if numbers[label] == number] for number in dict.fromkeys(numbers[order])]
+    return order, [group for group in members if len(group) > 1 and confused_within(counts, group) >= MIN_CONFUSED]
+
+
+def _confusable(counts: np.ndarray, rates: np.ndarray) -> bool:
+    """Return whether the two classes of a (2, 2) matrix make a group."""
+    return len(counts) == 2 and rates[0, 1] >= MIN_MUTUAL_RATE and confused_within(counts, [0, 1]) >= MIN_CONFUSED
+
+
+def confused_within(counts: np.ndarray, group: list[int]) -> int:
+    """Return how many products of the group's classes were taken for another class of the group."""
+    inside = counts[np.ix_(group, group)]
+    return int(inside.sum() - np.trace(inside))
+
+
+def describe_groups(counts: np.ndarray, groups: list[list[int]]) -> list[dict[str, Any]]:
+    """Return each group's classes, its mistakes and their share of all mistakes; most mistakes first."""
+    mistakes = int(counts.sum() - np.trace(counts))
+    rows = [{"label_ids": group, "n_confused": confused_within(counts, group)} for group in groups]
+    rows.sort(key=lambda row: -row["n_confused"])
+    return [row | {"share": row["n_confused"] / mistakes} for row in rows]
+
+
+def confused_pairs(predictions: Predictions, counts: np.ndarray) -> list[dict[str, Any]]:
+    """Return the pairs (true, predicted) with most products, then the highest share; the surest mistakes first in each.
+
+    Args:
+        predictions: whose test split `counts` counts.
+        counts: (K, K) int64.
+    """
+    totals = counts.sum(axis=1)
+    cells = [(int(true), int(taken)) for true, taken in np.argwhere(counts > 0) if true != taken]
+    cells.sort(key=lambda cell: (-counts[cell], -counts[cell] / totals[cell[0]], cell))
+    label_ids, probabilities = predictions.split("test")
+    product_ids = predictions.products.loc[predictions.products["split"] == "test", "product_id"].to_numpy()
+    predicted, confidence = predicted_classes(probabilities), probabilities.max(axis=1)
+    pairs = []
+    for true, taken in cells[:MAX_PAIRS]:
+        rows = np.flatnonzero((label_ids == true) & (predicted == taken))
+        surest = rows[np.argsort(-confidence[rows], kind="stable")][:MAX_PHOTOS]
+        pair = {"true": true, "predicted": taken, "count": int(counts[true, taken]), "total": int(totals[true])}
+        shown = {"product_ids": product_ids[surest].tolist(), "confidences": confidence[surest].tolist()}
+        pairs.append(pair | shown | {"picture": None})
+    return pairs
+
+
+def confusions_record(predictions: Predictions) -> dict[str, Any]:
+    """Return confusions.json of the test split less its key; `picture` is None until it is drawn."""
+    label_ids, probabilities = predictions.split("test")
+    counts = count_confusions(label_ids, predicted_classes(probabilities), len(predictions.labels))
+    order, groups = cluster(counts)
+    return {
+        "order": order,
+        "groups": describe_groups(counts, groups),
+        "group_rule": f"average linkage on the mutual confusion rate, cut at {MIN_MUTUAL_RATE:g}; "
+        f"at least {MIN_CONFUSED} mistakes within",
+        "pairs": confused_pairs(predictions, counts),
+        "never_predicted": np.flatnonzero(counts.sum(axis=0) == 0).tolist(),
+        "n_test": len(label_ids),
+    }

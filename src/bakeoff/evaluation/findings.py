@@ -1,0 +1,116 @@
+"""What the predictions say of a candidate, found in one place and written as metrics, calibration and confusions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff.catalogue.table import Catalogue
+from bakeoff.evaluation import uncertainty
+from bakeoff.evaluation.calibration import calibration_record
+from bakeoff.evaluation.calibration_figure import draw_calibration
+from bakeoff.evaluation.confusion import write_confusion_csv, write_report
+from bakeoff.evaluation.confusion_figure import draw_confusion
+from bakeoff.evaluation.confusions import confusions_record
+from bakeoff.evaluation.metrics import all_split_metrics, count_confusions, per_class_metrics, predicted_classes
+from bakeoff.evaluation.pairs import draw_strip, read_photos
+from bakeoff.evaluation.predictions import Predictions
+from bakeoff.evaluation.records import write_record
+from bakeoff.params import EvaluateParams
+
+N_STEPS = uncertainty.N_STEPS + 2
+"""Calls of `advance` by `find`."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The three records of an evaluation, less the names and keys at their head."""
+
+    metrics: dict[str, Any]
+    calibration: dict[str, Any]
+    confusions: dict[str, Any]
+
+
+def find(
+    predictions: Predictions,
+    losses: Mapping[str, float],
+    *,
+    params: EvaluateParams,
+    advance: Callable[[], object] = lambda: None,
+) -> Findings:
+    """Return metrics with intervals, calibration and confusions; only the test split judges.
+
+    Args:
+        predictions: all three splits.
+        losses: the candidate's own training loss on each split.
+        params: section evaluate.
+        advance: called after each of `N_STEPS` parts, so that a bar can move.
+
+    Raises:
+        EvaluationError: a split is empty.
+    """
+    splits = all_split_metrics(predictions, losses, top_k=params.top_k, n_bins=params.calibration_bins)
+    advance()
+    label_ids, probabilities = predictions.split("test")
+    per_class = per_class_metrics(label_ids, probabilities, predictions.labels)
+    intervals = uncertainty.metric_intervals(
+        label_ids, probabilities, params=params, metrics=splits["test"], advance=advance
+    )
+    metrics = {
+        "splits": splits,
+        "intervals": {"test": intervals},
+        "overfitting": uncertainty.overfitting(splits, intervals["accuracy"]),
+        "per_class": uncertainty.add_class_intervals(per_class, label_ids, predicted_classes(probabilities)),
+    }
+    calibration = calibration_record(predictions, params)
+    advance()
+    return Findings(metrics, calibration, confusions_record(predictions))
+
+
+def write_findings(
+    findings: Findings, predictions: Predictions, catalogue: Catalogue, out_dir: Path, *, header: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write the three records, confusion.csv, the text report and the figures; return metrics.json, written last.
+
+    Args:
+        findings: what to write.
+        predictions: they were found in.
+        catalogue: has the photos of the confused pairs.
+        out_dir: the evaluation folder.
+        header: names and keys: candidate, model, mode, seed, key, training_key, probabilities, training_loss_name.
+    """
+    key, labels = {"key": header["key"]}, predictions.labels
+    label_ids, probabilities = predictions.split("test")
+    predicted = predicted_classes(probabilities)
+    title = f"{header['candidate']}: {len(label_ids)} test photos, accuracy {(label_ids == predicted).mean():.3f}"
+    pairs = _draw_pairs(findings.confusions["pairs"], catalogue, out_dir)
+    write_record(out_dir / "confusions.json", key | findings.confusions | {"pairs": pairs})
+    _write_confusion(findings.confusions, count_confusions(label_ids, predicted, len(labels)), labels, out_dir, title)
+    write_report(label_ids, predicted, labels, out_dir / "classification_report.txt")
+    draw_calibration(findings.calibration, out_dir / "figures" / "calibration.png", title=title)
+    write_record(out_dir / "calibration.json", key | findings.calibration)
+    record = {**header, **findings.metrics}
+    write_record(out_dir / "metrics.json", record)
+    return record
+
+
+def _write_confusion(confusions: dict[str, Any], counts: Any, labels: list[str], out_dir: Path, title: str) -> None:
+    write_confusion_csv(counts, labels, out_dir / "confusion.csv")
+    groups = [group["label_ids"] for group in confusions["groups"]]
+    path = out_dir / "figures" / "confusion.png"
+    draw_confusion(counts, labels, path, title=title, order=confusions["order"], groups=groups)
+
+
+def _draw_pairs(pairs: list[dict[str, Any]], catalogue: Catalogue, out_dir: Path) -> list[dict[str, Any]]:
+    """Draw a strip of photos for each pair and return the pairs with the strips' paths within the folder."""
+    drawn = []
+    for number, pair in enumerate(pairs):
+        name = f"figures/pairs/{number:02d}.jpg"
+        true, taken = catalogue.labels[pair["true"]], catalogue.labels[pair["predicted"]]
+        heading = f"{true} → {taken}   {pair['count']} / {pair['total']}"
+        captions = [f"{confidence:.0%}" for confidence in pair["confidences"]]
+        draw_strip(read_photos(catalogue, pair["product_ids"]), captions, out_dir / name, heading=heading)
+        drawn.append(pair | {"picture": name})
+    return drawn

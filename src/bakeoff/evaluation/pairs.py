@@ -1,0 +1,60 @@
+"""Contact strips of the products of one class that were taken for another: the photo and how sure the mistake was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from bakeoff.catalogue.table import Catalogue
+
+SIDE_PX = 180
+_GAP_PX, _HEAD_PX, _FOOT_PX = 10, 34, 26
+_INK, _QUIET = "#202020", "#f4f4f4"
+
+
+def draw_strip(photos: Sequence[Image.Image], captions: Sequence[str], path: Path, *, heading: str) -> None:
+    """Write the photos side by side as JPEG, each whole in a square of `SIDE_PX`, its caption beneath.
+
+    Args:
+        photos: RGB, one at least.
+        captions: one per photo.
+        path: JPEG to write.
+        heading: line above, shortened to fit.
+    """
+    width = max(len(photos), 2) * (SIDE_PX + _GAP_PX) + _GAP_PX
+    strip = Image.new("RGB", (width, _HEAD_PX + SIDE_PX + _FOOT_PX), "white")
+    draw = ImageDraw.Draw(strip)
+    draw.text((_GAP_PX, 8), _fit(heading, width - 2 * _GAP_PX), fill=_INK, font=_font(16))
+    for number, (photo, caption) in enumerate(zip(photos, captions, strict=True)):
+        left = _GAP_PX + number * (SIDE_PX + _GAP_PX)
+        shown = ImageOps.contain(photo, (SIDE_PX, SIDE_PX))
+        draw.rectangle((left, _HEAD_PX, left + SIDE_PX - 1, _HEAD_PX + SIDE_PX - 1), fill=_QUIET)
+        strip.paste(shown, (left + (SIDE_PX - shown.width) // 2, _HEAD_PX + (SIDE_PX - shown.height) // 2))
+        centre = (left + SIDE_PX / 2, _HEAD_PX + SIDE_PX + 5)
+        draw.text(centre, caption, fill=_INK, font=_font(14), anchor="ma")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    strip.save(path, quality=85)
+
+
+def read_photos(catalogue: Catalogue, product_ids: Sequence[str]) -> list[Image.Image]:
+    """Return the products' photos as the store holds them."""
+    chosen = catalogue.products.set_index("product_id").loc[list(product_ids), "image"]
+    return [catalogue.store.read(int(row)) for row in chosen]
+
+
+def _fit(text: str, width_px: int) -> str:
+    """Return the text, cut and ended by … where it is wider than `width_px`."""
+    font, shown = _font(16), text
+    while font.getlength(shown) > width_px and len(shown) > 2:
+        shown = shown[:-2] + "…"
+    return shown
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """Return matplotlib's own DejaVu Sans, which knows accents and the arrow on every machine."""
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

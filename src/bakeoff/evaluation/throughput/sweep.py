@@ -1,0 +1,106 @@
+"""Images/s at each batch size: what fits in the time and the memory is measured, the rest says why it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from bakeoff.errors import MemoryExhaustedError
+from bakeoff.evaluation.memory import peak_memory_mib
+from bakeoff.evaluation.throughput.clocks import Clocks
+from bakeoff.evaluation.throughput.subject import Subject
+from bakeoff.evaluation.throughput.timing import Timings, time_calls
+
+MAX_BATCHES = 20
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """One batch size: its timings, or why there are none (`budget`, `memory`)."""
+
+    batch_size: int
+    timings: Timings | None
+    skipped: str | None = None
+
+    @property
+    def images_per_s(self) -> float:
+        """Images/s of the median batch; 0 where it was skipped."""
+        return self.timings.images_per_s(self.batch_size) if self.timings else 0.0
+
+    def record(self) -> dict[str, Any]:
+        """Return the point as throughput.json has it."""
+        found = self.timings
+        return {
+            "batch_size": self.batch_size,
+            "images_per_s": found and self.images_per_s,
+            "images_per_cpu_s": found and found.images_per_cpu_s(self.batch_size),
+            "n_batches": len(found.seconds) if found else 0,
+            "skipped": self.skipped,
+        }
+
+
+def sweep_batches(
+    subject: Subject, batch_sizes: tuple[int, ...], *, single: Timings, until: float, clocks: Clocks
+) -> list[SweepPoint]:
+    """Return one point per batch size, smallest first.
+
+    A size is measured where a warm-up and one timed batch fit into the time left, judged by the size before it; the
+    time left is shared evenly among the sizes to come. Batch 1 is what the latency measured.
+
+    Args:
+        subject: the network and its photos.
+        batch_sizes: ascending.
+        single: timings of batch 1.
+        until: the wall clock's reading at which the last batch should have ended.
+        clocks: wall and CPU.
+    """
+    points: list[SweepPoint] = []
+    s_per_image, memory = min(single.seconds), _Memory(subject.on_cpu)
+    for place, batch_size in enumerate(batch_sizes):
+        if batch_size == 1:
+            points.append(SweepPoint(1, single))
+            continue
+        left = until - clocks.wall()
+        if 2 * batch_size * s_per_image > left:
+            points.append(SweepPoint(batch_size, None, "budget"))
+            continue
+        if memory.too_small_for(batch_size):
+            points.append(SweepPoint(batch_size, None, "memory"))
+            continue
+        end = clocks.wall() + max(left / (len(batch_sizes) - place), 2 * batch_size * s_per_image)
+        try:
+            timings = time_calls(subject.call(batch_size), until=end, max_calls=MAX_BATCHES, clocks=clocks)
+        except MemoryExhaustedError:
+            points.append(SweepPoint(batch_size, None, "memory"))
+            continue
+        points.append(SweepPoint(batch_size, timings))
+        s_per_image = min(timings.seconds) / batch_size
+        memory.measured(batch_size)
+    if not any(point.timings for point in points):  # nothing but batch 1 fitted, and it was not asked for
+        points.insert(0, SweepPoint(1, single))
+    return points
+
+
+def best_point(points: list[SweepPoint]) -> SweepPoint:
+    """Return the point with the most images/s, the smaller batch where two are equal."""
+    return max(points, key=lambda point: (point.images_per_s, -point.batch_size))
+
+
+class _Memory:
+    """Foresees from one batch size what a larger one takes: an exhausted machine kills the process without a word."""
+
+    def __init__(self, on_cpu: bool) -> None:
+        self._on_cpu = on_cpu
+        self._start_mib = peak_memory_mib()
+        self._mib_per_image = 0.0
+        self._largest = 1
+
+    def measured(self, batch_size: int) -> None:
+        self._mib_per_image = max(self._mib_per_image, (peak_memory_mib() - self._start_mib) / batch_size)
+        self._largest = batch_size
+
+    def too_small_for(self, batch_size: int) -> bool:
+        more_mib = self._mib_per_image * (batch_size - self._largest)
+        return self._on_cpu and more_mib > psutil.virtual_memory().available / 2**20

@@ -1,0 +1,63 @@
+"""One call timed again and again: warm first, then until the time is used up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bakeoff.evaluation.throughput.clocks import Clocks
+
+MIN_WARMUP = 2
+STABLE_WITHIN = 0.1
+WARMUP_SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds of each timed call, the calls that warmed up before them, and the CPU seconds of all timed calls."""
+
+    seconds: list[float]
+    n_warmup: int
+    cpu_s: float
+
+    def images_per_s(self, batch_size: int) -> float:
+        """Return images/s of the median call."""
+        return batch_size / float(np.median(self.seconds))
+
+    def images_per_cpu_s(self, batch_size: int) -> float | None:
+        """Return images per CPU-second over all timed calls; None where the system's clock was too coarse."""
+        return batch_size * len(self.seconds) / self.cpu_s if self.cpu_s > 0 else None
+
+
+def time_calls(call: Callable[[], None], *, until: float, max_calls: int, clocks: Clocks) -> Timings:
+    """Warm `call` up, then time it until the clock reads `until`; at least one warm-up and one timed call are made.
+
+    Warm-up ends once two calls running agree within 10 % (at least two calls), or at `WARMUP_SHARE` of the time left,
+    or when the next call would leave no time to measure one.
+    """
+    start = clocks.wall()
+    warmup = [_timed(call, clocks)]
+    while clocks.wall() + 2 * warmup[-1] <= until:
+        enough = len(warmup) >= MIN_WARMUP and _stable(warmup)
+        spent = clocks.wall() - start >= WARMUP_SHARE * (until - start) and len(warmup) >= MIN_WARMUP
+        if enough or spent:
+            break
+        warmup.append(_timed(call, clocks))
+    cpu_start = clocks.cpu()
+    seconds = [_timed(call, clocks)]
+    while len(seconds) < max_calls and clocks.wall() + max(seconds) <= until:
+        seconds.append(_timed(call, clocks))
+    return Timings(seconds=seconds, n_warmup=len(warmup), cpu_s=clocks.cpu() - cpu_start)
+
+
+def _timed(call: Callable[[], None], clocks: Clocks) -> float:
+    start = clocks.wall()
+    call()
+    return clocks.wall() - start
+
+
+def _stable(seconds: list[float]) -> bool:
+    before, last = seconds[-2:]
+    return abs(last - before) <= STABLE_WITHIN * before

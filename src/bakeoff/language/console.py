@@ -1,0 +1,30 @@
+"""The closing summary of a run in a terminal."""
+
+from __future__ import annotations
+
+from bakeoff.language.phrases import Phrase
+
+PHRASES: dict[str, Phrase] = {
+    "title": Phrase("Leaderboard, {n:,d} test products", "Classement, {n:,d} produits de test"),
+    "column.candidate": Phrase("candidate", "candidat"),
+    "column.accuracy": Phrase("accuracy", "exactitude"),
+    "column.interval": Phrase("95 % interval", "intervalle à 95 %"),
+    "column.macro_f1": Phrase("macro F1", "F1 macro"),
+    "column.latency": Phrase("ms/photo", "ms/photo"),
+    "column.images_per_s": Phrase("images/s", "images/s"),
+    "column.size": Phrase("MiB", "Mio"),
+    "column.notes": Phrase("notes", "remarques"),
+    "mark.random_start": Phrase("RANDOM START", "ALÉATOIRE"),
+    "mark.non_commercial": Phrase("NON-COMMERCIAL", "NON COMMERCIAL"),
+    "mark.check_licence": Phrase("CHECK LICENCE", "VOIR LICENCE"),
+    "mark.did_not_learn": Phrase("DID NOT LEARN", "N’A PAS APPRIS"),
+    "mark.failed": Phrase("FAILED", "ÉCHEC"),
+    "failed": Phrase("FAILED {candidate} (seed {seed}): {problem}", "ÉCHEC {candidate} (graine {seed}) : {problem}"),
+    "heading.sure": Phrase("How sure is that?", "Est-ce sûr ?"),
+    "heading.scenarios": Phrase("Elsewhere:", "Ailleurs :"),
+    "place.report": Phrase("Report", "Rapport"),
+    "place.figures": Phrase("Figures", "Figures"),
+    "place.heat_maps": Phrase("Heat maps", "Cartes de chaleur"),
+    "place.mlflow": Phrase("MLflow", "MLflow"),
+    "place.ui": Phrase("make ui   (or `bakeoff ui`)", "make ui   (ou `bakeoff ui`)"),
+}

@@ -1,0 +1,101 @@
+"""What `bakeoff monitor` does: score new products and the study's own, test, write monitoring/<name>/."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bakeoff.errors import ParamsError
+from bakeoff.evaluation.records import write_record
+from bakeoff.monitoring.figure import draw_monitoring
+from bakeoff.monitoring.labels import encode_labels, list_new_products
+from bakeoff.monitoring.reference import score_reference
+from bakeoff.monitoring.report import build_report
+from bakeoff.monitoring.sample import Sample, collect_sample
+from bakeoff.monitoring.verdict import monitoring_words
+from bakeoff.params import read_yaml
+from bakeoff.prediction.candidates import TrainedCandidate, find_candidate
+from bakeoff.prediction.launch import StudyParams, load_study_params, make_request, scored
+from bakeoff.prediction.sources import Columns, Photos
+
+REPORT_FILE, FIGURE_FILE = "monitoring.json", "monitor.png"
+
+
+@dataclass(frozen=True)
+class MonitorOptions:
+    """The flags of `bakeoff monitor`."""
+
+    candidate: str | None = None
+    seed: int = 0
+    name: str | None = None
+    label_column: str | None = None
+    unlabelled: bool = False
+    force: bool = False
+    columns: Columns = field(default_factory=Columns)
+
+
+def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[str, Any], Path]:
+    """Write monitoring/<name>/ and return the report and that folder.
+
+    Args:
+        project: the study's folder, with runs/, reports/, data/ and params.yaml.
+        source: new products: a folder (one subfolder per class where labels are known) or a table.
+        options: the command's flags.
+
+    Raises:
+        ParamsError: a flag cannot be used, or the folder is there already.
+        DataError: there are too few photos, or a label is none of the study's.
+        EvaluationError: the candidate cannot answer.
+    """
+    name = options.name or datetime.now(UTC).strftime("%Y-%m-%d")
+    folder = settle_folder(project, name, force=options.force)
+    candidate = find_candidate(project, options.candidate, seed=options.seed)
+    photos = list_new_products(
+        source,
+        None if options.unlabelled else candidate.labels,
+        label_column=options.label_column,
+        columns=options.columns,
+    )
+    params = load_study_params(project / "params.yaml")
+    reference, test_split, splits = score_reference(project, candidate, params)
+    new = _score_new(photos, candidate, params)
+    words = monitoring_words(read_yaml(project / "params.yaml").get("language", "en"))
+    header = {
+        "name": name,
+        "candidate": candidate.name,
+        "seed": candidate.seed,
+        "training_key": candidate.training["key"],
+        "source": str(source),
+        "reference_splits": splits,
+        "monitored_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    report = build_report((reference, new, test_split), candidate.labels, words, header=header)
+    draw_monitoring(report, (reference, new), words, folder / FIGURE_FILE)
+    write_record(folder / REPORT_FILE, report)
+    return report, folder
+
+
+def settle_folder(project: Path, name: str, *, force: bool) -> Path:
+    """Return monitoring/<name>.
+
+    Raises:
+        ParamsError: no usable name, or a report is there and `force` was not given.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ParamsError(
+            f"--name is a folder's name of letters, digits, `_`, `-` and `.`, such as 2026-12; got {name!r}."
+        )
+    folder = project / "monitoring" / name
+    if (folder / REPORT_FILE).exists() and not force:
+        raise ParamsError(f"{folder} holds a report, which stays as it is; give another --name, or add --force.")
+    return folder
+
+
+def _score_new(photos: Photos, candidate: TrainedCandidate, params: StudyParams) -> Sample:
+    label_ids = encode_labels(photos, candidate.labels)
+    request = make_request(candidate, params, title="new photos", more=True)
+    with scored(request, photos.table.loc[:, ["path"]]) as folder:
+        return collect_sample(folder, label_ids, temperature=candidate.temperature)

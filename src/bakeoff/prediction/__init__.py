@@ -1,0 +1,1 @@
+"""What a trained candidate says of photos that are in no catalogue."""

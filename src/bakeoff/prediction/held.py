@@ -1,0 +1,31 @@
+"""Stands in for the catalogue where a predictor is asked about photos that are in none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+class HeldPhotos:
+    """A few decoded photos behind what predictors read of a `Catalogue`: labels, rows and a store."""
+
+    def __init__(self, labels: list[str], dataset: dict[str, Any] | None = None) -> None:
+        self.labels = labels
+        self.dataset = dataset or {}
+        self.store = self
+        self._photos: Sequence[Image.Image] = ()
+
+    def hold(self, photos: Sequence[Image.Image]) -> None:
+        """Hold these RGB photos from here on, and no others."""
+        self._photos = photos
+
+    def image_rows(self, positions: Any) -> np.ndarray:
+        """Return the rows of `read`, which are the positions themselves."""
+        return np.asarray(positions, dtype=np.int64)
+
+    def read(self, row: int) -> Image.Image:
+        """Return photo `row`, RGB."""
+        return self._photos[row]

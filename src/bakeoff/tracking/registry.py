@@ -1,0 +1,224 @@
+"""Registers the winner in the MLflow Model Registry: its version is `champion`, the one before it `previous`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bakeoff.decision.deployed import deployed_seed
+from bakeoff.params import TrackingParams
+from bakeoff.tracking import tags as names
+from bakeoff.tracking.records import hash_of, read_record
+from bakeoff.tracking.store import open_client, survive_store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+
+CHAMPION, PREVIOUS = "champion", "previous"
+_MAX_DESCRIPTION_CHARS = 5000  # the registry's column; databases other than sqlite refuse more
+_DESCRIPTION = (
+    "The image classifiers that bakeoff's comparisons chose, one version each: photos of products in, label and "
+    "probabilities out. The alias `champion` is the latest choice, `previous` the one before it."
+)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What the registry says after a comparison, in a sentence; `version` is None where nothing was registered."""
+
+    sentence: str
+    version: str | None = None
+
+
+def register_winner(reports_dir: Path, params: TrackingParams) -> Registration | None:
+    """Do what `update_registry` does and print its sentence; a store that fails costs one warning line on stderr."""
+    with survive_store("the champion"):
+        done = update_registry(reports_dir, params)
+        if done:
+            sys.stdout.write(f"MLflow registry: {done.sentence}\n")
+        return done
+    return None
+
+
+def update_registry(reports_dir: Path, params: TrackingParams) -> Registration | None:
+    """Make the registered model `tracking.experiment` say what reports/choice.json says; again changes nothing.
+
+    Of several seeds, the one with the best validation accuracy is registered.
+
+    Args:
+        reports_dir: folder with choice.json, and model_card.md for the version's description.
+        params: section `tracking`.
+
+    Returns:
+        What was done; None where there is no choice.json yet.
+    """
+    path, model = reports_dir / "choice.json", params.experiment
+    if not path.is_file():
+        return None
+    best = read_record(path).get("best")
+    client, _ = open_client()
+    if not isinstance(best, Mapping) or "candidate" not in best:
+        return Registration(f"no candidate was chosen, so nothing is registered{_who_stays(client, model)}.")
+    run = _run_to_deploy(client, best, model)
+    if run is None:
+        return Registration(
+            f"{best['candidate']} has no logged model in this store (tracking.log_models: true and `bakeoff sync` "
+            f"log it), so it is not registered{_who_stays(client, model)}."
+        )
+    registered = _registered_model(client, model)
+    version = _find_or_make_version(client, model, run)
+    card = reports_dir / "model_card.md"
+    if card.is_file():
+        _describe(client, version, run, card.read_text(encoding="utf-8"))
+    _tag(client, version, _tags(best, run))
+    number = str(version.version)  # an int in an sqlite store, whatever its type says
+    before = move_aliases(client, registered, number)
+    return Registration(_sentence(model, number, best, run, before), number)
+
+
+def find_version(client: MlflowClient, model: str, alias: str = CHAMPION) -> ModelVersion | None:
+    """Return the version of a registered model that an alias stands for, None where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(model, alias)
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:  # no model, or no such alias
+            return None
+        raise
+
+
+def move_aliases(client: MlflowClient, registered: RegisteredModel, version: str) -> str | None:
+    """Make `version` the champion and the champion before it `previous`.
+
+    Returns:
+        The version that was champion before, where that was another one.
+    """
+    before = registered.aliases.get(CHAMPION)
+    if str(before) == version:
+        return None
+    if before is not None:
+        client.set_registered_model_alias(registered.name, PREVIOUS, str(before))
+    client.set_registered_model_alias(registered.name, CHAMPION, version)
+    return None if before is None else str(before)
+
+
+def training_runs(client: MlflowClient, experiment: str, candidate: str) -> list[Run]:
+    """Return the candidate's runs that have a logged model, the newest first."""
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        return []
+    runs = client.search_runs(
+        [found.experiment_id],
+        filter_string=f"tags.`bakeoff.candidate` = '{candidate}'",
+        order_by=["attributes.start_time DESC"],
+    )
+    return [run for run in runs if run.data.tags.get(names.MODEL)]
+
+
+def _run_to_deploy(client: MlflowClient, best: Mapping[str, Any], experiment: str) -> Run | None:
+    """Return the run of the seed to deploy among the trainings that the choice rests on."""
+    keys = set(best.get("keys") or [])
+    by_seed: dict[int, Run] = {}
+    for run in training_runs(client, experiment, best["candidate"]):
+        if run.data.tags.get(names.TRAINING_KEY) in keys:
+            by_seed.setdefault(int(run.data.tags.get("bakeoff.seed", 0)), run)
+    if not by_seed:
+        return None
+    return by_seed[deployed_seed({seed: run.data.metrics.get("validation_accuracy") for seed, run in by_seed.items()})]
+
+
+def _registered_model(client: MlflowClient, model: str) -> RegisteredModel:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.create_registered_model(model, description=_DESCRIPTION)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    return client.get_registered_model(model)
+
+
+def _find_or_make_version(client: MlflowClient, model: str, run: Run) -> ModelVersion:
+    """Return the version of this candidate's training, made where there is none."""
+    known = run.data.tags
+    identity = {"candidate": known["bakeoff.candidate"], "training_key": known[names.TRAINING_KEY]}
+    for found in client.search_model_versions(f"name = '{model}'"):
+        if identity.items() <= found.tags.items():
+            return found
+    model_id = known[names.MODEL]
+    # Its place, not `models:/<id>`, which an sqlite registry looks up in the process's global store.
+    source = client.get_logged_model(model_id).artifact_location
+    return client.create_model_version(model, source, run_id=run.info.run_id, model_id=model_id, tags=identity)
+
+
+def _tags(best: Mapping[str, Any], run: Run) -> dict[str, str]:
+    """Return the version's tags: who it is, what may be done with it, how good it is and how surely."""
+    known = run.data.tags
+    low, high = best.get("accuracy_low"), best.get("accuracy_high")
+    values = {
+        "candidate": best["candidate"],
+        "training_key": known[names.TRAINING_KEY],
+        "key": known.get(names.KEY),
+        "seed": known.get("bakeoff.seed", "0"),
+        "framework": run.data.params.get("framework"),
+        "licence": best.get("licence") or known.get("bakeoff.licence"),
+        "commercial_use": {True: "yes", False: "no"}.get(best.get("commercial_use"), "unknown"),  # type: ignore[arg-type]
+        "pretrained": {True: "yes", False: "no"}.get(best.get("pretrained"), "unknown"),  # type: ignore[arg-type]
+        "accuracy": _number(best.get("accuracy")),
+        "accuracy_interval_95": f"{low:.3f} to {high:.3f}" if low is not None and high is not None else None,
+        "n_test": best.get("n_test"),
+    }
+    return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"
+
+
+def _tag(client: MlflowClient, version: ModelVersion, tags: Mapping[str, str]) -> None:
+    """Set the tags that differ."""
+    for name, value in tags.items():
+        if version.tags.get(name) != value:
+            client.set_model_version_tag(version.name, version.version, name, value)
+
+
+def _describe(client: MlflowClient, version: ModelVersion, run: Run, card: str) -> None:
+    """Make a card that is new the version's description, and README.md beside the model."""
+    if version.tags.get("card_digest") == hash_of(card):
+        return
+    with tempfile.TemporaryDirectory(prefix="bakeoff-card-") as folder:
+        readme = Path(folder) / "README.md"
+        readme.write_text(card, encoding="utf-8")
+        client.log_model_artifact(run.data.tags[names.MODEL], str(readme))
+    client.update_model_version(version.name, version.version, description=description_of(card))
+    _tag(client, version, {"card_digest": hash_of(card)})  # after what it vouches for
+
+
+def description_of(card: str) -> str:
+    """Return the model card without its YAML head, cut at a line where it is longer than the registry's field."""
+    body = card.split("\n---\n", 1)[1].strip() if card.startswith("---\n") and "\n---\n" in card else card.strip()
+    if len(body) <= _MAX_DESCRIPTION_CHARS:
+        return body
+    end = "\n\n… (README.md beside the model has the whole card)"
+    return body[: _MAX_DESCRIPTION_CHARS - len(end)].rpartition("\n")[0] + end
+
+
+def _who_stays(client: MlflowClient, model: str) -> str:
+    champion = find_version(client, model)
+    if champion is None:
+        return ""
+    return f"; version {champion.version} ({champion.tags.get('candidate')}) stays champion"
+
+
+def _sentence(model: str, version: str, best: Mapping[str, Any], run: Run, before: str | None) -> str:
+    seeds = best.get("n_seeds") or 1
+    of_seeds = f", seed {run.data.tags.get('bakeoff.seed', 0)}, the best of {seeds} on validation" if seeds > 1 else ""
+    was = f", version {before} is previous" if before else ""
+    return f"{model} version {version} ({best['candidate']}{of_seeds}) is champion{was}."

@@ -1,0 +1,122 @@
+"""Serves the champion, or another logged candidate, over HTTP in the environment of its framework."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakeoff.decision.deployed import deployed_folder
+from bakeoff.errors import TrackingError
+from bakeoff.params import TrackingParams, load_section
+from bakeoff.paths import environment_python, project_root
+from bakeoff.tracking import tags as names
+from bakeoff.tracking.local_server import HOST, refuse_taken_port, run_server
+from bakeoff.tracking.records import read_record
+from bakeoff.tracking.registry import CHAMPION, find_version, training_runs
+from bakeoff.tracking.store import open_client, store_errors
+
+ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf"}
+_START_S = 180  # TensorFlow on a busy machine
+_APP = Path(__file__).with_name("serving_app.py")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model to serve: what MLflow calls it, who it is in words, and the framework it needs."""
+
+    uri: str
+    who: str
+    framework: str
+
+
+def serve_model(port: int, candidate: str | None = None) -> None:
+    """Serve the champion, or a candidate of runs/, on 127.0.0.1 until Ctrl-C.
+
+    Raises:
+        TrackingError: there is no such model, the store cannot be read, the environment is missing, or the port is
+            taken.
+    """
+    params = load_section(project_root() / "params.yaml", TrackingParams)
+    try:
+        served = champion(params) if candidate is None else trained(candidate, params, project_root() / "runs")
+    except store_errors() as error:
+        raise TrackingError(f"the MLflow store cannot be used: {' '.join(str(error).split())}") from None
+    refuse_taken_port(port, f"bakeoff serve --port {port + 1}")
+
+    def announce() -> None:
+        sys.stdout.write(welcome(served, port))
+        sys.stdout.flush()
+
+    command = server_command(served, port)
+    run_server(command, environment=_environment(), port=port, start_s=_START_S, announce=announce)
+
+
+def champion(params: TrackingParams) -> Served:
+    """Return the registered champion.
+
+    Raises:
+        TrackingError: nothing is registered.
+    """
+    client, store = open_client()
+    version = find_version(client, params.experiment)
+    if version is None:
+        raise TrackingError(
+            f"no model is registered as {params.experiment}@{CHAMPION} in {store.uri}; run `bakeoff run`, or "
+            "`bakeoff sync` where reports/ holds a choice already, or serve one by name with --candidate."
+        )
+    who = f"{version.tags.get('candidate')} (champion, version {version.version})"
+    return Served(f"models:/{params.experiment}/{version.version}", who, version.tags.get("framework", ""))
+
+
+def trained(candidate: str, params: TrackingParams, runs_dir: Path) -> Served:
+    """Return a candidate of runs/: of its seeds the one with the best validation accuracy.
+
+    Raises:
+        TrackingError: the store has no model of that training.
+    """
+    folder = deployed_folder(runs_dir, candidate)
+    key = read_record(folder / "training" / "training.json").get("key")
+    client, store = open_client()
+    for run in training_runs(client, params.experiment, candidate):
+        if run.data.tags.get(names.TRAINING_KEY) == key:
+            who = f"{candidate} ({folder.name.replace('_', ' ')})"
+            return Served(f"models:/{run.data.tags[names.MODEL]}", who, run.data.params.get("framework", ""))
+    raise TrackingError(
+        f"{store.uri} has no logged model of {folder}; set tracking.log_models: true in conf/config.yaml, then "
+        "`bakeoff params` and `bakeoff sync`."
+    )
+
+
+def server_command(served: Served, port: int) -> list[str]:
+    """Return the command that serves a model with its framework's interpreter.
+
+    Raises:
+        TrackingError: its framework is unknown, or the environment is not there.
+    """
+    if served.framework not in ENVIRONMENTS:
+        legal = ", ".join(ENVIRONMENTS)
+        raise TrackingError(
+            f"{served.who}: framework must be one of {legal}, got {served.framework!r}; `bakeoff sync`."
+        )
+    python = environment_python(ENVIRONMENTS[served.framework])
+    if not python.is_file():
+        raise TrackingError(f"{served.who} needs {python}, which is missing; run `make setup`.")
+    # -P: the script's folder has modules of bakeoff.tracking, whose names must not stand for others.
+    return [str(python), "-P", str(_APP), "--model", served.uri, "--port", str(port)]
+
+
+def welcome(served: Served, port: int) -> str:
+    """Return what is printed once the server answers: the address, and lines that can be copied."""
+    address = f"http://{HOST}:{port}/invocations"
+    return (
+        f"\n{served.who} answers at {address}; stop it with Ctrl-C. Ask it:\n"
+        f"  curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg '{address}?top_k=3'\n"
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables of the server: the same store, and no path of this process's."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
+    return kept | {"MLFLOW_TRACKING_URI": open_client()[1].uri, "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,156 @@
+"""The trees lead where their thresholds say, and the command that comes out is one that conf/ composes."""
+
+import io
+import json
+from itertools import product
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bakeoff.advice.advise import advise, overrides
+from bakeoff.advice.facts import DEVICES, Facts, catalogue_counts, gather, this_device, this_machines_cores
+from bakeoff.advice.show import show_advice
+from bakeoff.advice.trees import FAMILY, MACHINE, Leaf, Question, walk
+from bakeoff.errors import DataError, ParamsError
+from bakeoff.language.advice import PHRASES
+from bakeoff.language.phrases import LANGUAGES, Words
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def leaves(tree):
+    return [tree] if isinstance(tree, Leaf) else [*leaves(tree.yes), *leaves(tree.no)]
+
+
+def questions(tree):
+    return [] if isinstance(tree, Leaf) else [tree, *questions(tree.yes), *questions(tree.no)]
+
+
+def facts(n_images=30_000, n_classes=100, *, device="cpu", hours=8.0, commercial=False, dataset=None):
+    return Facts(n_images, n_classes, device, 2, hours, commercial, dataset)
+
+
+@pytest.mark.parametrize(
+    ("per_class", "n_images", "end"),
+    [(99.9, 19_999, "compact"), (100, 19_999, "tiny"), (100, 20_000, "large"), (12, 50_000, "compact")],
+)
+def test_size_leads_to_a_family(per_class, n_images, end):
+    assert walk(FAMILY, {"images_per_class": per_class, "n_images": n_images})[1].name == end
+
+
+@pytest.mark.parametrize(
+    ("n_gpus", "per_class", "finetune_hours", "extract_hours", "end"),
+    [
+        (0, 300, 7.9, 0.5, "cpu_finetune"),
+        (0, 300, 8.0, 0.5, "cpu_extract"),
+        (0, 300, 80.0, 8.0, "cpu_too_slow"),
+        (1, 19.9, 80.0, 8.0, "gpu_frozen"),
+        (1, 20, 80.0, 8.0, "gpu_finetune"),
+    ],
+)
+def test_machine_and_time_lead_to_a_mode(n_gpus, per_class, finetune_hours, extract_hours, end):
+    numbers = {"n_gpus": n_gpus, "images_per_class": per_class, "hours": 8.0}
+    numbers |= {"finetune_hours": finetune_hours, "extract_hours": extract_hours}
+    steps, leaf = walk(MACHINE, numbers)
+    assert leaf.name == end
+    assert steps[0].question.name == "no_gpu"
+
+
+def test_every_question_and_end_has_words_and_a_rate_per_mode():
+    for tree in (FAMILY, MACHINE):
+        for question in questions(tree):
+            assert {f"advice.question.{question.name}", f"advice.reason.{question.name}"} <= PHRASES.keys()
+        for leaf in leaves(tree):
+            assert f"advice.end.{leaf.name}" in PHRASES
+            assert len(leaf.modes) == len(leaf.learning_rates)
+            assert all((ROOT / "conf" / "model" / f"{model}.yaml").is_file() for model in leaf.models)
+    assert isinstance(FAMILY, Question)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("family", "machine"), list(product(leaves(FAMILY), leaves(MACHINE))))
+def test_every_command_composes(family, machine):
+    from bakeoff.composition import compose
+
+    values = compose(ROOT, overrides(family.models, machine, dataset="flipkart"))
+    assert values["models"] == list(family.models)
+    assert values["modes"] == list(machine.modes)
+    assert values["training"]["batch_size"] == machine.batch_size
+    for mode, rate in zip(machine.modes, machine.learning_rates, strict=True):
+        assert values["training"][mode]["learning_rate"] == pytest.approx(rate)
+
+
+@pytest.mark.torch
+def test_hours_by_hand_and_licences():
+    advice = advise(facts(36_000, 10), ROOT)
+    assert [card.model for card in advice.models] == ["efficientnet_b0", "swin_t", "mamba_s", "mamba_b"]
+    for card in advice.models:
+        extract, finetune = advice.hours[card.model]
+        assert extract == pytest.approx(10 / card.images_per_s)  # 36,000 photos at 1 image/s are 10 h
+        assert finetune == pytest.approx(extract * 0.8 * 3 * 5)
+    sold = advise(facts(36_000, 10, commercial=True), ROOT)
+    assert [card.model for card in sold.models] == ["efficientnet_b0", "swin_t"]
+    assert sold.left_out == [("mamba_s", "licence_forbids"), ("mamba_b", "licence_forbids")]
+    assert "mamba" not in sold.command
+
+
+@pytest.mark.torch
+def test_own_measurements_come_first(tmp_path):
+    (tmp_path / "conf").symlink_to(ROOT / "conf")
+    file = tmp_path / "runs" / "swin_t-frozen" / "seed_0" / "evaluation" / "throughput.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"images_per_s": 40.0, "device": "cpu"}))
+    speeds = {card.model: card for card in advise(facts(), tmp_path).models}
+    assert (speeds["swin_t"].images_per_s, speeds["swin_t"].measured_here) == (40.0, True)
+    assert speeds["mamba_s"].measured_here is False
+    cuda = advise(facts(device="cuda"), tmp_path).models
+    assert all(card.images_per_s is None for card in cuda)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("device", DEVICES)
+def test_shown_in_both_languages(language, device):
+    console = Console(file=io.StringIO(), width=160)
+    advice = advise(facts(600, 6, device=device, commercial=True), ROOT)
+    show_advice(advice, Words(language, PHRASES), console=console)
+    text = console.file.getvalue()
+    assert "-S 'models=[efficientnet_b0,swin_t]'" in text
+    assert {"en": "fewer than 100 photos per class? 100: no", "fr": "moins de 100 photos par classe ? 100 : non"}[
+        language
+    ] in text
+    assert "Apache-2.0" in text
+
+
+def test_facts_come_from_the_command_the_catalogue_or_an_assumption(tmp_path):
+    asked = {"device": "cpu", "hours": 8.0, "commercial": False}
+    nothing = gather(tmp_path, n_images=None, n_classes=None, **asked)
+    assert (nothing.n_images, nothing.n_classes, nothing.assumed) == (1050, 7, ("images",))
+    assert gather(tmp_path, n_images=500, n_classes=None, **asked).assumed == ("classes",)
+    given = gather(tmp_path, n_images=500, n_classes=5, **asked)
+    assert (given.images_per_class, given.assumed) == (100, ())
+    audit = tmp_path / "data" / "catalogue" / "audit.json"
+    audit.parent.mkdir(parents=True)
+    audit.write_text(json.dumps({"n_accepted": 90, "per_class": {"a": 40, "b": 50}, "dataset": {"name": "folder"}}))
+    (tmp_path / "conf" / "dataset").mkdir(parents=True)
+    (tmp_path / "conf" / "dataset" / "folder.yaml").touch()
+    counted = gather(tmp_path, n_images=None, n_classes=None, **asked)
+    assert (counted.n_images, counted.n_classes, counted.dataset, counted.assumed) == (90, 2, "folder", ())
+
+
+def test_refuses_sizes_devices_and_catalogues_that_are_none(tmp_path):
+    with pytest.raises(ParamsError, match="at least 1 image, 2 classes and more than 0 hours, got 5 images, 1 classes"):
+        facts(5, 1)
+    with pytest.raises(ParamsError, match="device must be one of cpu, cuda, mps, got 'tpu'"):
+        facts(device="tpu")
+    broken = tmp_path / "audit.json"
+    broken.write_text("{}")
+    with pytest.raises(DataError, match=r"should hold n_accepted and per_class.*--images and --classes"):
+        catalogue_counts(broken)
+    assert catalogue_counts(tmp_path / "none.json") is None
+
+
+def test_this_machine_is_one_of_them():
+    assert this_device() in DEVICES
+    assert this_machines_cores() >= 1

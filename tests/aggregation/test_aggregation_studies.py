@@ -1,0 +1,165 @@
+"""Splits put together: the correction by hand, ranks, and what is not mixed."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from aggregation.splits import write_split
+from bakeoff.aggregation.resampled import ranks, split_mean
+from bakeoff.aggregation.run import aggregate
+from bakeoff.errors import EvaluationError
+
+ACCURACIES = {  # of three splits
+    "baseline_tf": (0.70, 0.72, 0.71),
+    "swin_t-frozen": (0.80, 0.84, 0.82),
+    "mamba_t-frozen": (0.81, 0.80, 0.79),
+}
+
+
+def folders(tmp_path, accuracies=ACCURACIES, **params):
+    n = len(next(iter(accuracies.values())))
+    return [
+        str(write_split(tmp_path / f"s{seed}", seed, {name: row[seed] for name, row in accuracies.items()}, **params))
+        for seed in range(n)
+    ]
+
+
+def quiet():
+    return Console(record=True, width=150, file=open(os.devnull, "w"))
+
+
+@pytest.fixture
+def console():
+    screen = quiet()
+    yield screen
+    screen.file.close()
+
+
+def test_the_corrected_standard_error_by_hand():
+    found = split_mean(np.array([0.80, 0.84, 0.82]), test_to_train=0.125)
+    assert (found.mean, found.sd) == (pytest.approx(0.82), pytest.approx(0.02))
+    assert found.standard_error_uncorrected == pytest.approx(0.02 / 3**0.5)
+    assert found.standard_error == pytest.approx(0.02 * (1 / 3 + 1 / 8) ** 0.5)
+    assert found.high - found.mean == pytest.approx(4.302652729911275 * found.standard_error)  # t at 2 degrees
+
+
+def test_no_spread_at_all():
+    same = split_mean(np.array([0.0, 0.0]), test_to_train=0.1)
+    assert (same.standard_error, same.p_value) == (0.0, 1.0)
+    assert split_mean(np.array([0.5, 0.5]), test_to_train=0.1).p_value == 0.0
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=12), st.floats(0.01, 1))
+def test_the_correction_only_widens(values, ratio):
+    found = split_mean(np.array(values), test_to_train=ratio)
+    assert found.standard_error >= found.standard_error_uncorrected
+    assert found.low <= found.mean <= found.high
+
+
+def test_ranks_share_the_better_place():
+    assert ranks(np.array([[0.9, 0.5], [0.9, 0.7], [0.1, 0.6]])).tolist() == [[1, 3], [1, 1], [3, 2]]
+
+
+def test_refuses_what_is_no_mean_over_splits():
+    with pytest.raises(EvaluationError, match=r"needs two finite values or more, got \[0.5\]"):
+        split_mean(np.array([0.5]), test_to_train=0.1)
+    with pytest.raises(EvaluationError, match="n_test / n_train must be above 0"):
+        split_mean(np.array([0.5, 0.6]), test_to_train=0.0)
+
+
+def test_three_folders_as_json_csv_figure_and_table(tmp_path, console):
+    out = tmp_path / "reports"
+    record = aggregate(tmp_path, folders(tmp_path), out, console=console)
+    (study,) = record["studies"]
+    assert [row["candidate"] for row in study["candidates"]] == ["swin_t-frozen", "mamba_t-frozen", "baseline_tf"]
+    first, second, _ = study["candidates"]
+    assert (first["mean"], first["n_best"], first["ranks"]) == (pytest.approx(0.82), 2, [2, 1, 1])
+    assert (second["n_best"], second["behind_best"]["points"]) == (1, pytest.approx(2.0))
+    assert second["behind_best"]["low"] < 0 < second["behind_best"]["high"]
+    assert study["test_to_train"] == pytest.approx(0.125)
+    assert json.loads((out / "aggregate.json").read_text())["studies"] == record["studies"]
+    assert (out / "aggregate.csv").read_text().splitlines()[1].startswith("stamps,quick,swin_t-frozen,3,0.82")
+    assert (out / "aggregate.png").stat().st_size > 5_000
+    text = console.export_text()
+    assert "2 of 3" in text
+    assert "cannot tell the two apart" in text
+    assert "Nadeau and Bengio (2003)" in text
+
+
+def test_french(tmp_path, console):
+    aggregate(tmp_path, folders(tmp_path), tmp_path / "reports", language="fr", console=console)
+    text = console.export_text()
+    assert "0,820" in text
+    assert "2 sur 3" in text
+
+
+def test_training_seeds_count_by_their_mean_and_a_lonely_candidate_stands_last(tmp_path, console):
+    paths = [
+        write_split(tmp_path / "a", 0, {"baseline_tf": [0.6, 0.8], "swin_t-frozen": 0.9}),
+        write_split(tmp_path / "b", 1, {"baseline_tf": 0.7}),
+    ]
+    record = aggregate(tmp_path, [str(path) for path in paths], tmp_path / "reports", console=console)
+    rows = record["studies"][0]["candidates"]
+    assert [(row["candidate"], row["n_splits"], row["mean"]) for row in rows] == [
+        ("baseline_tf", 2, pytest.approx(0.7)),
+        ("swin_t-frozen", 1, pytest.approx(0.9)),
+    ]
+    assert rows[1]["low"] is None
+    assert record["studies"][0]["sentence"].startswith("baseline_tf reaches 0.700")
+
+
+def test_of_a_split_run_again_the_newer_counts(tmp_path, console):
+    first, second = folders(tmp_path, {"baseline_tf": (0.7, 0.6)})
+    again = write_split(tmp_path / "again", 0, {"baseline_tf": 0.9})
+    for age, folder in ((300, first), (200, second), (100, again)):
+        file = f"{folder}/reports/leaderboard.csv"
+        os.utime(file, (1e9 - age, 1e9 - age))
+    record = aggregate(tmp_path, [str(again), first, second], tmp_path / "reports", console=console)
+    assert record["studies"][0]["candidates"][0]["values"] == [0.9, 0.6]
+    assert "1 older result of a split" in " ".join(record["notes"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"dataset": {"name": "flipkart"}}, "data set stamps against flipkart"),
+        ({"profile": "full"}, "section profile"),
+        ({"split": {"train": 0.5, "validation": 0.25, "test": 0.25, "seed": 0}}, "section split"),
+        ({"training": {"batch_size": 32}}, "section training"),
+    ],
+)
+def test_does_not_mix_studies(tmp_path, changes, what):
+    one = write_split(tmp_path / "a", 0, {"baseline_tf": 0.7})
+    other = write_split(tmp_path / "b", 1, {"baseline_tf": 0.7}, **changes)
+    with pytest.raises(EvaluationError, match=rf"differ in more than the split \({what}\); aggregate them in two"):
+        aggregate(tmp_path, [str(one), str(other)], tmp_path / "reports")
+
+
+def test_does_not_mix_a_candidate_under_two_settings(tmp_path):
+    one = write_split(tmp_path / "a", 0, {"swin_t-frozen": 0.7})
+    other = write_split(tmp_path / "b", 1, {"swin_t-frozen": 0.7}, backbones={"swin_t": {"name": "swin_base"}})
+    with pytest.raises(EvaluationError, match="swin_t-frozen has other settings in b than in a"):
+        aggregate(tmp_path, [str(one), str(other)], tmp_path / "reports")
+
+
+def test_one_split_is_not_enough_and_a_folder_needs_its_files(tmp_path):
+    one = write_split(tmp_path / "a", 4, {"baseline_tf": 0.7})
+    with pytest.raises(EvaluationError, match=r"all results \(a\) are of one split \(seed 4\); at least two"):
+        aggregate(tmp_path, [str(one)], tmp_path / "reports")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EvaluationError, match=r"empty must hold params.yaml and reports/leaderboard.csv"):
+        aggregate(tmp_path, [str(tmp_path / "empty")], tmp_path / "reports")
+    (one / "reports" / "leaderboard.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(EvaluationError, match="is no leaderboard: it lacks accuracy, candidate, status"):
+        aggregate(tmp_path, [str(one)], tmp_path / "reports")
+    nothing = write_split(tmp_path / "c", 0, {})
+    with pytest.raises(EvaluationError, match="c: the leaderboard holds no candidate with a result"):
+        aggregate(tmp_path, [str(nothing)], tmp_path / "reports")
+    (nothing / "params.yaml").write_text("split: {train: 0.8}\n")
+    with pytest.raises(EvaluationError, match=r"c: params\.yaml names no split\.seed"):
+        aggregate(tmp_path, [str(nothing)], tmp_path / "reports")

@@ -1,0 +1,41 @@
+"""A finished fake study as a whole project folder: params.yaml, data/, runs/, and reports/ from a real comparison."""
+
+import json
+from pathlib import Path
+
+import yaml
+
+from bakeoff.decision.run import compare
+from bakeoff.params import CompareParams, validate_section
+from decision.fake_study import write_json, write_study
+
+ROOT = Path(__file__).resolve().parents[2]
+AUDIT = {
+    "n_read": 1105,
+    "n_accepted": 1050,
+    "n_rejected": 55,
+    "rejected": {"unreadable": 5, "duplicate_image": 50},
+    "per_class": {
+        "animals": 300,
+        "clothes": 150,
+        "food": 150,
+        "household": 150,
+        "plants": 150,
+        "town": 100,
+        "vehicles": 50,
+    },
+}
+
+
+def write_project(root: Path, **study) -> Path:
+    """Write everything that `bakeoff note` reads and return the project's folder."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["compare"]["n_bootstrap"] = 500
+    found = write_study(root / "runs", evidence=False, **study)
+    params |= {"models": list(found.models), "modes": list(found.modes), "seeds": list(found.seeds)}
+    (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    write_json(root / "data" / "catalogue" / "audit.json", AUDIT)
+    section = validate_section(CompareParams, params["compare"], where="params.yaml")
+    compare(root / "runs", root / "reports", study=found, params=section)
+    assert json.loads((root / "reports" / "choice.json").read_text())["best"]
+    return root

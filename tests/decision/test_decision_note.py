@@ -1,0 +1,155 @@
+"""The methodology note says what the files say, in both languages, and says what is missing."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+import yaml
+
+from bakeoff.decision.note import build_note, write_note
+from bakeoff.decision.note_blocks import Bullets, Code, Note, Section, Table, Text, to_html, to_markdown
+from bakeoff.decision.note_facts import read_facts
+from bakeoff.errors import EvaluationError
+from bakeoff.language.phrases import LANGUAGES
+
+pytestmark = pytest.mark.torch  # jinja2 lives in .venv-torch
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    from decision.note_project import write_project
+
+    return write_project(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "project")
+
+
+def note_text(root, language="en"):
+    return write_note(root, root / "reports", language=language)[0].read_text(encoding="utf-8")
+
+
+def test_numbers_are_the_files_numbers(project):
+    text = note_text(project)
+    choice = json.loads((project / "reports" / "choice.json").read_text())
+    table = pd.read_csv(project / "reports" / "leaderboard.csv")
+    best = choice["best"]
+    assert f"Chosen: {best['candidate']}, accuracy {best['accuracy']:.3f}" in text
+    assert f"{choice['n_candidates']} candidates" in text
+    assert (
+        "1,105 products read, 1,050 kept, 55 set aside, each with its reason (duplicate_image 50, unreadable 5)" in text
+    )
+    assert "The largest class, animals, has 300 photos, the smallest, vehicles, 50: 6.0 times fewer." in text
+    for row in table.itertuples():
+        assert f"| {row.candidate} | {row.accuracy:.3f} [{row.accuracy_low:.3f}; {row.accuracy_high:.3f}]" in text
+    test = next(row for row in choice["comparisons"] if row["role"] == "baseline")
+    assert f"{test['difference_points']:+.1f} [{test['low_points']:+.1f}; {test['high_points']:+.1f}]" in text
+    assert f"in {100 * choice['stability']['winner_share']:.0f}\u00a0% of 500 resampled" in text
+    assert "bakeoff aggregate" in text
+
+
+def test_markdown_and_html_say_the_same_and_load_nothing(project):
+    markdown, html = (path.read_text(encoding="utf-8") for path in write_note(project, project / "reports"))
+    for heading in re.findall(r"^## (.+)$", markdown, flags=re.MULTILINE):
+        assert f"<h2>{heading}</h2>" in html
+    assert len(re.findall(r"^## ", markdown, flags=re.MULTILINE)) == 8
+    assert not re.search(r"<script|<link|<img|src=|@import|url\(", html)
+
+
+def test_french_is_french(project):
+    text = note_text(project, "fr")
+    assert text.startswith("# Quel modèle d’images pour stamps ? Note méthodologique")
+    assert "1\u202f105 produits lus" in text
+    assert "poids 0,01" in text
+    assert "Rule of the choice" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_prints_on_two_pages_of_a4(project, tmp_path, language):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no chromium here")
+    page = write_note(project, project / "reports", language=language)[1]
+    target = tmp_path / "note.pdf"
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--print-to-pdf={target}", page.as_uri()]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", target.read_bytes())) <= 2
+
+
+def test_what_is_missing_is_said(project):
+    shutil.rmtree(project / "data")
+    (project / "runs" / "mamba_b-finetune" / "seed_0" / "evaluation" / "calibration.json").unlink()
+    choice_file = project / "reports" / "choice.json"
+    choice = json.loads(choice_file.read_text())
+    gone = {"best": None, "comparisons": [], "failed": [{"candidate": "swin_t-frozen", "seed": 0, "problem": "x"}]}
+    choice_file.write_text(json.dumps(choice | gone))
+    text = note_text(project)
+    assert "The catalogue's audit (data/catalogue/audit.json) is missing" in text
+    assert "No candidate keeps the rule: none is chosen." in text
+    assert "The paired tests are missing from choice.json." in text
+    assert "Failed, no result: swin_t-frozen." in text
+    assert re.search(r"\| mamba_b-finetune \| [^|]+\| [^|]+\| – \|", text)
+
+
+def test_choice_without_certainty_and_without_commercial_use(project):
+    choice_file = project / "reports" / "choice.json"
+    choice = json.loads(choice_file.read_text())
+    choice_file.write_text(json.dumps(choice | {"stability": {}, "best_commercial": None, "indistinguishable": []}))
+    text = note_text(project)
+    assert "was not computed" in text
+    assert "None that may be chosen is proven to be usable commercially." in text
+    choice_file.write_text(json.dumps(choice | {"best_commercial": choice["best"]}))
+    assert "It may be used commercially." in note_text(project)
+
+
+def test_several_splits_enter_where_they_were_aggregated(project):
+    leader = {"candidate": "swin_t-frozen", "mean": 0.9, "low": 0.85, "high": 0.95, "n_best": 7, "mean_rank": 1.3}
+    study = {"dataset": "stamps", "profile": "quick", "n_splits": 10, "candidates": [leader]}
+    (project / "reports" / "aggregate.json").write_text(json.dumps({"studies": [study]}))
+    text = note_text(project)
+    assert "Over 10 splits of the same study swin_t-frozen has the highest mean accuracy, 0.900" in text
+    assert "One split:" not in text
+
+
+@pytest.mark.parametrize(("kind", "said"), [("group", "no group lies in two splits"), ("keep", "may be too high")])
+def test_protection_against_leakage_is_the_params(project, kind, said):
+    file = project / "params.yaml"
+    params = yaml.safe_load(file.read_text())
+    params["dataset"]["duplicates"] = kind
+    file.write_text(yaml.safe_dump(params))
+    assert said in note_text(project)
+
+
+def test_refuses_a_study_without_a_comparison(project, tmp_path):
+    with pytest.raises(EvaluationError, match=r"choice.json is missing; run `bakeoff run`"):
+        read_facts(tmp_path, tmp_path / "reports")
+    choice_file = project / "reports" / "choice.json"
+    choice_file.write_text("{}")
+    with pytest.raises(EvaluationError, match="was written by an older version; run `bakeoff compare`"):
+        note_text(project)
+    choice_file.write_text("{")
+    with pytest.raises(EvaluationError, match=r"choice.json is not valid JSON"):
+        note_text(project)
+
+
+def test_blocks_escape_and_wrap():
+    rows = [["a|b", "<b>1</b>"]]
+    blocks = [Text("say `x` & <i>"), Bullets(["one"]), Code(["make"]), Table(["h", "n"], rows, caption="c")]
+    note = Note("en", "T", "O", [Section("S", blocks)])
+    html, markdown = to_html(note), to_markdown(note)
+    assert "say <code>x</code> &amp; &lt;i&gt;" in html
+    assert "&lt;b&gt;1&lt;/b&gt;" in html
+    assert "| a/b | <b>1</b> |" in markdown
+    assert "```sh\nmake\n```" in markdown
+
+
+def test_every_language_fills_every_gap(finished):
+    facts = read_facts(finished, finished / "reports")
+    assert [len(build_note(facts, language=language).sections) for language in LANGUAGES] == [8, 8]

@@ -1,0 +1,159 @@
+"""The model card: a head that the Hub's own reader accepts, and every limit said where it holds."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bakeoff.decision.card_metadata import licence_fields
+from bakeoff.decision.collect import collect
+from bakeoff.decision.deployed import deployed_folder, deployed_seed, validation_accuracy
+from bakeoff.decision.model_card import model_card, write_model_card
+from bakeoff.decision.study import Study
+from bakeoff.errors import EvaluationError
+from bakeoff.language.card import PHRASES
+from bakeoff.language.phrases import Words
+from decision.fake_study import LABELS, write_candidate, write_study
+
+TRAINED = {"epochs_run": 7, "best_epoch": 5, "device": ("cpu", "EPYC")}
+EN, FR = Words("en", PHRASES), Words("fr", PHRASES)
+
+
+def choice_of(candidate: str, **changes) -> dict:
+    best = {"candidate": candidate, "accuracy": 0.9, "accuracy_low": 0.83, "accuracy_high": 0.94}
+    return {"best": best | changes, "n_candidates": 15, "reason": "It is the most accurate one."}
+
+
+@pytest.fixture
+def records(tmp_path):
+    runs = tmp_path / "runs"
+    return collect(runs, write_study(runs))
+
+
+def one(records, candidate):
+    return next(record for record in records if record.slot.candidate == candidate)
+
+
+def test_the_head_is_what_the_hub_reads(records):
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    card = huggingface_hub.ModelCard(
+        model_card(records, choice_of("swin_t-finetune"), EN), ignore_metadata_errors=False
+    )
+    assert card.data.license == "mit"
+    assert (card.data.library_name, card.data.pipeline_tag) == ("pytorch", "image-classification")
+    assert card.data.datasets == ["stamps"]
+    assert {"image-classification", "bakeoff", "swin_t", "finetune"} <= set(card.data.tags)
+    assert card.data.model_name == "swin_t-finetune"
+    results = {result.metric_name.split(" (")[0]: result for result in card.data.eval_results}
+    record = one(records, "swin_t-finetune")
+    accuracy = record.metrics["splits"]["test"]["accuracy"]
+    assert results["Accuracy"].metric_value == round(accuracy, 4)
+    assert results["Accuracy"].metric_name.startswith("Accuracy (95 % interval 0.")
+    assert (results["Accuracy"].dataset_name, results["Accuracy"].dataset_split) == ("stamps", "test")
+
+
+def test_every_part_is_there_in_both_languages(records):
+    choice = choice_of("swin_t-finetune")
+    english, french = model_card(records, choice, EN), model_card(records, choice, FR)
+    for key in ("what", "data", "metrics", "calibration", "per_class", "limits", "licence", "speed", "use"):
+        assert f"## {EN(f'card.{key}')}\n" in english
+        assert f"## {FR(f'card.{key}')}\n" in french
+    assert english.split("---")[1] == french.split("---")[1]
+    test = one(records, "swin_t-finetune").metrics["splits"]["test"]
+    assert f"| accuracy | {test['accuracy']:.3f} | " in english
+    assert f"| exactitude | {test['accuracy']:.3f} | ".replace(".", ",") in french
+    assert "It is the most accurate one." in english
+    assert all(f"| {label} | " in english for label in LABELS)
+    assert "bakeoff serve --candidate swin_t-finetune" in english
+    assert "key-of-swin_t-finetune" in english
+
+
+def test_a_winner_that_may_not_be_sold_says_so(records):
+    text = model_card(records, choice_of("mamba_b-finetune"), EN)
+    assert "license: other\nlicense_name: code-nvidia-source-code-license-nc-weights-cc-by-nc-sa-4.0\n" in text
+    assert "- non-commercial\n" in text
+    assert "- **Commercial use is forbidden** by its licence." in text
+    assert "Code or weights may **not** be used commercially." in text
+    unknown = model_card(records, choice_of("mobilevitv2-frozen"), EN)
+    assert "**Commercial use is not proven**" in unknown
+    assert "Nobody has said whether they may be used commercially." in unknown
+
+
+def test_random_weights_and_a_small_test_are_limits(tmp_path):
+    runs = tmp_path / "runs"
+    write_candidate(runs, "swin_t-frozen", pretrained=False, **TRAINED)
+    write_candidate(runs, "baseline_tf")
+    records = collect(runs, Study(("swin_t",), ("frozen",), (0,)))
+    text = model_card(records, choice_of("swin_t-frozen"), EN)
+    assert "Starting weights: **random** (hub unreachable)" in text
+    assert "7 of at most 60 epochs, best after epoch 5; learning rate 0.003, batches of 16, loss cross entropy" in text
+    assert "- **It started from random weights.**" in text
+    assert "- random-weights\n" in text
+    assert "The test set is small (105 photos): the accuracy is known to ± 6 points only." in text
+
+
+def test_the_classes_it_never_answers_are_named(records):
+    folder = one(records, "swin_t-frozen").folder / "evaluation"
+    record = {"key": "k", "never_predicted": [1, 3]}
+    (folder / "confusions.json").write_text(json.dumps(record), encoding="utf-8")
+    text = model_card(records, choice_of("swin_t-frozen"), EN)
+    assert f"It never answers {LABELS[1]} and {LABELS[3]} on the test photos." in text
+
+
+def test_the_card_of_several_seeds_is_that_of_the_best_on_validation(tmp_path):
+    runs = tmp_path / "runs"
+    for name in ("swin_t-frozen", "baseline_tf"):
+        for seed, correct in ((0, 80), (1, 95)):
+            write_candidate(runs, name, seed=seed, correct=correct)
+            path = runs / name / f"seed_{seed}" / "training" / "training.json"
+            values = json.loads(path.read_text()) | {"key": f"of-seed-{seed}", "seed": seed}
+            path.write_text(json.dumps(values), encoding="utf-8")
+            metrics = path.parents[1] / "evaluation" / "metrics.json"
+            judged = json.loads(metrics.read_text())
+            judged["training_key"] = values["key"]
+            judged["splits"]["validation"]["accuracy"] = 0.9 if seed == 0 else 0.8
+            metrics.write_text(json.dumps(judged), encoding="utf-8")
+    records = collect(runs, Study(("swin_t",), ("frozen",), (0, 1)))
+    text = model_card(records, choice_of("swin_t-frozen"), EN)
+    assert "2 trainings with different seeds were made. This one (seed 0) has the best validation accuracy" in text
+    assert "of-seed-0" in text
+    assert deployed_folder(runs, "swin_t-frozen") == runs / "swin_t-frozen" / "seed_0"
+
+
+def test_the_best_seed_is_chosen_on_validation_the_first_of_equals():
+    assert deployed_seed({0: 0.8, 1: 0.9, 2: 0.9}) == 1
+    assert deployed_seed({0: None, 3: 0.1}) == 3
+    with pytest.raises(EvaluationError, match="needs at least one finished training, got none"):
+        deployed_seed({})
+    assert validation_accuracy({"splits": {"validation": {"accuracy": 0.5}}}) == 0.5
+    assert validation_accuracy({"splits": {"validation": {"accuracy": None}}}) is None
+
+
+def test_a_candidate_without_an_evaluation_is_told(tmp_path):
+    write_candidate(tmp_path, "swin_t-frozen")
+    with pytest.raises(EvaluationError, match=r"mamba_t-frozen has no evaluated training .*; there are: swin_t-frozen"):
+        deployed_folder(tmp_path, "mamba_t-frozen")
+    (tmp_path / "swin_t-frozen" / "seed_0" / "evaluation" / "metrics.json").write_text("{", encoding="utf-8")
+    with pytest.raises(EvaluationError, match=r"metrics.json is not valid JSON"):
+        deployed_folder(tmp_path, "swin_t-frozen")
+
+
+@pytest.mark.parametrize(
+    ("code", "weights", "expected"),
+    [
+        ("Apache-2.0", "apache-2.0", {"license": "other", "license_name": "code-apache-2.0-weights-apache-2.0"}),
+        ("Apache-2.0", "Apache-2.0", {"license": "apache-2.0"}),
+        ("GPL-2.0-or-later", "GPL-2.0-or-later", {"license": "gpl-2.0"}),
+        (None, None, {"license": "unknown"}),
+    ],
+)
+def test_the_licence_is_one_the_hub_knows_or_other(code, weights, expected):
+    training = {"settings": {"licence_code": code}, "weights": {"source": "hub", "licence": weights}}
+    assert licence_fields(training) == expected
+
+
+def test_nothing_chosen_is_a_sentence_in_the_file(tmp_path):
+    write_model_card(tmp_path / "card.md", [], {"best": None, "reason": "None was eligible."}, language="en")
+    text = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert text == "No candidate was chosen, so there is no model card. None was eligible.\n"

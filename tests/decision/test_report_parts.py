@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from decision.fake_evidence import AUDIT, write_findings
+from decision.fake_study import summary
+
+pytest.importorskip("jinja2")
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory):
+    return write_findings(tmp_path_factory.mktemp("evidence"))
+
+
+def test_scales_by_hand():
+    from bakeoff.decision.report.plot import Scale, polyline, scale_around
+
+    linear = Scale(0, 10, 100, 200)
+    assert [linear(value) for value in (0, 5, 10)] == [100, 150, 200]
+    log = Scale(1, 100, 0, 200, log=True)
+    assert log(10) == 100
+    assert log.ticks() == [1, 2, 5, 10, 20, 50, 100]
+    assert scale_around([1, 10], 0, 1).log
+    assert not scale_around([0, 10], 0, 1).log
+    assert scale_around([3, 3], 0, 1)(3) == 0.5
+    assert polyline([(1.0, 2.5), (3, 4)]) == "1,2.5 3,4"
+
+
+def test_each_measure_has_its_own_front():
+    from bakeoff.decision.report.tradeoff import MEASURES, front_of
+
+    items = [
+        summary("slow", accuracy=0.95, latency_ms=100, images_per_s=50, size_mib=9),
+        summary("quick", accuracy=0.9, latency_ms=10, images_per_s=20, size_mib=9),
+        summary("beaten", accuracy=0.85, latency_ms=20, images_per_s=30, size_mib=30),
+        summary("random", accuracy=0.99, latency_ms=1, images_per_s=900, size_mib=1),
+    ]
+    allowed = {"slow", "quick", "beaten"}
+    fronts = {m.name: [item.candidate for item in front_of(items, m, allowed)] for m in MEASURES}
+    assert fronts == {"latency_ms": ["quick", "slow"], "images_per_s": ["slow"], "size_mib": ["slow"]}
+
+
+def test_who_may_lie_on_the_front():
+    from bakeoff.decision.report.tradeoff import may_win
+
+    items = [summary("a"), summary("b", pretrained=False), summary("c", learned=False)]
+    assert may_win(items, {}) == {"a"}
+    assert may_win(items, {"limits": {"allow_random_weights": True}}) == {"a", "b"}
+    assert may_win(items, {"apart": [{"candidate": "a"}]}) == {"b", "c"}
+
+
+def test_a_view_has_a_point_a_label_and_a_tip_for_each_candidate(findings):
+    from bakeoff.decision.report.tradeoff import tradeoff_views
+    from bakeoff.decision.report.wording import Wording, report_words
+
+    wording = Wording(report_words("en"))
+    views = tradeoff_views(findings.summaries, findings.choice, wording, keys={"swin_t-frozen": ["k1"]})
+    assert [view["name"] for view in views] == ["latency_ms", "images_per_s", "size_mib"]
+    assert len(views[0]["points"]) == 15
+    point = next(point for point in views[0]["points"] if point["candidate"] == "swin_t-frozen")
+    assert point["tip"][-1] == 'MLflow: tags."bakeoff.training_key" = "k1"'
+    assert point["high"] <= point["y"] <= point["low"]
+    elsewhere = [dataclasses.replace(item, time_comparable=False) for item in findings.summaries]
+    assert [view["name"] for view in tradeoff_views(elsewhere, findings.choice, wording, keys={})] == ["size_mib"]
+
+
+def test_published_accuracies_of_this_test_become_lines(findings):
+    from bakeoff.decision.report.tradeoff import tradeoff_views
+    from bakeoff.decision.report.wording import Wording, report_words
+
+    row = {"name": "official", "measure": "accuracy", "value": 0.9, "split": "test"}
+    choice = findings.choice | {"references": [row, row | {"measure": "imagenet_top1"}]}
+    view = tradeoff_views(findings.summaries, choice, Wording(report_words("en")), keys={})[0]
+    assert [line["name"] for line in view["references"]] == ["official"]
+
+
+def test_the_board_leaves_out_columns_that_nobody_fills(findings):
+    from bakeoff.decision.report.board import board
+
+    found = board(findings.records, findings.summaries, findings.choice)
+    keys = [column.key for column in found["columns"]]
+    assert keys[:5] == ["macro_f1", "log_loss", "latency", "images_per_s", "size"]
+    assert "top_3_accuracy" in keys
+    assert "top_5_accuracy" not in keys
+    first = found["rows"][0]
+    assert first["chosen"]
+    assert first["cells"]["parameters"] == pytest.approx(96.7)
+
+
+def test_bars_join_those_that_are_not_told_apart(findings):
+    from bakeoff.decision.report.comparisons import comparisons
+
+    found = comparisons(findings.choice, findings.summaries)
+    picture = found["picture"]
+    assert picture["reference"] == findings.choice["best"]["candidate"]
+    assert len(picture["names"]) == 15
+    assert [bar["bottom"] - bar["top"] for bar in picture["bars"]] == [4 * 26 + 16, 5 * 26 + 16]
+    assert all(row["low"] < row["x"] < row["high"] for row in picture["rows"])
+    assert comparisons({"comparisons": []}, findings.summaries) is None
+
+
+def test_confusions_follow_the_clustered_order(findings):
+    from bakeoff.decision.report.confusions import class_order, confusion_view
+    from bakeoff.decision.report.embedding import Budget
+
+    record = next(record for record in findings.records if record.slot.candidate == "mobilenetv2-frozen")
+    view = confusion_view(record, Budget(10**6), photos=True)
+    assert view["labels"][:2] == ["animals", "food"]
+    assert class_order(record, record.training["labels"]) == view["labels"]
+    assert view["never"] == ["vehicles"]
+    assert sum(cell["n"] for cell in view["cells"]) == 105
+    right = [cell for cell in view["cells"] if cell["right"]]
+    assert all(cell["x"] == cell["y"] for cell in right)
+    assert view["pairs"][0]["picture"].startswith("data:image/jpeg")
+    assert confusion_view(record, Budget(10**6), photos=False)["pairs"][0]["picture"] is None
+
+
+def test_a_pair_picture_outside_the_folder_is_not_read(tmp_path):
+    from bakeoff.decision.report.confusions import _picture_path
+
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    (tmp_path / "evaluation").mkdir()
+    assert _picture_path(tmp_path / "evaluation", "../secret.jpg") is None
+    assert _picture_path(tmp_path / "evaluation", None) is None
+
+
+def test_the_best_of_a_class_is_marked(findings):
+    from bakeoff.decision.report.classes import class_table
+
+    records = [record for record in findings.records if record.ok]
+    table = class_table(records, records[0].training["labels"])
+    assert len(table["rows"]) == 7
+    assert not table["filter"]
+    for row in table["rows"]:
+        best = max(cell["f1"] for cell in row["cells"])
+        assert {cell["f1"] for cell in row["cells"] if cell["best"]} == {best}
+        assert row["mean"] == pytest.approx(np.mean([cell["f1"] for cell in row["cells"]]))
+    assert class_table([], ["a"]) is None
+
+
+def test_empty_bins_are_left_out_of_the_diagram(findings):
+    from bakeoff.decision.report.calibration import calibration_views
+
+    views = calibration_views([record for record in findings.records if record.ok], ["swin_t-frozen"])
+    assert [detail["candidate"] for detail in views["details"]] == ["swin_t-frozen"]
+    before, after = views["details"][0]["panels"]
+    assert len(before["bins"]) == 12
+    assert before["bins"][-1]["top"] > after["bins"][-1]["top"]  # further below the diagonal before scaling
+
+
+def test_curves_need_both_lines(findings, tmp_path):
+    from bakeoff.decision.report.learning import learning_views
+
+    record = next(record for record in findings.records if record.ok)
+    row = learning_views([record])["rows"][0]
+    assert [panel["measure"] for panel in row["curves"]] == ["loss", "accuracy"]
+    empty = dataclasses.replace(record, folder=tmp_path, metrics={"splits": {"test": {"accuracy": 0.9}}})
+    assert learning_views([empty]) is None
+
+
+def test_speed_tells_noise_and_shared_measurements(findings):
+    from bakeoff.decision.report.speed import speed_views
+
+    views = speed_views([record for record in findings.records if record.ok])
+    assert sorted(views["noisy"]) == ["swin_t-finetune", "swin_t-frozen"]
+    assert len(views["shared"]) == 7
+    assert views["batch_sizes"] == [1, 8, 32, 128]
+    assert max(sum(part["pct"] for part in row["parts"]) for row in views["rows"]) == pytest.approx(100, abs=0.1)
+
+
+def lines_of(findings, audit, **splits):
+    from bakeoff.decision.report.checklist import Evidence, checklist
+
+    return {line.name: line for line in checklist(Evidence(findings.records, audit, splits, "runs"))}
+
+
+def test_the_checklist_is_computed(findings):
+    audit = AUDIT | {"per_class": {"a": 100, "b": 90}}
+    lines = lines_of(findings, audit, train=840, test=105)
+    states = {name: line.state for name, line in lines.items()}
+    assert states.pop("class_weights") == "not_applicable"
+    assert set(states.values()) == {"proved"}
+    assert lines["images"].values == {"read": 1105, "kept": 1050, "bad": 4}
+    assert lines["duplicates"].values == {"dropped": 51, "alike": 19, "groups": 1031}
+    assert lines["seeds"].why == "one"
+
+
+def test_the_checklist_says_what_is_not_proved(findings, tmp_path):
+    assert {line.state for line in lines_of(findings, {}).values()} == {"not_proved", "proved"}
+    lost = AUDIT | {"n_accepted": 1000, "per_class": {"a": 100, "b": 10}}
+    lines = lines_of(findings, lost, test=105)
+    assert (lines["images"].why, lines["images"].values) == ("lost", {"n": 50})
+    assert lines["class_weights"].why == "missing"
+    assert lines["class_weights"].values["ratio"] == 10
+    first = next(record for record in findings.records if record.ok)
+    bare = dataclasses.replace(first, folder=tmp_path, training={"labels": []})
+    broken = lines_of(dataclasses.replace(findings, records=[bare]), AUDIT)
+    assert {name: broken[name].state for name in ("transforms", "finite", "seeds", "versions")} == dict.fromkeys(
+        ("transforms", "finite", "seeds", "versions"), "not_proved"
+    )
+    weighted = dataclasses.replace(first, training={**first.training, "class_weights": "balanced"})
+    found = lines_of(dataclasses.replace(findings, records=[weighted]), lost)
+    assert found["class_weights"].state == "proved"

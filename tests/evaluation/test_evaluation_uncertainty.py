@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from bakeoff.errors import EvaluationError
+from bakeoff.evaluation.metrics import per_class_metrics, split_metrics
+from bakeoff.evaluation.uncertainty import N_STEPS, add_class_intervals, metric_intervals, overfitting
+from bakeoff.params import EvaluateParams
+from bakeoff.statistics.average_precision import average_precision_influence, macro_average_precision_interval
+from bakeoff.statistics.wilson import wilson_interval
+
+PARAMS = EvaluateParams(batch_size=8, top_k=[2, 5], n_bootstrap=200, n_bootstrap_ece=100, calibration_bins=15)
+
+
+def _skilled(n: int, n_labels: int, seed: int, skill: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    label_ids = generator.integers(0, n_labels, n)
+    logits = generator.normal(0, 1, (n, n_labels))
+    logits[np.arange(n), label_ids] += skill
+    exps = np.exp(logits)
+    return label_ids, (exps / exps.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _intervals(label_ids, probabilities, params=PARAMS, **kwargs):
+    values = split_metrics(label_ids, probabilities, top_k=params.top_k, n_bins=params.calibration_bins)
+    return values, metric_intervals(label_ids, probabilities, params=params, metrics=values, **kwargs)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 1000))
+def test_each_defined_metric_lies_in_its_interval(n_labels, n, seed):
+    values, intervals = _intervals(*_skilled(n, n_labels, seed))
+    assert set(intervals) == {name for name, value in values.items() if value is not None} - {"n"}
+    for name, interval in intervals.items():
+        assert interval["low"] - 1e-9 <= values[name] <= interval["high"] + 1e-9, name
+        assert interval["level"] == 0.95
+    json.dumps(intervals, allow_nan=False)
+
+
+def test_methods_are_named_and_steps_counted():
+    steps = []
+    label_ids, probabilities = _skilled(60, 7, 0)
+    _, intervals = _intervals(label_ids, probabilities, advance=lambda: steps.append(1))
+    methods = {name: (interval["method"], interval["n_resamples"]) for name, interval in intervals.items()}
+    assert methods["accuracy"] == methods["top_2_accuracy"] == methods["top_5_accuracy"] == ("wilson", None)
+    assert methods["macro_f1"] == methods["cohen_kappa"] == ("bootstrap_confusion", 200)
+    assert methods["log_loss"] == methods["brier"] == ("bootstrap_products", 200)
+    assert methods["roc_auc"] == ("delong", None)
+    assert methods["pr_auc"] == ("infinitesimal_jackknife", None)
+    assert methods["ece"] == ("bootstrap_basic", 100)
+    assert len(steps) == N_STEPS
+
+
+def test_per_class_ends_are_wilsons():
+    probabilities = np.eye(3, dtype=np.float32)[[0, 0, 1, 1]]
+    label_ids = np.array([0, 1, 1, 1])
+    found = add_class_intervals(
+        per_class_metrics(label_ids, probabilities, ["a", "b", "c"]), label_ids, probabilities.argmax(axis=1)
+    )
+    low, high = wilson_interval(2 / 3, 3)
+    assert (found["b"]["recall_low"], found["b"]["recall_high"]) == pytest.approx((low, high))
+    assert found["b"]["f1_low"] < found["b"]["f1"] < found["b"]["f1_high"]
+    assert found["c"]["f1_low"] is found["c"]["f1_high"] is found["c"]["recall_low"] is None
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "high", "overfits"),
+    [(1.0, 0.8, 0.9, True), (0.89, 0.8, 0.85, False), (0.95, 0.8, 0.96, False), (0.7, 0.8, 0.9, False)],
+)
+def test_overfitting_needs_a_gap_and_to_leave_the_interval(train, test, high, overfits):
+    splits = {"train": {"accuracy": train, "log_loss": 0.1}, "test": {"accuracy": test, "log_loss": 0.5}}
+    record = overfitting(splits, {"high": high})
+    assert record["overfits"] is overfits
+    assert record["accuracy_gap"] == pytest.approx(train - test)
+    assert record["log_loss_gap"] == pytest.approx(0.4)
+    assert "more than 0.1" in record["rule"]
+
+
+@settings(deadline=None)
+@given(st.integers(2, 30), st.integers(0, 1000))
+def test_influence_is_the_derivative_and_the_area_scikit_learns(n, seed):
+    generator = np.random.default_rng(seed)
+    scores = generator.integers(0, 6, n) / 5  # with ties
+    positive = generator.random(n) < 0.5
+    positive[0] = True
+    area, influence = average_precision_influence(scores, positive)
+    assert area == pytest.approx(average_precision_score(positive, scores), abs=1e-12)
+    step = 1e-6
+    for product in range(min(n, 5)):
+        ends = []
+        for sign in (1, -1):
+            weights = np.ones(n)
+            weights[product] += sign * step
+            ends.append(average_precision_score(positive, scores, sample_weight=weights))
+        assert influence[product] == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=1e-6)
+
+
+def test_average_precision_covers():
+    truth = macro_average_precision_interval(*_skilled(100_000, 4, 99)[::-1])[0]
+    hits = 0
+    for seed in range(100):
+        label_ids, probabilities = _skilled(300, 4, seed)
+        _, interval = macro_average_precision_interval(probabilities, label_ids)
+        hits += interval.low <= truth <= interval.high
+    assert 89 <= hits <= 100
+
+
+def test_perfect_ranking_gets_wilsons():
+    label_ids = np.array([0, 0, 1, 1])
+    area, interval = macro_average_precision_interval(np.eye(2)[label_ids], label_ids)
+    assert area == 1.0
+    assert interval.method == "wilson"
+    assert interval.low < 0.7
+
+
+def test_average_precision_refuses():
+    with pytest.raises(EvaluationError, match=r"average precision needs probabilities \(N, K\), got shape \(2,\)"):
+        macro_average_precision_interval(np.zeros(2), np.zeros(2))
+    with pytest.raises(EvaluationError, match="average precision needs products of two classes or more"):
+        macro_average_precision_interval(np.full((2, 2), 0.5), np.zeros(2))
+
+
+@pytest.mark.slow
+def test_a_large_split_is_quick():
+    label_ids, probabilities = _skilled(100_000, 27, 0)
+    params = PARAMS.model_copy(update={"n_bootstrap": 10_000, "n_bootstrap_ece": 1000})
+    times = [time.process_time()]
+    values = split_metrics(label_ids, probabilities, top_k=params.top_k)
+    metric_intervals(
+        label_ids, probabilities, params=params, metrics=values, advance=lambda: times.append(time.process_time())
+    )
+    spent = np.diff(times)
+    assert (spent < 20).all()

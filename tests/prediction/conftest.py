@@ -1,0 +1,33 @@
+"""One tiny study with a frozen and a fine-tuned candidate for all tests of this folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from prediction.small_study import train_tiny, write_catalogue, write_params
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("torch")
+    project = tmp_path_factory.mktemp("study")
+    (project / "dvc.yaml").write_text("stages: {}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BAKEOFF_ROOT", str(project))
+        write_params(project)
+        catalogue = write_catalogue(project)
+        for mode in ("frozen", "finetune"):
+            train_tiny(project, catalogue, mode)
+    (project / "reports").mkdir()
+    (project / "reports" / "choice.json").write_text(json.dumps({"best": {"candidate": "tiny-frozen"}}))
+    return project
+
+
+@pytest.fixture
+def in_study(study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BAKEOFF_ROOT", str(study))
+    monkeypatch.chdir(study)
+    return study

@@ -1,0 +1,213 @@
+"""Scoring without a framework: chunks, going on after an interruption, measures, locks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from filelock import FileLock
+from PIL import Image
+
+from bakeoff.catalogue.decode import Rejection
+from bakeoff.errors import EvaluationError
+from bakeoff.params import PrepareParams
+from bakeoff.prediction import launch, request, scores, scoring
+from bakeoff.prediction.held import HeldPhotos
+from bakeoff.prediction.measures import MEASURES, measure_photo
+from bakeoff.prediction.request import Machine, Request, request_key
+from numpy_predictor import NumpyPredictor
+
+LABELS = ["blue", "green", "red"]
+PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
+
+
+@pytest.fixture
+def photos(tmp_path) -> pd.DataFrame:
+    """Eleven flat photos in blue, green and red by turns; the fifth is none, the sixth is missing."""
+    paths = []
+    for number in range(11):
+        colour = [0, 0, 0]
+        colour[2 - number % 3] = 200
+        path = tmp_path / "photos" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (16, 16), tuple(colour)).save(path)
+        paths.append(str(path))
+    (tmp_path / "photos" / "4.png").write_text("no photo")
+    (tmp_path / "photos" / "5.png").unlink()
+    return pd.DataFrame({"path": paths})
+
+
+class WithFeatures(NumpyPredictor):
+    """Also gives features: the mean colour."""
+
+    def classify_with_features(self, images):
+        return self.predict_images(images), images.mean(axis=(1, 2)).astype(np.float32)
+
+
+@pytest.fixture
+def numpy_request(tmp_path, monkeypatch) -> Request:
+    """A request that the NumPy predictor answers in this process, four photos a chunk."""
+    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
+    for module in (scores, scoring, request, launch):
+        monkeypatch.setattr(module, "CHUNK", 4)
+    monkeypatch.setattr(request, "load_predictor", lambda framework, folder, held, **loading: WithFeatures(held))
+    monkeypatch.setattr(launch, "_PACKAGES", {"torch": "numpy"})
+    machine = Machine("cpu", 1, 3)
+    return Request("torch", str(tmp_path), "k", LABELS, PREPARE.model_dump(), machine, title="t", more=True)
+
+
+def test_every_photo_has_a_row_in_order(numpy_request, photos):
+    with launch.scored(numpy_request, photos) as folder:
+        parts = list(scores.read_chunks(folder, len(photos)))
+    assert [len(part.reasons) for part in parts] == [4, 4, 3]
+    reasons = [reason for part in parts for reason in part.reasons]
+    assert reasons == [None] * 4 + ["not_an_image", "missing_file"] + [None] * 5
+    probabilities = np.concatenate([part.probabilities for part in parts])
+    sound = [0, 1, 2, 3, 6, 7, 8, 9, 10]
+    assert probabilities[sound].argmax(axis=1).tolist() == [number % 3 for number in sound]
+    assert np.isnan(probabilities[[4, 5]]).all()
+    features = np.concatenate([part.features for part in parts])
+    assert features[6] == pytest.approx([0, 0, 200 / 255], abs=1e-5)
+    measures = np.concatenate([part.measures for part in parts])
+    assert measures[6, MEASURES.index("megapixels")] == pytest.approx(256e-6)
+    assert not folder.exists(), "the scores were only needed until the answers are written"
+
+
+def test_an_interrupted_run_goes_on_where_it_ended(numpy_request, photos, monkeypatch, capsys):
+    class Stops(WithFeatures):
+        def images(self, rows):
+            if self.n_predicted >= 4:
+                raise KeyboardInterrupt
+            return super().images(rows)
+
+    seen: list[WithFeatures] = []
+
+    def load(framework, folder, held, **loading):
+        seen.append((Stops if not seen else WithFeatures)(held))
+        return seen[-1]
+
+    monkeypatch.setattr(request, "load_predictor", load)
+    with pytest.raises(KeyboardInterrupt), launch.scored(numpy_request, photos):
+        pass
+    assert "stopped; 4 of 11 photos are done, the same command goes on there" in capsys.readouterr().err
+    with launch.scored(numpy_request, photos, keep=True) as folder:
+        parts = list(scores.read_chunks(folder, len(photos)))
+    assert seen[1].n_predicted == 5, "the first four photos are not looked at again"
+    with launch.scored(numpy_request, photos) as folder:
+        again = list(scores.read_chunks(folder, len(photos)))
+    assert len(seen) == 2, "complete scores need no predictor"
+    assert np.array_equal(parts[2].probabilities, again[2].probabilities)
+
+
+def test_the_key_follows_photos_candidate_and_preparation(numpy_request, photos):
+    key = request_key(numpy_request, photos)
+    assert key == request_key(numpy_request, photos)
+    Image.new("RGB", (20, 20)).save(photos["path"][0])
+    assert request_key(numpy_request, photos) != key
+    other = Request(**vars(numpy_request) | {"training_key": "other"})
+    assert request_key(other, photos) != request_key(numpy_request, photos)
+
+
+def test_two_processes_do_not_share_a_folder(numpy_request, photos, tmp_path):
+    lock = tmp_path / ".bakeoff" / "predictions" / f"{request_key(numpy_request, photos)}.lock"
+    lock.parent.mkdir(parents=True)
+    with (
+        FileLock(lock),
+        pytest.raises(EvaluationError, match="another process is predicting the same photos"),
+        launch.scored(numpy_request, photos),
+    ):
+        pass
+
+
+def test_a_failing_environment_is_told(numpy_request, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, "_PACKAGES", {"torch": "no_such_package"})
+    monkeypatch.setenv("BAKEOFF_PYTHON_TORCH", sys.executable)
+    with (
+        pytest.raises(EvaluationError, match=r"predicting in .* failed \(status 1\); see the message above"),
+        launch.scored(numpy_request, photos),
+    ):
+        pass
+
+
+def test_memory_does_not_grow_with_the_number_of_photos(photos, tmp_path):
+    """At most one batch is held and one chunk is read ahead."""
+    held = HeldPhotos(LABELS)
+    most, taken, done = 0, 0, 0
+
+    class Watched(NumpyPredictor):
+        def images(self, rows):
+            nonlocal most
+            most = max(most, len(held._photos))
+            return super().images(rows)
+
+    def source():
+        nonlocal taken
+        for photo in scoring.read_files([photos["path"][0]] * 3 * scores.CHUNK, PREPARE):
+            taken += 1
+            assert taken - done <= scores.CHUNK
+            yield photo
+
+    def advance(n):
+        nonlocal done
+        done += n
+
+    scoring.score_photos(Watched(held), held, source(), tmp_path, settings=scoring.ScoringSettings(5), advance=advance)
+    assert (most, done) == (5, 3 * scores.CHUNK)
+    assert scores.n_done(tmp_path) == 3
+
+
+def test_a_chunk_of_refusals_keeps_the_width_of_its_columns(tmp_path):
+    held = HeldPhotos(LABELS)
+    photos = [Rejection("empty_file", "0 bytes")]
+    scoring.score_photos(WithFeatures(held), held, photos, tmp_path, settings=scoring.ScoringSettings(more=True))
+    (part,) = scores.read_chunks(tmp_path, 1)
+    assert part.probabilities.shape == (1, 3)
+    assert part.features is not None
+    assert part.features.shape == (1, 3)
+    assert part.measures is not None
+    assert np.isnan(part.measures).all()
+
+
+def test_measures_of_photos_known_by_hand():
+    grey = measure_photo(Image.new("RGB", (20, 10), (51, 51, 51)), width=2000, height=1000)
+    assert dict(zip(MEASURES, grey, strict=True)) == pytest.approx(
+        {"brightness": 0.2, "contrast": 0, "saturation": 0, "sharpness": 0, "aspect_ratio": 2, "megapixels": 2}
+    )
+    checks = np.indices((16, 16)).sum(axis=0) % 2 * 255
+    board = Image.fromarray(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8))
+    values = dict(zip(MEASURES, measure_photo(board, width=16, height=16), strict=True))
+    assert values["brightness"] == pytest.approx(0.5)
+    assert values["contrast"] == pytest.approx(0.5)
+    # inside, every neighbour differs by 255: the Laplacian is ±1020; at the border the repeated edge takes one away
+    laplacian = np.full((16, 16), 1020.0)
+    laplacian[[0, -1]] -= 255
+    laplacian[:, [0, -1]] -= 255
+    assert values["sharpness"] == pytest.approx(np.log10(1 + (laplacian**2).mean()))
+    red = measure_photo(Image.new("RGB", (600, 900), (255, 0, 0)), width=600, height=900)
+    assert red[MEASURES.index("saturation")] == 1
+
+
+def test_the_request_comes_back_as_it_was_written(numpy_request, photos, tmp_path):
+    numpy_request.save(tmp_path, photos)
+    found, listing = request.load_request(tmp_path)
+    assert found == numpy_request
+    assert listing.equals(photos)
+    assert json.loads((tmp_path / "request.json").read_text())["machine"]["batch_size"] == 3
+
+
+def test_importing_it_loads_no_framework():
+    import subprocess
+
+    code = (
+        "import sys, bakeoff.prediction.run, bakeoff.monitoring.run; "
+        "print([name for name in ('torch', 'tensorflow', 'keras', 'mlflow') if name in sys.modules])"
+    )
+    path = str(Path(__file__).parents[2] / "src")
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "[]", done.stderr

@@ -1,0 +1,148 @@
+"""The winner in a real registry: champion and previous, once each, and what is said where there is no winner."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tracking_files import write_candidate, write_json, write_reports
+
+from bakeoff.tracking import log_comparison, replay, sync
+from bakeoff.tracking import tags as names
+from bakeoff.tracking.registry import description_of, find_version, register_winner, update_registry
+from bakeoff.tracking.store import open_client
+
+CARD = "---\nlicense: apache-2.0\n---\n# tiny-frozen\n\nIt is small.\n"
+
+
+def log_training(project, params, *, candidate="tiny-frozen", seed=0, validation=0.75, key="a" * 16) -> str:
+    """Mirror a training made by hand and give its run a logged model that is an empty folder."""
+    folder = write_candidate(project / "runs" / candidate / f"seed_{seed}", candidate=candidate, seed=seed, key=key)
+    metrics = json.loads((folder / "evaluation" / "metrics.json").read_text())
+    metrics["splits"]["validation"]["accuracy"] = validation
+    write_json(folder / "evaluation" / "metrics.json", metrics | {"training_key": key, "key": f"{key[:8]}evaluated"})
+    (folder / "interpretation" / "channels.json").unlink()
+    run_id = replay(folder, params=params)
+    client, _ = open_client()
+    run = client.get_run(run_id)
+    logged = client.create_logged_model(run.info.experiment_id, name="m", source_run_id=run_id)
+    client.set_tag(run_id, names.MODEL, logged.model_id)
+    return run_id
+
+
+def write_choice(project: Path, candidate: str, *keys: str, **changes) -> Path:
+    reports = write_reports(project / "reports")
+    best = {"candidate": candidate, "accuracy": 0.75, "accuracy_low": 0.301, "accuracy_high": 0.954, "n_test": 4}
+    best |= {"keys": list(keys), "licence": "Apache-2.0", "commercial_use": True, "pretrained": True}
+    best |= {"n_seeds": len(keys)} | changes
+    write_json(reports / "choice.json", {"best": best, "best_commercial": None})
+    (reports / "model_card.md").write_text(CARD, encoding="utf-8")
+    return reports
+
+
+def state() -> dict:
+    client, _ = open_client()
+    versions = {str(one.version): one.tags["candidate"] for one in client.search_model_versions("name = 'bakeoff'")}
+    aliases = client.get_registered_model("bakeoff").aliases
+    return {"versions": versions, "aliases": {name: str(version) for name, version in aliases.items()}}
+
+
+def test_the_winner_is_registered_once_with_card_tags_and_alias(project, tracking_params, capsys):
+    run_id = log_training(project, tracking_params)
+    reports = write_choice(project, "tiny-frozen", "a" * 16)
+    assert log_comparison(reports, tracking_params)
+    assert "MLflow registry: bakeoff version 1 (tiny-frozen) is champion." in capsys.readouterr().out
+    log_comparison(reports, tracking_params)
+    assert state() == {"versions": {"1": "tiny-frozen"}, "aliases": {"champion": "1"}}
+    client, _ = open_client()
+    version = find_version(client, "bakeoff")
+    model_id = client.get_run(run_id).data.tags[names.MODEL]
+    location = client.get_logged_model(model_id).artifact_location
+    assert (version.run_id, version.source) == (run_id, location)
+    assert version.description == "# tiny-frozen\n\nIt is small."
+    expected = {"candidate": "tiny-frozen", "training_key": "a" * 16, "licence": "Apache-2.0", "seed": "0"}
+    expected |= {"commercial_use": "yes", "pretrained": "yes", "accuracy": "0.7500", "framework": "pytorch"}
+    expected |= {"accuracy_interval_95": "0.301 to 0.954", "n_test": "4"}
+    assert expected.items() <= version.tags.items()
+    assert version.tags["key"] == client.get_run(run_id).data.tags[names.KEY]
+    assert (Path(location.removeprefix("file://")) / "README.md").read_text(encoding="utf-8") == CARD
+
+
+def test_the_champion_before_is_previous_and_comes_back(project, tracking_params):
+    log_training(project, tracking_params)
+    log_training(project, tracking_params, candidate="other-frozen", key="2" * 16)
+    for candidate, key, aliases in (
+        ("tiny-frozen", "a" * 16, {"champion": "1"}),
+        ("other-frozen", "2" * 16, {"champion": "2", "previous": "1"}),
+        ("other-frozen", "2" * 16, {"champion": "2", "previous": "1"}),
+        ("tiny-frozen", "a" * 16, {"champion": "1", "previous": "2"}),
+    ):
+        done = update_registry(write_choice(project, candidate, key), tracking_params)
+        assert state()["aliases"] == aliases
+        assert done.version == aliases["champion"]
+    assert state()["versions"] == {"1": "tiny-frozen", "2": "other-frozen"}
+    assert "version 2 is previous" in done.sentence
+
+
+def test_of_several_seeds_the_best_on_validation_is_registered(project, tracking_params):
+    log_training(project, tracking_params, seed=0, validation=0.6, key="a" * 16)
+    best = log_training(project, tracking_params, seed=1, validation=0.9, key="c" * 16)
+    log_training(project, tracking_params, seed=2, validation=0.99, key="e" * 16)  # not in this choice
+    done = update_registry(write_choice(project, "tiny-frozen", "a" * 16, "c" * 16), tracking_params)
+    assert done.sentence == "bakeoff version 1 (tiny-frozen, seed 1, the best of 2 on validation) is champion."
+    assert find_version(open_client()[0], "bakeoff").run_id == best
+
+
+def test_a_new_card_and_new_figures_change_the_version_in_place(project, tracking_params):
+    log_training(project, tracking_params)
+    update_registry(write_choice(project, "tiny-frozen", "a" * 16), tracking_params)
+    reports = write_choice(project, "tiny-frozen", "a" * 16, accuracy=0.5, commercial_use=False, pretrained=False)
+    (reports / "model_card.md").write_text("# other card\n", encoding="utf-8")
+    update_registry(reports, tracking_params)
+    version = find_version(open_client()[0], "bakeoff")
+    assert (str(version.version), version.description, version.tags["accuracy"]) == ("1", "# other card", "0.5000")
+    assert (version.tags["commercial_use"], version.tags["pretrained"]) == ("no", "no")
+
+
+def test_nothing_chosen_leaves_the_champion(project, tracking_params):
+    reports = project / "reports"
+    assert update_registry(reports, tracking_params) is None
+    write_json(reports / "choice.json", {"best": None})
+    assert update_registry(reports, tracking_params).sentence == "no candidate was chosen, so nothing is registered."
+    log_training(project, tracking_params)
+    update_registry(write_choice(project, "tiny-frozen", "a" * 16), tracking_params)
+    write_json(reports / "choice.json", {"best": None})
+    done = update_registry(reports, tracking_params)
+    assert done.sentence.endswith("nothing is registered; version 1 (tiny-frozen) stays champion.")
+    assert state()["aliases"] == {"champion": "1"}
+
+
+def test_a_winner_without_a_logged_model_is_told(project, tracking_params):
+    replay(write_candidate(project / "runs" / "tiny-frozen" / "seed_0"), params=tracking_params)
+    done = update_registry(write_choice(project, "tiny-frozen", "a" * 16), tracking_params)
+    assert done.version is None
+    assert "tiny-frozen has no logged model in this store (tracking.log_models: true" in done.sentence
+
+
+def test_sync_registers_in_a_new_store(project, tracking_params):
+    log_training(project, tracking_params)
+    report = sync(project / "runs", write_choice(project, "tiny-frozen", "a" * 16), tracking_params)
+    assert "Model Registry: bakeoff version 1 (tiny-frozen) is champion." in str(report)
+
+
+def test_a_failing_registry_costs_one_warning(project, tracking_params, monkeypatch, capsys):
+    log_training(project, tracking_params)
+    reports = write_choice(project, "tiny-frozen", "a" * 16)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert register_winner(reports, tracking_params) is None
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len([line for line in lines if "did not take the champion" in line]) == 1
+    assert log_comparison(reports, tracking_params) is None
+    assert capsys.readouterr().err.count("bakeoff: warning:") == 1
+
+
+def test_the_description_is_the_card_without_its_head_within_the_limit():
+    assert description_of(CARD) == "# tiny-frozen\n\nIt is small."
+    long = description_of("---\na: b\n---\n" + "a line of the card\n" * 400)
+    assert len(long) <= 5000
+    assert long.endswith("a line of the card\n\n… (README.md beside the model has the whole card)")

@@ -1,0 +1,223 @@
+"""The server itself, in a process of its own, asked over HTTP; and what is said where there is nothing to serve."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tracking_files import write_candidate, write_json, write_reports
+
+from bakeoff.errors import EvaluationError, TrackingError
+from bakeoff.tracking import log_comparison, replay
+from bakeoff.tracking.photos import PhotoTable
+from bakeoff.tracking.serve import Served, champion, serve_model, server_command, trained, welcome
+from bakeoff.tracking.serving_app import as_json
+
+ROOT = Path(__file__).parents[2]
+PARAMS = "tracking: {experiment: bakeoff, tensorboard: false, system_metrics: false, log_models: true}\n"
+START_S = 180
+
+
+def photo(colour="red") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (70, 50), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def ask(port: int, body: bytes, content_type: str, query="", host=None) -> tuple[int, dict]:
+    headers = {"Content-Type": content_type} | ({"Host": host} if host else {})
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations{query}", data=body, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        text = error.read().decode()
+        return error.code, json.loads(text) if text.startswith("{") else {"text": text}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(project: Path, port: int, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start the real `bakeoff serve` and wait for its welcome."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "CUDA_VISIBLE_DEVICES": ""}
+    log = project / "serve.log"
+    command = [sys.executable, "-m", "bakeoff.cli", "serve", "--port", str(port), *arguments]
+    with log.open("w") as file:
+        process = subprocess.Popen(command, env=environment, cwd=project, stdout=file, stderr=file)
+    deadline_s = time.monotonic() + START_S
+    while "stop it with Ctrl-C" not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline_s, log.read_text()
+        time.sleep(0.3)
+    return process
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=30)
+
+
+def check_answers(port: int, expected: str) -> None:
+    """Post a photo in every form and things that are none."""
+    encoded = base64.b64encode(photo()).decode()
+    split = json.dumps({"dataframe_split": {"columns": ["image"], "data": [[encoded], [encoded]]}}).encode()
+    inputs = json.dumps({"inputs": {"image": [encoded]}, "params": {"top_k": 2}}).encode()
+    answers = {
+        "split": ask(port, split, "application/json"),
+        "inputs": ask(port, inputs, "application/json"),
+        "jpeg": ask(port, photo(), "image/jpeg", "?top_k=2"),
+        "bytes": ask(port, photo(), "application/octet-stream"),
+    }
+    for name, (status, answer) in answers.items():
+        assert status == 200, (name, answer)
+        assert {row["label"] for row in answer["predictions"]} == {expected}
+    assert len(answers["split"][1]["predictions"]) == 2
+    (row,) = answers["jpeg"][1]["predictions"]
+    assert row == answers["inputs"][1]["predictions"][0]
+    assert row["top_labels"][0] == expected
+    assert row["top_probabilities"][0] == row["probability"] == max(row["probabilities"])
+    assert "top_labels" not in answers["bytes"][1]["predictions"][0]
+    status, answer = ask(port, b"<html></html>", "image/jpeg")
+    assert status == 400
+    assert answer["message"].startswith("row 0: the image cannot be used: not_an_image")
+    assert "stack_trace" not in answer
+    wrong = json.dumps({"inputs": {"image": ["no base64!"]}}).encode()
+    status, answer = ask(port, wrong, "application/json")
+    assert (status, "needs base64 text or bytes" in answer["message"]) == (400, True)
+    status, answer = ask(port, photo(), "image/png", "?top_k=-1")
+    assert (status, "top_k must be 0" in answer["message"]) == (400, True)
+    assert ask(port, photo(), "image/png", "?top_k=many")[0] == 400
+    assert ask(port, photo(), "image/png", host="evil.example")[0] == 400
+    for path in ("ping", "version", "health"):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
+            assert answer.status == 200
+
+
+def make_champion(project: Path, training_dir: Path, params) -> dict:
+    """Log and register a training and return its record."""
+    training = json.loads((training_dir / "training.json").read_text())
+    metrics = {"key": "e" * 16, "training_key": training["key"], "splits": {"validation": {"n": 4, "accuracy": 0.5}}}
+    write_json(training_dir.parent / "evaluation" / "metrics.json", metrics)
+    (project / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    replay(training_dir.parent, params=params)
+    reports = write_reports(project / "reports")
+    write_json(reports / "choice.json", {"best": {"candidate": training["candidate"], "keys": [training["key"]]}})
+    log_comparison(reports, params)
+    return training
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_the_champion_answers_every_form_of_a_photo(torch_training, tracking_params, project, monkeypatch):
+    """Not calibrated at first, then by the file that its evaluation wrote."""
+    from bakeoff.training.predictor import load_torch_predictor
+
+    _, train = torch_training
+    training_dir = train("frozen")
+    logging = tracking_params.model_copy(update={"log_models": True})
+    training = make_champion(project, training_dir, logging)
+    table = PhotoTable(training["labels"], {})
+    table.fill([photo()])
+    predictor = load_torch_predictor(training_dir, table, batch_size=1, device="cpu")
+    scores = predictor.predict_images(predictor.images([0]))[0]
+    monkeypatch.setenv("BAKEOFF_PYTHON_TORCH", sys.executable)
+    port = free_port()
+    process = start(project, port)
+    try:
+        assert "tiny-frozen (champion, version 1) answers at" in (project / "serve.log").read_text()
+        check_answers(port, training["labels"][int(np.argmax(scores))])
+        plain = ask(port, photo(), "image/png")[1]["predictions"][0]["probabilities"]
+    finally:
+        stop(process)
+    assert plain == pytest.approx(scores.tolist(), abs=1e-5)
+    write_json(training_dir.parent / "evaluation" / "calibration.json", {"key": "e" * 16, "temperature": 2.0})
+    replay(training_dir.parent, params=logging)
+    process = start(project, port, "--candidate", "tiny-frozen")
+    try:
+        calibrated = ask(port, photo(), "image/png")[1]["predictions"][0]["probabilities"]
+    finally:
+        stop(process)
+    expected = np.sqrt(scores.astype(float))
+    assert calibrated == pytest.approx((expected / expected.sum()).tolist(), abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+def test_a_keras_champion_answers_in_its_own_environment(keras_training, tracking_params, project, monkeypatch):
+    from bakeoff.baseline_tf.predictor import load_keras_predictor
+
+    _, training_dir = keras_training
+    training = make_champion(project, training_dir, tracking_params.model_copy(update={"log_models": True}))
+    table = PhotoTable(training["labels"], {})
+    table.fill([photo()])
+    predictor = load_keras_predictor(training_dir, table, batch_size=1, device="cpu", threads=1)
+    scores = predictor.predict_images(predictor.images([0]))[0]
+    monkeypatch.setenv("BAKEOFF_PYTHON_TF", sys.executable)
+    port = free_port()
+    process = start(project, port)
+    try:
+        check_answers(port, training["labels"][int(np.argmax(scores))])
+    finally:
+        stop(process)
+
+
+def test_nothing_to_serve_is_told(project, tracking_params):
+    with pytest.raises(TrackingError, match=r"no model is registered as bakeoff@champion in .* --candidate"):
+        champion(tracking_params)
+    with pytest.raises(EvaluationError, match=r"swin_t-frozen has no evaluated training under .*; there are: none"):
+        trained("swin_t-frozen", tracking_params, project / "runs")
+    replay(write_candidate(project / "runs" / "tiny-frozen" / "seed_0"), params=tracking_params)
+    with pytest.raises(TrackingError, match=r"has no logged model of .*seed_0; set tracking.log_models: true"):
+        trained("tiny-frozen", tracking_params, project / "runs")
+
+
+def test_the_environment_is_the_frameworks(project, monkeypatch):
+    monkeypatch.setenv("BAKEOFF_PYTHON_TF", sys.executable)
+    command = server_command(Served("models:/bakeoff/1", "baseline_tf", "tensorflow"), 5001)
+    assert (command[0], command[1], command[3:]) == (
+        sys.executable,
+        "-P",
+        ["--model", "models:/bakeoff/1", "--port", "5001"],
+    )
+    with pytest.raises(TrackingError, match="framework must be one of pytorch, tensorflow, got ''"):
+        server_command(Served("models:/bakeoff/1", "who", ""), 5001)
+    monkeypatch.setenv("BAKEOFF_PYTHON_TORCH", str(project / "nowhere"))
+    with pytest.raises(TrackingError, match=r"needs .*nowhere, which is missing; run `make setup`"):
+        server_command(Served("models:/bakeoff/1", "who", "pytorch"), 5001)
+
+
+def test_a_store_that_is_away_is_one_sentence(project, monkeypatch):
+    (project / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(TrackingError, match="the MLflow store cannot be used"):
+        serve_model(5001)
+
+
+def test_the_welcome_has_a_line_to_copy():
+    text = welcome(Served("models:/bakeoff/1", "tiny-frozen (champion, version 1)", "pytorch"), 5001)
+    assert "tiny-frozen (champion, version 1) answers at http://127.0.0.1:5001/invocations; stop it" in text
+    assert "curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg" in text
+
+
+def test_a_photo_becomes_the_request_mlflow_knows():
+    request = json.loads(as_json(b"abc", b"top_k=3"))
+    assert request == {"dataframe_split": {"columns": ["image"], "data": [["YWJj"]]}, "params": {"top_k": 3}}
+    assert "params" not in json.loads(as_json(b"abc", b""))

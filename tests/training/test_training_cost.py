@@ -1,0 +1,62 @@
+"""Multiply-adds against published figures and against hand counts, file sizes against written files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+
+def _network(name: str):
+    from bakeoff.backbones.compat import import_timm
+
+    return import_timm().create_model(name, pretrained=False).eval()
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("mobilenetv2_100", 0.30),  # Sandler et al. 2018, table 4: 300 M
+        ("resnet50", 4.1),  # torchvision's table of weights: 4.09
+        ("swin_tiny_patch4_window7_224", 4.5),  # Liu et al. 2021, table 1: 4.5 G
+    ],
+)
+def test_published_multiply_adds(name: str, published: float) -> None:
+    from bakeoff.training.cost import count_gmacs
+
+    assert count_gmacs(_network(name), 224, torch.device("cpu")) == pytest.approx(published, rel=0.05)
+
+
+def test_a_layer_by_hand() -> None:
+    from bakeoff.training.cost import count_gmacs
+
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 3), torch.nn.Flatten(), torch.nn.Linear(5 * 4, 7)).eval()
+    assert count_gmacs(network, 4, torch.device("cpu")) == pytest.approx((4 * 5 * 27 + 20 * 7) / 1e9)
+
+
+def test_the_scan_is_counted() -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from bakeoff.scan import selective_scan
+    from bakeoff.training import cost
+
+    b, d, n, length = 2, 6, 3, 5
+    u, delta = torch.rand(b, d, length), torch.rand(b, d, length)
+    states = (-torch.rand(d, n), torch.rand(b, n, length), torch.rand(b, n, length))
+    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=cost._formulas()) as counter:
+        selective_scan(u, delta, *states, torch.rand(d))
+    assert counter.get_total_flops() == 2 * b * d * length * (4 * n + 2)
+
+
+def test_file_size_is_that_of_the_file(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    from bakeoff.training.cost import file_mib
+
+    network = _network("test_resnet.r160_in1k")
+    path = tmp_path / "network.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path)
+    assert file_mib(network) * 2**20 == pytest.approx(path.stat().st_size, rel=0.001)

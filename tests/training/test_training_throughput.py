@@ -1,0 +1,175 @@
+"""A tiny real network through the whole measurement, shared between modes, and its variants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bakeoff.catalogue.table import Catalogue
+from bakeoff.errors import EvaluationError
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture
+def train(catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path) -> Callable:
+    from bakeoff.training.run import plan_training, train_candidate
+
+    def make(mode: str, **options: Any) -> Path:
+        out = tmp_path / "runs" / f"tiny-{mode}" / "seed_0" / "training"
+        train_candidate(plan_training(make_request(mode=mode, **options), catalogue, weights_dir=weights_dir), out)
+        return out
+
+    return make
+
+
+def _predictor(folder: Path, catalogue: Catalogue) -> Any:
+    from bakeoff.training.predictor import load_torch_predictor
+
+    return load_torch_predictor(folder, catalogue, batch_size=5, device="cpu")
+
+
+def test_frozen_and_finetune_share_one_record(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
+    from bakeoff.evaluation.throughput.sharing import Workplace, shared_throughput
+    from bakeoff.evaluation.throughput.subject import Plan, speed_key
+
+    plan = Plan((1, 4), 3.0, max_attempts=1)
+    predictors = {mode: _predictor(train(mode), catalogue) for mode in ("frozen", "finetune")}
+    keys = {speed_key(predictor, plan) for predictor in predictors.values()}
+    assert len(keys) == 1
+    place = Workplace(tmp_path / "kept", lock=tmp_path / "lock")
+    record = shared_throughput(predictors["frozen"], catalogue, plan, candidate="tiny-frozen", workplace=place)
+    assert (tmp_path / "kept" / f"{record['speed_key']}.json").is_file()
+    assert (record["framework"], record["runtime"], record["memory_format"]) == ("pytorch", "eager", "channels_last")
+    assert 0 < record["gmacs"] < 0.1
+    assert record["n_parameters"] > 0
+    assert 0 < record["size_mib"] < record["file_mib"] < record["size_mib"] + 0.1
+    assert record["end_to_end"]["forward_ms"] > 0
+    assert {point["batch_size"] for point in record["sweep"]} == {1, 4}
+    json.dumps(record, allow_nan=False)
+    wider = _predictor(train("frozen", head=_head()), catalogue)
+    assert speed_key(wider, plan) not in keys
+
+
+def _head() -> Any:
+    from bakeoff.params import HeadParams
+
+    return HeadParams(hidden=[16], batch_norm=False, dropout=0.0)
+
+
+def test_one_pass_equals_the_batches(train: Callable[..., Path], catalogue: Catalogue) -> None:
+    predictor = _predictor(train("finetune"), catalogue)
+    rows = catalogue.rows("train")[:7]
+    photos = [catalogue.store.read(int(row)) for row in catalogue.image_rows(rows)]
+    pixels = np.stack([predictor.transform(photo) for photo in photos])
+    assert pixels.dtype == np.uint8
+    np.testing.assert_allclose(predictor.forward(pixels), predictor.predict_images(predictor.images(rows)), atol=1e-5)
+    assert predictor.device_peak_mib(reset=True) is None
+
+
+def _plain(predictor: Any, folder: Path) -> Any:
+    from bakeoff.training.variants.build import Plain
+
+    return Plain(predictor.module, predictor.image_size, torch.device("cpu"), folder)
+
+
+def _task(predictor: Any, catalogue: Catalogue) -> Any:
+    from bakeoff.training.variants.compare import Task
+
+    rows = catalogue.rows("test")
+    return Task(predictor.images(rows), catalogue.label_ids(rows), predictor.loss_name, batch_size=4, budget_s=0.2)
+
+
+def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
+    from bakeoff.training.variants.compare import compare_variants
+
+    predictor = _predictor(train("finetune"), catalogue)
+    told: list[str] = []
+    rows = compare_variants(
+        _plain(predictor, tmp_path),
+        ["contiguous", "packed", "bf16"],
+        _task(predictor, catalogue),
+        on_variant=told.append,
+    )
+    assert told == ["plain", "contiguous", "packed", "bf16"] == [row["variant"] for row in rows]
+    assert [row["status"] for row in rows] == ["ok"] * 4
+    probabilities = predictor.predict_images(predictor.images(catalogue.rows("test")))
+    true = catalogue.label_ids(catalogue.rows("test"))
+    assert rows[0]["accuracy"] == (probabilities.argmax(axis=1) == true).mean()
+    assert rows[0]["log_loss"] == pytest.approx(-np.log(probabilities[np.arange(len(true)), true]).mean(), rel=1e-4)
+    for row in rows[:3]:  # the same function up to rounding
+        assert (row["agreement"], row["accuracy_lost_points"]) == (1.0, 0.0)
+        assert row["log_loss"] == pytest.approx(rows[0]["log_loss"], rel=1e-3)
+        assert row["images_per_s"] > 0 < row["latency_ms_p50"]
+    assert (rows[0]["speedup"], rows[0]["latency_speedup"]) == (1, 1)
+
+
+@pytest.mark.slow
+def test_variants_by_other_runtimes(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
+    from bakeoff.training.variants.compare import compare_variants
+
+    predictor = _predictor(train("finetune"), catalogue)
+    names = ["compile", "onnxruntime", "int8_dynamic"]
+    rows = compare_variants(_plain(predictor, tmp_path), names, _task(predictor, catalogue))
+    assert [(row["status"], row["problem"]) for row in rows] == [("ok", None)] * 4
+    assert rows[1]["agreement"] == rows[2]["agreement"] == 1.0
+    assert rows[3]["size_mib"] < 0.6 * rows[2]["size_mib"]
+    assert rows[1]["setup_s"] > 0.5  # compiling is told
+
+
+def test_a_failing_variant_is_a_row(
+    train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bakeoff.training.variants import build
+    from bakeoff.training.variants.compare import compare_variants
+
+    def fail(plain: Any) -> Any:
+        raise RuntimeError("no compiler\nand a long log")
+
+    monkeypatch.setitem(build.BUILDERS, "contiguous", fail)
+    predictor = _predictor(train("finetune"), catalogue)
+    rows = compare_variants(_plain(predictor, tmp_path), ["contiguous", "packed"], _task(predictor, catalogue))
+    assert [row["status"] for row in rows] == ["ok", "failed", "ok"]
+    assert rows[1]["problem"] == "RuntimeError: no compiler"
+    assert rows[1]["images_per_s"] is None
+
+
+def test_variants_that_are_none(tmp_path: Path, train: Callable[..., Path], catalogue: Catalogue) -> None:
+    from bakeoff.training.variants.build import Plain, build
+    from bakeoff.training.variants.command import run_variants
+
+    with pytest.raises(EvaluationError, match="baseline_tf has no variants: TensorFlow runs it compiled"):
+        run_variants(tmp_path, "baseline_tf")
+    with pytest.raises(EvaluationError, match="variant fp4 is unknown; expected some of contiguous, packed, compile"):
+        run_variants(tmp_path, "tiny-frozen", names=["fp4"])
+    with pytest.raises(EvaluationError, match="no training of candidate 'nobody'"):
+        run_variants(tmp_path, "nobody")
+    predictor = _predictor(train("finetune"), catalogue)
+    with pytest.raises(EvaluationError, match="variant 'fp4' is unknown; expected one of contiguous"):
+        build("fp4", _plain(predictor, tmp_path))
+    elsewhere = Plain(predictor.module, 64, torch.device("meta"), tmp_path)
+    with pytest.raises(EvaluationError, match="packed weights are for CPUs, the device is meta"):
+        build("packed", elsewhere)
+
+
+def test_rows_of_the_same_training_stay(tmp_path: Path) -> None:
+    from bakeoff.training.variants.command import _write
+
+    def row(name: str, speed: float) -> dict[str, Any]:
+        return {"variant": name, "images_per_s": speed}
+
+    path = tmp_path / "variants.json"
+    _write(path, "a", key="k", n_test=3, rows=[row("plain", 1), row("onnxruntime", 2)])
+    _write(path, "b", key="k", n_test=3, rows=[row("plain", 1)])
+    _write(path, "a", key="k", n_test=3, rows=[row("plain", 3), row("packed", 4)])
+    found = json.loads(path.read_text())
+    assert [tuple(one.values()) for one in found["a"]["variants"]] == [("plain", 3), ("packed", 4), ("onnxruntime", 2)]
+    assert found["b"]["variants"] == [row("plain", 1)]
+    _write(path, "a", key="other", n_test=3, rows=[row("plain", 5)])
+    assert json.loads(path.read_text())["a"]["variants"] == [row("plain", 5)]
