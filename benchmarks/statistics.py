@@ -23,7 +23,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 from scipy.stats import binom, chi2
 
+from bakeoff.evaluation.reliability import calibration_error_interval
 from bakeoff.statistics.auc import macro_auc_interval
+from bakeoff.statistics.average_precision import macro_average_precision_interval
 from bakeoff.statistics.bootstrap import Interval, bias_corrected, confusion_intervals, mean_interval
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.paired import mcnemar, paired_difference, paired_macro_f1
@@ -47,7 +49,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (all cores)")
     arguments = parser.parse_args()
     n_sets = 2_000 if arguments.full else 80
-    figures: dict[str, object] = times()
+    figures: dict[str, object] = {**times()}
     done = simulate(n_sets, arguments.workers)
     coverage = done["coverage"]
     figures[f"accuracy_{SMALL}"] = coverage[f"7 classes, n={SMALL}, stratified"]["accuracy wilson"]
@@ -70,6 +72,11 @@ def simulate(n_sets: int, n_workers: int) -> dict[str, dict[str, dict[str, float
         ("paired_false_positives", f"{k} classes, n={n}", paired_errors, (k, n, n_sets)) for k, n in sizes if n < LARGE
     ]
     plans += [("auc_and_log_loss", f"n={n}", coverage_of_scores, (n, n_sets)) for n in (MIDDLE, SMALL)]
+    plans += [
+        ("calibration_error", f"n={n}, off by {gap:g}", coverage_of_calibration, (n, gap, n_sets))
+        for n in (MIDDLE, SMALL)
+        for gap in (0.0, 0.06, 0.12)
+    ]
     plans += [("mcnemar_enumerated", f"n={n}", enumerated, (n,)) for n in (SMALL, MIDDLE, LARGE)]
     done: dict[str, dict[str, dict[str, float]]] = {}
     with ProcessPoolExecutor(n_workers) as pool:
@@ -196,7 +203,7 @@ def enumerated(n: int) -> dict[str, float]:
 
 
 def coverage_of_scores(n: int, n_sets: int) -> dict[str, float]:
-    """Return the coverage for macro AUC (DeLong) and log loss (bootstrap) of a softmax over seven equal classes."""
+    """Return the coverage for macro ROC-AUC, macro PR-AUC and log loss of a softmax over seven equal classes."""
     rng, n_labels = np.random.default_rng(n), 7
 
     def scores(label_ids: np.ndarray) -> np.ndarray:
@@ -208,16 +215,36 @@ def coverage_of_scores(n: int, n_sets: int) -> dict[str, float]:
     many = np.repeat(np.arange(n_labels), 30_000)
     probabilities = scores(many)
     true_auc = macro_auc_interval(probabilities, many)[0]
+    true_precision = macro_average_precision_interval(probabilities, many)[0]
     true_loss = float(-np.log(probabilities[np.arange(len(many)), many]).mean())
     label_ids = np.repeat(np.arange(n_labels), class_sizes(np.full(n_labels, 1 / n_labels), n))
-    hits = np.zeros(2)
+    hits = np.zeros(3)
     for seed in range(n_sets):
         probabilities = scores(label_ids)
         losses = -np.log(probabilities[np.arange(n), label_ids])
         auc = macro_auc_interval(probabilities, label_ids)[1]
+        precision = macro_average_precision_interval(probabilities, label_ids)[1]
         loss = mean_interval(losses, label_ids, n_resamples=N_RESAMPLES, seed=seed)
-        hits += (auc.low <= true_auc <= auc.high, loss.low <= true_loss <= loss.high)
-    return {"macro_auc delong": round(hits[0] / n_sets, 4), "log_loss bootstrap": round(hits[1] / n_sets, 4)}
+        hits += (
+            auc.low <= true_auc <= auc.high,
+            precision.low <= true_precision <= precision.high,
+            loss.low <= true_loss <= loss.high,
+        )
+    names = ("macro_auc delong", "macro_average_precision jackknife", "log_loss bootstrap")
+    return {name: round(hit / n_sets, 4) for name, hit in zip(names, hits.tolist(), strict=True)}
+
+
+def coverage_of_calibration(n: int, gap: float, n_sets: int) -> dict[str, float]:
+    """Return the coverage for the calibration error of a classifier that is `gap` less often right than it says."""
+    rng, held = np.random.default_rng(n), 0
+    for seed in range(n_sets):
+        confidence = rng.uniform(0.5, 1, n)
+        correct = rng.random(n) < confidence - gap  # in every bin, so that the true error is the gap
+        found = calibration_error_interval(
+            confidence, correct, np.arange(n) % 7, n_bins=15, n_resamples=N_RESAMPLES, seed=seed
+        )
+        held += found.low <= gap <= found.high
+    return {"basic": round(held / n_sets, 4)}
 
 
 def times() -> dict[str, float]:

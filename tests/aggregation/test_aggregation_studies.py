@@ -51,7 +51,13 @@ def test_the_corrected_standard_error_by_hand():
 def test_no_spread_at_all():
     same = split_mean(np.array([0.0, 0.0]), test_to_train=0.1)
     assert (same.standard_error, same.p_value) == (0.0, 1.0)
-    assert split_mean(np.array([0.5, 0.5]), test_to_train=0.1).p_value == 0.0
+    assert split_mean(np.array([0.5, 0.5]), test_to_train=0.1).p_value == 1.0  # two equal leads prove nothing
+
+
+def test_the_same_lead_in_two_splits_is_no_proof(tmp_path, console):
+    given = folders(tmp_path, {"baseline_tf": (0.75, 0.5), "a-frozen": (0.875, 0.625)})
+    sentence = aggregate(tmp_path, given, tmp_path / "reports", console=console)["studies"][0]["sentence"]
+    assert sentence.endswith("p = 1.000): these splits cannot tell the two apart.")
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12), st.floats(0.01, 1))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from bakeoff.decision.choice import as_record
 from bakeoff.decision.collect import Record
-from bakeoff.decision.report.page import Findings
+from bakeoff.decision.comparisons import pair_sentence
 from bakeoff.decision.study import Slot
+from bakeoff.language.choice import PHRASES
+from bakeoff.language.matrix import PHRASES as MATRIX
+from bakeoff.language.phrases import Words
 from decision.fake_study import (
     CORRECT,
     LABELS,
@@ -22,6 +26,9 @@ from decision.fake_study import (
     write_history,
     write_json,
 )
+
+if TYPE_CHECKING:
+    from bakeoff.decision.report.page import Findings  # needs jinja2
 
 _WORDS = ("Livre", "Console", "Figurine", "Carte", "Jouet", "Mobilier", "Piscine", "Cuisine", "Bricolage", "Revue")
 AUDIT = {
@@ -54,6 +61,8 @@ def write_findings(
         language: of the choice.
         partial: leave out whatever an older record lacks: choice and records as they were before.
     """
+    from bakeoff.decision.report.page import Findings
+
     labels = class_names(n_labels)
     write_json(root / "audit.json", AUDIT | {"per_class": {name: 10 * per_class + i for i, name in enumerate(labels)}})
     records, summaries = [], []
@@ -233,46 +242,52 @@ def calibration_record(share: float) -> dict[str, Any]:
 
 
 def fake_choice(summaries: list[Any], records: list[Record], language: str) -> dict[str, Any]:
-    """Return choice.json with every part that the report shows; sentences are in English whatever the language."""
-    from bakeoff.decision.choice import as_record
-
+    """Return choice.json with every part that the report shows, its sentences made of the product's phrases."""
+    words, criterion = Words(language, PHRASES), Words(language, MATRIX)
     fit = [item for item in summaries if item.pretrained]
     best, commercial = fit[0], next(item for item in fit if item.commercial_use)
     names = [item.candidate for item in summaries]
     criteria = ("accuracy", "cpu_time", "memory", "feature_size", "support")
     return {
         "language": language,
-        "limits": {"allow_random_weights": False},
-        "limits_in_words": "no limits",
+        "limits": {"allow_random_weights": False, "allow_not_learned": False},
+        "limits_in_words": words("limits.none"),
         "n_candidates": len(summaries) + 1,
         "n_failed": 1,
         "n_test": best.n_test,
         "opening": "",
         "best": as_record(best),
-        "best_reason": f"{best.candidate} is the most accurate of {len(fit)} candidates.",
+        "best_reason": words("best", answer=words("answer", **_answer(best, len(fit), words))),
         "best_commercial": as_record(commercial),
-        "best_commercial_reason": f"{commercial.candidate} may be used commercially.",
-        "rule": {"maximise": "accuracy", "subject_to": {}, "in_words": "highest test accuracy; no limits"},
-        "comparisons": [row for item in summaries for row in _comparisons(item, best, summaries)],
+        "best_commercial_reason": words("answer", **_answer(commercial, len(fit), words)),
+        "rule": {
+            "maximise": "accuracy",
+            "subject_to": {},
+            "in_words": words("rule.free", measure=words("measure.accuracy")),
+        },
+        "comparisons": [row for item in summaries for row in _comparisons(item, best, summaries, words)],
         "indistinguishable": [names[0:5], names[3:9]],
-        "groups_sentence": f"{', '.join(names[:5])} cannot be told apart with {best.n_test} test products.",
+        "groups_sentence": words(
+            "groups.many", names=words.join(names[:5]), k=words("number.5"), n=best.n_test, tail=words("groups.never")
+        ),
         "stability": {
             "n_resamples": 10000,
             "shares": {best.candidate: 0.61},
             "winner_share": 0.61,
-            "sentence": f"In 61 % of 10,000 resampled test sets {best.candidate} wins again.",
+            "sentence": words(
+                "stability.share", n=10000, winner=best.candidate, share="61\u00a0%", other=names[1], second="21\u00a0%"
+            ),
         },
         "scenarios": [
-            {
-                "name": "phone",
-                "subject_to": {"size_mib": 20},
-                "candidate": "mobilevitv2-finetune",
-                "sentence": "92.0 %",
-            },
-            {"name": "checkout_camera", "subject_to": {}, "candidate": None, "sentence": "No candidate keeps to it."},
+            {"name": name, "title": words(f"scenario.{name}"), "subject_to": {}, "candidate": found}
+            | {"sentence": words("scenario.none", scenario=name, limits=words("limits.none"), n=15, whys="15")}
+            for name, found in (("phone", "mobilevitv2-finetune"), ("checkout_camera", None))
         ],
         "matrix": {
-            "criteria": [{"name": name, "weight": 20, "measure": f"how {name} is scored"} for name in criteria],
+            "criteria": [
+                {"name": name, "title": criterion(f"criterion.{name}"), "weight": 20, "measure": name}
+                for name in criteria
+            ],
             "rows": [
                 {
                     "candidate": name,
@@ -284,7 +299,7 @@ def fake_choice(summaries: list[Any], records: list[Record], language: str) -> d
             "note": "",
         },
         "apart": [
-            {"candidate": item.candidate, "reason_code": "random_weights", "reason": "it started from random weights"}
+            {"candidate": item.candidate, "reason_code": "random_weights", "reason": words("refusal.random_weights")}
             for item in summaries
             if not item.pretrained
         ],
@@ -308,7 +323,13 @@ def fake_choice(summaries: list[Any], records: list[Record], language: str) -> d
     }
 
 
-def _comparisons(item: Any, best: Any, summaries: list[Any]) -> list[dict[str, Any]]:
+def _answer(item: Any, n: int, words: Words) -> dict[str, str]:
+    low, high = item.interval
+    facts = words("facts.accuracy", accuracy=item.accuracy, low=low, high=high)
+    return {"candidate": item.candidate, "facts": facts, "why": words("why.accurate", n=n)}
+
+
+def _comparisons(item: Any, best: Any, summaries: list[Any], words: Words) -> list[dict[str, Any]]:
     baseline = next(other for other in summaries if other.candidate == "baseline_tf")
     rows = []
     for role, other in (("best", best), ("baseline", baseline)):
@@ -324,7 +345,11 @@ def _comparisons(item: Any, best: Any, summaries: list[Any]) -> list[dict[str, A
             "macro_f1_high": 0.1,
             "test": "mcnemar_exact",
         }
-        row |= {"p_value": 0.021 if verdict != "undecided" else 0.34, "p_holm": 0.06, "verdict": verdict}
-        said = f"{item.candidate} and {other.candidate} differ by {points:+.1f} points."
-        rows.append(row | {"n_needed": 900 if verdict == "undecided" else None, "sentence": said})
+        row |= {
+            "p_value": 0.021 if verdict != "undecided" else 0.34,
+            "p_holm": 0.042 if verdict != "undecided" else 0.68,
+            "verdict": verdict,
+        }
+        row["n_needed"] = 900 if verdict == "undecided" else None
+        rows.append(row | {"sentence": pair_sentence(row, words)})
     return rows

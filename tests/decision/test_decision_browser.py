@@ -73,7 +73,9 @@ def test_a_heading_sorts_and_a_second_press_turns_round(open_page, tmp_path):
     from bakeoff.decision.run import compare
 
     for name, correct, latency_ms in (("baseline_tf", 90, 30), ("a-frozen", 95, 100), ("a-finetune", 92, 8)):
-        write_evidence(write_candidate(tmp_path, name, correct=correct, latency_ms=latency_ms), correct=correct)
+        speed = {"speed_key": name}  # modes of one network would share a measurement
+        folder = write_candidate(tmp_path, name, correct=correct, latency_ms=latency_ms, speed=speed)
+        write_evidence(folder, correct=correct)
     study = Study(("a", "gone"), ("frozen", "finetune"), (0,))
     compare(tmp_path, tmp_path, study=study, params=NO_LIMITS, partial=True)
     page = open_page(tmp_path / "index.html")

@@ -8,7 +8,8 @@ from PIL import Image
 
 from bakeoff.decision.differences import draw_differences
 from bakeoff.decision.measures import MEASURES
-from bakeoff.decision.scatter import Plane, draw_pareto, front
+from bakeoff.decision.pareto import Plane, front
+from bakeoff.decision.scatter import draw_pareto
 from bakeoff.language.figures import PHRASES
 from bakeoff.language.phrases import Words
 from decision.fake_study import summary

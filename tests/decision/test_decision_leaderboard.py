@@ -15,7 +15,7 @@ from bakeoff.decision.leaderboard import (
 from bakeoff.decision.licences import commercial_use, licence_text, marks
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import summarise
-from bakeoff.decision.timing import timing_notes, use_session, usual_device
+from bakeoff.decision.timing import share_measurements, timing_notes, use_session, usual_device
 from decision.fake_study import ENGLISH, FRENCH, NC_CODE, training_record, write_candidate, write_session
 
 ABC = Study(("a", "b", "c"), ("frozen",), (0,))
@@ -178,6 +178,20 @@ def test_a_session_of_other_architectures_changes_nothing(session):
     assert "holds none of these candidates as they are now" in notes[0]
     assert use_session(records, None, words=ENGLISH) == (records, [])
     assert use_session(records, session / "nowhere", words=ENGLISH) == (records, [])
+
+
+def test_both_modes_of_a_network_get_its_steadiest_measurement(tmp_path):
+    index = {"before": 100.0, "after": 70.0, "unit": "GFLOP/s", "drift": 0.3}
+    restless = {"speed_key": "one", "noisy": True, "machine_index": index}
+    write_candidate(tmp_path, "baseline_tf", latency_ms=30)
+    write_candidate(tmp_path, "a-frozen", latency_ms=50, speed=restless)
+    write_candidate(tmp_path, "a-finetune", latency_ms=20, speed={"speed_key": "one"})
+    study = Study(("a",), ("frozen", "finetune"), (0,))
+    records = share_measurements(collect(tmp_path, study))
+    assert times_of(records) == {"baseline_tf": (30, False), "a-frozen": (20, False), "a-finetune": (20, False)}
+    assert records[1].throughput["candidate"] == "a-frozen"
+    assert records[1].throughput["measured_on"] == "a-finetune"
+    assert not timing_notes(records, words=ENGLISH)
 
 
 def test_threads_and_a_restless_machine_are_said(tmp_path):

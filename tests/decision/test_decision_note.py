@@ -63,7 +63,7 @@ def test_markdown_and_html_say_the_same_and_load_nothing(project):
 
 def test_french_is_french(project):
     text = note_text(project, "fr")
-    assert text.startswith("# Quel modèle d’images pour stamps ? Note méthodologique")
+    assert text.startswith("# Quel modèle d’images pour stamps\u00a0? Note méthodologique")
     assert "1\u202f105 produits lus" in text
     assert "poids 0,01" in text
     assert "Rule of the choice" not in text
@@ -104,9 +104,44 @@ def test_choice_without_certainty_and_without_commercial_use(project):
     choice_file.write_text(json.dumps(choice | {"stability": {}, "best_commercial": None, "indistinguishable": []}))
     text = note_text(project)
     assert "was not computed" in text
-    assert "None that may be chosen is proven to be usable commercially." in text
+    assert "No eligible candidate is proven to be usable commercially." in text
     choice_file.write_text(json.dumps(choice | {"best_commercial": choice["best"]}))
     assert "It may be used commercially." in note_text(project)
+
+
+def test_the_rule_is_the_one_that_chose_whatever_params_say_now(project):
+    file = project / "params.yaml"
+    params = yaml.safe_load(file.read_text())
+    params["compare"]["maximise"] = "macro_f1"
+    params["training"]["early_stop_patience_epochs"] = None
+    file.write_text(yaml.safe_dump(params))
+    text = note_text(project)
+    assert "Rule of the choice: maximise accuracy, without limits" in text
+    assert "weight decay 0.01; no early stopping; seed 0." in text
+
+
+def test_a_lead_over_a_random_baseline_is_weakened(project):
+    choice_file = project / "reports" / "choice.json"
+    choice = json.loads(choice_file.read_text())
+    said = "baseline_tf is listed apart itself (random start): a lead over it says little."
+    assert said not in note_text(project)
+    apart = [{"candidate": "baseline_tf", "reason_code": "random_weights", "reason": "x"}]
+    choice_file.write_text(json.dumps(choice | {"apart": apart}))
+    assert said in note_text(project)
+
+
+def test_lines_are_the_leaderboards_also_where_a_session_timed_them(project):
+    table_file, choice_file = project / "reports" / "leaderboard.csv", project / "reports" / "choice.json"
+    table = pd.read_csv(table_file)
+    table["noisy"] = table["candidate"] == "swin_t-frozen"
+    table.to_csv(table_file, index=False)
+    choice = json.loads(choice_file.read_text())
+    choice["inputs"]["device"] = "cuda: NVIDIA H200"
+    choice_file.write_text(json.dumps(choice | {"eligible": [choice["best"]]}))
+    text = note_text(project)
+    assert "Speeds measured while the machine's own speed drifted: swin_t-frozen." in text
+    assert "Times hold for NVIDIA H200; another machine" in text
+    assert "is the only eligible candidate: there was nothing to choose between." in text
 
 
 def test_several_splits_enter_where_they_were_aggregated(project):

@@ -118,13 +118,14 @@ def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
     inputs = ReportInputs(language="fr", references=[published])
     choice = compare(tmp_path / "runs", tmp_path, study=study, params=params, inputs=inputs)
     assert choice["best"] is not None
-    assert choice["rule"]["in_words"].startswith("maximiser : ")
+    assert choice["rule"]["in_words"].startswith("maximiser le critère « ")
     assert choice["references"] == [published]
     assert choice["seeds"]["a-frozen"]["n_seeds"] == 2
     assert {row["test"] for row in choice["comparisons"]} == {"sign_flip_exact"}
     text = printed(tmp_path, 80)
     assert "Classement, 105 produits de test" in text
     assert "Est-ce sûr ?" in text
+    assert "Rapport :" in text
 
 
 def test_a_history_that_is_missing_has_no_curve(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bakeoff.decision.labels import place_labels
 from bakeoff.decision.pareto import pareto_front
-from bakeoff.statistics.wilson import overlap, wilson_interval
+from bakeoff.statistics.wilson import wilson_interval
 
 
 def test_interval_of_81_of_263():
@@ -34,11 +34,6 @@ def test_interval_holds_the_accuracy(n, accuracy):
     low, high = wilson_interval(accuracy, n)
     assert 0 <= low <= accuracy + 1e-12
     assert accuracy - 1e-12 <= high <= 1
-
-
-def test_overlap_counts_a_common_end():
-    assert overlap((0.1, 0.5), (0.5, 0.9))
-    assert not overlap((0.1, 0.4), (0.5, 0.9))
 
 
 def test_front_by_hand():

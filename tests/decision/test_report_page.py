@@ -42,6 +42,12 @@ def test_an_older_record_leaves_its_parts_out_with_a_sentence(tmp_path):
     assert "NOT PROVED" in page
 
 
+def test_the_calibration_error_is_the_one_that_its_interval_is_of(tmp_path):
+    page = write(tmp_path)  # equal width: 12.0 points, 7.2 to 18.0; equal mass would be 10.8
+    assert "ECE 12.0 points (7.2 to 18.0)" in page
+    assert "ECE 10.8" not in page
+
+
 def test_the_page_takes_the_language_of_the_choice_or_the_one_given(tmp_path):
     from bakeoff.decision.report.page import write_report
 
@@ -67,8 +73,12 @@ def test_nothing_learned_is_a_page_and_no_error(tmp_path):
     assert "no front" in page
 
 
-def test_phrases_have_the_same_gaps_in_both_languages():
+def test_phrases_have_the_same_gaps_in_both_languages_and_one_home():
     from bakeoff.decision.report.wording import PHRASES
+    from bakeoff.language import report, report_evidence, report_more, report_tradeoff
+
+    tables = (report, report_tradeoff, report_evidence, report_more)
+    assert len(PHRASES) == sum(len(table.PHRASES) for table in tables)
 
     def gaps(text):
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
@@ -80,7 +90,7 @@ def test_phrases_have_the_same_gaps_in_both_languages():
 
 
 def test_words_and_numbers_are_written_as_the_language_does():
-    from bakeoff.decision.report.wording import Wording, breakable, raw, report_words, rich, unbroken
+    from bakeoff.decision.report.wording import Wording, breakable, raw, report_words, rich
 
     english, french = (Wording(report_words(code)) for code in ("en", "fr"))
     assert english.num(1234.56) == "1,234.6"
@@ -95,5 +105,3 @@ def test_words_and_numbers_are_written_as_the_language_does():
     assert raw(0.25) == "0.25"
     assert rich("a `b` **c** <d>") == "a <code>b</code> <strong>c</strong> &lt;d&gt;"
     assert breakable("<a>-b") == "&lt;a&gt;-<wbr>b"
-    assert unbroken("95 % : oui", "fr") == "95\u00a0%\u00a0: oui"
-    assert unbroken("95 % : yes", "en") == "95\u00a0% : yes"

@@ -31,27 +31,24 @@ def test_scales_by_hand():
     assert polyline([(1.0, 2.5), (3, 4)]) == "1,2.5 3,4"
 
 
-def test_each_measure_has_its_own_front():
-    from bakeoff.decision.report.tradeoff import MEASURES, front_of
+def test_each_measure_has_its_own_front_of_those_not_apart():
+    from bakeoff.decision.report.tradeoff import tradeoff_views
+    from bakeoff.decision.report.wording import Wording, report_words
 
     items = [
         summary("slow", accuracy=0.95, latency_ms=100, images_per_s=50, size_mib=9),
         summary("quick", accuracy=0.9, latency_ms=10, images_per_s=20, size_mib=9),
         summary("beaten", accuracy=0.85, latency_ms=20, images_per_s=30, size_mib=30),
-        summary("random", accuracy=0.99, latency_ms=1, images_per_s=900, size_mib=1),
+        summary("random", accuracy=0.99, latency_ms=1, images_per_s=900, size_mib=1, pretrained=False),
     ]
-    allowed = {"slow", "quick", "beaten"}
-    fronts = {m.name: [item.candidate for item in front_of(items, m, allowed)] for m in MEASURES}
-    assert fronts == {"latency_ms": ["quick", "slow"], "images_per_s": ["slow"], "size_mib": ["slow"]}
 
+    def fronts(*, random=False):
+        limits = {"allow_random_weights": random, "allow_not_learned": False}
+        views = tradeoff_views(items, {"limits": limits}, Wording(report_words("en")), keys={})
+        return {view["name"]: view["front_names"] for view in views}
 
-def test_who_may_lie_on_the_front():
-    from bakeoff.decision.report.tradeoff import may_win
-
-    items = [summary("a"), summary("b", pretrained=False), summary("c", learned=False)]
-    assert may_win(items, {}) == {"a"}
-    assert may_win(items, {"limits": {"allow_random_weights": True}}) == {"a", "b"}
-    assert may_win(items, {"apart": [{"candidate": "a"}]}) == {"b", "c"}
+    assert fronts() == {"latency_ms": ["quick", "slow"], "images_per_s": ["slow"], "size_mib": ["slow"]}
+    assert fronts(random=True)["latency_ms"] == ["random"]
 
 
 def test_a_view_has_a_point_a_label_and_a_tip_for_each_candidate(findings):
@@ -67,16 +64,6 @@ def test_a_view_has_a_point_a_label_and_a_tip_for_each_candidate(findings):
     assert point["high"] <= point["y"] <= point["low"]
     elsewhere = [dataclasses.replace(item, time_comparable=False) for item in findings.summaries]
     assert [view["name"] for view in tradeoff_views(elsewhere, findings.choice, wording, keys={})] == ["size_mib"]
-
-
-def test_published_accuracies_of_this_test_become_lines(findings):
-    from bakeoff.decision.report.tradeoff import tradeoff_views
-    from bakeoff.decision.report.wording import Wording, report_words
-
-    row = {"name": "official", "measure": "accuracy", "value": 0.9, "split": "test"}
-    choice = findings.choice | {"references": [row, row | {"measure": "imagenet_top1"}]}
-    view = tradeoff_views(findings.summaries, choice, Wording(report_words("en")), keys={})[0]
-    assert [line["name"] for line in view["references"]] == ["official"]
 
 
 def test_the_board_leaves_out_columns_that_nobody_fills(findings):

@@ -23,6 +23,7 @@ from bakeoff.evaluation.throughput.attempts import measure
 from bakeoff.evaluation.throughput.clocks import INDEX_S, Clocks, drift, machine_index
 from bakeoff.evaluation.throughput.sharing import Workplace, default_lock, read_shared, shared_throughput
 from bakeoff.evaluation.throughput.subject import Plan, Subject, speed_key
+from bakeoff.evaluation.throughput.sweep import Window
 from bakeoff.evaluation.throughput.timing import Timings, time_calls
 from numpy_predictor import NumpyPredictor, make_catalogue
 
@@ -68,6 +69,10 @@ class TimedPredictor(NumpyPredictor):
             raise MemoryExhaustedError("out of memory")
         self.n_measured += len(images) == 1
         return self.machine.calls(self.seconds(len(images)))
+
+    def count_gmacs(self):
+        self.machine.now += 3  # counting is no measuring: outside the budget
+        return super().count_gmacs()
 
     def forward(self, pixels):
         self.machine.now += self.seconds(len(pixels))
@@ -138,12 +143,36 @@ def test_all_attempts_stay_inside_the_budget(tmp_path, per_image_s, indices):
 
 def test_what_does_not_fit_says_so(tmp_path):
     record = _measure(tmp_path, 0.4)  # MambaVision-B on one core
-    assert [point["skipped"] for point in record["sweep"]] == [None, "budget", "budget", "budget"]
-    assert record["sweep"][1]["images_per_s"] is None
-    assert (record["batch_size"], record["images_per_s"]) == (1, pytest.approx(2.5))
+    assert [point["skipped"] for point in record["sweep"]] == [None, None, "budget", "budget"]
+    assert record["sweep"][2]["images_per_s"] is None
+    assert (record["batch_size"], record["images_per_s"]) == (8, pytest.approx(2.5 / 0.9))
     assert record["latency_ms_p50"] == pytest.approx(400)
     without_one = _measure(tmp_path / "other", 0.4, sizes=(32, 128))
     assert [point["batch_size"] for point in without_one["sweep"]] == [1, 32, 128]  # one size is always measured
+
+
+@pytest.mark.parametrize(("per_image_s", "largest"), [(0.02, 128), (0.06, 32), (0.4, 8)])
+def test_a_batch_that_needs_it_gets_more_than_half_of_the_budget(tmp_path, per_image_s, largest):
+    record = _measure(tmp_path, per_image_s)
+    assert [point["batch_size"] for point in record["sweep"] if point["skipped"] is None][-1] == largest
+    assert 7.5 < record["seconds"] <= 15
+    assert record["end_to_end"]["n_images"] >= 2
+
+
+def test_no_repeat_where_the_first_attempt_needed_the_time(tmp_path):
+    record = _measure(tmp_path, 0.06, *(50, 30) * 3)
+    assert (len(record["attempts"]), record["noisy"]) == (1, True)
+    fast = _measure(tmp_path / "fast", 0.004, *(50, 30) * 3)  # all batches fit into half of the budget
+    assert (len(fast["attempts"]), fast["noisy"]) == (2, True)
+
+
+def test_spare_time_is_shared_among_the_sizes_that_fit():
+    window = Window(until=10.0, latest=20.0)
+    assert window.end_of_next([1.0, 4.0], 0.0) == 1 + 5 / 2
+    assert window.end_of_next([1.0, 4.0, 16.0], 0.0) == 1 + 5 / 2  # the third does not fit and takes no part
+    assert window.end_of_next([1.0, 4.0, 15.0], 0.0) == 1  # it does, and nothing is spare
+    assert window.end_of_next([21.0], 0.0) is None
+    assert window.end_of_next([3.0], 12.0) == 15  # past the end of what is filled
 
 
 def test_a_network_slower_than_the_budget_is_measured_all_the_same(tmp_path):

@@ -27,7 +27,9 @@ from bakeoff.evaluation.throughput.rounds import (
 from bakeoff.evaluation.throughput.session import combine_rounds, read_session
 
 
-def _record(images_per_s: float, latency_ms: float, *, at_32: float | None = None, drift: float = 0.0) -> dict:
+def _record(
+    images_per_s: float, latency_ms: float, *, at_32: float | None = None, drift: float = 0.0, walked: int = 8
+) -> dict:
     sweep = [
         {"batch_size": 1, "images_per_s": 1000 / latency_ms, "images_per_cpu_s": 5.0, "n_batches": 9, "skipped": None},
         {"batch_size": 8, "images_per_s": images_per_s, "images_per_cpu_s": 7.0, "n_batches": 4, "skipped": None},
@@ -48,7 +50,12 @@ def _record(images_per_s: float, latency_ms: float, *, at_32: float | None = Non
         "images_per_cpu_s": 7.0,
         "batch_size": 8,
         "sweep": sweep,
-        "end_to_end": {"images_per_s": images_per_s / 2, "images_per_cpu_s": None},
+        "end_to_end": {
+            "images_per_s": images_per_s / 2,
+            "images_per_cpu_s": None,
+            "n_images": 16,
+            "batch_size": walked,
+        },
         "machine_index": {"drift": drift},
         "attempts": [{"images_per_s": images_per_s}],
         "seconds": 3.0,
@@ -68,9 +75,14 @@ def test_medians_and_ranges_by_hand():
     assert (found["latency_ms_p50"], found["latency_ms_p50_low"], found["latency_ms_p50_high"]) == (100, 90, 140)
     assert (found["ms_per_image"], found["batch_size"], found["images_per_cpu_s"]) == (pytest.approx(1000 / 30), 8, 7)
     assert [point["images_per_s"] for point in found["sweep"]] == [10.0, 30.0, 15.0]  # batch 32 fitted in one round
-    assert found["end_to_end"] == {"images_per_s": 15.0, "images_per_cpu_s": None}
+    assert found["end_to_end"] == {"images_per_s": 15.0, "images_per_cpu_s": None, "n_images": 48, "batch_size": 8}
     assert (found["noisy"], found["session"], found["n_rounds"], found["seconds"]) == (False, True, 3, 9.0)
     assert len(found["attempts"]) == 3
+
+
+def test_the_whole_way_is_compared_at_one_batch_size():
+    found = combine_rounds([_record(20, 100), _record(30, 100), _record(44, 100, walked=32), _record(31, 100)])
+    assert found["end_to_end"] == {"images_per_s": 15.0, "images_per_cpu_s": None, "n_images": 48, "batch_size": 8}
 
 
 def test_the_best_batch_is_that_of_the_medians():
@@ -124,7 +136,7 @@ for line in sys.stdin:
         else:
             answer = {"speed_key": name.split("/")[1].split("-")[0]}
     elif name == "deadly":
-        os._exit(9)
+        os.close(1); import time; time.sleep(0.5); os._exit(9)  # its pipe ends before it does
     elif name == "greedy":
         answer = {"problem": "greedy: out of memory"}
     else:
@@ -216,7 +228,7 @@ def test_a_missing_environment_is_told(scripted, monkeypatch):
 
 def test_a_worker_that_is_gone(scripted):
     worker = Worker(scripted, "torch")
-    with pytest.raises(WorkerDiedError, match="ended without an answer"):
+    with pytest.raises(WorkerDiedError, match=r"ended without an answer \(status 9;"):
         worker.ask("measure", speed_key="deadly")
     assert worker.ask("load", training="runs/a-frozen/x") == {"speed_key": "a"}  # a new process
     worker.close()

@@ -112,6 +112,13 @@ def test_average_precision_covers():
     assert 89 <= hits <= 100
 
 
+def test_average_precision_of_classes_with_one_product_is_not_sure():
+    probabilities = _skilled(6, 6, 3)[1]
+    area, interval = macro_average_precision_interval(probabilities, np.arange(6))
+    assert interval.method == "infinitesimal_jackknife"
+    assert 0 < interval.low < area < interval.high < 1
+
+
 def test_perfect_ranking_gets_wilsons():
     label_ids = np.array([0, 0, 1, 1])
     area, interval = macro_average_precision_interval(np.eye(2)[label_ids], label_ids)

@@ -9,7 +9,7 @@ import pytest
 
 from bakeoff import language
 from bakeoff.errors import ParamsError
-from bakeoff.language.phrases import LANGUAGES, Phrase, Words
+from bakeoff.language.phrases import LANGUAGES, Phrase, Words, typeset, unbroken
 
 TABLE = {
     "lead": Phrase(
@@ -25,6 +25,13 @@ def test_numbers_are_written_as_the_language_does():
     assert Words("en", TABLE)("lead", **values) == "resnet_v1.5 leads by +3.2 points on 12,345 photos"
     assert Words("fr", TABLE)("lead", **values) == "resnet_v1.5 mène de +3,2 points, 12\u202f345 photos"
     assert Words("fr", TABLE).percent(0.9051) == "90,5\u00a0%"
+    assert Words("en", TABLE).number(-0.42, "+.1f") == "\u22120.4"
+
+
+def test_no_line_of_a_page_begins_with_a_mark():
+    assert unbroken("95 % : oui", "fr") == "95\u00a0%\u00a0: oui"
+    assert unbroken("95 % : yes", "en") == "95\u00a0% : yes"
+    assert typeset({"a": Phrase("90 %", "« oui »")})["a"] == Phrase("90\u00a0%", "«\u00a0oui\u00a0»")
 
 
 def test_plurals_and_lists():

@@ -76,15 +76,17 @@ def test_unlabelled_products_and_a_store_that_is_away(in_study, new_products, mo
     assert report["performance"] is None
     assert report["estimated_accuracy"]["is_estimate"] is True
     assert len(report["tests"]) == 9
-    assert "did not take the monitoring" in done.stderr
-    assert "holds the report" in done.stderr
+    assert "has no classes in a column 'label' (--label-column names another): the products count as" in done.stderr
+    assert "did not take the monitoring plain" in done.stderr
+    assert "`bakeoff sync` repairs the store" in done.stderr
     assert "holds a report, which stays as it is; give another --name, or add --force" in said(
         new_products / "new.csv", "--name", "plain"
     )
     monitor(new_products / "new.csv", "--name", "plain", "--force", "--label-column", "category")
     report = json.loads((in_study / "monitoring" / "plain" / "monitoring.json").read_text())
     assert report["n_labelled"] == 30
-    monitor(new_products / "photos", "--name", "plain", "--force", "--unlabelled")
+    done = monitor(new_products / "photos", "--name", "plain", "--force", "--unlabelled")
+    assert "count as unlabelled" not in done.stderr
     report = json.loads((in_study / "monitoring" / "plain" / "monitoring.json").read_text())
     assert report["n_labelled"] == 0
 

@@ -69,6 +69,13 @@ def test_performance_by_hand():
     assert (found["accuracy"]["low"], found["accuracy"]["high"]) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert found["accuracy_at_deployment"]["value"] == 0.9
     assert found["difference"]["value"] == pytest.approx(-0.1)
+    # (1.95996 + 0.84162) sqrt(0.9 0.1 (1/10 + 1/10)); at 0.05 / 11 the first number is 2.83760
+    assert found["detectable_drop"] == pytest.approx(2.80158 * np.sqrt(0.018), rel=1e-4)
+    assert measure_performance(test, new, LABELS, alpha=0.05 / 11)["detectable_drop"] == pytest.approx(
+        3.67922 * np.sqrt(0.018), rel=1e-4
+    )
+    one = measure_performance(test, new.rows(np.arange(10) < 1), LABELS, alpha=0.05 / 11)
+    assert one["detectable_drop"] == 0.9, "nothing can lose more than it has"
     assert found["per_class"]["blue"]["new"]["value"] == 0.6
     assert found["per_class"]["red"] == {
         "new": None,

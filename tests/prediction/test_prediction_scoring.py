@@ -133,6 +133,11 @@ def test_a_failing_environment_is_told(numpy_request, photos, tmp_path, monkeypa
         pass
 
 
+def test_what_cannot_be_a_path_is_a_missing_file():
+    found = list(scoring.read_files(["", "x" * 300, "a\0b"], PREPARE))
+    assert [one.reason for one in found if isinstance(one, Rejection)] == ["missing_file"] * 3
+
+
 def test_memory_does_not_grow_with_the_number_of_photos(photos, tmp_path):
     """At most one batch is held and one chunk is read ahead."""
     held = HeldPhotos(LABELS)

@@ -65,8 +65,12 @@ def test_a_broken_candidate_and_an_interrupt_lose_nothing(study: Project) -> Non
         session = study.folder / "measurements" / "throughput.json"
         assert len(json.loads(session.read_text())["records"]) == 1
         before = session.read_bytes()
-        command = [sys.executable, "-m", "bakeoff.cli", "throughput", "--rounds", "50"]
+        command = [sys.executable, "-m", "bakeoff.cli", "throughput", "--rounds", "500"]
+        inherited = signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # background jobs ignore Ctrl-C, as would it
         running = subprocess.Popen(command, cwd=study.folder, env=study.environment, stdout=subprocess.DEVNULL)
+        signal.signal(signal.SIGINT, inherited)
         time.sleep(12)
         running.send_signal(signal.SIGINT)
         assert running.wait(60) != 0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from bakeoff.errors import EvaluationError
-from bakeoff.statistics.auc import macro_auc_interval, roc_auc_delong
+from bakeoff.statistics.auc import logit_interval, macro_auc_interval, roc_auc_delong
 from bakeoff.statistics.wilson import wilson_interval
 
 
@@ -102,6 +102,11 @@ def test_classes_with_one_product_do_not_make_it_sure():
     label_ids = np.arange(6)
     auc, interval = macro_auc_interval(softmax_scores(label_ids, 6, np.random.default_rng(3), 0.5), label_ids)
     assert interval.low < auc < interval.high
+
+
+def test_a_spread_beyond_every_logit_stays_within_bounds():
+    interval = logit_interval(1 - 1e-9, 1.0, 10, "delong", 0.95)
+    assert (interval.low, interval.high) == (0.0, 1.0)
 
 
 def test_refuses_bad_inputs():

@@ -71,8 +71,8 @@ def test_candidates_right_on_the_same_products_may_still_differ():
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 20))
 def test_difference_is_held_and_turns_round(b, c, both):
-    found, interval = paired_difference(*pair(b, c, both), n_resamples=200)
-    turned, other = paired_difference(*pair(c, b, both), n_resamples=200)
+    found, interval = paired_difference(*pair(b, c, both), n_resamples=2000)
+    turned, other = paired_difference(*pair(c, b, both), n_resamples=2000)
     assert -1 <= interval.low <= found <= interval.high <= 1
     assert turned == -found
     assert (other.low, other.high) == pytest.approx((-interval.high, -interval.low), abs=0.15)

@@ -14,10 +14,14 @@ import pytest
 from PIL import Image
 from tracking_files import write_json
 
+from bakeoff.catalogue.pack import pack
+from bakeoff.catalogue.store import ImageStore, StoreWriter
 from bakeoff.errors import DataError
+from bakeoff.params import PrepareParams
+from bakeoff.prediction.held import HeldPhotos
 from bakeoff.tracking import replay
 from bakeoff.tracking.models import input_example, link_files, requirements
-from bakeoff.tracking.photos import PhotoClassifierModel, PhotoTable, as_bytes
+from bakeoff.tracking.photos import PhotoClassifierModel, as_bytes, read_photo
 from bakeoff.tracking.request_error import RequestError
 from bakeoff.tracking.store import open_client
 from bakeoff.tracking.tags import MODEL
@@ -32,7 +36,7 @@ print(json.dumps({"answer": answer.to_dict("list"), "code": bakeoff.__file__, "i
 """
 
 
-def png(size=(20, 10)) -> bytes:
+def png(size=(40, 20)) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, "red").save(buffer, "PNG")
     return buffer.getvalue()
@@ -46,13 +50,23 @@ def test_photos_come_as_bytes_or_base64():
             as_bytes(wrong, 7)
 
 
-def test_the_photo_table_reads_like_a_catalogue():
-    table = PhotoTable(["a"], {})
-    table.fill([png(), png((4, 6))])
-    assert table.image_rows(range(2)).tolist() == [0, 1]
-    assert table.store.read(1).size == (4, 6)
-    with pytest.raises(DataError, match=r"row 0: the image cannot be used: not_an_image"):
-        table.fill([b"<html></html>"])
+def test_a_photo_is_packed_and_opened_as_the_catalogues_are(tmp_path):
+    prepare = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
+    pixels = np.random.default_rng(0).integers(0, 256, size=(100, 130, 3)).astype(np.uint8)
+    large = tmp_path / "large.png"
+    Image.fromarray(pixels).save(large)
+    with StoreWriter(tmp_path / "images.arrow") as writer:
+        writer.append(pack(large, prepare, hashes=False).encoded)  # type: ignore[union-attr]
+    stored = ImageStore(tmp_path / "images.arrow").read(0)
+    given = read_photo(large.read_bytes(), prepare, 0)
+    assert given.size == (83, 64)
+    assert np.array_equal(np.asarray(given), np.asarray(stored))
+    held = HeldPhotos(["a"])
+    held.hold([given])
+    assert held.image_rows(range(1)).tolist() == [0]
+    assert held.store.read(0) is given
+    with pytest.raises(DataError, match=r"row 7: the image cannot be used: too_small \(4x6 px, a side below 16\)"):
+        read_photo(png((4, 6)), prepare, 7)
 
 
 class HalfHalf:
@@ -67,6 +81,8 @@ class HalfHalf:
 
 def classifier(folder: Path, temperature: object = None) -> PhotoClassifierModel:
     write_json(folder / "training" / "training.json", {"labels": ["a", "b", "c"]})
+    prepare = {"store_px": 64, "max_megapixels": 80, "min_side_px": 16, "class_too_small": "reject"}
+    write_json(folder / "prepare.json", prepare)
     if temperature is not None:
         write_json(folder / "evaluation" / "calibration.json", {"temperature": temperature})
     return PhotoClassifierModel(folder / "training", lambda _: HalfHalf())  # type: ignore[arg-type, return-value]
@@ -103,6 +119,8 @@ def test_a_photo_that_cannot_be_read_is_the_askers_mistake_in_one_sentence(tmp_p
     caught.value.message = "the whole request before it"
     assert caught.value.get_http_status_code() == 400
     assert json.loads(caught.value.serialize_as_json())["message"].startswith("row 0: the image cannot be used")
+    with pytest.raises(RequestError, match="row 33: the image cannot be used: empty_file"):
+        classifier(tmp_path).answer(pd.DataFrame({"image": [png()] * 33 + [b""]}))
 
 
 def test_links_share_the_file_and_replace_what_is_there(tmp_path):

@@ -18,23 +18,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tracking_files import write_candidate, write_json, write_reports
+from tracking_files import PREPARE, write_candidate, write_json, write_reports
 
+from bakeoff.catalogue.pack import Packed
 from bakeoff.errors import EvaluationError, TrackingError
+from bakeoff.params import PrepareParams, load_section
+from bakeoff.prediction.held import HeldPhotos, open_packed
+from bakeoff.prediction.scoring import read_files
 from bakeoff.tracking import log_comparison, replay
-from bakeoff.tracking.photos import PhotoTable
 from bakeoff.tracking.serve import Served, champion, serve_model, server_command, trained, welcome
 from bakeoff.tracking.serving_app import as_json
 
 ROOT = Path(__file__).parents[2]
-PARAMS = "tracking: {experiment: bakeoff, tensorboard: false, system_metrics: false, log_models: true}\n"
+PARAMS = PREPARE + "tracking: {experiment: bakeoff, tensorboard: false, system_metrics: false, log_models: true}\n"
 START_S = 180
 
 
-def photo(colour="red") -> bytes:
+def photo() -> bytes:
+    """A noisy photo that `prepare` would shrink to 100 px and encode as JPEG."""
+    pixels = np.random.default_rng(0).integers(0, 256, size=(170, 150, 3)) * np.array([1, 0.5, 0.2])
     buffer = io.BytesIO()
-    Image.new("RGB", (70, 50), colour).save(buffer, "PNG")
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def held_as_predict_does(folder: Path, labels: list[str]) -> HeldPhotos:
+    """The photo on its way through `bakeoff predict`."""
+    (folder / "photo.png").write_bytes(photo())
+    (packed,) = read_files([str(folder / "photo.png")], load_section(folder / "params.yaml", PrepareParams))
+    assert isinstance(packed, Packed)
+    assert (packed.encoded[:3], packed.width) == (b"\xff\xd8\xff", 150)
+    held = HeldPhotos(labels)
+    held.hold([open_packed(packed.encoded)])
+    return held
 
 
 def ask(port: int, body: bytes, content_type: str, query="", host=None) -> tuple[int, dict]:
@@ -133,8 +149,7 @@ def test_the_champion_answers_every_form_of_a_photo(torch_training, tracking_par
     training_dir = train("frozen")
     logging = tracking_params.model_copy(update={"log_models": True})
     training = make_champion(project, training_dir, logging)
-    table = PhotoTable(training["labels"], {})
-    table.fill([photo()])
+    table = held_as_predict_does(project, training["labels"])
     predictor = load_torch_predictor(training_dir, table, batch_size=1, device="cpu")
     scores = predictor.predict_images(predictor.images([0]))[0]
     monkeypatch.setenv("BAKEOFF_PYTHON_TORCH", sys.executable)
@@ -166,8 +181,7 @@ def test_a_keras_champion_answers_in_its_own_environment(keras_training, trackin
 
     _, training_dir = keras_training
     training = make_champion(project, training_dir, tracking_params.model_copy(update={"log_models": True}))
-    table = PhotoTable(training["labels"], {})
-    table.fill([photo()])
+    table = held_as_predict_does(project, training["labels"])
     predictor = load_keras_predictor(training_dir, table, batch_size=1, device="cpu", threads=1)
     scores = predictor.predict_images(predictor.images([0]))[0]
     monkeypatch.setenv("BAKEOFF_PYTHON_TF", sys.executable)

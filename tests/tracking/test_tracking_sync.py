@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from tracking_files import header, write_candidate, write_reports
+from tracking_files import header, write_candidate, write_json, write_picture, write_reports
 
 from bakeoff.errors import TrackingError
 from bakeoff.tracking import live_run, log_comparison, replay, sync
 from bakeoff.tracking.comparison import chosen_candidates
+from bakeoff.tracking.monitoring import log_monitoring
 from bakeoff.tracking.store import open_client
 
 
@@ -112,3 +113,25 @@ def test_no_leaderboard_no_run(project, tracking_params):
 def test_chosen_candidates_are_the_answers_that_name_one():
     choice = {"best": {"candidate": "a"}, "best_commercial": None, "limits": {"max": 1}, "reason": "x"}
     assert chosen_candidates(choice) == {"best": {"candidate": "a"}}
+
+
+def test_sync_rebuilds_the_monitoring_runs_once(project, tracking_params):
+    share = {"value": 0.8, "low": 0.6, "high": 0.9}
+    report = {"name": "2026-12", "candidate": "tiny-frozen", "training_key": "a" * 16, "verdict": "calm"}
+    report |= {"sentences": ["Fine."], "monitored_at": "2026-12-01T10:00:00+00:00", "tests": []}
+    report |= {"n_new": 30, "n_labelled": 30, "n_refused": 0, "n_reference": 12}
+    report |= {"performance": {"accuracy": share, "accuracy_at_deployment": share, "calibration": {"ece": 0.1}}}
+    report |= {"estimated_accuracy": {"average_confidence": share, "threshold_on_confidence": share}}
+    write_json(project / "monitoring" / "2026-12" / "monitoring.json", report)
+    write_picture(project / "monitoring" / "2026-12" / "monitor.png")
+    (project / "monitoring" / "broken").mkdir()
+    (project / "monitoring" / "broken" / "monitoring.json").write_text("no JSON")
+    for _ in range(2):
+        done = sync(project / "runs", project / "reports", tracking_params, monitoring_dir=project / "monitoring")
+        assert "Monitoring reports in it: 1." in str(done)
+        assert "left out: " in str(done)
+        assert "is not valid JSON" in str(done)
+    client, _ = open_client()
+    (run,) = client.search_runs([client.get_experiment_by_name("bakeoff-monitoring").experiment_id])
+    assert (run.info.run_name, run.data.metrics["accuracy_low"]) == ("2026-12", 0.6)
+    assert log_monitoring(project / "monitoring" / "2026-12", tracking_params) == run.info.run_id

@@ -107,6 +107,9 @@ def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catal
         assert (row["agreement"], row["accuracy_lost_points"]) == (1.0, 0.0)
         assert row["log_loss"] == pytest.approx(rows[0]["log_loss"], rel=1e-3)
         assert row["images_per_s"] > 0 < row["latency_ms_p50"]
+    ends = [(row["accuracy_lost_low_points"], row["accuracy_lost_high_points"]) for row in rows[:2]]
+    possible = 100 * (1 - 0.025 ** (1 / len(true)))  # no answer differs: what an exact test leaves possible
+    assert ends == [(0, 0), pytest.approx((-possible, possible))]
     assert (rows[0]["speedup"], rows[0]["latency_speedup"]) == (1, 1)
 
 
@@ -156,6 +159,8 @@ def test_variants_that_are_none(tmp_path: Path, train: Callable[..., Path], cata
     elsewhere = Plain(predictor.module, 64, torch.device("meta"), tmp_path)
     with pytest.raises(EvaluationError, match="packed weights are for CPUs, the device is meta"):
         build("packed", elsewhere)
+    with pytest.raises(EvaluationError, match="ONNX Runtime runs on the CPU here, the device is meta"):
+        build("int8_dynamic", elsewhere)
 
 
 def test_rows_of_the_same_training_stay(tmp_path: Path) -> None:
@@ -173,3 +178,18 @@ def test_rows_of_the_same_training_stay(tmp_path: Path) -> None:
     assert found["b"]["variants"] == [row("plain", 1)]
     _write(path, "a", key="other", n_test=3, rows=[row("plain", 5)])
     assert json.loads(path.read_text())["a"]["variants"] == [row("plain", 5)]
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_broken_file_is_told_before_anything_is_measured(
+    text: str, train: Callable[..., Path], tmp_path: Path
+) -> None:
+    from bakeoff.training.variants.command import run_variants
+
+    train("frozen")
+    (tmp_path / "measurements").mkdir()
+    path = tmp_path / "measurements" / "variants.json"
+    path.write_text(text)
+    with pytest.raises(EvaluationError, match=r"variants\.json is no JSON object of `bakeoff variants`; delete it"):
+        run_variants(tmp_path, "tiny-frozen")
+    assert path.read_text() == text

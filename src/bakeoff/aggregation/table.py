@@ -13,6 +13,7 @@ from bakeoff.language.phrases import Words
 _COLUMNS = ("mean", "sd", "error", "interval", "best", "rank", "behind")
 _NARROW = ("mean", "interval", "best", "behind")
 _WIDE_CHARS, _NAME_CHARS = 120, 32
+_ALPHA = 0.05
 
 
 def study_table(study: Mapping[str, Any], words: Words, *, width: int = _WIDE_CHARS) -> Table:
@@ -42,7 +43,7 @@ def study_sentence(study: Mapping[str, Any], words: Words) -> str:
     if len(ranked) == 1:
         return words("aggregate.sentence.alone", **values)
     second, behind = ranked[1]["candidate"], ranked[1]["behind_best"]
-    verdict = words(f"aggregate.verdict.{'lead' if behind['low'] > 0 else 'undecided'}")
+    verdict = words(f"aggregate.verdict.{'lead' if behind['p_value'] < _ALPHA else 'undecided'}")
     points = {"points": behind["points"], "points_low": behind["low"], "points_high": behind["high"]}
     return words("aggregate.sentence.lead", **values, **points, second=second, p=behind["p_value"], verdict=verdict)
 

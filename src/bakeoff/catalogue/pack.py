@@ -88,6 +88,11 @@ def pack(path: Path, params: PrepareParams, *, hashes: bool = True) -> Packed | 
         original = path.read_bytes()
     except OSError as error:
         return Rejection("unreadable", f"{type(error).__name__}: {error.strerror}")
+    return pack_bytes(original, params, hashes=hashes)
+
+
+def pack_bytes(original: bytes, params: PrepareParams, *, hashes: bool = True) -> Packed | Rejection:
+    """Return the picture in a file's bytes, encoded for the store with its hashes, or why it is rejected."""
     decoded = decode(original, max_megapixels=params.max_megapixels, min_side_px=params.min_side_px)
     if isinstance(decoded, Rejection):
         return decoded

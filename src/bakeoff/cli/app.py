@@ -13,7 +13,13 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-STUDY, DECIDE, MEASURE, DEPLOY, HOUSE = PANELS = ("The study", "The decision", "Speed", "Use it", "The house")
+STUDY, DECIDE, MEASURE, DEPLOY, HOUSE = PANELS = (
+    "The study",
+    "The decision",
+    "Speed",
+    "Use the winner",
+    "Settings and upkeep",
+)
 """The panels that `bakeoff --help` groups commands in, in its order."""
 
 

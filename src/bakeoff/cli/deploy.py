@@ -1,4 +1,4 @@
-"""Commands that take a trained candidate, or a file, elsewhere."""
+"""Commands that put a trained candidate to work: ONNX file, predictions, server, monitoring."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ import typer
 
 from bakeoff.cli.app import DEPLOY, app, project
 
+_SEED_HELP = "Which of its trainings; default: the best on validation, the one that is registered."
+
 
 @app.command(rich_help_panel=DEPLOY)
 def export(
     candidate: Annotated[str, typer.Argument(help="A trained PyTorch candidate: mamba_t-frozen, swin_t-finetune, …")],
-    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Default: in this folder.")] = None,  # noqa: UP045
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="Default: CANDIDATE.onnx in this folder."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Which training seed.")] = 0,
 ) -> None:
     """Write a trained candidate as an ONNX file of standard operators, checked against PyTorch in ONNX Runtime.
 
     MambaVision too: its selective scan becomes an ONNX `Scan`. Labels, preprocessing and licence are in the metadata.
+
+        bakeoff export mobilenetv2-finetune --output mobilenetv2.onnx
     """
     from bakeoff.training.export import export_candidate, trained_folder
 
@@ -32,14 +39,19 @@ def export(
 def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
     source: Annotated[Path, typer.Argument(help="A photo, a folder of photos, or a table (.csv, .parquet) of paths.")],
     candidate: Annotated[Optional[str], typer.Option(help="Default: the one that the study chose.")] = None,  # noqa: UP045
-    seed: Annotated[int, typer.Option(help="Which training seed.")] = 0,
-    top_k: Annotated[int, typer.Option(help="Classes per photo.")] = 3,
-    threshold: Annotated[float, typer.Option(help="Less sure photos are marked `review`, for a human.")] = 0.8,
+    seed: Annotated[Optional[int], typer.Option(help=_SEED_HELP)] = None,  # noqa: UP045
+    top_k: Annotated[int, typer.Option(help="How many classes to give per photo, the likeliest first.")] = 3,
+    threshold: Annotated[
+        float, typer.Option(help="A photo whose best class is less probable is marked `review`, for a human.")
+    ] = 0.8,
     form: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--format", help="table, json, parquet or csv; default: by the output's name, else table."),
     ] = None,
-    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Default: the screen.")] = None,  # noqa: UP045
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", help="The file to write; default: the screen."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the output where it exists.")] = False,
     image_column: Annotated[str, typer.Option(help="A table's column of paths, relative to the table.")] = "image",
     id_column: Annotated[
@@ -49,11 +61,13 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
 ) -> None:
     """Classify new photos: class, calibrated probability and the next likely classes of each.
 
-    Photos are read as the catalogue's are, so a product of the study gets the study's own probabilities. One that
-    cannot be read becomes a row with its reason. Interrupted runs go on where they ended; an output appears when whole.
+    Photos are prepared as the study's were, so a product of the study gets the study's own probabilities. A photo that
+    cannot be read becomes a row with its reason. The output file appears when it is complete; after an interruption the
+    same command goes on where it stopped.
 
-    Examples: `bakeoff predict shoe.jpg`, `bakeoff predict photos/ -o classes.parquet`,
-    `bakeoff predict new.csv --image-column file --format json | jq .`
+        bakeoff predict shoe.jpg
+        bakeoff predict photos/ --output classes.parquet
+        bakeoff predict new.csv --image-column file --format json | jq .
     """
     from bakeoff.prediction.run import PredictOptions
     from bakeoff.prediction.run import predict as predict_photos
@@ -76,8 +90,11 @@ def serve(
 ) -> None:
     """Answer photos over HTTP with the champion of the MLflow Model Registry, until Ctrl-C.
 
-    A photo goes in as raw bytes (`curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg'`) or as base64 in
-    MLflow's JSON; label and calibrated probabilities come out. It writes nothing. Example: `bakeoff serve --port 5001`.
+    A photo goes in as raw bytes or as base64 in MLflow's JSON; label and calibrated probabilities come out. It listens
+    on this machine alone and writes nothing. Start it, then ask from another terminal:
+
+        bakeoff serve --port 5001
+        curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg 'http://127.0.0.1:5001/invocations?top_k=3'
     """
     from bakeoff.tracking.serve import serve_model
 
@@ -91,8 +108,8 @@ def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
         typer.Argument(help="New products: a folder (a subfolder per class where known), or a table (.csv, .parquet)."),
     ],
     candidate: Annotated[Optional[str], typer.Option(help="Default: the one that the study chose.")] = None,  # noqa: UP045
-    seed: Annotated[int, typer.Option(help="Which training seed.")] = 0,
-    name: Annotated[Optional[str], typer.Option(help="Of the report, such as 2026-12; default: today.")] = None,  # noqa: UP045
+    seed: Annotated[Optional[int], typer.Option(help=_SEED_HELP)] = None,  # noqa: UP045
+    name: Annotated[Optional[str], typer.Option(help="The report's name, such as 2026-12; default: today.")] = None,  # noqa: UP045
     label_column: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="A table's column of classes; default: `label` where there is one."),
@@ -105,11 +122,13 @@ def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
 
     With labels: accuracy against the study's test accuracy, recall per class, confusion, calibration. Without: an
     estimate of the accuracy, marked as one. Always: drift of the photos, of the network's features and of its
-    predictions, every p-value corrected, so that products like the study's raise an alarm 5 times in 100 at most.
+    predictions. P-values are corrected together, so that of 100 sets of products like the study's about 5 are reported
+    as different.
 
     Writes `monitoring/<name>/monitoring.json` and `monitor.png`, and a run in MLflow's `<experiment>-monitoring`.
 
-    Examples: `bakeoff monitor photos/december`, `bakeoff monitor december.csv --label-column category --name 2026-12`
+        bakeoff monitor photos/december
+        bakeoff monitor december.csv --label-column category --name 2026-12
     """
     from bakeoff.monitoring.console import print_monitoring
     from bakeoff.monitoring.run import MonitorOptions
@@ -125,15 +144,3 @@ def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
     report, folder = monitor_products(project(), source, options)
     print_monitoring(report, folder)
     log_monitoring(folder, load_section(project() / "params.yaml", TrackingParams))
-
-
-@app.command(rich_help_panel=DEPLOY)
-def convert(
-    source: Annotated[Path, typer.Argument(help="A pickled DataFrame. Unpickling runs code: only files you trust.")],
-    target: Annotated[Path, typer.Argument(help="The Parquet file to write.")],
-) -> None:
-    """Turn a pickled DataFrame into a Parquet file, which holds no code."""
-    from bakeoff.catalogue.convert import convert_pickle
-
-    convert_pickle(source, target, allow_pickle=True)  # calling the command is the consent
-    typer.echo(f"{target} written")

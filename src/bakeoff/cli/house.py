@@ -1,7 +1,8 @@
-"""Commands of the house: parameters, environment, caches."""
+"""Commands around the study: settings, environments, caches, tables that hold code."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -40,13 +41,37 @@ def doctor() -> None:
 
 
 @app.command(rich_help_panel=HOUSE)
+def convert(
+    source: Annotated[Path, typer.Argument(help="A pickled DataFrame. Unpickling runs code: only files you trust.")],
+    target: Annotated[Path, typer.Argument(help="The Parquet file to write.")],
+) -> None:
+    """Turn a pickled DataFrame into a Parquet file, which holds no code.
+
+    `dataset.table` takes CSV and Parquet files, and a pickled one only with `dataset.allow_pickle`, because unpickling
+    runs code. Example:
+
+        bakeoff convert products.pkl products.parquet
+    """
+    from bakeoff.catalogue.convert import convert_pickle
+
+    convert_pickle(source, target, allow_pickle=True)  # calling the command is the consent
+    typer.echo(f"{target} written")
+
+
+@app.command(rich_help_panel=HOUSE)
 def clean() -> None:
-    """Delete .bakeoff/: resume checkpoints and cached features; nothing that cannot be computed again."""
+    """Delete .bakeoff/, the caches; runs/, reports/, weights/ and the MLflow store stay.
+
+    It holds checkpoints of interrupted trainings, features of frozen backbones, shared speed measurements, scores of
+    `predict` and `monitor`, and TensorBoard files. What needs them computes them again, which takes time (TensorBoard
+    files: `bakeoff sync`). Run it while nothing else of bakeoff runs.
+    """
     import shutil
 
     from bakeoff.paths import main_checkout
 
     folder = main_checkout() / ".bakeoff"
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir():
+        shutil.rmtree(folder)
     typer.echo(f"{size / 2**20:.0f} MiB freed")

@@ -80,13 +80,17 @@ def fetch() -> None:
 
 @app.command(rich_help_panel=STUDY)
 def sync() -> None:
-    """Rebuild the MLflow store from runs/ and reports/ alone, after `dvc pull` or when a server was away."""
+    """Rebuild the MLflow store from runs/, reports/ and monitoring/, after `dvc pull` or when a server was away.
+
+    Makes or mends the runs, the comparison, the registered champion and the monitoring runs; doing it again changes
+    nothing.
+    """
     from bakeoff.params import TrackingParams, load_section
     from bakeoff.tracking import sync as sync_store
 
     root = project()
-    report = sync_store(root / "runs", root / "reports", load_section(root / "params.yaml", TrackingParams))
-    typer.echo(str(report))
+    tracking = load_section(root / "params.yaml", TrackingParams)
+    typer.echo(str(sync_store(root / "runs", root / "reports", tracking, monitoring_dir=root / "monitoring")))
 
 
 @app.command(rich_help_panel=STUDY)

@@ -13,8 +13,8 @@ from bakeoff.decision.rules import APART, Refusal, Rule, commercial_refusal, dou
 from bakeoff.decision.scenarios import scenario_rows
 from bakeoff.decision.sentences import (
     answer_sentence,
+    compares_backbones,
     limits_in_words,
-    noise_sentence,
     nothing_sentence,
     random_opening,
     rule_in_words,
@@ -24,7 +24,6 @@ from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
 from bakeoff.language.phrases import Words
 from bakeoff.params.decision import CompareParams
-from bakeoff.statistics.wilson import overlap
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,8 @@ def choose(
     ranking = rank(summaries, Rule.of(params), words=words)
     best = ranking.eligible[0] if ranking.eligible else None
     opening = random_opening(summaries, allowed=params.allow_random_weights, words=words)
-    best_reason = _best_reason(ranking, words)
+    certain = certainty(summaries, ranking, params, outcomes, words=words)
+    best_reason = _best_reason(ranking, certain["comparisons"], words)
     commercial_reason = _commercial_reason(ranking, words)
     return {
         "language": words.language,
@@ -75,7 +75,7 @@ def choose(
         "n_failed": len({row["candidate"] for row in failed}),
         "n_random": sum(not item.pretrained for item in summaries),
         "n_test": summaries[0].n_test if summaries else 0,
-        "compares_backbones": not opening,
+        "compares_backbones": compares_backbones(summaries),
         "reason": " ".join(part for part in (opening, best_reason, commercial_reason) if part),
         "opening": opening,
         "best": as_record(best) if best else None,
@@ -83,7 +83,7 @@ def choose(
         "best_commercial": as_record(ranking.commercial[0]) if ranking.commercial else None,
         "best_commercial_reason": commercial_reason,
         "noise": _noise(ranking.eligible),
-        **certainty(summaries, ranking, params, outcomes, words=words),
+        **certain,
         "scenarios": scenario_rows(summaries, ranking.rule, params.scenarios, best=best, words=words),
         "apart": apart(summaries, ranking.rule, words=words),
         "eligible": [as_record(item) for item in ranking.eligible],
@@ -96,7 +96,7 @@ def choose(
             _refused(item, [why]) for item in ranking.eligible if (why := commercial_refusal(item, words=words))
         ],
         "failed": list(failed),
-        "notes": list(notes),
+        "notes": [*notes, *_baseline_note(summaries, ranking.rule, certain["comparisons"], words)],
     }
 
 
@@ -183,12 +183,28 @@ def _refused(item: Summary, reasons: list[str]) -> dict[str, Any]:
     return {"candidate": item.candidate, "accuracy": item.accuracy, "reasons": reasons}
 
 
-def _best_reason(ranking: Ranking, words: Words) -> str:
+def _best_reason(ranking: Ranking, comparisons: Sequence[Mapping[str, Any]], words: Words) -> str:
+    """Return why the best is the best, and what the paired test says of the next one."""
     ranked = ranking.eligible
     if not ranked:
         return nothing_sentence(ranking.why_not, ranking.rule, words=words)
-    sentence = words("best", answer=answer_sentence(ranked, ranking.rule, words=words))
-    return f"{sentence} {noise_sentence(ranked[0], ranked[1], words=words)}" if len(ranked) > 1 else sentence
+    answer = words("best", answer=answer_sentence(ranked, ranking.rule, words=words))
+    runner_up = ranked[1].candidate if len(ranked) > 1 else None
+    said = [row["sentence"] for row in comparisons if row["role"] == "best" and row["candidate"] == runner_up]
+    return " ".join([answer, *(words("runner_up", sentence=sentence) for sentence in said)])
+
+
+def _baseline_note(
+    summaries: Sequence[Summary], rule: Rule, comparisons: Sequence[Mapping[str, Any]], words: Words
+) -> list[str]:
+    """Return what weakens the comparisons with a baseline that is listed apart; nothing where none was made."""
+    if not any(row["role"] == "baseline" for row in comparisons):
+        return []
+    found = [
+        doubt.code for item in summaries if item.candidate == BASELINE for doubt in doubts(item, rule, words=words)
+    ]
+    reason = ", ".join(words(f"refused.{code}") for code in found)
+    return [words("baseline.apart", baseline=BASELINE, reason=reason)] if found else []
 
 
 def _commercial_reason(ranking: Ranking, words: Words) -> str:
@@ -196,8 +212,11 @@ def _commercial_reason(ranking: Ranking, words: Words) -> str:
         return ""
     best = ranking.eligible[0]
     if not ranking.commercial:
-        whys = "; ".join(f"{item.candidate}: {commercial_refusal(item, words=words)}" for item in ranking.eligible)
-        return words("commercial.none", whys=whys)
+        whys = [
+            words("commercial.why", candidate=item.candidate, why=commercial_refusal(item, words=words))
+            for item in ranking.eligible
+        ]
+        return words("commercial.none", whys=words("semicolon").join(whys))
     found = ranking.commercial[0]
     if found is best:
         return words("commercial.best", candidate=best.candidate, licence=best.licence)
@@ -212,9 +231,8 @@ def _noise(ranked: list[Summary]) -> dict[str, Any] | None:
         return None
     best = ranked[0]
     half = 100 * (best.accuracy_high - best.accuracy_low) / 2
-    noise: dict[str, Any] = {"n_test": best.n_test, "half_width_points": half, "runner_up": None, "within_noise": None}
+    noise: dict[str, Any] = {"n_test": best.n_test, "half_width_points": half, "runner_up": None}
     if len(ranked) > 1:
         noise["runner_up"] = ranked[1].candidate
         noise["difference_points"] = 100 * (best.accuracy - ranked[1].accuracy)
-        noise["within_noise"] = overlap(best.interval, ranked[1].interval)
     return noise

@@ -204,19 +204,27 @@ def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, n: int, *
     if len(pairs.names) < 2:
         return words("groups.too_few")
     if not groups:
-        return words("groups.none", n=n)
+        return words("groups.none", k=_counted(len(pairs.names), words), n=words.number(n, ",d"))
     said = []
     for group in groups:
         test = pairs.between(group[0], group[-1])[0]
         needed = n_needed(test.b, test.c, n, alpha=ALPHA / pairs.n_pairs)
-        values = {"k": words(f"number.{len(group)}") if len(group) < 11 else len(group)}
+        values = {"k": _counted(len(group), words)}
         if len(group) > _MAX_NAMED:
             key, values = "groups.range", values | {"first": group[0], "last": group[-1]}
         else:
             key, values = "groups.pair" if len(group) == 2 else "groups.many", values | {"names": words.join(group)}
-        tail = words("groups.never") if needed is None else words("groups.needed", needed=about(needed, words))
+        ending = "_pair" if len(group) == 2 else ""
+        tail = words(f"groups.never{ending}")
+        if needed is not None:
+            tail = words(f"groups.needed{ending}", needed=about(needed, words))
         said.append(words(key, **values, n=words.number(n, ",d"), tail=tail))
     return " ".join(said)
+
+
+def _counted(n: int, words: Words) -> str:
+    """Return `two` to `ten` in words, more in digits."""
+    return words(f"number.{n}") if n <= 10 else words.number(n, ",d")
 
 
 def p_in_words(p_value: float, words: Words) -> str:

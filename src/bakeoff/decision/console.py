@@ -117,10 +117,10 @@ def _print_places(screen: Console, reports_dir: Path, choice: Mapping[str, Any],
         "heat_maps": str(runs / name / f"seed_{seed}" / "interpretation" / "attributions"),
         "mlflow": words("place.ui"),
     }
-    titles = {key: words(f"place.{key}") for key in places}
-    width = max(map(len, titles.values())) + 2
+    titles = {key: words("place", title=words(f"place.{key}")) for key in places}
+    width = max(map(len, titles.values())) + 1
     for key, place in places.items():
-        screen.print(Text(f"{titles[key] + ':':<{width}}{place}"), soft_wrap=True)
+        screen.print(Text(f"{titles[key]:<{width}}{place}"), soft_wrap=True)
 
 
 def _names(choice: Mapping[str, Any]) -> set[str]:

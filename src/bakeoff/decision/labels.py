@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 _DISTANCES_PX = (11.0, 18.0, 32.0, 50.0, 72.0, 100.0, 135.0)
@@ -9,6 +11,8 @@ _DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, 
 _POINT_PX = 8.0
 _LINE_PX = 3.0
 _MARGIN_PX = 2.0
+_LEADER_PX = 20.0
+_STEP_PX = 8.0
 _MISREAD_PX2 = 150.0
 """A label that stands nearer to another point than to its own is as bad as this much overlap."""
 
@@ -47,6 +51,21 @@ def place_labels(
         corners[index] = places[best]
         obstacles.append(boxes[best])
     return corners
+
+
+def leader(point: np.ndarray, corner: np.ndarray, size: np.ndarray) -> np.ndarray | None:
+    """Return (2, 2) px, a line from beside the point to its label's box; None where the box stands near."""
+    nearest = np.clip(point, corner, corner + size)
+    distance = float(np.hypot(*(nearest - point)))
+    return np.stack([point + (nearest - point) * 10 / distance, nearest]) if distance > _LEADER_PX else None
+
+
+def along(corners: np.ndarray) -> np.ndarray:
+    """Return (M, 2) px, a point about every 8 px along the line through `corners` (P, 2)."""
+    parts = [np.zeros((0, 2))]
+    for start, end in pairwise(corners):
+        parts.append(np.linspace(start, end, max(2, int(np.hypot(*(end - start)) / _STEP_PX))))
+    return np.concatenate(parts)
 
 
 def _places(point: np.ndarray, size: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""reports/metrics.json, which `dvc metrics show` and `dvc exp show` print: numbers only, flat at the top."""
+"""reports/metrics.json for `dvc metrics show` and `dvc exp show`: who is chosen, and numbers, flat at the top."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from bakeoff.decision.collect import Record, value_at
 from bakeoff.decision.deployed import deployed_seed, validation_accuracy
 from bakeoff.decision.licences import commercial_use, is_pretrained, licence_of_code
 from bakeoff.language.card import PHRASES
-from bakeoff.language.phrases import LanguageCode, Words
+from bakeoff.language.phrases import LanguageCode, Words, typeset
 
 _SMALL_TEST = 1000
 _VERDICTS: dict[bool | None, str] = {True: "yes", False: "no", None: "unknown"}
@@ -24,7 +24,7 @@ def write_model_card(
     path: Path, records: Sequence[Record], choice: Mapping[str, Any], *, language: LanguageCode
 ) -> None:
     """Write model_card.md for choice.json's `best`."""
-    path.write_text(model_card(records, choice, Words(language, PHRASES)), encoding="utf-8")
+    path.write_text(model_card(records, choice, Words(language, typeset(PHRASES))), encoding="utf-8")
 
 
 def model_card(records: Sequence[Record], choice: Mapping[str, Any], words: Words) -> str:

@@ -9,7 +9,7 @@ from bakeoff.decision.note_blocks import Note, to_html, to_markdown
 from bakeoff.decision.note_facts import NoteFacts, read_facts
 from bakeoff.decision.report.facts import provenance
 from bakeoff.language import choice, note
-from bakeoff.language.phrases import LanguageCode, Words
+from bakeoff.language.phrases import LanguageCode, Words, typeset
 
 
 def write_note(root: Path, reports_dir: Path, *, language: LanguageCode = "en") -> tuple[Path, Path]:
@@ -32,7 +32,7 @@ def write_note(root: Path, reports_dir: Path, *, language: LanguageCode = "en") 
 
 def build_note(facts: NoteFacts, *, language: LanguageCode) -> Note:
     """Return the note as blocks."""
-    words = Words(language, note.PHRASES, choice.PHRASES)
+    words = Words(language, typeset(note.PHRASES), typeset(choice.PHRASES))
     parts = (
         *(note_sections.question, note_sections.data, note_sections.candidates, note_sections.protocol),
         *(note_outcome.results, note_outcome.choice, note_outcome.limits, note_outcome.reproduce),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from bakeoff.decision.choice import as_record
 from bakeoff.decision.collect import Record, collect
+from bakeoff.decision.leaderboard import read_leaderboard
 from bakeoff.decision.study import Study
+from bakeoff.decision.summary import summarise
 from bakeoff.errors import EvaluationError
 from bakeoff.params import read_yaml
 
@@ -24,7 +24,7 @@ class NoteFacts:
     params: Mapping[str, Any]
     choice: Mapping[str, Any]
     rows: list[dict[str, Any]]
-    """One per candidate with a result, in the leaderboard's order; means over training seeds, None where unknown."""
+    """The leaderboard's lines, as choice.json holds them: means over training seeds, None where unknown."""
     records: list[Record]
     audit: Mapping[str, Any]
     split: Mapping[str, Any]
@@ -34,6 +34,12 @@ class NoteFacts:
     def done(self) -> list[Record]:
         """Trainings with a result."""
         return [record for record in self.records if record.ok]
+
+    @property
+    def device(self) -> str:
+        """What the compared times were measured on, without its kind."""
+        device = str(self.choice["inputs"]["device"])
+        return device.partition(": ")[2] or device
 
     def record(self, candidate: str) -> Record | None:
         """Return the candidate's first training with a result."""
@@ -58,7 +64,7 @@ def read_facts(root: Path, reports_dir: Path) -> NoteFacts:
     return NoteFacts(
         params=params,
         choice=choice,
-        rows=_candidate_rows(pd.read_csv(table_file)),
+        rows=[as_record(item) for item in summarise(read_leaderboard(table_file))],
         records=collect(root / "runs", study, partial=True),
         audit=_json(root / "data" / "catalogue" / "audit.json"),
         split=_json(root / "data" / "splits" / "split.json"),
@@ -71,17 +77,3 @@ def _json(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as error:
         raise EvaluationError(f"{path} is not valid JSON ({error}); run `bakeoff compare` to write it anew.") from None
-
-
-def _candidate_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    done = table[table["status"] == "ok"]
-    rows = []
-    for name, group in done.groupby("candidate", sort=False):
-        row = {str(key): _plain(value) for key, value in group.mean(numeric_only=True).items()}
-        row |= {key: group.iloc[0].get(key) for key in ("model", "mode", "licence")}
-        rows.append(row | {"candidate": str(name)})
-    return rows
-
-
-def _plain(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None

@@ -9,6 +9,9 @@ from bakeoff.decision.note_blocks import Block, Bullets, Code, Section, Text
 from bakeoff.decision.note_facts import NoteFacts
 from bakeoff.decision.note_tables import licence_text, results_table
 from bakeoff.decision.report.facts import commands, provenance, weights_rows
+from bakeoff.decision.rules import APART
+from bakeoff.decision.stability import share_in_words
+from bakeoff.decision.study import BASELINE
 from bakeoff.language.phrases import Words
 
 _GENERATED = ("stamps", "synthetic")
@@ -22,7 +25,8 @@ def results(facts: NoteFacts, words: Words) -> Section:
     best = facts.choice.get("best")
     said = [pair_sentence(row, words) for row in rows if best and row["candidate"] == best["candidate"]]
     if rows:
-        blocks += [Text(" ".join(f"{text.rstrip('.')}." for text in said))] if said else []
+        told = [*(f"{text.rstrip('.')}." for text in said), *(_baseline_apart(facts, words) if said else [])]
+        blocks += [Text(" ".join(told))] if told else []
     else:
         blocks.append(Text(words("note.results.no_tests")))
     return Section(words("note.section.results"), blocks)
@@ -64,8 +68,7 @@ def limits(facts: NoteFacts, words: Words) -> Section:
         items.append(words("note.limit.one_seed"))
     if not _own_aggregate(facts):
         items.append(words("note.limit.one_split"))
-    speed = facts.done[0].throughput
-    items.append(words("note.limit.machine", device=str(speed.get("device_name") or speed["device"])))
+    items.append(words("note.limit.machine", device=facts.device))
     return Section(words("note.section.limits"), [Bullets(items)])
 
 
@@ -82,6 +85,13 @@ def reproduce(facts: NoteFacts, words: Words) -> Section:
     said.append(words("note.reproduce.versions", versions=", ".join(sorted(versions)) or words("note.unknown")))
     lines = commands(facts.done, made)
     return Section(words("note.section.reproduce"), [Code(lines), Text(" ".join(said))])
+
+
+def _baseline_apart(facts: NoteFacts, words: Words) -> list[str]:
+    """Return what weakens a lead over a baseline that is listed apart itself."""
+    codes = [row["reason_code"] for row in facts.choice["apart"] if row["candidate"] == BASELINE]
+    reason = ", ".join(words(f"refused.{code}") for code in codes if code in APART)
+    return [words("baseline.apart", baseline=BASELINE, reason=reason)] if reason else []
 
 
 def _beside(names: list[str], words: Words) -> list[str]:
@@ -112,9 +122,11 @@ def _commercial(facts: NoteFacts, best: str, words: Words) -> str:
 
 def _stability(facts: NoteFacts, words: Words) -> str:
     found = facts.choice.get("stability") or {}
+    if len(facts.choice["eligible"]) == 1:
+        return words("stability.only_one", winner=facts.choice["best"]["candidate"])
     if not found.get("n_resamples") or found.get("winner_share") is None:
         return words("note.choice.no_stability")
-    return words("note.choice.stability", share=words.percent(found["winner_share"], 0), n=found["n_resamples"])
+    return words("note.choice.stability", share=share_in_words(found["winner_share"], words), n=found["n_resamples"])
 
 
 def _named_limits(facts: NoteFacts) -> dict[str, list[str]]:
@@ -124,7 +136,7 @@ def _named_limits(facts: NoteFacts) -> dict[str, list[str]]:
         "not_learned": [one.slot.candidate for one in done if not one.training["learned"]],
         "failed": [row["candidate"] for row in facts.choice.get("failed") or []],
         "overfits": [one.slot.candidate for one in done if (one.metrics.get("overfitting") or {}).get("overfits")],
-        "noisy": [one.slot.candidate for one in done if one.throughput.get("noisy")],
+        "noisy": [row["candidate"] for row in facts.rows if row["noisy"]],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.note_blocks import Bullets, Section, Text
 from bakeoff.decision.note_facts import NoteFacts
 from bakeoff.decision.note_tables import candidates_table
@@ -12,21 +13,22 @@ from bakeoff.decision.report.facts import dataset_facts, schedules
 from bakeoff.decision.rules import Rule
 from bakeoff.decision.sentences import rule_in_words
 from bakeoff.language.phrases import Words
-from bakeoff.params import CompareParams, validate_section
+from bakeoff.params.decision import Limits
 
 _FEW_NAMES = 3
 
 
 def question(facts: NoteFacts, words: Words) -> Section:
     """Return what is asked, of how many candidates, by which rule."""
-    params = validate_section(CompareParams, facts.params["compare"], where="params.yaml, section compare")
+    made = facts.choice["rule"]  # params.yaml may have changed since
+    rule = Rule(MEASURES[made["maximise"]], Limits(**made["subject_to"]))
     text = words(
         "note.question",
         dataset=facts.params["dataset"]["name"],
         n_classes=len(facts.done[0].training.get("labels") or []),
         n_candidates=facts.choice["n_candidates"],
         n_test=facts.choice["n_test"],
-        rule=rule_in_words(Rule.of(params), words=words).rstrip("."),
+        rule=rule_in_words(rule, words=words),
     )
     return Section(words("note.section.question"), [Text(text)])
 
@@ -55,24 +57,24 @@ def candidates(facts: NoteFacts, words: Words) -> Section:
 
 def protocol(facts: NoteFacts, words: Words) -> Section:
     """Return how candidates were trained, judged and timed."""
-    training, first = facts.params["training"], facts.done[0]
+    training, first, seeds = facts.params["training"], facts.done[0], facts.params["seeds"]
+    patience = training["early_stop_patience_epochs"]
     items = [
         words(
             "note.protocol.training",
             optimizer=str(training["optimizer"]).upper().replace("ADAMW", "AdamW"),
             weight_decay=training["weight_decay"],
-            patience=training["early_stop_patience_epochs"],
-            seeds=words.join(str(seed) for seed in facts.params["seeds"]),
+            stop=words("note.protocol.stop", patience=patience) if patience else words("note.protocol.no_stop"),
+            seeds=words.count("note.protocol.seeds", len(seeds), seeds=words.join(map(str, seeds))),
         )
     ]
     items += [_schedule(row, words) for row in schedules(facts.done)]
     items.append(words("note.protocol.evaluation", n_bootstrap=facts.params["evaluate"]["n_bootstrap"]))
     speed = first.throughput
-    device = str(speed.get("device_name") or speed["device"])
     swept = [row["batch_size"] for row in speed.get("sweep") or [] if row.get("images_per_s")]
     batches = words.join(str(size) for size in swept or [speed.get("batch_size") or words("note.unknown")])
     threads = speed.get("threads") or words("note.unknown")
-    items.append(words("note.protocol.speed", device=device, threads=threads, batch_sizes=batches))
+    items.append(words("note.protocol.speed", device=facts.device, threads=threads, batch_sizes=batches))
     return Section(words("note.section.protocol"), [Bullets(items)])
 
 

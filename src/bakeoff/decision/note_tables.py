@@ -54,17 +54,15 @@ def results_table(facts: NoteFacts, words: Words) -> Table:
 
 def _result(row: Mapping[str, Any], test: Mapping[str, Any] | None, facts: NoteFacts, words: Words) -> list[str]:
     record = facts.record(row["candidate"])
-    intervals = (value_at(record.metrics, "intervals.test") or {}) if record else {}
-    f1 = intervals.get("macro_f1") or {}
     ece = value_at(record.calibration, "test.after.ece_equal_width") if record else None
     return [
         row["candidate"],
-        _ranged(row.get("accuracy"), row.get("accuracy_low"), row.get("accuracy_high"), words),
-        _ranged(row.get("macro_f1"), f1.get("low"), f1.get("high"), words),
+        _ranged(row["accuracy"], row["accuracy_low"], row["accuracy_high"], words),
+        _ranged(row["macro_f1"], row["macro_f1_low"], row["macro_f1_high"], words),
         _number(ece, ".3f", words),
-        _number(row.get("latency_ms"), ".1f", words),
-        _number(row.get("images_per_s"), ".1f", words),
-        _number(row.get("size_mib"), ".0f", words),
+        _number(row["latency_ms"], ".1f", words),
+        _number(row["images_per_s"], ".1f", words),
+        _number(row["size_mib"], ".0f", words),
         _against(test, words),
     ]
 

@@ -69,10 +69,6 @@ class Outcomes:
         """Return (S, N) bool: whether each training is right on each product."""
         return self.predicted[candidate] == self.label_ids
 
-    def hit_rate(self, candidate: str) -> np.ndarray:
-        """Return (N,) float64 in [0, 1]: the share of trainings that are right on each product."""
-        return self.correct(candidate).mean(axis=0)
-
 
 def read_test_outcomes(path: Path) -> TestOutcomes:
     """Return the test split of a predictions.parquet, checked.

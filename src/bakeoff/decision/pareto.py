@@ -2,8 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
+
+from bakeoff.decision.measures import MEASURES, Measure
+from bakeoff.decision.summary import Summary
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two measures, and whether doubtful candidates may lie on the front."""
+
+    x: Measure
+    y: Measure
+    allow_random: bool = False
+    allow_not_learned: bool = False
+
+    @classmethod
+    def of(cls, names: Sequence[str], *, allow_random: bool = False, allow_not_learned: bool = False) -> Plane:
+        """Return the plane of two measures by name, x first."""
+        x, y = (MEASURES[name] for name in names)
+        return cls(x, y, allow_random, allow_not_learned)
+
+    def point(self, item: Summary) -> tuple[float, float]:
+        """Return where a candidate lies, NaN where a measure is unknown or not comparable."""
+        return self.x.value(item), self.y.value(item)
+
+
+def front(summaries: Sequence[Summary], plane: Plane) -> list[Summary]:
+    """Return the Pareto front of the candidates that are not listed apart, the best on the first measure first."""
+    items = [
+        item
+        for item in summaries
+        if (item.learned or plane.allow_not_learned) and (item.pretrained or plane.allow_random)
+    ]
+    x, y = ([measure.value(item) for item in items] for measure in (plane.x, plane.y))
+    costs = np.negative(x) if plane.x.more_is_better else np.asarray(x)
+    gains = np.asarray(y) if plane.y.more_is_better else np.negative(y)
+    kept = [item for item, keep in zip(items, pareto_front(costs, gains), strict=True) if keep]
+    return sorted(kept, key=plane.point, reverse=plane.x.more_is_better)
 
 
 def pareto_front(costs: ArrayLike, gains: ArrayLike) -> np.ndarray:

@@ -16,11 +16,12 @@ from bakeoff.decision.matrix_rows import with_matrix
 from bakeoff.decision.metrics_file import flat_metrics
 from bakeoff.decision.model_card import write_model_card
 from bakeoff.decision.outcomes import outcomes_of
-from bakeoff.decision.scatter import Plane, draw_pareto
+from bakeoff.decision.pareto import Plane
+from bakeoff.decision.scatter import draw_pareto
 from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
-from bakeoff.decision.timing import timing_notes, use_session, usual_device
+from bakeoff.decision.timing import share_measurements, timing_notes, use_session, usual_device
 from bakeoff.evaluation.records import write_record
 from bakeoff.language import choice as choice_phrases
 from bakeoff.language import figures as figure_phrases
@@ -76,7 +77,7 @@ def compare(
     # DVC may take the candidates stage, which prunes too, from its run cache without running it.
     prune_runs(runs_dir, candidates=[slot.candidate for slot in study.slots()], seeds=study.seeds)
     collected = collect(runs_dir, study, partial=partial)
-    records, notes = use_session(collected, given.measurements_dir, words=words)
+    records, notes = use_session(share_measurements(collected), given.measurements_dir, words=words)
     table = build_leaderboard(records)
     summaries, matrix = with_matrix(summarise(table), records, params.matrix, language=given.language)
     choice = _choice(records, summaries, params, notes=notes, words=words)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,38 +15,17 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bakeoff.decision import palette
-from bakeoff.decision.labels import place_labels
+from bakeoff.decision.labels import along, leader, place_labels
 from bakeoff.decision.measures import MEASURES, Measure
-from bakeoff.decision.pareto import pareto_front
+from bakeoff.decision.pareto import Plane, front
 from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
 from bakeoff.language.phrases import Words
 
 _LOG_RANGE = 10.0
 _DPI = 130
-_LEADER_PX = 20.0
 _DASHES = (0, (5, 3))
 _NON_COMMERCIAL_MARKER = "D"
-
-
-@dataclass(frozen=True)
-class Plane:
-    """The two measures of the figure, and whether doubtful candidates may lie on the front."""
-
-    x: Measure
-    y: Measure
-    allow_random: bool = False
-    allow_not_learned: bool = False
-
-    @classmethod
-    def of(cls, names: Sequence[str], *, allow_random: bool = False, allow_not_learned: bool = False) -> Plane:
-        """Return the plane of two measures by name, x first."""
-        x, y = (MEASURES[name] for name in names)
-        return cls(x, y, allow_random, allow_not_learned)
-
-    def point(self, item: Summary) -> tuple[float, float]:
-        """Return where a candidate lies, NaN where a measure is unknown or not comparable."""
-        return self.x.value(item), self.y.value(item)
 
 
 def draw_pareto(summaries: Sequence[Summary], target: Path, *, plane: Plane, words: Words) -> None:
@@ -79,20 +56,6 @@ def draw_pareto(summaries: Sequence[Summary], target: Path, *, plane: Plane, wor
         text = words("figure.empty", **{side: words(f"measure.{getattr(plane, side).name}") for side in ("x", "y")})
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=palette.INK)
     figure.savefig(target, format="png", facecolor=palette.BACKGROUND)
-
-
-def front(summaries: Sequence[Summary], plane: Plane) -> list[Summary]:
-    """Return the Pareto front of the candidates that a choice may fall on, by the first measure."""
-    items = [
-        item
-        for item in summaries
-        if (item.learned or plane.allow_not_learned) and (item.pretrained or plane.allow_random)
-    ]
-    x, y = _columns(items, plane)
-    costs = np.negative(x) if plane.x.more_is_better else np.asarray(x)
-    gains = np.asarray(y) if plane.y.more_is_better else np.negative(y)
-    kept = [item for item, keep in zip(items, pareto_front(costs, gains), strict=True) if keep]
-    return sorted(kept, key=plane.point)
 
 
 def _columns(items: Sequence[Summary], plane: Plane) -> tuple[list[float], list[float]]:
@@ -213,15 +176,12 @@ def _draw_labels(axes: Axes, items: Sequence[Summary], best: Sequence[Summary], 
     sizes = np.array([[extent.width, extent.height] for extent in extents])
     points = _pixels(axes, items, plane)
     box = axes.get_window_extent()
-    corners = place_labels(points, sizes, (box.x0, box.y0, box.x1, box.y1), lines=_along(_pixels(axes, best, plane)))
+    corners = place_labels(points, sizes, (box.x0, box.y0, box.x1, box.y1), lines=along(_pixels(axes, best, plane)))
     for text, corner, point, size in zip(texts, corners, points, sizes, strict=True):
         text.set_position((corner[0], corner[1]))
-        nearest = np.clip(point, corner, corner + size)
-        distance = float(np.hypot(*(nearest - point)))
-        if distance > _LEADER_PX:
-            start = point + (nearest - point) * 10 / distance
-            line = Line2D(*np.stack([start, nearest]).T, color=palette.SOFT, linewidth=0.8, transform=None, zorder=2)
-            axes.add_line(line)
+        ends = leader(point, corner, size)
+        if ends is not None:
+            axes.add_line(Line2D(*ends.T, color=palette.SOFT, linewidth=0.8, transform=None, zorder=2))
 
 
 def _pixels(axes: Axes, items: Sequence[Summary], plane: Plane) -> np.ndarray:
@@ -229,12 +189,3 @@ def _pixels(axes: Axes, items: Sequence[Summary], plane: Plane) -> np.ndarray:
     if not items:
         return np.zeros((0, 2))
     return axes.transData.transform([plane.point(item) for item in items])
-
-
-def _along(corners: np.ndarray) -> np.ndarray:
-    """Return (M, 2) px, a point about every 8 px along the line through `corners`."""
-    parts = [np.zeros((0, 2))]
-    for start, end in pairwise(corners):
-        n_points = max(2, int(np.hypot(*(end - start)) / 8))
-        parts.append(np.linspace(start, end, n_points))
-    return np.concatenate(parts)

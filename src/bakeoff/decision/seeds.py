@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.errors import EvaluationError
+from bakeoff.statistics.seeds import split_variance
 
 
 def seed_spread(correct: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
@@ -19,14 +20,12 @@ def seed_spread(correct: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
 
     Returns:
         candidate to {"n_seeds", "mean" (accuracy, share), "sd_seeds" and "sd_data" (standard deviations of one
-        training's accuracy, shares; null for a single product)}. `sd_seeds` is what another seed
-        changes, `sd_data` what other test products change.
+        training's accuracy, shares; null for a single product)}. `sd_seeds` is what another seed changes, `sd_data`
+        what other test products change.
 
     Raises:
         EvaluationError: an array that is not (S, N) with S and N of at least 1.
     """
-    from bakeoff.statistics.seeds import split_variance
-
     spread = {}
     for candidate, hits in correct.items():
         values = np.asarray(hits, dtype=bool)

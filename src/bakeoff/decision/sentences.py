@@ -11,7 +11,12 @@ from bakeoff.decision.rules import ROUNDING, Refusal, Rule
 from bakeoff.decision.summary import Summary
 from bakeoff.language.phrases import Words
 from bakeoff.params.decision import Limits
-from bakeoff.statistics.wilson import overlap
+
+
+def compares_backbones(summaries: Sequence[Summary]) -> bool:
+    """Return whether at least two backbones started from published weights, or no candidate at random."""
+    random = [item for item in summaries if not item.pretrained]
+    return not random or len({item.model for item in summaries if item.pretrained}) > 1
 
 
 def random_opening(summaries: Sequence[Summary], *, allowed: bool, words: Words) -> str:
@@ -19,8 +24,9 @@ def random_opening(summaries: Sequence[Summary], *, allowed: bool, words: Words)
     random = [item for item in summaries if not item.pretrained]
     if not random:
         return ""
+    key = f"opening{'.some' if compares_backbones(summaries) else ''}{'' if allowed else '.apart'}"
     models = ", ".join(sorted({item.model for item in random}))
-    return words("opening" if allowed else "opening.apart", n=len(random), total=len(summaries), models=models)
+    return words(key, n=len(random), total=len(summaries), models=models)
 
 
 def limits_in_words(limits: Limits, *, words: Words) -> str:
@@ -40,7 +46,8 @@ def rule_in_words(rule: Rule, *, words: Words) -> str:
     limited = rule.limits != Limits()
     limits = {"limits": limits_in_words(rule.limits, words=words)} if limited else {}
     text = words("rule.limited" if limited else "rule.free", measure=measure, **limits)
-    tie = "accuracy" if rule.maximise.is_time else "none" if rule.maximise.name == "matrix_total" else "latency"
+    ties = {"accuracy": "latency", "matrix_total": "none"}
+    tie = "accuracy" if rule.maximise.is_time else ties.get(rule.maximise.name, "share")
     return words(f"rule.tie_{tie}", rule=text)
 
 
@@ -79,25 +86,13 @@ def _why(ranked: Sequence[Summary], rule: Rule, words: Words) -> str:
     if n == 1:
         return words("why.only")
     if rule.objective(top) > rule.objective(best) + ROUNDING:
-        key = "why.within_speed" if rule.maximise.is_time else "why.within_product"
+        kind = "product" if rule.maximise.name == "accuracy" else "share"
+        key = f"why.within_{'speed' if rule.maximise.is_time else kind}"
         value = words.number(rule.maximise.value(top), rule.maximise.spec)
-        return words(key, top=top.candidate, value=value, n=n)
+        return words(key, top=top.candidate, value=value, n=n, n_test=best.n_test)
     if rule.maximise.name == "accuracy":
         return words("why.accurate", n=n)
     return words("why.top", measure=words(f"measure.{rule.maximise.name}"), n=n)
-
-
-def noise_sentence(best: Summary, runner_up: Summary, *, words: Words) -> str:
-    """Return whether the lead over the next candidate could be chance."""
-    key = "noise.within" if overlap(best.interval, runner_up.interval) else "noise.beyond"
-    return words(
-        key,
-        name=runner_up.candidate,
-        accuracy=runner_up.accuracy,
-        points=100 * (best.accuracy - runner_up.accuracy),
-        n=best.n_test,
-        half=100 * (best.accuracy_high - best.accuracy_low) / 2,
-    )
 
 
 def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], rule: Rule, *, words: Words) -> str:

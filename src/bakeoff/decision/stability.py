@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csc_array
 
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.rules import Rule, pick, preference_costs
@@ -49,14 +50,14 @@ def stability(
 
     Returns:
         {"n_resamples", "shares": {candidate: share}, "winner_share", "sentence"}; `winner_share` is None where nothing
-        was chosen or resampling says nothing.
+        was chosen, nothing was to choose between, or nothing was resampled.
     """
     if not eligible:
         return {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": words("stability.nothing")}
     if len(eligible) == 1 or rule.maximise.is_time:
         key = "stability.only_one" if len(eligible) == 1 else "stability.speed"
         sentence = words(key, winner=eligible[0].candidate)
-        return {"n_resamples": 0, "shares": {eligible[0].candidate: 1.0}, "winner_share": 1.0, "sentence": sentence}
+        return {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": sentence}
     if rule.maximise.name == "roc_auc" and outcomes.n > MAX_AUC_PRODUCTS:
         sentence = words("stability.auc_too_many", n=outcomes.n)
         return {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": sentence}
@@ -70,7 +71,7 @@ def stability(
     order = np.argsort(-wins, kind="stable")
     shares = {items[i].candidate: float(wins[i] / n) for i in order if wins[i]}
     winner = eligible[0].candidate
-    sentence = _sentence(winner, shares, words)
+    sentence = _sentence(winner, shares, n, words)
     return {"n_resamples": n, "shares": shares, "winner_share": shares.get(winner, 0.0), "sentence": sentence}
 
 
@@ -86,14 +87,17 @@ def bounded_resamples(wanted: int, n_products: int, *, work: int = 1) -> int:
 
 
 def _work(rule: Rule, outcomes: Outcomes, n_candidates: int) -> int:
-    """Return the multiplications of one resample; a training more is as much again."""
+    """Return the multiplications of one resample, sparse ones counted fourfold; a training more is as much again."""
     n_seeds = max(len(predicted) for predicted in outcomes.predicted.values())
     per_training = {"accuracy": outcomes.n, "matrix_total": outcomes.n, "roc_auc": outcomes.n**2}
-    return n_candidates * n_seeds * per_training.get(rule.maximise.name, 2 * outcomes.n * outcomes.n_labels)
+    return n_candidates * n_seeds * per_training.get(rule.maximise.name, 4 * outcomes.n)
 
 
 def resamples(label_ids: np.ndarray, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield (b, N) float32 chunks of how often each product occurs in each resample; each class keeps its number."""
+    """Yield (b, N) float32 chunks of how often each product occurs in each resample; each class keeps its number.
+
+    They lie in memory product by product, the order in which a sparse matrix sums them.
+    """
     rng = np.random.default_rng(seed)
     n = len(label_ids)
     order = np.argsort(label_ids, kind="stable")
@@ -103,8 +107,8 @@ def resamples(label_ids: np.ndarray, n_resamples: int, seed: int) -> Iterator[np
     for start in range(0, n_resamples, chunk):
         rows = min(chunk, n_resamples - start)
         drawn = firsts + np.minimum((rng.random((rows, n)) * sizes).astype(np.int64), sizes - 1)
-        flat = (order[drawn] + n * np.arange(rows)[:, None]).ravel()
-        yield np.bincount(flat, minlength=rows * n).reshape(rows, n).astype(np.float32)
+        flat = (order[drawn] * rows + np.arange(rows)[:, None]).ravel()
+        yield np.bincount(flat, minlength=rows * n).reshape(n, rows).astype(np.float32).T
 
 
 def resampled_metric(name: str, outcomes: Outcomes, candidate: str, weights: np.ndarray) -> np.ndarray:
@@ -122,14 +126,15 @@ def resampled_metric(name: str, outcomes: Outcomes, candidate: str, weights: np.
     if name == "roc_auc":
         found = [_roc_auc(outcomes.label_ids, each, weights) for each in outcomes.probabilities[candidate]]
         return np.mean(found, axis=0)
-    classes = np.eye(outcomes.n_labels, dtype=np.float32)
-    true = (weights[:1] @ classes[outcomes.label_ids])[0].astype(np.float64)
+    n_labels = outcomes.n_labels
+    true = np.bincount(outcomes.label_ids, weights=weights[0], minlength=n_labels)
     values = []
     for predicted in outcomes.predicted[candidate]:
-        said = classes[predicted]
-        right = said * (predicted == outcomes.label_ids)[:, None]
-        margins = Margins((weights @ right).astype(np.float64), true, (weights @ said).astype(np.float64))
-        values.append(METRICS[name](margins))
+        # a dense product with the one-hot answers would multiply K times as often
+        cells = predicted + n_labels * (predicted == outcomes.label_ids)
+        answers = csc_array((np.ones_like(weights[0]), cells, np.arange(outcomes.n + 1)), (2 * n_labels, outcomes.n))
+        wrong, right = np.split((answers @ weights.T).astype(np.float64).T, 2, axis=1)
+        values.append(METRICS[name](Margins(right, true, right + wrong)))
     return np.mean(values, axis=0)
 
 
@@ -158,12 +163,16 @@ def _roc_auc(label_ids: np.ndarray, probabilities: np.ndarray, weights: np.ndarr
     return np.mean(areas, axis=0)
 
 
-def _sentence(winner: str, shares: Mapping[str, float], words: Words) -> str:
-    share = shares.get(winner, 0.0)
-    others = [(name, value) for name, value in shares.items() if name != winner]
+def share_in_words(share: float, words: Words) -> str:
+    """Return `83 %`; a share that is not quite 0 or 1 does not read as such."""
+    if 0 < share < 0.01:
+        return words("share.under")
+    return words("share.over") if 0.99 < share < 1 else words.percent(share, 0)
+
+
+def _sentence(winner: str, shares: Mapping[str, float], n: int, words: Words) -> str:
+    others = [name for name in shares if name != winner]
     if not others:
-        return words("stability.always", winner=winner)
-    name, second = others[0]
-    return words(
-        "stability.share", winner=winner, share=words.percent(share, 0), other=name, second=words.percent(second, 0)
-    )
+        return words("stability.always", winner=winner, n=n)
+    share, second = (share_in_words(shares.get(name, 0.0), words) for name in (winner, others[0]))
+    return words("stability.share", winner=winner, share=share, other=others[0], second=second, n=n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,25 @@ def usual_device(records: Sequence[Record]) -> str | None:
 def device_of(record: Record) -> str:
     """Return `cpu: AMD EPYC`, what a time was measured on."""
     return _device(record.throughput)
+
+
+def share_measurements(records: Sequence[Record]) -> list[Record]:
+    """Return the records with one measurement per network: of several with one speed_key, that of the least drift.
+
+    A noisy measurement is not shared while candidates are evaluated, so that a later mode or seed of the network may
+    have a steadier one; it holds for all of them.
+    """
+    steadiest: dict[str, Mapping[str, Any]] = {}
+    for record in records:
+        key = record.throughput.get("speed_key") if record.ok else None
+        if key and _drift(record.throughput) < _drift(steadiest.get(key, {})):
+            steadiest[key] = record.throughput
+    return [
+        replace(record, throughput={**steadiest[key], "candidate": record.slot.candidate})
+        if record.ok and (key := record.throughput.get("speed_key")) in steadiest
+        else record
+        for record in records
+    ]
 
 
 def use_session(
@@ -68,7 +88,7 @@ def timing_notes(records: Sequence[Record], *, words: Words) -> list[str]:
     notes = []
     others = sorted({record.slot.candidate for record in done if device_of(record) != device})
     if others:
-        notes.append(words.count("times.elsewhere", len(others), device=device, names=words.join(others)))
+        notes.append(words("times.elsewhere", device=device, names=words.join(others)))
     same = [record for record in done if device_of(record) == device]
     threads = sorted({str(record.throughput.get("threads")) for record in same})
     if len(threads) > 1:
@@ -81,6 +101,12 @@ def timing_notes(records: Sequence[Record], *, words: Words) -> list[str]:
 
 def _match(record: Record, session: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return session.get(str(record.throughput.get("speed_key")))
+
+
+def _drift(speed: Mapping[str, Any]) -> float:
+    """Return how much the machine's speed changed during a measurement; infinite where nobody knows."""
+    drift = (speed.get("machine_index") or {}).get("drift")
+    return math.inf if drift is None else abs(float(drift))
 
 
 def _device(speed: Mapping[str, Any]) -> str:

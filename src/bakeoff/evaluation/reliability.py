@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from bakeoff.statistics.bootstrap import Interval
+from bakeoff.statistics.bootstrap import Interval, statistic_interval
 from bakeoff.statistics.wilson import wilson_interval
-
-ECE_METHOD = "bootstrap_basic"
 
 
 def equal_width_bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:
@@ -47,10 +44,7 @@ def equal_mass_error(confidence: np.ndarray, correct: np.ndarray, *, n_bins: int
 def calibration_error_interval(
     confidence: np.ndarray, correct: np.ndarray, strata: np.ndarray, *, n_bins: int, n_resamples: int, seed: int = 0
 ) -> Interval:
-    """Return the 95 % interval of the equal-width error from resamples of the products within each true class.
-
-    The error of a resample is too high by about as much as the estimate itself, so percentiles would lie above the
-    estimate; the basic interval [2 e - q(0.975), 2 e - q(0.025)] mirrors them back. Cut at 0, it always holds e.
+    """Return the 95 % interval of the equal-width error: see `statistic_interval`.
 
     Args:
         confidence: (N,) probability of the predicted class.
@@ -59,19 +53,9 @@ def calibration_error_interval(
         n_bins: bins of equal width.
         n_resamples: of the bootstrap.
         seed: of the draws.
-
-    Source:
-        A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application (1997), eq. 5.6.
     """
-    order = np.argsort(strata, kind="stable")
-    bins, gaps = equal_width_bins(confidence, n_bins)[order], (confidence - correct)[order]
-    _, starts, sizes = np.unique(strata[order], return_index=True, return_counts=True)
-    first, size = np.repeat(starts, sizes), np.repeat(sizes, sizes)
-    errors = [_error(bins[rows], gaps[rows], n_bins) for rows in _resamples(first, size, n_resamples, seed)]
-    estimate = _error(bins, gaps, n_bins)
-    below, above = np.quantile(errors, [0.025, 0.975])
-    low, high = 2 * estimate - float(above), 2 * estimate - float(below)
-    return Interval(min(max(low, 0.0), estimate), min(max(high, estimate), 1.0), ECE_METHOD, n_resamples)
+    bins, gaps = equal_width_bins(confidence, n_bins), confidence - correct
+    return statistic_interval(lambda rows: _error(bins[rows], gaps[rows], n_bins), strata, n_resamples, seed)
 
 
 def reliability_bins(confidence: np.ndarray, correct: np.ndarray, *, n_bins: int) -> list[dict[str, Any]]:
@@ -100,10 +84,3 @@ def accuracy_of(correct: np.ndarray) -> dict[str, float | None]:
 
 def _error(bins: np.ndarray, gaps: np.ndarray, n_bins: int) -> float:
     return float(np.abs(np.bincount(bins, weights=gaps, minlength=n_bins)).sum() / len(gaps))
-
-
-def _resamples(first: np.ndarray, size: np.ndarray, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield row numbers, (N,) int64, each drawn with replacement from its own stratum first to first + size - 1."""
-    generator = np.random.default_rng(seed)
-    for _ in range(n_resamples):
-        yield first + (generator.random(len(first)) * size).astype(np.int64)

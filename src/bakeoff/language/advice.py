@@ -53,12 +53,12 @@ PHRASES: dict[str, Phrase] = {
     "advice.reason.no_gpu": Phrase(
         "Without one, a frozen backbone runs once per photo, and only the head learns; fine-tuning runs it forward and "
         "backward at every epoch.",
-        "Sans GPU, un modèle gelé traite chaque photo une seule fois et seule la tête apprend ; l’ajustement complet "
+        "Sans GPU, un modèle gelé traite chaque photo une seule fois et seule la tête apprend ; l’affinage "
         "la fait passer, aller et retour, à chaque époque.",
     ),
     "advice.question.finetune_in_time": Phrase(
         "do extraction and 5 epochs of fine-tuning of all of them fit into {threshold:g} h? {value:,.1f} h: {answer}",
-        "l’extraction et 5 époques d’ajustement complet de tous ces modèles tiennent-elles en {threshold:g} h ? "
+        "l’extraction et 5 époques d’affinage de tous ces modèles tiennent-elles en {threshold:g} h ? "
         "{value:,.1f} h : {answer}",
     ),
     "advice.reason.finetune_in_time": Phrase(
@@ -82,7 +82,7 @@ PHRASES: dict[str, Phrase] = {
         "Below that, validation holds 2 photos per class or fewer and cannot see over-fitting; fine-tuning then spoils "
         "good features.",
         "En dessous, la validation compte au plus 2 photos par classe et ne voit pas le surapprentissage ; "
-        "l’ajustement complet abîme alors de bons descripteurs.",
+        "l’affinage abîme alors de bons descripteurs.",
     ),
     "advice.end.compact": Phrase("compact convolutional networks", "des réseaux convolutifs compacts"),
     "advice.end.tiny": Phrase(
@@ -93,7 +93,7 @@ PHRASES: dict[str, Phrase] = {
         "larger hierarchical and hybrid networks (28 to 98 M parameters), and a compact one to beat",
         "de plus grands réseaux hiérarchiques et hybrides (28 à 98 M de paramètres), et un compact à battre",
     ),
-    "advice.end.cpu_finetune": Phrase("frozen and fine-tuned, 5 epochs", "gelés et ajustés complètement, 5 époques"),
+    "advice.end.cpu_finetune": Phrase("frozen and fine-tuned, 5 epochs", "gelés et affinés, 5 époques"),
     "advice.end.cpu_extract": Phrase(
         "frozen: extract features once, train heads", "gelés : extraire les descripteurs une fois, entraîner les têtes"
     ),
@@ -105,7 +105,7 @@ PHRASES: dict[str, Phrase] = {
     "advice.end.gpu_frozen": Phrase("frozen: only the head learns", "gelés : seule la tête apprend"),
     "advice.end.gpu_finetune": Phrase(
         "frozen and fine-tuned, the schedule of profile full (25 epochs)",
-        "gelés et ajustés complètement, calendrier du profil full (25 époques)",
+        "gelés et affinés, calendrier du profil full (25 époques)",
     ),
     "advice.plan": Phrase(
         "Batch {batch_size}; learning rate {rates}.", "Lots de {batch_size} ; taux d’apprentissage {rates}."
@@ -118,7 +118,7 @@ PHRASES: dict[str, Phrase] = {
     "advice.column.top1": Phrase("ImageNet top-1, published", "ImageNet top-1, publié"),
     "advice.column.speed": Phrase("images/s", "images/s"),
     "advice.column.extract": Phrase("h to extract", "h d’extraction"),
-    "advice.column.finetune": Phrase("h to fine-tune", "h d’ajustement"),
+    "advice.column.finetune": Phrase("h to fine-tune", "h d’affinage"),
     "advice.commercial.yes": Phrase("yes", "oui"),
     "advice.commercial.no": Phrase("NO", "NON"),
     "advice.commercial.unknown": Phrase("check the licence", "licence à vérifier"),

@@ -28,7 +28,7 @@ PHRASES: dict[str, Phrase] = {
     ),
     "card.mode.finetune": Phrase(
         "backbone and classifier trained together (fine-tuned)",
-        "réseau et classifieur entraînés ensemble (ajustement fin)",
+        "réseau et classifieur entraînés ensemble (affinage)",
     ),
     "card.mode.other": Phrase("mode {mode}", "mode {mode}"),
     "card.weights": Phrase("Starting weights: {origin}.", "Poids de départ : {origin}."),
@@ -68,7 +68,7 @@ PHRASES: dict[str, Phrase] = {
     "card.metric.top_3_accuracy": Phrase("top-3 accuracy", "exactitude top-3"),
     "card.metric.top_5_accuracy": Phrase("top-5 accuracy", "exactitude top-5"),
     "card.metric.macro_f1": Phrase("macro F1", "F1 macro"),
-    "card.metric.weighted_f1": Phrase("weighted F1", "F1 pondéré"),
+    "card.metric.weighted_f1": Phrase("weighted F1", "F1 pondérée"),
     "card.metric.matthews": Phrase("Matthews correlation", "corrélation de Matthews"),
     "card.metric.roc_auc": Phrase("ROC-AUC, one against the rest", "aire sous la courbe ROC, un contre tous"),
     "card.metric.log_loss": Phrase("log loss", "perte logarithmique"),

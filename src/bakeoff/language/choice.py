@@ -55,6 +55,18 @@ REASONS: dict[str, Phrase] = {
         "Ce n’est pas une comparaison de modèles, seulement de ce qui était disponible ici : {n} candidats sur {total} "
         "sont partis de poids aléatoires ({models}) ; ils sont affichés mais jamais retenus.",
     ),
+    "opening.some": Phrase(
+        "{n} of {total} candidates started from random weights ({models}): their results say nothing of these "
+        "backbones.",
+        "{n} candidats sur {total} sont partis de poids aléatoires ({models}) : leurs résultats ne disent rien de ces "
+        "modèles.",
+    ),
+    "opening.some.apart": Phrase(
+        "{n} of {total} candidates started from random weights ({models}): their results say nothing of these "
+        "backbones; they are listed and not chosen.",
+        "{n} candidats sur {total} sont partis de poids aléatoires ({models}) : leurs résultats ne disent rien de ces "
+        "modèles ; ils sont affichés mais jamais retenus.",
+    ),
     "best": Phrase("Best: {answer}", "Meilleur choix : {answer}"),
     "answer": Phrase("{candidate}, {facts}: {why}.", "{candidate}, {facts} : {why}."),
     "facts.accuracy": Phrase(
@@ -75,6 +87,10 @@ REASONS: dict[str, Phrase] = {
         "within one test product of {top} ({value}) and faster, of {n} eligible candidates",
         "à un produit de test au plus de {top} ({value}) et plus rapide, parmi {n} candidats admissibles",
     ),
+    "why.within_share": Phrase(
+        "within 1/{n_test:,d} of {top} ({value}) and faster, of {n} eligible candidates",
+        "à 1/{n_test:,d} au plus de {top} ({value}) et plus rapide, parmi {n} candidats admissibles",
+    ),
     "why.within_speed": Phrase(
         "within 10 % of the throughput of {top} ({value}) and more accurate, of {n} eligible candidates",
         "à 10 % au plus du débit de {top} ({value}) et plus exact, parmi {n} candidats admissibles",
@@ -83,18 +99,7 @@ REASONS: dict[str, Phrase] = {
     "why.commercial": Phrase(
         "{why}, among those that may be used commercially", "{why}, parmi ceux qui permettent l’usage commercial"
     ),
-    "noise.within": Phrase(
-        "The difference to the runner-up {name} ({accuracy:.3f}, {points:+.1f} points) is within the noise "
-        "({n:,d} test products: ±{half:.0f} points).",
-        "L’écart avec le deuxième, {name} ({accuracy:.3f}, {points:+.1f} points), reste dans la marge d’erreur "
-        "({n:,d} produits de test : ±{half:.0f} points).",
-    ),
-    "noise.beyond": Phrase(
-        "The difference to the runner-up {name} ({accuracy:.3f}, {points:+.1f} points) is larger than the noise "
-        "({n:,d} test products: ±{half:.0f} points).",
-        "L’écart avec le deuxième, {name} ({accuracy:.3f}, {points:+.1f} points), dépasse la marge d’erreur "
-        "({n:,d} produits de test : ±{half:.0f} points).",
-    ),
+    "runner_up": Phrase("Runner-up: {sentence}.", "Deuxième : {sentence}."),
     "nothing.no_result": Phrase(
         "No candidate has a result, so there is nothing to choose from.",
         "Aucun candidat n’a de résultat : il n’y a rien à choisir.",
@@ -128,6 +133,8 @@ REASONS: dict[str, Phrase] = {
     "commercial.other": Phrase(
         "Best for commercial use: {answer} {price}", "Meilleur choix commercial : {answer} {price}"
     ),
+    "commercial.why": Phrase("{candidate}: {why}", "{candidate} : {why}"),
+    "semicolon": Phrase("; ", " ; "),
     "commercial.none": Phrase(
         "No eligible candidate is proven to be usable commercially ({whys}).",
         "Pour aucun candidat admissible l’usage commercial n’est établi ({whys}).",
@@ -135,7 +142,7 @@ REASONS: dict[str, Phrase] = {
     "commercial.price": Phrase(
         "It gives up {points:.1f} points of accuracy.", "Il coûte {points:.1f} points d’exactitude."
     ),
-    "commercial.free": Phrase("It gives up speed, not accuracy.", "Il coûte de la vitesse, mais pas d’exactitude."),
+    "commercial.free": Phrase("It gives up no accuracy.", "Il ne perd rien en exactitude."),
 }
 
 SCENARIOS: dict[str, Phrase] = {
@@ -155,7 +162,7 @@ SCENARIOS: dict[str, Phrase] = {
     ),
     "scenario.no_loss": Phrase(
         "{scenario} ({limits}): {candidate}, {accuracy}, no less than {best}.",
-        "{scenario} ({limits}) : {candidate}, {accuracy}, pas moins que {best}.",
+        "{scenario} ({limits}) : {candidate}, {accuracy}, sans rien perdre face à {best}.",
     ),
     "scenario.chosen": Phrase(
         "{scenario} ({limits}): {candidate}, {accuracy}.", "{scenario} ({limits}) : {candidate}, {accuracy}."
@@ -168,17 +175,14 @@ SCENARIOS: dict[str, Phrase] = {
 }
 
 NOTES: dict[str, Phrase] = {
-    "times.elsewhere.one": Phrase(
-        "Times are compared on {device} only; those of {names} come from another device and are listed, not compared.",
-        "Les temps ne sont comparés que sur {device} ; ceux de {names} viennent d’un autre appareil : ils sont "
-        "affichés, "
-        "pas comparés.",
+    "baseline.apart": Phrase(
+        "{baseline} is listed apart itself ({reason}): a lead over it says little.",
+        "{baseline} est elle-même à part ({reason}) : la dépasser ne prouve pas grand-chose.",
     ),
-    "times.elsewhere.other": Phrase(
+    "times.elsewhere": Phrase(
         "Times are compared on {device} only; those of {names} come from another device and are listed, not compared.",
         "Les temps ne sont comparés que sur {device} ; ceux de {names} viennent d’un autre appareil : ils sont "
-        "affichés, "
-        "pas comparés.",
+        "affichés, pas comparés.",
     ),
     "times.threads": Phrase(
         "Times were measured with different numbers of threads ({threads}): compare with care.",

@@ -22,6 +22,7 @@ PHRASES: dict[str, Phrase] = {
     "failed": Phrase("FAILED {candidate} (seed {seed}): {problem}", "ÉCHEC {candidate} (graine {seed}) : {problem}"),
     "heading.sure": Phrase("How sure is that?", "Est-ce sûr ?"),
     "heading.scenarios": Phrase("Elsewhere:", "Ailleurs :"),
+    "place": Phrase("{title}:", "{title} :"),
     "place.report": Phrase("Report", "Rapport"),
     "place.figures": Phrase("Figures", "Figures"),
     "place.heat_maps": Phrase("Heat maps", "Cartes de chaleur"),

@@ -17,10 +17,10 @@ _FIGURES: dict[str, Phrase] = {
     "axis.left": Phrase("{axis}   (left is better)", "{axis}   (mieux à gauche)"),
     "axis.right": Phrase("{axis}   (right is better)", "{axis}   (mieux à droite)"),
     "axis.down": Phrase("{axis}   (lower is better)", "{axis}   (mieux en bas)"),
-    "mode.frozen": Phrase("frozen", "figé"),
-    "mode.finetune": Phrase("finetune", "réentraîné"),
+    "mode.frozen": Phrase("frozen", "gelé"),
+    "mode.finetune": Phrase("fine-tuned", "affiné"),
     "legend.baseline": Phrase("baseline (TensorFlow)", "référence (TensorFlow)"),
-    "legend.random": Phrase("hollow: random start", "creux : poids aléatoires"),
+    "legend.random": Phrase("hollow: random start", "creux : départ aléatoire"),
     "legend.non_commercial": Phrase("diamond: non-commercial", "losange : usage non commercial"),
     "legend.front": Phrase("Pareto front", "front de Pareto"),
     "figure.empty": Phrase(
@@ -37,7 +37,7 @@ _FIGURES: dict[str, Phrase] = {
         "apparié\nne départage pas ; photo par photo, il peut séparer des candidats dont les intervalles se "
         "recouvrent.",
     ),
-    "differences.apart": Phrase("hollow: listed apart, not tested", "creux : affiché à part, non testé"),
+    "differences.apart": Phrase("hollow: listed apart", "creux : affiché à part"),
     "differences.best": Phrase("the answer", "le choix"),
     "differences.bar": Phrase("cannot be told apart", "non départagés"),
     "differences.empty": Phrase("no candidate has a result", "aucun candidat n’a de résultat"),

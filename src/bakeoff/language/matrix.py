@@ -9,7 +9,7 @@ PHRASES: dict[str, Phrase] = {
     "criterion.cpu_time": Phrase("CPU time", "temps de calcul"),
     "criterion.memory": Phrase("memory", "mémoire"),
     "criterion.feature_size": Phrase("feature size", "taille des descripteurs"),
-    "criterion.support": Phrase("support and documentation", "soutien et documentation"),
+    "criterion.support": Phrase("support and documentation", "support et documentation"),
     "measure.accuracy": Phrase(
         "test accuracy: 0 at chance (1 / number of classes), 10 at 100 %, linear",
         "exactitude sur le jeu de test : 0 au niveau du hasard (1 / nombre de classes), 10 à 100 %, linéaire",
@@ -39,7 +39,7 @@ PHRASES: dict[str, Phrase] = {
     ),
     "note.support": Phrase(
         "Nobody has judged the support of {names}: {neutral:g} of 10 is assumed.",
-        "Le soutien de {names} n’a pas été évalué : une note de {neutral:g} sur 10 est supposée.",
+        "Le support de {names} n’a pas été évalué : une note de {neutral:g} sur 10 est supposée.",
     ),
     "note.missing": Phrase(
         "No total for {names}: a measure is missing.",

@@ -8,7 +8,7 @@ MEASURES: dict[str, Phrase] = {
     "measure.accuracy": Phrase("accuracy", "exactitude"),
     "measure.balanced_accuracy": Phrase("balanced accuracy", "exactitude équilibrée"),
     "measure.macro_f1": Phrase("macro F1", "F1 macro"),
-    "measure.weighted_f1": Phrase("weighted F1", "F1 pondéré"),
+    "measure.weighted_f1": Phrase("weighted F1", "F1 pondérée"),
     "measure.matthews": Phrase("Matthews correlation", "corrélation de Matthews"),
     "measure.roc_auc": Phrase("ROC-AUC", "ROC-AUC"),
     "measure.log_loss": Phrase("log loss", "perte logarithmique"),
@@ -48,11 +48,15 @@ LIMITS: dict[str, Phrase] = {
     "limit.peak_memory_mib": Phrase("memory ≤ {bound} MiB", "mémoire ≤ {bound} Mio"),
     "limit.train_time_s": Phrase("training ≤ {bound} s", "apprentissage ≤ {bound} s"),
     "limit.licence": Phrase("commercial use allowed", "usage commercial permis"),
-    "rule.free": Phrase("maximise {measure}, without limits", "maximiser : {measure}, sans limite"),
-    "rule.limited": Phrase("maximise {measure} with {limits}", "maximiser : {measure}, avec {limits}"),
+    "rule.free": Phrase("maximise {measure}, without limits", "maximiser le critère « {measure} », sans limite"),
+    "rule.limited": Phrase("maximise {measure} with {limits}", "maximiser le critère « {measure} », avec {limits}"),
     "rule.tie_latency": Phrase(
         "{rule}; of those within one test product of the best, the fastest",
         "{rule} ; parmi les candidats à un produit de test au plus du meilleur, le plus rapide",
+    ),
+    "rule.tie_share": Phrase(
+        "{rule}; of those within 1/n of the best (n test products), the fastest",
+        "{rule} ; parmi les candidats à 1/n au plus du meilleur (n produits de test), le plus rapide",
     ),
     "rule.tie_accuracy": Phrase(
         "{rule}; of those within 10 % of the fastest, the most accurate",

@@ -106,16 +106,22 @@ PHRASES: dict[str, Phrase] = {
     "note.random": Phrase("random start", "départ aléatoire"),
     "note.modes": Phrase(
         "frozen: only a new head learns, on features of the pretrained network; finetune: every weight learns.",
-        "frozen : seule une nouvelle tête apprend, sur les descripteurs du réseau préentraîné ; "
-        "finetune : tous les poids apprennent.",
+        "frozen : seule une nouvelle tête est entraînée, sur les descripteurs du réseau préentraîné ; "
+        "finetune : tous les poids sont entraînés.",
     ),
     "note.protocol.training": Phrase(
         "Training: the same training products for all, each network with its own weights' preprocessing; {optimizer}, "
-        "weight decay {weight_decay:g}; stopped after {patience} epochs without progress on validation; seeds {seeds}.",
+        "weight decay {weight_decay:g}; {stop}; {seeds}.",
         "Entraînement : les mêmes produits pour tous, chaque réseau avec le prétraitement de ses poids ; {optimizer}, "
-        "pénalisation des poids {weight_decay:g} ; arrêt après {patience} époques sans progrès en validation ; "
-        "graines {seeds}.",
+        "pénalisation des poids {weight_decay:g} ; {stop} ; {seeds}.",
     ),
+    "note.protocol.stop": Phrase(
+        "stopped after {patience} epochs without progress on validation",
+        "arrêt après {patience} époques sans progrès en validation",
+    ),
+    "note.protocol.no_stop": Phrase("no early stopping", "pas d’arrêt anticipé"),
+    "note.protocol.seeds.one": Phrase("seed {seeds}", "graine {seeds}"),
+    "note.protocol.seeds.other": Phrase("seeds {seeds}", "graines {seeds}"),
     "note.protocol.schedule": Phrase(
         "{who}: at most {epochs} epochs{steps}, learning rate {rate}, batches of {batch_size}, loss {loss}.",
         "{who} : au plus {epochs} époques{steps}, taux d’apprentissage {rate}, lots de {batch_size}, perte {loss}.",
@@ -180,12 +186,12 @@ PHRASES: dict[str, Phrase] = {
         "Pour un usage commercial : {candidate}, exactitude {accuracy:.3f}, {latency:.1f} ms par photo.",
     ),
     "note.choice.commercial_none": Phrase(
-        "None that may be chosen is proven to be usable commercially.",
-        "Aucun candidat éligible n’est établi comme utilisable commercialement.",
+        "No eligible candidate is proven to be usable commercially.",
+        "Pour aucun candidat admissible l’usage commercial n’est établi.",
     ),
     "note.choice.stability": Phrase(
         "How sure: the rule picks it again in {share} of {n:,d} resampled test sets.",
-        "Certitude : la règle le choisit de nouveau dans {share} de {n:,d} jeux de test rééchantillonnés.",
+        "Certitude : la règle le choisit de nouveau dans {share} des {n:,d} jeux de test rééchantillonnés.",
     ),
     "note.choice.no_stability": Phrase(
         "How often resampled test sets would give the same choice was not computed.",
@@ -200,7 +206,7 @@ PHRASES: dict[str, Phrase] = {
     ),
     "note.choice.matrix": Phrase(
         "Weighted decision matrix (accuracy, CPU time, memory, feature size, support): {names}.",
-        "Matrice de décision pondérée (exactitude, temps de calcul, mémoire, taille des descripteurs, soutien) : "
+        "Matrice de décision pondérée (exactitude, temps de calcul, mémoire, taille des descripteurs, support) : "
         "{names}.",
     ),
     "note.choice.matrix_item": Phrase("{candidate} {total:.2f}", "{candidate} {total:.2f}"),

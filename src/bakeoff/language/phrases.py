@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
@@ -19,6 +20,17 @@ class Phrase(NamedTuple):
 
     en: str
     fr: str
+
+
+def unbroken(text: str, language: LanguageCode) -> str:
+    """Return text whose spaces before a percent sign, in French also before a colon and the like, do not break."""
+    pattern = r" (?=[:;?!»%])|(?<=«) " if language == "fr" else r" (?=%)"
+    return re.sub(pattern, "\u00a0", text)
+
+
+def typeset(table: Mapping[str, Phrase]) -> dict[str, Phrase]:
+    """Return the table for a page, on which no line begins with a percent sign, in French nor with a colon."""
+    return {key: Phrase(unbroken(said.en, "en"), unbroken(said.fr, "fr")) for key, said in table.items()}
 
 
 class Words:
@@ -52,8 +64,9 @@ class Words:
         return self(f"{key}.{'one' if singular else 'other'}", n=n, **values)
 
     def number(self, value: float, spec: str = ".1f") -> str:
-        """Return a number by a format such as `.3f`, `+.1f` or `,d`."""
-        return self._formatter.format(f"{{:{spec}}}", value)
+        """Return a number by a format such as `.3f`, `+.1f` or `,d`, with a true minus sign."""
+        text = self._formatter.format(f"{{:{spec}}}", value)
+        return f"\u2212{text[1:]}" if text.startswith("-") else text
 
     def percent(self, share: float, digits: int = 1) -> str:
         """Return a share in [0, 1] as `90.5 %`, in both languages with a space that does not break."""

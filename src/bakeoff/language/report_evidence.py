@@ -95,14 +95,14 @@ _CALIBRATION = {
         "Aucun candidat n’a été calibré (pas de `calibration.json`).",
     ),
     "calibration.stage.before": Phrase("As trained", "Tel quel"),
-    "calibration.stage.after": Phrase("After temperature scaling", "Après mise à l’échelle"),
+    "calibration.stage.after": Phrase("After temperature scaling", "Après calibration"),
     "calibration.figure.before": Phrase(
         "Reliability diagram of {name} as trained, ECE {ece} points",
         "Diagramme de fiabilité de {name} tel quel, ECE {ece} points",
     ),
     "calibration.figure.after": Phrase(
         "Reliability diagram of {name} after temperature scaling, ECE {ece} points",
-        "Diagramme de fiabilité de {name} après mise à l’échelle, ECE {ece} points",
+        "Diagramme de fiabilité de {name} après calibration, ECE {ece} points",
     ),
     "calibration.axis.confidence": Phrase(
         "stated probability, % (up: right, %)", "probabilité annoncée, % (en hauteur : juste, %)"

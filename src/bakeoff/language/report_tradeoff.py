@@ -7,16 +7,14 @@ from bakeoff.language.phrases import Phrase
 _TRADEOFF = {
     "tradeoff.title": Phrase("Accuracy against what it costs", "L’exactitude et son prix"),
     "tradeoff.intro": Phrase(
-        "Higher is more accurate. No candidate on the dashed line (the Pareto front of those that may be chosen) "
-        "is beaten on "
-        "both measures. Where vertical bars overlap, the order may be chance. Point at a candidate, or reach it "
-        "with the Tab "
-        "key, to see its numbers and its run in MLflow.",
-        "Plus haut, plus exact. Aucun candidat de la ligne tiretée (le front de Pareto de ceux qui peuvent être "
-        "choisis) n’est "
-        "battu sur les deux mesures. Là où les barres verticales se recouvrent, l’ordre peut être dû au hasard. "
-        "Survolez un "
-        "candidat, ou atteignez-le avec la touche Tab, pour voir ses chiffres et son exécution dans MLflow.",
+        "Higher is more accurate. No candidate on the dashed line (the Pareto front of those not listed apart) is "
+        "beaten on both measures. Vertical bars are the 95 % interval of each candidate alone; whether two of them "
+        "differ is tested below. Point at a candidate, or reach it with the Tab key, to see its numbers and its run "
+        "in MLflow.",
+        "Plus haut, plus exact. Aucun candidat de la ligne en tirets (le front de Pareto, hors candidats affichés à "
+        "part) n’est battu sur les deux mesures. Les barres verticales sont l’intervalle à 95 % de chaque candidat "
+        "pris seul ; le test qui les compare deux à deux est plus bas. Survolez un candidat, ou atteignez-le avec la "
+        "touche Tab, pour voir ses chiffres et son exécution dans MLflow.",
     ),
     "tradeoff.switch": Phrase("Against:", "En fonction de :"),
     "tradeoff.view.latency_ms": Phrase("ms per photo", "ms par photo"),
@@ -78,14 +76,14 @@ _PAIRED = {
     "paired.title": Phrase("Which differences are real", "Quels écarts sont réels"),
     "paired.intro": Phrase(
         "All candidates judge the same test products, so they are compared product by product: McNemar’s test on "
-        "those that "
-        "only one of two gets right, a paired bootstrap for the interval, Holm’s correction because many pairs "
-        "are tested.",
-        "Tous les candidats jugent les mêmes produits de test ; ils sont donc comparés produit par produit : "
-        "test de McNemar sur "
-        "ceux qu’un seul des deux reconnaît, bootstrap apparié pour l’intervalle, correction de Holm parce que "
-        "de nombreuses "
-        "paires sont testées.",
+        "those that only one of two gets right (several seeds: its sign-flip form), a paired bootstrap for the "
+        "interval, Holm’s correction of p because many pairs are tested. Intervals are of one pair and not corrected: "
+        "one that leaves out 0 does not decide, the verdict does, at 5 %.",
+        "Tous les candidats jugent les mêmes produits de test ; ils sont donc comparés produit par produit : test de "
+        "McNemar sur ceux qu’un seul des deux reconnaît (plusieurs graines : sa forme par changements de signe), "
+        "bootstrap apparié pour l’intervalle, correction de Holm des valeurs p parce que de nombreuses paires sont "
+        "testées. Les intervalles valent pour une seule paire, sans correction : ce n’est pas l’intervalle qui "
+        "tranche, mais le verdict, au seuil de 5 %.",
     ),
     "paired.picture": Phrase(
         "Difference in accuracy to {reference}, with 95 % intervals",
@@ -95,12 +93,10 @@ _PAIRED = {
         "difference in accuracy to {reference}, points", "écart d’exactitude avec {reference}, points"
     ),
     "paired.caption": Phrase(
-        "Green: proven better; red: proven worse; grey: not told apart. A vertical bar at the right joins "
-        "candidates that these "
-        "test products cannot tell apart.",
-        "Vert : meilleur, preuve faite ; rouge : moins bon, preuve faite ; gris : impossible à départager. Une "
-        "barre verticale à "
-        "droite réunit les candidats que ces produits de test ne départagent pas.",
+        "Green: better; red: worse; grey: not told apart, all by the corrected test. A vertical bar at the right "
+        "joins candidates that these test products cannot tell apart.",
+        "Vert : meilleur ; rouge : moins bon ; gris : non départagés, le tout selon le test corrigé. Une barre "
+        "verticale à droite réunit les candidats que ces produits de test ne départagent pas.",
     ),
     "paired.against.best": Phrase(
         "Every candidate against the best, {name}", "Chaque candidat face au meilleur, {name}"
@@ -126,11 +122,6 @@ _PAIRED = {
     "matrix.weight": Phrase("weight {weight}", "poids {weight}"),
     "matrix.total": Phrase("total", "total"),
     "matrix.how": Phrase("How each criterion is scored", "Comment chaque critère est noté"),
-    "criterion.accuracy": Phrase("accuracy", "exactitude"),
-    "criterion.cpu_time": Phrase("CPU time", "temps CPU"),
-    "criterion.memory": Phrase("memory", "mémoire"),
-    "criterion.feature_size": Phrase("feature size", "taille des descripteurs"),
-    "criterion.support": Phrase("support", "documentation"),
 }
 
 PHRASES: dict[str, Phrase] = {**_TRADEOFF, **_PAIRED}

@@ -14,13 +14,14 @@ from bakeoff.statistics.wilson import wilson_interval
 _RESAMPLES = 2000
 
 
-def measure_performance(test_split: Sample, new: Sample, labels: list[str]) -> dict[str, Any]:
+def measure_performance(test_split: Sample, new: Sample, labels: list[str], *, alpha: float = 0.05) -> dict[str, Any]:
     """Return accuracy with Wilson's interval beside the test split's, recall per class, confusion, calibration.
 
     Args:
         test_split: the test products.
         new: new products, all of them labelled.
         labels: K class names.
+        alpha: level at which a drop must show: that of a family of tests by their number.
     """
     first, second = (sample.predicted == sample.label_ids for sample in (test_split, new))
     hits, sizes = (int(first.sum()), int(second.sum())), (len(first), len(second))
@@ -29,7 +30,7 @@ def measure_performance(test_split: Sample, new: Sample, labels: list[str]) -> d
         "accuracy": share_record(hits[1], sizes[1]),
         "accuracy_at_deployment": share_record(hits[0], sizes[0]),
         "difference": {"value": found.difference, "low": found.low, "high": found.high, "p_value": found.p_value},
-        "detectable_drop": detectable_drop(hits[0] / sizes[0], sizes),
+        "detectable_drop": min(hits[0] / sizes[0], detectable_drop(hits[0] / sizes[0], sizes, alpha=alpha)),
         "per_class": _recalls(test_split, new, labels),
         "confusion": {"labels": labels, "counts": count_confusions(new, len(labels)).tolist()},
         "calibration": {

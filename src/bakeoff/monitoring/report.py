@@ -53,11 +53,16 @@ def build_report(
         "verdict": settle_verdict(tests),
         "tests": tests,
         "class_shares": _shares(reference, new, labels),
-        "performance": measure_performance(test_split, labelled, labels) if len(labelled) else None,
+        "performance": _performance(test_split, labelled, labels, n_tests=len(tests)) if len(labelled) else None,
         "estimated_accuracy": estimate_accuracy(reference, new, test_split),
     }
     report["sentences"] = write_sentences(report, words)
     return report
+
+
+def _performance(test_split: Sample, labelled: Sample, labels: list[str], *, n_tests: int) -> dict[str, Any]:
+    """Return accuracy and the rest; the smallest of Holm's p-values is held against ALPHA / n_tests."""
+    return measure_performance(test_split, labelled, labels, alpha=ALPHA / n_tests)
 
 
 def _shares(reference: Sample, new: Sample, labels: list[str]) -> dict[str, dict[str, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from bakeoff.errors import ParamsError
 from bakeoff.evaluation.records import write_record
 from bakeoff.monitoring.figure import draw_monitoring
-from bakeoff.monitoring.labels import encode_labels, list_new_products
+from bakeoff.monitoring.labels import DEFAULT_COLUMN, encode_labels, list_new_products
 from bakeoff.monitoring.reference import score_reference
 from bakeoff.monitoring.report import build_report
 from bakeoff.monitoring.sample import Sample, collect_sample
@@ -29,7 +30,7 @@ class MonitorOptions:
     """The flags of `bakeoff monitor`."""
 
     candidate: str | None = None
-    seed: int = 0
+    seed: int | None = None
     name: str | None = None
     label_column: str | None = None
     unlabelled: bool = False
@@ -59,6 +60,8 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         label_column=options.label_column,
         columns=options.columns,
     )
+    if not options.unlabelled and not any(photos.table["label"].notna()):
+        sys.stderr.write(f"{_why_unlabelled(source, options)}: the products count as unlabelled.\n")
     params = load_study_params(project / "params.yaml")
     reference, test_split, splits = score_reference(project, candidate, params)
     new = _score_new(photos, candidate, params)
@@ -76,6 +79,14 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
     draw_monitoring(report, (reference, new), words, folder / FIGURE_FILE)
     write_record(folder / REPORT_FILE, report)
     return report, folder
+
+
+def _why_unlabelled(source: Path, options: MonitorOptions) -> str:
+    if source.is_dir():
+        return f"no subfolder of {source} is named like a class of the study"
+    if options.label_column:
+        return f"column {options.label_column!r} of {source} is empty"
+    return f"{source} has no classes in a column {DEFAULT_COLUMN!r} (--label-column names another)"
 
 
 def settle_folder(project: Path, name: str, *, force: bool) -> Path:

@@ -1,4 +1,4 @@
-"""What the tests compare: one set of photos as numbers, in bounded memory."""
+"""What the tests compare: one set of photos as numbers; a few per photo, and the features of 1,000 of them."""
 
 from __future__ import annotations
 

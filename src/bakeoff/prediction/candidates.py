@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bakeoff.decision.deployed import deployed_folder
 from bakeoff.errors import EvaluationError
 from bakeoff.evaluation.records import read_training
 
@@ -67,27 +68,32 @@ class TrainedCandidate:
         return float(self.evaluation("calibration.json")["temperature"])
 
 
-def find_candidate(project: Path, name: str | None, *, seed: int) -> TrainedCandidate:
+def find_candidate(project: Path, name: str | None, *, seed: int | None) -> TrainedCandidate:
     """Return a trained candidate of the study.
 
     Args:
         project: the folder with runs/ and reports/.
         name: `<model>-<mode>` or `baseline_tf`; None = the one that reports/choice.json names best.
-        seed: which of its trainings.
+        seed: which of its trainings; None = the one to deploy, which the registry calls champion.
 
     Raises:
         EvaluationError: none was chosen, or there is no such training; the message lists those that there are.
     """
     chosen = name or chosen_candidate(project)
-    folder = project / "runs" / chosen / f"seed_{seed}"
+    runs_dir = project / "runs"
+    is_trained = any(runs_dir.glob(f"{chosen}/seed_*/training/training.json"))
+    if seed is None and is_trained:
+        seed = int(deployed_folder(runs_dir, chosen).name.removeprefix("seed_"))
+    folder = runs_dir / chosen / f"seed_{seed}"
     if not (folder / "training" / "training.json").is_file():
-        trained = sorted((project / "runs").glob("*/seed_*/training/training.json"))
+        trained = sorted(runs_dir.glob("*/seed_*/training/training.json"))
+        which = f"candidate {chosen!r}" + ("" if seed is None else f" with seed {seed}")
         found = [f"{path.parents[2].name} (seed {path.parents[1].name.removeprefix('seed_')})" for path in trained]
         raise EvaluationError(
-            f"no training of candidate {chosen!r} with seed {seed} in {project / 'runs'}; trained here: "
-            f"{', '.join(found) or 'none, run `bakeoff run`'}."
+            f"no training of {which} in {runs_dir}; trained here: {', '.join(found) or 'none, run `bakeoff run`'}."
         )
-    return TrainedCandidate(chosen, seed, folder, read_training(folder / "training"))
+    training = read_training(folder / "training")
+    return TrainedCandidate(chosen, int(training["seed"]), folder, training)
 
 
 def chosen_candidate(project: Path) -> str:

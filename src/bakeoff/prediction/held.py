@@ -1,7 +1,11 @@
-"""Stands in for the catalogue where a predictor is asked about photos that are in none."""
+"""Stands in for the catalogue where a predictor is asked about photos that are in none.
+
+`bakeoff predict`, `bakeoff monitor` and the logged MLflow models hold their photos here.
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,3 +33,10 @@ class HeldPhotos:
     def read(self, row: int) -> Image.Image:
         """Return photo `row`, RGB."""
         return self._photos[row]
+
+
+def open_packed(encoded: bytes) -> Image.Image:
+    """Return a photo that `bakeoff.catalogue.pack` encoded, decoded as `ImageStore.read` does: RGB."""
+    image = Image.open(io.BytesIO(encoded))
+    image.load()
+    return image if image.mode == "RGB" else image.convert("RGB")

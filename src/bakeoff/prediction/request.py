@@ -109,6 +109,8 @@ def _photos(request: Request, listing: pd.DataFrame) -> Any:
 
 
 def _stamp(path: str) -> list[Any]:
+    if not path:  # of a row without a photo; as a path it would be the working folder
+        return [path, None]
     try:
         status = Path(path).stat()
     except (OSError, ValueError):

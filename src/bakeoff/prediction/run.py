@@ -20,7 +20,7 @@ class PredictOptions:
     """The flags of `bakeoff predict`."""
 
     candidate: str | None = None
-    seed: int = 0
+    seed: int | None = None
     top_k: int = 3
     threshold: float = 0.8
     form: str | None = None

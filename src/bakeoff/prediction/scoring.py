@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,7 +18,7 @@ from bakeoff.catalogue.pack import pack_all
 from bakeoff.catalogue.store import ImageStore
 from bakeoff.evaluation.predictor import Predictor
 from bakeoff.params import PrepareParams
-from bakeoff.prediction.held import HeldPhotos
+from bakeoff.prediction.held import HeldPhotos, open_packed
 from bakeoff.prediction.measures import MEASURES, measure_photo
 from bakeoff.prediction.scores import CHUNK, Scores, write_chunk
 
@@ -67,11 +66,18 @@ class GivesFeatures(Protocol):
 
 def read_files(paths: Sequence[str], prepare: PrepareParams) -> Iterator[Encoded | Rejection]:
     """Yield every file as `prepare` would pack it, in order: the same pixels that a product of the study has."""
-    missing = {place for place, path in enumerate(paths) if not path or not Path(path).is_file()}
+    missing = {place for place, path in enumerate(paths) if not _is_file(path)}
     found = [Path(path) for place, path in enumerate(paths) if place not in missing]
     packed = pack_all(found, len(found), prepare, hashes=False)
     for place, path in enumerate(paths):
         yield Rejection("missing_file", f"{path or 'an empty path'} is no file") if place in missing else next(packed)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return bool(path) and Path(path).is_file()
+    except OSError:  # a name that is too long, such as a web address
+        return False
 
 
 def read_store(store: ImageStore, rows: Sequence[int], sizes: Sequence[tuple[int, int]]) -> Iterator[Encoded]:
@@ -115,7 +121,7 @@ def _score_batch(predictor: Predictor, held: HeldPhotos, batch: list[Encoded | R
     sound = [(place, photo) for place, photo in enumerate(batch) if not isinstance(photo, Rejection)]
     refused = {place: photo for place, photo in enumerate(batch) if isinstance(photo, Rejection)}
     places = [place for place, _ in sound]
-    images = [_open(photo.encoded) for _, photo in sound]
+    images = [open_packed(photo.encoded) for _, photo in sound]
     probabilities, features = _classify(predictor, held, images, more=more)
     measures = [
         measure_photo(image, width=photo.width, height=photo.height)
@@ -148,13 +154,6 @@ def _classify(
     if with_features:
         return predictor.classify_with_features(pixels)  # type: ignore[attr-defined]
     return predictor.predict_images(pixels), None
-
-
-def _open(encoded: bytes) -> Image.Image:
-    """Return a packed photo as `ImageStore.read` does."""
-    image = Image.open(io.BytesIO(encoded))
-    image.load()
-    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _spread(values: np.ndarray, places: list[int], n: int) -> np.ndarray:

@@ -85,12 +85,12 @@ def _list_table(path: Path, columns: Columns) -> Photos:
     _require(table, identifier, path, option="--id-column")
     if columns.label is not None:
         _require(table, columns.label, path, option="--label-column")
-    images = _texts(table[columns.image])
+    images = ["" if pd.isna(value) or not str(value).strip() else str(value) for value in table[columns.image]]
     labels = _texts(table[columns.label]) if columns.label else [None] * len(table)
     if not images:
         raise DataError(f"{path} has no rows; it needs one row per photo.")
     ids = [str(value) for value in table[identifier]]
-    return Photos(_frame(ids, [image or "" for image in images], [_place(path, image) for image in images], labels))
+    return Photos(_frame(ids, images, [str(path.parent / image) if image else "" for image in images], labels))
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -106,10 +106,6 @@ def read_table(path: Path) -> pd.DataFrame:
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, pa.ArrowInvalid) as error:
         told = " ".join(str(error).split())[:160]
         raise DataError(f"{path} cannot be read as a {path.suffix.lower()} table ({told}).") from None
-
-
-def _place(table: Path, image: str | None) -> str:
-    return str(table.parent / image) if image else ""
 
 
 def _require(table: pd.DataFrame, column: str, path: Path, *, option: str) -> None:

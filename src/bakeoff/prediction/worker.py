@@ -9,5 +9,8 @@ from bakeoff.errors import exit_cleanly
 from bakeoff.prediction.request import carry_out
 
 if __name__ == "__main__":
-    with exit_cleanly():
-        carry_out(Path(sys.argv[1]))
+    try:
+        with exit_cleanly():
+            carry_out(Path(sys.argv[1]))
+    except KeyboardInterrupt:  # the command that started this says how far it came
+        sys.exit(130)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import expit, logit, ndtri
 from scipy.stats import rankdata
 
 from bakeoff.errors import EvaluationError
-from bakeoff.statistics.bootstrap import Interval, wilson
+from bakeoff.statistics.bootstrap import Interval, holding, wilson
 from bakeoff.statistics.checks import check_correct, check_label_ids, check_same_length, check_values
 from bakeoff.statistics.resample import strata_rows
 
@@ -74,8 +74,8 @@ def macro_auc_interval(probabilities: Array, label_ids: Array, *, level: float =
         auc += area / len(present)
         weight = np.where(positive, 1 / positive.sum(), 1 / (~positive).sum()) / len(present)
         influence += weight * (placements - area)
-    variance = _stratified_variance(influence, label_ids)
-    return auc, _logit_interval(auc, variance, len(present) ** 2 / float((1 / sizes).sum()), level)
+    n_effective = len(present) ** 2 / float((1 / sizes).sum())
+    return auc, logit_interval(auc, stratified_variance(influence, label_ids), n_effective, "delong", level)
 
 
 def _placements(scores: Array, positive: Array) -> Array:
@@ -87,16 +87,24 @@ def _placements(scores: Array, positive: Array) -> Array:
     return np.where(positive, (everywhere - own) / n_negative, 1 - (everywhere - own) / n_positive)
 
 
-def _stratified_variance(influence: Array, label_ids: Array) -> float:
-    """Return the variance of a sum of per-product terms whose number per true class is fixed."""
+def stratified_variance(influence: Array, label_ids: Array) -> float:
+    """Return the variance of a sum of per-product terms (N,) whose number per true class is fixed."""
     groups = strata_rows(label_ids, len(label_ids))
     return float(sum(len(rows) * influence[rows].var(ddof=1) for rows in groups))
 
 
-def _logit_interval(auc: float, variance: float, n_effective: float, level: float) -> Interval:
-    """Return the interval on the logit scale; Wilson's where nothing varies, which has no spread to go by."""
-    z = float(ndtri((1 + level) / 2))
-    if not 0 < auc < 1 or variance == 0:
-        return wilson(auc, max(1, int(n_effective)), level)
-    centre, half = math.log(auc / (1 - auc)), z * math.sqrt(variance) / (auc * (1 - auc))
-    return Interval(1 / (1 + math.exp(half - centre)), 1 / (1 + math.exp(-half - centre)), "delong", None, level)
+def logit_interval(area: float, variance: float, n_effective: float, method: str, level: float) -> Interval:
+    """Return an area's interval on the logit scale; Wilson's where nothing varies, which has no spread to go by.
+
+    Args:
+        area: in [0, 1].
+        variance: of the area.
+        n_effective: products that Wilson's interval goes by.
+        method: name of the variance.
+        level: share of test sets whose interval holds the true value.
+    """
+    if not 0 < area < 1 or variance == 0:
+        return wilson(min(area, 1.0), max(1, int(n_effective)), level)
+    half = float(ndtri((1 + level) / 2)) * math.sqrt(variance) / (area * (1 - area))
+    low, high = expit(logit(area) + np.array([-half, half]))
+    return holding(area, low, high, method, None, level)

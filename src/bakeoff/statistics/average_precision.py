@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from scipy.special import ndtri
 
 from bakeoff.errors import EvaluationError
+from bakeoff.statistics.auc import logit_interval, stratified_variance
 from bakeoff.statistics.bootstrap import Interval
 from bakeoff.statistics.checks import check_label_ids, check_same_length, check_values
-from bakeoff.statistics.wilson import wilson_interval
 
 Array = np.ndarray
 
@@ -50,14 +47,8 @@ def macro_average_precision_interval(
         area, own = average_precision_influence(probabilities[:, label], label_ids == label)
         total += area / len(present)
         influence += own / len(present)
-    variance = _stratified_variance(influence, label_ids)
-    z = float(ndtri((1 + level) / 2))
-    if not 0 < total < 1 or variance == 0:
-        n_effective = len(present) ** 2 / float((1 / sizes).sum())
-        return total, Interval(*wilson_interval(min(total, 1.0), int(n_effective), z=z), "wilson", None, level)
-    centre, half = math.log(total / (1 - total)), z * math.sqrt(variance) / (total * (1 - total))
-    low, high = (1 / (1 + math.exp(-_bounded(end))) for end in (centre - half, centre + half))
-    return total, Interval(low, high, "infinitesimal_jackknife", None, level)
+    variance, n_effective = stratified_variance(influence, label_ids), len(present) ** 2 / float((1 / sizes).sum())
+    return total, logit_interval(total, variance, n_effective, "infinitesimal_jackknife", level)
 
 
 def average_precision_influence(scores: Array, positive: Array) -> tuple[float, Array]:
@@ -85,17 +76,3 @@ def average_precision_influence(scores: Array, positive: Array) -> tuple[float, 
     influence = np.empty(len(scores))
     influence[order] = sorted_influence
     return area, influence
-
-
-def _stratified_variance(influence: Array, label_ids: Array) -> float:
-    """Return the variance of a sum of per-product terms whose number per true class is fixed."""
-    variance = 0.0
-    for label in np.unique(label_ids):
-        terms = influence[label_ids == label]
-        variance += len(terms) * float(terms.var(ddof=1)) if len(terms) > 1 else float(terms[0]) ** 2
-    return variance
-
-
-def _bounded(logit: float) -> float:
-    """Return a logit that exp takes without overflow."""
-    return min(max(logit, -700.0), 700.0)

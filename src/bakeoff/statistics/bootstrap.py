@@ -166,8 +166,9 @@ def mean_interval(
     if np.isin(values, (0.0, 1.0)).all():
         return wilson(estimate, len(values), level)
     centred = np.concatenate([values[rows] - values[rows].mean() for rows in groups])
-    squares = float((centred**2).sum())
-    acceleration = float((centred**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
+    largest = float(np.abs(centred).max())
+    scaled = centred / largest if largest > 0 else centred  # powers of very small values would be 0
+    acceleration = float((scaled**3).sum() / (6 * (scaled**2).sum() ** 1.5)) if largest > 0 else 0.0
     draws = resampled_means(values, groups, n_resamples, seed)
     low, high = bias_corrected(draws, estimate, level, acceleration=acceleration)
     return holding(estimate, low, high, "bootstrap_products", n_resamples, level)
@@ -183,8 +184,8 @@ def statistic_interval(
 ) -> Interval:
     """Return the 95 % interval of any statistic of the products, for example a calibration error.
 
-    Reverse percentiles: a calibration error comes out too high in a resample, as it did in the sample, and they take
-    that off where percentiles add it once more.
+    The basic interval: a calibration error comes out too high in a resample, as it did in the sample; percentiles
+    mirrored at the estimate take that off where percentiles as they are add it once more.
 
     Args:
         statistic: from (N,) product numbers, some of them repeated, to its value.
@@ -210,7 +211,7 @@ def statistic_interval(
     if values.min() < bounds[0] or values.max() > bounds[1]:
         raise EvaluationError(f"the statistic reaches from {values.min()} to {values.max()}, outside {bounds}.")
     low, high = np.clip(2 * estimate - np.quantile(draws, [0.975, 0.025]), *bounds)
-    return holding(estimate, low, high, "bootstrap_products", n_resamples, 0.95)
+    return holding(estimate, low, high, "bootstrap_basic", n_resamples, 0.95)
 
 
 def bias_corrected(draws: Array, centre: float, level: float, *, acceleration: float = 0.0) -> tuple[float, float]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.stats import fisher_exact, ks_2samp
+from scipy.stats import fisher_exact, ks_2samp, norm
 
 from bakeoff.errors import EvaluationError
-from bakeoff.statistics.wilson import Z_95, wilson_interval
+from bakeoff.statistics.wilson import wilson_interval
 
 _EXACT_UP_TO = 500
 _PERMUTATIONS_AT_ONCE = 250
@@ -115,11 +115,14 @@ def difference_of_shares(hits: tuple[int, int], sizes: tuple[int, int]) -> Share
     return ShareDifference(difference, max(-1.0, low), min(1.0, high), float(fisher_exact(table).pvalue))
 
 
-def detectable_drop(share: float, sizes: tuple[int, int]) -> float:
-    """Return the drop of a share that is found with probability 0.8 at the 5 % level, normal approximation."""
+def detectable_drop(share: float, sizes: tuple[int, int], *, alpha: float = 0.05) -> float:
+    """Return the drop of a share that is found with probability 0.8 at level `alpha`, normal approximation.
+
+    A share near 0 or 1 counts as 0.02 or 0.98: its own spread would say that nothing is too small to be found.
+    """
     _need(*sizes, least=1)
     middle = min(max(share, 0.02), 0.98)
-    return float((Z_95 + 0.8416) * np.sqrt(middle * (1 - middle) * (1 / sizes[0] + 1 / sizes[1])))
+    return float((norm.isf(alpha / 2) + norm.isf(0.2)) * np.sqrt(middle * (1 - middle) * (1 / sizes[0] + 1 / sizes[1])))
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, *, n_bins: int = 15) -> float:

@@ -25,8 +25,3 @@ def wilson_interval(accuracy: float, n: int, *, z: float = Z_95) -> tuple[float,
     centre = (accuracy + z * z / (2 * n)) / shrink
     half = z / shrink * math.sqrt(accuracy * (1 - accuracy) / n + z * z / (4 * n * n))
     return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def overlap(first: tuple[float, float], second: tuple[float, float]) -> bool:
-    """Return whether two closed intervals have a point in common."""
-    return first[0] <= second[1] and second[0] <= first[1]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bakeoff.params import TrackingParams
-from bakeoff.tracking.records import finite, read_record
+from bakeoff.tracking.records import finite, hash_of, read_record
 from bakeoff.tracking.runs import log_final_metrics
-from bakeoff.tracking.store import experiment_id, open_client, resolve_store, store_errors
+from bakeoff.tracking.store import experiment_id, open_client, survive_store
 
-_FILES = ("monitoring.json", "monitor.png")
+REPORT_FILE = "monitoring.json"
+_FILES = (REPORT_FILE, "monitor.png")
+_KEY_TAG = "bakeoff.monitoring_key"
 _COUNTS = ("n_new", "n_labelled", "n_refused", "n_reference")
 
 
@@ -23,33 +24,39 @@ def log_monitoring(folder: Path, params: TrackingParams) -> str | None:
     Returns:
         The run's id, or None where the store did not take it.
     """
-    try:
-        return _log_report(folder, params)
-    except store_errors() as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        sys.stderr.write(
-            f"bakeoff: warning: the MLflow store {resolve_store().uri} did not take the monitoring ({reason}); "
-            f"{folder} holds the report.\n"
-        )
+    with survive_store(f"the monitoring {folder.name}"):
+        return log_report(folder, params)
     return None
 
 
-def _log_report(folder: Path, params: TrackingParams) -> str:
-    report = read_record(folder / "monitoring.json")
+def log_report(folder: Path, params: TrackingParams) -> str:
+    """Log one report, once, and return the run's id; the store's own errors pass through.
+
+    Raises:
+        TrackingError: the report is broken.
+    """
+    report = read_record(folder / REPORT_FILE)
+    key = hash_of((folder / REPORT_FILE).read_bytes())
     client, store = open_client()
     experiment = experiment_id(client, store, f"{params.experiment}-monitoring")
+    found = client.search_runs(
+        [experiment], filter_string=f"tags.`{_KEY_TAG}` = '{key}' and attributes.status = 'FINISHED'"
+    )
+    if found:
+        return found[0].info.run_id
     tags = {
+        _KEY_TAG: key,
         "bakeoff.candidate": str(report["candidate"]),
         "bakeoff.training_key": str(report["training_key"]),
         "bakeoff.monitoring": str(report["name"]),
         "bakeoff.verdict": str(report["verdict"]),
         "mlflow.note.content": "\n\n".join(report["sentences"]),
     }
-    run = client.create_run(experiment, run_name=str(report["name"]), tags=tags)
+    monitored_ms = int(datetime.fromisoformat(report["monitored_at"]).timestamp() * 1000)
+    run = client.create_run(experiment, start_time=monitored_ms, run_name=str(report["name"]), tags=tags)
     for name in _FILES:
         client.log_artifact(run.info.run_id, str(folder / name))
-    monitored_at = datetime.fromisoformat(report["monitored_at"])
-    log_final_metrics(client, run, finite(dict(_metrics(report))), timestamp_ms=int(monitored_at.timestamp() * 1000))
+    log_final_metrics(client, run, finite(dict(_metrics(report))), timestamp_ms=monitored_ms)
     client.set_terminated(run.info.run_id)
     return run.info.run_id
 

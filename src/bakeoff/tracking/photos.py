@@ -13,46 +13,31 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bakeoff.catalogue.decode import Rejection, decode
+from bakeoff.catalogue.decode import Rejection
+from bakeoff.catalogue.pack import pack_bytes
 from bakeoff.errors import DataError
 from bakeoff.evaluation.predictor import Predictor
+from bakeoff.params import PrepareParams
+from bakeoff.prediction.held import HeldPhotos, open_packed
 
 BATCH_SIZE = 32
-_MAX_MEGAPIXELS = 80
-
-
-class PhotoTable:
-    """Stands in for the catalogue where a predictor is asked about photos that are in none."""
-
-    def __init__(self, labels: list[str], dataset: dict[str, Any]) -> None:
-        self.labels = labels
-        self.dataset = dataset
-        self.store = self
-        self._photos: list[Image.Image] = []
-
-    def fill(self, encoded: Sequence[bytes]) -> None:
-        """Hold these photos from here on, decoded as `prepare` decodes the catalogue's."""
-        self._photos = [_decode(data, row) for row, data in enumerate(encoded)]
-
-    def image_rows(self, positions: Any) -> np.ndarray:
-        """Return the rows of `read`, which are the positions themselves."""
-        return np.asarray(positions, dtype=np.int64)
-
-    def read(self, row: int) -> Image.Image:
-        """Return photo `row`, RGB."""
-        return self._photos[row]
+PREPARE_FILE = "prepare.json"
+"""Section `prepare` of params.yaml, beside the logged model's training folder."""
 
 
 class PhotoClassifierModel:
     """A loaded candidate: a table with a column `image` in, label, probability and probabilities out.
 
-    Probabilities are calibrated where `evaluation/calibration.json` lies beside the training folder.
+    Photos are packed by the code and the settings (`prepare.json` beside the training folder) that packed the
+    catalogue. Probabilities are calibrated where `evaluation/calibration.json` lies beside the training folder.
     """
 
     def __init__(self, training_dir: Path, load: Callable[[Any], Predictor]) -> None:
         training = json.loads((training_dir / "training.json").read_text(encoding="utf-8"))
-        self._table = PhotoTable(list(training["labels"]), training.get("dataset") or {})
-        self._predictor = load(self._table)
+        prepare = (training_dir.parent / PREPARE_FILE).read_text(encoding="utf-8")
+        self._prepare = PrepareParams.model_validate_json(prepare)
+        self._held = HeldPhotos(list(training["labels"]), training.get("dataset"))
+        self._predictor = load(self._held)
         self._temperature = read_temperature(training_dir.parent / "evaluation" / "calibration.json")
 
     def answer(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -73,7 +58,7 @@ class PhotoClassifierModel:
         """Classify photos.
 
         Args:
-            model_input: a column `image` of JPEG or PNG files, as base64 text or as raw bytes.
+            model_input: a column `image` of photo files (JPEG, PNG, WebP, …), as base64 text or as raw bytes.
             top_k: how many of the likeliest labels to add, at most K; 0 for none.
 
         Returns:
@@ -86,19 +71,20 @@ class PhotoClassifierModel:
         if top_k < 0:
             raise DataError(f"top_k must be 0 (none) or the number of labels wanted, got {top_k}.")
         encoded = [as_bytes(value, row) for row, value in enumerate(model_input["image"])]
-        parts = [self._predict(encoded[start : start + BATCH_SIZE]) for start in range(0, len(encoded), BATCH_SIZE)]
-        scores = np.concatenate(parts) if parts else np.zeros((0, len(self._table.labels)))
-        labels = [self._table.labels[index] for index in scores.argmax(axis=1)]
+        starts = range(0, len(encoded), BATCH_SIZE)
+        parts = [self._predict(encoded[start : start + BATCH_SIZE], first_row=start) for start in starts]
+        scores = np.concatenate(parts) if parts else np.zeros((0, len(self._held.labels)))
+        labels = [self._held.labels[index] for index in scores.argmax(axis=1)]
         columns = {"label": labels, "probability": scores.max(axis=1, initial=0.0), "probabilities": scores.tolist()}
         if top_k:
             order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
-            columns["top_labels"] = [[self._table.labels[index] for index in row] for row in order]
+            columns["top_labels"] = [[self._held.labels[index] for index in row] for row in order]
             columns["top_probabilities"] = np.take_along_axis(scores, order, axis=1).tolist()
         return pd.DataFrame(columns, index=model_input.index)
 
-    def _predict(self, encoded: Sequence[bytes]) -> np.ndarray:
+    def _predict(self, encoded: Sequence[bytes], *, first_row: int) -> np.ndarray:
         """Return (n, K) float64 probabilities."""
-        self._table.fill(encoded)
+        self._held.hold([read_photo(data, self._prepare, row) for row, data in enumerate(encoded, start=first_row)])
         images = self._predictor.images(range(len(encoded)))
         scores = self._predictor.predict_images(images).astype(np.float64)
         if self._temperature is None:
@@ -136,12 +122,17 @@ def as_bytes(value: Any, row: int) -> bytes:
         return base64.b64decode(value, validate=True)
     except (TypeError, ValueError, binascii.Error):
         raise DataError(
-            f"row {row}: the column `image` needs base64 text or bytes of a JPEG or PNG file, got {str(value)[:40]!r}."
+            f"row {row}: the column `image` needs base64 text or bytes of a photo file, got {str(value)[:40]!r}."
         ) from None
 
 
-def _decode(encoded: bytes, row: int) -> Image.Image:
-    decoded = decode(encoded, max_megapixels=_MAX_MEGAPIXELS, min_side_px=1)
-    if isinstance(decoded, Rejection):
-        raise DataError(f"row {row}: the image cannot be used: {decoded.reason} ({decoded.detail}).")
-    return decoded.image
+def read_photo(encoded: bytes, prepare: PrepareParams, row: int) -> Image.Image:
+    """Return a photo file as the catalogue would keep it, RGB.
+
+    Raises:
+        DataError: the catalogue would not take it; the message names `row`.
+    """
+    packed = pack_bytes(encoded, prepare, hashes=False)
+    if isinstance(packed, Rejection):
+        raise DataError(f"row {row}: the image cannot be used: {packed.reason} ({packed.detail}).")
+    return open_packed(packed.encoded)

@@ -1,4 +1,4 @@
-"""Rebuilds an MLflow store from runs/ and reports/ alone: after `dvc pull`, or when a server was away."""
+"""Rebuilds an MLflow store from runs/, reports/ and monitoring/ alone: after `dvc pull`, or when a server was away."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bakeoff.errors import TrackingError
 from bakeoff.params import TrackingParams
 from bakeoff.tracking.comparison import log_reports
 from bakeoff.tracking.mirror import mirror
+from bakeoff.tracking.monitoring import REPORT_FILE, log_report
 from bakeoff.tracking.records import has_training, read_parts
 from bakeoff.tracking.registry import update_registry
 from bakeoff.tracking.store import resolve_store, store_errors, survive_store
@@ -30,6 +31,8 @@ class SyncReport:
     problems: tuple[str, ...]
     registry: str | None = None
     """What the Model Registry says now, None where there is nothing to register."""
+    n_monitored: int = 0
+    """Monitoring reports that the store holds."""
 
     def __str__(self) -> str:
         compared = "the comparison is in it" if self.comparison else "no comparison yet (reports/ is empty)"
@@ -37,17 +40,21 @@ class SyncReport:
             f"{self.store}: {self.n_created} runs made, {self.n_updated} updated, {self.n_unchanged} already there; "
             f"{compared}."
         ]
+        lines += [f"Monitoring reports in it: {self.n_monitored}."] if self.n_monitored else []
         lines += [f"Model Registry: {self.registry}"] if self.registry else []
         return "\n".join(lines + [f"left out: {problem}" for problem in self.problems])
 
 
-def sync(runs_dir: Path, reports_dir: Path, params: TrackingParams) -> SyncReport:
+def sync(
+    runs_dir: Path, reports_dir: Path, params: TrackingParams, *, monitoring_dir: Path | None = None
+) -> SyncReport:
     """Make the store say what the files say; doing it again changes nothing.
 
     Args:
         runs_dir: folder with <candidate>/seed_<s>/.
         reports_dir: folder with leaderboard.csv and what belongs to it, or nothing yet.
         params: section `tracking`.
+        monitoring_dir: folder with <name>/monitoring.json, or nothing yet; None = leave monitoring out.
 
     Raises:
         TrackingError: the store cannot be reached or written.
@@ -67,6 +74,7 @@ def sync(runs_dir: Path, reports_dir: Path, params: TrackingParams) -> SyncRepor
                 write_events(parts)
             outcomes[mirror(parts, params).outcome] += 1
         comparison = log_reports(reports_dir, params) is not None
+        n_monitored = _log_monitoring(monitoring_dir, params, problems) if monitoring_dir else 0
     except store_errors() as error:
         reason = " ".join(str(error).split())[:300]
         raise TrackingError(
@@ -83,4 +91,18 @@ def sync(runs_dir: Path, reports_dir: Path, params: TrackingParams) -> SyncRepor
         comparison,
         tuple(problems),
         registered.sentence if registered else None,
+        n_monitored,
     )
+
+
+def _log_monitoring(monitoring_dir: Path, params: TrackingParams, problems: list[str]) -> int:
+    """Log every monitoring report and return how many are in the store."""
+    n_logged = 0
+    for path in sorted(monitoring_dir.glob(f"*/{REPORT_FILE}")):
+        try:
+            log_report(path.parent, params)
+        except TrackingError as error:
+            problems.append(str(error))
+            continue
+        n_logged += 1
+    return n_logged

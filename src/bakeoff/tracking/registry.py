@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from bakeoff.decision.deployed import deployed_seed
 from bakeoff.params import TrackingParams
+from bakeoff.paths import state_dir
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.records import hash_of, read_record
 from bakeoff.tracking.store import open_client, survive_store
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 CHAMPION, PREVIOUS = "champion", "previous"
+_LOCK_S = 120
 _MAX_DESCRIPTION_CHARS = 5000  # the registry's column; databases other than sqlite refuse more
 _DESCRIPTION = (
     "The image classifiers that bakeoff's comparisons chose, one version each: photos of products in, label and "
@@ -71,14 +75,15 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> Registration |
             f"{best['candidate']} has no logged model in this store (tracking.log_models: true and `bakeoff sync` "
             f"log it), so it is not registered{_who_stays(client, model)}."
         )
-    registered = _registered_model(client, model)
-    version = _find_or_make_version(client, model, run)
-    card = reports_dir / "model_card.md"
-    if card.is_file():
-        _describe(client, version, run, card.read_text(encoding="utf-8"))
-    _tag(client, version, _tags(best, run))
-    number = str(version.version)  # an int in an sqlite store, whatever its type says
-    before = move_aliases(client, registered, number)
+    with FileLock(state_dir("locks") / "mlflow-registry.lock", timeout=_LOCK_S):  # one version, whoever comes second
+        registered = _registered_model(client, model)
+        version = _find_or_make_version(client, model, run)
+        card = reports_dir / "model_card.md"
+        if card.is_file():
+            _describe(client, version, run, card.read_text(encoding="utf-8"))
+        _tag(client, version, _tags(best, run))
+        number = str(version.version)  # an int in an sqlite store, whatever its type says
+        before = move_aliases(client, registered, number)
     return Registration(_sentence(model, number, best, run, before), number)
 
 

@@ -11,13 +11,13 @@ from bakeoff.decision.deployed import deployed_folder
 from bakeoff.errors import TrackingError
 from bakeoff.params import TrackingParams, load_section
 from bakeoff.paths import environment_python, project_root
+from bakeoff.prediction.candidates import ENVIRONMENTS
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.local_server import HOST, refuse_taken_port, run_server
 from bakeoff.tracking.records import read_record
 from bakeoff.tracking.registry import CHAMPION, find_version, training_runs
 from bakeoff.tracking.store import open_client, store_errors
 
-ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf"}
 _START_S = 180  # TensorFlow on a busy machine
 _APP = Path(__file__).with_name("serving_app.py")
 

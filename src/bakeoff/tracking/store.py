@@ -169,5 +169,5 @@ def warn_store(what: str, error: BaseException) -> None:
     reason = " ".join(str(error).split()) or type(error).__name__
     sys.stderr.write(
         f"bakeoff: warning: the MLflow store {resolve_store().uri} did not take {what} ({reason[:160]}); "
-        "the files under runs/ and reports/ are the record, `bakeoff sync` repairs the store.\n"
+        "the files under runs/, reports/ and monitoring/ are the record, `bakeoff sync` repairs the store.\n"
     )

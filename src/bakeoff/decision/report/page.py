@@ -22,10 +22,10 @@ from bakeoff.decision.report.facts import commands, dataset_facts, provenance, w
 from bakeoff.decision.report.learning import learning_views
 from bakeoff.decision.report.speed import speed_views
 from bakeoff.decision.report.tradeoff import mlflow_filter, tradeoff_views
-from bakeoff.decision.report.wording import Wording, report_words, unbroken
+from bakeoff.decision.report.wording import Wording, report_words
 from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
-from bakeoff.language.phrases import LanguageCode, Words
+from bakeoff.language.phrases import LanguageCode, Words, unbroken
 
 PICTURE_BYTES = 5_000_000
 """Pictures in base64 take a third more: the page stays under 8 MB."""

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from bakeoff.language import report, report_evidence, report_more, report_tradeoff
-from bakeoff.language.phrases import LanguageCode, Phrase, Words
+from bakeoff.language.phrases import LanguageCode, Phrase, Words, typeset
 
-PHRASES: dict[str, Phrase] = {
-    **report.PHRASES,
-    **report_tradeoff.PHRASES,
-    **report_evidence.PHRASES,
-    **report_more.PHRASES,
-}
+PHRASES: dict[str, Phrase] = typeset(
+    report.PHRASES | report_tradeoff.PHRASES | report_evidence.PHRASES | report_more.PHRASES
+)
 UNKNOWN = "–"
 
 
 def report_words(language: LanguageCode) -> Words:
     """Return the words of the page."""
-    table = {key: Phrase(unbroken(said.en, "en"), unbroken(said.fr, "fr")) for key, said in PHRASES.items()}
-    return Words(language, table)
-
-
-def unbroken(text: str, language: LanguageCode) -> str:
-    """Return text whose spaces before a percent sign, in French also before a colon and the like, do not break."""
-    pattern = r" (?=[:;?!»%])|(?<=«) " if language == "fr" else r" (?=%)"
-    return re.sub(pattern, "\u00a0", text)
+    return Words(language, PHRASES)
 
 
 class Wording:
@@ -60,8 +49,8 @@ class Wording:
         return self.words.percent(share, digits) if is_known(share) else UNKNOWN
 
     def signed(self, value: Any, digits: int = 1) -> str:
-        """Return `+3.1` or `−0.4`, with a true minus sign."""
-        return self.words.number(value, f"+.{digits}f").replace("-", "\u2212") if is_known(value) else UNKNOWN
+        """Return `+3.1` or `−0.4`."""
+        return self.words.number(value, f"+.{digits}f") if is_known(value) else UNKNOWN
 
     def p_value(self, value: Any) -> str:
         """Return `0.021`, or `< 0.001`."""
@@ -95,8 +84,3 @@ def rich(text: str) -> Markup:
 def breakable(name: str) -> Markup:
     """Return a candidate's name that a narrow column may break after a hyphen, an underscore or a dot."""
     return Markup(re.sub(r"([-_.])", r"\1<wbr>", str(escape(name))))
-
-
-def first_known(record: Mapping[str, Any], *names: str) -> Any:
-    """Return the first of the named values that is a finite number, None where none is."""
-    return next((record[name] for name in names if is_known(record.get(name))), None)

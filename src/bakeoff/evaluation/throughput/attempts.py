@@ -13,7 +13,7 @@ from bakeoff.evaluation.memory import peak_memory_mib, reset_peak
 from bakeoff.evaluation.throughput.clocks import INDEX_UNIT, MAX_DRIFT, Clocks, drift
 from bakeoff.evaluation.throughput.end_to_end import time_end_to_end
 from bakeoff.evaluation.throughput.subject import PROTOCOL, Subject, describe, speed_key
-from bakeoff.evaluation.throughput.sweep import SweepPoint, best_point, sweep_batches
+from bakeoff.evaluation.throughput.sweep import SweepPoint, Window, best_point, sweep_batches
 from bakeoff.evaluation.throughput.timing import Timings, time_calls
 
 LATENCY_SHARE = 0.3
@@ -49,9 +49,10 @@ class Attempt:
 def measure(subject: Subject, *, clocks: Clocks | None = None) -> dict[str, Any]:
     """Return the record of throughput.json but for whose it is.
 
-    Each attempt gets half of the budget (all of it where one attempt is allowed), so that a noisy one can be repeated;
-    attempts end with a steady one, after `max_attempts`, or when another would not fit. What a framework compiles for
-    its first call (setup_s) is outside the budget.
+    An attempt aims at half of the budget (all of it where one attempt is allowed), so that a noisy one can be repeated,
+    and takes more only for batch sizes that would not fit otherwise. Attempts end with a steady one, after
+    `max_attempts`, or when another would not fit. What a framework compiles for its first call (setup_s) is outside the
+    budget.
     """
     clocks = clocks or Clocks()
     plan, predictor = subject.plan, subject.predictor
@@ -62,11 +63,14 @@ def measure(subject: Subject, *, clocks: Clocks | None = None) -> dict[str, Any]
     attempts: list[Attempt] = []
     while True:
         began = clocks.wall()
-        attempts.append(_attempt(subject, budget_s=plan.budget_s / min(2, plan.max_attempts), clocks=clocks))
+        left_s = start + plan.budget_s - began
+        aim_s = min(plan.budget_s / min(2, plan.max_attempts), left_s)
+        attempts.append(_attempt(subject, aim_s=aim_s, left_s=left_s, clocks=clocks))
         took, spent = clocks.wall() - began, clocks.wall() - start
         steady = attempts[-1].drift <= MAX_DRIFT
         if steady or len(attempts) >= plan.max_attempts or spent + took > plan.budget_s:
             break
+    seconds = clocks.wall() - start
     gmacs, method = predictor.count_gmacs()
     return {
         "protocol": PROTOCOL,
@@ -79,23 +83,31 @@ def measure(subject: Subject, *, clocks: Clocks | None = None) -> dict[str, Any]
         "attempts": [attempt.summary() for attempt in attempts],
         "load_average": load,
         "budget_s": plan.budget_s,
-        "seconds": clocks.wall() - start,
+        "seconds": seconds,
         "setup_s": start - before,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def _attempt(subject: Subject, *, budget_s: float, clocks: Clocks) -> Attempt:
-    """Measure everything once: latency first, then the sweep, then the way from file to class."""
+def _attempt(subject: Subject, *, aim_s: float, left_s: float, clocks: Clocks) -> Attempt:
+    """Measure everything once: latency first, then the sweep, then the way from file to class.
+
+    Args:
+        subject: the network and its photos.
+        aim_s: seconds that are filled.
+        left_s: seconds that a batch size which needs them may take all the same, at least `aim_s`.
+        clocks: wall, CPU and machine speed.
+    """
     start = clocks.wall()
     scope = _reset_memory(subject)
     before = clocks.index()
-    end = start + budget_s - (clocks.wall() - start)  # the second reading takes as long as the first
-    single = subject.call(1)
-    latency = time_calls(single, until=start + LATENCY_SHARE * budget_s, max_calls=MAX_LATENCIES, clocks=clocks)
-    until = max(end - END_TO_END_SHARE * budget_s, clocks.wall())
-    points = sweep_batches(subject, subject.plan.batch_sizes, single=latency, until=until, clocks=clocks)
-    end_to_end = time_end_to_end(subject, points, until=end, clocks=clocks)
+    latest = start + left_s - (clocks.wall() - start)  # the second reading takes as long as the first
+    latency = time_calls(subject.call(1), until=start + LATENCY_SHARE * aim_s, max_calls=MAX_LATENCIES, clocks=clocks)
+    end_to_end_s = END_TO_END_SHARE * aim_s
+    window = Window(until=latest - (left_s - aim_s) - end_to_end_s, latest=latest - end_to_end_s)
+    points = sweep_batches(subject, subject.plan.batch_sizes, single=latency, window=window, clocks=clocks)
+    until = min(max(window.until, clocks.wall()) + end_to_end_s, latest)
+    end_to_end = time_end_to_end(subject, points, until=until, clocks=clocks)
     on_device = subject.predictor.device_peak_mib()
     return Attempt(
         latency=latency,

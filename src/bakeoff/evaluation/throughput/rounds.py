@@ -5,6 +5,7 @@ One worker process per environment keeps its networks in memory; only one of the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from bakeoff.params import Params
 from bakeoff.paths import environment_python
 
 BASELINE = "baseline_tf"
+ENDING_S = 10
 
 
 class WorkerDiedError(EvaluationError):
@@ -69,6 +71,8 @@ class Worker:
         except BrokenPipeError:
             line = ""
         if not line:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(ENDING_S)  # else `close` kills it, and -9 would tell of a lack of memory
             self.close()
             raise WorkerDiedError(
                 f"the measuring process of .venv-{self._environment} ended without an answer (status "

@@ -50,9 +50,10 @@ def combine_rounds(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     speeds = [speed for speed in at_best if speed is not None]
     latencies = [record["latency_ms_p50"] for record in rounds]
     distances = [abs((speed or 0) - best["images_per_s"]) for speed in at_best]
+    nearest = rounds[int(np.argmin(distances))]
     drift = float(np.median([record["machine_index"]["drift"] for record in rounds]))
     return {
-        **rounds[int(np.argmin(distances))],
+        **nearest,
         "images_per_s": best["images_per_s"],
         "images_per_s_low": min(speeds),
         "images_per_s_high": max(speeds),
@@ -63,7 +64,7 @@ def combine_rounds(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "latency_ms_p50_low": min(latencies),
         "latency_ms_p50_high": max(latencies),
         "sweep": points,
-        "end_to_end": {name: _median([r["end_to_end"] for r in rounds], name) for name in rounds[0]["end_to_end"]},
+        "end_to_end": _combine_ways([record["end_to_end"] for record in rounds], nearest["end_to_end"]),
         "attempts": [attempt for record in rounds for attempt in record["attempts"]],
         "noisy": drift > MAX_DRIFT,
         "seconds": sum(record["seconds"] for record in rounds),
@@ -87,6 +88,13 @@ def _combine_points(points: list[dict[str, Any]]) -> dict[str, Any]:
         "n_batches": sum(point["n_batches"] for point in points),
         "skipped": None if measured else points[0]["skipped"],
     }
+
+
+def _combine_ways(ways: Sequence[dict[str, Any]], nearest: dict[str, Any]) -> dict[str, Any]:
+    """Return medians from file to class over the rounds that walked at the nearest round's batch size."""
+    alike = [way for way in ways if way["batch_size"] == nearest["batch_size"]]
+    medians = {name: _median(alike, name) for name in nearest if name not in ("batch_size", "n_images")}
+    return {**medians, "n_images": sum(way["n_images"] for way in alike), "batch_size": nearest["batch_size"]}
 
 
 def _speed(record: dict[str, Any], batch_size: int) -> float | None:

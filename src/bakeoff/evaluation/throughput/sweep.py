@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import psutil
@@ -14,6 +15,8 @@ from bakeoff.evaluation.throughput.subject import Subject
 from bakeoff.evaluation.throughput.timing import Timings, time_calls
 
 MAX_BATCHES = 20
+LEAST_CALLS = 2
+"""A warm-up and a timed one."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +44,40 @@ class SweepPoint:
         }
 
 
+@dataclass(frozen=True)
+class Window:
+    """Two readings of the wall clock: spare time is filled to the first, what is needed may go on to the second."""
+
+    until: float
+    latest: float
+
+    def end_of_next(self, needs_s: list[float], now: float) -> float | None:
+        """Return when the next size should end: its needs and an even part of what is spare; None if it does not fit.
+
+        Args:
+            needs_s: least seconds of the next size and of those after it, ascending.
+            now: the wall clock's reading.
+        """
+        n_fitting = sum(total <= self.latest - now for total in accumulate(needs_s))
+        if n_fitting == 0:
+            return None
+        spare = max(0.0, self.until - now - sum(needs_s[:n_fitting]))
+        return now + needs_s[0] + spare / n_fitting
+
+
 def sweep_batches(
-    subject: Subject, batch_sizes: tuple[int, ...], *, single: Timings, until: float, clocks: Clocks
+    subject: Subject, batch_sizes: tuple[int, ...], *, single: Timings, window: Window, clocks: Clocks
 ) -> list[SweepPoint]:
     """Return one point per batch size, smallest first.
 
-    A size is measured where a warm-up and one timed batch fit into the time left, judged by the size before it; the
-    time left is shared evenly among the sizes to come. Batch 1 is what the latency measured.
+    A size is measured where a warm-up and one timed batch fit, judged by the time per photo of the size before it; what
+    is spare beyond that of all sizes that fit is shared evenly among them. Batch 1 is what the latency measured.
 
     Args:
         subject: the network and its photos.
         batch_sizes: ascending.
         single: timings of batch 1.
-        until: the wall clock's reading at which the last batch should have ended.
+        window: when to end.
         clocks: wall and CPU.
     """
     points: list[SweepPoint] = []
@@ -62,14 +86,14 @@ def sweep_batches(
         if batch_size == 1:
             points.append(SweepPoint(1, single))
             continue
-        left = until - clocks.wall()
-        if 2 * batch_size * s_per_image > left:
+        needs_s = [LEAST_CALLS * size * s_per_image for size in batch_sizes[place:]]
+        end = window.end_of_next(needs_s, clocks.wall())
+        if end is None:
             points.append(SweepPoint(batch_size, None, "budget"))
             continue
         if memory.too_small_for(batch_size):
             points.append(SweepPoint(batch_size, None, "memory"))
             continue
-        end = clocks.wall() + max(left / (len(batch_sizes) - place), 2 * batch_size * s_per_image)
         try:
             timings = time_calls(subject.call(batch_size), until=end, max_calls=MAX_BATCHES, clocks=clocks)
         except MemoryExhaustedError:

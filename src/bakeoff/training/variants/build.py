@@ -69,7 +69,9 @@ def _contiguous(plain: Plain) -> tuple[Logits, float]:
 
 def _packed(plain: Plain) -> tuple[Logits, float]:
     if plain.device.type != "cpu":
-        raise EvaluationError(f"packed weights are for CPUs, the device is {plain.device.type}.")
+        raise EvaluationError(
+            f"packed weights are for CPUs, the device is {plain.device.type}; set compute.device: cpu."
+        )
     return _torch_logits(for_cpu_inference(plain.network), plain.device), file_mib(plain.network.classifier)
 
 
@@ -133,7 +135,15 @@ def _torch_logits(network: nn.Module, device: torch.device, *, contiguous: bool 
 
 
 def _exported(plain: Plain) -> Path:
-    """Return the network as an ONNX file, written at the first use."""
+    """Return the network as an ONNX file, written at the first use.
+
+    Raises:
+        EvaluationError: the plain network is not on a CPU, where ONNX Runtime runs here: two devices do not compare.
+    """
+    if plain.device.type != "cpu":
+        raise EvaluationError(
+            f"ONNX Runtime runs on the CPU here, the device is {plain.device.type}; set compute.device: cpu."
+        )
     path = plain.folder / "plain.onnx"
     if not path.is_file():
         export_onnx(plain.network, path, image_size=plain.image_size)

@@ -37,7 +37,8 @@ def run_variants(root: Path, candidate: str, *, seed: int = 0, names: list[str] 
         names: variants; None = all.
 
     Raises:
-        EvaluationError: an unknown candidate or variant, or the TensorFlow baseline, which has no variants.
+        EvaluationError: an unknown candidate or variant, the TensorFlow baseline, which has no variants, or a file of
+            variants that is none.
     """
     if candidate == "baseline_tf":
         raise EvaluationError(
@@ -48,6 +49,7 @@ def run_variants(root: Path, candidate: str, *, seed: int = 0, names: list[str] 
     if unknown:
         raise EvaluationError(f"variant {', '.join(unknown)} is unknown; expected some of {', '.join(BUILDERS)}.")
     training_dir = trained_folder(root / "runs", candidate, seed)
+    _read(root / VARIANTS_FILE)  # what cannot be added to is better told before minutes of measuring
     chosen = [name for name in BUILDERS if name in names] if names else list(BUILDERS)
     with Progress() as progress, tempfile.TemporaryDirectory() as folder:
         bar = progress.add_task("loading", total=len(chosen) + 1)
@@ -56,9 +58,9 @@ def run_variants(root: Path, candidate: str, *, seed: int = 0, names: list[str] 
             rows = compare_variants(
                 plain, chosen, task, on_variant=lambda name: progress.update(bar, advance=1, description=name)
             )
+            key = read_training(training_dir)["key"]
+            _write(root / VARIANTS_FILE, candidate, key=key, n_test=len(task.label_ids), rows=rows)
         progress.update(bar, completed=len(chosen) + 1)
-    key = read_training(training_dir)["key"]
-    _write(root / VARIANTS_FILE, candidate, key=key, n_test=len(task.label_ids), rows=rows)
     _print(candidate, rows, task)
     return rows
 
@@ -96,13 +98,24 @@ def _batch_size(training_dir: Path, params: Params) -> int:
 
 def _write(path: Path, candidate: str, *, key: str, n_test: int, rows: list[dict[str, Any]]) -> None:
     """Put the rows into the file; rows of the same training that were not measured now stay."""
-    held = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    held = _read(path)
     before = held.get(candidate, {})
     measured = {row["variant"] for row in rows}
     kept = [row for row in before.get("variants", []) if row["variant"] not in measured] if _same(before, key) else []
     order = ["plain", *BUILDERS]
     variants = sorted([*rows, *kept], key=lambda row: order.index(row["variant"]))
     write_record(path, {**held, candidate: {"key": key, "n_test": n_test, "variants": variants}})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the rows of all candidates so far, {} where there is no file."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError:
+        held = None
+    if not isinstance(held, dict):
+        raise EvaluationError(f"{path} is no JSON object of `bakeoff variants`; delete it, or get it back from git.")
+    return held
 
 
 def _same(record: dict[str, Any], key: str) -> bool:
@@ -120,7 +133,7 @@ def _print(candidate: str, rows: list[dict[str, Any]], task: Task) -> None:
         "MiB",
         "to make, s",
         "accuracy",
-        "lost, points",
+        "lost, points (95 %)",
         "agrees",
     )
     for column in columns:
@@ -143,6 +156,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         f"{row['size_mib']:.1f}",
         f"{row['setup_s']:.1f}",
         f"{row['accuracy']:.3f}",
-        f"{row['accuracy_lost_points']:.1f}",
+        f"{row['accuracy_lost_points']:.1f} ({row['accuracy_lost_low_points']:.1f} to "
+        f"{row['accuracy_lost_high_points']:.1f})",
         f"{row['agreement']:.3f}",
     ]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bakeoff.statistics.paired import paired_difference
 from bakeoff.training.losses import probabilities
 from bakeoff.training.variants.build import Logits, Plain, Variant, build, plain_variant
 
@@ -39,9 +40,10 @@ def compare_variants(
     reference = plain_variant(plain)
     on_variant("plain")
     expected, first_s = _classify(reference.logits, task)
-    by_definition = {"speedup": 1.0, "latency_speedup": 1.0}
-    speed = {**_speed(reference, reference, task), **by_definition}
-    rows = [_row("plain", reference, first_s, _quality(expected, expected, task), speed)]
+    by_definition = {"accuracy_lost_low_points": 0.0, "accuracy_lost_high_points": 0.0}
+    quality = {**_quality(expected, expected, task), **by_definition}
+    speed = {**_speed(reference, reference, task), "speedup": 1.0, "latency_speedup": 1.0}
+    rows = [_row("plain", reference, first_s, quality, speed)]
     for name in names:
         on_variant(name)
         try:
@@ -66,6 +68,8 @@ _EMPTY: dict[str, Any] = {
     "setup_s": None,
     "accuracy": None,
     "accuracy_lost_points": None,
+    "accuracy_lost_low_points": None,
+    "accuracy_lost_high_points": None,
     "agreement": None,
     "log_loss": None,
     "status": "failed",
@@ -101,12 +105,15 @@ def _classify(logits: Logits, task: Task) -> tuple[np.ndarray, float]:
 
 
 def _quality(found: np.ndarray, expected: np.ndarray, task: Task) -> dict[str, float]:
-    """Return how right the variant is, and how often it says what the plain network says."""
+    """Return how right the variant is, what it lost with its 95 % interval, and how often it agrees with the plain."""
     right, plain_right = (values.argmax(axis=1) == task.label_ids for values in (found, expected))
     true = found[np.arange(len(found)), task.label_ids]
+    lost, interval = paired_difference(plain_right, right)
     return {
         "accuracy": float(right.mean()),
-        "accuracy_lost_points": 100 * float(plain_right.mean() - right.mean()),
+        "accuracy_lost_points": 100 * lost,
+        "accuracy_lost_low_points": 100 * interval.low,
+        "accuracy_lost_high_points": 100 * interval.high,
         "agreement": float((found.argmax(axis=1) == expected.argmax(axis=1)).mean()),
         "log_loss": float(-np.log(np.clip(true, _SMALLEST, 1)).mean()),
     }

@@ -1,0 +1,49 @@
+"""Which training answers, and which photos a table names: no framework needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bakeoff.errors import EvaluationError
+from bakeoff.prediction.candidates import find_candidate
+from bakeoff.prediction.request import _stamp
+from bakeoff.prediction.sources import Columns, list_photos
+
+
+def write_seed(project: Path, seed: int, validation: float, test: float) -> None:
+    folder = project / "runs" / "tiny-frozen" / f"seed_{seed}"
+    for name in ("training", "evaluation"):
+        (folder / name).mkdir(parents=True)
+    training = {"candidate": "tiny-frozen", "model": "tiny", "mode": "frozen", "seed": seed, "key": f"k{seed}"}
+    splits = {"validation": {"accuracy": validation}, "test": {"accuracy": test}}
+    (folder / "training" / "training.json").write_text(json.dumps(training))
+    (folder / "evaluation" / "metrics.json").write_text(json.dumps({"training_key": f"k{seed}", "splits": splits}))
+
+
+def test_of_several_seeds_the_one_that_is_registered_answers(tmp_path):
+    """The best on validation, as `bakeoff.tracking.registry` and `bakeoff serve` take it."""
+    write_seed(tmp_path, 0, validation=0.7, test=0.9)
+    write_seed(tmp_path, 3, validation=0.8, test=0.6)
+    found = find_candidate(tmp_path, "tiny-frozen", seed=None)
+    assert (found.seed, found.folder) == (3, tmp_path / "runs" / "tiny-frozen" / "seed_3")
+    assert find_candidate(tmp_path, "tiny-frozen", seed=0).training["key"] == "k0"
+    with pytest.raises(EvaluationError, match=r"no training of candidate 'swin_t-frozen' in .*tiny-frozen \(seed 0\)"):
+        find_candidate(tmp_path, "swin_t-frozen", seed=None)
+    with pytest.raises(EvaluationError, match="no training of candidate 'tiny-frozen' with seed 7 in"):
+        find_candidate(tmp_path, "tiny-frozen", seed=7)
+
+
+def test_a_tables_paths_are_taken_as_they_are(tmp_path):
+    (tmp_path / "new.csv").write_text("sku,image,label\n1,two  spaces.jpg, Red  Pan \n2,  ,\n")
+    table = list_photos(tmp_path / "new.csv").table
+    assert table["image"].tolist() == ["two  spaces.jpg", ""]
+    assert table["path"].tolist() == [str(tmp_path / "two  spaces.jpg"), ""]
+    labels = list_photos(tmp_path / "new.csv", Columns(label="label")).table["label"].tolist()
+    assert labels == ["Red Pan", None]
+
+
+def test_an_empty_path_is_not_the_working_folder():
+    assert _stamp("") == ["", None]
