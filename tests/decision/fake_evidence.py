@@ -280,6 +280,7 @@ def fake_choice(summaries: list[Any], records: list[Record], language: str) -> d
         },
         "scenarios": [
             {"name": name, "title": words(f"scenario.{name}"), "subject_to": {}, "candidate": found}
+            | {"accuracy": found and 0.92, "limits_in_words": words("limits.none")}
             | {"sentence": words("scenario.none", scenario=name, limits=words("limits.none"), n=15, whys="15")}
             for name, found in (("phone", "mobilevitv2-finetune"), ("checkout_camera", None))
         ],

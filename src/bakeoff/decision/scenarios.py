@@ -50,6 +50,7 @@ def _row(name: str, summaries: Sequence[Summary], rule: Rule, best: Summary | No
     ranked = rank_eligible([item for item in summaries if not why_not[item.candidate]], rule)
     said = {"scenario": scenario_title(name, words), "limits": limits_in_words(rule.limits, words=words)}
     row = {"name": name, "title": said["scenario"], "subject_to": rule.limits.model_dump()}
+    row["limits_in_words"] = said["limits"]
     if not ranked:
         sentence = words("scenario.none", **said, n=len(summaries), whys=counted(why_not, words=words))
         return row | {"candidate": None, "accuracy": None, "sentence": sentence}

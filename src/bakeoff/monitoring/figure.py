@@ -128,7 +128,9 @@ def _draw_accuracy(axis: Axes, report: Mapping[str, Any], words: Words) -> None:
     rows.append(("by_threshold", estimate["threshold_on_confidence"], "#777777"))
     for place, (_, one, colour) in enumerate(rows):
         _draw_interval(axis, one, place, colour)
-    _name_classes(axis, [words(f"figure.{name}") for name, _, _ in rows])
+    names = [textwrap.fill(words(f"figure.{name}"), 24) for name, _, _ in rows]
+    axis.set_yticks(np.arange(len(names)), names, fontsize=9)
+    axis.set_ylim(len(names) - 0.4, -0.6)
     axis.set_title(words("figure.accuracy"), fontsize=10, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_xlim(min(0.5, min(one["low"] for _, one, _ in rows) - 0.05), 1.02)

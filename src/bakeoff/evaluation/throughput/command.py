@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -39,13 +40,14 @@ def run_session(root: Path, *, n_rounds: int, candidates: list[str] | None) -> i
 
 def print_session(result: SessionResult) -> None:
     """Print one row per architecture, fastest first, then who failed."""
-    table = Table(title="Throughput: medians over the rounds, in brackets the lowest and the highest")
-    table.add_column("candidates", overflow="fold")
-    for column in ("images/s", "batch", "latency ms", "p99 ms", "file to class /s"):
-        table.add_column(column, justify="right")
+    title = "Throughput: medians over the rounds, in brackets the lowest and the highest"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("candidates", overflow="fold", min_width=20)
+    for column in ("images/s", "batch", "latency ms", "p99 ms", "end to\nend /s"):
+        table.add_column(column, justify="right", overflow="fold")
     ranked = sorted(result.records.items(), key=lambda item: -item[1]["images_per_s"])
     for key, record in ranked:
-        table.add_row(", ".join(result.candidates[key]), *_cells(record))
+        table.add_row("\n".join(result.candidates[key]), *_cells(record))
     console = Console()
     console.print(table)
     for name, problem in sorted(result.failed.items()):
@@ -70,4 +72,4 @@ def _cells(record: dict[str, Any]) -> list[str]:
 
 
 def _with_range(record: dict[str, Any], name: str) -> str:
-    return f"{record[name]:.1f} ({record[f'{name}_low']:.1f}–{record[f'{name}_high']:.1f})"
+    return f"{record[name]:.1f}\n({record[f'{name}_low']:.1f}–{record[f'{name}_high']:.1f})"

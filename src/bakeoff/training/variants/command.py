@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -123,17 +124,16 @@ def _same(record: dict[str, Any], key: str) -> bool:
 
 
 def _print(candidate: str, rows: list[dict[str, Any]], task: Task) -> None:
-    table = Table(title=f"Variants of {candidate}: {len(task.label_ids)} test photos, batch {task.batch_size}")
-    table.add_column("variant")
+    title = f"Variants of {candidate}: {len(task.label_ids)} test photos, batch {task.batch_size}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("variant", no_wrap=True)
     columns = (
-        "images/s",
-        "× plain",
-        "latency ms",
-        "× plain",
+        "images/s\n× plain",
+        "latency ms\n× plain",
         "MiB",
-        "to make, s",
+        "to make\ns",
         "accuracy",
-        "lost, points (95 %)",
+        "points lost\n95 %",
         "agrees",
     )
     for column in columns:
@@ -148,15 +148,13 @@ def _print(candidate: str, rows: list[dict[str, Any]], task: Task) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
+    low, high = row["accuracy_lost_low_points"], row["accuracy_lost_high_points"]
     return [
-        f"{row['images_per_s']:.1f}",
-        f"{row['speedup']:.2f}",
-        f"{row['latency_ms_p50']:.1f}",
-        f"{row['latency_speedup']:.2f}",
+        f"{row['images_per_s']:.1f}\n× {row['speedup']:.2f}",
+        f"{row['latency_ms_p50']:.1f}\n× {row['latency_speedup']:.2f}",
         f"{row['size_mib']:.1f}",
         f"{row['setup_s']:.1f}",
         f"{row['accuracy']:.3f}",
-        f"{row['accuracy_lost_points']:.1f} ({row['accuracy_lost_low_points']:.1f} to "
-        f"{row['accuracy_lost_high_points']:.1f})",
+        f"{row['accuracy_lost_points']:.1f}\n({low:.1f} to {high:.1f})",
         f"{row['agreement']:.3f}",
     ]
