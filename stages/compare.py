@@ -46,7 +46,7 @@ def main() -> None:
             partial=args.partial,
             inputs=ReportInputs(params["language"], args.audit, args.measurements, references(params)),
         )
-        log_comparison(args.out, load_section(args.params, TrackingParams))
+        log_comparison(args.out, args.runs, load_section(args.params, TrackingParams))
 
 
 if __name__ == "__main__":

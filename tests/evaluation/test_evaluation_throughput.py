@@ -19,11 +19,11 @@ from filelock import FileLock
 from bakeoff.errors import EvaluationError, MemoryExhaustedError
 from bakeoff.evaluation import memory
 from bakeoff.evaluation.threads import physical_cores
-from bakeoff.evaluation.throughput.attempts import measure
+from bakeoff.evaluation.throughput.attempts import Attempt, measure
 from bakeoff.evaluation.throughput.clocks import INDEX_S, Clocks, drift, machine_index
 from bakeoff.evaluation.throughput.sharing import Workplace, default_lock, read_shared, shared_throughput
 from bakeoff.evaluation.throughput.subject import Plan, Subject, speed_key
-from bakeoff.evaluation.throughput.sweep import Window
+from bakeoff.evaluation.throughput.sweep import SweepPoint, Window
 from bakeoff.evaluation.throughput.timing import Timings, time_calls
 from numpy_predictor import NumpyPredictor, make_catalogue
 
@@ -206,6 +206,39 @@ def test_a_noisy_attempt_is_repeated_and_the_steadiest_kept(tmp_path):
     assert (len(calm["attempts"]), calm["noisy"]) == (2, False)
     single = _measure(tmp_path / "single", 0.0001, 50, 30, max_attempts=1)
     assert (len(single["attempts"]), single["noisy"]) == (1, True)
+
+
+def _attempt(*, alone_s, whole_ms, on_cpu=True, after=50.0):
+    sweep = [SweepPoint(1, Timings([9.0], 2, cpu_s=1.0)), SweepPoint(8, Timings([alone_s], 2, cpu_s=1.0))]
+    whole = {"batch_size": 8, "forward_ms": whole_ms}
+    return Attempt(Timings([9.0], 2, cpu_s=1.0), sweep, whole, (50.0, after), memory={}, on_cpu=on_cpu)
+
+
+@pytest.mark.parametrize(
+    ("alone_s", "whole_ms", "share", "is_noisy"),
+    [(0.08, 12, 0.2, False), (0.08, 16, 0.6, True), (0.128, 10, 0.6, True), (0.112, 10, 0.4, False)],
+)
+def test_two_timings_of_one_forward_pass_must_agree(alone_s, whole_ms, share, is_noisy):
+    attempt = _attempt(alone_s=alone_s, whole_ms=whole_ms)  # 0.08 s for 8 photos are 10 ms a photo
+    assert attempt.disagreement == pytest.approx(share)
+    assert attempt.summary()["disagreement"] == attempt.disagreement
+    assert attempt.noisy is is_noisy
+    assert not _attempt(alone_s=alone_s, whole_ms=whole_ms, on_cpu=False).noisy
+    assert _attempt(alone_s=alone_s, whole_ms=whole_ms, on_cpu=False, after=44.0).noisy  # drift tells everywhere
+
+
+def test_an_attempt_that_something_disturbed_is_repeated(tmp_path, monkeypatch):
+    undisturbed = TimedPredictor.forward
+
+    def forward(self, pixels):
+        if self.machine.now < 108:  # the first attempt's way from end to end
+            self.machine.now += 2 * self.seconds(len(pixels))
+        return undisturbed(self, pixels)
+
+    monkeypatch.setattr(TimedPredictor, "forward", forward)
+    record = _measure(tmp_path, 0.002)
+    assert [attempt["disagreement"] for attempt in record["attempts"]] == pytest.approx([2, 0])
+    assert (record["forward_disagreement"], record["noisy"]) == (pytest.approx(0, abs=1e-9), False)
 
 
 def test_drift_by_hand():

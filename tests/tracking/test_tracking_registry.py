@@ -50,9 +50,9 @@ def state() -> dict:
 def test_the_winner_is_registered_once_with_card_tags_and_alias(project, tracking_params, capsys):
     run_id = log_training(project, tracking_params)
     reports = write_choice(project, "tiny-frozen", "a" * 16)
-    assert log_comparison(reports, tracking_params)
+    assert log_comparison(reports, reports.parent / "runs", tracking_params)
     assert "MLflow registry: bakeoff version 1 (tiny-frozen) is champion." in capsys.readouterr().out
-    log_comparison(reports, tracking_params)
+    log_comparison(reports, reports.parent / "runs", tracking_params)
     assert state() == {"versions": {"1": "tiny-frozen"}, "aliases": {"champion": "1"}}
     client, _ = open_client()
     version = find_version(client, "bakeoff")
@@ -137,7 +137,7 @@ def test_a_failing_registry_costs_one_warning(project, tracking_params, monkeypa
     assert register_winner(reports, tracking_params) is None
     lines = capsys.readouterr().err.strip().splitlines()
     assert len([line for line in lines if "did not take the champion" in line]) == 1
-    assert log_comparison(reports, tracking_params) is None
+    assert log_comparison(reports, reports.parent / "runs", tracking_params) is None
     assert capsys.readouterr().err.count("bakeoff: warning:") == 1
 
 

@@ -135,7 +135,7 @@ def make_champion(project: Path, training_dir: Path, params) -> dict:
     replay(training_dir.parent, params=params)
     reports = write_reports(project / "reports")
     write_json(reports / "choice.json", {"best": {"candidate": training["candidate"], "keys": [training["key"]]}})
-    log_comparison(reports, params)
+    log_comparison(reports, reports.parent / "runs", params)
     return training
 
 

@@ -44,7 +44,7 @@ def test_sync_rebuilds_what_the_stages_logged(runs_dir, project, tracking_params
         replay(runs_dir / folder / "seed_0", params=tracking_params)
     (project / "later.json").rename(runs_dir / "other-frozen" / "seed_0" / "evaluation" / "metrics.json")
     replay(runs_dir / "other-frozen" / "seed_0", params=tracking_params)
-    log_comparison(write_reports(project / "reports"), tracking_params)
+    log_comparison(write_reports(project / "reports"), project / "runs", tracking_params)
     original, compared = snapshot(), snapshot("bakeoff-comparison")
     (project / "clone").mkdir()
     monkeypatch.setenv("BAKEOFF_ROOT", str(project / "clone"))
@@ -85,8 +85,8 @@ def test_sync_without_a_server_stops_with_a_sentence(runs_dir, project, tracking
 
 def test_the_comparison_is_one_run_of_its_own_experiment(project, tracking_params):
     reports = write_reports(project / "reports")
-    run_id = log_comparison(reports, tracking_params)
-    assert log_comparison(reports, tracking_params) == run_id
+    run_id = log_comparison(reports, reports.parent / "runs", tracking_params)
+    assert log_comparison(reports, reports.parent / "runs", tracking_params) == run_id
     client, _ = open_client()
     run = client.get_run(run_id)
     assert run.data.tags["bakeoff.best"] == "tiny-frozen"
@@ -100,14 +100,41 @@ def test_the_comparison_is_one_run_of_its_own_experiment(project, tracking_param
     assert table["data"][1] == [2, "other-frozen", 0, 0.5, None]
 
 
+def metrics_of(candidate, *, experiment="bakeoff"):
+    client, _ = open_client()
+    runs = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    return next(run.data.metrics for run in runs if run.info.run_name == candidate)
+
+
+def test_runs_show_the_times_that_were_compared(runs_dir, project, tracking_params):
+    replay(runs_dir / "tiny-frozen" / "seed_0", params=tracking_params)
+    assert metrics_of("tiny-frozen")["latency_ms_p90"] == 70
+    reports = write_reports(project / "reports")
+    (reports / "leaderboard.csv").write_text(
+        "rank,candidate,seed,accuracy,latency_ms,latency_p90_ms,latency_p99_ms,images_per_s,ms_per_image,"
+        "predict_memory_mib\n1,tiny-frozen,0,0.75,30,35,45,40,25,\n2,gone-frozen,0,0.5,1,1,1,1,1,1\n,failed-frozen,0"
+        ",,,,,,,\n",
+        encoding="utf-8",
+    )
+    for _ in range(2):  # the second one finds the comparison, and nothing to change
+        log_comparison(reports, runs_dir, tracking_params)
+        shown = metrics_of("tiny-frozen")
+        assert [shown[f"latency_ms_p{p}"] for p in (50, 90, 99)] == [30, 35, 45]
+        assert (shown["images_per_s"], shown["ms_per_image"], shown["test_accuracy"]) == (40, 25, 0.75)
+        assert shown["inference_peak_memory_mib"] == 300
+    client, _ = open_client()
+    (run,) = client.search_runs([client.get_experiment_by_name("bakeoff").experiment_id])
+    assert [point.value for point in client.get_metric_history(run.info.run_id, "images_per_s")] == [20, 40]
+
+
 def test_another_choice_is_another_run(project, tracking_params):
-    first = log_comparison(write_reports(project / "reports"), tracking_params)
+    first = log_comparison(write_reports(project / "reports"), project / "runs", tracking_params)
     (project / "reports" / "choice.json").write_text('{"best": null}', encoding="utf-8")
-    assert log_comparison(project / "reports", tracking_params) != first
+    assert log_comparison(project / "reports", project / "runs", tracking_params) != first
 
 
 def test_no_leaderboard_no_run(project, tracking_params):
-    assert log_comparison(project / "reports", tracking_params) is None
+    assert log_comparison(project / "reports", project / "runs", tracking_params) is None
 
 
 def test_chosen_candidates_are_the_answers_that_name_one():

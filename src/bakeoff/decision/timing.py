@@ -25,7 +25,7 @@ def device_of(record: Record) -> str:
 
 
 def share_measurements(records: Sequence[Record]) -> list[Record]:
-    """Return the records with one measurement per network: of several with one speed_key, that of the least drift.
+    """Return the records with one measurement per network: of several with one speed_key, the steadiest.
 
     A noisy measurement is not shared while candidates are evaluated, so that a later mode or seed of the network may
     have a steadier one; it holds for all of them.
@@ -33,7 +33,7 @@ def share_measurements(records: Sequence[Record]) -> list[Record]:
     steadiest: dict[str, Mapping[str, Any]] = {}
     for record in records:
         key = record.throughput.get("speed_key") if record.ok else None
-        if key and _drift(record.throughput) < _drift(steadiest.get(key, {})):
+        if key and _restlessness(record.throughput) < _restlessness(steadiest.get(key, {})):
             steadiest[key] = record.throughput
     return [
         replace(record, throughput={**steadiest[key], "candidate": record.slot.candidate})
@@ -103,10 +103,10 @@ def _match(record: Record, session: Mapping[str, Mapping[str, Any]]) -> Mapping[
     return session.get(str(record.throughput.get("speed_key")))
 
 
-def _drift(speed: Mapping[str, Any]) -> float:
-    """Return how much the machine's speed changed during a measurement; infinite where nobody knows."""
+def _restlessness(speed: Mapping[str, Any]) -> tuple[bool, float]:
+    """Return whether a measurement is noisy and how much the machine's speed changed; infinite where nobody knows."""
     drift = (speed.get("machine_index") or {}).get("drift")
-    return math.inf if drift is None else abs(float(drift))
+    return bool(speed.get("noisy", True)), math.inf if drift is None else abs(float(drift))
 
 
 def _device(speed: Mapping[str, Any]) -> str:

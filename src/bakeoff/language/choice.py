@@ -189,15 +189,19 @@ NOTES: dict[str, Phrase] = {
         "Les temps ont été mesurés avec des nombres de threads différents ({threads}) : à comparer avec prudence.",
     ),
     "times.noisy.one": Phrase(
-        "The machine changed its speed by more than 10 % while {names} was timed: compare with care, or run "
+        "The machine was restless while {names} was timed (its speed changed, or two timings disagreed): compare "
+        "with care, or run "
         "`bakeoff throughput`.",
-        "La vitesse de la machine a varié de plus de 10 % pendant la mesure de {names} : à comparer avec prudence, ou "
+        "La machine n’était pas stable pendant la mesure de {names} (vitesse changeante, ou deux mesures en "
+        "désaccord) : à comparer avec prudence, ou "
         "lancez `bakeoff throughput`.",
     ),
     "times.noisy.other": Phrase(
-        "The machine changed its speed by more than 10 % while {names} were timed: compare with care, or run "
+        "The machine was restless while {names} were timed (its speed changed, or two timings disagreed): compare "
+        "with care, or run "
         "`bakeoff throughput`.",
-        "La vitesse de la machine a varié de plus de 10 % pendant la mesure de {names} : à comparer avec prudence, ou "
+        "La machine n’était pas stable pendant la mesure de {names} (vitesse changeante, ou deux mesures en "
+        "désaccord) : à comparer avec prudence, ou "
         "lancez `bakeoff throughput`.",
     ),
     "session.used": Phrase(

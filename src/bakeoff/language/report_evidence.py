@@ -187,15 +187,16 @@ _SPEED = {
         "images per second of the best "
         "batch, and reading, decoding and preparing come on top in the end-to-end figures. A fixed calculation "
         "before and after tells "
-        "whether the machine changed its speed meanwhile; above 10 % the record is marked noisy and measured again.",
+        "whether the machine changed its speed meanwhile; above 10 %, or where two timings of the network disagree, "
+        "the record is marked noisy and measured again.",
         "Chaque réseau tourne seul sur cette machine, avec un nombre fixe de fils, jusqu’à ce que sa vitesse "
         "soit stable ; alors seulement il est "
         "chronométré, processeur synchronisé. Une photo à la fois donne les percentiles de latence (ms), des "
         "lots de taille croissante les "
         "images par seconde du meilleur lot ; lecture, décodage et préparation s’y ajoutent dans les chiffres de "
         "bout en bout. Un calcul "
-        "fixe avant et après dit si la machine a changé d’allure entre-temps ; au-delà de 10 %, la mesure est "
-        "marquée bruitée et refaite.",
+        "fixe avant et après dit si la machine a changé d’allure entre-temps ; au-delà de 10 %, ou si deux "
+        "mesures du réseau se contredisent, la mesure est marquée bruitée et refaite.",
     ),
     "speed.devices": Phrase("Measured on: {devices}.", "Mesuré sur : {devices}."),
     "speed.session": Phrase(

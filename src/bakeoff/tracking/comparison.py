@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bakeoff.errors import TrackingError
 from bakeoff.params import TrackingParams
 from bakeoff.tracking.artifacts import mark_table, table_of_csv
-from bakeoff.tracking.records import finite, hash_of, read_record
+from bakeoff.tracking.records import PartName, finite, has_training, hash_of, read_parts, read_record
 from bakeoff.tracking.registry import register_winner
-from bakeoff.tracking.runs import log_final_metrics
+from bakeoff.tracking.runs import find_run, log_final_metrics
 from bakeoff.tracking.store import experiment_id, open_client, survive_store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 _KEY_TAG = "bakeoff.comparison_key"
 _TABLE = "leaderboard.json"
@@ -20,37 +25,52 @@ _FILES = (
     *("index.html", "model_card.md", "note.md"),
 )
 _KEYED = ("leaderboard.csv", "choice.json", "model_card.md")
+_COMPARED_TIMES = {
+    "images_per_s": "images_per_s",
+    "ms_per_image": "ms_per_image",
+    "latency_ms": "latency_ms_p50",
+    "latency_p90_ms": "latency_ms_p90",
+    "latency_p99_ms": "latency_ms_p99",
+    "predict_memory_mib": "inference_peak_memory_mib",
+}
+"""The leaderboard's column and the metric that a candidate's run shows for it."""
 _WINNER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "latency_ms", "images_per_s", "size_mib")
 
 
-def log_comparison(reports_dir: Path, params: TrackingParams) -> str | None:
+def log_comparison(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> str | None:
     """Log reports/ to `<experiment>-comparison` and register the winner; a failing store costs one warning line each.
+
+    Args:
+        reports_dir: folder with leaderboard.csv and what belongs to it.
+        runs_dir: folder with <candidate>/seed_<s>/; those candidates' runs get the times that were compared.
+        params: section `tracking`.
 
     Returns:
         The run's id; None where there is no leaderboard or the store did not take it.
     """
     run_id = None
     with survive_store("the comparison"):
-        run_id = log_reports(reports_dir, params)
+        run_id = log_reports(reports_dir, runs_dir, params)
     if run_id is not None:  # a store that is gone is told once
         register_winner(reports_dir, params)
     return run_id
 
 
-def log_reports(reports_dir: Path, params: TrackingParams) -> str | None:
+def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> str | None:
     """Do what `log_comparison` does; the store's own errors pass through."""
     leaderboard, choice = reports_dir / "leaderboard.csv", reports_dir / "choice.json"
     if not leaderboard.is_file():
         return None
     key = hash_of(*(path.read_bytes() if (path := reports_dir / name).is_file() else b"" for name in _KEYED))
     client, store = open_client()
+    table = table_of_csv(leaderboard)
+    _log_compared_times(client, experiment_id(client, store, params.experiment), runs_dir=runs_dir, table=table)
     experiment = experiment_id(client, store, f"{params.experiment}-comparison")
     found = client.search_runs(
         [experiment], filter_string=f"tags.`{_KEY_TAG}` = '{key}' and attributes.status = 'FINISHED'"
     )
     if found:
         return found[0].info.run_id
-    table = table_of_csv(leaderboard)
     run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
     run_id = run.info.run_id
     for name in _FILES:
@@ -64,6 +84,23 @@ def log_reports(reports_dir: Path, params: TrackingParams) -> str | None:
     log_final_metrics(client, run, _metrics(chosen), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
     client.set_terminated(run_id)
     return run_id
+
+
+def _log_compared_times(client: MlflowClient, experiment: str, *, runs_dir: Path, table: Mapping[str, Any]) -> None:
+    """Make the candidates' runs show the leaderboard's times, which are the network's steadiest or the session's."""
+    for row in (dict(zip(table["columns"], values, strict=True)) for values in table["data"]):
+        times = finite({metric: row.get(column) for column, metric in _COMPARED_TIMES.items()})
+        folder = runs_dir / row["candidate"] / f"seed_{row['seed']}"
+        if not times or not has_training(folder):
+            continue
+        try:
+            parts = read_parts(folder)
+        except TrackingError:  # `sync` names it
+            continue
+        keys: dict[PartName, str] = {name: part.key for name, part in parts.items()}
+        run = find_run(client, experiment, training=parts["training"].record, keys=keys)
+        if run is not None:
+            log_final_metrics(client, run, times, timestamp_ms=int(time.time() * 1000))
 
 
 def chosen_candidates(choice: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

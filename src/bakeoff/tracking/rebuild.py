@@ -73,7 +73,7 @@ def sync(
             if params.tensorboard:
                 write_events(parts)
             outcomes[mirror(parts, params).outcome] += 1
-        comparison = log_reports(reports_dir, params) is not None
+        comparison = log_reports(reports_dir, runs_dir, params) is not None
         n_monitored = _log_monitoring(monitoring_dir, params, problems) if monitoring_dir else 0
     except store_errors() as error:
         reason = " ".join(str(error).split())[:300]

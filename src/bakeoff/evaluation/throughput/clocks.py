@@ -11,6 +11,8 @@ import numpy as np
 INDEX_S = 0.2
 INDEX_UNIT = "passes of exp(-x²) + x over 16,384 float32 per ms, one thread"
 MAX_DRIFT = 0.1
+MAX_DISAGREEMENT = 0.5
+"""How far two timings of the same forward pass may lie apart; 0.5: one took half as long again as the other."""
 _VALUES = 16_384  # 64 KiB: stays in a core's own cache, so that the core is measured and not its neighbours' memory
 _PASSES = 20
 

@@ -55,7 +55,7 @@ def print_session(result: SessionResult) -> None:
     noisy = [record["measured_on"] for _, record in ranked if record["noisy"]]
     if noisy:
         console.print(
-            f"The machine's own speed drifted by more than 10 % while measuring {', '.join(noisy)}; "
+            f"The machine was restless while measuring {', '.join(noisy)} (see docs/throughput.md); "
             "measure again when it is quiet.",
             soft_wrap=True,
         )

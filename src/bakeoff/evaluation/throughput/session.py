@@ -66,7 +66,7 @@ def combine_rounds(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "sweep": points,
         "end_to_end": _combine_ways([record["end_to_end"] for record in rounds], nearest["end_to_end"]),
         "attempts": [attempt for record in rounds for attempt in record["attempts"]],
-        "noisy": drift > MAX_DRIFT,
+        "noisy": drift > MAX_DRIFT or sum(record["noisy"] for record in rounds) > len(rounds) / 2,
         "seconds": sum(record["seconds"] for record in rounds),
         "n_rounds": len(rounds),
         "session": True,
