@@ -9,6 +9,9 @@ TF = .venv-tf/bin/python
 GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo yes)
 TF_REQUIREMENTS = requirements-tf$(if $(GPU),-gpu).txt
 ARGS ?=
+# Tests run in this many processes, a file at a time: JOBS=1 for one after the other.
+JOBS ?= 2
+PARALLEL = $(if $(filter-out 0 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
 .PHONY: help setup setup-dev run test check check-fast ui tensorboard bench proofs deps params doctor clean
 
@@ -55,12 +58,12 @@ check-fast:
 	.venv-torch/bin/pyright
 	$(TORCH) tools/stage_deps.py
 	.venv-torch/bin/bakeoff params --check
-	$(TORCH) -m pytest -q -m "not slow" -x
+	$(TORCH) -m pytest -q $(PARALLEL) -m "not slow" -x
 
 test: setup-dev  ## all tests in both environments
 	@mkdir -p .bakeoff
-	$(TORCH) -m pytest -q --junitxml=.bakeoff/tests-torch.xml
-	$(TF) -m pytest -q --junitxml=.bakeoff/tests-tf.xml
+	$(TORCH) -m pytest -q $(PARALLEL) --junitxml=.bakeoff/tests-torch.xml
+	$(TF) -m pytest -q $(PARALLEL) --junitxml=.bakeoff/tests-tf.xml
 	$(TORCH) tools/skipped_in_both.py .bakeoff/tests-torch.xml .bakeoff/tests-tf.xml
 
 ui: setup  ## MLflow over the local store on 127.0.0.1, opening on the table of runs

@@ -19,6 +19,7 @@ def bakeoff(*arguments, cwd=ROOT):
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_advise_speaks_the_language_asked_for():
     done = bakeoff("advise", "--images", 900, "--classes", 9, "--device", "cpu", "--language", "fr")
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ from bakeoff.backbones.onnx_export import compare_with_torch, export_onnx  # noq
 from bakeoff.errors import EvaluationError, ParamsError  # noqa: E402
 from bakeoff.scan.dispatch import selective_scan  # noqa: E402
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 
 class Scan(nn.Module):
@@ -63,7 +63,6 @@ def test_groups_are_refused_by_name(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_mambavision_as_a_whole_with_any_number_of_images(tmp_path):
     torch.manual_seed(0)
     backbone = build_mambavision("mamba_vision_T").eval()

@@ -115,6 +115,7 @@ def test_a_stored_file_of_another_architecture_is_refused_at_building(
         build_classifier(settings(), n_classes=2, seed=0, weights_dir=tmp_path)
 
 
+@pytest.mark.slow
 def test_older_key_layouts_go_through_timms_own_conversion(settings, weights_params, tmp_path):
     swin = settings(model="swin", name="swin_tiny_patch4_window7_224", architecture="swin")
     swin = swin.model_copy(update={"preprocessing": swin.preprocessing.model_copy(update={"image_size": 224})})

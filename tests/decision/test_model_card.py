@@ -25,9 +25,9 @@ def choice_of(candidate: str, **changes) -> dict:
     return {"best": best | changes, "n_candidates": 15, "reason": "It is the most accurate one."}
 
 
-@pytest.fixture
-def records(tmp_path):
-    runs = tmp_path / "runs"
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    runs = tmp_path_factory.mktemp("study") / "runs"
     return collect(runs, write_study(runs))
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -132,16 +131,3 @@ def test_average_precision_refuses():
         macro_average_precision_interval(np.zeros(2), np.zeros(2))
     with pytest.raises(EvaluationError, match="average precision needs products of two classes or more"):
         macro_average_precision_interval(np.full((2, 2), 0.5), np.zeros(2))
-
-
-@pytest.mark.slow
-def test_a_large_split_is_quick():
-    label_ids, probabilities = _skilled(100_000, 27, 0)
-    params = PARAMS.model_copy(update={"n_bootstrap": 10_000, "n_bootstrap_ece": 1000})
-    times = [time.process_time()]
-    values = split_metrics(label_ids, probabilities, top_k=params.top_k)
-    metric_intervals(
-        label_ids, probabilities, params=params, metrics=values, advance=lambda: times.append(time.process_time())
-    )
-    spent = np.diff(times)
-    assert (spent < 20).all()

@@ -68,6 +68,7 @@ def test_labelled_products_give_a_report_a_figure_and_an_mlflow_run(in_study, ne
     assert {file.path for file in client.list_artifacts(runs[0].info.run_id)} == {"monitoring.json", "monitor.png"}
 
 
+@pytest.mark.slow
 def test_unlabelled_products_and_a_store_that_is_away(in_study, new_products, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/file/mlflow.db")

@@ -60,6 +60,7 @@ def test_the_test_photos_get_the_evaluations_own_probabilities(in_study, tmp_pat
         assert sum(given.values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_json_on_stdout_stays_clean_and_the_chosen_candidate_answers(in_study):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-m", "bakeoff.cli", "predict"]

@@ -123,6 +123,7 @@ def test_two_processes_do_not_share_a_folder(numpy_request, photos, tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_a_failing_environment_is_told(numpy_request, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(launch, "_PACKAGES", {"torch": "no_such_package"})
     monkeypatch.setenv("BAKEOFF_PYTHON_TORCH", sys.executable)

@@ -170,6 +170,7 @@ def test_the_backward_holds_at_most_a_quarter_of_every_state(b, d, length):
     assert held <= b * d * n * length / 4
 
 
+@pytest.mark.slow
 def test_importing_the_launcher_imports_no_kernel():
     code = "import sys, bakeoff.scan.dispatch; print('bakeoff.scan.triton_code' in sys.modules)"
     path = os.pathsep.join(filter(None, sys.path))

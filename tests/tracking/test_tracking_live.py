@@ -66,6 +66,7 @@ def test_a_failed_training_is_marked_with_its_sentence(project, tracking_params)
     assert "bakeoff.error" not in mended.data.tags
 
 
+@pytest.mark.slow
 def test_system_metrics_are_logged_while_training(project, tracking_params):
     watching = tracking_params.model_copy(update={"system_metrics": True})
     with live_run(header(), watching) as run:

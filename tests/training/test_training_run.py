@@ -102,6 +102,7 @@ def test_finetune_changes_every_parameter_and_every_statistic(
     assert [name for name in before if torch.equal(before[name], after[name])] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
@@ -140,6 +141,7 @@ def test_an_interrupted_training_ends_bit_identical(
     pd.testing.assert_frame_equal(*histories, check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_broken_checkpoint_is_named_and_dropped(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,6 +35,7 @@ def _predictor(folder: Path, catalogue: Catalogue) -> Any:
     return load_torch_predictor(folder, catalogue, batch_size=5, device="cpu")
 
 
+@pytest.mark.slow
 def test_frozen_and_finetune_share_one_record(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
     from bakeoff.evaluation.throughput.sharing import Workplace, shared_throughput
     from bakeoff.evaluation.throughput.subject import Plan, speed_key

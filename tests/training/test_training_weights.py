@@ -70,6 +70,7 @@ def test_weights_that_are_no_positive_numbers_are_refused(catalogue: Catalogue) 
             catalogue.weights(np.arange(5))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augment", ["none", "flip"])
 def test_weights_change_the_training_and_its_key(
     augment: str, catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path
