@@ -19,6 +19,7 @@ params = yaml.safe_load(open("params.yaml"))
 seed = params["split"]["seed"]
 pathlib.Path("reports").mkdir(exist_ok=True)
 metrics = {"n_candidates": 2, "baseline_tf": {"accuracy": 0.7}, "swin_t-frozen": {"accuracy": 0.8 + 0.01 * seed}}
+metrics["lucky-frozen"] = {"accuracy": 0.99, "apart": "random_weights"}
 json.dump(metrics, open("reports/metrics.json", "w"))
 """
 
@@ -55,6 +56,10 @@ def test_all_experiments_of_this_commit(repository, tmp_path):
     assert [item["split"] for item in study["splits"]] == ["seed 1", "seed 2"]
     assert study["candidates"][0]["values"] == pytest.approx([0.81, 0.82])
     assert study["candidates"][0]["n_best"] == 2
+    assert (study["candidates"][-1]["candidate"], study["candidates"][-1]["apart"]) == (
+        "lucky-frozen",
+        "random_weights",
+    )
     assert "Left out, a single split each" in record["notes"][-1]
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -117,6 +119,42 @@ def test_training_seeds_count_by_their_mean_and_a_lonely_candidate_stands_last(t
     ]
     assert rows[1]["low"] is None
     assert record["studies"][0]["sentence"].startswith("baseline_tf reaches 0.700")
+
+
+def test_random_starts_are_listed_and_not_ranked(tmp_path, console):
+    given = folders(tmp_path, ACCURACIES | {"lucky-frozen": (0.99, 0.99, 0.99), "lazy-frozen": (0.2, 0.2, 0.2)})
+    for folder in given:
+        path = Path(folder) / "reports" / "leaderboard.csv"
+        head, *rows = path.read_text(encoding="utf-8").splitlines()
+        flags = [f"{'lucky' not in row},{'lazy' not in row}" for row in rows]
+        lines = [f"{head},pretrained,learned", *(f"{row},{flag}" for row, flag in zip(rows, flags, strict=True))]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    record = aggregate(tmp_path, given, tmp_path / "reports", console=console)
+    study, text = record["studies"][0], console.export_text()
+    assert study["candidates"][0]["candidate"] == "swin_t-frozen"
+    assert study["candidates"][0]["mean_rank"] == pytest.approx((2 + 1 + 1) / 3)
+    last = {row["candidate"]: (row["apart"], row["mean_rank"], row["mean"]) for row in study["candidates"][-2:]}
+    assert last["lucky-frozen"] == ("random_weights", None, pytest.approx(0.99))
+    assert last["lazy-frozen"] == ("not_learned", None, pytest.approx(0.2))
+    assert "random start" in text
+    assert "did not learn" in text
+    assert study["sentence"].startswith("swin_t-frozen has the highest mean")
+    assert "Listed and not ranked" in record["notes"][1]
+    for folder in given:  # what the study's own comparison allows, counts here too
+        params = yaml.safe_load((Path(folder) / "params.yaml").read_text(encoding="utf-8"))
+        params["compare"] = {"allow_random_weights": True}
+        (Path(folder) / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    allowed = aggregate(tmp_path, given, tmp_path / "reports", console=console)["studies"][0]
+    assert allowed["candidates"][0]["candidate"] == "lucky-frozen"
+
+
+def test_nothing_to_rank_is_said(tmp_path, console):
+    given = folders(tmp_path, {"a-frozen": (0.5, 0.6)})
+    for folder in given:
+        path = Path(folder) / "reports" / "leaderboard.csv"
+        path.write_text("candidate,seed,accuracy,status,pretrained\na-frozen,0,0.5,ok,False\n", encoding="utf-8")
+    study = aggregate(tmp_path, given, tmp_path / "reports", console=console)["studies"][0]
+    assert study["sentence"].startswith("No candidate can be ranked")
 
 
 def test_of_a_split_run_again_the_newer_counts(tmp_path, console):

@@ -336,4 +336,6 @@ def test_metrics_are_flat_and_hold_the_best_and_everyone():
 
 def test_metrics_without_a_choice_leave_the_best_out():
     items = [summary("a", learned=False)]
-    assert set(flat_metrics(choose(items, NO_LIMITS), items)) == {"n_test", "n_candidates", "n_failed", "a"}
+    metrics = flat_metrics(choose(items, NO_LIMITS), items)
+    assert set(metrics) == {"n_test", "n_candidates", "n_failed", "a"}
+    assert metrics["a"]["apart"] == "not_learned"

@@ -8,7 +8,7 @@ import pytest
 
 from bakeoff.decision.card_metadata import licence_fields
 from bakeoff.decision.collect import collect
-from bakeoff.decision.deployed import deployed_folder, deployed_seed, validation_accuracy
+from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed, validation_accuracy
 from bakeoff.decision.model_card import model_card, write_model_card
 from bakeoff.decision.study import Study
 from bakeoff.errors import EvaluationError
@@ -119,6 +119,12 @@ def test_the_card_of_several_seeds_is_that_of_the_best_on_validation(tmp_path):
     assert "2 trainings with different seeds were made. This one (seed 0) has the best validation accuracy" in text
     assert "of-seed-0" in text
     assert deployed_folder(runs, "swin_t-frozen") == runs / "swin_t-frozen" / "seed_0"
+    metrics = runs / "swin_t-frozen" / "seed_1" / "evaluation" / "metrics.json"
+    judged = json.loads(metrics.read_text())
+    judged["splits"]["validation"]["accuracy"] = 0.95
+    metrics.write_text(json.dumps(judged), encoding="utf-8")
+    assert [seed_or_deployed(runs, "swin_t-frozen", seed) for seed in (None, 0)] == [1, 0]
+    assert seed_or_deployed(runs, "never-evaluated", None) == 0
 
 
 def test_the_best_seed_is_chosen_on_validation_the_first_of_equals():

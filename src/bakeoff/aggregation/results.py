@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ _SAME = ("dataset", "profile", "prepare", "split", "weights", "training", "basel
 """Sections that decide what an accuracy means; results that differ in one of them are not put together."""
 _VARIES = ("seed", "fold")
 _METRICS = "reports/metrics.json"
+_DOUBTS = {"random_weights": ("pretrained", "allow_random_weights"), "not_learned": ("learned", "allow_not_learned")}
+"""Why a result says nothing of its backbone: the leaderboard's column, and what in section `compare` overrules it."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Result:
     accuracies: Mapping[str, float]
     when: str = ""
     """ISO time that orders results of the same split; empty counts as oldest."""
+    apart: Mapping[str, str] = field(default_factory=dict)
+    """Candidates that are listed and not ranked: `random_weights` or `not_learned`."""
 
     @property
     def split(self) -> str:
@@ -70,10 +74,11 @@ def from_folder(folder: Path) -> Result:
     lacking = {"candidate", "accuracy", "status"} - set(table.columns)
     if lacking:
         raise EvaluationError(f"{table_file} is no leaderboard: it lacks {', '.join(sorted(lacking))}.")
-    done = table[table["status"] == "ok"]
+    done = table.loc[table["status"] == "ok", :]
     means: dict[Any, float] = done.groupby("candidate")["accuracy"].mean().to_dict()
     accuracies = {str(name): float(value) for name, value in means.items()}
-    return _checked(Result(folder.name or str(folder), params, accuracies, f"{table_file.stat().st_mtime:020.3f}"))
+    when = f"{table_file.stat().st_mtime:020.3f}"
+    return _checked(Result(folder.name or str(folder), params, accuracies, when, _doubtful(done, params)))
 
 
 def from_experiments(root: Path, names: Sequence[str] = (), *, all_commits: bool = False) -> list[Result]:
@@ -106,6 +111,16 @@ def _leaderboards(folder: Path) -> Iterator[Path]:
     yield folder / "leaderboard.csv"
 
 
+def _doubtful(table: pd.DataFrame, params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the candidates that the study's own comparison lists apart; older leaderboards lack the columns."""
+    found: dict[str, str] = {}
+    for code, (column, overruled_by) in _DOUBTS.items():
+        if column in table and not (params.get("compare") or {}).get(overruled_by):
+            names = table["candidate"][table[column].astype(str) == "False"]
+            found = dict.fromkeys((str(name) for name in names), code) | found
+    return found
+
+
 def _exp_show(root: Path, *, all_commits: bool) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json", *(["-A"] if all_commits else [])]
     answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
@@ -135,7 +150,8 @@ def _result(revision: Mapping[str, Any]) -> Iterator[Result]:
     }
     if accuracies and "seed" in (params.get("split") or {}):
         name = revision.get("name") or revision["rev"]
-        yield Result(str(name), params, accuracies, str(data.get("timestamp") or ""))
+        apart = {name: str(metrics[name]["apart"]) for name in accuracies if "apart" in metrics[name]}
+        yield Result(str(name), params, accuracies, str(data.get("timestamp") or ""), apart)
 
 
 def _checked(result: Result) -> Result:

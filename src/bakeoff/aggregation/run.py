@@ -18,7 +18,7 @@ from bakeoff.evaluation.records import write_record
 from bakeoff.language.aggregate import PHRASES
 from bakeoff.language.phrases import LanguageCode, Words
 
-_CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank")
+_CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank", "apart")
 
 
 def aggregate(
@@ -78,6 +78,9 @@ def _notes(studies: Sequence[StudySplits], single: Sequence[str], words: Words) 
     n_replaced = sum(study.n_replaced for study in studies)
     if n_replaced:
         notes.append(words.count("aggregate.same_split", n_replaced))
+    apart = sorted({name for study in studies for name in study.apart})
+    if apart:
+        notes.append(words("aggregate.listed_apart", names=words.join(apart)))
     if single:
         notes.append(words("aggregate.single", names=words.join(single)))
     return notes

@@ -23,6 +23,8 @@ class StudySplits:
     sources: Mapping[str, list[str]]
     n_replaced: int
     """Older accuracies of a candidate on a split that a newer run measured again."""
+    apart: Mapping[str, str]
+    """Candidates whose result says nothing of their backbone, and why: `random_weights`, `not_learned`."""
 
     @property
     def test_to_train(self) -> float:
@@ -52,8 +54,8 @@ def group_results(results: Sequence[Result], *, apart: bool) -> list[StudySplits
 def aggregate_study(study: StudySplits) -> dict[str, Any]:
     """Return aggregate.json's record of one study: candidates by mean accuracy over its splits.
 
-    Ranks and differences count only candidates that have a result on every split; others are listed last, with
-    `n_splits` of their own and without ranks.
+    Ranks and differences count only candidates that have a result on every split and that no split's comparison lists
+    apart; others are listed last, with `n_splits` and `apart` of their own and without ranks.
 
     Raises:
         EvaluationError: fewer than two splits.
@@ -61,12 +63,15 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
     if len(study.splits) < 2:
         raise EvaluationError(_one_split(study))
     ratio = study.test_to_train
-    everywhere = [
-        name for name in _candidates(study) if all(name in accuracies for accuracies in study.splits.values())
+    ranked = [
+        name
+        for name in _candidates(study)
+        if name not in study.apart and all(name in accuracies for accuracies in study.splits.values())
     ]
-    table = np.array([[study.splits[split][name] for split in study.splits] for name in everywhere])
-    rows = _ranked_rows(everywhere, table, ratio) if everywhere else []
-    rows += [_apart_row(name, study, ratio) for name in _candidates(study) if name not in everywhere]
+    table = np.array([[study.splits[split][name] for split in study.splits] for name in ranked])
+    rows = _ranked_rows(ranked, table, ratio) if ranked else []
+    others = [_apart_row(name, study, ratio) for name in _candidates(study) if name not in ranked]
+    rows += sorted(others, key=lambda row: row["apart"] is not None)
     return {
         "dataset": study.params["dataset"]["name"],
         "profile": study.params.get("profile"),
@@ -89,7 +94,7 @@ def _ranked_rows(names: Sequence[str], table: np.ndarray, ratio: float) -> list[
             behind = {"points": difference.mean, "low": difference.low, "high": difference.high}
             behind["p_value"] = difference.p_value
         row = _mean_row(names[index], table[index], split_mean(table[index], test_to_train=ratio))
-        row |= {"n_best": int((placed[index] == 1).sum()), "mean_rank": float(placed[index].mean())}
+        row |= {"apart": None, "n_best": int((placed[index] == 1).sum()), "mean_rank": float(placed[index].mean())}
         rows.append(row | {"ranks": placed[index].tolist(), "behind_best": behind})
     return rows
 
@@ -97,7 +102,7 @@ def _ranked_rows(names: Sequence[str], table: np.ndarray, ratio: float) -> list[
 def _apart_row(name: str, study: StudySplits, ratio: float) -> dict[str, Any]:
     values = np.array([accuracies[name] for accuracies in study.splits.values() if name in accuracies])
     found = split_mean(values, test_to_train=ratio) if len(values) > 1 else None
-    nothing = {"n_best": None, "mean_rank": None, "ranks": None, "behind_best": None}
+    nothing = {"apart": study.apart.get(name), "n_best": None, "mean_rank": None, "ranks": None, "behind_best": None}
     return _mean_row(name, values, found) | nothing
 
 
@@ -119,11 +124,13 @@ def _join(results: Sequence[Result]) -> StudySplits:
     settings: dict[str, tuple[Result, Any]] = {}
     splits: dict[str, dict[str, float]] = {}
     sources: dict[str, list[str]] = {}
+    apart: dict[str, str] = {}
     n_replaced = 0
     for result in sorted(results, key=lambda one: one.when):
         accuracies = splits.setdefault(result.split, {})
         n_replaced += sum(accuracies.get(name, value) != value for name, value in result.accuracies.items())
         accuracies.update(result.accuracies)
+        apart |= result.apart
         sources.setdefault(result.split, []).append(result.name)
         for name in result.accuracies:
             first, usual = settings.setdefault(name, (result, result.settings(name)))
@@ -132,7 +139,7 @@ def _join(results: Sequence[Result]) -> StudySplits:
                     f"{name} has other settings in {result.name} than in {first.name} (section backbones); "
                     "name the experiments or folders that belong together."
                 )
-    return StudySplits(results[0].params, dict(sorted(splits.items(), key=_by_number)), sources, n_replaced)
+    return StudySplits(results[0].params, dict(sorted(splits.items(), key=_by_number)), sources, n_replaced, apart)
 
 
 def _by_number(item: tuple[str, Any]) -> list[Any]:

@@ -37,7 +37,7 @@ def study_sentence(study: Mapping[str, Any], words: Words) -> str:
     """Return who leads, in how many splits, and whether that is more than chance."""
     ranked = [row for row in study["candidates"] if row["mean_rank"] is not None]
     if not ranked:
-        return ""
+        return words("aggregate.sentence.none")
     best, n = ranked[0], study["n_splits"]
     values = {"best": best["candidate"], "n": n} | {key: best[key] for key in ("mean", "low", "high", "n_best")}
     if len(ranked) == 1:
@@ -54,7 +54,8 @@ def _cells(row: Mapping[str, Any], n_splits: int, words: Words) -> list[str]:
     low, high = row["low"], row["high"]
     cells.append("" if low is None else f"{words.number(low, '.3f')}–{words.number(high, '.3f')}")
     if row["mean_rank"] is None:
-        return [*cells, words("aggregate.apart", n=row["n_splits"]), "", ""]
+        why = words(f"aggregate.{row['apart']}") if row["apart"] else words("aggregate.apart", n=row["n_splits"])
+        return [*cells, why, "", ""]
     cells.append(words("aggregate.best_in", n_best=row["n_best"], n=n_splits))
     cells.append(words.number(row["mean_rank"], ".1f"))
     behind = row["behind_best"]

@@ -13,6 +13,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+SEED_HELP = "Which of its trainings; default: the best on validation, the one that is registered."
 STUDY, DECIDE, MEASURE, DEPLOY, HOUSE = PANELS = (
     "The study",
     "The decision",

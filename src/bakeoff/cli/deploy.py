@@ -7,9 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from bakeoff.cli.app import DEPLOY, app, project
-
-_SEED_HELP = "Which of its trainings; default: the best on validation, the one that is registered."
+from bakeoff.cli.app import DEPLOY, SEED_HELP, app, project
 
 
 @app.command(rich_help_panel=DEPLOY)
@@ -19,7 +17,7 @@ def export(
         Optional[Path],  # noqa: UP045
         typer.Option("--output", "-o", help="Default: CANDIDATE.onnx in this folder."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Which training seed.")] = 0,
+    seed: Annotated[Optional[int], typer.Option(help=SEED_HELP)] = None,  # noqa: UP045
 ) -> None:
     """Write a trained candidate as an ONNX file of standard operators, checked against PyTorch in ONNX Runtime.
 
@@ -27,10 +25,12 @@ def export(
 
         bakeoff export mobilenetv2-finetune --output mobilenetv2.onnx
     """
+    from bakeoff.decision.deployed import seed_or_deployed
     from bakeoff.training.export import export_candidate, trained_folder
 
-    target = output or Path(f"{candidate}.onnx")
-    difference = export_candidate(trained_folder(project() / "runs", candidate, seed), target)
+    target, runs = output or Path(f"{candidate}.onnx"), project() / "runs"
+    folder = trained_folder(runs, candidate, seed_or_deployed(runs, candidate, seed))
+    difference = export_candidate(folder, target)
     size = target.stat().st_size / 2**20
     typer.echo(f"{target} written, {size:.0f} MiB; ONNX Runtime differs by {difference:.1g} of the largest logit.")
 
@@ -39,7 +39,7 @@ def export(
 def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
     source: Annotated[Path, typer.Argument(help="A photo, a folder of photos, or a table (.csv, .parquet) of paths.")],
     candidate: Annotated[Optional[str], typer.Option(help="Default: the one that the study chose.")] = None,  # noqa: UP045
-    seed: Annotated[Optional[int], typer.Option(help=_SEED_HELP)] = None,  # noqa: UP045
+    seed: Annotated[Optional[int], typer.Option(help=SEED_HELP)] = None,  # noqa: UP045
     top_k: Annotated[int, typer.Option(help="How many classes to give per photo, the likeliest first.")] = 3,
     threshold: Annotated[
         float, typer.Option(help="A photo whose best class is less probable is marked `review`, for a human.")
@@ -108,7 +108,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
         typer.Argument(help="New products: a folder (a subfolder per class where known), or a table (.csv, .parquet)."),
     ],
     candidate: Annotated[Optional[str], typer.Option(help="Default: the one that the study chose.")] = None,  # noqa: UP045
-    seed: Annotated[Optional[int], typer.Option(help=_SEED_HELP)] = None,  # noqa: UP045
+    seed: Annotated[Optional[int], typer.Option(help=SEED_HELP)] = None,  # noqa: UP045
     name: Annotated[Optional[str], typer.Option(help="The report's name, such as 2026-12; default: today.")] = None,  # noqa: UP045
     label_column: Annotated[
         Optional[str],  # noqa: UP045

@@ -6,7 +6,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from bakeoff.cli.app import MEASURE, app, project
+from bakeoff.cli.app import MEASURE, SEED_HELP, app, project
 
 
 @app.command(rich_help_panel=MEASURE)
@@ -38,7 +38,7 @@ def variants(
         Optional[list[str]],  # noqa: UP045
         typer.Option(help="contiguous, packed, compile, bf16, onnxruntime or int8_dynamic; default: all of them."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Which training seed.")] = 0,
+    seed: Annotated[Optional[int], typer.Option(help=SEED_HELP)] = None,  # noqa: UP045
 ) -> None:
     """Try other ways of running one candidate: how much faster each is, and what accuracy it costs on the test split.
 
@@ -47,6 +47,8 @@ def variants(
 
     Examples: `bakeoff variants mobilenetv2-finetune`, `bakeoff variants swin_t-frozen --variant onnxruntime`
     """
+    from bakeoff.decision.deployed import seed_or_deployed
     from bakeoff.training.variants.command import run_variants
 
-    run_variants(project(), candidate, seed=seed, names=variant)
+    found = seed_or_deployed(project() / "runs", candidate, seed)
+    run_variants(project(), candidate, seed=found, names=variant)

@@ -46,6 +46,15 @@ def deployed_folder(runs_dir: Path, candidate: str) -> Path:
     return runs_dir / candidate / f"seed_{deployed_seed(found)}"
 
 
+def seed_or_deployed(runs_dir: Path, candidate: str, seed: int | None) -> int:
+    """Return the seed that was asked for, or else the one to deploy; 0 where no training was evaluated yet."""
+    if seed is not None:
+        return seed
+    if not any(runs_dir.glob(f"{candidate}/seed_*/evaluation/metrics.json")):
+        return 0
+    return int(deployed_folder(runs_dir, candidate).name.removeprefix("seed_"))
+
+
 def validation_accuracy(metrics: Mapping[str, Any]) -> float | None:
     """Return metrics.json's validation accuracy, None where it has none."""
     value = ((metrics.get("splits") or {}).get("validation") or {}).get("accuracy")

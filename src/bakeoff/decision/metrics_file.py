@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bakeoff.decision.rules import APART
 from bakeoff.decision.summary import Summary
 
 _BEST = (
@@ -18,7 +19,8 @@ _EACH = ("accuracy", "latency_ms", "images_per_s")
 def flat_metrics(choice: Mapping[str, Any], summaries: Sequence[Summary]) -> dict[str, Any]:
     """Return the answer's measures, how sure it is, the counts, and the main measures of every candidate.
 
-    A measure that is unknown, or a choice that is none, is left out: DVC shows a gap for it.
+    A measure that is unknown, or a choice that is none, is left out: DVC shows a gap for it. A candidate whose result
+    says nothing of its backbone has `apart`, the reason's code, which `bakeoff aggregate` reads.
     """
     metrics: dict[str, Any] = {}
     best = next((item for item in summaries if choice["best"] and item.candidate == choice["best"]["candidate"]), None)
@@ -29,7 +31,11 @@ def flat_metrics(choice: Mapping[str, Any], summaries: Sequence[Summary]) -> dic
     if choice["best_commercial"]:
         metrics["best_commercial"] = choice["best_commercial"]["candidate"]
     metrics |= {"n_test": choice["n_test"], "n_candidates": choice["n_candidates"], "n_failed": choice["n_failed"]}
-    return metrics | {item.candidate: _known(item, _EACH) for item in summaries}
+    apart = {row["candidate"]: row["reason_code"] for row in choice["apart"] if row["reason_code"] in APART}
+    return metrics | {
+        item.candidate: _known(item, _EACH) | ({"apart": apart[item.candidate]} if item.candidate in apart else {})
+        for item in summaries
+    }
 
 
 def _known(item: Summary, names: Sequence[str]) -> dict[str, float]:

@@ -19,6 +19,19 @@ PHRASES: dict[str, Phrase] = {
     "aggregate.column.behind": Phrase("points behind (p)", "points de retard (p)"),
     "aggregate.best_in": Phrase("{n_best} of {n}", "{n_best} sur {n}"),
     "aggregate.apart": Phrase("{n} splits only", "{n} découpages seulement"),
+    "aggregate.random_weights": Phrase("random start", "poids aléatoires"),
+    "aggregate.not_learned": Phrase("did not learn", "n’a rien appris"),
+    "aggregate.listed_apart": Phrase(
+        "Listed and not ranked, as their results say nothing of their backbones (random weights, or nothing learned): "
+        "{names}.",
+        "Cités sans être classés, car leurs résultats ne disent rien de leurs réseaux (poids aléatoires, ou rien "
+        "d’appris) : {names}.",
+    ),
+    "aggregate.sentence.none": Phrase(
+        "No candidate can be ranked: none has a result on every split that says something of its backbone.",
+        "Aucun candidat ne peut être classé : aucun n’a sur chaque découpage un résultat qui dise quelque chose de son "
+        "réseau.",
+    ),
     "aggregate.sentence.alone": Phrase(
         "{best} reaches {mean:.3f} on average over {n} splits (95 % interval {low:.3f} to {high:.3f}).",
         "{best} atteint {mean:.3f} en moyenne sur {n} découpages (intervalle à 95 % : {low:.3f} à {high:.3f}).",
