@@ -8,7 +8,6 @@ from scipy.stats import chi2_contingency, ks_2samp
 
 from bakeoff.errors import EvaluationError
 from bakeoff.statistics.two_sample import (
-    calibration_error,
     calibration_shift,
     detectable_drop,
     difference_of_shares,
@@ -67,14 +66,6 @@ def test_difference_of_shares_is_newcombes():
 def test_detectable_drop_by_hand():
     expected = (1.96 + 0.8416) * np.sqrt(0.8 * 0.2 * (1 / 100 + 1 / 400))
     assert detectable_drop(0.8, (100, 400)) == pytest.approx(expected, rel=1e-4)
-
-
-def test_calibration_by_hand():
-    confidence = np.array([0.6, 0.7, 0.8, 0.9])
-    correct = np.array([False, True, True, True])
-    # two bins of two: gaps (0.6 - 0) + (0.7 - 1) = 0.3 and (0.8 - 1) + (0.9 - 1) = -0.3
-    assert calibration_error(confidence, correct, n_bins=2) == pytest.approx(0.6 / 4)
-    assert calibration_error(confidence, correct) == pytest.approx((0.6 + 0.3 + 0.2 + 0.1) / 4)
 
 
 def test_calibration_shift_finds_overconfidence_alone():

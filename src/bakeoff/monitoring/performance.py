@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from bakeoff.evaluation.reliability import equal_mass_error
 from bakeoff.monitoring.sample import Sample
 from bakeoff.statistics.bootstrap import mean_interval
-from bakeoff.statistics.two_sample import calibration_error, detectable_drop, difference_of_shares
+from bakeoff.statistics.two_sample import detectable_drop, difference_of_shares
 from bakeoff.statistics.wilson import wilson_interval
 
-_RESAMPLES = 2000
+_RESAMPLES, _N_BINS = 2000, 15
 
 
 def measure_performance(test_split: Sample, new: Sample, labels: list[str], *, alpha: float = 0.05) -> dict[str, Any]:
@@ -34,8 +35,8 @@ def measure_performance(test_split: Sample, new: Sample, labels: list[str], *, a
         "per_class": _recalls(test_split, new, labels),
         "confusion": {"labels": labels, "counts": count_confusions(new, len(labels)).tolist()},
         "calibration": {
-            "ece": calibration_error(new.confidence, second),
-            "ece_at_deployment": calibration_error(test_split.confidence, first),
+            "ece": equal_mass_error(new.confidence, second, n_bins=_N_BINS),
+            "ece_at_deployment": equal_mass_error(test_split.confidence, first, n_bins=_N_BINS),
             "mean_confidence": float(new.confidence.mean()),
             "n": sizes[1],
             "n_at_deployment": sizes[0],

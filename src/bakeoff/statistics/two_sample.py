@@ -125,19 +125,6 @@ def detectable_drop(share: float, sizes: tuple[int, int], *, alpha: float = 0.05
     return float((norm.isf(alpha / 2) + norm.isf(0.2)) * np.sqrt(middle * (1 - middle) * (1 / sizes[0] + 1 / sizes[1])))
 
 
-def calibration_error(confidence: np.ndarray, correct: np.ndarray, *, n_bins: int = 15) -> float:
-    """Return the expected calibration error over bins of equal mass, in [0, 1].
-
-    Args:
-        confidence: (N,) probability of the predicted class.
-        correct: (N,) bool.
-        n_bins: at most; fewer products than bins give a bin each.
-    """
-    bins = _equal_mass(confidence, n_bins)
-    gaps = np.bincount(bins, weights=confidence - correct, minlength=n_bins)
-    return float(np.abs(gaps).sum() / len(confidence))
-
-
 def calibration_shift(
     first: tuple[np.ndarray, np.ndarray],
     second: tuple[np.ndarray, np.ndarray],
