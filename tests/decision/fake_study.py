@@ -14,6 +14,7 @@ from PIL import Image
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary
 from bakeoff.evaluation.predictions import read_predictions
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.language.choice import PHRASES
 from bakeoff.language.phrases import Words
 from bakeoff.params import CompareParams
@@ -99,7 +100,7 @@ def throughput_record(
     end_to_end |= {"images_per_cpu_s": images_per_s * 0.4, "decode_ms": 4.1, "preprocess_ms": 3.2}
     end_to_end |= {"forward_ms": 1000 / images_per_s, "n_images": 105, "batch_size": 32}
     record = {
-        "protocol": 2,
+        "protocol": PROTOCOL,
         "candidate": candidate,
         "measured_on": candidate,
         "speed_key": f"speed-{model}",
@@ -205,7 +206,7 @@ def write_session(path: Path, runs: Path, *, factor: float = 0.9, device: tuple[
         }
     at = device or ("cpu", "AMD EPYC 7763")
     session = {"started_at": "2026-11-21T11:00:00Z", "rounds": 3, "device": at[0], "device_name": at[1]}
-    write_json(path, {"protocol": 2, "session": session, "records": records})
+    write_json(path, {"protocol": PROTOCOL, "session": session, "records": records})
 
 
 def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (630, 270)) -> None:

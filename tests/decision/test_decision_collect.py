@@ -96,7 +96,7 @@ def test_partial_with_nothing_left_is_still_an_error(tmp_path):
         (
             "evaluation/throughput.json",
             lambda v: v.pop("protocol"),
-            "was measured by protocol 1, this version compares protocol 2; run `dvc repro`",
+            "was measured by protocol 1, this version compares protocol 3; run `dvc repro`",
         ),
         ("evaluation/metrics.json", lambda v: v.update(training_key="old"), "belongs to another training"),
     ],

@@ -21,6 +21,7 @@ from bakeoff.evaluation import memory
 from bakeoff.evaluation.threads import physical_cores
 from bakeoff.evaluation.throughput.attempts import Attempt, measure
 from bakeoff.evaluation.throughput.clocks import INDEX_S, Clocks, drift, machine_index
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.evaluation.throughput.sharing import Workplace, default_lock, read_shared, shared_throughput
 from bakeoff.evaluation.throughput.subject import Plan, Subject, speed_key
 from bakeoff.evaluation.throughput.sweep import SweepPoint, Window
@@ -128,7 +129,7 @@ def test_the_record_by_hand(tmp_path):
     assert (whole["decode_ms"], whole["preprocess_ms"]) == (0, 0)
     assert whole["forward_ms"] == pytest.approx(1.8)
     assert record["machine_index"] == {**record["machine_index"], "before": 50, "after": 50, "drift": 0}
-    assert (record["protocol"], record["noisy"], len(record["attempts"])) == (2, False, 1)
+    assert (record["protocol"], record["noisy"], len(record["attempts"])) == (PROTOCOL, False, 1)
     assert (record["framework"], record["runtime"], record["gmacs"]) == ("numpy", "numpy", 16 * 16 * 3 * 3 / 1e9)
 
 

@@ -15,6 +15,7 @@ from rich.progress import Progress
 from bakeoff.errors import EvaluationError
 from bakeoff.evaluation.throughput import worker as worker_module
 from bakeoff.evaluation.throughput.command import print_session
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.evaluation.throughput.rounds import (
     SessionResult,
     Trained,
@@ -42,7 +43,7 @@ def _record(
         },
     ]
     return {
-        "protocol": 2,
+        "protocol": PROTOCOL,
         "images_per_s": images_per_s,
         "latency_ms_p50": latency_ms,
         "latency_ms_p90": latency_ms + 1,
@@ -93,11 +94,11 @@ def test_the_best_batch_is_that_of_the_medians():
 def test_reading_a_session(tmp_path):
     path = tmp_path / "throughput.json"
     assert read_session(path) == {}
-    path.write_text(json.dumps({"protocol": 2, "records": {"k": {"images_per_s": 3}}}))
+    path.write_text(json.dumps({"protocol": PROTOCOL, "records": {"k": {"images_per_s": 3}}}))
     assert read_session(path) == {"k": {"images_per_s": 3}}
     path.write_text(json.dumps({"protocol": 1, "records": {"k": {}}}))
     assert read_session(path) == {}  # of an earlier protocol: not comparable
-    for text in ("{", "[]", '{"protocol": 2}'):
+    for text in ("{", "[]", json.dumps({"protocol": PROTOCOL})):
         path.write_text(text)
         with pytest.raises(EvaluationError, match="is no session of `bakeoff throughput`"):
             read_session(path)
@@ -186,7 +187,7 @@ def test_rounds_go_round_robin_and_modes_share(scripted):
         len({line.split()[0] for line in (scripted / "asked.txt").read_text().splitlines()}) == 2
     )  # one per environment
     file = session_file(result, n_rounds=2, started_at=datetime(2026, 1, 1, tzinfo=UTC))
-    assert (file["protocol"], file["session"]["rounds"], file["session"]["device"]) == (2, 2, "cpu")
+    assert (file["protocol"], file["session"]["rounds"], file["session"]["device"]) == (PROTOCOL, 2, "cpu")
 
 
 def test_peak_memory_is_that_of_the_evaluation(scripted):

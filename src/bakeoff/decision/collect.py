@@ -13,9 +13,7 @@ from typing import Any
 from bakeoff.decision.outcomes import TestOutcomes, read_test_outcomes
 from bakeoff.decision.study import Slot, Study
 from bakeoff.errors import EvaluationError
-
-PROTOCOL = 2
-"""Of throughput.json: times of another protocol were measured otherwise and do not compare."""
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
 
 FILES = {
     "training": "training/training.json",

@@ -12,7 +12,8 @@ import numpy as np
 from bakeoff.evaluation.memory import peak_memory_mib, reset_peak
 from bakeoff.evaluation.throughput.clocks import INDEX_UNIT, MAX_DISAGREEMENT, MAX_DRIFT, Clocks, drift
 from bakeoff.evaluation.throughput.end_to_end import time_end_to_end
-from bakeoff.evaluation.throughput.subject import PROTOCOL, Subject, describe, speed_key
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
+from bakeoff.evaluation.throughput.subject import Subject, describe, speed_key
 from bakeoff.evaluation.throughput.sweep import SweepPoint, Window, best_point, sweep_batches
 from bakeoff.evaluation.throughput.timing import Timings, time_calls
 

@@ -16,8 +16,8 @@ from typing import Any
 from rich.progress import Progress, TaskID
 
 from bakeoff.errors import EvaluationError
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.evaluation.throughput.session import combine_rounds
-from bakeoff.evaluation.throughput.subject import PROTOCOL
 from bakeoff.params import Params
 from bakeoff.paths import environment_python
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bakeoff.errors import EvaluationError
 from bakeoff.evaluation.throughput.clocks import MAX_DRIFT
-from bakeoff.evaluation.throughput.subject import PROTOCOL
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
 
 
 def read_session(path: Path) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,8 @@ from bakeoff.evaluation.predictor import Predictor
 from bakeoff.evaluation.records import write_record
 from bakeoff.evaluation.throughput.attempts import measure
 from bakeoff.evaluation.throughput.clocks import Clocks
-from bakeoff.evaluation.throughput.subject import PROTOCOL, Plan, Subject, speed_key
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
+from bakeoff.evaluation.throughput.subject import Plan, Subject, speed_key
 
 _LOG = logging.getLogger(__name__)
 

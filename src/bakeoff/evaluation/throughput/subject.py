@@ -13,9 +13,9 @@ import numpy as np
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.errors import EvaluationError
 from bakeoff.evaluation.predictor import Predictor
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.params import ThroughputParams
 
-PROTOCOL = 2
 _DESCRIBED = ("framework", "runtime", "device", "device_name", "threads", "dtype", "memory_format", "versions")
 
 
