@@ -86,7 +86,7 @@ def training_record(name: str, *, model: str, mode: str, pretrained: bool = True
 def throughput_record(
     candidate: str, *, model: str, latency_ms: float, device: tuple[str, str], **changes: Any
 ) -> dict:
-    """Return throughput.json (protocol 2); both modes of one architecture share a measurement and its speed_key."""
+    """Return throughput.json; both modes of one architecture share a measurement and its speed_key."""
     images_per_s = 1400 / latency_ms
     sweep = [
         {"batch_size": batch, "images_per_s": images_per_s * factor, "images_per_cpu_s": images_per_s * factor / 2}
@@ -129,6 +129,8 @@ def throughput_record(
         "runtime": "keras" if model == "baseline_tf" else "eager",
         "versions": {"torch": "2.13.0"},
         "machine_index": {"before": 100.0, "after": 99.0, "unit": "GFLOP/s", "drift": -0.01},
+        "forward_disagreement": 0.1,
+        "restlessness": 0.2,
         "noisy": False,
         "attempts": [{"images_per_s": images_per_s, "latency_ms_p50": latency_ms, "drift": -0.01}],
         "load_average": 0.2,

@@ -181,8 +181,7 @@ def test_a_session_of_other_architectures_changes_nothing(session):
 
 
 def test_both_modes_of_a_network_get_its_steadiest_measurement(tmp_path):
-    index = {"before": 100.0, "after": 70.0, "unit": "GFLOP/s", "drift": 0.3}
-    restless = {"speed_key": "one", "noisy": True, "machine_index": index}
+    restless = {"speed_key": "one", "noisy": True, "restlessness": 3.0}
     write_candidate(tmp_path, "baseline_tf", latency_ms=30)
     write_candidate(tmp_path, "a-frozen", latency_ms=50, speed=restless)
     write_candidate(tmp_path, "a-finetune", latency_ms=20, speed={"speed_key": "one"})
@@ -192,8 +191,10 @@ def test_both_modes_of_a_network_get_its_steadiest_measurement(tmp_path):
     assert records[1].throughput["candidate"] == "a-frozen"
     assert records[1].throughput["measured_on"] == "a-finetune"
     assert not timing_notes(records, words=ENGLISH)
-    write_candidate(tmp_path, "a-finetune", latency_ms=20, speed={**restless, "machine_index": {**index, "drift": 0.2}})
+    write_candidate(tmp_path, "a-finetune", latency_ms=20, speed={**restless, "restlessness": 2.0})
     assert times_of(share_measurements(collect(tmp_path, study)))["a-frozen"] == (20, False)
+    write_candidate(tmp_path, "a-finetune", latency_ms=20, speed={**restless, "restlessness": 4.0})
+    assert times_of(share_measurements(collect(tmp_path, study)))["a-finetune"] == (50, False)
 
 
 def test_threads_and_a_restless_machine_are_said(tmp_path):

@@ -139,7 +139,7 @@ def test_lines_are_the_leaderboards_also_where_a_session_timed_them(project):
     choice["inputs"]["device"] = "cuda: NVIDIA H200"
     choice_file.write_text(json.dumps(choice | {"eligible": [choice["best"]]}))
     text = note_text(project)
-    assert "Speeds measured while the machine's own speed drifted: swin_t-frozen." in text
+    assert "Speeds measured while the machine was restless: swin_t-frozen." in text
     assert "Times hold for NVIDIA H200; another machine" in text
     assert "is the only eligible candidate: there was nothing to choose between." in text
 

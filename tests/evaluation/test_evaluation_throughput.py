@@ -20,11 +20,12 @@ from bakeoff.errors import EvaluationError, MemoryExhaustedError
 from bakeoff.evaluation import memory
 from bakeoff.evaluation.threads import physical_cores
 from bakeoff.evaluation.throughput.attempts import Attempt, measure
-from bakeoff.evaluation.throughput.clocks import INDEX_S, Clocks, drift, machine_index
+from bakeoff.evaluation.throughput.clocks import INDEX_S, Clocks, drift, machine_index, restlessness
+from bakeoff.evaluation.throughput.end_to_end import pool_ways
 from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.evaluation.throughput.sharing import Workplace, default_lock, read_shared, shared_throughput
 from bakeoff.evaluation.throughput.subject import Plan, Subject, speed_key
-from bakeoff.evaluation.throughput.sweep import SweepPoint, Window
+from bakeoff.evaluation.throughput.sweep import SweepPoint, Window, pool_points
 from bakeoff.evaluation.throughput.timing import Timings, time_calls
 from numpy_predictor import NumpyPredictor, make_catalogue
 
@@ -171,7 +172,8 @@ def test_spare_time_is_shared_among_the_sizes_that_fit():
     window = Window(until=10.0, latest=20.0)
     assert window.end_of_next([1.0, 4.0], 0.0) == 1 + 5 / 2
     assert window.end_of_next([1.0, 4.0, 16.0], 0.0) == 1 + 5 / 2  # the third does not fit and takes no part
-    assert window.end_of_next([1.0, 4.0, 15.0], 0.0) == 1  # it does, and nothing is spare
+    assert window.end_of_next([1.0, 4.0, 11.1], 0.0) == 1 + 5 / 2  # nor does it where it may be slower than foreseen
+    assert window.end_of_next([1.0, 4.0, 11.0], 0.0) == 1  # it does, and nothing is spare
     assert window.end_of_next([21.0], 0.0) is None
     assert window.end_of_next([3.0], 12.0) == 15  # past the end of what is filled
 
@@ -209,9 +211,9 @@ def test_a_noisy_attempt_is_repeated_and_the_steadiest_kept(tmp_path):
     assert (len(single["attempts"]), single["noisy"]) == (1, True)
 
 
-def _attempt(*, alone_s, whole_ms, on_cpu=True, after=50.0):
+def _attempt(*, alone_s, whole_ms, on_cpu=True, after=50.0, n_images=16):
     sweep = [SweepPoint(1, Timings([9.0], 2, cpu_s=1.0)), SweepPoint(8, Timings([alone_s], 2, cpu_s=1.0))]
-    whole = {"batch_size": 8, "forward_ms": whole_ms}
+    whole = {"batch_size": 8, "forward_ms": whole_ms, "n_images": n_images}
     return Attempt(Timings([9.0], 2, cpu_s=1.0), sweep, whole, (50.0, after), memory={}, on_cpu=on_cpu)
 
 
@@ -226,6 +228,50 @@ def test_two_timings_of_one_forward_pass_must_agree(alone_s, whole_ms, share, is
     assert attempt.noisy is is_noisy
     assert not _attempt(alone_s=alone_s, whole_ms=whole_ms, on_cpu=False).noisy
     assert _attempt(alone_s=alone_s, whole_ms=whole_ms, on_cpu=False, after=44.0).noisy  # drift tells everywhere
+    assert not _attempt(alone_s=alone_s, whole_ms=whole_ms, n_images=8).noisy  # one batch, maybe the first of its kind
+
+
+def test_attempts_counted_together_by_hand():
+    first = [SweepPoint(1, Timings([1.0], 2, cpu_s=1.0)), SweepPoint(8, Timings([2.0, 8.0], 3, cpu_s=4.0))]
+    second = [
+        SweepPoint(1, Timings([3.0], 2, cpu_s=2.0)),
+        SweepPoint(8, None, "budget"),
+        SweepPoint(32, None, "memory"),
+    ]
+    pooled = pool_points([first, second])
+    assert [point.batch_size for point in pooled] == [1, 8, 32]
+    assert pooled[0].timings == Timings([1.0, 3.0], 4, cpu_s=3.0)
+    assert (pooled[1].timings, pooled[1].skipped) == (first[1].timings, None)
+    assert (pooled[2].timings, pooled[2].skipped) == (None, "memory")
+    way = {"batch_size": 8, "decode_ms": 1.0, "preprocess_ms": 2.0, "forward_ms": 7.0, "ms_per_image": 10.0}
+    slower = {**way, "forward_ms": 17.0, "ms_per_image": 20.0, "images_per_cpu_s": 25.0, "n_images": 8}
+    lone = {**way, "batch_size": 1, "images_per_cpu_s": 1.0, "n_images": 30}
+    found = pool_ways([{**way, "images_per_cpu_s": 50.0, "n_images": 24}, slower, lone])
+    assert (found["batch_size"], found["n_images"], found["decode_ms"]) == (8, 32, 1)
+    assert (found["forward_ms"], found["ms_per_image"], found["images_per_s"]) == (9.5, 12.5, 80)
+    assert found["images_per_cpu_s"] == pytest.approx(32 / (24 / 50 + 8 / 25))
+    assert pool_ways([{**lone, "images_per_cpu_s": None}])["images_per_cpu_s"] is None
+
+
+def test_a_calm_attempt_with_few_calls_is_followed_by_another(tmp_path):
+    record = _measure(tmp_path, 0.015)  # batch 128 takes 1.7 s a call and most of the first attempt
+    assert (len(record["attempts"]), record["noisy"]) == (2, False)
+    assert record["seconds"] <= 15
+    assert [point["n_batches"] for point in record["sweep"]][1:] == [9, 3, 1]  # of which [1, 1, 1] in the first one
+
+
+def test_noisy_attempts_do_not_count_beside_a_calm_one(tmp_path):
+    calm = _measure(tmp_path, 0.005)
+    mixed = _measure(tmp_path / "mixed", 0.005, 50, 30, 50, 50)
+    assert (len(calm["attempts"]), len(mixed["attempts"])) == (2, 2)
+    assert (mixed["noisy"], mixed["machine_index"]["drift"]) == (False, 0)
+    assert mixed["n_latency"] == calm["n_latency"] / 2
+
+
+def test_how_restless_by_hand():
+    assert restlessness(0.05, 0.4, on_cpu=True) == pytest.approx(0.8)
+    assert restlessness(0.11, 0.02, on_cpu=True) < restlessness(0.01, 4.0, on_cpu=True)  # the better of two noisy ones
+    assert restlessness(0.11, 4.0, on_cpu=False) == pytest.approx(1.1)
 
 
 def test_an_attempt_that_something_disturbed_is_repeated(tmp_path, monkeypatch):
@@ -300,6 +346,10 @@ def test_a_noisy_record_is_measured_again_and_the_steadier_stays(tmp_path):
     assert noisy["noisy"]
     worse, n = _shared(tmp_path, "b", *(50, 10) * 3)
     assert (n, worse["measured_on"]) == (1, "a")
+    (file,) = (tmp_path / "kept").glob("*.json")
+    disturbed = {**noisy, "machine_index": {**noisy["machine_index"], "drift": 0.0}, "restlessness": 8.0}
+    file.write_text(json.dumps(disturbed))  # by something that the two readings did not see
+    assert _shared(tmp_path, "b", *(50, 20) * 3)[0]["measured_on"] == "b"
     better, _ = _shared(tmp_path, "c", 50, 50)
     assert (better["measured_on"], better["noisy"]) == ("c", False)
     assert _shared(tmp_path, "d")[0]["measured_on"] == "c"
@@ -335,11 +385,10 @@ def _hold(path, held, seconds):
 
 def test_two_measurements_never_overlap_and_waiting_is_told(tmp_path, caplog):
     context = multiprocessing.get_context("spawn")
-    held = context.Event()
-    other = context.Process(target=_hold, args=(tmp_path / "lock", held, 0.5))
+    catalogue, waited, held = make_catalogue(tmp_path), [], context.Event()
+    other = context.Process(target=_hold, args=(tmp_path / "lock", held, 1.0))
     other.start()
     assert held.wait(60)
-    catalogue, waited = make_catalogue(tmp_path), []
     place = Workplace(tmp_path / "kept", on_wait=lambda: waited.append(True), lock=tmp_path / "lock")
     start = time.perf_counter()
     plan = Plan((1, 2), 0.6, max_attempts=1)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.progress import Progress
 
@@ -29,7 +30,13 @@ from bakeoff.evaluation.throughput.session import combine_rounds, read_session
 
 
 def _record(
-    images_per_s: float, latency_ms: float, *, at_32: float | None = None, drift: float = 0.0, walked: int = 8
+    images_per_s: float,
+    latency_ms: float,
+    *,
+    at_32: float | None = None,
+    drift: float = 0.0,
+    disagreement: float = 0.0,
+    walked: int = 8,
 ) -> dict:
     sweep = [
         {"batch_size": 1, "images_per_s": 1000 / latency_ms, "images_per_cpu_s": 5.0, "n_batches": 9, "skipped": None},
@@ -66,7 +73,9 @@ def _record(
         "device_name": "test",
         "threads": 1,
         "budget_s": 15,
-        "noisy": drift > 0.1,
+        "forward_disagreement": disagreement,
+        "restlessness": max(drift / 0.1, disagreement / 0.5),
+        "noisy": drift > 0.1 or disagreement > 0.5,
     }
 
 
@@ -79,6 +88,16 @@ def test_medians_and_ranges_by_hand():
     assert found["end_to_end"] == {"images_per_s": 15.0, "images_per_cpu_s": None, "n_images": 48, "batch_size": 8}
     assert (found["noisy"], found["session"], found["n_rounds"], found["seconds"]) == (False, True, 3, 9.0)
     assert len(found["attempts"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("disagreements", "is_noisy"), [((2, 2, 0), True), ((2, 0, 0), False), ((2, 0), True), ((0.4, 0.2), False)]
+)
+def test_a_session_is_noisy_where_half_of_its_rounds_were_disturbed(disagreements, is_noisy):
+    found = combine_rounds([_record(20, 100, disagreement=share) for share in disagreements])
+    assert found["noisy"] is is_noisy
+    assert found["forward_disagreement"] == np.median(disagreements)
+    assert found["machine_index"]["drift"] == 0
 
 
 def test_the_whole_way_is_compared_at_one_batch_size():

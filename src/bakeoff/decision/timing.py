@@ -33,7 +33,7 @@ def share_measurements(records: Sequence[Record]) -> list[Record]:
     steadiest: dict[str, Mapping[str, Any]] = {}
     for record in records:
         key = record.throughput.get("speed_key") if record.ok else None
-        if key and _restlessness(record.throughput) < _restlessness(steadiest.get(key, {})):
+        if key and (key not in steadiest or _restlessness(record.throughput) < _restlessness(steadiest[key])):
             steadiest[key] = record.throughput
     return [
         replace(record, throughput={**steadiest[key], "candidate": record.slot.candidate})
@@ -103,10 +103,8 @@ def _match(record: Record, session: Mapping[str, Mapping[str, Any]]) -> Mapping[
     return session.get(str(record.throughput.get("speed_key")))
 
 
-def _restlessness(speed: Mapping[str, Any]) -> tuple[bool, float]:
-    """Return whether a measurement is noisy and how much the machine's speed changed; infinite where nobody knows."""
-    drift = (speed.get("machine_index") or {}).get("drift")
-    return bool(speed.get("noisy", True)), math.inf if drift is None else abs(float(drift))
+def _restlessness(speed: Mapping[str, Any]) -> float:
+    return float(speed.get("restlessness", math.inf))
 
 
 def _device(speed: Mapping[str, Any]) -> str:

@@ -231,8 +231,8 @@ PHRASES: dict[str, Phrase] = {
         "Surapprentissage (exactitude bien plus haute à l’entraînement qu’au test) : {names}.",
     ),
     "note.limit.noisy": Phrase(
-        "Speeds measured while the machine's own speed drifted: {names}.",
-        "Vitesses mesurées alors que la machine elle-même variait : {names}.",
+        "Speeds measured while the machine was restless: {names}.",
+        "Vitesses mesurées alors que la machine n’était pas stable : {names}.",
     ),
     "note.limit.one_seed": Phrase(
         "One training seed per candidate: how much the seed matters is not known.",

@@ -210,8 +210,10 @@ _SPEED = {
         "tour de rôle, ce qui est plus équitable.",
     ),
     "speed.noisy": Phrase(
-        "The machine changed its speed during the measurement of {names}.",
-        "La machine a changé d’allure pendant la mesure de {names}.",
+        "The machine was restless during the measurement of {names}: it changed its speed, or two timings of the "
+        "network disagreed.",
+        "La machine n’était pas stable pendant la mesure de {names} : elle a changé d’allure, ou deux mesures du "
+        "réseau se contredisent.",
     ),
     "speed.attempts.one": Phrase("{n} attempt", "{n} essai"),
     "speed.attempts.other": Phrase("{n} attempts", "{n} essais"),

@@ -36,7 +36,7 @@ class ThroughputParams(Section):
     budget_s: PositiveFloat
     """For all attempts at one architecture together, warm-up included."""
     max_attempts: PositiveInt
-    """How often a measurement is made while the machine's own speed drifts by more than a tenth."""
+    """How often a measurement is made at most, while the machine is restless or timed calls are few."""
     threads: PositiveInt | None
 
     @field_validator("batch_sizes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,14 +11,20 @@ from typing import Any
 import numpy as np
 
 from bakeoff.evaluation.memory import peak_memory_mib, reset_peak
-from bakeoff.evaluation.throughput.clocks import INDEX_UNIT, MAX_DISAGREEMENT, MAX_DRIFT, Clocks, drift
-from bakeoff.evaluation.throughput.end_to_end import time_end_to_end
+from bakeoff.evaluation.throughput.clocks import INDEX_UNIT, Clocks, drift, restlessness
+from bakeoff.evaluation.throughput.end_to_end import pool_ways, time_end_to_end
 from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.evaluation.throughput.subject import Subject, describe, speed_key
-from bakeoff.evaluation.throughput.sweep import SweepPoint, Window, best_point, sweep_batches
-from bakeoff.evaluation.throughput.timing import Timings, time_calls
+from bakeoff.evaluation.throughput.sweep import SweepPoint, Window, best_point, pool_points, sweep_batches
+from bakeoff.evaluation.throughput.timing import Timings, pool_timings, time_calls
 
-LATENCY_SHARE = 0.3
+AIM_SHARE = 0.45
+"""Of the budget, so that a second attempt of the same length fits, its last calls included."""
+ENOUGH_CALLS = 5
+"""Timed calls per batch size that make a calm measurement thorough."""
+MORE_SHARE = 0.25
+"""Of the budget, that must be left for an attempt that only adds to a calm one."""
+LATENCY_SHARE = 1 / 3
 END_TO_END_SHARE = 0.2
 MAX_LATENCIES = 200
 _SIZES = ("n_parameters", "size_mib", "file_mib")
@@ -41,16 +48,26 @@ class Attempt:
 
     @property
     def disagreement(self) -> float:
-        """By which share the forward pass took longer in the sweep than from end to end, or the other way round."""
+        """By which share the forward pass took longer in the sweep than from end to end, or the other way round.
+
+        0 where only one batch went from end to end: it may have been the first of its kind.
+        """
         batch_size = self.end_to_end["batch_size"]
         alone = next(point.images_per_s for point in self.points if point.batch_size == batch_size)
+        if self.end_to_end["n_images"] < 2 * batch_size:
+            return 0.0
         pair = sorted((1000 / alone, self.end_to_end["forward_ms"]))
         return pair[1] / pair[0] - 1 if pair[0] > 0 else 0.0
 
     @property
+    def restlessness(self) -> float:
+        """Above 1 the attempt is noisy."""
+        return restlessness(self.drift, self.disagreement, on_cpu=self.on_cpu)
+
+    @property
     def noisy(self) -> bool:
-        """Whether the machine was too restless; on a GPU the way from end to end also copies, so only drift tells."""
-        return self.drift > MAX_DRIFT or (self.on_cpu and self.disagreement > MAX_DISAGREEMENT)
+        """Whether the machine was too restless."""
+        return self.restlessness > 1
 
     def summary(self) -> dict[str, float]:
         """Return what the record keeps of every attempt."""
@@ -65,10 +82,12 @@ class Attempt:
 def measure(subject: Subject, *, clocks: Clocks | None = None) -> dict[str, Any]:
     """Return the record of throughput.json but for whose it is.
 
-    An attempt aims at half of the budget (all of it where one attempt is allowed), so that a noisy one can be repeated,
-    and takes more only for batch sizes that would not fit otherwise. Attempts end with a steady one, after
-    `max_attempts`, or when another would not fit. What a framework compiles for its first call (setup_s) is outside the
-    budget.
+    An attempt aims at nearly half of the budget (all of it where one attempt is allowed), so that another one fits, and
+    takes more only for batch sizes that would not fit otherwise. Attempts end when the last was calm and the calm ones
+    hold `ENOUGH_CALLS` timed calls of every batch size together, after `max_attempts`, or when another would not fit;
+    one that only adds to a calm one may be short and leave large batch sizes out.
+    Calm attempts count together; where there is none, the least restless does. What a framework compiles for
+    its first call (setup_s) is outside the budget.
     """
     clocks = clocks or Clocks()
     plan, predictor = subject.plan, subject.predictor
@@ -80,17 +99,19 @@ def measure(subject: Subject, *, clocks: Clocks | None = None) -> dict[str, Any]
     while True:
         began = clocks.wall()
         left_s = start + plan.budget_s - began
-        aim_s = min(plan.budget_s / min(2, plan.max_attempts), left_s)
+        aim_s = min(plan.budget_s * (AIM_SHARE if plan.max_attempts > 1 else 1), left_s)
         attempts.append(_attempt(subject, aim_s=aim_s, left_s=left_s, clocks=clocks))
         took, spent = clocks.wall() - began, clocks.wall() - start
-        if not attempts[-1].noisy or len(attempts) >= plan.max_attempts or spent + took > plan.budget_s:
+        done = not attempts[-1].noisy and _is_thorough(_calm(attempts))
+        needs_s = took if attempts[-1].noisy else MORE_SHARE * plan.budget_s
+        if done or len(attempts) >= plan.max_attempts or spent + needs_s > plan.budget_s:
             break
     seconds = clocks.wall() - start
     gmacs, method = predictor.count_gmacs()
     return {
         "protocol": PROTOCOL,
         "speed_key": speed_key(predictor, plan),
-        **_figures(min(attempts, key=lambda attempt: (attempt.noisy, attempt.drift))),
+        **_figures(_pool(_calm(attempts) or [min(attempts, key=lambda attempt: attempt.restlessness)])),
         **{name: predictor.description.get(name) for name in _SIZES},
         "gmacs": gmacs,
         "gmacs_method": method,
@@ -102,6 +123,27 @@ def measure(subject: Subject, *, clocks: Clocks | None = None) -> dict[str, Any]
         "setup_s": start - before,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _calm(attempts: Sequence[Attempt]) -> list[Attempt]:
+    return [attempt for attempt in attempts if not attempt.noisy]
+
+
+def _is_thorough(attempts: Sequence[Attempt]) -> bool:
+    points = pool_points([attempt.points for attempt in attempts])
+    return all(len(point.timings.seconds) >= ENOUGH_CALLS for point in points if point.timings)
+
+
+def _pool(attempts: Sequence[Attempt]) -> Attempt:
+    """Return attempts as one, between the readings of the one that drifted most."""
+    return Attempt(
+        latency=pool_timings([attempt.latency for attempt in attempts]),
+        points=pool_points([attempt.points for attempt in attempts]),
+        end_to_end=pool_ways([attempt.end_to_end for attempt in attempts]),
+        index=max(attempts, key=lambda attempt: attempt.drift).index,
+        memory=max((attempt.memory for attempt in attempts), key=lambda memory: memory["peak_memory_mib"]),
+        on_cpu=attempts[0].on_cpu,
+    )
 
 
 def _attempt(subject: Subject, *, aim_s: float, left_s: float, clocks: Clocks) -> Attempt:
@@ -133,7 +175,7 @@ def _attempt(subject: Subject, *, aim_s: float, left_s: float, clocks: Clocks) -
             "peak_memory_mib": peak_memory_mib() if on_device is None else on_device,
             "peak_memory_scope": scope if on_device is None else "device",
         },
-        on_cpu=subject.predictor.description["device"] == "cpu",
+        on_cpu=subject.on_cpu,
     )
 
 
@@ -161,5 +203,6 @@ def _figures(attempt: Attempt) -> dict[str, Any]:
         **attempt.memory,
         "machine_index": {"before": before, "after": after, "unit": INDEX_UNIT, "drift": attempt.drift},
         "forward_disagreement": attempt.disagreement,
+        "restlessness": attempt.restlessness,
         "noisy": attempt.noisy,
     }

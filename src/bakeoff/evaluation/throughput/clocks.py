@@ -37,6 +37,18 @@ def drift(before: float, after: float) -> float:
     return abs(after - before) / before
 
 
+def restlessness(drift: float, disagreement: float, *, on_cpu: bool) -> float:
+    """Return how restless the machine was during a measurement: above 1 it is noisy; less is better even then.
+
+    Args:
+        drift: by which share the machine's speed changed.
+        disagreement: by which share one timing of the forward pass exceeds the other; on a GPU the way from end to end
+            also copies, so there it does not count.
+        on_cpu: whether the network ran on the CPU.
+    """
+    return max(drift / MAX_DRIFT, disagreement / MAX_DISAGREEMENT if on_cpu else 0.0)
+
+
 @dataclass(frozen=True)
 class Clocks:
     """Seconds of the wall and of all CPU threads of this process, and the machine-speed index."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,8 @@ from bakeoff.evaluation.throughput.subject import Subject
 from bakeoff.evaluation.throughput.sweep import SweepPoint
 
 MAX_BATCHES = 20
+LEAST_BATCHES = 3
+_LITTLE_S = 1.0
 
 
 @dataclass
@@ -29,8 +33,9 @@ class _Totals:
 def time_end_to_end(subject: Subject, points: list[SweepPoint], *, until: float, clocks: Clocks) -> dict[str, Any]:
     """Return images/s from file to probabilities, and where the time goes, mean ms per image.
 
-    The batch is the fastest of the sweep that fits twice into the time left, else the smallest; where it fits twice,
-    the first one warms up.
+    The batch is the fastest of the sweep of which a warm-up and three timed ones fit into the time left, else the
+    smallest. Three that take less than a second together are timed even where the sweep left no time; a network too
+    slow for two photos is timed on its first.
 
     Args:
         subject: the network and its photos.
@@ -42,6 +47,7 @@ def time_end_to_end(subject: Subject, points: list[SweepPoint], *, until: float,
     totals, cpu_start = _Totals(), clocks.cpu()
     _walk(subject, batch_size, totals, clocks)
     batch_s = totals.seconds
+    until = max(until, clocks.wall() + min(LEAST_BATCHES * batch_s, _LITTLE_S))
     if clocks.wall() + batch_s <= until:  # else the first one counts: the sweep has warmed the network already
         totals, cpu_start = _Totals(), clocks.cpu()
         for _ in range(MAX_BATCHES):
@@ -61,9 +67,28 @@ def time_end_to_end(subject: Subject, points: list[SweepPoint], *, until: float,
     }
 
 
+def pool_ways(ways: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the record of all attempts that took the batch size with which most photos went."""
+    n_of: Counter[int] = Counter()
+    for way in ways:
+        n_of[way["batch_size"]] += way["n_images"]
+    batch_size, n = max(n_of.items(), key=lambda item: (item[1], -item[0]))
+    same = [way for way in ways if way["batch_size"] == batch_size]
+    pooled = {name: sum(way[name] * way["n_images"] for way in same) / n for name in same[0] if name.endswith("_ms")}
+    pooled["ms_per_image"] = sum(way["ms_per_image"] * way["n_images"] for way in same) / n
+    known = [way["n_images"] / way["images_per_cpu_s"] for way in same if way["images_per_cpu_s"]]
+    return {
+        "images_per_s": 1000 / pooled["ms_per_image"],
+        "images_per_cpu_s": n / sum(known) if len(known) == len(same) else None,
+        **pooled,
+        "n_images": n,
+        "batch_size": batch_size,
+    }
+
+
 def _batch_size(points: list[SweepPoint], left_s: float) -> int:
     measured = [point for point in points if point.timings]
-    fitting = [point for point in measured if 2 * point.batch_size / point.images_per_s <= left_s]
+    fitting = [point for point in measured if (1 + LEAST_BATCHES) * point.batch_size / point.images_per_s <= left_s]
     if not fitting:
         return min(point.batch_size for point in measured)
     return max(fitting, key=lambda point: point.images_per_s).batch_size

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from bakeoff.errors import EvaluationError
-from bakeoff.evaluation.throughput.clocks import MAX_DRIFT
 from bakeoff.evaluation.throughput.protocol import PROTOCOL
 
 
@@ -51,7 +50,7 @@ def combine_rounds(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     latencies = [record["latency_ms_p50"] for record in rounds]
     distances = [abs((speed or 0) - best["images_per_s"]) for speed in at_best]
     nearest = rounds[int(np.argmin(distances))]
-    drift = float(np.median([record["machine_index"]["drift"] for record in rounds]))
+    restless = float(np.median([record["restlessness"] for record in rounds]))
     return {
         **nearest,
         "images_per_s": best["images_per_s"],
@@ -66,7 +65,10 @@ def combine_rounds(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "sweep": points,
         "end_to_end": _combine_ways([record["end_to_end"] for record in rounds], nearest["end_to_end"]),
         "attempts": [attempt for record in rounds for attempt in record["attempts"]],
-        "noisy": drift > MAX_DRIFT or sum(record["noisy"] for record in rounds) > len(rounds) / 2,
+        "machine_index": nearest["machine_index"] | {"drift": _median([r["machine_index"] for r in rounds], "drift")},
+        "forward_disagreement": _median(rounds, "forward_disagreement"),
+        "restlessness": restless,
+        "noisy": restless > 1,
         "seconds": sum(record["seconds"] for record in rounds),
         "n_rounds": len(rounds),
         "session": True,

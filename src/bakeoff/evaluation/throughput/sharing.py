@@ -84,14 +84,10 @@ def shared_throughput(
             if held is None or held["noisy"]:
                 subject = Subject(predictor, catalogue, plan)
                 found = {"measured_on": candidate, **measure(subject, clocks=workplace.clocks)}
-                if held is None or _restlessness(found) <= _restlessness(held):
+                if held is None or found["restlessness"] <= held["restlessness"]:
                     held = found
                     write_record(path, held)
     return {"protocol": PROTOCOL, "candidate": candidate, **held}
-
-
-def _restlessness(record: dict[str, Any]) -> tuple[bool, float]:
-    return record["noisy"], record["machine_index"]["drift"]
 
 
 def read_shared(path: Path) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -12,11 +13,13 @@ from bakeoff.errors import MemoryExhaustedError
 from bakeoff.evaluation.memory import peak_memory_mib
 from bakeoff.evaluation.throughput.clocks import Clocks
 from bakeoff.evaluation.throughput.subject import Subject
-from bakeoff.evaluation.throughput.timing import Timings, time_calls
+from bakeoff.evaluation.throughput.timing import Timings, pool_timings, time_calls
 
 MAX_BATCHES = 20
 LEAST_CALLS = 2
 """A warm-up and a timed one."""
+SLOWER = 1.25
+"""How much longer per photo a batch size may take than the one before it without outlasting the time."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Window:
             needs_s: least seconds of the next size and of those after it, ascending.
             now: the wall clock's reading.
         """
-        n_fitting = sum(total <= self.latest - now for total in accumulate(needs_s))
+        n_fitting = sum(SLOWER * total <= self.latest - now for total in accumulate(needs_s))
         if n_fitting == 0:
             return None
         spare = max(0.0, self.until - now - sum(needs_s[:n_fitting]))
@@ -105,6 +108,16 @@ def sweep_batches(
     if not any(point.timings for point in points):  # nothing but batch 1 fitted, and it was not asked for
         points.insert(0, SweepPoint(1, single))
     return points
+
+
+def pool_points(sweeps: Sequence[list[SweepPoint]]) -> list[SweepPoint]:
+    """Return one point per batch size, ascending, with the timings of all sweeps that measured it."""
+    pooled = []
+    for batch_size in sorted({point.batch_size for sweep in sweeps for point in sweep}):
+        found = [point for sweep in sweeps for point in sweep if point.batch_size == batch_size]
+        timings = [point.timings for point in found if point.timings]
+        pooled.append(SweepPoint(batch_size, pool_timings(timings)) if timings else found[0])
+    return pooled
 
 
 def best_point(points: list[SweepPoint]) -> SweepPoint:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,15 @@ class Timings:
     def images_per_cpu_s(self, batch_size: int) -> float | None:
         """Return images per CPU-second over all timed calls; None where the system's clock was too coarse."""
         return batch_size * len(self.seconds) / self.cpu_s if self.cpu_s > 0 else None
+
+
+def pool_timings(several: Sequence[Timings]) -> Timings:
+    """Return the timings of all attempts as one."""
+    return Timings(
+        seconds=[second for timings in several for second in timings.seconds],
+        n_warmup=sum(timings.n_warmup for timings in several),
+        cpu_s=sum(timings.cpu_s for timings in several),
+    )
 
 
 def time_calls(call: Callable[[], None], *, until: float, max_calls: int, clocks: Clocks) -> Timings:
