@@ -52,7 +52,7 @@ run: setup  ## set up and run the study of params.yaml, then print the answer (A
 
 check: setup-dev check-fast  ## format, lint, types, composed params and the fast tests
 
-check-fast:
+check-fast: .venv-torch/.dev
 	.venv-torch/bin/ruff format --check .
 	.venv-torch/bin/ruff check .
 	.venv-torch/bin/pyright

@@ -148,6 +148,22 @@ def test_random_starts_are_listed_and_not_ranked(tmp_path, console):
     assert allowed["candidates"][0]["candidate"] == "lucky-frozen"
 
 
+def test_a_newer_result_with_weights_clears_the_doubt(tmp_path, console):
+    given = folders(tmp_path, {"a-frozen": (0.5, 0.6), "baseline_tf": (0.4, 0.5)})
+    old = []
+    for seed in range(2):
+        folder = write_split(tmp_path / f"old{seed}", seed, {"a-frozen": 0.1})
+        path = folder / "reports" / "leaderboard.csv"
+        path.write_text("candidate,seed,accuracy,status,pretrained\na-frozen,0,0.1,ok,False\n", encoding="utf-8")
+        os.utime(path, (1, 1))
+        old.append(str(folder))
+    study = aggregate(tmp_path, [*given, *old], tmp_path / "reports", console=console)["studies"][0]
+    assert [(row["candidate"], row["apart"], row["n_best"]) for row in study["candidates"]] == [
+        ("a-frozen", None, 2),
+        ("baseline_tf", None, 0),
+    ]
+
+
 def test_nothing_to_rank_is_said(tmp_path, console):
     given = folders(tmp_path, {"a-frozen": (0.5, 0.6)})
     for folder in given:

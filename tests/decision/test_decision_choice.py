@@ -339,3 +339,5 @@ def test_metrics_without_a_choice_leave_the_best_out():
     metrics = flat_metrics(choose(items, NO_LIMITS), items)
     assert set(metrics) == {"n_test", "n_candidates", "n_failed", "a"}
     assert metrics["a"]["apart"] == "not_learned"
+    both = [summary("a", learned=False, pretrained=False)]
+    assert flat_metrics(choose(both, NO_LIMITS), both)["a"]["apart"] == "random_weights"

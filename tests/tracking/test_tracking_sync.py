@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tracking_files import header, write_candidate, write_json, write_picture, write_reports
+from tracking_files import header, write_candidate, write_evaluation, write_json, write_picture, write_reports
 
 from bakeoff.errors import TrackingError
 from bakeoff.tracking import live_run, log_comparison, replay, sync
@@ -107,13 +107,16 @@ def metrics_of(candidate, *, experiment="bakeoff"):
 
 
 def test_runs_show_the_times_that_were_compared(runs_dir, project, tracking_params):
-    replay(runs_dir / "tiny-frozen" / "seed_0", params=tracking_params)
+    write_evaluation(runs_dir / "other-frozen" / "seed_0", training_key="2" * 16)
+    for name in ("tiny-frozen", "other-frozen"):
+        replay(runs_dir / name / "seed_0", params=tracking_params)
     assert metrics_of("tiny-frozen")["latency_ms_p90"] == 70
     reports = write_reports(project / "reports")
     (reports / "leaderboard.csv").write_text(
         "rank,candidate,seed,accuracy,latency_ms,latency_p90_ms,latency_p99_ms,images_per_s,ms_per_image,"
-        "predict_memory_mib\n1,tiny-frozen,0,0.75,30,35,45,40,25,\n2,gone-frozen,0,0.5,1,1,1,1,1,1\n,failed-frozen,0"
-        ",,,,,,,\n",
+        f"predict_memory_mib,key\n1,tiny-frozen,0,0.75,30,35,45,40,25,,{'a' * 16}\n"
+        f"2,other-frozen,0,0.5,1,1,1,1,1,1,{'9' * 16}\n3,gone-frozen,0,0.5,1,1,1,1,1,1,{'3' * 16}\n"
+        ",failed-frozen,0,,,,,,,,\n",
         encoding="utf-8",
     )
     for _ in range(2):  # the second one finds the comparison, and nothing to change
@@ -122,8 +125,10 @@ def test_runs_show_the_times_that_were_compared(runs_dir, project, tracking_para
         assert [shown[f"latency_ms_p{p}"] for p in (50, 90, 99)] == [30, 35, 45]
         assert (shown["images_per_s"], shown["ms_per_image"], shown["test_accuracy"]) == (40, 25, 0.75)
         assert shown["inference_peak_memory_mib"] == 300
+    assert metrics_of("other-frozen")["images_per_s"] == 20  # trained anew since that comparison
     client, _ = open_client()
-    (run,) = client.search_runs([client.get_experiment_by_name("bakeoff").experiment_id])
+    runs = client.search_runs([client.get_experiment_by_name("bakeoff").experiment_id])
+    run = next(run for run in runs if run.info.run_name == "tiny-frozen")
     assert [point.value for point in client.get_metric_history(run.info.run_id, "images_per_s")] == [20, 40]
 
 

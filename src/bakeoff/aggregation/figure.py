@@ -15,7 +15,7 @@ _ROW_INCHES = 0.42
 
 
 def draw_splits(studies: Sequence[Mapping[str, Any]], path: Path, words: Words) -> None:
-    """Write one panel per study: candidates from top to bottom by mean, dots slightly apart where they coincide."""
+    """Write one panel per study: candidates from top to bottom by mean, then those without a rank, hollow."""
     heights = [max(2, len(study["candidates"])) for study in studies]
     figure = Figure(figsize=(9, 1.1 * len(studies) + _ROW_INCHES * sum(heights)), dpi=130, layout="constrained")
     panels = figure.subplots(len(studies), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
@@ -35,7 +35,9 @@ def _draw_study(axes: Any, study: Mapping[str, Any]) -> None:
         axes.scatter(row["values"], [position + shift for shift in offsets], s=22, color=_DOT, alpha=0.6, zorder=2)
         if row["low"] is not None:
             axes.plot([row["low"], row["high"]], [position, position], color=_LINE, linewidth=2, zorder=3)
-        axes.scatter([row["mean"]], [position], marker="D", s=40, color=_LINE, edgecolor="white", zorder=4)
+        ranked = row["mean_rank"] is not None
+        colours = {"color": _LINE, "edgecolor": "white"} if ranked else {"facecolor": "white", "edgecolor": _LINE}
+        axes.scatter([row["mean"]], [position], marker="D", s=40, zorder=4, **colours)
     axes.set_yticks(range(len(rows)), [row["candidate"] for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis="x", color="#dddddd", linewidth=0.8, zorder=0)

@@ -23,8 +23,13 @@ class StudySplits:
     sources: Mapping[str, list[str]]
     n_replaced: int
     """Older accuracies of a candidate on a split that a newer run measured again."""
-    apart: Mapping[str, str]
-    """Candidates whose result says nothing of their backbone, and why: `random_weights`, `not_learned`."""
+    doubts: Mapping[str, Mapping[str, str]]
+    """Split name to the candidates whose result on it says nothing of their backbone, and why (`random_weights`, …)."""
+
+    @property
+    def apart(self) -> dict[str, str]:
+        """Return the candidates that one split at least lists apart, and why."""
+        return {name: why for split in self.doubts.values() for name, why in split.items()}
 
     @property
     def test_to_train(self) -> float:
@@ -124,13 +129,15 @@ def _join(results: Sequence[Result]) -> StudySplits:
     settings: dict[str, tuple[Result, Any]] = {}
     splits: dict[str, dict[str, float]] = {}
     sources: dict[str, list[str]] = {}
-    apart: dict[str, str] = {}
+    doubts: dict[str, dict[str, str]] = {}
     n_replaced = 0
     for result in sorted(results, key=lambda one: one.when):
         accuracies = splits.setdefault(result.split, {})
         n_replaced += sum(accuracies.get(name, value) != value for name, value in result.accuracies.items())
         accuracies.update(result.accuracies)
-        apart |= result.apart
+        known = doubts.setdefault(result.split, {})
+        doubts[result.split] = {name: why for name, why in known.items() if name not in result.accuracies}
+        doubts[result.split] |= result.apart
         sources.setdefault(result.split, []).append(result.name)
         for name in result.accuracies:
             first, usual = settings.setdefault(name, (result, result.settings(name)))
@@ -139,7 +146,7 @@ def _join(results: Sequence[Result]) -> StudySplits:
                     f"{name} has other settings in {result.name} than in {first.name} (section backbones); "
                     "name the experiments or folders that belong together."
                 )
-    return StudySplits(results[0].params, dict(sorted(splits.items(), key=_by_number)), sources, n_replaced, apart)
+    return StudySplits(results[0].params, dict(sorted(splits.items(), key=_by_number)), sources, n_replaced, doubts)
 
 
 def _by_number(item: tuple[str, Any]) -> list[Any]:

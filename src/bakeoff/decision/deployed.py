@@ -47,11 +47,12 @@ def deployed_folder(runs_dir: Path, candidate: str) -> Path:
 
 
 def seed_or_deployed(runs_dir: Path, candidate: str, seed: int | None) -> int:
-    """Return the seed that was asked for, or else the one to deploy; 0 where no training was evaluated yet."""
+    """Return the seed that was asked for, or else the one to deploy; the smallest where none was evaluated."""
     if seed is not None:
         return seed
     if not any(runs_dir.glob(f"{candidate}/seed_*/evaluation/metrics.json")):
-        return 0
+        trained = runs_dir.glob(f"{candidate}/seed_*/training/training.json")
+        return min((int(path.parents[1].name.removeprefix("seed_")) for path in trained), default=0)
     return int(deployed_folder(runs_dir, candidate).name.removeprefix("seed_"))
 
 

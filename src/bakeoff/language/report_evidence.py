@@ -237,13 +237,16 @@ _SPEED = {
     "speed.skipped.memory": Phrase("memory full", "mémoire pleine"),
     "speed.index": Phrase("Did the machine keep its speed?", "La machine a-t-elle gardé son allure ?"),
     "speed.index_intro": Phrase(
-        "The same calculation before and after each measurement; modes and seeds of one network share a measurement.",
-        "Le même calcul avant et après chaque mesure ; les modes et graines d’un même réseau partagent une mesure.",
+        "The same calculation before and after each measurement, and by how much two timings of the network disagree; "
+        "modes and seeds of one network share a measurement.",
+        "Le même calcul avant et après chaque mesure, et l’écart entre deux mesures du réseau ; les modes et graines "
+        "d’un même réseau partagent une mesure.",
     ),
     "speed.before": Phrase("before", "avant"),
     "speed.after": Phrase("after", "après"),
     "speed.unit": Phrase("unit", "unité"),
     "speed.drift": Phrase("drift", "dérive"),
+    "speed.disagreement": Phrase("timings differ by", "écart des mesures"),
     "speed.measured_on": Phrase("measured on", "mesuré sur"),
 }
 

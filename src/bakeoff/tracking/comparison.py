@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import TrackingError
 from bakeoff.params import TrackingParams
-from bakeoff.tracking.artifacts import mark_table, table_of_csv
+from bakeoff.tracking.artifacts import as_value, mark_table, table_of_csv
 from bakeoff.tracking.records import PartName, finite, has_training, hash_of, read_parts, read_record
 from bakeoff.tracking.registry import register_winner
 from bakeoff.tracking.runs import find_run, log_final_metrics
@@ -63,14 +64,14 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
         return None
     key = hash_of(*(path.read_bytes() if (path := reports_dir / name).is_file() else b"" for name in _KEYED))
     client, store = open_client()
-    table = table_of_csv(leaderboard)
-    _log_compared_times(client, experiment_id(client, store, params.experiment), runs_dir=runs_dir, table=table)
+    _log_compared_times(client, experiment_id(client, store, params.experiment), runs_dir, leaderboard)
     experiment = experiment_id(client, store, f"{params.experiment}-comparison")
     found = client.search_runs(
         [experiment], filter_string=f"tags.`{_KEY_TAG}` = '{key}' and attributes.status = 'FINISHED'"
     )
     if found:
         return found[0].info.run_id
+    table = table_of_csv(leaderboard)
     run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
     run_id = run.info.run_id
     for name in _FILES:
@@ -86,10 +87,15 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     return run_id
 
 
-def _log_compared_times(client: MlflowClient, experiment: str, *, runs_dir: Path, table: Mapping[str, Any]) -> None:
-    """Make the candidates' runs show the leaderboard's times, which are the network's steadiest or the session's."""
-    for row in (dict(zip(table["columns"], values, strict=True)) for values in table["data"]):
-        times = finite({metric: row.get(column) for column, metric in _COMPARED_TIMES.items()})
+def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, leaderboard: Path) -> None:
+    """Make the candidates' runs show the leaderboard's times, which are the network's steadiest or the session's.
+
+    A training that is not the one compared (its key tells) keeps the times that its own evaluation measured.
+    """
+    with leaderboard.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        times = finite({metric: as_value(row.get(column) or "") for column, metric in _COMPARED_TIMES.items()})
         folder = runs_dir / row["candidate"] / f"seed_{row['seed']}"
         if not times or not has_training(folder):
             continue
@@ -99,7 +105,7 @@ def _log_compared_times(client: MlflowClient, experiment: str, *, runs_dir: Path
             continue
         keys: dict[PartName, str] = {name: part.key for name, part in parts.items()}
         run = find_run(client, experiment, training=parts["training"].record, keys=keys)
-        if run is not None:
+        if run is not None and parts["training"].key == row.get("key"):
             log_final_metrics(client, run, times, timestamp_ms=int(time.time() * 1000))
 
 

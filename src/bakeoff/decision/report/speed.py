@@ -54,6 +54,7 @@ def _row(record: Record) -> dict[str, Any]:
 _SHOWN = (
     *("latency_ms_p50", "latency_ms_p90", "latency_ms_p99", "images_per_s", "images_per_cpu_s", "batch_size"),
     *("peak_memory_mib", "n_parameters", "gmacs", "size_mib", "file_mib", "noisy", "session", "threads", "dtype"),
+    "forward_disagreement",
     *("runtime", "framework", "memory_format", "images_per_s_low", "images_per_s_high"),
 )
 

@@ -18,6 +18,9 @@ from bakeoff.evaluation.throughput.timing import Timings, pool_timings, time_cal
 MAX_BATCHES = 20
 LEAST_CALLS = 2
 """A warm-up and a timed one."""
+GOOD_CALLS = 7
+"""Two warm-ups and five timed ones, which a size gets as far as `FLOOR_SHARE` of the time lasts."""
+FLOOR_SHARE = 0.1
 SLOWER = 1.25
 """How much longer per photo a batch size may take than the one before it without outlasting the time."""
 
@@ -73,8 +76,9 @@ def sweep_batches(
 ) -> list[SweepPoint]:
     """Return one point per batch size, smallest first.
 
-    A size is measured where a warm-up and one timed batch fit, judged by the time per photo of the size before it; what
-    is spare beyond that of all sizes that fit is shared evenly among them. Batch 1 is what the latency measured.
+    A size is measured where a warm-up and one timed batch fit, judged by the time per photo of the size before it; a
+    tenth of the time is any size's due as far as it needs it for `GOOD_CALLS`, and what is spare beyond that of all
+    sizes that fit is shared evenly among them. Batch 1 is what the latency measured.
 
     Args:
         subject: the network and its photos.
@@ -85,11 +89,13 @@ def sweep_batches(
     """
     points: list[SweepPoint] = []
     s_per_image, memory = min(single.seconds), _Memory(subject.on_cpu)
+    floor_s = FLOOR_SHARE * (window.latest - clocks.wall())
     for place, batch_size in enumerate(batch_sizes):
         if batch_size == 1:
             points.append(SweepPoint(1, single))
             continue
-        needs_s = [LEAST_CALLS * size * s_per_image for size in batch_sizes[place:]]
+        calls_s = [size * s_per_image for size in batch_sizes[place:]]
+        needs_s = [max(LEAST_CALLS * call_s, min(GOOD_CALLS * call_s, floor_s)) for call_s in calls_s]
         end = window.end_of_next(needs_s, clocks.wall())
         if end is None:
             points.append(SweepPoint(batch_size, None, "budget"))
