@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from prepared import PREPARE
+
 IMAGE_PX = 32
 LABELS = ["blue", "green", "red"]
 COLOURS = {"blue": (30, 40, 200), "green": (40, 190, 50), "red": (210, 30, 40)}
@@ -52,6 +54,7 @@ def make_catalogue(folder: Path, *, n_per_class: int = 10):
     pd.DataFrame(rows).to_parquet(folder / "products.parquet")
     pd.DataFrame(splits).to_parquet(folder / "splits.parquet")
     dataset = {"name": "colours", "kind": "synthetic", "licence": "CC0-1.0", "source_url": None, "digest": "d0"}
+    dataset["prepare"] = PREPARE.model_dump()  # type: ignore[assignment]
     (folder / "labels.json").write_text(json.dumps({"labels": LABELS, "dataset": dataset}))
     return load_catalogue(folder, folder / "splits.parquet")
 

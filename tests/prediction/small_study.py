@@ -17,12 +17,13 @@ from bakeoff.catalogue.pack import Packed, pack
 from bakeoff.catalogue.store import StoreWriter
 from bakeoff.catalogue.table import Catalogue, load_catalogue
 from bakeoff.evaluation.records import write_record
-from bakeoff.params import PrepareParams
+from prepared import PREPARE
 
 LABELS = ["blue", "green", "red"]
 COLOURS = {"red": (200, 60, 60), "green": (60, 200, 60), "blue": (60, 60, 200)}
 STORE_PX = 64
-"""Smaller than many of the photos: these are resized and encoded anew on their way into the store."""
+"""Smaller than many of the photos: these are resized and encoded anew on their way into the store. The study's
+params.yaml says another size: what a training recorded counts."""
 _ROOT = Path(__file__).parents[2]
 _FORMS = ("PNG", "JPEG", "RGBA", "L", "EXIF")
 
@@ -46,10 +47,9 @@ def photo_bytes(label: str, rng: np.random.Generator, *, form: str = "PNG", shad
 
 
 def write_params(project: Path, **changes: dict[str, Any]) -> None:
-    """Write the repository's params.yaml for one thread of a CPU and a small store, with sections changed."""
+    """Write the repository's params.yaml for one thread of a CPU, with sections changed."""
     values = yaml.safe_load((_ROOT / "params.yaml").read_text(encoding="utf-8"))
     values["compute"] = {"device": "cpu", "threads": 1}
-    values["prepare"]["store_px"] = STORE_PX
     values["tracking"] |= {"system_metrics": False, "log_models": False}
     for section, changed in changes.items():
         values[section] = values[section] | changed if isinstance(changed, dict) else changed
@@ -59,7 +59,7 @@ def write_params(project: Path, **changes: dict[str, Any]) -> None:
 def write_catalogue(project: Path, *, n_per_class: int = 10) -> Catalogue:
     """Raw photos in raw/<split>/<label>/ and the catalogue that `prepare` would make of them."""
     rng, rows = np.random.default_rng(0), []
-    prepare = PrepareParams(store_px=STORE_PX, max_megapixels=80, min_side_px=16, class_too_small="reject")
+    prepare = PREPARE.model_copy(update={"store_px": STORE_PX})
     with StoreWriter(project / "data" / "catalogue" / "images.arrow") as writer:
         for number in range(n_per_class * len(LABELS)):
             label_id, place = number % len(LABELS), number // len(LABELS)
@@ -78,7 +78,8 @@ def write_catalogue(project: Path, *, n_per_class: int = 10) -> Catalogue:
     table.drop(columns="split").to_parquet(project / "data" / "catalogue" / "products.parquet")
     (project / "data" / "splits").mkdir()
     table[["product_id", "split"]].to_parquet(project / "data" / "splits" / "splits.parquet")
-    header = {"labels": LABELS, "dataset": {"name": "colours", "kind": "synthetic", "digest": "abc"}}
+    dataset = {"name": "colours", "kind": "synthetic", "digest": "abc", "prepare": prepare.model_dump()}
+    header = {"labels": LABELS, "dataset": dataset}
     (project / "data" / "catalogue" / "labels.json").write_text(json.dumps(header))
     return read_catalogue(project)
 

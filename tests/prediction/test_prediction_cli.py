@@ -165,6 +165,8 @@ def test_candidates_that_cannot_answer(in_study, tmp_path, monkeypatch):
     kept = training.read_text()
     training.write_text(kept.replace('"pytorch"', '"jax"'))
     assert "framework must be one of pytorch, tensorflow, got 'jax'" in said(photo)
+    training.write_text(kept.replace('"store_px"', '"store_size"'))
+    assert "does not record how its photos were prepared (training.json, dataset.prepare); run" in said(photo)
     training.write_text(kept.replace('"pytorch"', '"tensorflow"'))
     monkeypatch.setenv("BAKEOFF_PYTHON_TF", str(tmp_path / "no" / "bin" / "python"))
     assert "is missing, and tiny-frozen needs it; run `make setup`" in said(photo)

@@ -14,15 +14,15 @@ from PIL import Image
 
 from bakeoff.catalogue.decode import Rejection
 from bakeoff.errors import EvaluationError
-from bakeoff.params import PrepareParams
 from bakeoff.prediction import launch, request, scores, scoring
 from bakeoff.prediction.held import HeldPhotos
 from bakeoff.prediction.measures import MEASURES, measure_photo
 from bakeoff.prediction.request import Machine, Request, request_key
 from numpy_predictor import NumpyPredictor
+from prepared import PREPARE as AT_100_PX
 
 LABELS = ["blue", "green", "red"]
-PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
+PREPARE = AT_100_PX.model_copy(update={"store_px": 64})
 
 
 @pytest.fixture

@@ -54,7 +54,6 @@ def torch_training(project):
     """Train a tiny backbone with published weights; returns a function of the mode."""
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file
-    from tracking_files import PREPARE
 
     from bakeoff.backbones.compat import import_timm
     from bakeoff.backbones.registry import describe
@@ -66,7 +65,6 @@ def torch_training(project):
     timm = import_timm()
     torch.manual_seed(1)
     catalogue = make_catalogue(project / "data")
-    (project / "params.yaml").write_text(PREPARE, encoding="utf-8")
     folder = project / "weights" / "tiny"
     folder.mkdir(parents=True)
     save_file(timm.create_model("test_resnet.r160_in1k", num_classes=0).state_dict(), folder / "model.safetensors")
@@ -98,14 +96,12 @@ def torch_training(project):
 def keras_training(project):
     """Train the baseline for one step from random weights; returns the catalogue and its training folder."""
     pytest.importorskip("tensorflow")
-    from tracking_files import PREPARE
 
     from bakeoff.backbones.weights.record import WeightsRecord
     from bakeoff.baseline_tf.train import prepare_run, train_baseline
     from bakeoff.params import ComputeParams
     from baseline_tf.conftest import baseline_params, make_catalogue
 
-    (project / "params.yaml").write_text(PREPARE, encoding="utf-8")
     (project / "data").mkdir()
     catalogue = make_catalogue(project / "data", n_per_class=4)
     nothing = dict.fromkeys(("file", "url_or_id", "revision", "sha256"))

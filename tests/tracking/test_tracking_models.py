@@ -17,7 +17,6 @@ from tracking_files import write_json
 from bakeoff.catalogue.pack import pack
 from bakeoff.catalogue.store import ImageStore, StoreWriter
 from bakeoff.errors import DataError
-from bakeoff.params import PrepareParams
 from bakeoff.prediction.held import HeldPhotos
 from bakeoff.tracking import replay
 from bakeoff.tracking.models import input_example, link_files, requirements
@@ -25,6 +24,7 @@ from bakeoff.tracking.photos import PhotoClassifierModel, as_bytes, read_photo
 from bakeoff.tracking.request_error import RequestError
 from bakeoff.tracking.store import open_client
 from bakeoff.tracking.tags import MODEL
+from prepared import PREPARE
 
 LOAD = """
 import json, sys, warnings
@@ -51,7 +51,7 @@ def test_photos_come_as_bytes_or_base64():
 
 
 def test_a_photo_is_packed_and_opened_as_the_catalogues_are(tmp_path):
-    prepare = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
+    prepare = PREPARE.model_copy(update={"store_px": 64})
     pixels = np.random.default_rng(0).integers(0, 256, size=(100, 130, 3)).astype(np.uint8)
     large = tmp_path / "large.png"
     Image.fromarray(pixels).save(large)
@@ -80,9 +80,9 @@ class HalfHalf:
 
 
 def classifier(folder: Path, temperature: object = None) -> PhotoClassifierModel:
-    write_json(folder / "training" / "training.json", {"labels": ["a", "b", "c"]})
-    prepare = {"store_px": 64, "max_megapixels": 80, "min_side_px": 16, "class_too_small": "reject"}
-    write_json(folder / "prepare.json", prepare)
+    write_json(
+        folder / "training" / "training.json", {"labels": ["a", "b", "c"], "dataset": {"prepare": PREPARE.model_dump()}}
+    )
     if temperature is not None:
         write_json(folder / "evaluation" / "calibration.json", {"temperature": temperature})
     return PhotoClassifierModel(folder / "training", lambda _: HalfHalf())  # type: ignore[arg-type, return-value]

@@ -18,19 +18,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tracking_files import PREPARE, write_candidate, write_json, write_reports
+from tracking_files import write_candidate, write_json, write_reports
 
 from bakeoff.catalogue.pack import Packed
 from bakeoff.errors import EvaluationError, TrackingError
-from bakeoff.params import PrepareParams, load_section
 from bakeoff.prediction.held import HeldPhotos, open_packed
 from bakeoff.prediction.scoring import read_files
 from bakeoff.tracking import log_comparison, replay
 from bakeoff.tracking.serve import Served, champion, serve_model, server_command, trained, welcome
 from bakeoff.tracking.serving_app import as_json
+from prepared import PREPARE
 
 ROOT = Path(__file__).parents[2]
-PARAMS = PREPARE + "tracking: {experiment: bakeoff, tensorboard: false, system_metrics: false, log_models: true}\n"
+PARAMS = (
+    "prepare: {store_px: 32, max_megapixels: 1, min_side_px: 16, class_too_small: reject}\n"
+    "tracking: {experiment: bakeoff, tensorboard: false, system_metrics: false, log_models: true}\n"
+)
+"""Its section `prepare` is not the one that the trainings' catalogues were made by (`prepared.PREPARE`)."""
 START_S = 180
 
 
@@ -45,7 +49,7 @@ def photo() -> bytes:
 def held_as_predict_does(folder: Path, labels: list[str]) -> HeldPhotos:
     """The photo on its way through `bakeoff predict`."""
     (folder / "photo.png").write_bytes(photo())
-    (packed,) = read_files([str(folder / "photo.png")], load_section(folder / "params.yaml", PrepareParams))
+    (packed,) = read_files([str(folder / "photo.png")], PREPARE)
     assert isinstance(packed, Packed)
     assert (packed.encoded[:3], packed.width) == (b"\xff\xd8\xff", 150)
     held = HeldPhotos(labels)

@@ -9,8 +9,6 @@ from typing import Any
 from PIL import Image
 
 LABELS = ["food", "town"]
-PREPARE = "prepare: {store_px: 100, max_megapixels: 80, min_side_px: 16, class_too_small: reject}\n"
-"""Of params.yaml; the tests' catalogues are smaller than that, so `prepare` would leave their photos as they are."""
 
 
 def header(**changes: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from PIL import Image
 from bakeoff.catalogue.store import StoreWriter
 from bakeoff.catalogue.table import Catalogue, load_catalogue
 from bakeoff.params import ComputeParams, ScanParams, TrainingParams
+from prepared import PREPARE
 
 LABELS = ["blue", "green", "red"]
 _COLOURS = {"red": (200, 60, 60), "green": (60, 200, 60), "blue": (60, 60, 200)}
@@ -43,7 +44,8 @@ def make_catalogue(folder: Path, *, n_per_class: int = 8, labels: list[str] = LA
     table = pd.DataFrame(rows, columns=["product_id", "image", "label", "label_id", "weight", "split"])
     table.drop(columns="split").to_parquet(folder / "catalogue" / "products.parquet")
     table[["product_id", "split"]].to_parquet(folder / "splits.parquet")
-    header = {"labels": labels, "dataset": {"name": "colours", "kind": "synthetic", "digest": "abc"}}
+    dataset = {"name": "colours", "kind": "synthetic", "digest": "abc", "prepare": PREPARE.model_dump()}
+    header = {"labels": labels, "dataset": dataset}
     (folder / "catalogue" / "labels.json").write_text(json.dumps(header))
     return load_catalogue(folder / "catalogue", folder / "splits.parquet")
 

@@ -93,7 +93,8 @@ def _prepare_into(
     rejected = pd.DataFrame(ledger.rejected, columns=["product_id", "image", "label", "reason", "detail"])
     rejected.to_csv(folder / "rejected.csv", index=False)
     header = {key: source[key] for key in ("name", "kind", "licence", "source_url", "fallback_reason")} | {
-        "digest": digest
+        "digest": digest,
+        "prepare": params.model_dump(),
     }
     text = json.dumps({"labels": labels, "dataset": header}, indent=1, ensure_ascii=False)
     (folder / "labels.json").write_text(text + "\n", encoding="utf-8")

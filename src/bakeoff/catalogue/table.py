@@ -40,7 +40,7 @@ class Catalogue:
     """K class names; `label_id` indexes them."""
     store: ImageStore
     dataset: dict[str, Any]
-    """name, kind, licence, source_url and digest (sha256 over products and images)."""
+    """name, kind, licence, source_url, digest (sha256 over products and images), prepare (the section that made it)."""
 
     def rows(self, split: str) -> np.ndarray:
         """Return the positions of one split's products, (N_split,) int64, ascending.
@@ -121,7 +121,7 @@ def read_products(catalogue_dir: Path) -> pd.DataFrame:
 
 
 def read_labels(catalogue_dir: Path) -> dict[str, Any]:
-    """Return labels.json: `labels` (K names in LabelEncoder order) and `dataset` (name, licence, digest, …).
+    """Return labels.json: `labels` (K names in LabelEncoder order) and `dataset` (name, licence, digest, prepare, …).
 
     Raises:
         DataError: the file is missing.

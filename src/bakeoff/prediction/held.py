@@ -6,11 +6,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from pydantic import ValidationError
+
+from bakeoff.errors import EvaluationError
+from bakeoff.params import PrepareParams
 
 
 class HeldPhotos:
@@ -33,6 +38,24 @@ class HeldPhotos:
     def read(self, row: int) -> Image.Image:
         """Return photo `row`, RGB."""
         return self._photos[row]
+
+
+def recorded_prepare(training: Mapping[str, Any]) -> PrepareParams:
+    """Return the section `prepare` that made the catalogue of a training: today's params.yaml may say something else.
+
+    Args:
+        training: training.json.
+
+    Raises:
+        EvaluationError: it records none.
+    """
+    try:
+        return PrepareParams.model_validate_json(json.dumps((training.get("dataset") or {}).get("prepare")))
+    except ValidationError:
+        raise EvaluationError(
+            f"the training of {training.get('candidate')} does not record how its photos were prepared "
+            "(training.json, dataset.prepare); run `bakeoff run` (or `dvc repro`) to train it again."
+        ) from None
 
 
 def open_packed(encoded: bytes) -> Image.Image:

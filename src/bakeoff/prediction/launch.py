@@ -17,9 +17,10 @@ from filelock import FileLock, Timeout
 
 import bakeoff
 from bakeoff.errors import EvaluationError, SetupError
-from bakeoff.params import ComputeParams, EvaluateParams, PrepareParams, load_section
+from bakeoff.params import ComputeParams, EvaluateParams, load_section
 from bakeoff.paths import environment_python, state_dir
 from bakeoff.prediction.candidates import TrainedCandidate
+from bakeoff.prediction.held import recorded_prepare
 from bakeoff.prediction.request import Machine, Request, carry_out, request_key
 from bakeoff.prediction.scores import CHUNK, n_chunks, n_done
 
@@ -28,9 +29,8 @@ _PACKAGES = {"torch": "torch", "tf": "tensorflow"}
 
 @dataclass(frozen=True)
 class StudyParams:
-    """The params sections that decide how a photo is read and classified."""
+    """The params sections that decide on what machine photos are classified."""
 
-    prepare: PrepareParams
     compute: ComputeParams
     evaluate: EvaluateParams
 
@@ -41,15 +41,13 @@ def load_study_params(path: Path) -> StudyParams:
     Raises:
         ParamsError: it is missing, or a section of it cannot be used.
     """
-    return StudyParams(
-        load_section(path, PrepareParams), load_section(path, ComputeParams), load_section(path, EvaluateParams)
-    )
+    return StudyParams(load_section(path, ComputeParams), load_section(path, EvaluateParams))
 
 
 def make_request(
     candidate: TrainedCandidate, params: StudyParams, *, title: str, store: Path | None = None, more: bool = False
 ) -> Request:
-    """Return the request of a candidate under the study's params: its photos' preparation, device and threads.
+    """Return the request of a candidate: device and threads from the study's params, the rest from its training.
 
     Args:
         candidate: who answers.
@@ -57,6 +55,9 @@ def make_request(
         title: of the progress bar.
         store: images.arrow where the photos are the catalogue's own.
         more: also measures and features.
+
+    Raises:
+        EvaluationError: the training does not say how its photos were prepared.
     """
     from bakeoff.evaluation.threads import physical_cores
 
@@ -66,7 +67,7 @@ def make_request(
         training_dir=str((candidate.folder / "training").resolve()),
         training_key=str(candidate.training["key"]),
         labels=candidate.labels,
-        prepare=params.prepare.model_dump(),
+        prepare=recorded_prepare(candidate.training).model_dump(),
         machine=Machine(params.compute.device, threads, params.evaluate.batch_size),
         title=title,
         store=str(store.resolve()) if store else None,

@@ -40,7 +40,7 @@ class Request:
     training_key: str
     labels: list[str]
     prepare: dict[str, Any]
-    """Section `prepare` of params.yaml."""
+    """Section `prepare` that the candidate's catalogue was made by."""
     machine: Machine
     title: str
     """What the progress bar says."""

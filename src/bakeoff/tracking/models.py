@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 import bakeoff
-from bakeoff.params import PrepareParams, load_section
 from bakeoff.paths import project_root
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.artifacts import HEAVY
-from bakeoff.tracking.photos import PREPARE_FILE
 from bakeoff.tracking.records import hash_of, read_record
 from bakeoff.tracking.runs import log_tags
 
@@ -48,21 +46,15 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
 
     In a local store the weight files are hard links to those under runs/ and weights/: no second copy lies on the disk.
 
-    It holds the project's section `prepare`, so that photos are packed for it as the catalogue's were.
-
     Args:
         client: a client of the store.
         run: the candidate's run, which gets the tag `bakeoff.logged_model`.
         store: where it is.
         training_dir: runs/<candidate>/seed_<s>/training.
-
-    Raises:
-        ParamsError: the project's params.yaml has no usable section `prepare`.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
     training = read_record(training_dir / "training.json")
-    prepare = load_section(project_root(training_dir) / "params.yaml", PrepareParams)
     logged = client.create_logged_model(
         run.info.experiment_id,
         name=re.sub(r"[^\w-]", "_", names.run_name(training)),  # MLflow refuses dots, which timm's names have
@@ -71,7 +63,7 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
     )
     try:
         files = model_files(training_dir, training)
-        _write_model(client, logged, store=store, files=files, training=training, prepare=prepare)
+        _write_model(client, logged, store=store, files=files, training=training)
     except Exception:
         client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
         raise
@@ -87,7 +79,6 @@ def _write_model(
     store: Store,
     files: Mapping[str, Path],
     training: Mapping[str, Any],
-    prepare: PrepareParams,
 ) -> None:
     """Put the model's folder into the store: light files by MLflow, heavy ones as links where the store is local."""
     ids = (logged.model_id, logged.source_run_id or "")
@@ -95,7 +86,7 @@ def _write_model(
         folder = Path(name) / "model"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow 3.17 warns of its own type hints and its own use of pandas
-            _save_model(folder, files=files, training=training, prepare=prepare, ids=ids)
+            _save_model(folder, files=files, training=training, ids=ids)
         if store.artifacts is None:
             link_files(_heavy(files), folder / "artifacts")
         client.log_model_artifacts(logged.model_id, str(folder))
@@ -184,7 +175,6 @@ def _save_model(
     *,
     files: Mapping[str, Path],
     training: Mapping[str, Any],
-    prepare: PrepareParams,
     ids: tuple[str, str],
 ) -> None:
     """Write an MLflow model folder without its heavy files; `ids` are the logged model's and the run's."""
@@ -197,7 +187,6 @@ def _save_model(
             (light / target).parent.mkdir(parents=True, exist_ok=True)
             if source.suffix not in HEAVY:
                 shutil.copyfile(source, light / target)
-        (light / PREPARE_FILE).write_text(prepare.model_dump_json(indent=1) + "\n", encoding="utf-8")
         package = light / "code" / "bakeoff"
         shutil.copytree(Path(bakeoff.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
         mlflow.pyfunc.save_model(

@@ -18,24 +18,21 @@ from bakeoff.catalogue.pack import pack_bytes
 from bakeoff.errors import DataError
 from bakeoff.evaluation.predictor import Predictor
 from bakeoff.params import PrepareParams
-from bakeoff.prediction.held import HeldPhotos, open_packed
+from bakeoff.prediction.held import HeldPhotos, open_packed, recorded_prepare
 
 BATCH_SIZE = 32
-PREPARE_FILE = "prepare.json"
-"""Section `prepare` of params.yaml, beside the logged model's training folder."""
 
 
 class PhotoClassifierModel:
     """A loaded candidate: a table with a column `image` in, label, probability and probabilities out.
 
-    Photos are packed by the code and the settings (`prepare.json` beside the training folder) that packed the
-    catalogue. Probabilities are calibrated where `evaluation/calibration.json` lies beside the training folder.
+    Photos are packed by the code and the settings (training.json, `dataset.prepare`) that packed the catalogue.
+    Probabilities are calibrated where `evaluation/calibration.json` lies beside the training folder.
     """
 
     def __init__(self, training_dir: Path, load: Callable[[Any], Predictor]) -> None:
         training = json.loads((training_dir / "training.json").read_text(encoding="utf-8"))
-        prepare = (training_dir.parent / PREPARE_FILE).read_text(encoding="utf-8")
-        self._prepare = PrepareParams.model_validate_json(prepare)
+        self._prepare = recorded_prepare(training)
         self._held = HeldPhotos(list(training["labels"]), training.get("dataset"))
         self._predictor = load(self._held)
         self._temperature = read_temperature(training_dir.parent / "evaluation" / "calibration.json")
