@@ -63,6 +63,7 @@ class NumpyPredictor:
             "threads": self.threads,
             "dtype": "float32",
             "memory_format": "NHWC",
+            "allocator": "glibc",
             "n_parameters": self.weights.size,
             "size_mib": self.weights.size * 4 / 2**20,
             "file_mib": self.weights.size * 4 / 2**20,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import multiprocessing
 import os
 import subprocess
@@ -18,7 +17,6 @@ from filelock import FileLock
 
 from bakeoff.errors import EvaluationError, MemoryExhaustedError
 from bakeoff.evaluation import memory
-from bakeoff.evaluation.threads import physical_cores
 from bakeoff.evaluation.throughput.attempts import Attempt, measure
 from bakeoff.evaluation.throughput.clocks import INDEX_S, Clocks, drift, machine_index, restlessness
 from bakeoff.evaluation.throughput.end_to_end import pool_ways
@@ -420,8 +418,3 @@ if scope == "measurement":
 """
     source = str(Path(memory.__file__).resolve().parents[2])
     subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": source}, check=True)
-
-
-def test_physical_cores():
-    assert physical_cores() >= 1
-    assert math.isfinite(physical_cores())

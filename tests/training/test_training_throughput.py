@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bakeoff.allocator import keep_freed_memory
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.errors import EvaluationError
 
@@ -48,6 +49,7 @@ def test_frozen_and_finetune_share_one_record(train: Callable[..., Path], catalo
     record = shared_throughput(predictors["frozen"], catalogue, plan, candidate="tiny-frozen", workplace=place)
     assert (tmp_path / "kept" / f"{record['speed_key']}.json").is_file()
     assert (record["framework"], record["runtime"], record["memory_format"]) == ("pytorch", "eager", "channels_last")
+    assert record["allocator"] == keep_freed_memory()
     assert 0 < record["gmacs"] < 0.1
     assert record["n_parameters"] > 0
     assert 0 < record["size_mib"] < record["file_mib"] < record["size_mib"] + 0.1

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bakeoff.allocator import allocator_name
 from bakeoff.baseline_tf import forward
 from bakeoff.baseline_tf.cost import count_gmacs
 from bakeoff.baseline_tf.model import score_model
@@ -57,6 +58,7 @@ class KerasPredictor:
             "threads": device.threads,
             "dtype": "float32",
             "memory_format": "channels_last",
+            "allocator": allocator_name(),
             "n_parameters": training["n_parameters"],
             "size_mib": training["size_mib"],
             "file_mib": model_file.stat().st_size / 2**20,

@@ -28,8 +28,8 @@ class Predictor(Protocol):
     loss_name: str
     """`cross_entropy` or `bce`: the training loss, which metrics.json reports beside the common log loss."""
     description: dict[str, object]
-    """What the records carry: framework, runtime, device, device_name, threads, dtype, memory_format, n_parameters,
-    size_mib, file_mib (the whole network as one file), versions, …."""
+    """What the records carry: framework, runtime, device, device_name, threads, dtype, memory_format, allocator,
+    n_parameters, size_mib, file_mib (the whole network as one file), versions, …."""
     structure: dict[str, object]
     """What determines the network's speed whatever its weights: architecture, head, input, number of classes."""
 

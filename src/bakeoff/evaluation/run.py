@@ -15,11 +15,11 @@ from bakeoff.evaluation.metrics import training_losses
 from bakeoff.evaluation.predictions import predict_catalogue, write_predictions
 from bakeoff.evaluation.predictor import Predictor
 from bakeoff.evaluation.records import derived_key, write_record
-from bakeoff.evaluation.threads import physical_cores
 from bakeoff.evaluation.throughput.sharing import Workplace, shared_throughput
 from bakeoff.evaluation.throughput.subject import Plan
 from bakeoff.params import ComputeParams, EvaluateParams, ThroughputParams
 from bakeoff.paths import state_dir
+from bakeoff.seeding import default_threads
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class EvaluationSettings:
     @property
     def threads(self) -> int:
         """CPU threads for predicting: compute.threads, or the physical cores."""
-        return self.compute.threads or physical_cores()
+        return self.compute.threads or default_threads()
 
     def key(self, training_key: str) -> str:
         """Return the evaluation's key: the training's and the sections evaluate and throughput."""

@@ -12,13 +12,13 @@ from bakeoff.catalogue.table import Catalogue
 from bakeoff.evaluation.predictions import Predictions
 from bakeoff.evaluation.predictor import Predictor
 from bakeoff.evaluation.records import derived_key, write_record
-from bakeoff.evaluation.threads import physical_cores
 from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
 from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
 from bakeoff.interpret.explainers import Explainer, open_explainer
 from bakeoff.interpret.figures import Caption, draw_attributions
 from bakeoff.interpret.generic import GREY
 from bakeoff.params import InterpretParams
+from bakeoff.seeding import default_threads
 
 CHANNEL_SEED = 0
 """One seed for every candidate, so that all are shown the same shuffled photos."""
@@ -39,7 +39,7 @@ def prepare_explainer(
     framework: str, predictor: Predictor, *, params: InterpretParams, threads: int | None
 ) -> Explainer:
     """Return the framework's explainer; the predictor uses `threads` CPU threads from here on (None = all cores)."""
-    predictor.set_threads(threads or physical_cores())
+    predictor.set_threads(threads or default_threads())
     return open_explainer(framework, predictor, params)
 
 

@@ -59,9 +59,9 @@ def make_request(
     Raises:
         EvaluationError: the training does not say how its photos were prepared.
     """
-    from bakeoff.evaluation.threads import physical_cores
+    from bakeoff.seeding import default_threads
 
-    threads = params.compute.threads or physical_cores()
+    threads = params.compute.threads or default_threads()
     return Request(
         environment=candidate.environment,
         training_dir=str((candidate.folder / "training").resolve()),

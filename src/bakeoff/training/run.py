@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from bakeoff import scan as selective_scan
+from bakeoff.allocator import keep_freed_memory
 from bakeoff.backbones.classifier import build_classifier, n_parameters, n_trainable, set_mode
 from bakeoff.backbones.settings import CandidateSettings
 from bakeoff.backbones.weights.network_files import copy_config
@@ -94,6 +95,7 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     if problem:
         raise ParamsError(f"{request.settings.model}: {problem}.")
     threads = set_threads(request.compute.threads)
+    keep_freed_memory()
     device = resolve_device(request.compute.device)
     make_deterministic(device)
     classifier, _ = build_classifier(

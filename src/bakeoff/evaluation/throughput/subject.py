@@ -16,7 +16,17 @@ from bakeoff.evaluation.predictor import Predictor
 from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.params import ThroughputParams
 
-_DESCRIBED = ("framework", "runtime", "device", "device_name", "threads", "dtype", "memory_format", "versions")
+_DESCRIBED = (
+    "framework",
+    "runtime",
+    "device",
+    "device_name",
+    "threads",
+    "dtype",
+    "memory_format",
+    "allocator",
+    "versions",
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,8 @@ def describe(predictor: Predictor) -> dict[str, Any]:
 def speed_key(predictor: Predictor, plan: Plan) -> str:
     """Return 16 hex digits over everything that determines the speed, never over weights, mode or seed.
 
-    That is the network's structure, the conditions it runs under (device, threads, precision, versions) and the plan.
+    That is the network's structure, the conditions it runs under (device, threads, precision, allocator, versions) and
+    the plan.
     """
     determined = {
         "protocol": PROTOCOL,

@@ -17,10 +17,10 @@ from typing import Any, TextIO
 from bakeoff.catalogue.table import Catalogue, load_catalogue
 from bakeoff.errors import BakeoffError
 from bakeoff.evaluation.loading import load_predictor
-from bakeoff.evaluation.threads import physical_cores
 from bakeoff.evaluation.throughput.attempts import measure
 from bakeoff.evaluation.throughput.subject import Plan, Subject, speed_key
 from bakeoff.params import Params, load_params
+from bakeoff.seeding import default_threads
 
 
 class Networks:
@@ -65,7 +65,7 @@ class Networks:
 
     @property
     def _threads(self) -> int:
-        return self._params.throughput.threads or self._params.compute.threads or physical_cores()
+        return self._params.throughput.threads or self._params.compute.threads or default_threads()
 
 
 def serve(networks: Networks, questions: TextIO, answers: TextIO) -> None:

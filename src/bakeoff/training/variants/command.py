@@ -15,9 +15,9 @@ from rich.table import Table
 from bakeoff.catalogue.table import load_catalogue
 from bakeoff.errors import EvaluationError
 from bakeoff.evaluation.records import write_record
-from bakeoff.evaluation.threads import physical_cores
 from bakeoff.evaluation.throughput.sharing import machine_lock
 from bakeoff.params import Params, load_params
+from bakeoff.seeding import default_threads
 from bakeoff.training.device import resolve_device
 from bakeoff.training.export import trained_folder
 from bakeoff.training.predictor import load_torch_predictor
@@ -73,7 +73,7 @@ def _prepare(root: Path, training_dir: Path, folder: Path) -> tuple[Plain, Task]
     predictor = load_torch_predictor(
         training_dir, catalogue, batch_size=params.evaluate.batch_size, device=params.compute.device
     )
-    predictor.set_threads(wanted.threads or params.compute.threads or physical_cores())
+    predictor.set_threads(wanted.threads or params.compute.threads or default_threads())
     rows = catalogue.rows("test")
     if len(rows) == 0:
         raise EvaluationError("the variants are judged on the test split, which is empty; look at section split.")
