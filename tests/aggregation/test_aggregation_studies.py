@@ -166,11 +166,14 @@ def test_a_newer_result_with_weights_clears_the_doubt(tmp_path, console):
 
 def test_nothing_to_rank_is_said(tmp_path, console):
     given = folders(tmp_path, {"a-frozen": (0.5, 0.6)})
-    for folder in given:
+    for n_apart, folder in enumerate(given, start=1):
         path = Path(folder) / "reports" / "leaderboard.csv"
         path.write_text("candidate,seed,accuracy,status,pretrained\na-frozen,0,0.5,ok,False\n", encoding="utf-8")
-    study = aggregate(tmp_path, given, tmp_path / "reports", console=console)["studies"][0]
-    assert study["sentence"].startswith("No candidate can be ranked")
+        study = aggregate(tmp_path, given, tmp_path / "reports", console=console)["studies"][0]
+        assert study["sentence"].startswith("No candidate can be ranked")
+        (row,) = study["candidates"]
+        assert (row["apart"], row["n_apart"], row["n_splits"]) == ("random_weights", n_apart, 2)
+        assert ("random start (1 of 2)" in " ".join(console.export_text().split())) is (n_apart == 1)
 
 
 def test_of_a_split_run_again_the_newer_counts(tmp_path, console):

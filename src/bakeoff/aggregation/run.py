@@ -18,7 +18,7 @@ from bakeoff.evaluation.records import write_record
 from bakeoff.language.aggregate import PHRASES
 from bakeoff.language.phrases import LanguageCode, Words
 
-_CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank", "apart")
+_CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank", "apart", "n_apart")
 
 
 def aggregate(

@@ -60,7 +60,8 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
     """Return aggregate.json's record of one study: candidates by mean accuracy over its splits.
 
     Ranks and differences count only candidates that have a result on every split and that no split's comparison lists
-    apart; others are listed last, with `n_splits` and `apart` of their own and without ranks.
+    apart; others are listed last, with `n_splits`, `apart` (why, on one
+    split at least) and `n_apart` (on how many) of their own and without ranks.
 
     Raises:
         EvaluationError: fewer than two splits.
@@ -99,7 +100,12 @@ def _ranked_rows(names: Sequence[str], table: np.ndarray, ratio: float) -> list[
             behind = {"points": difference.mean, "low": difference.low, "high": difference.high}
             behind["p_value"] = difference.p_value
         row = _mean_row(names[index], table[index], split_mean(table[index], test_to_train=ratio))
-        row |= {"apart": None, "n_best": int((placed[index] == 1).sum()), "mean_rank": float(placed[index].mean())}
+        row |= {
+            "apart": None,
+            "n_apart": 0,
+            "n_best": int((placed[index] == 1).sum()),
+            "mean_rank": float(placed[index].mean()),
+        }
         rows.append(row | {"ranks": placed[index].tolist(), "behind_best": behind})
     return rows
 
@@ -107,8 +113,9 @@ def _ranked_rows(names: Sequence[str], table: np.ndarray, ratio: float) -> list[
 def _apart_row(name: str, study: StudySplits, ratio: float) -> dict[str, Any]:
     values = np.array([accuracies[name] for accuracies in study.splits.values() if name in accuracies])
     found = split_mean(values, test_to_train=ratio) if len(values) > 1 else None
-    nothing = {"apart": study.apart.get(name), "n_best": None, "mean_rank": None, "ranks": None, "behind_best": None}
-    return _mean_row(name, values, found) | nothing
+    doubt = {"apart": study.apart.get(name), "n_apart": sum(name in doubts for doubts in study.doubts.values())}
+    nothing = dict.fromkeys(("n_best", "mean_rank", "ranks", "behind_best"))
+    return _mean_row(name, values, found) | doubt | nothing
 
 
 def _mean_row(name: str, values: np.ndarray, found: SplitMean | None) -> dict[str, Any]:

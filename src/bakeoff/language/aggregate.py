@@ -20,6 +20,7 @@ PHRASES: dict[str, Phrase] = {
     "aggregate.best_in": Phrase("{n_best} of {n}", "{n_best} sur {n}"),
     "aggregate.apart": Phrase("{n} splits only", "{n} découpages seulement"),
     "aggregate.random_weights": Phrase("random start", "poids aléatoires"),
+    "aggregate.partly": Phrase("{why} ({n_apart} of {n})", "{why} ({n_apart} sur {n})"),
     "aggregate.not_learned": Phrase("did not learn", "n’a rien appris"),
     "aggregate.listed_apart": Phrase(
         "Listed and not ranked, as their results say nothing of their backbones (random weights, or nothing learned): "
