@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -190,11 +189,3 @@ def test_bce_is_asked_of_the_predictor(tmp_path):
     predictor = NumpyPredictor(catalogue, probability_kind="sigmoid_normalised")
     losses = training_losses(predictor, predict_catalogue(predictor, catalogue), catalogue)
     assert losses == {"train": 18.0, "validation": 6.0, "test": 6.0}
-
-
-@pytest.mark.slow
-def test_a_large_split_is_quick():
-    true, probabilities = _random(27, 100_000, 0)
-    start = time.process_time()
-    split_metrics(true, probabilities, top_k=(3, 5))
-    assert time.process_time() - start < 20
