@@ -1,5 +1,5 @@
-"""The section `prepare` that small test catalogues say they were made by."""
+"""How small test catalogues say they were packed."""
 
-from bakeoff.params import PrepareParams
+from bakeoff.params import PackParams
 
-PREPARE = PrepareParams(store_px=100, max_megapixels=80, min_side_px=16, class_too_small="reject")
+PREPARE = PackParams(store_px=100, max_megapixels=80, min_side_px=16)

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from bakeoff import seeding
 from bakeoff.errors import SetupError
 from bakeoff.seeding import default_threads, derive_seed, seed_everything, set_threads
 
@@ -23,6 +24,12 @@ def test_derived_seeds_are_fixed_and_differ_by_purpose_and_epoch() -> None:
     assert len(seeds) == 51
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert derive_seed(7, "order", 1) == derive_seed(7, "order", 1)
+
+
+def test_cpus_count_where_cores_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeding.psutil, "cpu_count", lambda logical: None)
+    monkeypatch.setattr(seeding.os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
+    assert default_threads() == 3
 
 
 def test_threads_are_at_least_one_and_refused_below() -> None:

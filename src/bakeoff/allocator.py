@@ -5,65 +5,107 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Callable
 
 KEPT = "glibc, freed memory kept"
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of malloc.h
-_KEEP = ((_M_MMAP_THRESHOLD, 2**30), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_ARENA_MAX, 1))
-_OWN_SETTINGS = (
-    "MALLOC_TRIM_THRESHOLD_",
-    "MALLOC_TOP_PAD_",
-    "MALLOC_MMAP_THRESHOLD_",
-    "MALLOC_MMAP_MAX_",
-    "MALLOC_ARENA_MAX",
-    "GLIBC_TUNABLES",
-)
+_ARENAS = "MALLOC_ARENA_MAX"
+_KEEP = {"MALLOC_MMAP_MAX_": 0, "MALLOC_TRIM_THRESHOLD_": 2**31 - 1, _ARENAS: 1}
+_NUMBERS = {"MALLOC_MMAP_MAX_": -4, "MALLOC_TRIM_THRESHOLD_": -1, _ARENAS: -8}  # in malloc.h
+_OWN_SETTINGS = (*_KEEP, "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_")
+_done: list[str] = []
+"""What `keep_freed_memory` answered, once it has changed the process."""
+
+
+class _SymbolInfo(ctypes.Structure):
+    """`Dl_info` of dlfcn.h."""
+
+    _fields_ = (
+        ("file", ctypes.c_char_p),
+        ("base", ctypes.c_void_p),
+        ("symbol", ctypes.c_char_p),
+        ("address", ctypes.c_void_p),
+    )
 
 
 def keep_freed_memory() -> str:
-    """Have this process keep freed memory, up to 2 GiB, instead of giving it back; return `allocator_name`'s words.
+    """Have this process keep the memory that is freed instead of giving it back; return `allocator_name()` after it.
 
-    PyTorch asks for each layer's activations anew. As it comes, glibc maps blocks above 128 KiB to 32 MiB and unmaps
-    them when they are freed, and trims the others, so that the kernel clears the same pages for every forward pass
-    (docs/benchmarks.md, "Memory that is kept"). One heap serves all threads: only that one grows beyond 64 MiB.
-    Results do not change.
+    PyTorch asks for each layer's activations anew. As it comes, glibc maps large blocks and unmaps them when they are
+    freed, so that the kernel clears the same pages for every forward pass (docs/benchmarks.md, "Memory that is kept").
+    From here on it maps none, gives memory back only where more than 2 GiB are free at the heap's end, and serves all
+    new threads from the heaps there are, best from the first one alone, since the others cannot grow beyond 64 MiB:
+    NumPy's threads have made some by the time it is imported, so where threads will compute, as in a server, start the
+    process with `kept_environment()`. Results do not change.
 
-    Nothing changes outside glibc, under an allocator of LD_PRELOAD's (jemalloc and tcmalloc keep memory by
-    themselves), or where the user set one of glibc's own variables.
+    Nothing changes under another system or allocator (jemalloc and tcmalloc keep memory by themselves) or where the
+    user tuned glibc's malloc by its variables; `MALLOC_ARENA_MAX` alone is left as it is and the rest is done.
 
     Source: mallopt(3).
     """
-    mallopt = _function("mallopt")
-    if _chosen_by_user() is None and mallopt is not None and all(mallopt(name, value) for name, value in _KEEP):
-        return KEPT
+    settings = _settings()
+    if settings and not _done:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        if all([mallopt(_NUMBERS[name], value) for name, value in settings.items()]):
+            _done.append(KEPT)
     return allocator_name()
 
 
+def kept_environment() -> dict[str, str]:
+    """Return the variables that do the same for a process from its start; none where nothing would be changed."""
+    return {name: str(value) for name, value in _settings().items()}
+
+
+def _settings() -> dict[str, int]:
+    chosen = _chosen_by_user()
+    if not _is_glibc() or [name for name in chosen if name != _ARENAS]:
+        return {}
+    return {name: value for name, value in _KEEP.items() if name not in chosen}
+
+
 def allocator_name() -> str:
-    """Return what allocates in this process: `glibc`, `system`, or what the user's environment chose."""
-    return _chosen_by_user() or ("glibc" if _function("mallopt") else "system")
+    """Return what allocates in this process, as the throughput record carries it.
+
+    `glibc` (or `KEPT`) with the variables that the user set; the file of another library that brings malloc, such as
+    `libjemalloc.so.2`; `system` elsewhere.
+    """
+    if not _is_glibc():
+        return _malloc_file() or "system"
+    chosen = [f"{name}={value}" for name, value in _chosen_by_user().items()]
+    return ", ".join([*(_done or ["glibc"]), *chosen])
 
 
 def give_back_freed_memory() -> None:
     """Give freed memory back to the system once, so that a peak measured from here on is not that of earlier work."""
-    malloc_trim = _function("malloc_trim")
-    if malloc_trim is not None:
-        malloc_trim(0)
+    if _is_glibc():
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-def _chosen_by_user() -> str | None:
-    """Return what the environment says of the allocator, None where it says nothing."""
-    if preloaded := os.environ.get("LD_PRELOAD", "").replace(":", " ").split():
-        return " ".join(os.path.basename(path) for path in preloaded)
-    chosen = [f"{name}={os.environ[name]}" for name in _OWN_SETTINGS if os.environ.get(name)]
-    return f"glibc, {', '.join(chosen)}" if chosen else None
+def _chosen_by_user() -> dict[str, str]:
+    """Return the variables by which the environment tunes glibc's malloc."""
+    chosen = {name: os.environ[name] for name in _OWN_SETTINGS if os.environ.get(name)}
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    return chosen | ({"GLIBC_TUNABLES": tunables} if "glibc.malloc." in tunables else {})
 
 
-def _function(name: str) -> Callable[..., int] | None:
-    """Return one of glibc's functions, None on another system."""
+def _is_glibc() -> bool:
+    """Return whether malloc is glibc's."""
+    name = _malloc_file()
+    return name is not None and name.startswith(("libc.so.6", "libc-2."))
+
+
+def _malloc_file() -> str | None:
+    """Return the name of the library that brings malloc, None where that cannot be told."""
     if sys.platform != "linux":
         return None
+    info = _SymbolInfo()
     try:
-        return getattr(ctypes.CDLL("libc.so.6"), name)
-    except (OSError, AttributeError):
+        program, libc = ctypes.CDLL(None), ctypes.CDLL("libc.so.6")
+        address = ctypes.cast(program.malloc, ctypes.c_void_p)
+        if not program.dladdr(address, ctypes.byref(info)) or info.file is None:
+            return None
+        if ctypes.cast(libc.malloc, ctypes.c_void_p).value == address.value:
+            return "libc.so.6"
+    except (OSError, AttributeError):  # no glibc: musl
         return None
+    file = os.path.realpath(os.fsdecode(info.file))
+    # A program that is not position-independent may answer with its own entry for glibc's function.
+    return "libc.so.6" if file == os.path.realpath(sys.executable) else os.path.basename(file)

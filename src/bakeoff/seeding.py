@@ -36,10 +36,12 @@ def derive_seed(seed: int, *parts: object) -> int:
 
 
 def default_threads() -> int:
-    """Return the physical cores this process may use, at least 1."""
-    physical = psutil.cpu_count(logical=False) or 1
+    """Return the physical cores this process may use, at least 1: what `threads: null` means.
+
+    Where the system does not tell cores from hyper-threads, all CPUs count.
+    """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(physical, allowed))
+    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
 
 
 def set_threads(n_threads: int | None) -> int:

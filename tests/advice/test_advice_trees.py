@@ -13,6 +13,7 @@ from bakeoff.advice.facts import DEVICES, Facts, catalogue_counts, gather, this_
 from bakeoff.advice.show import show_advice
 from bakeoff.advice.trees import FAMILY, MACHINE, Leaf, Question, walk
 from bakeoff.errors import DataError, ParamsError
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.language.advice import PHRASES
 from bakeoff.language.phrases import LANGUAGES, Words
 
@@ -100,7 +101,9 @@ def test_own_measurements_come_first(tmp_path):
     (tmp_path / "conf").symlink_to(ROOT / "conf")
     file = tmp_path / "runs" / "swin_t-frozen" / "seed_0" / "evaluation" / "throughput.json"
     file.parent.mkdir(parents=True)
-    file.write_text(json.dumps({"images_per_s": 40.0, "device": "cpu"}))
+    file.write_text(json.dumps({"images_per_s": 40.0, "device": "cpu", "protocol": PROTOCOL - 1}))
+    assert not any(card.measured_here for card in advise(facts(), tmp_path).models)
+    file.write_text(json.dumps({"images_per_s": 40.0, "device": "cpu", "protocol": PROTOCOL}))
     speeds = {card.model: card for card in advise(facts(), tmp_path).models}
     assert (speeds["swin_t"].images_per_s, speeds["swin_t"].measured_here) == (40.0, True)
     assert speeds["mamba_s"].measured_here is False

@@ -58,7 +58,7 @@ def test_all_experiments_of_this_commit(repository, tmp_path):
     assert study["candidates"][0]["n_best"] == 2
     assert (study["candidates"][-1]["candidate"], study["candidates"][-1]["apart"]) == (
         "lucky-frozen",
-        "random_weights",
+        {"random_weights": 2},
     )
     assert "Left out, a single split each" in record["notes"][-1]
 

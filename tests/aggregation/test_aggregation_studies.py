@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given
@@ -134,8 +135,8 @@ def test_random_starts_are_listed_and_not_ranked(tmp_path, console):
     assert study["candidates"][0]["candidate"] == "swin_t-frozen"
     assert study["candidates"][0]["mean_rank"] == pytest.approx((2 + 1 + 1) / 3)
     last = {row["candidate"]: (row["apart"], row["mean_rank"], row["mean"]) for row in study["candidates"][-2:]}
-    assert last["lucky-frozen"] == ("random_weights", None, pytest.approx(0.99))
-    assert last["lazy-frozen"] == ("not_learned", None, pytest.approx(0.2))
+    assert last["lucky-frozen"] == ({"random_weights": 3}, None, pytest.approx(0.99))
+    assert last["lazy-frozen"] == ({"not_learned": 3}, None, pytest.approx(0.2))
     assert "random start" in text
     assert "did not learn" in text
     assert study["sentence"].startswith("swin_t-frozen has the highest mean")
@@ -164,16 +165,34 @@ def test_a_newer_result_with_weights_clears_the_doubt(tmp_path, console):
     ]
 
 
-def test_nothing_to_rank_is_said(tmp_path, console):
-    given = folders(tmp_path, {"a-frozen": (0.5, 0.6)})
-    for n_apart, folder in enumerate(given, start=1):
-        path = Path(folder) / "reports" / "leaderboard.csv"
-        path.write_text("candidate,seed,accuracy,status,pretrained\na-frozen,0,0.5,ok,False\n", encoding="utf-8")
+def doubt(folder: str, flag: str) -> None:
+    """Have a result's one candidate say by a column of the leaderboard that it says nothing of its backbone."""
+    path = Path(folder) / "reports" / "leaderboard.csv"
+    path.write_text(f"candidate,seed,accuracy,status,{flag}\na-frozen,0,0.5,ok,False\n", encoding="utf-8")
+
+
+def test_doubts_are_counted_by_reason_and_split(tmp_path, console):
+    given = folders(tmp_path, {"a-frozen": (0.5, 0.6, 0.7)})
+
+    def told() -> tuple[dict, str]:
         study = aggregate(tmp_path, given, tmp_path / "reports", console=console)["studies"][0]
-        assert study["sentence"].startswith("No candidate can be ranked")
-        (row,) = study["candidates"]
-        assert (row["apart"], row["n_apart"], row["n_splits"]) == ("random_weights", n_apart, 2)
-        assert ("random start (1 of 2)" in " ".join(console.export_text().split())) is (n_apart == 1)
+        return study, " ".join(console.export_text().split())
+
+    doubt(given[0], "pretrained")
+    study, text = told()
+    assert study["sentence"].startswith("No candidate can be ranked")
+    assert study["candidates"][0]["apart"] == {"random_weights": 1}
+    assert "random start (1 of 3)" in text
+    doubt(given[1], "learned")
+    assert "random start (1 of 3), did not learn (1 of 3)" in told()[1]
+    table = pd.read_csv(tmp_path / "reports" / "aggregate.csv")
+    assert table["apart"].tolist() == ["random_weights: 1; not_learned: 1"]
+    for folder in given:
+        doubt(folder, "pretrained")
+    study, text = told()
+    assert study["candidates"][0]["apart"] == {"random_weights": 3}
+    assert "random start" in text
+    assert "of 3)" not in text
 
 
 def test_of_a_split_run_again_the_newer_counts(tmp_path, console):

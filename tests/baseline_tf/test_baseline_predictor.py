@@ -71,17 +71,7 @@ def test_the_compiled_call_runs_and_returns_nothing(predictor):
 
 
 def test_the_description_carries_what_the_records_need(predictor, frozen_dir):
-    wanted = {
-        "framework",
-        "device",
-        "device_name",
-        "threads",
-        "dtype",
-        "memory_format",
-        "allocator",
-        "n_parameters",
-        "size_mib",
-    }
+    wanted = {"framework", "device", "device_name", "threads", "dtype", "memory_format", "n_parameters", "size_mib"}
     assert wanted | {"allocator", "versions"} <= set(predictor.description)
     assert predictor.description["threads"] == 1
     predictor.set_threads(1)

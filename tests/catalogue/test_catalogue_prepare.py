@@ -59,7 +59,7 @@ def test_formats_of_the_contract(root):
     assert (types["image"], types["weight"], types["width"]) == ("int64", "float32", "int32")
     assert catalogue.labels == ["a", "b"]
     assert set(catalogue.dataset) >= {"name", "kind", "licence", "source_url", "digest"}
-    assert catalogue.dataset["prepare"] == PREPARE.model_dump()
+    assert catalogue.dataset["prepare"] == {"store_px": 64, "max_megapixels": 80, "min_side_px": 16}
     rows = np.concatenate([catalogue.rows(name) for name in ("train", "validation", "test")])
     assert sorted(rows.tolist()) == list(range(10))
     assert catalogue.label_ids([0, 9]).tolist() == [0, 1]

@@ -24,7 +24,7 @@ from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.evaluation.throughput.sharing import Workplace, default_lock, read_shared, shared_throughput
 from bakeoff.evaluation.throughput.subject import Plan, Subject, speed_key
 from bakeoff.evaluation.throughput.sweep import SweepPoint, Window, pool_points
-from bakeoff.evaluation.throughput.timing import Timings, time_calls
+from bakeoff.evaluation.throughput.timing import Expected, Timings, time_calls
 from numpy_predictor import NumpyPredictor, make_catalogue
 
 SIZES = (1, 8, 32, 128)
@@ -112,6 +112,25 @@ def test_warmup_is_bounded_by_its_share():
 def test_slow_call_is_still_timed_once():
     machine = FakeMachine()
     assert time_calls(machine.calls(30.0), until=112.0, max_calls=50, clocks=machine.clocks).seconds == [30.0]
+
+
+def test_cold_calls_are_not_taken_from_the_time_to_measure():
+    calls = [3.0, 2.0, *[1.0] * 20]
+    machine = FakeMachine()
+    plain = time_calls(machine.calls(*calls), until=105.0, max_calls=50, clocks=machine.clocks)
+    assert (plain.seconds, plain.n_warmup) == ([2.0], 1)
+    machine = FakeMachine()
+    warm = Expected(1.0, latest=120.0)
+    timings = time_calls(machine.calls(*calls), until=105.0, max_calls=50, clocks=machine.clocks, expected=warm)
+    assert (timings.seconds, timings.n_warmup) == ([1.0] * 3, 2)  # 5 s without the 3 that were too many
+    machine = FakeMachine()
+    late = Expected(1.0, latest=106.0)
+    timings = time_calls(machine.calls(*calls), until=105.0, max_calls=50, clocks=machine.clocks, expected=late)
+    assert timings.seconds == [1.0]
+    machine = FakeMachine()
+    slow = Expected(1.0, latest=500.0)
+    timings = time_calls(machine.calls(*[3.0] * 20), until=105.0, max_calls=50, clocks=machine.clocks, expected=slow)
+    assert (timings.seconds, timings.n_warmup) == ([3.0], 2)  # slow for good: no more than two are forgiven
 
 
 def test_the_record_by_hand(tmp_path):

@@ -24,7 +24,7 @@ from bakeoff.catalogue.pack import Packed
 from bakeoff.errors import EvaluationError, TrackingError
 from bakeoff.prediction.held import HeldPhotos, open_packed
 from bakeoff.prediction.scoring import read_files
-from bakeoff.tracking import log_comparison, replay
+from bakeoff.tracking import log_comparison, replay, serve
 from bakeoff.tracking.serve import Served, champion, serve_model, server_command, trained, welcome
 from bakeoff.tracking.serving_app import as_json
 from prepared import PREPARE
@@ -227,6 +227,14 @@ def test_a_store_that_is_away_is_one_sentence(project, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(TrackingError, match="the MLflow store cannot be used"):
         serve_model(5001)
+
+
+def test_a_pytorch_server_keeps_its_memory_from_the_start(project, monkeypatch):
+    monkeypatch.setattr(serve, "kept_environment", lambda: {"MALLOC_MMAP_MAX_": "0"})
+    torch = serve._environment(Served("models:/bakeoff/1", "a", "pytorch"))
+    assert torch["MALLOC_MMAP_MAX_"] == "0"
+    assert torch["MLFLOW_TRACKING_URI"].endswith("mlflow.db")
+    assert "MALLOC_MMAP_MAX_" not in serve._environment(Served("models:/bakeoff/1", "a", "tensorflow"))
 
 
 def test_the_welcome_has_a_line_to_copy():

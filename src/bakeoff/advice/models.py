@@ -10,6 +10,7 @@ from typing import Any
 
 from bakeoff.advice.facts import Device
 from bakeoff.backbones.settings import CandidateSettings
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.params import BackboneDefaults, BackboneParams, read_yaml, validate_section
 
 MEASURED_CORES = 2
@@ -83,9 +84,9 @@ def _settings(root: Path, model: str, entry: BackboneParams, defaults: BackboneD
 
 
 def _measured_here(root: Path, device: Device) -> Iterator[tuple[str, float]]:
-    """Yield model and images/s of every measurement under runs/ on a device of this type."""
+    """Yield model and images/s of every measurement by today's protocol under runs/ on a device of this type."""
     for file in sorted(root.glob("runs/*-*/seed_*/evaluation/throughput.json")):
         record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         rate = record.get("images_per_s")
-        if rate and str(record.get("device", "")).lower().startswith(device):
+        if rate and record.get("protocol") == PROTOCOL and str(record.get("device", "")).lower().startswith(device):
             yield file.parents[2].name.rpartition("-")[0], float(rate)

@@ -18,7 +18,7 @@ from bakeoff.evaluation.records import write_record
 from bakeoff.language.aggregate import PHRASES
 from bakeoff.language.phrases import LanguageCode, Words
 
-_CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank", "apart", "n_apart")
+_CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank")
 
 
 def aggregate(
@@ -91,6 +91,7 @@ def _write(out_dir: Path, record: dict[str, Any], words: Words) -> None:
     rows = [
         {"dataset": study["dataset"], "profile": study["profile"], "candidate": row["candidate"]}
         | {key: row[key] for key in _CSV}
+        | {"apart": "; ".join(f"{why}: {n}" for why, n in (row["apart"] or {}).items())}
         | {f"behind_{key}": value for key, value in (row["behind_best"] or {}).items()}
         for study in record["studies"]
         for row in study["candidates"]

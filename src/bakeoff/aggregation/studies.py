@@ -27,9 +27,14 @@ class StudySplits:
     """Split name to the candidates whose result on it says nothing of their backbone, and why (`random_weights`, …)."""
 
     @property
-    def apart(self) -> dict[str, str]:
-        """Return the candidates that one split at least lists apart, and why."""
-        return {name: why for split in self.doubts.values() for name, why in split.items()}
+    def apart(self) -> dict[str, dict[str, int]]:
+        """Return the candidates that one split at least lists apart: why, and on how many splits."""
+        found: dict[str, dict[str, int]] = {}
+        for doubts in self.doubts.values():
+            for name, why in doubts.items():
+                reasons = found.setdefault(name, {})
+                reasons[why] = reasons.get(why, 0) + 1
+        return found
 
     @property
     def test_to_train(self) -> float:
@@ -102,7 +107,6 @@ def _ranked_rows(names: Sequence[str], table: np.ndarray, ratio: float) -> list[
         row = _mean_row(names[index], table[index], split_mean(table[index], test_to_train=ratio))
         row |= {
             "apart": None,
-            "n_apart": 0,
             "n_best": int((placed[index] == 1).sum()),
             "mean_rank": float(placed[index].mean()),
         }
@@ -113,9 +117,8 @@ def _ranked_rows(names: Sequence[str], table: np.ndarray, ratio: float) -> list[
 def _apart_row(name: str, study: StudySplits, ratio: float) -> dict[str, Any]:
     values = np.array([accuracies[name] for accuracies in study.splits.values() if name in accuracies])
     found = split_mean(values, test_to_train=ratio) if len(values) > 1 else None
-    doubt = {"apart": study.apart.get(name), "n_apart": sum(name in doubts for doubts in study.doubts.values())}
-    nothing = dict.fromkeys(("n_best", "mean_rank", "ranks", "behind_best"))
-    return _mean_row(name, values, found) | doubt | nothing
+    nothing = {"apart": study.apart.get(name), "n_best": None, "mean_rank": None, "ranks": None, "behind_best": None}
+    return _mean_row(name, values, found) | nothing
 
 
 def _mean_row(name: str, values: np.ndarray, found: SplitMean | None) -> dict[str, Any]:

@@ -54,17 +54,21 @@ def _cells(row: Mapping[str, Any], n_splits: int, words: Words) -> list[str]:
     low, high = row["low"], row["high"]
     cells.append("" if low is None else f"{words.number(low, '.3f')}–{words.number(high, '.3f')}")
     if row["mean_rank"] is None:
-        return [*cells, _why_apart(row, words), "", ""]
+        return [*cells, _why_apart(row, n_splits, words), "", ""]
     cells.append(words("aggregate.best_in", n_best=row["n_best"], n=n_splits))
     cells.append(words.number(row["mean_rank"], ".1f"))
     behind = row["behind_best"]
     return [*cells, f"{words.number(behind['points'])} ({words.number(behind['p_value'], '.3f')})" if behind else ""]
 
 
-def _why_apart(row: Mapping[str, Any], words: Words) -> str:
-    if not row["apart"]:
-        return words("aggregate.apart", n=row["n_splits"])
-    why = words(f"aggregate.{row['apart']}")
-    if row["n_apart"] == row["n_splits"]:
-        return why
-    return words("aggregate.partly", why=why, n_apart=row["n_apart"], n=row["n_splits"])
+def _why_apart(row: Mapping[str, Any], n_splits: int, words: Words) -> str:
+    """Return why a candidate has no rank: its doubts, with their splits where these are not all, and missing splits."""
+    reasons = [
+        words(f"aggregate.{why}")
+        if n == n_splits
+        else words("aggregate.partly", why=words(f"aggregate.{why}"), n_apart=n, n=n_splits)
+        for why, n in (row["apart"] or {}).items()
+    ]
+    if row["n_splits"] < n_splits:
+        reasons.append(words("aggregate.apart", n=row["n_splits"]))
+    return ", ".join(reasons)

@@ -16,7 +16,7 @@ from pathlib import Path
 from bakeoff.catalogue.decode import Rejection, decode, encode_for_store, pixel_digest
 from bakeoff.catalogue.duplicates import mirrored_hash, perceptual_hash
 from bakeoff.errors import DataError
-from bakeoff.params import PrepareParams
+from bakeoff.params import PackParams
 
 _SERIAL_BELOW = 300  # starting processes costs two seconds
 _CHUNK = 16
@@ -39,7 +39,7 @@ class Packed:
 
 
 def pack_all(
-    paths: Iterable[Path], n_paths: int, params: PrepareParams, *, hashes: bool = True
+    paths: Iterable[Path], n_paths: int, params: PackParams, *, hashes: bool = True
 ) -> Iterator[Packed | Rejection]:
     """Yield one result per path, in order, on all cores; a few chunks per core are held in memory at a time.
 
@@ -73,11 +73,11 @@ def pack_all(
             ) from None
 
 
-def _pack_chunk(paths: list[Path], params: PrepareParams, hashes: bool) -> list[Packed | Rejection]:
+def _pack_chunk(paths: list[Path], params: PackParams, hashes: bool) -> list[Packed | Rejection]:
     return [pack(path, params, hashes=hashes) for path in paths]
 
 
-def pack(path: Path, params: PrepareParams, *, hashes: bool = True) -> Packed | Rejection:
+def pack(path: Path, params: PackParams, *, hashes: bool = True) -> Packed | Rejection:
     """Return one file's picture, encoded for the store with its hashes, or why it is rejected."""
     limit_bytes = params.max_megapixels * 1e6 * 8  # 16-bit RGBA, uncompressed
     try:
@@ -91,7 +91,7 @@ def pack(path: Path, params: PrepareParams, *, hashes: bool = True) -> Packed | 
     return pack_bytes(original, params, hashes=hashes)
 
 
-def pack_bytes(original: bytes, params: PrepareParams, *, hashes: bool = True) -> Packed | Rejection:
+def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True) -> Packed | Rejection:
     """Return the picture in a file's bytes, encoded for the store with its hashes, or why it is rejected."""
     decoded = decode(original, max_megapixels=params.max_megapixels, min_side_px=params.min_side_px)
     if isinstance(decoded, Rejection):

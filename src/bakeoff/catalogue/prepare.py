@@ -24,7 +24,7 @@ from bakeoff.catalogue.sources import SOURCES, RawProduct
 from bakeoff.catalogue.store import ImageStore, StoreWriter
 from bakeoff.catalogue.table import PRODUCT_COLUMNS, SPLITS
 from bakeoff.errors import DataError
-from bakeoff.params import DatasetParams, PrepareParams
+from bakeoff.params import DatasetParams, PackParams, PrepareParams
 from bakeoff.paths import main_checkout
 
 _TYPES = {
@@ -94,7 +94,7 @@ def _prepare_into(
     rejected.to_csv(folder / "rejected.csv", index=False)
     header = {key: source[key] for key in ("name", "kind", "licence", "source_url", "fallback_reason")} | {
         "digest": digest,
-        "prepare": params.model_dump(),
+        "prepare": params.model_dump(include=set(PackParams.model_fields)),
     }
     text = json.dumps({"labels": labels, "dataset": header}, indent=1, ensure_ascii=False)
     (folder / "labels.json").write_text(text + "\n", encoding="utf-8")

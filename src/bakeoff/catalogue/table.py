@@ -40,7 +40,7 @@ class Catalogue:
     """K class names; `label_id` indexes them."""
     store: ImageStore
     dataset: dict[str, Any]
-    """name, kind, licence, source_url, digest (sha256 over products and images), prepare (the section that made it)."""
+    """name, kind, licence, source_url, digest (sha256 over products and images), prepare (how it was packed)."""
 
     def rows(self, split: str) -> np.ndarray:
         """Return the positions of one split's products, (N_split,) int64, ascending.

@@ -6,15 +6,12 @@ import resource
 import sys
 from pathlib import Path
 
-from bakeoff.allocator import give_back_freed_memory
-
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 
 
 def reset_peak() -> str:
     """Start a new peak and return what it covers: `measurement`, or `process` where the system cannot reset it."""
-    give_back_freed_memory()
     try:
         _CLEAR.write_text("5", encoding="ascii")  # proc(5): 5 resets the peak resident set size
     except OSError:

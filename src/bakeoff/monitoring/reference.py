@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.table import Catalogue, load_catalogue
+from bakeoff.errors import EvaluationError
 from bakeoff.evaluation.records import require_same_labels
 from bakeoff.monitoring.sample import Sample, collect_sample
 from bakeoff.prediction.candidates import TrainedCandidate
@@ -31,11 +32,12 @@ def score_reference(
 
     Raises:
         DataError: the catalogue is not there.
-        EvaluationError: the candidate was trained for other classes.
+        EvaluationError: the candidate was trained for other classes, or on another state of the catalogue.
     """
     data = project / "data"
     catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet")
     require_same_labels(candidate.labels, catalogue.labels, given_by=candidate.name, expected_by="the catalogue")
+    _require_same_data(candidate, catalogue)
     splits = reference_splits(catalogue)
     rows = np.concatenate([catalogue.rows(name) for name in splits])
     table = catalogue.products.iloc[rows]
@@ -46,6 +48,17 @@ def score_reference(
         sample = collect_sample(folder, catalogue.label_ids(rows), temperature=candidate.temperature)
     is_test = np.arange(len(rows)) < len(catalogue.rows("test"))
     return sample, sample.rows(is_test), splits
+
+
+def _require_same_data(candidate: TrainedCandidate, catalogue: Catalogue) -> None:
+    """Check that the photos to compare with are those of the training, packed as new ones will be."""
+    trained = candidate.training.get("dataset") or {}
+    for name in ("digest", "prepare"):
+        if trained.get(name) != catalogue.dataset.get(name):
+            raise EvaluationError(
+                f"{candidate.name} was trained on another state of data/catalogue ({name} {trained.get(name)}, it "
+                f"holds {catalogue.dataset.get(name)}); run `bakeoff run` (or `dvc repro`) to train it again."
+            )
 
 
 def reference_splits(catalogue: Catalogue) -> list[str]:

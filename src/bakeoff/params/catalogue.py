@@ -50,12 +50,17 @@ class DatasetParams(Section):
     synthetic: SyntheticParams | None
 
 
-class PrepareParams(Section):
-    """What `prepare` accepts and how it packs (section `prepare`)."""
+class PackParams(Section):
+    """Which photos are accepted and how one is packed: what a candidate's new photos need as well."""
 
     store_px: Annotated[int, Field(ge=32)]
     max_megapixels: PositiveFloat
     min_side_px: PositiveInt
+
+
+class PrepareParams(PackParams):
+    """What `prepare` accepts and how it packs (section `prepare`)."""
+
     class_too_small: Literal["reject", "error"]
 
 

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from pydantic import ValidationError
 
 from bakeoff.errors import EvaluationError
-from bakeoff.params import PrepareParams
+from bakeoff.params import PackParams, validate_section
 
 
 class HeldPhotos:
@@ -40,22 +38,25 @@ class HeldPhotos:
         return self._photos[row]
 
 
-def recorded_prepare(training: Mapping[str, Any]) -> PrepareParams:
-    """Return the section `prepare` that made the catalogue of a training: today's params.yaml may say something else.
+def recorded_prepare(training: Mapping[str, Any]) -> PackParams:
+    """Return how the catalogue of a training was packed: today's section `prepare` may say something else.
 
     Args:
         training: training.json.
 
     Raises:
-        EvaluationError: it records none.
+        EvaluationError: it does not say so.
+        ParamsError: what it says cannot be used.
     """
-    try:
-        return PrepareParams.model_validate_json(json.dumps((training.get("dataset") or {}).get("prepare")))
-    except ValidationError:
+    recorded = (training.get("dataset") or {}).get("prepare")
+    if recorded is None:
         raise EvaluationError(
             f"the training of {training.get('candidate')} does not record how its photos were prepared "
             "(training.json, dataset.prepare); run `bakeoff run` (or `dvc repro`) to train it again."
-        ) from None
+        )
+    return validate_section(
+        PackParams, recorded, where=f"training.json of {training.get('candidate')}, dataset.prepare"
+    )
 
 
 def open_packed(encoded: bytes) -> Image.Image:

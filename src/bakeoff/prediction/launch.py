@@ -23,6 +23,7 @@ from bakeoff.prediction.candidates import TrainedCandidate
 from bakeoff.prediction.held import recorded_prepare
 from bakeoff.prediction.request import Machine, Request, carry_out, request_key
 from bakeoff.prediction.scores import CHUNK, n_chunks, n_done
+from bakeoff.seeding import default_threads
 
 _PACKAGES = {"torch": "torch", "tf": "tensorflow"}
 
@@ -59,8 +60,6 @@ def make_request(
     Raises:
         EvaluationError: the training does not say how its photos were prepared.
     """
-    from bakeoff.seeding import default_threads
-
     threads = params.compute.threads or default_threads()
     return Request(
         environment=candidate.environment,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bakeoff.catalogue.store import ImageStore
 from bakeoff.evaluation.loading import load_predictor
-from bakeoff.params import PrepareParams
+from bakeoff.params import PackParams, validate_section
 from bakeoff.prediction.held import HeldPhotos
 from bakeoff.prediction.scores import CHUNK, n_chunks, n_done
 from bakeoff.prediction.scoring import ScoringSettings, progress_bar, read_files, read_store, score_photos
@@ -40,7 +40,7 @@ class Request:
     training_key: str
     labels: list[str]
     prepare: dict[str, Any]
-    """Section `prepare` that the candidate's catalogue was made by."""
+    """How the candidate's catalogue was packed (`PackParams`)."""
     machine: Machine
     title: str
     """What the progress bar says."""
@@ -102,7 +102,7 @@ def carry_out(folder: Path) -> None:
 
 def _photos(request: Request, listing: pd.DataFrame) -> Any:
     if request.store is None:
-        prepare = PrepareParams.model_validate_json(json.dumps(request.prepare))
+        prepare = validate_section(PackParams, request.prepare, where=f"{REQUEST_FILE}, prepare")
         return read_files(listing["path"].tolist(), prepare)
     sizes = list(zip(listing["width"], listing["height"], strict=True))
     return read_store(ImageStore(Path(request.store)), listing["image"].tolist(), sizes)

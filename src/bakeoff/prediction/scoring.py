@@ -17,7 +17,7 @@ from bakeoff.catalogue.decode import Rejection
 from bakeoff.catalogue.pack import pack_all
 from bakeoff.catalogue.store import ImageStore
 from bakeoff.evaluation.predictor import Predictor
-from bakeoff.params import PrepareParams
+from bakeoff.params import PackParams
 from bakeoff.prediction.held import HeldPhotos, open_packed
 from bakeoff.prediction.measures import MEASURES, measure_photo
 from bakeoff.prediction.scores import CHUNK, Scores, write_chunk
@@ -64,7 +64,7 @@ class GivesFeatures(Protocol):
         ...
 
 
-def read_files(paths: Sequence[str], prepare: PrepareParams) -> Iterator[Encoded | Rejection]:
+def read_files(paths: Sequence[str], prepare: PackParams) -> Iterator[Encoded | Rejection]:
     """Yield every file as `prepare` would pack it, in order: the same pixels that a product of the study has."""
     missing = {place for place, path in enumerate(paths) if not _is_file(path)}
     found = [Path(path) for place, path in enumerate(paths) if place not in missing]

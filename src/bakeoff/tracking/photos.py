@@ -17,7 +17,7 @@ from bakeoff.catalogue.decode import Rejection
 from bakeoff.catalogue.pack import pack_bytes
 from bakeoff.errors import DataError
 from bakeoff.evaluation.predictor import Predictor
-from bakeoff.params import PrepareParams
+from bakeoff.params import PackParams
 from bakeoff.prediction.held import HeldPhotos, open_packed, recorded_prepare
 
 BATCH_SIZE = 32
@@ -123,7 +123,7 @@ def as_bytes(value: Any, row: int) -> bytes:
         ) from None
 
 
-def read_photo(encoded: bytes, prepare: PrepareParams, row: int) -> Image.Image:
+def read_photo(encoded: bytes, prepare: PackParams, row: int) -> Image.Image:
     """Return a photo file as the catalogue would keep it, RGB.
 
     Raises:

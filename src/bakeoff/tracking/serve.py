@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from bakeoff.allocator import kept_environment
 from bakeoff.decision.deployed import deployed_folder
 from bakeoff.errors import TrackingError
 from bakeoff.params import TrackingParams, load_section
@@ -50,7 +51,7 @@ def serve_model(port: int, candidate: str | None = None) -> None:
         sys.stdout.flush()
 
     command = server_command(served, port)
-    run_server(command, environment=_environment(), port=port, start_s=_START_S, announce=announce)
+    run_server(command, environment=_environment(served), port=port, start_s=_START_S, announce=announce)
 
 
 def champion(params: TrackingParams) -> Served:
@@ -116,7 +117,8 @@ def welcome(served: Served, port: int) -> str:
     )
 
 
-def _environment() -> dict[str, str]:
-    """Return the variables of the server: the same store, and no path of this process's."""
+def _environment(served: Served) -> dict[str, str]:
+    """Return the variables of the server: the same store, no path of this process's, and PyTorch keeps its memory."""
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
-    return kept | {"MLFLOW_TRACKING_URI": open_client()[1].uri, "PYTHONUNBUFFERED": "1"}
+    memory = kept_environment() if served.framework == "pytorch" else {}  # the server computes in threads
+    return kept | memory | {"MLFLOW_TRACKING_URI": open_client()[1].uri, "PYTHONUNBUFFERED": "1"}

@@ -83,9 +83,13 @@ def weights_identity(record: Mapping[str, Any], seed: int) -> str:
 
 
 def data_identity(catalogue: Catalogue) -> dict[str, Any]:
-    """Return digests of the data set and of which photo and label each position has."""
+    """Return digests of the data set and of which photo and label each position has, and how photos are packed.
+
+    The last may change no photo of the catalogue and still change new ones, which `predict` and a server pack alike.
+    """
     columns = ["product_id", "image", "label_id"]
-    return {"dataset": catalogue.dataset.get("digest"), "products": _frame_digest(catalogue, columns)}
+    recorded = {name: catalogue.dataset.get(name) for name in ("digest", "prepare")}
+    return {"dataset": recorded, "products": _frame_digest(catalogue, columns)}
 
 
 def split_digest(catalogue: Catalogue) -> str:

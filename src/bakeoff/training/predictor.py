@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from bakeoff.allocator import keep_freed_memory
+from bakeoff.allocator import allocator_name, keep_freed_memory
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.catalogue.transforms import to_unit
 from bakeoff.errors import DataError, EvaluationError, MemoryExhaustedError
@@ -63,7 +63,7 @@ class TorchPredictor:
             "threads": torch.get_num_threads(),
             "dtype": "float32",
             "memory_format": "channels_last",
-            "allocator": keep_freed_memory(),
+            "allocator": allocator_name(),
             "n_parameters": record["n_parameters"],
             "size_mib": record["size_mib"],
             "file_mib": file_mib(model.classifier),
@@ -277,7 +277,7 @@ def load_torch_predictor(
         )
     chosen = resolve_device(device)
     set_threads(record["threads"])
-    keep_freed_memory()  # before the weights are read: its one heap holds for threads that have none yet
+    keep_freed_memory()
     torch.backends.cudnn.deterministic = True
     model = load_photo_classifier(training_dir, weights_root=weights_root, device=chosen)
     return TorchPredictor(model, record, catalogue, batch_size=batch_size, device=chosen)

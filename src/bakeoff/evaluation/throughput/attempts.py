@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bakeoff.allocator import give_back_freed_memory
 from bakeoff.evaluation.memory import peak_memory_mib, reset_peak
 from bakeoff.evaluation.throughput.clocks import INDEX_UNIT, Clocks, drift, restlessness
 from bakeoff.evaluation.throughput.end_to_end import pool_ways, time_end_to_end
@@ -93,6 +94,7 @@ def measure(subject: Subject, *, clocks: Clocks | None = None) -> dict[str, Any]
     plan, predictor = subject.plan, subject.predictor
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     before = clocks.wall()
+    give_back_freed_memory()  # else the peak would hold what was predicted before; between attempts memory stays warm
     subject.call(1)
     start = clocks.wall()
     attempts: list[Attempt] = []

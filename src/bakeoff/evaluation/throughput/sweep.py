@@ -13,7 +13,7 @@ from bakeoff.errors import MemoryExhaustedError
 from bakeoff.evaluation.memory import peak_memory_mib
 from bakeoff.evaluation.throughput.clocks import Clocks
 from bakeoff.evaluation.throughput.subject import Subject
-from bakeoff.evaluation.throughput.timing import Timings, pool_timings, time_calls
+from bakeoff.evaluation.throughput.timing import Expected, Timings, pool_timings, time_calls
 
 MAX_BATCHES = 20
 LEAST_CALLS = 2
@@ -104,7 +104,10 @@ def sweep_batches(
             points.append(SweepPoint(batch_size, None, "memory"))
             continue
         try:
-            timings = time_calls(subject.call(batch_size), until=end, max_calls=MAX_BATCHES, clocks=clocks)
+            expected = Expected(calls_s[0], latest=window.latest)
+            timings = time_calls(
+                subject.call(batch_size), until=end, max_calls=MAX_BATCHES, clocks=clocks, expected=expected
+            )
         except MemoryExhaustedError:
             points.append(SweepPoint(batch_size, None, "memory"))
             continue

@@ -40,20 +40,45 @@ def pool_timings(several: Sequence[Timings]) -> Timings:
     )
 
 
-def time_calls(call: Callable[[], None], *, until: float, max_calls: int, clocks: Clocks) -> Timings:
+@dataclass(frozen=True)
+class Expected:
+    """What a warm call should take, seconds, and the wall clock's reading that even cold calls may not outlast."""
+
+    call_s: float
+    latest: float
+
+
+def time_calls(
+    call: Callable[[], None], *, until: float, max_calls: int, clocks: Clocks, expected: Expected | None = None
+) -> Timings:
     """Warm `call` up, then time it until the clock reads `until`; at least one warm-up and one timed call are made.
 
     Warm-up ends once two calls running agree within 10 % (at least two calls), or at `WARMUP_SHARE` of the time left,
     or when the next call would leave no time to measure one.
+
+    Args:
+        call: what is timed.
+        until: the wall clock's reading to end at.
+        max_calls: timed calls at most.
+        clocks: wall and CPU.
+        expected: of the first two calls, what each takes longer than this is not taken from the time to measure, until
+            `latest`: they fetch memory that later ones find.
     """
-    start = clocks.wall()
-    warmup = [_timed(call, clocks)]
-    while clocks.wall() + 2 * warmup[-1] <= until:
+    start, cold_s = clocks.wall(), 0.0
+    warmup: list[float] = []
+    next_s = 0.0
+    while not warmup or clocks.wall() + 2 * next_s <= until + cold_s:
         enough = len(warmup) >= MIN_WARMUP and _stable(warmup)
-        spent = clocks.wall() - start >= WARMUP_SHARE * (until - start) and len(warmup) >= MIN_WARMUP
+        spent = clocks.wall() - start - cold_s >= WARMUP_SHARE * (until - start) and len(warmup) >= MIN_WARMUP
         if enough or spent:
             break
         warmup.append(_timed(call, clocks))
+        next_s = warmup[-1]
+        if expected is not None and len(warmup) <= MIN_WARMUP:
+            excess = max(0.0, warmup[-1] - expected.call_s)
+            cold_s = max(0.0, min(cold_s + excess, expected.latest - until))
+            next_s -= excess
+    until += cold_s
     cpu_start = clocks.cpu()
     seconds = [_timed(call, clocks)]
     while len(seconds) < max_calls and clocks.wall() + max(seconds) <= until:
