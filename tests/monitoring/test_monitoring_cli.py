@@ -111,6 +111,12 @@ def test_sources_and_labels_that_cannot_be_used(in_study, new_products, tmp_path
     assert "--name is a folder's name of letters, digits" in said(tmp_path / "t.csv", "--name", "../x")
     table[:5].to_csv(tmp_path / "few.csv", index=False)
     assert "monitoring needs at least 10 photos that can be read, got 5" in said(tmp_path / "few.csv", "--name", "x")
+    labels = in_study / "data" / "catalogue" / "labels.json"
+    kept = labels.read_text()
+    labels.write_text(kept.replace('"digest": "abc"', '"digest": "def"'))
+    told = said(tmp_path / "t.csv", "--name", "x")
+    labels.write_text(kept)
+    assert "was trained on another state of data/catalogue (digest abc, it holds def); run `bakeoff run`" in told
     assert not (in_study / "monitoring" / "x").exists()
 
 
