@@ -11,6 +11,7 @@ from bakeoff.decision.outcomes import outcomes_of, read_test_outcomes
 from bakeoff.decision.study import Slot, Study
 from bakeoff.errors import EvaluationError, ParamsError
 from bakeoff.evaluation.predictions import Predictions, read_predictions, write_predictions
+from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from decision.fake_study import write_candidate, write_study
 
 ONE = Study(("m",), ("frozen",), (0,))
@@ -96,7 +97,7 @@ def test_partial_with_nothing_left_is_still_an_error(tmp_path):
         (
             "evaluation/throughput.json",
             lambda v: v.pop("protocol"),
-            "was measured by protocol 1, this version compares protocol 3; run `dvc repro`",
+            f"was measured by protocol 1, this version compares protocol {PROTOCOL}; run `dvc repro`",
         ),
         ("evaluation/metrics.json", lambda v: v.update(training_key="old"), "belongs to another training"),
     ],
