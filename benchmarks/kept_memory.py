@@ -118,8 +118,10 @@ def compare(model: str, batch_size: int, kind: str, *, n_rounds: int) -> dict[st
 
 
 def _start(how: str, model: str, batch_size: int, kind: str) -> subprocess.Popen[str]:
-    from bakeoff.allocator import kept_environment
+    from bakeoff.allocator import allocator_name, kept_environment
 
+    if not kept_environment():
+        sys.exit(f"memory cannot be kept here: {allocator_name()}")
     command = [sys.executable, __file__, "--serve", how, model, str(batch_size), kind]
     variables = os.environ | (kept_environment() if (how, kind) == ("kept", "thread") else {})
     process = subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -33,8 +33,8 @@ def keep_freed_memory() -> str:
     freed, so that the kernel clears the same pages for every forward pass (docs/benchmarks.md, "Memory that is kept").
     From here on it maps none, gives memory back only where more than 2 GiB are free at the heap's end, and serves all
     new threads from the heaps there are, best from the first one alone, since the others cannot grow beyond 64 MiB:
-    NumPy's threads have made some by the time it is imported, so where threads will compute, as in a server, start the
-    process with `kept_environment()`. Results do not change.
+    NumPy's threads have made some by the time it is imported, and beyond 8 heaps glibc takes no new bound. So where
+    threads will compute, as in a server, start the process with `kept_environment()`. Results do not change.
 
     Nothing changes under another system or allocator (jemalloc and tcmalloc keep memory by themselves) or where the
     user tuned glibc's malloc by its variables; `MALLOC_ARENA_MAX` alone is left as it is and the rest is done.

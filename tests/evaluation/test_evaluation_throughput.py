@@ -126,7 +126,11 @@ def test_cold_calls_are_not_taken_from_the_time_to_measure():
     machine = FakeMachine()
     late = Expected(1.0, latest=106.0)
     timings = time_calls(machine.calls(*calls), until=105.0, max_calls=50, clocks=machine.clocks, expected=late)
-    assert timings.seconds == [1.0]
+    assert (timings.seconds, timings.n_warmup) == ([2.0], 1)
+    machine = FakeMachine()
+    soon = Expected(1.0, latest=115.0)
+    timings = time_calls(machine.calls(*[10.0] * 20), until=105.0, max_calls=50, clocks=machine.clocks, expected=soon)
+    assert (timings.seconds, timings.n_warmup) == ([10.0], 1)  # the least there is
     machine = FakeMachine()
     slow = Expected(1.0, latest=500.0)
     timings = time_calls(machine.calls(*[3.0] * 20), until=105.0, max_calls=50, clocks=machine.clocks, expected=slow)
@@ -437,3 +441,25 @@ if scope == "measurement":
 """
     source = str(Path(memory.__file__).resolve().parents[2])
     subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": source}, check=True)
+
+
+def test_what_fits_into_memory_is_foreseen_from_the_largest_batch_so_far(monkeypatch):
+    from types import SimpleNamespace
+
+    from bakeoff.evaluation.throughput import sweep
+
+    peak_mib = 100.0
+    monkeypatch.setattr(sweep, "peak_memory_mib", lambda: peak_mib)
+    free = SimpleNamespace(available=500 * 2**20)
+    monkeypatch.setattr(sweep.psutil, "virtual_memory", lambda: free)
+    memory = sweep.Memory(on_cpu=True)
+    memory.begin()
+    peak_mib = 180.0
+    memory.measured(8)  # 10 MiB per image
+    assert not memory.too_small_for(32)
+    assert memory.too_small_for(128)
+    memory.begin()  # the second attempt finds the first one's memory still there
+    peak_mib = 180.0
+    memory.measured(8)
+    assert memory.too_small_for(128)
+    assert not sweep.Memory(on_cpu=False).too_small_for(10**9)

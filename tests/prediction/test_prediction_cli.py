@@ -166,7 +166,7 @@ def test_candidates_that_cannot_answer(in_study, tmp_path, monkeypatch):
     training.write_text(kept.replace('"pytorch"', '"jax"'))
     assert "framework must be one of pytorch, tensorflow, got 'jax'" in said(photo)
     training.write_text(kept.replace('"store_px"', '"store_size"'))
-    assert "training.json of tiny-frozen, dataset.prepare: missing key store_px; unknown key store_size" in said(photo)
+    assert "training.json of tiny-frozen, prepare: missing key store_px; unknown key store_size; run" in said(photo)
     training.write_text(kept.replace('"prepare"', '"prepared"'))
     assert "does not record how its photos were prepared (training.json, dataset.prepare); run" in said(photo)
     training.write_text(kept.replace('"pytorch"', '"tensorflow"'))

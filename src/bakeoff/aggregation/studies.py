@@ -65,8 +65,8 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
     """Return aggregate.json's record of one study: candidates by mean accuracy over its splits.
 
     Ranks and differences count only candidates that have a result on every split and that no split's comparison lists
-    apart; others are listed last, with `n_splits`, `apart` (why, on one
-    split at least) and `n_apart` (on how many) of their own and without ranks.
+    apart; others are listed last, with `n_splits` and `apart` (why, and on how many splits) of their own and without
+    ranks.
 
     Raises:
         EvaluationError: fewer than two splits.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from bakeoff.errors import EvaluationError
+from bakeoff.errors import EvaluationError, ParamsError
 from bakeoff.params import PackParams, validate_section
 
 
@@ -45,18 +45,19 @@ def recorded_prepare(training: Mapping[str, Any]) -> PackParams:
         training: training.json.
 
     Raises:
-        EvaluationError: it does not say so.
-        ParamsError: what it says cannot be used.
+        EvaluationError: it does not say so, or what it says cannot be used.
     """
     recorded = (training.get("dataset") or {}).get("prepare")
+    remedy = "run `bakeoff run` (or `dvc repro`) to train it again"
     if recorded is None:
         raise EvaluationError(
             f"the training of {training.get('candidate')} does not record how its photos were prepared "
-            "(training.json, dataset.prepare); run `bakeoff run` (or `dvc repro`) to train it again."
+            f"(training.json, dataset.prepare); {remedy}."
         )
-    return validate_section(
-        PackParams, recorded, where=f"training.json of {training.get('candidate')}, dataset.prepare"
-    )
+    try:
+        return validate_section(PackParams, recorded, where=f"training.json of {training.get('candidate')}, prepare")
+    except ParamsError as error:
+        raise EvaluationError(f"{str(error).rstrip('.')}; {remedy}.") from None
 
 
 def open_packed(encoded: bytes) -> Image.Image:

@@ -16,7 +16,7 @@ from bakeoff.evaluation.throughput.clocks import INDEX_UNIT, Clocks, drift, rest
 from bakeoff.evaluation.throughput.end_to_end import pool_ways, time_end_to_end
 from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.evaluation.throughput.subject import Subject, describe, speed_key
-from bakeoff.evaluation.throughput.sweep import SweepPoint, Window, best_point, pool_points, sweep_batches
+from bakeoff.evaluation.throughput.sweep import Memory, SweepPoint, Window, best_point, pool_points, sweep_batches
 from bakeoff.evaluation.throughput.timing import Timings, pool_timings, time_calls
 
 AIM_SHARE = 0.45
@@ -98,11 +98,12 @@ def measure(subject: Subject, *, clocks: Clocks | None = None) -> dict[str, Any]
     subject.call(1)
     start = clocks.wall()
     attempts: list[Attempt] = []
+    memory = Memory(subject.on_cpu)
     while True:
         began = clocks.wall()
         left_s = start + plan.budget_s - began
         aim_s = min(plan.budget_s * (AIM_SHARE if plan.max_attempts > 1 else 1), left_s)
-        attempts.append(_attempt(subject, aim_s=aim_s, left_s=left_s, clocks=clocks))
+        attempts.append(_attempt(subject, aim_s=aim_s, left_s=left_s, clocks=clocks, memory=memory))
         took, spent = clocks.wall() - began, clocks.wall() - start
         done = not attempts[-1].noisy and _is_thorough(_calm(attempts))
         needs_s = took if attempts[-1].noisy else MORE_SHARE * plan.budget_s
@@ -148,7 +149,7 @@ def _pool(attempts: Sequence[Attempt]) -> Attempt:
     )
 
 
-def _attempt(subject: Subject, *, aim_s: float, left_s: float, clocks: Clocks) -> Attempt:
+def _attempt(subject: Subject, *, aim_s: float, left_s: float, clocks: Clocks, memory: Memory) -> Attempt:
     """Measure everything once: latency first, then the sweep, then the way from file to class.
 
     Args:
@@ -156,6 +157,7 @@ def _attempt(subject: Subject, *, aim_s: float, left_s: float, clocks: Clocks) -
         aim_s: seconds that are filled.
         left_s: seconds that a batch size which needs them may take all the same, at least `aim_s`.
         clocks: wall, CPU and machine speed.
+        memory: of all attempts.
     """
     start = clocks.wall()
     scope = _reset_memory(subject)
@@ -164,7 +166,7 @@ def _attempt(subject: Subject, *, aim_s: float, left_s: float, clocks: Clocks) -
     latency = time_calls(subject.call(1), until=start + LATENCY_SHARE * aim_s, max_calls=MAX_LATENCIES, clocks=clocks)
     end_to_end_s = END_TO_END_SHARE * aim_s
     window = Window(until=latest - (left_s - aim_s) - end_to_end_s, latest=latest - end_to_end_s)
-    points = sweep_batches(subject, subject.plan.batch_sizes, single=latency, window=window, clocks=clocks)
+    points = sweep_batches(subject, single=latency, window=window, clocks=clocks, memory=memory)
     until = min(max(window.until, clocks.wall()) + end_to_end_s, latest)
     end_to_end = time_end_to_end(subject, points, until=until, clocks=clocks)
     on_device = subject.predictor.device_peak_mib()

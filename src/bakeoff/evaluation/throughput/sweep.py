@@ -71,8 +71,38 @@ class Window:
         return now + needs_s[0] + spare / n_fitting
 
 
+class Memory:
+    """Foresees from one batch size what a larger one takes: an exhausted machine kills the process without a word.
+
+    One for all attempts at a network: from the second on, what the first fetched may be kept and seems free.
+    """
+
+    def __init__(self, on_cpu: bool) -> None:
+        self._on_cpu = on_cpu
+        self._start_mib: float | None = None
+        self._mib_per_image = 0.0
+        self._largest = 1
+
+    def begin(self) -> None:
+        """Start a sweep; what is resident before the first one is no batch's."""
+        if self._start_mib is None:
+            self._start_mib = peak_memory_mib()
+
+    def measured(self, batch_size: int) -> None:
+        """Learn from a batch size that was just measured, if it is the largest so far."""
+        if batch_size > self._largest:
+            grown_mib = peak_memory_mib() - (self._start_mib or 0.0)
+            self._mib_per_image = max(self._mib_per_image, grown_mib / batch_size)
+            self._largest = batch_size
+
+    def too_small_for(self, batch_size: int) -> bool:
+        """Return whether a batch size would take more than is free."""
+        more_mib = self._mib_per_image * (batch_size - self._largest)
+        return self._on_cpu and more_mib > psutil.virtual_memory().available / 2**20
+
+
 def sweep_batches(
-    subject: Subject, batch_sizes: tuple[int, ...], *, single: Timings, window: Window, clocks: Clocks
+    subject: Subject, *, single: Timings, window: Window, clocks: Clocks, memory: Memory
 ) -> list[SweepPoint]:
     """Return one point per batch size, smallest first.
 
@@ -82,13 +112,15 @@ def sweep_batches(
 
     Args:
         subject: the network and its photos.
-        batch_sizes: ascending.
         single: timings of batch 1.
         window: when to end.
         clocks: wall and CPU.
+        memory: of all sweeps of this network.
     """
+    batch_sizes = subject.plan.batch_sizes
+    memory.begin()
     points: list[SweepPoint] = []
-    s_per_image, memory = min(single.seconds), _Memory(subject.on_cpu)
+    s_per_image = min(single.seconds)
     floor_s = FLOOR_SHARE * (window.latest - clocks.wall())
     for place, batch_size in enumerate(batch_sizes):
         if batch_size == 1:
@@ -132,21 +164,3 @@ def pool_points(sweeps: Sequence[list[SweepPoint]]) -> list[SweepPoint]:
 def best_point(points: list[SweepPoint]) -> SweepPoint:
     """Return the point with the most images/s, the smaller batch where two are equal."""
     return max(points, key=lambda point: (point.images_per_s, -point.batch_size))
-
-
-class _Memory:
-    """Foresees from one batch size what a larger one takes: an exhausted machine kills the process without a word."""
-
-    def __init__(self, on_cpu: bool) -> None:
-        self._on_cpu = on_cpu
-        self._start_mib = peak_memory_mib()
-        self._mib_per_image = 0.0
-        self._largest = 1
-
-    def measured(self, batch_size: int) -> None:
-        self._mib_per_image = max(self._mib_per_image, (peak_memory_mib() - self._start_mib) / batch_size)
-        self._largest = batch_size
-
-    def too_small_for(self, batch_size: int) -> bool:
-        more_mib = self._mib_per_image * (batch_size - self._largest)
-        return self._on_cpu and more_mib > psutil.virtual_memory().available / 2**20
