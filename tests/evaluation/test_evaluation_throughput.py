@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import multiprocessing
 import os
@@ -210,13 +211,14 @@ def test_out_of_memory_is_told(tmp_path):
     record = _measure(tmp_path, 0.001, fits=8)
     assert [point["skipped"] for point in record["sweep"]] == [None, None, "memory", "memory"]
     assert record["batch_size"] == 8
+    assert record["peak_memory_mib"] == record["sweep"][1]["peak_memory_mib"]
 
 
 def test_a_batch_that_the_machine_cannot_hold_is_not_tried(tmp_path, monkeypatch):
     from bakeoff.evaluation.throughput import sweep
 
-    peaks = iter([100.0, 100.0 + 8 * 2**20, 100.0 + 32 * 2**20])  # a TiB per image
-    monkeypatch.setattr(sweep, "peak_memory_mib", lambda: next(peaks))
+    tib_per_image = itertools.chain([100.0] * 2, itertools.repeat(100.0 + 8 * 2**20))  # from the batch of 8 on
+    monkeypatch.setattr(sweep, "peak_memory_mib", lambda: next(tib_per_image))
     record = _measure(tmp_path, 0.001)
     assert [point["skipped"] for point in record["sweep"]] == [None, None, "memory", "memory"]
 
@@ -235,7 +237,7 @@ def test_a_noisy_attempt_is_repeated_and_the_steadiest_kept(tmp_path):
 def _attempt(*, alone_s, whole_ms, on_cpu=True, after=50.0, n_images=16):
     sweep = [SweepPoint(1, Timings([9.0], 2, cpu_s=1.0)), SweepPoint(8, Timings([alone_s], 2, cpu_s=1.0))]
     whole = {"batch_size": 8, "forward_ms": whole_ms, "n_images": n_images}
-    return Attempt(Timings([9.0], 2, cpu_s=1.0), sweep, whole, (50.0, after), memory={}, on_cpu=on_cpu)
+    return Attempt(Timings([9.0], 2, cpu_s=1.0), sweep, whole, (50.0, after), memory_scope="measurement", on_cpu=on_cpu)
 
 
 @pytest.mark.parametrize(
@@ -253,9 +255,12 @@ def test_two_timings_of_one_forward_pass_must_agree(alone_s, whole_ms, share, is
 
 
 def test_attempts_counted_together_by_hand():
-    first = [SweepPoint(1, Timings([1.0], 2, cpu_s=1.0)), SweepPoint(8, Timings([2.0, 8.0], 3, cpu_s=4.0))]
+    first = [
+        SweepPoint(1, Timings([1.0], 2, cpu_s=1.0), peak_mib=400.0),
+        SweepPoint(8, Timings([2.0, 8.0], 3, cpu_s=4.0), peak_mib=900.0),
+    ]
     second = [
-        SweepPoint(1, Timings([3.0], 2, cpu_s=2.0)),
+        SweepPoint(1, Timings([3.0], 2, cpu_s=2.0), peak_mib=900.0),  # what the first attempt fetched is kept
         SweepPoint(8, None, "budget"),
         SweepPoint(32, None, "memory"),
     ]
@@ -263,6 +268,7 @@ def test_attempts_counted_together_by_hand():
     assert [point.batch_size for point in pooled] == [1, 8, 32]
     assert pooled[0].timings == Timings([1.0, 3.0], 4, cpu_s=3.0)
     assert (pooled[1].timings, pooled[1].skipped) == (first[1].timings, None)
+    assert [point.peak_mib for point in pooled] == [400.0, 900.0, None]
     assert (pooled[2].timings, pooled[2].skipped) == (None, "memory")
     way = {"batch_size": 8, "decode_ms": 1.0, "preprocess_ms": 2.0, "forward_ms": 7.0, "ms_per_image": 10.0}
     slower = {**way, "forward_ms": 17.0, "ms_per_image": 20.0, "images_per_cpu_s": 25.0, "n_images": 8}

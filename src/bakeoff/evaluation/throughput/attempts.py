@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.allocator import give_back_freed_memory
-from bakeoff.evaluation.memory import peak_memory_mib, reset_peak
+from bakeoff.evaluation.memory import reset_peak
 from bakeoff.evaluation.throughput.clocks import INDEX_UNIT, Clocks, drift, restlessness
 from bakeoff.evaluation.throughput.end_to_end import pool_ways, time_end_to_end
 from bakeoff.evaluation.throughput.protocol import PROTOCOL
@@ -39,7 +39,7 @@ class Attempt:
     points: list[SweepPoint]
     end_to_end: dict[str, Any]
     index: tuple[float, float]
-    memory: dict[str, Any]
+    memory_scope: str
     on_cpu: bool
 
     @property
@@ -144,7 +144,7 @@ def _pool(attempts: Sequence[Attempt]) -> Attempt:
         points=pool_points([attempt.points for attempt in attempts]),
         end_to_end=pool_ways([attempt.end_to_end for attempt in attempts]),
         index=max(attempts, key=lambda attempt: attempt.drift).index,
-        memory=max((attempt.memory for attempt in attempts), key=lambda memory: memory["peak_memory_mib"]),
+        memory_scope=attempts[0].memory_scope,
         on_cpu=attempts[0].on_cpu,
     )
 
@@ -169,16 +169,12 @@ def _attempt(subject: Subject, *, aim_s: float, left_s: float, clocks: Clocks, m
     points = sweep_batches(subject, single=latency, window=window, clocks=clocks, memory=memory)
     until = min(max(window.until, clocks.wall()) + end_to_end_s, latest)
     end_to_end = time_end_to_end(subject, points, until=until, clocks=clocks)
-    on_device = subject.predictor.device_peak_mib()
     return Attempt(
         latency=latency,
         points=points,
         end_to_end=end_to_end,
         index=(before, clocks.index()),
-        memory={
-            "peak_memory_mib": peak_memory_mib() if on_device is None else on_device,
-            "peak_memory_scope": scope if on_device is None else "device",
-        },
+        memory_scope=scope if subject.predictor.device_peak_mib() is None else "device",
         on_cpu=subject.on_cpu,
     )
 
@@ -204,7 +200,8 @@ def _figures(attempt: Attempt) -> dict[str, Any]:
         "images_per_cpu_s": best.timings and best.timings.images_per_cpu_s(best.batch_size),
         "sweep": [point.record() for point in attempt.points],
         "end_to_end": attempt.end_to_end,
-        **attempt.memory,
+        "peak_memory_mib": best.peak_mib,
+        "peak_memory_scope": attempt.memory_scope,
         "machine_index": {"before": before, "after": after, "unit": INDEX_UNIT, "drift": attempt.drift},
         "forward_disagreement": attempt.disagreement,
         "restlessness": attempt.restlessness,

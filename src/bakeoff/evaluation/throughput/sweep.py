@@ -32,6 +32,8 @@ class SweepPoint:
     batch_size: int
     timings: Timings | None
     skipped: str | None = None
+    peak_mib: float | None = None
+    """Peak memory up to and including this size, in the attempt that needed least: later ones find memory kept."""
 
     @property
     def images_per_s(self) -> float:
@@ -46,6 +48,7 @@ class SweepPoint:
             "images_per_s": found and self.images_per_s,
             "images_per_cpu_s": found and found.images_per_cpu_s(self.batch_size),
             "n_batches": len(found.seconds) if found else 0,
+            "peak_memory_mib": self.peak_mib,
             "skipped": self.skipped,
         }
 
@@ -119,12 +122,13 @@ def sweep_batches(
     """
     batch_sizes = subject.plan.batch_sizes
     memory.begin()
+    start_mib = _peak_mib(subject)
     points: list[SweepPoint] = []
     s_per_image = min(single.seconds)
     floor_s = FLOOR_SHARE * (window.latest - clocks.wall())
     for place, batch_size in enumerate(batch_sizes):
         if batch_size == 1:
-            points.append(SweepPoint(1, single))
+            points.append(SweepPoint(1, single, peak_mib=start_mib))
             continue
         calls_s = [size * s_per_image for size in batch_sizes[place:]]
         needs_s = [max(LEAST_CALLS * call_s, min(GOOD_CALLS * call_s, floor_s)) for call_s in calls_s]
@@ -143,12 +147,17 @@ def sweep_batches(
         except MemoryExhaustedError:
             points.append(SweepPoint(batch_size, None, "memory"))
             continue
-        points.append(SweepPoint(batch_size, timings))
+        points.append(SweepPoint(batch_size, timings, peak_mib=_peak_mib(subject)))
         s_per_image = min(timings.seconds) / batch_size
         memory.measured(batch_size)
     if not any(point.timings for point in points):  # nothing but batch 1 fitted, and it was not asked for
-        points.insert(0, SweepPoint(1, single))
+        points.insert(0, SweepPoint(1, single, peak_mib=start_mib))
     return points
+
+
+def _peak_mib(subject: Subject) -> float:
+    on_device = subject.predictor.device_peak_mib()
+    return peak_memory_mib() if on_device is None else on_device
 
 
 def pool_points(sweeps: Sequence[list[SweepPoint]]) -> list[SweepPoint]:
@@ -157,7 +166,8 @@ def pool_points(sweeps: Sequence[list[SweepPoint]]) -> list[SweepPoint]:
     for batch_size in sorted({point.batch_size for sweep in sweeps for point in sweep}):
         found = [point for sweep in sweeps for point in sweep if point.batch_size == batch_size]
         timings = [point.timings for point in found if point.timings]
-        pooled.append(SweepPoint(batch_size, pool_timings(timings)) if timings else found[0])
+        peak_mib = min((point.peak_mib for point in found if point.peak_mib is not None), default=None)
+        pooled.append(SweepPoint(batch_size, pool_timings(timings), peak_mib=peak_mib) if timings else found[0])
     return pooled
 
 
