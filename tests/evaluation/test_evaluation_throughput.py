@@ -217,7 +217,7 @@ def test_out_of_memory_is_told(tmp_path):
 def test_a_batch_that_the_machine_cannot_hold_is_not_tried(tmp_path, monkeypatch):
     from bakeoff.evaluation.throughput import sweep
 
-    tib_per_image = itertools.chain([100.0] * 2, itertools.repeat(100.0 + 8 * 2**20))  # from the batch of 8 on
+    tib_per_image = itertools.chain([100.0], itertools.repeat(100.0 + 8 * 2**20))  # from the batch of 8 on
     monkeypatch.setattr(sweep, "peak_memory_mib", lambda: next(tib_per_image))
     record = _measure(tmp_path, 0.001)
     assert [point["skipped"] for point in record["sweep"]] == [None, None, "memory", "memory"]
@@ -454,18 +454,14 @@ def test_what_fits_into_memory_is_foreseen_from_the_largest_batch_so_far(monkeyp
 
     from bakeoff.evaluation.throughput import sweep
 
-    peak_mib = 100.0
-    monkeypatch.setattr(sweep, "peak_memory_mib", lambda: peak_mib)
     free = SimpleNamespace(available=500 * 2**20)
     monkeypatch.setattr(sweep.psutil, "virtual_memory", lambda: free)
     memory = sweep.Memory(on_cpu=True)
-    memory.begin()
-    peak_mib = 180.0
-    memory.measured(8)  # 10 MiB per image
+    memory.begin(100.0)
+    memory.measured(8, 180.0)  # 10 MiB per image
     assert not memory.too_small_for(32)
     assert memory.too_small_for(128)
-    memory.begin()  # the second attempt finds the first one's memory still there
-    peak_mib = 180.0
-    memory.measured(8)
+    memory.begin(180.0)  # the second attempt finds the first one's memory still there
+    memory.measured(8, 180.0)
     assert memory.too_small_for(128)
     assert not sweep.Memory(on_cpu=False).too_small_for(10**9)

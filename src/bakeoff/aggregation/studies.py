@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -29,12 +30,11 @@ class StudySplits:
     @property
     def apart(self) -> dict[str, dict[str, int]]:
         """Return the candidates that one split at least lists apart: why, and on how many splits."""
-        found: dict[str, dict[str, int]] = {}
+        found: dict[str, Counter[str]] = {}
         for doubts in self.doubts.values():
             for name, why in doubts.items():
-                reasons = found.setdefault(name, {})
-                reasons[why] = reasons.get(why, 0) + 1
-        return found
+                found.setdefault(name, Counter())[why] += 1
+        return {name: dict(reasons) for name, reasons in found.items()}
 
     @property
     def test_to_train(self) -> float:
@@ -105,11 +105,7 @@ def _ranked_rows(names: Sequence[str], table: np.ndarray, ratio: float) -> list[
             behind = {"points": difference.mean, "low": difference.low, "high": difference.high}
             behind["p_value"] = difference.p_value
         row = _mean_row(names[index], table[index], split_mean(table[index], test_to_train=ratio))
-        row |= {
-            "apart": None,
-            "n_best": int((placed[index] == 1).sum()),
-            "mean_rank": float(placed[index].mean()),
-        }
+        row |= {"apart": None, "n_best": int((placed[index] == 1).sum()), "mean_rank": float(placed[index].mean())}
         rows.append(row | {"ranks": placed[index].tolist(), "behind_best": behind})
     return rows
 

@@ -86,15 +86,15 @@ class Memory:
         self._mib_per_image = 0.0
         self._largest = 1
 
-    def begin(self) -> None:
-        """Start a sweep; what is resident before the first one is no batch's."""
+    def begin(self, peak_mib: float) -> None:
+        """Start a sweep; what was taken before the first one is no batch's."""
         if self._start_mib is None:
-            self._start_mib = peak_memory_mib()
+            self._start_mib = peak_mib
 
-    def measured(self, batch_size: int) -> None:
+    def measured(self, batch_size: int, peak_mib: float) -> None:
         """Learn from a batch size that was just measured, if it is the largest so far."""
         if batch_size > self._largest:
-            grown_mib = peak_memory_mib() - (self._start_mib or 0.0)
+            grown_mib = peak_mib - (self._start_mib or 0.0)
             self._mib_per_image = max(self._mib_per_image, grown_mib / batch_size)
             self._largest = batch_size
 
@@ -121,8 +121,8 @@ def sweep_batches(
         memory: of all sweeps of this network.
     """
     batch_sizes = subject.plan.batch_sizes
-    memory.begin()
     start_mib = _peak_mib(subject)
+    memory.begin(start_mib)
     points: list[SweepPoint] = []
     s_per_image = min(single.seconds)
     floor_s = FLOOR_SHARE * (window.latest - clocks.wall())
@@ -147,9 +147,10 @@ def sweep_batches(
         except MemoryExhaustedError:
             points.append(SweepPoint(batch_size, None, "memory"))
             continue
-        points.append(SweepPoint(batch_size, timings, peak_mib=_peak_mib(subject)))
+        peak_mib = _peak_mib(subject)
+        points.append(SweepPoint(batch_size, timings, peak_mib=peak_mib))
         s_per_image = min(timings.seconds) / batch_size
-        memory.measured(batch_size)
+        memory.measured(batch_size, peak_mib)
     if not any(point.timings for point in points):  # nothing but batch 1 fitted, and it was not asked for
         points.insert(0, SweepPoint(1, single, peak_mib=start_mib))
     return points
