@@ -27,7 +27,8 @@ from bakeoff.evaluation.metrics import split_metrics
 from bakeoff.evaluation.reliability import calibration_error_interval
 from bakeoff.statistics.auc import macro_auc_interval
 from bakeoff.statistics.average_precision import macro_average_precision_interval
-from bakeoff.statistics.bootstrap import Interval, bias_corrected, confusion_intervals, mean_interval
+from bakeoff.statistics.bootstrap import bias_corrected, confusion_intervals, mean_interval
+from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.paired import mcnemar, paired_difference, paired_macro_f1
 

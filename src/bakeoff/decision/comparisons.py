@@ -12,8 +12,9 @@ import numpy as np
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.stability import bounded_resamples, resampled_metric, resamples
 from bakeoff.language.phrases import Words
-from bakeoff.statistics.bootstrap import Interval, bias_corrected
+from bakeoff.statistics.bootstrap import bias_corrected
 from bakeoff.statistics.cliques import indistinguishable
+from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.paired import McNemar, holm, mcnemar, n_needed, paired_difference, paired_macro_f1
 from bakeoff.statistics.sign_flip import sign_flip
 
@@ -164,7 +165,7 @@ class _Draws:
         (draws_a, value_a), (draws_b, value_b) = self._metric(metric, first), self._metric(metric, second)
         estimate = value_a - value_b
         low, high = bias_corrected(draws_a - draws_b, estimate, 0.95)
-        return estimate, Interval(low, high, "bootstrap_products", self._n_resamples)
+        return estimate, Interval(estimate, low, high, "bootstrap_products", self._n_resamples)
 
     def _metric(self, metric: str, candidate: str) -> tuple[np.ndarray, float]:
         """Return (n_resamples,) draws, of the same products for every candidate, and the value itself."""

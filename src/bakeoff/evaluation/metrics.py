@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from bakeoff.catalogue.table import SPLITS, Catalogue
 from bakeoff.errors import EvaluationError
 from bakeoff.evaluation.predictions import Predictions
 from bakeoff.evaluation.predictor import Predictor
 from bakeoff.evaluation.reliability import expected_calibration_error
+from bakeoff.statistics.auc import roc_auc
+from bakeoff.statistics.average_precision import average_precision_influence
 from bakeoff.statistics.matrix import METRICS, Margins
 
 UNDEFINED: Any = 0
@@ -74,7 +75,7 @@ def areas(label_ids: np.ndarray, exact: np.ndarray) -> dict[int, tuple[float, fl
     found = {}
     for label in present.tolist():
         positive, scores = label_ids == label, exact[:, label]
-        found[label] = (float(roc_auc_score(positive, scores)), float(average_precision_score(positive, scores)))
+        found[label] = roc_auc(scores, positive), average_precision_influence(scores, positive)[0]
     return found
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.statistics.bootstrap import Interval, statistic_interval
+from bakeoff.statistics.bootstrap import statistic_interval
+from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.wilson import wilson_interval
 
 

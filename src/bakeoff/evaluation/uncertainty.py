@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from bakeoff.evaluation.reliability import calibration_error_interval
 from bakeoff.params import EvaluateParams
 from bakeoff.statistics.auc import macro_auc_interval
 from bakeoff.statistics.average_precision import macro_average_precision_interval
-from bakeoff.statistics.bootstrap import Interval, confusion_intervals, mean_interval, per_class_intervals
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.bootstrap import confusion_intervals, mean_interval, per_class_intervals
+from bakeoff.statistics.interval import Interval
+from bakeoff.statistics.wilson import wilson
 
 MAX_GAP = 0.1
 N_STEPS = 6
@@ -66,7 +68,8 @@ def metric_intervals(
         n_resamples=params.n_bootstrap_ece,
     )
     advance()
-    return {name: interval_record(interval) for name, interval in found.items() if metrics.get(name) is not None}
+    held = {name: replace(found[name], estimate=metrics[name]) for name in found if metrics.get(name) is not None}
+    return {name: interval_record(interval) for name, interval in held.items()}
 
 
 def top_k_intervals(label_ids: np.ndarray, probabilities: np.ndarray, top_k: Sequence[int]) -> dict[str, Interval]:
@@ -75,7 +78,7 @@ def top_k_intervals(label_ids: np.ndarray, probabilities: np.ndarray, top_k: Seq
     for k in top_k:
         if k < probabilities.shape[1]:
             hits = top_k_hits(label_ids, probabilities, k)
-            found[f"top_{k}_accuracy"] = Interval(*wilson_interval(float(hits.mean()), len(hits)), "wilson")
+            found[f"top_{k}_accuracy"] = wilson(float(hits.mean()), len(hits))
     return found
 
 

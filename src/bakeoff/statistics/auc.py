@@ -9,9 +9,10 @@ from scipy.special import expit, logit, ndtri
 from scipy.stats import rankdata
 
 from bakeoff.errors import EvaluationError
-from bakeoff.statistics.bootstrap import Interval, holding, wilson
 from bakeoff.statistics.checks import check_correct, check_label_ids, check_same_length, check_values
+from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.resample import strata_rows
+from bakeoff.statistics.wilson import wilson
 
 Array = np.ndarray
 
@@ -40,6 +41,11 @@ def roc_auc_delong(scores: Array, positive: Array) -> tuple[float, float]:
         for side in (placements[positive], placements[~positive])
     )
     return float(placements[positive].mean()), variance
+
+
+def roc_auc(scores: Array, positive: Array) -> float:
+    """Return the area under the ROC curve of finite scores (N,) for positive (N,) bool, which has both values."""
+    return float(_placements(scores, positive)[positive].mean())
 
 
 def macro_auc_interval(probabilities: Array, label_ids: Array, *, level: float = 0.95) -> tuple[float, Interval]:
@@ -107,4 +113,4 @@ def logit_interval(area: float, variance: float, n_effective: float, method: str
         return wilson(min(area, 1.0), max(1, int(n_effective)), level)
     half = float(ndtri((1 + level) / 2)) * math.sqrt(variance) / (area * (1 - area))
     low, high = expit(logit(area) + np.array([-half, half]))
-    return holding(area, low, high, method, None, level)
+    return Interval(area, low, high, method, None, level)

@@ -7,32 +7,21 @@ coverage: docs/statistics.md. How products are drawn is `resample`'s business.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from bakeoff.errors import EvaluationError
 from bakeoff.statistics.checks import check_counts, check_resamples, check_values
-from bakeoff.statistics.matrix import METRICS, Margins
+from bakeoff.statistics.interval import Interval, hold
+from bakeoff.statistics.matrix import METRICS, Margins, f1
 from bakeoff.statistics.resample import Smoothing, resampled_margins, resampled_means, strata_rows
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.wilson import wilson, wilson_intervals
 
 Array = np.ndarray
 SHARES_OF_PRODUCTS = ("accuracy", "weighted_recall")
 """The same number under two names, and a plain share: Wilson's interval, no resampling."""
 SIGNED = ("matthews", "cohen_kappa")
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An interval and where it comes from; `n_resamples` is None for a closed formula."""
-
-    low: float
-    high: float
-    method: str
-    n_resamples: int | None = None
-    level: float = 0.95
 
 
 def confusion_intervals(
@@ -81,7 +70,7 @@ def confusion_intervals(
             low, high = bias_corrected(draws, centre, level)
             shift = estimates[name] - centre
             low, high = np.clip([low + shift, high + shift], *bounds)
-            found[name] = holding(estimates[name], low, high, "bootstrap_confusion", n_resamples, level)
+            found[name] = Interval(estimates[name], low, high, "bootstrap_confusion", n_resamples, level)
     return {name: found[name] for name in names}
 
 
@@ -100,20 +89,12 @@ def _all_right(name: str, counts: Array, estimate: float, level: float) -> Inter
     true = counts.sum(axis=1)
     true = true[true > 0]
     n = int(true.sum())
-    if name.startswith(("macro", "balanced")):
-        return wilson(1.0, max(1, int(len(true) ** 2 / (1 / true).sum())), level)
-    accuracy = wilson(1.0, n, level)
-    if name not in SIGNED:
-        return accuracy
-    by_chance = float(((true / n) ** 2).sum())
-    low = (accuracy.low - by_chance) / (1 - by_chance) if by_chance < 1 else -1.0
-    return holding(estimate, max(-1.0, low), 1.0, "wilson", None, level)
-
-
-def wilson(share: float, n: int, level: float) -> Interval:
-    """Return Wilson's interval of a share of n products at any level."""
-    low, high = wilson_interval(share, n, z=float(ndtri((1 + level) / 2)))
-    return holding(share, low, high, "wilson", None, level)
+    macro = name.startswith(("macro", "balanced"))
+    low = wilson(1.0, max(1, int(len(true) ** 2 / (1 / true).sum())) if macro else n, level).low
+    if name in SIGNED:
+        by_chance = float(((true / n) ** 2).sum())
+        low = max(-1.0, (low - by_chance) / (1 - by_chance)) if by_chance < 1 else -1.0
+    return Interval(estimate, low, 1.0, "wilson", None, level)
 
 
 def per_class_intervals(counts: Array, *, level: float = 0.95) -> dict[str, tuple[Array, Array]]:
@@ -134,9 +115,9 @@ def per_class_intervals(counts: Array, *, level: float = 0.95) -> dict[str, tupl
     z = float(ndtri((1 + level) / 2))
     found = {}
     for name, whole in (("recall", true), ("precision", predicted), ("f1", true + predicted - right)):
-        pairs = [wilson_interval(a / n if n else 0.0, int(n), z=z) for a, n in zip(right, whole, strict=True)]
-        low, high = np.array(pairs).T
-        found[name] = (2 * low / (1 + low), 2 * high / (1 + high)) if name == "f1" else (low, high)
+        found[name] = wilson_intervals(right / np.maximum(whole, 1), whole, z=z)
+    low, high = (2 * end / (1 + end) for end in found["f1"])
+    found["f1"] = hold(f1(Margins.of(counts))[0], low, high)
     return found
 
 
@@ -171,7 +152,7 @@ def mean_interval(
     acceleration = float((scaled**3).sum() / (6 * (scaled**2).sum() ** 1.5)) if largest > 0 else 0.0
     draws = resampled_means(values, groups, n_resamples, seed)
     low, high = bias_corrected(draws, estimate, level, acceleration=acceleration)
-    return holding(estimate, low, high, "bootstrap_products", n_resamples, level)
+    return Interval(estimate, low, high, "bootstrap_products", n_resamples, level)
 
 
 def statistic_interval(
@@ -211,7 +192,7 @@ def statistic_interval(
     if values.min() < bounds[0] or values.max() > bounds[1]:
         raise EvaluationError(f"the statistic reaches from {values.min()} to {values.max()}, outside {bounds}.")
     low, high = np.clip(2 * estimate - np.quantile(draws, [0.975, 0.025]), *bounds)
-    return holding(estimate, low, high, "bootstrap_basic", n_resamples, 0.95)
+    return Interval(estimate, low, high, "bootstrap_basic", n_resamples, 0.95)
 
 
 def bias_corrected(draws: Array, centre: float, level: float, *, acceleration: float = 0.0) -> tuple[float, float]:
@@ -228,8 +209,3 @@ def bias_corrected(draws: Array, centre: float, level: float, *, acceleration: f
     ends = bias + ndtri(np.array([(1 - level) / 2, (1 + level) / 2]))
     low, high = np.quantile(draws, ndtr(bias + ends / (1 - acceleration * ends)))
     return float(low), float(high)
-
-
-def holding(estimate: float, low: float, high: float, method: str, n_resamples: int | None, level: float) -> Interval:
-    """Return an interval that holds the estimate, which rounding and strong bias could leave outside."""
-    return Interval(min(float(low), estimate), max(float(high), estimate), method, n_resamples, level)

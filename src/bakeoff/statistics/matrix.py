@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Array = np.ndarray
+_ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def matthews(margins: Margins) -> Array:
     """
     n, agreed = margins.n, margins.right.sum(axis=1)
     covariance = agreed * n - (margins.true * margins.predicted).sum(axis=1)
-    spread = (n**2 - (margins.true**2).sum(axis=-1)) * (n**2 - (margins.predicted**2).sum(axis=1))
+    spread = _spread(n, margins.true**2) * _spread(n, margins.predicted**2)
     return _share(covariance, np.sqrt(spread))
 
 
@@ -92,9 +93,18 @@ def cohen_kappa(margins: Margins) -> Array:
         J. Cohen, A coefficient of agreement for nominal scales, Educ. Psychol. Meas. 20 (1960) 37-46,
         DOI 10.1177/001316446002000104.
     """
-    n = margins.n
-    by_chance = (margins.true * margins.predicted).sum(axis=1)
-    return _share(margins.right.sum(axis=1) * n - by_chance, n * n - by_chance)
+    n, products = margins.n, margins.true * margins.predicted
+    return _share(margins.right.sum(axis=1) * n - products.sum(axis=1), _spread(n, products))
+
+
+def _spread(n: Array, products: Array) -> Array:
+    """Return n² - the sum of (B, K) products of margins, 0 where one class holds them all.
+
+    Resampled counts are scaled, not whole: what rounding leaves there may be negative, of which there is no root, or
+    positive, by which nothing may be divided. One product of another class leaves 2 / n of n², far above.
+    """
+    left = n**2 - products.sum(axis=-1)
+    return np.where(left > _ROUNDING * n**2, left, 0.0)
 
 
 def _macro(metric: Callable[[Margins], Array]) -> Callable[[Margins], Array]:

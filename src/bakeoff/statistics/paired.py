@@ -11,8 +11,9 @@ from scipy.special import ndtri
 from scipy.stats import binom
 
 from bakeoff.errors import EvaluationError
-from bakeoff.statistics.bootstrap import Interval, bias_corrected, holding
+from bakeoff.statistics.bootstrap import bias_corrected
 from bakeoff.statistics.checks import check_correct, check_label_ids, check_resamples, check_same_length, check_values
+from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.resample import PSEUDO_PRODUCTS, chunks
 
@@ -91,7 +92,7 @@ def paired_difference(
     drawn = np.random.default_rng(seed).multinomial(n, np.array([b, c, n - b - c]) / n, size=n_resamples)
     estimate = (b - c) / n
     low, high = bias_corrected((drawn[:, 0] - drawn[:, 1]) / n, estimate, level)
-    return estimate, holding(estimate, low, high, "bootstrap_products", n_resamples, level)
+    return estimate, Interval(estimate, low, high, "bootstrap_products", n_resamples, level)
 
 
 def paired_macro_f1(
@@ -122,7 +123,7 @@ def paired_macro_f1(
     centre = _macro_f1(_smooth(counts[0])) - _macro_f1(_smooth(counts[1]))
     draws = np.concatenate(list(_paired_draws(true, first, second, (n_labels, n_resamples, seed))))
     low, high = np.clip(np.add(bias_corrected(draws, centre, 0.95), estimate - centre), -1, 1)
-    return estimate, holding(estimate, low, high, "bootstrap_products", n_resamples, 0.95)
+    return estimate, Interval(estimate, low, high, "bootstrap_products", n_resamples, 0.95)
 
 
 def _paired_draws(true: Array, first: Array, second: Array, plan: tuple[int, int, int]) -> Iterator[Array]:
@@ -185,7 +186,7 @@ def _macro_f1(counts: Array) -> float:
 def _nothing_differs(n: int, level: float) -> Interval:
     """Return how far apart two candidates may be that differed on none of n products."""
     most = 1 - ((1 - level) / 2) ** (1 / n)
-    return Interval(-most, most, "clopper_pearson", None, level)
+    return Interval(0.0, -most, most, "clopper_pearson", None, level)
 
 
 def holm(p_values: Array) -> Array:

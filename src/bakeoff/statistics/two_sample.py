@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import fisher_exact, ks_2samp, norm
 
 from bakeoff.errors import EvaluationError
+from bakeoff.statistics.interval import hold
 from bakeoff.statistics.wilson import wilson_interval
 
 _EXACT_UP_TO = 500
@@ -112,7 +113,8 @@ def difference_of_shares(hits: tuple[int, int], sizes: tuple[int, int]) -> Share
     low = difference - float(np.hypot(shares[1] - low_b, high_a - shares[0]))
     high = difference + float(np.hypot(high_b - shares[1], shares[0] - low_a))
     table = [[hit, size - hit] for hit, size in zip(hits, sizes, strict=True)]
-    return ShareDifference(difference, max(-1.0, low), min(1.0, high), float(fisher_exact(table).pvalue))
+    low, high = hold(difference, max(-1.0, low), min(1.0, high))
+    return ShareDifference(difference, float(low), float(high), float(fisher_exact(table).pvalue))
 
 
 def detectable_drop(share: float, sizes: tuple[int, int], *, alpha: float = 0.05) -> float:

@@ -1,0 +1,282 @@
+"""Whole studies drawn at random, written by the product's own framework-free code: evaluate, compare, note, monitor.
+
+A seed is a study: classes from 2 to 196 with odd names and unequal sizes, splits that may lack a class, candidates from
+perfect to hopeless, failed ones, several training seeds, limits, both languages. Only training.json and the times are
+made up, because making those takes a framework.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from PIL import Image
+
+from bakeoff.aggregation.run import aggregate
+from bakeoff.catalogue.audit import write_audit
+from bakeoff.catalogue.store import ImageStore, StoreWriter
+from bakeoff.catalogue.table import SPLITS, Catalogue
+from bakeoff.decision.note import write_note
+from bakeoff.decision.references import references
+from bakeoff.decision.run import ReportInputs, compare
+from bakeoff.decision.study import Slot, Study
+from bakeoff.evaluation.findings import find, write_findings
+from bakeoff.evaluation.metrics import training_losses
+from bakeoff.evaluation.predictions import Predictions, write_predictions
+from bakeoff.evaluation.records import write_record
+from bakeoff.monitoring.figure import draw_monitoring
+from bakeoff.monitoring.report import build_report
+from bakeoff.monitoring.sample import NO_LABEL, Sample, log_vectors
+from bakeoff.monitoring.verdict import monitoring_words
+from bakeoff.params import CompareParams, EvaluateParams, validate_section
+from bakeoff.training.history import write_history
+from decision.fake_study import throughput_record, training_record, write_session
+
+ROOT = Path(__file__).resolve().parents[1]
+KINDS = ("skilled", "perfect", "hopeless", "constant", "one_hot", "uniform", "tied", "sigmoid")
+MODELS = ("mobilenetv2", "mamba_t", "swin_t", "tf_efficientnet_lite0")
+_WORDS = ("tops", "Robes & jupes", "Décoration intérieure", "Jouet enfant, déguisement", "x", "Home >> Kitchen", "7")
+
+
+@dataclass(frozen=True)
+class RandomStudy:
+    """What a seed stands for."""
+
+    root: Path
+    catalogue: Catalogue
+    study: Study
+    params: dict[str, Any]
+    rng: np.random.Generator
+
+    @property
+    def predictions(self) -> dict[Slot, Path]:
+        """The predictions of each training that has a result."""
+        folders = {slot: slot.folder(self.root / "runs") / "evaluation" for slot in self.study.slots()}
+        return {slot: folder / "predictions.parquet" for slot, folder in folders.items() if folder.is_dir()}
+
+
+def draw_probabilities(kind: str, label_ids: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarray:
+    """Return (N, K) float32 rows that sum to 1, as a candidate of this kind gives them."""
+    n = len(label_ids)
+    own = np.eye(n_labels)[label_ids]
+    wrong = np.eye(n_labels)[(label_ids + rng.integers(1, n_labels, n)) % n_labels]
+    if kind == "constant":
+        values = np.tile(rng.dirichlet(np.ones(n_labels)), (n, 1))
+    elif kind == "uniform":
+        values = np.full((n, n_labels), 1 / n_labels)
+    elif kind == "one_hot":
+        values = np.where((rng.random(n) < rng.random())[:, None], own, wrong)
+    elif kind == "tied":
+        values = (own + wrong) / 2
+    elif kind == "sigmoid":
+        values = 1 / (1 + np.exp(-rng.normal(-3, 2, (n, n_labels)) - rng.uniform(0, 8) * own))
+    else:
+        strength, target = {"perfect": (30.0, own), "hopeless": (rng.uniform(2, 30), wrong)}.get(
+            kind, (rng.uniform(0, 4), own)
+        )
+        logits = rng.normal(0, 1, (n, n_labels)) + strength * target
+        values = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def products_of(rng: np.random.Generator, n_labels: int, n: int) -> pd.DataFrame:
+    """Return `n` products or more: product_id, split and label_id; no split is empty, classes may be absent of one."""
+    shares = rng.dirichlet(np.full(n_labels, rng.choice([0.3, 1.0, 20.0])))
+    label_ids = np.concatenate([np.arange(n_labels), rng.choice(n_labels, size=n, p=shares)])
+    drawn = rng.choice(SPLITS, size=len(label_ids) - 3, p=rng.choice([[0.8, 0.1, 0.1], [0.4, 0.2, 0.4]]))
+    split = np.concatenate([list(SPLITS), drawn])
+    rng.shuffle(split)
+    ids = [f"p{number:04d}" for number in range(len(label_ids))]
+    return pd.DataFrame({"product_id": ids, "split": split, "label_id": label_ids.astype(np.int64)})
+
+
+def labels_of(rng: np.random.Generator, n_labels: int) -> list[str]:
+    """Return K class names, some with accents and signs, some long."""
+    return [f"{rng.choice(_WORDS)} {number}{' très long' * int(rng.integers(0, 4) == 0)}" for number in range(n_labels)]
+
+
+def write_study(root: Path, seed: int) -> RandomStudy:
+    """Write data/, params.yaml and runs/ of the study that `seed` stands for."""
+    rng = np.random.default_rng(seed)
+    n_labels = int(rng.choice([2, 3, 5, 7, 12, 27, 60, 196], p=[0.2, 0.2, 0.15, 0.2, 0.13, 0.08, 0.03, 0.01]))
+    catalogue = _write_catalogue(root, rng, n_labels)
+    study = Study(
+        tuple(rng.choice(MODELS, size=rng.integers(1, 3), replace=False).tolist()),
+        (("frozen",), ("finetune",), ("frozen", "finetune"))[rng.integers(3)],
+        (0,) if rng.random() < 0.7 else (0, 7),
+    )
+    found = RandomStudy(root, catalogue, study, _write_params(root, rng, study), rng)
+    kinds = {slot.candidate: str(rng.choice(KINDS, p=[0.44, *[0.08] * 7])) for slot in study.slots()}
+    device = ("cpu", "AMD EPYC 7763")
+    for slot in study.slots():
+        if slot.model == study.models[0] or rng.random() < 0.9:  # else it failed: nothing is there
+            elsewhere = rng.random() < 0.05
+            _write_training(found, slot, kinds[slot.candidate], ("cuda", "NVIDIA T4") if elsewhere else device)
+    if rng.random() < 0.2:
+        write_session(root / "measurements" / "throughput.json", root / "runs")
+    return found
+
+
+def run_everything(found: RandomStudy) -> None:
+    """Send a study through compare, report, card, note, aggregate and monitor."""
+    root, params, reports = found.root, found.params, found.root / "reports"
+    section = validate_section(CompareParams, params["compare"], where="params.yaml")
+    inputs = ReportInputs(
+        params["language"],
+        root / "data" / "catalogue" / "audit.json",
+        root / "measurements",
+        references(params),
+        root / "failures",
+    )
+    compare(root / "runs", reports, study=found.study, params=section, partial=True, inputs=inputs)
+    write_note(root, reports, language=params["language"])
+    aggregate(root, [str(root), str(_other_split(found))], reports, language=params["language"])
+    _monitor(found)
+
+
+def _write_catalogue(root: Path, rng: np.random.Generator, n_labels: int) -> Catalogue:
+    products, labels = products_of(rng, n_labels, int(rng.integers(10, 160))), labels_of(rng, n_labels)
+    folder, n = root / "data" / "catalogue", len(products)
+    with StoreWriter(folder / "images.arrow") as store:
+        products["image"] = [store.append(_photo(number % 5)) for number in range(n)]
+    products["label"] = [labels[label_id] for label_id in products["label_id"]]
+    sizes = {"width": rng.integers(1, 2000, n), "height": rng.integers(1, 2000, n), "group_id": np.arange(n)}
+    table = products.assign(**sizes, format="JPEG", mode="RGB", title="a title", description=None, weight=1.0)
+    rejected = pd.DataFrame({"reason": ["truncated"] * int(rng.integers(3))}).assign(label=labels[0])
+    dataset = {"name": str(rng.choice(["stamps", "rakuten", "Mon magasin"])), "digest": "d1", "licence": None}
+    write_audit(table, rejected, folder, dataset=dataset)
+    counts = pd.crosstab(products["label"], products["split"]).reindex(columns=list(SPLITS), fill_value=0)
+    split = {"train": 0.8, "validation": 0.1, "test": 0.1, "seed": 0}
+    write_record(root / "data" / "splits" / "split.json", split | {"counts": counts.to_dict()})
+    return Catalogue(products, labels, ImageStore(folder / "images.arrow"), dataset)
+
+
+@cache
+def _photo(number: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (9 + 40 * number, 30), (50 * number, 90, 200)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@cache
+def _params() -> str:
+    return (ROOT / "params.yaml").read_text(encoding="utf-8")
+
+
+def _write_params(root: Path, rng: np.random.Generator, study: Study) -> dict[str, Any]:
+    params = yaml.load(_params(), Loader=yaml.CSafeLoader)
+    params |= {name: list(getattr(study, name)) for name in ("models", "modes", "seeds")}
+    params["language"] = str(rng.choice(["en", "fr"]))
+    params["evaluate"] |= {"n_bootstrap": 100, "n_bootstrap_ece": 100}
+    times = ("images_per_s", "images_per_cpu_s", "matrix_total")
+    qualities = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "matthews", "roc_auc")
+    params["compare"] |= {
+        "n_bootstrap": 100,
+        "maximise": str(rng.choice(["accuracy"] * 6 + [*qualities, *times])),
+        "allow_random_weights": bool(rng.random() < 0.5),
+        "allow_not_learned": bool(rng.random() < 0.5),
+        "pareto": rng.choice(["latency_ms", "accuracy", "size_mib", "log_loss", "ece", "gmacs"], 2, False).tolist(),
+    }
+    if rng.random() < 0.3:
+        params["compare"]["subject_to"] |= {"latency_p50_ms": 40.0, "licence": str(rng.choice(["any", "commercial"]))}
+    (root / "params.yaml").write_text(yaml.dump(params, Dumper=yaml.CSafeDumper), encoding="utf-8")
+    return params
+
+
+def _write_training(found: RandomStudy, slot: Slot, kind: str, device: tuple[str, str]) -> None:
+    rng, labels = found.rng, found.catalogue.labels
+    folder = slot.folder(found.root / "runs")
+    changes = {"labels": labels, "dataset": found.catalogue.dataset, "seed": slot.seed, "learned": rng.random() < 0.9}
+    mode = slot.mode or str(rng.choice(["frozen", "as_is"]))
+    training = training_record(
+        slot.candidate, model=slot.model, mode=mode, pretrained=bool(rng.random() < 0.8), **changes
+    )
+    write_record(folder / "training" / "training.json", training)
+    write_history(_history(rng), folder / "training" / "history.csv")
+    label_ids = found.catalogue.products["label_id"].to_numpy()
+    probabilities = draw_probabilities(kind, label_ids, len(labels), rng)
+    products = found.catalogue.products.loc[:, ["product_id", "split", "label_id"]]
+    write_evaluation(found, folder / "evaluation", training, Predictions(products, probabilities, labels), device)
+
+
+def write_evaluation(
+    found: RandomStudy, folder: Path, training: dict[str, Any], predictions: Predictions, device: tuple[str, str]
+) -> None:
+    """Write what the stage evaluate does from predictions, by its own functions, and times that are made up."""
+    params = EvaluateParams(**found.params["evaluate"])
+    write_predictions(predictions, folder / "predictions.parquet")
+    losses = training_losses(_Softmax(), predictions, found.catalogue)
+    findings = find(predictions, losses, params=params)
+    latency_ms = float(found.rng.lognormal(3, 1))
+    speed = throughput_record(training["candidate"], model=training["model"], latency_ms=latency_ms, device=device)
+    write_record(folder / "throughput.json", speed)
+    header = {name: training[name] for name in ("candidate", "model", "mode", "seed")}
+    header |= {"key": "e1", "training_key": training["key"], "probabilities": "softmax"}
+    header |= {"training_loss_name": "cross_entropy"}
+    write_findings(findings, predictions, found.catalogue, folder, header=header)
+
+
+class _Softmax:
+    """All that `training_losses` asks of a predictor whose log loss is its training loss."""
+
+    probability_kind, loss_name = "softmax", "cross_entropy"
+
+
+def _history(rng: np.random.Generator) -> list[dict[str, float]]:
+    names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "learning_rate", "seconds")
+    return [
+        {"epoch": epoch, "step": 9 * epoch} | {name: float(rng.random()) for name in names}
+        for epoch in range(1, int(rng.integers(1, 5)))
+    ]
+
+
+def _other_split(found: RandomStudy) -> Path:
+    """Write the same study's leaderboard on another split, some accuracies moved, and return its folder."""
+    folder = found.root / "other"
+    table = pd.read_csv(found.root / "reports" / "leaderboard.csv")
+    table["accuracy"] = (table["accuracy"] + found.rng.normal(0, 0.05, len(table))).clip(0, 1)
+    (folder / "reports").mkdir(parents=True)
+    table.to_csv(folder / "reports" / "leaderboard.csv", index=False)
+    params = found.params | {"split": found.params["split"] | {"seed": 1}}
+    (folder / "params.yaml").write_text(yaml.dump(params, Dumper=yaml.CSafeDumper), encoding="utf-8")
+    return folder
+
+
+def _monitor(found: RandomStudy) -> None:
+    """Watch one of the candidates on new products, of the study's kind or another, labelled or not."""
+    rng, labels = found.rng, found.catalogue.labels
+    kinds, n = rng.choice(KINDS, size=2), int(rng.integers(20, 120))
+    reference = _sample(rng, str(kinds[0]), int(rng.integers(1, 120)), len(labels))
+    new = _sample(rng, str(kinds[1]), n, len(labels), unlabelled=float(rng.choice([0.0, 0.5, 1.0])))
+    test = reference.rows(np.arange(len(reference)) < max(2, len(reference) // 2))
+    words = monitoring_words(found.params["language"])
+    report = build_report((reference, new, test), labels, words, header={"candidate": "a-frozen", "name": "2026-12"})
+    write_record(found.root / "monitoring" / "2026-12" / "monitoring.json", report)
+    draw_monitoring(report, (reference, new), words, found.root / "monitoring" / "2026-12" / "monitor.png")
+
+
+def _sample(rng: np.random.Generator, kind: str, n: int, n_labels: int, *, unlabelled: float = 0.0) -> Sample:
+    label_ids = rng.integers(n_labels, size=max(2, n))
+    probabilities = draw_probabilities(kind, label_ids, n_labels, rng).astype(np.float64)
+    measures = rng.random((len(label_ids), 6)) if rng.random() < 0.9 else np.full((len(label_ids), 6), 0.5)
+    known = np.where(rng.random(len(label_ids)) < unlabelled, NO_LABEL, label_ids)
+    return Sample(probabilities, measures, log_vectors(probabilities), "log_probabilities", known)
+
+
+def read_json_strictly(root: Path) -> int:
+    """Read every JSON file below a folder, NaN and infinity refused, and return how many there are."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{path} holds {constant}")
+
+    paths = sorted(root.rglob("*.json"))
+    for path in paths:
+        json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+    return len(paths)
