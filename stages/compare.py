@@ -17,7 +17,7 @@ from bakeoff.decision.run import ReportInputs, compare
 from bakeoff.decision.study import Study
 from bakeoff.errors import exit_cleanly
 from bakeoff.params import CompareParams, TrackingParams, load_section, read_yaml
-from bakeoff.paths import project_root
+from bakeoff.paths import project_root, state_dir
 from bakeoff.tracking import log_comparison
 
 
@@ -44,7 +44,9 @@ def main() -> None:
             ),
             params=load_section(args.params, CompareParams),
             partial=args.partial,
-            inputs=ReportInputs(params["language"], args.audit, args.measurements, references(params)),
+            inputs=ReportInputs(
+                params["language"], args.audit, args.measurements, references(params), state_dir("failures")
+            ),
         )
         log_comparison(args.out, args.runs, load_section(args.params, TrackingParams))
 

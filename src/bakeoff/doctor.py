@@ -16,8 +16,10 @@ from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bakeoff.errors import BakeoffError
+from bakeoff.failures import FILE, read_failures
 from bakeoff.paths import environment_python, main_checkout
 
 Level = Literal["ok", "note", "fix"]
@@ -62,6 +64,7 @@ def examine(root: Path) -> list[Finding]:
         _user_files(root),
         _scan(),
         _tracking(),
+        _failures(root),
     ]
 
 
@@ -91,7 +94,7 @@ def print_findings(findings: list[Finding]) -> int:
     for column in ("", "what", "found", "do"):
         table.add_column(column)
     for item in findings:
-        table.add_row(marks[item.level], item.name, item.found, item.remedy)
+        table.add_row(marks[item.level], *map(Text, (item.name, item.found, item.remedy)))  # text, never markup
     Console().print(table)
     return 1 if any(item.level == "fix" for item in findings) else 0
 
@@ -263,6 +266,19 @@ def _user_files(root: Path) -> Finding:
     if changes:
         return Finding(name, "note", "; ".join(map(str, changes)), "bakeoff weights --retry (or make run)")
     return Finding(name, "ok", "as stored in weights/, or none")
+
+
+def _failures(root: Path) -> Finding:
+    """Name the pictures, pages and mirrors that could not be made, with the folders that keep the tracebacks."""
+    own = ("data/*", "runs/*/seed_*/*", "reports", "monitoring/*")
+    files = [path for folder in own for path in sorted(root.glob(f"{folder}/{FILE}"))]
+    files += sorted((main_checkout() / ".bakeoff" / "failures").rglob(FILE))
+    found = [(path.parent, failure) for path in files for failure in read_failures(path.parent)]
+    if not found:
+        return Finding("pictures, pages, MLflow", "ok", "nothing that could not be made")
+    told = "; ".join(f"{folder}: {failure.what} ({failure.error})" for folder, failure in found)
+    remedy = f"report it with the traceback, in {FILE} of the folder; `bakeoff sync` mends MLflow, dvc repro -f a stage"
+    return Finding("pictures, pages, MLflow", "note", f"not made, no number is lost: {told}", remedy)
 
 
 def _tracking() -> Finding:

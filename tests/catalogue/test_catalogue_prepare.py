@@ -12,6 +12,7 @@ from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.split import write_split
 from bakeoff.catalogue.table import PRODUCT_COLUMNS, load_catalogue
 from bakeoff.errors import DataError
+from bakeoff.failures import read_failures
 from bakeoff.params import ColumnNames, DatasetParams, PrepareParams, SplitParams
 from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
 from catalogue.datasets import dataset_params as dataset
@@ -47,6 +48,17 @@ def test_every_bad_file_is_accounted_for(root):
     assert rejected == {f"a__{name}": reason for name, reason in REJECTED.items()} | {"loose.png": "empty_label"}
     assert audit["n_accepted"] == 8 + len(ACCEPTED)
     assert audit["n_read"] == audit["n_accepted"] + audit["n_rejected"]
+
+
+@pytest.mark.survives
+def test_a_figure_that_fails_costs_neither_catalogue_nor_split(root, broken_figures):
+    fill(root, {"b": 5, "a": 5})
+    run(root, dataset("folder"))
+    write_split(root / "data" / "catalogue", SPLIT, root / "data" / "splits")
+    catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
+    assert len(catalogue.products) == 10
+    failed = [failure.what for name in ("catalogue", "splits") for failure in read_failures(root / "data" / name)]
+    assert failed == ["figures/class_counts.png", "figures/samples.png", "figures/class_balance.png"]
 
 
 def test_formats_of_the_contract(root):

@@ -15,9 +15,10 @@ from rich.console import Console
 
 from bakeoff.decision.console import print_summary
 from bakeoff.decision.curves import COLUMNS as CURVES
-from bakeoff.decision.run import REPORTS, ReportInputs
+from bakeoff.decision.run import REPORTS, TELLING, ReportInputs
 from bakeoff.decision.study import Study
 from bakeoff.errors import EvaluationError
+from bakeoff.failures import FILE, read_failures, surviving
 from decision.fake_study import NO_LIMITS, write_candidate, write_evidence, write_json, write_study
 
 
@@ -44,6 +45,82 @@ def reports(tmp_path_factory):
     return out
 
 
+@pytest.fixture
+def small_study(tmp_path):
+    """Two candidates that were judged, one of them with a figure that failed."""
+    pytest.importorskip("jinja2")
+    for name in ("baseline_tf", "swin_t-frozen"):
+        write_candidate(tmp_path / "runs", name)
+    with surviving("figures/calibration.png", tmp_path / "runs" / "swin_t-frozen" / "seed_0" / "evaluation"):
+        raise ValueError("yerr")
+    with surviving("the run in MLflow", tmp_path / "failures" / "baseline_tf" / "seed_0"):
+        raise OSError("gone")
+    return tmp_path
+
+
+def compare_small(root, **inputs):
+    from bakeoff.decision.run import compare
+
+    study = Study(("swin_t",), ("frozen",), (0,))
+    given = ReportInputs(failures_dir=root / "failures", **inputs)
+    return compare(root / "runs", root / "reports", study=study, params=NO_LIMITS, inputs=given)
+
+
+@pytest.mark.survives
+def test_what_failed_of_a_candidate_is_named_in_console_and_report(small_study):
+    choice = compare_small(small_study)
+    reports = small_study / "reports"
+    note = next(note for note in choice["notes"] if "no number is lost" in note)
+    assert "swin_t-frozen/seed_0/evaluation/figures/calibration.png (ValueError: yerr)" in note
+    assert "baseline_tf/seed_0/the run in MLflow (OSError: gone)" in note
+    assert choice["failed"] == []
+    assert "calibration.png (ValueError: yerr)" in (reports / "index.html").read_text(encoding="utf-8")
+    assert "calibration.png" in printed(reports, 100)
+    french = compare_small(small_study, language="fr")
+    assert any("sans qu’aucun chiffre soit perdu" in note for note in french["notes"])
+
+
+@pytest.mark.survives
+def test_a_section_that_fails_leaves_a_sentence_and_the_others_stand(small_study, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("no curves")
+
+    monkeypatch.setattr("bakeoff.decision.report.page.learning_views", broken)
+    compare_small(small_study)
+    page = (small_study / "reports" / "index.html").read_text(encoding="utf-8")
+    assert "This section could not be made" in page
+    for name in ("answer", "leaderboard", "learning", "speed", "reproduce"):
+        assert f'<section id="{name}"' in page
+        assert f'href="#{name}"' in page
+    [failure] = read_failures(small_study / "reports")
+    assert failure.what == "section learning of index.html"
+    assert "no curves" in failure.error
+    assert "section learning" in printed(small_study / "reports", 100)
+
+
+@pytest.mark.survives
+def test_pictures_page_and_card_that_fail_have_a_stand_in_and_the_numbers_are_there(
+    small_study, monkeypatch, broken_figures
+):
+    whole = compare_small(small_study)["best"]
+    for name in ("report.page.dataset_facts", "run.write_model_card"):
+        monkeypatch.setattr(f"bakeoff.decision.{name}", lambda *_, **__: 1 / 0)
+    assert compare_small(small_study)["best"] == whole
+    reports = small_study / "reports"
+    failed = [failure.what for failure in read_failures(reports)]
+    assert failed == ["pareto.png", "differences.png", "index.html", "model_card.md"]
+    for name in ("pareto.png", "differences.png"):
+        with Image.open(reports / name) as picture:
+            assert picture.width == 900
+    for name in ("index.html", "model_card.md"):
+        assert f"{name} could not be made: ZeroDivisionError" in (reports / name).read_text(encoding="utf-8")
+    for name in REPORTS:
+        assert (reports / name).stat().st_size > 100
+    monkeypatch.undo()
+    compare_small(small_study)
+    assert not (reports / FILE).exists()
+
+
 @pytest.fixture(scope="module")
 def page(reports) -> str:
     return (reports / "index.html").read_text(encoding="utf-8")
@@ -57,7 +134,7 @@ def printed(reports, width: int) -> str:
 
 def test_compare_writes_its_files(reports):
     names = {path.name for path in reports.iterdir()}
-    assert names == set(REPORTS)
+    assert names == {*REPORTS, *TELLING}
     choice = json.loads((reports / "choice.json").read_text(encoding="utf-8"))
     assert choice["best"]["candidate"] == choice["best_commercial"]["candidate"] == "tf_efficientnet_lite0-finetune"
     assert choice["reason"].startswith("This is no comparison of backbones, only of what could be had here: 12 of 14")
@@ -211,7 +288,7 @@ def test_the_answer_comes_first_and_every_part_is_there(page):
     order = [
         "This is no comparison of backbones",
         'id="leaderboard"',
-        'id="trade-off"',
+        'id="tradeoff"',
         'id="confusions"',
         'id="heat-maps"',
     ]

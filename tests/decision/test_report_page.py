@@ -25,7 +25,7 @@ def test_every_part_is_there_and_the_file_stays_small(tmp_path, n_labels, langua
     page = write(tmp_path, n_labels=n_labels, language=language)
     assert f'<html lang="{language}">' in page
     assert len(page.encode()) < 8_000_000
-    parts = ("answer", "leaderboard", "trade-off", "comparisons", "matrix", "classes", "confusions", "calibration")
+    parts = ("answer", "leaderboard", "tradeoff", "comparisons", "matrix", "classes", "confusions", "calibration")
     parts += ("learning", "speed", "licences", "data", "checklist", "reproduce", "not-chosen")
     places = [page.index(f'<section id="{name}"') for name in parts]
     assert places == sorted(places)

@@ -9,6 +9,7 @@ from bakeoff.evaluation.loading import load_predictor
 from bakeoff.evaluation.predictions import read_predictions
 from bakeoff.evaluation.records import derived_key, read_training, write_record
 from bakeoff.evaluation.run import EvaluationSettings, evaluate_candidate
+from bakeoff.failures import read_failures
 from bakeoff.params import ComputeParams, EvaluateParams, ThroughputParams
 from numpy_predictor import NumpyPredictor, make_catalogue
 
@@ -55,6 +56,26 @@ def test_whole_evaluation(tmp_path):
     assert 0.5 < record["splits"]["test"]["accuracy"] <= 1
     assert record["splits"]["test"]["top_2_accuracy"] >= record["splits"]["test"]["accuracy"]
     _assert_the_records_agree(out, record)
+
+
+@pytest.mark.survives
+def test_a_figure_that_fails_costs_no_record(tmp_path, broken_figures, monkeypatch, capfd):
+    def no_strip(*_, **__):
+        raise OSError("no font")
+
+    monkeypatch.setattr("bakeoff.evaluation.findings.draw_strip", no_strip)
+    catalogue = make_catalogue(tmp_path)
+    out = tmp_path / "evaluation"
+    record = evaluate_candidate(NumpyPredictor(catalogue), catalogue, out, training=TRAINING, settings=_settings())
+    pairs = json.loads((out / "confusions.json").read_text())["pairs"]
+    failed = [failure.what for failure in read_failures(out)]
+    assert failed == ["figures/confusion.png", "figures/calibration.png", *(pair["picture"] for pair in pairs)]
+    assert not [path for path in (out / "figures").rglob("*") if path.is_file()]
+    assert json.loads((out / "metrics.json").read_text()) == record
+    _assert_the_records_agree(out, record)
+    for name in ("predictions.parquet", "throughput.json", "confusion.csv", "classification_report.txt"):
+        assert (out / name).is_file()
+    assert "figures/calibration.png could not be made (ValueError: 'yerr' must not" in capfd.readouterr().err
 
 
 def _assert_the_records_agree(out, record):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from bakeoff.evaluation.predictions import predict_catalogue
 from bakeoff.evaluation.records import derived_key
+from bakeoff.failures import read_failures
 from bakeoff.interpret.figures import Caption, heat_map
 from bakeoff.interpret.run import Subject, interpret_candidate, prepare_explainer
 from bakeoff.params import InterpretParams
@@ -27,6 +28,17 @@ def _params(**changes) -> InterpretParams:
         "channel_max_rows": 4,
     }
     return InterpretParams(**{**values, **changes})
+
+
+@pytest.mark.survives
+def test_a_figure_that_fails_costs_no_record(tmp_path, broken_figures):
+    _, out = _run(tmp_path, _params())
+    items = json.loads((out / "attributions.json").read_text())["items"]
+    assert [failure.what for failure in read_failures(out)] == [
+        "figures/channels.png",
+        *(item["figure"] for item in items),
+    ]
+    assert (out / "channels.json").is_file()
 
 
 def _run(tmp_path, params):

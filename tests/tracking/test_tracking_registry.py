@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from tracking_files import write_candidate, write_json, write_reports
 
 from bakeoff.tracking import log_comparison, replay, sync
@@ -130,6 +131,7 @@ def test_sync_registers_in_a_new_store(project, tracking_params):
     assert "Model Registry: bakeoff version 1 (tiny-frozen) is champion." in str(report)
 
 
+@pytest.mark.survives
 def test_a_failing_registry_costs_one_warning(project, tracking_params, monkeypatch, capsys):
     log_training(project, tracking_params)
     reports = write_choice(project, "tiny-frozen", "a" * 16)

@@ -7,6 +7,8 @@ import pytest
 from tracking_files import header, write_candidate, write_evaluation, write_interpretation, write_training
 
 from bakeoff.errors import TrackingError
+from bakeoff.failures import read_failures
+from bakeoff.paths import state_dir
 from bakeoff.tracking import replay
 from bakeoff.tracking.store import open_client
 
@@ -173,6 +175,7 @@ def test_broken_records_are_told(candidate, tracking_params, text, message):
         replay(candidate, params=tracking_params)
 
 
+@pytest.mark.survives
 def test_a_server_that_is_not_there_costs_one_line(candidate, tracking_params, monkeypatch, capfd):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     assert replay(candidate, params=tracking_params) is None
@@ -180,6 +183,32 @@ def test_a_server_that_is_not_there_costs_one_line(candidate, tracking_params, m
     assert len(lines) == 1
     assert "bakeoff: warning: the MLflow store http://127.0.0.1:9 did not take" in lines[0]
     assert "`bakeoff sync` repairs the store" in lines[0]
+
+
+@pytest.mark.survives
+def test_artifacts_that_fail_cost_a_warning_and_are_logged_next_time(candidate, tracking_params, monkeypatch, capfd):
+    kept = state_dir("failures") / candidate.parent.name / candidate.name
+    with monkeypatch.context() as patch:
+        patch.setattr("bakeoff.tracking.mirror.log_part_artifacts", lambda *_: 1 / 0)
+        assert replay(candidate, params=tracking_params) is None
+    [run] = all_runs()
+    assert run.info.status == "FINISHED"
+    assert "test_accuracy" in run.data.metrics
+    [failure] = read_failures(kept)
+    assert "ZeroDivisionError" in failure.error
+    assert "could not be made (ZeroDivisionError: division by zero); no number is lost" in capfd.readouterr().err
+    assert replay(candidate, params=tracking_params) == run.info.run_id
+    assert "evaluation/confusion.csv" in artifact_paths(run.info.run_id, "evaluation")
+    assert read_failures(kept) == []
+
+
+@pytest.mark.survives
+def test_tensorboard_that_fails_costs_a_warning(candidate, tracking_params, monkeypatch, capfd):
+    monkeypatch.setattr("bakeoff.tracking.mirror.write_events", lambda _: 1 / 0)
+    assert replay(candidate, params=tracking_params.model_copy(update={"tensorboard": True}))
+    assert "the event file for TensorBoard could not be made" in capfd.readouterr().err
+    [failure] = read_failures(state_dir("failures") / candidate.parent.name / candidate.name)
+    assert failure.what == "the event file for TensorBoard"
 
 
 def test_importing_the_package_loads_no_mlflow():

@@ -14,6 +14,7 @@ import pytest
 
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.errors import TrainingError, WeightsError
+from bakeoff.failures import read_failures
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -49,6 +50,17 @@ def _tensors(folder: Path) -> dict[str, Any]:
 
 def _backbone_state(plan: Any) -> dict[str, Any]:
     return {name: tensor.clone() for name, tensor in plan.model.classifier.backbone.state_dict().items()}
+
+
+@pytest.mark.survives
+def test_a_figure_that_fails_costs_no_training(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path, broken_figures: None
+) -> None:
+    out = tmp_path / "out"
+    record = _train(make_request(mode="frozen"), catalogue, weights_dir, out)
+    assert json.loads((out / "training.json").read_text()) == record
+    assert [failure.what for failure in read_failures(out)] == ["figures/history.png", "figures/preview.png"]
+    assert (out / "model.safetensors").is_file()
 
 
 @pytest.mark.parametrize("mode", ["frozen", "finetune"])

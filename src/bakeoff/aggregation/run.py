@@ -15,6 +15,7 @@ from bakeoff.aggregation.studies import StudySplits, aggregate_study, group_resu
 from bakeoff.aggregation.table import study_sentence, study_table
 from bakeoff.errors import EvaluationError
 from bakeoff.evaluation.records import write_record
+from bakeoff.failures import drawing
 from bakeoff.language.aggregate import PHRASES
 from bakeoff.language.phrases import LanguageCode, Words
 
@@ -97,7 +98,8 @@ def _write(out_dir: Path, record: dict[str, Any], words: Words) -> None:
         for row in study["candidates"]
     ]
     pd.DataFrame(rows).to_csv(out_dir / "aggregate.csv", index=False)
-    draw_splits(record["studies"], out_dir / "aggregate.png", words)
+    with drawing(out_dir / "aggregate.png", out_dir) as path:
+        draw_splits(record["studies"], path, words)
 
 
 def _print(screen: Console, record: dict[str, Any], out_dir: Path, words: Words) -> None:

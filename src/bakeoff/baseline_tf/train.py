@@ -24,6 +24,7 @@ from bakeoff.baseline_tf.runtime import Device, keras, out_of_memory_in_words, p
 from bakeoff.baseline_tf.sequence import Batches, FeatureSequence, ImageSequence, Preprocessing, resize_photo
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.errors import TrainingError
+from bakeoff.failures import drawing
 from bakeoff.params import BaselineParams, ComputeParams, ScheduleParams
 from bakeoff.training.figures import preview_title, write_history_figure, write_preview
 from bakeoff.training.history import majority_share, why_not_learned, write_history
@@ -89,7 +90,7 @@ def train_baseline(
     on_epoch: Callable[[dict[str, Any]], None] = lambda row: None,
     cache_features: bool = True,
 ) -> dict[str, Any]:
-    """Train (or, `as_is`, take over) the baseline, write model.keras, history.csv, figures/ and training.json.
+    """Train (or, `as_is`, take over) the baseline, write model.keras, history.csv, training.json and, last, figures/.
 
     Args:
         run: from `prepare_run`.
@@ -109,12 +110,12 @@ def train_baseline(
         trained = (
             _take_over(run, progress) if run.params.mode == "as_is" else _train(run, on_epoch, progress, cache_features)
         )
-    (out_dir / "figures").mkdir(parents=True, exist_ok=True)
+    out_dir.mkdir(parents=True, exist_ok=True)
     trained.model.save(out_dir / record.MODEL_FILE)
     write_history(trained.history, out_dir / "history.csv")
-    _write_figures(run, trained, out_dir / "figures")
     values = run.header | _outcome(run, trained)
     record.write_json(out_dir / "training.json", values)
+    _draw(run, trained, out_dir)
     if values["not_learned"]:
         sys.stderr.write(f"bakeoff: WARNING: baseline_tf DID NOT LEARN: {values['not_learned']}.\n")
     return values
@@ -241,13 +242,15 @@ def _take_over(run: BaselineRun, progress: Progress) -> Trained:
     )
 
 
-def _write_figures(run: BaselineRun, trained: Trained, folder: Path) -> None:
-    used = Preprocessing(trained.image_size)
-    transform = partial(resize_photo, preprocessing=used)
-    title = preview_title("baseline_tf", used)
-    write_preview(folder / "preview.png", run.catalogue, transform, title=title, seed=run.seed)
-    title = f"baseline_tf seed {run.seed}"
-    write_history_figure(folder / "history.png", trained.history, title=title, best_epoch=trained.best_epoch)
+def _draw(run: BaselineRun, trained: Trained, out_dir: Path) -> None:
+    """Draw the learning curves and photos as the network sees them."""
+    figures, title = out_dir / "figures", f"baseline_tf seed {run.seed}"
+    with drawing(figures / "history.png", out_dir) as path:
+        write_history_figure(path, trained.history, title=title, best_epoch=trained.best_epoch)
+    with drawing(figures / "preview.png", out_dir) as path:
+        used = Preprocessing(trained.image_size)
+        transform = partial(resize_photo, preprocessing=used)
+        write_preview(path, run.catalogue, transform, title=preview_title("baseline_tf", used), seed=run.seed)
 
 
 def _outcome(run: BaselineRun, trained: Trained) -> dict[str, Any]:

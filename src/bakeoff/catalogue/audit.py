@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bakeoff.catalogue.store import ImageStore
+from bakeoff.failures import drawing
 
 _PER_CLASS_SHOWN = 8
 _CLASSES_SHOWN = 30
@@ -18,14 +19,13 @@ _BLUE, _ORANGE = "#0072b2", "#e69f00"
 
 
 def write_audit(
-    table: pd.DataFrame, rejected: pd.DataFrame, store: ImageStore, folder: Path, *, dataset: dict[str, Any]
+    table: pd.DataFrame, rejected: pd.DataFrame, folder: Path, *, dataset: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write audit.json and figures/ into `folder` and return the audit.
+    """Write audit.json into `folder` and return it.
 
     Args:
-        table: accepted products with `label`, `format`, `mode`, `width`, `height`, `group_id`, `image`.
+        table: accepted products with `label`, `format`, `mode`, `width`, `height`, `group_id`.
         rejected: rejected.csv.
-        store: the packed images.
         folder: the catalogue.
         dataset: name, kind, licence, source_url, digest.
     """
@@ -47,10 +47,21 @@ def write_audit(
     }
     text = json.dumps(audit, indent=1, ensure_ascii=False)
     (folder / "audit.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "figures").mkdir()
-    draw_class_counts(table["label"], rejected).savefig(folder / "figures" / "class_counts.png", dpi=130)
-    draw_samples(table, store).savefig(folder / "figures" / "samples.png", dpi=130)
     return audit
+
+
+def draw_audit(table: pd.DataFrame, rejected: pd.DataFrame, folder: Path) -> None:
+    """Draw figures/class_counts.png and samples.png into a prepared catalogue.
+
+    Args:
+        table: accepted products with `label` and `image`.
+        rejected: rejected.csv.
+        folder: the catalogue, with images.arrow.
+    """
+    with drawing(folder / "figures" / "class_counts.png", folder) as path:
+        draw_class_counts(table["label"], rejected).savefig(path, dpi=130)
+    with drawing(folder / "figures" / "samples.png", folder) as path:
+        draw_samples(table, ImageStore(folder / "images.arrow")).savefig(path, dpi=130)
 
 
 def draw_class_counts(labels: Any, rejected: pd.DataFrame) -> Figure:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import Progress
 
-from bakeoff.catalogue.audit import write_audit
+from bakeoff.catalogue.audit import draw_audit, write_audit
 from bakeoff.catalogue.decode import Rejection, locate
 from bakeoff.catalogue.duplicates import group_duplicates
 from bakeoff.catalogue.fetch import effective_dataset, read_source
@@ -52,7 +52,7 @@ class _Ledger:
 def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, out_dir: Path) -> dict[str, Any]:
     """Write products.parquet, images.arrow, labels.json, rejected.csv, audit.json and figures/; return the audit.
 
-    The folder appears whole or not at all.
+    The folder appears whole or not at all; figures, which may fail, are drawn into it afterwards.
 
     Args:
         source_json: what `fetch` wrote; raw files lie in its `root` below the main checkout.
@@ -69,16 +69,18 @@ def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, ou
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}-") as scratch:
         done = Path(scratch) / "catalogue"
         done.mkdir()
-        audit = _prepare_into(done, source, dataset, params)
+        audit, table, rejected = _prepare_into(done, source, dataset, params)
         if out_dir.exists():
             shutil.rmtree(out_dir)
         os.replace(done, out_dir)
+    draw_audit(table, rejected, out_dir)
     return audit
 
 
 def _prepare_into(
     folder: Path, source: dict[str, Any], dataset: DatasetParams, params: PrepareParams
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """Write all but the figures and return the audit, the accepted products and the rejected ones."""
     reader, root = SOURCES[dataset.kind], main_checkout() / source["root"]
     raw = reader.read(dataset, root)
     ledger = _Ledger()
@@ -102,8 +104,7 @@ def _prepare_into(
         raise DataError(
             f"{len(raw)} products read, but {len(products)} accepted and {len(rejected)} rejected: please report."
         )
-    store = ImageStore(folder / "images.arrow")
-    return write_audit(table, rejected, store, folder, dataset=header)
+    return write_audit(table, rejected, folder, dataset=header), table, rejected
 
 
 def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledger) -> list[RawProduct]:

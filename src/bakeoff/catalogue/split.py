@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from bakeoff.catalogue.table import SPLITS, read_products
 from bakeoff.errors import DataError
+from bakeoff.failures import drawing
 from bakeoff.params import SplitParams
 
 _COLOURS = {"train": "#0072b2", "validation": "#e69f00", "test": "#009e73"}
@@ -71,12 +72,13 @@ def write_split(
     """
     products = read_products(catalogue_dir)
     split = make_split(products, params, previous=None if previous is None else _read_previous(previous, params.seed))
-    (out_dir / "figures").mkdir(parents=True, exist_ok=True)
+    out_dir.mkdir(parents=True, exist_ok=True)
     split.to_parquet(out_dir / "splits.parquet", index=False)
     counts = pd.crosstab(products["label"], split["split"]).reindex(columns=list(SPLITS), fill_value=0)
     record = {**params.model_dump(), "counts": {name: counts[name].to_dict() for name in SPLITS}}
     (out_dir / "split.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    draw_class_balance(counts).savefig(out_dir / "figures" / "class_balance.png", dpi=130)
+    with drawing(out_dir / "figures" / "class_balance.png", out_dir) as path:
+        draw_class_balance(counts).savefig(path, dpi=130)
     return split
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 from bakeoff.decision.leaderboard import read_leaderboard
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.errors import EvaluationError
+from bakeoff.failures import read_failures
 from bakeoff.language.console import PHRASES
 from bakeoff.language.phrases import Words
 
@@ -44,7 +45,7 @@ def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
     words = Words(choice["language"], PHRASES)
     summaries = summarise(read_leaderboard(leaderboard))
     screen.print(_leaderboard(summaries, choice, words, wide=screen.width >= _WIDE))
-    _print_choice(screen, choice, words)
+    _print_choice(screen, reports_dir, choice, words)
     _print_places(screen, reports_dir, choice, words)
 
 
@@ -88,7 +89,7 @@ def _marks(item: Summary, words: Words) -> list[str]:
     return found if item.learned else [*found, words("mark.did_not_learn")]
 
 
-def _print_choice(screen: Console, choice: Mapping[str, Any], words: Words) -> None:
+def _print_choice(screen: Console, reports_dir: Path, choice: Mapping[str, Any], words: Words) -> None:
     for part in (choice["opening"], choice["best_reason"], choice["best_commercial_reason"]):
         if part:
             screen.print(Text(part, style="bold yellow" if part is choice["opening"] else ""), end="\n\n")
@@ -105,6 +106,8 @@ def _print_choice(screen: Console, choice: Mapping[str, Any], words: Words) -> N
         screen.print(Text(f"* {note}"))
     for row in choice["failed"]:
         screen.print(Text(words("failed", **row), style="red"))
+    for failure in read_failures(reports_dir):
+        screen.print(Text(words("not_made", what=failure.what, error=failure.error), style="yellow"))
 
 
 def _print_places(screen: Console, reports_dir: Path, choice: Mapping[str, Any], words: Words) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bakeoff import failures
 from bakeoff.decision.choice import choose
 from bakeoff.decision.collect import Record, collect
 from bakeoff.decision.curves import learning_curves, write_curves
 from bakeoff.decision.differences import draw_differences
+from bakeoff.decision.gaps import fill_gaps
 from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
 from bakeoff.decision.matrix_rows import with_matrix
 from bakeoff.decision.metrics_file import flat_metrics
@@ -29,10 +31,10 @@ from bakeoff.language.phrases import LanguageCode, Words
 from bakeoff.params.decision import CompareParams
 from bakeoff.pruning import prune_runs
 
-REPORTS = (
-    *("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv"),
-    *("pareto.png", "differences.png", "index.html", "model_card.md"),
-)
+REPORTS = ("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv")
+"""Numbers, written first: without one of them there is no comparison."""
+TELLING = ("pareto.png", "differences.png", "index.html", "model_card.md")
+"""Made from the numbers; where one fails, a stand-in takes its place."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class ReportInputs:
     """measurements/, whose throughput.json is preferred to the candidates' own times."""
     references: Sequence[Mapping[str, Any]] = ()
     """Published results to show beside ours, from `references.references`."""
+    failures_dir: Path | None = None
+    """<candidate>/seed_<seed>/failures.json of what MLflow and TensorBoard did not get."""
 
 
 def compare(
@@ -57,7 +61,7 @@ def compare(
     partial: bool = False,
     inputs: ReportInputs | None = None,
 ) -> dict[str, Any]:
-    """Write REPORTS to `out_dir` and return the choice.
+    """Write REPORTS, then TELLING, to `out_dir` and return the choice.
 
     Args:
         runs_dir: folder with <candidate>/seed_<seed>/{training,evaluation,interpretation}.
@@ -70,8 +74,6 @@ def compare(
     Raises:
         EvaluationError: a candidate has no usable result and `partial` is off, or none has one.
     """
-    from bakeoff.decision.report.page import Findings, write_report
-
     given = inputs or ReportInputs()
     words = Words(given.language, choice_phrases.PHRASES)
     # DVC may take the candidates stage, which prunes too, from its run cache without running it.
@@ -80,20 +82,30 @@ def compare(
     records, notes = use_session(share_measurements(collected), given.measurements_dir, words=words)
     table = build_leaderboard(records)
     summaries, matrix = with_matrix(summarise(table), records, params.matrix, language=given.language)
+    notes = [*notes, *timing_notes(records, words=words), *failure_notes(records, given.failures_dir, words=words)]
     choice = _choice(records, summaries, params, notes=notes, words=words)
     choice["matrix"] = matrix
     choice["references"] = [dict(row) for row in given.references]
     choice["inputs"] = _inputs(runs_dir, study, records, partial=partial)
     out_dir.mkdir(parents=True, exist_ok=True)
-    for name in REPORTS:  # DVC may have hard-linked them to its cache: writing into one would change the cached copy
+    for name in (
+        *REPORTS,
+        *TELLING,
+        failures.FILE,
+    ):  # DVC may have hard-linked them to its cache: writing into one would change the cached copy
         (out_dir / name).unlink(missing_ok=True)
     write_leaderboard(table, out_dir / "leaderboard.csv")
     write_curves(learning_curves(records), out_dir / "learning_curves.csv")
     write_record(out_dir / "choice.json", choice)
     write_record(out_dir / "metrics.json", flat_metrics(choice, summaries))
     _draw(summaries, choice, params, out_dir, language=given.language)
-    write_report(Findings(records, summaries, choice), out_dir / "index.html", audit_file=given.audit_file)
-    write_model_card(out_dir / "model_card.md", records, choice, language=given.language)
+    with failures.drawing(out_dir / "index.html", out_dir) as path:
+        from bakeoff.decision.report.page import Findings, write_report
+
+        write_report(Findings(records, summaries, choice), path, audit_file=given.audit_file)
+    with failures.drawing(out_dir / "model_card.md", out_dir) as path:
+        write_model_card(path, records, choice, language=given.language)
+    fill_gaps(out_dir, TELLING)
     return choice
 
 
@@ -112,7 +124,7 @@ def _choice(
         words=words,
         outcomes=outcomes,
         failed=_failures(records),
-        notes=[*notes, *timing_notes(records, words=words)],
+        notes=notes,
     )
     hits = {name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}
     return choice | {"seeds": seed_spread(hits)}
@@ -130,8 +142,10 @@ def _draw(
     plane = Plane.of(
         params.pareto, allow_random=params.allow_random_weights, allow_not_learned=params.allow_not_learned
     )
-    draw_pareto(summaries, out_dir / "pareto.png", plane=plane, words=words)
-    draw_differences(summaries, choice, out_dir / "differences.png", words=words)
+    with failures.drawing(out_dir / "pareto.png", out_dir) as path:
+        draw_pareto(summaries, path, plane=plane, words=words)
+    with failures.drawing(out_dir / "differences.png", out_dir) as path:
+        draw_differences(summaries, choice, path, words=words)
 
 
 def _failures(records: Sequence[Record]) -> list[dict[str, Any]]:
@@ -140,6 +154,18 @@ def _failures(records: Sequence[Record]) -> list[dict[str, Any]]:
         for record in records
         if not record.ok
     ]
+
+
+def failure_notes(records: Sequence[Record], failures_dir: Path | None, *, words: Words) -> list[str]:
+    """Return one sentence that names what could not be drawn or shown of the candidates; none where all could."""
+    found = []
+    for record in records:
+        own = Path(record.slot.candidate) / f"seed_{record.slot.seed}"
+        places = [(own / stage, record.folder / stage) for stage in ("training", "evaluation", "interpretation")]
+        places += [(own, failures_dir / own)] if failures_dir else []
+        for name, folder in places:
+            found += [f"{name / failure.what} ({failure.error})" for failure in failures.read_failures(folder)]
+    return [words.count("failures", len(found), names="; ".join(found))] if found else []
 
 
 def _inputs(runs_dir: Path, study: Study, records: Sequence[Record], *, partial: bool) -> dict[str, Any]:

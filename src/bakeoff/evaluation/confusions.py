@@ -75,6 +75,8 @@ def describe_groups(counts: np.ndarray, groups: list[list[int]]) -> list[dict[st
 def confused_pairs(predictions: Predictions, counts: np.ndarray) -> list[dict[str, Any]]:
     """Return the pairs (true, predicted) with most products, then the highest share; the surest mistakes first in each.
 
+    `picture` is where a strip of their photos is drawn within the evaluation's folder.
+
     Args:
         predictions: whose test split `counts` counts.
         counts: (K, K) int64.
@@ -86,17 +88,17 @@ def confused_pairs(predictions: Predictions, counts: np.ndarray) -> list[dict[st
     product_ids = predictions.products.loc[predictions.products["split"] == "test", "product_id"].to_numpy()
     predicted, confidence = predicted_classes(probabilities), probabilities.max(axis=1)
     pairs = []
-    for true, taken in cells[:MAX_PAIRS]:
+    for number, (true, taken) in enumerate(cells[:MAX_PAIRS]):
         rows = np.flatnonzero((label_ids == true) & (predicted == taken))
         surest = rows[np.argsort(-confidence[rows], kind="stable")][:MAX_PHOTOS]
         pair = {"true": true, "predicted": taken, "count": int(counts[true, taken]), "total": int(totals[true])}
         shown = {"product_ids": product_ids[surest].tolist(), "confidences": confidence[surest].tolist()}
-        pairs.append(pair | shown | {"picture": None})
+        pairs.append(pair | shown | {"picture": f"figures/pairs/{number:02d}.jpg"})
     return pairs
 
 
 def confusions_record(predictions: Predictions) -> dict[str, Any]:
-    """Return confusions.json of the test split less its key; `picture` is None until it is drawn."""
+    """Return confusions.json of the test split less its key."""
     label_ids, probabilities = predictions.split("test")
     counts = count_confusions(label_ids, predicted_classes(probabilities), len(predictions.labels))
     order, groups = cluster(counts)

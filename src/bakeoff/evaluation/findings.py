@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.evaluation import uncertainty
 from bakeoff.evaluation.calibration import calibration_record
@@ -18,6 +20,7 @@ from bakeoff.evaluation.metrics import all_split_metrics, count_confusions, per_
 from bakeoff.evaluation.pairs import draw_strip, read_photos
 from bakeoff.evaluation.predictions import Predictions
 from bakeoff.evaluation.records import write_record
+from bakeoff.failures import drawing
 from bakeoff.params import EvaluateParams
 
 N_STEPS = uncertainty.N_STEPS + 2
@@ -72,7 +75,7 @@ def find(
 def write_findings(
     findings: Findings, predictions: Predictions, catalogue: Catalogue, out_dir: Path, *, header: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write the three records, confusion.csv, the text report and the figures; return metrics.json, written last.
+    """Write the three records, confusion.csv and the text report, then draw; return metrics.json.
 
     Args:
         findings: what to write.
@@ -84,33 +87,29 @@ def write_findings(
     key, labels = {"key": header["key"]}, predictions.labels
     label_ids, probabilities = predictions.split("test")
     predicted = predicted_classes(probabilities)
-    title = f"{header['candidate']}: {len(label_ids)} test photos, accuracy {(label_ids == predicted).mean():.3f}"
-    pairs = _draw_pairs(findings.confusions["pairs"], catalogue, out_dir)
-    write_record(out_dir / "confusions.json", key | findings.confusions | {"pairs": pairs})
-    _write_confusion(findings.confusions, count_confusions(label_ids, predicted, len(labels)), labels, out_dir, title)
+    counts = count_confusions(label_ids, predicted, len(labels))
+    write_record(out_dir / "confusions.json", key | findings.confusions)
+    write_confusion_csv(counts, labels, out_dir / "confusion.csv")
     write_report(label_ids, predicted, labels, out_dir / "classification_report.txt")
-    draw_calibration(findings.calibration, out_dir / "figures" / "calibration.png", title=title)
     write_record(out_dir / "calibration.json", key | findings.calibration)
     record = {**header, **findings.metrics}
     write_record(out_dir / "metrics.json", record)
+    title = f"{header['candidate']}: {len(label_ids)} test photos, accuracy {(label_ids == predicted).mean():.3f}"
+    _draw(findings, counts, catalogue, out_dir, title=title)
     return record
 
 
-def _write_confusion(confusions: dict[str, Any], counts: Any, labels: list[str], out_dir: Path, title: str) -> None:
-    write_confusion_csv(counts, labels, out_dir / "confusion.csv")
-    groups = [group["label_ids"] for group in confusions["groups"]]
-    path = out_dir / "figures" / "confusion.png"
-    draw_confusion(counts, labels, path, title=title, order=confusions["order"], groups=groups)
-
-
-def _draw_pairs(pairs: list[dict[str, Any]], catalogue: Catalogue, out_dir: Path) -> list[dict[str, Any]]:
-    """Draw a strip of photos for each pair and return the pairs with the strips' paths within the folder."""
-    drawn = []
-    for number, pair in enumerate(pairs):
-        name = f"figures/pairs/{number:02d}.jpg"
-        true, taken = catalogue.labels[pair["true"]], catalogue.labels[pair["predicted"]]
-        heading = f"{true} → {taken}   {pair['count']} / {pair['total']}"
-        captions = [f"{confidence:.0%}" for confidence in pair["confidences"]]
-        draw_strip(read_photos(catalogue, pair["product_ids"]), captions, out_dir / name, heading=heading)
-        drawn.append(pair | {"picture": name})
-    return drawn
+def _draw(findings: Findings, counts: np.ndarray, catalogue: Catalogue, out_dir: Path, *, title: str) -> None:
+    """Draw the confusion matrix, the calibration and a strip of photos for each confused pair."""
+    confusions, figures = findings.confusions, out_dir / "figures"
+    with drawing(figures / "confusion.png", out_dir) as path:
+        groups = [group["label_ids"] for group in confusions["groups"]]
+        draw_confusion(counts, catalogue.labels, path, title=title, order=confusions["order"], groups=groups)
+    with drawing(figures / "calibration.png", out_dir) as path:
+        draw_calibration(findings.calibration, path, title=title)
+    for pair in confusions["pairs"]:
+        with drawing(out_dir / pair["picture"], out_dir) as path:
+            true, taken = catalogue.labels[pair["true"]], catalogue.labels[pair["predicted"]]
+            heading = f"{true} → {taken}   {pair['count']} / {pair['total']}"
+            captions = [f"{confidence:.0%}" for confidence in pair["confidences"]]
+            draw_strip(read_photos(catalogue, pair["product_ids"]), captions, path, heading=heading)

@@ -53,8 +53,8 @@ def evaluate_candidate(
     Args:
         predictor: the trained candidate.
         catalogue: the products it was trained on.
-        out_dir: gets predictions.parquet, metrics.json, calibration.json, confusions.json, confusion.csv,
-            throughput.json, the text report and figures/.
+        out_dir: gets predictions.parquet, throughput.json, confusions.json, confusion.csv, the text report,
+            calibration.json and metrics.json, and last figures/, each of which may fail (`bakeoff.failures`).
         training: training.json, of which candidate, model, mode, seed and key are used.
         settings: params sections evaluate, throughput and compute.
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.progress import Progress
 
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.evaluation.predictions import Predictions
 from bakeoff.evaluation.predictor import Predictor
 from bakeoff.evaluation.records import derived_key, write_record
+from bakeoff.failures import drawing
 from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
 from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
 from bakeoff.interpret.explainers import Explainer, open_explainer
@@ -23,6 +25,8 @@ from bakeoff.seeding import default_threads
 CHANNEL_SEED = 0
 """One seed for every candidate, so that all are shown the same shuffled photos."""
 METHODS = "integrated_gradients+occlusion"
+Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""The photo (H, W, 3), its Integrated Gradients (H, W, 3) and its Occlusion (H, W), float32."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def interpret_candidate(subject: Subject, explainer: Explainer, out_dir: Path, *
     chosen = choose_photos(subject.predictions, n_correct=params.n_correct, n_wrong=params.n_wrong)
     with Progress() as progress:
         _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
-        items = _explain_photos(subject, explainer, chosen, out_dir=out_dir, progress=progress)
+        explained = _explain_photos(subject, explainer, chosen, progress=progress)
     found = {"n_correct": sum(photo.correct for photo in chosen), "n_wrong": sum(not photo.correct for photo in chosen)}
     record = {
         "key": key,
@@ -58,9 +62,12 @@ def interpret_candidate(subject: Subject, explainer: Explainer, out_dir: Path, *
         "note": _note(params, found),
         "baseline": GREY,
         "explained_score": explainer.scores,
-        "items": items,
+        "items": [item for item, _ in explained],
     }
     write_record(out_dir / "attributions.json", record)
+    for item, maps in explained:
+        with drawing(out_dir / item["figure"], out_dir) as path:
+            draw_attributions(*maps, path, caption=_caption(subject, item))
 
 
 def _explain_channels(
@@ -81,15 +88,15 @@ def _explain_channels(
     )
     record = {"key": key, "training_key": subject.training["key"], "seed": CHANNEL_SEED, **vars(result)}
     write_record(out_dir / "channels.json", record)
-    draw_channels(result, out_dir / "figures" / "channels.png", title=subject.training["candidate"])
+    with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
+        draw_channels(result, path, title=subject.training["candidate"])
 
 
 def _explain_photos(
-    subject: Subject, explainer: Explainer, chosen: list[Chosen], *, out_dir: Path, progress: Progress
-) -> list[dict[str, Any]]:
-    """Draw each chosen photo's heat maps and return the items of attributions.json."""
+    subject: Subject, explainer: Explainer, chosen: list[Chosen], *, progress: Progress
+) -> list[tuple[dict[str, Any], Maps]]:
+    """Return for each chosen photo its item of attributions.json, and what its figure shows."""
     labels = subject.catalogue.labels
-    (out_dir / "attributions").mkdir(parents=True, exist_ok=True)
     task = progress.add_task("explaining photos", total=2 * len(chosen))
     items = []
     for photo in chosen:
@@ -101,10 +108,15 @@ def _explain_photos(
         names = {"true": labels[photo.true], "predicted": labels[photo.predicted]}
         figure = f"attributions/{safe_name(photo.product_id)}.png"
         shown = {"product_id": photo.product_id, **names, "probability": photo.probability}
-        caption = Caption(candidate=subject.training["candidate"], **shown)
-        draw_attributions(image, gradients, drops, out_dir / figure, caption=caption)
-        items.append({**shown, "correct": photo.correct, "method": METHODS, "figure": figure})
+        items.append(
+            ({**shown, "correct": photo.correct, "method": METHODS, "figure": figure}, (image, gradients, drops))
+        )
     return items
+
+
+def _caption(subject: Subject, item: dict[str, Any]) -> Caption:
+    shown = {name: item[name] for name in ("product_id", "true", "predicted", "probability")}
+    return Caption(candidate=subject.training["candidate"], **shown)
 
 
 def _note(params: InterpretParams, found: dict[str, int]) -> str | None:

@@ -204,6 +204,18 @@ NOTES: dict[str, Phrase] = {
         "désaccord) : à comparer avec prudence, ou "
         "lancez `bakeoff throughput`.",
     ),
+    "failures.one": Phrase(
+        "One picture or record for looking at could not be made, and no number is lost: {names}. `bakeoff doctor` "
+        "says where the traceback is.",
+        "Une figure ou un document n’a pas pu être produit, sans qu’aucun chiffre soit perdu : {names}. "
+        "`bakeoff doctor` indique où se trouve la trace de l’erreur.",
+    ),
+    "failures.other": Phrase(
+        "{n} pictures or records for looking at could not be made, and no number is lost: {names}. `bakeoff doctor` "
+        "says where the tracebacks are.",
+        "{n} figures ou documents n’ont pas pu être produits, sans qu’aucun chiffre soit perdu : {names}. "
+        "`bakeoff doctor` indique où se trouvent les traces des erreurs.",
+    ),
     "session.used": Phrase(
         "Times come from one session in which the candidates took turns ({path}).",
         "Les temps viennent d’une seule session où les candidats ont été mesurés à tour de rôle ({path}).",

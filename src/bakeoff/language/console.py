@@ -20,6 +20,7 @@ PHRASES: dict[str, Phrase] = {
     "mark.did_not_learn": Phrase("DID NOT LEARN", "N’A PAS APPRIS"),
     "mark.failed": Phrase("FAILED", "ÉCHEC"),
     "failed": Phrase("FAILED {candidate} (seed {seed}): {problem}", "ÉCHEC {candidate} (graine {seed}) : {problem}"),
+    "not_made": Phrase("NOT MADE: {what} ({error})", "NON PRODUIT : {what} ({error})"),
     "heading.sure": Phrase("How sure is that?", "Est-ce sûr ?"),
     "heading.scenarios": Phrase("Elsewhere:", "Ailleurs :"),
     "place": Phrase("{title}:", "{title} :"),

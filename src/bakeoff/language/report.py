@@ -30,6 +30,12 @@ _FRAME = {
         "Écrit par bakeoff à partir de `{runs}/`. Chaque nombre se trouve dans `leaderboard.csv`, `choice.json` et le "
         "dossier du candidat.",
     ),
+    "section.failed": Phrase(
+        "This section could not be made; the other sections and every number stand. `bakeoff doctor` says where the "
+        "traceback is.",
+        "Cette section n’a pas pu être produite ; les autres sections et tous les chiffres sont valables. "
+        "`bakeoff doctor` indique où se trouve la trace de l’erreur.",
+    ),
     "nav.label": Phrase("Sections", "Sections"),
     "nav.answer": Phrase("Answer", "Réponse"),
     "nav.leaderboard": Phrase("Leaderboard", "Classement"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from bakeoff.errors import ParamsError
 from bakeoff.evaluation.records import write_record
+from bakeoff.failures import drawing
 from bakeoff.monitoring.figure import draw_monitoring
 from bakeoff.monitoring.labels import DEFAULT_COLUMN, encode_labels, list_new_products
 from bakeoff.monitoring.reference import score_reference
@@ -76,8 +77,9 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         "monitored_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     report = build_report((reference, new, test_split), candidate.labels, words, header=header)
-    draw_monitoring(report, (reference, new), words, folder / FIGURE_FILE)
     write_record(folder / REPORT_FILE, report)
+    with drawing(folder / FIGURE_FILE, folder) as path:
+        draw_monitoring(report, (reference, new), words, path)
     return report, folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.params import TrackingParams
@@ -12,7 +13,7 @@ from bakeoff.tracking import runs
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.mirror import logged_epochs
 from bakeoff.tracking.records import epoch_metrics, run_params
-from bakeoff.tracking.store import experiment_id, open_client, store_errors, warn_store
+from bakeoff.tracking.store import experiment_id, open_client, survive_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -54,8 +55,8 @@ class LiveRun:
     def stop(self) -> None:
         """Stop watching; the run stays open until `replay` has put the finished training's figures in."""
         if self._monitor:
-            self._monitor.finish()
-            self._monitor = None
+            monitor, self._monitor = self._monitor, None
+            self._attempt(monitor.finish)
 
     def fail(self, sentence: str, status: str = "FAILED") -> None:
         """Close the run as FAILED (or KILLED), with the reason in the tag `bakeoff.error`."""
@@ -64,12 +65,13 @@ class LiveRun:
             self._attempt(lambda: self._close(sentence, status))
 
     def _attempt(self, call: Callable[[], None]) -> None:
-        """Do it; at the store's first failure warn and let it be from then on."""
-        try:
+        """Do it; at the first failure warn and let it be from then on."""
+        done, place = False, Path(self._header["candidate"]) / f"seed_{self._header.get('seed', 0)}"
+        with survive_store(names.run_name(self._header), place):
             call()
-        except store_errors() as error:
+            done = True
+        if not done:
             self._client = None
-            warn_store(names.run_name(self._header), error)
 
     def _open(self) -> None:
         client, store = open_client()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock
 
+from bakeoff.failures import forget, surviving
 from bakeoff.params import TrackingParams
 from bakeoff.paths import state_dir
 from bakeoff.tracking import runs
@@ -27,7 +28,7 @@ from bakeoff.tracking.records import (
     run_metrics,
     run_params,
 )
-from bakeoff.tracking.store import experiment_id, open_client, survive_store
+from bakeoff.tracking.store import experiment_id, open_client, place_of, survive_store
 from bakeoff.tracking.tensorboard import write_events
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Mirrored:
 
 
 def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
-    """Make or update the candidate's MLflow run from its files; a failing store costs one warning line, no stage.
+    """Make or update the candidate's MLflow run from its files; whatever fails there costs one warning line, no stage.
 
     Args:
         candidate_dir: runs/<candidate>/seed_<s>.
@@ -61,15 +62,21 @@ def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
         TrackingError: there is no finished training, or a record is broken.
     """
     parts = read_parts(candidate_dir)
+    run_id, place = None, place_of(candidate_dir)
+    with survive_store(str(candidate_dir), place):
+        run_id = mirror(parts, params).run_id
     if params.tensorboard:
-        write_events(parts)
-    with survive_store(str(candidate_dir)):
-        return mirror(parts, params).run_id
-    return None
+        with surviving("the event file for TensorBoard", state_dir("failures") / place):
+            write_events(parts)
+    return run_id
 
 
 def mirror(parts: Mapping[PartName, Part], params: TrackingParams) -> Mirrored:
-    """Make or update the run of these stages' outputs; the store's own errors pass through."""
+    """Make or update the run of these stages' outputs; errors pass through.
+
+    The numbers go first: where a figure or the model cannot be logged the run is finished without it, and the next
+    replay tries again.
+    """
     training = parts["training"].record
     keys: dict[PartName, str] = {name: part.key for name, part in parts.items()}
     lock = state_dir("locks") / f"mlflow-{names.run_name(training)}.lock"
@@ -81,14 +88,17 @@ def mirror(parts: Mapping[PartName, Part], params: TrackingParams) -> Mirrored:
         started_ms = ended_ms - int(1000 * float(training.get("train_time_s") or 0))
         run = found or runs.create_run(client, experiment, training=training, start_time_ms=started_ms)
         changed = [part for name, part in parts.items() if run.data.tags.get(names.part_digest(name)) != part.digest]
-        if changed:
-            _log_parts(client, run, parts=parts, changed=changed, started_ms=started_ms)
-        if params.log_models and _log_or_mend_model(client, run, store=store, parts=parts):
-            changed = changed or [parts["training"]]
-        if names.ERROR in run.data.tags:
-            client.delete_tag(run.info.run_id, names.ERROR)  # an earlier try failed, this one did not
-        if run.info.status != "FINISHED":
-            client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
+        try:
+            if changed:
+                _log_parts(client, run, parts=parts, changed=changed, started_ms=started_ms)
+            if params.log_models and _log_or_mend_model(client, run, store=store, parts=parts):
+                changed = changed or [parts["training"]]
+            if names.ERROR in run.data.tags:
+                client.delete_tag(run.info.run_id, names.ERROR)  # an earlier try failed, this one did not
+        finally:
+            if run.info.status != "FINISHED":
+                client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
+    forget(state_dir("failures") / place_of(parts["training"].folder.parent))
     return Mirrored(run.info.run_id, "created" if found is None else "updated" if changed else "unchanged")
 
 

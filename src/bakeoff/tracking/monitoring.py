@@ -55,7 +55,8 @@ def log_report(folder: Path, params: TrackingParams) -> str:
     monitored_ms = int(datetime.fromisoformat(report["monitored_at"]).timestamp() * 1000)
     run = client.create_run(experiment, start_time=monitored_ms, run_name=str(report["name"]), tags=tags)
     for name in _FILES:
-        client.log_artifact(run.info.run_id, str(folder / name))
+        if (folder / name).is_file():
+            client.log_artifact(run.info.run_id, str(folder / name))
     log_final_metrics(client, run, finite(dict(_metrics(report))), timestamp_ms=monitored_ms)
     client.set_terminated(run.info.run_id)
     return run.info.run_id

@@ -9,13 +9,15 @@ from pathlib import Path
 from rich.progress import track
 
 from bakeoff.errors import TrackingError
+from bakeoff.failures import surviving
 from bakeoff.params import TrackingParams
+from bakeoff.paths import state_dir
 from bakeoff.tracking.comparison import log_reports
 from bakeoff.tracking.mirror import mirror
 from bakeoff.tracking.monitoring import REPORT_FILE, log_report
 from bakeoff.tracking.records import has_training, read_parts
 from bakeoff.tracking.registry import update_registry
-from bakeoff.tracking.store import resolve_store, store_errors, survive_store
+from bakeoff.tracking.store import place_of, resolve_store, store_errors, survive_store
 from bakeoff.tracking.tensorboard import write_events
 
 
@@ -70,9 +72,10 @@ def sync(
             except TrackingError as error:
                 problems.append(str(error))
                 continue
-            if params.tensorboard:
-                write_events(parts)
             outcomes[mirror(parts, params).outcome] += 1
+            if params.tensorboard:
+                with surviving("the event file for TensorBoard", state_dir("failures") / place_of(folder)):
+                    write_events(parts)
         comparison = log_reports(reports_dir, runs_dir, params) is not None
         n_monitored = _log_monitoring(monitoring_dir, params, problems) if monitoring_dir else 0
     except store_errors() as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from bakeoff.errors import TrackingError
+from bakeoff.failures import FILE
 
 PartName = Literal["training", "evaluation", "interpretation"]
 PARTS: tuple[PartName, ...] = get_args(PartName)
@@ -109,7 +110,10 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def _digest(folder: Path, names: tuple[str, ...]) -> str:
-    return hash_of(*(path.read_bytes() if (path := folder / name).is_file() else b"" for name in names))
+    """Return a digest of the files that hold numbers, and of what failed: a picture mended later is logged again."""
+    pieces = [path.read_bytes() if (path := folder / name).is_file() else b"" for name in names]
+    failed = folder / FILE
+    return hash_of(*pieces, *([failed.read_bytes()] if failed.is_file() else []))
 
 
 def hash_of(*pieces: bytes | str) -> str:

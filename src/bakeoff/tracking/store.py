@@ -6,8 +6,7 @@ import contextlib
 import logging
 import os
 import sqlite3
-import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from bakeoff.paths import main_checkout
+from bakeoff.failures import surviving
+from bakeoff.paths import main_checkout, state_dir
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -151,23 +151,26 @@ def store_errors() -> tuple[type[Exception], ...]:
     return (MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, TimeoutError, OSError)
 
 
-@contextlib.contextmanager
-def survive_store(what: str) -> Iterator[None]:
-    """Turn a failing store into one warning line on stderr: the files are the record, and a stage goes on.
+def survive_store(what: str, place: Path = Path()) -> AbstractContextManager[None]:
+    """Turn what fails in showing results into one warning line: the files are the record, and a stage goes on.
 
     Args:
         what: what was being logged, for the warning.
+        place: below .bakeoff/failures/, where the error is kept: no DVC output, because `sync` mends it later.
     """
-    try:
-        yield
-    except store_errors() as error:
-        warn_store(what, error)
+
+    def tell(error: Exception) -> str | None:
+        if not isinstance(error, store_errors()):
+            return None
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return (
+            f"warning: the MLflow store {resolve_store().uri} did not take {what} ({reason[:160]}); "
+            "the files under runs/, reports/ and monitoring/ are the record, `bakeoff sync` repairs the store."
+        )
+
+    return surviving(f"{what} in MLflow", state_dir("failures") / place, tell=tell)
 
 
-def warn_store(what: str, error: BaseException) -> None:
-    """Write the one warning line about a store that did not take `what`."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    sys.stderr.write(
-        f"bakeoff: warning: the MLflow store {resolve_store().uri} did not take {what} ({reason[:160]}); "
-        "the files under runs/, reports/ and monitoring/ are the record, `bakeoff sync` repairs the store.\n"
-    )
+def place_of(candidate_dir: Path) -> Path:
+    """Return the `place` of failures that concern runs/<candidate>/seed_<s>."""
+    return Path(candidate_dir.parent.name) / candidate_dir.name

@@ -20,6 +20,7 @@ from bakeoff.backbones.weights.network_files import copy_config
 from bakeoff.backbones.weights.record import read_record
 from bakeoff.catalogue.table import Catalogue
 from bakeoff.errors import ParamsError, TrainingError
+from bakeoff.failures import drawing
 from bakeoff.params import ComputeParams, Mode, ScanParams, TrainingParams
 from bakeoff.params.candidate import single_row_problem
 from bakeoff.paths import project_root, state_dir
@@ -136,23 +137,27 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
         TrainingError: a split is empty, or the loss is no longer a number.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    _write_preview(plan, out_dir / "figures" / "preview.png")
     with locked_checkpoint(state_dir("checkpoints"), plan.header["key"]) as checkpoint:
         seed_everything(plan.request.seed)
         result, extraction_s = _learn(plan, checkpoint, on_epoch)
         record = _record(plan, result, extraction_s)
         _write_outputs(plan, result, record, out_dir)
         checkpoint.clear()
+    _draw(plan, result, out_dir)
     if result.not_learned:
         sys.stderr.write(f"bakeoff: WARNING: {plan.title} DID NOT LEARN: {result.not_learned}.\n")
     return record
 
 
-def _write_preview(plan: TrainingPlan, path: Path) -> None:
-    settings = plan.request.settings
-    title = preview_title(settings.model, settings.preprocessing)
-    transform = partial(transform_photo, preprocessing=settings.preprocessing)
-    write_preview(path, plan.catalogue, transform, title=title, seed=plan.request.seed)
+def _draw(plan: TrainingPlan, result: LoopResult, out_dir: Path) -> None:
+    """Draw the learning curves and photos as the network sees them."""
+    settings, figures = plan.request.settings, out_dir / "figures"
+    with drawing(figures / "history.png", out_dir) as path:
+        write_history_figure(path, result.rows, title=plan.title, best_epoch=result.best_epoch)
+    with drawing(figures / "preview.png", out_dir) as path:
+        title = preview_title(settings.model, settings.preprocessing)
+        transform = partial(transform_photo, preprocessing=settings.preprocessing)
+        write_preview(path, plan.catalogue, transform, title=title, seed=plan.request.seed)
 
 
 def _learn(plan: TrainingPlan, checkpoint: CheckpointFolder, on_epoch: OnEpoch | None) -> tuple[LoopResult, float]:
@@ -257,11 +262,9 @@ def _record(plan: TrainingPlan, result: LoopResult, extraction_s: float) -> dict
 
 
 def _write_outputs(plan: TrainingPlan, result: LoopResult, record: dict[str, Any], out_dir: Path) -> None:
-    """Write model, history and figures, and training.json last: where it is, the folder is complete."""
+    """Write model and history, and training.json last: where it is, nothing but pictures can be missing."""
     save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
     copy_config(project_root() / plan.header["weights_dir"], out_dir)
     write_history(result.rows, out_dir / "history.csv")
-    figure = out_dir / "figures" / "history.png"
-    write_history_figure(figure, result.rows, title=plan.title, best_epoch=result.best_epoch)
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     (out_dir / "training.json").write_text(text, encoding="utf-8")

@@ -1,13 +1,18 @@
-"""reports/index.html: one file that needs nothing else, filled from template.html, its sections, styles and scripts."""
+"""reports/index.html: one file that needs nothing else, filled from template.html, its sections, styles and scripts.
+
+Each section is made by itself: one that fails leaves a sentence in its place, and the others stand.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from bakeoff.decision.collect import Record
 from bakeoff.decision.report.board import board
@@ -25,6 +30,7 @@ from bakeoff.decision.report.tradeoff import mlflow_filter, tradeoff_views
 from bakeoff.decision.report.wording import Wording, report_words
 from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
+from bakeoff.failures import surviving
 from bakeoff.language.phrases import LanguageCode, Words, unbroken
 
 PICTURE_BYTES = 5_000_000
@@ -53,11 +59,64 @@ def write_report(
         language: of the page; None takes the choice's, whose sentences are in it already.
     """
     words = report_words(language or findings.choice.get("language") or _LANGUAGES[0])
-    page = _environment(words).get_template("template.html").render(page_context(findings, audit_file, words))
-    path.write_text(page, encoding="utf-8")
+    page = _Page.of(findings, audit_file, words)
+    sections = {name: _render(name, page, path) for name in _SECTIONS}
+    shown = [name for name, text in sections.items() if text.strip()]
+    template = _environment(words.language).get_template("template.html")
+    path.write_text(template.render(page.context, sections=sections.values(), shown=shown), encoding="utf-8")
 
 
-def _environment(words: Words) -> Environment:
+@dataclass(frozen=True)
+class _Page:
+    """What several sections share."""
+
+    findings: Findings
+    words: Words
+    dataset: dict[str, Any]
+    leading: list[str]
+    """Best, best for commercial use and the baseline."""
+    shown: list[Record]
+    """The first record with a result of each candidate, the leading ones first."""
+    ranked: list[Record]
+    """The same in rank order."""
+    budget: Budget
+
+    @classmethod
+    def of(cls, findings: Findings, audit_file: Path | None, words: Words) -> _Page:
+        leading, names = leading_names(findings), [item.candidate for item in findings.summaries]
+        return cls(
+            findings,
+            words,
+            dataset_facts(findings.records, audit_file),
+            leading,
+            _first_records(findings, [*leading, *names]),
+            _first_records(findings, names),
+            Budget(PICTURE_BYTES),
+        )
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """The choice as found; the templates get it with spaces that do not break."""
+        return self.findings.choice
+
+    @cached_property
+    def context(self) -> dict[str, Any]:
+        """What every section shows."""
+        choice = _unbroken({**_OPTIONAL, **self.choice}, self.words.language)
+        return {"choice": choice, "summaries": self.findings.summaries, "dataset": self.dataset}
+
+
+def _render(name: str, page: _Page, path: Path) -> Markup:
+    """Return a section's HTML, empty where it has nothing to show; a sentence where it fails."""
+    environment = _environment(page.words.language)
+    with surviving(f"section {name} of {path.name}", path.parent):
+        own = _SECTIONS[name](page)
+        return Markup(environment.get_template(f"sections/{name}.html").render(page.context, **own))
+    return Markup(environment.get_template("failed.html").render(name=name))
+
+
+@cache
+def _environment(language: LanguageCode) -> Environment:
     environment = Environment(
         loader=PackageLoader("bakeoff.decision.report", "."),
         autoescape=select_autoescape(["html"]),
@@ -65,6 +124,7 @@ def _environment(words: Words) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    words = report_words(language)
     wording = Wording(words)
     environment.filters |= wording.filters()
     environment.globals |= {
@@ -76,46 +136,6 @@ def _environment(words: Words) -> Environment:
         "language": words.language,
     }
     return environment
-
-
-def page_context(findings: Findings, audit_file: Path | None, words: Words) -> dict[str, Any]:
-    """Return everything the template shows."""
-    budget = Budget(PICTURE_BYTES)
-    records, summaries, choice = findings.records, findings.summaries, findings.choice
-    leading = leading_names(findings)
-    shown = _first_records(findings, [*leading, *(item.candidate for item in summaries)])
-    ranked = _first_records(findings, [item.candidate for item in summaries])
-    confusions = [
-        found
-        for place, record in enumerate(shown[: len(leading)])
-        if (found := confusion_view(record, budget, photos=place < 2))
-    ]
-    heat_maps = [found for record in shown for found in read_heat_maps(record, budget)]
-    dataset = dataset_facts(records, audit_file)
-    keys = _keys(records)
-    evidence = Evidence(records, dataset["audit"], dataset["splits"], choice["inputs"]["runs_dir"])
-    return {
-        "choice": _unbroken({**_OPTIONAL, **choice}, words.language),
-        "summaries": summaries,
-        "answers": _unbroken(_answers(choice, words), words.language),
-        "board": board(records, summaries, choice),
-        "views": tradeoff_views(summaries, choice, Wording(words), keys=keys),
-        "paired": comparisons(choice, summaries),
-        "classes": class_table(ranked, class_order(shown[0], dataset["labels"])),
-        "confusions": confusions,
-        "calibration": calibration_views(ranked, leading),
-        "learning": learning_views(ranked),
-        "speed": speed_views(ranked),
-        "heat_maps_top": [item for item in heat_maps if item["candidate"] in leading],
-        "heat_maps_rest": [item for item in heat_maps if item["candidate"] not in leading],
-        "n_pictures_left_out": budget.n_left_out,
-        "channels": [found for record in shown if (found := read_channels(record))],
-        "weights": weights_rows(records),
-        "dataset": dataset,
-        "checks": checklist_rows(evidence, words),
-        "provenance": provenance(records),
-        "commands": commands(records, choice["inputs"]["choices"]),
-    }
 
 
 _OPTIONAL: dict[str, Any] = {
@@ -170,3 +190,62 @@ def _keys(records: Sequence[Record]) -> dict[str, list[str]]:
         if record.ok and record.training.get("key"):
             found.setdefault(record.slot.candidate, []).append(str(record.training["key"]))
     return found
+
+
+def _leaderboard(page: _Page) -> dict[str, Any]:
+    records = page.findings.records
+    return {"board": board(records, page.findings.summaries, page.choice), "provenance": provenance(records)}
+
+
+def _heat_maps(page: _Page) -> dict[str, Any]:
+    found = [item for record in page.shown for item in read_heat_maps(record, page.budget)]
+    return {
+        "heat_maps_top": [item for item in found if item["candidate"] in page.leading],
+        "heat_maps_rest": [item for item in found if item["candidate"] not in page.leading],
+        "n_pictures_left_out": page.budget.n_left_out,
+    }
+
+
+def _confusions(page: _Page) -> dict[str, Any]:
+    records = page.shown[: len(page.leading)]
+    views = [confusion_view(record, page.budget, photos=place < 2) for place, record in enumerate(records)]
+    return {"confusions": [view for view in views if view]}
+
+
+def _checklist(page: _Page) -> dict[str, Any]:
+    dataset = page.dataset
+    runs_dir = page.choice["inputs"]["runs_dir"]
+    evidence = Evidence(page.findings.records, dataset["audit"], dataset["splits"], runs_dir)
+    return {"checks": checklist_rows(evidence, page.words)}
+
+
+def _tradeoff(page: _Page) -> dict[str, Any]:
+    keys = _keys(page.findings.records)
+    return {"views": tradeoff_views(page.findings.summaries, page.choice, Wording(page.words), keys=keys)}
+
+
+def _reproduce(page: _Page) -> dict[str, Any]:
+    records = page.findings.records
+    return {"provenance": provenance(records), "commands": commands(records, page.choice["inputs"]["choices"])}
+
+
+_SECTIONS: dict[str, Callable[[_Page], dict[str, Any]]] = {
+    "answer": lambda page: {"answers": _unbroken(_answers(page.choice, page.words), page.words.language)},
+    "leaderboard": _leaderboard,
+    "tradeoff": _tradeoff,
+    "comparisons": lambda page: {"paired": comparisons(page.choice, page.findings.summaries)},
+    "matrix": lambda page: {},
+    "classes": lambda page: {"classes": class_table(page.ranked, class_order(page.shown[0], page.dataset["labels"]))},
+    "confusions": _confusions,
+    "calibration": lambda page: {"calibration": calibration_views(page.ranked, page.leading)},
+    "learning": lambda page: {"learning": learning_views(page.ranked)},
+    "speed": lambda page: {"speed": speed_views(page.ranked)},
+    "heat_maps": _heat_maps,
+    "colour": lambda page: {"channels": [found for record in page.shown if (found := read_channels(record))]},
+    "licences": lambda page: {"weights": weights_rows(page.findings.records)},
+    "data": lambda page: {},
+    "checklist": _checklist,
+    "reproduce": _reproduce,
+    "not_chosen": lambda page: {},
+}
+"""What each section shows beside the choice, the summaries and the data set; sections/<name>.html shows it."""

@@ -1,0 +1,109 @@
+"""What may fail at the price of a warning: pictures, pages and mirrors of numbers that are on disk already.
+
+Numbers are written first, and this is the one place that catches what goes wrong afterwards, so that a study never
+loses a candidate to a figure. A failure is told on stderr and kept, with its traceback, in failures.json of the folder
+that lacks the picture, from where the report and `bakeoff doctor` name it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FILE = "failures.json"
+_MAX_CHARS = 300
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One thing that is missing: what it is, why in one line, and the traceback."""
+
+    what: str
+    error: str
+    traceback: str
+
+
+@contextlib.contextmanager
+def surviving(what: str, folder: Path, *, tell: Callable[[Exception], str | None] = lambda _: None) -> Iterator[None]:
+    """Let the block fail: warn, keep the error in `folder`/failures.json, and go on after the block.
+
+    A block that succeeds takes back what an earlier one of the same name left there.
+
+    Args:
+        what: what the block makes, as the warning names it.
+        folder: where failures.json is kept; made where it is not there.
+        tell: returns the warning for an error that has one of its own.
+    """
+    try:
+        yield
+    except Exception as error:
+        failure = Failure(what, _in_one_line(error), traceback.format_exc())
+        try:
+            _replace(folder, what, failure)
+            where = f"The traceback is in {folder / FILE}; please report it."
+        except OSError as full:
+            where = f"Its traceback could not be kept ({full})."
+        line = tell(error) or f"WARNING: {what} could not be made ({failure.error}); no number is lost. {where}"
+        sys.stderr.write(f"bakeoff: {line}\n")
+    else:
+        if any(failure.what == what for failure in read_failures(folder)):
+            _replace(folder, what)
+
+
+@contextlib.contextmanager
+def drawing(path: Path, folder: Path) -> Iterator[Path]:
+    """Let the picture or page `path` below `folder` fail (`surviving`); half a file does not stay.
+
+    Args:
+        path: the file that the block writes; its folder is made.
+        folder: the stage's output.
+
+    Yields:
+        `path`.
+    """
+    with surviving(path.relative_to(folder).as_posix(), folder):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield path
+        except Exception:
+            path.unlink(missing_ok=True)
+            raise
+
+
+def read_failures(folder: Path) -> list[Failure]:
+    """Return what failed in a folder, oldest first; an unreadable file counts as one failure."""
+    file = folder / FILE
+    if not file.is_file():
+        return []
+    try:
+        return [Failure(**entry) for entry in json.loads(file.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError) as error:
+        return [Failure(FILE, f"{file} cannot be read ({error})", "")]
+
+
+def forget(folder: Path) -> None:
+    """Take back a folder's failures, once everything that failed there was made."""
+    (folder / FILE).unlink(missing_ok=True)
+
+
+def _replace(folder: Path, what: str, *new: Failure) -> None:
+    """Keep `new` in place of what was kept under the same name; a file without failures goes."""
+    entries = [asdict(failure) for failure in (*read_failures(folder), *new) if failure.what != what or failure in new]
+    if not entries:
+        (folder / FILE).unlink()
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{FILE}.tmp"
+    partial.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(partial, folder / FILE)
+
+
+def _in_one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:_MAX_CHARS] if text else type(error).__name__
