@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from bakeoff.cli import app, main
 from bakeoff.doctor import Finding, examine, print_findings
+from bakeoff.language.console import PHRASES
+from bakeoff.language.phrases import Words
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.torch
@@ -53,7 +55,10 @@ def test_expected_time_counts_the_candidates():
     from bakeoff.params import load_params
     from bakeoff.study import expected_time
 
-    assert expected_time(load_params(ROOT / "params.yaml")).startswith("15 candidates, profile quick: about 33 min ")
+    params = load_params(ROOT / "params.yaml")
+    english, french = (expected_time(params, Words(code, PHRASES)) for code in ("en", "fr"))
+    assert english.startswith("15 candidates, profile quick: about 33 min ")
+    assert french.startswith("15 candidats, profil quick : environ 33 min ")
 
 
 @pytest.mark.torch

@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bakeoff.composition import compose, differences, write_params
+from bakeoff.dvc_locks import clear_stale_locks
 from bakeoff.errors import ParamsError, SetupError
+from bakeoff.language.console import PHRASES
+from bakeoff.language.phrases import Words
 from bakeoff.params import Params, load_params, validate_section
 
 if TYPE_CHECKING:
@@ -33,23 +37,26 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     """
     _check_environments(root)
     params = _planned_params(root, overrides)
-    console = Console()
-    console.print(expected_time(params))
+    words, console = Words(params.language, PHRASES), Console()
+    console.print(expected_time(params, words))
     _agree_to_full(params, yes=yes)
+    stale = clear_stale_locks(root)
+    if stale:
+        console.print(Text(words("run.locks", processes=", ".join(stale))))
     if overrides or not (root / "params.yaml").is_file():
         write_params(root, overrides)
     started = time.monotonic()
     if (root / "data" / "source.json").is_file() and fetch_if_changed(root):
-        console.print("The raw files changed since the last run.")
+        console.print(words("run.raw_changed"))
     retry_weights(root)
     failed = dvc(root, "repro", "--keep-going") != 0
     left = untaken_user_files(root)  # DVC takes their candidates for up to date
     if failed or left:
-        console.print("[bold red]Some stages failed (see above); comparing what exists.[/]")
+        console.print(Text(words("run.failed"), style="bold red"))
         compare_now(root, partial=True, failed_stages=[change.stages[-1] for change in left])
     else:
         show(root)
-    console.print(f"Took {(time.monotonic() - started) / 60:.1f} min.")
+    console.print(words("run.took", minutes=(time.monotonic() - started) / 60))
     return 1 if failed or left else 0
 
 
@@ -59,18 +66,12 @@ def dvc(root: Path, *arguments: str) -> int:
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False).returncode
 
 
-def expected_time(params: Params) -> str:
+def expected_time(params: Params, words: Words) -> str:
     """Return the sentence printed before a study: how long it takes on what."""
     n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)
     if params.profile == "quick":
-        minutes = _QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n
-        return (
-            f"{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already."
-        )
-    return (
-        f"{n} candidates, profile {params.profile}: {params.training.finetune.epochs} epochs each. "
-        "On a GPU minutes per candidate; on a CPU hours to days."
-    )
+        return words("run.expected_quick", n=n, minutes=_QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n)
+    return words("run.expected", n=n, profile=params.profile, epochs=params.training.finetune.epochs)
 
 
 def fetch_if_changed(root: Path) -> bool:
@@ -195,7 +196,8 @@ def show(root: Path) -> None:
 
     source = root / "data" / "source.json"
     if source.is_file() and json.loads(source.read_text(encoding="utf-8")).get("fallback_reason"):
-        Console().print("[bold]The catalogue is the generated one:[/] the demo photos could not be had here.")
+        words = Words(load_params(root / "params.yaml").language, PHRASES)
+        Console().print(Text(words("run.generated"), style="bold"))
     print_summary(root / "reports")
 
 

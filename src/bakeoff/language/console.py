@@ -23,6 +23,32 @@ PHRASES: dict[str, Phrase] = {
     "not_made": Phrase("NOT MADE: {what} ({error})", "NON PRODUIT : {what} ({error})"),
     "heading.sure": Phrase("How sure is that?", "Est-ce sûr ?"),
     "heading.scenarios": Phrase("Elsewhere:", "Ailleurs :"),
+    "run.expected_quick": Phrase(
+        "{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already.",
+        "{n} candidats, profil quick : environ {minutes:.0f} min sur deux cœurs, moins pour ce qui est déjà fait.",
+    ),
+    "run.expected": Phrase(
+        "{n} candidates, profile {profile}: {epochs} epochs each. On a GPU minutes per candidate; on a CPU hours to "
+        "days.",
+        "{n} candidats, profil {profile} : {epochs} époques chacun. Sur GPU, quelques minutes par candidat ; sur CPU, "
+        "des heures, voire des jours.",
+    ),
+    "run.locks": Phrase(
+        "Cleared locks of DVC processes that no longer run: {processes}.",
+        "Verrous de processus DVC disparus, supprimés : {processes}.",
+    ),
+    "run.raw_changed": Phrase(
+        "The raw files changed since the last run.", "Les fichiers bruts ont changé depuis la dernière exécution."
+    ),
+    "run.failed": Phrase(
+        "Some stages failed (see above); comparing what exists.",
+        "Des étapes ont échoué (voir plus haut) ; comparaison de ce qui existe.",
+    ),
+    "run.took": Phrase("Took {minutes:.1f} min.", "Durée : {minutes:.1f} min."),
+    "run.generated": Phrase(
+        "The catalogue is the generated one: the demo photos could not be downloaded here.",
+        "Le catalogue est celui qui est généré : les photos de démonstration n’ont pas pu être téléchargées ici.",
+    ),
     "place": Phrase("{title}:", "{title} :"),
     "place.report": Phrase("Report", "Rapport"),
     "place.figures": Phrase("Figures", "Figures"),
