@@ -92,7 +92,7 @@ def print_findings(findings: list[Finding]) -> int:
     marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fix": "[bold red]FIX[/]"}
     table = Table(title="bakeoff doctor")
     for column in ("", "what", "found", "do"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for item in findings:
         table.add_row(marks[item.level], *map(Text, (item.name, item.found, item.remedy)))  # text, never markup
     Console().print(table)
@@ -269,16 +269,16 @@ def _user_files(root: Path) -> Finding:
 
 
 def _failures(root: Path) -> Finding:
-    """Name the pictures, pages and mirrors that could not be made, with the folders that keep the tracebacks."""
+    """Name the figures, pages and mirrors that could not be made, with the files that keep the tracebacks."""
     own = ("data/*", "runs/*/seed_*/*", "reports", "monitoring/*")
     files = [path for folder in own for path in sorted(root.glob(f"{folder}/{FILE}"))]
     files += sorted((main_checkout() / ".bakeoff" / "failures").rglob(FILE))
-    found = [(path.parent, failure) for path in files for failure in read_failures(path.parent)]
+    found = [(path, failure) for path in files for failure in read_failures(path.parent)]
     if not found:
-        return Finding("pictures, pages, MLflow", "ok", "nothing that could not be made")
-    told = "; ".join(f"{folder}: {failure.what} ({failure.error})" for folder, failure in found)
-    remedy = f"report it with the traceback, in {FILE} of the folder; `bakeoff sync` mends MLflow, dvc repro -f a stage"
-    return Finding("pictures, pages, MLflow", "note", f"not made, no number is lost: {told}", remedy)
+        return Finding("figures, pages, MLflow", "ok", "nothing failed")
+    told = "; ".join(f"{failure.what} ({failure.error}): {os.path.relpath(path, root)}" for path, failure in found)
+    remedy = "report it with the traceback in that file; `dvc repro -f` draws again, `bakeoff sync` mends MLflow"
+    return Finding("figures, pages, MLflow", "note", f"not made, no number is lost: {told}", remedy)
 
 
 def _tracking() -> Finding:

@@ -205,16 +205,16 @@ NOTES: dict[str, Phrase] = {
         "lancez `bakeoff throughput`.",
     ),
     "failures.one": Phrase(
-        "One picture or record for looking at could not be made, and no number is lost: {names}. `bakeoff doctor` "
-        "says where the traceback is.",
-        "Une figure ou un document n’a pas pu être produit, sans qu’aucun chiffre soit perdu : {names}. "
-        "`bakeoff doctor` indique où se trouve la trace de l’erreur.",
+        "One figure or page could not be made; no number is lost: {names}. `bakeoff doctor` says where the traceback "
+        "is.",
+        "Une figure ou une page n’a pas pu être produite ; aucun chiffre n’est perdu : {names}. `bakeoff doctor` "
+        "indique où se trouve la trace de l’erreur.",
     ),
     "failures.other": Phrase(
-        "{n} pictures or records for looking at could not be made, and no number is lost: {names}. `bakeoff doctor` "
-        "says where the tracebacks are.",
-        "{n} figures ou documents n’ont pas pu être produits, sans qu’aucun chiffre soit perdu : {names}. "
-        "`bakeoff doctor` indique où se trouvent les traces des erreurs.",
+        "{n} figures or pages could not be made; no number is lost: {names}. `bakeoff doctor` says where the "
+        "tracebacks are.",
+        "{n} figures ou pages n’ont pas pu être produites ; aucun chiffre n’est perdu : {names}. `bakeoff doctor` "
+        "indique où se trouvent les traces des erreurs.",
     ),
     "session.used": Phrase(
         "Times come from one session in which the candidates took turns ({path}).",
