@@ -45,7 +45,11 @@ def main() -> None:
             params=load_section(args.params, CompareParams),
             partial=args.partial,
             inputs=ReportInputs(
-                params["language"], args.audit, args.measurements, references(params), state_dir("failures")
+                language=params["language"],
+                audit_file=args.audit,
+                measurements_dir=args.measurements,
+                references=references(params),
+                failures_dir=state_dir("failures"),
             ),
         )
         log_comparison(args.out, args.runs, load_section(args.params, TrackingParams))

@@ -44,9 +44,18 @@ def check(root: Path, seed: int) -> None:
     for name in (*REPORTS, *TELLING, "note.html", "note.md", "aggregate.json", "aggregate.png"):
         assert (root / "reports" / name).stat().st_size > 0, name
     assert (root / "monitoring" / "2026-12" / "monitor.png").is_file()
+    n_judged = len(found.predictions)
+    assert check_intervals(root) >= 30 * n_judged > 0
+
+
+def check_intervals(root: Path) -> int:
+    """Assert that every interval in every JSON file below a folder holds its value, and return how many there are."""
+    n = 0
     for path in sorted(root.rglob("*.json")):
         for where, low, value, high in ends(json.loads(path.read_text(encoding="utf-8"))):
             assert low <= value <= high, f"{path.relative_to(root)}: {where} {low} {value} {high}"
+            n += 1
+    return n
 
 
 def ends(record: Any, where: str = "") -> Iterator[tuple[str, float, float, float]]:
@@ -60,7 +69,12 @@ def ends(record: Any, where: str = "") -> Iterator[tuple[str, float, float, floa
         yield from ends(each, f"{where}.{key}")
     named = [("value", "low", "high"), ("mean", "low", "high"), ("points", "low", "high")]
     named += [("difference_points", "low_points", "high_points"), ("ece_equal_width", "ece_low", "ece_high")]
-    named += [(key.removesuffix("_low"), key, key.removesuffix("_low") + "_high") for key in record if "_low" in key]
+    named += [("macro_f1_difference", "macro_f1_low", "macro_f1_high")]
+    stems = [key.removesuffix("_low") for key in record if key.endswith("_low")]
+    named += [(stem, f"{stem}_low", f"{stem}_high") for stem in stems]
+    for split, intervals in record["intervals"].items() if "splits" in record and "intervals" in record else ():
+        for name, each in intervals.items():  # of metrics.json, whose values lie beside them
+            yield f"{where}.intervals.{split}.{name}", each["low"], record["splits"][split][name], each["high"]
     for names in named:
         values = [record.get(name) for name in names]
         if all(isinstance(value, int | float) for value in values):

@@ -277,7 +277,8 @@ def _failures(root: Path) -> Finding:
     if not found:
         return Finding("figures, pages, MLflow", "ok", "nothing failed")
     told = "; ".join(f"{failure.what} ({failure.error}): {os.path.relpath(path, root)}" for path, failure in found)
-    remedy = "report it with the traceback in that file; `dvc repro -f` draws again, `bakeoff sync` mends MLflow"
+    again = "`dvc repro --single-item --force STAGE` draws again, `bakeoff sync` mends MLflow"
+    remedy = f"report it with the traceback in that file; {again}"
     return Finding("figures, pages, MLflow", "note", f"not made, no number is lost: {told}", remedy)
 
 

@@ -1,7 +1,7 @@
 """Locks that DVC processes left behind: one that is killed outright cannot take its entries out of .dvc/tmp/rwlock.
 
-DVC skips entries of processes that are gone, but stops where the number now belongs to another process or to one that
-nobody has buried (in a container), and where the file was cut short.
+DVC skips entries of processes that are gone, but stops where the number now belongs to another process or to a zombie
+(as in a container without an init process), and where the file was cut short.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ _FILES = (".dvc/tmp/rwlock", ".dvc/tmp/exps/rwlock")
 
 
 def clear_stale_locks(root: Path) -> list[str]:
-    """Take out the entries of processes that no longer run and return these, `PID 123 (dvc repro)`, each once.
+    """Remove the entries of processes that no longer run and return these, `PID 123 (dvc repro)`, each once.
+
+    A file that was cut short is removed as a whole and returned as an empty text.
 
     Args:
         root: the project.
@@ -45,7 +47,7 @@ def _rewrite(path: Path) -> list[str]:
         dead = {str(info["pid"]): str(info["cmd"]) for info in everyone if not _runs(info)}
     except (ValueError, AttributeError, TypeError, KeyError):
         path.unlink()
-        return [f"an unreadable {path.name}"]
+        return [""]
     if dead:
         left = {place: [info for info in infos if str(info["pid"]) not in dead] for place, infos in readers.items()}
         kept = {

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,8 +30,21 @@ class Failure:
     traceback: str
 
 
+@dataclass
+class Attempt:
+    """How a block ended: `error` is None where it succeeded."""
+
+    error: Exception | None = None
+
+
 @contextlib.contextmanager
-def surviving(what: str, folder: Path, *, tell: Callable[[Exception], str | None] = lambda _: None) -> Iterator[None]:
+def surviving(
+    what: str,
+    folder: Path,
+    *,
+    tell: Callable[[Exception], str | None] = lambda _: None,
+    unless: tuple[type[Exception], ...] = (),
+) -> Iterator[Attempt]:
     """Let the block fail: warn, keep the error in `folder`/failures.json, and go on after the block.
 
     A block that succeeds takes back what an earlier one of the same name left there.
@@ -39,35 +53,45 @@ def surviving(what: str, folder: Path, *, tell: Callable[[Exception], str | None
         what: what the block makes, as the warning names it.
         folder: where failures.json is kept; made where it is not there.
         tell: returns the warning for an error that has one of its own.
+        unless: errors that pass through.
+
+    Yields:
+        How the block ended, to be read after it.
     """
+    attempt = Attempt()
     try:
-        yield
+        yield attempt
+    except unless:
+        raise
     except Exception as error:
-        failure = Failure(what, _in_one_line(error), traceback.format_exc())
+        attempt.error = error
+        failure = Failure(what, _in_one_line(error), _clean(traceback.format_exc()))
         try:
             _replace(folder, what, failure)
             where = f"The traceback is in {folder / FILE}; please report it."
         except OSError as full:
             where = f"Its traceback could not be kept ({full})."
         line = tell(error) or f"WARNING: {what} could not be made ({failure.error}); no number is lost. {where}"
-        sys.stderr.write(f"bakeoff: {line}\n")
-    else:
+        sys.stderr.write(f"bakeoff: {_clean(line)}\n")
+        return
+    with contextlib.suppress(OSError):  # what was made is there, whatever is told of an earlier attempt
         if any(failure.what == what for failure in read_failures(folder)):
             _replace(folder, what)
 
 
 @contextlib.contextmanager
-def drawing(path: Path, folder: Path) -> Iterator[Path]:
+def drawing(path: Path, folder: Path, *, kept: Path | None = None) -> Iterator[Path]:
     """Let the picture or page `path` below `folder` fail (`surviving`); half a file does not stay.
 
     Args:
         path: the file that the block writes; its folder is made.
         folder: the stage's output.
+        kept: where failures.json is kept, if not in `folder`.
 
     Yields:
         `path`.
     """
-    with surviving(path.relative_to(folder).as_posix(), folder):
+    with surviving(path.relative_to(folder).as_posix(), kept or folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield path
@@ -87,23 +111,29 @@ def read_failures(folder: Path) -> list[Failure]:
         return [Failure(FILE, f"{file} cannot be read ({error})", "")]
 
 
-def forget(folder: Path) -> None:
-    """Take back a folder's failures, once everything that failed there was made."""
-    (folder / FILE).unlink(missing_ok=True)
+def write_failures(folder: Path, failures: Sequence[Failure]) -> None:
+    """Write failures.json, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{FILE}.tmp"
+    text = json.dumps([asdict(failure) for failure in failures], indent=2, ensure_ascii=False)
+    partial.write_text(text + "\n", encoding="utf-8")
+    os.replace(partial, folder / FILE)
 
 
 def _replace(folder: Path, what: str, *new: Failure) -> None:
     """Keep `new` in place of what was kept under the same name; a file without failures goes."""
-    entries = [asdict(failure) for failure in (*read_failures(folder), *new) if failure.what != what or failure in new]
-    if not entries:
+    kept = [failure for failure in read_failures(folder) if failure.what not in (what, FILE)]
+    if kept or new:
+        write_failures(folder, [*kept, *new])
+    else:
         (folder / FILE).unlink()
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{FILE}.tmp"
-    partial.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, folder / FILE)
 
 
 def _in_one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = " ".join(_clean(str(error)).split())
     return f"{type(error).__name__}: {text}"[:_MAX_CHARS] if text else type(error).__name__
+
+
+def _clean(text: str) -> str:
+    """Return text that can be written and shown: no user and password of a URL, no half characters of a file name."""
+    return re.sub(r"(?<=://)[^/\s@]+@", "", text).encode("utf-8", "backslashreplace").decode()

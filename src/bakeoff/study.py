@@ -42,7 +42,8 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     _agree_to_full(params, yes=yes)
     stale = clear_stale_locks(root)
     if stale:
-        console.print(Text(words("run.locks", processes=", ".join(stale))))
+        processes = ", ".join(process or words("run.lock_file") for process in stale)
+        console.print(Text(words("run.locks", processes=processes)))
     if overrides or not (root / "params.yaml").is_file():
         write_params(root, overrides)
     started = time.monotonic()
@@ -194,11 +195,11 @@ def show(root: Path) -> None:
     """Print the leaderboard, the choice and where everything is."""
     from bakeoff.decision.console import print_summary
 
+    print_summary(root / "reports")
     source = root / "data" / "source.json"
     if source.is_file() and json.loads(source.read_text(encoding="utf-8")).get("fallback_reason"):
-        words = Words(load_params(root / "params.yaml").language, PHRASES)
-        Console().print(Text(words("run.generated"), style="bold"))
-    print_summary(root / "reports")
+        choice = json.loads((root / "reports" / "choice.json").read_text(encoding="utf-8"))
+        Console().print(Text(Words(choice["language"], PHRASES)("run.generated"), style="bold"))
 
 
 def _check_environments(root: Path) -> None:

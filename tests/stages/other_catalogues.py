@@ -1,4 +1,4 @@
-"""Raw files as other people have them: a shop's table with troubled products, and folders of classes."""
+"""Raw files as other people have them: a shop's table with faulty products, and folders of classes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def photo(label: int, number: int, *, side_px: int = 48) -> bytes:
 
 
 def write_flipkart(root: Path) -> int:
-    """Write a table of 7 unequal classes and Images/, with seven troubled products; return the sound ones' number."""
+    """Write a table of 7 unequal classes and Images/, with seven faulty products, and return how many are valid."""
     rows = []
     (root / "Images").mkdir(parents=True)
     for label, (name, n) in enumerate(UNEQUAL.items()):

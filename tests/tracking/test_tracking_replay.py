@@ -10,6 +10,7 @@ from bakeoff.errors import TrackingError
 from bakeoff.failures import read_failures
 from bakeoff.paths import state_dir
 from bakeoff.tracking import replay
+from bakeoff.tracking.records import read_parts
 from bakeoff.tracking.store import open_client
 
 
@@ -187,7 +188,7 @@ def test_a_server_that_is_not_there_costs_one_line(candidate, tracking_params, m
 
 @pytest.mark.survives
 def test_artifacts_that_fail_cost_a_warning_and_are_logged_next_time(candidate, tracking_params, monkeypatch, capfd):
-    kept = state_dir("failures") / candidate.parent.name / candidate.name
+    kept = state_dir("failures") / read_parts(candidate)["training"].key
     with monkeypatch.context() as patch:
         patch.setattr("bakeoff.tracking.mirror.log_part_artifacts", lambda *_: 1 / 0)
         assert replay(candidate, params=tracking_params) is None
@@ -206,9 +207,9 @@ def test_artifacts_that_fail_cost_a_warning_and_are_logged_next_time(candidate, 
 def test_tensorboard_that_fails_costs_a_warning(candidate, tracking_params, monkeypatch, capfd):
     monkeypatch.setattr("bakeoff.tracking.mirror.write_events", lambda _: 1 / 0)
     assert replay(candidate, params=tracking_params.model_copy(update={"tensorboard": True}))
-    assert "the event file for TensorBoard could not be made" in capfd.readouterr().err
-    [failure] = read_failures(state_dir("failures") / candidate.parent.name / candidate.name)
-    assert failure.what == "the event file for TensorBoard"
+    assert "the TensorBoard file of " in capfd.readouterr().err
+    [failure] = read_failures(state_dir("failures") / read_parts(candidate)["training"].key)
+    assert failure.what.startswith("the TensorBoard file of ")
 
 
 def test_importing_the_package_loads_no_mlflow():

@@ -18,6 +18,7 @@ from bakeoff.evaluation.records import write_record
 from bakeoff.failures import drawing
 from bakeoff.language.aggregate import PHRASES
 from bakeoff.language.phrases import LanguageCode, Words
+from bakeoff.paths import state_dir
 
 _CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank")
 
@@ -98,7 +99,7 @@ def _write(out_dir: Path, record: dict[str, Any], words: Words) -> None:
         for row in study["candidates"]
     ]
     pd.DataFrame(rows).to_csv(out_dir / "aggregate.csv", index=False)
-    with drawing(out_dir / "aggregate.png", out_dir) as path:
+    with drawing(out_dir / "aggregate.png", out_dir, kept=state_dir("failures") / "aggregate") as path:
         draw_splits(record["studies"], path, words)
 
 

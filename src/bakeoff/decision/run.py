@@ -49,7 +49,7 @@ class ReportInputs:
     references: Sequence[Mapping[str, Any]] = ()
     """Published results to show beside ours, from `references.references`."""
     failures_dir: Path | None = None
-    """<candidate>/seed_<seed>/failures.json of what MLflow and TensorBoard did not get."""
+    """<training key>/failures.json of what MLflow and TensorBoard did not get."""
 
 
 def compare(
@@ -88,11 +88,8 @@ def compare(
     choice["references"] = [dict(row) for row in given.references]
     choice["inputs"] = _inputs(runs_dir, study, records, partial=partial)
     out_dir.mkdir(parents=True, exist_ok=True)
-    for name in (
-        *REPORTS,
-        *TELLING,
-        failures.FILE,
-    ):  # DVC may have hard-linked them to its cache: writing into one would change the cached copy
+    # DVC may have hard-linked them to its cache: writing into one would change the cached copy.
+    for name in (*REPORTS, *TELLING, failures.FILE):
         (out_dir / name).unlink(missing_ok=True)
     write_leaderboard(table, out_dir / "leaderboard.csv")
     write_curves(learning_curves(records), out_dir / "learning_curves.csv")
@@ -105,7 +102,8 @@ def compare(
         write_report(Findings(records, summaries, choice), path, audit_file=given.audit_file)
     with failures.drawing(out_dir / "model_card.md", out_dir) as path:
         write_model_card(path, records, choice, language=given.language)
-    fill_gaps(out_dir, TELLING)
+    fill_gaps(out_dir, TELLING, language=given.language)
+    failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist
     return choice
 
 
@@ -157,15 +155,17 @@ def _failures(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def failure_notes(records: Sequence[Record], failures_dir: Path | None, *, words: Words) -> list[str]:
-    """Return one sentence that names what could not be drawn or shown of the candidates; none where all could."""
-    found = []
-    for record in records:
-        own = Path(record.slot.candidate) / f"seed_{record.slot.seed}"
-        places = [(own / stage, record.folder / stage) for stage in ("training", "evaluation", "interpretation")]
-        places += [(own, failures_dir / own)] if failures_dir else []
-        for name, folder in places:
-            found += [f"{name / failure.what} ({failure.error})" for failure in failures.read_failures(folder)]
-    return [words.count("failures", len(found), names="; ".join(found))] if found else []
+    """Return what could not be drawn of the candidates, by name, and whose runs MLflow or TensorBoard did not get."""
+    drawn = [
+        f"{record.folder.parent.name}/{record.folder.name}/{stage}/{failure.what} ({failure.error})"
+        for record in records
+        for stage in ("training", "evaluation", "interpretation")
+        for failure in failures.read_failures(record.folder / stage)
+    ]
+    notes = [words.count("failures", len(drawn), names="; ".join(drawn))] if drawn else []
+    keys = {record.slot.name: str(record.training.get("key")) for record in records if record.ok}
+    lost = [name for name, key in keys.items() if failures_dir and failures.read_failures(failures_dir / key)]
+    return [*notes, *([words("failures.mirror", names=words.join(lost))] if lost else [])]
 
 
 def _inputs(runs_dir: Path, study: Study, records: Sequence[Record], *, partial: bool) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _draw_point(axes: Axes, item: Summary, plane: Plane) -> None:
     bars = []
     for measure, value in ((plane.x, x), (plane.y, y)):
         low, high = _interval(item, measure)
-        bars.append([[max(0.0, value - low)], [max(0.0, high - value)]])
+        bars.append([[value - low], [high - value]])
     axes.errorbar(x, y, xerr=bars[0], yerr=bars[1], ecolor=colour, elinewidth=0.8, alpha=0.45, fmt="none", zorder=1)
     axes.plot(
         x,

@@ -14,7 +14,7 @@ from bakeoff.evaluation.predictions import Predictions
 from bakeoff.evaluation.predictor import Predictor
 from bakeoff.evaluation.records import derived_key, write_record
 from bakeoff.failures import drawing
-from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
+from bakeoff.interpret.channels import CHANNELS, ChannelResult, choose_rows, draw_channels, permutation_importance
 from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
 from bakeoff.interpret.explainers import Explainer, open_explainer
 from bakeoff.interpret.figures import Caption, draw_attributions
@@ -52,7 +52,7 @@ def interpret_candidate(subject: Subject, explainer: Explainer, out_dir: Path, *
     key = derived_key(subject.training["key"], params.model_dump())
     chosen = choose_photos(subject.predictions, n_correct=params.n_correct, n_wrong=params.n_wrong)
     with Progress() as progress:
-        _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
+        channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
         explained = _explain_photos(subject, explainer, chosen, progress=progress)
     found = {"n_correct": sum(photo.correct for photo in chosen), "n_wrong": sum(not photo.correct for photo in chosen)}
     record = {
@@ -65,6 +65,8 @@ def interpret_candidate(subject: Subject, explainer: Explainer, out_dir: Path, *
         "items": [item for item, _ in explained],
     }
     write_record(out_dir / "attributions.json", record)
+    with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
+        draw_channels(channels, path, title=subject.training["candidate"])
     for item, maps in explained:
         with drawing(out_dir / item["figure"], out_dir) as path:
             draw_attributions(*maps, path, caption=_caption(subject, item))
@@ -72,8 +74,8 @@ def interpret_candidate(subject: Subject, explainer: Explainer, out_dir: Path, *
 
 def _explain_channels(
     subject: Subject, out_dir: Path, *, params: InterpretParams, key: str, progress: Progress
-) -> None:
-    """Measure and draw the importance of the three channels on the test photos."""
+) -> ChannelResult:
+    """Write channels.json, the importance of the three channels on the test photos, and return it."""
     catalogue, predictions = subject.catalogue, subject.predictions
     rows = choose_rows(catalogue.rows("test"), params.channel_max_rows, seed=CHANNEL_SEED)
     label_ids = catalogue.label_ids(rows)
@@ -88,8 +90,7 @@ def _explain_channels(
     )
     record = {"key": key, "training_key": subject.training["key"], "seed": CHANNEL_SEED, **vars(result)}
     write_record(out_dir / "channels.json", record)
-    with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
-        draw_channels(result, path, title=subject.training["candidate"])
+    return result
 
 
 def _explain_photos(

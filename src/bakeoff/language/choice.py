@@ -208,13 +208,23 @@ NOTES: dict[str, Phrase] = {
         "One figure or page could not be made; no number is lost: {names}. `bakeoff doctor` says where the traceback "
         "is.",
         "Une figure ou une page n’a pas pu être produite ; aucun chiffre n’est perdu : {names}. `bakeoff doctor` "
-        "indique où se trouve la trace de l’erreur.",
+        "indique où se trouve la trace d’appels.",
     ),
     "failures.other": Phrase(
         "{n} figures or pages could not be made; no number is lost: {names}. `bakeoff doctor` says where the "
         "tracebacks are.",
         "{n} figures ou pages n’ont pas pu être produites ; aucun chiffre n’est perdu : {names}. `bakeoff doctor` "
-        "indique où se trouvent les traces des erreurs.",
+        "indique où se trouvent les traces d’appels.",
+    ),
+    "failures.mirror": Phrase(
+        "MLflow or TensorBoard lacked results of {names} when this was written: `bakeoff sync` logs them.",
+        "MLflow ou TensorBoard n’avaient pas tous les résultats de {names} lors de la rédaction : `bakeoff sync` les "
+        "y ajoute.",
+    ),
+    "stand_in.failed": Phrase("{name} could not be made: {error}", "{name} n’a pas pu être produit : {error}"),
+    "stand_in.numbers": Phrase(
+        "Every number is in leaderboard.csv and choice.json.",
+        "Tous les chiffres se trouvent dans leaderboard.csv et choice.json.",
     ),
     "session.used": Phrase(
         "Times come from one session in which the candidates took turns ({path}).",

@@ -35,19 +35,21 @@ PHRASES: dict[str, Phrase] = {
     ),
     "run.locks": Phrase(
         "Cleared locks of DVC processes that no longer run: {processes}.",
-        "Verrous de processus DVC disparus, supprimés : {processes}.",
+        "Verrous laissés par des processus DVC terminés, supprimés : {processes}.",
     ),
+    "run.lock_file": Phrase("its file was cut short", "leur fichier était tronqué"),
     "run.raw_changed": Phrase(
         "The raw files changed since the last run.", "Les fichiers bruts ont changé depuis la dernière exécution."
     ),
     "run.failed": Phrase(
         "Some stages failed (see above); comparing what exists.",
-        "Des étapes ont échoué (voir plus haut) ; comparaison de ce qui existe.",
+        "Des étapes ont échoué (voir plus haut) ; la comparaison porte sur les résultats disponibles.",
     ),
     "run.took": Phrase("Took {minutes:.1f} min.", "Durée : {minutes:.1f} min."),
     "run.generated": Phrase(
         "The catalogue is the generated one: the demo photos could not be downloaded here.",
-        "Le catalogue est celui qui est généré : les photos de démonstration n’ont pas pu être téléchargées ici.",
+        "Le catalogue utilisé est le catalogue synthétique : les photos de démonstration n’ont pas pu être "
+        "téléchargées ici.",
     ),
     "place": Phrase("{title}:", "{title} :"),
     "place.report": Phrase("Report", "Rapport"),

@@ -34,7 +34,7 @@ _FRAME = {
         "This section could not be made; the other sections and every number stand. `bakeoff doctor` says where the "
         "traceback is.",
         "Cette section n’a pas pu être produite ; les autres sections et tous les chiffres sont valables. "
-        "`bakeoff doctor` indique où se trouve la trace de l’erreur.",
+        "`bakeoff doctor` indique où se trouve la trace d’appels.",
     ),
     "nav.label": Phrase("Sections", "Sections"),
     "nav.answer": Phrase("Answer", "Réponse"),

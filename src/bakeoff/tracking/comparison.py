@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.errors import TrackingError
+from bakeoff.failures import FILE
 from bakeoff.params import TrackingParams
 from bakeoff.tracking.artifacts import as_value, mark_table, table_of_csv
 from bakeoff.tracking.records import PartName, finite, has_training, hash_of, read_parts, read_record
 from bakeoff.tracking.registry import register_winner
 from bakeoff.tracking.runs import find_run, log_final_metrics
-from bakeoff.tracking.store import experiment_id, open_client, survive_store
+from bakeoff.tracking.store import experiment_id, is_store_error, open_client, survive_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,7 +26,7 @@ _FILES = (
     *("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv", "pareto.png", "differences.png"),
     *("index.html", "model_card.md", "note.md"),
 )
-_KEYED = ("leaderboard.csv", "choice.json", "model_card.md")
+_KEYED = ("leaderboard.csv", "choice.json", "model_card.md", FILE)
 _COMPARED_TIMES = {
     "images_per_s": "images_per_s",
     "ms_per_image": "ms_per_image",
@@ -50,9 +51,9 @@ def log_comparison(reports_dir: Path, runs_dir: Path, params: TrackingParams) ->
         The run's id; None where there is no leaderboard or the store did not take it.
     """
     run_id = None
-    with survive_store("the comparison"):
+    with survive_store("the comparison") as attempt:
         run_id = log_reports(reports_dir, runs_dir, params)
-    if run_id is not None:  # a store that is gone is told once
+    if run_id is not None or (attempt.error and not is_store_error(attempt.error)):  # a store that is gone is told once
         register_winner(reports_dir, params)
     return run_id
 
@@ -74,15 +75,19 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     table = table_of_csv(leaderboard)
     run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
     run_id = run.info.run_id
-    for name in _FILES:
-        if (reports_dir / name).is_file():
-            client.log_artifact(run_id, str(reports_dir / name))
-    client.log_dict(run_id, table, _TABLE)
-    mark_table(client, run, _TABLE)
     chosen = chosen_candidates(read_record(choice) if choice.is_file() else {})
+    log_final_metrics(client, run, _metrics(chosen), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
     for name, row in chosen.items():
         client.set_tag(run_id, f"bakeoff.{name}", row["candidate"])
-    log_final_metrics(client, run, _metrics(chosen), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
+    client.log_dict(run_id, table, _TABLE)
+    mark_table(client, run, _TABLE)
+    try:
+        for name in _FILES:
+            if (reports_dir / name).is_file():
+                client.log_artifact(run_id, str(reports_dir / name))
+    except Exception:
+        client.set_terminated(run_id, "FAILED")  # the next comparison or `sync` makes another one
+        raise
     client.set_terminated(run_id)
     return run_id
 

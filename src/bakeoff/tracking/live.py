@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.params import TrackingParams
@@ -45,7 +44,8 @@ class LiveRun:
         """Make the run, or go on with the one that has the same training key, and watch CPU and memory."""
         self._attempt(self._open)
         if self._client and self._params.system_metrics:
-            self._attempt(self._start_monitor)
+            with survive_store("CPU and memory"):
+                self._start_monitor()
 
     def log_epoch(self, row: Mapping[str, Any]) -> None:
         """Log one row of history.csv as metrics `epoch/<column>` at step `epoch`; an epoch that is there stays."""
@@ -56,7 +56,8 @@ class LiveRun:
         """Stop watching; the run stays open until `replay` has put the finished training's figures in."""
         if self._monitor:
             monitor, self._monitor = self._monitor, None
-            self._attempt(monitor.finish)
+            with survive_store("CPU and memory"):
+                monitor.finish()
 
     def fail(self, sentence: str, status: str = "FAILED") -> None:
         """Close the run as FAILED (or KILLED), with the reason in the tag `bakeoff.error`."""
@@ -66,11 +67,9 @@ class LiveRun:
 
     def _attempt(self, call: Callable[[], None]) -> None:
         """Do it; at the first failure warn and let it be from then on."""
-        done, place = False, Path(self._header["candidate"]) / f"seed_{self._header.get('seed', 0)}"
-        with survive_store(names.run_name(self._header), place):
+        with survive_store(names.run_name(self._header), self._header["key"]) as attempt:
             call()
-            done = True
-        if not done:
+        if attempt.error:
             self._client = None
 
     def _open(self) -> None:

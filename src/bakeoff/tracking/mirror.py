@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock
 
-from bakeoff.failures import forget, surviving
+from bakeoff.failures import surviving
 from bakeoff.params import TrackingParams
 from bakeoff.paths import state_dir
 from bakeoff.tracking import runs
@@ -28,7 +28,7 @@ from bakeoff.tracking.records import (
     run_metrics,
     run_params,
 )
-from bakeoff.tracking.store import experiment_id, open_client, place_of, survive_store
+from bakeoff.tracking.store import experiment_id, open_client, survive_store
 from bakeoff.tracking.tensorboard import write_events
 
 if TYPE_CHECKING:
@@ -62,19 +62,25 @@ def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
         TrackingError: there is no finished training, or a record is broken.
     """
     parts = read_parts(candidate_dir)
-    run_id, place = None, place_of(candidate_dir)
-    with survive_store(str(candidate_dir), place):
+    run_id = None
+    with survive_store(names.run_name(parts["training"].record), parts["training"].key):
         run_id = mirror(parts, params).run_id
-    if params.tensorboard:
-        with surviving("the event file for TensorBoard", state_dir("failures") / place):
-            write_events(parts)
+    log_events(parts, params)
     return run_id
+
+
+def log_events(parts: Mapping[PartName, Part], params: TrackingParams) -> None:
+    """Write TensorBoard's event file where it is asked for; one that fails costs a warning."""
+    if params.tensorboard:
+        name = names.run_name(parts["training"].record)
+        with surviving(f"the TensorBoard file of {name}", state_dir("failures") / parts["training"].key):
+            write_events(parts)
 
 
 def mirror(parts: Mapping[PartName, Part], params: TrackingParams) -> Mirrored:
     """Make or update the run of these stages' outputs; errors pass through.
 
-    The numbers go first: where a figure or the model cannot be logged the run is finished without it, and the next
+    The numbers go first: where a figure or the model cannot be logged, the run is finished without it, and the next
     replay tries again.
     """
     training = parts["training"].record
@@ -88,17 +94,16 @@ def mirror(parts: Mapping[PartName, Part], params: TrackingParams) -> Mirrored:
         started_ms = ended_ms - int(1000 * float(training.get("train_time_s") or 0))
         run = found or runs.create_run(client, experiment, training=training, start_time_ms=started_ms)
         changed = [part for name, part in parts.items() if run.data.tags.get(names.part_digest(name)) != part.digest]
-        try:
-            if changed:
-                _log_parts(client, run, parts=parts, changed=changed, started_ms=started_ms)
-            if params.log_models and _log_or_mend_model(client, run, store=store, parts=parts):
-                changed = changed or [parts["training"]]
-            if names.ERROR in run.data.tags:
-                client.delete_tag(run.info.run_id, names.ERROR)  # an earlier try failed, this one did not
-        finally:
-            if run.info.status != "FINISHED":
-                client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
-    forget(state_dir("failures") / place_of(parts["training"].folder.parent))
+        if changed:
+            _log_numbers(client, run, parts=parts, changed=changed, started_ms=started_ms)
+        if names.ERROR in run.data.tags:
+            client.delete_tag(run.info.run_id, names.ERROR)  # an earlier try failed, this one did not
+        if run.info.status != "FINISHED":
+            client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
+        if changed:
+            _log_files(client, run, parts=parts, changed=changed)
+        if params.log_models and _log_or_mend_model(client, run, store=store, parts=parts):
+            changed = changed or [parts["training"]]
     return Mirrored(run.info.run_id, "created" if found is None else "updated" if changed else "unchanged")
 
 
@@ -114,17 +119,22 @@ def _log_or_mend_model(client: MlflowClient, run: Run, *, store: Store, parts: M
     return (evaluation is not None and log_calibration(client, run, evaluation_dir=evaluation.folder)) or is_new
 
 
-def _log_parts(
+def _log_numbers(
     client: MlflowClient, run: Run, *, parts: Mapping[PartName, Part], changed: list[Part], started_ms: int
 ) -> None:
-    """Log what the changed parts hold; the tags that say so come last, so that a broken replay is repeated."""
+    """Log params, epochs and final metrics of the changed parts."""
     training = parts["training"].record
     if parts["training"] in changed:
         runs.log_params(client, run, run_params(training))
         runs.log_tags(client, run, names.identity_tags(training))
         log_history(client, run, rows=read_history(parts["training"].folder), started_ms=started_ms)
-        log_dataset(client, run, training.get("dataset") or {})
     runs.log_final_metrics(client, run, run_metrics(parts), timestamp_ms=int(time.time() * 1000))
+
+
+def _log_files(client: MlflowClient, run: Run, *, parts: Mapping[PartName, Part], changed: list[Part]) -> None:
+    """Log data set and files of the changed parts; the tags that say so come last: a broken replay is repeated."""
+    if parts["training"] in changed:
+        log_dataset(client, run, parts["training"].record.get("dataset") or {})
     log_part_artifacts(client, run, changed)
     done = {names.part_key(part.name): part.key for part in changed}
     done |= {names.part_digest(part.name): part.digest for part in changed}

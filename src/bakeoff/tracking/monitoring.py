@@ -24,9 +24,14 @@ def log_monitoring(folder: Path, params: TrackingParams) -> str | None:
     Returns:
         The run's id, or None where the store did not take it.
     """
-    with survive_store(f"the monitoring {folder.name}"):
+    with survive_store(monitoring_name(folder)):
         return log_report(folder, params)
     return None
+
+
+def monitoring_name(folder: Path) -> str:
+    """Return what warnings call monitoring/<name>/."""
+    return f"the monitoring {folder.name}"
 
 
 def log_report(folder: Path, params: TrackingParams) -> str:
@@ -54,10 +59,10 @@ def log_report(folder: Path, params: TrackingParams) -> str:
     }
     monitored_ms = int(datetime.fromisoformat(report["monitored_at"]).timestamp() * 1000)
     run = client.create_run(experiment, start_time=monitored_ms, run_name=str(report["name"]), tags=tags)
+    log_final_metrics(client, run, finite(dict(_metrics(report))), timestamp_ms=monitored_ms)
     for name in _FILES:
         if (folder / name).is_file():
             client.log_artifact(run.info.run_id, str(folder / name))
-    log_final_metrics(client, run, finite(dict(_metrics(report))), timestamp_ms=monitored_ms)
     client.set_terminated(run.info.run_id)
     return run.info.run_id
 

@@ -9,16 +9,14 @@ from pathlib import Path
 from rich.progress import track
 
 from bakeoff.errors import TrackingError
-from bakeoff.failures import surviving
 from bakeoff.params import TrackingParams
-from bakeoff.paths import state_dir
 from bakeoff.tracking.comparison import log_reports
-from bakeoff.tracking.mirror import mirror
-from bakeoff.tracking.monitoring import REPORT_FILE, log_report
+from bakeoff.tracking.mirror import log_events, mirror
+from bakeoff.tracking.monitoring import REPORT_FILE, log_report, monitoring_name
 from bakeoff.tracking.records import has_training, read_parts
 from bakeoff.tracking.registry import update_registry
-from bakeoff.tracking.store import place_of, resolve_store, store_errors, survive_store
-from bakeoff.tracking.tensorboard import write_events
+from bakeoff.tracking.store import resolve_store, store_errors, survive_store
+from bakeoff.tracking.tags import run_name
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def sync(
     folders = [folder for folder in sorted(runs_dir.glob("*/seed_*")) if has_training(folder)]
     outcomes: Counter[str] = Counter()
     problems: list[str] = []
-    registered = None
+    registered, comparison = None, False
     try:
         for folder in track(folders, description="MLflow", disable=not folders):
             try:
@@ -72,11 +70,14 @@ def sync(
             except TrackingError as error:
                 problems.append(str(error))
                 continue
-            outcomes[mirror(parts, params).outcome] += 1
-            if params.tensorboard:
-                with surviving("the event file for TensorBoard", state_dir("failures") / place_of(folder)):
-                    write_events(parts)
-        comparison = log_reports(reports_dir, runs_dir, params) is not None
+            name = run_name(parts["training"].record)
+            with survive_store(name, parts["training"].key, unless=store_errors()) as attempt:
+                outcomes[mirror(parts, params).outcome] += 1
+            if attempt.error:
+                problems.append(f"{name} ({type(attempt.error).__name__}, see above)")
+            log_events(parts, params)
+        with survive_store("the comparison", unless=store_errors()):
+            comparison = log_reports(reports_dir, runs_dir, params) is not None
         n_monitored = _log_monitoring(monitoring_dir, params, problems) if monitoring_dir else 0
     except store_errors() as error:
         reason = " ".join(str(error).split())[:300]
@@ -103,9 +104,10 @@ def _log_monitoring(monitoring_dir: Path, params: TrackingParams, problems: list
     n_logged = 0
     for path in sorted(monitoring_dir.glob(f"*/{REPORT_FILE}")):
         try:
-            log_report(path.parent, params)
+            with survive_store(monitoring_name(path.parent), unless=(TrackingError, *store_errors())) as attempt:
+                log_report(path.parent, params)
         except TrackingError as error:
             problems.append(str(error))
             continue
-        n_logged += 1
+        n_logged += attempt.error is None
     return n_logged

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from bakeoff.failures import surviving
+from bakeoff.failures import Attempt, surviving
 from bakeoff.paths import main_checkout, state_dir
 
 if TYPE_CHECKING:
@@ -151,16 +151,28 @@ def store_errors() -> tuple[type[Exception], ...]:
     return (MlflowException, RequestException, SQLAlchemyError, sqlite3.Error, TimeoutError, OSError)
 
 
-def survive_store(what: str, place: Path = Path()) -> AbstractContextManager[None]:
+def is_store_error(error: Exception | None) -> bool:
+    """Return whether an error says that the store itself is gone, locked or full."""
+    try:
+        return isinstance(error, store_errors())
+    except ImportError:  # MLflow itself is broken
+        return False
+
+
+def survive_store(
+    what: str, place: str = "", *, unless: tuple[type[Exception], ...] = ()
+) -> AbstractContextManager[Attempt]:
     """Turn what fails in showing results into one warning line: the files are the record, and a stage goes on.
 
     Args:
         what: what was being logged, for the warning.
-        place: below .bakeoff/failures/, where the error is kept: no DVC output, because `sync` mends it later.
+        place: folder below .bakeoff/failures/ where the error is kept, a training's key for its run; it is not a DVC
+            output, because `sync` mends it later.
+        unless: errors that pass through.
     """
 
     def tell(error: Exception) -> str | None:
-        if not isinstance(error, store_errors()):
+        if not is_store_error(error):
             return None
         reason = " ".join(str(error).split()) or type(error).__name__
         return (
@@ -168,9 +180,4 @@ def survive_store(what: str, place: Path = Path()) -> AbstractContextManager[Non
             "the files under runs/, reports/ and monitoring/ are the record, `bakeoff sync` repairs the store."
         )
 
-    return surviving(f"{what} in MLflow", state_dir("failures") / place, tell=tell)
-
-
-def place_of(candidate_dir: Path) -> Path:
-    """Return the `place` of failures that concern runs/<candidate>/seed_<s>."""
-    return Path(candidate_dir.parent.name) / candidate_dir.name
+    return surviving(f"the MLflow entry of {what}", state_dir("failures") / place, tell=tell, unless=unless)
