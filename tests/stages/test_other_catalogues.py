@@ -71,6 +71,7 @@ def test_two_classes_of_which_one_has_two_photos_is_refused_in_a_sentence(projec
     """38 to 2: three splits need three photos of a class, and one class alone is nothing to classify."""
     write_folders(project.folder / "data" / "raw" / "folder", {"shoes": 38, "bags": 2}, side_px=40)
     said = project.bakeoff("run", *SMALL, f"models=[{MODEL}]", "dataset=folder", ok=False)
-    assert "two classes" in said
+    assert "at least two are needed" in said
+    assert "'bags': class_too_small, 2 different photos, 3 needed" in said
     assert not (project.folder / "data" / "catalogue").exists()
     assert "Traceback" not in said

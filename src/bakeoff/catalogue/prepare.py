@@ -89,7 +89,7 @@ def _prepare_into(
     table = _decode_all(sound, (root, reader.image_folder(dataset, root)), params, (draft, ledger))
     table = _settle_duplicates(table, dataset, ledger)
     table = _settle_small_classes(table, params, ledger)
-    labels = _encode_labels(table, dataset)
+    labels = _encode_labels(table, dataset, ledger)
     digest = _write_store(table, draft, folder / "images.arrow")
     products = _write_products(table, folder)
     rejected = pd.DataFrame(ledger.rejected, columns=["product_id", "image", "label", "reason", "detail"])
@@ -207,15 +207,18 @@ def _rows(table: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
     return table.iloc[np.flatnonzero(kept)].reset_index(drop=True)
 
 
-def _encode_labels(table: pd.DataFrame, dataset: DatasetParams) -> list[str]:
+def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger) -> list[str]:
     """Add `label_id` and return the class names in LabelEncoder's order."""
     from sklearn.preprocessing import LabelEncoder
 
     names = sorted(set(table["label"]))
     if len(names) < 2:
+        lost = sorted({(label, reason, detail) for _, _, label, reason, detail in ledger.rejected})
+        told = "; ".join(f"{label!r}: {reason}, {detail}" for label, reason, detail in lost[:3]) or "none"
         raise DataError(
             f"dataset {dataset.name!r} has {len(names)} usable class(es) ({', '.join(names) or 'none'}); at least two "
-            "are needed to compare classifiers. Check dataset.columns.label and rejected labels."
+            f"are needed to compare classifiers. Check dataset.columns.label. Rejected products: "
+            f"{len(ledger.rejected)} ({told}{'; …' if len(lost) > 3 else ''})."
         )
     encoder = LabelEncoder()
     table["label_id"] = encoder.fit_transform(table["label"])
