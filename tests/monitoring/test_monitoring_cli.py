@@ -69,6 +69,7 @@ def test_labelled_products_give_a_report_a_figure_and_an_mlflow_run(in_study, ne
 
 
 @pytest.mark.slow
+@pytest.mark.survives
 def test_unlabelled_products_and_a_store_that_is_away(in_study, new_products, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/file/mlflow.db")

@@ -82,6 +82,7 @@ def test_system_metrics_are_logged_while_training(project, tracking_params):
 
 @pytest.mark.slow
 @pytest.mark.torch  # mlflow-skinny has no server
+@pytest.mark.survives
 def test_a_server_killed_in_the_middle_costs_one_warning_and_sync_repairs(project, tracking_params, monkeypatch, capfd):
     server, uri = start_server(project)
     try:
