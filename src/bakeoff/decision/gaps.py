@@ -6,9 +6,9 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from bakeoff.evaluation.pairs import plain_font
 from bakeoff.failures import read_failures
 from bakeoff.language.choice import PHRASES
 from bakeoff.language.phrases import LanguageCode, Words
@@ -34,9 +34,8 @@ def fill_gaps(out_dir: Path, names: Sequence[str], *, language: LanguageCode) ->
 
 
 def _write_picture(path: Path, lines: Sequence[str]) -> None:
-    font = ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), 15)
     picture = Image.new("RGB", (1000, 80), "white")
     draw = ImageDraw.Draw(picture)
     for number, line in enumerate(lines):
-        draw.text((12, 12 + 28 * number), line, fill="black", font=font)
+        draw.text((12, 12 + 28 * number), line, fill="black", font=plain_font(15))
     picture.save(path)

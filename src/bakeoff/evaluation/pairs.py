@@ -28,14 +28,14 @@ def draw_strip(photos: Sequence[Image.Image], captions: Sequence[str], path: Pat
     width = max(len(photos), 2) * (SIDE_PX + _GAP_PX) + _GAP_PX
     strip = Image.new("RGB", (width, _HEAD_PX + SIDE_PX + _FOOT_PX), "white")
     draw = ImageDraw.Draw(strip)
-    draw.text((_GAP_PX, 8), _fit(heading, width - 2 * _GAP_PX), fill=_INK, font=_font(16))
+    draw.text((_GAP_PX, 8), _fit(heading, width - 2 * _GAP_PX), fill=_INK, font=plain_font(16))
     for number, (photo, caption) in enumerate(zip(photos, captions, strict=True)):
         left = _GAP_PX + number * (SIDE_PX + _GAP_PX)
         shown = ImageOps.contain(photo, (SIDE_PX, SIDE_PX))
         draw.rectangle((left, _HEAD_PX, left + SIDE_PX - 1, _HEAD_PX + SIDE_PX - 1), fill=_QUIET)
         strip.paste(shown, (left + (SIDE_PX - shown.width) // 2, _HEAD_PX + (SIDE_PX - shown.height) // 2))
         centre = (left + SIDE_PX / 2, _HEAD_PX + SIDE_PX + 5)
-        draw.text(centre, caption, fill=_INK, font=_font(14), anchor="ma")
+        draw.text(centre, caption, fill=_INK, font=plain_font(14), anchor="ma")
     path.parent.mkdir(parents=True, exist_ok=True)
     strip.save(path, quality=85)
 
@@ -48,13 +48,13 @@ def read_photos(catalogue: Catalogue, product_ids: Sequence[str]) -> list[Image.
 
 def _fit(text: str, width_px: int) -> str:
     """Return the text, cut and ended by … where it is wider than `width_px`."""
-    font, shown = _font(16), text
+    font, shown = plain_font(16), text
     while font.getlength(shown) > width_px and len(shown) > 2:
         shown = shown[:-2] + "…"
     return shown
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def plain_font(size: int) -> ImageFont.FreeTypeFont:
     """Return matplotlib's own DejaVu Sans, which knows accents and the arrow on every machine."""
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
