@@ -1,4 +1,4 @@
-"""What does it bring PyTorch on a CPU to keep freed memory (`bakeoff.allocator`)? Both ways, by turns.
+"""What does it bring PyTorch on a CPU to keep freed memory (`bakeoff.core.allocator`)? Both ways, by turns.
 
     PYTHONPATH=src .venv-torch/bin/python benchmarks/kept_memory.py [--full]
 
@@ -37,8 +37,8 @@ def serve(how: str, model: str, batch_size: int, kind: str) -> None:
     """Answer each line on standard input by images/s over about `SECONDS` and by page faults per image."""
     import resource
 
-    from bakeoff.allocator import KEPT, keep_freed_memory
-    from bakeoff.seeding import set_threads
+    from bakeoff.core.allocator import KEPT, keep_freed_memory
+    from bakeoff.core.seeding import set_threads
 
     if how == "kept" and kind != "thread" and (found := keep_freed_memory()) != KEPT:
         sys.exit(f"memory cannot be kept here: {found}")
@@ -118,7 +118,7 @@ def compare(model: str, batch_size: int, kind: str, *, n_rounds: int) -> dict[st
 
 
 def _start(how: str, model: str, batch_size: int, kind: str) -> subprocess.Popen[str]:
-    from bakeoff.allocator import allocator_name, kept_environment
+    from bakeoff.core.allocator import allocator_name, kept_environment
 
     if not kept_environment():
         sys.exit(f"memory cannot be kept here: {allocator_name()}")

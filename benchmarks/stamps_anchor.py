@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bakeoff.backbones.settings import CandidateSettings
 from bakeoff.catalogue.split import write_split
-from bakeoff.catalogue.table import load_catalogue
-from bakeoff.params import load_params
-from bakeoff.training.predictor import load_torch_predictor
+from bakeoff.data.table import load_catalogue
+from bakeoff.predictors.torch_predictor import load_torch_predictor
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.study.params import load_params
 from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
 
 MODEL = "tf_efficientnet_lite0"

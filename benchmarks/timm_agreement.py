@@ -22,8 +22,8 @@ from typing import Any
 import torch
 
 from bakeoff.backbones.compat import import_timm
-from bakeoff.evaluation.throughput.clocks import Clocks
-from bakeoff.evaluation.throughput.timing import time_calls
+from bakeoff.speed.clocks import Clocks
+from bakeoff.speed.timing import time_calls
 
 IMAGE_PX, N_CALLS = 224, 3
 SCRIPT_URL = "https://raw.githubusercontent.com/huggingface/pytorch-image-models/v1.0.31/benchmark.py"

@@ -12,10 +12,14 @@ import argparse
 from pathlib import Path
 
 from bakeoff.baseline_tf.train import prepare_run, train_baseline
-from bakeoff.catalogue.table import load_catalogue
-from bakeoff.errors import exit_cleanly
-from bakeoff.params import BaselineParams, ComputeParams, TrackingParams, load_section
-from bakeoff.tracking import live_run, replay
+from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.section import load_section
+from bakeoff.data.table import load_catalogue
+from bakeoff.learning.params import BaselineParams
+from bakeoff.tracking.live import live_run
+from bakeoff.tracking.mirror import replay
+from bakeoff.tracking.params import TrackingParams
 
 
 def main() -> None:

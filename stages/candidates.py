@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from bakeoff.backbones.candidates import CandidateRequest, candidates_table, write_candidates
-from bakeoff.errors import exit_cleanly
-from bakeoff.params import load_params
+from bakeoff.core.errors import exit_cleanly
+from bakeoff.study.params import load_params
 
 
 def main() -> None:

@@ -1,8 +1,6 @@
-"""Rank the candidates, test them against each other, choose one, draw the figures and write the report.
+"""Rank the candidates, test them against each other, choose one and write the report.
 
-    python stages/compare.py --runs runs --measurements measurements --out reports [--partial]
-
-About 5 seconds for 15 candidates; reports/index.html is under 8 MB.
+python stages/compare.py --runs runs --measurements measurements --out reports [--partial]: 5 s for 15 candidates
 """
 
 from __future__ import annotations
@@ -11,14 +9,16 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from bakeoff.composition import choices_made
+from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.paths import project_root, state_dir
+from bakeoff.core.section import load_section, read_yaml
+from bakeoff.decision.params import CompareParams
 from bakeoff.decision.references import references
-from bakeoff.decision.run import ReportInputs, compare
 from bakeoff.decision.study import Study
-from bakeoff.errors import exit_cleanly
-from bakeoff.params import CompareParams, TrackingParams, load_section, read_yaml
-from bakeoff.paths import project_root, state_dir
-from bakeoff.tracking import log_comparison
+from bakeoff.report.run import ReportInputs, compare
+from bakeoff.study.composition import choices_made
+from bakeoff.tracking.comparison import log_comparison
+from bakeoff.tracking.params import TrackingParams
 
 
 def main() -> None:

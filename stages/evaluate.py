@@ -11,13 +11,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bakeoff.catalogue.table import load_catalogue
-from bakeoff.errors import exit_cleanly
-from bakeoff.evaluation.loading import load_predictor
-from bakeoff.evaluation.records import read_training
+from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.section import load_section
+from bakeoff.data.table import load_catalogue
+from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.run import EvaluationSettings, evaluate_candidate
-from bakeoff.params import ComputeParams, EvaluateParams, ThroughputParams, TrackingParams, load_section
-from bakeoff.tracking import replay
+from bakeoff.predictors.loading import load_predictor
+from bakeoff.records.files import read_training
+from bakeoff.speed.params import ThroughputParams
+from bakeoff.tracking.mirror import replay
+from bakeoff.tracking.params import TrackingParams
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,9 +9,10 @@ import argparse
 from pathlib import Path
 
 from bakeoff.catalogue.fetch import fetch
-from bakeoff.errors import exit_cleanly
-from bakeoff.params import DatasetParams, load_section
-from bakeoff.paths import main_checkout
+from bakeoff.catalogue.params import DatasetParams
+from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.paths import main_checkout
+from bakeoff.core.section import load_section
 
 
 def main() -> None:

@@ -12,14 +12,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bakeoff.catalogue.table import load_catalogue
-from bakeoff.errors import exit_cleanly
-from bakeoff.evaluation.loading import load_predictor
-from bakeoff.evaluation.predictions import read_predictions
-from bakeoff.evaluation.records import read_training
+from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.section import load_section
+from bakeoff.data.predictions import read_predictions
+from bakeoff.data.table import load_catalogue
+from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.run import Subject, interpret_candidate, prepare_explainer
-from bakeoff.params import ComputeParams, InterpretParams, TrackingParams, load_section
-from bakeoff.tracking import replay
+from bakeoff.predictors.loading import load_predictor
+from bakeoff.records.files import read_training
+from bakeoff.tracking.mirror import replay
+from bakeoff.tracking.params import TrackingParams
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bakeoff.catalogue.params import DatasetParams, PrepareParams
 from bakeoff.catalogue.prepare import prepare
-from bakeoff.errors import exit_cleanly
-from bakeoff.params import DatasetParams, PrepareParams, load_section
+from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.section import load_section
 
 
 def main() -> None:

@@ -13,11 +13,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bakeoff.backbones.settings import CandidateSettings
-from bakeoff.catalogue.table import load_catalogue
-from bakeoff.errors import exit_cleanly
-from bakeoff.params import MODE_NAMES, ComputeParams, ScanParams, TrackingParams, TrainingParams, load_section
-from bakeoff.tracking import live_run, replay
+from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.core.section import MODE_NAMES, load_section
+from bakeoff.data.table import load_catalogue
+from bakeoff.learning.params import TrainingParams
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.tracking.live import live_run
+from bakeoff.tracking.mirror import replay
+from bakeoff.tracking.params import TrackingParams
 from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
 
 

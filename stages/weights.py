@@ -11,11 +11,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from bakeoff.backbones.settings import CandidateSettings
-from bakeoff.backbones.weights.baseline import fetch_baseline_weights
-from bakeoff.backbones.weights.fetch import fetch_weights
-from bakeoff.errors import exit_cleanly
-from bakeoff.params import BaselineParams, WeightsParams, load_section
+from bakeoff.backbones.params import WeightsParams
+from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.section import load_section
+from bakeoff.learning.params import BaselineParams
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.weights.baseline import fetch_baseline_weights
+from bakeoff.weights.fetch import fetch_weights
 
 
 def main() -> None:

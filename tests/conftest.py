@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff import failures
+from bakeoff.core import failures
 
 _NEEDS = {"torch": "torch", "tf": "tensorflow"}
 
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def caught_failures() -> Iterator[list[failures.Failure]]:
-    """Everything that `bakeoff.failures` caught in this process, fixtures included."""
+    """Everything that `bakeoff.core.failures` caught in this process, fixtures included."""
     caught: list[failures.Failure] = []
     keep = failures._replace
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bakeoff.catalogue.store import ImageStore, StoreWriter
-from bakeoff.catalogue.table import Catalogue
+from bakeoff.data.store import ImageStore, StoreWriter
+from bakeoff.data.table import Catalogue
 
 SIDE = 16
 

@@ -21,22 +21,24 @@ from PIL import Image
 
 from bakeoff.aggregation.run import aggregate
 from bakeoff.catalogue.audit import write_audit
-from bakeoff.catalogue.store import ImageStore, StoreWriter
-from bakeoff.catalogue.table import SPLITS, Catalogue
-from bakeoff.decision.note import write_note
+from bakeoff.core.section import validate_section
+from bakeoff.data.predictions import Predictions, write_predictions
+from bakeoff.data.store import ImageStore, StoreWriter
+from bakeoff.data.table import SPLITS, Catalogue
+from bakeoff.decision.params import CompareParams
 from bakeoff.decision.references import references
-from bakeoff.decision.run import ReportInputs, compare
 from bakeoff.decision.study import Slot, Study
+from bakeoff.deploy.monitoring.figure import draw_monitoring
+from bakeoff.deploy.monitoring.report import build_report
+from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors
+from bakeoff.deploy.monitoring.verdict import monitoring_words
 from bakeoff.evaluation.findings import find, write_findings
 from bakeoff.evaluation.metrics import training_losses
-from bakeoff.evaluation.predictions import Predictions, write_predictions
-from bakeoff.evaluation.records import write_record
-from bakeoff.monitoring.figure import draw_monitoring
-from bakeoff.monitoring.report import build_report
-from bakeoff.monitoring.sample import NO_LABEL, Sample, log_vectors
-from bakeoff.monitoring.verdict import monitoring_words
-from bakeoff.params import CompareParams, EvaluateParams, validate_section
-from bakeoff.training.history import write_history
+from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.learning.history import write_history
+from bakeoff.records.files import write_record
+from bakeoff.report.note.note import write_note
+from bakeoff.report.run import ReportInputs, compare
 from decision.fake_study import throughput_record, training_record, write_session
 
 ROOT = Path(__file__).resolve().parents[1]

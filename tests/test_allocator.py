@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff import allocator
+from bakeoff.core import allocator
 
 SOURCE = str(Path(allocator.__file__).resolve().parents[1])
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_", "LD_"))}
 PASSES = """
 import resource, sys, threading
 import numpy as np
-from bakeoff.allocator import give_back_freed_memory, keep_freed_memory
+from bakeoff.core.allocator import give_back_freed_memory, keep_freed_memory
 
 def passes(n):
     for _ in range(n):
@@ -40,7 +40,7 @@ print(fetched, pages * resource.getpagesize() >> 20, words, sep="|")
 FORWARD = """
 import hashlib, sys
 import torch
-from bakeoff.allocator import keep_freed_memory
+from bakeoff.core.allocator import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 torch.manual_seed(0)
@@ -51,7 +51,7 @@ for _ in range(3):
 answer.sum().backward()
 print(hashlib.sha256(answer.detach().numpy().tobytes() + network[0].weight.grad.numpy().tobytes()).hexdigest())
 """
-NAMES = "from bakeoff.allocator import *; print(allocator_name(), keep_freed_memory(), allocator_name(), sep='|')"
+NAMES = "from bakeoff.core.allocator import *; print(allocator_name(), keep_freed_memory(), allocator_name(), sep='|')"
 
 
 def run(script: str, *arguments: str, **environment: str) -> list[str]:

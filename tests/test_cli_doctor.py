@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bakeoff.cli import app, main
-from bakeoff.doctor import Finding, examine, print_findings
 from bakeoff.language.console import PHRASES
 from bakeoff.language.phrases import Words
+from bakeoff.study.doctor import Finding, examine, print_findings
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.torch
@@ -37,9 +37,9 @@ def test_a_bad_choice_is_one_sentence(monkeypatch, capsys, tmp_path):
 def test_full_on_a_cpu_wants_yes(monkeypatch):
     import io
 
-    from bakeoff import study
-    from bakeoff.errors import ParamsError
-    from bakeoff.params import load_params
+    from bakeoff.core.errors import ParamsError
+    from bakeoff.study import run as study
+    from bakeoff.study.params import load_params
 
     params = load_params(ROOT / "params.yaml")
     monkeypatch.setattr(study, "_has_gpu", lambda: False)
@@ -52,8 +52,8 @@ def test_full_on_a_cpu_wants_yes(monkeypatch):
 
 
 def test_expected_time_counts_the_candidates():
-    from bakeoff.params import load_params
-    from bakeoff.study import expected_time
+    from bakeoff.study.params import load_params
+    from bakeoff.study.run import expected_time
 
     params = load_params(ROOT / "params.yaml")
     english, french = (expected_time(params, Words(code, PHRASES)) for code in ("en", "fr"))
@@ -64,14 +64,14 @@ def test_expected_time_counts_the_candidates():
 @pytest.mark.torch
 def test_whether_a_gpu_is_here_is_asked_of_pytorch():
     torch = pytest.importorskip("torch")
-    from bakeoff.study import _has_gpu
+    from bakeoff.study.run import _has_gpu
 
     assert _has_gpu() is (torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
 def test_missing_environments_are_named(tmp_path, monkeypatch):
-    from bakeoff.errors import SetupError
-    from bakeoff.study import run_study
+    from bakeoff.core.errors import SetupError
+    from bakeoff.study.run import run_study
 
     for name in ("BAKEOFF_PYTHON_TORCH", "BAKEOFF_PYTHON_TF"):
         monkeypatch.delenv(name, raising=False)
@@ -123,8 +123,8 @@ def test_launcher_names_what_is_missing(tmp_path):
 
 
 def test_stages_that_are_not_up_to_date_name_their_candidates():
-    from bakeoff.params import load_params
-    from bakeoff.study import candidates_behind
+    from bakeoff.study.params import load_params
+    from bakeoff.study.run import candidates_behind
 
     params = load_params(ROOT / "params.yaml").model_copy(update={"models": ["a.b", "c"]})
     assert candidates_behind(["weights@a.b"], params) == ["a.b-finetune", "a.b-frozen"]
@@ -137,7 +137,7 @@ def test_stages_that_are_not_up_to_date_name_their_candidates():
 
 
 def test_windows_itself_is_not_supported_and_wsl_is_named(capsys):
-    from bakeoff.doctor import _system
+    from bakeoff.study.doctor import _system
 
     found = _system("Windows")
     assert found.level == "fix"

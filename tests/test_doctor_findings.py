@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff import doctor
+from bakeoff.study import doctor
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -57,8 +57,8 @@ def test_an_environment_or_a_list_that_is_not_there(root, monkeypatch):
 
 
 def test_a_changed_users_file_is_reported(tmp_path, monkeypatch):
-    from bakeoff.backbones.weights.baseline import fetch_baseline_weights
-    from bakeoff.params import load_params
+    from bakeoff.study.params import load_params
+    from bakeoff.weights.baseline import fetch_baseline_weights
 
     monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
     text = (ROOT / "params.yaml").read_text()

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from bakeoff import failures
-from bakeoff.doctor import _failures
+from bakeoff.core import failures
+from bakeoff.study.doctor import _failures
 
 pytestmark = pytest.mark.survives
 

@@ -5,20 +5,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bakeoff.errors import ParamsError
-from bakeoff.params import (
-    BaselineParams,
-    Params,
-    ScheduleOverrides,
-    SplitParams,
-    TrainingParams,
-    load_params,
-    load_section,
-    read_yaml,
-    validate_section,
-)
-from bakeoff.params.candidate import merge_overrides
-from bakeoff.training.batching import n_batches
+from bakeoff.catalogue.params import SplitParams
+from bakeoff.core.errors import ParamsError
+from bakeoff.core.section import load_section, read_yaml, validate_section
+from bakeoff.data.batching import n_batches
+from bakeoff.learning.params import BaselineParams, TrainingParams
+from bakeoff.records.recipe import ScheduleOverrides, merge_overrides
+from bakeoff.study.params import Params, load_params
 
 ROOT = Path(__file__).resolve().parents[1]
 

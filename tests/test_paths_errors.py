@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.errors import DataError, exit_cleanly
-from bakeoff.paths import environment_python, main_checkout, project_root, state_dir
+from bakeoff.core.errors import DataError, exit_cleanly
+from bakeoff.core.paths import environment_python, main_checkout, project_root, state_dir
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """runs/ holds this study alone."""
 
-from bakeoff.pruning import prune_runs
+from bakeoff.records.pruning import prune_runs
 
 
 def test_only_the_study_and_the_baseline_stay(tmp_path):

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from bakeoff.decision.run import REPORTS, TELLING
+from bakeoff.report.run import REPORTS, TELLING
 
 pytestmark = pytest.mark.torch  # jinja2 lives in .venv-torch
 N_STUDIES = int(os.environ.get("BAKEOFF_RANDOM_STUDIES", "200"))

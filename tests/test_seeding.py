@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from bakeoff import seeding
-from bakeoff.errors import SetupError
-from bakeoff.seeding import default_threads, derive_seed, seed_everything, set_threads
+from bakeoff.core import seeding
+from bakeoff.core.errors import SetupError
+from bakeoff.core.seeding import default_threads, derive_seed, seed_everything, set_threads
 
 
 def test_the_same_seed_draws_the_same_numbers() -> None:
@@ -55,7 +55,7 @@ def test_torch_is_seeded_and_limited_where_it_is_loaded() -> None:
 def test_importing_it_loads_no_framework() -> None:
     import subprocess
 
-    code = "import sys, bakeoff.seeding; print({'torch', 'tensorflow'} & set(sys.modules))"
+    code = "import sys, bakeoff.core.seeding; print({'torch', 'tensorflow'} & set(sys.modules))"
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": "src"}
     )

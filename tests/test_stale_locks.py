@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.dvc_locks import clear_stale_locks
+from bakeoff.study.dvc_locks import clear_stale_locks
 
 pytestmark = pytest.mark.torch  # DVC is in .venv-torch
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]

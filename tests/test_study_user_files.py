@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.backbones.weights.baseline import fetch_baseline_weights
-from bakeoff.params import load_params
-from bakeoff.study import untaken_user_files
+from bakeoff.study.params import load_params
+from bakeoff.study.run import untaken_user_files
+from bakeoff.weights.baseline import fetch_baseline_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -12,10 +12,10 @@ from bakeoff.advice.advise import advise, overrides
 from bakeoff.advice.facts import DEVICES, Facts, catalogue_counts, gather, this_device, this_machines_cores
 from bakeoff.advice.show import show_advice
 from bakeoff.advice.trees import FAMILY, MACHINE, Leaf, Question, walk
-from bakeoff.errors import DataError, ParamsError
-from bakeoff.evaluation.throughput.protocol import PROTOCOL
+from bakeoff.core.errors import DataError, ParamsError
 from bakeoff.language.advice import PHRASES
 from bakeoff.language.phrases import LANGUAGES, Words
+from bakeoff.speed.protocol import PROTOCOL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +72,7 @@ def test_every_question_and_end_has_words_and_a_rate_per_mode():
 @pytest.mark.torch
 @pytest.mark.parametrize(("family", "machine"), list(product(leaves(FAMILY), leaves(MACHINE))))
 def test_every_command_composes(family, machine):
-    from bakeoff.composition import compose
+    from bakeoff.study.composition import compose
 
     values = compose(ROOT, overrides(family.models, machine, dataset="flipkart"))
     assert values["models"] == list(family.models)

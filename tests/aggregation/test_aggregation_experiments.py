@@ -10,7 +10,7 @@ from rich.console import Console
 from aggregation.splits import PARAMS
 from bakeoff.aggregation.results import from_experiments
 from bakeoff.aggregation.run import aggregate
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]  # dvc lives in .venv-torch
 STAGE = """

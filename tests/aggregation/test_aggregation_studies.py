@@ -15,7 +15,7 @@ from rich.console import Console
 from aggregation.splits import write_split
 from bakeoff.aggregation.resampled import ranks, split_mean
 from bakeoff.aggregation.run import aggregate
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 
 ACCURACIES = {  # of three splits
     "baseline_tf": (0.70, 0.72, 0.71),

@@ -2,8 +2,9 @@
 
 import pytest
 
-from bakeoff.backbones.settings import CandidateSettings, Preprocessing
-from bakeoff.params import BackboneDefaults, HeadParams, WeightsParams
+from bakeoff.backbones.params import BackboneDefaults, WeightsParams
+from bakeoff.records.recipe import HeadParams
+from bakeoff.records.settings import CandidateSettings, Preprocessing
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 

@@ -4,8 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from bakeoff.backbones.classifier import build_classifier, build_head, n_parameters, n_trainable, set_mode  # noqa: E402
-from bakeoff.errors import ParamsError  # noqa: E402
-from bakeoff.params import HeadParams  # noqa: E402
+from bakeoff.core.errors import ParamsError  # noqa: E402
+from bakeoff.records.recipe import HeadParams  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -11,10 +11,10 @@ from hf_models import MODELS, WIDTHS, save_model  # noqa: E402
 from bakeoff.backbones.classifier import build_classifier, n_trainable, set_mode  # noqa: E402
 from bakeoff.backbones.compat import import_transformers  # noqa: E402
 from bakeoff.backbones.hf import build_hf, load_hf  # noqa: E402
+from bakeoff.backbones.params import BackboneParams  # noqa: E402
 from bakeoff.backbones.registry import describe  # noqa: E402
-from bakeoff.backbones.weights.fetch import fetch_weights  # noqa: E402
-from bakeoff.errors import ParamsError, WeightsError  # noqa: E402
-from bakeoff.params import BackboneParams  # noqa: E402
+from bakeoff.core.errors import ParamsError, WeightsError  # noqa: E402
+from bakeoff.weights.fetch import fetch_weights  # noqa: E402
 
 pytestmark = pytest.mark.torch
 NORM = re.compile(r"norm1|norm_before")

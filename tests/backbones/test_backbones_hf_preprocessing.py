@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from bakeoff.backbones.compat import import_transformers  # noqa: E402
 from bakeoff.backbones.hf_preprocessing import hf_preprocessing, network_input  # noqa: E402
-from bakeoff.errors import ParamsError  # noqa: E402
+from bakeoff.core.errors import ParamsError  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -88,8 +88,8 @@ def test_pixels_are_the_processors_own(name, turned, saved, photo):
 
 
 def test_the_network_gets_the_same_pixels_in_training(saved, photo):
+    from bakeoff.learning.figures import preview_title
     from bakeoff.training.data import transform_photo
-    from bakeoff.training.figures import preview_title
     from bakeoff.training.module import PhotoClassifier, photo_tensor
 
     folder = saved(*PUBLISHED["mobilevit"])

@@ -8,7 +8,7 @@ from torch import nn  # noqa: E402
 from bakeoff.backbones.compat import import_timm  # noqa: E402
 from bakeoff.backbones.inference import PackedConv2d, PackedLinear, for_cpu_inference  # noqa: E402
 from bakeoff.backbones.mamba import build_mambavision  # noqa: E402
-from bakeoff.errors import SetupError  # noqa: E402
+from bakeoff.core.errors import SetupError  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 from bakeoff.backbones.classifier import build_classifier, set_mode  # noqa: E402
 from bakeoff.backbones.loading import compare, read_checkpoint  # noqa: E402
 from bakeoff.backbones.mamba import build_mambavision, default_cfg, import_mambavision, registered_names  # noqa: E402
-from bakeoff.backbones.weights.fetch import fetch_weights, hub_files  # noqa: E402
-from bakeoff.errors import ParamsError, WeightsError  # noqa: E402
+from bakeoff.core.errors import ParamsError, WeightsError  # noqa: E402
+from bakeoff.weights.fetch import fetch_weights, hub_files  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -10,7 +10,7 @@ from torch import nn  # noqa: E402
 from bakeoff.backbones import onnx_export  # noqa: E402
 from bakeoff.backbones.mamba import build_mambavision  # noqa: E402
 from bakeoff.backbones.onnx_export import compare_with_torch, export_onnx  # noqa: E402
-from bakeoff.errors import EvaluationError, ParamsError  # noqa: E402
+from bakeoff.core.errors import EvaluationError, ParamsError  # noqa: E402
 from bakeoff.scan.dispatch import selective_scan  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]

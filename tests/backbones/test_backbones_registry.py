@@ -2,8 +2,9 @@
 
 import pytest
 
-from bakeoff.errors import ParamsError
-from bakeoff.params import BackboneParams, HeadParams, LicenceParams, ScheduleOverrides
+from bakeoff.backbones.params import BackboneParams, LicenceParams
+from bakeoff.core.errors import ParamsError
+from bakeoff.records.recipe import HeadParams, ScheduleOverrides
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.torch

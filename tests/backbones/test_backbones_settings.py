@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bakeoff.backbones.licences import allows_commercial_use, licence_name
-from bakeoff.errors import ParamsError
-from bakeoff.params import ScheduleOverrides, ScheduleParams
+from bakeoff.core.errors import ParamsError
+from bakeoff.records.recipe import ScheduleOverrides, ScheduleParams
 
 
 def test_round_trip(settings, tmp_path):

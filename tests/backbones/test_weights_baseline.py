@@ -8,14 +8,15 @@ import threading
 
 import pytest
 
-from bakeoff.backbones.weights import baseline as module
-from bakeoff.backbones.weights import hub
-from bakeoff.backbones.weights.baseline import fetch_baseline_weights
-from bakeoff.backbones.weights.found import Found, NotFound
-from bakeoff.backbones.weights.hub import KERAS_FILE, find_keras_file
-from bakeoff.backbones.weights.record import existing_record
-from bakeoff.errors import DataError, WeightsError
-from bakeoff.params import BaselineParams, ScheduleParams
+from bakeoff.backbones import hub
+from bakeoff.backbones.found import Found, NotFound
+from bakeoff.backbones.hub import KERAS_FILE, find_keras_file
+from bakeoff.core.errors import DataError, WeightsError
+from bakeoff.learning.params import BaselineParams
+from bakeoff.records.recipe import ScheduleParams
+from bakeoff.records.weights import existing_record
+from bakeoff.weights import baseline as module
+from bakeoff.weights.baseline import fetch_baseline_weights
 
 CONTENT = b"not really HDF5" * 1000
 MD5 = hashlib.md5(CONTENT).hexdigest()

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from bakeoff.backbones.weights.class_names import read_class_names
-from bakeoff.errors import DataError
+from bakeoff.core.errors import DataError
+from bakeoff.weights.class_names import read_class_names
 
 CLASSES = ["red", "blue", "green"]
 

@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from bakeoff.backbones.classifier import build_classifier  # noqa: E402
 from bakeoff.backbones.compat import import_timm  # noqa: E402
+from bakeoff.backbones.found import Found  # noqa: E402
 from bakeoff.backbones.loading import read_checkpoint  # noqa: E402
-from bakeoff.backbones.weights import fetch  # noqa: E402
-from bakeoff.backbones.weights.fetch import fetch_weights  # noqa: E402
-from bakeoff.backbones.weights.found import Found  # noqa: E402
-from bakeoff.backbones.weights.package import convert_lite0, find_in_package  # noqa: E402
-from bakeoff.backbones.weights.record import file_sha256, read_record  # noqa: E402
-from bakeoff.errors import WeightsError  # noqa: E402
+from bakeoff.core.errors import WeightsError  # noqa: E402
+from bakeoff.records.weights import file_sha256, read_record  # noqa: E402
+from bakeoff.weights import fetch  # noqa: E402
+from bakeoff.weights.fetch import fetch_weights  # noqa: E402
+from bakeoff.weights.package import convert_lite0, find_in_package  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -37,9 +37,10 @@ def test_lite0_of_the_package_sees_the_daisy():
     """Scikit-learn's flower.jpg is ImageNet class 985: right keys, right padding, right preprocessing."""
     from sklearn.datasets import load_sample_image
 
+    from bakeoff.backbones.params import BackboneDefaults
     from bakeoff.backbones.registry import describe
-    from bakeoff.catalogue.transforms import resize_crop, to_unit
-    from bakeoff.params import BackboneDefaults, HeadParams
+    from bakeoff.data.transforms import resize_crop, to_unit
+    from bakeoff.records.recipe import HeadParams
 
     head = HeadParams(hidden=[], batch_norm=False, dropout=0.0)
     defaults = BackboneDefaults(source="timm", image_size=None, head=head, training={})

@@ -11,12 +11,12 @@ from hf_models import save_model  # noqa: E402
 
 from bakeoff.backbones.classifier import build_classifier  # noqa: E402
 from bakeoff.backbones.compat import import_transformers  # noqa: E402
+from bakeoff.backbones.params import BackboneParams  # noqa: E402
 from bakeoff.backbones.registry import describe  # noqa: E402
-from bakeoff.backbones.weights.fetch import fetch_weights  # noqa: E402
-from bakeoff.backbones.weights.record import existing_record, file_sha256, read_record  # noqa: E402
-from bakeoff.errors import ParamsError, WeightsError  # noqa: E402
-from bakeoff.params import BackboneParams  # noqa: E402
-from bakeoff.training.key import weights_identity  # noqa: E402
+from bakeoff.core.errors import ParamsError, WeightsError  # noqa: E402
+from bakeoff.learning.key import weights_identity  # noqa: E402
+from bakeoff.records.weights import existing_record, file_sha256, read_record  # noqa: E402
+from bakeoff.weights.fetch import fetch_weights  # noqa: E402
 
 pytestmark = pytest.mark.torch
 HUB_ID = "somebody/tiny-swin"

@@ -2,14 +2,14 @@
 
 import pytest
 
-from bakeoff.backbones.weights.record import (
+from bakeoff.core.errors import WeightsError
+from bakeoff.records.weights import (
     WeightsRecord,
     existing_record,
     file_sha256,
     read_record,
     retry_needed,
 )
-from bakeoff.errors import WeightsError
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # SHA-256 of nothing
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from bakeoff.backbones.weights.baseline import fetch_baseline_weights
-from bakeoff.backbones.weights.record import WeightsRecord, source_digest
-from bakeoff.backbones.weights.user_files import user_file_changes
-from bakeoff.errors import WeightsError
-from bakeoff.params import Params, load_params
-from bakeoff.paths import project_root
+from bakeoff.core.errors import WeightsError
+from bakeoff.core.paths import project_root
+from bakeoff.records.weights import WeightsRecord, source_digest
+from bakeoff.study.params import Params, load_params
+from bakeoff.study.user_files import user_file_changes
+from bakeoff.weights.baseline import fetch_baseline_weights
 
 
 class Study:

@@ -35,8 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def make_catalogue(folder: Path, *, n_per_class: int = 10):
-    from bakeoff.catalogue.store import StoreWriter
-    from bakeoff.catalogue.table import load_catalogue
+    from bakeoff.data.store import StoreWriter
+    from bakeoff.data.table import load_catalogue
 
     rng = np.random.default_rng(0)
     rows, splits = [], []
@@ -115,7 +115,7 @@ def write_legacy():
 
 
 def baseline_params(**changes):
-    from bakeoff.params import BaselineParams
+    from bakeoff.learning.params import BaselineParams
 
     schedule = {"epochs": 10, "learning_rate": 0.003, "max_steps": None}
     values = {
@@ -142,7 +142,7 @@ def params():
 
 @pytest.fixture(scope="session")
 def weights_dir(notop_file):
-    from bakeoff.backbones.weights.record import WeightsRecord
+    from bakeoff.records.weights import WeightsRecord
 
     record = WeightsRecord(
         model="baseline_tf",
@@ -162,9 +162,10 @@ def weights_dir(notop_file):
 @pytest.fixture(scope="session")
 def train(weights_dir, colours):
     """Train with changed params, an earlier project's file fetched as `bakeoff weights` does; returns training.json."""
-    from bakeoff.backbones.weights.baseline import fetch_baseline_weights
+    from bakeoff.backbones.params import WeightsParams
     from bakeoff.baseline_tf.train import prepare_run, train_baseline
-    from bakeoff.params import ComputeParams, WeightsParams
+    from bakeoff.core.machine import ComputeParams
+    from bakeoff.weights.baseline import fetch_baseline_weights
 
     fetching = WeightsParams(policy="prefer", sources=["folder"], folder=None, hub_timeout_s=1.0)
 

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from bakeoff.errors import DataError, EvaluationError, SetupError
+from bakeoff.core.errors import DataError, EvaluationError, SetupError
 
 pytestmark = pytest.mark.tf
 

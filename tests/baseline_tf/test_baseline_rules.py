@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bakeoff.errors import EvaluationError, TrainingError
+from bakeoff.core.errors import EvaluationError, TrainingError
 
 pytestmark = pytest.mark.tf
 
@@ -68,7 +68,7 @@ def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
     from bakeoff.baseline_tf.runtime import keras
     from bakeoff.baseline_tf.sequence import FeatureSequence
     from bakeoff.baseline_tf.train import _fit
-    from bakeoff.training.progress import progress_bar
+    from bakeoff.core.progress import progress_bar
 
     rows = colours.rows("train")[:3]  # blue, green, red: 0, 1, 2
     weight = colours.products["weight"].to_numpy().copy()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bakeoff.catalogue.transforms import resize_crop
+from bakeoff.data.transforms import resize_crop
 
 pytestmark = pytest.mark.tf
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.errors import SetupError, TrainingError, WeightsError
-from bakeoff.training.history import COLUMNS
+from bakeoff.core.errors import SetupError, TrainingError, WeightsError
+from bakeoff.learning.history import COLUMNS
 
 pytestmark = [pytest.mark.tf, pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")]
 
@@ -151,7 +151,7 @@ def test_finetune_stops_at_the_step_cap_and_changes_weights_and_statistics(train
 
 def test_max_steps_caps_frozen_too_and_the_hook_sees_each_epoch(train, tmp_path, weights_dir, colours, params):
     from bakeoff.baseline_tf.train import prepare_run, train_baseline
-    from bakeoff.params import ComputeParams
+    from bakeoff.core.machine import ComputeParams
 
     schedule = {"epochs": 3, "learning_rate": 0.003, "max_steps": 4}
     run = prepare_run(
@@ -201,7 +201,7 @@ def test_an_earlier_projects_backbone_starts_a_frozen_training(frozen_dir, train
 
 
 def test_random_weights_are_taken_where_the_record_says_so(train, tmp_path):
-    from bakeoff.backbones.weights.record import WeightsRecord
+    from bakeoff.records.weights import WeightsRecord
 
     record = WeightsRecord(
         model="baseline_tf",
@@ -226,8 +226,8 @@ def test_a_recorded_file_that_is_gone_is_told(train, tmp_path, weights_dir):
 
 
 def test_weights_fetched_for_other_params_are_refused(weights_dir, params):
-    from bakeoff.backbones.weights.record import read_record
     from bakeoff.baseline_tf.initial import fetched_file
+    from bakeoff.records.weights import read_record
 
     asked = params(weights_file="data/raw/earlier.h5")
     with pytest.raises(WeightsError, match=r"\(source folder\), but baseline\.weights_file is data/raw"):
@@ -242,7 +242,7 @@ def test_a_loss_that_is_no_number_stops_the_training(train, tmp_path):
 
 def test_an_empty_split_is_refused(train, tmp_path, colours, weights_dir, params):
     from bakeoff.baseline_tf.train import prepare_run
-    from bakeoff.params import ComputeParams
+    from bakeoff.core.machine import ComputeParams
 
     empty = dataclasses.replace(colours, products=colours.products.assign(split="train"))
     with pytest.raises(TrainingError, match="the validation split has no product"):

@@ -4,8 +4,8 @@ from importlib.metadata import version
 
 import pytest
 
-from bakeoff.backbones.weights.record import WeightsRecord
-from bakeoff.errors import WeightsError
+from bakeoff.core.errors import WeightsError
+from bakeoff.records.weights import WeightsRecord
 
 pytestmark = pytest.mark.tf
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bakeoff.errors import WeightsError
+from bakeoff.core.errors import WeightsError
 
 # Keras itself warns that .h5 is its legacy format
 pytestmark = [pytest.mark.tf, pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bakeoff.params import ColumnNames, DatasetParams, SyntheticParams
+from bakeoff.catalogue.params import ColumnNames, DatasetParams, SyntheticParams
 
 NO_COLUMNS = ColumnNames(id=None, image=None, label=None, title=None, description=None)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.catalogue.decode import REASONS, Decoded, Rejection, decode, encode_for_store, locate, pixel_digest
+from bakeoff.data.decode import REASONS, Decoded, Rejection, decode, encode_for_store, locate, pixel_digest
 from catalogue.bad_images import ACCEPTED, REJECTED, SIZE, all_files, bomb, encode, picture
 
 FILES = all_files()

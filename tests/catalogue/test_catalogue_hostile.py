@@ -5,10 +5,10 @@ import io
 import pytest
 from PIL import Image
 
-from bakeoff.catalogue.decode import REASONS, Rejection, decode
+from bakeoff.catalogue.params import SyntheticParams
 from bakeoff.catalogue.sources.synthetic import generate
-from bakeoff.errors import DataError
-from bakeoff.params import SyntheticParams
+from bakeoff.core.errors import DataError
+from bakeoff.data.decode import REASONS, Rejection, decode
 
 LIMITS = {"max_megapixels": 80, "min_side_px": 16}
 
@@ -53,7 +53,7 @@ def test_a_killed_decoding_process_is_said_and_does_not_hang(tmp_path):
     import psutil
 
     from bakeoff.catalogue.pack import pack_all
-    from bakeoff.params import PrepareParams
+    from bakeoff.catalogue.params import PrepareParams
 
     path = tmp_path / "photo.png"
     path.write_bytes(encoded((400, 400), "PNG"))

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from bakeoff.catalogue.fetch import fetch, refetch_needed
+from bakeoff.catalogue.params import ColumnNames, DatasetParams, PrepareParams, SplitParams
 from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.split import write_split
-from bakeoff.catalogue.table import PRODUCT_COLUMNS, load_catalogue
-from bakeoff.errors import DataError
-from bakeoff.failures import read_failures
-from bakeoff.params import ColumnNames, DatasetParams, PrepareParams, SplitParams
+from bakeoff.core.errors import DataError
+from bakeoff.core.failures import read_failures
+from bakeoff.data.table import PRODUCT_COLUMNS, load_catalogue
 from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
 from catalogue.datasets import dataset_params as dataset
 

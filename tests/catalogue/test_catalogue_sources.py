@@ -12,11 +12,11 @@ from PIL import Image
 
 from bakeoff.catalogue.convert import convert_pickle
 from bakeoff.catalogue.fetch import fallback_dataset, fetch, read_source, refetch_needed
+from bakeoff.catalogue.params import ColumnNames, DatasetParams, SyntheticParams
 from bakeoff.catalogue.sources import SOURCES
 from bakeoff.catalogue.sources.flipkart import first_level
 from bakeoff.catalogue.sources.synthetic import CLASSES, generate
-from bakeoff.errors import DataError
-from bakeoff.params import ColumnNames, DatasetParams, SyntheticParams
+from bakeoff.core.errors import DataError
 from catalogue.bad_images import encode, picture
 from catalogue.datasets import NO_COLUMNS, dataset_params
 

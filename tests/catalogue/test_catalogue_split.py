@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bakeoff.catalogue.params import SplitParams
 from bakeoff.catalogue.split import draw_class_balance, make_split, write_split
-from bakeoff.errors import DataError
-from bakeoff.params import SplitParams
+from bakeoff.core.errors import DataError
 
 PARAMS = SplitParams(train=0.8, validation=0.1, test=0.1, seed=0)
 

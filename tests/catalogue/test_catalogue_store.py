@@ -5,8 +5,8 @@ import pickle
 
 import pytest
 
-from bakeoff.catalogue.store import ImageStore, StoreWriter
-from bakeoff.errors import DataError
+from bakeoff.core.errors import DataError
+from bakeoff.data.store import ImageStore, StoreWriter
 from catalogue.bad_images import encode, picture
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.catalogue.transforms import resize_crop, to_unit
-from bakeoff.errors import ParamsError
+from bakeoff.core.errors import ParamsError
+from bakeoff.data.transforms import resize_crop, to_unit
 
 
 def _photo(width: int, height: int) -> Image.Image:

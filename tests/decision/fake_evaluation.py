@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from bakeoff.evaluation.predictions import Predictions, write_predictions
+from bakeoff.data.predictions import Predictions, write_predictions
 from bakeoff.statistics.wilson import wilson_interval
 
 N_TRAIN, N_VALIDATION = 84, 42

@@ -28,7 +28,7 @@ from decision.fake_study import (
 )
 
 if TYPE_CHECKING:
-    from bakeoff.decision.report.page import Findings  # needs jinja2
+    from bakeoff.report.page.page import Findings  # needs jinja2
 
 _WORDS = ("Livre", "Console", "Figurine", "Carte", "Jouet", "Mobilier", "Piscine", "Cuisine", "Bricolage", "Revue")
 AUDIT = {
@@ -61,7 +61,7 @@ def write_findings(
         language: of the choice.
         partial: leave out whatever an older record lacks: choice and records as they were before.
     """
-    from bakeoff.decision.report.page import Findings
+    from bakeoff.report.page.page import Findings
 
     labels = class_names(n_labels)
     write_json(root / "audit.json", AUDIT | {"per_class": {name: 10 * per_class + i for i, name in enumerate(labels)}})

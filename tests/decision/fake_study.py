@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bakeoff.data.predictions import read_predictions
+from bakeoff.decision.params import CompareParams, Limits, MatrixParams, MatrixWeights
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary
-from bakeoff.evaluation.predictions import read_predictions
-from bakeoff.evaluation.throughput.protocol import PROTOCOL
 from bakeoff.language.choice import PHRASES
 from bakeoff.language.phrases import Words
-from bakeoff.params import CompareParams
-from bakeoff.params.decision import Limits, MatrixParams, MatrixWeights
+from bakeoff.speed.protocol import PROTOCOL
 from bakeoff.statistics.wilson import wilson_interval
 from decision.fake_evaluation import easiest, predictions_of, write_evaluation, write_json
 

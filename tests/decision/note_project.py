@@ -5,8 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from bakeoff.decision.run import compare
-from bakeoff.params import CompareParams, validate_section
+from bakeoff.core.section import validate_section
+from bakeoff.decision.params import CompareParams
+from bakeoff.report.run import compare
 from decision.fake_study import write_json, write_study
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -55,7 +55,7 @@ def open_page(browser):
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
     """Reports of every kind that the tests look at: language and number of classes to a file."""
-    from bakeoff.decision.report.page import write_report
+    from bakeoff.report.page.page import write_report
 
     root = tmp_path_factory.mktemp("reports")
     for name, n_labels, language in (("en", 7, "en"), ("fr", 27, "fr"), ("many", 101, "en")):
@@ -70,7 +70,7 @@ def names(page) -> list[str]:
 
 
 def test_a_heading_sorts_and_a_second_press_turns_round(open_page, tmp_path):
-    from bakeoff.decision.run import compare
+    from bakeoff.report.run import compare
 
     for name, correct, latency_ms in (("baseline_tf", 90, 30), ("a-frozen", 95, 100), ("a-finetune", 92, 8)):
         speed = {"speed_key": name}  # modes of one network would share a measurement

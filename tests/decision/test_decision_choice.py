@@ -6,8 +6,8 @@ import pytest
 
 from bakeoff.decision import choice as choices
 from bakeoff.decision.metrics_file import flat_metrics
+from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule, rank_eligible
-from bakeoff.params.decision import Limits
 from decision.fake_study import ENGLISH, FRENCH, NO_LIMITS, summary
 
 

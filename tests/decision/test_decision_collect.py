@@ -6,12 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
+from bakeoff.core.errors import EvaluationError, ParamsError
+from bakeoff.data.predictions import Predictions, read_predictions, write_predictions
 from bakeoff.decision.collect import collect, value_at
 from bakeoff.decision.outcomes import outcomes_of, read_test_outcomes
 from bakeoff.decision.study import Slot, Study
-from bakeoff.errors import EvaluationError, ParamsError
-from bakeoff.evaluation.predictions import Predictions, read_predictions, write_predictions
-from bakeoff.evaluation.throughput.protocol import PROTOCOL
+from bakeoff.speed.protocol import PROTOCOL
 from decision.fake_study import write_candidate, write_study
 
 ONE = Study(("m",), ("frozen",), (0,))

@@ -10,12 +10,12 @@ import pytest
 from scipy.stats import binom
 from sklearn.metrics import f1_score, roc_auc_score
 
+from bakeoff.core.errors import EvaluationError
 from bakeoff.decision import choice as choices
 from bakeoff.decision.comparisons import about, compare_with, groups_sentence, p_in_words, pair_tests
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.rules import Rule, pick
 from bakeoff.decision.stability import bounded_resamples, resampled_metric, resamples, share_in_words, stability
-from bakeoff.errors import EvaluationError
 from bakeoff.statistics.paired import n_needed
 from decision.fake_study import ENGLISH, FRENCH, NO_LIMITS, summary
 

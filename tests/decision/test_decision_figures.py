@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.decision.differences import draw_differences
 from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.pareto import Plane, front
-from bakeoff.decision.scatter import draw_pareto
 from bakeoff.language.figures import PHRASES
 from bakeoff.language.phrases import Words
+from bakeoff.report.differences import draw_differences
+from bakeoff.report.scatter import draw_pareto
 from decision.fake_study import summary
 
 PLANE = Plane.of(["latency_ms", "accuracy"])

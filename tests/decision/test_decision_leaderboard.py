@@ -127,7 +127,7 @@ def times_of(records) -> dict[str, tuple[float, bool]]:
 @pytest.fixture
 def session(tmp_path):
     """Two candidates timed alone at 30 and 20 ms, and a session at 0.9 of that."""
-    pytest.importorskip("bakeoff.evaluation.throughput.session")
+    pytest.importorskip("bakeoff.speed.session")
     write_candidate(tmp_path / "runs", "baseline_tf", latency_ms=30)
     write_candidate(tmp_path / "runs", "a-frozen", latency_ms=20)
     write_session(tmp_path / "measurements" / "throughput.json", tmp_path / "runs")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.matrix import CRITERIA, decision_matrix, weighted_total
-from bakeoff.errors import EvaluationError
 
 WEIGHTS = {"accuracy": 25, "cpu_time": 25, "memory": 20, "feature_size": 15, "support": 15}
 RESNET50 = dict(zip(WEIGHTS, (8, 6, 6, 7, 9), strict=True))

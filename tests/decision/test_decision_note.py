@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from bakeoff.decision.note import build_note, write_note
-from bakeoff.decision.note_blocks import Bullets, Code, Note, Section, Table, Text, to_html, to_markdown
-from bakeoff.decision.note_facts import read_facts
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.language.phrases import LANGUAGES
+from bakeoff.report.note.note import build_note, write_note
+from bakeoff.report.note.note_blocks import Bullets, Code, Note, Section, Table, Text, to_html, to_markdown
+from bakeoff.report.note.note_facts import read_facts
 
 pytestmark = pytest.mark.torch  # jinja2 lives in .venv-torch
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from bakeoff.backbones.params import BackboneParams
+from bakeoff.core.errors import EvaluationError, ParamsError
+from bakeoff.core.section import validate_section
 from bakeoff.decision.references import references
 from bakeoff.decision.seeds import seed_spread
-from bakeoff.errors import EvaluationError, ParamsError
-from bakeoff.params import BackboneParams, validate_section
 
 TOP1 = {"value": 0.729, "source": "https://example.org/results.csv"}
 
@@ -38,9 +39,9 @@ def test_official_baselines_of_rakuten(name):
 def test_a_published_number_changes_no_candidate():
     from pathlib import Path
 
+    from bakeoff.backbones.params import BackboneDefaults
     from bakeoff.backbones.registry import describe
-    from bakeoff.composition import compose
-    from bakeoff.params import BackboneDefaults
+    from bakeoff.study.composition import compose
 
     values = compose(Path(__file__).resolve().parents[2], [])
     defaults = validate_section(BackboneDefaults, values["backbone_defaults"], where="conf")

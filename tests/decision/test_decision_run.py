@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from bakeoff.decision.console import print_summary
-from bakeoff.decision.curves import COLUMNS as CURVES
-from bakeoff.decision.run import REPORTS, TELLING, ReportInputs
+from bakeoff.core.errors import EvaluationError
+from bakeoff.core.failures import FILE, read_failures, surviving
 from bakeoff.decision.study import Study
-from bakeoff.errors import EvaluationError
-from bakeoff.failures import FILE, read_failures, surviving
+from bakeoff.report.console import print_summary
+from bakeoff.report.curves import COLUMNS as CURVES
+from bakeoff.report.run import REPORTS, TELLING, ReportInputs
 from decision.fake_study import NO_LIMITS, write_candidate, write_evidence, write_json, write_study
 
 
@@ -26,7 +26,7 @@ from decision.fake_study import NO_LIMITS, write_candidate, write_evidence, writ
 def reports(tmp_path_factory):
     """The offline study: only EfficientNet-Lite0 has weights, one candidate failed; compared for real."""
     pytest.importorskip("jinja2")
-    from bakeoff.decision.run import compare
+    from bakeoff.report.run import compare
 
     root = tmp_path_factory.mktemp("study")
     study = write_study(root / "runs", pretrained=lambda model: model == "tf_efficientnet_lite0")
@@ -59,7 +59,7 @@ def small_study(tmp_path):
 
 
 def compare_small(root, **inputs):
-    from bakeoff.decision.run import compare
+    from bakeoff.report.run import compare
 
     study = Study(("swin_t",), ("frozen",), (0,))
     given = ReportInputs(failures_dir=root / "failures", **inputs)
@@ -88,7 +88,7 @@ def test_a_section_that_fails_leaves_a_sentence_and_the_others_stand(small_study
     def broken(*_):
         raise ZeroDivisionError("no curves")
 
-    monkeypatch.setattr("bakeoff.decision.report.page.learning_views", broken)
+    monkeypatch.setattr("bakeoff.report.page.page.learning_views", broken)
     compare_small(small_study)
     page = (small_study / "reports" / "index.html").read_text(encoding="utf-8")
     assert "This section could not be made" in page
@@ -178,7 +178,7 @@ def test_the_choice_holds_what_others_read(reports):
 @pytest.mark.parametrize("maximise", ["matrix_total", "images_per_s", "balanced_accuracy"])
 def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
     pytest.importorskip("jinja2")
-    from bakeoff.decision.run import compare
+    from bakeoff.report.run import compare
 
     for name in ("baseline_tf", "a-frozen", "b-frozen"):
         for seed in (0, 1):
@@ -211,7 +211,7 @@ def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
 
 def test_a_history_that_is_missing_has_no_curve(tmp_path):
     from bakeoff.decision.collect import collect
-    from bakeoff.decision.curves import learning_curves
+    from bakeoff.report.curves import learning_curves
 
     folder = write_candidate(tmp_path, "baseline_tf")
     (folder / "training" / "history.csv").unlink()
@@ -226,7 +226,7 @@ def test_an_older_choice_is_not_printed(reports, tmp_path):
 
 
 def test_compare_is_a_function_of_its_inputs(reports, tmp_path):
-    from bakeoff.decision.run import compare
+    from bakeoff.report.run import compare
 
     runs = reports.parent / "runs"
     inputs = json.loads((reports / "choice.json").read_text(encoding="utf-8"))["inputs"]
@@ -238,7 +238,7 @@ def test_compare_is_a_function_of_its_inputs(reports, tmp_path):
 
 
 def test_without_partial_nothing_is_written(reports, tmp_path):
-    from bakeoff.decision.run import compare
+    from bakeoff.report.run import compare
 
     study = Study(("mamba_b",), ("finetune",), (0,))
     with pytest.raises(EvaluationError, match="mamba_b-finetune"):
@@ -248,7 +248,7 @@ def test_without_partial_nothing_is_written(reports, tmp_path):
 
 def test_nothing_eligible_is_a_report_and_no_error(tmp_path):
     pytest.importorskip("jinja2")
-    from bakeoff.decision.run import compare
+    from bakeoff.report.run import compare
 
     for name in ("baseline_tf", "a-frozen"):
         write_candidate(tmp_path / "runs", name, correct=30, latency_ms=20, learned=False)
@@ -316,7 +316,7 @@ def test_the_answer_comes_first_and_every_part_is_there(page):
 
 def test_the_page_says_which_commands_make_this_study_again(tmp_path):
     pytest.importorskip("jinja2")
-    from bakeoff.decision.run import compare
+    from bakeoff.report.run import compare
 
     for name in ("baseline_tf", "x-frozen"):
         write_candidate(tmp_path / "runs", name, correct=90, latency_ms=20)
@@ -344,7 +344,7 @@ def test_heat_maps_are_shrunk_to_jpeg(page):
 
 
 def test_pictures_beyond_the_budget_are_counted_not_embedded(tmp_path):
-    from bakeoff.decision.report.embedding import Budget, shrink_to_jpeg
+    from bakeoff.report.page.embedding import Budget, shrink_to_jpeg
 
     path = tmp_path / "a.png"
     Image.new("RGBA", (400, 200), (0, 0, 0, 0)).save(path)
@@ -360,8 +360,8 @@ def test_pictures_beyond_the_budget_are_counted_not_embedded(tmp_path):
 
 def test_a_figure_outside_the_folder_is_not_read(tmp_path):
     from bakeoff.decision.collect import collect
-    from bakeoff.decision.report.embedding import Budget
-    from bakeoff.decision.report.evidence import read_channels, read_confusion, read_heat_maps
+    from bakeoff.report.page.embedding import Budget
+    from bakeoff.report.page.evidence import read_channels, read_confusion, read_heat_maps
 
     folder = write_candidate(tmp_path, "baseline_tf", correct=90, latency_ms=20)
     record = collect(tmp_path, Study((), (), (0,)))[0]
@@ -375,7 +375,7 @@ def test_a_figure_outside_the_folder_is_not_read(tmp_path):
 
 def test_confusions_count_and_order_the_pairs(tmp_path):
     from bakeoff.decision.collect import collect
-    from bakeoff.decision.report.evidence import read_confusion
+    from bakeoff.report.page.evidence import read_confusion
 
     folder = write_candidate(tmp_path, "baseline_tf", correct=90, latency_ms=20)
     (folder / "evaluation" / "confusion.csv").write_text("true,a,b\na,3,1\nb,2,0\n", encoding="utf-8")

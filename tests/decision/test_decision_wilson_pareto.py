@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.decision.labels import place_labels
 from bakeoff.decision.pareto import pareto_front
+from bakeoff.report.labels import place_labels
 from bakeoff.statistics.wilson import wilson_interval
 
 

@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from bakeoff.decision.card_metadata import licence_fields
+from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.collect import collect
 from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed, validation_accuracy
-from bakeoff.decision.model_card import model_card, write_model_card
 from bakeoff.decision.study import Study
-from bakeoff.errors import EvaluationError
 from bakeoff.language.card import PHRASES
 from bakeoff.language.phrases import Words
+from bakeoff.report.card.card_metadata import licence_fields
+from bakeoff.report.card.model_card import model_card, write_model_card
 from decision.fake_study import LABELS, write_candidate, write_study
 
 TRAINED = {"epochs_run": 7, "best_epoch": 5, "device": ("cpu", "EPYC")}

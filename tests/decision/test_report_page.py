@@ -13,7 +13,7 @@ pytestmark = pytest.mark.torch
 
 
 def write(root, name="index.html", **options):
-    from bakeoff.decision.report.page import write_report
+    from bakeoff.report.page.page import write_report
 
     findings = write_findings(root, **options)
     write_report(findings, root / name, audit_file=root / "audit.json")
@@ -49,7 +49,7 @@ def test_the_calibration_error_is_the_one_that_its_interval_is_of(tmp_path):
 
 
 def test_the_page_takes_the_language_of_the_choice_or_the_one_given(tmp_path):
-    from bakeoff.decision.report.page import write_report
+    from bakeoff.report.page.page import write_report
 
     findings = write_findings(tmp_path, language="fr")
     write_report(findings, tmp_path / "a.html", audit_file=None)
@@ -61,7 +61,7 @@ def test_the_page_takes_the_language_of_the_choice_or_the_one_given(tmp_path):
 
 
 def test_nothing_learned_is_a_page_and_no_error(tmp_path):
-    from bakeoff.decision.report.page import Findings, write_report
+    from bakeoff.report.page.page import Findings, write_report
 
     findings = write_findings(tmp_path)
     dull = [dataclasses.replace(item, learned=False, time_comparable=False) for item in findings.summaries]
@@ -74,8 +74,8 @@ def test_nothing_learned_is_a_page_and_no_error(tmp_path):
 
 
 def test_phrases_have_the_same_gaps_in_both_languages_and_one_home():
-    from bakeoff.decision.report.wording import PHRASES
     from bakeoff.language import report, report_evidence, report_more, report_tradeoff
+    from bakeoff.report.page.wording import PHRASES
 
     tables = (report, report_tradeoff, report_evidence, report_more)
     assert len(PHRASES) == sum(len(table.PHRASES) for table in tables)
@@ -90,7 +90,7 @@ def test_phrases_have_the_same_gaps_in_both_languages_and_one_home():
 
 
 def test_words_and_numbers_are_written_as_the_language_does():
-    from bakeoff.decision.report.wording import Wording, breakable, raw, report_words, rich
+    from bakeoff.report.page.wording import Wording, breakable, raw, report_words, rich
 
     english, french = (Wording(report_words(code)) for code in ("en", "fr"))
     assert english.num(1234.56) == "1,234.6"

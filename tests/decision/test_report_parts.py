@@ -18,7 +18,7 @@ def findings(tmp_path_factory):
 
 
 def test_scales_by_hand():
-    from bakeoff.decision.report.plot import Scale, polyline, scale_around
+    from bakeoff.report.page.plot import Scale, polyline, scale_around
 
     linear = Scale(0, 10, 100, 200)
     assert [linear(value) for value in (0, 5, 10)] == [100, 150, 200]
@@ -32,8 +32,8 @@ def test_scales_by_hand():
 
 
 def test_each_measure_has_its_own_front_of_those_not_apart():
-    from bakeoff.decision.report.tradeoff import tradeoff_views
-    from bakeoff.decision.report.wording import Wording, report_words
+    from bakeoff.report.page.tradeoff import tradeoff_views
+    from bakeoff.report.page.wording import Wording, report_words
 
     items = [
         summary("slow", accuracy=0.95, latency_ms=100, images_per_s=50, size_mib=9),
@@ -52,8 +52,8 @@ def test_each_measure_has_its_own_front_of_those_not_apart():
 
 
 def test_a_view_has_a_point_a_label_and_a_tip_for_each_candidate(findings):
-    from bakeoff.decision.report.tradeoff import tradeoff_views
-    from bakeoff.decision.report.wording import Wording, report_words
+    from bakeoff.report.page.tradeoff import tradeoff_views
+    from bakeoff.report.page.wording import Wording, report_words
 
     wording = Wording(report_words("en"))
     views = tradeoff_views(findings.summaries, findings.choice, wording, keys={"swin_t-frozen": ["k1"]})
@@ -67,7 +67,7 @@ def test_a_view_has_a_point_a_label_and_a_tip_for_each_candidate(findings):
 
 
 def test_the_board_leaves_out_columns_that_nobody_fills(findings):
-    from bakeoff.decision.report.board import board
+    from bakeoff.report.page.board import board
 
     found = board(findings.records, findings.summaries, findings.choice)
     keys = [column.key for column in found["columns"]]
@@ -80,7 +80,7 @@ def test_the_board_leaves_out_columns_that_nobody_fills(findings):
 
 
 def test_bars_join_those_that_are_not_told_apart(findings):
-    from bakeoff.decision.report.comparisons import comparisons
+    from bakeoff.report.page.comparisons import comparisons
 
     found = comparisons(findings.choice, findings.summaries)
     picture = found["picture"]
@@ -92,8 +92,8 @@ def test_bars_join_those_that_are_not_told_apart(findings):
 
 
 def test_confusions_follow_the_clustered_order(findings):
-    from bakeoff.decision.report.confusions import class_order, confusion_view
-    from bakeoff.decision.report.embedding import Budget
+    from bakeoff.report.page.confusions import class_order, confusion_view
+    from bakeoff.report.page.embedding import Budget
 
     record = next(record for record in findings.records if record.slot.candidate == "mobilenetv2-frozen")
     view = confusion_view(record, Budget(10**6), photos=True)
@@ -108,7 +108,7 @@ def test_confusions_follow_the_clustered_order(findings):
 
 
 def test_a_pair_picture_outside_the_folder_is_not_read(tmp_path):
-    from bakeoff.decision.report.confusions import _picture_path
+    from bakeoff.report.page.confusions import _picture_path
 
     (tmp_path / "secret.jpg").write_bytes(b"x")
     (tmp_path / "evaluation").mkdir()
@@ -117,7 +117,7 @@ def test_a_pair_picture_outside_the_folder_is_not_read(tmp_path):
 
 
 def test_the_best_of_a_class_is_marked(findings):
-    from bakeoff.decision.report.classes import class_table
+    from bakeoff.report.page.classes import class_table
 
     records = [record for record in findings.records if record.ok]
     table = class_table(records, records[0].training["labels"])
@@ -131,7 +131,7 @@ def test_the_best_of_a_class_is_marked(findings):
 
 
 def test_empty_bins_are_left_out_of_the_diagram(findings):
-    from bakeoff.decision.report.calibration import calibration_views
+    from bakeoff.report.page.calibration import calibration_views
 
     views = calibration_views([record for record in findings.records if record.ok], ["swin_t-frozen"])
     assert [detail["candidate"] for detail in views["details"]] == ["swin_t-frozen"]
@@ -141,7 +141,7 @@ def test_empty_bins_are_left_out_of_the_diagram(findings):
 
 
 def test_curves_need_both_lines(findings, tmp_path):
-    from bakeoff.decision.report.learning import learning_views
+    from bakeoff.report.page.learning import learning_views
 
     record = next(record for record in findings.records if record.ok)
     row = learning_views([record])["rows"][0]
@@ -151,7 +151,7 @@ def test_curves_need_both_lines(findings, tmp_path):
 
 
 def test_speed_tells_noise_and_shared_measurements(findings):
-    from bakeoff.decision.report.speed import speed_views
+    from bakeoff.report.page.speed import speed_views
 
     views = speed_views([record for record in findings.records if record.ok])
     assert sorted(views["noisy"]) == ["swin_t-finetune", "swin_t-frozen"]
@@ -161,7 +161,7 @@ def test_speed_tells_noise_and_shared_measurements(findings):
 
 
 def lines_of(findings, audit, **splits):
-    from bakeoff.decision.report.checklist import Evidence, checklist
+    from bakeoff.report.page.checklist import Evidence, checklist
 
     return {line.name: line for line in checklist(Evidence(findings.records, audit, splits, "runs"))}
 

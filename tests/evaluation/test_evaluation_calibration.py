@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.special import softmax
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
+from bakeoff.data.predictions import Predictions
 from bakeoff.evaluation.calibration import (
     THRESHOLDS,
     apply_temperature,
@@ -20,7 +21,7 @@ from bakeoff.evaluation.calibration import (
     fit_temperature,
 )
 from bakeoff.evaluation.calibration_figure import draw_calibration
-from bakeoff.evaluation.predictions import Predictions
+from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import (
     calibration_error_interval,
     equal_mass_error,
@@ -28,7 +29,6 @@ from bakeoff.evaluation.reliability import (
     expected_calibration_error,
     reliability_bins,
 )
-from bakeoff.params import EvaluateParams
 
 PARAMS = EvaluateParams(batch_size=8, top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=5)
 CONFIDENCE = np.array([0.95, 0.85, 0.55, 0.45])

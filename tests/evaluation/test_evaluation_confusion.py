@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import confusion_matrix
 
+from bakeoff.data.predictions import Predictions
 from bakeoff.evaluation.confusion import write_confusion_csv, write_report
 from bakeoff.evaluation.confusion_figure import draw_confusion
 from bakeoff.evaluation.confusions import (
@@ -21,7 +22,6 @@ from bakeoff.evaluation.confusions import (
 )
 from bakeoff.evaluation.metrics import count_confusions
 from bakeoff.evaluation.pairs import SIDE_PX, draw_strip, read_photos
-from bakeoff.evaluation.predictions import Predictions
 from numpy_predictor import make_catalogue
 
 TRUE, PREDICTED = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])

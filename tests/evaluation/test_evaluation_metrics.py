@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as scores
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
+from bakeoff.data.predictions import predict_catalogue
 from bakeoff.evaluation.metrics import (
     all_split_metrics,
     brier_scores,
@@ -18,7 +19,6 @@ from bakeoff.evaluation.metrics import (
     top_k_hits,
     training_losses,
 )
-from bakeoff.evaluation.predictions import predict_catalogue
 from numpy_predictor import NumpyPredictor, make_catalogue
 
 # 4 photos, classes 0 0 1 1, predicted 0 1 1 1; a third class occurs nowhere

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bakeoff.errors import EvaluationError
-from bakeoff.evaluation.predictions import Predictions, predict_catalogue, read_predictions, write_predictions
+from bakeoff.core.errors import EvaluationError
+from bakeoff.data.predictions import Predictions, predict_catalogue, read_predictions, write_predictions
 from numpy_predictor import NumpyPredictor, make_catalogue
 
 

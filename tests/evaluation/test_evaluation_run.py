@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from bakeoff.errors import EvaluationError
-from bakeoff.evaluation.loading import load_predictor
-from bakeoff.evaluation.predictions import read_predictions
-from bakeoff.evaluation.records import derived_key, read_training, write_record
+from bakeoff.core.errors import EvaluationError
+from bakeoff.core.failures import read_failures
+from bakeoff.core.machine import ComputeParams
+from bakeoff.data.predictions import read_predictions
+from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.run import EvaluationSettings, evaluate_candidate
-from bakeoff.failures import read_failures
-from bakeoff.params import ComputeParams, EvaluateParams, ThroughputParams
+from bakeoff.predictors.loading import load_predictor
+from bakeoff.records.files import derived_key, read_training, write_record
+from bakeoff.speed.params import ThroughputParams
 from numpy_predictor import NumpyPredictor, make_catalogue
 
 TRAINING = {"candidate": "linear-frozen", "model": "linear", "mode": "frozen", "seed": 0, "key": "0123456789abcdef"}

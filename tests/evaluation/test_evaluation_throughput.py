@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from bakeoff.errors import EvaluationError, MemoryExhaustedError
-from bakeoff.evaluation import memory
-from bakeoff.evaluation.throughput.attempts import Attempt, measure
-from bakeoff.evaluation.throughput.clocks import INDEX_S, Clocks, drift, machine_index, restlessness
-from bakeoff.evaluation.throughput.end_to_end import pool_ways
-from bakeoff.evaluation.throughput.protocol import PROTOCOL
-from bakeoff.evaluation.throughput.sharing import Workplace, default_lock, read_shared, shared_throughput
-from bakeoff.evaluation.throughput.subject import Plan, Subject, speed_key
-from bakeoff.evaluation.throughput.sweep import SweepPoint, Window, pool_points
-from bakeoff.evaluation.throughput.timing import Expected, Timings, time_calls
+from bakeoff.core.errors import EvaluationError, MemoryExhaustedError
+from bakeoff.speed import memory
+from bakeoff.speed.attempts import Attempt, measure
+from bakeoff.speed.clocks import INDEX_S, Clocks, drift, machine_index, restlessness
+from bakeoff.speed.end_to_end import pool_ways
+from bakeoff.speed.protocol import PROTOCOL
+from bakeoff.speed.sharing import Workplace, default_lock, read_shared, shared_throughput
+from bakeoff.speed.subject import Plan, Subject, speed_key
+from bakeoff.speed.sweep import SweepPoint, Window, pool_points
+from bakeoff.speed.timing import Expected, Timings, time_calls
 from numpy_predictor import NumpyPredictor, make_catalogue
 
 SIZES = (1, 8, 32, 128)
@@ -215,7 +215,7 @@ def test_out_of_memory_is_told(tmp_path):
 
 
 def test_a_batch_that_the_machine_cannot_hold_is_not_tried(tmp_path, monkeypatch):
-    from bakeoff.evaluation.throughput import sweep
+    from bakeoff.speed import sweep
 
     tib_per_image = itertools.chain([100.0], itertools.repeat(100.0 + 8 * 2**20))  # from the batch of 8 on
     monkeypatch.setattr(sweep, "peak_memory_mib", lambda: next(tib_per_image))
@@ -434,7 +434,7 @@ def test_peak_memory_sees_an_allocation_and_forgets_it():
     """In a process of its own: in one that has freed much before, an allocation may find resident pages."""
     script = """
 import numpy as np
-from bakeoff.evaluation import memory
+from bakeoff.speed import memory
 scope = memory.reset_peak()
 before = memory.peak_memory_mib()
 block = np.ones(64 * 2**20, np.uint8)
@@ -452,7 +452,7 @@ if scope == "measurement":
 def test_what_fits_into_memory_is_foreseen_from_the_largest_batch_so_far(monkeypatch):
     from types import SimpleNamespace
 
-    from bakeoff.evaluation.throughput import sweep
+    from bakeoff.speed import sweep
 
     free = SimpleNamespace(available=500 * 2**20)
     monkeypatch.setattr(sweep.psutil, "virtual_memory", lambda: free)

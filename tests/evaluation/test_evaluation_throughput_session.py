@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from rich.progress import Progress
 
-from bakeoff.errors import EvaluationError
-from bakeoff.evaluation.throughput import worker as worker_module
-from bakeoff.evaluation.throughput.command import print_session
-from bakeoff.evaluation.throughput.protocol import PROTOCOL
-from bakeoff.evaluation.throughput.rounds import (
+from bakeoff.core.errors import EvaluationError
+from bakeoff.speed import worker as worker_module
+from bakeoff.speed.command import print_session
+from bakeoff.speed.protocol import PROTOCOL
+from bakeoff.speed.rounds import (
     SessionResult,
     Trained,
     Worker,
@@ -26,7 +26,7 @@ from bakeoff.evaluation.throughput.rounds import (
     session_file,
     trained_candidates,
 )
-from bakeoff.evaluation.throughput.session import combine_rounds, read_session
+from bakeoff.speed.session import combine_rounds, read_session
 
 
 def _record(

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.evaluation.metrics import per_class_metrics, split_metrics
+from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.uncertainty import N_STEPS, add_class_intervals, metric_intervals, overfitting
-from bakeoff.params import EvaluateParams
 from bakeoff.statistics.average_precision import average_precision_influence, macro_average_precision_interval
 from bakeoff.statistics.wilson import wilson_interval
 

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.interpret.explainers import open_explainer
 from bakeoff.interpret.generic import GREY, AttributionSettings, integrated_gradients, occlusion
-from bakeoff.params import InterpretParams
+from bakeoff.interpret.params import InterpretParams
 
 pytestmark = pytest.mark.torch
 SIDE = 20
@@ -137,7 +137,7 @@ def test_unknown_framework():
 
 def test_only_captum_attributions_imports_torch():
     code = (
-        "import sys, bakeoff.evaluation.run, bakeoff.evaluation.loading, bakeoff.interpret.run;"
+        "import sys, bakeoff.evaluation.run, bakeoff.predictors.loading, bakeoff.interpret.run;"
         "print([n for n in ('torch', 'captum', 'tensorflow', 'matplotlib.pyplot') if n in sys.modules])"
     )
     path = [*sys.path]

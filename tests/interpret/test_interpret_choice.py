@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bakeoff.evaluation.predictions import Predictions
+from bakeoff.data.predictions import Predictions
 from bakeoff.interpret.choice import choose_photos, safe_name
 
 

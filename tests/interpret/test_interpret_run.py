@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.evaluation.predictions import predict_catalogue
-from bakeoff.evaluation.records import derived_key
-from bakeoff.failures import read_failures
+from bakeoff.core.failures import read_failures
+from bakeoff.data.predictions import predict_catalogue
 from bakeoff.interpret.figures import Caption, heat_map
+from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.run import Subject, interpret_candidate, prepare_explainer
-from bakeoff.params import InterpretParams
+from bakeoff.records.files import derived_key
 from numpy_predictor import NumpyPredictor, make_catalogue
 
 TRAINING = {"candidate": "linear-frozen", "model": "linear", "mode": "frozen", "seed": 0, "key": "0123456789abcdef"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bakeoff import language
-from bakeoff.errors import ParamsError
+from bakeoff.core.errors import ParamsError
 from bakeoff.language.phrases import LANGUAGES, Phrase, Words, typeset, unbroken
 
 TABLE = {

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.errors import DataError
-from bakeoff.monitoring.family import run_tests
-from bakeoff.monitoring.figure import draw_monitoring
-from bakeoff.monitoring.performance import estimate_accuracy, measure_performance
-from bakeoff.monitoring.report import build_report
-from bakeoff.monitoring.sample import NO_LABEL, Sample, log_vectors
-from bakeoff.monitoring.verdict import monitoring_words, write_p
-from bakeoff.prediction.held import HeldPhotos
-from bakeoff.prediction.measures import measure_photo
+from bakeoff.core.errors import DataError
+from bakeoff.deploy.monitoring.family import run_tests
+from bakeoff.deploy.monitoring.figure import draw_monitoring
+from bakeoff.deploy.monitoring.performance import estimate_accuracy, measure_performance
+from bakeoff.deploy.monitoring.report import build_report
+from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors
+from bakeoff.deploy.monitoring.verdict import monitoring_words, write_p
+from bakeoff.deploy.prediction.held import HeldPhotos
+from bakeoff.deploy.prediction.measures import measure_photo
 from numpy_predictor import NumpyPredictor
 
 LABELS = ["blue", "green", "red"]

@@ -14,9 +14,9 @@ import yaml
 from PIL import Image
 
 from bakeoff.catalogue.pack import Packed, pack
-from bakeoff.catalogue.store import StoreWriter
-from bakeoff.catalogue.table import Catalogue, load_catalogue
-from bakeoff.evaluation.records import write_record
+from bakeoff.data.store import StoreWriter
+from bakeoff.data.table import Catalogue, load_catalogue
+from bakeoff.records.files import write_record
 from prepared import PREPARE
 
 LABELS = ["blue", "green", "red"]
@@ -101,11 +101,13 @@ def train_tiny(project: Path, catalogue: Catalogue, mode: str) -> Path:
     from safetensors.torch import save_file
 
     from bakeoff.backbones.compat import import_timm
+    from bakeoff.backbones.params import BackboneDefaults, BackboneParams
     from bakeoff.backbones.registry import describe
-    from bakeoff.backbones.weights.record import WeightsRecord
-    from bakeoff.evaluation.loading import load_predictor
-    from bakeoff.evaluation.predictions import predict_catalogue, write_predictions
-    from bakeoff.params import BackboneDefaults, BackboneParams, ComputeParams, HeadParams, ScanParams
+    from bakeoff.core.machine import ComputeParams, ScanParams
+    from bakeoff.data.predictions import predict_catalogue, write_predictions
+    from bakeoff.predictors.loading import load_predictor
+    from bakeoff.records.recipe import HeadParams
+    from bakeoff.records.weights import WeightsRecord
     from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
     from training.conftest import training_params
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.errors import EvaluationError
-from bakeoff.prediction.candidates import find_candidate
-from bakeoff.prediction.request import _stamp
-from bakeoff.prediction.sources import Columns, list_photos
+from bakeoff.core.errors import EvaluationError
+from bakeoff.deploy.prediction.candidates import find_candidate
+from bakeoff.deploy.prediction.request import _stamp
+from bakeoff.deploy.prediction.sources import Columns, list_photos
 
 
 def write_seed(project: Path, seed: int, validation: float, test: float) -> None:

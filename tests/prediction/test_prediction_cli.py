@@ -15,9 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from bakeoff.cli import app
-from bakeoff.errors import BakeoffError
+from bakeoff.core.errors import BakeoffError
+from bakeoff.data.predictions import read_predictions
 from bakeoff.evaluation.calibration import apply_temperature
-from bakeoff.evaluation.predictions import read_predictions
 
 pytestmark = pytest.mark.torch
 

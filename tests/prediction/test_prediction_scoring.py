@@ -12,12 +12,12 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from bakeoff.catalogue.decode import Rejection
-from bakeoff.errors import EvaluationError
-from bakeoff.prediction import launch, request, scores, scoring
-from bakeoff.prediction.held import HeldPhotos
-from bakeoff.prediction.measures import MEASURES, measure_photo
-from bakeoff.prediction.request import Machine, Request, request_key
+from bakeoff.core.errors import EvaluationError
+from bakeoff.data.decode import Rejection
+from bakeoff.deploy.prediction import launch, request, scores, scoring
+from bakeoff.deploy.prediction.held import HeldPhotos
+from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
+from bakeoff.deploy.prediction.request import Machine, Request, request_key
 from numpy_predictor import NumpyPredictor
 from prepared import PREPARE as AT_100_PX
 
@@ -209,7 +209,7 @@ def test_importing_it_loads_no_framework():
     import subprocess
 
     code = (
-        "import sys, bakeoff.prediction.run, bakeoff.monitoring.run; "
+        "import sys, bakeoff.deploy.prediction.run, bakeoff.deploy.monitoring.run; "
         "print([name for name in ('torch', 'tensorflow', 'keras', 'mlflow') if name in sys.modules])"
     )
     path = str(Path(__file__).parents[2] / "src")

@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("torch")
 import torch
 
-from bakeoff.scan import selective_scan
+from bakeoff.scan.dispatch import selective_scan
 
 pytestmark = pytest.mark.torch
 

@@ -93,7 +93,7 @@ def test_a_cache_that_cannot_be_written_is_told(fresh, monkeypatch):
 @pytest.mark.slow
 def test_four_processes_at_once_compile_one_kernel(fresh):
     code = (
-        "import torch; from bakeoff.scan import selective_scan as s; "
+        "import torch; from bakeoff.scan.dispatch import selective_scan as s; "
         "print(s(torch.ones(1, 1, 3), torch.ones(1, 1, 3), -torch.ones(1, 1), *[torch.ones(1, 1, 3)] * 2, "
         "implementation='cpu').sum().item())"
     )

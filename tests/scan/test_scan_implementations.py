@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from bakeoff.errors import ParamsError, TrainingError  # noqa: E402
+from bakeoff.core.errors import ParamsError, TrainingError  # noqa: E402
 from bakeoff.scan.dispatch import resolve, selective_scan, use, why_unavailable  # noqa: E402
 
 pytestmark = pytest.mark.torch

@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch.utils.data import DataLoader, Dataset  # noqa: E402
 
-from bakeoff.errors import TrainingError  # noqa: E402
+from bakeoff.core.errors import TrainingError  # noqa: E402
 from bakeoff.scan.dispatch import selective_scan, why_unavailable  # noqa: E402
 from bakeoff.scan.operator import scan_backward, scan_forward  # noqa: E402
 

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 import torch
 import triton_cases
 
-from bakeoff.errors import ParamsError
+from bakeoff.core.errors import ParamsError
 from bakeoff.scan import triton_kernel
 from bakeoff.scan.dispatch import resolve
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bakeoff.failures import FILE, read_failures
+from bakeoff.core.failures import FILE, read_failures
 from stages.other_catalogues import write_flipkart, write_folders
 from stages.project import TINY, Project
 from test_random_studies import check_intervals

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.auc import logit_interval, macro_auc_interval, roc_auc_delong
 from bakeoff.statistics.wilson import wilson_interval
 

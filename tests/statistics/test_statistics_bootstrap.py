@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 from scipy.stats import norm
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.bootstrap import (
     bias_corrected,
     confusion_intervals,

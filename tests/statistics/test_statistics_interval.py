@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bakeoff.data.predictions import Predictions
 from bakeoff.evaluation.calibration import calibration_record
 from bakeoff.evaluation.metrics import per_class_metrics, predicted_classes, split_metrics
-from bakeoff.evaluation.predictions import Predictions
+from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.uncertainty import add_class_intervals, metric_intervals
-from bakeoff.params import EvaluateParams
 from bakeoff.statistics.interval import Interval, hold
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.paired import paired_difference, paired_macro_f1

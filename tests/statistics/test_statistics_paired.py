@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.paired import holm, mcnemar, n_needed, paired_difference, paired_macro_f1
 
 

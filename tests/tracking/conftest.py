@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.params import TrackingParams
+from bakeoff.tracking.params import TrackingParams
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -56,9 +56,11 @@ def torch_training(project):
     from safetensors.torch import save_file
 
     from bakeoff.backbones.compat import import_timm
+    from bakeoff.backbones.params import BackboneDefaults, BackboneParams
     from bakeoff.backbones.registry import describe
-    from bakeoff.backbones.weights.record import WeightsRecord
-    from bakeoff.params import BackboneDefaults, BackboneParams, ComputeParams, HeadParams, ScanParams
+    from bakeoff.core.machine import ComputeParams, ScanParams
+    from bakeoff.records.recipe import HeadParams
+    from bakeoff.records.weights import WeightsRecord
     from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
     from training.conftest import make_catalogue, training_params
 
@@ -97,9 +99,9 @@ def keras_training(project):
     """Train the baseline for one step from random weights; returns the catalogue and its training folder."""
     pytest.importorskip("tensorflow")
 
-    from bakeoff.backbones.weights.record import WeightsRecord
     from bakeoff.baseline_tf.train import prepare_run, train_baseline
-    from bakeoff.params import ComputeParams
+    from bakeoff.core.machine import ComputeParams
+    from bakeoff.records.weights import WeightsRecord
     from baseline_tf.conftest import baseline_params, make_catalogue
 
     (project / "data").mkdir()

@@ -11,7 +11,8 @@ import urllib.request
 import pytest
 from tracking_files import epoch_row, header, write_candidate, write_training
 
-from bakeoff.tracking import live_run, replay
+from bakeoff.tracking.live import live_run
+from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.store import open_client
 from bakeoff.tracking.ui import server_command, server_environment
 

@@ -15,10 +15,10 @@ from PIL import Image
 from tracking_files import write_json
 
 from bakeoff.catalogue.pack import pack
-from bakeoff.catalogue.store import ImageStore, StoreWriter
-from bakeoff.errors import DataError
-from bakeoff.prediction.held import HeldPhotos
-from bakeoff.tracking import replay
+from bakeoff.core.errors import DataError
+from bakeoff.data.store import ImageStore, StoreWriter
+from bakeoff.deploy.prediction.held import HeldPhotos
+from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.models import input_example, link_files, requirements
 from bakeoff.tracking.photos import PhotoClassifierModel, as_bytes, read_photo
 from bakeoff.tracking.request_error import RequestError
@@ -184,7 +184,7 @@ def check_round_trip(found: dict, predictor, catalogue) -> None:
 @pytest.mark.torch
 @pytest.mark.parametrize("mode", ["frozen", "finetune"])
 def test_the_logged_torch_model_predicts_as_the_predictor(mode, torch_training, tracking_params, project, monkeypatch):
-    from bakeoff.training.predictor import load_torch_predictor
+    from bakeoff.predictors.torch_predictor import load_torch_predictor
 
     catalogue, train = torch_training
     training_dir = train(mode)

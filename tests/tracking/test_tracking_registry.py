@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from tracking_files import write_candidate, write_json, write_reports
 
-from bakeoff.tracking import log_comparison, replay, sync
 from bakeoff.tracking import tags as names
+from bakeoff.tracking.comparison import log_comparison
+from bakeoff.tracking.mirror import replay
+from bakeoff.tracking.rebuild import sync
 from bakeoff.tracking.registry import description_of, find_version, register_winner, update_registry
 from bakeoff.tracking.store import open_client
 

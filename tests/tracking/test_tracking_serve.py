@@ -21,10 +21,12 @@ from PIL import Image
 from tracking_files import write_candidate, write_json, write_reports
 
 from bakeoff.catalogue.pack import Packed
-from bakeoff.errors import EvaluationError, TrackingError
-from bakeoff.prediction.held import HeldPhotos, open_packed
-from bakeoff.prediction.scoring import read_files
-from bakeoff.tracking import log_comparison, replay, serve
+from bakeoff.core.errors import EvaluationError, TrackingError
+from bakeoff.deploy.prediction.held import HeldPhotos, open_packed
+from bakeoff.deploy.prediction.scoring import read_files
+from bakeoff.tracking import serve
+from bakeoff.tracking.comparison import log_comparison
+from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.serve import Served, champion, serve_model, server_command, trained, welcome
 from bakeoff.tracking.serving_app import as_json
 from prepared import PREPARE
@@ -147,7 +149,7 @@ def make_champion(project: Path, training_dir: Path, params) -> dict:
 @pytest.mark.torch
 def test_the_champion_answers_every_form_of_a_photo(torch_training, tracking_params, project, monkeypatch):
     """Not calibrated at first, then by the file that its evaluation wrote."""
-    from bakeoff.training.predictor import load_torch_predictor
+    from bakeoff.predictors.torch_predictor import load_torch_predictor
 
     _, train = torch_training
     training_dir = train("frozen")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.tracking import ensure_store, store
-from bakeoff.tracking.store import Store, experiment_id, open_client, resolve_store
+from bakeoff.tracking import store
+from bakeoff.tracking.store import Store, ensure_store, experiment_id, open_client, resolve_store
 
 SOURCE = Path(__file__).parents[2] / "src"
 OPEN = "from bakeoff.tracking.store import open_client; print(len(open_client()[0].search_experiments()))"

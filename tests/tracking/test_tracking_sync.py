@@ -5,10 +5,12 @@ import json
 import pytest
 from tracking_files import header, write_candidate, write_evaluation, write_json, write_picture, write_reports
 
-from bakeoff.errors import TrackingError
-from bakeoff.tracking import live_run, log_comparison, replay, sync
-from bakeoff.tracking.comparison import chosen_candidates
+from bakeoff.core.errors import TrackingError
+from bakeoff.tracking.comparison import chosen_candidates, log_comparison
+from bakeoff.tracking.live import live_run
+from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.monitoring import log_monitoring
+from bakeoff.tracking.rebuild import sync
 from bakeoff.tracking.store import open_client
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from tracking_files import write_candidate
 
-from bakeoff.errors import TrackingError
-from bakeoff.tracking import replay
+from bakeoff.core.errors import TrackingError
+from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.ui import prepare_view, serve_ui, view_address
 
 ROOT = Path(__file__).parents[2]

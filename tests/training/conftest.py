@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bakeoff.catalogue.store import StoreWriter
-from bakeoff.catalogue.table import Catalogue, load_catalogue
-from bakeoff.params import ComputeParams, ScanParams, TrainingParams
+from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.data.store import StoreWriter
+from bakeoff.data.table import Catalogue, load_catalogue
+from bakeoff.learning.params import TrainingParams
 from prepared import PREPARE
 
 LABELS = ["blue", "green", "red"]
@@ -73,7 +74,7 @@ def catalogue(tmp_path: Path) -> Catalogue:
 
 @pytest.fixture
 def weights_dir(tmp_path: Path) -> Path:
-    from bakeoff.backbones.weights.record import WeightsRecord
+    from bakeoff.records.weights import WeightsRecord
 
     folder = tmp_path / "weights" / "tiny"
     WeightsRecord(
@@ -94,8 +95,9 @@ def weights_dir(tmp_path: Path) -> Path:
 def make_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Return a maker of training requests; checkpoints and features go below tmp_path."""
     pytest.importorskip("torch")
+    from bakeoff.backbones.params import BackboneDefaults, BackboneParams
     from bakeoff.backbones.registry import describe
-    from bakeoff.params import BackboneDefaults, BackboneParams, HeadParams
+    from bakeoff.records.recipe import HeadParams
     from bakeoff.training.run import TrainingRequest
 
     monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path / "root"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bakeoff.training.batching import batch_slice, n_batches, split_batches
+from bakeoff.data.batching import batch_slice, n_batches, split_batches
 
 
 @pytest.mark.parametrize(

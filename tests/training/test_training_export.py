@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
+from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.torch
 def test_the_file_answers_as_the_predictor(
     mode: str, catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path
 ) -> None:
-    from bakeoff.training.export import export_candidate, trained_folder
-    from bakeoff.training.predictor import load_torch_predictor
+    from bakeoff.deploy.export import export_candidate, trained_folder
+    from bakeoff.predictors.torch_predictor import load_torch_predictor
     from bakeoff.training.run import plan_training, train_candidate
 
     runs = tmp_path / "runs"
@@ -50,7 +50,7 @@ def test_the_file_answers_as_the_predictor(
 
 
 def test_an_unknown_candidate_lists_those_that_are_trained(tmp_path: Path) -> None:
-    from bakeoff.training.export import trained_folder
+    from bakeoff.deploy.export import trained_folder
 
     with pytest.raises(EvaluationError, match=r"no training of candidate 'x-frozen' with seed 0 .* none, run `dvc rep"):
         trained_folder(tmp_path, "x-frozen", 0)

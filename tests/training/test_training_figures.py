@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.catalogue.transforms import resize_crop
-from bakeoff.training.figures import choose_samples, preview_title, write_history_figure, write_preview
-from bakeoff.training.size import size_mib
+from bakeoff.data.table import Catalogue
+from bakeoff.data.transforms import resize_crop
+from bakeoff.learning.figures import choose_samples, preview_title, write_history_figure, write_preview
+from bakeoff.learning.size import size_mib
 
 VERMILION = (213, 94, 0)
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import WeightsError
+from bakeoff.core.errors import WeightsError
+from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -23,10 +23,10 @@ pytestmark = pytest.mark.torch
 def trained(
     catalogue: Catalogue, make_request: Callable[..., Any], defaults_hf: Any, tmp_path: Path
 ) -> Callable[[str], Path]:
+    from bakeoff.backbones.params import BackboneParams, WeightsParams
     from bakeoff.backbones.registry import describe
-    from bakeoff.backbones.weights.fetch import fetch_weights
-    from bakeoff.params import BackboneParams, WeightsParams
     from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.weights.fetch import fetch_weights
 
     def train(mode: str) -> Path:
         settings = describe("tiny", {"tiny": BackboneParams(source="hf", name=str(tmp_path / "model"))}, defaults_hf)
@@ -44,7 +44,8 @@ def trained(
 @pytest.fixture
 def defaults_hf(tmp_path: Path) -> Any:
     from bakeoff.backbones.compat import import_transformers
-    from bakeoff.params import BackboneDefaults, HeadParams
+    from bakeoff.backbones.params import BackboneDefaults
+    from bakeoff.records.recipe import HeadParams
 
     torch.set_num_threads(1)
     transformers = import_transformers()
@@ -57,7 +58,7 @@ def defaults_hf(tmp_path: Path) -> Any:
 
 
 def _load(folder: Path, catalogue: Catalogue) -> Any:
-    from bakeoff.training.predictor import load_torch_predictor
+    from bakeoff.predictors.torch_predictor import load_torch_predictor
 
     return load_torch_predictor(folder, catalogue, batch_size=5, device="cpu")
 

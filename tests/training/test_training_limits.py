@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import EvaluationError, ParamsError, TrainingError
+from bakeoff.core.errors import EvaluationError, ParamsError, TrainingError
+from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -20,7 +20,7 @@ Request = Callable[..., Any]
 
 @pytest.fixture
 def batch_norm_head() -> Any:
-    from bakeoff.params import HeadParams
+    from bakeoff.records.recipe import HeadParams
 
     return HeadParams(hidden=[8], batch_norm=True, dropout=0.3)
 
@@ -77,7 +77,7 @@ def test_features_without_memory(plan: Callable[..., Any], tmp_path: Path) -> No
 
 
 def test_evaluation_without_memory(plan: Callable[..., Any], catalogue: Catalogue, tmp_path: Path) -> None:
-    from bakeoff.training.predictor import load_torch_predictor
+    from bakeoff.predictors.torch_predictor import load_torch_predictor
     from bakeoff.training.run import train_candidate
 
     train_candidate(plan(mode="finetune"), tmp_path / "out")

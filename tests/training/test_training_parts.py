@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import TrainingError
+from bakeoff.core.errors import TrainingError
+from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -49,7 +49,7 @@ def test_unknown_loss_augmentation_and_device_list_the_legal_ones() -> None:
 
 
 def test_batches_cover_every_row_once_and_never_end_in_one() -> None:
-    from bakeoff.training.batching import split_batches
+    from bakeoff.data.batching import split_batches
     from bakeoff.training.data import epoch_order
 
     assert split_batches(np.arange(7), 3) == [[0, 1, 2], [3, 4, 5, 6]]
@@ -77,7 +77,7 @@ def _row(epoch: int, accuracy: float, loss: float) -> dict[str, Any]:
 
 
 def test_the_best_epoch_wins_by_accuracy_then_by_loss_then_by_being_first() -> None:
-    from bakeoff.training.history import best_row, epochs_since_best
+    from bakeoff.learning.history import best_row, epochs_since_best
 
     rows = [_row(1, 0.5, 1.0), _row(2, 0.7, 0.9), _row(3, 0.7, 0.8), _row(4, 0.7, 0.8), _row(5, 0.6, 0.1)]
     best = best_row(rows)
@@ -87,7 +87,7 @@ def test_the_best_epoch_wins_by_accuracy_then_by_loss_then_by_being_first() -> N
 
 
 def test_a_run_that_does_not_learn_is_told_so() -> None:
-    from bakeoff.training.history import majority_share, why_not_learned
+    from bakeoff.learning.history import majority_share, why_not_learned
 
     train, validation = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
     assert majority_share(train, validation) == 0.5

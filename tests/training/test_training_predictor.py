@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import DataError, EvaluationError, TrainingError, WeightsError
+from bakeoff.core.errors import DataError, EvaluationError, TrainingError, WeightsError
+from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -32,7 +32,7 @@ def trained(
 
 
 def _load(folder: Path, catalogue: Catalogue, **options: Any) -> Any:
-    from bakeoff.training.predictor import load_torch_predictor
+    from bakeoff.predictors.torch_predictor import load_torch_predictor
 
     return load_torch_predictor(folder, catalogue, batch_size=5, device="cpu", **options)
 
@@ -114,7 +114,7 @@ def test_wrong_questions_are_refused(trained: Callable[..., Path], catalogue: Ca
 def test_other_weights_and_broken_model_files_are_refused(
     trained: Callable[..., Path], catalogue: Catalogue, tmp_path: Path, weights_dir: Path
 ) -> None:
-    from bakeoff.backbones.weights.record import read_record
+    from bakeoff.records.weights import read_record
 
     folder = trained()
     real = read_record(weights_dir).model_copy(

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import TrainingError, WeightsError
-from bakeoff.failures import read_failures
+from bakeoff.core.errors import TrainingError, WeightsError
+from bakeoff.core.failures import read_failures
+from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -131,7 +131,7 @@ def test_finetune_changes_every_parameter_and_every_statistic(
 def test_an_interrupted_training_ends_bit_identical(
     case: dict[str, Any], catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
-    from bakeoff.params import HeadParams
+    from bakeoff.records.recipe import HeadParams
 
     request = make_request(**case, head=HeadParams.model_validate(BATCH_NORM_HEAD))
     whole = _train(request, catalogue, weights_dir, tmp_path / "whole")

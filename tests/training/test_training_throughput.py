@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.allocator import allocator_name
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import EvaluationError
+from bakeoff.core.allocator import allocator_name
+from bakeoff.core.errors import EvaluationError
+from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -31,7 +31,7 @@ def train(catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., A
 
 
 def _predictor(folder: Path, catalogue: Catalogue) -> Any:
-    from bakeoff.training.predictor import load_torch_predictor
+    from bakeoff.predictors.torch_predictor import load_torch_predictor
 
     return load_torch_predictor(folder, catalogue, batch_size=5, device="cpu")
 
@@ -40,7 +40,8 @@ def _predictor(folder: Path, catalogue: Catalogue) -> Any:
 def test_training_and_predicting_keep_freed_memory(
     train: Callable[..., Path], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bakeoff.training import predictor, run
+    from bakeoff.predictors import torch_predictor as predictor
+    from bakeoff.training import run
 
     called = []
     for module in (run, predictor):
@@ -51,8 +52,8 @@ def test_training_and_predicting_keep_freed_memory(
 
 @pytest.mark.slow
 def test_frozen_and_finetune_share_one_record(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
-    from bakeoff.evaluation.throughput.sharing import Workplace, shared_throughput
-    from bakeoff.evaluation.throughput.subject import Plan, speed_key
+    from bakeoff.speed.sharing import Workplace, shared_throughput
+    from bakeoff.speed.subject import Plan, speed_key
 
     plan = Plan((1, 4), 3.0, max_attempts=1)
     predictors = {mode: _predictor(train(mode), catalogue) for mode in ("frozen", "finetune")}
@@ -74,7 +75,7 @@ def test_frozen_and_finetune_share_one_record(train: Callable[..., Path], catalo
 
 
 def _head() -> Any:
-    from bakeoff.params import HeadParams
+    from bakeoff.records.recipe import HeadParams
 
     return HeadParams(hidden=[16], batch_norm=False, dropout=0.0)
 
@@ -90,20 +91,20 @@ def test_one_pass_equals_the_batches(train: Callable[..., Path], catalogue: Cata
 
 
 def _plain(predictor: Any, folder: Path) -> Any:
-    from bakeoff.training.variants.build import Plain
+    from bakeoff.speed.variants.build import Plain
 
     return Plain(predictor.module, predictor.image_size, torch.device("cpu"), folder)
 
 
 def _task(predictor: Any, catalogue: Catalogue) -> Any:
-    from bakeoff.training.variants.compare import Task
+    from bakeoff.speed.variants.compare import Task
 
     rows = catalogue.rows("test")
     return Task(predictor.images(rows), catalogue.label_ids(rows), predictor.loss_name, batch_size=4, budget_s=0.2)
 
 
 def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
-    from bakeoff.training.variants.compare import compare_variants
+    from bakeoff.speed.variants.compare import compare_variants
 
     predictor = _predictor(train("finetune"), catalogue)
     told: list[str] = []
@@ -131,7 +132,7 @@ def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catal
 
 @pytest.mark.slow
 def test_variants_by_other_runtimes(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
-    from bakeoff.training.variants.compare import compare_variants
+    from bakeoff.speed.variants.compare import compare_variants
 
     predictor = _predictor(train("finetune"), catalogue)
     names = ["compile", "onnxruntime", "int8_dynamic"]
@@ -145,8 +146,8 @@ def test_variants_by_other_runtimes(train: Callable[..., Path], catalogue: Catal
 def test_a_failing_variant_is_a_row(
     train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bakeoff.training.variants import build
-    from bakeoff.training.variants.compare import compare_variants
+    from bakeoff.speed.variants import build
+    from bakeoff.speed.variants.compare import compare_variants
 
     def fail(plain: Any) -> Any:
         raise RuntimeError("no compiler\nand a long log")
@@ -160,8 +161,8 @@ def test_a_failing_variant_is_a_row(
 
 
 def test_variants_that_are_none(tmp_path: Path, train: Callable[..., Path], catalogue: Catalogue) -> None:
-    from bakeoff.training.variants.build import Plain, build
-    from bakeoff.training.variants.command import run_variants
+    from bakeoff.speed.variants.build import Plain, build
+    from bakeoff.speed.variants.command import run_variants
 
     with pytest.raises(EvaluationError, match="baseline_tf has no variants: TensorFlow runs it compiled"):
         run_variants(tmp_path, "baseline_tf")
@@ -180,7 +181,7 @@ def test_variants_that_are_none(tmp_path: Path, train: Callable[..., Path], cata
 
 
 def test_rows_of_the_same_training_stay(tmp_path: Path) -> None:
-    from bakeoff.training.variants.command import _write
+    from bakeoff.speed.variants.command import _write
 
     def row(name: str, speed: float) -> dict[str, Any]:
         return {"variant": name, "images_per_s": speed}
@@ -200,7 +201,7 @@ def test_rows_of_the_same_training_stay(tmp_path: Path) -> None:
 def test_a_broken_file_is_told_before_anything_is_measured(
     text: str, train: Callable[..., Path], tmp_path: Path
 ) -> None:
-    from bakeoff.training.variants.command import run_variants
+    from bakeoff.speed.variants.command import run_variants
 
     train("frozen")
     (tmp_path / "measurements").mkdir()

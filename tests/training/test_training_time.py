@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bakeoff.catalogue.table import Catalogue
+from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import DataError
+from bakeoff.core.errors import DataError
+from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.advice.facts import Device
-from bakeoff.backbones.settings import CandidateSettings
-from bakeoff.evaluation.throughput.protocol import PROTOCOL
-from bakeoff.params import BackboneDefaults, BackboneParams, read_yaml, validate_section
+from bakeoff.backbones.params import BackboneDefaults, BackboneParams
+from bakeoff.core.section import read_yaml, validate_section
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.speed.protocol import PROTOCOL
 
 MEASURED_CORES = 2
 MEASURED_IMAGES_PER_S = {

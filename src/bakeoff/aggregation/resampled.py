@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 
 
 @dataclass(frozen=True)

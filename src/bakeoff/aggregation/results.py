@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from bakeoff.errors import EvaluationError
-from bakeoff.params import read_yaml
-from bakeoff.pruning import BASELINE
+from bakeoff.core.errors import EvaluationError
+from bakeoff.core.section import read_yaml
+from bakeoff.records.pruning import BASELINE
 
 _SAME = ("dataset", "profile", "prepare", "split", "weights", "training", "baseline", "backbone_defaults", "seeds")
 """Sections that decide what an accuracy means; results that differ in one of them are not put together."""

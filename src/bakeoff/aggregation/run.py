@@ -13,12 +13,12 @@ from bakeoff.aggregation.figure import draw_splits
 from bakeoff.aggregation.results import Result, from_experiments, from_folder
 from bakeoff.aggregation.studies import StudySplits, aggregate_study, group_results
 from bakeoff.aggregation.table import study_sentence, study_table
-from bakeoff.errors import EvaluationError
-from bakeoff.evaluation.records import write_record
-from bakeoff.failures import drawing
+from bakeoff.core.errors import EvaluationError
+from bakeoff.core.failures import drawing
+from bakeoff.core.paths import state_dir
 from bakeoff.language.aggregate import PHRASES
 from bakeoff.language.phrases import LanguageCode, Words
-from bakeoff.paths import state_dir
+from bakeoff.records.files import write_record
 
 _CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from bakeoff.aggregation.resampled import SplitMean, ranks, split_mean
 from bakeoff.aggregation.results import Result
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 
 
 @dataclass(frozen=True)

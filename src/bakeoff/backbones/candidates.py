@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from bakeoff.backbones.params import BackboneDefaults, BackboneParams
 from bakeoff.backbones.registry import describe
-from bakeoff.backbones.settings import CandidateSettings
-from bakeoff.errors import ParamsError
-from bakeoff.params import BackboneDefaults, BackboneParams, Mode
-from bakeoff.pruning import BASELINE, prune_runs
+from bakeoff.core.errors import ParamsError
+from bakeoff.core.section import Mode
+from bakeoff.records.pruning import BASELINE, prune_runs
+from bakeoff.records.settings import CandidateSettings
 
 
 class CandidateRequest(NamedTuple):

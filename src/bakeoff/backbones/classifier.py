@@ -9,10 +9,11 @@ from torch import Tensor, nn
 
 from bakeoff.backbones.loading import LoadReport, load_backbone_file
 from bakeoff.backbones.networks import build_backbone
-from bakeoff.backbones.settings import CandidateSettings
-from bakeoff.backbones.weights.record import read_record
-from bakeoff.errors import ParamsError
-from bakeoff.params import MODE_NAMES, HeadParams, Mode
+from bakeoff.core.errors import ParamsError
+from bakeoff.core.section import MODE_NAMES, Mode
+from bakeoff.records.recipe import HeadParams
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.weights import read_record
 
 
 class Classifier(nn.Module):

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from bakeoff.backbones.compat import import_transformers
 from bakeoff.backbones.loading import COUNTERS, LoadReport, read_checkpoint
-from bakeoff.backbones.weights.network_files import CONFIG
-from bakeoff.errors import ParamsError, WeightsError
-from bakeoff.paths import main_checkout
+from bakeoff.backbones.network_files import CONFIG
+from bakeoff.core.errors import ParamsError, WeightsError
+from bakeoff.core.paths import main_checkout
 
 _FIELDS = ("logits", "feature_maps", "pooler_output", "last_hidden_state")
 _WRAPPERS = ("module.", "_orig_mod.")  # not `model.` or `encoder.`: those are transformers' own key names

@@ -11,11 +11,11 @@ from PIL import Image
 
 from bakeoff.backbones.compat import import_transformers
 from bakeoff.backbones.hf import first_line
-from bakeoff.backbones.settings import Preprocessing
-from bakeoff.backbones.weights.network_files import CONFIG, PROCESSOR, network_files_on_hub
-from bakeoff.catalogue.transforms import resize_crop, to_unit
-from bakeoff.errors import ParamsError
-from bakeoff.paths import main_checkout
+from bakeoff.backbones.network_files import CONFIG, PROCESSOR, network_files_on_hub
+from bakeoff.core.errors import ParamsError
+from bakeoff.core.paths import main_checkout
+from bakeoff.data.transforms import resize_crop, to_unit
+from bakeoff.records.settings import Preprocessing
 
 _INTERPOLATIONS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}  # Pillow's numbers
 _EXPRESSED = ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_flip_channel_order")

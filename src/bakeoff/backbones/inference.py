@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from bakeoff.errors import SetupError
+from bakeoff.core.errors import SetupError
 
 _SEQUENCES = {
     "timm.layers.mlp.Mlp": ("fc1", "act"),

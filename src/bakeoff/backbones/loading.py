@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from bakeoff.errors import WeightsError
+from bakeoff.core.errors import WeightsError
 
 State = dict[str, Tensor]
 _NESTED = (

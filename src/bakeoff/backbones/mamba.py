@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from bakeoff.backbones.compat import import_timm
 from bakeoff.backbones.mamba_layers import run_stage
 from bakeoff.backbones.names import unknown_name
-from bakeoff.errors import ParamsError, SetupError
+from bakeoff.core.errors import ParamsError, SetupError
 from bakeoff.scan.dispatch import check_name, selective_scan
 from bakeoff.scan.stand_in import standin
 

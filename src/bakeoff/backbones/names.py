@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from bakeoff.errors import ParamsError
+from bakeoff.core.errors import ParamsError
 
 _MAX_LISTED = 15
 

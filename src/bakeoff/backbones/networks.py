@@ -9,8 +9,8 @@ from typing import Any
 from torch import nn
 
 from bakeoff.backbones.compat import import_timm
-from bakeoff.backbones.settings import CandidateSettings
-from bakeoff.errors import ParamsError, WeightsError
+from bakeoff.core.errors import ParamsError, WeightsError
+from bakeoff.records.settings import CandidateSettings
 
 
 def build_backbone(

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from bakeoff.backbones.mamba import MambaBackbone
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 
 OPSET = 18
 _TOLERANCE = 1e-3

@@ -14,10 +14,10 @@ from bakeoff.backbones.licences import (
     licence_name,
 )
 from bakeoff.backbones.names import unknown_name
-from bakeoff.backbones.settings import CandidateSettings, Preprocessing
-from bakeoff.errors import ParamsError
-from bakeoff.params import BackboneDefaults, BackboneParams, LicenceParams
-from bakeoff.params.candidate import merge_overrides
+from bakeoff.backbones.params import BackboneDefaults, BackboneParams, LicenceParams
+from bakeoff.core.errors import ParamsError
+from bakeoff.records.recipe import merge_overrides
+from bakeoff.records.settings import CandidateSettings, Preprocessing
 
 
 def describe(model: str, backbones: dict[str, BackboneParams], defaults: BackboneDefaults) -> CandidateSettings:

@@ -1,7 +1,7 @@
 """What happens around Keras' fit: the epoch's order, history, best weights, step cap, early stop, and a stop at NaN.
 
 Early stopping is the candidates' own rule, not Keras' EarlyStopping: that one watches a single measure, while
-`training.history.is_better` breaks ties of the accuracy by the loss.
+`learning.history.is_better` breaks ties of the accuracy by the loss.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from rich.progress import Progress
 
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.baseline_tf.sequence import Batches
-from bakeoff.errors import TrainingError
-from bakeoff.params import ScheduleParams
-from bakeoff.training.history import epochs_since_best, is_better
+from bakeoff.core.errors import TrainingError
+from bakeoff.learning.history import epochs_since_best, is_better
+from bakeoff.records.recipe import ScheduleParams
 
 
 class EpochRecorder(keras.callbacks.Callback):
-    """Keeps a history row per epoch and the weights of the best epoch (`training.history.is_better`)."""
+    """Keeps a history row per epoch and the weights of the best epoch (`learning.history.is_better`)."""
 
     def __init__(
         self,

@@ -8,8 +8,8 @@ from typing import Any
 from bakeoff.baseline_tf.model import N_FEATURES, build_backbone, build_classifier
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.baseline_tf.weights_file import WeightsFile, load_backbone, load_layer, read_weights_file
-from bakeoff.errors import DataError, WeightsError
-from bakeoff.params import BaselineParams
+from bakeoff.core.errors import DataError, WeightsError
+from bakeoff.learning.params import BaselineParams
 
 
 def output_order(class_names: list[str], labels: list[str]) -> list[int]:

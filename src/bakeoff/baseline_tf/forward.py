@@ -9,7 +9,7 @@ import numpy as np
 
 from bakeoff.baseline_tf.runtime import tf
 from bakeoff.baseline_tf.sequence import Preprocessing, read_pixels
-from bakeoff.catalogue.table import Catalogue
+from bakeoff.data.table import Catalogue
 
 _SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1 before a logarithm, as Keras does."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bakeoff.backbones.weights.record import WeightsRecord
 from bakeoff.baseline_tf.model import build_backbone
 from bakeoff.baseline_tf.weights_file import WeightsFile, load_backbone, read_weights_file
-from bakeoff.errors import WeightsError
-from bakeoff.params import BaselineParams
+from bakeoff.core.errors import WeightsError
+from bakeoff.learning.params import BaselineParams
+from bakeoff.records.weights import WeightsRecord
 
 
 def fetched_file(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.baseline_tf.runtime import keras
-from bakeoff.params import Loss
+from bakeoff.core.section import Loss
 
 IMAGENET_STD = (0.229, 0.224, 0.225)
 LOGITS, PROBABILITIES = "logits", "probabilities"

@@ -1,4 +1,4 @@
-"""The trained baseline behind `bakeoff.evaluation.predictor.Predictor`; every call is compiled."""
+"""The trained baseline behind `bakeoff.predictors.protocol.Predictor`; every call is compiled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from bakeoff.allocator import allocator_name
 from bakeoff.baseline_tf import forward
 from bakeoff.baseline_tf.cost import count_gmacs
 from bakeoff.baseline_tf.model import score_model
@@ -27,9 +26,10 @@ from bakeoff.baseline_tf.runtime import (
     tf,
 )
 from bakeoff.baseline_tf.sequence import Preprocessing, read_pixels, resize_photo
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.catalogue.transforms import to_unit
-from bakeoff.errors import DataError, EvaluationError, MemoryExhaustedError
+from bakeoff.core.allocator import allocator_name
+from bakeoff.core.errors import DataError, EvaluationError, MemoryExhaustedError
+from bakeoff.data.table import Catalogue
+from bakeoff.data.transforms import to_unit
 
 _MAX_PIXEL = 255.0
 

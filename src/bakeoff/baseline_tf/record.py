@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import PIL
 
-from bakeoff.backbones.weights.record import WeightsRecord
 from bakeoff.baseline_tf.runtime import Device, keras, tf
 from bakeoff.baseline_tf.sequence import Preprocessing
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.params import BaselineParams
-from bakeoff.paths import project_root
-from bakeoff.training.key import data_identity, digest, git_commit, split_digest, weight_digest, weights_identity
+from bakeoff.core.paths import project_root
+from bakeoff.data.table import Catalogue
+from bakeoff.learning.key import data_identity, digest, git_commit, split_digest, weight_digest, weights_identity
+from bakeoff.learning.params import BaselineParams
+from bakeoff.records.weights import WeightsRecord
 
 MODEL_FILE = "model.keras"
 

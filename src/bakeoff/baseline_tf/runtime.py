@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.errors import BakeoffError, SetupError
-from bakeoff.seeding import default_threads
+from bakeoff.core.errors import BakeoffError, SetupError
+from bakeoff.core.seeding import default_threads
 
 
 @contextmanager

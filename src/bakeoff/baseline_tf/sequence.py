@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from bakeoff.baseline_tf.runtime import keras
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.catalogue.transforms import resize_crop
-from bakeoff.training.batching import batch_slice, n_batches
+from bakeoff.data.batching import batch_slice, n_batches
+from bakeoff.data.table import Catalogue
+from bakeoff.data.transforms import resize_crop
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from bakeoff.backbones.weights.record import WeightsRecord, read_record
 from bakeoff.baseline_tf import model, record
 from bakeoff.baseline_tf.callbacks import EpochRecorder
 from bakeoff.baseline_tf.earlier_model import load_earlier_model
@@ -22,14 +21,17 @@ from bakeoff.baseline_tf.forward import compile_forward, forward_rows, probabili
 from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone
 from bakeoff.baseline_tf.runtime import Device, keras, out_of_memory_in_words, peak_memory_mib, start
 from bakeoff.baseline_tf.sequence import Batches, FeatureSequence, ImageSequence, Preprocessing, resize_photo
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import TrainingError
-from bakeoff.failures import drawing
-from bakeoff.params import BaselineParams, ComputeParams, ScheduleParams
-from bakeoff.training.figures import preview_title, write_history_figure, write_preview
-from bakeoff.training.history import majority_share, why_not_learned, write_history
-from bakeoff.training.progress import progress_bar
-from bakeoff.training.size import size_mib
+from bakeoff.core.errors import TrainingError
+from bakeoff.core.failures import drawing
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.progress import progress_bar
+from bakeoff.data.table import Catalogue
+from bakeoff.learning.figures import preview_title, write_history_figure, write_preview
+from bakeoff.learning.history import majority_share, why_not_learned, write_history
+from bakeoff.learning.params import BaselineParams
+from bakeoff.learning.size import size_mib
+from bakeoff.records.recipe import ScheduleParams
+from bakeoff.records.weights import WeightsRecord, read_record
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from bakeoff.baseline_tf.runtime import keras
-from bakeoff.errors import WeightsError
+from bakeoff.core.errors import WeightsError
 
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
 _BACKBONE_LAYER = re.compile(r"^(stem_|top_conv$|top_bn$|block\d+[a-z]_)")

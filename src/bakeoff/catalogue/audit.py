@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bakeoff.catalogue.store import ImageStore
-from bakeoff.failures import drawing
+from bakeoff.core.failures import drawing
+from bakeoff.data.store import ImageStore
 
 _PER_CLASS_SHOWN = 8
 _CLASSES_SHOWN = 30

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bakeoff.errors import DataError
+from bakeoff.core.errors import DataError
 
 
 def convert_pickle(source: Path, target: Path, allow_pickle: bool) -> None:

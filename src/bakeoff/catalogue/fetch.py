@@ -11,10 +11,10 @@ from typing import Any
 
 from rich.progress import track
 
+from bakeoff.catalogue.params import ColumnNames, DatasetParams
 from bakeoff.catalogue.sources import SOURCES, SourceUnavailableError, list_files
-from bakeoff.errors import DataError
-from bakeoff.params import ColumnNames, DatasetParams
-from bakeoff.paths import main_checkout
+from bakeoff.core.errors import DataError
+from bakeoff.core.paths import main_checkout
 
 _ALL_NULL = ColumnNames(id=None, image=None, label=None, title=None, description=None)
 

@@ -13,10 +13,10 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from bakeoff.catalogue.decode import Rejection, decode, encode_for_store, pixel_digest
 from bakeoff.catalogue.duplicates import mirrored_hash, perceptual_hash
-from bakeoff.errors import DataError
-from bakeoff.params import PackParams
+from bakeoff.catalogue.params import PackParams
+from bakeoff.core.errors import DataError
+from bakeoff.data.decode import Rejection, decode, encode_for_store, pixel_digest
 
 _SERIAL_BELOW = 300  # starting processes costs two seconds
 _CHUNK = 16

@@ -16,16 +16,16 @@ import pandas as pd
 from rich.progress import Progress
 
 from bakeoff.catalogue.audit import draw_audit, write_audit
-from bakeoff.catalogue.decode import Rejection, locate
 from bakeoff.catalogue.duplicates import group_duplicates
 from bakeoff.catalogue.fetch import effective_dataset, read_source
 from bakeoff.catalogue.pack import Packed, pack_all
+from bakeoff.catalogue.params import DatasetParams, PackParams, PrepareParams
 from bakeoff.catalogue.sources import SOURCES, RawProduct
-from bakeoff.catalogue.store import ImageStore, StoreWriter
-from bakeoff.catalogue.table import PRODUCT_COLUMNS, SPLITS
-from bakeoff.errors import DataError
-from bakeoff.params import DatasetParams, PackParams, PrepareParams
-from bakeoff.paths import main_checkout
+from bakeoff.core.errors import DataError
+from bakeoff.core.paths import main_checkout
+from bakeoff.data.decode import Rejection, locate
+from bakeoff.data.store import ImageStore, StoreWriter
+from bakeoff.data.table import PRODUCT_COLUMNS, SPLITS
 
 _TYPES = {
     "image": "int64",

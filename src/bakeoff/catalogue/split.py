@@ -16,10 +16,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bakeoff.catalogue.table import SPLITS, read_products
-from bakeoff.errors import DataError
-from bakeoff.failures import drawing
-from bakeoff.params import SplitParams
+from bakeoff.catalogue.params import SplitParams
+from bakeoff.core.errors import DataError
+from bakeoff.core.failures import drawing
+from bakeoff.data.table import SPLITS, read_products
 
 _COLOURS = {"train": "#0072b2", "validation": "#e69f00", "test": "#009e73"}
 _CUT_ORDER = ("test", "validation", "train")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bakeoff.cli import decide, deploy, house, measure, study  # noqa: F401 - importing registers a module's commands
 from bakeoff.cli.app import PANELS, app
-from bakeoff.errors import exit_cleanly
+from bakeoff.core.errors import exit_cleanly
 
 __all__ = ["app", "main"]
 

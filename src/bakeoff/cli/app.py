@@ -31,6 +31,6 @@ def _options(debug: Annotated[bool, typer.Option("--debug", help="Show traceback
 
 def project() -> Path:
     """Return the project's folder, found from the current one."""
-    from bakeoff.paths import project_root
+    from bakeoff.core.paths import project_root
 
     return project_root()

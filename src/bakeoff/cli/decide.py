@@ -16,8 +16,8 @@ _LANGUAGE_HELP = "en or fr; default: `language` in params.yaml."
 
 def _language(given: str | None) -> LanguageCode:
     """Return the language asked for, else that of params.yaml, else English."""
+    from bakeoff.core.section import read_yaml
     from bakeoff.language.phrases import LANGUAGES, Words
-    from bakeoff.params import read_yaml
 
     file = project() / "params.yaml"
     chosen: Any = given or (read_yaml(file).get("language") if file.is_file() else None) or LANGUAGES[0]
@@ -92,7 +92,7 @@ def note(
 
         bakeoff note --language fr
     """
-    from bakeoff.decision.note import write_note
+    from bakeoff.report.note.note import write_note
 
     root = project()
     for path in write_note(root, root / "reports", language=_language(language)):

@@ -26,7 +26,7 @@ def export(
         bakeoff export mobilenetv2-finetune --output mobilenetv2.onnx
     """
     from bakeoff.decision.deployed import seed_or_deployed
-    from bakeoff.training.export import export_candidate, trained_folder
+    from bakeoff.deploy.export import export_candidate, trained_folder
 
     target, runs = output or Path(f"{candidate}.onnx"), project() / "runs"
     folder = trained_folder(runs, candidate, seed_or_deployed(runs, candidate, seed))
@@ -69,9 +69,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
         bakeoff predict photos/ --output classes.parquet
         bakeoff predict new.csv --image-column file --format json | jq .
     """
-    from bakeoff.prediction.run import PredictOptions
-    from bakeoff.prediction.run import predict as predict_photos
-    from bakeoff.prediction.sources import Columns
+    from bakeoff.deploy.prediction.run import PredictOptions
+    from bakeoff.deploy.prediction.run import predict as predict_photos
+    from bakeoff.deploy.prediction.sources import Columns
 
     columns = Columns(image=image_column, id=id_column)
     options = PredictOptions(
@@ -130,12 +130,13 @@ def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
         bakeoff monitor photos/december
         bakeoff monitor december.csv --label-column category --name 2026-12
     """
-    from bakeoff.monitoring.console import print_monitoring
-    from bakeoff.monitoring.run import MonitorOptions
-    from bakeoff.monitoring.run import monitor as monitor_products
-    from bakeoff.params import TrackingParams, load_section
-    from bakeoff.prediction.sources import Columns
+    from bakeoff.core.section import load_section
+    from bakeoff.deploy.monitoring.console import print_monitoring
+    from bakeoff.deploy.monitoring.run import MonitorOptions
+    from bakeoff.deploy.monitoring.run import monitor as monitor_products
+    from bakeoff.deploy.prediction.sources import Columns
     from bakeoff.tracking.monitoring import log_monitoring
+    from bakeoff.tracking.params import TrackingParams
 
     columns = Columns(image=image_column)
     options = MonitorOptions(

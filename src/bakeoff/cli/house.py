@@ -18,9 +18,9 @@ def params(
     ] = False,
 ) -> None:
     """Compose params.yaml from conf/ (edit conf/, not params.yaml), or `--check` that it is composed."""
-    from bakeoff.composition import differences, write_params
-    from bakeoff.errors import ParamsError
-    from bakeoff.params import load_params
+    from bakeoff.core.errors import ParamsError
+    from bakeoff.study.composition import differences, write_params
+    from bakeoff.study.params import load_params
 
     if not check:
         write_params(project(), override or [])
@@ -35,7 +35,7 @@ def params(
 @app.command(rich_help_panel=HOUSE)
 def doctor() -> None:
     """Check environments, device, hub, disk, git, DVC, your weights files; exit 1 where something must be fixed."""
-    from bakeoff.doctor import examine, print_findings
+    from bakeoff.study.doctor import examine, print_findings
 
     raise SystemExit(print_findings(examine(project())))
 
@@ -68,7 +68,7 @@ def clean() -> None:
     """
     import shutil
 
-    from bakeoff.paths import main_checkout
+    from bakeoff.core.paths import main_checkout
 
     folder = main_checkout() / ".bakeoff"
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -26,7 +26,7 @@ def throughput(
 
     Examples: `bakeoff throughput`, `bakeoff throughput --rounds 3 --candidate swin_t-frozen --candidate baseline_tf`
     """
-    from bakeoff.evaluation.throughput.command import run_session
+    from bakeoff.speed.command import run_session
 
     raise SystemExit(run_session(project(), n_rounds=rounds, candidates=candidate))
 
@@ -48,7 +48,7 @@ def variants(
     Examples: `bakeoff variants mobilenetv2-finetune`, `bakeoff variants swin_t-frozen --variant onnxruntime`
     """
     from bakeoff.decision.deployed import seed_or_deployed
-    from bakeoff.training.variants.command import run_variants
+    from bakeoff.speed.variants.command import run_variants
 
     found = seed_or_deployed(project() / "runs", candidate, seed)
     run_variants(project(), candidate, seed=found, names=variant)

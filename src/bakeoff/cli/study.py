@@ -21,7 +21,7 @@ def run(
 
     One candidate's failure does not stop the others: the comparison then lists it as failed and the exit status is 1.
     """
-    from bakeoff.study import run_study
+    from bakeoff.study.run import run_study
 
     raise SystemExit(run_study(project(), overrides=override or [], yes=yes))
 
@@ -31,7 +31,7 @@ def compare(
     partial: Annotated[bool, typer.Option(help="Compare what exists; list the rest as failed.")] = False,
 ) -> None:
     """Write reports/ from runs/ and print the leaderboard and the choice."""
-    from bakeoff.study import compare_now
+    from bakeoff.study.run import compare_now
 
     compare_now(project(), partial=partial)
 
@@ -39,7 +39,7 @@ def compare(
 @app.command(rich_help_panel=STUDY)
 def show() -> None:
     """Print the leaderboard, the choice and where report, MLflow and heat maps are."""
-    from bakeoff.decision.console import print_summary
+    from bakeoff.report.console import print_summary
 
     print_summary(project() / "reports")
 
@@ -58,8 +58,8 @@ def weights(
     DVC does not notice when a file in `weights.folder`, `baseline.weights_file` or `baseline.class_names` is replaced:
     `--retry` (and `bakeoff run`) does, and runs the weights stage of those backbones again.
     """
-    from bakeoff.errors import WeightsError
-    from bakeoff.study import print_weights, retry_weights, untaken_user_files
+    from bakeoff.core.errors import WeightsError
+    from bakeoff.study.run import print_weights, retry_weights, untaken_user_files
 
     if retry:
         retry_weights(project())
@@ -72,7 +72,7 @@ def weights(
 @app.command(rich_help_panel=STUDY)
 def fetch() -> None:
     """Look whether the raw files changed and, if so, run the `fetch` stage again."""
-    from bakeoff.study import fetch_if_changed
+    from bakeoff.study.run import fetch_if_changed
 
     changed = fetch_if_changed(project())
     typer.echo("raw files changed: listed anew" if changed else "raw files are as listed")
@@ -85,8 +85,9 @@ def sync() -> None:
     Makes or mends the runs, the comparison, the registered champion and the monitoring runs; doing it again changes
     nothing.
     """
-    from bakeoff.params import TrackingParams, load_section
-    from bakeoff.tracking import sync as sync_store
+    from bakeoff.core.section import load_section
+    from bakeoff.tracking.params import TrackingParams
+    from bakeoff.tracking.rebuild import sync as sync_store
 
     root = project()
     tracking = load_section(root / "params.yaml", TrackingParams)

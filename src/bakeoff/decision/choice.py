@@ -9,6 +9,7 @@ from typing import Any
 
 from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
 from bakeoff.decision.outcomes import Outcomes
+from bakeoff.decision.params import CompareParams
 from bakeoff.decision.rules import APART, Refusal, Rule, commercial_refusal, doubts, rank_eligible, refusals
 from bakeoff.decision.scenarios import scenario_rows
 from bakeoff.decision.sentences import (
@@ -23,7 +24,6 @@ from bakeoff.decision.stability import stability
 from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
 from bakeoff.language.phrases import Words
-from bakeoff.params.decision import CompareParams
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.outcomes import TestOutcomes, read_test_outcomes
 from bakeoff.decision.study import Slot, Study
-from bakeoff.errors import EvaluationError
-from bakeoff.evaluation.throughput.protocol import PROTOCOL
+from bakeoff.speed.protocol import PROTOCOL
 
 FILES = {
     "training": "training/training.json",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 
 
 def deployed_seed(accuracies: Mapping[int, float | None]) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 
 from bakeoff.decision.collect import Record, value_at
 from bakeoff.decision.matrix import decision_matrix
+from bakeoff.decision.params import MatrixParams
 from bakeoff.decision.summary import Summary
 from bakeoff.language.phrases import LanguageCode
-from bakeoff.params.decision import MatrixParams
 
 
 def with_matrix(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bakeoff.errors import EvaluationError
-from bakeoff.evaluation.predictions import read_predictions
+from bakeoff.core.errors import EvaluationError
+from bakeoff.data.predictions import read_predictions
 
 if TYPE_CHECKING:
     from bakeoff.decision.collect import Record

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.measures import LIMITS, MEASURES, Measure
+from bakeoff.decision.params import CompareParams, Limits
 from bakeoff.decision.summary import Summary
-from bakeoff.errors import EvaluationError
 from bakeoff.language.phrases import Words
-from bakeoff.params.decision import CompareParams, Limits
 
 ROUNDING = 1e-9
 NOISE_OF_SPEED = 0.1

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule, rank_eligible, refusals
 from bakeoff.decision.sentences import counted, limits_in_words
 from bakeoff.decision.summary import Summary
 from bakeoff.language.choice import SCENARIOS
 from bakeoff.language.phrases import Words
-from bakeoff.params.decision import Limits
 
 
 def scenario_rows(

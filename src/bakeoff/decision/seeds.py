@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.seeds import split_variance
 
 

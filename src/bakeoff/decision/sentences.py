@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bakeoff.decision.measures import LIMITS
+from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import ROUNDING, Refusal, Rule
 from bakeoff.decision.summary import Summary
 from bakeoff.language.phrases import Words
-from bakeoff.params.decision import Limits
 
 
 def compares_backbones(summaries: Sequence[Summary]) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bakeoff.errors import ParamsError
-from bakeoff.params import MODE_NAMES
-from bakeoff.pruning import BASELINE
+from bakeoff.core.errors import ParamsError
+from bakeoff.core.section import MODE_NAMES
+from bakeoff.records.pruning import BASELINE
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def use_session(
     path = measurements_dir / "throughput.json" if measurements_dir is not None else None
     if path is None or not path.is_file():
         return list(records), []
-    from bakeoff.evaluation.throughput.session import read_session
+    from bakeoff.speed.session import read_session
 
     session = read_session(path)
     found = {record.slot: _match(record, session) for record in records if record.ok}

@@ -8,9 +8,10 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
+from bakeoff.data.predictions import Predictions
 from bakeoff.evaluation.metrics import brier_scores, exact_probabilities, log_losses, predicted_classes
-from bakeoff.evaluation.predictions import Predictions
+from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import (
     accuracy_of,
     calibration_error_interval,
@@ -18,7 +19,6 @@ from bakeoff.evaluation.reliability import (
     expected_calibration_error,
     reliability_bins,
 )
-from bakeoff.params import EvaluateParams
 
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 MIN_VALIDATION = 50

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.catalogue.table import Catalogue
+from bakeoff.core.failures import drawing
+from bakeoff.data.predictions import Predictions
+from bakeoff.data.table import Catalogue
 from bakeoff.evaluation import uncertainty
 from bakeoff.evaluation.calibration import calibration_record
 from bakeoff.evaluation.calibration_figure import draw_calibration
@@ -18,10 +20,8 @@ from bakeoff.evaluation.confusion_figure import draw_confusion
 from bakeoff.evaluation.confusions import confusions_record
 from bakeoff.evaluation.metrics import all_split_metrics, count_confusions, per_class_metrics, predicted_classes
 from bakeoff.evaluation.pairs import draw_strip, read_photos
-from bakeoff.evaluation.predictions import Predictions
-from bakeoff.evaluation.records import write_record
-from bakeoff.failures import drawing
-from bakeoff.params import EvaluateParams
+from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.records.files import write_record
 
 N_STEPS = uncertainty.N_STEPS + 2
 """Calls of `advance` by `find`."""

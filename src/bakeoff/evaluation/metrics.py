@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.catalogue.table import SPLITS, Catalogue
-from bakeoff.errors import EvaluationError
-from bakeoff.evaluation.predictions import Predictions
-from bakeoff.evaluation.predictor import Predictor
+from bakeoff.core.errors import EvaluationError
+from bakeoff.data.predictions import Predictions
+from bakeoff.data.table import SPLITS, Catalogue
 from bakeoff.evaluation.reliability import expected_calibration_error
+from bakeoff.predictors.protocol import Predictor
 from bakeoff.statistics.auc import roc_auc
 from bakeoff.statistics.average_precision import average_precision_influence
 from bakeoff.statistics.matrix import METRICS, Margins

@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from bakeoff.catalogue.table import Catalogue
+from bakeoff.data.table import Catalogue
 
 SIDE_PX = 180
 _GAP_PX, _HEAD_PX, _FOOT_PX = 10, 34, 26

@@ -9,17 +9,19 @@ from typing import Any
 
 from rich.progress import Progress
 
-from bakeoff.catalogue.table import Catalogue
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.paths import state_dir
+from bakeoff.core.seeding import default_threads
+from bakeoff.data.predictions import predict_catalogue, write_predictions
+from bakeoff.data.table import Catalogue
 from bakeoff.evaluation.findings import N_STEPS, find, write_findings
 from bakeoff.evaluation.metrics import training_losses
-from bakeoff.evaluation.predictions import predict_catalogue, write_predictions
-from bakeoff.evaluation.predictor import Predictor
-from bakeoff.evaluation.records import derived_key, write_record
-from bakeoff.evaluation.throughput.sharing import Workplace, shared_throughput
-from bakeoff.evaluation.throughput.subject import Plan
-from bakeoff.params import ComputeParams, EvaluateParams, ThroughputParams
-from bakeoff.paths import state_dir
-from bakeoff.seeding import default_threads
+from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.predictors.protocol import Predictor
+from bakeoff.records.files import derived_key, write_record
+from bakeoff.speed.params import ThroughputParams
+from bakeoff.speed.sharing import Workplace, shared_throughput
+from bakeoff.speed.subject import Plan
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def evaluate_candidate(
         predictor: the trained candidate.
         catalogue: the products it was trained on.
         out_dir: gets predictions.parquet, throughput.json, confusions.json, confusion.csv, the text report,
-            calibration.json and metrics.json, and last figures/, each of which may fail (`bakeoff.failures`).
+            calibration.json and metrics.json, and last figures/, each of which may fail (`bakeoff.core.failures`).
         training: training.json, of which candidate, model, mode, seed and key are used.
         settings: params sections evaluate, throughput and compute.
 

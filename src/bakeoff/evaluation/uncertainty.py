@@ -16,8 +16,8 @@ from bakeoff.evaluation.metrics import (
     predicted_classes,
     top_k_hits,
 )
+from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import calibration_error_interval
-from bakeoff.params import EvaluateParams
 from bakeoff.statistics.auc import macro_auc_interval
 from bakeoff.statistics.average_precision import macro_average_precision_interval
 from bakeoff.statistics.bootstrap import confusion_intervals, mean_interval, per_class_intervals

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from bakeoff.evaluation.predictor import Predictor
+from bakeoff.predictors.protocol import Predictor
 
 CHANNELS = ("red", "green", "blue")
 BATCH_IMAGES = 32

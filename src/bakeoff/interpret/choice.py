@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bakeoff.evaluation.predictions import Predictions
+from bakeoff.data.predictions import Predictions
 
 _SAFE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")
 

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.interpret.generic import AttributionSettings, GenericExplainer
-from bakeoff.params import InterpretParams
+from bakeoff.interpret.params import InterpretParams
 
 
 class Explainer(Protocol):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bakeoff.errors import EvaluationError
-from bakeoff.evaluation.predictor import Predictor
+from bakeoff.core.errors import EvaluationError
+from bakeoff.predictors.protocol import Predictor
 
 GREY = 0.5
 """Baseline of Integrated Gradients and fill of Occlusion: mid-grey in [0, 1], which normalisation maps near zero."""

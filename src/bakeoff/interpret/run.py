@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.evaluation.predictions import Predictions
-from bakeoff.evaluation.predictor import Predictor
-from bakeoff.evaluation.records import derived_key, write_record
-from bakeoff.failures import drawing
+from bakeoff.core.failures import drawing
+from bakeoff.core.seeding import default_threads
+from bakeoff.data.predictions import Predictions
+from bakeoff.data.table import Catalogue
 from bakeoff.interpret.channels import CHANNELS, ChannelResult, choose_rows, draw_channels, permutation_importance
 from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
 from bakeoff.interpret.explainers import Explainer, open_explainer
 from bakeoff.interpret.figures import Caption, draw_attributions
 from bakeoff.interpret.generic import GREY
-from bakeoff.params import InterpretParams
-from bakeoff.seeding import default_threads
+from bakeoff.interpret.params import InterpretParams
+from bakeoff.predictors.protocol import Predictor
+from bakeoff.records.files import derived_key, write_record
 
 CHANNEL_SEED = 0
 """One seed for every candidate, so that all are shown the same shuffled photos."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bakeoff.errors import TrainingError
+from bakeoff.core.errors import TrainingError
 from bakeoff.scan.inputs import Inputs
 
 

@@ -7,7 +7,7 @@ import ctypes
 import torch
 from torch import Tensor
 
-from bakeoff.errors import TrainingError
+from bakeoff.core.errors import TrainingError
 from bakeoff.scan.compiler import load_kernel
 from bakeoff.scan.inputs import Gradients, Inputs, common_groups, fold_groups, with_groups
 

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
-from bakeoff.errors import ParamsError, TrainingError
+from bakeoff.core.errors import ParamsError, TrainingError
 from bakeoff.scan import compiler, cpu, mamba_ssm, reference, triton_kernel
 from bakeoff.scan.checks import check_inputs, check_values
 from bakeoff.scan.inputs import Inputs

@@ -12,7 +12,7 @@ from torch.onnx._internal.exporter._torchlib.ops.hop import (
     call_op,
 )  # the exporter's own way to write a node with a body
 
-from bakeoff.errors import ParamsError
+from bakeoff.core.errors import ParamsError
 
 op: Any = opset18  # its type stubs know tensors of Python alone, not the exporter's values
 

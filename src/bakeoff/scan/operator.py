@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from bakeoff.errors import TrainingError
+from bakeoff.core.errors import TrainingError
 from bakeoff.scan import batching, cpu, triton_kernel, vectorised
 from bakeoff.scan.checks import check_values
 from bakeoff.scan.inputs import Gradients, Inputs

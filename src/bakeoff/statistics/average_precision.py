@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.auc import logit_interval, stratified_variance
 from bakeoff.statistics.checks import check_label_ids, check_same_length, check_values
 from bakeoff.statistics.interval import Interval

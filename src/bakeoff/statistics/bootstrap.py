@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.checks import check_counts, check_resamples, check_values
 from bakeoff.statistics.interval import Interval, hold
 from bakeoff.statistics.matrix import METRICS, Margins, f1

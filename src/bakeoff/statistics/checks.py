@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 
 Array = np.ndarray
 

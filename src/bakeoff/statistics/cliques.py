@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 
 
 def indistinguishable(names: Sequence[str], p_values: np.ndarray, alpha: float = 0.05) -> list[list[str]]:

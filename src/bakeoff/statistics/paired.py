@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import binom
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.bootstrap import bias_corrected
 from bakeoff.statistics.checks import check_correct, check_label_ids, check_resamples, check_same_length, check_values
 from bakeoff.statistics.interval import Interval

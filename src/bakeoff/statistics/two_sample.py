@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import fisher_exact, ks_2samp, norm
 
-from bakeoff.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.interval import hold
 from bakeoff.statistics.wilson import wilson_interval
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.errors import TrackingError
-from bakeoff.failures import FILE
-from bakeoff.params import TrackingParams
+from bakeoff.core.errors import TrackingError
+from bakeoff.core.failures import FILE
 from bakeoff.tracking.artifacts import as_value, mark_table, table_of_csv
+from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import PartName, finite, has_training, hash_of, read_parts, read_record
 from bakeoff.tracking.registry import register_winner
 from bakeoff.tracking.runs import find_run, log_final_metrics

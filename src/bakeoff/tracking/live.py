@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.params import TrackingParams
 from bakeoff.tracking import runs
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.mirror import logged_epochs
+from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import epoch_metrics, run_params
 from bakeoff.tracking.store import experiment_id, open_client, survive_store
 

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 
-from bakeoff.errors import TrackingError
+from bakeoff.core.errors import TrackingError
 
 HOST = "127.0.0.1"
 

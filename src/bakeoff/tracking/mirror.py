@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock
 
-from bakeoff.failures import surviving
-from bakeoff.params import TrackingParams
-from bakeoff.paths import state_dir
+from bakeoff.core.failures import surviving
+from bakeoff.core.paths import state_dir
 from bakeoff.tracking import runs
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.artifacts import log_part_artifacts
 from bakeoff.tracking.lineage import log_dataset
 from bakeoff.tracking.models import log_calibration, log_model, relink_model
+from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import (
     Part,
     PartName,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 import bakeoff
-from bakeoff.paths import project_root
+from bakeoff.core.paths import project_root
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.artifacts import HEAVY
 from bakeoff.tracking.records import hash_of, read_record

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bakeoff.params import TrackingParams
+from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import finite, hash_of, read_record
 from bakeoff.tracking.runs import log_final_metrics
 from bakeoff.tracking.store import experiment_id, open_client, survive_store

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bakeoff.catalogue.decode import Rejection
 from bakeoff.catalogue.pack import pack_bytes
-from bakeoff.errors import DataError
-from bakeoff.evaluation.predictor import Predictor
-from bakeoff.params import PackParams
-from bakeoff.prediction.held import HeldPhotos, open_packed, recorded_prepare
+from bakeoff.catalogue.params import PackParams
+from bakeoff.core.errors import DataError
+from bakeoff.data.decode import Rejection
+from bakeoff.deploy.prediction.held import HeldPhotos, open_packed, recorded_prepare
+from bakeoff.predictors.protocol import Predictor
 
 BATCH_SIZE = 32
 

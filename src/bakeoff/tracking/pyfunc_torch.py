@@ -15,8 +15,8 @@ class TorchCandidate(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load the model with the predictor that evaluated it."""
+        from bakeoff.predictors.torch_predictor import load_torch_predictor
         from bakeoff.tracking.photos import BATCH_SIZE, PhotoClassifierModel
-        from bakeoff.training.predictor import load_torch_predictor
 
         training_dir = Path(context.artifacts["training"])
         weights = context.artifacts.get("weights")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.progress import track
 
-from bakeoff.errors import TrackingError
-from bakeoff.params import TrackingParams
+from bakeoff.core.errors import TrackingError
 from bakeoff.tracking.comparison import log_reports
 from bakeoff.tracking.mirror import log_events, mirror
 from bakeoff.tracking.monitoring import REPORT_FILE, log_report, monitoring_name
+from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import has_training, read_parts
 from bakeoff.tracking.registry import update_registry
 from bakeoff.tracking.store import resolve_store, store_errors, survive_store

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from bakeoff.errors import TrackingError
-from bakeoff.failures import FILE
+from bakeoff.core.errors import TrackingError
+from bakeoff.core.failures import FILE
 
 PartName = Literal["training", "evaluation", "interpretation"]
 PARTS: tuple[PartName, ...] = get_args(PartName)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from bakeoff.core.paths import state_dir
 from bakeoff.decision.deployed import deployed_seed
-from bakeoff.params import TrackingParams
-from bakeoff.paths import state_dir
 from bakeoff.tracking import tags as names
+from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import hash_of, read_record
 from bakeoff.tracking.store import open_client, survive_store
 

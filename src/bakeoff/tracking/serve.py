@@ -7,14 +7,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.allocator import kept_environment
+from bakeoff.core.allocator import kept_environment
+from bakeoff.core.errors import TrackingError
+from bakeoff.core.paths import environment_python, project_root
+from bakeoff.core.section import load_section
 from bakeoff.decision.deployed import deployed_folder
-from bakeoff.errors import TrackingError
-from bakeoff.params import TrackingParams, load_section
-from bakeoff.paths import environment_python, project_root
-from bakeoff.prediction.candidates import ENVIRONMENTS
+from bakeoff.deploy.prediction.candidates import ENVIRONMENTS
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.local_server import HOST, refuse_taken_port, run_server
+from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import read_record
 from bakeoff.tracking.registry import CHAMPION, find_version, training_runs
 from bakeoff.tracking.store import open_client, store_errors

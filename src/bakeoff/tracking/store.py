@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from bakeoff.failures import Attempt, surviving
-from bakeoff.paths import main_checkout, state_dir
+from bakeoff.core.failures import Attempt, surviving
+from bakeoff.core.paths import main_checkout, state_dir
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.paths import state_dir
+from bakeoff.core.paths import state_dir
 from bakeoff.tracking.records import Part, PartName, epoch_metrics, read_history, run_metrics
 
 if TYPE_CHECKING:

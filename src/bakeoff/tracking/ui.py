@@ -7,10 +7,11 @@ import os
 import sys
 import webbrowser
 
-from bakeoff.errors import TrackingError
-from bakeoff.params import TrackingParams, load_section
-from bakeoff.paths import project_root
+from bakeoff.core.errors import TrackingError
+from bakeoff.core.paths import project_root
+from bakeoff.core.section import load_section
 from bakeoff.tracking.local_server import HOST, refuse_taken_port, run_server
+from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.store import Store, experiment_id, open_client, store_errors
 
 _COLUMNS = (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bakeoff.errors import TrainingError
+from bakeoff.core.errors import TrainingError
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from bakeoff.backbones.classifier import Classifier
-from bakeoff.errors import TrainingError
-from bakeoff.params import Mode
+from bakeoff.core.errors import TrainingError
+from bakeoff.core.section import Mode
 
 MODEL_FILE = "model.safetensors"
 _HEAD = "head."

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from bakeoff.backbones.settings import Preprocessing
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.catalogue.transforms import resize_crop
-from bakeoff.seeding import derive_seed
-from bakeoff.training.batching import n_batches, split_batches
+from bakeoff.core.seeding import derive_seed
+from bakeoff.data.batching import n_batches, split_batches
+from bakeoff.data.table import Catalogue
+from bakeoff.data.transforms import resize_crop
+from bakeoff.records.settings import Preprocessing
 
 
 class BatchSource(Protocol):

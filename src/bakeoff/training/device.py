@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from bakeoff.errors import TrainingError
+from bakeoff.core.errors import TrainingError
 
 
 def available_devices() -> list[str]:

@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from bakeoff.backbones.settings import Preprocessing
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import TrainingError
+from bakeoff.core.code import code_digest
+from bakeoff.core.errors import TrainingError
+from bakeoff.core.progress import progress_bar
+from bakeoff.data.table import Catalogue
+from bakeoff.learning.key import feature_key
+from bakeoff.records.settings import Preprocessing
 from bakeoff.training.data import LoaderOptions, PhotoBatches, PhotoDataset
-from bakeoff.training.key import feature_key
 from bakeoff.training.module import PhotoClassifier
 from bakeoff.training.out_of_memory import inputs_in_words, out_of_memory_in_words
-from bakeoff.training.progress import progress_bar
 from bakeoff.training.resume import waiting_lock
 
 FEATURES_FILE = "features.npy"
@@ -55,11 +56,11 @@ def cached_features(
     Args:
         model: on its device, channels last; its backbone runs in eval mode.
         catalogue: all its products get features, so that evaluation finds them too.
-        header: the fields of training.json that `bakeoff.training.key.feature_key` reads.
+        header: the fields of training.json that `bakeoff.learning.key.feature_key` reads.
         root: .bakeoff/features of the main checkout.
         workers: loader processes.
     """
-    key = feature_key(header, catalogue)
+    key = feature_key(header, catalogue, code=code_digest(Path(__file__).resolve()))
     folder = root / key
     with waiting_lock(root / f"{key}.lock", what=f"features {key}"):
         found = _read(folder, n_rows=len(catalogue.products))

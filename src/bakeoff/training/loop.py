@@ -13,16 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bakeoff.errors import TrainingError
-from bakeoff.params import ScheduleParams, TrainingParams
-from bakeoff.seeding import derive_seed
+from bakeoff.core.errors import TrainingError
+from bakeoff.core.progress import progress_bar
+from bakeoff.core.seeding import derive_seed
+from bakeoff.learning.history import Row, epochs_since_best, is_better, majority_share, why_not_learned
+from bakeoff.learning.params import TrainingParams
+from bakeoff.records.recipe import ScheduleParams
 from bakeoff.training.augment import augmentation_by_name
 from bakeoff.training.data import BatchSource
 from bakeoff.training.device import autocast_dtype
-from bakeoff.training.history import Row, epochs_since_best, is_better, majority_share, why_not_learned
 from bakeoff.training.losses import loss_by_name, weighted_mean
 from bakeoff.training.out_of_memory import inputs_in_words, out_of_memory_in_words
-from bakeoff.training.progress import progress_bar
 from bakeoff.training.resume import CheckpointFolder
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW}

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bakeoff.errors import TrainingError
+from bakeoff.core.errors import TrainingError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bakeoff.backbones.classifier import Classifier
-from bakeoff.backbones.settings import Preprocessing
+from bakeoff.records.settings import Preprocessing
 
 
 class PhotoClassifier(nn.Module):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from bakeoff.errors import BakeoffError
+from bakeoff.core.errors import BakeoffError
 
 # torch.OutOfMemoryError is CUDA's; MPS and the CPU's allocator raise a plain RuntimeError with these words.
 _WORDS = ("out of memory", "can't allocate memory", "not enough memory")

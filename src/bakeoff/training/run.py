@@ -12,19 +12,25 @@ from typing import Any
 import torch
 from torch import nn
 
-from bakeoff import scan as selective_scan
-from bakeoff.allocator import keep_freed_memory
 from bakeoff.backbones.classifier import build_classifier, n_parameters, n_trainable, set_mode
-from bakeoff.backbones.settings import CandidateSettings
-from bakeoff.backbones.weights.network_files import copy_config
-from bakeoff.backbones.weights.record import read_record
-from bakeoff.catalogue.table import Catalogue
-from bakeoff.errors import ParamsError, TrainingError
-from bakeoff.failures import drawing
-from bakeoff.params import ComputeParams, Mode, ScanParams, TrainingParams
-from bakeoff.params.candidate import single_row_problem
-from bakeoff.paths import project_root, state_dir
-from bakeoff.seeding import seed_everything, set_threads
+from bakeoff.backbones.network_files import copy_config
+from bakeoff.core.allocator import keep_freed_memory
+from bakeoff.core.errors import ParamsError, TrainingError
+from bakeoff.core.failures import drawing
+from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.core.paths import project_root, state_dir
+from bakeoff.core.section import Mode
+from bakeoff.core.seeding import seed_everything, set_threads
+from bakeoff.data.table import Catalogue
+from bakeoff.learning.figures import preview_title, write_history_figure, write_preview
+from bakeoff.learning.history import write_history
+from bakeoff.learning.key import git_commit, merged_training, split_digest, training_key, versions
+from bakeoff.learning.params import TrainingParams
+from bakeoff.learning.size import size_mib
+from bakeoff.records.recipe import single_row_problem
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.weights import read_record
+from bakeoff.scan.dispatch import resolve
 from bakeoff.training.checkpoint import MODEL_FILE, save_classifier
 from bakeoff.training.data import BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches, transform_photo
 from bakeoff.training.device import (
@@ -35,14 +41,10 @@ from bakeoff.training.device import (
     resolve_device,
 )
 from bakeoff.training.features import cached_features
-from bakeoff.training.figures import preview_title, write_history_figure, write_preview
-from bakeoff.training.history import write_history
-from bakeoff.training.key import git_commit, merged_training, split_digest, training_key, versions
 from bakeoff.training.loop import LoopOptions, LoopResult, OnEpoch, train_module
 from bakeoff.training.module import PhotoClassifier
 from bakeoff.training.out_of_memory import out_of_memory_in_words
 from bakeoff.training.resume import CheckpointFolder, locked_checkpoint
-from bakeoff.training.size import size_mib
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ def _header(
 
 def scan_name(settings: CandidateSettings, requested: str, device: str) -> str | None:
     """Return the selective scan a candidate runs on, on a type of device; None for a backbone without one."""
-    return selective_scan.resolve(requested, device) if settings.source == "mambavision" else None
+    return resolve(requested, device) if settings.source == "mambavision" else None
 
 
 def _relative(folder: Path) -> str:

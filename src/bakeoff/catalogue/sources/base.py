@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from bakeoff.errors import DataError
-from bakeoff.params import DatasetParams
+from bakeoff.catalogue.params import DatasetParams
+from bakeoff.core.errors import DataError
 
 
 @dataclass(frozen=True)

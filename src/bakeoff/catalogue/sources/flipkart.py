@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.convert import read_pickle
+from bakeoff.catalogue.params import ColumnNames, DatasetParams
 from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError
-from bakeoff.errors import DataError
-from bakeoff.params import ColumnNames, DatasetParams
+from bakeoff.core.errors import DataError
 
 DEFAULT_TABLE = "flipkart_com-ecommerce_sample_1050.csv"
 TABLE_SUFFIXES = (".csv", ".parquet", ".pkl", ".pickle")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, list_files
-from bakeoff.params import DatasetParams
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jfif"}
 

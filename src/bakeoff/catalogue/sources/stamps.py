@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, list_files
-from bakeoff.params import DatasetParams
 
 PACKAGE = "tuxpaint-stamps-default"
 _INSIDE = Path("usr/share/tuxpaint/stamps")

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 
+from bakeoff.catalogue.params import DatasetParams, SyntheticParams
 from bakeoff.catalogue.sources.base import RawProduct
-from bakeoff.errors import DataError
-from bakeoff.params import DatasetParams, SyntheticParams
+from bakeoff.core.errors import DataError
 
 
 @dataclass(frozen=True)

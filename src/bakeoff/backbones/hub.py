@@ -1,0 +1,184 @@
+"""Weights from the Hugging Face hub (timm's and NVIDIA's checkpoint files) and Keras' server; failures come fast."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import re
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from bakeoff.backbones.found import Found, NotFound
+from bakeoff.core.errors import WeightsError
+
+SAFETENSORS = "model.safetensors"
+KERAS_FILE = "efficientnetb0_notop.h5"
+KERAS_URL = f"https://storage.googleapis.com/keras-applications/{KERAS_FILE}"
+KERAS_MD5 = "50bc09e76180e00e4465e1a485ddc09d"  # keras 3.15.1, applications/efficientnet.py, WEIGHTS_HASHES["b0"]
+_CHUNK = 1 << 20
+_HTML = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|title|script)\b", re.I | re.S
+)
+_SNIFFED = 4096  # bytes
+
+
+def find_on_hub(
+    repo_id: str | None, file_names: tuple[str, ...], *, timeout_s: float, revision: str | None = None
+) -> Found | NotFound:
+    """Return the first of `file_names` that the repository has, downloaded to huggingface_hub's cache, or the reason.
+
+    One short request comes first: huggingface_hub itself retries an unreachable hub for 23 s per file. HF_HUB_OFFLINE
+    is honoured: then only its cache is looked at. `revision` is a commit; None = the newest.
+    """
+    if repo_id is None:
+        return NotFound("no_published_weights")
+    from huggingface_hub import constants
+
+    offline = bool(constants.HF_HUB_OFFLINE) or not _hub_answers(timeout_s)
+    outcome: Found | NotFound = NotFound("not_found")
+    for name in file_names:
+        outcome = _download(repo_id, name, timeout_s=timeout_s, offline=offline, revision=revision)
+        if isinstance(outcome, Found) or outcome.reason in ("gated", "html_page"):
+            return outcome
+    return outcome
+
+
+def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md5: str = KERAS_MD5) -> Found | NotFound:
+    """Download Keras' EfficientNet-B0 without its top into `out_dir`, checked against the digest Keras publishes.
+
+    Raises:
+        WeightsError: the server gave another file; an HTML page is a reason like the others instead.
+    """
+    path = out_dir / KERAS_FILE
+    if path.is_file() and _md5(path) == md5:
+        return Found(path, "hub", url_or_id=url)
+    if _is_true("HF_HUB_OFFLINE"):
+        return NotFound("hub_unreachable")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as response, partial.open("wb") as target:
+            _copy_with_bar(response, target)
+    except urllib.error.HTTPError as error:
+        partial.unlink(missing_ok=True)
+        return NotFound("not_found" if error.code == 404 else "hub_unreachable")
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException):
+        partial.unlink(missing_ok=True)
+        return NotFound("hub_unreachable")
+    if _is_html(partial):
+        partial.unlink()
+        return _html_instead(url)
+    found_md5 = _md5(partial)
+    if found_md5 != md5:
+        partial.unlink()
+        raise WeightsError(
+            f"{url} gave a file with MD5 {found_md5}, expected {md5}; something on the way changed it. Try again."
+        )
+    partial.replace(path)
+    return Found(path, "hub", url_or_id=url)
+
+
+def _download(repo_id: str, name: str, *, timeout_s: float, offline: bool, revision: str | None) -> Found | NotFound:
+    from huggingface_hub import errors, hf_hub_download, hf_hub_url
+
+    try:
+        found = hf_hub_download(repo_id, name, revision=revision, etag_timeout=timeout_s, local_files_only=offline)
+        path = Path(found)
+    except errors.GatedRepoError:
+        return NotFound("gated")
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):
+        return NotFound("not_found")
+    except (
+        errors.LocalEntryNotFoundError,
+        errors.HfHubHTTPError,
+        errors.OfflineModeIsEnabled,
+        _transport_error(),
+    ) as e:
+        answered = isinstance(e.__cause__, errors.FileMetadataError)  # but not as a hub does
+        return _html_or_unreachable(hf_hub_url(repo_id, name), timeout_s) if answered else NotFound("hub_unreachable")
+    except OSError as error:
+        if error.errno is not None:  # the disk's; huggingface_hub's own, a file of another size, has no number
+            raise
+        sys.stderr.write(f"bakeoff: {repo_id}/{name}: {str(error).splitlines()[0]}\n")
+        return _html_or_unreachable(hf_hub_url(repo_id, name), timeout_s)
+    if _is_html(path):
+        path.resolve().unlink()  # the cache would hand it out for ever
+        path.unlink(missing_ok=True)
+        return _html_instead(f"{repo_id}/{name}")
+    # The cache keeps …/snapshots/<commit>/<name>.
+    return Found(path, "hub", url_or_id=repo_id, revision=path.parent.name)
+
+
+def _html_or_unreachable(url: str, timeout_s: float) -> NotFound:
+    """Look at what came in place of the hub."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as response:
+            return _html_instead(url) if _HTML.match(response.read(_SNIFFED)) else NotFound("hub_unreachable")
+    except (OSError, http.client.HTTPException):
+        return NotFound("hub_unreachable")
+
+
+def _html_instead(what: str) -> NotFound:
+    sys.stderr.write(
+        f"bakeoff: {what}: an HTML page came instead of the file (a login page, or a proxy's notice); "
+        "going on without it\n"
+    )
+    return NotFound("html_page")
+
+
+def _is_html(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return _HTML.match(handle.read(_SNIFFED)) is not None
+
+
+def _hub_answers(timeout_s: float) -> bool:
+    """Return whether the hub answers one request at all; its status does not matter."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=timeout_s)
+    except (OSError, _transport_error()) as error:
+        sys.stderr.write(f"bakeoff: {constants.ENDPOINT} does not answer ({error}); going on without it\n")
+        return False
+    return True
+
+
+def _transport_error() -> type[Exception]:
+    """Return the base of the HTTP client's errors, whichever client this huggingface_hub is built on."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return next(base for base in HfHubHTTPError.__mro__ if base.__name__ in ("HTTPError", "RequestException"))
+
+
+def _copy_with_bar(response: Any, target: Any) -> None:
+    total = int(response.headers.get("Content-Length") or 0) or None
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("EfficientNet-B0 weights", total=total)
+        while chunk := response.read(_CHUNK):
+            target.write(chunk)
+            progress.advance(task, len(chunk))
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def _is_true(variable: str) -> bool:
+    return os.environ.get(variable, "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".part")
+    shutil.copyfile(source, partial)
+    partial.replace(target)

@@ -1,0 +1,80 @@
+"""Sections `dataset`, `prepare` and `split`: where products come from, what is accepted, how they are divided."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from bakeoff.core.section import PositiveFloat, PositiveInt, Section, Share
+
+
+class ColumnNames(Section):
+    """Which column of an unknown table is what; null where the table has none."""
+
+    id: str | None
+    image: str | None
+    label: str | None
+    title: str | None
+    description: str | None
+
+
+class SyntheticParams(Section):
+    """Size of the generated catalogue: products per class, side in px, seed."""
+
+    n_per_class: Annotated[int, Field(ge=3, le=10_000)]
+    image_px: Annotated[int, Field(ge=32, le=1024)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+DatasetKind = Literal["stamps", "flipkart", "folder", "synthetic"]
+
+
+class DatasetParams(Section):
+    """Where the products come from (section `dataset`)."""
+
+    name: str
+    kind: DatasetKind
+    fallback: DatasetKind | None
+    root: str
+    table: str | None
+    images: str | None
+    columns: ColumnNames
+    drop: list[str]
+    allow_pickle: bool
+    exclude_labels: list[str]
+    duplicates: Literal["drop", "group", "keep"]
+    phash_distance: Annotated[int, Field(ge=0, le=32)]
+    licence: str
+    source_url: str | None
+    synthetic: SyntheticParams | None
+
+
+class PackParams(Section):
+    """Which photos are accepted and how one is packed: what a candidate's new photos need as well."""
+
+    store_px: Annotated[int, Field(ge=32)]
+    max_megapixels: PositiveFloat
+    min_side_px: PositiveInt
+
+
+class PrepareParams(PackParams):
+    """What `prepare` accepts and how it packs (section `prepare`)."""
+
+    class_too_small: Literal["reject", "error"]
+
+
+class SplitParams(Section):
+    """Shares of the three splits, which sum to 1, and the seed (section `split`)."""
+
+    train: Share
+    validation: Share
+    test: Share
+    seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> SplitParams:
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train + validation + test must be 1, got {total:g}")
+        return self

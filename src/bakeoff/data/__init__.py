@@ -1,0 +1,1 @@
+"""What trainers and predictors read: products, packed photos, transforms, batches, predictions.parquet."""

@@ -1,0 +1,132 @@
+"""The prepared catalogue as every later stage sees it: products with their split, labels, and the image store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bakeoff.core.errors import DataError
+from bakeoff.data.store import ImageStore
+
+SPLITS = ("train", "validation", "test")
+PRODUCT_COLUMNS = (
+    "product_id",
+    "image",
+    "label",
+    "label_id",
+    "title",
+    "description",
+    "group_id",
+    "weight",
+    "official_split",
+    "width",
+    "height",
+)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Products, labels and images; "rows" given to a predictor are positions into `products`, not store rows."""
+
+    products: pd.DataFrame
+    """products.parquet and its `split`, index 0 to N-1, in the order of products.parquet."""
+    labels: list[str]
+    """K class names; `label_id` indexes them."""
+    store: ImageStore
+    dataset: dict[str, Any]
+    """name, kind, licence, source_url, digest (sha256 over products and images), prepare (how it was packed)."""
+
+    def rows(self, split: str) -> np.ndarray:
+        """Return the positions of one split's products, (N_split,) int64, ascending.
+
+        Raises:
+            DataError: no such split.
+        """
+        if split not in SPLITS:
+            raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
+        return np.flatnonzero((self.products["split"] == split).to_numpy()).astype(np.int64)
+
+    def image_rows(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Return the store rows of `positions`, (N,) int64."""
+        return self._column("image", positions)
+
+    def label_ids(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Return the class indices of `positions`, (N,) int64 below K."""
+        return self._column("label_id", positions)
+
+    def weights(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Return the training weights of `positions`, (N,) float32, each above 0.
+
+        Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights.
+
+        Raises:
+            DataError: a weight is no positive number.
+        """
+        values = self.products["weight"].to_numpy(dtype=np.float32)[np.asarray(positions, dtype=np.int64)]
+        wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+        if len(wrong):
+            first = self.products["product_id"].to_numpy()[np.asarray(positions, dtype=np.int64)[wrong[0]]]
+            raise DataError(
+                f"the training weight of {len(wrong)} products is no positive number (products.parquet, column weight; "
+                f"first {first}: {values[wrong[0]]}); run `dvc repro prepare`."
+            )
+        return values
+
+    def _column(self, name: str, positions: np.ndarray | Sequence[int]) -> np.ndarray:
+        return self.products[name].to_numpy(dtype=np.int64)[np.asarray(positions, dtype=np.int64)]
+
+
+def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
+    """Return the catalogue that `prepare` and `split` wrote.
+
+    Args:
+        catalogue_dir: holds products.parquet, images.arrow and labels.json.
+        splits_file: splits.parquet, one row per product.
+
+    Raises:
+        DataError: a file is missing, or the split belongs to another catalogue.
+    """
+    catalogue_dir = Path(catalogue_dir)
+    products = read_products(catalogue_dir)
+    header = read_labels(catalogue_dir)
+    if not Path(splits_file).is_file():
+        raise DataError(f"split {splits_file} is missing; run `dvc repro split`.")
+    splits = pd.read_parquet(splits_file)
+    joined = products.merge(splits[["product_id", "split"]], on="product_id", how="left", validate="one_to_one")
+    if joined["split"].isna().to_numpy().any() or len(splits) != len(products):
+        raise DataError(
+            f"{splits_file} lists {len(splits)} products, {catalogue_dir} holds {len(products)}, and they must be the "
+            "same ones; run `dvc repro split`."
+        )
+    store = ImageStore(catalogue_dir / "images.arrow")
+    return Catalogue(products=joined, labels=list(header["labels"]), store=store, dataset=dict(header["dataset"]))
+
+
+def read_products(catalogue_dir: Path) -> pd.DataFrame:
+    """Return products.parquet, index 0 to N-1.
+
+    Raises:
+        DataError: the file is missing.
+    """
+    path = Path(catalogue_dir) / "products.parquet"
+    if not path.is_file():
+        raise DataError(f"{path} is missing; run `dvc repro prepare`.")
+    return pd.read_parquet(path).reset_index(drop=True)
+
+
+def read_labels(catalogue_dir: Path) -> dict[str, Any]:
+    """Return labels.json: `labels` (K names in LabelEncoder order) and `dataset` (name, licence, digest, prepare, …).
+
+    Raises:
+        DataError: the file is missing.
+    """
+    path = Path(catalogue_dir) / "labels.json"
+    if not path.is_file():
+        raise DataError(f"{path} is missing; run `dvc repro prepare`.")
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""Using the chosen candidate: predict, monitor, export."""

@@ -1,0 +1,99 @@
+"""The family of tests: inputs, features, predictions and, with labels, performance; corrected together after Holm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bakeoff.deploy.monitoring.sample import Sample
+from bakeoff.deploy.prediction.measures import MEASURES
+from bakeoff.statistics.paired import holm
+from bakeoff.statistics.two_sample import (
+    calibration_shift,
+    difference_of_shares,
+    kolmogorov_smirnov,
+    mmd_test,
+    population_stability,
+    shares_test,
+)
+
+ALPHA = 0.05
+"""How often the whole family may raise an alarm on products that are like the study's."""
+Record = dict[str, Any]
+
+
+def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int = 0) -> list[Record]:
+    """Return every test's record, the p-values corrected after Holm over all of them.
+
+    Args:
+        reference: products of the study that the network did not learn from.
+        new: the new products; those with labels also count for accuracy and calibration.
+        test_split: the test products alone, which gave the accuracy at deployment.
+        seed: of the permutations.
+    """
+    records = [*_inputs(reference, new), _features(reference, new, seed), *_predictions(reference, new, seed)]
+    if new.labelled.any():
+        records += _performance(test_split, new.rows(new.labelled), seed)
+    adjusted = holm(np.array([record["p_value"] for record in records]))
+    for record, p_holm in zip(records, adjusted, strict=True):
+        record |= {"p_holm": float(p_holm), "differs": bool(p_holm < ALPHA)}
+    return records
+
+
+def _inputs(reference: Sample, new: Sample) -> Iterator[Record]:
+    for place, name in enumerate(MEASURES):
+        first, second = reference.measures[:, place], new.measures[:, place]
+        found = kolmogorov_smirnov(first, second)
+        yield _record(name, "input", "kolmogorov_smirnov", found.statistic, found.p_value, (first, second))
+
+
+def _features(reference: Sample, new: Sample, seed: int) -> Record:
+    found = mmd_test(reference.vectors, new.vectors, seed=seed)
+    sizes = {"n_reference": len(reference.vectors), "n_new": len(new.vectors)}
+    values = {"statistic": found.statistic, "p_value": found.p_value, "vectors": reference.vector_kind}
+    return {"name": "features", "kind": "features", "test": "mmd_permutation", **values, **sizes}
+
+
+def _predictions(reference: Sample, new: Sample, seed: int) -> Iterator[Record]:
+    n_labels = reference.probabilities.shape[1]
+    pair = (reference.predicted, new.predicted)
+    shares = shares_test(*pair, n_labels, seed=seed)
+    yield {
+        **_record("class_shares", "prediction", "chi_square_permutation", shares.statistic, shares.p_value, pair),
+        "reference": None,
+        "new": None,
+        "population_stability": population_stability(*pair, n_labels),
+    }
+    pair = (reference.confidence, new.confidence)
+    found = kolmogorov_smirnov(*pair)
+    yield _record("confidence", "prediction", "kolmogorov_smirnov", found.statistic, found.p_value, pair)
+
+
+def _performance(test_split: Sample, new: Sample, seed: int) -> Iterator[Record]:
+    first, second = (sample.predicted == sample.label_ids for sample in (test_split, new))
+    found = difference_of_shares((int(first.sum()), int(second.sum())), (len(first), len(second)))
+    record = _record("accuracy", "performance", "fisher_exact", found.difference, found.p_value, (first, second))
+    yield {**record, "low": found.low, "high": found.high}
+    shift = calibration_shift((test_split.confidence, first), (new.confidence, second), seed=seed)
+    pair = (test_split.confidence - first, new.confidence - second)
+    yield _record("calibration", "performance", "calibration_permutation", shift.statistic, shift.p_value, pair)
+
+
+def _record(
+    name: str, kind: str, test: str, statistic: float, p_value: float, pair: tuple[np.ndarray, np.ndarray]
+) -> Record:
+    """Return a test's record with size and mean of both samples."""
+    first, second = pair
+    return {
+        "name": name,
+        "kind": kind,
+        "test": test,
+        "statistic": statistic,
+        "p_value": p_value,
+        "n_reference": len(first),
+        "n_new": len(second),
+        "reference": float(np.mean(first)),
+        "new": float(np.mean(second)),
+    }

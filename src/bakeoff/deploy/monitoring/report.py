@@ -1,0 +1,74 @@
+"""Everything about one set of new products as one record; arrays in, no file read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bakeoff.core.errors import DataError
+from bakeoff.deploy.monitoring.family import ALPHA, run_tests
+from bakeoff.deploy.monitoring.performance import estimate_accuracy, measure_performance
+from bakeoff.deploy.monitoring.sample import Sample
+from bakeoff.deploy.monitoring.verdict import settle_verdict, write_sentences
+from bakeoff.language.phrases import Words
+
+MIN_NEW = 10
+"""Fewer new photos say nothing."""
+
+
+def build_report(
+    samples: tuple[Sample, Sample, Sample], labels: list[str], words: Words, *, header: dict[str, Any], seed: int = 0
+) -> dict[str, Any]:
+    """Return the record that monitoring.json holds.
+
+    Args:
+        samples: the reference, the new products, and the test split alone.
+        labels: K class names.
+        words: the language of the sentences.
+        header: candidate, name and where the products came from; kept as it is.
+        seed: of permutations and resamples.
+
+    Raises:
+        DataError: fewer than MIN_NEW new photos could be read.
+    """
+    reference, new, test_split = samples
+    if len(new) < MIN_NEW:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in new.reasons)
+        left_out = f" ({new.n_refused} could not be read: {reasons})" if new.n_refused else ""
+        raise DataError(f"monitoring needs at least {MIN_NEW} photos that can be read, got {len(new)}{left_out}.")
+    labelled = new.rows(new.labelled)
+    tests = run_tests(reference, new, test_split, seed=seed)
+    report: dict[str, Any] = {
+        **header,
+        "language": words.language,
+        "n_new": len(new),
+        "n_labelled": len(labelled),
+        "n_refused": new.n_refused,
+        "refused": dict(new.reasons),
+        "n_reference": len(reference),
+        "n_test": len(test_split),
+        "alpha": ALPHA,
+        "correction": "holm",
+        "verdict": settle_verdict(tests),
+        "tests": tests,
+        "class_shares": _shares(reference, new, labels),
+        "performance": _performance(test_split, labelled, labels, n_tests=len(tests)) if len(labelled) else None,
+        "estimated_accuracy": estimate_accuracy(reference, new, test_split),
+    }
+    report["sentences"] = write_sentences(report, words)
+    return report
+
+
+def _performance(test_split: Sample, labelled: Sample, labels: list[str], *, n_tests: int) -> dict[str, Any]:
+    """Return accuracy and the rest; the smallest of Holm's p-values is held against ALPHA / n_tests."""
+    return measure_performance(test_split, labelled, labels, alpha=ALPHA / n_tests)
+
+
+def _shares(reference: Sample, new: Sample, labels: list[str]) -> dict[str, dict[str, float]]:
+    """Return each class's share among the predicted, in both samples."""
+    counts = [np.bincount(sample.predicted, minlength=len(labels)) / len(sample) for sample in (reference, new)]
+    return {
+        label: {"reference": float(before), "new": float(now)}
+        for label, before, now in zip(labels, *counts, strict=True)
+    }

@@ -1,0 +1,114 @@
+"""What `bakeoff monitor` does: score new products and the study's own, test, write monitoring/<name>/."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bakeoff.core.errors import ParamsError
+from bakeoff.core.failures import drawing
+from bakeoff.core.section import read_yaml
+from bakeoff.deploy.monitoring.figure import draw_monitoring
+from bakeoff.deploy.monitoring.labels import DEFAULT_COLUMN, encode_labels, list_new_products
+from bakeoff.deploy.monitoring.reference import score_reference
+from bakeoff.deploy.monitoring.report import build_report
+from bakeoff.deploy.monitoring.sample import Sample, collect_sample
+from bakeoff.deploy.monitoring.verdict import monitoring_words
+from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
+from bakeoff.deploy.prediction.launch import StudyParams, load_study_params, make_request, scored
+from bakeoff.deploy.prediction.sources import Columns, Photos
+from bakeoff.records.files import write_record
+
+REPORT_FILE, FIGURE_FILE = "monitoring.json", "monitor.png"
+
+
+@dataclass(frozen=True)
+class MonitorOptions:
+    """The flags of `bakeoff monitor`."""
+
+    candidate: str | None = None
+    seed: int | None = None
+    name: str | None = None
+    label_column: str | None = None
+    unlabelled: bool = False
+    force: bool = False
+    columns: Columns = field(default_factory=Columns)
+
+
+def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[str, Any], Path]:
+    """Write monitoring/<name>/ and return the report and that folder.
+
+    Args:
+        project: the study's folder, with runs/, reports/, data/ and params.yaml.
+        source: new products: a folder (one subfolder per class where labels are known) or a table.
+        options: the command's flags.
+
+    Raises:
+        ParamsError: a flag cannot be used, or the folder is there already.
+        DataError: there are too few photos, or a label is none of the study's.
+        EvaluationError: the candidate cannot answer.
+    """
+    name = options.name or datetime.now(UTC).strftime("%Y-%m-%d")
+    folder = settle_folder(project, name, force=options.force)
+    candidate = find_candidate(project, options.candidate, seed=options.seed)
+    photos = list_new_products(
+        source,
+        None if options.unlabelled else candidate.labels,
+        label_column=options.label_column,
+        columns=options.columns,
+    )
+    if not options.unlabelled and not any(photos.table["label"].notna()):
+        sys.stderr.write(f"{_why_unlabelled(source, options)}: the products count as unlabelled.\n")
+    params = load_study_params(project / "params.yaml")
+    reference, test_split, splits = score_reference(project, candidate, params)
+    new = _score_new(photos, candidate, params)
+    words = monitoring_words(read_yaml(project / "params.yaml").get("language", "en"))
+    header = {
+        "name": name,
+        "candidate": candidate.name,
+        "seed": candidate.seed,
+        "training_key": candidate.training["key"],
+        "source": str(source),
+        "reference_splits": splits,
+        "monitored_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    report = build_report((reference, new, test_split), candidate.labels, words, header=header)
+    write_record(folder / REPORT_FILE, report)
+    with drawing(folder / FIGURE_FILE, folder) as path:
+        draw_monitoring(report, (reference, new), words, path)
+    return report, folder
+
+
+def _why_unlabelled(source: Path, options: MonitorOptions) -> str:
+    if source.is_dir():
+        return f"no subfolder of {source} is named like a class of the study"
+    if options.label_column:
+        return f"column {options.label_column!r} of {source} is empty"
+    return f"{source} has no classes in a column {DEFAULT_COLUMN!r} (--label-column names another)"
+
+
+def settle_folder(project: Path, name: str, *, force: bool) -> Path:
+    """Return monitoring/<name>.
+
+    Raises:
+        ParamsError: no usable name, or a report is there and `force` was not given.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ParamsError(
+            f"--name is a folder's name of letters, digits, `_`, `-` and `.`, such as 2026-12; got {name!r}."
+        )
+    folder = project / "monitoring" / name
+    if (folder / REPORT_FILE).exists() and not force:
+        raise ParamsError(f"{folder} holds a report, which stays as it is; give another --name, or add --force.")
+    return folder
+
+
+def _score_new(photos: Photos, candidate: TrainedCandidate, params: StudyParams) -> Sample:
+    label_ids = encode_labels(photos, candidate.labels)
+    request = make_request(candidate, params, title="new photos", more=True)
+    with scored(request, photos.table.loc[:, ["path"]]) as folder:
+        return collect_sample(folder, label_ids, temperature=candidate.temperature)

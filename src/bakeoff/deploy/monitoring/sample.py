@@ -1,0 +1,105 @@
+"""What the tests compare: one set of photos as numbers; a few per photo, and the features of 1,000 of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bakeoff.deploy.prediction.scores import read_chunks
+from bakeoff.evaluation.calibration import apply_temperature
+
+MAX_FEATURES = 1000
+"""Photos whose features are compared, drawn at random: the test's time and memory grow with their square."""
+NO_LABEL = -1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Photos that could be read."""
+
+    probabilities: np.ndarray
+    """(N, K) float64, calibrated."""
+    measures: np.ndarray
+    """(N, 6): `bakeoff.deploy.prediction.measures.MEASURES`."""
+    vectors: np.ndarray
+    """(M, D): features of at most MAX_FEATURES photos, or log probabilities where the candidate gives no features."""
+    vector_kind: str
+    """`features` or `log_probabilities`."""
+    label_ids: np.ndarray
+    """(N,) int64 below K, NO_LABEL where the class is not known."""
+    n_refused: int = 0
+    reasons: tuple[tuple[str, int], ...] = ()
+    """Why photos could not be read, and how many."""
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.probabilities)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The predicted classes, (N,) int64."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """The probability of the predicted class, (N,)."""
+        return self.probabilities.max(axis=1)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """Whose class is known, (N,) bool."""
+        return self.label_ids != NO_LABEL
+
+    def rows(self, chosen: np.ndarray) -> Sample:
+        """Return the products where `chosen` (N,) bool is true; vectors stay as they are."""
+        return Sample(
+            self.probabilities[chosen], self.measures[chosen], self.vectors, self.vector_kind, self.label_ids[chosen]
+        )
+
+
+def collect_sample(folder: Path, label_ids: np.ndarray, *, temperature: float, seed: int = 0) -> Sample:
+    """Return the scores of a folder as a sample.
+
+    Args:
+        folder: of the chunks, with measures.
+        label_ids: (N,) of all photos in order, NO_LABEL where unknown.
+        temperature: of the candidate's calibration.
+        seed: of the drawing of the photos whose features are kept.
+    """
+    n = len(label_ids)
+    kept = np.zeros(n, dtype=bool)
+    kept[np.random.default_rng(seed).permutation(n)[:MAX_FEATURES]] = True
+    probabilities, measures, features, sound = [], [], [], []
+    reasons: Counter[str] = Counter()
+    start = 0
+    for scores in read_chunks(folder, n):
+        fine = np.array([reason is None for reason in scores.reasons])
+        reasons.update(reason for reason in scores.reasons if reason is not None)
+        if fine.any():
+            probabilities.append(apply_temperature(scores.probabilities[fine].astype(np.float64), temperature))
+        measures.append(np.asarray(scores.measures)[fine])
+        chosen = fine & kept[start : start + len(fine)]
+        if scores.features is not None:
+            features.append(scores.features[chosen])
+        sound.append(fine)
+        start += len(fine)
+    all_sound = np.concatenate(sound)
+    all_probabilities = np.concatenate(probabilities) if probabilities else np.zeros((0, 1))
+    vectors = np.concatenate(features) if features else log_vectors(all_probabilities[kept[all_sound]])
+    return Sample(
+        probabilities=all_probabilities,
+        measures=np.concatenate(measures),
+        vectors=vectors,
+        vector_kind="features" if features else "log_probabilities",
+        label_ids=label_ids[all_sound],
+        n_refused=reasons.total(),
+        reasons=tuple(reasons.most_common()),
+    )
+
+
+def log_vectors(probabilities: np.ndarray) -> np.ndarray:
+    """Return (N, K) log probabilities, which spread out what lies close to 0 and 1."""
+    return np.log(np.clip(probabilities, 1e-6, 1))

@@ -1,0 +1,93 @@
+"""From raw scores to what a person or a shop system reads: class, calibrated probability, top k, or why not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bakeoff.deploy.prediction.scores import CHUNK, read_chunks
+from bakeoff.evaluation.calibration import apply_temperature
+
+Answer = dict[str, Any]
+"""id, image, label, probability, review, top ([{label, probability}]), reason, detail: the last two or the others are
+null."""
+
+
+@dataclass
+class Tally:
+    """What is told at the end."""
+
+    n: int = 0
+    n_review: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    first_refusal: str = ""
+
+    @property
+    def n_refused(self) -> int:
+        """Photos that could not be read."""
+        return self.reasons.total()
+
+
+def answer_all(
+    folder: Path, photos: pd.DataFrame, labels: list[str], *, temperature: float, top_k: int, threshold: float
+) -> Iterator[list[Answer]]:
+    """Yield the answers to `photos` (columns id, image) chunk by chunk.
+
+    Args:
+        folder: of the chunks.
+        photos: in the order of the scores.
+        labels: K class names.
+        temperature: of the candidate's calibration.
+        top_k: classes per photo, at most K.
+        threshold: below this probability a photo is marked for a human.
+    """
+    for number, scores in enumerate(read_chunks(folder, len(photos))):
+        rows = photos.iloc[number * CHUNK : (number + 1) * CHUNK]
+        sound = np.array([reason is None for reason in scores.reasons])
+        raw = scores.probabilities[sound].astype(np.float64)
+        calibrated = iter(apply_temperature(raw, temperature) if len(raw) else raw)
+        answers = []
+        for place, (identifier, image) in enumerate(zip(rows["id"], rows["image"], strict=True)):
+            answer = {"id": identifier, "image": image}
+            if scores.reasons[place] is None:
+                answer |= _classified(next(calibrated), labels, top_k=top_k, threshold=threshold)
+            else:
+                answer |= _refused(scores.reasons[place], scores.details[place])
+            answers.append(answer)
+        yield answers
+
+
+def count(answers: list[Answer], tally: Tally) -> None:
+    """Add a chunk's answers to what is told at the end."""
+    for answer in answers:
+        tally.n += 1
+        tally.n_review += bool(answer["review"])
+        if answer["reason"] is not None:
+            tally.first_refusal = tally.first_refusal or f"{answer['image'] or answer['id']}: {answer['detail']}"
+            tally.reasons[answer["reason"]] += 1
+
+
+def _classified(probabilities: np.ndarray, labels: list[str], *, top_k: int, threshold: float) -> Answer:
+    """Return the answer of (K,) float64 probabilities; ties go to the earlier label."""
+    order = np.argsort(-probabilities, kind="stable")[:top_k]
+    top = [{"label": labels[index], "probability": float(probabilities[index])} for index in order]
+    first = top[0]
+    return {
+        "label": first["label"],
+        "probability": first["probability"],
+        "review": first["probability"] < threshold,
+        "top": top,
+        "reason": None,
+        "detail": None,
+    }
+
+
+def _refused(reason: str | None, detail: str | None) -> Answer:
+    nothing = dict.fromkeys(("label", "probability", "review", "top"))
+    return {**nothing, "reason": reason, "detail": detail}

@@ -1,0 +1,160 @@
+"""Answers as a table on the screen, JSON, CSV or Parquet, written as they come; a file appears when it is whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from bakeoff.core.errors import ParamsError
+from bakeoff.deploy.prediction.answers import Answer
+
+FORMATS = ("table", "json", "parquet", "csv")
+SCREEN_ROWS = 40
+"""What a table on the screen shows at most; the other formats hold everything."""
+_TOP = pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float64())]))
+_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("image", pa.string()),
+        ("label", pa.string()),
+        ("probability", pa.float64()),
+        ("review", pa.bool_()),
+        ("top", _TOP),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+
+
+def settle_format(wanted: str | None, output: Path | None, *, force: bool) -> str:
+    """Return the format to write, checked before any photo is read.
+
+    Args:
+        wanted: one of FORMATS; None = by the output's name, or a table on the screen.
+        output: the file; None = the screen.
+        force: an existing file may be replaced.
+
+    Raises:
+        ParamsError: no such format, a table wanted in a file, Parquet on the screen, or the file exists.
+    """
+    by_name = {".json": "json", ".parquet": "parquet", ".csv": "csv"}
+    chosen = wanted or (by_name.get(output.suffix.lower()) if output else "table")
+    if chosen not in FORMATS:
+        given = f"{wanted!r}" if wanted else f"no format and the file {output}"
+        raise ParamsError(
+            f"--format must be one of {', '.join(FORMATS)}, got {given}; files that end in "
+            f"{', '.join(by_name)} need no --format."
+        )
+    if chosen == "table" and output:
+        raise ParamsError("a table is for the screen; for a file take --format json, parquet or csv.")
+    if chosen == "parquet" and output is None:
+        raise ParamsError("Parquet needs a file: add --output predictions.parquet, or take --format json or csv.")
+    if output and output.is_dir():
+        raise ParamsError(
+            f"--output {output} is a folder; name a file in it, such as {output / 'predictions.parquet'}."
+        )
+    if output and output.exists() and not force:
+        raise ParamsError(f"{output} exists and stays as it is; name another file, or add --force to replace it.")
+    return chosen
+
+
+def write_answers(answers: Iterable[list[Answer]], *, form: str, output: Path | None, top_k: int) -> None:
+    """Write answers that come chunk by chunk; memory holds one chunk.
+
+    Args:
+        answers: see `bakeoff.deploy.prediction.answers`.
+        form: one of FORMATS.
+        output: the file, which appears when everything is in it; None = stdout.
+        top_k: classes per photo.
+    """
+    writers: dict[str, Callable[[Iterable[list[Answer]], Any, int], None]] = {
+        "table": _write_table,
+        "json": _write_json,
+        "csv": _write_csv,
+        "parquet": _write_parquet,
+    }
+    with _target(output, binary=form == "parquet") as target:
+        writers[form](answers, target, top_k)
+
+
+@contextmanager
+def _target(output: Path | None, *, binary: bool) -> Iterator[IO[Any]]:
+    if output is None:
+        yield sys.stdout
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(output.name + ".part")
+    try:
+        with partial.open("wb") if binary else partial.open("w", encoding="utf-8", newline="") as handle:
+            yield handle
+        os.replace(partial, output)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_json(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -> None:
+    """Write one array with an object a line."""
+    before = "[\n"
+    for chunk in answers:
+        for answer in chunk:
+            target.write(before + json.dumps(answer, ensure_ascii=False))
+            before = ",\n"
+    target.write("\n]\n")
+
+
+def _write_csv(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -> None:
+    """Write the first class as label and probability, the others as label_2, probability_2, …."""
+    others = [f"{name}_{place}" for place in range(2, top_k + 1) for name in ("label", "probability")]
+    names = ["id", "image", "label", "probability", "review", *others, "reason", "detail"]
+    writer = csv.DictWriter(target, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for chunk in answers:
+        for answer in chunk:
+            further = {
+                f"{name}_{place}": value
+                for place, one in enumerate((answer["top"] or [])[1:], start=2)
+                for name, value in one.items()
+            }
+            writer.writerow(answer | further)
+
+
+def _write_parquet(answers: Iterable[list[Answer]], target: IO[bytes], top_k: int) -> None:
+    with pq.ParquetWriter(target, _SCHEMA) as writer:
+        for chunk in answers:
+            writer.write_table(pa.Table.from_pylist(chunk, schema=_SCHEMA))
+
+
+def _write_table(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -> None:
+    """Print the first SCREEN_ROWS answers and say how many more there are."""
+    table = Table()
+    for name in ("photo", "class", "probability", "next", "human?"):
+        table.add_column(name, justify="right" if name == "probability" else "left", overflow="fold")
+    shown = left = 0
+    for chunk in answers:
+        for answer in chunk:
+            if shown == SCREEN_ROWS:
+                left += 1
+                continue
+            table.add_row(*_cells(answer))
+            shown += 1
+    Console(file=target).print(table)
+    if left:
+        sys.stderr.write(f"{left} more photos; --format csv, json or parquet holds all of them.\n")
+
+
+def _cells(answer: Answer) -> tuple[str, ...]:
+    if answer["reason"] is not None:
+        return answer["id"], "-", "-", f"{answer['reason']}: {answer['detail']}", "-"
+    further = ", ".join(f"{one['label']} {one['probability']:.3f}" for one in answer["top"][1:])
+    return answer["id"], answer["label"], f"{answer['probability']:.3f}", further, "review" if answer["review"] else ""

@@ -1,0 +1,136 @@
+"""Scores photos in the candidate's own environment; what an interrupted run finished is not done again."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+import bakeoff
+from bakeoff.core.errors import EvaluationError, SetupError
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.paths import environment_python, state_dir
+from bakeoff.core.section import load_section
+from bakeoff.core.seeding import default_threads
+from bakeoff.deploy.prediction.candidates import TrainedCandidate
+from bakeoff.deploy.prediction.held import recorded_prepare
+from bakeoff.deploy.prediction.request import Machine, Request, carry_out, request_key
+from bakeoff.deploy.prediction.scores import CHUNK, n_chunks, n_done
+from bakeoff.evaluation.params import EvaluateParams
+
+_PACKAGES = {"torch": "torch", "tf": "tensorflow"}
+
+
+@dataclass(frozen=True)
+class StudyParams:
+    """The params sections that decide on what machine photos are classified."""
+
+    compute: ComputeParams
+    evaluate: EvaluateParams
+
+
+def load_study_params(path: Path) -> StudyParams:
+    """Return the sections of a params.yaml.
+
+    Raises:
+        ParamsError: it is missing, or a section of it cannot be used.
+    """
+    return StudyParams(load_section(path, ComputeParams), load_section(path, EvaluateParams))
+
+
+def make_request(
+    candidate: TrainedCandidate, params: StudyParams, *, title: str, store: Path | None = None, more: bool = False
+) -> Request:
+    """Return the request of a candidate: device and threads from the study's params, the rest from its training.
+
+    Args:
+        candidate: who answers.
+        params: the study's.
+        title: of the progress bar.
+        store: images.arrow where the photos are the catalogue's own.
+        more: also measures and features.
+
+    Raises:
+        EvaluationError: the training does not say how its photos were prepared.
+    """
+    threads = params.compute.threads or default_threads()
+    return Request(
+        environment=candidate.environment,
+        training_dir=str((candidate.folder / "training").resolve()),
+        training_key=str(candidate.training["key"]),
+        labels=candidate.labels,
+        prepare=recorded_prepare(candidate.training).model_dump(),
+        machine=Machine(params.compute.device, threads, params.evaluate.batch_size),
+        title=title,
+        store=str(store.resolve()) if store else None,
+        more=more,
+    )
+
+
+@contextmanager
+def scored(request: Request, listing: pd.DataFrame, *, keep: bool = False) -> Iterator[Path]:
+    """Score the photos and give the folder of their chunks (`.scores.read_chunks`) to the block.
+
+    Args:
+        request: candidate and settings.
+        listing: column `path`, or `image`, `width` and `height` of store rows.
+        keep: leave the scores in .bakeoff/ when the block is done, for the next time.
+
+    Raises:
+        EvaluationError: another process is at the same photos, or the candidate's own environment failed.
+        SetupError: that environment is missing.
+    """
+    folder = state_dir("predictions") / request_key(request, listing)
+    lock = FileLock(f"{folder}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise EvaluationError(f"another process is predicting the same photos ({folder}.lock); wait for it.") from None
+    try:
+        folder.mkdir(exist_ok=True)
+        request.save(folder, listing)
+        _carry_out(request, folder, n_photos=len(listing))
+        yield folder
+        if not keep:
+            shutil.rmtree(folder)
+    finally:
+        lock.release()
+
+
+def _carry_out(request: Request, folder: Path, *, n_photos: int) -> None:
+    try:
+        if n_done(folder) >= n_chunks(n_photos):
+            return
+        if importlib.util.find_spec(_PACKAGES[request.environment]):
+            carry_out(folder)
+        else:
+            _carry_out_elsewhere(request, folder)
+    except KeyboardInterrupt:
+        kept = min(n_photos, n_done(folder) * CHUNK)
+        sys.stderr.write(f"bakeoff: stopped; {kept} of {n_photos} photos are done, the same command goes on there.\n")
+        raise
+
+
+def _carry_out_elsewhere(request: Request, folder: Path) -> None:
+    python = environment_python(request.environment)
+    if not python.is_file():
+        raise SetupError(
+            f"{python} is missing, and {Path(request.training_dir).parents[1].name} needs it; run `make setup`."
+        )
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "VIRTUAL_ENV"}}
+    environment["PYTHONPATH"] = str(Path(bakeoff.__file__).parents[1])
+    command = [str(python), "-m", "bakeoff.deploy.prediction.worker", str(folder)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        raise EvaluationError(
+            f"predicting in {python.parents[1].name} failed (status {done.returncode}); see the message above."
+        )

@@ -1,0 +1,106 @@
+"""What `bakeoff predict` does: find candidate and photos, score them, write the answers, tell what was left out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bakeoff.core.errors import DataError, ParamsError
+from bakeoff.deploy.prediction.answers import Answer, Tally, answer_all, count
+from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
+from bakeoff.deploy.prediction.formats import settle_format, write_answers
+from bakeoff.deploy.prediction.launch import load_study_params, make_request, scored
+from bakeoff.deploy.prediction.sources import Columns, list_photos
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """The flags of `bakeoff predict`."""
+
+    candidate: str | None = None
+    seed: int | None = None
+    top_k: int = 3
+    threshold: float = 0.8
+    form: str | None = None
+    output: Path | None = None
+    force: bool = False
+    columns: Columns = field(default_factory=Columns)
+
+
+def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
+    """Write every photo's class, calibrated probability and top k; return what was counted.
+
+    Args:
+        project: the study's folder.
+        source: a photo, a folder or a table.
+        options: the command's flags.
+
+    Raises:
+        ParamsError: a flag cannot be used.
+        EvaluationError: the candidate cannot answer.
+        DataError: there are no photos, or none could be read.
+    """
+    if not 0 <= options.threshold <= 1:
+        raise ParamsError(f"--threshold is a probability from 0 to 1, got {options.threshold:g}.")
+    if options.top_k < 1:
+        raise ParamsError(f"--top-k must be at least 1, got {options.top_k}.")
+    form = settle_format(options.form, options.output, force=options.force)
+    candidate = find_candidate(project, options.candidate, seed=options.seed)
+    temperature = candidate.temperature
+    top_k = min(options.top_k, len(candidate.labels))
+    photos = list_photos(source, options.columns)
+    request = make_request(candidate, load_study_params(project / "params.yaml"), title=candidate.name)
+    tally = Tally()
+    with scored(request, photos.table.loc[:, ["path"]]) as folder:
+        chosen = {"temperature": temperature, "top_k": top_k, "threshold": options.threshold}
+
+        def chunks() -> Iterator[list[Answer]]:
+            return answer_all(folder, photos.table, candidate.labels, **chosen)
+
+        _count_all(chunks(), tally)
+        write_answers(chunks(), form=form, output=options.output, top_k=top_k)
+    _tell(tally, candidate, options, n_left_out=photos.n_left_out)
+    return tally
+
+
+def _count_all(chunks: Iterable[list[Answer]], tally: Tally) -> None:
+    """Count first: where no photo could be read, nothing is written."""
+    for answers in chunks:
+        count(answers, tally)
+    if tally.n_refused == tally.n:
+        raise DataError(f"none of {tally.n} photos could be read ({_refusals(tally)}); nothing was written.")
+
+
+def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *, n_left_out: int) -> None:
+    """Say on stderr what was done and left out."""
+    n_sound = tally.n - tally.n_refused
+    lines = [
+        f"{n_sound} photos classified by {candidate.name} (seed {candidate.seed}); {tally.n_review} of them below "
+        f"{options.threshold:g}, marked `review` for a human{_coverage(candidate, options.threshold)}."
+    ]
+    if tally.n_refused:
+        lines.append(f"{tally.n_refused} photos could not be read ({_refusals(tally)}).")
+    if n_left_out:
+        lines.append(f"{n_left_out} files in the folder are no photos by their extension and were left out.")
+    if options.output:
+        lines.append(f"{options.output} written.")
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+
+def _coverage(candidate: TrainedCandidate, threshold: float) -> str:
+    """Return what the threshold meant on the study's test products, where the evaluation recorded that threshold."""
+    rows = candidate.evaluation("calibration.json").get("coverage") or []
+    row = next((row for row in rows if abs(row["threshold"] - threshold) < 1e-9), None)
+    if row is None or row.get("accuracy") is None:
+        return ""
+    return (
+        f" (on the test products {100 * row['coverage']:.0f} % reached it, of which {100 * row['accuracy']:.0f} % "
+        "were right)"
+    )
+
+
+def _refusals(tally: Tally) -> str:
+    counts = ", ".join(f"{n} {reason}" for reason, n in tally.reasons.most_common())
+    return f"{counts}; the first: {tally.first_refusal}"

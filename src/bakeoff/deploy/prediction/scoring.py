@@ -1,0 +1,188 @@
+"""Photos through a predictor, a few at a time: memory does not grow with their number, and finished chunks stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bakeoff.catalogue.pack import pack_all
+from bakeoff.catalogue.params import PackParams
+from bakeoff.data.decode import Rejection
+from bakeoff.data.store import ImageStore
+from bakeoff.deploy.prediction.held import HeldPhotos, open_packed
+from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
+from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk
+from bakeoff.predictors.protocol import Predictor
+
+
+class Encoded(Protocol):
+    """A photo as the packed store keeps it, and the size of its file upright, px."""
+
+    @property
+    def encoded(self) -> bytes: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def height(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class StoredPhoto:
+    """A photo of the catalogue's own store."""
+
+    encoded: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class ScoringSettings:
+    """How photos are scored."""
+
+    batch_size: int = 32
+    """Photos classified together."""
+    first_chunk: int = 0
+    """How many chunks are there already."""
+    more: bool = False
+    """Also measure the photos, and keep features where the predictor gives any."""
+
+
+@runtime_checkable
+class GivesFeatures(Protocol):
+    """A predictor whose network has a backbone whose pooled features can be looked at."""
+
+    def classify_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities (N, K) float32 and features (N, D) float32 of (N, H, W, 3) images in one pass."""
+        ...
+
+
+def read_files(paths: Sequence[str], prepare: PackParams) -> Iterator[Encoded | Rejection]:
+    """Yield every file as `prepare` would pack it, in order: the same pixels that a product of the study has."""
+    missing = {place for place, path in enumerate(paths) if not _is_file(path)}
+    found = [Path(path) for place, path in enumerate(paths) if place not in missing]
+    packed = pack_all(found, len(found), prepare, hashes=False)
+    for place, path in enumerate(paths):
+        yield Rejection("missing_file", f"{path or 'an empty path'} is no file") if place in missing else next(packed)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return bool(path) and Path(path).is_file()
+    except OSError:  # a name that is too long, such as a web address
+        return False
+
+
+def read_store(store: ImageStore, rows: Sequence[int], sizes: Sequence[tuple[int, int]]) -> Iterator[Encoded]:
+    """Yield rows of the catalogue's store; `sizes` are the originals' (width, height), px."""
+    for row, (width, height) in zip(rows, sizes, strict=True):
+        yield StoredPhoto(store.encoded(row), width, height)
+
+
+def score_photos(
+    predictor: Predictor,
+    held: HeldPhotos,
+    photos: Iterable[Encoded | Rejection],
+    folder: Path,
+    *,
+    settings: ScoringSettings | None = None,
+    advance: Callable[[int], Any] = lambda n: None,
+) -> None:
+    """Write the scores of all photos into `folder`, `CHUNK` of them a file.
+
+    Args:
+        predictor: made for `held`.
+        held: gets each batch's photos.
+        photos: from the first photo of the first chunk to write.
+        folder: where the numbered chunks lie.
+        settings: batch size, first chunk, and whether more than probabilities is wanted.
+        advance: called with the number of photos that were just finished.
+    """
+    settings = settings or ScoringSettings()
+    source, number = iter(photos), settings.first_chunk
+    while chunk := list(islice(source, CHUNK)):
+        parts = []
+        for start in range(0, len(chunk), settings.batch_size):
+            batch = chunk[start : start + settings.batch_size]
+            parts.append(_score_batch(predictor, held, batch, more=settings.more))
+            advance(len(batch))
+        write_chunk(folder, number, _join(parts))
+        number += 1
+
+
+def _score_batch(predictor: Predictor, held: HeldPhotos, batch: list[Encoded | Rejection], *, more: bool) -> Scores:
+    sound = [(place, photo) for place, photo in enumerate(batch) if not isinstance(photo, Rejection)]
+    refused = {place: photo for place, photo in enumerate(batch) if isinstance(photo, Rejection)}
+    places = [place for place, _ in sound]
+    images = [open_packed(photo.encoded) for _, photo in sound]
+    probabilities, features = _classify(predictor, held, images, more=more)
+    measures = [
+        measure_photo(image, width=photo.width, height=photo.height)
+        for image, (_, photo) in zip(images, sound, strict=True)
+        if more
+    ]
+    n = len(batch)
+    return Scores(
+        reasons=[refused[place].reason if place in refused else None for place in range(n)],
+        details=[refused[place].detail if place in refused else None for place in range(n)],
+        probabilities=_spread(probabilities, places, n),
+        measures=_spread(np.asarray(measures).reshape(-1, len(MEASURES)), places, n) if more else None,
+        features=None if features is None else _spread(features, places, n),
+    )
+
+
+def _classify(
+    predictor: Predictor, held: HeldPhotos, images: list[Image.Image], *, more: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return probabilities (n, K) and features (n, D) or None."""
+    with_features = more and isinstance(predictor, GivesFeatures)
+    if not images and not with_features:
+        return np.zeros((0, len(predictor.labels)), dtype=np.float32), None
+    if not images:  # the width of the features is known from a photo alone
+        held.hold([Image.new("RGB", (predictor.image_size, predictor.image_size))])
+        _, features = predictor.classify_with_features(predictor.images([0]))  # type: ignore[attr-defined]
+        return np.zeros((0, len(predictor.labels)), dtype=np.float32), features[:0]
+    held.hold(images)
+    pixels = predictor.images(range(len(images)))
+    if with_features:
+        return predictor.classify_with_features(pixels)  # type: ignore[attr-defined]
+    return predictor.predict_images(pixels), None
+
+
+def _spread(values: np.ndarray, places: list[int], n: int) -> np.ndarray:
+    """Return (n, W) with `values` at `places` and NaN elsewhere."""
+    spread = np.full((n, values.shape[1]), np.nan, dtype=values.dtype)
+    spread[places] = values
+    return spread
+
+
+def _join(parts: list[Scores]) -> Scores:
+    def stack(arrays: list[np.ndarray | None]) -> np.ndarray | None:
+        given = [array for array in arrays if array is not None]
+        return np.concatenate(given) if given else None
+
+    return Scores(
+        reasons=[reason for part in parts for reason in part.reasons],
+        details=[detail for part in parts for detail in part.details],
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        measures=stack([part.measures for part in parts]),
+        features=stack([part.features for part in parts]),
+    )
+
+
+def progress_bar() -> Progress:
+    """Return a bar on stderr, so that what is piped from stdout stays clean."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    return Progress(*columns, console=Console(stderr=True))

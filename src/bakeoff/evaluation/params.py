@@ -1,0 +1,29 @@
+"""Section `evaluate`: how good."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from bakeoff.core.section import PositiveInt, Section
+
+
+class EvaluateParams(Section):
+    """Section `evaluate`: images per batch when predicting, and how the metrics and their intervals are made."""
+
+    batch_size: PositiveInt
+    top_k: list[Annotated[int, Field(ge=2)]]
+    """The k of each top-k accuracy, ascending; one of K or more is left out."""
+    n_bootstrap: Annotated[int, Field(ge=100)]
+    """Resamples of the intervals of matrix metrics, log loss and Brier score."""
+    n_bootstrap_ece: Annotated[int, Field(ge=100)]
+    """Resamples of the interval of the calibration error."""
+    calibration_bins: Annotated[int, Field(ge=2, le=100)]
+
+    @field_validator("top_k")
+    @classmethod
+    def _ascending(cls, ks: list[int]) -> list[int]:
+        if sorted(set(ks)) != ks:
+            raise ValueError(f"needs ascending numbers without repeats, such as [3, 5], got {ks}")
+        return ks

@@ -1,0 +1,21 @@
+"""Section `interpret`: why."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from bakeoff.core.section import PositiveInt, Section
+
+
+class InterpretParams(Section):
+    """Section `interpret`: how many photos are explained and how finely."""
+
+    n_correct: Annotated[int, Field(ge=0)]
+    n_wrong: Annotated[int, Field(ge=0)]
+    integrated_gradients_steps: PositiveInt
+    occlusion_window_px: PositiveInt
+    occlusion_stride_px: PositiveInt
+    channel_repeats: PositiveInt
+    channel_max_rows: PositiveInt | None

@@ -1,0 +1,125 @@
+"""Both trainers' two pictures: training photos as the network sees them, and its learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bakeoff.data.table import Catalogue
+from bakeoff.learning.history import Row
+
+_TRAIN, _VALIDATION = "#0072B2", "#D55E00"  # Okabe and Ito, told apart by every kind of colour vision
+_N_COLUMNS = 6
+
+
+class Transform(Protocol):
+    """What both frameworks' preprocessing says of itself."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square input, px."""
+        ...
+
+    @property
+    def crop_pct(self) -> float:
+        """Share of the resized side that the crop keeps."""
+        ...
+
+    @property
+    def interpolation(self) -> str:
+        """How the resize interpolates."""
+        ...
+
+
+def preview_title(model: str, used: Transform) -> str:
+    """Return the preview's heading: which model sees the photos, and what was done to them."""
+    size = used.image_size
+    order = ", channels as blue, green, red" if getattr(used, "channel_order", "rgb") == "bgr" else ""
+    return f"{model} sees: {used.interpolation} resize, crop {used.crop_pct:g}, {size} × {size} px{order}"
+
+
+def choose_samples(labels: np.ndarray, *, seed: int, n_photos: int) -> np.ndarray:
+    """Return indices into `labels`, (at most n_photos,) int64: classes in turn, each one's photos in random order.
+
+    Args:
+        labels: (N,) int64.
+        seed: of the random order.
+        n_photos: how many are wanted.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    turn = np.zeros(len(labels), dtype=np.int64)
+    seen: dict[int, int] = {}
+    for index in order:
+        label = int(labels[index])
+        turn[index] = seen[label] = seen.get(label, -1) + 1
+    ranked = sorted(order.tolist(), key=lambda index: (turn[index], labels[index]))
+    return np.asarray(ranked[:n_photos], dtype=np.int64)
+
+
+def write_preview(
+    path: Path,
+    catalogue: Catalogue,
+    transform: Callable[[Any], np.ndarray],
+    *,
+    title: str,
+    seed: int,
+    n_photos: int = 18,
+) -> None:
+    """Write a grid of training photos after the network's own resize and crop, each under its class.
+
+    Args:
+        path: the picture; its folder is made.
+        catalogue: products and split.
+        transform: PIL photo to (H, W, 3) uint8, as the network takes it.
+        title: from `preview_title`.
+        seed: draws the photos.
+        n_photos: at most so many.
+    """
+    rows = catalogue.rows("train")
+    chosen = rows[choose_samples(catalogue.label_ids(rows), seed=seed, n_photos=n_photos)]
+    n_rows = -(-len(chosen) // _N_COLUMNS)
+    figure = Figure(figsize=(1.9 * _N_COLUMNS, 2.15 * n_rows + 0.6), layout="constrained")
+    axes = figure.subplots(n_rows, _N_COLUMNS, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    photos = zip(axes, catalogue.image_rows(chosen), catalogue.label_ids(chosen), strict=False)
+    for axis, image_row, label in photos:
+        axis.imshow(transform(catalogue.store.read(int(image_row))))
+        axis.set_title(catalogue.labels[label], fontsize=9)
+    figure.suptitle(title, fontsize=11)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def write_history_figure(path: Path, rows: Sequence[Row], *, title: str, best_epoch: int) -> None:
+    """Write loss and accuracy by epoch for train and validation, with the best epoch marked.
+
+    Args:
+        path: the picture; its folder is made.
+        rows: of history.csv; without any, the figure says that nothing was trained.
+        title: its heading.
+        best_epoch: the epoch whose weights were kept, from 1.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    epochs = [row["epoch"] for row in rows]
+    for axis, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        axis.set_xlabel("epoch")
+        axis.set_ylabel(what)
+        if not rows:
+            axis.set(xticks=[], yticks=[])
+            axis.text(0.5, 0.5, "nothing was trained (as is)", ha="center", va="center", transform=axis.transAxes)
+            continue
+        for split, colour, marker in (("train", _TRAIN, "o"), ("validation", _VALIDATION, "s")):
+            values = [row[f"{split}_{what}"] for row in rows]
+            axis.plot(epochs, values, color=colour, marker=marker, markersize=4, label=split)
+        axis.axvline(best_epoch, color="0.6", linestyle=":", label=f"best epoch ({best_epoch})")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.legend(frameon=False)
+    figure.suptitle(title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)

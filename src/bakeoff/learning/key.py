@@ -1,0 +1,128 @@
+"""The training key: a digest of everything that determines a result, and the facts it is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from bakeoff.core.section import Mode
+from bakeoff.data.table import Catalogue
+from bakeoff.learning.params import TrainingParams
+from bakeoff.records.settings import CandidateSettings
+
+KEY_DIGITS = 16
+_PACKAGES = {
+    "timm": ("torch", "timm", "numpy", "pillow"),
+    "mambavision": ("torch", "timm", "numpy", "pillow", "mambavision"),
+    "hf": ("torch", "transformers", "numpy", "pillow"),
+}
+_DETERMINING = ("mode", "seed", "training", "labels", "device", "device_name", "threads", "scan", "versions")
+
+
+def digest(values: Any) -> str:
+    """Return the first 16 hex digits of the SHA-256 of the values' JSON, keys sorted."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
+
+
+def training_key(header: Mapping[str, Any], catalogue: Catalogue) -> str:
+    """Return the key of a training.
+
+    Args:
+        header: training.json as known before training: settings, merged schedule, weights, machine, versions, ….
+        catalogue: its data digest and its split are part of the key.
+    """
+    determined = {name: header[name] for name in _DETERMINING}
+    determined["settings"] = {name: header["settings"][name] for name in ("source", "name", "preprocessing", "head")}
+    determined["weights"] = weights_identity(header["weights"], header["seed"])
+    determined["data"] = data_identity(catalogue) | {
+        "splits": split_digest(catalogue),
+        "weights": weight_digest(catalogue),
+    }
+    return digest(determined)
+
+
+def feature_key(header: Mapping[str, Any], catalogue: Catalogue, *, code: str) -> str:
+    """Return the key of a backbone's features over the whole catalogue, whatever the head, split, schedule or mode.
+
+    Args:
+        header: training.json as known before training.
+        catalogue: whose photos they are of.
+        code: digest of the code that makes them (`bakeoff.core.code.code_digest`): old ones must not serve new code.
+    """
+    return digest(
+        {
+            "settings": {name: header["settings"][name] for name in ("source", "name", "preprocessing")},
+            "weights": weights_identity(header["weights"], header["seed"]),
+            "data": data_identity(catalogue),
+            "code": code,
+            **{name: header[name] for name in ("device", "device_name", "threads", "scan", "versions")},
+        }
+    )
+
+
+def weights_identity(record: Mapping[str, Any], seed: int) -> str:
+    """Return what the backbone starts from: the file's SHA-256, or the seed of a random start (whatever its reason).
+
+    A transformers model's is a digest of that and of the files its network is built from.
+    """
+    start = record["sha256"] or f"random/{seed}"
+    network = record.get("network_files")
+    return digest({"start": start, "network": network}) if network else start
+
+
+def data_identity(catalogue: Catalogue) -> dict[str, Any]:
+    """Return digests of the data set and of which photo and label each position has, and how photos are packed.
+
+    The last may change no photo of the catalogue and still change new ones, which `predict` and a server pack alike.
+    """
+    columns = ["product_id", "image", "label_id"]
+    recorded = {name: catalogue.dataset.get(name) for name in ("digest", "prepare")}
+    return {"dataset": recorded, "products": _frame_digest(catalogue, columns)}
+
+
+def split_digest(catalogue: Catalogue) -> str:
+    """Return a digest of which product is in which split: results of different splits do not compare."""
+    return _frame_digest(catalogue, ["product_id", "split"])
+
+
+def weight_digest(catalogue: Catalogue) -> str:
+    """Return a digest of the products' training weights."""
+    return _frame_digest(catalogue, ["product_id", "weight"])
+
+
+def merged_training(params: TrainingParams, settings: CandidateSettings, mode: Mode) -> dict[str, Any]:
+    """Return what one training runs with: the shared parameters and the mode's schedule with the backbone's own values.
+
+    `loader_workers` is left out: it changes no result.
+    """
+    shared = params.model_dump(mode="json", exclude={"frozen", "finetune", "loader_workers"})
+    return {**params.schedule(mode, settings.training).model_dump(mode="json"), **shared}
+
+
+def versions(source: str) -> dict[str, str]:
+    """Return the versions of Python and of the packages that determine a result of this kind of backbone."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES[source]:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+def git_commit() -> str | None:
+    """Return the commit of the working folder, or None outside a repository."""
+    command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or None
+
+
+def _frame_digest(catalogue: Catalogue, columns: list[str]) -> str:
+    text = catalogue.products[columns].to_csv(index=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]

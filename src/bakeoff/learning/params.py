@@ -1,0 +1,56 @@
+"""Sections `training` and `baseline`: what PyTorch candidates share, and the TensorFlow one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from bakeoff.core.section import Loss, Mode, PositiveInt, Section
+from bakeoff.records.recipe import ScheduleOverrides, ScheduleParams
+
+
+class TrainingParams(Section):
+    """What every candidate's training shares (section `training`)."""
+
+    loss: Loss
+    optimizer: Literal["adamw"]
+    weight_decay: Annotated[float, Field(ge=0)]
+    batch_size: PositiveInt
+    early_stop_patience_epochs: PositiveInt | None
+    mixed_precision: Literal["auto", "off"]
+    loader_workers: Annotated[int, Field(ge=0, le=64)]
+    augment: Literal["none", "flip"]
+    frozen: ScheduleParams
+    finetune: ScheduleParams
+
+    def schedule(self, mode: Mode, overrides: dict[Mode, ScheduleOverrides]) -> ScheduleParams:
+        """Return the mode's schedule with a backbone's own written values put in; `max_steps: null` lifts the cap."""
+        base: ScheduleParams = getattr(self, mode)
+        own = overrides.get(mode)
+        return base.model_copy(update=own.written() if own else {})
+
+
+class BaselineParams(Section):
+    """The TensorFlow EfficientNet-B0 (section `baseline`)."""
+
+    mode: Literal["as_is", "frozen", "finetune"]
+    pretrained: Literal["imagenet", "random"]
+    weights_file: str | None
+    class_names: str | None
+    image_size: Annotated[int, Field(ge=32, le=1024)]
+    batch_size: PositiveInt
+    loss: Loss
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0)]
+    early_stop_patience_epochs: PositiveInt | None
+    frozen: ScheduleParams
+    finetune: ScheduleParams
+
+    @model_validator(mode="after")
+    def _as_is_needs_files(self) -> BaselineParams:
+        if self.mode == "as_is" and not (self.weights_file and self.class_names):
+            raise ValueError(
+                "mode as_is needs weights_file (the earlier model) and class_names (its classes, in order)"
+            )
+        return self

@@ -1,0 +1,1 @@
+"""The interface of a trained candidate, and opening one behind it."""

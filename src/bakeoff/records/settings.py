@@ -1,0 +1,75 @@
+"""Everything that is decided about one candidate before it trains: data/candidates/<model>.json. Loads no framework."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bakeoff.core.errors import ParamsError
+from bakeoff.core.section import Mode
+from bakeoff.records.recipe import HeadParams, ScheduleOverrides
+
+Source = Literal["timm", "mambavision", "hf"]
+Triple = tuple[float, float, float]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Preprocessing(_Frozen):
+    """How the weights want their photos: square side in px, share of the side that the crop keeps, statistics.
+
+    The network gets (pixel / 255 - mean) / std, mean and std in the order of its own channels.
+    """
+
+    image_size: Annotated[int, Field(ge=32, le=1024)]
+    crop_pct: Annotated[float, Field(gt=0, le=1)]
+    crop_mode: str
+    interpolation: str
+    mean: Triple
+    std: Triple
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    """Turned round just before the network: photos, previews and heat maps are RGB everywhere."""
+
+
+class CandidateSettings(_Frozen):
+    """One model of the study: which network, which weights under which licence, which transforms, head and schedule."""
+
+    model: str
+    source: Source
+    name: str
+    weights_id: str | None
+    """Repository of the weights on the Hugging Face hub; None where nobody publishes any."""
+    licence_code: str
+    licence_weights: str
+    commercial_use: bool | None
+    """None = unknown: see the model card."""
+    preprocessing: Preprocessing
+    head: HeadParams
+    training: dict[Mode, ScheduleOverrides]
+    architecture: str
+    """What people call it: `MambaVision-B`."""
+
+    @classmethod
+    def read(cls, path: Path) -> CandidateSettings:
+        """Return the settings that `candidates` wrote.
+
+        Raises:
+            ParamsError: the file is missing, or is not what `candidates` writes.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            raise ParamsError(f"{path} is missing; run `dvc repro candidates` to write it from params.yaml.") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "file"
+            raise ParamsError(f"{path} is not a candidate's settings: {where}: {first['msg']}.") from None
+
+    def write(self, path: Path) -> None:
+        """Write the settings as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,84 @@
+"""Learning curves as small multiples, and train, validation and test side by side with the over-fitting gap."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bakeoff.decision.collect import Record, value_at
+from bakeoff.report.page.plot import Scale, polyline, scale_around
+from bakeoff.report.page.wording import is_known
+
+WIDTH, HEIGHT = 300, 150
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 292, 10, 126
+_SPLITS = ("train", "validation", "test")
+_MAX_POINTS = 200
+
+
+def learning_views(records: Sequence[Record]) -> dict[str, Any] | None:
+    """Return a row per candidate with its accuracies per split and its curves; None where there is neither."""
+    rows = [_row(record) for record in records]
+    rows = [row for row in rows if row["curves"] or row["has_splits"]]
+    return {"rows": rows, "curves": [row for row in rows if row["curves"]]} if rows else None
+
+
+def _row(record: Record) -> dict[str, Any]:
+    history = _read_history(record)
+    measures = ("accuracy", "log_loss")
+    values = {m: {s: value_at(record.metrics, f"splits.{s}.{m}") for s in _SPLITS} for m in measures}
+    panels = [panel for measure in ("loss", "accuracy") if (panel := _panel(history, measure))]
+    return {
+        "candidate": record.slot.candidate,
+        "values": values,
+        "has_splits": is_known(values["accuracy"]["train"]),
+        "overfitting": record.metrics.get("overfitting") or {},
+        "best_epoch": record.training.get("best_epoch"),
+        "epochs": len(history),
+        "stopped_early": bool(record.training.get("stopped_early")),
+        "curves": panels,
+    }
+
+
+def _read_history(record: Record) -> list[dict[str, float]]:
+    path = record.folder / "training" / "history.csv"
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(file)]
+    step = max(1, len(rows) // _MAX_POINTS)
+    return [*rows[:-1:step], *rows[-1:]]
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text) if text else float("nan")
+    except ValueError:
+        return float("nan")
+
+
+def _panel(history: Sequence[Mapping[str, float]], measure: str) -> dict[str, Any] | None:
+    """Return two lines over the epochs, of `train_<measure>` and `validation_<measure>`; None without both."""
+    lines = {
+        split: [(row["epoch"], row[name]) for row in history if is_known(row.get(name)) and is_known(row.get("epoch"))]
+        for split in ("train", "validation")
+        for name in [f"{split}_{measure}"]
+    }
+    if not all(lines.values()):
+        return None
+    epochs = [epoch for points in lines.values() for epoch, _ in points]
+    x = Scale(min(epochs), max(epochs), _LEFT, _RIGHT)
+    drawn = [value for points in lines.values() for _, value in points]
+    if measure == "accuracy":
+        y = Scale(min(0.0, *drawn), max(1.0, *drawn), _BOTTOM, _TOP)
+    else:
+        linear = scale_around([0.0, *drawn], _BOTTOM, _TOP, margin=0.02)
+        y = Scale(0.0, linear.high, _BOTTOM, _TOP)
+    return {
+        "measure": measure,
+        "lines": {split: polyline([(x(a), y(b)) for a, b in points]) for split, points in lines.items()},
+        "ends": {split: (x(points[-1][0]), y(points[-1][1])) for split, points in lines.items()},
+        "single": len(lines["train"]) == 1,
+        "x_ticks": [{"at": x(value), "value": value} for value in sorted({min(epochs), max(epochs)})],
+        "y_ticks": [{"at": y(value), "value": value} for value in y.ticks(3)],
+    }

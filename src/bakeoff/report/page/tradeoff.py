@@ -1,0 +1,104 @@
+"""The scatter of accuracy against what it costs, as geometry for SVG: one view per measure, each with its own front."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bakeoff.decision.pareto import Plane, front
+from bakeoff.decision.study import BASELINE
+from bakeoff.decision.summary import Summary
+from bakeoff.report.labels import along, leader, place_labels
+from bakeoff.report.page.plot import Scale, polyline, scale_around
+from bakeoff.report.page.wording import Wording, is_known
+
+WIDTH, HEIGHT = 1120, 600
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 1100, 18, 548
+_CHAR_PX, _LABEL_PX = 7.4, 15.0
+COSTS = ("latency_ms", "images_per_s", "size_mib")
+
+
+def tradeoff_views(
+    summaries: Sequence[Summary], choice: Mapping[str, Any], wording: Wording, *, keys: Mapping[str, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """Return one picture per measure that any candidate has.
+
+    Args:
+        summaries: one per candidate.
+        choice: choice.json, whose `limits` say whether random starts may lie on a front.
+        wording: the page's words.
+        keys: candidate to the training keys of its MLflow runs.
+    """
+    limits = choice["limits"]
+    allowed = {"allow_random": limits["allow_random_weights"], "allow_not_learned": limits["allow_not_learned"]}
+    views = []
+    for name in COSTS:
+        plane = Plane.of((name, "accuracy"), **allowed)
+        items = [item for item in summaries if is_known(plane.x.value(item))]
+        if items:
+            views.append(_view(items, plane, lambda item: _tip(item, wording, keys)))
+    return views
+
+
+def _view(items: Sequence[Summary], plane: Plane, tip: Callable[[Summary], list[str]]) -> dict[str, Any]:
+    cost = plane.x.value
+    x = scale_around(map(cost, items), _LEFT, _RIGHT, margin=0.1)
+    low, high = min(item.accuracy_low for item in items), max(item.accuracy_high for item in items)
+    pad = 0.05 * max(high - low, 0.05)
+    y = Scale(max(0.0, low - pad), min(1.0, high + pad), _BOTTOM, _TOP)
+    best = front(items, plane)
+    line = [(x(cost(item)), y(item.accuracy)) for item in best]
+    points = [_point(item, x(cost(item)), y) | {"tip": tip(item), "on_front": item in best} for item in items]
+    _label(points, line)
+    return {
+        "name": plane.x.name,
+        "x_ticks": [{"at": x(value), "value": value} for value in x.ticks(8)],
+        "y_ticks": [{"at": y(value), "value": value} for value in y.ticks(7)],
+        "points": points,
+        "front": polyline(line),
+        "front_names": [item.candidate for item in best],
+    }
+
+
+def _point(item: Summary, x: float, y: Scale) -> dict[str, Any]:
+    kind = "baseline" if item.candidate == BASELINE else item.mode if item.mode in ("frozen", "finetune") else "other"
+    return {
+        "candidate": item.candidate,
+        "kind": kind,
+        "x": x,
+        "y": y(item.accuracy),
+        "low": y(item.accuracy_low),
+        "high": y(item.accuracy_high),
+        "hollow": not item.pretrained,
+        "diamond": item.commercial_use is False,
+    }
+
+
+def _label(points: list[dict[str, Any]], line: Sequence[tuple[float, float]]) -> None:
+    """Give each point the place of its name, and a leader line where the name stands off."""
+    at = np.array([[point["x"], point["y"]] for point in points])
+    sizes = np.array([[_CHAR_PX * len(point["candidate"]), _LABEL_PX] for point in points])
+    corners = place_labels(at, sizes, (_LEFT, _TOP, _RIGHT, _BOTTOM), lines=along(np.array(line).reshape(-1, 2)))
+    for point, corner, size, centre in zip(points, corners, sizes, at, strict=True):
+        ends = leader(centre, corner, size)
+        point |= {"label_x": round(float(corner[0]), 1), "label_y": round(float(corner[1]) + 12, 1)}
+        point["leader"] = None if ends is None else [round(float(value), 1) for value in ends.ravel()]
+
+
+def _tip(item: Summary, wording: Wording, keys: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the lines that hovering over a point, or focusing it, shows."""
+    words = wording.words
+    low, high = wording.pct(item.accuracy_low), wording.pct(item.accuracy_high)
+    lines = [item.candidate, words("tip.accuracy", accuracy=wording.pct(item.accuracy), low=low, high=high)]
+    if item.time_comparable:
+        latency, rate = wording.num(item.latency_ms), wording.num(item.images_per_s)
+        lines.append(words("tip.times", latency=latency, rate=rate))
+    lines.append(words("tip.size", size=wording.num(item.size_mib, 0), licence=item.licence))
+    return [*lines, *(words("tip.run", filter=mlflow_filter(key)) for key in keys.get(item.candidate, ()))]
+
+
+def mlflow_filter(key: str) -> str:
+    """Return what to type into the search field of MLflow's run table to see the run of a training."""
+    return f'tags."bakeoff.training_key" = "{key}"'

@@ -1,0 +1,182 @@
+"""The whole comparison: collect, rank, choose, draw, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff.core import failures
+from bakeoff.decision.choice import choose
+from bakeoff.decision.collect import Record, collect
+from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
+from bakeoff.decision.matrix_rows import with_matrix
+from bakeoff.decision.metrics_file import flat_metrics
+from bakeoff.decision.outcomes import outcomes_of
+from bakeoff.decision.params import CompareParams
+from bakeoff.decision.pareto import Plane
+from bakeoff.decision.seeds import seed_spread
+from bakeoff.decision.study import Study
+from bakeoff.decision.summary import Summary, summarise
+from bakeoff.decision.timing import share_measurements, timing_notes, use_session, usual_device
+from bakeoff.language import choice as choice_phrases
+from bakeoff.language import figures as figure_phrases
+from bakeoff.language.phrases import LanguageCode, Words
+from bakeoff.records.files import write_record
+from bakeoff.records.pruning import prune_runs
+from bakeoff.report.card.model_card import write_model_card
+from bakeoff.report.curves import learning_curves, write_curves
+from bakeoff.report.differences import draw_differences
+from bakeoff.report.gaps import fill_gaps
+from bakeoff.report.scatter import draw_pareto
+
+REPORTS = ("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv")
+"""Numbers, written first: without one of them there is no comparison."""
+TELLING = ("pareto.png", "differences.png", "index.html", "model_card.md")
+"""Made from the numbers; where one fails, a stand-in takes its place."""
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """What the reports need beside runs/ and section `compare`; a file that is None or missing is left out."""
+
+    language: LanguageCode = "en"
+    audit_file: Path | None = None
+    """data/catalogue/audit.json, for the report's data section."""
+    measurements_dir: Path | None = None
+    """measurements/, whose throughput.json is preferred to the candidates' own times."""
+    references: Sequence[Mapping[str, Any]] = ()
+    """Published results to show beside ours, from `references.references`."""
+    failures_dir: Path | None = None
+    """<training key>/failures.json of what MLflow and TensorBoard did not get."""
+
+
+def compare(
+    runs_dir: Path,
+    out_dir: Path,
+    *,
+    study: Study,
+    params: CompareParams,
+    partial: bool = False,
+    inputs: ReportInputs | None = None,
+) -> dict[str, Any]:
+    """Write REPORTS, then TELLING, to `out_dir` and return the choice.
+
+    Args:
+        runs_dir: folder with <candidate>/seed_<seed>/{training,evaluation,interpretation}.
+        out_dir: reports/.
+        study: which candidates there should be.
+        params: section `compare`.
+        partial: list missing candidates as failed instead of stopping.
+        inputs: language and files beside runs/.
+
+    Raises:
+        EvaluationError: a candidate has no usable result and `partial` is off, or none has one.
+    """
+    given = inputs or ReportInputs()
+    words = Words(given.language, choice_phrases.PHRASES)
+    # DVC may take the candidates stage, which prunes too, from its run cache without running it.
+    prune_runs(runs_dir, candidates=[slot.candidate for slot in study.slots()], seeds=study.seeds)
+    collected = collect(runs_dir, study, partial=partial)
+    records, notes = use_session(share_measurements(collected), given.measurements_dir, words=words)
+    table = build_leaderboard(records)
+    summaries, matrix = with_matrix(summarise(table), records, params.matrix, language=given.language)
+    notes = [*notes, *timing_notes(records, words=words), *failure_notes(records, given.failures_dir, words=words)]
+    choice = _choice(records, summaries, params, notes=notes, words=words)
+    choice["matrix"] = matrix
+    choice["references"] = [dict(row) for row in given.references]
+    choice["inputs"] = _inputs(runs_dir, study, records, partial=partial)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    # DVC may have hard-linked them to its cache: writing into one would change the cached copy.
+    for name in (*REPORTS, *TELLING, failures.FILE):
+        (out_dir / name).unlink(missing_ok=True)
+    write_leaderboard(table, out_dir / "leaderboard.csv")
+    write_curves(learning_curves(records), out_dir / "learning_curves.csv")
+    write_record(out_dir / "choice.json", choice)
+    write_record(out_dir / "metrics.json", flat_metrics(choice, summaries))
+    _draw(summaries, choice, params, out_dir, language=given.language)
+    with failures.drawing(out_dir / "index.html", out_dir) as path:
+        from bakeoff.report.page.page import Findings, write_report
+
+        write_report(Findings(records, summaries, choice), path, audit_file=given.audit_file)
+    with failures.drawing(out_dir / "model_card.md", out_dir) as path:
+        write_model_card(path, records, choice, language=given.language)
+    fill_gaps(out_dir, TELLING, language=given.language)
+    failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist
+    return choice
+
+
+def _choice(
+    records: Sequence[Record],
+    summaries: Sequence[Summary],
+    params: CompareParams,
+    *,
+    notes: Sequence[str],
+    words: Words,
+) -> dict[str, Any]:
+    outcomes = outcomes_of(records)
+    choice = choose(
+        summaries,
+        params,
+        words=words,
+        outcomes=outcomes,
+        failed=_failures(records),
+        notes=notes,
+    )
+    hits = {name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}
+    return choice | {"seeds": seed_spread(hits)}
+
+
+def _draw(
+    summaries: Sequence[Summary],
+    choice: Mapping[str, Any],
+    params: CompareParams,
+    out_dir: Path,
+    *,
+    language: LanguageCode,
+) -> None:
+    words = Words(language, figure_phrases.PHRASES)
+    plane = Plane.of(
+        params.pareto, allow_random=params.allow_random_weights, allow_not_learned=params.allow_not_learned
+    )
+    with failures.drawing(out_dir / "pareto.png", out_dir) as path:
+        draw_pareto(summaries, path, plane=plane, words=words)
+    with failures.drawing(out_dir / "differences.png", out_dir) as path:
+        draw_differences(summaries, choice, path, words=words)
+
+
+def _failures(records: Sequence[Record]) -> list[dict[str, Any]]:
+    return [
+        {"candidate": record.slot.candidate, "seed": record.slot.seed, "problem": record.problem}
+        for record in records
+        if not record.ok
+    ]
+
+
+def failure_notes(records: Sequence[Record], failures_dir: Path | None, *, words: Words) -> list[str]:
+    """Return what could not be drawn of the candidates, by name, and whose runs MLflow or TensorBoard did not get."""
+    drawn = [
+        f"{record.folder.parent.name}/{record.folder.name}/{stage}/{failure.what} ({failure.error})"
+        for record in records
+        for stage in ("training", "evaluation", "interpretation")
+        for failure in failures.read_failures(record.folder / stage)
+    ]
+    notes = [words.count("failures", len(drawn), names="; ".join(drawn))] if drawn else []
+    keys = {record.slot.name: str(record.training.get("key")) for record in records if record.ok}
+    lost = [name for name, key in keys.items() if failures_dir and failures.read_failures(failures_dir / key)]
+    return [*notes, *([words("failures.mirror", names=words.join(lost))] if lost else [])]
+
+
+def _inputs(runs_dir: Path, study: Study, records: Sequence[Record], *, partial: bool) -> dict[str, Any]:
+    """Return what the choice was made from, keys included, so that every number can be traced."""
+    return {
+        "runs_dir": runs_dir.as_posix(),
+        "models": list(study.models),
+        "modes": list(study.modes),
+        "seeds": list(study.seeds),
+        "choices": None if study.choices is None else list(study.choices),
+        "partial": partial,
+        "device": usual_device(records),
+        "keys": {record.slot.name: record.training.get("key") for record in records if record.ok},
+    }

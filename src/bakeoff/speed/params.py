@@ -1,0 +1,27 @@
+"""Section `throughput`: how fast."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from bakeoff.core.section import PositiveFloat, PositiveInt, Section
+
+
+class ThroughputParams(Section):
+    """Section `throughput`: batch sizes tried, seconds per candidate, attempts, threads (null = compute.threads)."""
+
+    batch_sizes: Annotated[list[PositiveInt], Field(min_length=1)]
+    budget_s: PositiveFloat
+    """For all attempts at one architecture together, warm-up included."""
+    max_attempts: PositiveInt
+    """How often a measurement is made at most, while the machine is restless or timed calls are few."""
+    threads: PositiveInt | None
+
+    @field_validator("batch_sizes")
+    @classmethod
+    def _ascending(cls, sizes: list[int]) -> list[int]:
+        if sorted(set(sizes)) != sizes:
+            raise ValueError(f"needs ascending batch sizes without repeats, such as [1, 8, 32, 128], got {sizes}")
+        return sizes

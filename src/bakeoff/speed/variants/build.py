@@ -1,0 +1,164 @@
+"""How each variant is made of the trained network: photos in, logits out, always the same signature."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bakeoff.backbones.inference import for_cpu_inference
+from bakeoff.backbones.onnx_export import export_onnx
+from bakeoff.core.errors import EvaluationError
+from bakeoff.predictors.cost import file_mib
+from bakeoff.training.device import synchronise
+from bakeoff.training.module import PhotoClassifier, photo_tensor
+
+Logits = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The trained network as the study measures it, and where its variants' files may lie."""
+
+    network: PhotoClassifier
+    image_size: int
+    device: torch.device
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way of running the network."""
+
+    logits: Logits
+    """(N, H, W, 3) float32 in [0, 1] to (N, K) float32; back when the device is done."""
+    size_mib: float
+    setup_s: float
+    """Seconds to make it: export, quantisation; compiling comes with the first call and is added there."""
+
+
+def build(name: str, plain: Plain) -> Variant:
+    """Return a variant by name, ready to run.
+
+    Raises:
+        EvaluationError: there is no such variant; the legal ones are listed.
+    """
+    if name not in BUILDERS:
+        raise EvaluationError(f"variant {name!r} is unknown; expected one of {', '.join(BUILDERS)}.")
+    start = time.perf_counter()
+    logits, size_mib = BUILDERS[name](plain)
+    return Variant(logits, size_mib, time.perf_counter() - start)
+
+
+def plain_variant(plain: Plain) -> Variant:
+    """Return the network as it is: channels last, float32, eager."""
+    return Variant(_torch_logits(plain.network, plain.device), file_mib(plain.network.classifier), 0.0)
+
+
+def _contiguous(plain: Plain) -> tuple[Logits, float]:
+    network = copy.deepcopy(plain.network).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return _torch_logits(network, plain.device, contiguous=True), file_mib(network.classifier)
+
+
+def _packed(plain: Plain) -> tuple[Logits, float]:
+    if plain.device.type != "cpu":
+        raise EvaluationError(
+            f"packed weights are for CPUs, the device is {plain.device.type}; set compute.device: cpu."
+        )
+    return _torch_logits(for_cpu_inference(plain.network), plain.device), file_mib(plain.network.classifier)
+
+
+def _compiled(plain: Plain) -> tuple[Logits, float]:
+    network = torch.compile(copy.deepcopy(plain.network), dynamic=False)
+    return _torch_logits(network, plain.device), file_mib(plain.network.classifier)  # type: ignore[arg-type]
+
+
+def _bf16(plain: Plain) -> tuple[Logits, float]:
+    inner = _torch_logits(plain.network, plain.device)
+
+    def logits(photos: np.ndarray) -> np.ndarray:
+        with torch.autocast(plain.device.type, torch.bfloat16):
+            return inner(photos)
+
+    return logits, file_mib(plain.network.classifier)
+
+
+def _onnxruntime(plain: Plain) -> tuple[Logits, float]:
+    return _session(_exported(plain))
+
+
+def _int8_dynamic(plain: Plain) -> tuple[Logits, float]:
+    """Quantise the weights of the exported file to 8 bits; activations are quantised as they come."""
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    target = plain.folder / "int8.onnx"
+    model = onnx.load(_exported(plain))
+    del model.graph.value_info[:]  # the exporter's shapes; the quantiser infers its own and stumbles over those
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # it advises a preprocessing that the exporter has done already
+    try:
+        quantize_dynamic(model, target, weight_type=QuantType.QUInt8)
+    finally:
+        root.setLevel(level)
+    return _session(target)
+
+
+BUILDERS: dict[str, Callable[[Plain], tuple[Logits, float]]] = {
+    "contiguous": _contiguous,
+    "packed": _packed,
+    "compile": _compiled,
+    "bf16": _bf16,
+    "onnxruntime": _onnxruntime,
+    "int8_dynamic": _int8_dynamic,
+}
+"""By name; `plain` stands beside them all."""
+
+
+def _torch_logits(network: nn.Module, device: torch.device, *, contiguous: bool = False) -> Logits:
+    @torch.inference_mode()
+    def logits(photos: np.ndarray) -> np.ndarray:
+        images: Tensor = photo_tensor(photos, device)
+        found = network(images.contiguous() if contiguous else images)
+        synchronise(device)
+        return found.float().cpu().numpy()
+
+    return logits
+
+
+def _exported(plain: Plain) -> Path:
+    """Return the network as an ONNX file, written at the first use.
+
+    Raises:
+        EvaluationError: the plain network is not on a CPU, where ONNX Runtime runs here: two devices do not compare.
+    """
+    if plain.device.type != "cpu":
+        raise EvaluationError(
+            f"ONNX Runtime runs on the CPU here, the device is {plain.device.type}; set compute.device: cpu."
+        )
+    path = plain.folder / "plain.onnx"
+    if not path.is_file():
+        export_onnx(plain.network, path, image_size=plain.image_size)
+    return path
+
+
+def _session(path: Path) -> tuple[Logits, float]:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def logits(photos: np.ndarray) -> np.ndarray:
+        (found,) = session.run(None, {"images": np.ascontiguousarray(photos.transpose(0, 3, 1, 2))})
+        return np.asarray(found, dtype=np.float32)
+
+    return logits, path.stat().st_size / 2**20

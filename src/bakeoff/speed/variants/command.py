@@ -1,0 +1,160 @@
+"""`bakeoff variants`: a trained candidate's variants, their file and their table."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from bakeoff.core.errors import EvaluationError
+from bakeoff.core.seeding import default_threads
+from bakeoff.data.table import load_catalogue
+from bakeoff.deploy.export import trained_folder
+from bakeoff.predictors.torch_predictor import load_torch_predictor
+from bakeoff.predictors.trained import read_training
+from bakeoff.records.files import write_record
+from bakeoff.speed.sharing import machine_lock
+from bakeoff.speed.variants.build import BUILDERS, Plain
+from bakeoff.speed.variants.compare import Task, compare_variants
+from bakeoff.study.params import Params, load_params
+from bakeoff.training.device import resolve_device
+
+VARIANTS_FILE = "measurements/variants.json"
+
+
+def run_variants(root: Path, candidate: str, *, seed: int = 0, names: list[str] | None = None) -> list[dict[str, Any]]:
+    """Measure a candidate's variants, write and print them, and return their rows.
+
+    Args:
+        root: the project.
+        candidate: a trained PyTorch candidate.
+        seed: which training seed.
+        names: variants; None = all.
+
+    Raises:
+        EvaluationError: an unknown candidate or variant, the TensorFlow baseline, which has no variants, or a file of
+            variants that is none.
+    """
+    if candidate == "baseline_tf":
+        raise EvaluationError(
+            "baseline_tf has no variants: TensorFlow runs it compiled (tf.function) in float32 and nothing else is "
+            "built here; expected a trained PyTorch candidate such as mobilenetv2-finetune."
+        )
+    unknown = [name for name in names or [] if name not in BUILDERS]
+    if unknown:
+        raise EvaluationError(f"variant {', '.join(unknown)} is unknown; expected some of {', '.join(BUILDERS)}.")
+    training_dir = trained_folder(root / "runs", candidate, seed)
+    _read(root / VARIANTS_FILE)  # what cannot be added to is better told before minutes of measuring
+    chosen = [name for name in BUILDERS if name in names] if names else list(BUILDERS)
+    with Progress() as progress, tempfile.TemporaryDirectory() as folder:
+        bar = progress.add_task("loading", total=len(chosen) + 1)
+        plain, task = _prepare(root, training_dir, Path(folder))
+        with machine_lock(lambda: progress.update(bar, description="waiting for another measurement")):
+            rows = compare_variants(
+                plain, chosen, task, on_variant=lambda name: progress.update(bar, advance=1, description=name)
+            )
+            key = read_training(training_dir)["key"]
+            _write(root / VARIANTS_FILE, candidate, key=key, n_test=len(task.label_ids), rows=rows)
+        progress.update(bar, completed=len(chosen) + 1)
+    _print(candidate, rows, task)
+    return rows
+
+
+def _prepare(root: Path, training_dir: Path, folder: Path) -> tuple[Plain, Task]:
+    params = load_params(root / "params.yaml")
+    catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
+    wanted = params.throughput
+    predictor = load_torch_predictor(
+        training_dir, catalogue, batch_size=params.evaluate.batch_size, device=params.compute.device
+    )
+    predictor.set_threads(wanted.threads or params.compute.threads or default_threads())
+    rows = catalogue.rows("test")
+    if len(rows) == 0:
+        raise EvaluationError("the variants are judged on the test split, which is empty; look at section split.")
+    task = Task(
+        photos=predictor.images(rows),
+        label_ids=catalogue.label_ids(rows),
+        loss_name=predictor.loss_name,
+        batch_size=_batch_size(training_dir, params),
+        budget_s=wanted.budget_s,
+    )
+    network: Any = predictor.module
+    return Plain(network, predictor.image_size, resolve_device(params.compute.device), folder), task
+
+
+def _batch_size(training_dir: Path, params: Params) -> int:
+    """Return the batch that `evaluate` found best, else the middle of those that are tried."""
+    path = training_dir.parent / "evaluation" / "throughput.json"
+    if path.is_file():
+        return int(json.loads(path.read_text(encoding="utf-8"))["batch_size"])
+    sizes = params.throughput.batch_sizes
+    return sizes[len(sizes) // 2]
+
+
+def _write(path: Path, candidate: str, *, key: str, n_test: int, rows: list[dict[str, Any]]) -> None:
+    """Put the rows into the file; rows of the same training that were not measured now stay."""
+    held = _read(path)
+    before = held.get(candidate, {})
+    measured = {row["variant"] for row in rows}
+    kept = [row for row in before.get("variants", []) if row["variant"] not in measured] if _same(before, key) else []
+    order = ["plain", *BUILDERS]
+    variants = sorted([*rows, *kept], key=lambda row: order.index(row["variant"]))
+    write_record(path, {**held, candidate: {"key": key, "n_test": n_test, "variants": variants}})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the rows of all candidates so far, {} where there is no file."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError:
+        held = None
+    if not isinstance(held, dict):
+        raise EvaluationError(f"{path} is no JSON object of `bakeoff variants`; delete it, or get it back from git.")
+    return held
+
+
+def _same(record: dict[str, Any], key: str) -> bool:
+    return record.get("key") == key
+
+
+def _print(candidate: str, rows: list[dict[str, Any]], task: Task) -> None:
+    title = f"Variants of {candidate}: {len(task.label_ids)} test photos, batch {task.batch_size}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("variant", no_wrap=True)
+    columns = (
+        "images/s\n× plain",
+        "latency ms\n× plain",
+        "MiB",
+        "to make\ns",
+        "accuracy",
+        "points lost\n95 %",
+        "agrees",
+    )
+    for column in columns:
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(row["variant"], *(_cells(row) if row["status"] == "ok" else ["failed"]))
+    console = Console()
+    console.print(table)
+    for row in rows:
+        if row["status"] == "failed":
+            console.print(f"{row['variant']} failed: {row['problem']}", markup=False, soft_wrap=True)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    low, high = row["accuracy_lost_low_points"], row["accuracy_lost_high_points"]
+    return [
+        f"{row['images_per_s']:.1f}\n× {row['speedup']:.2f}",
+        f"{row['latency_ms_p50']:.1f}\n× {row['latency_speedup']:.2f}",
+        f"{row['size_mib']:.1f}",
+        f"{row['setup_s']:.1f}",
+        f"{row['accuracy']:.3f}",
+        f"{row['accuracy_lost_points']:.1f}\n({low:.1f} to {high:.1f})",
+        f"{row['agreement']:.3f}",
+    ]

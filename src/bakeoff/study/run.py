@@ -1,0 +1,241 @@
+"""Running a whole study: what `make run` does around `dvc repro`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bakeoff.core.errors import ParamsError, SetupError
+from bakeoff.core.section import validate_section
+from bakeoff.language.console import PHRASES
+from bakeoff.language.phrases import Words
+from bakeoff.study.composition import compose, differences, write_params
+from bakeoff.study.dvc_locks import clear_stale_locks
+from bakeoff.study.params import Params, load_params
+
+if TYPE_CHECKING:
+    from bakeoff.study.user_files import UserFileChange
+
+_QUICK_MIN_PER_CANDIDATE = 2.0  # two CPU cores: 15 candidates took 30.5 min (docs/benchmarks.md)
+_QUICK_MIN_FIXED = 3.0
+
+
+def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
+    """Run the study that params.yaml (or `overrides`) names, print the answer and return the exit status.
+
+    Raises:
+        SetupError: an environment is missing, or a long run was not agreed to.
+    """
+    _check_environments(root)
+    params = _planned_params(root, overrides)
+    words, console = Words(params.language, PHRASES), Console()
+    console.print(expected_time(params, words))
+    _agree_to_full(params, yes=yes)
+    stale = clear_stale_locks(root)
+    if stale:
+        processes = ", ".join(process or words("run.lock_file") for process in stale)
+        console.print(Text(words("run.locks", processes=processes)))
+    if overrides or not (root / "params.yaml").is_file():
+        write_params(root, overrides)
+    started = time.monotonic()
+    if (root / "data" / "source.json").is_file() and fetch_if_changed(root):
+        console.print(words("run.raw_changed"))
+    retry_weights(root)
+    failed = dvc(root, "repro", "--keep-going") != 0
+    left = untaken_user_files(root)  # DVC takes their candidates for up to date
+    if failed or left:
+        console.print(Text(words("run.failed"), style="bold red"))
+        compare_now(root, partial=True, failed_stages=[change.stages[-1] for change in left])
+    else:
+        show(root)
+    console.print(words("run.took", minutes=(time.monotonic() - started) / 60))
+    return 1 if failed or left else 0
+
+
+def dvc(root: Path, *arguments: str) -> int:
+    """Run DVC with this interpreter in `root` and return its exit status."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False).returncode
+
+
+def expected_time(params: Params, words: Words) -> str:
+    """Return the sentence printed before a study: how long it takes on what."""
+    n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)
+    if params.profile == "quick":
+        return words("run.expected_quick", n=n, minutes=_QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n)
+    return words("run.expected", n=n, profile=params.profile, epochs=params.training.finetune.epochs)
+
+
+def fetch_if_changed(root: Path) -> bool:
+    """Force the `fetch` stage when the raw files differ from the recorded list; return whether they did."""
+    from bakeoff.catalogue.fetch import refetch_needed
+
+    if not refetch_needed(load_params(root / "params.yaml").dataset, root / "data" / "source.json"):
+        return False
+    if dvc(root, "repro", "--single-item", "--force", "fetch") != 0:
+        raise SetupError("the fetch stage failed; see its message above.")
+    return True
+
+
+def retry_weights(root: Path) -> None:
+    """Force the weights stage of every backbone whose random start had a reason that may have passed.
+
+    So also where a file of the user's is another than the one that was stored, appeared before it in the order of the
+    sources, or is gone; every such file is named on stderr.
+    """
+    from bakeoff.records.weights import retry_needed
+
+    params = load_params(root / "params.yaml")
+    stages = {"baseline_tf": "weights_baseline", **{model: f"weights@{model}" for model in params.models}}
+    forced: list[str] = []
+    for change in user_file_changes(root, params):
+        sys.stderr.write(f"bakeoff: {change}.\n")
+        if change.kind != "gone" or params.weights.policy == "require" or change.path.parent.is_dir():
+            forced += change.stages
+    for model in retry_needed(root / "weights"):
+        settings = root / "data" / "candidates" / f"{model}.json"  # missing after an experiment with one model
+        if model in stages and (settings.is_file() or model == "baseline_tf"):
+            forced.append(stages[model])
+    for stage in sorted(set(forced), key=lambda name: (name != "candidates", name)):
+        dvc(root, "repro", "--quiet", "--single-item", "--force", stage)
+
+
+def user_file_changes(root: Path, params: Params) -> list[UserFileChange]:
+    """Return the user's weights files that are not as weights/ has them."""
+    from bakeoff.study import user_files
+
+    return user_files.user_file_changes(
+        params, candidates_dir=root / "data" / "candidates", weights_root=root / "weights"
+    )
+
+
+def untaken_user_files(root: Path) -> list[UserFileChange]:
+    """Return the changes that the weights stages could not take up; where a file is gone, `prefer` keeps its copy."""
+    params = load_params(root / "params.yaml")
+    changes = user_file_changes(root, params)
+    return [change for change in changes if change.kind != "gone" or params.weights.policy == "require"]
+
+
+def print_weights(root: Path) -> None:
+    """Print one line per backbone: source, licence, commercial use, and the reason of a random start."""
+    from bakeoff.records.weights import read_record
+
+    folders = sorted(path.parent for path in (root / "weights").glob("*/record.json"))
+    if not folders:
+        raise SetupError("no weights yet; `bakeoff run` (or `dvc repro weights`) gets them.")
+    table = Table(title="Weights")
+    for column in ("backbone", "source", "licence", "commercial use"):
+        table.add_column(column)
+    for folder in folders:
+        record = read_record(folder)
+        source = record.source if record.pretrained else f"RANDOM START ({record.reason})"
+        commercial = {True: "yes", False: "NO", None: "see the model card"}[record.commercial_use]
+        table.add_row(folder.name, source, record.licence, commercial)
+    Console().print(table)
+
+
+def unfinished(root: Path, params: Params) -> list[str]:
+    """Return the candidates with a stage that is not up to date: their older results in runs/ must not be compared."""
+    command = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SetupError(f"`dvc status` failed: {done.stderr.strip()}")
+    return candidates_behind(json.loads(done.stdout), params)
+
+
+def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
+    """Return the candidates that need one of these stages (`weights@swin_t`, `evaluate@swin_t-frozen-0`), sorted."""
+    trained = [f"{model}-{mode}" for model in params.models for mode in params.modes]
+    found: set[str] = set()
+    for stage in stages:
+        name, _, item = stage.rpartition(":")[2].partition("@")
+        if name in {"compare", "interpret", "interpret_baseline"}:
+            continue
+        if name == "weights":
+            found.update(f"{item}-{mode}" for mode in params.modes)
+        elif name in {"train_torch", "evaluate"}:
+            found.add(item.rpartition("-")[0])
+        elif name in {"weights_baseline", "baseline_tf", "evaluate_baseline"}:
+            found.add("baseline_tf")
+        else:
+            found.update([*trained, "baseline_tf"])
+    return sorted(found)
+
+
+def compare_now(root: Path, *, partial: bool, failed_stages: Iterable[str] = ()) -> None:
+    """Write reports/ from what is in runs/, by the stage's own script, and print the answer.
+
+    Args:
+        root: the project.
+        partial: compare what exists; candidates with a stage that is not up to date are listed as failed.
+        failed_stages: stages that failed though DVC takes them for up to date; their candidates are listed as failed.
+
+    Raises:
+        SetupError: the comparison failed; its message is above.
+    """
+    command = ["sh", "stages/in_env.sh", "torch", "stages/compare.py", "--runs", "runs", "--out", "reports"]
+    params = load_params(root / "params.yaml")
+    failed = sorted({*unfinished(root, params), *candidates_behind(failed_stages, params)}) if partial else []
+    flags = [*(["--partial"] if partial else []), *(["--failed", *failed] if failed else [])]
+    if subprocess.run([*command, *flags], cwd=root, check=False).returncode != 0:
+        raise SetupError("the comparison failed; see the message above.")
+    show(root)
+
+
+def show(root: Path) -> None:
+    """Print the leaderboard, the choice and where everything is."""
+    from bakeoff.report.console import print_summary
+
+    print_summary(root / "reports")
+    source = root / "data" / "source.json"
+    if source.is_file() and json.loads(source.read_text(encoding="utf-8")).get("fallback_reason"):
+        choice = json.loads((root / "reports" / "choice.json").read_text(encoding="utf-8"))
+        Console().print(Text(Words(choice["language"], PHRASES)("run.generated"), style="bold"))
+
+
+def _check_environments(root: Path) -> None:
+    from bakeoff.core.paths import environment_python
+
+    for name in ("torch", "tf"):
+        if not environment_python(name).is_file():
+            raise SetupError(
+                f"the environment {environment_python(name).parents[1]} is missing; run `make setup` in {root}."
+            )
+
+
+def _planned_params(root: Path, overrides: list[str]) -> Params:
+    """Return what the study will run with; nothing is written yet."""
+    if overrides or not (root / "params.yaml").is_file():
+        return validate_section(Params, compose(root, overrides), where="conf/")
+    params = load_params(root / "params.yaml")
+    found = differences(root)
+    if found:
+        keys = ", ".join(found)
+        sys.stderr.write(f"note: params.yaml differs from conf/ in {keys}; `dvc exp run` drops such edits.\n")
+    return params
+
+
+def _agree_to_full(params: Params, *, yes: bool) -> None:
+    if params.profile != "full" or yes or _has_gpu():
+        return
+    sentence = "profile full on a CPU takes hours to days"
+    if not sys.stdin.isatty():
+        raise ParamsError(f"{sentence}; say so with --yes, or take profile=quick.")
+    if input(f"{sentence}. Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise ParamsError("stopped before anything ran; profile=quick fits a CPU.")
+
+
+def _has_gpu() -> bool:
+    from bakeoff.training.device import resolve_device
+
+    return resolve_device("auto").type != "cpu"

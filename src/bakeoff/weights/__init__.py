@@ -1,0 +1,1 @@
+"""Where pretrained weights come from; the record of it is `bakeoff.records.weights`."""

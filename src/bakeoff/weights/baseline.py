@@ -1,0 +1,118 @@
+"""Weights of the TensorFlow baseline: Keras' file, one from a folder, an earlier project's. Loads no framework."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bakeoff.backbones.found import Found, NotFound
+from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, copy_file, find_keras_file
+from bakeoff.backbones.params import WeightsParams
+from bakeoff.core.errors import WeightsError
+from bakeoff.core.paths import main_checkout
+from bakeoff.learning.params import BaselineParams
+from bakeoff.records.weights import WeightsRecord, existing_record, file_sha256
+from bakeoff.weights.choose import Asked, choose, keep_without_source, record_random
+from bakeoff.weights.class_names import read_class_names
+from bakeoff.weights.folder import baseline_file, or_not_found
+
+MODEL = "baseline_tf"
+_LICENCE = "Apache-2.0"
+
+
+def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_dir: Path) -> WeightsRecord:
+    """Make weights/baseline_tf/{record.json, file} and return the record.
+
+    `baseline.weights_file` comes first; then, with `pretrained: imagenet`, the sources of params in their order.
+
+    Raises:
+        WeightsError: the named file is missing, or policy `require` and nothing found.
+        DataError: mode `as_is` and the file of class names cannot be used.
+    """
+    kept = existing_record(out_dir)
+    if baseline.weights_file is not None:
+        return _take_user_files(params, baseline, out_dir, kept)
+    if baseline.pretrained == "random":
+        return record_random(_record(None, out_dir, reason=NotFound("offline_by_params")), out_dir)
+    if kept and kept.source == "user_file":
+        kept = None  # the params name it no longer
+    outcome = choose(_asked(params, out_dir), params, kept)
+    if isinstance(outcome, WeightsRecord):
+        return outcome
+    if isinstance(outcome, NotFound):
+        return record_random(_record(None, out_dir, reason=outcome), out_dir)
+    if outcome.path.parent != out_dir:
+        copy_file(outcome.path, out_dir / KERAS_FILE)
+    record = _record(outcome, out_dir)
+    record.write(out_dir)
+    return record
+
+
+def _asked(params: WeightsParams, out_dir: Path) -> Asked:
+    return Asked(
+        model=MODEL,
+        weights_id=KERAS_URL,
+        wanted=KERAS_FILE,
+        searches={
+            "folder": lambda: or_not_found(baseline_file(params.folder), params.folder),
+            "package": lambda: NotFound("not_found"),
+            "hub": lambda: find_keras_file(out_dir, timeout_s=params.hub_timeout_s),
+        },
+    )
+
+
+def _take_user_files(
+    params: WeightsParams, baseline: BaselineParams, out_dir: Path, kept: WeightsRecord | None
+) -> WeightsRecord:
+    """Store the earlier project's model, and with `as_is` the names of its classes."""
+    path = main_checkout() / str(baseline.weights_file)
+    known = kept if kept and kept.source == "user_file" and kept.url_or_id == baseline.weights_file else None
+    if not path.is_file() and not known:
+        raise WeightsError(
+            f"baseline.weights_file: {path} does not exist; give a .weights.h5, .h5 or .keras file, or null."
+        )
+    class_names = _class_names(params, baseline, known)  # before anything is stored: it may be refused
+    if path.is_file():
+        copy_file(path, out_dir / path.name)
+    elif known:
+        keep_without_source(known, params, path)
+    sha256 = file_sha256(out_dir / path.name)
+    record = WeightsRecord(
+        model=MODEL,
+        source="user_file",
+        file=path.name,
+        url_or_id=baseline.weights_file,
+        revision=None,
+        sha256=sha256,
+        licence="unknown",
+        commercial_use=None,
+        source_sha256=sha256,
+        class_names=class_names,
+    )
+    record.write(out_dir)
+    return record
+
+
+def _class_names(params: WeightsParams, baseline: BaselineParams, known: WeightsRecord | None) -> list[str] | None:
+    """Return the earlier model's classes for a baseline taken as it is; other modes have the catalogue's."""
+    if baseline.mode != "as_is":
+        return None
+    path = main_checkout() / str(baseline.class_names)
+    if not path.is_file() and known and known.class_names:
+        return keep_without_source(known, params, path).class_names
+    return read_class_names(path)
+
+
+def _record(found: Found | None, out_dir: Path, *, reason: NotFound | None = None) -> WeightsRecord:
+    sha256 = file_sha256(out_dir / KERAS_FILE) if found else None
+    return WeightsRecord(
+        model=MODEL,
+        source=found.source if found else "random",
+        file=KERAS_FILE if found else None,
+        url_or_id=found.url_or_id if found else KERAS_URL,
+        revision=None,
+        sha256=sha256,
+        licence=_LICENCE,
+        commercial_use=True,
+        reason=reason.reason if reason else None,
+        source_sha256=sha256 if found and found.source == "folder" else None,
+    )

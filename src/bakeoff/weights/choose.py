@@ -1,0 +1,114 @@
+"""Which weights a backbone gets, candidate or baseline: the sources in the params' order, what is stored, the policy.
+
+A real record is never replaced by a random one; another real source that the params prefer does take its place.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakeoff.backbones.found import Found, NotFound
+from bakeoff.backbones.params import WeightsParams
+from bakeoff.core.errors import WeightsError
+from bakeoff.records.weights import Reason, WeightsRecord
+
+_BY_WEIGHT: tuple[Reason, ...] = ("gated", "html_page", "hub_unreachable", "not_found", "no_published_weights")
+_IN_WORDS: dict[str, str] = {
+    "html_page": "html_page: an HTML page came instead of the file, a login page or a proxy's notice",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A backbone whose weights are looked for.
+
+    Attributes:
+        model: its name in the study.
+        weights_id: the hub's id or address.
+        wanted: what to put into `weights.folder`, for the error.
+        searches: how to ask each source that `weights.sources` may name.
+    """
+
+    model: str
+    weights_id: str | None
+    wanted: str
+    searches: Mapping[str, Callable[[], Found | NotFound]]
+
+
+def choose(asked: Asked, params: WeightsParams, kept: WeightsRecord | None) -> Found | WeightsRecord | NotFound:
+    """Return a file to install, the record that stays as it is, or the reason for a random start.
+
+    Args:
+        asked: the backbone.
+        params: policy and sources in their order.
+        kept: the record that is stored with its file and still answers the params; None = none. One from the hub is on
+            disk already: only the sources before the hub are asked, and outrank it.
+
+    Raises:
+        WeightsError: policy `require` and nothing found, or the user's file that the record names is gone.
+    """
+    missed: list[NotFound] = []
+    for source in params.sources:
+        if kept and kept.source == source == "hub":
+            return kept
+        outcome = asked.searches[source]()
+        if isinstance(outcome, Found):
+            return outcome
+        missed.append(outcome)
+    if kept and kept.pretrained:
+        named = kept.source == "folder" and "folder" in params.sources and params.folder
+        return keep_without_source(kept, params, str(kept.url_or_id)) if named else kept
+    reason = _strongest(missed, hub_asked="hub" in params.sources)
+    if params.policy == "require":
+        raise WeightsError(_require_sentence(asked, params, reason.reason))
+    return reason
+
+
+def keep_without_source(kept: WeightsRecord, params: WeightsParams, path: Path | str) -> WeightsRecord:
+    """Return a stored record whose user's file is gone, and say so.
+
+    Raises:
+        WeightsError: policy `require`: what the params name has to be there.
+    """
+    gone = f"{path}, the user's file behind weights/{kept.model}, is gone"
+    if params.policy == "require":
+        raise WeightsError(
+            f"{gone} and weights.policy is require: put it back, or set weights.policy to prefer to go on with the "
+            "stored copy."
+        )
+    sys.stderr.write(f"bakeoff: {gone}; the stored copy stays in use.\n")
+    return kept
+
+
+def record_random(record: WeightsRecord, out_dir: Path) -> WeightsRecord:
+    """Write a random start's record, say so loudly, and return it."""
+    sys.stderr.write(
+        f"bakeoff: RANDOM START: {record.model} has no pretrained weights ({_in_words(record.reason)}); "
+        "its accuracy says nothing about the backbone. `bakeoff weights --retry` tries again.\n"
+    )
+    record.write(out_dir)
+    return record
+
+
+def _require_sentence(asked: Asked, params: WeightsParams, reason: Reason) -> str:
+    return (
+        f"no pretrained weights for {asked.model} ({_in_words(reason)}; looked in "
+        f"{', '.join(params.sources) or 'no source'}{f', hub id {asked.weights_id}' if asked.weights_id else ''}) "
+        f"and weights.policy is require: put {asked.wanted} into weights.folder, get the hub in reach, or set "
+        "weights.policy to prefer."
+    )
+
+
+def _in_words(reason: Reason | None) -> str:
+    return _IN_WORDS.get(str(reason), str(reason))
+
+
+def _strongest(outcomes: list[NotFound], *, hub_asked: bool) -> NotFound:
+    """Return the reason that tells the user most; sources left out by params say so where nothing else does."""
+    reasons = {outcome.reason for outcome in outcomes}
+    if not hub_asked:
+        return NotFound("offline_by_params")
+    return NotFound(next(reason for reason in _BY_WEIGHT if reason in reasons))

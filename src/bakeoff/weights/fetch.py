@@ -1,0 +1,133 @@
+"""Get a candidate's weights from the first source that has them, or record a random start with its reason.
+
+PyTorch is imported only once a file has been found.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bakeoff.backbones.found import Found, NotFound
+from bakeoff.backbones.hub import SAFETENSORS, find_on_hub
+from bakeoff.backbones.network_files import CONFIG, find_network_files, store_network_files
+from bakeoff.backbones.params import WeightsParams
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.weights import FILE_NAME, WeightsRecord, existing_record, source_digest
+from bakeoff.weights.choose import Asked, choose, record_random
+from bakeoff.weights.folder import candidate_file, candidate_names, or_not_found
+from bakeoff.weights.package import find_in_package
+
+
+def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: Path) -> WeightsRecord:
+    """Make weights/<model>/{record.json, model.safetensors} and return the record.
+
+    Args:
+        settings: the candidate.
+        params: policy, sources in their order, the folder, the hub's timeout in s.
+        out_dir: weights/<model>; a real record that is there already survives a failed attempt.
+
+    Raises:
+        WeightsError: policy `require` and nothing found, or a file of another architecture.
+    """
+    kept = existing_record(out_dir)
+    if kept and not _answers(kept, settings):
+        kept = None  # something else was asked for since
+    outcome = choose(_asked(settings, params), params, kept)
+    if isinstance(outcome, WeightsRecord):
+        return _with_licence(outcome, settings, out_dir)
+    if isinstance(outcome, Found):
+        network = find_network_files(
+            settings, out_dir, revision=outcome.revision, timeout_s=params.hub_timeout_s, kept=kept
+        )
+        return _install(settings, outcome, network, out_dir)
+    network = find_network_files(settings, out_dir, revision=None, timeout_s=params.hub_timeout_s, kept=kept)
+    return record_random(
+        WeightsRecord(
+            model=settings.model,
+            source="random",
+            file=None,
+            url_or_id=settings.weights_id,
+            revision=None,
+            sha256=None,
+            licence=settings.licence_weights,
+            commercial_use=settings.commercial_use,
+            reason=outcome.reason,
+            network_files=store_network_files(network, out_dir),
+        ),
+        out_dir,
+    )
+
+
+def _answers(kept: WeightsRecord, settings: CandidateSettings) -> bool:
+    """Return whether a stored record still is of what the settings name, as far as a record can tell."""
+    if kept.source == "hub" and kept.url_or_id != settings.weights_id:
+        return False
+    if kept.image_size not in (None, settings.preprocessing.image_size):
+        return False
+    if settings.source != "hf":
+        return not kept.network_files
+    # A transformers network comes with its weights, so that their keys cannot tell another model.
+    return bool(kept.network_files) and kept.url_or_id in (settings.name, *candidate_names(settings))
+
+
+def _with_licence(record: WeightsRecord, settings: CandidateSettings, out_dir: Path) -> WeightsRecord:
+    """Return a stored record under the licence that the settings state by now, written where it differs."""
+    stated = {"licence": settings.licence_weights, "commercial_use": settings.commercial_use}
+    renewed = record.model_copy(update=stated)
+    if renewed != record:
+        renewed.write(out_dir)
+    return renewed
+
+
+def hub_files(settings: CandidateSettings) -> tuple[str, ...]:
+    """Return the checkpoint files to ask a repository for, best first.
+
+    NVIDIA publishes the same network as model.safetensors (keys under `model.`, 127 MB for T) and as .pth.tar (382 MB).
+    """
+    if settings.source != "mambavision":
+        return (SAFETENSORS, "pytorch_model.bin")
+    from bakeoff.backbones.mamba import default_cfg
+
+    return (SAFETENSORS, default_cfg(settings.name)["url"].rsplit("/", 1)[-1])
+
+
+def _asked(settings: CandidateSettings, params: WeightsParams) -> Asked:
+    return Asked(
+        model=settings.model,
+        weights_id=settings.weights_id,
+        wanted=f"a checkpoint named {settings.model}.safetensors or {settings.model}.pth",
+        searches={
+            "folder": lambda: or_not_found(candidate_file(settings, params.folder), params.folder),
+            "package": lambda: find_in_package(settings.name) if settings.source == "timm" else NotFound("not_found"),
+            "hub": lambda: find_on_hub(settings.weights_id, hub_files(settings), timeout_s=params.hub_timeout_s),
+        },
+    )
+
+
+def _install(settings: CandidateSettings, found: Found, network: dict[str, Path], out_dir: Path) -> WeightsRecord:
+    """Check the file against the architecture, store it under the backbone's own key names, and write the record.
+
+    `network` names the files that a transformers network is built from, stored as well.
+    """
+    from bakeoff.backbones.networks import fixed_side
+    from bakeoff.weights.normalise import write_normalised
+
+    # Before it is read: a file replaced meanwhile differs from its record and is noticed, never the other way round.
+    as_read = source_digest(found.path) if found.source == "folder" else None
+    config = network[CONFIG].parent if network else None
+    sha256 = write_normalised(settings, found.path, out_dir / FILE_NAME, network_dir=config)
+    record = WeightsRecord(
+        model=settings.model,
+        source=found.source,
+        file=FILE_NAME,
+        url_or_id=found.url_or_id,
+        revision=found.revision,
+        sha256=sha256,
+        licence=settings.licence_weights,
+        commercial_use=settings.commercial_use,
+        source_sha256=as_read,
+        image_size=fixed_side(settings),
+        network_files=store_network_files(network, out_dir),
+    )
+    record.write(out_dir)
+    return record

@@ -1,0 +1,72 @@
+"""Turn a checkpoint of any published layout into weights/<model>/model.safetensors: the backbone's keys alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import nn
+
+from bakeoff.backbones.loading import State, compare, filtered, load_state, network_of, read_checkpoint
+from bakeoff.backbones.networks import build_backbone, classifier_prefixes
+from bakeoff.core.errors import WeightsError
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.weights import file_sha256
+from bakeoff.weights.package import convert_lite0, is_lite0_layout
+
+_CLASSIFIERS = {"mambavision": ("head",)}
+
+
+def write_normalised(
+    settings: CandidateSettings, source: Path, target: Path, *, network_dir: Path | None = None
+) -> str:
+    """Write the file and return its SHA-256.
+
+    Args:
+        settings: the candidate; its backbone decides the keys.
+        source: a checkpoint file, or a folder made by save_pretrained for an `hf` candidate.
+        target: weights/<model>/model.safetensors.
+        network_dir: where an `hf` candidate's config.json is.
+
+    Raises:
+        WeightsError: the checkpoint belongs to another architecture.
+    """
+    backbone = _loaded(settings, source, network_dir)
+    state = {key: value.contiguous().clone() for key, value in network_of(backbone).state_dict().items()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".part")
+    try:
+        save_file(state, partial, metadata={"format": "pt"})  # one entry: safetensors writes several in random order
+    except SafetensorError as error:  # a full disk among them
+        raise WeightsError(f"{partial} cannot be written ({error}); is the disk full?") from None
+    partial.replace(target)
+    return file_sha256(target)
+
+
+def _loaded(settings: CandidateSettings, source: Path, network_dir: Path | None) -> nn.Module:
+    if network_dir is not None:
+        from bakeoff.backbones.hf import load_hf
+
+        with torch.random.fork_rng(devices=[]):
+            return load_hf(network_dir, source, image_size=settings.preprocessing.image_size)[0]
+    with torch.random.fork_rng(devices=[]):
+        backbone, _ = build_backbone(settings)
+    classifier = _CLASSIFIERS.get(settings.source) or classifier_prefixes(settings.name)
+    state = _translated(backbone, read_checkpoint(source), classifier)
+    load_state(backbone, state, architecture=settings.architecture, where=str(source), classifier=classifier)
+    return backbone
+
+
+def _translated(backbone: nn.Module, state: State, classifier: tuple[str, ...]) -> State:
+    """Return the state under timm's present key names, where the file has older ones."""
+    if is_lite0_layout(state):
+        state = convert_lite0(state)
+    if compare(backbone, state, classifier).fits:
+        return state
+    try:
+        converted = filtered(backbone, state)
+    except (KeyError, RuntimeError, AttributeError, IndexError, AssertionError):
+        return state  # not a layout of this family: the strict check that follows says what differs
+    return converted if compare(backbone, converted, classifier).fits else state

