@@ -11,9 +11,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bakeoff.backbones.candidates import CandidateRequest, candidates_table, write_candidates
+from bakeoff.backbones.candidates import candidates_table, write_candidates
+from bakeoff.backbones.params import StudyBackbones
 from bakeoff.core.errors import exit_cleanly
-from bakeoff.study.params import load_params
+from bakeoff.core.section import load_top
 
 
 def main() -> None:
@@ -24,11 +25,8 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True)
     args = parser.parse_args()
     with exit_cleanly():
-        params = load_params(args.params)
-        request = CandidateRequest(
-            params.models, params.modes, params.seeds, params.backbones, params.backbone_defaults
-        )
-        Console().print(candidates_table(write_candidates(request, args.out, args.runs)))
+        study = load_top(args.params, StudyBackbones)
+        Console().print(candidates_table(write_candidates(study, args.out, args.runs)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Rank the candidates, test them against each other, choose one and write the report.
 
-python stages/compare.py --runs runs --measurements measurements --out reports [--partial]: 5 s for 15 candidates
+python stages/compare.py --runs runs --speed measurements/throughput.json --out reports [--partial]
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def main() -> None:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=Path("reports"))
-    parser.add_argument("--measurements", type=Path, default=Path("measurements"), help="times of `bakeoff throughput`")
-    parser.add_argument("--audit", type=Path, default=Path("data/catalogue/audit.json"), help="shown where it exists")
+    parser.add_argument("--speed", type=Path, default=Path("measurements/throughput.json"), help="of every network")
+    parser.add_argument("--audit", type=Path, default=Path("data/audit/audit.json"), help="shown where it exists")
     parser.add_argument("--partial", action="store_true", help="list missing candidates as failed")
     parser.add_argument("--failed", nargs="*", default=[], help="candidates whose older results must not count")
     args = parser.parse_args()
@@ -47,7 +47,7 @@ def main() -> None:
             inputs=ReportInputs(
                 language=params["language"],
                 audit_file=args.audit,
-                measurements_dir=args.measurements,
+                speed_file=args.speed,
                 references=references(params),
                 failures_dir=state_dir("failures"),
             ),

@@ -23,10 +23,9 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         dataset = load_section(args.params, DatasetParams)
-        audit = prepare(args.source, dataset, load_section(args.params, PrepareParams), args.out)
-        rejected = ", ".join(f"{n} {reason}" for reason, n in audit["rejected"].items()) or "none"
-        print(f"{audit['n_accepted']} of {audit['n_read']} products accepted; rejected: {rejected}")
-        if audit["n_rejected"]:
+        prepared = prepare(args.source, dataset, load_section(args.params, PrepareParams), args.out)
+        print(prepared)
+        if prepared.rejected:
             print(f"Which, and why in detail: {args.out / 'rejected.csv'}")
 
 

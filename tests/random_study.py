@@ -21,6 +21,7 @@ from PIL import Image
 
 from bakeoff.aggregation.run import aggregate
 from bakeoff.catalogue.audit import write_audit
+from bakeoff.core.files import write_json
 from bakeoff.core.section import validate_section
 from bakeoff.data.predictions import Predictions, write_predictions
 from bakeoff.data.store import ImageStore, StoreWriter
@@ -36,7 +37,6 @@ from bakeoff.evaluation.findings import find, write_findings
 from bakeoff.evaluation.metrics import training_losses
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.learning.history import write_history
-from bakeoff.records.files import write_record
 from bakeoff.report.note.note import write_note
 from bakeoff.report.run import ReportInputs, compare
 from decision.fake_study import throughput_record, training_record, write_session
@@ -156,7 +156,7 @@ def _write_catalogue(root: Path, rng: np.random.Generator, n_labels: int) -> Cat
     write_audit(table, rejected, folder, dataset=dataset)
     counts = pd.crosstab(products["label"], products["split"]).reindex(columns=list(SPLITS), fill_value=0)
     split = {"train": 0.8, "validation": 0.1, "test": 0.1, "seed": 0}
-    write_record(root / "data" / "splits" / "split.json", split | {"counts": counts.to_dict()})
+    write_json(root / "data" / "splits" / "split.json", split | {"counts": counts.to_dict()})
     return Catalogue(products, labels, ImageStore(folder / "images.arrow"), dataset)
 
 
@@ -200,7 +200,7 @@ def _write_training(found: RandomStudy, slot: Slot, kind: str, device: tuple[str
     training = training_record(
         slot.candidate, model=slot.model, mode=mode, pretrained=bool(rng.random() < 0.8), **changes
     )
-    write_record(folder / "training" / "training.json", training)
+    write_json(folder / "training" / "training.json", training)
     write_history(_history(rng), folder / "training" / "history.csv")
     label_ids = found.catalogue.products["label_id"].to_numpy()
     probabilities = draw_probabilities(kind, label_ids, len(labels), rng)
@@ -218,7 +218,7 @@ def write_evaluation(
     findings = find(predictions, losses, params=params)
     latency_ms = float(found.rng.lognormal(3, 1))
     speed = throughput_record(training["candidate"], model=training["model"], latency_ms=latency_ms, device=device)
-    write_record(folder / "throughput.json", speed)
+    write_json(folder / "throughput.json", speed)
     header = {name: training[name] for name in ("candidate", "model", "mode", "seed")}
     header |= {"key": "e1", "training_key": training["key"], "probabilities": "softmax"}
     header |= {"training_loss_name": "cross_entropy"}
@@ -260,7 +260,7 @@ def _monitor(found: RandomStudy) -> None:
     test = reference.rows(np.arange(len(reference)) < max(2, len(reference) // 2))
     words = monitoring_words(found.params["language"])
     report = build_report((reference, new, test), labels, words, header={"candidate": "a-frozen", "name": "2026-12"})
-    write_record(found.root / "monitoring" / "2026-12" / "monitoring.json", report)
+    write_json(found.root / "monitoring" / "2026-12" / "monitoring.json", report)
     draw_monitoring(report, (reference, new), words, found.root / "monitoring" / "2026-12" / "monitor.png")
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bakeoff.core.errors import ParamsError
-from bakeoff.study.composition import choices, choices_made, compose, differences, write_params
+from bakeoff.study.composition import choices, choices_made, compose, differences
+from bakeoff.study.params import write_params
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.torch  # dvc and hydra live in .venv-torch

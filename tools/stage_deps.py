@@ -47,7 +47,9 @@ def stage_parts(stage: dict) -> tuple[str, str]:
 def expected_deps(stage: dict) -> list[str]:
     """Return the code dependencies a stage of dvc.yaml should list."""
     environment, script = stage_parts(stage)
-    return [f"src/bakeoff/{room}" for room in rooms_of(ROOT / script, environment)]
+    environments = (stage.get("meta") or {}).get("environments", [environment])
+    rooms = {room for name in environments for room in rooms_of(ROOT / script, name)}
+    return [f"src/bakeoff/{room}" for room in sorted(rooms)]
 
 
 def main() -> None:

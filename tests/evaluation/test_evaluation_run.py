@@ -6,12 +6,13 @@ import pytest
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import read_failures
+from bakeoff.core.files import write_json
 from bakeoff.core.machine import ComputeParams
 from bakeoff.data.predictions import read_predictions
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.run import EvaluationSettings, evaluate_candidate
 from bakeoff.predictors.loading import load_predictor
-from bakeoff.records.files import derived_key, read_training, write_record
+from bakeoff.records.files import derived_key, read_training
 from bakeoff.speed.params import ThroughputParams
 from numpy_predictor import NumpyPredictor, make_catalogue
 
@@ -116,16 +117,16 @@ def test_training_record_is_needed(tmp_path):
     (tmp_path / "training.json").write_text("[]")
     with pytest.raises(EvaluationError, match="must hold a JSON object, got list"):
         read_training(tmp_path)
-    write_record(tmp_path / "training.json", {"candidate": "c", "model": "m"})
+    write_json(tmp_path / "training.json", {"candidate": "c", "model": "m"})
     with pytest.raises(EvaluationError, match="lacks mode, seed, key"):
         read_training(tmp_path)
-    write_record(tmp_path / "training.json", TRAINING)
+    write_json(tmp_path / "training.json", TRAINING)
     assert read_training(tmp_path) == TRAINING
 
 
 def test_nan_never_reaches_a_record(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
-        write_record(tmp_path / "x.json", {"a": float("nan")})
+        write_json(tmp_path / "x.json", {"a": float("nan")})
     assert not (tmp_path / "x.json").exists()
 
 

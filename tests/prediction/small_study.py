@@ -14,9 +14,9 @@ import yaml
 from PIL import Image
 
 from bakeoff.catalogue.pack import Packed, pack
+from bakeoff.core.files import write_json
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import Catalogue, load_catalogue
-from bakeoff.records.files import write_record
 from prepared import PREPARE
 
 LABELS = ["blue", "green", "red"]
@@ -90,9 +90,9 @@ def read_catalogue(project: Path) -> Catalogue:
 
 def write_evaluation(folder: Path, training: dict[str, Any], *, temperature: float = 1.7) -> None:
     """The two records of an evaluation that predicting reads."""
-    write_record(folder / "metrics.json", {"training_key": training["key"], "key": "e" * 16})
+    write_json(folder / "metrics.json", {"training_key": training["key"], "key": "e" * 16})
     coverage = [{"threshold": 0.8, "coverage": 0.5, "accuracy": 0.9, "n": 3}]
-    write_record(folder / "calibration.json", {"temperature": temperature, "coverage": coverage})
+    write_json(folder / "calibration.json", {"temperature": temperature, "coverage": coverage})
 
 
 def train_tiny(project: Path, catalogue: Catalogue, mode: str) -> Path:

@@ -21,15 +21,11 @@ def params_read(script: Path) -> set[str]:
 
     by_class = {kind.__name__: name for name, kind in SECTIONS.items()}
     source = script.read_text(encoding="utf-8")
+    if "load_top(" in source:
+        from bakeoff.backbones.params import StudyBackbones
+
+        return {*StudyBackbones.model_fields}
     sections = {by_class[name] for name in re.findall(r"load_section\([^,]+, (\w+)\)", source)}
-    for variable in re.findall(r"(\w+) = load_params\(", source):
-        sections |= set(re.findall(rf"\b{variable}\.(\w+)", source)) & {
-            *SECTIONS,
-            "models",
-            "modes",
-            "seeds",
-            "backbones",
-        }
     if "choices_made(" in source:
         sections |= {*Params.model_fields} - _UNTRACKED
     return sections

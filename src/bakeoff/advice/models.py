@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bakeoff.advice.facts import Device
 from bakeoff.backbones.params import BackboneDefaults, BackboneParams
 from bakeoff.core.section import read_yaml, validate_section
 from bakeoff.records.settings import CandidateSettings
-from bakeoff.speed.protocol import PROTOCOL
+from bakeoff.records.speed import ThroughputRecord
 
 MEASURED_CORES = 2
 MEASURED_IMAGES_PER_S = {
@@ -85,9 +83,8 @@ def _settings(root: Path, model: str, entry: BackboneParams, defaults: BackboneD
 
 
 def _measured_here(root: Path, device: Device) -> Iterator[tuple[str, float]]:
-    """Yield model and images/s of every measurement by today's protocol under runs/ on a device of this type."""
-    for file in sorted(root.glob("runs/*-*/seed_*/evaluation/throughput.json")):
-        record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        rate = record.get("images_per_s")
-        if rate and record.get("protocol") == PROTOCOL and str(record.get("device", "")).lower().startswith(device):
-            yield file.parents[2].name.rpartition("-")[0], float(rate)
+    """Yield model and images/s of every network that was measured here on a device of this type."""
+    record = ThroughputRecord.read_if_there(root / "measurements" / "throughput.json")
+    for model, speed in (record.networks if record else {}).items():
+        if speed.device.lower().startswith(device):
+            yield model, speed.images_per_s

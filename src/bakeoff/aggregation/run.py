@@ -15,10 +15,10 @@ from bakeoff.aggregation.studies import StudySplits, aggregate_study, group_resu
 from bakeoff.aggregation.table import study_sentence, study_table
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import drawing
+from bakeoff.core.files import write_json
 from bakeoff.core.paths import state_dir
 from bakeoff.language.aggregate import PHRASES
 from bakeoff.language.phrases import LanguageCode, Words
-from bakeoff.records.files import write_record
 
 _CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank")
 
@@ -89,7 +89,7 @@ def _notes(studies: Sequence[StudySplits], single: Sequence[str], words: Words) 
 
 
 def _write(out_dir: Path, record: dict[str, Any], words: Words) -> None:
-    write_record(out_dir / "aggregate.json", record)
+    write_json(out_dir / "aggregate.json", record)
     rows = [
         {"dataset": study["dataset"], "profile": study["profile"], "candidate": row["candidate"]}
         | {key: row[key] for key in _CSV}

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from rich.table import Table
 
-from bakeoff.backbones.params import BackboneDefaults, BackboneParams
+from bakeoff.backbones.params import StudyBackbones
 from bakeoff.backbones.registry import describe
 from bakeoff.core.errors import ParamsError
-from bakeoff.core.section import Mode
 from bakeoff.records.pruning import BASELINE, prune_runs
 from bakeoff.records.settings import CandidateSettings
 
 
-class CandidateRequest(NamedTuple):
-    """Which candidates to describe, models × modes × seeds, and what params.yaml says about the backbones."""
-
-    models: list[str]
-    modes: list[Mode]
-    seeds: list[int]
-    backbones: dict[str, BackboneParams]
-    defaults: BackboneDefaults
-
-
-def write_candidates(request: CandidateRequest, out_dir: Path, runs_dir: Path) -> list[CandidateSettings]:
+def write_candidates(study: StudyBackbones, out_dir: Path, runs_dir: Path) -> list[CandidateSettings]:
     """Write one settings file per model and return them in the study's order.
 
     Also removes files of other models from `out_dir`, and folders of candidates and seeds outside the study from
@@ -34,17 +22,17 @@ def write_candidates(request: CandidateRequest, out_dir: Path, runs_dir: Path) -
     Raises:
         ParamsError: an unknown model, or one named as the baseline; nothing is written or removed then.
     """
-    if BASELINE in request.models:
+    if BASELINE in study.models:
         raise ParamsError(f"models must not name {BASELINE!r}: the TensorFlow baseline is part of every study.")
-    described = [describe(model, request.backbones, request.defaults) for model in request.models]
+    described = [describe(model, study.backbones, study.backbone_defaults) for model in study.models]
     out_dir.mkdir(parents=True, exist_ok=True)
     for path in out_dir.glob("*.json"):
-        if path.name.removesuffix(".json") not in request.models:
+        if path.name.removesuffix(".json") not in study.models:
             path.unlink()
     for settings in described:
         settings.write(out_dir / f"{settings.model}.json")
-    candidates = [f"{model}-{mode}" for model in request.models for mode in request.modes]
-    prune_runs(runs_dir, candidates=candidates, seeds=request.seeds)
+    candidates = [f"{model}-{mode}" for model in study.models for mode in study.modes]
+    prune_runs(runs_dir, candidates=candidates, seeds=study.seeds)
     return described
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from bakeoff.core.section import Mode, PositiveFloat, Section
 from bakeoff.records.recipe import HeadParams, ScheduleOverrides
+from bakeoff.records.study import StudyLists
 
 
 class LicenceParams(Section):
@@ -48,6 +49,13 @@ class BackboneDefaults(Section):
     image_size: Annotated[int, Field(ge=32, le=1024)] | None
     head: HeadParams
     training: dict[Mode, ScheduleOverrides]
+
+
+class StudyBackbones(StudyLists):
+    """The study's lists, and what params.yaml says of backbones."""
+
+    backbones: dict[str, BackboneParams]
+    backbone_defaults: BackboneDefaults
 
 
 class WeightsParams(Section):

@@ -32,7 +32,7 @@ def forward_rows(
 ) -> Iterator[np.ndarray]:
     """Yield the outputs for the products at `positions`, batch by batch, in order."""
     for start in range(0, len(positions), batch_size):
-        pixels = read_pixels(catalogue, positions[start : start + batch_size], preprocessing)
+        pixels = read_pixels(catalogue.at(positions[start : start + batch_size]), preprocessing)
         yield forward(pixels.astype(np.float32))
 
 
@@ -53,8 +53,15 @@ def to_probabilities(scores: np.ndarray, *, score: str, kind: str) -> np.ndarray
     return np.divide(values, total, out=even, where=total > 0).astype(np.float32)
 
 
-def mean_loss(scores: np.ndarray, label_ids: np.ndarray, *, score: str, loss: str) -> float:
-    """Return the mean training loss of scores (N, K) against label_ids (N,), as the trainer's own loss defines it."""
+def row_losses(scores: np.ndarray, label_ids: np.ndarray, *, score: str, loss: str) -> np.ndarray:
+    """Return each row's training loss, (N,) float64, as the trainer's own loss defines it.
+
+    Args:
+        scores: (N, K), the network's output.
+        label_ids: (N,) int64.
+        score: `logits`, `softmax` or `sigmoid`: what the scores are.
+        loss: `cross_entropy` or `bce`.
+    """
     values = scores.astype(np.float64)
     one_hot = np.eye(values.shape[1])[label_ids]
     if loss == "cross_entropy":
@@ -64,11 +71,11 @@ def mean_loss(scores: np.ndarray, label_ids: np.ndarray, *, score: str, loss: st
         else:
             shares = values / np.maximum(values.sum(axis=1, keepdims=True), _SMALLEST)
             log_probabilities = np.log(np.clip(shares, _SMALLEST, 1))
-        return float(-(one_hot * log_probabilities).sum(axis=1).mean())
+        return -(one_hot * log_probabilities).sum(axis=1)
     if score == "logits":
-        return float((np.logaddexp(0, values) - one_hot * values).mean())
+        return (np.logaddexp(0, values) - one_hot * values).mean(axis=1)
     values = np.clip(values, _SMALLEST, 1 - _SMALLEST)
-    return float(-(one_hot * np.log(values) + (1 - one_hot) * np.log1p(-values)).mean())
+    return -(one_hot * np.log(values) + (1 - one_hot) * np.log1p(-values)).mean(axis=1)
 
 
 def probability_kind(score: str, loss: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,30 +27,42 @@ from bakeoff.baseline_tf.runtime import (
 )
 from bakeoff.baseline_tf.sequence import Preprocessing, read_pixels, resize_photo
 from bakeoff.core.allocator import allocator_name
-from bakeoff.core.errors import DataError, EvaluationError, MemoryExhaustedError
-from bakeoff.data.table import Catalogue
+from bakeoff.core.errors import EvaluationError, MemoryExhaustedError
+from bakeoff.data.batching import PREDICT_BATCH
+from bakeoff.data.products import Products
 from bakeoff.data.transforms import to_unit
+from bakeoff.records.training import TrainingRecord
 
 _MAX_PIXEL = 255.0
 
 
-class KerasPredictor:
-    """A trained baseline; the network is loaded at its first use, so that threads may still be chosen before."""
+@dataclass(frozen=True)
+class KerasFacts:
+    """What is known of a network before it is loaded."""
 
-    def __init__(
-        self, model_file: Path, training: dict[str, Any], catalogue: Catalogue, *, batch_size: int, device: Device
-    ) -> None:
-        self._model_file = model_file
-        self._catalogue = catalogue
-        self._batch_size = batch_size
+    labels: Sequence[str]
+    preprocessing: Preprocessing
+    score: str
+    loss: str
+    n_parameters: int
+    file_mib: float
+    source: str
+    """Where it comes from, for messages."""
+
+
+class KerasPredictor:
+    """The baseline's network; loaded at its first use, so that threads may still be chosen before."""
+
+    def __init__(self, load: Callable[[], Any], facts: KerasFacts, *, device: Device) -> None:
+        self._load = load
         self._device = device
-        self._score: str = training["score"]
-        self._preprocessing = Preprocessing(**training["preprocessing"])
-        self.labels: list[str] = list(training["labels"])
-        self.image_size: int = self._preprocessing.image_size
-        self.probability_kind: str = training["probabilities"]
-        self.loss_name: str = training["loss"]
-        self.description: dict[str, object] = {
+        self._facts = facts
+        self._preprocessing = facts.preprocessing
+        self.labels = list(facts.labels)
+        self.image_size = facts.preprocessing.image_size
+        self.loss_name = facts.loss
+        self.probability_kind = forward.probability_kind(facts.score, facts.loss)
+        self.description: dict[str, Any] = {
             "framework": "tensorflow",
             "runtime": "tf.function",
             "device": device.kind,
@@ -59,25 +71,17 @@ class KerasPredictor:
             "dtype": "float32",
             "memory_format": "channels_last",
             "allocator": allocator_name(),
-            "n_parameters": training["n_parameters"],
-            "size_mib": training["size_mib"],
-            "file_mib": model_file.stat().st_size / 2**20,
+            "n_parameters": facts.n_parameters,
+            "file_mib": facts.file_mib,
+            "scan": None,
             "versions": versions(),
-        }
-        self.structure: dict[str, object] = {
-            "name": training["architecture"],
-            "score": self._score,
-            "preprocessing": vars(self._preprocessing),
-            "n_classes": len(self.labels),
-            "n_parameters": training["n_parameters"],
         }
 
     @cached_property
     def network(self) -> Any:
         """The model up to its score, (N, H, W, 3) float32 in 0-255 to (N, K)."""
         with tf.device(self._device.tf_name):
-            whole = keras.models.load_model(self._model_file, compile=False, safe_mode=True)
-            return score_model(whole)[0]
+            return score_model(self._load())[0]
 
     @cached_property
     def _traced(self) -> Any:
@@ -92,7 +96,7 @@ class KerasPredictor:
         forward_once = forward.compile_forward(self.network)
 
         def call(images: np.ndarray) -> np.ndarray:
-            with self._in_words("predicting", images, setting=f"lower evaluate.batch_size (now {self._batch_size})"):
+            with self._in_words("predicting", images):
                 return forward_once(images)
 
         return call
@@ -113,19 +117,18 @@ class KerasPredictor:
 
         return gradient
 
-    def images(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+    def images(self, products: Products) -> np.ndarray:
         """Return the products' photos, resized and cropped, (N, H, W, 3) float32 in [0, 1]."""
-        return to_unit(read_pixels(self._catalogue, np.asarray(rows, dtype=np.int64), self._preprocessing))
+        return to_unit(read_pixels(products, self._preprocessing))
+
+    def predict(self, products: Products) -> np.ndarray:
+        """Return (N, K) float32 probabilities, rows sum to 1, of N products, at least one."""
+        return self.predict_images(self.images(products))
 
     def predict_images(self, images: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities, rows sum to 1, for images (N, H, W, 3) float32 in [0, 1]."""
-        scores = [self._forward(batch * np.float32(_MAX_PIXEL)) for batch in self._batches(images)]
+        scores = [self._forward(batch * np.float32(_MAX_PIXEL)) for batch in _batches(images)]
         return self._probabilities(np.concatenate(scores))
-
-    def predict(self, rows: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
-        """Yield (n, K) float32 probabilities batch by batch over `rows`, in order."""
-        for scores in self._scores(rows):
-            yield self._probabilities(scores)
 
     def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return d score[target] / d image, (N, H, W, 3) float32; the score is the logit, `as_is` the model's output.
@@ -144,26 +147,19 @@ class KerasPredictor:
                 f"got {targets.tolist()}."
             )
         parts = []
-        for batch, ids in zip(self._batches(images), self._batches(targets), strict=True):
-            with self._in_words("gradients of", batch, setting="set compute.device: cpu"):
+        for batch, ids in zip(_batches(images), _batches(targets), strict=True):
+            with self._in_words("gradients of", batch):
                 parts.append(self._gradient(tf.constant(batch, tf.float32), ids).numpy())
         return np.concatenate(parts)
-
-    def training_loss(self, probabilities_rows: Sequence[int] | np.ndarray) -> float:
-        """Return the mean training loss over products."""
-        rows = np.asarray(probabilities_rows, dtype=np.int64)
-        scores = np.concatenate(list(self._scores(rows)))
-        return forward.mean_loss(scores, self._catalogue.label_ids(rows), score=self._score, loss=self.loss_name)
 
     def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
         """Return a call of one synchronised forward pass at the images' own shape, inputs already on the device."""
         call = self._traced
-        setting = f"lower throughput.batch_sizes (now {len(images)})"
-        with self._in_words("measuring", images, setting=setting), tf.device(self._device.tf_name):
+        with self._in_words("measuring", images), tf.device(self._device.tf_name):
             on_device = tf.constant(images * np.float32(_MAX_PIXEL), tf.float32)
 
         def forward_once() -> None:
-            with self._in_words("measuring", images, setting=setting):
+            with self._in_words("measuring", images):
                 call(on_device).numpy()  # the K scores per image come back, which waits for the device
 
         return forward_once
@@ -196,52 +192,52 @@ class KerasPredictor:
         """
         self.description["threads"] = limit_threads(n_threads)
 
-    def _scores(self, rows: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
-        positions = np.asarray(rows, dtype=np.int64)
-        size = self._batch_size
-        return forward.forward_rows(self._forward, self._catalogue, positions, self._preprocessing, batch_size=size)
-
-    def _in_words(self, activity: str, images: np.ndarray, *, setting: str) -> AbstractContextManager[None]:
+    def _in_words(self, activity: str, images: np.ndarray) -> AbstractContextManager[None]:
         """Tell in words that memory ran out, and what to set."""
         sizes = f"{len(images)} photos of {images.shape[1]} x {images.shape[2]} px"
         doing = f"baseline_tf: {activity} {sizes} on {self._device.kind}"
-        return out_of_memory_in_words(MemoryExhaustedError, doing, remedies=f"{setting} or baseline.image_size")
-
-    def _batches(self, values: np.ndarray) -> Iterator[np.ndarray]:
-        return (values[start : start + self._batch_size] for start in range(0, len(values), self._batch_size))
+        return out_of_memory_in_words(
+            MemoryExhaustedError, doing, remedies="lower baseline.image_size, or set compute.device: cpu"
+        )
 
     def _probabilities(self, scores: np.ndarray) -> np.ndarray:
         if not np.isfinite(scores).all():
-            raise EvaluationError(f"{self._model_file} gives scores that are no numbers; train baseline_tf again.")
-        return forward.to_probabilities(scores, score=self._score, kind=self.probability_kind)
+            raise EvaluationError(f"{self._facts.source} gives scores that are no numbers; train baseline_tf again.")
+        return forward.to_probabilities(scores, score=self._facts.score, kind=self.probability_kind)
 
 
-def load_keras_predictor(
-    training_dir: Path, catalogue: Catalogue, *, batch_size: int, device: str = "auto", threads: int | None = None
-) -> KerasPredictor:
+def _batches(values: np.ndarray) -> Iterator[np.ndarray]:
+    return (values[start : start + PREDICT_BATCH] for start in range(0, len(values), PREDICT_BATCH))
+
+
+def load_keras_predictor(training_dir: Path, *, device: str = "auto", threads: int | None = None) -> KerasPredictor:
     """Return the predictor of a training folder.
 
     Args:
         training_dir: runs/baseline_tf/seed_<s>/training.
-        catalogue: the products it is asked about.
-        batch_size: images per forward pass.
         device: `auto`, `cpu` or `cuda`.
         threads: CPU threads; None = all physical cores.
 
     Raises:
         EvaluationError: the folder holds no trained baseline.
-        DataError: it was trained for other classes.
         SetupError: the device is not there.
     """
-    training_dir = Path(training_dir)
-    for name in ("training.json", MODEL_FILE):
-        if not (training_dir / name).is_file():
-            raise EvaluationError(f"{training_dir / name} is missing; run `dvc repro baseline_tf`.")
-    training = json.loads((training_dir / "training.json").read_text(encoding="utf-8"))
-    if training["labels"] != catalogue.labels:
-        raise DataError(
-            f"{training_dir} was trained for the classes {training['labels']}, the catalogue has {catalogue.labels}; "
-            "run `dvc repro baseline_tf`."
-        )
-    chosen = start(device=device, threads=threads)
-    return KerasPredictor(training_dir / MODEL_FILE, training, catalogue, batch_size=batch_size, device=chosen)
+    training, path = TrainingRecord.read(training_dir / "training.json"), training_dir / MODEL_FILE
+    if training.score is None or training.preprocessing is None:
+        raise EvaluationError(f"{training_dir} holds a {training.framework} training; expected the baseline's.")
+    if not path.is_file():
+        raise EvaluationError(f"{path} is missing; run `dvc repro baseline_tf`.")
+    facts = KerasFacts(
+        labels=training.labels,
+        preprocessing=Preprocessing(**training.preprocessing),
+        score=training.score,
+        loss=training.loss,
+        n_parameters=training.n_parameters,
+        file_mib=path.stat().st_size / 2**20,
+        source=str(path),
+    )
+    return KerasPredictor(
+        lambda: keras.models.load_model(path, compile=False, safe_mode=True),
+        facts,
+        device=start(device=device, threads=threads),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from bakeoff.baseline_tf.runtime import Device, keras, tf
 from bakeoff.baseline_tf.sequence import Preprocessing
 from bakeoff.core.paths import project_root
 from bakeoff.data.table import Catalogue
-from bakeoff.learning.key import data_identity, digest, git_commit, split_digest, weight_digest, weights_identity
+from bakeoff.learning.key import data_identity, digest, split_digest, weight_digest, weights_identity
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.weights import WeightsRecord
 
@@ -41,7 +40,7 @@ def training_header(
         "settings": params.model_dump(mode="json"),
         "training": merged_training(params),
         "labels": list(catalogue.labels),
-        "dataset": catalogue.dataset,
+        "dataset": catalogue.dataset.model_dump(mode="json"),
         "splits": split_digest(catalogue),
         "weights": record.model_dump(mode="json"),
         "weights_dir": relative_to_project(weights_dir),
@@ -51,7 +50,6 @@ def training_header(
         "threads": device.threads,
         "scan": None,
         "versions": versions(),
-        "git_commit": git_commit(),
     }
     return header | {"key": baseline_key(header, catalogue, params)}
 
@@ -103,8 +101,3 @@ def relative_to_project(path: Path) -> str:
     """Return a path as the records name it: from the project's folder where it lies in it."""
     resolved, root = path.resolve(), project_root()
     return (resolved.relative_to(root) if resolved.is_relative_to(root) else resolved).as_posix()
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write a record, indented and in a stable order."""
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ from PIL import Image
 
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.data.batching import batch_slice, n_batches
+from bakeoff.data.products import Products
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import resize_crop
 
@@ -22,12 +23,12 @@ class Preprocessing:
     interpolation: str = "bicubic"
 
 
-def read_pixels(catalogue: Catalogue, positions: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+def read_pixels(products: Products, preprocessing: Preprocessing) -> np.ndarray:
     """Return the products' photos, resized and cropped, (N, H, W, 3) uint8."""
     size = preprocessing.image_size
-    pixels = np.empty((len(positions), size, size, 3), dtype=np.uint8)
-    for index, row in enumerate(catalogue.image_rows(positions)):
-        pixels[index] = resize_photo(catalogue.store.read(int(row)), preprocessing)
+    pixels = np.empty((len(products), size, size, 3), dtype=np.uint8)
+    for position in range(len(products)):
+        pixels[position] = resize_photo(products.photo(position), preprocessing)
     return pixels
 
 
@@ -107,7 +108,7 @@ class ImageSequence(Batches):
 
     def inputs(self, chosen: np.ndarray) -> np.ndarray:
         """Return the photos of `chosen`, (N, H, W, 3) float32 in 0-255."""
-        return read_pixels(self.catalogue, self.positions[chosen], self.preprocessing).astype(np.float32)
+        return read_pixels(self.catalogue.at(self.positions[chosen]), self.preprocessing).astype(np.float32)
 
 
 class FeatureSequence(Batches):

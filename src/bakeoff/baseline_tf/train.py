@@ -17,20 +17,24 @@ from rich.progress import Progress
 from bakeoff.baseline_tf import model, record
 from bakeoff.baseline_tf.callbacks import EpochRecorder
 from bakeoff.baseline_tf.earlier_model import load_earlier_model
-from bakeoff.baseline_tf.forward import compile_forward, forward_rows, probability_kind
+from bakeoff.baseline_tf.forward import compile_forward, forward_rows, probability_kind, row_losses, to_probabilities
 from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone
 from bakeoff.baseline_tf.runtime import Device, keras, out_of_memory_in_words, peak_memory_mib, start
 from bakeoff.baseline_tf.sequence import Batches, FeatureSequence, ImageSequence, Preprocessing, resize_photo
-from bakeoff.core.errors import TrainingError
+from bakeoff.core.errors import EvaluationError, TrainingError
 from bakeoff.core.failures import drawing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
+from bakeoff.data.batching import PREDICT_BATCH
+from bakeoff.data.predictions import Predictions, make_predictions, write_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.figures import preview_title, write_history_figure, write_preview
 from bakeoff.learning.history import majority_share, why_not_learned, write_history
+from bakeoff.learning.key import git_commit, now_utc
 from bakeoff.learning.params import BaselineParams
 from bakeoff.learning.size import size_mib
 from bakeoff.records.recipe import ScheduleParams
+from bakeoff.records.training import CostRecord, TrainingRecord
 from bakeoff.records.weights import WeightsRecord, read_record
 
 
@@ -91,8 +95,8 @@ def train_baseline(
     *,
     on_epoch: Callable[[dict[str, Any]], None] = lambda row: None,
     cache_features: bool = True,
-) -> dict[str, Any]:
-    """Train (or, `as_is`, take over) the baseline, write model.keras, history.csv, training.json and, last, figures/.
+) -> TrainingRecord:
+    """Train (or, `as_is`, take over) the baseline, predict every product, write the training folder, last figures/.
 
     Args:
         run: from `prepare_run`.
@@ -101,26 +105,48 @@ def train_baseline(
         cache_features: frozen mode computes the backbone's features once; False runs it at every step (same result).
 
     Returns:
-        training.json's values.
+        training.json's content.
 
     Raises:
         WeightsError: a weights file is missing or foreign.
         DataError: the earlier model's classes are not the catalogue's.
         TrainingError: the loss is no number any more, or the device's memory does not suffice.
+        EvaluationError: the network's scores are no numbers.
     """
+    started_at = now_utc()
     with progress_bar() as progress, _memory_in_words(run):
         trained = (
             _take_over(run, progress) if run.params.mode == "as_is" else _train(run, on_epoch, progress, cache_features)
         )
+        predict_start = time.perf_counter()
+        predictions = _predict(run, trained, progress)
+        predict_time_s = time.perf_counter() - predict_start
     out_dir.mkdir(parents=True, exist_ok=True)
     trained.model.save(out_dir / record.MODEL_FILE)
     write_history(trained.history, out_dir / "history.csv")
-    values = run.header | _outcome(run, trained)
-    record.write_json(out_dir / "training.json", values)
+    write_predictions(predictions, out_dir / "predictions.parquet")
+    _cost(run, trained, started_at=started_at, predict_time_s=predict_time_s).write(out_dir / "cost.json")
+    values = _record(run, trained)
+    values.write(out_dir / "training.json")
     _draw(run, trained, out_dir)
-    if values["not_learned"]:
-        sys.stderr.write(f"bakeoff: WARNING: baseline_tf DID NOT LEARN: {values['not_learned']}.\n")
+    if values.not_learned:
+        sys.stderr.write(f"bakeoff: WARNING: baseline_tf DID NOT LEARN: {values.not_learned}.\n")
     return values
+
+
+def _predict(run: BaselineRun, trained: Trained, progress: Progress) -> Predictions:
+    """Return what the network in memory says of every product."""
+    network, score = model.score_model(trained.model)
+    rows = np.arange(len(run.catalogue.products))
+    scores = _forward_with_bar(run, network, rows, progress, "predictions", batch_size=PREDICT_BATCH)
+    if not np.isfinite(scores).all():
+        raise EvaluationError("baseline_tf gives scores that are no numbers; train it at a lower learning rate.")
+    return make_predictions(
+        run.catalogue,
+        to_probabilities(scores, score=score, kind=probability_kind(score, run.params.loss)),
+        row_losses(scores, run.catalogue.label_ids(rows), score=score, loss=run.params.loss),
+        learnt_from=None if run.params.mode == "as_is" else "train",
+    )
 
 
 def _memory_in_words(run: BaselineRun) -> AbstractContextManager[None]:
@@ -213,13 +239,22 @@ def _feature_sequences(run: BaselineRun, backbone: Any, progress: Progress) -> t
     )
 
 
-def _forward_with_bar(run: BaselineRun, net: Any, positions: np.ndarray, progress: Progress, title: str) -> np.ndarray:
-    """Return the outputs of `net` for products, (N, …) float32."""
+def _forward_with_bar(
+    run: BaselineRun,
+    net: Any,
+    positions: np.ndarray,
+    progress: Progress,
+    title: str,
+    *,
+    batch_size: int | None = None,
+) -> np.ndarray:
+    """Return the outputs of `net` for products, (N, …) float32, `batch_size` (None = the training's) at a time."""
     preprocessing = Preprocessing(net.input_shape[1] or run.params.image_size)
     task = progress.add_task(title, total=len(positions))
     parts = []
     forward = compile_forward(net)
-    for part in forward_rows(forward, run.catalogue, positions, preprocessing, batch_size=run.params.batch_size):
+    size = batch_size or run.params.batch_size
+    for part in forward_rows(forward, run.catalogue, positions, preprocessing, batch_size=size):
         parts.append(part)
         progress.advance(task, len(part))
     return np.concatenate(parts)
@@ -255,29 +290,46 @@ def _draw(run: BaselineRun, trained: Trained, out_dir: Path) -> None:
         write_preview(path, run.catalogue, transform, title=preview_title("baseline_tf", used), seed=run.seed)
 
 
-def _outcome(run: BaselineRun, trained: Trained) -> dict[str, Any]:
-    """Return the part of training.json that is known afterwards."""
+def _record(run: BaselineRun, trained: Trained) -> TrainingRecord:
+    """Return training.json: what was known beforehand, and what came out."""
     _, score = model.score_model(trained.model)
     train, validation = (run.catalogue.label_ids(run.catalogue.rows(split)) for split in ("train", "validation"))
     majority = majority_share(train, validation)
     not_learned = why_not_learned(trained.best_validation_accuracy, majority, trained.step_losses)
     n_trainable = 0 if run.params.mode == "as_is" else model.count_parameters(trained.model, trainable_only=True)
-    return {
-        "n_parameters": model.count_parameters(trained.model),
-        "n_trainable": n_trainable,
-        "n_features": model.N_FEATURES,
-        "size_mib": size_mib(weight.shape for weight in trained.model.weights),
-        "epochs_run": len(trained.history),
-        "steps_run": trained.steps_run,
-        "best_epoch": trained.best_epoch,
-        "best_validation_accuracy": trained.best_validation_accuracy,
-        "peak_memory_mib": round(peak_memory_mib(run.device), 1),
-        "train_time_s": trained.feature_time_s + sum(row["seconds"] for row in trained.history),
-        "feature_time_s": trained.feature_time_s,
-        "stopped_early": trained.stopped_early,
-        "learned": not_learned is None,
-        "not_learned": not_learned,
-        "score": score,
-        "probabilities": probability_kind(score, run.params.loss),
-        "preprocessing": vars(Preprocessing(trained.image_size)),
-    }
+    return TrainingRecord.model_validate(
+        run.header
+        | {
+            "dataset": run.catalogue.dataset,
+            "weights": run.weights,
+            "n_parameters": model.count_parameters(trained.model),
+            "n_trainable": n_trainable,
+            "n_features": model.N_FEATURES,
+            "size_mib": size_mib(weight.shape for weight in trained.model.weights),
+            "epochs_run": len(trained.history),
+            "steps_run": trained.steps_run,
+            "best_epoch": trained.best_epoch,
+            "best_validation_accuracy": trained.best_validation_accuracy,
+            "stopped_early": trained.stopped_early,
+            "learned": not_learned is None,
+            "not_learned": not_learned,
+            "score": score,
+            "probabilities": probability_kind(score, run.params.loss),
+            "preprocessing": vars(Preprocessing(trained.image_size)),
+        }
+    )
+
+
+def _cost(run: BaselineRun, trained: Trained, *, started_at: str, predict_time_s: float) -> CostRecord:
+    peak_mib = round(peak_memory_mib(run.device), 1)
+    return CostRecord(
+        key=run.header["key"],
+        git_commit=git_commit(),
+        started_at=started_at,
+        ended_at=now_utc(),
+        train_time_s=trained.feature_time_s + sum(row["seconds"] for row in trained.history),
+        feature_time_s=trained.feature_time_s,
+        predict_time_s=predict_time_s,
+        train_memory_mib=peak_mib,
+        train_resident_mib=peak_mib,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,56 +13,55 @@ from matplotlib.figure import Figure
 
 from bakeoff.core.failures import drawing
 from bakeoff.data.store import ImageStore
+from bakeoff.data.table import read_products, read_texts
+from bakeoff.records.catalogue import AuditRecord, LabelsRecord, Quantiles
 
 _PER_CLASS_SHOWN = 8
 _CLASSES_SHOWN = 30
+_SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
 _BLUE, _ORANGE = "#0072b2", "#e69f00"
 
 
-def write_audit(
-    table: pd.DataFrame, rejected: pd.DataFrame, folder: Path, *, dataset: dict[str, Any]
-) -> dict[str, Any]:
-    """Write audit.json into `folder` and return it.
+def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
+    """Write audit.json and figures/ of a prepared catalogue and return the record.
 
     Args:
-        table: accepted products with `label`, `format`, `mode`, `width`, `height`, `group_id`.
-        rejected: rejected.csv.
-        folder: the catalogue.
-        dataset: name, kind, licence, source_url, digest.
+        catalogue_dir: what `prepare` wrote.
+        out_dir: the folder to write.
+
+    Raises:
+        DataError: a file of the catalogue is missing.
     """
-    audit = {
-        "dataset": dataset,
-        "n_read": len(table) + len(rejected),
-        "n_accepted": len(table),
-        "n_rejected": len(rejected),
-        "rejected": _counts(rejected["reason"]),
-        "rejected_per_class": _counts(rejected["label"]),
-        "per_class": _counts(table["label"]),
-        "n_groups": len(set(table["group_id"])),
-        "formats": _counts(table["format"]),
-        "modes": _counts(table["mode"]),
-        "width_px": _quantiles(table["width"]),
-        "height_px": _quantiles(table["height"]),
-        "n_with_title": len(table["title"].dropna()),
-        "n_with_description": len(table["description"].dropna()),
-    }
-    text = json.dumps(audit, indent=1, ensure_ascii=False)
-    (folder / "audit.json").write_text(text + "\n", encoding="utf-8")
-    return audit
-
-
-def draw_audit(table: pd.DataFrame, rejected: pd.DataFrame, folder: Path) -> None:
-    """Draw figures/class_counts.png and samples.png into a prepared catalogue.
-
-    Args:
-        table: accepted products with `label` and `image`.
-        rejected: rejected.csv.
-        folder: the catalogue, with images.arrow.
-    """
-    with drawing(folder / "figures" / "class_counts.png", folder) as path:
+    table, texts = read_products(catalogue_dir), read_texts(catalogue_dir)
+    rejected = pd.read_csv(catalogue_dir / "rejected.csv", dtype=str, keep_default_na=False)
+    record = AuditRecord(
+        dataset=LabelsRecord.read(catalogue_dir / "labels.json").dataset,
+        texts_digest=_texts_digest(texts),
+        n_read=len(table) + len(rejected),
+        n_accepted=len(table),
+        n_rejected=len(rejected),
+        rejected=_counts(rejected["reason"]),
+        rejected_per_class=_counts(rejected["label"]),
+        per_class=_counts(table["label"]),
+        n_groups=len(set(table["group_id"])),
+        formats=_counts(table["format"]),
+        modes=_counts(table["mode"]),
+        width_px=_quantiles(table["width"]),
+        height_px=_quantiles(table["height"]),
+        n_with_title=len(texts["title"].dropna()),
+        n_with_description=len(texts["description"].dropna()),
+    )
+    record.write(out_dir / "audit.json")
+    with drawing(out_dir / "figures" / "class_counts.png", out_dir) as path:
         draw_class_counts(table["label"], rejected).savefig(path, dpi=130)
-    with drawing(folder / "figures" / "samples.png", folder) as path:
-        draw_samples(table, ImageStore(folder / "images.arrow")).savefig(path, dpi=130)
+    with drawing(out_dir / "figures" / "samples.png", out_dir) as path:
+        draw_samples(table, ImageStore(catalogue_dir / "images.arrow")).savefig(path, dpi=130)
+    return record
+
+
+def _texts_digest(texts: pd.DataFrame) -> str:
+    content = texts.astype(object).where(texts.notna(), None).to_numpy().tolist()
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def draw_class_counts(labels: Any, rejected: pd.DataFrame) -> Figure:
@@ -110,6 +110,5 @@ def _counts(values: Any) -> dict[str, int]:
     return {str(name): int(counts[name]) for name in sorted(counts.index, key=lambda name: (-counts[name], str(name)))}
 
 
-def _quantiles(values: Any) -> dict[str, float]:
-    names = {"min": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "max": 1.0}
-    return {name: float(values.quantile(share)) for name, share in names.items()}
+def _quantiles(values: Any) -> Quantiles:
+    return Quantiles(**dict(zip(Quantiles.model_fields, values.quantile(_SHARES).tolist(), strict=True)))

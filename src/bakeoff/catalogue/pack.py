@@ -14,9 +14,9 @@ from itertools import islice
 from pathlib import Path
 
 from bakeoff.catalogue.duplicates import mirrored_hash, perceptual_hash
-from bakeoff.catalogue.params import PackParams
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection, decode, encode_for_store, pixel_digest
+from bakeoff.records.catalogue import PackParams
 
 _SERIAL_BELOW = 300  # starting processes costs two seconds
 _CHUNK = 16

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bakeoff.core.section import PositiveFloat, PositiveInt, Section, Share
+from bakeoff.core.section import Section, Share
+from bakeoff.records.catalogue import PackParams
 
 
 class ColumnNames(Section):
@@ -48,14 +49,6 @@ class DatasetParams(Section):
     licence: str
     source_url: str | None
     synthetic: SyntheticParams | None
-
-
-class PackParams(Section):
-    """Which photos are accepted and how one is packed: what a candidate's new photos need as well."""
-
-    store_px: Annotated[int, Field(ge=32)]
-    max_megapixels: PositiveFloat
-    min_side_px: PositiveInt
 
 
 class PrepareParams(PackParams):

@@ -15,17 +15,17 @@ import numpy as np
 import pandas as pd
 from rich.progress import Progress
 
-from bakeoff.catalogue.audit import draw_audit, write_audit
 from bakeoff.catalogue.duplicates import group_duplicates
 from bakeoff.catalogue.fetch import effective_dataset, read_source
 from bakeoff.catalogue.pack import Packed, pack_all
-from bakeoff.catalogue.params import DatasetParams, PackParams, PrepareParams
+from bakeoff.catalogue.params import DatasetParams, PrepareParams
 from bakeoff.catalogue.sources import SOURCES, RawProduct
 from bakeoff.core.errors import DataError
 from bakeoff.core.paths import main_checkout
 from bakeoff.data.decode import Rejection, locate
 from bakeoff.data.store import ImageStore, StoreWriter
-from bakeoff.data.table import PRODUCT_COLUMNS, SPLITS
+from bakeoff.data.table import PRODUCT_COLUMNS, SPLITS, TEXT_COLUMNS
+from bakeoff.records.catalogue import Dataset, LabelsRecord, PackParams
 
 _TYPES = {
     "image": "int64",
@@ -35,7 +35,7 @@ _TYPES = {
     "width": "int32",
     "height": "int32",
 }
-_TEXTS = ("product_id", "label", "title", "description", "official_split")
+_TEXTS = ("product_id", "label", "title", "description", "official_split", "format", "mode")
 
 
 @dataclass
@@ -49,10 +49,23 @@ class _Ledger:
         self.rejected.append(row)
 
 
-def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, out_dir: Path) -> dict[str, Any]:
-    """Write products.parquet, images.arrow, labels.json, rejected.csv, audit.json and figures/; return the audit.
+@dataclass(frozen=True)
+class Prepared:
+    """How many products were read, accepted, and rejected for which reason."""
 
-    The folder appears whole or not at all; figures, which may fail, are drawn into it afterwards.
+    n_read: int
+    n_accepted: int
+    rejected: dict[str, int]
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{n} {reason}" for reason, n in self.rejected.items()) or "none"
+        return f"{self.n_accepted} of {self.n_read} products accepted; rejected: {told}"
+
+
+def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, out_dir: Path) -> Prepared:
+    """Write products.parquet, texts.parquet, images.arrow, labels.json and rejected.csv; return the counts.
+
+    The folder appears whole or not at all.
 
     Args:
         source_json: what `fetch` wrote; raw files lie in its `root` below the main checkout.
@@ -69,18 +82,14 @@ def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, ou
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}-") as scratch:
         done = Path(scratch) / "catalogue"
         done.mkdir()
-        audit, table, rejected = _prepare_into(done, source, dataset, params)
+        prepared = _prepare_into(done, source, dataset, params)
         if out_dir.exists():
             shutil.rmtree(out_dir)
         os.replace(done, out_dir)
-    draw_audit(table, rejected, out_dir)
-    return audit
+    return prepared
 
 
-def _prepare_into(
-    folder: Path, source: dict[str, Any], dataset: DatasetParams, params: PrepareParams
-) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """Write all but the figures and return the audit, the accepted products and the rejected ones."""
+def _prepare_into(folder: Path, source: dict[str, Any], dataset: DatasetParams, params: PrepareParams) -> Prepared:
     reader, root = SOURCES[dataset.kind], main_checkout() / source["root"]
     raw = reader.read(dataset, root)
     ledger = _Ledger()
@@ -91,20 +100,18 @@ def _prepare_into(
     table = _settle_small_classes(table, params, ledger)
     labels = _encode_labels(table, dataset, ledger)
     digest = _write_store(table, draft, folder / "images.arrow")
-    products = _write_products(table, folder)
+    _write_tables(table, folder)
     rejected = pd.DataFrame(ledger.rejected, columns=["product_id", "image", "label", "reason", "detail"])
     rejected.to_csv(folder / "rejected.csv", index=False)
-    header = {key: source[key] for key in ("name", "kind", "licence", "source_url", "fallback_reason")} | {
-        "digest": digest,
-        "prepare": params.model_dump(include=set(PackParams.model_fields)),
-    }
-    text = json.dumps({"labels": labels, "dataset": header}, indent=1, ensure_ascii=False)
-    (folder / "labels.json").write_text(text + "\n", encoding="utf-8")
-    if len(products) + len(rejected) != len(raw):
+    named = {key: source[key] for key in ("name", "kind", "licence", "source_url", "fallback_reason")}
+    packing = PackParams.model_validate(params.model_dump(include=set(PackParams.model_fields)))
+    LabelsRecord(labels=labels, dataset=Dataset(**named, digest=digest, prepare=packing)).write(folder / "labels.json")
+    if len(table) + len(rejected) != len(raw):
         raise DataError(
-            f"{len(raw)} products read, but {len(products)} accepted and {len(rejected)} rejected: please report."
+            f"{len(raw)} products read, but {len(table)} accepted and {len(rejected)} rejected: please report."
         )
-    return write_audit(table, rejected, folder, dataset=header), table, rejected
+    reasons = rejected["reason"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    return Prepared(len(raw), len(table), {str(reason): int(n) for reason, n in reasons.items()})
 
 
 def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledger) -> list[RawProduct]:
@@ -226,7 +233,7 @@ def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger)
 
 
 def _write_store(table: pd.DataFrame, draft: Path, target: Path) -> str:
-    """Copy the kept pictures in the table's order, add their row as `image`, and return sha256 over all of it."""
+    """Copy the kept pictures in the table's order, add their row as `image`, and return the content's digest."""
     digest = hashlib.sha256()
     drafted = ImageStore(draft)
     rows = []
@@ -238,15 +245,12 @@ def _write_store(table: pd.DataFrame, draft: Path, target: Path) -> str:
             rows.append(writer.append(encoded))
             digest.update(json.dumps([product_id, label, int(group)]).encode() + hashlib.sha256(encoded).digest())
     table["image"] = rows
-    for title, description in zip(table["title"], table["description"], strict=True):
-        digest.update(json.dumps([title, description]).encode())
     draft.unlink()
     return digest.hexdigest()
 
 
-def _write_products(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    products: Any = table.assign(weight=1.0)[list(PRODUCT_COLUMNS)].astype(_TYPES)
-    for name in _TEXTS:
-        products[name] = products[name].astype("string")  # all-null columns stay text in Parquet
-    products.to_parquet(folder / "products.parquet", index=False)
-    return products
+def _write_tables(table: pd.DataFrame, folder: Path) -> None:
+    """Write products.parquet, which image classifiers read, and texts.parquet, which they do not."""
+    table = table.assign(weight=1.0).astype(_TYPES | dict.fromkeys(_TEXTS, "string"))  # all-null columns stay text
+    table[list(PRODUCT_COLUMNS)].to_parquet(folder / "products.parquet", index=False)
+    table[list(TEXT_COLUMNS)].to_parquet(folder / "texts.parquet", index=False)

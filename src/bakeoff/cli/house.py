@@ -19,8 +19,8 @@ def params(
 ) -> None:
     """Compose params.yaml from conf/ (edit conf/, not params.yaml), or `--check` that it is composed."""
     from bakeoff.core.errors import ParamsError
-    from bakeoff.study.composition import differences, write_params
-    from bakeoff.study.params import load_params
+    from bakeoff.study.composition import differences
+    from bakeoff.study.params import load_params, write_params
 
     if not check:
         write_params(project(), override or [])

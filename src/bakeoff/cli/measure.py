@@ -11,24 +11,37 @@ from bakeoff.cli.app import MEASURE, SEED_HELP, app, project
 
 @app.command(rich_help_panel=MEASURE)
 def throughput(
-    rounds: Annotated[int, typer.Option(min=1, help="How often every candidate gets its turn.")] = 5,
+    rounds: Annotated[Optional[int], typer.Option(min=1, help="Turns per network; default: throughput.rounds.")] = None,  # noqa: UP045
+    budget: Annotated[
+        Optional[float],  # noqa: UP045 - typer reads the annotation at run time
+        typer.Option(min=0.1, help="Seconds per network, all turns together; default: throughput.budget_s."),
+    ] = None,
     candidate: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads the annotation at run time
-        typer.Option(help="Only this one (give it several times); default: every trained candidate of the study."),
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Only this one's network (give it several times); default: every network of the study."),
     ] = None,
 ) -> None:
-    """Measure all candidates again, taking turns in one session: the fair comparison, which `compare` then prefers.
+    """Measure the speed of all networks again, taking turns in one session, as the stage `throughput` does.
 
-    Each round gives every architecture throughput.budget_s seconds, so that a machine that slows down slows all alike;
-    modes and seeds of one architecture share a measurement. Writes measurements/throughput.json (medians and ranges
-    over the rounds) in place of the session before; Ctrl-C keeps that one. `dvc repro` then compares anew; commit the
-    file to keep it.
+    Speed has no weights, no mode and no seed: one record per network, in measurements/throughput.json. More seconds
+    mean more calls: the 99th percentile of the latency is known from 100 calls on. Stop everything else meanwhile.
+    `bakeoff compare` then compares anew.
 
-    Examples: `bakeoff throughput`, `bakeoff throughput --rounds 3 --candidate swin_t-frozen --candidate baseline_tf`
+    Examples: `bakeoff throughput`, `bakeoff throughput --budget 60`, `bakeoff throughput --candidate swin_t-frozen`
     """
-    from bakeoff.speed.command import run_session
+    from bakeoff.speed.command import measure_study
+    from bakeoff.study.run import dvc
 
-    raise SystemExit(run_session(project(), n_rounds=rounds, candidates=candidate))
+    root = project()
+    record = measure_study(
+        root,
+        root / "measurements" / "throughput.json",
+        candidates=candidate or (),
+        rounds=rounds,
+        budget_s=budget,
+    )
+    dvc(root, "commit", "--quiet", "--force", "throughput")  # else `dvc repro` would measure once more
+    raise SystemExit(1 if record.failed else 0)
 
 
 @app.command(rich_help_panel=MEASURE)

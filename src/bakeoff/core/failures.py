@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from bakeoff.core.files import write_json
 
 FILE = "failures.json"
 _MAX_CHARS = 300
@@ -113,11 +114,7 @@ def read_failures(folder: Path) -> list[Failure]:
 
 def write_failures(folder: Path, failures: Sequence[Failure]) -> None:
     """Write failures.json, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{FILE}.tmp"
-    text = json.dumps([asdict(failure) for failure in failures], indent=2, ensure_ascii=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, folder / FILE)
+    write_json(folder / FILE, [asdict(failure) for failure in failures])
 
 
 def _replace(folder: Path, what: str, *new: Failure) -> None:

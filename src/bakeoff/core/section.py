@@ -54,6 +54,14 @@ def load_section(path: Path, section: type[SectionT]) -> SectionT:
     return validate_section(section, values[name], where=f"{path}, section {name}")
 
 
+def load_top(path: Path, section: type[SectionT]) -> SectionT:
+    """Return the keys at the top of params.yaml that a model has as fields, and no others."""
+    values = read_yaml(path)
+    return validate_section(
+        section, {name: values[name] for name in section.model_fields if name in values}, where=str(path)
+    )
+
+
 def section_name(section: type[Section]) -> str:
     """Return a section's key in params.yaml: its model's name less `Params`, in snake case (DatasetParams: dataset)."""
     return re.sub(r"(?<!^)([A-Z])", r"_\1", section.__name__.removesuffix("Params")).lower()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+PREDICT_BATCH = 32
+"""Photos per forward pass when predicting; not a parameter, since another batch size rounds differently."""
+
 
 def n_batches(n_rows: int, batch_size: int) -> int:
     """Return the number of batches; a last batch of one row (batch norm cannot train on it) joins the one before.

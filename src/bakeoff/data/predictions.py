@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.progress import Progress
 
 from bakeoff.core.errors import EvaluationError
+from bakeoff.core.files import replacing
 from bakeoff.data.table import SPLITS, Catalogue
-from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.files import require_same_labels
 
 COLUMNS = ("product_id", "split", "label_id")
+ORIGINS = ("in_sample", "held_out", "out_of_fold")
 SUM_TOLERANCE = 1e-3
 """How far a row of float32 probabilities may be from 1: above the rounding of K = 1000 terms, below any real fault."""
+_AGAIN = "train the candidate again (`dvc repro -f`)"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ class Predictions:
     """One candidate's probabilities over all splits, in the order of products.parquet."""
 
     products: pd.DataFrame
-    """product_id str, split str, label_id int64; index 0 to N-1."""
+    """product_id str, split str, label_id int64, loss float32, origin str (`ORIGINS`); index 0 to N-1.
+
+    `loss` is the row's own training loss, which normalised sigmoids do not determine.
+    """
     probabilities: np.ndarray
     """(N, K) float32, rows sum to 1."""
     labels: list[str]
@@ -40,31 +43,44 @@ class Predictions:
         chosen = (self.products["split"] == name).to_numpy()
         return self.products["label_id"].to_numpy()[chosen], self.probabilities[chosen]
 
+    def mean_losses(self) -> dict[str, float]:
+        """Return the mean training loss of each split.
 
-def predict_catalogue(predictor: Predictor, catalogue: Catalogue, *, progress: Progress | None = None) -> Predictions:
-    """Return the candidate's probabilities for every product: train without augmentation, validation and test.
+        Raises:
+            EvaluationError: a split is empty.
+        """
+        splits, losses = self.products["split"].to_numpy(), self.products["loss"].to_numpy(dtype=np.float64)
+        missing = set(SPLITS) - set(splits)
+        if missing:
+            raise EvaluationError(f"no product is in {', '.join(missing)}; check section `split` of params.yaml.")
+        return {name: float(losses[splits == name].mean()) for name in SPLITS}
+
+
+def make_predictions(
+    catalogue: Catalogue, probabilities: np.ndarray, losses: np.ndarray, *, learnt_from: str | None = "train"
+) -> Predictions:
+    """Return a candidate's predictions for every product, checked.
+
+    Args:
+        catalogue: what it was trained on.
+        probabilities: (N, K) float32, in the order of its products.
+        losses: (N,) each row's training loss.
+        learnt_from: the split whose products the candidate has seen; None where it has learnt from none.
 
     Raises:
-        EvaluationError: other labels than the catalogue's, or probabilities that are none.
+        EvaluationError: the probabilities are not probabilities.
     """
-    require_same_labels(predictor.labels, catalogue.labels, given_by="the candidate", expected_by="the catalogue")
-    rows = np.arange(len(catalogue.products), dtype=np.int64)
-    task = progress.add_task("predicting", total=len(rows)) if progress else None
-    batches = []
-    for batch in predictor.predict(rows.tolist()):
-        batches.append(np.asarray(batch, dtype=np.float32))
-        if progress is not None and task is not None:
-            progress.advance(task, len(batch))
-    probabilities = np.concatenate(batches) if batches else np.zeros((0, len(catalogue.labels)), np.float32)
     table = catalogue.products.loc[:, list(COLUMNS)].reset_index(drop=True)
-    predictions = Predictions(products=table, probabilities=probabilities, labels=list(catalogue.labels))
+    table["loss"] = np.asarray(losses, dtype=np.float32)
+    table["origin"] = np.where((table["split"] == learnt_from).to_numpy(), "in_sample", "held_out")
+    predictions = Predictions(table, np.asarray(probabilities, dtype=np.float32), list(catalogue.labels))
     check_products(predictions, where="the catalogue")
     check_probabilities(predictions, where="the candidate's predictions")
     return predictions
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:
-    """Write predictions.parquet: product_id, split, label_id, probabilities (fixed-size list of K float32)."""
+    """Write predictions.parquet: `Predictions.products` and probabilities as fixed-size lists of K float32."""
     n_labels = len(predictions.labels)
     flat = pa.array(np.ascontiguousarray(predictions.probabilities, dtype=np.float32).ravel(), type=pa.float32())
     products = predictions.products
@@ -74,12 +90,12 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
             "split": pa.array(products["split"].astype(str).tolist(), type=pa.string()),
             "label_id": pa.array(products["label_id"].to_numpy(dtype=np.int64)),
             "probabilities": pa.FixedSizeListArray.from_arrays(flat, n_labels),
+            "loss": pa.array(products["loss"].to_numpy(dtype=np.float32)),
+            "origin": pa.array(products["origin"].astype(str).tolist(), type=pa.string()),
         }
     ).replace_schema_metadata({"labels": json.dumps(predictions.labels)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".tmp")
-    pq.write_table(table, partial)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        pq.write_table(table, partial)
 
 
 def read_predictions(path: Path, *, catalogue: Catalogue | None = None) -> Predictions:
@@ -90,16 +106,16 @@ def read_predictions(path: Path, *, catalogue: Catalogue | None = None) -> Predi
             product twice or a class that is none, lacks products, or belongs to other labels or another split.
     """
     if not path.is_file():
-        raise EvaluationError(f"{path} is missing; run the evaluate stage first.")
+        raise EvaluationError(f"{path} is missing; train the candidate first (`dvc repro`).")
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:  # OSError: a file cut short
-        raise EvaluationError(f"{path} is no Parquet file ({error}); run the evaluate stage again.") from None
+        raise EvaluationError(f"{path} is not a Parquet file ({error}); {_AGAIN}.") from None
     labels = _require_format(table, path)
     column = table.column("probabilities").combine_chunks()
     flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
     predictions = Predictions(
-        products=table.select(list(COLUMNS)).to_pandas(),
+        products=table.select([*COLUMNS, "loss", "origin"]).to_pandas(),
         probabilities=flat.reshape(-1, column.type.list_size),
         labels=labels,
     )
@@ -113,14 +129,14 @@ def read_predictions(path: Path, *, catalogue: Catalogue | None = None) -> Predi
 def _require_format(table: pa.Table, path: Path) -> list[str]:
     """Return the labels of a table in the predictions' format: columns, types, no empty cell, labels in the header."""
     names, header = table.schema.names, (table.schema.metadata or {}).get(b"labels")
-    columns = (*COLUMNS, "probabilities")
+    columns = (*COLUMNS, "probabilities", "loss", "origin")
     missing = [name for name in columns if name not in names]
     if header is None or missing or not pa.types.is_fixed_size_list(table.schema.field("probabilities").type):
         told = f" (it lacks {', '.join(missing)})" if missing else ""
-        raise EvaluationError(f"{path} is not in bakeoff's predictions format{told}; run the evaluate stage again.")
+        raise EvaluationError(f"{path} is not in bakeoff's predictions format{told}; {_AGAIN}.")
     empty = [name for name in columns if table.column(name).null_count]
     if empty:
-        raise EvaluationError(f"{path} has empty cells in {', '.join(empty)}; run the evaluate stage again.")
+        raise EvaluationError(f"{path} has empty cells in {', '.join(empty)}; {_AGAIN}.")
     return json.loads(header)
 
 
@@ -134,9 +150,11 @@ def check_products(predictions: Predictions, *, where: str) -> None:
     twice = products["product_id"].duplicated().to_numpy()
     if twice.any():
         raise EvaluationError(
-            f"{where}: {int(twice.sum())} rows repeat a product, first {_product(predictions, twice)}; "
-            "run the evaluate stage again."
+            f"{where}: {int(twice.sum())} rows repeat a product, first {_product(predictions, twice)}; {_AGAIN}."
         )
+    strange = sorted(set(products["origin"]) - set(ORIGINS))
+    if strange:
+        raise EvaluationError(f"{where}: the origins are {', '.join(ORIGINS)}, got {', '.join(map(repr, strange))}.")
     unknown = sorted(set(products["split"]) - set(SPLITS))
     if unknown:
         raise EvaluationError(f"{where}: the splits are {', '.join(SPLITS)}, got {', '.join(map(repr, unknown))}.")
@@ -145,7 +163,7 @@ def check_products(predictions: Predictions, *, where: str) -> None:
         raise EvaluationError(
             f"{where}: label_id must lie between 0 and {n_labels - 1}, got "
             f"{products['label_id'].to_numpy()[outside][0]} for {_product(predictions, outside)}; "
-            "train and evaluate the candidate again on this catalogue."
+            "train the candidate again on this catalogue."
         )
 
 
@@ -186,12 +204,9 @@ def _require_same_products(predictions: Predictions, catalogue: Catalogue, path:
     missing = sorted(set(expected["product_id"]) - set(given["product_id"]))
     if missing or len(given) != len(expected):
         told = f"; missing {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""
-        raise EvaluationError(
-            f"{path} holds {len(given)} products, the catalogue {len(expected)}{told}; run the evaluate stage again."
-        )
+        raise EvaluationError(f"{path} holds {len(given)} products, the catalogue {len(expected)}{told}; {_AGAIN}.")
     for name in COLUMNS:
         if given[name].tolist() != expected[name].tolist():
             raise EvaluationError(
-                f"{path}: its column {name} differs from the catalogue's (splits {', '.join(SPLITS)}); "
-                "run the evaluate stage again."
+                f"{path}: its column {name} differs from the catalogue's (splits {', '.join(SPLITS)}); {_AGAIN}."
             )

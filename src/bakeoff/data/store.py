@@ -108,9 +108,7 @@ class ImageStore:
 
     def read(self, row: int) -> Image.Image:
         """Return row `row` decoded: RGB, upright and on white since `prepare`."""
-        image = Image.open(io.BytesIO(self.encoded(row)))
-        image.load()
-        return image if image.mode == "RGB" else image.convert("RGB")
+        return open_packed(self.encoded(row))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path}
@@ -136,3 +134,10 @@ class ImageStore:
         self._columns = [batch.column(0) for batch in batches]
         self._ends = np.cumsum([len(column) for column in self._columns], dtype=np.int64)
         self._pid = os.getpid()
+
+
+def open_packed(encoded: bytes) -> Image.Image:
+    """Return a photo as `prepare` packed it, decoded: RGB."""
+    image = Image.open(io.BytesIO(encoded))
+    image.load()
+    return image if image.mode == "RGB" else image.convert("RGB")

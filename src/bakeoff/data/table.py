@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bakeoff.core.errors import DataError
+from bakeoff.data.products import StoredProducts
 from bakeoff.data.store import ImageStore
+from bakeoff.records.catalogue import Dataset, LabelsRecord
 
 SPLITS = ("train", "validation", "test")
 PRODUCT_COLUMNS = (
@@ -20,27 +20,27 @@ PRODUCT_COLUMNS = (
     "image",
     "label",
     "label_id",
-    "title",
-    "description",
     "group_id",
     "weight",
     "official_split",
     "width",
     "height",
+    "format",
+    "mode",
 )
+TEXT_COLUMNS = ("product_id", "title", "description")
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Products, labels and images; "rows" given to a predictor are positions into `products`, not store rows."""
+    """Products, labels and images; "rows" and "positions" count `products`, not the rows of the store."""
 
     products: pd.DataFrame
     """products.parquet and its `split`, index 0 to N-1, in the order of products.parquet."""
     labels: list[str]
     """K class names; `label_id` indexes them."""
     store: ImageStore
-    dataset: dict[str, Any]
-    """name, kind, licence, source_url, digest (sha256 over products and images), prepare (how it was packed)."""
+    dataset: Dataset
 
     def rows(self, split: str) -> np.ndarray:
         """Return the positions of one split's products, (N_split,) int64, ascending.
@@ -52,9 +52,9 @@ class Catalogue:
             raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
         return np.flatnonzero((self.products["split"] == split).to_numpy()).astype(np.int64)
 
-    def image_rows(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
-        """Return the store rows of `positions`, (N,) int64."""
-        return self._column("image", positions)
+    def at(self, positions: np.ndarray | Sequence[int]) -> StoredProducts:
+        """Return the products at `positions`, for a predictor or a loader."""
+        return StoredProducts(self.store, self._column("image", positions))
 
     def label_ids(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
         """Return the class indices of `positions`, (N,) int64 below K."""
@@ -94,7 +94,7 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
     """
     catalogue_dir = Path(catalogue_dir)
     products = read_products(catalogue_dir)
-    header = read_labels(catalogue_dir)
+    header = LabelsRecord.read(catalogue_dir / "labels.json")
     if not Path(splits_file).is_file():
         raise DataError(f"split {splits_file} is missing; run `dvc repro split`.")
     splits = pd.read_parquet(splits_file)
@@ -105,7 +105,7 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
             "same ones; run `dvc repro split`."
         )
     store = ImageStore(catalogue_dir / "images.arrow")
-    return Catalogue(products=joined, labels=list(header["labels"]), store=store, dataset=dict(header["dataset"]))
+    return Catalogue(products=joined, labels=header.labels, store=store, dataset=header.dataset)
 
 
 def read_products(catalogue_dir: Path) -> pd.DataFrame:
@@ -120,13 +120,13 @@ def read_products(catalogue_dir: Path) -> pd.DataFrame:
     return pd.read_parquet(path).reset_index(drop=True)
 
 
-def read_labels(catalogue_dir: Path) -> dict[str, Any]:
-    """Return labels.json: `labels` (K names in LabelEncoder order) and `dataset` (name, licence, digest, prepare, …).
+def read_texts(catalogue_dir: Path) -> pd.DataFrame:
+    """Return texts.parquet: `product_id`, `title`, `description` (null where there is none), one row per product.
 
     Raises:
         DataError: the file is missing.
     """
-    path = Path(catalogue_dir) / "labels.json"
+    path = Path(catalogue_dir) / "texts.parquet"
     if not path.is_file():
         raise DataError(f"{path} is missing; run `dvc repro prepare`.")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return pd.read_parquet(path).reset_index(drop=True)

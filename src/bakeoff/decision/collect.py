@@ -13,20 +13,13 @@ from typing import Any
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.outcomes import TestOutcomes, read_test_outcomes
 from bakeoff.decision.study import Slot, Study
-from bakeoff.speed.protocol import PROTOCOL
+from bakeoff.records.speed import ThroughputRecord
+from bakeoff.records.training import CostRecord, TrainingRecord
 
-FILES = {
-    "training": "training/training.json",
-    "metrics": "evaluation/metrics.json",
-    "throughput": "evaluation/throughput.json",
-}
-_REQUIRED = {
-    "training": ("weights.source", "learned", "size_mib"),
-    "metrics": ("splits.test.n", "splits.test.accuracy"),
-    "throughput": ("latency_ms_p50", "images_per_s", "device"),
-}
+METRICS = "evaluation/metrics.json"
+PREDICTIONS = "training/predictions.parquet"
+_REQUIRED = ("splits.test.n", "splits.test.accuracy")
 _SAME_ACCURACY = 1e-6
-_FINITE = {"splits.test.n", "splits.test.accuracy", "latency_ms_p50", "images_per_s", "size_mib"}
 
 
 @dataclass(frozen=True)
@@ -36,8 +29,10 @@ class Record:
     slot: Slot
     folder: Path
     training: Mapping[str, Any]
+    """training.json and cost.json together."""
     metrics: Mapping[str, Any]
     throughput: Mapping[str, Any]
+    """Its network's record of measurements/throughput.json; empty where the network was not measured."""
     problem: str | None = None
     calibration: Mapping[str, Any] = field(default_factory=dict)
     """calibration.json, empty where there is none."""
@@ -46,7 +41,7 @@ class Record:
 
     @property
     def ok(self) -> bool:
-        """Whether all three records are there and complete."""
+        """Whether its records are there and complete."""
         return self.problem is None
 
     @property
@@ -55,13 +50,16 @@ class Record:
         return int(self.metrics["splits"]["test"]["n"])
 
 
-def collect(runs_dir: Path, study: Study, *, partial: bool = False) -> list[Record]:
+def collect(
+    runs_dir: Path, study: Study, *, partial: bool = False, speed: ThroughputRecord | None = None
+) -> list[Record]:
     """Return one record per training of the study, in the study's order.
 
     Args:
         runs_dir: folder with <candidate>/seed_<seed>/.
         study: which candidates there should be.
         partial: list a missing or broken candidate as failed instead of stopping.
+        speed: of every network; None where nothing was measured.
 
     Raises:
         EvaluationError: without `partial`, a record is missing, broken or of another test split; with it, none is left.
@@ -69,7 +67,7 @@ def collect(runs_dir: Path, study: Study, *, partial: bool = False) -> list[Reco
     records = [
         Record(slot, slot.folder(runs_dir), {}, {}, {}, "one of its stages failed; what runs/ holds of it is older")
         if slot.candidate in study.unfinished
-        else _read_record(slot, runs_dir)
+        else _read_record(slot, runs_dir, speed)
         for slot in study.slots()
     ]
     records = _refuse_other_tests(records)
@@ -100,45 +98,38 @@ def _stop_sentence(failed: list[Record], n_all: int, *, partial: bool) -> str:
     return f"{sentence} {advice}"
 
 
-def _read_record(slot: Slot, runs_dir: Path) -> Record:
+def _read_record(slot: Slot, runs_dir: Path, speed: ThroughputRecord | None) -> Record:
     folder = slot.folder(runs_dir)
-    found: dict[str, dict[str, Any]] = {}
-    for name, relative in FILES.items():
-        path = folder / relative
-        values, problem = _read_json(path)
-        problem = problem or _old_protocol(name, values, path) or _missing_value(name, values, path)
-        if problem:
-            return Record(slot, folder, {}, {}, {}, problem)
-        found[name] = values
-    trained, judged = found["training"].get("key"), found["metrics"].get("training_key")
-    if judged is not None and judged != trained:
-        problem = f"{folder / FILES['metrics']} belongs to another training ({judged}, not {trained})"
+    try:
+        training = TrainingRecord.read(folder / "training" / "training.json")
+        cost = CostRecord.read(folder / "training" / "cost.json")
+    except EvaluationError as error:
+        return Record(slot, folder, {}, {}, {}, str(error).rstrip("."))
+    metrics, problem = _read_json(folder / METRICS)
+    problem = problem or _missing_value(metrics, folder / METRICS)
+    judged = metrics.get("training_key", training.key)
+    if not problem and judged != training.key:
+        problem = f"{folder / METRICS} belongs to another training ({judged}, not {training.key})"
+    if problem:
         return Record(slot, folder, {}, {}, {}, problem)
-    record = Record(slot, folder, found["training"], found["metrics"], found["throughput"])
-    return _with_outcomes(record)
+    known = cost.model_dump(mode="json") | training.model_dump(mode="json")
+    timed = (speed.of(training.model) if speed else None) or {}
+    return _with_outcomes(Record(slot, folder, known, metrics, timed))
 
 
 def _with_outcomes(record: Record) -> Record:
     """Add predictions and calibration, or the problem of the predictions."""
     folder = record.folder / "evaluation"
     try:
-        test = read_test_outcomes(folder / "predictions.parquet")
+        test = read_test_outcomes(record.folder / PREDICTIONS)
     except EvaluationError as error:
         return replace(record, problem=str(error).rstrip("."))
     if abs(test.accuracy - float(record.metrics["splits"]["test"]["accuracy"])) > _SAME_ACCURACY:
-        problem = f"{folder} holds metrics of other predictions than its predictions.parquet; evaluate it again"
+        problem = f"{folder} holds metrics of other predictions than {record.folder / PREDICTIONS}; evaluate it again"
         return replace(record, problem=problem)
     calibration = folder / "calibration.json"
     values, problem = _read_json(calibration) if calibration.is_file() else ({}, None)
     return replace(record, test=test, calibration=values, problem=problem)
-
-
-def _old_protocol(name: str, values: Mapping[str, Any], path: Path) -> str | None:
-    """Return why times measured by an older version cannot be used."""
-    given = values.get("protocol", 1)
-    if name != "throughput" or given == PROTOCOL:
-        return None
-    return f"{path} was measured by protocol {given}, this version compares protocol {PROTOCOL}; run `dvc repro`"
 
 
 def _read_json(path: Path) -> tuple[dict[str, Any], str | None]:
@@ -153,12 +144,12 @@ def _read_json(path: Path) -> tuple[dict[str, Any], str | None]:
     return values, None
 
 
-def _missing_value(name: str, values: Mapping[str, Any], path: Path) -> str | None:
-    for key in _REQUIRED[name]:
-        value = value_at(values, key)
+def _missing_value(metrics: Mapping[str, Any], path: Path) -> str | None:
+    for key in _REQUIRED:
+        value = value_at(metrics, key)
         if value is None:
             return f"{path} lacks {key}"
-        if key in _FINITE and not (isinstance(value, int | float) and math.isfinite(value)):
+        if not (isinstance(value, int | float) and math.isfinite(value)):
             return f"{path}: {key} must be a finite number, got {value!r}"
     return None
 
@@ -187,7 +178,7 @@ def _other_test(record: Record, usual: Record) -> str:
     """Return how a record's test differs from the usual one."""
     assert record.test is not None
     assert usual.test is not None
-    path = record.folder / "evaluation" / "predictions.parquet"
+    path = record.folder / PREDICTIONS
     if record.test.labels != usual.test.labels:
         return (
             f"{path} has other labels ({len(record.test.labels)}: {', '.join(record.test.labels[:5])}, …) than "
@@ -199,6 +190,6 @@ def _other_test(record: Record, usual: Record) -> str:
         return f"{path} has other true classes for the same test products than the other candidates; evaluate it again"
     told = f"; it lacks {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""
     return (
-        f"{record.folder / FILES['metrics']} is from another data set or split "
+        f"{record.folder / METRICS} is from another data set or split "
         f"({record.n_test} test products, the other candidates {usual.n_test}{told})"
     )

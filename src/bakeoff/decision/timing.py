@@ -1,12 +1,9 @@
-"""Which times are compared: those of one device, and those of one interleaved session where there is one."""
+"""Which times are compared: those of one device."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from bakeoff.decision.collect import Record
@@ -15,7 +12,7 @@ from bakeoff.language.phrases import Words
 
 def usual_device(records: Sequence[Record]) -> str | None:
     """Return the device that most records were timed on; a tie goes to the first in the study's order."""
-    counts = Counter(device_of(record) for record in records if record.ok)
+    counts = Counter(device_of(record) for record in records if record.ok and record.throughput)
     return counts.most_common(1)[0][0] if counts else None
 
 
@@ -24,69 +21,12 @@ def device_of(record: Record) -> str:
     return _device(record.throughput)
 
 
-def share_measurements(records: Sequence[Record]) -> list[Record]:
-    """Return the records with one measurement per network: of several with one speed_key, the steadiest.
-
-    A noisy measurement is not shared while candidates are evaluated, so that a later mode or seed of the network may
-    have a steadier one; it holds for all of them.
-    """
-    steadiest: dict[str, Mapping[str, Any]] = {}
-    for record in records:
-        key = record.throughput.get("speed_key") if record.ok else None
-        if key and (key not in steadiest or _restlessness(record.throughput) < _restlessness(steadiest[key])):
-            steadiest[key] = record.throughput
-    return [
-        replace(record, throughput={**steadiest[key], "candidate": record.slot.candidate})
-        if record.ok and (key := record.throughput.get("speed_key")) in steadiest
-        else record
-        for record in records
-    ]
-
-
-def use_session(
-    records: Sequence[Record], measurements_dir: Path | None, *, words: Words
-) -> tuple[list[Record], list[str]]:
-    """Return the records with the times of measurements/throughput.json where they may be used, and what to say of it.
-
-    A session on the study's own device replaces the times of the architectures it holds; one from another device
-    replaces all of them or none, so that no two devices are mixed.
-
-    Args:
-        records: of every candidate.
-        measurements_dir: measurements/; None or without throughput.json changes nothing.
-        words: holds `bakeoff.language.choice`'s phrases.
-    """
-    path = measurements_dir / "throughput.json" if measurements_dir is not None else None
-    if path is None or not path.is_file():
-        return list(records), []
-    from bakeoff.speed.session import read_session
-
-    session = read_session(path)
-    found = {record.slot: _match(record, session) for record in records if record.ok}
-    lacking = sorted({slot.candidate for slot, speed in found.items() if speed is None})
-    matched = {slot: speed for slot, speed in found.items() if speed is not None}
-    if not matched:
-        return list(records), [words("session.none", path=path)]
-    here, there = usual_device(records), Counter(map(_device, matched.values())).most_common(1)[0][0]
-    if lacking and here != there:
-        note = words("session.elsewhere", path=path, device=there, names=words.join(lacking))
-        return list(records), [note]
-    replaced = [
-        replace(record, throughput={**matched[record.slot], "session": True}) if record.slot in matched else record
-        for record in records
-    ]
-    said = [words("session.used", path=path)]
-    if lacking:
-        said.append(words.count("session.lacking", len(lacking), names=words.join(lacking)))
-    return replaced, said
-
-
 def timing_notes(records: Sequence[Record], *, words: Words) -> list[str]:
     """Return what must be said about the times: measured elsewhere, with other threads, or on a restless machine."""
     device = usual_device(records)
     done = [record for record in records if record.ok]
     notes = []
-    others = sorted({record.slot.candidate for record in done if device_of(record) != device})
+    others = sorted({record.slot.candidate for record in done if record.throughput and device_of(record) != device})
     if others:
         notes.append(words("times.elsewhere", device=device, names=words.join(others)))
     same = [record for record in done if device_of(record) == device]
@@ -99,15 +39,9 @@ def timing_notes(records: Sequence[Record], *, words: Words) -> list[str]:
     return notes
 
 
-def _match(record: Record, session: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    return session.get(str(record.throughput.get("speed_key")))
-
-
-def _restlessness(speed: Mapping[str, Any]) -> float:
-    return float(speed.get("restlessness", math.inf))
-
-
 def _device(speed: Mapping[str, Any]) -> str:
+    if not speed:
+        return "not measured"
     device = str(speed["device"]).lower().removesuffix(":0")
     name = speed.get("device_name")
     return f"{device}: {name}" if name and str(name).lower() != device else device

@@ -9,7 +9,8 @@ import torch
 
 from bakeoff.backbones.onnx_export import export_onnx
 from bakeoff.core.errors import EvaluationError
-from bakeoff.predictors.trained import load_photo_classifier, read_training
+from bakeoff.predictors.trained import load_photo_classifier
+from bakeoff.records.training import TrainingRecord
 
 
 def trained_folder(runs: Path, candidate: str, seed: int) -> Path:
@@ -44,18 +45,18 @@ def export_candidate(training_dir: Path, path: Path) -> float:
         EvaluationError: the folder holds no PyTorch training, or the export answers something else than PyTorch.
         WeightsError: a frozen candidate's weights are not those it was trained on.
     """
-    record = read_training(training_dir)
-    settings = record["settings"]
+    record = TrainingRecord.read(training_dir / "training.json")
+    settings = record.backbone
     model = load_photo_classifier(training_dir, device=torch.device("cpu"))
     told = {
-        "candidate": f"{record['model']}-{record['mode']}",
-        "labels": record["labels"],
-        "preprocessing": settings["preprocessing"],
-        "loss": record["loss"],
-        "licence_code": settings["licence_code"],
-        "licence_weights": record["weights"]["licence"],
-        "commercial_use": record["weights"]["commercial_use"],
-        "key": record["key"],
+        "candidate": record.candidate,
+        "labels": record.labels,
+        "preprocessing": settings.preprocessing.model_dump(mode="json"),
+        "loss": record.loss,
+        "licence_code": settings.licence_code,
+        "licence_weights": record.weights.licence,
+        "commercial_use": record.weights.commercial_use,
+        "key": record.key,
     }
     metadata = {name: json.dumps(value, ensure_ascii=False) for name, value in told.items()}
-    return export_onnx(model, path, image_size=settings["preprocessing"]["image_size"], metadata=metadata)
+    return export_onnx(model, path, image_size=settings.preprocessing.image_size, metadata=metadata)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.core.failures import drawing
+from bakeoff.core.files import write_json
 from bakeoff.data.predictions import Predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.evaluation import uncertainty
@@ -21,7 +22,6 @@ from bakeoff.evaluation.confusions import confusions_record
 from bakeoff.evaluation.metrics import all_split_metrics, count_confusions, per_class_metrics, predicted_classes
 from bakeoff.evaluation.pairs import draw_strip, read_photos
 from bakeoff.evaluation.params import EvaluateParams
-from bakeoff.records.files import write_record
 
 N_STEPS = uncertainty.N_STEPS + 2
 """Calls of `advance` by `find`."""
@@ -38,7 +38,6 @@ class Findings:
 
 def find(
     predictions: Predictions,
-    losses: Mapping[str, float],
     *,
     params: EvaluateParams,
     advance: Callable[[], object] = lambda: None,
@@ -47,14 +46,13 @@ def find(
 
     Args:
         predictions: all three splits.
-        losses: the candidate's own training loss on each split.
         params: section evaluate.
         advance: called after each of `N_STEPS` parts, so that a bar can move.
 
     Raises:
         EvaluationError: a split is empty.
     """
-    splits = all_split_metrics(predictions, losses, top_k=params.top_k, n_bins=params.calibration_bins)
+    splits = all_split_metrics(predictions, top_k=params.top_k, n_bins=params.calibration_bins)
     advance()
     label_ids, probabilities = predictions.split("test")
     per_class = per_class_metrics(label_ids, probabilities, predictions.labels)
@@ -88,12 +86,12 @@ def write_findings(
     label_ids, probabilities = predictions.split("test")
     predicted = predicted_classes(probabilities)
     counts = count_confusions(label_ids, predicted, len(labels))
-    write_record(out_dir / "confusions.json", key | findings.confusions)
+    write_json(out_dir / "confusions.json", key | findings.confusions)
     write_confusion_csv(counts, labels, out_dir / "confusion.csv")
     write_report(label_ids, predicted, labels, out_dir / "classification_report.txt")
-    write_record(out_dir / "calibration.json", key | findings.calibration)
+    write_json(out_dir / "calibration.json", key | findings.calibration)
     record = {**header, **findings.metrics}
-    write_record(out_dir / "metrics.json", record)
+    write_json(out_dir / "metrics.json", record)
     title = f"{header['candidate']}: {len(label_ids)} test photos, accuracy {(label_ids == predicted).mean():.3f}"
     _draw(findings, counts, catalogue, out_dir, title=title)
     return record

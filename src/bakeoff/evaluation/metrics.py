@@ -7,16 +7,15 @@ ROC-AUC and PR-AUC are None where a split holds products of one class alone; top
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import Predictions
-from bakeoff.data.table import SPLITS, Catalogue
+from bakeoff.data.table import SPLITS
 from bakeoff.evaluation.reliability import expected_calibration_error
-from bakeoff.predictors.protocol import Predictor
 from bakeoff.statistics.auc import roc_auc
 from bakeoff.statistics.average_precision import average_precision_influence
 from bakeoff.statistics.matrix import METRICS, Margins
@@ -146,29 +145,10 @@ def _share(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def all_split_metrics(
-    predictions: Predictions, training_losses: Mapping[str, float], *, top_k: Sequence[int], n_bins: int
-) -> dict[str, dict[str, Any]]:
-    """Return each split's metrics and training loss, as `splits` of metrics.json."""
-    splits = {}
+def all_split_metrics(predictions: Predictions, *, top_k: Sequence[int], n_bins: int) -> dict[str, dict[str, Any]]:
+    """Return each split's metrics and mean training loss, as `splits` of metrics.json."""
+    splits, training_losses = {}, predictions.mean_losses()
     for name in SPLITS:
         values = split_metrics(*predictions.split(name), top_k=top_k, n_bins=n_bins)
         splits[name] = {**values, "training_loss": training_losses[name]}
     return splits
-
-
-def training_losses(predictor: Predictor, predictions: Predictions, catalogue: Catalogue) -> dict[str, float]:
-    """Return the candidate's own training loss on each split.
-
-    For cross-entropy on a softmax that *is* the log loss, so no second pass over the photos is paid for; normalised
-    sigmoids do not determine their BCE, which the predictor then computes.
-    """
-    if predictor.loss_name == "cross_entropy" and predictor.probability_kind in ("softmax", "as_is"):
-        return {name: _mean_log_loss(*predictions.split(name)) for name in SPLITS}
-    return {name: float(predictor.training_loss(catalogue.rows(name).tolist())) for name in SPLITS}
-
-
-def _mean_log_loss(label_ids: np.ndarray, probabilities: np.ndarray) -> float:
-    if len(label_ids) == 0:
-        raise EvaluationError("a split without products has no training loss; check `split` in params.yaml.")
-    return float(log_losses(label_ids, exact_probabilities(probabilities)).mean())

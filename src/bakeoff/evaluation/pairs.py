@@ -42,8 +42,8 @@ def draw_strip(photos: Sequence[Image.Image], captions: Sequence[str], path: Pat
 
 def read_photos(catalogue: Catalogue, product_ids: Sequence[str]) -> list[Image.Image]:
     """Return the products' photos as the store holds them."""
-    chosen = catalogue.products.set_index("product_id").loc[list(product_ids), "image"]
-    return [catalogue.store.read(int(row)) for row in chosen]
+    chosen = catalogue.at(catalogue.products.reset_index().set_index("product_id").loc[list(product_ids), "index"])
+    return [chosen.photo(number) for number in range(len(chosen))]
 
 
 def _fit(text: str, width_px: int) -> str:

@@ -6,13 +6,12 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from bakeoff.core.section import PositiveInt, Section
+from bakeoff.core.section import Section
 
 
 class EvaluateParams(Section):
-    """Section `evaluate`: images per batch when predicting, and how the metrics and their intervals are made."""
+    """Section `evaluate`: how the metrics and their intervals are made."""
 
-    batch_size: PositiveInt
     top_k: list[Annotated[int, Field(ge=2)]]
     """The k of each top-k accuracy, ascending; one of K or more is left out."""
     n_bootstrap: Annotated[int, Field(ge=100)]

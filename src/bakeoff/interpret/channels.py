@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from bakeoff.data.products import StoredProducts
 from bakeoff.predictors.protocol import Predictor
 
 CHANNELS = ("red", "green", "blue")
@@ -36,7 +37,7 @@ def choose_rows(rows: np.ndarray, max_rows: int | None, *, seed: int) -> np.ndar
 
 def permutation_importance(
     predictor: Predictor,
-    rows: np.ndarray,
+    products: StoredProducts,
     label_ids: np.ndarray,
     *,
     baseline_correct: np.ndarray,
@@ -50,7 +51,7 @@ def permutation_importance(
 
     Args:
         predictor: the candidate.
-        rows: (N,) positions of the photos.
+        products: N of them.
         label_ids: (N,) int64, their true classes.
         baseline_correct: (N,) bool, right without a shuffle (from predictions.parquet: no pass is spent on it).
         shuffles: repeats per channel, seed.
@@ -60,17 +61,17 @@ def permutation_importance(
         Breiman: Random Forests, Machine Learning 45, 2001, section 10, doi:10.1023/A:1010933404324.
     """
     repeats, seed = shuffles
-    photos = _Photos(predictor, rows)
+    photos = _Photos(predictor, products)
     generator = np.random.default_rng(seed)
     results: dict[str, dict[str, float | list[float]]] = {}
     for channel, name in enumerate(CHANNELS):
-        correct = np.zeros((repeats, len(rows)), dtype=bool)
+        correct = np.zeros((repeats, len(products)), dtype=bool)
         for repeat in range(repeats):
-            order = generator.permutation(len(rows))
+            order = generator.permutation(len(products))
             predicted = _predict_shuffled(predictor, photos, channel, order=order, advance=advance)
             correct[repeat] = predicted == label_ids
         results[name] = _summarise(baseline_correct, correct)
-    return ChannelResult(float(baseline_correct.mean()), len(rows), repeats, results)
+    return ChannelResult(float(baseline_correct.mean()), len(products), repeats, results)
 
 
 def _summarise(baseline_correct: np.ndarray, correct: np.ndarray) -> dict[str, float | list[float]]:
@@ -94,16 +95,16 @@ def _summarise(baseline_correct: np.ndarray, correct: np.ndarray) -> dict[str, f
 class _Photos:
     """The chosen photos, decoded once where they fit in 1 GiB, else decoded again for each shuffle."""
 
-    def __init__(self, predictor: Predictor, rows: np.ndarray) -> None:
-        self._predictor, self._rows = predictor, rows
-        n_bytes = len(rows) * predictor.image_size**2 * 3 * 4
-        self._held = predictor.images(rows.tolist()) if n_bytes <= _HELD_BYTES else None
+    def __init__(self, predictor: Predictor, products: StoredProducts) -> None:
+        self._predictor, self._products = predictor, products
+        n_bytes = len(products) * predictor.image_size**2 * 3 * 4
+        self._held = predictor.images(products) if n_bytes <= _HELD_BYTES else None
 
     def take(self, places: Sequence[int] | np.ndarray) -> np.ndarray:
         """Return a new array of the photos at `places`, (n, H, W, 3) float32."""
         if self._held is not None:
             return self._held[places]
-        return self._predictor.images(self._rows[places].tolist())
+        return self._predictor.images(self._products.at(places))
 
 
 def _predict_shuffled(

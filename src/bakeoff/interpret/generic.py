@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.predictors.protocol import Predictor
+from bakeoff.predictors.protocol import ImageGradients
 
 GREY = 0.5
 """Baseline of Integrated Gradients and fill of Occlusion: mid-grey in [0, 1], which normalisation maps near zero."""
@@ -128,7 +128,7 @@ def _starts(side: int, window_px: int, stride_px: int) -> list[int]:
 class GenericExplainer:
     """Explains any predictor: gradients of its score, probabilities for Occlusion."""
 
-    def __init__(self, predictor: Predictor, settings: AttributionSettings) -> None:
+    def __init__(self, predictor: ImageGradients, settings: AttributionSettings) -> None:
         self.predictor = predictor
         self.settings = settings
         gradient_score = "probability" if predictor.probability_kind == "as_is" else "logit"

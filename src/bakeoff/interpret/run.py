@@ -10,8 +10,10 @@ import numpy as np
 from rich.progress import Progress
 
 from bakeoff.core.failures import drawing
+from bakeoff.core.files import write_json
+from bakeoff.core.machine import ComputeParams
 from bakeoff.core.seeding import default_threads
-from bakeoff.data.predictions import Predictions
+from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.interpret.channels import CHANNELS, ChannelResult, choose_rows, draw_channels, permutation_importance
 from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
@@ -19,8 +21,10 @@ from bakeoff.interpret.explainers import Explainer, open_explainer
 from bakeoff.interpret.figures import Caption, draw_attributions
 from bakeoff.interpret.generic import GREY
 from bakeoff.interpret.params import InterpretParams
-from bakeoff.predictors.protocol import Predictor
-from bakeoff.records.files import derived_key, write_record
+from bakeoff.predictors.loading import load_predictor
+from bakeoff.predictors.protocol import ImageGradients
+from bakeoff.records.files import derived_key
+from bakeoff.records.training import TrainingRecord
 
 CHANNEL_SEED = 0
 """One seed for every candidate, so that all are shown the same shuffled photos."""
@@ -33,23 +37,29 @@ Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
 class Subject:
     """Who is explained: the candidate, what it was trained on and what it predicted."""
 
-    predictor: Predictor
+    predictor: ImageGradients
     catalogue: Catalogue
     predictions: Predictions
-    training: dict[str, Any]
+    training: TrainingRecord
 
 
-def prepare_explainer(
-    framework: str, predictor: Predictor, *, params: InterpretParams, threads: int | None
-) -> Explainer:
-    """Return the framework's explainer; the predictor uses `threads` CPU threads from here on (None = all cores)."""
-    predictor.set_threads(threads or default_threads())
-    return open_explainer(framework, predictor, params)
+def open_subject(training_dir: Path, catalogue: Catalogue, compute: ComputeParams) -> Subject:
+    """Return a trained candidate, its predictions and the catalogue they are of.
+
+    Raises:
+        EvaluationError: the folder holds no training, or its predictions are of another catalogue or split.
+    """
+    training = TrainingRecord.read(training_dir / "training.json")
+    predictions = read_predictions(training_dir / "predictions.parquet", catalogue=catalogue)
+    predictor = load_predictor(training_dir, device=compute.device)
+    predictor.set_threads(compute.threads or default_threads())
+    return Subject(predictor, catalogue, predictions, training)
 
 
-def interpret_candidate(subject: Subject, explainer: Explainer, out_dir: Path, *, params: InterpretParams) -> None:
+def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretParams) -> None:
     """Write channels.json, figures/channels.png, attributions.json and attributions/<product>.png under `out_dir`."""
-    key = derived_key(subject.training["key"], params.model_dump())
+    explainer = open_explainer(subject.training.environment, subject.predictor, params)
+    key = derived_key(subject.training.key, params.model_dump())
     chosen = choose_photos(subject.predictions, n_correct=params.n_correct, n_wrong=params.n_wrong)
     with Progress() as progress:
         channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
@@ -64,9 +74,9 @@ def interpret_candidate(subject: Subject, explainer: Explainer, out_dir: Path, *
         "explained_score": explainer.scores,
         "items": [item for item, _ in explained],
     }
-    write_record(out_dir / "attributions.json", record)
+    write_json(out_dir / "attributions.json", record)
     with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
-        draw_channels(channels, path, title=subject.training["candidate"])
+        draw_channels(channels, path, title=subject.training.candidate)
     for item, maps in explained:
         with drawing(out_dir / item["figure"], out_dir) as path:
             draw_attributions(*maps, path, caption=_caption(subject, item))
@@ -82,14 +92,14 @@ def _explain_channels(
     task = progress.add_task("shuffling channels", total=len(CHANNELS) * params.channel_repeats * len(rows))
     result = permutation_importance(
         subject.predictor,
-        rows,
+        catalogue.at(rows),
         label_ids,
         baseline_correct=predictions.probabilities[rows].argmax(axis=1) == label_ids,
         shuffles=(params.channel_repeats, CHANNEL_SEED),
         advance=lambda n: progress.advance(task, n),
     )
-    record = {"key": key, "training_key": subject.training["key"], "seed": CHANNEL_SEED, **vars(result)}
-    write_record(out_dir / "channels.json", record)
+    record = {"key": key, "training_key": subject.training.key, "seed": CHANNEL_SEED, **vars(result)}
+    write_json(out_dir / "channels.json", record)
     return result
 
 
@@ -101,7 +111,7 @@ def _explain_photos(
     task = progress.add_task("explaining photos", total=2 * len(chosen))
     items = []
     for photo in chosen:
-        image = subject.predictor.images([photo.row])[0]
+        image = subject.predictor.images(subject.catalogue.at([photo.row]))[0]
         gradients = explainer.integrated_gradients(image, photo.predicted)
         progress.advance(task)
         drops = explainer.occlusion(image, photo.predicted)
@@ -117,7 +127,7 @@ def _explain_photos(
 
 def _caption(subject: Subject, item: dict[str, Any]) -> Caption:
     shown = {name: item[name] for name in ("product_id", "true", "predicted", "probability")}
-    return Caption(candidate=subject.training["candidate"], **shown)
+    return Caption(candidate=subject.training.candidate, **shown)
 
 
 def _note(params: InterpretParams, found: dict[str, int]) -> str | None:

@@ -87,9 +87,9 @@ def write_preview(
     axes = figure.subplots(n_rows, _N_COLUMNS, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
-    photos = zip(axes, catalogue.image_rows(chosen), catalogue.label_ids(chosen), strict=False)
-    for axis, image_row, label in photos:
-        axis.imshow(transform(catalogue.store.read(int(image_row))))
+    products = catalogue.at(chosen)
+    for number, (axis, label) in enumerate(zip(axes, catalogue.label_ids(chosen), strict=False)):
+        axis.imshow(transform(products.photo(number)))
         axis.set_title(catalogue.labels[label], fontsize=9)
     figure.suptitle(title, fontsize=11)
     path.parent.mkdir(parents=True, exist_ok=True)

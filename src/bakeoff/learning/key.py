@@ -7,6 +7,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -82,7 +83,7 @@ def data_identity(catalogue: Catalogue) -> dict[str, Any]:
     The last may change no photo of the catalogue and still change new ones, which `predict` and a server pack alike.
     """
     columns = ["product_id", "image", "label_id"]
-    recorded = {name: catalogue.dataset.get(name) for name in ("digest", "prepare")}
+    recorded = catalogue.dataset.model_dump(include={"digest", "prepare"})
     return {"dataset": recorded, "products": _frame_digest(catalogue, columns)}
 
 
@@ -121,6 +122,11 @@ def git_commit() -> str | None:
     command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout.strip() or None
+
+
+def now_utc() -> str:
+    """Return the time, as records write it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _frame_digest(catalogue: Catalogue, columns: list[str]) -> str:

@@ -1,49 +1,61 @@
-"""The one interface between a trained candidate and everything that judges or explains it; no framework is loaded here.
+"""The interfaces between a trained candidate and everything that asks it something; no framework is loaded here.
 
-`bakeoff.predictors.torch_predictor.TorchPredictor` and `bakeoff.baseline_tf.predictor.KerasPredictor` implement it.
+`bakeoff.predictors.torch_predictor.TorchPredictor` and `bakeoff.baseline_tf.predictor.KerasPredictor` implement them.
+Images are always (N, H, W, 3) float32 in [0, 1]: decoded, resized and cropped as the candidate's weights want it, but
+not yet normalised. Mean and standard deviation are applied inside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
 
+from bakeoff.data.products import Products
+
 
 class Predictor(Protocol):
-    """A trained candidate, ready to classify.
-
-    Images are always (N, H, W, 3) float32 in [0, 1]: decoded, resized and cropped as the candidate's weights want it,
-    but not yet normalised. Mean and standard deviation are applied inside.
-    """
+    """A trained candidate, ready to classify."""
 
     labels: list[str]
     """The K class names, in the order of the probabilities' columns."""
     image_size: int
     """Side of the square input, px."""
+    loss_name: str
+    """`cross_entropy` or `bce`: what it was trained with, which makes probabilities of its logits."""
     probability_kind: str
     """`softmax`, `sigmoid_normalised` (sigmoids divided by their sum) or `as_is` (the model ends in a softmax)."""
-    loss_name: str
-    """`cross_entropy` or `bce`: the training loss, which metrics.json reports beside the common log loss."""
-    description: dict[str, object]
-    """What the records carry: framework, runtime, device, device_name, threads, dtype, memory_format, allocator,
-    n_parameters, size_mib, file_mib (the whole network as one file), versions, …."""
-    structure: dict[str, object]
-    """What determines the network's speed whatever its weights: architecture, head, input, number of classes."""
 
-    def images(self, rows: Sequence[int]) -> np.ndarray:
-        """Return the store's rows as (N, H, W, 3) float32 in [0, 1]."""
+    def images(self, products: Products) -> np.ndarray:
+        """Return the products' photos as (N, H, W, 3) float32 in [0, 1]."""
+        ...
+
+    def predict(self, products: Products) -> np.ndarray:
+        """Return (N, K) float32 probabilities, rows sum to 1."""
         ...
 
     def predict_images(self, images: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities, rows sum to 1."""
         ...
 
-    def predict(self, rows: Sequence[int]) -> Iterator[np.ndarray]:
-        """Yield (n, K) float32 probabilities batch by batch over `rows`, in order, so that a bar can move."""
+    def set_threads(self, n_threads: int) -> None:
+        """Use this many CPU threads from here on."""
         ...
+
+
+@runtime_checkable
+class GivesFeatures(Protocol):
+    """A predictor whose network has a backbone whose pooled features can be looked at."""
+
+    def classify_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities (N, K) float32 and features (N, D) float32 of (N, H, W, 3) images in one pass."""
+        ...
+
+
+class ImageGradients(Predictor, Protocol):
+    """A predictor that can be differentiated."""
 
     def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return d score[target] / d image, (N, H, W, 3) float32; the score is the logit (the probability for `as_is`).
@@ -54,16 +66,12 @@ class Predictor(Protocol):
         """
         ...
 
-    def training_loss(self, probabilities_rows: Sequence[int]) -> float:
-        """Return the mean training loss over the store's rows."""
-        ...
 
-    def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
-        """Return a call that runs one synchronised forward pass (inputs already on the device) and nothing else.
+class Timeable(Protocol):
+    """A network whose speed can be measured, trained or not."""
 
-        It raises a MemoryExhaustedError where the batch does not fit.
-        """
-        ...
+    description: dict[str, Any]
+    """Under what conditions it runs (framework, runtime, device, threads, …) and its size (n_parameters, file_mib)."""
 
     def transform(self, photo: Image.Image) -> np.ndarray:
         """Return a decoded photo as the network takes it: (H, W, 3) uint8, resized and cropped."""
@@ -71,6 +79,13 @@ class Predictor(Protocol):
 
     def forward(self, pixels: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities of (N, H, W, 3) uint8 in a single forward pass, whatever N."""
+        ...
+
+    def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
+        """Return a call that runs one synchronised forward pass (inputs already on the device) and nothing else.
+
+        It raises a MemoryExhaustedError where the batch does not fit.
+        """
         ...
 
     def count_gmacs(self) -> tuple[float | None, str]:

@@ -1,9 +1,10 @@
-"""A trained PyTorch candidate behind `bakeoff.predictors.protocol.Predictor`; always float32, however it trained."""
+"""A trained PyTorch candidate behind `bakeoff.predictors.protocol`; always float32, however it trained."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,49 +14,50 @@ from PIL import Image
 from torch import Tensor, nn
 
 from bakeoff.core.allocator import allocator_name, keep_freed_memory
-from bakeoff.core.errors import DataError, EvaluationError, MemoryExhaustedError
-from bakeoff.core.paths import state_dir
+from bakeoff.core.errors import EvaluationError, MemoryExhaustedError
 from bakeoff.core.seeding import set_threads
-from bakeoff.data.table import Catalogue
+from bakeoff.data.batching import PREDICT_BATCH
+from bakeoff.data.products import Products
 from bakeoff.data.transforms import to_unit
 from bakeoff.learning.key import versions
 from bakeoff.predictors.cost import count_gmacs, file_mib
-from bakeoff.predictors.trained import load_photo_classifier, read_training, recorded_settings
+from bakeoff.predictors.trained import load_photo_classifier
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.training import TrainingRecord
 from bakeoff.scan.dispatch import resolve_recorded
 from bakeoff.training.data import transform_photo
 from bakeoff.training.device import device_name, peak_cuda_memory_mib, resolve_device, synchronise
-from bakeoff.training.features import cached_features
-from bakeoff.training.losses import PROBABILITY_KINDS, loss_by_name, probabilities
+from bakeoff.training.losses import PROBABILITY_KINDS, probabilities
 from bakeoff.training.module import PhotoClassifier, photo_tensor
 from bakeoff.training.out_of_memory import out_of_memory_in_words
 
-Rows = Sequence[int] | np.ndarray
+
+@dataclass(frozen=True)
+class Network:
+    """A classifier in evaluation mode on its device, and what is known of it."""
+
+    model: PhotoClassifier
+    settings: CandidateSettings
+    labels: Sequence[str]
+    loss: str
+    scan: str | None
+    title: str
 
 
 class TorchPredictor:
-    """A trained candidate, ready to classify; a frozen one answers about catalogue rows from its cached features."""
+    """A network ready to classify: a `Predictor`, `ImageGradients`, `Timeable`, and it gives features."""
 
-    def __init__(
-        self,
-        model: PhotoClassifier,
-        record: dict[str, Any],
-        catalogue: Catalogue,
-        *,
-        batch_size: int,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, network: Network, device: torch.device) -> None:
+        model, preprocessing = network.model, network.settings.preprocessing
         self._model = model
-        self._record = record
-        self._catalogue = catalogue
-        self._batch_size = batch_size
         self._device = device
-        self._settings = recorded_settings(record)
-        self._features: np.ndarray | None = None
-        self.labels: list[str] = list(record["labels"])
-        self.image_size: int = self._settings.preprocessing.image_size
-        self.loss_name: str = record["loss"]
-        self.probability_kind: str = PROBABILITY_KINDS[self.loss_name]
-        self.description: dict[str, object] = {
+        self._preprocessing = preprocessing
+        self._title = network.title
+        self.labels = list(network.labels)
+        self.image_size = preprocessing.image_size
+        self.loss_name = network.loss
+        self.probability_kind = PROBABILITY_KINDS[network.loss]
+        self.description: dict[str, Any] = {
             "framework": "pytorch",
             "runtime": "eager",
             "device": device.type,
@@ -64,20 +66,10 @@ class TorchPredictor:
             "dtype": "float32",
             "memory_format": "channels_last",
             "allocator": allocator_name(),
-            "n_parameters": record["n_parameters"],
-            "size_mib": record["size_mib"],
+            "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
             "file_mib": file_mib(model.classifier),
-            "scan": record["scan"] and resolve_recorded(record["scan"], device.type),
-            "versions": versions(self._settings.source),
-        }
-        self.structure: dict[str, object] = {
-            "source": self._settings.source,
-            "name": self._settings.name,
-            "network_files": record["weights"].get("network_files"),
-            "preprocessing": self._settings.preprocessing.model_dump(mode="json"),
-            "head": self._settings.head.model_dump(mode="json"),
-            "n_classes": len(self.labels),
-            "scan": self.description["scan"],
+            "scan": network.scan,
+            "versions": versions(network.settings.source),
         }
 
     @property
@@ -85,14 +77,18 @@ class TorchPredictor:
         """The network in eval mode, (N, 3, H, W) float32 in [0, 1] to logits (N, K), normalisation included."""
         return self._model
 
-    def images(self, rows: Rows) -> np.ndarray:
+    def images(self, products: Products) -> np.ndarray:
         """Return the products' photos, resized and cropped, (N, H, W, 3) float32 in [0, 1]."""
-        return to_unit(self._pixels(np.asarray(rows, dtype=np.int64)))
+        return to_unit(np.stack([self.transform(products.photo(position)) for position in range(len(products))]))
+
+    def predict(self, products: Products) -> np.ndarray:
+        """Return (N, K) float32 probabilities, rows sum to 1, of N products, at least one."""
+        return self.predict_images(self.images(products))
 
     def predict_images(self, images: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities, rows sum to 1, for images (N, H, W, 3) float32 in [0, 1]."""
-        starts = range(0, len(images), self._batch_size)
-        parts = [self._probabilities(self._photo_logits(images[start : start + self._batch_size])) for start in starts]
+        starts = range(0, len(images), PREDICT_BATCH)
+        parts = [self.forward(images[start : start + PREDICT_BATCH]) for start in starts]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), dtype=np.float32)
 
     @torch.inference_mode()
@@ -102,19 +98,14 @@ class TorchPredictor:
         Args:
             images: (N, H, W, 3) float32 in [0, 1], at least one.
         """
-        probabilities, features = [], []
-        for start in range(0, len(images), self._batch_size):
-            photos = images[start : start + self._batch_size]
-            with self._in_words("predicting", photos, setting=f"lower evaluate.batch_size (now {self._batch_size})"):
+        found, features = [], []
+        for start in range(0, len(images), PREDICT_BATCH):
+            photos = images[start : start + PREDICT_BATCH]
+            with self._in_words("predicting", photos):
                 pooled = self._model.features(photo_tensor(photos, self._device))
-                probabilities.append(self._probabilities(self._model.classifier.head(pooled)))
+                found.append(self._probabilities(self._model.classifier.head(pooled)))
                 features.append(pooled.float().cpu().numpy())
-        return np.concatenate(probabilities), np.concatenate(features)
-
-    def predict(self, rows: Rows) -> Iterator[np.ndarray]:
-        """Yield (n, K) float32 probabilities batch by batch over `rows`, in order."""
-        for _, logits in self._row_logits(rows):
-            yield self._probabilities(logits)
+        return np.concatenate(found), np.concatenate(features)
 
     def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return d logit[target] / d image, (N, H, W, 3) float32.
@@ -133,37 +124,25 @@ class TorchPredictor:
                 f"got {chosen.tolist()}."
             )
         parts = []
-        for start in range(0, len(images), self._batch_size):
-            photos = images[start : start + self._batch_size]
-            with self._in_words("gradients of", photos, setting="set compute.device: cpu"):
+        for start in range(0, len(images), PREDICT_BATCH):
+            photos = images[start : start + PREDICT_BATCH]
+            with self._in_words("gradients of", photos):
                 batch = photo_tensor(photos, self._device).requires_grad_(True)
-                index = torch.from_numpy(chosen[start : start + self._batch_size]).to(self._device)
+                index = torch.from_numpy(chosen[start : start + PREDICT_BATCH]).to(self._device)
                 score = self._model(batch).gather(1, index[:, None]).sum()
                 (gradient,) = torch.autograd.grad(score, batch)
                 parts.append(gradient.permute(0, 2, 3, 1).cpu().numpy())
         return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
 
-    def training_loss(self, probabilities_rows: Rows) -> float:
-        """Return the mean training loss over products.
-
-        Raises:
-            EvaluationError: there are no rows.
-        """
-        if len(probabilities_rows) == 0:
-            raise EvaluationError("the mean training loss needs at least one row, got none; look at the split.")
-        loss, total = loss_by_name(self.loss_name), 0.0
-        for rows, logits in self._row_logits(probabilities_rows):
-            labels = torch.from_numpy(self._catalogue.label_ids(rows)).to(logits.device)
-            total += float(loss(logits, labels).double().sum())
-        return total / len(probabilities_rows)
-
     def transform(self, photo: Image.Image) -> np.ndarray:
         """Return a decoded photo resized and cropped, (H, W, 3) uint8."""
-        return transform_photo(photo, self._settings.preprocessing)
+        return transform_photo(photo, self._preprocessing)
 
+    @torch.inference_mode()
     def forward(self, pixels: np.ndarray) -> np.ndarray:
-        """Return (N, K) float32 probabilities of photos (N, H, W, 3) uint8 in a single forward pass."""
-        return self._probabilities(self._photo_logits(pixels))
+        """Return (N, K) float32 probabilities of photos (N, H, W, 3), uint8 or in [0, 1], in a single forward pass."""
+        with self._in_words("predicting", pixels):
+            return self._probabilities(self._model(photo_tensor(pixels, self._device)))
 
     def count_gmacs(self) -> tuple[float | None, str]:
         """Return 1e9 multiply-adds of one image's forward pass, and who counted them."""
@@ -177,107 +156,57 @@ class TorchPredictor:
 
     def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
         """Return a call of one synchronised forward pass of these images, already on the device, and nothing else."""
-        setting = f"lower throughput.batch_sizes (now {len(images)})"
-        with self._in_words("measuring", images, setting=setting):
+        with self._in_words("measuring", images):
             batch = photo_tensor(images, self._device)
 
         @torch.inference_mode()
         def forward_once() -> None:
-            with self._in_words("measuring", images, setting=setting):
+            with self._in_words("measuring", images):
                 self._model(batch)
                 synchronise(self._device)
 
         return forward_once
 
     def set_threads(self, n_threads: int) -> None:
-        """Use this many CPU threads from here on; cached features belong to a thread count and are looked up anew."""
-        if set_threads(n_threads) != self.description["threads"]:
-            self.description["threads"] = n_threads
-            self._features = None
+        """Use this many CPU threads from here on."""
+        self.description["threads"] = set_threads(n_threads)
 
-    @torch.inference_mode()
-    def _row_logits(self, rows: Rows) -> Iterator[tuple[np.ndarray, Tensor]]:
-        """Yield catalogue rows (n,) and their logits (n, K), batch by batch."""
-        positions = np.asarray(rows, dtype=np.int64)
-        for start in range(0, len(positions), self._batch_size):
-            batch = positions[start : start + self._batch_size]
-            if self._record["mode"] == "frozen":
-                features = torch.from_numpy(self._all_features()[batch]).to(self._device)
-                yield batch, self._model.classifier.head(features)
-            else:
-                yield batch, self._photo_logits(self._pixels(batch))
-
-    @torch.inference_mode()
-    def _photo_logits(self, images: np.ndarray) -> Tensor:
-        with self._in_words("predicting", images, setting=f"lower evaluate.batch_size (now {self._batch_size})"):
-            return self._model(photo_tensor(images, self._device))
-
-    def _in_words(self, activity: str, images: np.ndarray, *, setting: str) -> AbstractContextManager[None]:
+    def _in_words(self, activity: str, images: np.ndarray) -> AbstractContextManager[None]:
         """Tell in words that memory ran out, and what to set."""
         sizes = f"{len(images)} photos of {images.shape[1]} x {images.shape[2]} px"
-        doing = f"{self._record['candidate']} seed {self._record['seed']}: {activity} {sizes} on {self._device.type}"
-        remedies = f"{setting} or the backbone's image_size"
-        return out_of_memory_in_words(MemoryExhaustedError, doing, remedies=remedies)
-
-    def _all_features(self) -> np.ndarray:
-        """Return the whole catalogue's features (N, D) on this machine with these threads, computed at first use."""
-        if self._features is None:
-            current = {
-                name: self.description[name] for name in ("device", "device_name", "threads", "scan", "versions")
-            }
-            header = self._record | current
-            self._features = cached_features(
-                self._model, self._catalogue, header=header, root=state_dir("features")
-            ).array
-        return self._features
-
-    def _pixels(self, rows: np.ndarray) -> np.ndarray:
-        """Return (N, H, W, 3) uint8."""
-        store, preprocessing = self._catalogue.store, self._settings.preprocessing
-        photos = [transform_photo(store.read(int(row)), preprocessing) for row in self._catalogue.image_rows(rows)]
-        return np.stack(photos)
+        doing = f"{self._title}: {activity} {sizes} on {self._device.type}"
+        return out_of_memory_in_words(
+            MemoryExhaustedError, doing, remedies="lower the backbone's image_size, or set compute.device: cpu"
+        )
 
     def _probabilities(self, logits: Tensor) -> np.ndarray:
         values = probabilities(logits, self.loss_name).cpu().numpy()
         if not np.isfinite(values).all():
-            raise EvaluationError(
-                f"{self._record['candidate']} gives scores that are no numbers; train it at a lower learning rate."
-            )
+            raise EvaluationError(f"{self._title} gives scores that are no numbers; train it at a lower learning rate.")
         return values
 
 
 def load_torch_predictor(
-    training_dir: Path,
-    catalogue: Catalogue,
-    *,
-    weights_root: Path | None = None,
-    batch_size: int,
-    device: str = "auto",
+    training_dir: Path, *, weights_root: Path | None = None, device: str = "auto"
 ) -> TorchPredictor:
     """Return the predictor of a training folder, at the thread count it was trained with.
 
     Args:
         training_dir: runs/<candidate>/seed_<s>/training.
-        catalogue: the products it is asked about.
         weights_root: folder with weights/<model>; None = where training.json says, from the project's folder.
-        batch_size: photos per forward pass.
         device: auto, cpu, cuda or mps.
 
     Raises:
-        EvaluationError: the folder holds no training.
-        DataError: it was trained for other classes.
+        EvaluationError: the folder holds no PyTorch training.
         WeightsError: a frozen candidate's weights are not those it was trained on.
         TrainingError: the model file does not fit, or the device is not there.
     """
-    record = read_training(training_dir)
-    if record["labels"] != catalogue.labels:
-        raise DataError(
-            f"{training_dir} was trained for the classes {record['labels']}, the catalogue has {catalogue.labels}; "
-            "run `dvc repro`."
-        )
+    record = TrainingRecord.read(training_dir / "training.json")
     chosen = resolve_device(device)
-    set_threads(record["threads"])
+    set_threads(record.threads)
     keep_freed_memory()
     torch.backends.cudnn.deterministic = True
     model = load_photo_classifier(training_dir, weights_root=weights_root, device=chosen)
-    return TorchPredictor(model, record, catalogue, batch_size=batch_size, device=chosen)
+    scan = record.scan and resolve_recorded(record.scan, chosen.type)
+    network = Network(model, record.backbone, record.labels, record.loss, scan, record.title)
+    return TorchPredictor(network, chosen)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from bakeoff.backbones.classifier import build_classifier, set_mode
 from bakeoff.core.errors import EvaluationError, WeightsError
 from bakeoff.core.paths import project_root
-from bakeoff.records.settings import CandidateSettings
-from bakeoff.records.weights import WeightsRecord, read_record
+from bakeoff.records.training import TrainingRecord
+from bakeoff.records.weights import read_record
 from bakeoff.scan.dispatch import resolve_recorded
 from bakeoff.training.checkpoint import MODEL_FILE, load_classifier
 from bakeoff.training.module import PhotoClassifier
@@ -28,15 +26,17 @@ def load_photo_classifier(
         WeightsError: a frozen candidate's weights are not those it was trained on.
         TrainingError: the model file does not fit.
     """
-    record = read_training(training_dir)
-    settings, mode = recorded_settings(record), record["mode"]
+    record = TrainingRecord.read(training_dir / "training.json")
+    settings, mode = record.backbone, record.mode
+    if mode == "as_is":
+        raise EvaluationError(f"{training_dir} is an earlier model's; expected a PyTorch candidate.")
     weights_dir = _weights_dir(record, training_dir, weights_root) if mode == "frozen" else None
     classifier, _ = build_classifier(
         settings,
-        n_classes=len(record["labels"]),
-        seed=record["seed"],
+        n_classes=len(record.labels),
+        seed=record.seed,
         weights_dir=weights_dir,
-        scan=resolve_recorded(record["scan"], device.type),
+        scan=resolve_recorded(record.scan, device.type),
         network_dir=weights_dir or training_dir,
     )
     load_classifier(classifier, mode, training_dir / MODEL_FILE)
@@ -46,38 +46,17 @@ def load_photo_classifier(
     return model
 
 
-def read_training(training_dir: Path) -> dict[str, Any]:
-    """Return training.json.
-
-    Raises:
-        EvaluationError: it is missing, or was written by another framework.
-    """
-    path = Path(training_dir) / "training.json"
-    if not path.is_file():
-        raise EvaluationError(f"{path} is missing; run `dvc repro` for this candidate's train_torch stage.")
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if record.get("framework") != "pytorch":
-        raise EvaluationError(f"{path} is a {record.get('framework')} training; use --framework tf in .venv-tf.")
-    return record
-
-
-def recorded_settings(record: dict[str, Any]) -> CandidateSettings:
-    """Return the backbone's settings as training.json carries them."""
-    return CandidateSettings.model_validate_json(json.dumps(record["settings"]))
-
-
-def _weights_dir(record: dict[str, Any], training_dir: Path, weights_root: Path | None) -> Path:
+def _weights_dir(record: TrainingRecord, training_dir: Path, weights_root: Path | None) -> Path:
     """Return the folder of the weights the frozen backbone was trained on, checked against training.json."""
-    recorded = Path(record["weights_dir"])
-    folder = weights_root / record["model"] if weights_root else project_root(training_dir) / recorded
-    expected, found = WeightsRecord.model_validate_json(json.dumps(record["weights"])), read_record(folder)
+    folder = weights_root / record.model if weights_root else project_root(training_dir) / record.weights_dir
+    expected, found = record.weights, read_record(folder)
     if (expected.sha256, expected.network_files) != (found.sha256, found.network_files):
         trained, held = (
             f"{one.sha256 or 'random'}{''.join(f', {name} {digest}' for name, digest in one.network_files.items())}"
             for one in (expected, found)
         )
         raise WeightsError(
-            f"{record['candidate']} was trained on weights {trained}, {folder} holds {held}; run "
+            f"{record.candidate} was trained on weights {trained}, {folder} holds {held}; run "
             "`dvc repro` to train it again, or `dvc checkout` to get its own back."
         )
     return folder

@@ -1,52 +1,19 @@
-"""The small JSON records of a candidate: reading training.json, writing results, and the keys that name them."""
+"""The keys that name results made from a training, and the labels that must agree."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from bakeoff.core.errors import EvaluationError
-
-_NEEDED = ("candidate", "model", "mode", "seed", "key")
-
-
-def read_training(training_dir: Path) -> dict[str, Any]:
-    """Return training.json: candidate, model, mode, seed, key, labels and what the training measured.
-
-    Raises:
-        EvaluationError: the file is missing, is no JSON object, or lacks one of the names every later record carries.
-    """
-    path = Path(training_dir) / "training.json"
-    if not path.is_file():
-        raise EvaluationError(f"{path} is missing, so there is nothing to judge; run the training stage first.")
-    try:
-        training = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EvaluationError(f"{path} is no JSON ({error}); run the training stage again (`dvc repro -f`).") from None
-    if not isinstance(training, dict):
-        raise EvaluationError(f"{path} must hold a JSON object, got {type(training).__name__}; run the training again.")
-    missing = [name for name in _NEEDED if name not in training]
-    if missing:
-        raise EvaluationError(f"{path} lacks {', '.join(missing)}; run the training stage again (`dvc repro -f`).")
-    return training
 
 
 def derived_key(training_key: str, *params: Mapping[str, Any]) -> str:
     """Return the key of a result made from a training: sha256 over its key and the params sections, 16 hex digits."""
     text = json.dumps([training_key, *(dict(section) for section in params)], sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
-
-
-def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write `record` as readable JSON, whole or not at all; a NaN is refused by `json` (ValueError)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".tmp")
-    partial.write_text(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
 
 
 def require_same_labels(labels: list[str], expected: list[str], *, given_by: str, expected_by: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.core import failures
+from bakeoff.core.files import write_json
 from bakeoff.decision.choice import choose
 from bakeoff.decision.collect import Record, collect
 from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
@@ -19,12 +20,12 @@ from bakeoff.decision.pareto import Plane
 from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
-from bakeoff.decision.timing import share_measurements, timing_notes, use_session, usual_device
+from bakeoff.decision.timing import timing_notes, usual_device
 from bakeoff.language import choice as choice_phrases
 from bakeoff.language import figures as figure_phrases
 from bakeoff.language.phrases import LanguageCode, Words
-from bakeoff.records.files import write_record
 from bakeoff.records.pruning import prune_runs
+from bakeoff.records.speed import ThroughputRecord
 from bakeoff.report.card.model_card import write_model_card
 from bakeoff.report.curves import learning_curves, write_curves
 from bakeoff.report.differences import draw_differences
@@ -43,9 +44,9 @@ class ReportInputs:
 
     language: LanguageCode = "en"
     audit_file: Path | None = None
-    """data/catalogue/audit.json, for the report's data section."""
-    measurements_dir: Path | None = None
-    """measurements/, whose throughput.json is preferred to the candidates' own times."""
+    """data/audit/audit.json, for the report's data section."""
+    speed_file: Path | None = None
+    """measurements/throughput.json."""
     references: Sequence[Mapping[str, Any]] = ()
     """Published results to show beside ours, from `references.references`."""
     failures_dir: Path | None = None
@@ -78,11 +79,11 @@ def compare(
     words = Words(given.language, choice_phrases.PHRASES)
     # DVC may take the candidates stage, which prunes too, from its run cache without running it.
     prune_runs(runs_dir, candidates=[slot.candidate for slot in study.slots()], seeds=study.seeds)
-    collected = collect(runs_dir, study, partial=partial)
-    records, notes = use_session(share_measurements(collected), given.measurements_dir, words=words)
+    speed = ThroughputRecord.read_if_there(given.speed_file) if given.speed_file else None
+    records = collect(runs_dir, study, partial=partial, speed=speed)
     table = build_leaderboard(records)
     summaries, matrix = with_matrix(summarise(table), records, params.matrix, language=given.language)
-    notes = [*notes, *timing_notes(records, words=words), *failure_notes(records, given.failures_dir, words=words)]
+    notes = [*timing_notes(records, words=words), *failure_notes(records, given.failures_dir, words=words)]
     choice = _choice(records, summaries, params, notes=notes, words=words)
     choice["matrix"] = matrix
     choice["references"] = [dict(row) for row in given.references]
@@ -93,8 +94,8 @@ def compare(
         (out_dir / name).unlink(missing_ok=True)
     write_leaderboard(table, out_dir / "leaderboard.csv")
     write_curves(learning_curves(records), out_dir / "learning_curves.csv")
-    write_record(out_dir / "choice.json", choice)
-    write_record(out_dir / "metrics.json", flat_metrics(choice, summaries))
+    write_json(out_dir / "choice.json", choice)
+    write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
     _draw(summaries, choice, params, out_dir, language=given.language)
     with failures.drawing(out_dir / "index.html", out_dir) as path:
         from bakeoff.report.page.page import Findings, write_report

@@ -1,24 +1,28 @@
-"""The clocks of a measurement, and a machine-speed index that tells whether the machine stayed the same meanwhile."""
+"""The clocks of a measurement, the process's peak memory, and an index that tells whether the machine stayed steady."""
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 INDEX_S = 0.2
-INDEX_UNIT = "passes of exp(-x²) + x over 16,384 float32 per ms, one thread"
 MAX_DRIFT = 0.1
 MAX_DISAGREEMENT = 0.5
 """How far two timings of the same forward pass may lie apart; 0.5: one took half as long again as the other."""
 _VALUES = 16_384  # 64 KiB: stays in a core's own cache, so that the core is measured and not its neighbours' memory
 _PASSES = 20
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
 
 
 def machine_index() -> float:
-    """Return how fast this machine computes just now, in `INDEX_UNIT`: higher is faster; NumPy alone, one thread."""
+    """Return how fast this machine computes just now: passes of exp(-x²) + x over 16,384 float32 per ms, one thread."""
     values = np.linspace(-1, 1, _VALUES, dtype=np.float32)
     result = np.empty_like(values)
     n_passes, start = 0, time.perf_counter()
@@ -32,23 +36,6 @@ def machine_index() -> float:
     return n_passes / elapsed / 1000
 
 
-def drift(before: float, after: float) -> float:
-    """Return by which share the machine's speed changed, from 0."""
-    return abs(after - before) / before
-
-
-def restlessness(drift: float, disagreement: float, *, on_cpu: bool) -> float:
-    """Return how restless the machine was during a measurement: above 1 it is noisy; less is better even then.
-
-    Args:
-        drift: by which share the machine's speed changed.
-        disagreement: by which share one timing of the forward pass exceeds the other; on a GPU the way from end to end
-            also copies, so there it does not count.
-        on_cpu: whether the network ran on the CPU.
-    """
-    return max(drift / MAX_DRIFT, disagreement / MAX_DISAGREEMENT if on_cpu else 0.0)
-
-
 @dataclass(frozen=True)
 class Clocks:
     """Seconds of the wall and of all CPU threads of this process, and the machine-speed index."""
@@ -56,3 +43,34 @@ class Clocks:
     wall: Callable[[], float] = time.perf_counter
     cpu: Callable[[], float] = time.process_time
     index: Callable[[], float] = machine_index
+
+
+def is_noisy(drift: float, disagreement: float, *, on_cpu: bool) -> bool:
+    """Return whether a turn was noisy.
+
+    Args:
+        drift: by which share the machine's speed changed.
+        disagreement: by which share one timing of the forward pass exceeds the other; on a GPU the way from end to end
+            also copies, so there it does not count.
+        on_cpu: whether the network ran on the CPU.
+    """
+    return drift > MAX_DRIFT or (on_cpu and disagreement > MAX_DISAGREEMENT)
+
+
+def reset_peak() -> str:
+    """Start a new memory peak and return what it covers: `measurement`, or `process` where it cannot be reset."""
+    try:
+        _CLEAR.write_text("5", encoding="ascii")  # proc(5): 5 resets the peak resident set size
+    except OSError:
+        return "process"
+    return "measurement"
+
+
+def peak_memory_mib() -> float:
+    """Return the peak resident set size since the last `reset_peak`, MiB."""
+    if _STATUS.is_file():
+        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    bytes_per_unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_per_unit / 2**20

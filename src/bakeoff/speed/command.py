@@ -1,75 +1,72 @@
-"""`bakeoff throughput`: a session held under the machine's lock, its file and its table."""
+"""The study's networks measured: what the stage `throughput` and the command `bakeoff throughput` do."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-
-from bakeoff.records.files import write_record
-from bakeoff.speed.rounds import SessionResult, hold_session, session_file, trained_candidates
-from bakeoff.speed.sharing import machine_lock
-from bakeoff.study.params import load_params
-
-SESSION_FILE = "measurements/throughput.json"
+from bakeoff.core.errors import EvaluationError
+from bakeoff.core.section import load_section
+from bakeoff.records.pruning import BASELINE
+from bakeoff.records.speed import ThroughputRecord
+from bakeoff.speed.params import ThroughputParams
+from bakeoff.speed.session import measure_networks
+from bakeoff.speed.show import print_session
 
 
-def run_session(root: Path, *, n_rounds: int, candidates: list[str] | None) -> int:
-    """Hold a session, write its file, print its table, and return 1 where a candidate failed, else 0.
+def measure_study(
+    root: Path,
+    out: Path,
+    *,
+    candidates: Sequence[str] = (),
+    rounds: int | None = None,
+    budget_s: float | None = None,
+) -> ThroughputRecord:
+    """Measure the networks of a study, write and print the record, and return it.
+
+    Args:
+        root: the project.
+        out: measurements/throughput.json.
+        candidates: only the networks of these; the others' earlier records stay. Empty = all.
+        rounds: instead of throughput.rounds.
+        budget_s: instead of throughput.budget_s.
 
     Raises:
-        EvaluationError: nothing is trained, an unknown candidate, or nothing could be measured.
+        EvaluationError: an unknown candidate, or nothing could be measured; an earlier file stays.
     """
-    chosen = trained_candidates(root, load_params(root / "params.yaml"), candidates)
-    started_at = datetime.now(UTC)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
-        waiting = progress.add_task("waiting for another measurement", total=None, visible=False)
-        with machine_lock(lambda: progress.update(waiting, visible=True)):
-            progress.remove_task(waiting)
-            result = hold_session(root, chosen, n_rounds=n_rounds, progress=progress)
-    write_record(root / SESSION_FILE, session_file(result, n_rounds=n_rounds, started_at=started_at))
-    print_session(result)
-    return 1 if result.failed else 0
-
-
-def print_session(result: SessionResult) -> None:
-    """Print one row per architecture, fastest first, then who failed."""
-    title = "Throughput: medians over the rounds, in brackets the lowest and the highest"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("candidates", overflow="fold", min_width=20)
-    for column in ("images/s", "batch", "latency ms", "p99 ms", "end to\nend /s"):
-        table.add_column(column, justify="right", overflow="fold")
-    ranked = sorted(result.records.items(), key=lambda item: -item[1]["images_per_s"])
-    for key, record in ranked:
-        table.add_row("\n".join(result.candidates[key]), *_cells(record))
-    console = Console()
-    console.print(table)
-    for name, problem in sorted(result.failed.items()):
-        console.print(f"failed: {name}: {problem}", markup=False, soft_wrap=True)
-    noisy = [record["measured_on"] for _, record in ranked if record["noisy"]]
-    if noisy:
-        console.print(
-            f"The machine was restless while measuring {', '.join(noisy)} (see docs/throughput.md); "
-            "measure again when it is quiet.",
-            soft_wrap=True,
+    params = load_section(root / "params.yaml", ThroughputParams)
+    changes = {"rounds": rounds, "budget_s": budget_s}
+    params = params.model_copy(update={name: value for name, value in changes.items() if value is not None})
+    known = study_networks(root)
+    chosen = sorted({_network(name, known) for name in candidates}) if candidates else known
+    record = measure_networks(root, chosen, params)
+    print_session(record)
+    earlier = ThroughputRecord.read(out) if candidates and out.is_file() else None
+    if earlier is not None:
+        kept = {name: speed for name, speed in earlier.networks.items() if name not in chosen}
+        failed = {name: problem for name, problem in earlier.failed.items() if name not in chosen}
+        record = record.model_copy(
+            update={"networks": kept | record.networks, "failed": failed | record.failed},
         )
+    record.write(out)
+    return record
 
 
-def _cells(record: dict[str, Any]) -> list[str]:
-    return [
-        _with_range(record, "images_per_s"),
-        str(record["batch_size"]),
-        _with_range(record, "latency_ms_p50"),
-        f"{record['latency_ms_p99']:.1f}",
-        f"{record['end_to_end']['images_per_s']:.1f}",
-    ]
+def study_networks(root: Path) -> list[str]:
+    """Return the names of the study's networks: its models and the baseline.
+
+    Raises:
+        EvaluationError: the stage `candidates` has not run.
+    """
+    folder = root / "data" / "candidates"
+    models = sorted(path.name.removesuffix(".json") for path in folder.glob("*.json"))
+    if not folder.is_dir():
+        raise EvaluationError(f"{folder} is missing; run `dvc repro candidates`.")
+    return [BASELINE, *models]
 
 
-def _with_range(record: dict[str, Any], name: str) -> str:
-    return f"{record[name]:.1f}\n({record[f'{name}_low']:.1f}–{record[f'{name}_high']:.1f})"
+def _network(name: str, known: Sequence[str]) -> str:
+    for network in (name, name.rpartition("-")[0]):
+        if network in known:
+            return network
+    raise EvaluationError(f"{name!r} is no candidate or network of the study; its networks: {', '.join(known)}.")

@@ -10,13 +10,13 @@ from bakeoff.core.section import PositiveFloat, PositiveInt, Section
 
 
 class ThroughputParams(Section):
-    """Section `throughput`: batch sizes tried, seconds per candidate, attempts, threads (null = compute.threads)."""
+    """Section `throughput`: batch sizes tried, seconds and rounds per network, threads (null = compute.threads)."""
 
     batch_sizes: Annotated[list[PositiveInt], Field(min_length=1)]
     budget_s: PositiveFloat
-    """For all attempts at one architecture together, warm-up included."""
-    max_attempts: PositiveInt
-    """How often a measurement is made at most, while the machine is restless or timed calls are few."""
+    """For one network, all rounds together, warm-up included."""
+    rounds: PositiveInt
+    """How often every network gets its turn."""
     threads: PositiveInt | None
 
     @field_validator("batch_sizes")

@@ -1,108 +1,175 @@
-"""What a session of `bakeoff throughput` found: medians and ranges over its rounds, in one small file."""
+"""A session: every network of the study measured round after round, so that a drift of the machine hits all alike.
+
+Each network has a process of its own, in its framework's environment: its peak memory is its own, and its end leaves
+the others alone. Only one of them is ever busy.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.speed.protocol import PROTOCOL
+from bakeoff.core.locks import measuring_lock, waiting_lock
+from bakeoff.core.paths import environment_python
+from bakeoff.learning.key import now_utc
+from bakeoff.records.pruning import BASELINE
+from bakeoff.records.speed import Session, ThroughputRecord
+from bakeoff.speed import worker
+from bakeoff.speed.params import ThroughputParams
+from bakeoff.speed.pool import pool_turns
+from bakeoff.speed.turns import Turn
+
+ENDING_S = 10
+LOADING_AT_ONCE = 2
 
 
-def read_session(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the session's records by speed key, empty where no session of this protocol was held.
+class Worker:
+    """The process of one network."""
+
+    def __init__(self, root: Path, network: str) -> None:
+        self.environment = "tf" if network == BASELINE else "torch"
+        python = environment_python(self.environment)
+        if not python.is_file():
+            raise EvaluationError(f"{python} is missing; run `make setup`.")
+        self._process = subprocess.Popen(
+            ["sh", "stages/in_env.sh", self.environment, "-m", worker.__name__, network],
+            cwd=root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is the session's to handle
+        )
+
+    def answer(self) -> dict[str, Any]:
+        """Return the next answer.
+
+        Raises:
+            EvaluationError: the worker tells a problem, or ended without an answer.
+        """
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(ENDING_S)  # else `close` kills it, and -9 would tell of a lack of memory
+            raise EvaluationError(
+                f"the measuring process of .venv-{self.environment} ended without an answer (status "
+                f"{self._process.returncode}; -9 is a machine out of memory); see its messages above."
+            )
+        found = json.loads(line)
+        if "problem" in found:
+            raise EvaluationError(found["problem"])
+        return found
+
+    def take_turn(self, seconds: float) -> Turn:
+        """Have the network take a turn of about this many seconds and return it."""
+        assert self._process.stdin
+        with contextlib.suppress(BrokenPipeError):  # `answer` tells that it ended
+            self._process.stdin.write(f"{seconds}\n")
+            self._process.stdin.flush()
+        return Turn.of_json(self.answer()["turn"])
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+
+@dataclass
+class _Measured:
+    """What is known of the networks so far."""
+
+    workers: dict[str, Worker] = field(default_factory=dict)
+    described: dict[str, dict[str, Any]] = field(default_factory=dict)
+    turns: dict[str, list[Turn]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def give_up(self, network: str, error: EvaluationError) -> None:
+        """Leave a network out from here on."""
+        self.failed[network] = str(error)
+        for held in (self.described, self.turns):
+            held.pop(network, None)
+        if network in self.workers:
+            self.workers.pop(network).close()
+
+
+def measure_networks(root: Path, networks: Sequence[str], params: ThroughputParams) -> ThroughputRecord:
+    """Measure the networks, taking turns, under the machine's lock; one that fails is left out of the rest.
 
     Args:
-        path: measurements/throughput.json.
+        root: the project, with params.yaml, data/catalogue and data/candidates.
+        networks: names of models, or `baseline_tf`.
+        params: section throughput.
 
     Raises:
-        EvaluationError: the file is no session.
+        EvaluationError: nothing could be measured.
     """
-    if not path.is_file():
-        return {}
-    try:
-        session = json.loads(path.read_text(encoding="utf-8"))
-        protocol, records = session["protocol"], dict(session["records"])
-    except (ValueError, KeyError, TypeError):
-        raise EvaluationError(
-            f"{path} is no session of `bakeoff throughput` (expected JSON with protocol and records); "
-            "run `bakeoff throughput` again, or delete the file."
-        ) from None
-    return records if protocol == PROTOCOL else {}
+    found = _Measured()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with waiting_lock(measuring_lock(), what="the measuring of speed"), Progress(*columns) as progress:
+        started_at, load = now_utc(), os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+        try:
+            _load(found, root, networks, progress)
+            _go_round(found, params, progress)
+        finally:
+            for process in found.workers.values():
+                process.close()
+    if not found.turns:
+        reasons = "; ".join(f"{name}: {problem}" for name, problem in sorted(found.failed.items()))
+        raise EvaluationError(f"nothing was measured: {reasons}")
+    session = Session(
+        started_at=started_at,
+        ended_at=now_utc(),
+        rounds=params.rounds,
+        budget_s=params.budget_s,
+        load_average=load,
+    )
+    speeds = {name: pool_turns(turns, found.described[name]) for name, turns in found.turns.items()}
+    return ThroughputRecord(session=session, networks=speeds, failed=found.failed)
 
 
-def combine_rounds(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return one record of several: medians over the rounds, with the lowest and the highest of the two main figures.
-
-    The best batch is the one with the highest median; what is no speed comes from the round nearest to that median.
-
-    Args:
-        rounds: records of one speed key, at least one.
-    """
-    points = [_combine_points(list(same)) for same in zip(*_aligned(rounds), strict=True)]
-    best = max((point for point in points if point["images_per_s"]), key=lambda point: point["images_per_s"])
-    at_best = [_speed(record, best["batch_size"]) for record in rounds]
-    speeds = [speed for speed in at_best if speed is not None]
-    latencies = [record["latency_ms_p50"] for record in rounds]
-    distances = [abs((speed or 0) - best["images_per_s"]) for speed in at_best]
-    nearest = rounds[int(np.argmin(distances))]
-    restless = float(np.median([record["restlessness"] for record in rounds]))
-    return {
-        **nearest,
-        "images_per_s": best["images_per_s"],
-        "images_per_s_low": min(speeds),
-        "images_per_s_high": max(speeds),
-        "ms_per_image": 1000 / best["images_per_s"],
-        "images_per_cpu_s": best["images_per_cpu_s"],
-        "batch_size": best["batch_size"],
-        **{name: _median(rounds, name) for name in ("latency_ms_p50", "latency_ms_p90", "latency_ms_p99")},
-        "latency_ms_p50_low": min(latencies),
-        "latency_ms_p50_high": max(latencies),
-        "sweep": points,
-        "end_to_end": _combine_ways([record["end_to_end"] for record in rounds], nearest["end_to_end"]),
-        "attempts": [attempt for record in rounds for attempt in record["attempts"]],
-        "machine_index": nearest["machine_index"] | {"drift": _median([r["machine_index"] for r in rounds], "drift")},
-        "forward_disagreement": _median(rounds, "forward_disagreement"),
-        "restlessness": restless,
-        "noisy": restless > 1,
-        "seconds": sum(record["seconds"] for record in rounds),
-        "n_rounds": len(rounds),
-        "session": True,
-    }
+def _load(found: _Measured, root: Path, networks: Sequence[str], progress: Progress) -> None:
+    """Start the processes, two at a time, and wait until each is ready."""
+    task = progress.add_task("loading", total=len(networks))
+    waiting, left = [], list(networks)
+    while left or waiting:
+        while left and len(waiting) < LOADING_AT_ONCE:
+            name = left.pop(0)
+            try:
+                found.workers[name] = Worker(root, name)
+                waiting.append(name)
+            except EvaluationError as error:
+                found.give_up(name, error)
+                progress.advance(task)
+        if waiting:
+            name = waiting.pop(0)
+            progress.update(task, description=f"loading {name}")
+            try:
+                found.described[name] = found.workers[name].answer()["ready"]
+            except EvaluationError as error:
+                found.give_up(name, error)
+            progress.advance(task)
 
 
-def _aligned(rounds: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Return each round's sweep over the batch sizes that all rounds have."""
-    common = set.intersection(*({point["batch_size"] for point in record["sweep"]} for record in rounds))
-    return [[point for point in record["sweep"] if point["batch_size"] in common] for record in rounds]
-
-
-def _combine_points(points: list[dict[str, Any]]) -> dict[str, Any]:
-    measured = [point for point in points if point["images_per_s"] is not None]
-    return {
-        "batch_size": points[0]["batch_size"],
-        "images_per_s": _median(measured, "images_per_s"),
-        "images_per_cpu_s": _median(measured, "images_per_cpu_s"),
-        "n_batches": sum(point["n_batches"] for point in points),
-        "skipped": None if measured else points[0]["skipped"],
-    }
-
-
-def _combine_ways(ways: Sequence[dict[str, Any]], nearest: dict[str, Any]) -> dict[str, Any]:
-    """Return medians from file to class over the rounds that walked at the nearest round's batch size."""
-    alike = [way for way in ways if way["batch_size"] == nearest["batch_size"]]
-    medians = {name: _median(alike, name) for name in nearest if name not in ("batch_size", "n_images")}
-    return {**medians, "n_images": sum(way["n_images"] for way in alike), "batch_size": nearest["batch_size"]}
-
-
-def _speed(record: dict[str, Any], batch_size: int) -> float | None:
-    return next((point["images_per_s"] for point in record["sweep"] if point["batch_size"] == batch_size), None)
-
-
-def _median(records: Sequence[dict[str, Any]], name: str) -> float | None:
-    values = [record[name] for record in records if record[name] is not None]
-    return float(np.median(values)) if values else None
+def _go_round(found: _Measured, params: ThroughputParams, progress: Progress) -> None:
+    """Give every network its turn in every round; each round starts one network further on."""
+    task = progress.add_task("measuring", total=params.rounds * len(found.described))
+    for number in range(params.rounds):
+        names = list(found.described)
+        start = number % len(names) if names else 0
+        for name in names[start:] + names[:start]:
+            progress.update(task, description=f"round {number + 1} of {params.rounds}: {name}")
+            try:
+                turn = found.workers[name].take_turn(params.budget_s / params.rounds)
+                found.turns.setdefault(name, []).append(turn)
+            except EvaluationError as error:
+                found.give_up(name, error)
+            progress.advance(task)

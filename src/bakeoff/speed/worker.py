@@ -1,7 +1,8 @@
-"""A process that holds the networks of one environment and measures one at a time on command.
+"""A process that holds one network and gives it a turn whenever it is told to.
 
-It reads one JSON object a line from stdin and answers with one a line on stdout; everything a library prints goes to
-stderr. Run by `bakeoff.speed.rounds` as `python -m bakeoff.speed.worker`.
+It reads one number of seconds a line from stdin and answers with one JSON object a line on stdout, the first one when
+the network is ready; everything a library prints goes to stderr. `bakeoff.speed.session` runs it as
+`python -m bakeoff.speed.worker NETWORK` in the project's folder.
 """
 
 from __future__ import annotations
@@ -9,83 +10,83 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-from bakeoff.core.errors import BakeoffError
-from bakeoff.core.seeding import default_threads
-from bakeoff.data.table import Catalogue, load_catalogue
-from bakeoff.predictors.loading import load_predictor
-from bakeoff.speed.attempts import measure
-from bakeoff.speed.subject import Plan, Subject, speed_key
-from bakeoff.study.params import Params, load_params
+import numpy as np
 
+from bakeoff.core.errors import BakeoffError, EvaluationError
+from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.core.section import load_section
+from bakeoff.data.products import StoredProducts
+from bakeoff.data.store import ImageStore
+from bakeoff.learning.params import BaselineParams
+from bakeoff.predictors.protocol import Timeable
+from bakeoff.records.catalogue import LabelsRecord
+from bakeoff.records.pruning import BASELINE
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.speed.params import ThroughputParams
+from bakeoff.speed.turns import Stand
 
-class Networks:
-    """The networks that were loaded so far, by speed key."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._params: Params = load_params(root / "params.yaml")
-        self._plan = Plan.of(self._params.throughput)
-        self._catalogue: Catalogue | None = None
-        self._subjects: dict[str, Subject] = {}
-
-    def load(self, *, framework: str, training: str) -> dict[str, Any]:
-        """Load a candidate, unless one of the same speed is there, and return its speed key."""
-        if self._catalogue is None:
-            data = self._root / "data"
-            self._catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet")
-        settings = self._params
-        predictor = load_predictor(
-            framework,
-            self._root / training,
-            self._catalogue,
-            batch_size=settings.evaluate.batch_size,
-            device=settings.compute.device,
-        )
-        predictor.set_threads(self._threads)
-        key = speed_key(predictor, self._plan)
-        if key not in self._subjects:
-            self._subjects[key] = Subject(predictor, self._catalogue, self._plan)
-        return {"speed_key": key}
-
-    def measure(self, *, speed_key: str) -> dict[str, Any]:
-        """Return one attempt's record, which may take the whole budget."""
-        subject = self._subjects[speed_key]
-        subject.predictor.set_threads(self._threads)
-        whole = subject.plan
-        subject.plan = replace(whole, max_attempts=1)
-        try:
-            return {"record": {**measure(subject), "speed_key": speed_key}}
-        finally:
-            subject.plan = whole
-
-    @property
-    def _threads(self) -> int:
-        return self._params.throughput.threads or self._params.compute.threads or default_threads()
+_KNOWN = ("framework", "runtime", "device", "device_name", "threads", "dtype", "memory_format", "allocator", "versions")
 
 
-def serve(networks: Networks, questions: TextIO, answers: TextIO) -> None:
-    """Answer until the questions end; an error of one candidate is an answer like any other."""
-    commands: dict[str, Callable[..., dict[str, Any]]] = {"load": networks.load, "measure": networks.measure}
-    for line in questions:
-        question = json.loads(line)
-        try:
-            answer = commands[question.pop("command")](**question)
-        except (BakeoffError, OSError, RuntimeError, ValueError) as error:
-            answer = {"problem": str(error) or type(error).__name__}
-        answers.write(json.dumps(answer) + "\n")
+def open_network(root: Path, network: str) -> Timeable:
+    """Return a network of the study, built from its settings on the study's device."""
+    params_file, wanted = root / "params.yaml", load_section(root / "params.yaml", ThroughputParams)
+    compute = load_section(params_file, ComputeParams)
+    compute = compute.model_copy(update={"threads": wanted.threads or compute.threads})
+    labels = LabelsRecord.read(root / "data" / "catalogue" / "labels.json").labels
+    weights_dir = root / "weights" / network
+    if network == BASELINE:
+        from bakeoff.speed.baseline import open_baseline
+
+        params = load_section(params_file, BaselineParams)
+        return open_baseline(params, labels, compute=compute, weights_dir=weights_dir)
+    from bakeoff.speed.backbone import open_backbone
+
+    settings = CandidateSettings.read(root / "data" / "candidates" / f"{network}.json")
+    scan = load_section(params_file, ScanParams)
+    return open_backbone(settings, labels, compute=compute, scan=scan, weights_dir=weights_dir)
+
+
+def first_photos(root: Path, n: int) -> StoredProducts:
+    """Return at most `n` photos, evenly spaced over the catalogue, so that all classes are among them.
+
+    Raises:
+        EvaluationError: the catalogue is empty.
+    """
+    store = ImageStore(root / "data" / "catalogue" / "images.arrow")
+    if not len(store):
+        raise EvaluationError("throughput needs at least one photo, and the catalogue has none; run `dvc repro`.")
+    return StoredProducts(store, np.unique(np.linspace(0, len(store) - 1, min(n, len(store))).astype(np.int64)))
+
+
+def serve(root: Path, network: str, questions: TextIO, answers: TextIO) -> None:
+    """Load the network, say what it is, and give it a turn for each line of `questions`; an error is an answer too."""
+
+    def answer(values: dict[str, object]) -> None:
+        answers.write(json.dumps(values) + "\n")
         answers.flush()
+
+    try:
+        opened = open_network(root, network)
+        sizes = load_section(root / "params.yaml", ThroughputParams).batch_sizes
+        stand = Stand(opened, first_photos(root, max(sizes)), sizes)
+        gmacs, method = opened.count_gmacs()
+        known = {name: opened.description[name] for name in (*_KNOWN, "scan", "n_parameters", "file_mib")}
+        answer({"ready": known | {"gmacs": gmacs, "gmacs_method": method}})
+        for line in questions:
+            answer({"turn": stand.take_turn(float(line)).as_json()})
+    except (BakeoffError, OSError, RuntimeError, ValueError) as error:
+        answer({"problem": str(error) or type(error).__name__})
 
 
 def main() -> None:
     """Keep stdout for the answers and serve the project in the working folder."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
-        serve(Networks(Path.cwd()), sys.stdin, answers)
+        serve(Path.cwd(), sys.argv[1], sys.stdin, answers)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.core.errors import ParamsError
-from bakeoff.core.section import read_yaml, validate_section
-from bakeoff.study.params import Params, load_params
+from bakeoff.core.section import read_yaml
 
 GROUPS = ("profile", "dataset", "model")
 
@@ -21,10 +20,10 @@ def choices(conf: Path) -> dict[str, list[str]]:
 
 
 def compose(root: Path, overrides: list[str]) -> dict[str, Any]:
-    """Return conf/ composed with Hydra overrides such as `profile=full` or `models=[resnet18]`, resolved and checked.
+    """Return conf/ composed with Hydra overrides such as `profile=full` or `models=[resnet18]`, resolved.
 
     Raises:
-        ParamsError: an unknown group, choice or key, or a value of the wrong type; legal choices are listed.
+        ParamsError: an unknown group, choice or key; legal choices are listed.
     """
     from dvc.utils.hydra import compose_and_dump
     from hydra.errors import HydraException
@@ -41,9 +40,7 @@ def compose(root: Path, overrides: list[str]) -> dict[str, Any]:
             compose_and_dump(target, str(conf.resolve()), None, "config", str(root), overrides)
         except (HydraException, OmegaConfBaseException) as error:
             raise ParamsError(f"conf/ does not compose with {overrides}: {' '.join(str(error).split())}") from None
-        values = read_yaml(target)
-    validate_section(Params, values, where="conf/")
-    return values
+        return read_yaml(target)
 
 
 def _check_choices(conf: Path, overrides: list[str]) -> None:
@@ -53,15 +50,6 @@ def _check_choices(conf: Path, overrides: list[str]) -> None:
         if group in legal and choice not in legal[group]:
             hint = " (any timm name runs by models=[name])" if group == "model" else ""
             raise ParamsError(f"{group}={choice} is unknown; expected one of {', '.join(legal[group])}{hint}.")
-
-
-def write_params(root: Path, overrides: list[str]) -> Params:
-    """Compose params.yaml anew and return it checked; written exactly as `dvc exp run` writes it."""
-    values = compose(root, overrides)
-    from omegaconf import OmegaConf
-
-    (root / "params.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(values)), encoding="utf-8")
-    return load_params(root / "params.yaml")
 
 
 def differences(root: Path) -> list[str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import model_validator
 
-from bakeoff.backbones.params import BackboneDefaults, BackboneParams, WeightsParams
+from bakeoff.backbones.params import StudyBackbones, WeightsParams
 from bakeoff.catalogue.params import DatasetParams, PrepareParams, SplitParams
 from bakeoff.core.machine import ComputeParams, ScanParams
-from bakeoff.core.section import Mode, Section, read_yaml, validate_section
+from bakeoff.core.section import Section, read_yaml, validate_section
 from bakeoff.decision.params import CompareParams
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.interpret.params import InterpretParams
@@ -19,27 +18,21 @@ from bakeoff.language.phrases import LanguageCode
 from bakeoff.learning.params import BaselineParams, TrainingParams
 from bakeoff.records.recipe import single_row_problem
 from bakeoff.speed.params import ThroughputParams
+from bakeoff.study.composition import compose
 from bakeoff.tracking.params import TrackingParams
 
-_SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._]*$")
 
-
-class Params(Section):
+class Params(StudyBackbones):
     """The whole of params.yaml."""
 
     profile: str
     language: LanguageCode
     model: str
-    models: list[str]
-    modes: list[Mode]
-    seeds: list[Annotated[int, Field(ge=0)]]
     compute: ComputeParams
     scan: ScanParams
     dataset: DatasetParams
     prepare: PrepareParams
     split: SplitParams
-    backbones: dict[str, BackboneParams]
-    backbone_defaults: BackboneDefaults
     weights: WeightsParams
     training: TrainingParams
     baseline: BaselineParams
@@ -48,26 +41,6 @@ class Params(Section):
     interpret: InterpretParams
     compare: CompareParams
     tracking: TrackingParams
-
-    @field_validator("models")
-    @classmethod
-    def _safe_names(cls, models: list[str]) -> list[str]:
-        for name in models:
-            if not _SAFE_NAME.match(name):
-                raise ValueError(
-                    f"model name {name!r} must be letters, digits, '.' and '_' (it names folders); "
-                    "give an hf:<id> backbone a file in conf/model/"
-                )
-        if len(set(models)) != len(models):
-            raise ValueError(f"models lists a name twice: {models}")
-        return models
-
-    @field_validator("seeds", "modes")
-    @classmethod
-    def _no_repeats(cls, values: list[Any]) -> list[Any]:
-        if not values or len(set(values)) != len(values):
-            raise ValueError(f"needs at least one value and no repeats, got {values}")
-        return values
 
     @model_validator(mode="after")
     def _batch_norm_needs_rows(self) -> Params:
@@ -93,3 +66,23 @@ def load_params(path: Path) -> Params:
         ParamsError: an unknown key, a wrong type or a value out of bounds; the message names key and legal values.
     """
     return validate_section(Params, read_yaml(path), where=str(path))
+
+
+def compose_checked(root: Path, overrides: list[str]) -> dict[str, Any]:
+    """Return conf/ composed with overrides, as plain values that make valid params.
+
+    Raises:
+        ParamsError: an unknown group, choice or key, or a value of the wrong type; legal choices are listed.
+    """
+    values = compose(root, overrides)
+    validate_section(Params, values, where="conf/")
+    return values
+
+
+def write_params(root: Path, overrides: list[str]) -> Params:
+    """Compose params.yaml anew and return it checked; written exactly as `dvc exp run` writes it."""
+    values = compose_checked(root, overrides)
+    from omegaconf import OmegaConf
+
+    (root / "params.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(values)), encoding="utf-8")
+    return load_params(root / "params.yaml")

@@ -19,9 +19,9 @@ from bakeoff.core.errors import ParamsError, SetupError
 from bakeoff.core.section import validate_section
 from bakeoff.language.console import PHRASES
 from bakeoff.language.phrases import Words
-from bakeoff.study.composition import compose, differences, write_params
+from bakeoff.study.composition import compose, differences
 from bakeoff.study.dvc_locks import clear_stale_locks
-from bakeoff.study.params import Params, load_params
+from bakeoff.study.params import Params, load_params, write_params
 
 if TYPE_CHECKING:
     from bakeoff.study.user_files import UserFileChange
@@ -159,7 +159,7 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
     found: set[str] = set()
     for stage in stages:
         name, _, item = stage.rpartition(":")[2].partition("@")
-        if name in {"compare", "interpret", "interpret_baseline"}:
+        if name in {"compare", "interpret", "interpret_baseline", "throughput", "audit"}:
             continue
         if name == "weights":
             found.update(f"{item}-{mode}" for mode in params.modes)

@@ -33,7 +33,7 @@ _COMPARED_TIMES = {
     "latency_ms": "latency_ms_p50",
     "latency_p90_ms": "latency_ms_p90",
     "latency_p99_ms": "latency_ms_p99",
-    "predict_memory_mib": "inference_peak_memory_mib",
+    "predict_memory_mib": "predict_memory_mib",
 }
 """The leaderboard's column and the metric that a candidate's run shows for it."""
 _WINNER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "latency_ms", "images_per_s", "size_mib")
@@ -93,10 +93,7 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
 
 
 def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, leaderboard: Path) -> None:
-    """Make the candidates' runs show the leaderboard's times, which are the network's steadiest or the session's.
-
-    A training that is not the one compared (its key tells) keeps the times that its own evaluation measured.
-    """
+    """Make the candidates' runs show the leaderboard's times: those of trainings that were compared, by their keys."""
     with leaderboard.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from bakeoff.learning.key import git_commit
 from bakeoff.tracking import runs
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.mirror import logged_epochs
@@ -28,7 +29,7 @@ class LiveRun:
     """The open MLflow run of one training; `run_id` is None where no store could be reached."""
 
     def __init__(self, header: Mapping[str, Any], params: TrackingParams) -> None:
-        self._header = header
+        self._header = {"git_commit": git_commit(), **header}
         self._params = params
         self._client: MlflowClient | None = None
         self._run: Run | None = None

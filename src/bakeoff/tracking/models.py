@@ -38,6 +38,7 @@ _REQUIREMENTS = {
 }
 _BY_SOURCE = {"hf": ("transformers",)}
 _EXAMPLE_PX = 64
+_NO_PART_OF_A_MODEL = ("predictions.parquet", "cost.json", "history.csv", "failures.json")
 _CALIBRATION = "evaluation/calibration.json"
 
 
@@ -149,7 +150,8 @@ def model_files(training_dir: Path, training: Mapping[str, Any]) -> dict[str, Pa
 
     A frozen candidate's training folder holds its head alone; the backbone comes from weights/<model>/.
     """
-    files = {f"training/{path.name}": path for path in sorted(training_dir.iterdir()) if path.is_file()}
+    held = (path for path in sorted(training_dir.iterdir()) if path.is_file() and path.name not in _NO_PART_OF_A_MODEL)
+    files = {f"training/{path.name}": path for path in held}
     if training.get("framework") == "pytorch" and training.get("mode") == "frozen" and training.get("weights_dir"):
         weights_dir = project_root(training_dir) / training["weights_dir"]
         for path in sorted(weights_dir.iterdir()) if weights_dir.is_dir() else []:

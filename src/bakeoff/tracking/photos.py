@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ import pandas as pd
 from PIL import Image
 
 from bakeoff.catalogue.pack import pack_bytes
-from bakeoff.catalogue.params import PackParams
 from bakeoff.core.errors import DataError
+from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
-from bakeoff.deploy.prediction.held import HeldPhotos, open_packed, recorded_prepare
+from bakeoff.data.products import Photos
+from bakeoff.data.store import open_packed
 from bakeoff.predictors.protocol import Predictor
-
-BATCH_SIZE = 32
+from bakeoff.records.catalogue import PackParams
+from bakeoff.records.training import TrainingRecord
 
 
 class PhotoClassifierModel:
@@ -30,11 +31,9 @@ class PhotoClassifierModel:
     Probabilities are calibrated where `evaluation/calibration.json` lies beside the training folder.
     """
 
-    def __init__(self, training_dir: Path, load: Callable[[Any], Predictor]) -> None:
-        training = json.loads((training_dir / "training.json").read_text(encoding="utf-8"))
-        self._prepare = recorded_prepare(training)
-        self._held = HeldPhotos(list(training["labels"]), training.get("dataset"))
-        self._predictor = load(self._held)
+    def __init__(self, training_dir: Path, predictor: Predictor) -> None:
+        self._prepare = TrainingRecord.read(training_dir / "training.json").dataset.prepare
+        self._predictor = predictor
         self._temperature = read_temperature(training_dir.parent / "evaluation" / "calibration.json")
 
     def answer(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
@@ -68,22 +67,21 @@ class PhotoClassifierModel:
         if top_k < 0:
             raise DataError(f"top_k must be 0 (none) or the number of labels wanted, got {top_k}.")
         encoded = [as_bytes(value, row) for row, value in enumerate(model_input["image"])]
-        starts = range(0, len(encoded), BATCH_SIZE)
-        parts = [self._predict(encoded[start : start + BATCH_SIZE], first_row=start) for start in starts]
-        scores = np.concatenate(parts) if parts else np.zeros((0, len(self._held.labels)))
-        labels = [self._held.labels[index] for index in scores.argmax(axis=1)]
+        starts = range(0, len(encoded), PREDICT_BATCH)
+        parts = [self._predict(encoded[start : start + PREDICT_BATCH], first_row=start) for start in starts]
+        scores = np.concatenate(parts) if parts else np.zeros((0, len(self._predictor.labels)))
+        labels = [self._predictor.labels[index] for index in scores.argmax(axis=1)]
         columns = {"label": labels, "probability": scores.max(axis=1, initial=0.0), "probabilities": scores.tolist()}
         if top_k:
             order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
-            columns["top_labels"] = [[self._held.labels[index] for index in row] for row in order]
+            columns["top_labels"] = [[self._predictor.labels[index] for index in row] for row in order]
             columns["top_probabilities"] = np.take_along_axis(scores, order, axis=1).tolist()
         return pd.DataFrame(columns, index=model_input.index)
 
     def _predict(self, encoded: Sequence[bytes], *, first_row: int) -> np.ndarray:
         """Return (n, K) float64 probabilities."""
-        self._held.hold([read_photo(data, self._prepare, row) for row, data in enumerate(encoded, start=first_row)])
-        images = self._predictor.images(range(len(encoded)))
-        scores = self._predictor.predict_images(images).astype(np.float64)
+        photos = [read_photo(data, self._prepare, row) for row, data in enumerate(encoded, start=first_row)]
+        scores = self._predictor.predict(Photos(photos)).astype(np.float64)
         if self._temperature is None:
             return scores
         from bakeoff.evaluation.calibration import apply_temperature

@@ -16,12 +16,10 @@ class KerasCandidate(mlflow.pyfunc.PythonModel):
     def load_context(self, context: Any) -> None:
         """Load the model with the predictor that evaluated it."""
         from bakeoff.baseline_tf.predictor import load_keras_predictor
-        from bakeoff.tracking.photos import BATCH_SIZE, PhotoClassifierModel
+        from bakeoff.tracking.photos import PhotoClassifierModel
 
         training_dir = Path(context.artifacts["training"])
-        self._model = PhotoClassifierModel(
-            training_dir, lambda table: load_keras_predictor(training_dir, table, batch_size=BATCH_SIZE)
-        )
+        self._model = PhotoClassifierModel(training_dir, load_keras_predictor(training_dir))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         """Return label, probability and probabilities of each photo in the column `image`, and `top_k` if asked."""

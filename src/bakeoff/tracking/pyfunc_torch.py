@@ -16,15 +16,12 @@ class TorchCandidate(mlflow.pyfunc.PythonModel):
     def load_context(self, context: Any) -> None:
         """Load the model with the predictor that evaluated it."""
         from bakeoff.predictors.torch_predictor import load_torch_predictor
-        from bakeoff.tracking.photos import BATCH_SIZE, PhotoClassifierModel
+        from bakeoff.tracking.photos import PhotoClassifierModel
 
         training_dir = Path(context.artifacts["training"])
         weights = context.artifacts.get("weights")
-        root = Path(weights) if weights else None
-        self._model = PhotoClassifierModel(
-            training_dir,
-            lambda table: load_torch_predictor(training_dir, table, weights_root=root, batch_size=BATCH_SIZE),
-        )
+        predictor = load_torch_predictor(training_dir, weights_root=Path(weights) if weights else None)
+        self._model = PhotoClassifierModel(training_dir, predictor)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         """Return label, probability and probabilities of each photo in the column `image`, and `top_k` if asked."""

@@ -7,12 +7,13 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.failures import FILE
+from bakeoff.records.speed import ThroughputRecord
 
 PartName = Literal["training", "evaluation", "interpretation"]
 PARTS: tuple[PartName, ...] = get_args(PartName)
@@ -22,9 +23,9 @@ _KEY_FILE: dict[PartName, str] = {
     "interpretation": "channels.json",
 }
 _DIGESTED: dict[PartName, tuple[str, ...]] = {
-    "training": ("training.json", "history.csv"),
+    "training": ("training.json", "cost.json", "history.csv"),
     "evaluation": (
-        *("metrics.json", "throughput.json", "calibration.json", "confusions.json"),
+        *("metrics.json", "calibration.json", "confusions.json"),
         *("confusion.csv", "classification_report.txt"),
     ),
     "interpretation": ("channels.json", "attributions.json"),
@@ -34,13 +35,16 @@ _TRAINING_METRICS = (
     "n_trainable",
     "size_mib",
     "train_time_s",
-    "peak_memory_mib",
+    "train_memory_mib",
     "epochs_run",
     "steps_run",
     "best_epoch",
     "best_validation_accuracy",
 )
-_THROUGHPUT_METRICS = ("images_per_s", "ms_per_image", "latency_ms_p50", "latency_ms_p90", "latency_ms_p99")
+_SPEED_METRICS = (
+    *("images_per_s", "ms_per_image", "latency_ms_p50", "latency_ms_p90", "latency_ms_p99", "predict_memory_mib"),
+)
+_SPEED_FILE = "measurements/throughput.json"
 _PLAIN_PARAMS = ("candidate", "model", "mode", "seed", "framework", "loss", "device", "threads", "scan")
 _MAX_PARAM_CHARS = 500  # every MLflow server takes this many
 
@@ -54,6 +58,8 @@ class Part:
     key: str
     digest: str
     record: Mapping[str, Any]
+    speed: Mapping[str, Any] = field(default_factory=dict)
+    """The training's: its network's figures in measurements/throughput.json; empty where it was not measured."""
 
 
 def read_parts(candidate_dir: Path) -> dict[PartName, Part]:
@@ -91,7 +97,20 @@ def _read_part(folder: Path, name: PartName) -> Part:
     key = record.get("key")
     if not isinstance(key, str) or not key:
         raise TrackingError(f"{folder / _KEY_FILE[name]} must hold a text `key`, got {key!r}; rerun its stage.")
-    return Part(name, folder, key, _digest(folder, _DIGESTED[name]), record)
+    digest, speed = _digest(folder, _DIGESTED[name]), {}
+    if name == "training":
+        cost = folder / "cost.json"
+        record |= read_record(cost) if cost.is_file() else {}
+        speed = _speed_of(folder.parents[3] / _SPEED_FILE, str(record.get("model")))
+        digest = hash_of(digest, json.dumps(speed, sort_keys=True)) if speed else digest
+    return Part(name, folder, key, digest, record, speed)
+
+
+def _speed_of(path: Path, network: str) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    found = ThroughputRecord.read(path).networks.get(network)
+    return {} if found is None else found.model_dump(include=set(_SPEED_METRICS))
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -148,13 +167,13 @@ def _as_text(value: Any) -> str:
 
 def run_metrics(parts: Mapping[PartName, Part]) -> dict[str, float]:
     """Return the final figures of every stage that ran, under the names that the runs table shows."""
-    metrics: dict[str, Any] = {name: parts["training"].record.get(name) for name in _TRAINING_METRICS}
+    training = parts["training"]
+    metrics: dict[str, Any] = {name: training.record.get(name) for name in _TRAINING_METRICS} | dict(training.speed)
     if evaluation := parts.get("evaluation"):
         for split, figures in (evaluation.record.get("splits") or {}).items():
             metrics |= {f"{split}_{name}": value for name, value in figures.items() if name != "n"}
         metrics |= _uncertainty_metrics(evaluation.record)
         metrics |= _calibration_metrics(evaluation.folder / "calibration.json")
-        metrics |= _throughput_metrics(evaluation.folder / "throughput.json")
     if interpretation := parts.get("interpretation"):
         for channel, figures in (interpretation.record.get("channels") or {}).items():
             metrics[f"channel_drop_{channel}"] = figures.get("drop")
@@ -179,14 +198,6 @@ def _calibration_metrics(path: Path) -> dict[str, Any]:
     calibrated = {"ece": after.get("ece_equal_width"), "log_loss": after.get("log_loss"), "brier": after.get("brier")}
     metrics = {f"test_calibrated_{name}": value for name, value in calibrated.items()}
     return metrics | {"calibration_temperature": record.get("temperature")}
-
-
-def _throughput_metrics(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    record = read_record(path)
-    figures = {name: record.get(name) for name in _THROUGHPUT_METRICS}
-    return figures | {"inference_peak_memory_mib": record.get("peak_memory_mib")}
 
 
 def finite(metrics: Mapping[str, Any]) -> dict[str, float]:

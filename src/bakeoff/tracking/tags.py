@@ -47,7 +47,7 @@ def identity_tags(training: Mapping[str, Any]) -> dict[str, str]:
         "bakeoff.model": training.get("model"),
         "bakeoff.mode": training.get("mode"),
         "bakeoff.seed": training.get("seed", 0),
-        "bakeoff.architecture": training.get("architecture") or (training.get("settings") or {}).get("architecture"),
+        "bakeoff.architecture": training.get("architecture"),
         "bakeoff.git_commit": training.get("git_commit"),
         "mlflow.source.git.commit": training.get("git_commit"),
         "mlflow.source.name": "dvc repro",

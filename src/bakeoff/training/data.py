@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -53,25 +54,24 @@ class PhotoDataset(Dataset[tuple[Tensor, int]]):
     """The photos at `positions` of a catalogue after the candidate's own transform: (C, H, W) uint8 and the label."""
 
     def __init__(self, catalogue: Catalogue, positions: np.ndarray, preprocessing: Preprocessing) -> None:
-        self.store = catalogue.store
-        self.image_rows = catalogue.image_rows(positions)
+        self.products = catalogue.at(positions)
         self.labels = catalogue.label_ids(positions)
         self.preprocessing = preprocessing
 
     def __len__(self) -> int:
         """Return the number of photos."""
-        return len(self.image_rows)
+        return len(self.products)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Return photo and label number `index`."""
-        pixels = transform_photo(self.store.read(int(self.image_rows[index])), self.preprocessing)
+        pixels = transform_photo(self.products.photo(index), self.preprocessing)
         return torch.from_numpy(pixels.transpose(2, 0, 1).copy()), int(self.labels[index])
 
 
-def transform_photo(image: object, preprocessing: Preprocessing) -> np.ndarray:
-    """Return a PIL photo as (H, W, 3) uint8, resized and cropped as the candidate's weights want it."""
+def transform_photo(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+    """Return a photo as (H, W, 3) uint8, resized and cropped as the candidate's weights want it."""
     return resize_crop(
-        image,  # type: ignore[arg-type]
+        image,
         preprocessing.image_size,
         crop_pct=preprocessing.crop_pct,
         interpolation=preprocessing.interpolation,

@@ -19,21 +19,20 @@ import torch
 
 from bakeoff.core.code import code_digest
 from bakeoff.core.errors import TrainingError
+from bakeoff.core.locks import waiting_lock
 from bakeoff.core.progress import progress_bar
+from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.key import feature_key
 from bakeoff.records.settings import Preprocessing
 from bakeoff.training.data import LoaderOptions, PhotoBatches, PhotoDataset
 from bakeoff.training.module import PhotoClassifier
 from bakeoff.training.out_of_memory import inputs_in_words, out_of_memory_in_words
-from bakeoff.training.resume import waiting_lock
 
 FEATURES_FILE = "features.npy"
 RECORD_FILE = "features.json"
-BATCH_SIZE = 32
-"""Photos per forward pass; not a parameter, since another batch size rounds differently."""
 _REMEDIES = (
-    f"features are computed {BATCH_SIZE} photos at a time, whatever training.batch_size and evaluate.batch_size are: "
+    f"features are computed {PREDICT_BATCH} photos at a time, whatever training.batch_size is: "
     "free the device's memory, lower the backbone's image_size, or set compute.device: cpu"
 )
 
@@ -68,7 +67,7 @@ def cached_features(
             return found
         preprocessing = Preprocessing.model_validate_json(json.dumps(header["settings"]["preprocessing"]))
         dataset = PhotoDataset(catalogue, np.arange(len(catalogue.products)), preprocessing)
-        batches = PhotoBatches(dataset, LoaderOptions(BATCH_SIZE, seed=0, workers=workers))
+        batches = PhotoBatches(dataset, LoaderOptions(PREDICT_BATCH, seed=0, workers=workers))
         title = f"{header['settings']['model']} features"
         started = time.perf_counter()
         array = _extract(model, batches, title=title)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
+
+from bakeoff.core.locks import waiting_lock
 
 STATE_FILE = "state.pt"
 
@@ -75,19 +76,3 @@ def locked_checkpoint(root: Path, key: str) -> Iterator[CheckpointFolder]:
     """
     with waiting_lock(root / f"{key}.lock", what=f"training {key}"):
         yield CheckpointFolder(root / key)
-
-
-@contextmanager
-def waiting_lock(path: Path, *, what: str) -> Iterator[None]:
-    """Hold a lock file, waiting for another process with one line on stderr; it is freed when a process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        sys.stderr.write(f"bakeoff: another process holds {what} ({path}); waiting for it.\n")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

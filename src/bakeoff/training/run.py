@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -19,17 +20,21 @@ from bakeoff.core.errors import ParamsError, TrainingError
 from bakeoff.core.failures import drawing
 from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.paths import project_root, state_dir
+from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import Mode
 from bakeoff.core.seeding import seed_everything, set_threads
+from bakeoff.data.batching import PREDICT_BATCH, split_batches
+from bakeoff.data.predictions import Predictions, make_predictions, write_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.figures import preview_title, write_history_figure, write_preview
 from bakeoff.learning.history import write_history
-from bakeoff.learning.key import git_commit, merged_training, split_digest, training_key, versions
+from bakeoff.learning.key import git_commit, merged_training, now_utc, split_digest, training_key, versions
 from bakeoff.learning.params import TrainingParams
 from bakeoff.learning.size import size_mib
 from bakeoff.records.recipe import single_row_problem
 from bakeoff.records.settings import CandidateSettings
-from bakeoff.records.weights import read_record
+from bakeoff.records.training import CostRecord, TrainingRecord
+from bakeoff.records.weights import WeightsRecord, read_record
 from bakeoff.scan.dispatch import resolve
 from bakeoff.training.checkpoint import MODEL_FILE, save_classifier
 from bakeoff.training.data import BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches, transform_photo
@@ -40,9 +45,10 @@ from bakeoff.training.device import (
     peak_memory_mib,
     resolve_device,
 )
-from bakeoff.training.features import cached_features
+from bakeoff.training.features import Features, cached_features
 from bakeoff.training.loop import LoopOptions, LoopResult, OnEpoch, train_module
-from bakeoff.training.module import PhotoClassifier
+from bakeoff.training.losses import PROBABILITY_KINDS, loss_by_name, probabilities
+from bakeoff.training.module import PhotoClassifier, photo_tensor
 from bakeoff.training.out_of_memory import out_of_memory_in_words
 from bakeoff.training.resume import CheckpointFolder, locked_checkpoint
 
@@ -67,6 +73,7 @@ class TrainingPlan:
     catalogue: Catalogue
     model: PhotoClassifier
     device: torch.device
+    weights: WeightsRecord
     header: dict[str, Any]
     """The part of training.json that is known beforehand, `key` included."""
 
@@ -122,11 +129,11 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     )
     with out_of_memory_in_words(TrainingError, doing, remedies="free its memory, or set compute.device: cpu"):
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return TrainingPlan(request, catalogue, model, device, header | sizes)
+    return TrainingPlan(request, catalogue, model, device, read_record(weights_dir), header | sizes)
 
 
-def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | None = None) -> dict[str, Any]:
-    """Train, write the training folder and return training.json's content.
+def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | None = None) -> TrainingRecord:
+    """Train, predict every product, write the training folder and return training.json's content.
 
     A training that was interrupted goes on from its last checkpoint and ends as if it had not been.
 
@@ -137,18 +144,51 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
 
     Raises:
         TrainingError: a split is empty, or the loss is no longer a number.
+        EvaluationError: the trained network's scores are no numbers.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
+    started_at = now_utc()
     with locked_checkpoint(state_dir("checkpoints"), plan.header["key"]) as checkpoint:
         seed_everything(plan.request.seed)
         result, extraction_s = _learn(plan, checkpoint, on_epoch)
-        record = _record(plan, result, extraction_s)
-        _write_outputs(plan, result, record, out_dir)
+        trained = time.perf_counter()
+        predictions = _predict(plan)
+        cost = _cost(plan, result, extraction_s, started_at=started_at, predict_time_s=time.perf_counter() - trained)
+        record = _record(plan, result)
+        _write_outputs(plan, result, out_dir)
+        write_predictions(predictions, out_dir / "predictions.parquet")
+        cost.write(out_dir / "cost.json")
+        record.write(out_dir / "training.json")  # last: where it is, nothing but pictures can be missing
         checkpoint.clear()
     _draw(plan, result, out_dir)
     if result.not_learned:
         sys.stderr.write(f"bakeoff: WARNING: {plan.title} DID NOT LEARN: {result.not_learned}.\n")
     return record
+
+
+@torch.inference_mode()
+def _predict(plan: TrainingPlan) -> Predictions:
+    """Return what the network in memory says of every product; a frozen one's head reads the cached features."""
+    catalogue, loss = plan.catalogue, loss_by_name(plan.request.training.loss)
+    preprocessing = plan.request.settings.preprocessing
+    plan.model.eval()
+    features = _features(plan).array if plan.request.mode == "frozen" else None
+    probabilities_of, losses = [], []
+    with progress_bar() as bar:
+        rows = np.arange(len(catalogue.products))
+        for batch in bar.track(split_batches(rows, PREDICT_BATCH), description=f"{plan.title} predictions"):
+            if features is not None:
+                logits = plan.model.classifier.head(torch.from_numpy(features[batch]).to(plan.device))
+            else:
+                products = catalogue.at(batch)
+                photos = np.stack([transform_photo(products.photo(n), preprocessing) for n in range(len(batch))])
+                doing = f"{plan.title}: predicting on {plan.device.type} with {len(batch)} photos"
+                with out_of_memory_in_words(TrainingError, doing, remedies="lower the backbone's image_size"):
+                    logits = plan.model(photo_tensor(photos, plan.device))
+            labels = torch.from_numpy(catalogue.label_ids(batch)).to(plan.device)
+            losses.append(loss(logits, labels).cpu().numpy())
+            probabilities_of.append(probabilities(logits, plan.request.training.loss).cpu().numpy())
+    return make_predictions(catalogue, np.concatenate(probabilities_of), np.concatenate(losses))
 
 
 def _draw(plan: TrainingPlan, result: LoopResult, out_dir: Path) -> None:
@@ -189,9 +229,7 @@ def _photo_sources(plan: TrainingPlan) -> tuple[BatchSource, BatchSource, float]
 
 def _feature_sources(plan: TrainingPlan) -> tuple[BatchSource, BatchSource, float]:
     training, catalogue = plan.request.training, plan.catalogue
-    features = cached_features(
-        plan.model, catalogue, header=plan.header, root=state_dir("features"), workers=training.loader_workers
-    )
+    features = _features(plan)
     options = LoaderOptions(training.batch_size, plan.request.seed)
     train, validation = (
         TensorBatches(
@@ -202,9 +240,14 @@ def _feature_sources(plan: TrainingPlan) -> tuple[BatchSource, BatchSource, floa
         )
         for rows in (catalogue.rows("train"), catalogue.rows("validation"))
     )
-    # All products have features, for evaluation; a training needs those it learns from and those it validates on.
+    # All products have features, to be predicted; a training needs those it learns from and those it validates on.
     share = (len(train.labels) + len(validation.labels)) / len(catalogue.products)
     return train, validation, features.extraction_s * share
+
+
+def _features(plan: TrainingPlan) -> Features:
+    workers = plan.request.training.loader_workers
+    return cached_features(plan.model, plan.catalogue, header=plan.header, root=state_dir("features"), workers=workers)
 
 
 def _header(
@@ -217,10 +260,11 @@ def _header(
         "mode": request.mode,
         "seed": request.seed,
         "framework": "pytorch",
+        "architecture": settings.architecture,
         "settings": settings.model_dump(mode="json"),
         "training": merged_training(request.training, settings, request.mode),
         "labels": list(catalogue.labels),
-        "dataset": catalogue.dataset,
+        "dataset": catalogue.dataset.model_dump(mode="json"),
         "splits": split_digest(catalogue),
         "weights": read_record(weights_dir).model_dump(mode="json"),
         "weights_dir": _relative(weights_dir),
@@ -229,8 +273,8 @@ def _header(
         "threads": threads,
         "scan": scan_name(settings, request.scan.implementation, device.type),
         "loss": request.training.loss,
+        "probabilities": PROBABILITY_KINDS[request.training.loss],
         "versions": versions(settings.source),
-        "git_commit": git_commit(),
     }
     return header | {"key": training_key(header, catalogue)}
 
@@ -246,27 +290,43 @@ def _relative(folder: Path) -> str:
     return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.as_posix()
 
 
-def _record(plan: TrainingPlan, result: LoopResult, extraction_s: float) -> dict[str, Any]:
+def _record(plan: TrainingPlan, result: LoopResult) -> TrainingRecord:
+    return TrainingRecord.model_validate(
+        plan.header
+        | {
+            "settings": plan.request.settings,
+            "weights": plan.weights,
+            "dataset": plan.catalogue.dataset,
+            "epochs_run": len(result.rows),
+            "steps_run": result.steps_run,
+            "best_epoch": result.best_epoch,
+            "best_validation_accuracy": result.best_validation_accuracy,
+            "stopped_early": result.stopped_early,
+            "learned": result.not_learned is None,
+            "not_learned": result.not_learned,
+        }
+    )
+
+
+def _cost(
+    plan: TrainingPlan, result: LoopResult, extraction_s: float, *, started_at: str, predict_time_s: float
+) -> CostRecord:
     cuda_mib = peak_cuda_memory_mib(plan.device)
-    return plan.header | {
-        "epochs_run": len(result.rows),
-        "steps_run": result.steps_run,
-        "best_epoch": result.best_epoch,
-        "best_validation_accuracy": result.best_validation_accuracy,
-        "train_time_s": result.train_time_s + extraction_s,
-        "feature_time_s": extraction_s,
-        "peak_memory_mib": peak_memory_mib() if cuda_mib is None else cuda_mib,
-        "peak_resident_mib": peak_memory_mib(),
-        "stopped_early": result.stopped_early,
-        "learned": result.not_learned is None,
-        "not_learned": result.not_learned,
-    }
+    return CostRecord(
+        key=plan.header["key"],
+        git_commit=git_commit(),
+        started_at=started_at,
+        ended_at=now_utc(),
+        train_time_s=result.train_time_s + extraction_s,
+        feature_time_s=extraction_s,
+        predict_time_s=predict_time_s,
+        train_memory_mib=peak_memory_mib() if cuda_mib is None else cuda_mib,
+        train_resident_mib=peak_memory_mib(),
+    )
 
 
-def _write_outputs(plan: TrainingPlan, result: LoopResult, record: dict[str, Any], out_dir: Path) -> None:
-    """Write model and history, and training.json last: where it is, nothing but pictures can be missing."""
+def _write_outputs(plan: TrainingPlan, result: LoopResult, out_dir: Path) -> None:
+    """Write the model, what its network is built from, and the history."""
     save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
     copy_config(project_root() / plan.header["weights_dir"], out_dir)
     write_history(result.rows, out_dir / "history.csv")
-    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    (out_dir / "training.json").write_text(text, encoding="utf-8")

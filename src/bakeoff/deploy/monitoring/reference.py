@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.core.errors import EvaluationError
+from bakeoff.core.machine import ComputeParams
 from bakeoff.data.table import Catalogue, load_catalogue
 from bakeoff.deploy.monitoring.sample import Sample, collect_sample
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
-from bakeoff.deploy.prediction.launch import StudyParams, make_request, scored
+from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.records.files import require_same_labels
 
 SMALL_TEST = 200
@@ -19,7 +20,7 @@ SMALL_TEST = 200
 
 
 def score_reference(
-    project: Path, candidate: TrainedCandidate, params: StudyParams
+    project: Path, candidate: TrainedCandidate, compute: ComputeParams
 ) -> tuple[Sample, Sample, list[str]]:
     """Return the reference, the test split alone, and the names of the splits in the reference.
 
@@ -28,7 +29,7 @@ def score_reference(
     Args:
         project: the study's folder, with its prepared catalogue.
         candidate: whose scores.
-        params: the study's.
+        compute: the study's device and threads.
 
     Raises:
         DataError: the catalogue is not there.
@@ -43,7 +44,7 @@ def score_reference(
     table = catalogue.products.iloc[rows]
     listing = pd.DataFrame({name: table[name].to_numpy() for name in ("image", "width", "height")})
     store = data / "catalogue" / "images.arrow"
-    request = make_request(candidate, params, title="the study's photos", store=store, more=True)
+    request = make_request(candidate, compute, title="the study's photos", store=store, more=True)
     with scored(request, listing, keep=True) as folder:
         sample = collect_sample(folder, catalogue.label_ids(rows), temperature=candidate.temperature)
     is_test = np.arange(len(rows)) < len(catalogue.rows("test"))
@@ -52,12 +53,12 @@ def score_reference(
 
 def _require_same_data(candidate: TrainedCandidate, catalogue: Catalogue) -> None:
     """Check that the photos to compare with are those of the training, packed as new ones will be."""
-    trained = candidate.training.get("dataset") or {}
+    trained, found = candidate.training.dataset, catalogue.dataset
     for name in ("digest", "prepare"):
-        if trained.get(name) != catalogue.dataset.get(name):
+        if getattr(trained, name) != getattr(found, name):
             raise EvaluationError(
-                f"{candidate.name} was trained on another state of data/catalogue ({name} {trained.get(name)}, it "
-                f"holds {catalogue.dataset.get(name)}); run `bakeoff run` (or `dvc repro`) to train it again."
+                f"{candidate.name} was trained on another state of data/catalogue ({name} {getattr(trained, name)}, it "
+                f"holds {getattr(found, name)}); run `bakeoff run` (or `dvc repro`) to train it again."
             )
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.failures import drawing
-from bakeoff.core.section import read_yaml
+from bakeoff.core.files import write_json
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.section import load_section, read_yaml
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.labels import DEFAULT_COLUMN, encode_labels, list_new_products
 from bakeoff.deploy.monitoring.reference import score_reference
@@ -19,9 +21,8 @@ from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import Sample, collect_sample
 from bakeoff.deploy.monitoring.verdict import monitoring_words
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
-from bakeoff.deploy.prediction.launch import StudyParams, load_study_params, make_request, scored
+from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.deploy.prediction.sources import Columns, Photos
-from bakeoff.records.files import write_record
 
 REPORT_FILE, FIGURE_FILE = "monitoring.json", "monitor.png"
 
@@ -63,7 +64,7 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
     )
     if not options.unlabelled and not any(photos.table["label"].notna()):
         sys.stderr.write(f"{_why_unlabelled(source, options)}: the products count as unlabelled.\n")
-    params = load_study_params(project / "params.yaml")
+    params = load_section(project / "params.yaml", ComputeParams)
     reference, test_split, splits = score_reference(project, candidate, params)
     new = _score_new(photos, candidate, params)
     words = monitoring_words(read_yaml(project / "params.yaml").get("language", "en"))
@@ -71,13 +72,13 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         "name": name,
         "candidate": candidate.name,
         "seed": candidate.seed,
-        "training_key": candidate.training["key"],
+        "training_key": candidate.training.key,
         "source": str(source),
         "reference_splits": splits,
         "monitored_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     report = build_report((reference, new, test_split), candidate.labels, words, header=header)
-    write_record(folder / REPORT_FILE, report)
+    write_json(folder / REPORT_FILE, report)
     with drawing(folder / FIGURE_FILE, folder) as path:
         draw_monitoring(report, (reference, new), words, path)
     return report, folder
@@ -107,7 +108,7 @@ def settle_folder(project: Path, name: str, *, force: bool) -> Path:
     return folder
 
 
-def _score_new(photos: Photos, candidate: TrainedCandidate, params: StudyParams) -> Sample:
+def _score_new(photos: Photos, candidate: TrainedCandidate, params: ComputeParams) -> Sample:
     label_ids = encode_labels(photos, candidate.labels)
     request = make_request(candidate, params, title="new photos", more=True)
     with scored(request, photos.table.loc[:, ["path"]]) as folder:

@@ -9,10 +9,7 @@ from typing import Any
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.deployed import deployed_folder
-from bakeoff.records.files import read_training
-
-ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf"}
-"""The environment that each framework's trainings need."""
+from bakeoff.records.training import TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -23,24 +20,17 @@ class TrainedCandidate:
     seed: int
     folder: Path
     """runs/<candidate>/seed_<s>."""
-    training: dict[str, Any]
-    """training.json."""
+    training: TrainingRecord
 
     @property
     def labels(self) -> list[str]:
         """The K class names, in the order of the probabilities' columns."""
-        return list(self.training["labels"])
+        return self.training.labels
 
     @property
     def environment(self) -> str:
         """`torch` or `tf`."""
-        framework = self.training.get("framework")
-        if framework not in ENVIRONMENTS:
-            raise EvaluationError(
-                f"{self.folder / 'training' / 'training.json'}: framework must be one of {', '.join(ENVIRONMENTS)}, "
-                f"got {framework!r}; train {self.name} again with `dvc repro`."
-            )
-        return ENVIRONMENTS[framework]
+        return self.training.environment
 
     def evaluation(self, name: str) -> dict[str, Any]:
         """Return a JSON record of this training's evaluation folder.
@@ -55,10 +45,10 @@ class TrainedCandidate:
                     f"{folder / needed} is missing; run `bakeoff run` (or `dvc repro`) to evaluate {self.name}."
                 )
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        if metrics.get("training_key") != self.training["key"]:
+        if metrics.get("training_key") != self.training.key:
             raise EvaluationError(
                 f"{folder} belongs to an earlier training of {self.name} (key {metrics.get('training_key')}, the "
-                f"training's is {self.training['key']}); run `bakeoff run` (or `dvc repro`) to evaluate it again."
+                f"training's is {self.training.key}); run `bakeoff run` (or `dvc repro`) to evaluate it again."
             )
         return metrics if name == "metrics.json" else json.loads((folder / name).read_text(encoding="utf-8"))
 
@@ -92,8 +82,8 @@ def find_candidate(project: Path, name: str | None, *, seed: int | None) -> Trai
         raise EvaluationError(
             f"no training of {which} in {runs_dir}; trained here: {', '.join(found) or 'none, run `bakeoff run`'}."
         )
-    training = read_training(folder / "training")
-    return TrainedCandidate(chosen, int(training["seed"]), folder, training)
+    training = TrainingRecord.read(folder / "training" / "training.json")
+    return TrainedCandidate(chosen, training.seed, folder, training)
 
 
 def chosen_candidate(project: Path) -> str:

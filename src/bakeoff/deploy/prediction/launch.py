@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -19,57 +18,33 @@ import bakeoff
 from bakeoff.core.errors import EvaluationError, SetupError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.paths import environment_python, state_dir
-from bakeoff.core.section import load_section
 from bakeoff.core.seeding import default_threads
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
-from bakeoff.deploy.prediction.held import recorded_prepare
-from bakeoff.deploy.prediction.request import Machine, Request, carry_out, request_key
+from bakeoff.deploy.prediction.request import Request, carry_out, request_key
 from bakeoff.deploy.prediction.scores import CHUNK, n_chunks, n_done
-from bakeoff.evaluation.params import EvaluateParams
 
 _PACKAGES = {"torch": "torch", "tf": "tensorflow"}
 
 
-@dataclass(frozen=True)
-class StudyParams:
-    """The params sections that decide on what machine photos are classified."""
-
-    compute: ComputeParams
-    evaluate: EvaluateParams
-
-
-def load_study_params(path: Path) -> StudyParams:
-    """Return the sections of a params.yaml.
-
-    Raises:
-        ParamsError: it is missing, or a section of it cannot be used.
-    """
-    return StudyParams(load_section(path, ComputeParams), load_section(path, EvaluateParams))
-
-
 def make_request(
-    candidate: TrainedCandidate, params: StudyParams, *, title: str, store: Path | None = None, more: bool = False
+    candidate: TrainedCandidate, compute: ComputeParams, *, title: str, store: Path | None = None, more: bool = False
 ) -> Request:
     """Return the request of a candidate: device and threads from the study's params, the rest from its training.
 
     Args:
         candidate: who answers.
-        params: the study's.
+        compute: the study's device and threads.
         title: of the progress bar.
         store: images.arrow where the photos are the catalogue's own.
         more: also measures and features.
-
-    Raises:
-        EvaluationError: the training does not say how its photos were prepared.
     """
-    threads = params.compute.threads or default_threads()
     return Request(
         environment=candidate.environment,
         training_dir=str((candidate.folder / "training").resolve()),
-        training_key=str(candidate.training["key"]),
-        labels=candidate.labels,
-        prepare=recorded_prepare(candidate.training).model_dump(),
-        machine=Machine(params.compute.device, threads, params.evaluate.batch_size),
+        training_key=candidate.training.key,
+        prepare=candidate.training.dataset.prepare.model_dump(),
+        device=compute.device,
+        threads=compute.threads or default_threads(),
         title=title,
         store=str(store.resolve()) if store else None,
         more=more,

@@ -10,25 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from bakeoff.catalogue.params import PackParams
+from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import validate_section
 from bakeoff.data.store import ImageStore
-from bakeoff.deploy.prediction.held import HeldPhotos
 from bakeoff.deploy.prediction.scores import CHUNK, n_chunks, n_done
-from bakeoff.deploy.prediction.scoring import ScoringSettings, progress_bar, read_files, read_store, score_photos
+from bakeoff.deploy.prediction.scoring import ScoringSettings, read_files, read_store, score_photos
 from bakeoff.predictors.loading import load_predictor
+from bakeoff.records.catalogue import PackParams
 
 REQUEST_FILE, LISTING_FILE = "request.json", "photos.parquet"
-
-
-@dataclass(frozen=True)
-class Machine:
-    """On what a candidate runs."""
-
-    device: str
-    """auto, cpu, cuda or mps."""
-    threads: int
-    batch_size: int
 
 
 @dataclass(frozen=True)
@@ -39,10 +29,11 @@ class Request:
     """`torch` or `tf`."""
     training_dir: str
     training_key: str
-    labels: list[str]
     prepare: dict[str, Any]
     """How the candidate's catalogue was packed (`PackParams`)."""
-    machine: Machine
+    device: str
+    """auto, cpu, cuda or mps."""
+    threads: int
     title: str
     """What the progress bar says."""
     store: str | None = None
@@ -59,8 +50,7 @@ class Request:
 def load_request(folder: Path) -> tuple[Request, pd.DataFrame]:
     """Return what `Request.save` wrote."""
     values = json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8"))
-    request = Request(**values | {"machine": Machine(**values["machine"])})
-    return request, pd.read_parquet(folder / LISTING_FILE)
+    return Request(**values), pd.read_parquet(folder / LISTING_FILE)
 
 
 def request_key(request: Request, listing: pd.DataFrame) -> str:
@@ -83,22 +73,13 @@ def carry_out(folder: Path) -> None:
     done = n_done(folder)
     if done >= n_chunks(len(listing)):
         return
-    held = HeldPhotos(request.labels)
-    machine = request.machine
-    loading = {"batch_size": machine.batch_size, "device": machine.device}
-    predictor = load_predictor(request.environment, Path(request.training_dir), held, **loading)  # type: ignore[arg-type]
-    predictor.set_threads(machine.threads)
+    predictor = load_predictor(Path(request.training_dir), device=request.device)
+    predictor.set_threads(request.threads)
     photos = _photos(request, listing.iloc[done * CHUNK :])
     with progress_bar() as bar:
         task = bar.add_task(request.title, total=len(listing), completed=done * CHUNK)
-        score_photos(
-            predictor,
-            held,
-            photos,
-            folder,
-            settings=ScoringSettings(machine.batch_size, done, more=request.more),
-            advance=lambda n: bar.advance(task, n),
-        )
+        settings = ScoringSettings(done, more=request.more)
+        score_photos(predictor, photos, folder, settings=settings, advance=lambda n: bar.advance(task, n))
 
 
 def _photos(request: Request, listing: pd.DataFrame) -> Any:

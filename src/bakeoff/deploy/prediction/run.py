@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bakeoff.core.errors import DataError, ParamsError
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.section import load_section
 from bakeoff.deploy.prediction.answers import Answer, Tally, answer_all, count
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.formats import settle_format, write_answers
-from bakeoff.deploy.prediction.launch import load_study_params, make_request, scored
+from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.deploy.prediction.sources import Columns, list_photos
 
 
@@ -51,7 +53,7 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
     temperature = candidate.temperature
     top_k = min(options.top_k, len(candidate.labels))
     photos = list_photos(source, options.columns)
-    request = make_request(candidate, load_study_params(project / "params.yaml"), title=candidate.name)
+    request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
     tally = Tally()
     with scored(request, photos.table.loc[:, ["path"]]) as folder:
         chosen = {"temperature": temperature, "top_k": top_k, "threshold": options.threshold}

@@ -6,21 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bakeoff.catalogue.pack import pack_all
-from bakeoff.catalogue.params import PackParams
+from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
-from bakeoff.data.store import ImageStore
-from bakeoff.deploy.prediction.held import HeldPhotos, open_packed
+from bakeoff.data.products import Photos
+from bakeoff.data.store import ImageStore, open_packed
 from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk
-from bakeoff.predictors.protocol import Predictor
+from bakeoff.predictors.protocol import GivesFeatures, Predictor
+from bakeoff.records.catalogue import PackParams
 
 
 class Encoded(Protocol):
@@ -47,21 +46,10 @@ class StoredPhoto:
 class ScoringSettings:
     """How photos are scored."""
 
-    batch_size: int = 32
-    """Photos classified together."""
     first_chunk: int = 0
     """How many chunks are there already."""
     more: bool = False
     """Also measure the photos, and keep features where the predictor gives any."""
-
-
-@runtime_checkable
-class GivesFeatures(Protocol):
-    """A predictor whose network has a backbone whose pooled features can be looked at."""
-
-    def classify_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities (N, K) float32 and features (N, D) float32 of (N, H, W, 3) images in one pass."""
-        ...
 
 
 def read_files(paths: Sequence[str], prepare: PackParams) -> Iterator[Encoded | Rejection]:
@@ -88,7 +76,6 @@ def read_store(store: ImageStore, rows: Sequence[int], sizes: Sequence[tuple[int
 
 def score_photos(
     predictor: Predictor,
-    held: HeldPhotos,
     photos: Iterable[Encoded | Rejection],
     folder: Path,
     *,
@@ -98,31 +85,30 @@ def score_photos(
     """Write the scores of all photos into `folder`, `CHUNK` of them a file.
 
     Args:
-        predictor: made for `held`.
-        held: gets each batch's photos.
+        predictor: the candidate.
         photos: from the first photo of the first chunk to write.
         folder: where the numbered chunks lie.
-        settings: batch size, first chunk, and whether more than probabilities is wanted.
+        settings: first chunk, and whether more than probabilities is wanted.
         advance: called with the number of photos that were just finished.
     """
     settings = settings or ScoringSettings()
     source, number = iter(photos), settings.first_chunk
     while chunk := list(islice(source, CHUNK)):
         parts = []
-        for start in range(0, len(chunk), settings.batch_size):
-            batch = chunk[start : start + settings.batch_size]
-            parts.append(_score_batch(predictor, held, batch, more=settings.more))
+        for start in range(0, len(chunk), PREDICT_BATCH):
+            batch = chunk[start : start + PREDICT_BATCH]
+            parts.append(_score_batch(predictor, batch, more=settings.more))
             advance(len(batch))
         write_chunk(folder, number, _join(parts))
         number += 1
 
 
-def _score_batch(predictor: Predictor, held: HeldPhotos, batch: list[Encoded | Rejection], *, more: bool) -> Scores:
+def _score_batch(predictor: Predictor, batch: list[Encoded | Rejection], *, more: bool) -> Scores:
     sound = [(place, photo) for place, photo in enumerate(batch) if not isinstance(photo, Rejection)]
     refused = {place: photo for place, photo in enumerate(batch) if isinstance(photo, Rejection)}
     places = [place for place, _ in sound]
     images = [open_packed(photo.encoded) for _, photo in sound]
-    probabilities, features = _classify(predictor, held, images, more=more)
+    probabilities, features = _classify(predictor, images, more=more)
     measures = [
         measure_photo(image, width=photo.width, height=photo.height)
         for image, (_, photo) in zip(images, sound, strict=True)
@@ -138,22 +124,16 @@ def _score_batch(predictor: Predictor, held: HeldPhotos, batch: list[Encoded | R
     )
 
 
-def _classify(
-    predictor: Predictor, held: HeldPhotos, images: list[Image.Image], *, more: bool
-) -> tuple[np.ndarray, np.ndarray | None]:
+def _classify(predictor: Predictor, images: list[Image.Image], *, more: bool) -> tuple[np.ndarray, np.ndarray | None]:
     """Return probabilities (n, K) and features (n, D) or None."""
-    with_features = more and isinstance(predictor, GivesFeatures)
-    if not images and not with_features:
+    if more and isinstance(predictor, GivesFeatures):
+        # The width of the features is known from a photo alone.
+        shown = images or [Image.new("RGB", (predictor.image_size, predictor.image_size))]
+        probabilities, features = predictor.classify_with_features(predictor.images(Photos(shown)))
+        return probabilities[: len(images)], features[: len(images)]
+    if not images:
         return np.zeros((0, len(predictor.labels)), dtype=np.float32), None
-    if not images:  # the width of the features is known from a photo alone
-        held.hold([Image.new("RGB", (predictor.image_size, predictor.image_size))])
-        _, features = predictor.classify_with_features(predictor.images([0]))  # type: ignore[attr-defined]
-        return np.zeros((0, len(predictor.labels)), dtype=np.float32), features[:0]
-    held.hold(images)
-    pixels = predictor.images(range(len(images)))
-    if with_features:
-        return predictor.classify_with_features(pixels)  # type: ignore[attr-defined]
-    return predictor.predict_images(pixels), None
+    return predictor.predict(Photos(images)), None
 
 
 def _spread(values: np.ndarray, places: list[int], n: int) -> np.ndarray:
@@ -175,14 +155,3 @@ def _join(parts: list[Scores]) -> Scores:
         measures=stack([part.measures for part in parts]),
         features=stack([part.features for part in parts]),
     )
-
-
-def progress_bar() -> Progress:
-    """Return a bar on stderr, so that what is piped from stdout stays clean."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    return Progress(*columns, console=Console(stderr=True))

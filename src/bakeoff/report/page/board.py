@@ -59,9 +59,9 @@ COLUMNS = (
     Column("end_to_end", "speed", "throughput", "end_to_end.images_per_s", 1),
     Column("parameters", "cost", "training", "n_parameters", 1, "ascending", 1e-6),
     Column("gmacs", "cost", "throughput", "gmacs", 2, "ascending"),
-    Column("predict_memory", "cost", "throughput", "peak_memory_mib", 0, "ascending"),
+    Column("predict_memory", "cost", "throughput", "predict_memory_mib", 0, "ascending"),
     Column("train_time", "cost", "training", "train_time_s", 0, "ascending"),
-    Column("train_memory", "cost", "training", "peak_memory_mib", 0, "ascending"),
+    Column("train_memory", "cost", "training", "train_memory_mib", 0, "ascending"),
 )
 
 

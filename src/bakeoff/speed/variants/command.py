@@ -13,16 +13,19 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bakeoff.core.errors import EvaluationError
+from bakeoff.core.files import write_json
+from bakeoff.core.locks import measuring_lock, waiting_lock
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.section import load_section
 from bakeoff.core.seeding import default_threads
 from bakeoff.data.table import load_catalogue
 from bakeoff.deploy.export import trained_folder
 from bakeoff.predictors.torch_predictor import load_torch_predictor
-from bakeoff.predictors.trained import read_training
-from bakeoff.records.files import write_record
-from bakeoff.speed.sharing import machine_lock
+from bakeoff.records.speed import ThroughputRecord
+from bakeoff.records.training import TrainingRecord
+from bakeoff.speed.params import ThroughputParams
 from bakeoff.speed.variants.build import BUILDERS, Plain
 from bakeoff.speed.variants.compare import Task, compare_variants
-from bakeoff.study.params import Params, load_params
 from bakeoff.training.device import resolve_device
 
 VARIANTS_FILE = "measurements/variants.json"
@@ -54,47 +57,43 @@ def run_variants(root: Path, candidate: str, *, seed: int = 0, names: list[str] 
     chosen = [name for name in BUILDERS if name in names] if names else list(BUILDERS)
     with Progress() as progress, tempfile.TemporaryDirectory() as folder:
         bar = progress.add_task("loading", total=len(chosen) + 1)
-        plain, task = _prepare(root, training_dir, Path(folder))
-        with machine_lock(lambda: progress.update(bar, description="waiting for another measurement")):
+        plain, task = _prepare(root, candidate, training_dir, Path(folder))
+        with waiting_lock(measuring_lock(), what="the measuring of speed"):
             rows = compare_variants(
                 plain, chosen, task, on_variant=lambda name: progress.update(bar, advance=1, description=name)
             )
-            key = read_training(training_dir)["key"]
+            key = TrainingRecord.read(training_dir / "training.json").key
             _write(root / VARIANTS_FILE, candidate, key=key, n_test=len(task.label_ids), rows=rows)
         progress.update(bar, completed=len(chosen) + 1)
     _print(candidate, rows, task)
     return rows
 
 
-def _prepare(root: Path, training_dir: Path, folder: Path) -> tuple[Plain, Task]:
-    params = load_params(root / "params.yaml")
+def _prepare(root: Path, candidate: str, training_dir: Path, folder: Path) -> tuple[Plain, Task]:
+    params_file = root / "params.yaml"
+    compute, wanted = load_section(params_file, ComputeParams), load_section(params_file, ThroughputParams)
     catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
-    wanted = params.throughput
-    predictor = load_torch_predictor(
-        training_dir, catalogue, batch_size=params.evaluate.batch_size, device=params.compute.device
-    )
-    predictor.set_threads(wanted.threads or params.compute.threads or default_threads())
+    predictor = load_torch_predictor(training_dir, device=compute.device)
+    predictor.set_threads(wanted.threads or compute.threads or default_threads())
     rows = catalogue.rows("test")
     if len(rows) == 0:
         raise EvaluationError("the variants are judged on the test split, which is empty; look at section split.")
     task = Task(
-        photos=predictor.images(rows),
+        photos=predictor.images(catalogue.at(rows)),
         label_ids=catalogue.label_ids(rows),
         loss_name=predictor.loss_name,
-        batch_size=_batch_size(training_dir, params),
+        batch_size=_batch_size(root, candidate, wanted),
         budget_s=wanted.budget_s,
     )
     network: Any = predictor.module
-    return Plain(network, predictor.image_size, resolve_device(params.compute.device), folder), task
+    return Plain(network, predictor.image_size, resolve_device(compute.device), folder), task
 
 
-def _batch_size(training_dir: Path, params: Params) -> int:
-    """Return the batch that `evaluate` found best, else the middle of those that are tried."""
-    path = training_dir.parent / "evaluation" / "throughput.json"
-    if path.is_file():
-        return int(json.loads(path.read_text(encoding="utf-8"))["batch_size"])
-    sizes = params.throughput.batch_sizes
-    return sizes[len(sizes) // 2]
+def _batch_size(root: Path, candidate: str, params: ThroughputParams) -> int:
+    """Return the batch size at which the network was fastest, else the middle of those that are tried."""
+    record = ThroughputRecord.read_if_there(root / "measurements" / "throughput.json")
+    speed = record.networks.get(candidate.rpartition("-")[0]) if record else None
+    return speed.batch_size if speed else params.batch_sizes[len(params.batch_sizes) // 2]
 
 
 def _write(path: Path, candidate: str, *, key: str, n_test: int, rows: list[dict[str, Any]]) -> None:
@@ -105,7 +104,7 @@ def _write(path: Path, candidate: str, *, key: str, n_test: int, rows: list[dict
     kept = [row for row in before.get("variants", []) if row["variant"] not in measured] if _same(before, key) else []
     order = ["plain", *BUILDERS]
     variants = sorted([*rows, *kept], key=lambda row: order.index(row["variant"]))
-    write_record(path, {**held, candidate: {"key": key, "n_test": n_test, "variants": variants}})
+    write_json(path, {**held, candidate: {"key": key, "n_test": n_test, "variants": variants}})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,0 +1,37 @@
+"""Locks that wait for another process and say so; they are freed when a process dies."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+@contextmanager
+def waiting_lock(path: Path, *, what: str) -> Iterator[None]:
+    """Hold a lock file, waiting for another process with one line on stderr.
+
+    Args:
+        path: the lock file; its folder is made.
+        what: what the other process holds, for that line.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, mode=0o666)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        sys.stderr.write(f"bakeoff: another process holds {what} ({path}); waiting for it.\n")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def measuring_lock() -> Path:
+    """Return the lock file that all measurements on this machine share, so that two never overlap."""
+    return Path(tempfile.gettempdir()) / "bakeoff-throughput.lock"

@@ -1,0 +1,60 @@
+"""What a predictor looks at: products with a photo each, of a catalogue or given by a user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from bakeoff.data.store import ImageStore
+
+
+class Products(Protocol):
+    """N products, each with a photo."""
+
+    def __len__(self) -> int:
+        """Return N."""
+        ...
+
+    def photo(self, position: int) -> Image.Image:
+        """Return the photo of product `position`, from 0: decoded, RGB."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoredProducts:
+    """Products whose photos lie in a packed store; picklable, for loader processes."""
+
+    store: ImageStore
+    rows: np.ndarray
+    """(N,) int64, each product's row of the store."""
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.rows)
+
+    def photo(self, position: int) -> Image.Image:
+        """Return a product's photo."""
+        return self.store.read(int(self.rows[position]))
+
+    def at(self, positions: Sequence[int] | np.ndarray) -> StoredProducts:
+        """Return some of them, in the order of `positions`."""
+        return StoredProducts(self.store, self.rows[np.asarray(positions, dtype=np.int64)])
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Products that are nothing but decoded RGB photos."""
+
+    photos: Sequence[Image.Image]
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.photos)
+
+    def photo(self, position: int) -> Image.Image:
+        """Return a photo."""
+        return self.photos[position]

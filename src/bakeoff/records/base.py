@@ -1,0 +1,74 @@
+"""What every record is: a JSON file that passes between stages, its model the only reader and writer of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bakeoff.core.errors import BakeoffError, DataError
+from bakeoff.core.files import write_json
+
+
+class Record(BaseModel):
+    """A JSON file of fixed form: unknown and missing keys are refused, types are strict, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    FORMAT: ClassVar[int] = 1
+    """Raised when the file's form changes; a file of another form is refused in one sentence."""
+    STAGE: ClassVar[str]
+    """The stage that writes it, as error messages name it."""
+    ERROR: ClassVar[type[BakeoffError]] = DataError
+
+    format: int = 1
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the record in a file.
+
+        Raises:
+            BakeoffError: `ERROR`, where the file is missing, broken, or of another form.
+        """
+        advice = f"run `dvc repro {cls.STAGE}`"
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            raise cls.ERROR(f"{path} is missing; {advice}.") from None
+        try:
+            given = _Format.model_validate_json(text).format
+            if given != cls.FORMAT:
+                raise cls.ERROR(
+                    f"{path} was written by another version of bakeoff (format {given}, this one reads {cls.FORMAT}); "
+                    f"{advice}."
+                )
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise cls.ERROR(f"{path} {_problem(error)}; {advice}.") from None
+
+    @classmethod
+    def read_if_there(cls, path: Path) -> Self | None:
+        """Return the record, or None where there is no file."""
+        return cls.read(path) if path.is_file() else None
+
+    def write(self, path: Path) -> None:
+        """Write the record, whole or not at all."""
+        write_json(path, self.model_copy(update={"format": self.FORMAT}).model_dump(mode="json"))
+
+
+class _Format(BaseModel):
+    format: int = 1
+
+
+def _problem(error: ValidationError) -> str:
+    """Return what is wrong with a file, as the rest of a sentence."""
+    first: Any = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "json_invalid":
+        return f"is not valid JSON ({first['ctx']['error']})"
+    if first["type"] == "missing":
+        return f"lacks {where}"
+    if first["type"] == "extra_forbidden":
+        return f"has an unknown key {where}"
+    return f"does not hold what it should: {where or 'file'}: {first['msg']}"

@@ -1,0 +1,75 @@
+"""What is known of a catalogue beside its products: labels.json and audit.json."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from bakeoff.core.section import PositiveFloat, PositiveInt, Section
+from bakeoff.records.base import Record
+
+
+class PackParams(Section):
+    """Which photos are accepted and how one is packed: what a candidate's new photos need as well."""
+
+    store_px: Annotated[int, Field(ge=32)]
+    max_megapixels: PositiveFloat
+    min_side_px: PositiveInt
+
+
+class Dataset(Section):
+    """Which data set a catalogue holds, under which licence, and two digests of its content."""
+
+    name: str
+    kind: str
+    licence: str | None
+    source_url: str | None
+    fallback_reason: str | None
+    """Why the generated catalogue stands in for the one that was asked for; None where it does not."""
+    digest: str
+    """SHA-256 over ids, labels, groups and pixels, in order: what an image classifier learns from. Texts have their own
+    (`AuditRecord.texts_digest`), so that mending a description retrains no image model."""
+    prepare: PackParams
+
+
+class LabelsRecord(Record):
+    """data/catalogue/labels.json: the K class names in the order of `label_id`, and the data set."""
+
+    STAGE: ClassVar[str] = "prepare"
+
+    labels: list[str]
+    dataset: Dataset
+
+
+class Quantiles(Section):
+    """Five numbers of a distribution."""
+
+    min: float
+    p25: float
+    median: float
+    p75: float
+    max: float
+
+
+class AuditRecord(Record):
+    """data/audit/audit.json: what was read, accepted and rejected, and what the accepted products are like."""
+
+    STAGE: ClassVar[str] = "audit"
+
+    dataset: Dataset
+    texts_digest: str
+    """SHA-256 over titles and descriptions, in order."""
+    n_read: int
+    n_accepted: int
+    n_rejected: int
+    rejected: dict[str, int]
+    rejected_per_class: dict[str, int]
+    per_class: dict[str, int]
+    n_groups: int
+    formats: dict[str, int]
+    modes: dict[str, int]
+    width_px: Quantiles
+    height_px: Quantiles
+    n_with_title: int
+    n_with_description: int

@@ -1,0 +1,105 @@
+"""What a trainer leaves beside its model and its predictions: training.json and cost.json."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from bakeoff.core.errors import BakeoffError, EvaluationError
+from bakeoff.records.base import Record
+from bakeoff.records.catalogue import Dataset
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.weights import WeightsRecord
+
+
+class TrainingRecord(Record):
+    """training.json: what determines a training's result, and what resulted; the same bytes for the same result."""
+
+    FORMAT: ClassVar[int] = 2
+    STAGE: ClassVar[str] = "train_torch"
+    ERROR: ClassVar[type[BakeoffError]] = EvaluationError
+
+    candidate: str
+    model: str
+    mode: Literal["frozen", "finetune", "as_is"]
+    seed: int
+    framework: Literal["pytorch", "tensorflow"]
+    architecture: str
+    settings: CandidateSettings | dict[str, Any]
+    """A PyTorch candidate's settings; the baseline's section of params.yaml."""
+    training: dict[str, Any]
+    """Schedule and shared parameters that it ran with."""
+    labels: list[str]
+    dataset: Dataset
+    splits: str
+    """Digest of which product was in which split."""
+    weights: WeightsRecord
+    weights_dir: str
+    """From the project's folder: weights/<model>."""
+    device: str
+    device_name: str
+    threads: int
+    scan: str | None
+    """Implementation of the selective scan; None without one."""
+    loss: str
+    probabilities: Literal["softmax", "sigmoid_normalised", "as_is"]
+    versions: dict[str, str]
+    key: str
+    """Digest of everything that determines the result."""
+    n_parameters: int
+    n_trainable: int
+    n_features: int
+    size_mib: float
+    """Parameters and buffers as float32."""
+    epochs_run: int
+    steps_run: int
+    best_epoch: int
+    best_validation_accuracy: float
+    stopped_early: bool
+    learned: bool
+    not_learned: str | None
+    score: str | None = None
+    """The baseline's: what its network gives, `logits`, `softmax` or `sigmoid`."""
+    preprocessing: dict[str, Any] | None = None
+    """The baseline's: image_size, crop_pct, interpolation."""
+
+    @property
+    def backbone(self) -> CandidateSettings:
+        """A PyTorch candidate's settings.
+
+        Raises:
+            EvaluationError: it is another framework's.
+        """
+        if not isinstance(self.settings, CandidateSettings):
+            raise EvaluationError(f"{self.candidate} is a {self.framework} training; expected a PyTorch candidate.")
+        return self.settings
+
+    @property
+    def title(self) -> str:
+        """The candidate and its seed, for messages and figures."""
+        return f"{self.candidate} seed {self.seed}"
+
+    @property
+    def environment(self) -> str:
+        """`torch` or `tf`: where the candidate can be opened."""
+        return "tf" if self.framework == "tensorflow" else "torch"
+
+
+class CostRecord(Record):
+    """cost.json: what one training took, when and from which commit; another run of the same training differs here."""
+
+    STAGE: ClassVar[str] = "train_torch"
+    ERROR: ClassVar[type[BakeoffError]] = EvaluationError
+
+    key: str
+    git_commit: str | None
+    started_at: str
+    ended_at: str
+    train_time_s: float
+    """Epochs, and the features of the products that they needed."""
+    feature_time_s: float
+    predict_time_s: float
+    """predictions.parquet, at the end."""
+    train_memory_mib: float
+    """Peak while training: of the CUDA device, else of the process."""
+    train_resident_mib: float
+    """Peak of the process."""

@@ -1,0 +1,58 @@
+"""The TensorFlow baseline's network as speed sees it: its settings alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bakeoff.baseline_tf.earlier_model import load_earlier_model
+from bakeoff.baseline_tf.model import build_backbone, build_classifier, count_parameters, score_model
+from bakeoff.baseline_tf.predictor import KerasFacts, KerasPredictor
+from bakeoff.baseline_tf.runtime import start
+from bakeoff.baseline_tf.sequence import Preprocessing
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.paths import main_checkout
+from bakeoff.learning.params import BaselineParams
+from bakeoff.records.weights import existing_record
+from bakeoff.weights.class_names import read_class_names
+
+
+def open_baseline(
+    params: BaselineParams, labels: list[str], *, compute: ComputeParams, weights_dir: Path
+) -> KerasPredictor:
+    """Return the TensorFlow baseline's network: with random weights, or the earlier project's where that is taken over.
+
+    Args:
+        params: section `baseline`.
+        labels: K class names.
+        compute: device and threads.
+        weights_dir: weights/baseline_tf, which keeps an earlier project's file.
+    """
+    device = start(device=compute.device, threads=compute.threads)
+    network = _earlier(params, labels, weights_dir) if params.mode == "as_is" else _fresh(params, len(labels))
+    n_parameters = count_parameters(network)
+    facts = KerasFacts(
+        labels=labels,
+        preprocessing=Preprocessing(network.input_shape[1] or params.image_size),
+        score=score_model(network)[1],
+        loss=params.loss,
+        n_parameters=n_parameters,
+        file_mib=4 * n_parameters / 2**20,
+        source="baseline_tf",
+    )
+    return KerasPredictor(lambda: network, facts, device=device)
+
+
+def _fresh(params: BaselineParams, n_classes: int) -> Any:
+    backbone = build_backbone(params.image_size, imagenet_rescaling=params.pretrained == "imagenet")
+    return build_classifier(backbone, n_classes=n_classes, loss=params.loss, dropout=params.dropout, seed=0)
+
+
+def _earlier(params: BaselineParams, labels: list[str], weights_dir: Path) -> Any:
+    """Return the earlier project's network, from what weights/ kept of it or else from the user's own files."""
+    kept, own = existing_record(weights_dir), main_checkout()
+    if kept and kept.file and kept.class_names:
+        file, class_names = weights_dir / kept.file, kept.class_names
+    else:
+        file, class_names = own / str(params.weights_file), read_class_names(own / str(params.class_names))
+    return load_earlier_model(params, weights_file=file, class_names=class_names, labels=labels)
