@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from bakeoff.baseline_tf.runtime import keras
-from bakeoff.core.section import Loss
 
 IMAGENET_STD = (0.229, 0.224, 0.225)
 LOGITS, PROBABILITIES = "logits", "probabilities"
@@ -58,7 +57,7 @@ def freeze(backbone: Any) -> None:
             layer.rate = 0.0
 
 
-def build_classifier(backbone: Any, *, n_classes: int, loss: Loss, dropout: float, seed: int) -> Any:
+def build_classifier(backbone: Any, *, n_classes: int, loss: str, dropout: float, seed: int) -> Any:
     """Return the classifier: (N, H, W, 3) float32 in 0-255 to (N, K) softmax (cross_entropy) or sigmoid (bce)."""
     size = backbone.input_shape[1]
     images = keras.Input((size, size, 3), name="images")

@@ -60,7 +60,6 @@ class KerasPredictor:
         self._preprocessing = facts.preprocessing
         self.labels = list(facts.labels)
         self.image_size = facts.preprocessing.image_size
-        self.loss_name = facts.loss
         self.probability_kind = forward.probability_kind(facts.score, facts.loss)
         self.description: dict[str, Any] = {
             "framework": "tensorflow",

@@ -57,9 +57,8 @@ def training_header(
 def merged_training(params: BaselineParams) -> dict[str, Any]:
     """Return the schedule of the mode together with what holds for every mode; `as_is` trains for 0 epochs."""
     shared = {
-        "optimizer": "adamw",
+        "optimizer": params.optimizer.model_dump(),
         "loss": params.loss,
-        "weight_decay": params.weight_decay,
         "batch_size": params.batch_size,
         "dropout": params.dropout,
         "early_stop_patience_epochs": params.early_stop_patience_epochs,

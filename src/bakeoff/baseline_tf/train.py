@@ -202,7 +202,7 @@ def _fit(
     schedule: ScheduleParams = getattr(run.params, run.params.mode)
     losses = {"cross_entropy": keras.losses.CategoricalCrossentropy, "bce": keras.losses.BinaryCrossentropy}
     learner.compile(
-        optimizer=keras.optimizers.AdamW(schedule.learning_rate, weight_decay=run.params.weight_decay),
+        optimizer=keras.optimizers.AdamW(schedule.learning_rate, weight_decay=run.params.optimizer.weight_decay),
         # Keras' default divides a weighted batch by its rows; the candidates divide by the sum of the weights
         loss=losses[run.params.loss](from_logits=True, reduction="mean_with_sample_weight"),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],

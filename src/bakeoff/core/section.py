@@ -13,7 +13,6 @@ from bakeoff.core.errors import ParamsError
 
 MODE_NAMES = ("frozen", "finetune")
 Mode = Literal["frozen", "finetune"]
-Loss = Literal["bce", "cross_entropy"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -23,6 +22,11 @@ class Section(BaseModel):
     """A part of params.yaml: unknown keys refused, no coercion, never changed after it is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def by_name(value: Any) -> Any:
+    """Return `{name: value}` for a text: a choice without parameters of its own is written as its name alone."""
+    return {"name": value} if isinstance(value, str) else value
 
 
 SectionT = TypeVar("SectionT", bound=Section)

@@ -97,13 +97,16 @@ def weight_digest(catalogue: Catalogue) -> str:
     return _frame_digest(catalogue, ["product_id", "weight"])
 
 
-def merged_training(params: TrainingParams, settings: CandidateSettings, mode: Mode) -> dict[str, Any]:
+def merged_training(
+    params: TrainingParams, settings: CandidateSettings, mode: Mode, *, random_start: bool = False
+) -> dict[str, Any]:
     """Return what one training runs with: the shared parameters and the mode's schedule with the backbone's own values.
 
     `loader_workers` is left out: it changes no result.
     """
-    shared = params.model_dump(mode="json", exclude={"frozen", "finetune", "loader_workers"})
-    return {**params.schedule(mode, settings.training).model_dump(mode="json"), **shared}
+    left_out = {"frozen", "finetune", "loader_workers", "random_start_max_steps"}
+    schedule = params.schedule(mode, settings.training, random_start=random_start)
+    return {**schedule.model_dump(mode="json"), **params.model_dump(mode="json", exclude=left_out)}
 
 
 def versions(source: str) -> dict[str, str]:

@@ -23,8 +23,6 @@ class Predictor(Protocol):
     """The K class names, in the order of the probabilities' columns."""
     image_size: int
     """Side of the square input, px."""
-    loss_name: str
-    """`cross_entropy` or `bce`: what it was trained with, which makes probabilities of its logits."""
     probability_kind: str
     """`softmax`, `sigmoid_normalised` (sigmoids divided by their sum) or `as_is` (the model ends in a softmax)."""
 

@@ -27,7 +27,7 @@ from bakeoff.records.training import TrainingRecord
 from bakeoff.scan.dispatch import resolve_recorded
 from bakeoff.training.data import transform_photo
 from bakeoff.training.device import device_name, peak_cuda_memory_mib, resolve_device, synchronise
-from bakeoff.training.losses import PROBABILITY_KINDS, probabilities
+from bakeoff.training.losses import probabilities
 from bakeoff.training.module import PhotoClassifier, photo_tensor
 from bakeoff.training.out_of_memory import out_of_memory_in_words
 
@@ -39,7 +39,8 @@ class Network:
     model: PhotoClassifier
     settings: CandidateSettings
     labels: Sequence[str]
-    loss: str
+    probabilities: str
+    """`softmax` or `sigmoid_normalised`."""
     scan: str | None
     title: str
 
@@ -55,8 +56,7 @@ class TorchPredictor:
         self._title = network.title
         self.labels = list(network.labels)
         self.image_size = preprocessing.image_size
-        self.loss_name = network.loss
-        self.probability_kind = PROBABILITY_KINDS[network.loss]
+        self.probability_kind = network.probabilities
         self.description: dict[str, Any] = {
             "framework": "pytorch",
             "runtime": "eager",
@@ -180,7 +180,7 @@ class TorchPredictor:
         )
 
     def _probabilities(self, logits: Tensor) -> np.ndarray:
-        values = probabilities(logits, self.loss_name).cpu().numpy()
+        values = probabilities(logits, self.probability_kind).cpu().numpy()
         if not np.isfinite(values).all():
             raise EvaluationError(f"{self._title} gives scores that are no numbers; train it at a lower learning rate.")
         return values
@@ -208,5 +208,5 @@ def load_torch_predictor(
     torch.backends.cudnn.deterministic = True
     model = load_photo_classifier(training_dir, weights_root=weights_root, device=chosen)
     scan = record.scan and resolve_recorded(record.scan, chosen.type)
-    network = Network(model, record.backbone, record.labels, record.loss, scan, record.title)
+    network = Network(model, record.backbone, record.labels, record.probabilities, scan, record.title)
     return TorchPredictor(network, chosen)

@@ -48,4 +48,4 @@ def open_backbone(
     model = PhotoClassifier(classifier, settings.preprocessing).eval()
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     used = resolve(scan.implementation, device.type) if settings.source == "mambavision" else None
-    return TorchPredictor(Network(model, settings, labels, "cross_entropy", used, settings.model), device)
+    return TorchPredictor(Network(model, settings, labels, "softmax", used, settings.model), device)

@@ -22,7 +22,7 @@ from bakeoff.records.recipe import ScheduleParams
 from bakeoff.training.augment import augmentation_by_name
 from bakeoff.training.data import BatchSource
 from bakeoff.training.device import autocast_dtype
-from bakeoff.training.losses import loss_by_name, weighted_mean
+from bakeoff.training.losses import make_loss, weighted_mean
 from bakeoff.training.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.training.resume import CheckpointFolder
 
@@ -106,12 +106,12 @@ class _Trainer:
     def __init__(self, module: nn.Module, train: BatchSource, validation: BatchSource, options: LoopOptions) -> None:
         self.module, self.train, self.validation, self.options = module, train, validation, options
         shared = options.training
-        self.loss = loss_by_name(shared.loss)
+        self.loss = make_loss(shared.loss)
         self.augment = augmentation_by_name(shared.augment)
-        self.optimizer = OPTIMIZERS[shared.optimizer](
+        self.optimizer = OPTIMIZERS[shared.optimizer.name](
             [parameter for parameter in module.parameters() if parameter.requires_grad],
             lr=options.schedule.learning_rate,
-            weight_decay=shared.weight_decay,
+            weight_decay=shared.optimizer.weight_decay,
         )
         self.dtype = autocast_dtype(options.device, shared.mixed_precision)
         self.scaler = torch.amp.GradScaler(options.device.type, enabled=self.dtype is torch.float16)

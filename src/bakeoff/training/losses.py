@@ -1,4 +1,4 @@
-"""The training losses, by the name params.yaml gives them, and the probabilities that belong to each."""
+"""The formulas of the training losses, by the name params.yaml gives them, and of probabilities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bakeoff.core.errors import TrainingError
+from bakeoff.learning.losses import LossParams
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -44,26 +44,21 @@ def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
     return (losses * weights).sum() / weights.sum()
 
 
-LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "bce": bce}
-PROBABILITY_KINDS = {"cross_entropy": "softmax", "bce": "sigmoid_normalised"}
+LOSSES: dict[str, Callable[[LossParams], Loss]] = {
+    "cross_entropy": lambda params: cross_entropy,
+    "bce": lambda params: bce,
+}
 
 
-def loss_by_name(name: str) -> Loss:
-    """Return the loss of that name.
-
-    Raises:
-        TrainingError: there is no such loss.
-    """
-    if name not in LOSSES:
-        raise TrainingError(f"training.loss {name!r} is not known; choose one of {', '.join(LOSSES)}.")
-    return LOSSES[name]
+def make_loss(params: LossParams) -> Loss:
+    """Return the loss that params name, with its parameters."""
+    return LOSSES[params.name](params)
 
 
-def probabilities(logits: Tensor, loss_name: str) -> Tensor:
-    """Return (N, K) float32 probabilities, rows sum to 1: softmax, or for `bce` the sigmoids divided by their sum.
+def probabilities(logits: Tensor, kind: str) -> Tensor:
+    """Return (N, K) float32 probabilities, rows sum to 1: `softmax`, or the sigmoids divided by their sum.
 
     Logits so low that every sigmoid underflows still divide: the division is a softmax over log-sigmoids.
     """
-    loss_by_name(loss_name)
-    scores = F.logsigmoid(logits.float()) if loss_name == "bce" else logits.float()
+    scores = F.logsigmoid(logits.float()) if kind == "sigmoid_normalised" else logits.float()
     return torch.softmax(scores, dim=1)

@@ -47,7 +47,7 @@ from bakeoff.training.device import (
 )
 from bakeoff.training.features import Features, cached_features
 from bakeoff.training.loop import LoopOptions, LoopResult, OnEpoch, train_module
-from bakeoff.training.losses import PROBABILITY_KINDS, loss_by_name, probabilities
+from bakeoff.training.losses import make_loss, probabilities
 from bakeoff.training.module import PhotoClassifier, photo_tensor
 from bakeoff.training.out_of_memory import out_of_memory_in_words
 from bakeoff.training.resume import CheckpointFolder, locked_checkpoint
@@ -116,7 +116,8 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
         scan=request.scan.implementation,
     )
     set_mode(classifier, request.mode)
-    header = _header(request, catalogue, weights_dir=weights_dir, device=device, threads=threads)
+    weights = read_record(weights_dir)
+    header = _header(request, catalogue, weights=weights, weights_dir=weights_dir, device=device, threads=threads)
     sizes = {
         "n_parameters": n_parameters(classifier),
         "n_trainable": n_trainable(classifier),
@@ -129,7 +130,7 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     )
     with out_of_memory_in_words(TrainingError, doing, remedies="free its memory, or set compute.device: cpu"):
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return TrainingPlan(request, catalogue, model, device, read_record(weights_dir), header | sizes)
+    return TrainingPlan(request, catalogue, model, device, weights, header | sizes)
 
 
 def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | None = None) -> TrainingRecord:
@@ -169,8 +170,8 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
 @torch.inference_mode()
 def _predict(plan: TrainingPlan) -> Predictions:
     """Return what the network in memory says of every product; a frozen one's head reads the cached features."""
-    catalogue, loss = plan.catalogue, loss_by_name(plan.request.training.loss)
-    preprocessing = plan.request.settings.preprocessing
+    catalogue, loss = plan.catalogue, make_loss(plan.request.training.loss)
+    preprocessing, kind = plan.request.settings.preprocessing, plan.request.training.loss.probabilities
     plan.model.eval()
     features = _features(plan).array if plan.request.mode == "frozen" else None
     probabilities_of, losses = [], []
@@ -187,7 +188,7 @@ def _predict(plan: TrainingPlan) -> Predictions:
                     logits = plan.model(photo_tensor(photos, plan.device))
             labels = torch.from_numpy(catalogue.label_ids(batch)).to(plan.device)
             losses.append(loss(logits, labels).cpu().numpy())
-            probabilities_of.append(probabilities(logits, plan.request.training.loss).cpu().numpy())
+            probabilities_of.append(probabilities(logits, kind).cpu().numpy())
     return make_predictions(catalogue, np.concatenate(probabilities_of), np.concatenate(losses))
 
 
@@ -205,7 +206,9 @@ def _draw(plan: TrainingPlan, result: LoopResult, out_dir: Path) -> None:
 def _learn(plan: TrainingPlan, checkpoint: CheckpointFolder, on_epoch: OnEpoch | None) -> tuple[LoopResult, float]:
     """Train on cached features or on photos; return the result and what extracting features took, s."""
     request = plan.request
-    schedule = request.training.schedule(request.mode, request.settings.training)
+    schedule = request.training.schedule(
+        request.mode, request.settings.training, random_start=not plan.weights.pretrained
+    )
     options = LoopOptions(request.training, schedule, request.seed, plan.device, plan.title)
     module: nn.Module = plan.model
     train, validation, extraction_s = _photo_sources(plan) if not plan.uses_features else _feature_sources(plan)
@@ -251,7 +254,13 @@ def _features(plan: TrainingPlan) -> Features:
 
 
 def _header(
-    request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path, device: torch.device, threads: int
+    request: TrainingRequest,
+    catalogue: Catalogue,
+    *,
+    weights: WeightsRecord,
+    weights_dir: Path,
+    device: torch.device,
+    threads: int,
 ) -> dict[str, Any]:
     settings = request.settings
     header: dict[str, Any] = {
@@ -262,18 +271,18 @@ def _header(
         "framework": "pytorch",
         "architecture": settings.architecture,
         "settings": settings.model_dump(mode="json"),
-        "training": merged_training(request.training, settings, request.mode),
+        "training": merged_training(request.training, settings, request.mode, random_start=not weights.pretrained),
         "labels": list(catalogue.labels),
         "dataset": catalogue.dataset.model_dump(mode="json"),
         "splits": split_digest(catalogue),
-        "weights": read_record(weights_dir).model_dump(mode="json"),
+        "weights": weights.model_dump(mode="json"),
         "weights_dir": _relative(weights_dir),
         "device": device.type,
         "device_name": device_name(device),
         "threads": threads,
         "scan": scan_name(settings, request.scan.implementation, device.type),
-        "loss": request.training.loss,
-        "probabilities": PROBABILITY_KINDS[request.training.loss],
+        "loss": request.training.loss.name,
+        "probabilities": request.training.loss.probabilities,
         "versions": versions(settings.source),
     }
     return header | {"key": training_key(header, catalogue)}

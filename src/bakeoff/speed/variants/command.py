@@ -81,7 +81,7 @@ def _prepare(root: Path, candidate: str, training_dir: Path, folder: Path) -> tu
     task = Task(
         photos=predictor.images(catalogue.at(rows)),
         label_ids=catalogue.label_ids(rows),
-        loss_name=predictor.loss_name,
+        probability_kind=predictor.probability_kind,
         batch_size=_batch_size(root, candidate, wanted),
         budget_s=wanted.budget_s,
     )

@@ -27,7 +27,7 @@ class Task:
     """(N, H, W, 3) float32 in [0, 1]: the test split."""
     label_ids: np.ndarray
     """(N,) int."""
-    loss_name: str
+    probability_kind: str
     batch_size: int
     budget_s: float
     """Seconds of timing per variant."""
@@ -101,7 +101,7 @@ def _classify(logits: Logits, task: Task) -> tuple[np.ndarray, float]:
         logits(task.photos[np.arange(size) % n])
         seconds.append(time.perf_counter() - began)
     found = torch.from_numpy(np.concatenate(parts)[:n])
-    return probabilities(found, task.loss_name).numpy().astype(np.float64), max(0.0, seconds[0] - seconds[-1])
+    return probabilities(found, task.probability_kind).numpy().astype(np.float64), max(0.0, seconds[0] - seconds[-1])
 
 
 def _quality(found: np.ndarray, expected: np.ndarray, task: Task) -> dict[str, float]:
