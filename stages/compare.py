@@ -6,15 +6,15 @@ python stages/compare.py --runs runs --speed measurements/throughput.json --out 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.paths import project_root, state_dir
-from bakeoff.core.section import load_section, read_yaml
+from bakeoff.core.section import load_section, load_top, read_yaml
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.references import references
 from bakeoff.decision.study import Study
+from bakeoff.records.study import StudyLists
 from bakeoff.report.run import ReportInputs, compare
 from bakeoff.study.composition import choices_made
 from bakeoff.tracking.comparison import log_comparison
@@ -34,13 +34,14 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         params = read_yaml(args.params)
-        study = Study.from_params(params, where=str(args.params))
         choices = choices_made(project_root(), params)
         compare(
             args.runs,
             args.out,
-            study=replace(
-                study, unfinished=frozenset(args.failed), choices=None if choices is None else tuple(choices)
+            study=Study(
+                load_top(args.params, StudyLists),
+                unfinished=frozenset(args.failed),
+                choices=None if choices is None else tuple(choices),
             ),
             params=load_section(args.params, CompareParams),
             partial=args.partial,

@@ -86,7 +86,7 @@ def gather(
         ParamsError: a value out of bounds, or an unknown device.
         DataError: a catalogue is there and cannot be read.
     """
-    counted = catalogue_counts(root / "data" / "catalogue" / "audit.json") if None in (n_images, n_classes) else None
+    counted = catalogue_counts(root / "data" / "audit" / "audit.json") if None in (n_images, n_classes) else None
     assumed: list[str] = []
     if counted is None:
         if n_images is None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import read_yaml
-from bakeoff.records.pruning import BASELINE
+from bakeoff.records.candidate import Candidate
 
 _SAME = ("dataset", "profile", "prepare", "split", "weights", "training", "baseline", "backbone_defaults", "seeds")
 """Sections that decide what an accuracy means; results that differ in one of them are not put together."""
@@ -51,8 +51,8 @@ class Result:
 
     def settings(self, candidate: str) -> Any:
         """Return the candidate's entry in `backbones`, None for the baseline and for names without one."""
-        model = candidate.rpartition("-")[0]
-        return (self.params.get("backbones") or {}).get(model) if candidate != BASELINE else None
+        one = Candidate(candidate)
+        return None if one.is_baseline else (self.params.get("backbones") or {}).get(one.model)
 
 
 def from_folder(folder: Path) -> Result:

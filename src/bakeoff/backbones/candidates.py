@@ -9,7 +9,8 @@ from rich.table import Table
 from bakeoff.backbones.params import StudyBackbones
 from bakeoff.backbones.registry import describe
 from bakeoff.core.errors import ParamsError
-from bakeoff.records.pruning import BASELINE, prune_runs
+from bakeoff.records.candidate import BASELINE
+from bakeoff.records.pruning import prune_runs
 from bakeoff.records.settings import CandidateSettings
 
 
@@ -31,8 +32,7 @@ def write_candidates(study: StudyBackbones, out_dir: Path, runs_dir: Path) -> li
             path.unlink()
     for settings in described:
         settings.write(out_dir / f"{settings.model}.json")
-    candidates = [f"{model}-{mode}" for model in study.models for mode in study.modes]
-    prune_runs(runs_dir, candidates=candidates, seeds=study.seeds)
+    prune_runs(runs_dir, study.candidates())
     return described
 
 

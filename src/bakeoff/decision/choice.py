@@ -21,9 +21,9 @@ from bakeoff.decision.sentences import (
     rule_in_words,
 )
 from bakeoff.decision.stability import stability
-from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
 from bakeoff.language.phrases import Words
+from bakeoff.records.candidate import BASELINE
 
 
 @dataclass(frozen=True)

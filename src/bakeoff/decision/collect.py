@@ -12,7 +12,8 @@ from typing import Any
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.outcomes import TestOutcomes, read_test_outcomes
-from bakeoff.decision.study import Slot, Study
+from bakeoff.decision.study import Study
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.records.training import CostRecord, TrainingRecord
 
@@ -20,13 +21,14 @@ METRICS = "evaluation/metrics.json"
 PREDICTIONS = "training/predictions.parquet"
 _REQUIRED = ("splits.test.n", "splits.test.accuracy")
 _SAME_ACCURACY = 1e-6
+_OLDER = "one of its stages failed; what runs/ holds of it is older"
 
 
 @dataclass(frozen=True)
 class Record:
     """What one training of the study left; everything read is empty where `problem` says why."""
 
-    slot: Slot
+    candidate: Candidate
     folder: Path
     training: Mapping[str, Any]
     """training.json and cost.json together."""
@@ -65,10 +67,17 @@ def collect(
         EvaluationError: without `partial`, a record is missing, broken or of another test split; with it, none is left.
     """
     records = [
-        Record(slot, slot.folder(runs_dir), {}, {}, {}, "one of its stages failed; what runs/ holds of it is older")
-        if slot.candidate in study.unfinished
-        else _read_record(slot, runs_dir, speed)
-        for slot in study.slots()
+        Record(
+            candidate,
+            candidate.folder(runs_dir),
+            {},
+            {},
+            {},
+            "one of its stages failed; what runs/ holds of it is older",
+        )
+        if candidate.name in study.unfinished
+        else _read_record(candidate, runs_dir, speed)
+        for candidate in study.candidates()
     ]
     records = _refuse_other_tests(records)
     failed = [record for record in records if not record.ok]
@@ -89,32 +98,32 @@ def value_at(record: Mapping[str, Any], dotted: str) -> Any:
 
 def _stop_sentence(failed: list[Record], n_all: int, *, partial: bool) -> str:
     first = failed[0]
-    others = [record.slot.name for record in failed[1:]]
+    others = [record.candidate.title for record in failed[1:]]
     more = f" So do {len(others)} more: {', '.join(others)}." if others else ""
-    sentence = f"candidate {first.slot.name} has no usable result: {first.problem}.{more}"
+    sentence = f"candidate {first.candidate.title} has no usable result: {first.problem}.{more}"
     if partial:
         return f"nothing to compare, all {n_all} candidates failed: {sentence} Run `dvc repro` to train them."
     advice = "Run `dvc repro` to finish the study, or compare what exists with `bakeoff compare --partial`."
     return f"{sentence} {advice}"
 
 
-def _read_record(slot: Slot, runs_dir: Path, speed: ThroughputRecord | None) -> Record:
-    folder = slot.folder(runs_dir)
+def _read_record(candidate: Candidate, runs_dir: Path, speed: ThroughputRecord | None) -> Record:
+    folder = candidate.folder(runs_dir)
     try:
         training = TrainingRecord.read(folder / "training" / "training.json")
         cost = CostRecord.read(folder / "training" / "cost.json")
     except EvaluationError as error:
-        return Record(slot, folder, {}, {}, {}, str(error).rstrip("."))
+        return Record(candidate, folder, {}, {}, {}, str(error).rstrip("."))
     metrics, problem = _read_json(folder / METRICS)
     problem = problem or _missing_value(metrics, folder / METRICS)
     judged = metrics.get("training_key", training.key)
     if not problem and judged != training.key:
         problem = f"{folder / METRICS} belongs to another training ({judged}, not {training.key})"
     if problem:
-        return Record(slot, folder, {}, {}, {}, problem)
+        return Record(candidate, folder, {}, {}, {}, problem)
     known = cost.model_dump(mode="json") | training.model_dump(mode="json")
     timed = (speed.of(training.model) if speed else None) or {}
-    return _with_outcomes(Record(slot, folder, known, metrics, timed))
+    return _with_outcomes(Record(candidate, folder, known, metrics, timed))
 
 
 def _with_outcomes(record: Record) -> Record:

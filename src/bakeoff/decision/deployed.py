@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.core.errors import EvaluationError
+from bakeoff.records.candidate import Candidate, all_trained
+
+METRICS = "evaluation/metrics.json"
 
 
 def deployed_seed(accuracies: Mapping[int, float | None]) -> int:
@@ -34,26 +37,25 @@ def deployed_folder(runs_dir: Path, candidate: str) -> Path:
         EvaluationError: no training of this candidate was evaluated; the message lists those that were.
     """
     found = {
-        int(path.parents[1].name.removeprefix("seed_")): validation_accuracy(_read(path))
-        for path in runs_dir.glob(f"{candidate}/seed_*/evaluation/metrics.json")
+        one.seed: validation_accuracy(_read(one.folder(runs_dir) / METRICS))
+        for one in Candidate(candidate).seeds(runs_dir, METRICS)
     }
     if not found:
-        known = sorted({path.parents[2].name for path in runs_dir.glob("*/seed_*/evaluation/metrics.json")})
+        known = sorted({one.name for one in all_trained(runs_dir, METRICS)})
         raise EvaluationError(
             f"{candidate} has no evaluated training under {runs_dir}; there are: {', '.join(known) or 'none'}. "
             "Run `dvc repro` or `dvc pull` for more."
         )
-    return runs_dir / candidate / f"seed_{deployed_seed(found)}"
+    return Candidate(candidate, deployed_seed(found)).folder(runs_dir)
 
 
 def seed_or_deployed(runs_dir: Path, candidate: str, seed: int | None) -> int:
     """Return the seed that was asked for, or else the one to deploy; the smallest where none was evaluated."""
     if seed is not None:
         return seed
-    if not any(runs_dir.glob(f"{candidate}/seed_*/evaluation/metrics.json")):
-        trained = runs_dir.glob(f"{candidate}/seed_*/training/training.json")
-        return min((int(path.parents[1].name.removeprefix("seed_")) for path in trained), default=0)
-    return int(deployed_folder(runs_dir, candidate).name.removeprefix("seed_"))
+    if not Candidate(candidate).seeds(runs_dir, METRICS):
+        return next((one.seed for one in Candidate(candidate).seeds(runs_dir)), 0)
+    return Candidate.at(deployed_folder(runs_dir, candidate)).seed
 
 
 def validation_accuracy(metrics: Mapping[str, Any]) -> float | None:

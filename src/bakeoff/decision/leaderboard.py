@@ -89,7 +89,7 @@ def read_leaderboard(path: Path) -> pd.DataFrame:
 def _row(record: Record, device: str | None) -> dict[str, Any]:
     low, high = wilson_interval(float(value_at(record.metrics, "splits.test.accuracy")), record.n_test)
     row = _failed_row(record) | {
-        "mode": record.training.get("mode", record.slot.mode),
+        "mode": record.training.get("mode", record.candidate.mode),
         "weights": record.training["weights"]["source"],
         "pretrained": is_pretrained(record.training),
         "licence": licence_text(record.training),
@@ -114,6 +114,6 @@ def _row(record: Record, device: str | None) -> dict[str, Any]:
 
 
 def _failed_row(record: Record) -> dict[str, Any]:
-    slot = record.slot
-    known = {"candidate": slot.candidate, "model": slot.model, "mode": slot.mode, "seed": slot.seed}
+    one = record.candidate
+    known = {"candidate": one.name, "model": one.model, "mode": one.mode, "seed": one.seed}
     return dict.fromkeys(COLUMNS) | known | {"status": "failed", "problem": record.problem}

@@ -27,7 +27,7 @@ def with_matrix(
     first: dict[str, Record] = {}
     for record in records:
         if record.ok:
-            first.setdefault(record.slot.candidate, record)
+            first.setdefault(record.candidate.name, record)
     rows = [_row(item, first[item.candidate]) for item in summaries]
     matrix = decision_matrix(rows, params.weights.model_dump(), params.support, language=language)
     totals = {row["candidate"]: row["total"] for row in matrix["rows"] if row["total"] is not None}

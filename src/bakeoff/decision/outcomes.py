@@ -98,7 +98,7 @@ def outcomes_of(records: Sequence[Record]) -> Outcomes | None:
     found: dict[str, list[TestOutcomes]] = {}
     for record in records:
         if record.ok and record.test:
-            found.setdefault(record.slot.candidate, []).append(record.test)
+            found.setdefault(record.candidate.name, []).append(record.test)
     return Outcomes(
         label_ids=done[0].label_ids,
         n_labels=len(done[0].labels),

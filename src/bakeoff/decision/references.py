@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from bakeoff.language.matrix import PHRASES
 from bakeoff.language.phrases import Words
-from bakeoff.records.pruning import BASELINE
+from bakeoff.records.candidate import BASELINE
 
 
 class _Official(NamedTuple):

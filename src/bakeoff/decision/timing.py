@@ -26,14 +26,14 @@ def timing_notes(records: Sequence[Record], *, words: Words) -> list[str]:
     device = usual_device(records)
     done = [record for record in records if record.ok]
     notes = []
-    others = sorted({record.slot.candidate for record in done if record.throughput and device_of(record) != device})
+    others = sorted({record.candidate.name for record in done if record.throughput and device_of(record) != device})
     if others:
         notes.append(words("times.elsewhere", device=device, names=words.join(others)))
     same = [record for record in done if device_of(record) == device]
     threads = sorted({str(record.throughput.get("threads")) for record in same})
     if len(threads) > 1:
         notes.append(words("times.threads", threads=", ".join(threads)))
-    noisy = sorted({record.slot.candidate for record in same if record.throughput.get("noisy")})
+    noisy = sorted({record.candidate.name for record in same if record.throughput.get("noisy")})
     if noisy:
         notes.append(words.count("times.noisy", len(noisy), names=words.join(noisy)))
     return notes

@@ -10,6 +10,7 @@ import torch
 from bakeoff.backbones.onnx_export import export_onnx
 from bakeoff.core.errors import EvaluationError
 from bakeoff.predictors.trained import load_photo_classifier
+from bakeoff.records.candidate import Candidate, all_trained
 from bakeoff.records.training import TrainingRecord
 
 
@@ -19,11 +20,9 @@ def trained_folder(runs: Path, candidate: str, seed: int) -> Path:
     Raises:
         EvaluationError: there is none; lists those that there are.
     """
-    folder = runs / candidate / f"seed_{seed}" / "training"
+    folder = Candidate(candidate, seed).folder(runs) / "training"
     if not (folder / "training.json").is_file():
-        found = sorted(
-            {path.parents[2].name for path in runs.glob("*/seed_*/training/training.json")} - {"baseline_tf"}
-        )
+        found = sorted({one.name for one in all_trained(runs) if not one.is_baseline})
         raise EvaluationError(
             f"no training of candidate {candidate!r} with seed {seed} in {runs}; trained here: "
             f"{', '.join(found) or 'none, run `dvc repro`'}."

@@ -44,9 +44,9 @@ PHRASES: dict[str, Phrase] = {
         "motif{reasons}.",
     ),
     "note.data.no_audit": Phrase(
-        "The catalogue's audit (data/catalogue/audit.json) is missing: counts of what was read and set aside are not "
+        "The catalogue's audit (data/audit/audit.json) is missing: counts of what was read and set aside are not "
         "known.",
-        "L’audit du catalogue (data/catalogue/audit.json) manque : on ne sait pas combien de produits ont été lus et "
+        "L’audit du catalogue (data/audit/audit.json) manque : on ne sait pas combien de produits ont été lus et "
         "écartés.",
     ),
     "note.data.classes": Phrase(

@@ -6,26 +6,20 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-BASELINE = "baseline_tf"
+from bakeoff.records.candidate import Candidate
 
 
-def prune_runs(runs_dir: Path, *, candidates: Iterable[str], seeds: Iterable[int]) -> list[str]:
-    """Remove the folders of `runs_dir` that are no part of the study and return their names; DVC's cache keeps them.
+def prune_runs(runs_dir: Path, candidates: Iterable[Candidate]) -> list[str]:
+    """Remove the folders of `runs_dir` that belong to none of `candidates` and return their names, from runs_dir.
 
-    Args:
-        runs_dir: folder with <candidate>/seed_<seed>/.
-        candidates: the study's candidates; the baseline is part of every study.
-        seeds: the study's seeds.
+    DVC's cache keeps what is removed.
     """
-    wanted, folders = {*candidates, BASELINE}, {f"seed_{seed}" for seed in seeds}
+    kept = {candidate.folder(runs_dir) for candidate in candidates}
+    names = {folder.parent for folder in kept}
     removed = []
     for folder in sorted(path for path in runs_dir.glob("*") if path.is_dir() and not path.is_symlink()):
-        if folder.name not in wanted:
-            shutil.rmtree(folder)
-            removed.append(folder.name)
-            continue
-        for run in sorted(folder.glob("seed_*")):
-            if run.name not in folders:
-                shutil.rmtree(run)
-                removed.append(f"{folder.name}/{run.name}")
+        lost = [folder] if folder not in names else sorted(set(folder.glob("seed_*")) - kept)
+        for path in lost:
+            shutil.rmtree(path)
+            removed.append(path.relative_to(runs_dir).as_posix())
     return removed

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from bakeoff.core.section import Mode, Section
+from bakeoff.records.candidate import BASELINE, Candidate
 
 _SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._]*$")
 
@@ -18,6 +19,13 @@ class StudyLists(Section):
     models: list[str]
     modes: list[Mode]
     seeds: list[Annotated[int, Field(ge=0)]]
+
+    def candidates(self) -> list[Candidate]:
+        """Return every training of the study, the baseline's first."""
+        baseline = [Candidate(BASELINE, seed) for seed in self.seeds]
+        return baseline + [
+            Candidate.of(model, mode, seed) for model in self.models for mode in self.modes for seed in self.seeds
+        ]
 
     @field_validator("models")
     @classmethod

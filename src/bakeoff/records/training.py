@@ -10,6 +10,9 @@ from bakeoff.records.catalogue import Dataset
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import WeightsRecord
 
+ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf"}
+"""The environment that each framework's trainings need."""
+
 
 class TrainingRecord(Record):
     """training.json: what determines a training's result, and what resulted; the same bytes for the same result."""
@@ -81,7 +84,7 @@ class TrainingRecord(Record):
     @property
     def environment(self) -> str:
         """`torch` or `tf`: where the candidate can be opened."""
-        return "tf" if self.framework == "tensorflow" else "torch"
+        return ENVIRONMENTS[self.framework]
 
 
 class CostRecord(Record):

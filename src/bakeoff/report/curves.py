@@ -22,8 +22,8 @@ def learning_curves(records: Sequence[Record]) -> pd.DataFrame:
         path = record.folder / "training" / "history.csv"
         if record.ok and path.is_file():
             history = pd.read_csv(path).reindex(columns=_HISTORY)
-            history.insert(0, "candidate", record.slot.candidate)
-            history.insert(1, "seed", record.slot.seed)
+            history.insert(0, "candidate", record.candidate.name)
+            history.insert(1, "seed", record.candidate.seed)
             parts.append(history)
     return pd.concat(parts[1:], ignore_index=True) if len(parts) > 1 else parts[0]
 

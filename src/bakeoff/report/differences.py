@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from bakeoff.decision.rules import APART
-from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
 from bakeoff.language.phrases import Words
+from bakeoff.records.candidate import BASELINE
 from bakeoff.report import palette
 
 _ROW_IN = 0.31

@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from bakeoff.decision.study import BASELINE as BASELINE_NAME
 from bakeoff.decision.summary import Summary
+from bakeoff.records.candidate import BASELINE as BASELINE_NAME
 
 BACKGROUND = "#ffffff"
 INK = "#1d2733"

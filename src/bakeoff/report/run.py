@@ -78,7 +78,7 @@ def compare(
     given = inputs or ReportInputs()
     words = Words(given.language, choice_phrases.PHRASES)
     # DVC may take the candidates stage, which prunes too, from its run cache without running it.
-    prune_runs(runs_dir, candidates=[slot.candidate for slot in study.slots()], seeds=study.seeds)
+    prune_runs(runs_dir, study.candidates())
     speed = ThroughputRecord.read_if_there(given.speed_file) if given.speed_file else None
     records = collect(runs_dir, study, partial=partial, speed=speed)
     table = build_leaderboard(records)
@@ -149,7 +149,7 @@ def _draw(
 
 def _failures(records: Sequence[Record]) -> list[dict[str, Any]]:
     return [
-        {"candidate": record.slot.candidate, "seed": record.slot.seed, "problem": record.problem}
+        {"candidate": record.candidate.name, "seed": record.candidate.seed, "problem": record.problem}
         for record in records
         if not record.ok
     ]
@@ -164,7 +164,7 @@ def failure_notes(records: Sequence[Record], failures_dir: Path | None, *, words
         for failure in failures.read_failures(record.folder / stage)
     ]
     notes = [words.count("failures", len(drawn), names="; ".join(drawn))] if drawn else []
-    keys = {record.slot.name: str(record.training.get("key")) for record in records if record.ok}
+    keys = {record.candidate.title: str(record.training.get("key")) for record in records if record.ok}
     lost = [name for name, key in keys.items() if failures_dir and failures.read_failures(failures_dir / key)]
     return [*notes, *([words("failures.mirror", names=words.join(lost))] if lost else [])]
 
@@ -173,11 +173,11 @@ def _inputs(runs_dir: Path, study: Study, records: Sequence[Record], *, partial:
     """Return what the choice was made from, keys included, so that every number can be traced."""
     return {
         "runs_dir": runs_dir.as_posix(),
-        "models": list(study.models),
-        "modes": list(study.modes),
-        "seeds": list(study.seeds),
+        "models": list(study.lists.models),
+        "modes": list(study.lists.modes),
+        "seeds": list(study.lists.seeds),
         "choices": None if study.choices is None else list(study.choices),
         "partial": partial,
         "device": usual_device(records),
-        "keys": {record.slot.name: record.training.get("key") for record in records if record.ok},
+        "keys": {record.candidate.title: record.training.get("key") for record in records if record.ok},
     }

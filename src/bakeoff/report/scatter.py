@@ -16,9 +16,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bakeoff.decision.measures import MEASURES, Measure
 from bakeoff.decision.pareto import Plane, front
-from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
 from bakeoff.language.phrases import Words
+from bakeoff.records.candidate import BASELINE
 from bakeoff.report import palette
 from bakeoff.report.labels import along, leader, place_labels
 

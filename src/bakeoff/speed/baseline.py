@@ -13,6 +13,7 @@ from bakeoff.baseline_tf.sequence import Preprocessing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
+from bakeoff.records.candidate import BASELINE
 from bakeoff.records.weights import existing_record
 from bakeoff.weights.class_names import read_class_names
 
@@ -38,7 +39,7 @@ def open_baseline(
         loss=params.loss,
         n_parameters=n_parameters,
         file_mib=4 * n_parameters / 2**20,
-        source="baseline_tf",
+        source=BASELINE,
     )
     return KerasPredictor(lambda: network, facts, device=device)
 

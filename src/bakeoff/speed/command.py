@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import load_section
-from bakeoff.records.pruning import BASELINE
+from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.speed.session import measure_networks
@@ -66,7 +66,7 @@ def study_networks(root: Path) -> list[str]:
 
 
 def _network(name: str, known: Sequence[str]) -> str:
-    for network in (name, name.rpartition("-")[0]):
+    for network in (name, Candidate(name).model):
         if network in known:
             return network
     raise EvaluationError(f"{name!r} is no candidate or network of the study; its networks: {', '.join(known)}.")

@@ -21,7 +21,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.core.locks import measuring_lock, waiting_lock
 from bakeoff.core.paths import environment_python
 from bakeoff.learning.key import now_utc
-from bakeoff.records.pruning import BASELINE
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.speed import Session, ThroughputRecord
 from bakeoff.speed import worker
 from bakeoff.speed.params import ThroughputParams
@@ -36,7 +36,7 @@ class Worker:
     """The process of one network."""
 
     def __init__(self, root: Path, network: str) -> None:
-        self.environment = "tf" if network == BASELINE else "torch"
+        self.environment = Candidate(network).environment
         python = environment_python(self.environment)
         if not python.is_file():
             raise EvaluationError(f"{python} is missing; run `make setup`.")

@@ -22,8 +22,8 @@ from bakeoff.data.products import StoredProducts
 from bakeoff.data.store import ImageStore
 from bakeoff.learning.params import BaselineParams
 from bakeoff.predictors.protocol import Timeable
+from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import LabelsRecord
-from bakeoff.records.pruning import BASELINE
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.speed.turns import Stand

@@ -19,6 +19,7 @@ from bakeoff.core.errors import ParamsError, SetupError
 from bakeoff.core.section import validate_section
 from bakeoff.language.console import PHRASES
 from bakeoff.language.phrases import Words
+from bakeoff.records.candidate import BASELINE
 from bakeoff.study.composition import compose, differences
 from bakeoff.study.dvc_locks import clear_stale_locks
 from bakeoff.study.params import Params, load_params, write_params
@@ -96,7 +97,7 @@ def retry_weights(root: Path) -> None:
     from bakeoff.records.weights import retry_needed
 
     params = load_params(root / "params.yaml")
-    stages = {"baseline_tf": "weights_baseline", **{model: f"weights@{model}" for model in params.models}}
+    stages = {BASELINE: "weights_baseline", **{model: f"weights@{model}" for model in params.models}}
     forced: list[str] = []
     for change in user_file_changes(root, params):
         sys.stderr.write(f"bakeoff: {change}.\n")
@@ -104,7 +105,7 @@ def retry_weights(root: Path) -> None:
             forced += change.stages
     for model in retry_needed(root / "weights"):
         settings = root / "data" / "candidates" / f"{model}.json"  # missing after an experiment with one model
-        if model in stages and (settings.is_file() or model == "baseline_tf"):
+        if model in stages and (settings.is_file() or model == BASELINE):
             forced.append(stages[model])
     for stage in sorted(set(forced), key=lambda name: (name != "candidates", name)):
         dvc(root, "repro", "--quiet", "--single-item", "--force", stage)
@@ -155,20 +156,20 @@ def unfinished(root: Path, params: Params) -> list[str]:
 
 def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
     """Return the candidates that need one of these stages (`weights@swin_t`, `evaluate@swin_t-frozen-0`), sorted."""
-    trained = [f"{model}-{mode}" for model in params.models for mode in params.modes]
+    study = params.candidates()
     found: set[str] = set()
     for stage in stages:
         name, _, item = stage.rpartition(":")[2].partition("@")
         if name in {"compare", "interpret", "interpret_baseline", "throughput", "audit"}:
             continue
         if name == "weights":
-            found.update(f"{item}-{mode}" for mode in params.modes)
+            found.update(one.name for one in study if one.model == item)
         elif name in {"train_torch", "evaluate"}:
-            found.add(item.rpartition("-")[0])
+            found.update(one.name for one in study if item == f"{one.name}-{one.seed}")
         elif name in {"weights_baseline", "baseline_tf", "evaluate_baseline"}:
-            found.add("baseline_tf")
+            found.add(BASELINE)
         else:
-            found.update([*trained, "baseline_tf"])
+            found.update(one.name for one in study)
     return sorted(found)
 
 

@@ -14,13 +14,13 @@ from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import DataError, WeightsError
 from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
+from bakeoff.records.candidate import BASELINE
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import RECORD_NAME, WeightsRecord, read_record, source_digest
 from bakeoff.study.params import Params
 from bakeoff.weights.class_names import read_class_names
 from bakeoff.weights.folder import baseline_file, candidate_file
 
-BASELINE = "baseline_tf"
 Kind = Literal["changed", "appeared", "gone"]
 _WORDS: dict[Kind, str] = {
     "changed": "changed since it was stored in",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.failures import FILE
+from bakeoff.records.candidate import Candidate
 from bakeoff.tracking.artifacts import as_value, mark_table, table_of_csv
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import PartName, finite, has_training, hash_of, read_parts, read_record
@@ -98,7 +99,7 @@ def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, l
         rows = list(csv.DictReader(file))
     for row in rows:
         times = finite({metric: as_value(row.get(column) or "") for column, metric in _COMPARED_TIMES.items()})
-        folder = runs_dir / row["candidate"] / f"seed_{row['seed']}"
+        folder = Candidate(row["candidate"], int(row["seed"])).folder(runs_dir)
         if not times or not has_training(folder):
             continue
         try:

@@ -12,7 +12,7 @@ from bakeoff.core.errors import TrackingError
 from bakeoff.core.paths import environment_python, project_root
 from bakeoff.core.section import load_section
 from bakeoff.decision.deployed import deployed_folder
-from bakeoff.deploy.prediction.candidates import ENVIRONMENTS
+from bakeoff.records.training import ENVIRONMENTS
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.local_server import HOST, refuse_taken_port, run_server
 from bakeoff.tracking.params import TrackingParams

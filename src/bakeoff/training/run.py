@@ -31,6 +31,7 @@ from bakeoff.learning.history import write_history
 from bakeoff.learning.key import git_commit, merged_training, now_utc, split_digest, training_key, versions
 from bakeoff.learning.params import TrainingParams
 from bakeoff.learning.size import size_mib
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.recipe import single_row_problem
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import CostRecord, TrainingRecord
@@ -264,7 +265,7 @@ def _header(
 ) -> dict[str, Any]:
     settings = request.settings
     header: dict[str, Any] = {
-        "candidate": f"{settings.model}-{request.mode}",
+        "candidate": Candidate.of(settings.model, request.mode).name,
         "model": settings.model,
         "mode": request.mode,
         "seed": request.seed,

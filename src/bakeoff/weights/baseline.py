@@ -10,12 +10,13 @@ from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
+from bakeoff.records.candidate import BASELINE
 from bakeoff.records.weights import WeightsRecord, existing_record, file_sha256
 from bakeoff.weights.choose import Asked, choose, keep_without_source, record_random
 from bakeoff.weights.class_names import read_class_names
 from bakeoff.weights.folder import baseline_file, or_not_found
 
-MODEL = "baseline_tf"
+MODEL = BASELINE
 _LICENCE = "Apache-2.0"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.deployed import deployed_folder
+from bakeoff.records.candidate import Candidate, all_trained
 from bakeoff.records.training import TrainingRecord
 
 
@@ -71,14 +72,12 @@ def find_candidate(project: Path, name: str | None, *, seed: int | None) -> Trai
     """
     chosen = name or chosen_candidate(project)
     runs_dir = project / "runs"
-    is_trained = any(runs_dir.glob(f"{chosen}/seed_*/training/training.json"))
-    if seed is None and is_trained:
-        seed = int(deployed_folder(runs_dir, chosen).name.removeprefix("seed_"))
-    folder = runs_dir / chosen / f"seed_{seed}"
+    if seed is None and Candidate(chosen).seeds(runs_dir):
+        seed = Candidate.at(deployed_folder(runs_dir, chosen)).seed
+    folder = Candidate(chosen, seed or 0).folder(runs_dir)
     if not (folder / "training" / "training.json").is_file():
-        trained = sorted(runs_dir.glob("*/seed_*/training/training.json"))
         which = f"candidate {chosen!r}" + ("" if seed is None else f" with seed {seed}")
-        found = [f"{path.parents[2].name} (seed {path.parents[1].name.removeprefix('seed_')})" for path in trained]
+        found = [one.title for one in all_trained(runs_dir)]
         raise EvaluationError(
             f"no training of {which} in {runs_dir}; trained here: {', '.join(found) or 'none, run `bakeoff run`'}."
         )

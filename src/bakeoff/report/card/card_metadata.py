@@ -54,7 +54,7 @@ def metadata(record: Record) -> dict[str, Any]:
         "tags": _tags(record),
         "datasets": [dataset],
         "metrics": sorted({name for name, _ in _METRICS.values()}),
-        "model-index": [{"name": record.slot.candidate, "results": [_results(record, dataset)]}],
+        "model-index": [{"name": record.candidate.name, "results": [_results(record, dataset)]}],
     }
 
 
@@ -81,7 +81,13 @@ def _tags(record: Record) -> list[str]:
         "commercial-use-unknown": commercial_use(training) is None,
         "calibrated": (record.folder / "evaluation" / "calibration.json").is_file(),
     }
-    names = ["image-classification", "product-photos", "bakeoff", record.slot.model, str(training.get("mode") or "")]
+    names = [
+        "image-classification",
+        "product-photos",
+        "bakeoff",
+        record.candidate.model,
+        str(training.get("mode") or ""),
+    ]
     if licence_of_code(training) is None:
         names.append("licence-unknown")
     return [*dict.fromkeys(name for name in names if name), *(name for name, holds in marks.items() if holds)]

@@ -38,10 +38,10 @@ def model_card(records: Sequence[Record], choice: Mapping[str, Any], words: Word
     best = choice.get("best")
     if not best:
         return f"{words('card.nothing', reason=choice.get('reason') or '').strip()}\n"
-    done = {item.slot.seed: item for item in records if item.ok and item.slot.candidate == best["candidate"]}
+    done = {item.candidate.seed: item for item in records if item.ok and item.candidate.name == best["candidate"]}
     record = done[deployed_seed({seed: validation_accuracy(item.metrics) for seed, item in done.items()})]
     blocks = [
-        f"# {record.slot.candidate}",
+        f"# {record.candidate.name}",
         words("card.lead", n_labels=len(record.training["labels"]), n_candidates=choice.get("n_candidates", "?")),
         str(choice.get("reason") or ""),
         *_section("what", _what(record, words), words),
@@ -66,7 +66,7 @@ def _section(name: str, blocks: Sequence[str], words: Words) -> list[str]:
 
 def _what(record: Record, words: Words) -> list[str]:
     training = record.training
-    architecture = value_at(training, "settings.architecture") or training.get("architecture") or record.slot.model
+    architecture = value_at(training, "settings.architecture") or training.get("architecture") or record.candidate.model
     size = value_at(training, "settings.preprocessing.image_size") or value_at(training, "preprocessing.image_size")
     facts = {"architecture": architecture, "parameters": float(training.get("n_parameters") or 0) / 1e6}
     key = "card.network" if size else "card.network_no_size"
@@ -112,7 +112,7 @@ def _training(record: Record, n_seeds: int, words: Words) -> list[str]:
     }
     lines = [words("card.schedule", **facts)] if None not in facts.values() else []
     if n_seeds > 1:
-        lines.append(words("card.seeds", n=n_seeds, seed=record.slot.seed))
+        lines.append(words("card.seeds", n=n_seeds, seed=record.candidate.seed))
     return lines
 
 
@@ -175,8 +175,8 @@ def _speed(record: Record, words: Words) -> list[str]:
 def _commands(record: Record) -> str:
     return (
         "```sh\n"
-        f"bakeoff predict photo.jpg --candidate {record.slot.candidate}\n"
-        f"bakeoff serve --candidate {record.slot.candidate}\n"
+        f"bakeoff predict photo.jpg --candidate {record.candidate.name}\n"
+        f"bakeoff serve --candidate {record.candidate.name}\n"
         "```\n\n"
         "```python\n"
         "import mlflow.pyfunc\nimport pandas as pd\n\n"

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.core.section import read_yaml
+from bakeoff.core.section import load_top, read_yaml
 from bakeoff.decision.choice import as_record
 from bakeoff.decision.collect import Record, collect
 from bakeoff.decision.leaderboard import read_leaderboard
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import summarise
+from bakeoff.records.speed import ThroughputRecord
+from bakeoff.records.study import StudyLists
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class NoteFacts:
 
     def record(self, candidate: str) -> Record | None:
         """Return the candidate's first training with a result."""
-        return next((record for record in self.done if record.slot.candidate == candidate), None)
+        return next((record for record in self.done if record.candidate.name == candidate), None)
 
 
 def read_facts(root: Path, reports_dir: Path) -> NoteFacts:
@@ -60,13 +62,18 @@ def read_facts(root: Path, reports_dir: Path) -> NoteFacts:
     if "rule" not in choice:
         raise EvaluationError(f"{choice_file} was written by an older version; run `bakeoff compare` to write it anew.")
     params = read_yaml(root / "params.yaml")
-    study = Study.from_params(params, where=str(root / "params.yaml"))
+    study = Study(load_top(root / "params.yaml", StudyLists))
     return NoteFacts(
         params=params,
         choice=choice,
         rows=[as_record(item) for item in summarise(read_leaderboard(table_file))],
-        records=collect(root / "runs", study, partial=True),
-        audit=_json(root / "data" / "catalogue" / "audit.json"),
+        records=collect(
+            root / "runs",
+            study,
+            partial=True,
+            speed=ThroughputRecord.read_if_there(root / "measurements" / "throughput.json"),
+        ),
+        audit=_json(root / "data" / "audit" / "audit.json"),
         split=_json(root / "data" / "splits" / "split.json"),
         aggregate=_json(reports_dir / "aggregate.json"),
     )

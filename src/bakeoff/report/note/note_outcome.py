@@ -7,8 +7,8 @@ from typing import Any
 from bakeoff.decision.comparisons import pair_sentence
 from bakeoff.decision.rules import APART
 from bakeoff.decision.stability import share_in_words
-from bakeoff.decision.study import BASELINE
 from bakeoff.language.phrases import Words
+from bakeoff.records.candidate import BASELINE
 from bakeoff.report.note.note_blocks import Block, Bullets, Code, Section, Text
 from bakeoff.report.note.note_facts import NoteFacts
 from bakeoff.report.note.note_tables import licence_text, results_table
@@ -132,10 +132,10 @@ def _stability(facts: NoteFacts, words: Words) -> str:
 def _named_limits(facts: NoteFacts) -> dict[str, list[str]]:
     done = facts.done
     return {
-        "random": [one.slot.candidate for one in done if one.training["weights"]["source"] == "random"],
-        "not_learned": [one.slot.candidate for one in done if not one.training["learned"]],
+        "random": [one.candidate.name for one in done if one.training["weights"]["source"] == "random"],
+        "not_learned": [one.candidate.name for one in done if not one.training["learned"]],
         "failed": [row["candidate"] for row in facts.choice.get("failed") or []],
-        "overfits": [one.slot.candidate for one in done if (one.metrics.get("overfitting") or {}).get("overfits")],
+        "overfits": [one.candidate.name for one in done if (one.metrics.get("overfitting") or {}).get("overfits")],
         "noisy": [row["candidate"] for row in facts.rows if row["noisy"]],
     }
 

@@ -23,7 +23,7 @@ def candidates_table(facts: NoteFacts, words: Words) -> Table:
     """Return one row per backbone: architecture, size, where its weights came from, licences."""
     sizes: dict[str, Any] = {}
     for record in facts.done:
-        sizes.setdefault(record.slot.model, record.training.get("n_parameters"))
+        sizes.setdefault(record.candidate.model, record.training.get("n_parameters"))
     verdicts = {True: "yes", False: "no", None: "check"}
     rows = []
     for row in weights_rows(facts.done)[:MAX_ROWS]:

@@ -73,7 +73,7 @@ def board(records: Sequence[Record], summaries: Sequence[Summary], choice: Mappi
     by_name: dict[str, list[Record]] = {}
     for record in records:
         if record.ok:
-            by_name.setdefault(record.slot.candidate, []).append(record)
+            by_name.setdefault(record.candidate.name, []).append(record)
     values = {item.candidate: _values(by_name[item.candidate]) for item in summaries}
     shown = [column for column in COLUMNS if any(is_known(row[column.key]) for row in values.values())]
     chosen = {row["candidate"] for key in ("best", "best_commercial") if (row := choice.get(key))}

@@ -22,7 +22,7 @@ def calibration_views(records: Sequence[Record], leading: Sequence[str]) -> dict
         leading: the candidates that are shown in detail.
     """
     found = [
-        {"candidate": record.slot.candidate, **values}
+        {"candidate": record.candidate.name, **values}
         for record in records
         if (values := read_optional(record.folder / "evaluation" / "calibration.json"))
     ]

@@ -52,10 +52,10 @@ def checklist(evidence: Evidence) -> list[Line]:
 
 
 def _images(evidence: Evidence) -> Line:
-    audit, proof = evidence.audit, "data/catalogue/audit.json, rejected.csv"
+    audit, proof = evidence.audit, "data/audit/audit.json, data/catalogue/rejected.csv"
     n_read, n_kept, n_rejected = (audit.get(name) for name in ("n_read", "n_accepted", "n_rejected"))
     if n_read is None or n_kept is None or n_rejected is None:
-        return Line("images", "not_proved", "missing", {}, "data/catalogue/audit.json")
+        return Line("images", "not_proved", "missing", {}, "data/audit/audit.json")
     if n_kept + n_rejected != n_read:
         return Line("images", "not_proved", "lost", {"n": n_read - n_kept - n_rejected}, proof)
     n_bad = sum((audit.get("rejected") or {}).get(reason, 0) for reason in _UNREADABLE)
@@ -65,24 +65,24 @@ def _images(evidence: Evidence) -> Line:
 def _duplicates(evidence: Evidence) -> Line:
     n_groups, n_kept = evidence.audit.get("n_groups"), evidence.audit.get("n_accepted")
     if n_groups is None or n_kept is None:
-        return Line("duplicates", "not_proved", "missing", {}, "data/catalogue/audit.json")
+        return Line("duplicates", "not_proved", "missing", {}, "data/audit/audit.json")
     rejected = evidence.audit.get("rejected") or {}
     n_dropped = sum(n for reason, n in rejected.items() if reason.startswith("duplicate"))
     values = {"dropped": n_dropped, "alike": n_kept - n_groups, "groups": n_groups}
-    return Line("duplicates", "proved", "proved", values, "data/catalogue/audit.json, data/splits/splits.parquet")
+    return Line("duplicates", "proved", "proved", values, "data/audit/audit.json, data/splits/splits.parquet")
 
 
 def _distribution(evidence: Evidence) -> Line:
-    per_class, proof = evidence.audit.get("per_class") or {}, "data/catalogue/audit.json, figures/class_counts.png"
+    per_class, proof = evidence.audit.get("per_class") or {}, "data/audit/audit.json, figures/class_counts.png"
     if not per_class or not evidence.splits:
-        return Line("distribution", "not_proved", "missing", {}, "data/catalogue/audit.json")
+        return Line("distribution", "not_proved", "missing", {}, "data/audit/audit.json")
     largest, smallest = max(per_class.values()), min(per_class.values())
     values = {"n": len(per_class), "largest": largest, "smallest": smallest, "ratio": largest / max(smallest, 1)}
     return Line("distribution", "proved", "proved", values, proof)
 
 
 def _transforms(evidence: Evidence) -> Line:
-    lacking = [record.slot.candidate for record in evidence.done if not _shows_transforms(record)]
+    lacking = [record.candidate.name for record in evidence.done if not _shows_transforms(record)]
     proof = evidence.proof("training/figures/preview.png")
     values = {"n": len(evidence.done) - len(lacking), "all": len(evidence.done), "names": lacking}
     return Line("transforms", "not_proved" if lacking else "proved", "missing" if lacking else "proved", values, proof)
@@ -93,12 +93,12 @@ def _shows_transforms(record: Record) -> bool:
 
 
 def _finite(evidence: Evidence) -> Line:
-    broken = [r.slot.candidate for r in evidence.done if not is_known(value_at(r.metrics, "splits.test.log_loss"))]
+    broken = [r.candidate.name for r in evidence.done if not is_known(value_at(r.metrics, "splits.test.log_loss"))]
     proof = evidence.proof("evaluation/predictions.parquet")
     n = sum(n for n in evidence.splits.values())
     if broken:
         return Line("finite", "not_proved", "missing", {"names": broken}, evidence.proof("evaluation/metrics.json"))
-    lacking = [r.slot.candidate for r in evidence.done if not (r.folder / "evaluation/predictions.parquet").is_file()]
+    lacking = [r.candidate.name for r in evidence.done if not (r.folder / "training/predictions.parquet").is_file()]
     if lacking:
         return Line("finite", "not_proved", "missing", {"names": lacking}, proof)
     return Line("finite", "proved", "proved", {"n": n, "all": len(evidence.done)}, proof)
@@ -107,11 +107,11 @@ def _finite(evidence: Evidence) -> Line:
 def _weights(evidence: Evidence) -> Line:
     per_class, proof = evidence.audit.get("per_class") or {}, evidence.proof("training/training.json")
     if not per_class:
-        return Line("class_weights", "not_proved", "unknown", {}, "data/catalogue/audit.json")
+        return Line("class_weights", "not_proved", "unknown", {}, "data/audit/audit.json")
     ratio = max(per_class.values()) / max(min(per_class.values()), 1)
     if ratio < _UNEVEN_FROM:
-        return Line("class_weights", "not_applicable", "even", {"ratio": ratio}, "data/catalogue/audit.json")
-    lacking = [record.slot.candidate for record in evidence.done if not _is_weighted(record)]
+        return Line("class_weights", "not_applicable", "even", {"ratio": ratio}, "data/audit/audit.json")
+    lacking = [record.candidate.name for record in evidence.done if not _is_weighted(record)]
     if lacking:
         return Line("class_weights", "not_proved", "missing", {"ratio": ratio, "names": lacking}, proof)
     return Line("class_weights", "proved", "proved", {"ratio": ratio}, proof)
@@ -126,7 +126,7 @@ def _is_weighted(record: Record) -> bool:
 
 def _seeds(evidence: Evidence) -> Line:
     seeds = sorted({record.training["seed"] for record in evidence.done if record.training.get("seed") is not None})
-    lacking = [record.slot.candidate for record in evidence.done if record.training.get("seed") is None]
+    lacking = [record.candidate.name for record in evidence.done if record.training.get("seed") is None]
     proof = f"params.yaml, {evidence.proof('training/training.json')}"
     if lacking:
         return Line("seeds", "not_proved", "missing", {"names": lacking}, proof)
@@ -135,7 +135,7 @@ def _seeds(evidence: Evidence) -> Line:
 
 def _versions(evidence: Evidence) -> Line:
     done, proof = evidence.done, evidence.proof("training/training.json")
-    lacking = [r.slot.candidate for r in done if not r.training.get("versions") or not r.training.get("git_commit")]
+    lacking = [r.candidate.name for r in done if not r.training.get("versions") or not r.training.get("git_commit")]
     if lacking:
         return Line("versions", "not_proved", "missing", {"names": lacking}, proof)
     commits = {record.training["git_commit"] for record in done}

@@ -22,7 +22,7 @@ def class_table(records: Sequence[Record], order: Sequence[str]) -> dict[str, An
     shown = [record for record in records if record.metrics.get("per_class")]
     if not shown:
         return None
-    names = [record.slot.candidate for record in shown]
+    names = [record.candidate.name for record in shown]
     rows = [_row(label, shown) for label in order]
     return {"candidates": names, "rows": rows, "filter": len(rows) >= FILTER_FROM}
 

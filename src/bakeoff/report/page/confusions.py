@@ -32,8 +32,8 @@ def confusion_view(record: Record, budget: Budget, *, photos: bool) -> dict[str,
     pairs = _pairs(record, analysis, labels, budget if photos else None) if "pairs" in analysis else found["pairs"]
     never = [labels[j] for j in range(len(labels)) if not any(row[j] for row in counts)]
     return {
-        "candidate": record.slot.candidate,
-        "seed": record.slot.seed,
+        "candidate": record.candidate.name,
+        "seed": record.candidate.seed,
         "n": len(labels),
         "labels": [labels[i] for i in order],
         "totals": [sum(counts[i]) for i in order],

@@ -29,8 +29,8 @@ def read_confusion(record: Record) -> dict[str, Any] | None:
     labels = rows[0][1:]
     counts = [[int(float(cell)) for cell in row[1:]] for row in rows[1:]]
     return {
-        "candidate": record.slot.candidate,
-        "seed": record.slot.seed,
+        "candidate": record.candidate.name,
+        "seed": record.candidate.seed,
         "labels": labels,
         "rows": [_confusion_row(label, row, labels) for label, row in zip(labels, counts, strict=True)],
         "pairs": _worst_pairs(labels, counts),
@@ -63,8 +63,8 @@ def read_channels(record: Record) -> dict[str, Any] | None:
         return None
     drops = [values["channels"][name] for name in CHANNELS if name in values["channels"]]
     return {
-        "candidate": record.slot.candidate,
-        "seed": record.slot.seed,
+        "candidate": record.candidate.name,
+        "seed": record.candidate.seed,
         "accuracy": values["baseline_accuracy"],
         "n": values.get("n"),
         "repeats": values.get("repeats"),
@@ -81,7 +81,7 @@ def read_heat_maps(record: Record, budget: Budget) -> list[dict[str, Any]]:
         path = _figure_path(folder, item)
         picture = budget.embed(path, max_px=_HEATMAP_PX) if path else None
         if picture:
-            found.append({**item, "picture": picture, "candidate": record.slot.candidate})
+            found.append({**item, "picture": picture, "candidate": record.candidate.name})
     return found
 
 

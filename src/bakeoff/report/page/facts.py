@@ -18,15 +18,15 @@ def weights_rows(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Return one row per backbone: where its weights came from and under which licences code and weights stand."""
     rows: dict[str, dict[str, Any]] = {}
     for record in records:
-        if record.ok and record.slot.model not in rows:
-            rows[record.slot.model] = _weights_row(record)
+        if record.ok and record.candidate.model not in rows:
+            rows[record.candidate.model] = _weights_row(record)
     return list(rows.values())
 
 
 def _weights_row(record: Record) -> dict[str, Any]:
     training, weights = record.training, record.training["weights"]
     return {
-        "model": record.slot.model,
+        "model": record.candidate.model,
         "architecture": value_at(training, "settings.architecture") or training.get("architecture"),
         "pretrained": is_pretrained(training),
         "source": weights["source"],
@@ -77,7 +77,7 @@ def provenance(records: Sequence[Record]) -> dict[str, Any]:
         "threads": sorted({str(record.throughput.get("threads")) for record in done}),
         "batch_sizes": sorted({str(record.throughput.get("batch_size")) for record in done}),
         "schedules": schedules(done),
-        "keys": [{"name": record.slot.name, "key": record.training.get("key")} for record in done],
+        "keys": [{"name": record.candidate.title, "key": record.training.get("key")} for record in done],
     }
 
 
@@ -106,6 +106,6 @@ def schedules(records: Sequence[Record]) -> list[dict[str, Any]]:
         shown = {name: training.get(name) for name in ("epochs", "learning_rate", "max_steps", "batch_size")}
         shown["loss"] = record.training.get("loss")
         row = found.setdefault(json.dumps(shown, sort_keys=True), {**shown, "candidates": []})
-        if record.slot.candidate not in row["candidates"]:
-            row["candidates"].append(record.slot.candidate)
+        if record.candidate.name not in row["candidates"]:
+            row["candidates"].append(record.candidate.name)
     return list(found.values())

@@ -29,7 +29,7 @@ def _row(record: Record) -> dict[str, Any]:
     values = {m: {s: value_at(record.metrics, f"splits.{s}.{m}") for s in _SPLITS} for m in measures}
     panels = [panel for measure in ("loss", "accuracy") if (panel := _panel(history, measure))]
     return {
-        "candidate": record.slot.candidate,
+        "candidate": record.candidate.name,
         "values": values,
         "has_splits": is_known(values["accuracy"]["train"]),
         "overfitting": record.metrics.get("overfitting") or {},

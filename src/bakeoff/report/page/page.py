@@ -16,9 +16,9 @@ from markupsafe import Markup
 
 from bakeoff.core.failures import surviving
 from bakeoff.decision.collect import Record
-from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
 from bakeoff.language.phrases import LanguageCode, Words, unbroken
+from bakeoff.records.candidate import BASELINE
 from bakeoff.report.page.board import board
 from bakeoff.report.page.calibration import calibration_views
 from bakeoff.report.page.checklist import Evidence, checklist_rows
@@ -55,7 +55,7 @@ def write_report(
     Args:
         findings: records, summaries and choice of one comparison.
         path: the HTML file.
-        audit_file: data/catalogue/audit.json; None or missing leaves its counts out.
+        audit_file: data/audit/audit.json; None or missing leaves its counts out.
         language: of the page; None takes the choice's, whose sentences are in it already.
     """
     words = report_words(language or findings.choice.get("language") or _LANGUAGES[0])
@@ -180,7 +180,7 @@ def _first_records(findings: Findings, names: Sequence[str]) -> list[Record]:
     first: dict[str, Record] = {}
     for record in findings.records:
         if record.ok:
-            first.setdefault(record.slot.candidate, record)
+            first.setdefault(record.candidate.name, record)
     return [first[name] for name in dict.fromkeys(names)]
 
 
@@ -188,7 +188,7 @@ def _keys(records: Sequence[Record]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for record in records:
         if record.ok and record.training.get("key"):
-            found.setdefault(record.slot.candidate, []).append(str(record.training["key"]))
+            found.setdefault(record.candidate.name, []).append(str(record.training["key"]))
     return found
 
 

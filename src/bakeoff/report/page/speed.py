@@ -38,7 +38,7 @@ def _row(record: Record) -> dict[str, Any]:
     parts = [{"name": name, "ms": end_to_end[name]} for name in _PARTS if is_known(end_to_end.get(name))]
     best = values.get("batch_size")
     return {
-        "candidate": record.slot.candidate,
+        "candidate": record.candidate.name,
         "values": {**dict.fromkeys(_SHOWN), **values},
         "end_to_end": {**dict.fromkeys(("images_per_s", "ms_per_image", "images_per_cpu_s")), **end_to_end},
         "parts": parts,

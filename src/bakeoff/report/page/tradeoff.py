@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from bakeoff.decision.pareto import Plane, front
-from bakeoff.decision.study import BASELINE
 from bakeoff.decision.summary import Summary
+from bakeoff.records.candidate import BASELINE
 from bakeoff.report.labels import along, leader, place_labels
 from bakeoff.report.page.plot import Scale, polyline, scale_around
 from bakeoff.report.page.wording import Wording, is_known

@@ -21,6 +21,7 @@ from bakeoff.core.seeding import default_threads
 from bakeoff.data.table import load_catalogue
 from bakeoff.deploy.export import trained_folder
 from bakeoff.predictors.torch_predictor import load_torch_predictor
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.records.training import TrainingRecord
 from bakeoff.speed.params import ThroughputParams
@@ -44,7 +45,7 @@ def run_variants(root: Path, candidate: str, *, seed: int = 0, names: list[str] 
         EvaluationError: an unknown candidate or variant, the TensorFlow baseline, which has no variants, or a file of
             variants that is none.
     """
-    if candidate == "baseline_tf":
+    if Candidate(candidate).is_baseline:
         raise EvaluationError(
             "baseline_tf has no variants: TensorFlow runs it compiled (tf.function) in float32 and nothing else is "
             "built here; expected a trained PyTorch candidate such as mobilenetv2-finetune."
@@ -92,7 +93,7 @@ def _prepare(root: Path, candidate: str, training_dir: Path, folder: Path) -> tu
 def _batch_size(root: Path, candidate: str, params: ThroughputParams) -> int:
     """Return the batch size at which the network was fastest, else the middle of those that are tried."""
     record = ThroughputRecord.read_if_there(root / "measurements" / "throughput.json")
-    speed = record.networks.get(candidate.rpartition("-")[0]) if record else None
+    speed = record.networks.get(Candidate(candidate).model) if record else None
     return speed.batch_size if speed else params.batch_sizes[len(params.batch_sizes) // 2]
 
 

@@ -1,0 +1,74 @@
+"""A candidate's name, and where its trainings lie; nothing else reads or writes such names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+BASELINE = "baseline_tf"
+_SEED = "seed_"
+Modality = Literal["image", "text", "both"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One training of a study: `<model>-<mode>` or `baseline_tf`, with its seed; the last hyphen separates."""
+
+    name: str
+    seed: int = 0
+    modality: Modality = "image"
+    """What it reads of a product."""
+    parts: tuple[str, ...] = ()
+    """Names of the candidates that it is composed of; none for one that learns from products itself."""
+
+    @classmethod
+    def of(cls, model: str, mode: str, seed: int = 0) -> Candidate:
+        """Return the candidate of a model in a mode."""
+        return cls(f"{model}-{mode}", seed)
+
+    @classmethod
+    def at(cls, folder: Path) -> Candidate:
+        """Return the candidate whose training lies in runs/<name>/seed_<seed>."""
+        return cls(folder.parent.name, int(folder.name.removeprefix(_SEED)))
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the TensorFlow baseline, which every study has."""
+        return self.name == BASELINE
+
+    @property
+    def model(self) -> str:
+        """The model, which is also the network that its speed belongs to."""
+        return self.name if self.is_baseline else self.name.rpartition("-")[0]
+
+    @property
+    def mode(self) -> str | None:
+        """`frozen`, `finetune`; None for the baseline, whose training.json names it."""
+        return None if self.is_baseline else self.name.rpartition("-")[2]
+
+    @property
+    def environment(self) -> Literal["torch", "tf"]:
+        """The environment it runs in."""
+        return "tf" if self.is_baseline else "torch"
+
+    @property
+    def title(self) -> str:
+        """The name and the seed, for messages."""
+        return f"{self.name} (seed {self.seed})"
+
+    def folder(self, runs_dir: Path) -> Path:
+        """Return runs/<name>/seed_<seed>, which holds training/, evaluation/ and interpretation/."""
+        return runs_dir / self.name / f"{_SEED}{self.seed}"
+
+    def seeds(self, runs_dir: Path, file: str = "training/training.json") -> list[Candidate]:
+        """Return this candidate's seeds that have left `file`, ascending."""
+        found = (path for path in runs_dir.glob(f"{self.name}/{_SEED}*") if (path / file).is_file())
+        return sorted((replace(self, seed=Candidate.at(path).seed) for path in found), key=lambda one: one.seed)
+
+
+def all_trained(runs_dir: Path, file: str = "training/training.json") -> Iterator[Candidate]:
+    """Yield every candidate and seed that has left `file`, by name and seed."""
+    found = [Candidate.at(path) for path in runs_dir.glob(f"*/{_SEED}*") if (path / file).is_file()]
+    yield from sorted(found, key=lambda one: (one.name, one.seed))
