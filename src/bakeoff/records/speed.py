@@ -80,13 +80,12 @@ class NetworkSpeed(Section):
     predict_memory_scope: str
     """`device`, `measurement` (this process, since the measurement began) or `process` (since it started)."""
     drift: float
-    """By which share the machine's own speed changed, median over the turns that count."""
+    """By which share the machine's own speed changed, median over the turns."""
     disagreement: float
     """By which share two timings of the same forward pass differ, likewise."""
     noisy: bool
-    """No turn was steady: all count."""
+    """Most turns were."""
     n_rounds: int
-    """Turns that count."""
     seconds: float
 
     @property

@@ -13,20 +13,19 @@ from bakeoff.speed.turns import Timings, Turn, Walks
 
 
 def pool_turns(turns: Sequence[Turn], description: Mapping[str, Any]) -> NetworkSpeed:
-    """Return a network's record. Noisy turns count only where all are noisy.
+    """Return a network's record, from the calls of all turns; it is noisy where most turns were.
 
     Args:
         turns: at least one.
         description: of the network (`Timeable.description`), with `gmacs` and `gmacs_method`.
     """
     on_cpu = description["device"] == "cpu"
-    steady = [turn for turn in turns if not is_noisy(drift(turn), disagreement(turn), on_cpu=on_cpu)]
-    used = steady or list(turns)
-    sweep = [_batch(size, [turn.timings[size] for turn in used]) for size in sorted(used[0].timings)]
+    n_noisy = sum(is_noisy(drift(turn), disagreement(turn), on_cpu=on_cpu) for turn in turns)
+    sweep = [_batch(size, [turn.timings[size] for turn in turns]) for size in sorted(turns[0].timings)]
     best = max((point for point in sweep if point.images_per_s), key=_by_speed)
-    speeds = _round_medians(used, best.batch_size, lambda second: best.batch_size / second)
-    latencies = _round_medians(used, 1, lambda second: 1000 * second)
-    pooled = 1000 * np.concatenate([turn.timings[1].seconds for turn in used])
+    speeds = _round_medians(turns, best.batch_size, lambda second: best.batch_size / second)
+    latencies = _round_medians(turns, 1, lambda second: 1000 * second)
+    pooled = 1000 * np.concatenate([turn.timings[1].seconds for turn in turns])
     p50, p90, p99 = np.percentile(pooled, [50, 90, 99]).tolist()
     assert best.images_per_s is not None
     return NetworkSpeed(
@@ -46,13 +45,13 @@ def pool_turns(turns: Sequence[Turn], description: Mapping[str, Any]) -> Network
         latency_ms_slowest=float(pooled.max()),
         n_latency=len(pooled),
         sweep=sweep,
-        end_to_end=_end_to_end([turn.walks for turn in used]),
+        end_to_end=_end_to_end([turn.walks for turn in turns]),
         predict_memory_mib=best.predict_memory_mib,
-        predict_memory_scope=used[0].memory_scope,
-        drift=float(np.median([drift(turn) for turn in used])),
-        disagreement=float(np.median([disagreement(turn) for turn in used])),
-        noisy=not steady,
-        n_rounds=len(used),
+        predict_memory_scope=turns[0].memory_scope,
+        drift=float(np.median([drift(turn) for turn in turns])),
+        disagreement=float(np.median([disagreement(turn) for turn in turns])),
+        noisy=2 * n_noisy > len(turns),
+        n_rounds=len(turns),
         seconds=sum(turn.seconds for turn in turns),
     )
 

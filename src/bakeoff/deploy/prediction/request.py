@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from bakeoff.deploy.prediction.scoring import ScoringSettings, read_files, read_
 from bakeoff.predictors.loading import load_predictor
 from bakeoff.records.catalogue import PackParams
 
+ENOUGH_TO_TRY = 128
+"""Photos that are worth the seconds of finding the fastest way of running the network."""
 REQUEST_FILE, LISTING_FILE = "request.json", "photos.parquet"
 
 
@@ -75,6 +78,8 @@ def carry_out(folder: Path) -> None:
         return
     predictor = load_predictor(Path(request.training_dir), device=request.device)
     predictor.set_threads(request.threads)
+    if len(listing) - done * CHUNK >= ENOUGH_TO_TRY:
+        sys.stderr.write(f"bakeoff: {request.title} runs {predictor.speed_up()}.\n")
     photos = _photos(request, listing.iloc[done * CHUNK :])
     with progress_bar() as bar:
         task = bar.add_task(request.title, total=len(listing), completed=done * CHUNK)
