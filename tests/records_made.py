@@ -1,0 +1,219 @@
+"""Records of a study that was never run, by the product's own models: small, valid, each field open to change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bakeoff.records.catalogue import Dataset
+from bakeoff.records.recipe import HeadParams
+from bakeoff.records.settings import CandidateSettings, Preprocessing
+from bakeoff.records.speed import BatchSpeed, EndToEnd, NetworkSpeed, Session, ThroughputRecord
+from bakeoff.records.training import CostRecord, TrainingRecord
+from bakeoff.records.weights import WeightsRecord
+from prepared import PREPARE
+
+BASELINE = "baseline_tf"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+LABELS = ["blue", "green", "red"]
+
+
+def dataset(**changes: Any) -> Dataset:
+    """Return what labels.json says of its data set."""
+    values = {
+        "name": "stamps",
+        "kind": "stamps",
+        "licence": "GPL-2.0-or-later",
+        "source_url": "https://example.org",
+        "fallback_reason": None,
+        "digest": "d1",
+        "prepare": PREPARE,
+    }
+    return Dataset.model_validate(values | changes)
+
+
+def candidate_settings(model: str = "mobilenetv2", **changes: Any) -> CandidateSettings:
+    """Return data/candidates/<model>.json."""
+    preprocessing = Preprocessing(
+        image_size=224,
+        crop_pct=0.875,
+        crop_mode="center",
+        interpolation="bicubic",
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+    )
+    values = {
+        "model": model,
+        "source": "timm",
+        "name": f"{model}_100.ra_in1k",
+        "weights_id": f"timm/{model}_100.ra_in1k",
+        "licence_code": "Apache-2.0",
+        "licence_weights": "Apache-2.0",
+        "commercial_use": True,
+        "preprocessing": preprocessing,
+        "head": HeadParams(hidden=[], batch_norm=False, dropout=0.2),
+        "training": {},
+        "architecture": model.title(),
+    }
+    return CandidateSettings.model_validate(values | changes)
+
+
+def weights_record(model: str = "mobilenetv2", *, pretrained: bool = True, **changes: Any) -> WeightsRecord:
+    """Return weights/<model>/record.json: from the hub, or a random start because the hub was out of reach."""
+    values: dict[str, Any] = {"model": model, "licence": "Apache-2.0", "commercial_use": True if pretrained else None}
+    if pretrained:
+        values |= {"source": "hub", "file": "model.safetensors", "url_or_id": f"timm/{model}"}
+        values |= {"revision": "a1b2c3d4e5f60718", "sha256": "9f" * 32}
+    else:
+        values |= {"source": "random", "file": None, "url_or_id": None, "revision": None, "sha256": None}
+        values |= {"reason": "hub_unreachable"}
+    return WeightsRecord.model_validate(values | changes)
+
+
+def training_record(candidate: str = "mobilenetv2-frozen", **changes: Any) -> TrainingRecord:
+    """Return training.json; model, mode and framework follow from the candidate's name, and `baseline_tf` is frozen."""
+    model, _, mode = candidate.rpartition("-") if candidate != BASELINE else (BASELINE, "", "frozen")
+    on_keras = model == BASELINE
+    values = {
+        "candidate": candidate,
+        "model": model,
+        "mode": mode,
+        "seed": 0,
+        "framework": "tensorflow" if on_keras else "pytorch",
+        "architecture": "EfficientNet-B0 (Keras)" if on_keras else model.title(),
+        "settings": {"mode": mode} if on_keras else candidate_settings(model),
+        "training": {"epochs": 60, "learning_rate": 0.003, "max_steps": None, "batch_size": 16},
+        "labels": LABELS,
+        "dataset": dataset(),
+        "splits": "5" * 16,
+        "weights": weights_record(model),
+        "weights_dir": f"weights/{model}",
+        "device": "cpu",
+        "device_name": "AMD EPYC 7763",
+        "threads": 2,
+        "scan": None,
+        "loss": "cross_entropy",
+        "probabilities": "softmax",
+        "versions": {"python": "3.11.2", **({"tensorflow": "2.20.0"} if on_keras else {"torch": "2.13.0"})},
+        "key": f"key-of-{candidate}",
+        "n_parameters": 2_200_000,
+        "n_trainable": 9_000,
+        "n_features": 1280,
+        "size_mib": 8.4,
+        "epochs_run": 4,
+        "steps_run": 84,
+        "best_epoch": 4,
+        "best_validation_accuracy": 0.9,
+        "stopped_early": False,
+        "learned": True,
+        "not_learned": None,
+    }
+    if on_keras:
+        values |= {"score": "logits", "preprocessing": {"image_size": 224, "crop_pct": 0.875}}
+    return TrainingRecord.model_validate(values | changes)
+
+
+def cost_record(**changes: Any) -> CostRecord:
+    """Return cost.json."""
+    values = {
+        "key": "key-of-mobilenetv2-frozen",
+        "git_commit": COMMIT,
+        "started_at": "2026-11-21T09:00:00Z",
+        "ended_at": "2026-11-21T09:00:43Z",
+        "train_time_s": 42.0,
+        "feature_time_s": 9.5,
+        "predict_time_s": 0.5,
+        "train_memory_mib": 1400.0,
+        "train_resident_mib": 1500.0,
+    }
+    return CostRecord.model_validate(values | changes)
+
+
+def network_speed(*, latency_ms: float = 20.0, **changes: Any) -> NetworkSpeed:
+    """Return one network's speed, all of it in proportion to its latency at batch 1; 32 photos at once are fastest."""
+    images_per_s = 1400 / latency_ms
+    values = {
+        "framework": "pytorch",
+        "runtime": "eager",
+        "device": "cpu",
+        "device_name": "AMD EPYC 7763",
+        "threads": 2,
+        "dtype": "float32",
+        "memory_format": "channels_last",
+        "allocator": "glibc",
+        "versions": {"torch": "2.13.0"},
+        "scan": None,
+        "n_parameters": 2_200_000,
+        "file_mib": 8.6,
+        "gmacs": latency_ms / 25,
+        "gmacs_method": "torch.utils.flop_counter",
+        "images_per_s": images_per_s,
+        "images_per_s_low": 0.97 * images_per_s,
+        "images_per_s_high": 1.03 * images_per_s,
+        "ms_per_image": 1000 / images_per_s,
+        "images_per_cpu_s": images_per_s / 2,
+        "batch_size": 32,
+        "n_calls": 20,
+        "latency_ms_p50": latency_ms,
+        "latency_ms_p50_low": 0.98 * latency_ms,
+        "latency_ms_p50_high": 1.04 * latency_ms,
+        "latency_ms_p90": 1.1 * latency_ms,
+        "latency_ms_p99": 1.3 * latency_ms,
+        "latency_ms_slowest": 1.5 * latency_ms,
+        "n_latency": 200,
+        "sweep": [_batch(1, 0.72 * images_per_s), _batch(8, 0.9 * images_per_s), _batch(32, images_per_s), _skipped()],
+        "end_to_end": _end_to_end(images_per_s),
+        "predict_memory_mib": 400 + 6 * latency_ms,
+        "predict_memory_scope": "measurement",
+        "drift": 0.01,
+        "disagreement": 0.1,
+        "noisy": False,
+        "n_rounds": 3,
+        "seconds": 12.5,
+    }
+    return NetworkSpeed.model_validate(values | changes)
+
+
+def throughput_record(
+    networks: Mapping[str, NetworkSpeed] | None = None, *, failed: Mapping[str, str] | None = None
+) -> ThroughputRecord:
+    """Return measurements/throughput.json of these networks; `mobilenetv2` alone where none are given."""
+    session = Session(
+        started_at="2026-11-21T11:00:00Z",
+        ended_at="2026-11-21T11:05:00Z",
+        rounds=3,
+        budget_s=15.0,
+        load_average=0.2,
+    )
+    known = {"mobilenetv2": network_speed()} if networks is None else dict(networks)
+    return ThroughputRecord(session=session, networks=known, failed=dict(failed or {}))
+
+
+def _batch(size: int, images_per_s: float) -> BatchSpeed:
+    return BatchSpeed(
+        batch_size=size,
+        images_per_s=images_per_s,
+        images_per_cpu_s=images_per_s / 2,
+        n_calls=20,
+        predict_memory_mib=400.0 + size,
+        skipped=None,
+    )
+
+
+def _skipped() -> BatchSpeed:
+    return BatchSpeed(
+        batch_size=128, images_per_s=None, images_per_cpu_s=None, n_calls=0, predict_memory_mib=None, skipped="budget"
+    )
+
+
+def _end_to_end(images_per_s: float) -> EndToEnd:
+    return EndToEnd(
+        batch_size=32,
+        n_images=105,
+        images_per_s=0.8 * images_per_s,
+        images_per_cpu_s=0.4 * images_per_s,
+        ms_per_image=1000 / (0.8 * images_per_s),
+        decode_ms=4.1,
+        preprocess_ms=3.2,
+        forward_ms=1000 / images_per_s,
+    )
