@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from bakeoff.data.predictions import Predictions, make_predictions, write_predictions
+from bakeoff.data.products import Products
 from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.data.table import Catalogue
+from bakeoff.records.training import TrainingRecord
+from records_made import cost_record, dataset, training_record
 
 SIDE = 16
 
@@ -34,16 +40,15 @@ def make_catalogue(
             split = "train" if place < 6 else "validation" if place < 8 else "test"
             rows.append((f"p{number:03d}", image, labels[label_id], label_id, split))
     products = pd.DataFrame(rows, columns=["product_id", "image", "label", "label_id", "split"])
-    dataset = {"name": "flat", "digest": "0"}
-    return Catalogue(products=products, labels=list(labels), store=ImageStore(folder / "images.arrow"), dataset=dataset)
+    store = ImageStore(folder / "images.arrow")
+    return Catalogue(products=products, labels=list(labels), store=store, dataset=dataset(name="flat", digest="0"))
 
 
 class NumpyPredictor:
     """logits = x . weights + bias over the pixels minus grey; softmax on top."""
 
-    def __init__(self, catalogue: Catalogue, *, batch_size: int = 8, probability_kind: str = "softmax") -> None:
-        self.catalogue, self.batch_size = catalogue, batch_size
-        self.labels = list(catalogue.labels)
+    def __init__(self, labels: Sequence[str], *, probability_kind: str = "softmax") -> None:
+        self.labels = list(labels)
         self.image_size = SIDE
         self.probability_kind = probability_kind
         self.loss_name = "bce" if probability_kind == "sigmoid_normalised" else "cross_entropy"
@@ -54,7 +59,7 @@ class NumpyPredictor:
             self.weights[..., 2 - label_id % 3, label_id] = 8 / SIDE**2
 
     @property
-    def description(self) -> dict[str, object]:
+    def description(self) -> dict[str, Any]:
         return {
             "framework": "numpy",
             "runtime": "numpy",
@@ -65,60 +70,69 @@ class NumpyPredictor:
             "memory_format": "NHWC",
             "allocator": "glibc",
             "n_parameters": self.weights.size,
-            "size_mib": self.weights.size * 4 / 2**20,
             "file_mib": self.weights.size * 4 / 2**20,
+            "scan": None,
             "versions": {"numpy": np.__version__},
         }
 
-    @property
-    def structure(self) -> dict[str, object]:
-        return {"name": "linear", "image_size": SIDE, "n_classes": len(self.labels)}
-
-    def images(self, rows):
-        store = self.catalogue.store
-        pixels = [np.asarray(store.read(int(row))) for row in self.catalogue.image_rows(list(rows))]
+    def images(self, products: Products) -> np.ndarray:
+        pixels = [self.transform(products.photo(position)) for position in range(len(products))]
         return np.stack(pixels).astype(np.float32) / np.float32(255)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         return np.tensordot(images.astype(np.float64) - 0.5, self.weights, axes=3)
 
-    def predict_images(self, images):
+    def predict_images(self, images: np.ndarray) -> np.ndarray:
         self.n_predicted += len(images)
         return self._classify(images)
 
-    def _classify(self, images):
+    def _classify(self, images: np.ndarray) -> np.ndarray:
         logits = self.logits(images)
         exps = np.exp(logits - logits.max(axis=1, keepdims=True))
         return (exps / exps.sum(axis=1, keepdims=True)).astype(np.float32)
 
-    def predict(self, rows):
-        for start in range(0, len(rows), self.batch_size):
-            yield self.predict_images(self.images(rows[start : start + self.batch_size]))
+    def predict(self, products: Products) -> np.ndarray:
+        return self.predict_images(self.images(products))
 
-    def gradients(self, images, targets):
+    def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         return np.stack([self.weights[..., target] for target in targets]).astype(np.float32)
 
-    def training_loss(self, probabilities_rows):
-        return float(len(probabilities_rows))
-
-    def compiled_call(self, images):
+    def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
         def call() -> None:
             self.logits(images)
             time.sleep(0.0005)
 
         return call
 
-    def transform(self, photo):
+    def transform(self, photo: Image.Image) -> np.ndarray:
         return np.asarray(photo.convert("RGB").resize((SIDE, SIDE)))
 
-    def forward(self, pixels):
+    def forward(self, pixels: np.ndarray) -> np.ndarray:
         return self._classify(pixels.astype(np.float32) / np.float32(255))
 
-    def count_gmacs(self):
+    def count_gmacs(self) -> tuple[float | None, str]:
         return self.weights.size / 1e9, "by hand"
 
-    def device_peak_mib(self, *, reset=False):
+    def device_peak_mib(self, *, reset: bool = False) -> float | None:
         return None
 
-    def set_threads(self, n_threads):
+    def set_threads(self, n_threads: int) -> None:
         self.threads = n_threads
+
+
+def predict_catalogue(predictor: NumpyPredictor, catalogue: Catalogue) -> Predictions:
+    """Return what a trainer writes as predictions.parquet: every product's probabilities and log loss."""
+    probabilities = predictor.predict(catalogue.at(np.arange(len(catalogue.products))))
+    label_ids = catalogue.products["label_id"].to_numpy()
+    return make_predictions(catalogue, probabilities, -np.log(probabilities[np.arange(len(label_ids)), label_ids]))
+
+
+def write_training(folder: Path, catalogue: Catalogue, predictions: Predictions | None = None) -> TrainingRecord:
+    """Write the training folder of `linear-frozen` and return its training.json, of a framework without Captum."""
+    known = {"labels": catalogue.labels, "dataset": catalogue.dataset, "key": "0123456789abcdef"}
+    record = training_record("linear-frozen", framework="tensorflow", settings={}, **known)
+    found = predictions or predict_catalogue(NumpyPredictor(catalogue.labels), catalogue)
+    write_predictions(found, folder / "predictions.parquet")
+    cost_record(key=record.key).write(folder / "cost.json")
+    record.write(folder / "training.json")
+    return record
