@@ -24,6 +24,11 @@ class Record(BaseModel):
 
     format: int = 1
 
+    def model_post_init(self, context: Any) -> None:
+        """Give a record that is made, rather than read, the form that it has."""
+        if "format" not in self.model_fields_set:
+            self.__dict__["format"] = self.FORMAT
+
     @classmethod
     def read(cls, path: Path) -> Self:
         """Return the record in a file.
@@ -54,7 +59,7 @@ class Record(BaseModel):
 
     def write(self, path: Path) -> None:
         """Write the record, whole or not at all."""
-        write_json(path, self.model_copy(update={"format": self.FORMAT}).model_dump(mode="json"))
+        write_json(path, self.model_dump(mode="json"))
 
 
 class _Format(BaseModel):

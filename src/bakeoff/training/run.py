@@ -23,9 +23,10 @@ from bakeoff.core.paths import project_root, state_dir
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import Mode
 from bakeoff.core.seeding import seed_everything, set_threads
-from bakeoff.data.batching import PREDICT_BATCH, split_batches
+from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.predictions import Predictions, make_predictions, write_predictions
 from bakeoff.data.table import Catalogue
+from bakeoff.data.transforms import to_unit
 from bakeoff.learning.figures import preview_title, write_history_figure, write_preview
 from bakeoff.learning.history import write_history
 from bakeoff.learning.key import git_commit, merged_training, now_utc, split_digest, training_key, versions
@@ -170,7 +171,10 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
 
 @torch.inference_mode()
 def _predict(plan: TrainingPlan) -> Predictions:
-    """Return what the network in memory says of every product; a frozen one's head reads the cached features."""
+    """Return what the network in memory says of every product, in the batches that `TorchPredictor` would make.
+
+    A frozen one's head reads the cached features.
+    """
     catalogue, loss = plan.catalogue, make_loss(plan.request.training.loss)
     preprocessing, kind = plan.request.settings.preprocessing, plan.request.training.loss.probabilities
     plan.model.eval()
@@ -178,7 +182,8 @@ def _predict(plan: TrainingPlan) -> Predictions:
     probabilities_of, losses = [], []
     with progress_bar() as bar:
         rows = np.arange(len(catalogue.products))
-        for batch in bar.track(split_batches(rows, PREDICT_BATCH), description=f"{plan.title} predictions"):
+        batches = [rows[start : start + PREDICT_BATCH] for start in range(0, len(rows), PREDICT_BATCH)]
+        for batch in bar.track(batches, description=f"{plan.title} predictions"):
             if features is not None:
                 logits = plan.model.classifier.head(torch.from_numpy(features[batch]).to(plan.device))
             else:
@@ -186,7 +191,7 @@ def _predict(plan: TrainingPlan) -> Predictions:
                 photos = np.stack([transform_photo(products.photo(n), preprocessing) for n in range(len(batch))])
                 doing = f"{plan.title}: predicting on {plan.device.type} with {len(batch)} photos"
                 with out_of_memory_in_words(TrainingError, doing, remedies="lower the backbone's image_size"):
-                    logits = plan.model(photo_tensor(photos, plan.device))
+                    logits = plan.model(photo_tensor(to_unit(photos), plan.device))
             labels = torch.from_numpy(catalogue.label_ids(batch)).to(plan.device)
             losses.append(loss(logits, labels).cpu().numpy())
             probabilities_of.append(probabilities(logits, kind).cpu().numpy())

@@ -1,0 +1,121 @@
+"""training.json, cost.json, labels.json, audit.json and throughput.json come back as they were written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bakeoff.core.errors import DataError, EvaluationError
+from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams, Quantiles
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.speed import ThroughputRecord
+from bakeoff.records.training import CostRecord, TrainingRecord
+from records_made import (
+    candidate_settings,
+    cost_record,
+    dataset,
+    network_speed,
+    throughput_record,
+    training_record,
+    weights_record,
+)
+
+QUANTILES = Quantiles(min=1.0, p25=2.0, median=3.0, p75=4.0, max=5.0)
+AUDIT = AuditRecord(
+    dataset=dataset(),
+    texts_digest="t",
+    n_read=3,
+    n_accepted=2,
+    n_rejected=1,
+    rejected={"truncated": 1},
+    rejected_per_class={"a": 1},
+    per_class={"b": 1, "a": 1},
+    n_groups=2,
+    formats={"PNG": 2},
+    modes={"RGB": 2},
+    width_px=QUANTILES,
+    height_px=QUANTILES,
+    n_with_title=1,
+    n_with_description=0,
+)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        training_record("swin_t-finetune"),
+        training_record("mamba_t-frozen", weights=weights_record("mamba_t", pretrained=False), scan="cpu"),
+        training_record("baseline_tf"),
+        cost_record(),
+        cost_record(git_commit=None),
+        LabelsRecord(labels=["a", "b"], dataset=dataset()),
+        AUDIT,
+        throughput_record(),
+        throughput_record({"a": network_speed(latency_ms_p99=None)}, failed={"b": "no weights"}),
+    ],
+    ids=lambda record: type(record).__name__,
+)
+def test_every_record_comes_back_as_it_was_written(record, tmp_path):
+    record.write(tmp_path / "record.json")
+    assert type(record).read(tmp_path / "record.json") == record
+    assert json.loads((tmp_path / "record.json").read_text())["format"] == type(record).FORMAT
+
+
+def test_a_candidates_settings_are_typed_and_the_baselines_are_not(tmp_path):
+    training_record("swin_t-frozen").write(tmp_path / "a.json")
+    record = TrainingRecord.read(tmp_path / "a.json")
+    assert isinstance(record.settings, CandidateSettings)
+    assert record.backbone == candidate_settings("swin_t")
+    assert (record.title, record.environment) == ("swin_t-frozen seed 0", "torch")
+    baseline = training_record("baseline_tf", settings={"mode": "frozen", "image_size": 224})
+    baseline.write(tmp_path / "b.json")
+    found = TrainingRecord.read(tmp_path / "b.json")
+    assert found.settings == {"mode": "frozen", "image_size": 224}
+    assert (found.title, found.environment) == ("baseline_tf seed 0", "tf")
+    with pytest.raises(EvaluationError, match="baseline_tf is a tensorflow training; expected a PyTorch candidate"):
+        _ = found.backbone
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "error"),
+    [
+        (TrainingRecord, "train_torch", EvaluationError),
+        (CostRecord, "train_torch", EvaluationError),
+        (LabelsRecord, "prepare", DataError),
+        (AuditRecord, "audit", DataError),
+        (ThroughputRecord, "throughput", EvaluationError),
+    ],
+)
+def test_a_missing_record_names_its_stage(kind, stage, error, tmp_path):
+    with pytest.raises(error, match=rf"record\.json is missing; run `dvc repro {stage}`\.$"):
+        kind.read(tmp_path / "record.json")
+
+
+def test_a_training_of_an_earlier_version_is_told(tmp_path):
+    values = training_record().model_dump(mode="json") | {"train_time_s": 3.0}
+    (tmp_path / "training.json").write_text(json.dumps({name: values[name] for name in values if name != "format"}))
+    with pytest.raises(EvaluationError, match=r"another version of bakeoff \(format 1, this one reads 2\)"):
+        TrainingRecord.read(tmp_path / "training.json")
+
+
+def test_a_catalogue_that_no_longer_says_how_it_was_packed_is_told(tmp_path):
+    values = LabelsRecord(labels=["a"], dataset=dataset()).model_dump(mode="json")
+    values["dataset"]["prepare"] = {"store_px": 64}
+    (tmp_path / "labels.json").write_text(json.dumps(values))
+    with pytest.raises(
+        DataError, match=r"labels\.json lacks dataset\.prepare\.max_megapixels; run `dvc repro prepare`"
+    ):
+        LabelsRecord.read(tmp_path / "labels.json")
+    assert PackParams.model_fields.keys() == {"store_px", "max_megapixels", "min_side_px"}
+
+
+def test_a_networks_speed_by_name():
+    record = throughput_record({"swin_t": network_speed(images_per_s=40.0)})
+    found = record.of("swin_t")
+    assert found is not None
+    assert found["images_per_s"] == 40.0
+    assert record.of("mamba_t") is None
+    titles = {("cpu", "AMD EPYC"): "cpu: AMD EPYC", ("cuda:0", "NVIDIA"): "cuda: NVIDIA", ("mps", "MPS"): "mps"}
+    for (device, name), title in titles.items():
+        assert network_speed(device=device, device_name=name).device_title == title
