@@ -18,10 +18,7 @@ def build_backbone(
 ) -> tuple[nn.Module, int]:
     """Return the backbone with fresh weights, images (N, 3, H, W) to pooled features (N, D), and D.
 
-    Args:
-        settings: the candidate.
-        scan: MambaVision's selective scan.
-        network_dir: folder with config.json, which transformers models alone are built from.
+    `network_dir` holds the config.json that transformers models alone are built from.
     """
     if settings.source == "hf":
         return _build_hf(settings, network_dir)

@@ -43,11 +43,7 @@ class Catalogue:
     """name, kind, licence, source_url, digest (sha256 over products and images), prepare (how it was packed)."""
 
     def rows(self, split: str) -> np.ndarray:
-        """Return the positions of one split's products, (N_split,) int64, ascending.
-
-        Raises:
-            DataError: no such split.
-        """
+        """Return the positions of one split's products, (N_split,) int64, ascending."""
         if split not in SPLITS:
             raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
         return np.flatnonzero((self.products["split"] == split).to_numpy()).astype(np.int64)
@@ -64,9 +60,6 @@ class Catalogue:
         """Return the training weights of `positions`, (N,) float32, each above 0.
 
         Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights.
-
-        Raises:
-            DataError: a weight is no positive number.
         """
         values = self.products["weight"].to_numpy(dtype=np.float32)[np.asarray(positions, dtype=np.int64)]
         wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
@@ -83,15 +76,7 @@ class Catalogue:
 
 
 def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
-    """Return the catalogue that `prepare` and `split` wrote.
-
-    Args:
-        catalogue_dir: holds products.parquet, images.arrow and labels.json.
-        splits_file: splits.parquet, one row per product.
-
-    Raises:
-        DataError: a file is missing, or the split belongs to another catalogue.
-    """
+    """Return the catalogue that `prepare` and `split` wrote."""
     catalogue_dir = Path(catalogue_dir)
     products = read_products(catalogue_dir)
     header = read_labels(catalogue_dir)
@@ -109,11 +94,7 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
 
 
 def read_products(catalogue_dir: Path) -> pd.DataFrame:
-    """Return products.parquet, index 0 to N-1.
-
-    Raises:
-        DataError: the file is missing.
-    """
+    """Return products.parquet, index 0 to N-1."""
     path = Path(catalogue_dir) / "products.parquet"
     if not path.is_file():
         raise DataError(f"{path} is missing; run `dvc repro prepare`.")
@@ -121,11 +102,7 @@ def read_products(catalogue_dir: Path) -> pd.DataFrame:
 
 
 def read_labels(catalogue_dir: Path) -> dict[str, Any]:
-    """Return labels.json: `labels` (K names in LabelEncoder order) and `dataset` (name, licence, digest, prepare, …).
-
-    Raises:
-        DataError: the file is missing.
-    """
+    """Return labels.json: `labels` (K names in LabelEncoder order) and `dataset` (name, licence, digest, …)."""
     path = Path(catalogue_dir) / "labels.json"
     if not path.is_file():
         raise DataError(f"{path} is missing; run `dvc repro prepare`.")

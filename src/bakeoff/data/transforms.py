@@ -39,9 +39,6 @@ def resize_crop(
 
     Returns:
         (H, W, 3) uint8, H = W = image_size, values 0-255.
-
-    Raises:
-        ParamsError: the interpolation or the crop mode is not known.
     """
     resample = _resampling(interpolation)
     side = math.floor(image_size / crop_pct)

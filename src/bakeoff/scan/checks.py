@@ -12,11 +12,7 @@ from bakeoff.scan.inputs import Inputs
 
 
 def check_inputs(inputs: Inputs) -> None:
-    """Check shapes, dtypes and devices against u (b, d, L) and A (d, n).
-
-    Raises:
-        TrainingError: names the argument, what was expected and what came.
-    """
+    """Check shapes, dtypes and devices against u (b, d, L) and A (d, n)."""
     tensors: dict[str, Tensor | None] = dict(zip(Inputs._fields[:8], inputs.tensors, strict=True))
     _check_given(tensors)
     _check_rank("u", inputs.u, "(b, d, L)", ranks=(3,))

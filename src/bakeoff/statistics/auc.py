@@ -24,9 +24,6 @@ def roc_auc_delong(scores: Array, positive: Array) -> tuple[float, float]:
         scores: (N,) higher means more likely positive; ties count one half.
         positive: (N,) bool, with at least one True and one False.
 
-    Raises:
-        EvaluationError: lengths differ, a score is not finite, or one side is missing.
-
     Source:
         E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Biometrics 44 (1988) 837-845, DOI 10.2307/2531595, with the
         midranks of X. Sun and W. Xu, IEEE Signal Process. Lett. 21 (2014) 1389-1393, DOI 10.1109/LSP.2014.2337313.
@@ -59,9 +56,6 @@ def macro_auc_interval(probabilities: Array, label_ids: Array, *, level: float =
         probabilities: (N, K).
         label_ids: (N,) true classes below K.
         level: share of test sets whose interval holds the true value.
-
-    Raises:
-        EvaluationError: shapes differ, a probability is not finite, or one class alone is present.
     """
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if probabilities.ndim != 2:

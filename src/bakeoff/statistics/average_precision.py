@@ -26,9 +26,6 @@ def macro_average_precision_interval(
         label_ids: (N,) true classes below K.
         level: share of test sets whose interval holds the true value.
 
-    Raises:
-        EvaluationError: shapes differ, a probability is not finite, or one class alone is present.
-
     Source:
         B. Efron, Nonparametric estimates of standard error, Biometrika 68 (1981) 589-599, DOI 10.1093/biomet/68.3.589;
         the logit scale from K. Boyd, K. H. Eng and C. D. Page, ECML PKDD 2013, DOI 10.1007/978-3-642-40994-3_29.

@@ -10,11 +10,7 @@ Array = np.ndarray
 
 
 def check_counts(counts: Array) -> Array:
-    """Return a confusion matrix as (K, K) int64, rows the true classes.
-
-    Raises:
-        EvaluationError: not square, not whole, negative, or without a single product.
-    """
+    """Return a confusion matrix as (K, K) int64, rows the true classes."""
     counts = np.asarray(counts)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.size == 0:
         raise EvaluationError(f"expected a square confusion matrix (K, K), got shape {counts.shape}; count again.")
@@ -26,11 +22,7 @@ def check_counts(counts: Array) -> Array:
 
 
 def check_values(values: Array, what: str) -> Array:
-    """Return per-product values as (N,) float64.
-
-    Raises:
-        EvaluationError: not one-dimensional, empty, or not finite.
-    """
+    """Return per-product values as (N,) float64."""
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0:
         raise EvaluationError(f"expected one value of {what} per product (N,), N from 1, got shape {values.shape}.")
@@ -41,11 +33,7 @@ def check_values(values: Array, what: str) -> Array:
 
 
 def check_label_ids(label_ids: Array, n_labels: int, what: str) -> Array:
-    """Return class numbers as (N,) int64.
-
-    Raises:
-        EvaluationError: not one-dimensional, empty, not whole, or outside 0 to `n_labels` - 1.
-    """
+    """Return class numbers as (N,) int64."""
     values = check_values(label_ids, what)
     if (values != np.floor(values)).any() or values.min() < 0 or values.max() >= n_labels:
         raise EvaluationError(f"{what} must be whole numbers from 0 to {n_labels - 1}; do the label sets agree?")
@@ -53,11 +41,7 @@ def check_label_ids(label_ids: Array, n_labels: int, what: str) -> Array:
 
 
 def check_correct(correct: Array, what: str) -> Array:
-    """Return right-or-wrong per product as (N,) bool.
-
-    Raises:
-        EvaluationError: not one-dimensional, empty, or other values than 0 and 1.
-    """
+    """Return right-or-wrong per product as (N,) bool."""
     values = check_values(correct, what)
     if not np.isin(values, (0.0, 1.0)).all():
         raise EvaluationError(f"{what} must say right (1) or wrong (0) for each product, and holds other numbers.")
@@ -65,22 +49,14 @@ def check_correct(correct: Array, what: str) -> Array:
 
 
 def check_same_length(**lengths: int) -> None:
-    """Refuse arrays that do not speak of the same products.
-
-    Raises:
-        EvaluationError: the lengths differ.
-    """
+    """Refuse arrays that do not speak of the same products."""
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise EvaluationError(f"the same products are needed in each, in the same order, got {told}; compare again.")
 
 
 def check_resamples(n_resamples: int, level: float) -> None:
-    """Refuse a bootstrap too short for its level.
-
-    Raises:
-        EvaluationError: fewer than 100 resamples, or a level outside (0, 1).
-    """
+    """Refuse a bootstrap too short for its level."""
     if n_resamples < 100:
         raise EvaluationError(f"a bootstrap needs 100 resamples or more, got {n_resamples}; raise `n_bootstrap`.")
     if not 0 < level < 1:

@@ -43,9 +43,6 @@ def mcnemar(correct_a: Array, correct_b: Array) -> McNemar:
         correct_a: (N,) bool.
         correct_b: (N,) bool, the same products in the same order.
 
-    Raises:
-        EvaluationError: lengths differ, nothing given, or other values than right and wrong.
-
     Source:
         Q. McNemar, Psychometrika 12 (1947) 153-157, DOI 10.1007/BF02295996; mid-p: M. W. Fagerland, S. Lydersen and
         P. Laake, BMC Med. Res. Methodol. 13 (2013) 91, DOI 10.1186/1471-2288-13-91.
@@ -80,9 +77,6 @@ def paired_difference(
         n_resamples: test sets drawn, from 100.
         seed: of the draws.
         level: share of test sets whose interval holds the true difference, in (0, 1).
-
-    Raises:
-        EvaluationError: lengths differ, nothing given, or other values than right and wrong.
     """
     check_resamples(n_resamples, level)
     b, c = _discordant(correct_a, correct_b)
@@ -107,9 +101,6 @@ def paired_macro_f1(
         n_labels: K.
         n_resamples: of the products, stratified by true class, the same for both candidates; from 100.
         seed: of the draws.
-
-    Raises:
-        EvaluationError: lengths differ, nothing given, or a class outside 0 to K - 1.
     """
     check_resamples(n_resamples, 0.95)
     check_same_length(label_ids=len(label_ids), predicted_a=len(predicted_a), predicted_b=len(predicted_b))
@@ -219,9 +210,6 @@ def n_needed(b: int, c: int, n: int, *, power: float = 0.8, alpha: float = 0.05)
         n: products compared, at least b + c.
         power: chance of telling them apart, in (0, 1).
         alpha: level of the two-sided test, in (0, 1).
-
-    Raises:
-        EvaluationError: counts that do not fit together, or a power or level outside (0, 1).
 
     Source:
         R. J. Connor, Sample size for testing differences in proportions for the paired-sample design, Biometrics 43

@@ -69,11 +69,6 @@ def resampled_margins(counts: Array, n_resamples: int, seed: int) -> Iterator[Ma
 
     Each row is a multinomial over its cells that are not empty, mixed with the borrowed product; margins are all that
     is kept, so memory is B x K.
-
-    Args:
-        counts: (K, K) int64, rows the true classes.
-        n_resamples: matrices in all.
-        seed: of the draws.
     """
     rng = np.random.default_rng(seed)
     smoothing = Smoothing.of(counts)
@@ -115,9 +110,6 @@ def strata_rows(strata: Array | None, n: int) -> list[Array]:
         strata: (N,) whole numbers, or None for one stratum.
         n: N.
 
-    Raises:
-        EvaluationError: not one whole number from 0 upwards per product.
-
     Source:
         K. M. Wolter, Introduction to Variance Estimation, 2nd ed. (2007), section 2.5: collapsed strata.
     """
@@ -135,14 +127,7 @@ def strata_rows(strata: Array | None, n: int) -> list[Array]:
 
 
 def resampled_means(values: Array, groups: list[Array], n_resamples: int, seed: int) -> Array:
-    """Return (n_resamples,) means over all products, each stratum resampled by itself.
-
-    Args:
-        values: (N,) float64.
-        groups: product numbers of each stratum, N in all.
-        n_resamples: means to draw.
-        seed: of the draws.
-    """
+    """Return (n_resamples,) means over all products, each stratum resampled by itself."""
     rng = np.random.default_rng(seed)
     means = np.zeros(n_resamples)
     for rows in groups:

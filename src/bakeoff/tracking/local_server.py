@@ -26,18 +26,7 @@ def run_server(
     start_s: float,
     announce: Callable[[], None],
 ) -> None:
-    """Run a server that answers on /health until it ends or Ctrl-C stops it.
-
-    Args:
-        command: its program and arguments; the port among them.
-        environment: its variables.
-        port: where it will listen on 127.0.0.1.
-        start_s: how long to wait for its first answer before its address is no longer told.
-        announce: called once it answers.
-
-    Raises:
-        TrackingError: it ended with an error.
-    """
+    """Run a server that answers on /health until it ends or Ctrl-C stops it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = subprocess.Popen(list(command), env=dict(environment), start_new_session=True)
     threading.Thread(target=_announce, args=(server, port, start_s, announce), daemon=True).start()
@@ -52,11 +41,7 @@ def run_server(
 
 
 def refuse_taken_port(port: int, example: str) -> None:
-    """Check that nothing listens on the port.
-
-    Raises:
-        TrackingError: something does; `example` is a command with another port.
-    """
+    """Check that nothing listens on the port."""
     if answers(port):
         raise TrackingError(f"port {port} is taken already; stop what runs there or pass another: `{example}`.")
 

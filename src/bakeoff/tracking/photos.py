@@ -38,12 +38,7 @@ class PhotoClassifierModel:
         self._temperature = read_temperature(training_dir.parent / "evaluation" / "calibration.json")
 
     def answer(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Do what `predict` does for a request; a photo that cannot be read is the asker's mistake (HTTP 400).
-
-        Args:
-            model_input: as `predict` takes it.
-            params: `top_k`, or nothing.
-        """
+        """Do what `predict` does for a request; a photo that cannot be read is the asker's mistake (HTTP 400)."""
         from bakeoff.tracking.request_error import RequestError
 
         try:
@@ -92,11 +87,7 @@ class PhotoClassifierModel:
 
 
 def read_temperature(path: Path) -> float | None:
-    """Return calibration.json's temperature, None where there is no such file.
-
-    Raises:
-        DataError: the file holds no positive temperature.
-    """
+    """Return calibration.json's temperature, None where there is no such file."""
     if not path.is_file():
         return None
     value = json.loads(path.read_text(encoding="utf-8")).get("temperature")
@@ -108,11 +99,7 @@ def read_temperature(path: Path) -> float | None:
 
 
 def as_bytes(value: Any, row: int) -> bytes:
-    """Return an encoded photo's bytes.
-
-    Raises:
-        DataError: the value is neither bytes nor base64 text.
-    """
+    """Return an encoded photo's bytes."""
     if isinstance(value, bytes | bytearray):
         return bytes(value)
     try:

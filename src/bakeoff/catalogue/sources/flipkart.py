@@ -41,11 +41,7 @@ class FlipkartSource:
         return root / dataset.images if dataset.images else root
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return one product per row of the table.
-
-        Raises:
-            DataError: no table, an unknown column, or a pickle that params do not allow.
-        """
+        """Return one product per row of the table."""
         path = _find_table(dataset, root)
         if path is None:
             raise DataError(f"no table in {root}; expected {dataset.table or DEFAULT_TABLE}.")
@@ -67,11 +63,7 @@ class FlipkartSource:
 
 
 def read_table(path: Path, *, allow_pickle: bool) -> pd.DataFrame:
-    """Return the table in `path`; the cells of a CSV stay text ("NA" is a word, 007 keeps its zeros).
-
-    Raises:
-        DataError: the file cannot be read as what its name says, or is a pickle and `allow_pickle` is false.
-    """
+    """Return the table in `path`; the cells of a CSV stay text ("NA" is a word, 007 keeps its zeros)."""
     if path.suffix in (".pkl", ".pickle"):
         return read_pickle(path, allow_pickle=allow_pickle)
     try:

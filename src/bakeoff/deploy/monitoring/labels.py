@@ -24,10 +24,6 @@ def list_new_products(source: Path, labels: list[str] | None, *, label_column: s
         labels: the study's classes; None = take the products as unlabelled.
         label_column: the table's column; None = `label` where the table has one.
         columns: the table's other columns.
-
-    Raises:
-        DataError: the source cannot be read, or a label is none of the study's.
-        ParamsError: a single photo, or a label column for a folder.
     """
     is_table = source.is_file() and source.suffix.lower() in TABLE_SUFFIXES
     if source.is_file() and not is_table:

@@ -24,15 +24,6 @@ def score_reference(
     """Return the reference, the test split alone, and the names of the splits in the reference.
 
     The scores stay in .bakeoff/predictions/ for the next time.
-
-    Args:
-        project: the study's folder, with its prepared catalogue.
-        candidate: whose scores.
-        params: the study's.
-
-    Raises:
-        DataError: the catalogue is not there.
-        EvaluationError: the candidate was trained for other classes, or on another state of the catalogue.
     """
     data = project / "data"
     catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet")

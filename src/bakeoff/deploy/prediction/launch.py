@@ -39,11 +39,7 @@ class StudyParams:
 
 
 def load_study_params(path: Path) -> StudyParams:
-    """Return the sections of a params.yaml.
-
-    Raises:
-        ParamsError: it is missing, or a section of it cannot be used.
-    """
+    """Return the sections of a params.yaml."""
     return StudyParams(load_section(path, ComputeParams), load_section(path, EvaluateParams))
 
 
@@ -52,15 +48,7 @@ def make_request(
 ) -> Request:
     """Return the request of a candidate: device and threads from the study's params, the rest from its training.
 
-    Args:
-        candidate: who answers.
-        params: the study's.
-        title: of the progress bar.
-        store: images.arrow where the photos are the catalogue's own.
-        more: also measures and features.
-
-    Raises:
-        EvaluationError: the training does not say how its photos were prepared.
+    `store` is images.arrow where the photos are the catalogue's own; `more` also asks for measures and features.
     """
     threads = params.compute.threads or default_threads()
     return Request(

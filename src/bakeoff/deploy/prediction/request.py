@@ -74,11 +74,7 @@ def request_key(request: Request, listing: pd.DataFrame) -> str:
 
 
 def carry_out(folder: Path) -> None:
-    """Score the photos of the request in `folder` that have no scores yet, in this process and environment.
-
-    Raises:
-        BakeoffError: the candidate cannot be loaded, or gives scores that are no numbers.
-    """
+    """Score the photos of the request in `folder` that have no scores yet, in this process and environment."""
     request, listing = load_request(folder)
     done = n_done(folder)
     if done >= n_chunks(len(listing)):

@@ -45,9 +45,6 @@ def list_photos(source: Path, columns: Columns | None = None) -> Photos:
         source: a photo, a folder (searched with all folders below it), or a table (.csv or .parquet) whose paths are
             relative to the table's own folder.
         columns: which columns of a table to read.
-
-    Raises:
-        DataError: there is no such file, the folder holds no photo, or the table lacks a column.
     """
     columns = columns or Columns()
     if source.is_dir():
@@ -94,11 +91,7 @@ def _list_table(path: Path, columns: Columns) -> Photos:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Return a .csv (every value as text) or .parquet file.
-
-    Raises:
-        DataError: it is empty or no such file.
-    """
+    """Return a .csv (every value as text) or .parquet file."""
     try:
         if path.suffix.lower() == ".csv":
             return pd.read_csv(path, dtype=str, keep_default_na=False)
