@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -13,7 +13,7 @@ from bakeoff.cli.app import MEASURE, SEED_HELP, app, project
 def throughput(
     rounds: Annotated[int, typer.Option(min=1, help="How often every candidate gets its turn.")] = 5,
     candidate: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads the annotation at run time
+        list[str] | None,
         typer.Option(help="Only this one (give it several times); default: every trained candidate of the study."),
     ] = None,
 ) -> None:
@@ -35,10 +35,10 @@ def throughput(
 def variants(
     candidate: Annotated[str, typer.Argument(help="A trained PyTorch candidate: swin_t-frozen, mamba_t-finetune, …")],
     variant: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(help="contiguous, packed, compile, bf16, onnxruntime or int8_dynamic; default: all of them."),
     ] = None,
-    seed: Annotated[Optional[int], typer.Option(help=SEED_HELP)] = None,  # noqa: UP045
+    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
 ) -> None:
     """Try other ways of running one candidate: how much faster each is, and what accuracy it costs on the test split.
 
