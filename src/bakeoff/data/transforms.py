@@ -43,7 +43,9 @@ def resize_crop(
     resample = _resampling(interpolation)
     side = math.floor(image_size / crop_pct)
     resized = image.resize(_resized_size(image.size, side, crop_mode), resample)
-    cropped = _centre_crop(resized.convert("RGB"), image_size, offset=_OFFSETS[crop_mode])
+    cropped = _centre_crop(
+        resized.convert("RGB"), image_size, offset=math.floor if crop_mode.endswith("floor") else round
+    )
     return np.asarray(cropped, dtype=np.uint8)
 
 
@@ -72,16 +74,7 @@ def _resized_size(size: tuple[int, int], side: int, crop_mode: str) -> tuple[int
 
 
 def _centre_crop(image: Image.Image, side: int, *, offset: Callable[[float], int]) -> Image.Image:
-    """Return the middle `side` × `side` px, `offset` making whole px of half ones."""
+    """Return the middle `side` × `side` px, `offset` making whole px of half ones: timm rounds, transformers cuts."""
     width, height = image.size
     left, top = offset((width - side) / 2), offset((height - side) / 2)
     return image.crop((left, top, left + side, top + side))
-
-
-# Python's round-half-to-even is torchvision's rule and so timm's; transformers rounds down.
-_OFFSETS: dict[str, Callable[[float], int]] = {
-    "center": round,
-    "squash": round,
-    "center_floor": math.floor,
-    "squash_floor": math.floor,
-}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from bakeoff.tracking.store import Store
 
-_SCRIPTS = {"pytorch": "pyfunc_torch.py", "tensorflow": "pyfunc_keras.py"}
+_SCRIPT = Path(__file__).with_name("pyfunc_model.py")
 _COMMON = ("mlflow", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "pyyaml", "filelock", "rich", "scikit-learn")
 _REQUIREMENTS = {
     "pytorch": (*_COMMON, "torch", "torchvision", "timm", "safetensors", "einops", "huggingface_hub"),
@@ -181,7 +181,7 @@ def _save_model(
         mlflow.pyfunc.save_model(
             path=str(folder),
             mlflow_model=Model(model_uuid=ids[0], model_id=ids[0], run_id=ids[1], artifact_path=ids[0]),
-            python_model=str(Path(__file__).with_name(_SCRIPTS[training["framework"]])),
+            python_model=str(_SCRIPT),
             artifacts={path.name: str(path) for path in sorted(light.iterdir()) if path.name != "code"},
             code_paths=[str(package)],
             pip_requirements=requirements(training["framework"], source=(training.get("settings") or {}).get("source")),

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,10 +51,3 @@ def recorded_prepare(training: Mapping[str, Any]) -> PackParams:
         return validate_section(PackParams, recorded, where=f"training.json of {training.get('candidate')}, prepare")
     except ParamsError as error:
         raise EvaluationError(f"{str(error).rstrip('.')}; {remedy}.") from None
-
-
-def open_packed(encoded: bytes) -> Image.Image:
-    """Return a photo that `bakeoff.catalogue.pack` encoded, decoded as `ImageStore.read` does: RGB."""
-    image = Image.open(io.BytesIO(encoded))
-    image.load()
-    return image if image.mode == "RGB" else image.convert("RGB")

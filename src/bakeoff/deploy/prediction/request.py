@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 
 from bakeoff.catalogue.params import PackParams
+from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import validate_section
 from bakeoff.data.store import ImageStore
 from bakeoff.deploy.prediction.held import HeldPhotos
 from bakeoff.deploy.prediction.scores import CHUNK, n_chunks, n_done
-from bakeoff.deploy.prediction.scoring import ScoringSettings, progress_bar, read_files, read_store, score_photos
+from bakeoff.deploy.prediction.scoring import ScoringSettings, read_files, read_store, score_photos
 from bakeoff.predictors.loading import load_predictor
 
 REQUEST_FILE, LISTING_FILE = "request.json", "photos.parquet"

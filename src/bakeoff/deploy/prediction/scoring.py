@@ -10,14 +10,12 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bakeoff.catalogue.pack import pack_all
 from bakeoff.catalogue.params import PackParams
 from bakeoff.data.decode import Rejection
-from bakeoff.data.store import ImageStore
-from bakeoff.deploy.prediction.held import HeldPhotos, open_packed
+from bakeoff.data.store import ImageStore, open_stored
+from bakeoff.deploy.prediction.held import HeldPhotos
 from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk
 from bakeoff.predictors.protocol import Predictor
@@ -112,7 +110,7 @@ def _score_batch(predictor: Predictor, held: HeldPhotos, batch: list[Encoded | R
     sound = [(place, photo) for place, photo in enumerate(batch) if not isinstance(photo, Rejection)]
     refused = {place: photo for place, photo in enumerate(batch) if isinstance(photo, Rejection)}
     places = [place for place, _ in sound]
-    images = [open_packed(photo.encoded) for _, photo in sound]
+    images = [open_stored(photo.encoded) for _, photo in sound]
     probabilities, features = _classify(predictor, held, images, more=more)
     measures = [
         measure_photo(image, width=photo.width, height=photo.height)
@@ -166,14 +164,3 @@ def _join(parts: list[Scores]) -> Scores:
         measures=stack([part.measures for part in parts]),
         features=stack([part.features for part in parts]),
     )
-
-
-def progress_bar() -> Progress:
-    """Return a bar on stderr, so that what is piped from stdout stays clean."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    return Progress(*columns, console=Console(stderr=True))
