@@ -10,14 +10,15 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 
-from bakeoff.backbones.found import Found, NotFound
 from bakeoff.core.errors import WeightsError
+from bakeoff.records.weights import Reason, Source
 
 SAFETENSORS = "model.safetensors"
 KERAS_FILE = "efficientnetb0_notop.h5"
@@ -28,6 +29,23 @@ _HTML = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|title|script)\b", re.I | re.S
 )
 _SNIFFED = 4096  # bytes
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint as published, not yet checked against the architecture."""
+
+    path: Path
+    source: Source
+    url_or_id: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """Why a source has nothing."""
+
+    reason: Reason
 
 
 def find_on_hub(

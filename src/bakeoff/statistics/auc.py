@@ -57,15 +57,7 @@ def macro_auc_interval(probabilities: Array, label_ids: Array, *, level: float =
         label_ids: (N,) true classes below K.
         level: share of test sets whose interval holds the true value.
     """
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    if probabilities.ndim != 2:
-        raise EvaluationError(f"expected probabilities (N, K), got shape {probabilities.shape}.")
-    check_same_length(probabilities=len(probabilities), label_ids=len(label_ids))
-    check_values(probabilities.ravel(), "a probability")
-    label_ids = check_label_ids(label_ids, probabilities.shape[1], "label_ids")
-    present, sizes = np.unique(label_ids, return_counts=True)
-    if len(present) < 2:
-        raise EvaluationError("an area under the ROC curve needs products of two classes or more.")
+    probabilities, label_ids, present, sizes = check_scores(probabilities, label_ids, "an area under the ROC curve")
     auc, influence = 0.0, np.zeros(len(label_ids))
     for label in present:  # O(K N log N)
         positive = label_ids == label
@@ -76,6 +68,20 @@ def macro_auc_interval(probabilities: Array, label_ids: Array, *, level: float =
         influence += weight * (placements - area)
     n_effective = len(present) ** 2 / float((1 / sizes).sum())
     return auc, logit_interval(auc, stratified_variance(influence, label_ids), n_effective, "delong", level)
+
+
+def check_scores(probabilities: Array, label_ids: Array, what: str) -> tuple[Array, Array, Array, Array]:
+    """Return probabilities (N, K) float64, label_ids (N,) int64, the classes present, two or more, and their sizes."""
+    probabilities = np.asarray(probabilities, dtype=np.float64)
+    if probabilities.ndim != 2:
+        raise EvaluationError(f"{what} needs probabilities (N, K), got shape {probabilities.shape}.")
+    check_same_length(probabilities=len(probabilities), label_ids=len(label_ids))
+    check_values(probabilities.ravel(), "a probability")
+    label_ids = check_label_ids(label_ids, probabilities.shape[1], "label_ids")
+    present, sizes = np.unique(label_ids, return_counts=True)
+    if len(present) < 2:
+        raise EvaluationError(f"{what} needs products of two classes or more.")
+    return probabilities, label_ids, present, sizes
 
 
 def _placements(scores: Array, positive: Array) -> Array:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bakeoff.core.errors import EvaluationError
-from bakeoff.statistics.auc import logit_interval, stratified_variance
-from bakeoff.statistics.checks import check_label_ids, check_same_length, check_values
+from bakeoff.statistics.auc import check_scores, logit_interval, stratified_variance
 from bakeoff.statistics.interval import Interval
 
 Array = np.ndarray
@@ -30,15 +28,7 @@ def macro_average_precision_interval(
         B. Efron, Nonparametric estimates of standard error, Biometrika 68 (1981) 589-599, DOI 10.1093/biomet/68.3.589;
         the logit scale from K. Boyd, K. H. Eng and C. D. Page, ECML PKDD 2013, DOI 10.1007/978-3-642-40994-3_29.
     """
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    if probabilities.ndim != 2:
-        raise EvaluationError(f"average precision needs probabilities (N, K), got shape {probabilities.shape}.")
-    check_same_length(probabilities=len(probabilities), label_ids=len(label_ids))
-    check_values(probabilities.ravel(), "a probability")
-    label_ids = check_label_ids(label_ids, probabilities.shape[1], "label_ids")
-    present, sizes = np.unique(label_ids, return_counts=True)
-    if len(present) < 2:
-        raise EvaluationError("average precision needs products of two classes or more.")
+    probabilities, label_ids, present, sizes = check_scores(probabilities, label_ids, "average precision")
     total, influence = 0.0, np.zeros(len(label_ids))
     for label in present:
         area, own = average_precision_influence(probabilities[:, label], label_ids == label)

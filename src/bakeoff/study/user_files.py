@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bakeoff.backbones.found import Found
+from bakeoff.backbones.hub import Found
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import DataError, WeightsError
 from bakeoff.core.paths import main_checkout

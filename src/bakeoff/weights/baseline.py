@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bakeoff.backbones.found import Found, NotFound
-from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, copy_file, find_keras_file
+from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, Found, NotFound, copy_file, find_keras_file
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.paths import main_checkout

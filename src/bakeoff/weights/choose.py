@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.backbones.found import Found, NotFound
+from bakeoff.backbones.hub import Found, NotFound
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import WeightsError
 from bakeoff.records.weights import Reason, WeightsRecord

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bakeoff.backbones.found import Found, NotFound
-from bakeoff.backbones.hub import SAFETENSORS, find_on_hub
+from bakeoff.backbones.hub import SAFETENSORS, Found, NotFound, find_on_hub
 from bakeoff.backbones.network_files import CONFIG, find_network_files, store_network_files
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.records.settings import CandidateSettings

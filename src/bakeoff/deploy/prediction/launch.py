@@ -23,7 +23,7 @@ from bakeoff.core.section import load_section
 from bakeoff.core.seeding import default_threads
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
 from bakeoff.deploy.prediction.held import recorded_prepare
-from bakeoff.deploy.prediction.request import Machine, Request, carry_out, request_key
+from bakeoff.deploy.prediction.request import Request, carry_out, request_key
 from bakeoff.deploy.prediction.scores import CHUNK, n_chunks, n_done
 from bakeoff.evaluation.params import EvaluateParams
 
@@ -50,14 +50,15 @@ def make_request(
 
     `store` is images.arrow where the photos are the catalogue's own; `more` also asks for measures and features.
     """
-    threads = params.compute.threads or default_threads()
     return Request(
         environment=candidate.environment,
         training_dir=str((candidate.folder / "training").resolve()),
         training_key=str(candidate.training["key"]),
         labels=candidate.labels,
         prepare=recorded_prepare(candidate.training).model_dump(),
-        machine=Machine(params.compute.device, threads, params.evaluate.batch_size),
+        device=params.compute.device,
+        threads=params.compute.threads or default_threads(),
+        batch_size=params.evaluate.batch_size,
         title=title,
         store=str(store.resolve()) if store else None,
         more=more,

@@ -23,16 +23,6 @@ REQUEST_FILE, LISTING_FILE = "request.json", "photos.parquet"
 
 
 @dataclass(frozen=True)
-class Machine:
-    """On what a candidate runs."""
-
-    device: str
-    """auto, cpu, cuda or mps."""
-    threads: int
-    batch_size: int
-
-
-@dataclass(frozen=True)
 class Request:
     """Which candidate looks at which photos, and how."""
 
@@ -43,7 +33,10 @@ class Request:
     labels: list[str]
     prepare: dict[str, Any]
     """How the candidate's catalogue was packed (`PackParams`)."""
-    machine: Machine
+    device: str
+    """auto, cpu, cuda or mps."""
+    threads: int
+    batch_size: int
     title: str
     """What the progress bar says."""
     store: str | None = None
@@ -60,8 +53,7 @@ class Request:
 def load_request(folder: Path) -> tuple[Request, pd.DataFrame]:
     """Return what `Request.save` wrote."""
     values = json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8"))
-    request = Request(**values | {"machine": Machine(**values["machine"])})
-    return request, pd.read_parquet(folder / LISTING_FILE)
+    return Request(**values), pd.read_parquet(folder / LISTING_FILE)
 
 
 def request_key(request: Request, listing: pd.DataFrame) -> str:
@@ -81,10 +73,9 @@ def carry_out(folder: Path) -> None:
     if done >= n_chunks(len(listing)):
         return
     held = HeldPhotos(request.labels)
-    machine = request.machine
-    loading = {"batch_size": machine.batch_size, "device": machine.device}
+    loading = {"batch_size": request.batch_size, "device": request.device}
     predictor = load_predictor(request.environment, Path(request.training_dir), held, **loading)  # type: ignore[arg-type]
-    predictor.set_threads(machine.threads)
+    predictor.set_threads(request.threads)
     photos = _photos(request, listing.iloc[done * CHUNK :])
     with progress_bar() as bar:
         task = bar.add_task(request.title, total=len(listing), completed=done * CHUNK)
@@ -93,7 +84,7 @@ def carry_out(folder: Path) -> None:
             held,
             photos,
             folder,
-            settings=ScoringSettings(machine.batch_size, done, more=request.more),
+            settings=ScoringSettings(request.batch_size, done, more=request.more),
             advance=lambda n: bar.advance(task, n),
         )
 
