@@ -105,7 +105,7 @@ def test_classes_with_one_product_do_not_make_it_sure():
 
 
 def test_a_spread_beyond_every_logit_stays_within_bounds():
-    interval = logit_interval(1 - 1e-9, 1.0, 10, "delong", 0.95)
+    interval = logit_interval(1 - 1e-9, 1.0, 10, "delong")
     assert (interval.low, interval.high) == (0.0, 1.0)
 
 

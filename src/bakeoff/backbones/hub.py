@@ -81,12 +81,9 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response, partial.open("wb") as target:
             _copy_with_bar(response, target)
-    except urllib.error.HTTPError as error:
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
         partial.unlink(missing_ok=True)
-        return NotFound("not_found" if error.code == 404 else "hub_unreachable")
-    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException):
-        partial.unlink(missing_ok=True)
-        return NotFound("hub_unreachable")
+        return NotFound("not_found" if getattr(error, "code", None) == 404 else "hub_unreachable")
     if _is_html(partial):
         partial.unlink()
         return _html_instead(url)

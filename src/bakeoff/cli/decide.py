@@ -82,9 +82,7 @@ def aggregate(
 
 
 @app.command(rich_help_panel=DECIDE)
-def note(
-    language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = None,
-) -> None:
+def note(language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = None) -> None:
     """Write the methodology note of the finished study: reports/note.md, and note.html, which prints on two A4 pages.
 
     Question, data, candidates, protocol, results with intervals and tests, the choice and how sure it is, limits, how

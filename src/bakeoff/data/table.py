@@ -95,15 +95,16 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
 
 def read_products(catalogue_dir: Path) -> pd.DataFrame:
     """Return products.parquet, index 0 to N-1."""
-    path = Path(catalogue_dir) / "products.parquet"
-    if not path.is_file():
-        raise DataError(f"{path} is missing; run `dvc repro prepare`.")
-    return pd.read_parquet(path).reset_index(drop=True)
+    return pd.read_parquet(_prepared(catalogue_dir, "products.parquet")).reset_index(drop=True)
 
 
 def read_labels(catalogue_dir: Path) -> dict[str, Any]:
     """Return labels.json: `labels` (K names in LabelEncoder order) and `dataset` (name, licence, digest, …)."""
-    path = Path(catalogue_dir) / "labels.json"
+    return json.loads(_prepared(catalogue_dir, "labels.json").read_text(encoding="utf-8"))
+
+
+def _prepared(catalogue_dir: Path, name: str) -> Path:
+    path = Path(catalogue_dir) / name
     if not path.is_file():
         raise DataError(f"{path} is missing; run `dvc repro prepare`.")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return path

@@ -13,12 +13,7 @@ from bakeoff.core.errors import ParamsError
 
 CropMode = Literal["center", "squash", "center_floor", "squash_floor"]
 INTERPOLATIONS: dict[str, Image.Resampling] = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-    "box": Image.Resampling.BOX,
-    "hamming": Image.Resampling.HAMMING,
+    name: Image.Resampling[name.upper()] for name in ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 }
 
 
@@ -40,9 +35,10 @@ def resize_crop(
     Returns:
         (H, W, 3) uint8, H = W = image_size, values 0-255.
     """
-    resample = _resampling(interpolation)
+    if interpolation not in INTERPOLATIONS:
+        raise ParamsError(f"interpolation {interpolation!r} is not known; choose one of {', '.join(INTERPOLATIONS)}.")
     side = math.floor(image_size / crop_pct)
-    resized = image.resize(_resized_size(image.size, side, crop_mode), resample)
+    resized = image.resize(_resized_size(image.size, side, crop_mode), INTERPOLATIONS[interpolation])
     cropped = _centre_crop(
         resized.convert("RGB"), image_size, offset=math.floor if crop_mode.endswith("floor") else round
     )
@@ -52,13 +48,6 @@ def resize_crop(
 def to_unit(pixels: np.ndarray) -> np.ndarray:
     """Return uint8 pixels of any shape as float32 in [0, 1], the same shape."""
     return pixels.astype(np.float32) / np.float32(255)
-
-
-def _resampling(interpolation: str) -> Image.Resampling:
-    if interpolation not in INTERPOLATIONS:
-        legal = ", ".join(INTERPOLATIONS)
-        raise ParamsError(f"interpolation {interpolation!r} is not known; choose one of {legal}.")
-    return INTERPOLATIONS[interpolation]
 
 
 def _resized_size(size: tuple[int, int], side: int, crop_mode: str) -> tuple[int, int]:

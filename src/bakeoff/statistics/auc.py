@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import expit, logit, ndtri
+from scipy.special import expit, logit
 from scipy.stats import rankdata
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.checks import check_correct, check_label_ids, check_same_length, check_values
 from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.resample import strata_rows
-from bakeoff.statistics.wilson import wilson
+from bakeoff.statistics.wilson import Z_95, wilson
 
 Array = np.ndarray
 
@@ -45,7 +45,7 @@ def roc_auc(scores: Array, positive: Array) -> float:
     return float(_placements(scores, positive)[positive].mean())
 
 
-def macro_auc_interval(probabilities: Array, label_ids: Array, *, level: float = 0.95) -> tuple[float, Interval]:
+def macro_auc_interval(probabilities: Array, label_ids: Array) -> tuple[float, Interval]:
     """Return the mean one-vs-rest area over the classes present, and its interval.
 
     Each product's structural components of all classes are added up before squares are taken, so that the covariance
@@ -55,7 +55,6 @@ def macro_auc_interval(probabilities: Array, label_ids: Array, *, level: float =
     Args:
         probabilities: (N, K).
         label_ids: (N,) true classes below K.
-        level: share of test sets whose interval holds the true value.
     """
     probabilities, label_ids, present, sizes = check_scores(probabilities, label_ids, "an area under the ROC curve")
     auc, influence = 0.0, np.zeros(len(label_ids))
@@ -67,7 +66,7 @@ def macro_auc_interval(probabilities: Array, label_ids: Array, *, level: float =
         weight = np.where(positive, 1 / positive.sum(), 1 / (~positive).sum()) / len(present)
         influence += weight * (placements - area)
     n_effective = len(present) ** 2 / float((1 / sizes).sum())
-    return auc, logit_interval(auc, stratified_variance(influence, label_ids), n_effective, "delong", level)
+    return auc, logit_interval(auc, stratified_variance(influence, label_ids), n_effective, "delong")
 
 
 def check_scores(probabilities: Array, label_ids: Array, what: str) -> tuple[Array, Array, Array, Array]:
@@ -99,18 +98,13 @@ def stratified_variance(influence: Array, label_ids: Array) -> float:
     return float(sum(len(rows) * influence[rows].var(ddof=1) for rows in groups))
 
 
-def logit_interval(area: float, variance: float, n_effective: float, method: str, level: float) -> Interval:
+def logit_interval(area: float, variance: float, n_effective: float, method: str) -> Interval:
     """Return an area's interval on the logit scale; Wilson's where nothing varies, which has no spread to go by.
 
-    Args:
-        area: in [0, 1].
-        variance: of the area.
-        n_effective: products that Wilson's interval goes by.
-        method: name of the variance.
-        level: share of test sets whose interval holds the true value.
+    `n_effective` is the number of products that Wilson's interval goes by, `method` the name of the variance.
     """
     if not 0 < area < 1 or variance == 0:
-        return wilson(min(area, 1.0), max(1, int(n_effective)), level)
-    half = float(ndtri((1 + level) / 2)) * math.sqrt(variance) / (area * (1 - area))
+        return wilson(min(area, 1.0), max(1, int(n_effective)))
+    half = Z_95 * math.sqrt(variance) / (area * (1 - area))
     low, high = expit(logit(area) + np.array([-half, half]))
-    return Interval(area, low, high, method, None, level)
+    return Interval(area, low, high, method)

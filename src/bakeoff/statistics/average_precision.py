@@ -10,9 +10,7 @@ from bakeoff.statistics.interval import Interval
 Array = np.ndarray
 
 
-def macro_average_precision_interval(
-    probabilities: Array, label_ids: Array, *, level: float = 0.95
-) -> tuple[float, Interval]:
+def macro_average_precision_interval(probabilities: Array, label_ids: Array) -> tuple[float, Interval]:
     """Return the mean one-vs-rest average precision over the classes present, and its interval.
 
     The variance is the infinitesimal jackknife's: each product's influence on every class's average precision is
@@ -22,7 +20,6 @@ def macro_average_precision_interval(
     Args:
         probabilities: (N, K).
         label_ids: (N,) true classes below K.
-        level: share of test sets whose interval holds the true value.
 
     Source:
         B. Efron, Nonparametric estimates of standard error, Biometrika 68 (1981) 589-599, DOI 10.1093/biomet/68.3.589;
@@ -35,7 +32,7 @@ def macro_average_precision_interval(
         total += area / len(present)
         influence += own / len(present)
     variance, n_effective = stratified_variance(influence, label_ids), len(present) ** 2 / float((1 / sizes).sum())
-    return total, logit_interval(total, variance, n_effective, "infinitesimal_jackknife", level)
+    return total, logit_interval(total, variance, n_effective, "infinitesimal_jackknife")
 
 
 def average_precision_influence(scores: Array, positive: Array) -> tuple[float, Array]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri
 
 from bakeoff.statistics.interval import Interval, hold
 
@@ -36,6 +35,6 @@ def wilson_intervals(shares: np.ndarray, n: np.ndarray, *, z: float = Z_95) -> t
     return np.where(n < 1, 0.0, low), np.where(n < 1, 1.0, high)
 
 
-def wilson(share: float, n: int, level: float = 0.95) -> Interval:
-    """Return a share's interval at any level."""
-    return Interval(share, *wilson_interval(share, n, z=float(ndtri((1 + level) / 2))), "wilson", None, level)
+def wilson(share: float, n: int) -> Interval:
+    """Return a share's 95 % interval."""
+    return Interval(share, *wilson_interval(share, n), "wilson")

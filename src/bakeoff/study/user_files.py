@@ -17,7 +17,7 @@ from bakeoff.learning.params import BaselineParams
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import RECORD_NAME, WeightsRecord, read_record, source_digest
 from bakeoff.study.params import Params
-from bakeoff.weights.class_names import read_class_names
+from bakeoff.weights.baseline import read_class_names
 from bakeoff.weights.folder import baseline_file, candidate_file
 
 BASELINE = "baseline_tf"

@@ -67,12 +67,7 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
 
 
 def _write_model(
-    client: MlflowClient,
-    logged: LoggedModel,
-    *,
-    store: Store,
-    files: Mapping[str, Path],
-    training: Mapping[str, Any],
+    client: MlflowClient, logged: LoggedModel, *, store: Store, files: Mapping[str, Path], training: Mapping[str, Any]
 ) -> None:
     """Put the model's folder into the store: light files by MLflow, heavy ones as links where the store is local."""
     ids = (logged.model_id, logged.source_run_id or "")
@@ -159,13 +154,7 @@ def link_files(files: Mapping[str, Path], root: Path) -> None:
             shutil.copyfile(source, path)
 
 
-def _save_model(
-    folder: Path,
-    *,
-    files: Mapping[str, Path],
-    training: Mapping[str, Any],
-    ids: tuple[str, str],
-) -> None:
+def _save_model(folder: Path, *, files: Mapping[str, Path], training: Mapping[str, Any], ids: tuple[str, str]) -> None:
     """Write an MLflow model folder without its heavy files; `ids` are the logged model's and the run's."""
     import mlflow.pyfunc
     from mlflow.models import Model

@@ -17,7 +17,7 @@ from bakeoff.records.weights import Reason, WeightsRecord
 
 _BY_WEIGHT: tuple[Reason, ...] = ("gated", "html_page", "hub_unreachable", "not_found", "no_published_weights")
 _IN_WORDS: dict[str, str] = {
-    "html_page": "html_page: an HTML page came instead of the file, a login page or a proxy's notice",
+    "html_page": "html_page: an HTML page came instead of the file, a login page or a proxy's notice"
 }
 
 

@@ -28,12 +28,10 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
     outcome = choose(_asked(settings, params), params, kept)
     if isinstance(outcome, WeightsRecord):
         return _with_licence(outcome, settings, out_dir)
+    revision = outcome.revision if isinstance(outcome, Found) else None
+    network = find_network_files(settings, out_dir, revision=revision, timeout_s=params.hub_timeout_s, kept=kept)
     if isinstance(outcome, Found):
-        network = find_network_files(
-            settings, out_dir, revision=outcome.revision, timeout_s=params.hub_timeout_s, kept=kept
-        )
         return _install(settings, outcome, network, out_dir)
-    network = find_network_files(settings, out_dir, revision=None, timeout_s=params.hub_timeout_s, kept=kept)
     return record_random(
         WeightsRecord(
             model=settings.model,
