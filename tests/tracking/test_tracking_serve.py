@@ -22,7 +22,7 @@ from tracking_files import write_candidate, write_json, write_reports
 
 from bakeoff.catalogue.pack import Packed
 from bakeoff.core.errors import EvaluationError, TrackingError
-from bakeoff.data.store import open_stored
+from bakeoff.data.store import open_packed
 from bakeoff.deploy.prediction.held import HeldPhotos
 from bakeoff.deploy.prediction.scoring import read_files
 from bakeoff.tracking import serve
@@ -56,7 +56,7 @@ def held_as_predict_does(folder: Path, labels: list[str]) -> HeldPhotos:
     assert isinstance(packed, Packed)
     assert (packed.encoded[:3], packed.width) == (b"\xff\xd8\xff", 150)
     held = HeldPhotos(labels)
-    held.hold([open_stored(packed.encoded)])
+    held.hold([open_packed(packed.encoded)])
     return held
 
 

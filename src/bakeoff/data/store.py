@@ -79,7 +79,7 @@ class StoreWriter:
             self._partial.unlink(missing_ok=True)
 
 
-def open_stored(encoded: bytes) -> Image.Image:
+def open_packed(encoded: bytes) -> Image.Image:
     """Return a packed photo decoded: RGB, upright and on white since `prepare`."""
     image = Image.open(io.BytesIO(encoded))
     image.load()
@@ -110,7 +110,7 @@ class ImageStore:
 
     def read(self, row: int) -> Image.Image:
         """Return row `row` decoded: RGB, upright and on white since `prepare`."""
-        return open_stored(self.encoded(row))
+        return open_packed(self.encoded(row))
 
     def __reduce__(self) -> tuple[type[ImageStore], tuple[Path]]:
         return ImageStore, (self.path,)

@@ -17,7 +17,7 @@ from bakeoff.catalogue.pack import pack_bytes
 from bakeoff.catalogue.params import PackParams
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection
-from bakeoff.data.store import open_stored
+from bakeoff.data.store import open_packed
 from bakeoff.deploy.prediction.held import HeldPhotos, recorded_prepare
 from bakeoff.predictors.protocol import Predictor
 
@@ -120,4 +120,4 @@ def read_photo(encoded: bytes, prepare: PackParams, row: int) -> Image.Image:
     packed = pack_bytes(encoded, prepare, hashes=False)
     if isinstance(packed, Rejection):
         raise DataError(f"row {row}: the image cannot be used: {packed.reason} ({packed.detail}).")
-    return open_stored(packed.encoded)
+    return open_packed(packed.encoded)

@@ -14,7 +14,7 @@ from PIL import Image
 from bakeoff.catalogue.pack import Packed, pack_all
 from bakeoff.catalogue.params import PackParams
 from bakeoff.data.decode import Rejection
-from bakeoff.data.store import ImageStore, open_stored
+from bakeoff.data.store import ImageStore, open_packed
 from bakeoff.deploy.prediction.held import HeldPhotos
 from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk
@@ -90,7 +90,7 @@ def _score_batch(predictor: Predictor, held: HeldPhotos, batch: list[Packed | Re
     sound = [(place, photo) for place, photo in enumerate(batch) if not isinstance(photo, Rejection)]
     refused = {place: photo for place, photo in enumerate(batch) if isinstance(photo, Rejection)}
     places = [place for place, _ in sound]
-    images = [open_stored(photo.encoded) for _, photo in sound]
+    images = [open_packed(photo.encoded) for _, photo in sound]
     probabilities, features = _classify(predictor, held, images, more=more)
     measures = [
         measure_photo(image, width=photo.width, height=photo.height)
