@@ -9,35 +9,12 @@ from scipy.special import expit, logit
 from scipy.stats import rankdata
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.statistics.checks import check_correct, check_label_ids, check_same_length, check_values
+from bakeoff.statistics.checks import check_label_ids, check_same_length, check_values
 from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.resample import strata_rows
 from bakeoff.statistics.wilson import Z_95, wilson
 
 Array = np.ndarray
-
-
-def roc_auc_delong(scores: Array, positive: Array) -> tuple[float, float]:
-    """Return the area under the ROC curve and its variance.
-
-    Args:
-        scores: (N,) higher means more likely positive; ties count one half.
-        positive: (N,) bool, with at least one True and one False.
-
-    Source:
-        E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Biometrics 44 (1988) 837-845, DOI 10.2307/2531595, with the
-        midranks of X. Sun and W. Xu, IEEE Signal Process. Lett. 21 (2014) 1389-1393, DOI 10.1109/LSP.2014.2337313.
-    """
-    check_same_length(scores=len(scores), positive=len(positive))
-    scores, positive = check_values(scores, "a score"), check_correct(positive, "positive")
-    if positive.all() or not positive.any():
-        raise EvaluationError("an area under the ROC curve needs products of the class and products of others.")
-    placements = _placements(scores, positive)
-    variance = sum(
-        float(side.var(ddof=1)) / len(side) if len(side) > 1 else 0.0
-        for side in (placements[positive], placements[~positive])
-    )
-    return float(placements[positive].mean()), variance
 
 
 def roc_auc(scores: Array, positive: Array) -> float:
@@ -46,15 +23,15 @@ def roc_auc(scores: Array, positive: Array) -> float:
 
 
 def macro_auc_interval(probabilities: Array, label_ids: Array) -> tuple[float, Interval]:
-    """Return the mean one-vs-rest area over the classes present, and its interval.
+    """Return the mean one-vs-rest area over the classes in label_ids (N,) by probabilities (N, K), and its interval.
 
     Each product's structural components of all classes are added up before squares are taken, so that the covariance
     between classes is counted, and within each true class, because the split fixes how many products each has. The
     interval is made on a logit scale, so that it stays within [0, 1]; Wilson's where every product is ranked rightly.
 
-    Args:
-        probabilities: (N, K).
-        label_ids: (N,) true classes below K.
+    Source:
+        E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Biometrics 44 (1988) 837-845, DOI 10.2307/2531595, with the
+        midranks of X. Sun and W. Xu, IEEE Signal Process. Lett. 21 (2014) 1389-1393, DOI 10.1109/LSP.2014.2337313.
     """
     probabilities, label_ids, present, sizes = check_scores(probabilities, label_ids, "an area under the ROC curve")
     auc, influence = 0.0, np.zeros(len(label_ids))

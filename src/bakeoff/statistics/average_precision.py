@@ -11,15 +11,11 @@ Array = np.ndarray
 
 
 def macro_average_precision_interval(probabilities: Array, label_ids: Array) -> tuple[float, Interval]:
-    """Return the mean one-vs-rest average precision over the classes present, and its interval.
+    """Return the mean one-vs-rest average precision over the classes in label_ids (N,), and its interval.
 
     The variance is the infinitesimal jackknife's: each product's influence on every class's average precision is
     summed before squares are taken, stratified by true class, on a logit scale so that the interval stays in [0, 1].
     Where nothing varies (every class ranked perfectly) the interval is Wilson's.
-
-    Args:
-        probabilities: (N, K).
-        label_ids: (N,) true classes below K.
 
     Source:
         B. Efron, Nonparametric estimates of standard error, Biometrika 68 (1981) 589-599, DOI 10.1093/biomet/68.3.589;

@@ -33,15 +33,11 @@ class McNemar:
 
 
 def mcnemar(correct_a: Array, correct_b: Array) -> McNemar:
-    """Return McNemar's test that both candidates are equally accurate.
+    """Return McNemar's test that A and B, (N,) bool on the same products in the same order, are equally accurate.
 
     Exact for fewer than 25 products that one candidate alone gets right; mid-p from there on, whose false-positive
     rate stays at 5 % at most (complete enumeration, docs/statistics.md) where the exact test wastes power and the
     chi-square test without continuity correction exceeds it.
-
-    Args:
-        correct_a: (N,) bool.
-        correct_b: (N,) bool, the same products in the same order.
 
     Source:
         Q. McNemar, Psychometrika 12 (1947) 153-157, DOI 10.1007/BF02295996; mid-p: M. W. Fagerland, S. Lydersen and
@@ -70,12 +66,6 @@ def paired_difference(
 
     Products are drawn jointly for both. Where the candidates are right and wrong on the same products, resamples would
     say that no difference is possible: then the interval is what an exact test leaves possible with no such product.
-
-    Args:
-        correct_a: (N,) bool.
-        correct_b: (N,) bool, the same products in the same order.
-        n_resamples: test sets drawn, from 100.
-        seed: of the draws.
     """
     check_resamples(n_resamples)
     b, c = _discordant(correct_a, correct_b)
@@ -93,13 +83,7 @@ def paired_macro_f1(
 ) -> tuple[float, Interval]:
     """Return macro F1 of A minus macro F1 of B, in [-1, 1], and its 95 % interval.
 
-    Args:
-        label_ids: (N,) true classes below `n_labels`.
-        predicted_a: (N,) of candidate A.
-        predicted_b: (N,) of candidate B.
-        n_labels: K.
-        n_resamples: of the products, stratified by true class, the same for both candidates; from 100.
-        seed: of the draws.
+    Products are drawn anew by true class, the same for both candidates; all three arrays are (N,) classes below K.
     """
     check_resamples(n_resamples)
     check_same_length(label_ids=len(label_ids), predicted_a=len(predicted_a), predicted_b=len(predicted_b))

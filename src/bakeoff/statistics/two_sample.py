@@ -131,17 +131,10 @@ def calibration_shift(
     seed: int = 0,
     n_permutations: int = 1999,
 ) -> TwoSample:
-    """Return how differently two samples are calibrated, p-value by permutation of the products.
+    """Return how differently two samples of confidence (n,) and correctness (n,) are calibrated, p by permutation.
 
     The statistic is the sum over bins (of equal mass over both samples) of the difference between the samples' mean
     gaps of confidence and correctness, weighted by the bin's share.
-
-    Args:
-        first: confidence (n,) and correct (n,) bool.
-        second: likewise.
-        n_bins: bins.
-        seed: of the permutations.
-        n_permutations: their number.
     """
     _need(len(first[0]), len(second[0]), least=1)
     confidence = np.concatenate([first[0], second[0]])
