@@ -18,7 +18,7 @@ from bakeoff.core.paths import main_checkout
 from bakeoff.data.transforms import resize_crop, to_unit
 from bakeoff.records.settings import Preprocessing, Triple
 
-_NEVER_NORMALISES = ("MobileViTImageProcessor",)  # whatever its file says
+_NEVER_NORMALISES = ("MobileViTImageProcessor", "MobileViTImageProcessorPil")  # whatever its file says
 _GEOMETRY = ("size", "crop_size", "crop_pct", "resample", "pad_size", "size_divisor")
 _HUB_TIMEOUT_S = 10.0
 _SIDES_PX = range(32, 1025)
@@ -44,11 +44,17 @@ def hf_preprocessing(name: str, *, image_size: int | None) -> Preprocessing:
         made = " and ".join(" × ".join(map(str, shape)) for shape in sorted(shapes))
         wanted = f"photos of 3 × side × side px, side {_SIDES_PX.start} to {_SIDES_PX.stop - 1}"
         raise _refusal(name, processor, f"makes {made} of two photos, not {wanted}")
-    for found in _candidates(_kind(processor), values, side=pixels[0].shape[-1]):
+    for found in _candidates(type(processor).__name__, values, side=pixels[0].shape[-1]):
         if all(np.array_equal(_pixels(photo, found), theirs) for photo, theirs in zip(photos, pixels, strict=True)):
-            _check_statistics(name, processor, found, list(zip(photos, network_inputs, strict=True)))
-            return found if image_size is None else found.model_copy(update={"image_size": image_size})
-    raise _refusal(name, processor, "makes other pixels than one resize and one centre crop do")
+            break
+    else:
+        raise _refusal(name, processor, "makes other pixels than one resize and one centre crop do")
+    for photo, theirs in zip(photos, network_inputs, strict=True):
+        off = np.abs(theirs - network_input(photo, found)) * np.reshape(found.std, (3, 1, 1)) * 255
+        if not off.mean() <= _TOLERANCE:
+            told = f"rescales or normalises by more than its fields say, {off.mean():.1f} of 255 grey levels off"
+            raise _refusal(name, processor, told)
+    return found if image_size is None else found.model_copy(update={"image_size": image_size})
 
 
 def network_input(photo: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
@@ -80,10 +86,6 @@ def _processor(name: str) -> Any:
 
 def _call(processor: Any, photo: Image.Image, **switches: bool) -> np.ndarray:
     return np.asarray(processor(photo, return_tensors="np", **switches)["pixel_values"][0])
-
-
-def _kind(processor: Any) -> str:
-    return type(processor).__name__.removesuffix("Pil").removesuffix("Fast")
 
 
 def _candidates(kind: str, values: Values, *, side: int) -> Iterator[Preprocessing]:
@@ -144,16 +146,6 @@ def _share(side: int, resized: int) -> float:
     while math.floor(side / share) < resized:
         share = math.nextafter(share, 0.0)
     return share
-
-
-def _check_statistics(
-    name: str, processor: Any, found: Preprocessing, pairs: list[tuple[Image.Image, np.ndarray]]
-) -> None:
-    for photo, theirs in pairs:
-        off = np.abs(theirs - network_input(photo, found)) * np.reshape(found.std, (3, 1, 1)) * 255
-        if not off.mean() <= _TOLERANCE:
-            told = f"rescales or normalises by more than its fields say, {off.mean():.1f} of 255 grey levels off"
-            raise _refusal(name, processor, told)
 
 
 def _refusal(name: str, processor: Any, does: str) -> ParamsError:

@@ -59,15 +59,7 @@ def heat_map(attributions: np.ndarray) -> np.ndarray:
 def draw_attributions(
     photo: np.ndarray, gradients: np.ndarray, drops: np.ndarray, path: Path, *, caption: Caption
 ) -> None:
-    """Draw photo, Integrated Gradients and Occlusion side by side.
-
-    Args:
-        photo: (H, W, 3) float32 in [0, 1].
-        gradients: (H, W, 3) float32, Integrated Gradients.
-        drops: (H, W) float32, Occlusion.
-        path: PNG to write.
-        caption: the words above.
-    """
+    """Draw photo, Integrated Gradients and Occlusion side by side."""
     height_in = 4.5 + 0.2 * len(caption.text.splitlines())
     figure = Figure(figsize=(10.5, height_in), layout="constrained")
     panels = figure.subplots(1, 3)
