@@ -75,6 +75,10 @@ def build_classifier(
         weights_dir: weights/<model>/ with its record.json.
         scan: MambaVision's selective scan, `auto` or a name that `scan.implementation` may take.
         network_dir: where a transformers model's config.json is; None = `weights_dir`.
+
+    Raises:
+        WeightsError: no config.json of a transformers model, or the file belongs to another architecture.
+        ParamsError: fewer than two classes.
     """
     if n_classes < 2:
         raise ParamsError(f"a classifier needs at least 2 classes, got {n_classes}; look at the catalogue's labels.")

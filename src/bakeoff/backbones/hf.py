@@ -61,7 +61,12 @@ def location(name: str) -> str:
 
 
 def build_hf(folder: Path, *, image_size: int) -> tuple[HfBackbone, int]:
-    """Return the backbone of the config.json in `folder` with fresh weights, and its width D."""
+    """Return the backbone of the config.json in `folder` with fresh weights, and its width D.
+
+    Raises:
+        WeightsError: no config.json there.
+        ParamsError: it is no image model, or takes no photos of `image_size` px.
+    """
     config = _config(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # transformers' own deprecations
@@ -76,6 +81,14 @@ def load_hf(folder: Path, weights: Path, *, image_size: int) -> tuple[HfBackbone
     """Return the backbone of the config.json in `folder` with published weights, and what was left out on purpose.
 
     Left out is what the published class has beyond the backbone: its classifier, a text tower, a decoder.
+
+    Args:
+        folder: where config.json is.
+        weights: a folder made by save_pretrained, or one checkpoint file.
+        image_size: side of the photos, px.
+
+    Raises:
+        WeightsError: no weights there, or they do not match the architecture.
     """
     config = _config(folder)
     network_class = _network_class(config)
@@ -102,7 +115,11 @@ def load_hf(folder: Path, weights: Path, *, image_size: int) -> tuple[HfBackbone
 
 
 def hf_licence(name: str) -> str | None:
-    """Return the licence code in the model card of a local folder, or None; the hub's cards are not asked."""
+    """Return the licence code in the model card of a local folder, or None; the hub's cards are not asked.
+
+    Raises:
+        ParamsError: the card's head cannot be read.
+    """
     from huggingface_hub import metadata_load
     from yaml import YAMLError
 

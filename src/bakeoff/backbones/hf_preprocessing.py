@@ -29,7 +29,15 @@ Values = Mapping[str, Any]
 
 
 def hf_preprocessing(name: str, *, image_size: int | None) -> Preprocessing:
-    """Return what the model's own image processor does to photos, found and proved by what it makes of two pictures."""
+    """Return what the model's own image processor does to photos; found, and proved, by what it does to two pictures.
+
+    Args:
+        name: a folder made by save_pretrained, or a hub id.
+        image_size: another side, px; None = the processor's.
+
+    Raises:
+        ParamsError: the processor cannot be read, or does what `Preprocessing` cannot express.
+    """
     processor = _processor(name)
     values = processor.to_dict()
     photos = [_test_picture(233, 401), _test_picture(402, 234)]

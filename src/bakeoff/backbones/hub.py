@@ -70,7 +70,11 @@ def find_on_hub(
 
 
 def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md5: str = KERAS_MD5) -> Found | NotFound:
-    """Download Keras' EfficientNet-B0 without its top into `out_dir`, checked against the digest Keras publishes."""
+    """Download Keras' EfficientNet-B0 without its top into `out_dir`, checked against the digest Keras publishes.
+
+    Raises:
+        WeightsError: the server gave another file; an HTML page is a reason like the others instead.
+    """
     path = out_dir / KERAS_FILE
     if path.is_file() and _md5(path) == md5:
         return Found(path, "hub", url_or_id=url)

@@ -60,6 +60,13 @@ def read_checkpoint(path: Path, *, prefixes: tuple[str, ...] = _PREFIXES) -> Sta
     """Return the tensors of a .safetensors, .pth, .pth.tar, .pt or .bin file, unwrapped and without wrappers' prefixes.
 
     Pickles are read with weights_only: no code of theirs runs.
+
+    Args:
+        path: the file.
+        prefixes: what a wrapper may have put before every key.
+
+    Raises:
+        WeightsError: no such file, or no checkpoint.
     """
     if not path.is_file():
         raise WeightsError(f"the weights file {path} does not exist; run `dvc repro`, or `dvc pull` it.")
@@ -121,7 +128,11 @@ def load_state(
 
 
 def load_backbone_file(backbone: nn.Module, path: Path, *, architecture: str) -> LoadReport:
-    """Load a normalised weights/<model>/model.safetensors strictly; its keys are the backbone's own."""
+    """Load a normalised weights/<model>/model.safetensors strictly; its keys are the backbone's own.
+
+    Raises:
+        WeightsError: missing, unreadable, or of another architecture.
+    """
     state = read_checkpoint(path, prefixes=())
     return load_state(backbone, state, architecture=architecture, where=str(path))
 

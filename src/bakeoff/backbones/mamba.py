@@ -58,7 +58,11 @@ class MambaBackbone(nn.Module):
 
 
 def import_mambavision() -> ModuleType:
-    """Return the package's model module, its scan bound to `bakeoff.scan`; an installed mamba_ssm is left alone."""
+    """Return the package's model module, its scan bound to `bakeoff.scan`; an installed mamba_ssm is left alone.
+
+    Raises:
+        SetupError: mambavision is not installed.
+    """
     import_timm()
     with warnings.catch_warnings(), standin():
         warnings.filterwarnings("ignore", message=_DEPRECATED, category=FutureWarning)
@@ -76,7 +80,11 @@ def import_mambavision() -> ModuleType:
 
 
 def default_cfg(name: str) -> dict[str, Any]:
-    """Return the package's own preprocessing and weights address of one model."""
+    """Return the package's own preprocessing and weights address of one model.
+
+    Raises:
+        ParamsError: no such model, with the near and the legal names.
+    """
     known = import_mambavision().default_cfgs
     if name not in known:
         raise unknown_name("MambaVision model", name, list(known))
@@ -84,7 +92,17 @@ def default_cfg(name: str) -> dict[str, Any]:
 
 
 def build_mambavision(name: str, *, scan: str = "auto", **options: Any) -> MambaBackbone:
-    """Return a MambaVision backbone with fresh weights."""
+    """Return a MambaVision backbone with fresh weights.
+
+    Args:
+        name: registered name.
+        scan: `auto` or one of `bakeoff.scan.implementations()`.
+        options: drop_path_rate, drop_rate, in_chans, layer_scale, layer_scale_conv. The package itself
+            swallows unknown ones silently.
+
+    Raises:
+        ParamsError: unknown name, option or scan.
+    """
     module = import_mambavision()
     default_cfg(name)
     check_name(scan)

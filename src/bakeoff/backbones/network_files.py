@@ -19,7 +19,15 @@ def find_network_files(
 ) -> dict[str, Path]:
     """Return where config.json and preprocessor_config.json of an `hf` candidate are; nothing for other candidates.
 
-    Where the source is out of reach, the files of the record `kept` in `out_dir` serve.
+    Args:
+        settings: the candidate; its name is a folder or a hub id.
+        out_dir: weights/<model>, whose files serve where the source is out of reach.
+        revision: commit of the weights on the hub; None = the newest.
+        timeout_s: of the hub.
+        kept: the record in `out_dir`.
+
+    Raises:
+        WeightsError: no config.json.
     """
     if settings.source != "hf":
         return {}
@@ -55,7 +63,13 @@ def copy_config(weights_dir: Path, out_dir: Path) -> None:
 
 
 def network_files_on_hub(repo_id: str, *, revision: str | None, timeout_s: float) -> dict[str, Path]:
-    """Return both files of one commit from the hub or its cache; nothing where one of them is not to be had."""
+    """Return both files of one commit from the hub or its cache; nothing where one of them is not to be had.
+
+    Args:
+        repo_id: the repository.
+        revision: commit; None = the newest.
+        timeout_s: of each request.
+    """
     found: dict[str, Path] = {}
     for name in (CONFIG, PROCESSOR):
         outcome = find_on_hub(repo_id, (name,), timeout_s=timeout_s, revision=revision)

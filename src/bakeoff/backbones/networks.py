@@ -17,7 +17,10 @@ def build_backbone(
 ) -> tuple[nn.Module, int]:
     """Return the backbone with fresh weights, images (N, 3, H, W) to pooled features (N, D), and D.
 
-    `network_dir` holds the config.json that transformers models alone are built from.
+    Args:
+        settings: the candidate.
+        scan: MambaVision's selective scan.
+        network_dir: folder with config.json, which transformers models alone are built from.
     """
     if settings.source == "timm":
         return _build_timm(settings)

@@ -34,6 +34,9 @@ def export_onnx(
         image_size: height and width, px.
         metadata: pairs of words stored in the file, such as the labels and the licence.
         seed: of the random images the check uses.
+
+    Raises:
+        EvaluationError: the exported network answers something else than PyTorch's.
     """
     model = copy.deepcopy(model).cpu().float().eval()
     for module in model.modules():

@@ -27,6 +27,9 @@ def describe(model: str, backbones: dict[str, BackboneParams], defaults: Backbon
         model: a key of `backbones`, or any timm name (`resnet18`, `convnext_tiny.fb_in22k_ft_in1k`).
         backbones: section `backbones`.
         defaults: what a timm name without an entry gets, and what an entry leaves out.
+
+    Raises:
+        ParamsError: a name that its library does not know; near matches and legal tags are listed.
     """
     entry = backbones.get(model) or BackboneParams(name=model)
     source = entry.source or defaults.source
@@ -60,7 +63,11 @@ def _stated(licence: LicenceParams) -> dict[str, Any]:
 
 
 def timm_cfg(name: str, listed: dict[str, BackboneParams] | None = None) -> Any:
-    """Return timm's pretrained configuration of `name`, with or without a tag."""
+    """Return timm's pretrained configuration of `name`, with or without a tag.
+
+    Raises:
+        ParamsError: unknown architecture (near matches) or tag (the legal ones).
+    """
     timm = import_timm()
     architecture, _, tag = name.partition(".")
     if not timm.models.is_model(architecture):

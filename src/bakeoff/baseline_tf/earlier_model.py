@@ -13,7 +13,11 @@ from bakeoff.learning.params import BaselineParams
 
 
 def output_order(class_names: list[str], labels: list[str]) -> list[int]:
-    """Return, for each catalogue label, which of the earlier model's outputs it is."""
+    """Return, for each catalogue label, which of the earlier model's outputs it is.
+
+    Raises:
+        DataError: the two sets of names differ; the message lists both sides.
+    """
     if set(class_names) != set(labels):
         only_model = sorted(set(class_names) - set(labels)) or "none"
         only_catalogue = sorted(set(labels) - set(class_names)) or "none"
@@ -33,6 +37,10 @@ def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_name
         weights_file: `.keras`, legacy `.h5` (whole model or weights) or `.weights.h5`.
         class_names: the model's classes in output order.
         labels: the catalogue's.
+
+    Raises:
+        WeightsError: the file is no EfficientNet-B0 classifier of square RGB images, or has another number of outputs.
+        DataError: the classes differ from the catalogue's.
     """
     order = output_order(class_names, labels)
     weights = read_weights_file(weights_file)

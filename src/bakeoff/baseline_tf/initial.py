@@ -13,7 +13,11 @@ from bakeoff.records.weights import WeightsRecord
 
 
 def fetched_file(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Path:
-    """Return the file in weights/baseline_tf that the training starts from."""
+    """Return the file in weights/baseline_tf that the training starts from.
+
+    Raises:
+        WeightsError: the record belongs to other params, or its file is gone.
+    """
     wanted = Path(params.weights_file).name if params.weights_file else None
     if (record.source == "user_file") != bool(wanted) or (wanted and record.file != wanted):
         raise WeightsError(
@@ -29,7 +33,11 @@ def fetched_file(params: BaselineParams, *, weights_dir: Path, record: WeightsRe
 
 
 def fetched_class_names(*, weights_dir: Path, record: WeightsRecord) -> list[str]:
-    """Return the earlier model's classes in output order, as they were stored with its file."""
+    """Return the earlier model's classes in output order, as they were stored with its file.
+
+    Raises:
+        WeightsError: the record has none.
+    """
     if record.class_names is None:
         raise WeightsError(
             f"{weights_dir} holds no class names of the earlier model, which baseline.mode as_is needs; "
@@ -39,7 +47,16 @@ def fetched_class_names(*, weights_dir: Path, record: WeightsRecord) -> list[str
 
 
 def initial_backbone(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Any:
-    """Return the backbone with the weights its training starts from."""
+    """Return the backbone with the weights its training starts from.
+
+    Args:
+        params: section `baseline`; `weights_file` comes before `pretrained`.
+        weights_dir: weights/baseline_tf, what `bakeoff weights` fetched.
+        record: its record.json.
+
+    Raises:
+        WeightsError: a file is missing or belongs to another architecture.
+    """
     if not params.weights_file and (params.pretrained == "random" or not record.pretrained):
         return build_backbone(params.image_size, imagenet_rescaling=False)
     weights = read_weights_file(fetched_file(params, weights_dir=weights_dir, record=record))

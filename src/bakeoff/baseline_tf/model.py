@@ -22,6 +22,10 @@ def build_backbone(image_size: int, *, imagenet_rescaling: bool) -> Any:
 
     Keras multiplies the normalised image by 1/sqrt(std) for the literal `weights="imagenet"` alone
     (keras/src/applications/efficientnet.py); the published weights are wrong without that layer, so it is put in here.
+
+    Args:
+        image_size: H = W, px, at least 32.
+        imagenet_rescaling: put the layer in, as Keras does for its ImageNet weights.
     """
     plain = keras.applications.EfficientNetB0(
         include_top=False, weights=None, input_shape=(image_size, image_size, 3), pooling="avg"

@@ -76,7 +76,15 @@ def available_threads() -> int:
 
 
 def start(*, device: str, threads: int | None) -> Device:
-    """Choose device and threads and switch deterministic operations on; call it before anything is computed."""
+    """Choose device and threads and switch deterministic operations on; call it before anything is computed.
+
+    Args:
+        device: `auto` (a GPU where TensorFlow finds one), `cpu` or `cuda`.
+        threads: CPU threads; None = all physical cores.
+
+    Raises:
+        SetupError: the device is not there, or is not one of TensorFlow's.
+    """
     gpus = tf.config.list_physical_devices("GPU")
     if device not in ("auto", "cpu", "cuda"):
         raise SetupError(f"compute.device {device!r} is none that TensorFlow offers here; choose auto, cpu or cuda.")
@@ -138,7 +146,16 @@ def peak_memory_mib(device: Device) -> float:
 
 @contextmanager
 def out_of_memory_in_words(error: type[BakeoffError], doing: str, *, remedies: str) -> Iterator[None]:
-    """Turn TensorFlow's exhausted device into `error`, saying what was done and what to set; other errors pass."""
+    """Turn TensorFlow's exhausted device into `error`; any other error passes.
+
+    Args:
+        error: what to raise.
+        doing: candidate, activity and sizes.
+        remedies: what to set, as the second half of a sentence.
+
+    Raises:
+        BakeoffError: `error`, where memory ran out.
+    """
     try:
         yield
     except tf.errors.ResourceExhaustedError:

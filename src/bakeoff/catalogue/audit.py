@@ -21,7 +21,14 @@ _BLUE, _ORANGE = "#0072b2", "#e69f00"
 def write_audit(
     table: pd.DataFrame, rejected: pd.DataFrame, folder: Path, *, dataset: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write audit.json into `folder` and return it."""
+    """Write audit.json into `folder` and return it.
+
+    Args:
+        table: accepted products with `label`, `format`, `mode`, `width`, `height`, `group_id`.
+        rejected: rejected.csv.
+        folder: the catalogue.
+        dataset: name, kind, licence, source_url, digest.
+    """
     audit = {
         "dataset": dataset,
         "n_read": len(table) + len(rejected),
@@ -44,7 +51,13 @@ def write_audit(
 
 
 def draw_audit(table: pd.DataFrame, rejected: pd.DataFrame, folder: Path) -> None:
-    """Draw figures/class_counts.png and samples.png into a prepared catalogue."""
+    """Draw figures/class_counts.png and samples.png into a prepared catalogue.
+
+    Args:
+        table: accepted products with `label` and `image`.
+        rejected: rejected.csv.
+        folder: the catalogue, with images.arrow.
+    """
     with drawing(folder / "figures" / "class_counts.png", folder) as path:
         draw_class_counts(table["label"], rejected).savefig(path, dpi=130)
     with drawing(folder / "figures" / "samples.png", folder) as path:

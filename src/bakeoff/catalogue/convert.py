@@ -11,7 +11,11 @@ from bakeoff.core.errors import DataError
 
 
 def convert_pickle(source: Path, target: Path, allow_pickle: bool) -> None:
-    """Write the DataFrame pickled in `source` as the Parquet file `target`."""
+    """Write the DataFrame pickled in `source` as the Parquet file `target`.
+
+    Raises:
+        DataError: not allowed, no DataFrame, or a target that is no .parquet.
+    """
     if Path(target).suffix != ".parquet":
         raise DataError(f"the target must end in .parquet, got {target}.")
     table = read_pickle(Path(source), allow_pickle=allow_pickle)
@@ -22,7 +26,11 @@ def convert_pickle(source: Path, target: Path, allow_pickle: bool) -> None:
 
 
 def read_pickle(path: Path, *, allow_pickle: bool) -> pd.DataFrame:
-    """Return the DataFrame pickled in `path`."""
+    """Return the DataFrame pickled in `path`.
+
+    Raises:
+        DataError: `allow_pickle` is false, or the file holds no DataFrame.
+    """
     if not allow_pickle:
         target = path.with_suffix(".parquet")
         raise DataError(

@@ -23,6 +23,11 @@ _ALL_NULL = ColumnNames(id=None, image=None, label=None, title=None, description
 def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> dict[str, Any]:
     """Get the data set, or its fallback where it cannot be had, and write source.json.
 
+    Args:
+        dataset: section `dataset`.
+        main_root: the main checkout, which `dataset.root` is relative to.
+        out: source.json.
+
     Returns:
         What was written: kind, name, root, licence, source_url, digest, fallback_reason, files (path, size in bytes,
         sha256).
@@ -95,7 +100,11 @@ def effective_dataset(dataset: DatasetParams, source: dict[str, Any]) -> Dataset
 
 
 def read_source(path: Path) -> dict[str, Any]:
-    """Return source.json."""
+    """Return source.json.
+
+    Raises:
+        DataError: the file is missing.
+    """
     if not path.is_file():
         raise DataError(f"{path} is missing; run `dvc repro fetch`.")
     return json.loads(path.read_text(encoding="utf-8"))

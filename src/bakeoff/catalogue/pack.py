@@ -43,7 +43,14 @@ def pack_all(
 ) -> Iterator[Packed | Rejection]:
     """Yield one result per path, in order, on all cores; a few chunks per core are held in memory at a time.
 
-    `hashes` are what finds duplicates; they need imagehash, which .venv-torch alone has.
+    Args:
+        paths: the files.
+        n_paths: their number.
+        params: section `prepare`.
+        hashes: also what finds duplicates; needs imagehash, which .venv-torch alone has.
+
+    Raises:
+        DataError: a decoding process was killed.
     """
     n_workers = os.cpu_count() or 1
     if n_paths < _SERIAL_BELOW or n_workers == 1:

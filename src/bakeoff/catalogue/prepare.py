@@ -54,6 +54,12 @@ def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, ou
 
     The folder appears whole or not at all; figures, which may fail, are drawn into it afterwards.
 
+    Args:
+        source_json: what `fetch` wrote; raw files lie in its `root` below the main checkout.
+        dataset: section `dataset`.
+        params: section `prepare`.
+        out_dir: the folder to write; an earlier one is replaced.
+
     Raises:
         DataError: fewer than two classes are left, or a class is too small and params say `error`.
     """

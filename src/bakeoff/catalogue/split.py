@@ -59,7 +59,17 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
 def write_split(
     catalogue_dir: Path, params: SplitParams, out_dir: Path, *, previous: Path | None = None
 ) -> pd.DataFrame:
-    """Write splits.parquet, split.json and figures/class_balance.png, and return the split."""
+    """Write splits.parquet, split.json and figures/class_balance.png, and return the split.
+
+    Args:
+        catalogue_dir: what `prepare` wrote.
+        params: section `split`.
+        out_dir: the folder to write.
+        previous: an earlier folder of this stage; used where its seed is the same.
+
+    Raises:
+        DataError: `previous` is no such folder or has another seed.
+    """
     products = read_products(catalogue_dir)
     split = make_split(products, params, previous=None if previous is None else _read_previous(previous, params.seed))
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -73,7 +83,11 @@ def write_split(
 
 
 def draw_class_balance(counts: pd.DataFrame) -> Figure:
-    """Return the share of each class within each split, with the number of products on every bar."""
+    """Return the share of each class within each split, with the number of products on every bar.
+
+    Args:
+        counts: products by class (rows) and split (columns).
+    """
     ordered = counts.loc[counts.sum(axis=1).sort_values().index]
     height = 1.6 + 0.55 * len(ordered)
     figure = Figure(figsize=(9, height), layout="constrained")

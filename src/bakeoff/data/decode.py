@@ -159,7 +159,13 @@ def _readable_formats() -> tuple[str, ...]:
 
 
 def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> bytes:
-    """Return the bytes to store: the original's where they can stay, else PNG (small, lossless source) or JPEG."""
+    """Return the bytes to store: the original's where they can stay, else PNG (small, lossless source) or JPEG.
+
+    Args:
+        decoded: the picture.
+        original: the file it came from.
+        store_px: longest allowed shorter side, px.
+    """
     fits = min(decoded.image.size) <= store_px
     if fits and decoded.untouched and decoded.format in _KEPT_AS_IS:
         return original

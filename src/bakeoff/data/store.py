@@ -100,7 +100,11 @@ class ImageStore:
         return int(self._ends[-1]) if len(self._ends) else 0
 
     def encoded(self, row: int) -> bytes:
-        """Return the bytes of row `row` as they were stored (JPEG or PNG)."""
+        """Return the bytes of row `row` as they were stored (JPEG or PNG).
+
+        Raises:
+            DataError: there is no such row.
+        """
         n = len(self)
         if not 0 <= row < n:
             raise DataError(f"{self.path} has rows 0 to {n - 1}, got row {row}; run `dvc repro prepare`.")

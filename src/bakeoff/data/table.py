@@ -43,7 +43,11 @@ class Catalogue:
     """name, kind, licence, source_url, digest (sha256 over products and images), prepare (how it was packed)."""
 
     def rows(self, split: str) -> np.ndarray:
-        """Return the positions of one split's products, (N_split,) int64, ascending."""
+        """Return the positions of one split's products, (N_split,) int64, ascending.
+
+        Raises:
+            DataError: no such split.
+        """
         if split not in SPLITS:
             raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
         return np.flatnonzero((self.products["split"] == split).to_numpy()).astype(np.int64)
@@ -60,6 +64,9 @@ class Catalogue:
         """Return the training weights of `positions`, (N,) float32, each above 0.
 
         Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights.
+
+        Raises:
+            DataError: a weight is no positive number.
         """
         values = self.products["weight"].to_numpy(dtype=np.float32)[np.asarray(positions, dtype=np.int64)]
         wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
@@ -76,7 +83,15 @@ class Catalogue:
 
 
 def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
-    """Return the catalogue that `prepare` and `split` wrote."""
+    """Return the catalogue that `prepare` and `split` wrote.
+
+    Args:
+        catalogue_dir: holds products.parquet, images.arrow and labels.json.
+        splits_file: splits.parquet, one row per product.
+
+    Raises:
+        DataError: a file is missing, or the split belongs to another catalogue.
+    """
     catalogue_dir = Path(catalogue_dir)
     products = read_products(catalogue_dir)
     header = read_labels(catalogue_dir)

@@ -34,6 +34,9 @@ def resize_crop(
 
     Returns:
         (H, W, 3) uint8, H = W = image_size, values 0-255.
+
+    Raises:
+        ParamsError: the interpolation or the crop mode is not known.
     """
     if interpolation not in INTERPOLATIONS:
         raise ParamsError(f"interpolation {interpolation!r} is not known; choose one of {', '.join(INTERPOLATIONS)}.")

@@ -13,7 +13,11 @@ from bakeoff.predictors.trained import load_photo_classifier, read_training
 
 
 def trained_folder(runs: Path, candidate: str, seed: int) -> Path:
-    """Return the training folder of a candidate and seed."""
+    """Return the training folder of a candidate and seed.
+
+    Raises:
+        EvaluationError: there is none; lists those that there are.
+    """
     folder = runs / candidate / f"seed_{seed}" / "training"
     if not (folder / "training.json").is_file():
         found = sorted(
@@ -31,6 +35,14 @@ def export_candidate(training_dir: Path, path: Path) -> float:
 
     Input `images` (N, 3, H, W) float32 RGB in [0, 1], resized and cropped as the file's metadata say; normalisation is
     inside. Output `logits` (N, K). Metadata: candidate, labels, preprocessing, loss, licence, key, all JSON.
+
+    Args:
+        training_dir: runs/<candidate>/seed_<s>/training.
+        path: the .onnx file.
+
+    Raises:
+        EvaluationError: the folder holds no PyTorch training, or the export answers something else than PyTorch.
+        WeightsError: a frozen candidate's weights are not those it was trained on.
     """
     record = read_training(training_dir)
     settings = record["settings"]

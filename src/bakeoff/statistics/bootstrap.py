@@ -41,6 +41,9 @@ def confusion_intervals(
         n_resamples: matrices drawn, from 100.
         seed: of the draws.
 
+    Raises:
+        EvaluationError: not a confusion matrix, an unknown metric, or too few resamples.
+
     Source:
         B. Efron, Better bootstrap confidence intervals, J. Am. Stat. Assoc. 82 (1987) 171-185, DOI
         10.1080/01621459.1987.10478410, with acceleration 0, around the smoothed matrix, shifted to the measured value.
@@ -98,6 +101,9 @@ def per_class_intervals(counts: Array) -> dict[str, tuple[Array, Array]]:
     All three by Wilson, without resampling: recall is a share of the class's products, precision of the products
     predicted as it, and F1 = 2 J / (1 + J) with J the share of the right ones among both together.
 
+    Raises:
+        EvaluationError: not a confusion matrix.
+
     Source:
         K. F. Y. Lam, V. Gopal and J. Qian, Confidence intervals for the F1 score: a comparison of four methods,
         arXiv:2309.14621 (2023): the indirect Wilson interval.
@@ -120,6 +126,9 @@ def mean_interval(values: Array, strata: Array | None, *, n_resamples: int = 10_
         strata: (N,) true classes, resampled each by itself; None for one stratum.
         n_resamples: means drawn, from 100.
         seed: of the draws.
+
+    Raises:
+        EvaluationError: values and strata differ in length, or a value is not finite.
 
     Source:
         B. Efron 1987 (see `confusion_intervals`): BCa, its acceleration for several samples as in A. C. Davison and
@@ -159,6 +168,9 @@ def statistic_interval(
         n_resamples: calls of `statistic`, and one more for the estimate; from 100.
         seed: of the draws.
         bounds: smallest and largest possible value.
+
+    Raises:
+        EvaluationError: no product, or the statistic of a resample is not finite or out of bounds.
 
     Source:
         A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application (1997), equation 5.6.

@@ -21,6 +21,9 @@ def indistinguishable(names: Sequence[str], p_values: np.ndarray, alpha: float =
         p_values: (M, M) adjusted, symmetric, in [0, 1]; the diagonal is not read.
         alpha: level of the tests, in (0, 1).
 
+    Raises:
+        EvaluationError: the matrix is not (M, M), not symmetric, or holds no p-values.
+
     Source:
         J. Demsar, Statistical comparisons of classifiers over multiple data sets, J. Mach. Learn. Res. 7 (2006) 1-30,
         figure 1: groups of classifiers that are not significantly different are connected.

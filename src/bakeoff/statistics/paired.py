@@ -194,6 +194,9 @@ def n_needed(b: int, c: int, n: int, *, power: float = 0.8, alpha: float = 0.05)
         power: chance of telling them apart, in (0, 1).
         alpha: level of the two-sided test, in (0, 1).
 
+    Raises:
+        EvaluationError: counts that do not fit together, or a power or level outside (0, 1).
+
     Source:
         R. J. Connor, Sample size for testing differences in proportions for the paired-sample design, Biometrics 43
         (1987) 207-211, DOI 10.2307/2531961.

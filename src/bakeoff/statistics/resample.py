@@ -69,6 +69,11 @@ def resampled_margins(counts: Array, n_resamples: int, seed: int) -> Iterator[Ma
 
     Each row is a multinomial over its cells that are not empty, mixed with the borrowed product; margins are all that
     is kept, so memory is B x K.
+
+    Args:
+        counts: (K, K) int64, rows the true classes.
+        n_resamples: matrices in all.
+        seed: of the draws.
     """
     rng = np.random.default_rng(seed)
     smoothing = Smoothing.of(counts)
@@ -123,7 +128,14 @@ def strata_rows(strata: Array | None, n: int) -> list[Array]:
 
 
 def resampled_means(values: Array, groups: list[Array], n_resamples: int, seed: int) -> Array:
-    """Return (n_resamples,) means over all products, each stratum resampled by itself."""
+    """Return (n_resamples,) means over all products, each stratum resampled by itself.
+
+    Args:
+        values: (N,) float64.
+        groups: product numbers of each stratum, N in all.
+        n_resamples: means to draw.
+        seed: of the draws.
+    """
     rng = np.random.default_rng(seed)
     means = np.zeros(n_resamples)
     for rows in groups:

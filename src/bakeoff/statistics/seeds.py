@@ -23,6 +23,9 @@ def split_variance(correct: np.ndarray) -> dict[str, float | int | None]:
         with this seed; sd_mean of the mean over these S seeds, over both; share_data, the test products' part in the
         variance of sd_mean, in [0, 1]. Both sds hold the rest, so their squares add up to more than the whole.
 
+    Raises:
+        EvaluationError: not (S, N), nothing given, or other values than right and wrong.
+
     Source:
         S. R. Searle, G. Casella and C. E. McCulloch, Variance Components (1992), section 4.5: analysis of variance
         estimators of the 2-way crossed random model without interaction; negative estimates are set to 0.

@@ -21,7 +21,11 @@ def choices(conf: Path) -> dict[str, list[str]]:
 
 
 def compose(root: Path, overrides: list[str]) -> dict[str, Any]:
-    """Return conf/ composed with Hydra overrides such as `profile=full` or `models=[resnet18]`, all checked."""
+    """Return conf/ composed with Hydra overrides such as `profile=full` or `models=[resnet18]`, resolved and checked.
+
+    Raises:
+        ParamsError: an unknown group, choice or key, or a value of the wrong type; legal choices are listed.
+    """
     from dvc.utils.hydra import compose_and_dump
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -72,6 +76,10 @@ def choices_made(root: Path, values: dict[str, Any]) -> list[str] | None:
 
     None where no choices do, as after a hand edit that took a key away. Section `tracking` is left out: no result
     depends on it.
+
+    Args:
+        root: the project.
+        values: params.yaml as plain values.
     """
     groups = [f"{group}={choice}" for group, choice in _named(root, values).items()]
     expected = compose(root, groups)

@@ -87,5 +87,9 @@ SECTIONS: dict[str, type[Section]] = {
 
 
 def load_params(path: Path) -> Params:
-    """Return all of params.yaml, checked."""
+    """Return all of params.yaml, checked.
+
+    Raises:
+        ParamsError: an unknown key, a wrong type or a value out of bounds; the message names key and legal values.
+    """
     return validate_section(Params, read_yaml(path), where=str(path))

@@ -179,6 +179,9 @@ def compare_now(root: Path, *, partial: bool, failed_stages: Iterable[str] = ())
         root: the project.
         partial: compare what exists; candidates with a stage that is not up to date are listed as failed.
         failed_stages: stages that failed though DVC takes them for up to date; their candidates are listed as failed.
+
+    Raises:
+        SetupError: the comparison failed; its message is above.
     """
     command = ["sh", "stages/in_env.sh", "torch", "stages/compare.py", "--runs", "runs", "--out", "reports"]
     params = load_params(root / "params.yaml")

@@ -53,6 +53,11 @@ class UserFileChange:
 def user_file_changes(params: Params, *, candidates_dir: Path, weights_root: Path) -> list[UserFileChange]:
     """Return what changed for the backbones of the study that have a record, and for the baseline.
 
+    Args:
+        params: the study; what changed in it is DVC's to notice.
+        candidates_dir: data/candidates.
+        weights_root: weights/.
+
     Raises:
         WeightsError: a record is not bakeoff's.
     """

@@ -21,7 +21,18 @@ HOST = "127.0.0.1"
 def run_server(
     command: Sequence[str], *, environment: Mapping[str, str], port: int, start_s: float, announce: Callable[[], None]
 ) -> None:
-    """Run a server that answers on /health until it ends or Ctrl-C stops it."""
+    """Run a server that answers on /health until it ends or Ctrl-C stops it.
+
+    Args:
+        command: its program and arguments; the port among them.
+        environment: its variables.
+        port: where it will listen on 127.0.0.1.
+        start_s: how long to wait for its first answer before its address is no longer told.
+        announce: called once it answers.
+
+    Raises:
+        TrackingError: it ended with an error.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = subprocess.Popen(list(command), env=dict(environment), start_new_session=True)
     threading.Thread(target=_announce, args=(server, port, start_s, announce), daemon=True).start()
@@ -36,7 +47,11 @@ def run_server(
 
 
 def refuse_taken_port(port: int, example: str) -> None:
-    """Check that nothing listens on the port."""
+    """Check that nothing listens on the port.
+
+    Raises:
+        TrackingError: something does; `example` is a command with another port.
+    """
     if answers(port):
         raise TrackingError(f"port {port} is taken already; stop what runs there or pass another: `{example}`.")
 

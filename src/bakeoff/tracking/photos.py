@@ -39,7 +39,12 @@ class PhotoClassifierModel:
         self._temperature = read_temperature(training_dir.parent / "evaluation" / "calibration.json")
 
     def answer(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Do what `predict` does for a request; a photo that cannot be read is the asker's mistake (HTTP 400)."""
+        """Do what `predict` does for a request; a photo that cannot be read is the asker's mistake (HTTP 400).
+
+        Args:
+            model_input: as `predict` takes it.
+            params: `top_k`, or nothing.
+        """
         from bakeoff.tracking.request_error import RequestError
 
         try:
@@ -88,7 +93,11 @@ class PhotoClassifierModel:
 
 
 def read_temperature(path: Path) -> float | None:
-    """Return calibration.json's temperature, None where there is no such file."""
+    """Return calibration.json's temperature, None where there is no such file.
+
+    Raises:
+        DataError: the file holds no positive temperature.
+    """
     if not path.is_file():
         return None
     value = json.loads(path.read_text(encoding="utf-8")).get("temperature")
@@ -100,7 +109,11 @@ def read_temperature(path: Path) -> float | None:
 
 
 def as_bytes(value: Any, row: int) -> bytes:
-    """Return an encoded photo's bytes."""
+    """Return an encoded photo's bytes.
+
+    Raises:
+        DataError: the value is neither bytes nor base64 text.
+    """
     if isinstance(value, bytes | bytearray):
         return bytes(value)
     try:

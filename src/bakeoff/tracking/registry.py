@@ -56,6 +56,10 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> Registration |
 
     Of several seeds, the one with the best validation accuracy is registered.
 
+    Args:
+        reports_dir: folder with choice.json, and model_card.md for the version's description.
+        params: section `tracking`.
+
     Returns:
         What was done; None where there is no choice.json yet.
     """

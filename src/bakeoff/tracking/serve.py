@@ -34,7 +34,12 @@ class Served:
 
 
 def serve_model(port: int, candidate: str | None = None) -> None:
-    """Serve the champion, or a candidate of runs/, on 127.0.0.1 until Ctrl-C."""
+    """Serve the champion, or a candidate of runs/, on 127.0.0.1 until Ctrl-C.
+
+    Raises:
+        TrackingError: there is no such model, the store cannot be read, the environment is missing, or the port is
+            taken.
+    """
     params = load_section(project_root() / "params.yaml", TrackingParams)
     try:
         served = champion(params) if candidate is None else trained(candidate, params, project_root() / "runs")
@@ -51,7 +56,11 @@ def serve_model(port: int, candidate: str | None = None) -> None:
 
 
 def champion(params: TrackingParams) -> Served:
-    """Return the registered champion."""
+    """Return the registered champion.
+
+    Raises:
+        TrackingError: nothing is registered.
+    """
     client, store = open_client()
     version = find_version(client, params.experiment)
     if version is None:
@@ -64,7 +73,11 @@ def champion(params: TrackingParams) -> Served:
 
 
 def trained(candidate: str, params: TrackingParams, runs_dir: Path) -> Served:
-    """Return a candidate of runs/: of its seeds the one with the best validation accuracy."""
+    """Return a candidate of runs/: of its seeds the one with the best validation accuracy.
+
+    Raises:
+        TrackingError: the store has no model of that training.
+    """
     folder = deployed_folder(runs_dir, candidate)
     key = read_record(folder / "training" / "training.json").get("key")
     client, store = open_client()
@@ -79,7 +92,11 @@ def trained(candidate: str, params: TrackingParams, runs_dir: Path) -> Served:
 
 
 def server_command(served: Served, port: int) -> list[str]:
-    """Return the command that serves a model with its framework's interpreter."""
+    """Return the command that serves a model with its framework's interpreter.
+
+    Raises:
+        TrackingError: its framework is unknown, or the environment is not there.
+    """
     if served.framework not in ENVIRONMENTS:
         legal = ", ".join(ENVIRONMENTS)
         raise TrackingError(

@@ -30,7 +30,11 @@ _START_S = 90
 
 
 def serve_ui(port: int) -> None:
-    """Serve the store until Ctrl-C; prints the address and opens a browser where there is one."""
+    """Serve the store until Ctrl-C; prints the address and opens a browser where there is one.
+
+    Raises:
+        TrackingError: something else listens on the port, or the server does not come up.
+    """
     params = load_section(project_root() / "params.yaml", TrackingParams)
     try:
         store, address = prepare_view(params, port)

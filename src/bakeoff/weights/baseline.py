@@ -22,6 +22,10 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
     """Make weights/baseline_tf/{record.json, file} and return the record.
 
     `baseline.weights_file` comes first; then, with `pretrained: imagenet`, the sources of params in their order.
+
+    Raises:
+        WeightsError: the named file is missing, or policy `require` and nothing found.
+        DataError: mode `as_is` and the file of class names cannot be used.
     """
     kept = existing_record(out_dir)
     if baseline.weights_file is not None:

@@ -65,7 +65,11 @@ def choose(asked: Asked, params: WeightsParams, kept: WeightsRecord | None) -> F
 
 
 def keep_without_source(kept: WeightsRecord, params: WeightsParams, path: Path | str) -> WeightsRecord:
-    """Return a stored record whose user's file is gone, and say so."""
+    """Return a stored record whose user's file is gone, and say so.
+
+    Raises:
+        WeightsError: policy `require`: what the params name has to be there.
+    """
     gone = f"{path}, the user's file behind weights/{kept.model}, is gone"
     if params.policy == "require":
         raise WeightsError(

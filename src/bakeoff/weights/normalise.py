@@ -22,7 +22,17 @@ _CLASSIFIERS = {"mambavision": ("head",)}
 def write_normalised(
     settings: CandidateSettings, source: Path, target: Path, *, network_dir: Path | None = None
 ) -> str:
-    """Write the file `target` and return its SHA-256; `source` is a checkpoint, or an `hf` candidate's folder."""
+    """Write the file and return its SHA-256.
+
+    Args:
+        settings: the candidate; its backbone decides the keys.
+        source: a checkpoint file, or a folder made by save_pretrained for an `hf` candidate.
+        target: weights/<model>/model.safetensors.
+        network_dir: where an `hf` candidate's config.json is.
+
+    Raises:
+        WeightsError: the checkpoint belongs to another architecture.
+    """
     backbone = _loaded(settings, source, network_dir)
     state = {key: value.contiguous().clone() for key, value in network_of(backbone).state_dict().items()}
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,11 @@ class FlipkartSource:
         return root / dataset.images if dataset.images else root
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return one product per row of the table."""
+        """Return one product per row of the table.
+
+        Raises:
+            DataError: no table, an unknown column, or a pickle that params do not allow.
+        """
         path = _find_table(dataset, root)
         if path is None:
             raise DataError(f"no table in {root}; expected {dataset.table or DEFAULT_TABLE}.")

@@ -23,7 +23,14 @@ _MAX_CLASSES = 12
 
 
 def draw_monitoring(report: Mapping[str, Any], samples: tuple[Sample, Sample], words: Words, path: Path) -> None:
-    """Write monitor.png."""
+    """Write monitor.png.
+
+    Args:
+        report: what `build_report` returned.
+        samples: reference and new.
+        words: the figure's language.
+        path: the file.
+    """
     figure = Figure(figsize=(13, 10.5), layout="constrained")
     axes = figure.subplots(3, 3)
     reference, new = samples

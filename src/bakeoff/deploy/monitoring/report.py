@@ -28,6 +28,9 @@ def build_report(
         words: the language of the sentences.
         header: candidate, name and where the products came from; kept as it is.
         seed: of permutations and resamples.
+
+    Raises:
+        DataError: fewer than MIN_NEW new photos could be read.
     """
     reference, new, test_split = samples
     if len(new) < MIN_NEW:

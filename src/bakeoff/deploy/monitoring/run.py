@@ -39,7 +39,18 @@ class MonitorOptions:
 
 
 def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[str, Any], Path]:
-    """Write monitoring/<name>/ and return the report and that folder."""
+    """Write monitoring/<name>/ and return the report and that folder.
+
+    Args:
+        project: the study's folder, with runs/, reports/, data/ and params.yaml.
+        source: new products: a folder (one subfolder per class where labels are known) or a table.
+        options: the command's flags.
+
+    Raises:
+        ParamsError: a flag cannot be used, or the folder is there already.
+        DataError: there are too few photos, or a label is none of the study's.
+        EvaluationError: the candidate cannot answer.
+    """
     name = options.name or datetime.now(UTC).strftime("%Y-%m-%d")
     folder = settle_folder(project, name, force=options.force)
     candidate = find_candidate(project, options.candidate, seed=options.seed)
@@ -80,7 +91,11 @@ def _why_unlabelled(source: Path, options: MonitorOptions) -> str:
 
 
 def settle_folder(project: Path, name: str, *, force: bool) -> Path:
-    """Return monitoring/<name>."""
+    """Return monitoring/<name>.
+
+    Raises:
+        ParamsError: no usable name, or a report is there and `force` was not given.
+    """
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ParamsError(
             f"--name is a folder's name of letters, digits, `_`, `-` and `.`, such as 2026-12; got {name!r}."

@@ -61,7 +61,14 @@ class Sample:
 
 
 def collect_sample(folder: Path, label_ids: np.ndarray, *, temperature: float, seed: int = 0) -> Sample:
-    """Return the scores of a folder as a sample; `label_ids` (N,) of all photos in order, NO_LABEL where unknown."""
+    """Return the scores of a folder as a sample.
+
+    Args:
+        folder: of the chunks, with measures.
+        label_ids: (N,) of all photos in order, NO_LABEL where unknown.
+        temperature: of the candidate's calibration.
+        seed: of the drawing of the photos whose features are kept.
+    """
     n = len(label_ids)
     kept = np.zeros(n, dtype=bool)
     kept[np.random.default_rng(seed).permutation(n)[:MAX_FEATURES]] = True

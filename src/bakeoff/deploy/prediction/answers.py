@@ -37,7 +37,16 @@ class Tally:
 def answer_all(
     folder: Path, photos: pd.DataFrame, labels: list[str], *, temperature: float, top_k: int, threshold: float
 ) -> Iterator[list[Answer]]:
-    """Yield the answers to `photos` (columns id, image) chunk by chunk."""
+    """Yield the answers to `photos` (columns id, image) chunk by chunk.
+
+    Args:
+        folder: of the chunks.
+        photos: in the order of the scores.
+        labels: K class names.
+        temperature: of the candidate's calibration.
+        top_k: classes per photo, at most K.
+        threshold: below this probability a photo is marked for a human.
+    """
     for number, scores in enumerate(read_chunks(folder, len(photos))):
         rows = photos.iloc[number * CHUNK : (number + 1) * CHUNK]
         sound = np.array([reason is None for reason in scores.reasons])

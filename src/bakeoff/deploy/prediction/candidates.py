@@ -43,7 +43,11 @@ class TrainedCandidate:
         return ENVIRONMENTS[framework]
 
     def evaluation(self, name: str) -> dict[str, Any]:
-        """Return a JSON record of this training's evaluation folder."""
+        """Return a JSON record of this training's evaluation folder.
+
+        Raises:
+            EvaluationError: it is missing, or belongs to an earlier training.
+        """
         folder = self.folder / "evaluation"
         for needed in dict.fromkeys(("metrics.json", name)):
             if not (folder / needed).is_file():
@@ -71,6 +75,9 @@ def find_candidate(project: Path, name: str | None, *, seed: int | None) -> Trai
         project: the folder with runs/ and reports/.
         name: `<model>-<mode>` or `baseline_tf`; None = the one that reports/choice.json names best.
         seed: which of its trainings; None = the one to deploy, which the registry calls champion.
+
+    Raises:
+        EvaluationError: none was chosen, or there is no such training; the message lists those that there are.
     """
     chosen = name or chosen_candidate(project)
     runs_dir = project / "runs"
@@ -90,7 +97,11 @@ def find_candidate(project: Path, name: str | None, *, seed: int | None) -> Trai
 
 
 def chosen_candidate(project: Path) -> str:
-    """Return the candidate that the study recommends."""
+    """Return the candidate that the study recommends.
+
+    Raises:
+        EvaluationError: the study has not been compared yet, or it recommends none.
+    """
     path = project / "reports" / "choice.json"
     if not path.is_file():
         raise EvaluationError(

@@ -38,7 +38,16 @@ _SCHEMA = pa.schema(
 
 
 def settle_format(wanted: str | None, output: Path | None, *, force: bool) -> str:
-    """Return the format to write, checked before any photo is read; None = by the file's name, or a table."""
+    """Return the format to write, checked before any photo is read.
+
+    Args:
+        wanted: one of FORMATS; None = by the output's name, or a table on the screen.
+        output: the file; None = the screen.
+        force: an existing file may be replaced.
+
+    Raises:
+        ParamsError: no such format, a table wanted in a file, Parquet on the screen, or the file exists.
+    """
     by_name = {".json": "json", ".parquet": "parquet", ".csv": "csv"}
     chosen = wanted or (by_name.get(output.suffix.lower()) if output else "table")
     if chosen not in FORMATS:
@@ -61,7 +70,14 @@ def settle_format(wanted: str | None, output: Path | None, *, force: bool) -> st
 
 
 def write_answers(answers: Iterable[list[Answer]], *, form: str, output: Path | None, top_k: int) -> None:
-    """Write answers that come chunk by chunk, to stdout where no file is named; memory holds one chunk."""
+    """Write answers that come chunk by chunk; memory holds one chunk.
+
+    Args:
+        answers: see `bakeoff.deploy.prediction.answers`.
+        form: one of FORMATS.
+        output: the file, which appears when everything is in it; None = stdout.
+        top_k: classes per photo.
+    """
     writers: dict[str, Callable[[Iterable[list[Answer]], Any, int], None]] = {
         "table": _write_table,
         "json": _write_json,

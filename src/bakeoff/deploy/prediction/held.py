@@ -39,7 +39,14 @@ class HeldPhotos:
 
 
 def recorded_prepare(training: Mapping[str, Any]) -> PackParams:
-    """Return how the catalogue of a training was packed: today's section `prepare` may say something else."""
+    """Return how the catalogue of a training was packed: today's section `prepare` may say something else.
+
+    Args:
+        training: training.json.
+
+    Raises:
+        EvaluationError: it does not say so, or what it says cannot be used.
+    """
     recorded = (training.get("dataset") or {}).get("prepare")
     remedy = "run `bakeoff run` (or `dvc repro`) to train it again"
     if recorded is None:

@@ -39,7 +39,11 @@ class StudyParams:
 
 
 def load_study_params(path: Path) -> StudyParams:
-    """Return the sections of a params.yaml."""
+    """Return the sections of a params.yaml.
+
+    Raises:
+        ParamsError: it is missing, or a section of it cannot be used.
+    """
     return StudyParams(load_section(path, ComputeParams), load_section(path, EvaluateParams))
 
 
@@ -48,7 +52,15 @@ def make_request(
 ) -> Request:
     """Return the request of a candidate: device and threads from the study's params, the rest from its training.
 
-    `store` is images.arrow where the photos are the catalogue's own; `more` also asks for measures and features.
+    Args:
+        candidate: who answers.
+        params: the study's.
+        title: of the progress bar.
+        store: images.arrow where the photos are the catalogue's own.
+        more: also measures and features.
+
+    Raises:
+        EvaluationError: the training does not say how its photos were prepared.
     """
     return Request(
         environment=candidate.environment,

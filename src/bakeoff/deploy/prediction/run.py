@@ -30,7 +30,18 @@ class PredictOptions:
 
 
 def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
-    """Write every photo's class, calibrated probability and top k; return what was counted."""
+    """Write every photo's class, calibrated probability and top k; return what was counted.
+
+    Args:
+        project: the study's folder.
+        source: a photo, a folder or a table.
+        options: the command's flags.
+
+    Raises:
+        ParamsError: a flag cannot be used.
+        EvaluationError: the candidate cannot answer.
+        DataError: there are no photos, or none could be read.
+    """
     if not 0 <= options.threshold <= 1:
         raise ParamsError(f"--threshold is a probability from 0 to 1, got {options.threshold:g}.")
     if options.top_k < 1:

@@ -73,7 +73,16 @@ def score_photos(
     settings: ScoringSettings | None = None,
     advance: Callable[[int], Any] = lambda n: None,
 ) -> None:
-    """Write the scores of all photos into `folder`, `CHUNK` of them a file."""
+    """Write the scores of all photos into `folder`, `CHUNK` of them a file.
+
+    Args:
+        predictor: made for `held`.
+        held: gets each batch's photos.
+        photos: from the first photo of the first chunk to write.
+        folder: where the numbered chunks lie.
+        settings: batch size, first chunk, and whether more than probabilities is wanted.
+        advance: called with the number of photos that were just finished.
+    """
     settings = settings or ScoringSettings()
     source, number = iter(photos), settings.first_chunk
     while chunk := list(islice(source, CHUNK)):

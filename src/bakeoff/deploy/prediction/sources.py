@@ -45,6 +45,9 @@ def list_photos(source: Path, columns: Columns | None = None) -> Photos:
         source: a photo, a folder (searched with all folders below it), or a table (.csv or .parquet) whose paths are
             relative to the table's own folder.
         columns: which columns of a table to read.
+
+    Raises:
+        DataError: there is no such file, the folder holds no photo, or the table lacks a column.
     """
     columns = columns or Columns()
     if source.is_dir():
