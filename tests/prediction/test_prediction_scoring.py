@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from bakeoff.deploy.prediction.held import HeldPhotos
 from filelock import FileLock
 from PIL import Image
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.decode import Rejection
 from bakeoff.deploy.prediction import launch, request, scores, scoring
-from bakeoff.deploy.prediction.held import HeldPhotos
 from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
-from bakeoff.deploy.prediction.request import Machine, Request, request_key
+from bakeoff.deploy.prediction.request import Request, request_key
 from numpy_predictor import NumpyPredictor
 from prepared import PREPARE as AT_100_PX
 
@@ -56,8 +56,8 @@ def numpy_request(tmp_path, monkeypatch) -> Request:
         monkeypatch.setattr(module, "CHUNK", 4)
     monkeypatch.setattr(request, "load_predictor", lambda framework, folder, held, **loading: WithFeatures(held))
     monkeypatch.setattr(launch, "_PACKAGES", {"torch": "numpy"})
-    machine = Machine("cpu", 1, 3)
-    return Request("torch", str(tmp_path), "k", LABELS, PREPARE.model_dump(), machine, title="t", more=True)
+    machine = {"device": "cpu", "threads": 1, "batch_size": 3}
+    return Request("torch", str(tmp_path), "k", LABELS, PREPARE.model_dump(), **machine, title="t", more=True)
 
 
 def test_every_photo_has_a_row_in_order(numpy_request, photos):
@@ -202,7 +202,7 @@ def test_the_request_comes_back_as_it_was_written(numpy_request, photos, tmp_pat
     found, listing = request.load_request(tmp_path)
     assert found == numpy_request
     assert listing.equals(photos)
-    assert json.loads((tmp_path / "request.json").read_text())["machine"]["batch_size"] == 3
+    assert json.loads((tmp_path / "request.json").read_text())["batch_size"] == 3
 
 
 def test_importing_it_loads_no_framework():
