@@ -22,6 +22,7 @@ from PIL import Image
 from bakeoff.aggregation.run import aggregate
 from bakeoff.catalogue.audit import write_audit
 from bakeoff.core.section import validate_section
+from bakeoff.core.translation import Translator
 from bakeoff.data.predictions import Predictions, write_predictions
 from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.data.table import SPLITS, Catalogue
@@ -31,13 +32,12 @@ from bakeoff.decision.study import Slot, Study
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors
-from bakeoff.deploy.monitoring.verdict import monitoring_words
 from bakeoff.evaluation.findings import find, write_findings
 from bakeoff.evaluation.metrics import training_losses
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.learning.history import write_history
 from bakeoff.records.files import write_record
-from bakeoff.report.note.note import write_note
+from bakeoff.report.note import write_note
 from bakeoff.report.run import ReportInputs, compare
 from decision.fake_study import throughput_record, training_record, write_session
 
@@ -258,7 +258,7 @@ def _monitor(found: RandomStudy) -> None:
     reference = _sample(rng, str(kinds[0]), int(rng.integers(1, 120)), len(labels))
     new = _sample(rng, str(kinds[1]), n, len(labels), unlabelled=float(rng.choice([0.0, 0.5, 1.0])))
     test = reference.rows(np.arange(len(reference)) < max(2, len(reference) // 2))
-    words = monitoring_words(found.params["language"])
+    words = Translator(found.params["language"])
     report = build_report((reference, new, test), labels, words, header={"candidate": "a-frozen", "name": "2026-12"})
     write_record(found.root / "monitoring" / "2026-12" / "monitoring.json", report)
     draw_monitoring(report, (reference, new), words, found.root / "monitoring" / "2026-12" / "monitor.png")

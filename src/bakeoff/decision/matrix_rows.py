@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from bakeoff.core.section import LanguageCode
 from bakeoff.decision.collect import Record, value_at
 from bakeoff.decision.matrix import decision_matrix
 from bakeoff.decision.params import MatrixParams
 from bakeoff.decision.summary import Summary
-from bakeoff.language.phrases import LanguageCode
 
 
 def with_matrix(

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bakeoff.core.translation import Translator
 from bakeoff.decision.collect import Record
-from bakeoff.language.phrases import Words
 
 
 def usual_device(records: Sequence[Record]) -> str | None:
@@ -44,7 +44,7 @@ def share_measurements(records: Sequence[Record]) -> list[Record]:
 
 
 def use_session(
-    records: Sequence[Record], measurements_dir: Path | None, *, words: Words
+    records: Sequence[Record], measurements_dir: Path | None, *, t: Translator
 ) -> tuple[list[Record], list[str]]:
     """Return the records with the times of measurements/throughput.json where they may be used, and what to say of it.
 
@@ -54,7 +54,7 @@ def use_session(
     Args:
         records: of every candidate.
         measurements_dir: measurements/; None or without throughput.json changes nothing.
-        words: holds `bakeoff.language.choice`'s phrases.
+        t: says it in the reader's language.
     """
     path = measurements_dir / "throughput.json" if measurements_dir is not None else None
     if path is None or not path.is_file():
@@ -66,36 +66,75 @@ def use_session(
     lacking = sorted({slot.candidate for slot, speed in found.items() if speed is None})
     matched = {slot: speed for slot, speed in found.items() if speed is not None}
     if not matched:
-        return list(records), [words("session.none", path=path)]
+        return list(records), [
+            t.gettext(
+                "{path} holds none of these candidates as they are now, so the study's own times are used; run "
+                "`bakeoff throughput` again.",
+                path=path,
+            )
+        ]
     here, there = usual_device(records), Counter(map(_device, matched.values())).most_common(1)[0][0]
     if lacking and here != there:
-        note = words("session.elsewhere", path=path, device=there, names=words.join(lacking))
+        note = t.gettext(
+            "{path} is from another device ({device}) and lacks {names}, so the study's own times are used; "
+            "`bakeoff throughput` measures all together.",
+            path=path,
+            device=there,
+            names=t.join(lacking),
+        )
         return list(records), [note]
     replaced = [
         replace(record, throughput={**matched[record.slot], "session": True}) if record.slot in matched else record
         for record in records
     ]
-    said = [words("session.used", path=path)]
+    said = [t.gettext("Times come from one session in which the candidates took turns ({path}).", path=path)]
     if lacking:
-        said.append(words.count("session.lacking", len(lacking), names=words.join(lacking)))
+        said.append(
+            t.ngettext(
+                "That session lacks {names}, whose times were measured alone; `bakeoff throughput` measures all "
+                "together.",
+                "That session lacks {names}, whose times were measured alone; `bakeoff throughput` measures all "
+                "together.",
+                len(lacking),
+                names=t.join(lacking),
+            )
+        )
     return replaced, said
 
 
-def timing_notes(records: Sequence[Record], *, words: Words) -> list[str]:
-    """Return what must be said about the times: measured elsewhere, with other threads, or on a restless machine."""
+def timing_notes(records: Sequence[Record], *, t: Translator) -> list[str]:
+    """Return what must be said about the times: measured elsewhere, with other threads, or noisy."""
     device = usual_device(records)
     done = [record for record in records if record.ok]
     notes = []
     others = sorted({record.slot.candidate for record in done if device_of(record) != device})
     if others:
-        notes.append(words("times.elsewhere", device=device, names=words.join(others)))
+        notes.append(
+            t.gettext(
+                "Times are compared on {device} only; those of {names} come from another device and are listed, "
+                "not compared.",
+                device=device,
+                names=t.join(others),
+            )
+        )
     same = [record for record in done if device_of(record) == device]
     threads = sorted({str(record.throughput.get("threads")) for record in same})
     if len(threads) > 1:
-        notes.append(words("times.threads", threads=", ".join(threads)))
+        notes.append(
+            t.gettext(
+                "Times were measured with different numbers of threads ({threads}): compare with care.",
+                threads=", ".join(threads),
+            )
+        )
     noisy = sorted({record.slot.candidate for record in same if record.throughput.get("noisy")})
     if noisy:
-        notes.append(words.count("times.noisy", len(noisy), names=words.join(noisy)))
+        notes.append(
+            t.gettext(
+                "The timings of {names} are noisy (the machine's speed changed, or two timings disagreed): compare "
+                "with care, or run `bakeoff throughput`.",
+                names=t.join(noisy),
+            )
+        )
     return notes
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.decision.collect import Record
-from bakeoff.report.page.wording import is_known
+from bakeoff.report.render import is_known
 
 _PARTS = ("decode_ms", "preprocess_ms", "forward_ms")
 
