@@ -13,7 +13,7 @@ ARGS ?=
 JOBS ?= 2
 PARALLEL = $(if $(filter-out 0 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
-.PHONY: help setup setup-dev run test check check-fast ui tensorboard bench proofs deps params doctor clean
+.PHONY: help setup setup-dev run test check check-fast ui tensorboard bench proofs messages deps params doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -78,6 +78,12 @@ doctor:  ## what is missing, and how to mend it
 
 params: .venv-torch/.ready  ## compose params.yaml from conf/
 	@.venv-torch/bin/bakeoff params
+
+messages: .venv-torch/.ready  ## bring the French catalogue up to date with code and templates
+	@mkdir -p .bakeoff
+	cd src/bakeoff && ../../.venv-torch/bin/pybabel -q extract -F ../../pyproject.toml -k N_ --add-location=file --sort-by-file \
+		-o ../../.bakeoff/bakeoff.pot . && ../../.venv-torch/bin/pybabel -q update -i ../../.bakeoff/bakeoff.pot -d locale -D bakeoff -l fr \
+		--width=120 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 
 deps: .venv-torch/.ready  ## write every stage's code dependencies into dvc.yaml
 	$(TORCH) tools/stage_deps.py --write

@@ -6,26 +6,23 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from bakeoff.speed.protocol import PROTOCOL
 from rich.console import Console
 
 from bakeoff.advice.advise import advise, overrides
 from bakeoff.advice.facts import DEVICES, Facts, catalogue_counts, gather, this_device, this_machines_cores
+from bakeoff.advice.rules import FILE, Leaf, messages, rules, walk
 from bakeoff.advice.show import show_advice
-from bakeoff.advice.trees import FAMILY, MACHINE, Leaf, Question, walk
 from bakeoff.core.errors import DataError, ParamsError
-from bakeoff.language.advice import PHRASES
-from bakeoff.language.phrases import LANGUAGES, Words
-from bakeoff.speed.protocol import PROTOCOL
+from bakeoff.core.section import LANGUAGES
+from bakeoff.core.translation import Translator
 
+FAMILY, MACHINE = rules().family, rules().machine
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def leaves(tree):
-    return [tree] if isinstance(tree, Leaf) else [*leaves(tree.yes), *leaves(tree.no)]
-
-
-def questions(tree):
-    return [] if isinstance(tree, Leaf) else [tree, *questions(tree.yes), *questions(tree.no)]
+    return [tree] if isinstance(tree, Leaf) else [*leaves(tree.then), *leaves(tree.otherwise)]
 
 
 def facts(n_images=30_000, n_classes=100, *, device="cpu", hours=8.0, commercial=False, dataset=None):
@@ -34,39 +31,41 @@ def facts(n_images=30_000, n_classes=100, *, device="cpu", hours=8.0, commercial
 
 @pytest.mark.parametrize(
     ("per_class", "n_images", "end"),
-    [(99.9, 19_999, "compact"), (100, 19_999, "tiny"), (100, 20_000, "large"), (12, 50_000, "compact")],
+    [(99.9, 19_999, "compact conv"), (100, 19_999, "a compact"), (100, 20_000, "larger"), (12, 50_000, "compact conv")],
 )
 def test_size_leads_to_a_family(per_class, n_images, end):
-    assert walk(FAMILY, {"images_per_class": per_class, "n_images": n_images})[1].name == end
+    assert walk(FAMILY, {"images_per_class": per_class, "n_images": n_images})[1].end.startswith(end)
 
 
 @pytest.mark.parametrize(
     ("n_gpus", "per_class", "finetune_hours", "extract_hours", "end"),
     [
-        (0, 300, 7.9, 0.5, "cpu_finetune"),
-        (0, 300, 8.0, 0.5, "cpu_extract"),
-        (0, 300, 80.0, 8.0, "cpu_too_slow"),
-        (1, 19.9, 80.0, 8.0, "gpu_frozen"),
-        (1, 20, 80.0, 8.0, "gpu_finetune"),
+        (0, 300, 7.9, 0.5, "frozen and fine-tuned, 5"),
+        (0, 300, 8.0, 0.5, "frozen: extract"),
+        (0, 300, 80.0, 8.0, "frozen, and still more"),
+        (1, 19.9, 80.0, 8.0, "frozen: only"),
+        (1, 20, 80.0, 8.0, "frozen and fine-tuned, the schedule"),
     ],
 )
 def test_machine_and_time_lead_to_a_mode(n_gpus, per_class, finetune_hours, extract_hours, end):
     numbers = {"n_gpus": n_gpus, "images_per_class": per_class, "hours": 8.0}
     numbers |= {"finetune_hours": finetune_hours, "extract_hours": extract_hours}
     steps, leaf = walk(MACHINE, numbers)
-    assert leaf.name == end
-    assert steps[0].question.name == "no_gpu"
+    assert leaf.end.startswith(end)
+    assert steps[0].question.fact == "n_gpus"
 
 
-def test_every_question_and_end_has_words_and_a_rate_per_mode():
-    for tree in (FAMILY, MACHINE):
-        for question in questions(tree):
-            assert {f"advice.question.{question.name}", f"advice.reason.{question.name}"} <= PHRASES.keys()
-        for leaf in leaves(tree):
-            assert f"advice.end.{leaf.name}" in PHRASES
-            assert len(leaf.modes) == len(leaf.learning_rates)
-            assert all((ROOT / "conf" / "model" / f"{model}.yaml").is_file() for model in leaf.models)
-    assert isinstance(FAMILY, Question)
+def test_every_backbone_has_a_file_and_every_mode_a_batch():
+    for leaf in leaves(FAMILY):
+        assert all((ROOT / "conf" / "model" / f"{model}.yaml").is_file() for model in leaf.models)
+    assert all(leaf.modes and leaf.batch_size for leaf in leaves(MACHINE))
+
+
+def test_what_the_rules_say_is_found_for_translation():
+    with FILE.open("rb") as file:
+        found = [text for _, _, text, _ in messages(file)]
+    assert len(found) == 2 + 2 * 6 + 8  # titles, questions with their reasons, ends
+    assert "compact convolutional networks" in found
 
 
 @pytest.mark.torch
@@ -78,7 +77,7 @@ def test_every_command_composes(family, machine):
     assert values["models"] == list(family.models)
     assert values["modes"] == list(machine.modes)
     assert values["training"]["batch_size"] == machine.batch_size
-    for mode, rate in zip(machine.modes, machine.learning_rates, strict=True):
+    for mode, rate in machine.modes.items():
         assert values["training"][mode]["learning_rate"] == pytest.approx(rate)
 
 
@@ -92,7 +91,7 @@ def test_hours_by_hand_and_licences():
         assert finetune == pytest.approx(extract * 0.8 * 3 * 5)
     sold = advise(facts(36_000, 10, commercial=True), ROOT)
     assert [card.model for card in sold.models] == ["efficientnet_b0", "swin_t"]
-    assert sold.left_out == [("mamba_s", "licence_forbids"), ("mamba_b", "licence_forbids")]
+    assert sold.left_out == [("mamba_s", True), ("mamba_b", True)]
     assert "mamba" not in sold.command
 
 
@@ -117,12 +116,13 @@ def test_own_measurements_come_first(tmp_path):
 def test_shown_in_both_languages(language, device):
     console = Console(file=io.StringIO(), width=160)
     advice = advise(facts(600, 6, device=device, commercial=True), ROOT)
-    show_advice(advice, Words(language, PHRASES), console=console)
+    show_advice(advice, Translator(language), console=console)
     text = console.file.getvalue()
     assert "-S 'models=[efficientnet_b0,swin_t]'" in text
-    assert {"en": "fewer than 100 photos per class? 100: no", "fr": "moins de 100 photos par classe ? 100 : non"}[
-        language
-    ] in text
+    assert {
+        "en": "fewer than 100 photos per class? 100: no",
+        "fr": "moins de 100 photos par classe\u202f? 100\u202f: non",
+    }[language] in text
     assert "Apache-2.0" in text
 
 

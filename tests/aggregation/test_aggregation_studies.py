@@ -140,7 +140,7 @@ def test_random_starts_are_listed_and_not_ranked(tmp_path, console):
     assert "random start" in text
     assert "did not learn" in text
     assert study["sentence"].startswith("swin_t-frozen has the highest mean")
-    assert "Listed and not ranked" in record["notes"][1]
+    assert "Excluded from the ranking" in record["notes"][1]
     for folder in given:  # what the study's own comparison allows, counts here too
         params = yaml.safe_load((Path(folder) / "params.yaml").read_text(encoding="utf-8"))
         params["compare"] = {"allow_random_weights": True}

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bakeoff.speed.protocol import PROTOCOL
 from PIL import Image
 
+from bakeoff.core.translation import Translator
 from bakeoff.data.predictions import read_predictions
 from bakeoff.decision.params import CompareParams, Limits, MatrixParams, MatrixWeights
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary
-from bakeoff.language.choice import PHRASES
-from bakeoff.language.phrases import Words
-from bakeoff.speed.protocol import PROTOCOL
 from bakeoff.statistics.wilson import wilson_interval
 from decision.fake_evaluation import easiest, predictions_of, write_evaluation, write_json
 
@@ -257,8 +256,8 @@ def write_study(runs: Path, *, pretrained: Callable[[str], bool] = lambda _: Tru
     return Study(tuple(MODELS), ("frozen", "finetune"), (0,))
 
 
-ENGLISH = Words("en", PHRASES)
-FRENCH = Words("fr", PHRASES)
+ENGLISH = Translator("en")
+FRENCH = Translator("fr")
 NO_LIMITS = CompareParams(
     maximise="accuracy",
     subject_to=Limits(),

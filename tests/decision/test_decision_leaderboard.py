@@ -71,7 +71,7 @@ def test_times_of_another_device_are_kept_and_not_compared(tmp_path):
     assert table["time_comparable"].tolist() == [True, True, True, False]
     last = summarise(table)[-1]
     assert (last.latency_ms, last.comparable_latency_ms) == (1, math.inf)
-    assert "those of a-frozen come from another device" in timing_notes(records, words=ENGLISH)[0]
+    assert "those of a-frozen come from another device" in timing_notes(records, t=ENGLISH)[0]
 
 
 def test_the_csv_round_trip_keeps_yes_no_and_unknown(tmp_path):
@@ -138,7 +138,7 @@ A = Study(("a",), ("frozen",), (0,))
 
 
 def test_a_session_s_times_are_preferred(session):
-    records, notes = use_session(collect(session / "runs", A), session / "measurements", words=ENGLISH)
+    records, notes = use_session(collect(session / "runs", A), session / "measurements", t=ENGLISH)
     assert times_of(records) == {"baseline_tf": (27, True), "a-frozen": (18, True)}
     assert "one session in which the candidates took turns" in notes[0]
     assert set(build_leaderboard(records)["timed"]) == {"session"}
@@ -147,7 +147,7 @@ def test_a_session_s_times_are_preferred(session):
 def test_a_session_on_the_same_device_may_lack_a_candidate(session):
     write_candidate(session / "runs", "b-frozen", latency_ms=50)
     study = Study(("a", "b"), ("frozen",), (0,))
-    records, notes = use_session(collect(session / "runs", study), session / "measurements", words=ENGLISH)
+    records, notes = use_session(collect(session / "runs", study), session / "measurements", t=ENGLISH)
     assert times_of(records)["b-frozen"] == (50, False)
     assert notes[1] == (
         "That session lacks b-frozen, whose times were measured alone; `bakeoff throughput` measures all together."
@@ -158,14 +158,14 @@ def test_a_session_on_the_same_device_may_lack_a_candidate(session):
 def test_a_session_of_another_device_is_taken_whole_or_not_at_all(session):
     other = session / "elsewhere"
     write_session(other / "throughput.json", session / "runs", device=("cuda", "H200"))
-    records, _ = use_session(collect(session / "runs", A), other, words=ENGLISH)
+    records, _ = use_session(collect(session / "runs", A), other, t=ENGLISH)
     assert usual_device(records) == "cuda: H200"
     write_candidate(session / "runs", "b-frozen", latency_ms=50)
     study = Study(("a", "b"), ("frozen",), (0,))
-    records, notes = use_session(collect(session / "runs", study), other, words=ENGLISH)
+    records, notes = use_session(collect(session / "runs", study), other, t=ENGLISH)
     assert not any(in_session for _, in_session in times_of(records).values())
     assert "is from another device (cuda: H200) and lacks b-frozen, so the study's own times are used" in notes[0]
-    _, french = use_session(collect(session / "runs", study), other, words=FRENCH)
+    _, french = use_session(collect(session / "runs", study), other, t=FRENCH)
     assert "vient d’un autre appareil (cuda: H200) et ne contient pas b-frozen" in french[0]
 
 
@@ -173,11 +173,11 @@ def test_a_session_of_other_architectures_changes_nothing(session):
     runs = session / "others"
     write_candidate(runs, "baseline_tf", latency_ms=30, speed={"speed_key": "new"})
     write_candidate(runs, "a-frozen", latency_ms=20, speed={"speed_key": "newer"})
-    records, notes = use_session(collect(runs, A), session / "measurements", words=ENGLISH)
+    records, notes = use_session(collect(runs, A), session / "measurements", t=ENGLISH)
     assert times_of(records)["a-frozen"] == (20, False)
     assert "holds none of these candidates as they are now" in notes[0]
-    assert use_session(records, None, words=ENGLISH) == (records, [])
-    assert use_session(records, session / "nowhere", words=ENGLISH) == (records, [])
+    assert use_session(records, None, t=ENGLISH) == (records, [])
+    assert use_session(records, session / "nowhere", t=ENGLISH) == (records, [])
 
 
 def test_both_modes_of_a_network_get_its_steadiest_measurement(tmp_path):
@@ -190,19 +190,19 @@ def test_both_modes_of_a_network_get_its_steadiest_measurement(tmp_path):
     assert times_of(records) == {"baseline_tf": (30, False), "a-frozen": (20, False), "a-finetune": (20, False)}
     assert records[1].throughput["candidate"] == "a-frozen"
     assert records[1].throughput["measured_on"] == "a-finetune"
-    assert not timing_notes(records, words=ENGLISH)
+    assert not timing_notes(records, t=ENGLISH)
     write_candidate(tmp_path, "a-finetune", latency_ms=20, speed={**restless, "restlessness": 2.0})
     assert times_of(share_measurements(collect(tmp_path, study)))["a-frozen"] == (20, False)
     write_candidate(tmp_path, "a-finetune", latency_ms=20, speed={**restless, "restlessness": 4.0})
     assert times_of(share_measurements(collect(tmp_path, study)))["a-finetune"] == (50, False)
 
 
-def test_threads_and_a_restless_machine_are_said(tmp_path):
+def test_threads_and_noisy_timings_are_said(tmp_path):
     write_candidate(tmp_path, "baseline_tf", speed={"threads": 1})
     write_candidate(tmp_path, "a-frozen", speed={"noisy": True})
-    notes = timing_notes(collect(tmp_path, A), words=ENGLISH)
+    notes = timing_notes(collect(tmp_path, A), t=ENGLISH)
     assert "different numbers of threads (1, 2)" in notes[0]
-    assert notes[1].startswith("The machine was restless while a-frozen was timed")
+    assert notes[1].startswith("The timings of a-frozen are noisy")
 
 
 def test_the_new_columns_hold_what_the_records_say(tmp_path):

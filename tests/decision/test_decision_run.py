@@ -106,8 +106,8 @@ def test_pictures_page_and_card_that_fail_have_a_stand_in_and_the_numbers_are_th
     small_study, monkeypatch, broken_figures
 ):
     whole = compare_small(small_study)["best"]
-    for name in ("report.page.dataset_facts", "run.write_model_card"):
-        monkeypatch.setattr(f"bakeoff.decision.{name}", lambda *_, **__: 1 / 0)
+    for name in ("write_report", "write_model_card"):
+        monkeypatch.setattr(f"bakeoff.report.run.{name}", lambda *_, **__: 1 / 0)
     assert compare_small(small_study)["best"] == whole
     reports = small_study / "reports"
     failed = [failure.what for failure in read_failures(reports)]
@@ -141,7 +141,7 @@ def test_compare_writes_its_files(reports):
     assert read_failures(reports) == []
     choice = json.loads((reports / "choice.json").read_text(encoding="utf-8"))
     assert choice["best"]["candidate"] == choice["best_commercial"]["candidate"] == "tf_efficientnet_lite0-finetune"
-    assert choice["reason"].startswith("This is no comparison of backbones, only of what could be had here: 12 of 14")
+    assert choice["reason"].startswith("This does not compare backbones, only what was available here: 12 of 14")
     assert choice["inputs"]["keys"]["baseline_tf (seed 0)"] == "key-of-baseline_tf"
     assert choice["failed"][0]["candidate"] == "mamba_b-finetune"
     assert len(pd.read_csv(reports / "leaderboard.csv")) == 15
@@ -199,14 +199,14 @@ def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
     inputs = ReportInputs(language="fr", references=[published])
     choice = compare(tmp_path / "runs", tmp_path, study=study, params=params, inputs=inputs)
     assert choice["best"] is not None
-    assert choice["rule"]["in_words"].startswith("maximiser le critère « ")
+    assert choice["rule"]["in_words"].startswith("maximiser le critère «\u202f")
     assert choice["references"] == [published]
     assert choice["seeds"]["a-frozen"]["n_seeds"] == 2
     assert {row["test"] for row in choice["comparisons"]} == {"sign_flip_exact"}
     text = printed(tmp_path, 80)
     assert "Classement, 105 produits de test" in text
-    assert "Est-ce sûr ?" in text
-    assert "Rapport :" in text
+    assert "Est-ce certain\u202f?" in text
+    assert "Rapport\u202f:" in text
 
 
 def test_a_history_that_is_missing_has_no_curve(tmp_path):
@@ -290,7 +290,7 @@ def test_the_page_is_well_formed_and_escapes(page):
 
 def test_the_answer_comes_first_and_every_part_is_there(page):
     order = [
-        "This is no comparison of backbones",
+        "This does not compare backbones",
         'id="leaderboard"',
         'id="tradeoff"',
         'id="confusions"',
@@ -402,5 +402,5 @@ def test_the_console_shows_more_when_wide(reports):
 
 
 def test_the_console_without_a_comparison(tmp_path):
-    with pytest.raises(EvaluationError, match=r"leaderboard.csv is missing; run `bakeoff run`"):
+    with pytest.raises(EvaluationError, match=r"choice.json is missing; run `bakeoff run`"):
         print_summary(tmp_path)

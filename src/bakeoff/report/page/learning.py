@@ -8,7 +8,7 @@ from typing import Any
 
 from bakeoff.decision.collect import Record, value_at
 from bakeoff.report.page.plot import Scale, polyline, scale_around
-from bakeoff.report.page.wording import is_known
+from bakeoff.report.render import is_known
 
 WIDTH, HEIGHT = 300, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 292, 10, 126
