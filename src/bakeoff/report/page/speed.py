@@ -28,8 +28,7 @@ def speed_views(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def _row(network: str, values: Any) -> dict[str, Any]:
-    sweep = {
-        step["batch_size"]: step | {"best": step["batch_size"] == values["batch_size"]} for step in values["sweep"]
-    }
+    best = values["batch_size"]
+    sweep = {step["batch_size"]: step | {"best": step["batch_size"] == best} for step in values["sweep"]}
     parts = [{"name": name, "ms": values["end_to_end"][name]} for name in _PARTS]
     return {**values, "network": network, "parts": parts, "sweep": sweep}
