@@ -62,8 +62,8 @@ def protocol(facts: NoteFacts, words: Words) -> Section:
     items = [
         words(
             "note.protocol.training",
-            optimizer=str(training["optimizer"]).upper().replace("ADAMW", "AdamW"),
-            weight_decay=training["weight_decay"],
+            optimizer=str(training["optimizer"]["name"]).upper().replace("ADAMW", "AdamW"),
+            weight_decay=training["optimizer"]["weight_decay"],
             stop=words("note.protocol.stop", patience=patience) if patience else words("note.protocol.no_stop"),
             seeds=words.count("note.protocol.seeds", len(seeds), seeds=words.join(map(str, seeds))),
         )
