@@ -51,7 +51,6 @@ class NumpyPredictor:
         self.labels = list(labels)
         self.image_size = SIDE
         self.probability_kind = probability_kind
-        self.loss_name = "bce" if probability_kind == "sigmoid_normalised" else "cross_entropy"
         self.threads = 0
         self.n_predicted = 0
         self.weights = np.zeros((SIDE, SIDE, 3, len(self.labels)))
@@ -118,6 +117,9 @@ class NumpyPredictor:
 
     def set_threads(self, n_threads: int) -> None:
         self.threads = n_threads
+
+    def speed_up(self) -> str:
+        return "as it is"
 
 
 def predict_catalogue(predictor: NumpyPredictor, catalogue: Catalogue) -> Predictions:

@@ -23,7 +23,6 @@ from bakeoff.aggregation.run import aggregate
 from bakeoff.catalogue.audit import audit
 from bakeoff.core.files import write_json
 from bakeoff.core.section import validate_section
-from bakeoff.core.translation import Translator
 from bakeoff.data.predictions import make_predictions, write_predictions
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import SPLITS, Catalogue, load_catalogue
@@ -33,14 +32,16 @@ from bakeoff.decision.study import Study
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors
+from bakeoff.deploy.monitoring.verdict import monitoring_words
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.run import evaluate_candidate
 from bakeoff.learning.history import write_history
+from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.catalogue import LabelsRecord
-from bakeoff.report.note import write_note
+from bakeoff.records.study import StudyLists
+from bakeoff.report.note.note import write_note
 from bakeoff.report.run import ReportInputs, compare
 from records_made import (
-    BASELINE,
     cost_record,
     dataset,
     network_speed,
@@ -66,10 +67,10 @@ class RandomStudy:
     rng: np.random.Generator
 
     @property
-    def predictions(self) -> dict[Slot, Path]:
+    def predictions(self) -> dict[Candidate, Path]:
         """The predictions of each training that has a result."""
-        folders = {slot: slot.folder(self.root / "runs") / "training" for slot in self.study.slots()}
-        return {slot: folder / "predictions.parquet" for slot, folder in folders.items() if folder.is_dir()}
+        folders = {one: one.folder(self.root / "runs") / "training" for one in self.study.candidates()}
+        return {one: folder / "predictions.parquet" for one, folder in folders.items() if folder.is_dir()}
 
 
 def draw_probabilities(kind: str, label_ids: np.ndarray, n_labels: int, rng: np.random.Generator) -> np.ndarray:
@@ -117,17 +118,18 @@ def write_study(root: Path, seed: int) -> RandomStudy:
     rng = np.random.default_rng(seed)
     n_labels = int(rng.choice([2, 3, 5, 7, 12, 27, 60, 196], p=[0.2, 0.2, 0.15, 0.2, 0.13, 0.08, 0.03, 0.01]))
     catalogue = _write_catalogue(root, rng, n_labels)
-    study = Study(
-        tuple(rng.choice(MODELS, size=rng.integers(1, 3), replace=False).tolist()),
-        (("frozen",), ("finetune",), ("frozen", "finetune"))[rng.integers(3)],
-        (0,) if rng.random() < 0.7 else (0, 7),
+    lists = StudyLists(
+        models=rng.choice(MODELS, size=rng.integers(1, 3), replace=False).tolist(),
+        modes=(["frozen"], ["finetune"], ["frozen", "finetune"])[rng.integers(3)],
+        seeds=[0] if rng.random() < 0.7 else [0, 7],
     )
+    study = Study(lists)
     found = RandomStudy(root, catalogue, study, _write_params(root, rng, study), rng)
-    kinds = {slot.candidate: str(rng.choice(KINDS, p=[0.44, *[0.08] * 7])) for slot in study.slots()}
-    for slot in study.slots():
-        if slot.model == study.models[0] or rng.random() < 0.9:  # else it failed: nothing is there
-            training = slot.folder(root / "runs") / "training"
-            _write_training(found, slot, kinds[slot.candidate], training)
+    kinds = {one.name: str(rng.choice(KINDS, p=[0.44, *[0.08] * 7])) for one in study.candidates()}
+    for one in study.candidates():
+        if one.model == lists.models[0] or rng.random() < 0.9:  # else it failed: nothing is there
+            training = one.folder(root / "runs") / "training"
+            _write_training(found, one, kinds[one.name], training)
             params = EvaluateParams(**found.params["evaluate"])
             evaluate_candidate(training, catalogue, training.parent / "evaluation", params=params)
     if rng.random() < 0.9:
@@ -189,7 +191,7 @@ def _params() -> str:
 
 def _write_params(root: Path, rng: np.random.Generator, study: Study) -> dict[str, Any]:
     params = yaml.load(_params(), Loader=yaml.CSafeLoader)
-    params |= {name: list(getattr(study, name)) for name in ("models", "modes", "seeds")}
+    params |= study.lists.model_dump()
     params["language"] = str(rng.choice(["en", "fr"]))
     params["evaluate"] |= {"n_bootstrap": 100, "n_bootstrap_ece": 100}
     times = ("images_per_s", "images_per_cpu_s", "matrix_total")
@@ -207,23 +209,23 @@ def _write_params(root: Path, rng: np.random.Generator, study: Study) -> dict[st
     return params
 
 
-def _write_training(found: RandomStudy, slot: Slot, kind: str, folder: Path) -> None:
+def _write_training(found: RandomStudy, candidate: Candidate, kind: str, folder: Path) -> None:
     """Write what a trainer leaves: the record and the cost, the history, and its probabilities of every product."""
     rng, catalogue, learned = found.rng, found.catalogue, bool(found.rng.random() < 0.9)
     label_ids = catalogue.products["label_id"].to_numpy()
     probabilities = draw_probabilities(kind, label_ids, len(catalogue.labels), rng)
     record = training_record(
-        slot.candidate,
-        mode=slot.mode or str(rng.choice(["frozen", "as_is"])),
-        seed=slot.seed,
+        candidate.name,
+        mode=candidate.mode or str(rng.choice(["frozen", "as_is"])),
+        seed=candidate.seed,
         labels=catalogue.labels,
         dataset=catalogue.dataset,
-        weights=weights_record(slot.model, pretrained=bool(rng.random() < 0.8)),
+        weights=weights_record(candidate.model, pretrained=bool(rng.random() < 0.8)),
         learned=learned,
         not_learned=None if learned else "its loss did not fall",
         probabilities="sigmoid_normalised" if kind == "sigmoid" else "softmax",
         loss="bce" if kind == "sigmoid" else "cross_entropy",
-        key=f"{slot.candidate}-{slot.seed}",
+        key=f"{candidate.name}-{candidate.seed}",
     )
     losses = -np.log(np.maximum(probabilities[np.arange(len(label_ids)), label_ids], 1e-12))
     seen = None if record.mode == "as_is" else "train"
@@ -237,7 +239,7 @@ def _write_training(found: RandomStudy, slot: Slot, kind: str, folder: Path) -> 
 def _write_speed(found: RandomStudy) -> None:
     """Write one session in which a network may have failed, or was noisy, or ran on a GPU that the others lack."""
     rng, networks, failed = found.rng, {}, {}
-    for network in (BASELINE, *found.study.models):
+    for network in (BASELINE, *found.study.lists.models):
         if rng.random() < 0.05:
             failed[network] = "out of memory"
             continue
@@ -275,7 +277,7 @@ def _monitor(found: RandomStudy) -> None:
     reference = _sample(rng, str(kinds[0]), int(rng.integers(1, 120)), len(labels))
     new = _sample(rng, str(kinds[1]), n, len(labels), unlabelled=float(rng.choice([0.0, 0.5, 1.0])))
     test = reference.rows(np.arange(len(reference)) < max(2, len(reference) // 2))
-    words = Translator(found.params["language"])
+    words = monitoring_words(found.params["language"])
     report = build_report((reference, new, test), labels, words, header={"candidate": "a-frozen", "name": "2026-12"})
     write_json(found.root / "monitoring" / "2026-12" / "monitoring.json", report)
     draw_monitoring(report, (reference, new), words, found.root / "monitoring" / "2026-12" / "monitor.png")

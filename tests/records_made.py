@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.catalogue import Dataset
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.settings import CandidateSettings, Preprocessing
@@ -13,7 +14,6 @@ from bakeoff.records.training import CostRecord, TrainingRecord
 from bakeoff.records.weights import WeightsRecord
 from prepared import PREPARE
 
-BASELINE = "baseline_tf"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LABELS = ["blue", "green", "red"]
 
@@ -72,8 +72,8 @@ def weights_record(model: str = "mobilenetv2", *, pretrained: bool = True, **cha
 
 def training_record(candidate: str = "mobilenetv2-frozen", **changes: Any) -> TrainingRecord:
     """Return training.json; model, mode and framework follow from the candidate's name, and `baseline_tf` is frozen."""
-    model, _, mode = candidate.rpartition("-") if candidate != BASELINE else (BASELINE, "", "frozen")
-    on_keras = model == BASELINE
+    named = Candidate(candidate)
+    model, mode, on_keras = named.model, named.mode or "frozen", named.is_baseline
     values = {
         "candidate": candidate,
         "model": model,
@@ -82,7 +82,11 @@ def training_record(candidate: str = "mobilenetv2-frozen", **changes: Any) -> Tr
         "framework": "tensorflow" if on_keras else "pytorch",
         "architecture": "EfficientNet-B0 (Keras)" if on_keras else model.title(),
         "settings": {"mode": mode} if on_keras else candidate_settings(model),
-        "training": {"epochs": 60, "learning_rate": 0.003, "max_steps": None, "batch_size": 16},
+        "training": {
+            **{"epochs": 60, "learning_rate": 0.003, "max_steps": None, "batch_size": 16},
+            "optimizer": {"name": "adamw", "weight_decay": 0.01},
+            "loss": "cross_entropy" if on_keras else {"name": "cross_entropy"},
+        },
         "labels": LABELS,
         "dataset": dataset(),
         "splits": "5" * 16,

@@ -98,7 +98,9 @@ def _assert_the_records_agree(out, record):
     assert set(record["overfitting"]) >= {"accuracy_gap", "log_loss_gap", "overfits", "rule"}
 
 
-def test_key_follows_training_and_params(tmp_path, catalogue, training_dir):
+def test_key_follows_training_and_params(tmp_path, catalogue, training_dir, monkeypatch):
+    monkeypatch.setattr("bakeoff.evaluation.findings._draw", lambda *_, **__: None)
+
     def key(params: EvaluateParams = PARAMS) -> str:
         return evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=params)["key"]
 

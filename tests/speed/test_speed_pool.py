@@ -118,14 +118,13 @@ def test_drift_by_hand():
     assert drift(make_turn({}, after=45)) == pytest.approx(0.1)
 
 
-def test_noisy_turns_do_not_count_beside_a_steady_one():
-    steady, drifted = make_turn({1: calls(1.0)}), make_turn({1: calls(3.0)}, after=30.0)
-    found = pool(drifted, steady, drifted)
-    assert (found.noisy, found.n_rounds, found.n_latency, found.latency_ms_p50) == (False, 1, 1, 1000)
-    assert (found.drift, found.seconds) == (0, 9.0), "what noisy turns took is told all the same"
+@pytest.mark.parametrize(("n_noisy", "noisy"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
+def test_a_network_is_noisy_where_most_of_its_turns_were(n_noisy, noisy):
+    turns = [make_turn({1: calls(1.0)}, after=30.0 if number < n_noisy else 50.0) for number in range(4)]
+    assert pool(*turns).noisy is noisy
 
 
-def test_all_turns_count_where_none_was_steady():
-    found = pool(make_turn({1: calls(1.0)}, after=30.0), make_turn({1: calls(3.0)}, after=40.0))
-    assert (found.noisy, found.n_rounds, found.latency_ms_p50) == (True, 2, 2000)
-    assert found.drift == pytest.approx(0.3)
+def test_every_turn_counts_noisy_or_not():
+    found = pool(make_turn({1: calls(1.0)}), make_turn({1: calls(3.0)}, after=30.0), make_turn({1: calls(5.0)}))
+    assert (found.n_rounds, found.n_latency, found.latency_ms_p50) == (3, 3, 3000)
+    assert (found.drift, found.seconds) == (0, 9.0)  # the median of 0, 0 and 0.4

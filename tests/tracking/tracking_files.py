@@ -32,7 +32,7 @@ def training(**changes: Any) -> TrainingRecord:
         "weights": weights_record("tiny", sha256="e" * 64, licence="apache-2.0"),
     }
     values |= {"n_parameters": 1000, "n_trainable": 10, "size_mib": 0.5, "best_epoch": 2}
-    return training_record("tiny-frozen", **values | changes)
+    return training_record(**{"candidate": "tiny-frozen", "model": "tiny"} | values | changes)
 
 
 def header(**changes: Any) -> dict[str, Any]:
