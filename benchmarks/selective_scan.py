@@ -23,7 +23,7 @@ from torch import Tensor
 
 from bakeoff.scan.dispatch import selective_scan, why_unavailable
 from bakeoff.scan.inputs import Inputs
-from bakeoff.scan.roofline import traffic_bytes
+from roofline import traffic_bytes
 
 BARS = {
     "forward_backward_vs_slices": 120,
@@ -57,7 +57,7 @@ def main() -> None:
     if arguments.full:
         figures["milliseconds_by_shape"] = shapes(rounds)
     if torch.cuda.is_available():
-        from bakeoff.scan.roofline import gpu_figures
+        from roofline import gpu_figures
 
         tensors = (tensor if tensor is None else tensor.cuda() for tensor in given.tensors)
         on_gpu = Inputs(*tensors, given.delta_softplus)

@@ -1,8 +1,8 @@
 """Whole studies drawn at random, written by the product's own framework-free code: evaluate, compare, note, monitor.
 
 A seed is a study: classes from 2 to 196 with odd names and unequal sizes, splits that may lack a class, candidates from
-perfect to hopeless, failed ones, several training seeds, limits, both languages. Only training.json and the times are
-made up, because making those takes a framework.
+perfect to hopeless, failed ones, several training seeds, limits, both languages. Only what a trainer leaves and the
+times are made up, because making those takes a framework.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import yaml
 from PIL import Image
 
 from bakeoff.aggregation.run import aggregate
-from bakeoff.catalogue.audit import write_audit
+from bakeoff.catalogue.audit import audit
 from bakeoff.core.files import write_json
 from bakeoff.core.section import validate_section
-from bakeoff.data.predictions import Predictions, write_predictions
-from bakeoff.data.store import ImageStore, StoreWriter
-from bakeoff.data.table import SPLITS, Catalogue
+from bakeoff.data.predictions import make_predictions, write_predictions
+from bakeoff.data.store import StoreWriter
+from bakeoff.data.table import SPLITS, Catalogue, load_catalogue
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.references import references
 from bakeoff.decision.study import Slot, Study
@@ -33,13 +33,21 @@ from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors
 from bakeoff.deploy.monitoring.verdict import monitoring_words
-from bakeoff.evaluation.findings import find, write_findings
-from bakeoff.evaluation.metrics import training_losses
 from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.evaluation.run import evaluate_candidate
 from bakeoff.learning.history import write_history
+from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.report.note.note import write_note
 from bakeoff.report.run import ReportInputs, compare
-from decision.fake_study import throughput_record, training_record, write_session
+from records_made import (
+    BASELINE,
+    cost_record,
+    dataset,
+    network_speed,
+    throughput_record,
+    training_record,
+    weights_record,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = ("skilled", "perfect", "hopeless", "constant", "one_hot", "uniform", "tied", "sigmoid")
@@ -60,7 +68,7 @@ class RandomStudy:
     @property
     def predictions(self) -> dict[Slot, Path]:
         """The predictions of each training that has a result."""
-        folders = {slot: slot.folder(self.root / "runs") / "evaluation" for slot in self.study.slots()}
+        folders = {slot: slot.folder(self.root / "runs") / "training" for slot in self.study.slots()}
         return {slot: folder / "predictions.parquet" for slot, folder in folders.items() if folder.is_dir()}
 
 
@@ -116,13 +124,14 @@ def write_study(root: Path, seed: int) -> RandomStudy:
     )
     found = RandomStudy(root, catalogue, study, _write_params(root, rng, study), rng)
     kinds = {slot.candidate: str(rng.choice(KINDS, p=[0.44, *[0.08] * 7])) for slot in study.slots()}
-    device = ("cpu", "AMD EPYC 7763")
     for slot in study.slots():
         if slot.model == study.models[0] or rng.random() < 0.9:  # else it failed: nothing is there
-            elsewhere = rng.random() < 0.05
-            _write_training(found, slot, kinds[slot.candidate], ("cuda", "NVIDIA T4") if elsewhere else device)
-    if rng.random() < 0.2:
-        write_session(root / "measurements" / "throughput.json", root / "runs")
+            training = slot.folder(root / "runs") / "training"
+            _write_training(found, slot, kinds[slot.candidate], training)
+            params = EvaluateParams(**found.params["evaluate"])
+            evaluate_candidate(training, catalogue, training.parent / "evaluation", params=params)
+    if rng.random() < 0.9:
+        _write_speed(found)
     return found
 
 
@@ -132,8 +141,8 @@ def run_everything(found: RandomStudy) -> None:
     section = validate_section(CompareParams, params["compare"], where="params.yaml")
     inputs = ReportInputs(
         params["language"],
-        root / "data" / "catalogue" / "audit.json",
-        root / "measurements",
+        root / "data" / "audit" / "audit.json",
+        root / "measurements" / "throughput.json",
         references(params),
         root / "failures",
     )
@@ -150,14 +159,20 @@ def _write_catalogue(root: Path, rng: np.random.Generator, n_labels: int) -> Cat
         products["image"] = [store.append(_photo(number % 5)) for number in range(n)]
     products["label"] = [labels[label_id] for label_id in products["label_id"]]
     sizes = {"width": rng.integers(1, 2000, n), "height": rng.integers(1, 2000, n), "group_id": np.arange(n)}
-    table = products.assign(**sizes, format="JPEG", mode="RGB", title="a title", description=None, weight=1.0)
+    table = products.assign(**sizes, format="JPEG", mode="RGB", weight=np.float32(1), official_split=None)
+    table.drop(columns="split").to_parquet(folder / "products.parquet", index=False)
+    texts = products[["product_id"]].assign(title="a title", description=None)
+    texts.to_parquet(folder / "texts.parquet", index=False)
     rejected = pd.DataFrame({"reason": ["truncated"] * int(rng.integers(3))}).assign(label=labels[0])
-    dataset = {"name": str(rng.choice(["stamps", "rakuten", "Mon magasin"])), "digest": "d1", "licence": None}
-    write_audit(table, rejected, folder, dataset=dataset)
+    rejected.to_csv(folder / "rejected.csv", index=False)
+    known = dataset(name=str(rng.choice(["stamps", "rakuten", "Mon magasin"])), licence=None)
+    LabelsRecord(labels=labels, dataset=known).write(folder / "labels.json")
+    audit(folder, root / "data" / "audit")
     counts = pd.crosstab(products["label"], products["split"]).reindex(columns=list(SPLITS), fill_value=0)
     split = {"train": 0.8, "validation": 0.1, "test": 0.1, "seed": 0}
     write_json(root / "data" / "splits" / "split.json", split | {"counts": counts.to_dict()})
-    return Catalogue(products, labels, ImageStore(folder / "images.arrow"), dataset)
+    products[["product_id", "split"]].to_parquet(root / "data" / "splits" / "splits.parquet", index=False)
+    return load_catalogue(folder, root / "data" / "splits" / "splits.parquet")
 
 
 @cache
@@ -192,43 +207,45 @@ def _write_params(root: Path, rng: np.random.Generator, study: Study) -> dict[st
     return params
 
 
-def _write_training(found: RandomStudy, slot: Slot, kind: str, device: tuple[str, str]) -> None:
-    rng, labels = found.rng, found.catalogue.labels
-    folder = slot.folder(found.root / "runs")
-    changes = {"labels": labels, "dataset": found.catalogue.dataset, "seed": slot.seed, "learned": rng.random() < 0.9}
-    mode = slot.mode or str(rng.choice(["frozen", "as_is"]))
-    training = training_record(
-        slot.candidate, model=slot.model, mode=mode, pretrained=bool(rng.random() < 0.8), **changes
+def _write_training(found: RandomStudy, slot: Slot, kind: str, folder: Path) -> None:
+    """Write what a trainer leaves: the record and the cost, the history, and its probabilities of every product."""
+    rng, catalogue, learned = found.rng, found.catalogue, bool(found.rng.random() < 0.9)
+    label_ids = catalogue.products["label_id"].to_numpy()
+    probabilities = draw_probabilities(kind, label_ids, len(catalogue.labels), rng)
+    record = training_record(
+        slot.candidate,
+        mode=slot.mode or str(rng.choice(["frozen", "as_is"])),
+        seed=slot.seed,
+        labels=catalogue.labels,
+        dataset=catalogue.dataset,
+        weights=weights_record(slot.model, pretrained=bool(rng.random() < 0.8)),
+        learned=learned,
+        not_learned=None if learned else "its loss did not fall",
+        probabilities="sigmoid_normalised" if kind == "sigmoid" else "softmax",
+        loss="bce" if kind == "sigmoid" else "cross_entropy",
+        key=f"{slot.candidate}-{slot.seed}",
     )
-    write_json(folder / "training" / "training.json", training)
-    write_history(_history(rng), folder / "training" / "history.csv")
-    label_ids = found.catalogue.products["label_id"].to_numpy()
-    probabilities = draw_probabilities(kind, label_ids, len(labels), rng)
-    products = found.catalogue.products.loc[:, ["product_id", "split", "label_id"]]
-    write_evaluation(found, folder / "evaluation", training, Predictions(products, probabilities, labels), device)
-
-
-def write_evaluation(
-    found: RandomStudy, folder: Path, training: dict[str, Any], predictions: Predictions, device: tuple[str, str]
-) -> None:
-    """Write what the stage evaluate does from predictions, by its own functions, and times that are made up."""
-    params = EvaluateParams(**found.params["evaluate"])
+    losses = -np.log(np.maximum(probabilities[np.arange(len(label_ids)), label_ids], 1e-12))
+    seen = None if record.mode == "as_is" else "train"
+    predictions = make_predictions(catalogue, probabilities, losses, learnt_from=seen)
     write_predictions(predictions, folder / "predictions.parquet")
-    losses = training_losses(_Softmax(), predictions, found.catalogue)
-    findings = find(predictions, losses, params=params)
-    latency_ms = float(found.rng.lognormal(3, 1))
-    speed = throughput_record(training["candidate"], model=training["model"], latency_ms=latency_ms, device=device)
-    write_json(folder / "throughput.json", speed)
-    header = {name: training[name] for name in ("candidate", "model", "mode", "seed")}
-    header |= {"key": "e1", "training_key": training["key"], "probabilities": "softmax"}
-    header |= {"training_loss_name": "cross_entropy"}
-    write_findings(findings, predictions, found.catalogue, folder, header=header)
+    write_history([] if record.mode == "as_is" else _history(rng), folder / "history.csv")
+    cost_record(key=record.key, train_time_s=float(rng.lognormal(3, 1))).write(folder / "cost.json")
+    record.write(folder / "training.json")
 
 
-class _Softmax:
-    """All that `training_losses` asks of a predictor whose log loss is its training loss."""
-
-    probability_kind, loss_name = "softmax", "cross_entropy"
+def _write_speed(found: RandomStudy) -> None:
+    """Write one session in which a network may have failed, or was noisy, or ran on a GPU that the others lack."""
+    rng, networks, failed = found.rng, {}, {}
+    for network in (BASELINE, *found.study.models):
+        if rng.random() < 0.05:
+            failed[network] = "out of memory"
+            continue
+        elsewhere = {"device": "cuda", "device_name": "NVIDIA T4"} if rng.random() < 0.05 else {}
+        few = {"latency_ms_p99": None, "n_latency": 30} if rng.random() < 0.5 else {}
+        speed = {"latency_ms": float(rng.lognormal(3, 1)), "noisy": bool(rng.random() < 0.2)}
+        networks[network] = network_speed(**speed, **elsewhere, **few)
+    throughput_record(networks, failed=failed).write(found.root / "measurements" / "throughput.json")
 
 
 def _history(rng: np.random.Generator) -> list[dict[str, float]]:

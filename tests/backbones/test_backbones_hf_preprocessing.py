@@ -45,6 +45,7 @@ PUBLISHED = {
         {"rescale_factor": 1 / 127.5, "image_mean": [1.0] * 3, "image_std": [1.0] * 3},
     ),
 }
+GREY = {"size": {"height": 64, "width": 64}, "do_grayscale": True}
 
 
 @pytest.fixture(scope="module")
@@ -119,44 +120,76 @@ def test_fields_by_hand(saved):
 @pytest.mark.parametrize(
     ("kind", "values", "what"),
     [
-        ("ViTImageProcessorPil", {"do_resize": False}, r"do_resize: false"),
-        ("ViTImageProcessorPil", {"do_pad": True, "pad_size": {"height": 256, "width": 256}}, r"do_pad: true"),
-        ("ViTImageProcessorPil", {"size": {"height": 224, "width": 192}}, r"size .*'height': 224, 'width': 192.*alike"),
-        ("BitImageProcessorPil", {"size": {"shortest_edge": 224, "longest_edge": 300}}, r"longest_edge"),
-        ("BitImageProcessorPil", {"do_center_crop": False}, r"shortest_edge without do_center_crop"),
-        ("BitImageProcessorPil", {"crop_size": {"height": 224, "width": 200}}, r"crop_size .*'width': 200"),
-        ("BitImageProcessorPil", {"size": {"shortest_edge": 200}}, r"crop_size 224 beyond size 200"),
+        ("ViTImageProcessorPil", {"do_resize": False}, r"makes 3 × 234 × 402 and 3 × 401 × 233 .*do_resize: false"),
         (
-            "ConvNextImageProcessorPil",
-            {"do_center_crop": True, "crop_size": 200},
-            r"crop_size 200 after its own crop to 384",
+            "ViTImageProcessorPil",
+            {"do_pad": True, "pad_size": {"height": 256, "width": 256}},
+            r'makes other pixels.*do_pad: true.*pad_size: \{"height": 256',
         ),
-        ("TextNetImageProcessorPil", {"do_center_crop": True}, r"size_divisor: 32"),
-        ("ViTImageProcessorPil", {"size": {"height": 16, "width": 16}}, r"a side of 16 px \(legal: 32 to 1024\)"),
+        (
+            "ViTImageProcessorPil",
+            {"size": {"height": 224, "width": 192}},
+            r'makes 3 × 224 × 192 of .*size: \{"height": 224, "width": 192\}',
+        ),
+        (
+            "BitImageProcessorPil",
+            {"size": {"shortest_edge": 224, "longest_edge": 300}},
+            r"makes other pixels.*longest_edge",
+        ),
+        ("BitImageProcessorPil", {"do_center_crop": False}, r"makes 3 × 224 × 384 and .*do_center_crop: false"),
+        ("BitImageProcessorPil", {"crop_size": {"height": 224, "width": 200}}, r'makes 3 × 224 × 200.*"width": 200'),
+        (
+            "BitImageProcessorPil",
+            {"size": {"shortest_edge": 200}},
+            r"makes other pixels.*crop_size: .*224.*size: .*200",
+        ),
+        ("TextNetImageProcessorPil", {"do_center_crop": True}, r"makes other pixels.*size_divisor: 32"),
+        ("ViTImageProcessorPil", {"size": {"height": 16, "width": 16}}, r"makes 3 × 16 × 16 .*side 32 to 1024"),
+        ("SuperPointImageProcessorPil", GREY, r"makes other pixels.*do_grayscale: true"),
+        ("ImageGPTImageProcessorPil", {}, r"fails \(Clusters must be provided .*do_color_quantize: true"),
+        ("PerceiverImageProcessorPil", {"crop_size": {"height": 224, "width": 224}}, r"makes other pixels.*crop_size"),
     ],
 )
-def test_what_cannot_be_expressed_is_refused_by_name(kind, values, what, saved):
+def test_what_cannot_be_expressed_is_refused_with_its_fields(kind, values, what, saved):
     folder = saved(kind, values)
-    with pytest.raises(ParamsError, match=rf"asks for .*{what}.*preprocessor_config\.json.*`name`"):
+    with pytest.raises(ParamsError, match=rf"{kind}\) {what}.*preprocessor_config\.json.*`name`"):
         hf_preprocessing(str(folder), image_size=None)
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("do_convert_grayscale", True), ("do_color_quantize", True), ("resample", 9)]
-)
-def test_unknown_switches_and_codes_are_refused(field, value, saved):
+def test_a_crop_after_a_warp_is_found_as_it_is(saved):
+    found = hf_preprocessing(
+        str(saved("ConvNextImageProcessorPil", {"do_center_crop": True, "crop_size": 200})), image_size=None
+    )
+    assert (found.image_size, found.crop_mode) == (200, "squash_floor")
+    assert found.crop_pct == pytest.approx(200 / 384)
+
+
+@pytest.mark.parametrize("field", ["do_convert_grayscale", "do_color_quantize"])
+def test_switches_that_the_processor_ignores_change_nothing(field, saved):
     folder = saved("ViTImageProcessorPil", {})
-    path = folder / "preprocessor_config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
-    with pytest.raises(ParamsError, match=rf"asks for {field}: (true|9)"):
+    plain = hf_preprocessing(str(folder), image_size=None)
+    change_file(folder, {field: True})
+    assert hf_preprocessing(str(folder), image_size=None) == plain
+
+
+def test_an_unknown_resampling_is_refused(saved):
+    folder = saved("ViTImageProcessorPil", {})
+    change_file(folder, {"resample": 9})
+    with pytest.raises(ParamsError, match=r"fails \(Unknown resampling filter \(9\).*resample: 9"):
         hf_preprocessing(str(folder), image_size=None)
 
 
-def test_a_processor_that_does_more_than_its_fields_is_caught(saved):
-    folder = saved("PerceiverImageProcessorPil", {"crop_size": {"height": 224, "width": 224}})
-    with pytest.raises(
-        ParamsError, match=r"PerceiverImageProcessorPil\) does more than its fields say.*grey levels off"
-    ):
+def change_file(folder, values):
+    path = folder / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_a_processor_that_normalises_by_more_than_its_fields_say_is_caught(saved, monkeypatch):
+    folder = saved("ViTImageProcessorPil", {})
+    kind = import_transformers().ViTImageProcessorPil
+    own = kind.normalize
+    monkeypatch.setattr(kind, "normalize", lambda self, image, mean, std: own(self, image, mean, std) * 2)
+    with pytest.raises(ParamsError, match=r"normalises by more than its fields say, \d+\.\d of 255 grey levels off"):
         hf_preprocessing(str(folder), image_size=None)
 
 

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from bakeoff.backbones.classifier import build_classifier, set_mode  # noqa: E402
 from bakeoff.backbones.loading import compare, read_checkpoint  # noqa: E402
-from bakeoff.backbones.mamba import build_mambavision, default_cfg, import_mambavision, registered_names  # noqa: E402
+from bakeoff.backbones.mamba import build_mambavision, default_cfg, import_mambavision  # noqa: E402
 from bakeoff.core.errors import ParamsError, WeightsError  # noqa: E402
 from bakeoff.weights.fetch import fetch_weights, hub_files  # noqa: E402
 
@@ -37,7 +37,7 @@ def backbone():
 def test_importing_leaves_no_stand_in_behind():
     import_mambavision()
     assert "mamba_ssm" not in sys.modules
-    assert {"mamba_vision_T", "mamba_vision_S", "mamba_vision_B"} <= set(registered_names())
+    assert {"mamba_vision_T", "mamba_vision_S", "mamba_vision_B"} <= set(import_mambavision().default_cfgs)
 
 
 def test_unknown_options_and_names_are_errors():

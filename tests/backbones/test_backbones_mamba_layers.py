@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from bakeoff.backbones.mamba import build_mambavision, import_mambavision  # noqa: E402
 from bakeoff.backbones.mamba_layers import mix  # noqa: E402
-from bakeoff.scan.dispatch import use, why_unavailable  # noqa: E402
+from bakeoff.scan.dispatch import why_unavailable  # noqa: E402
 
 pytestmark = pytest.mark.torch
 SCAN = "cpu" if why_unavailable("cpu") is None else "torch"
@@ -60,14 +60,15 @@ def numpy_mixer(mixer, tokens):
 
 
 @pytest.mark.parametrize("scan", sorted({"reference", "torch", SCAN}))
-def test_the_mixer_is_the_published_function_with_its_bias_twice(backbone, scan):
+def test_the_mixer_is_the_published_function_with_its_bias_twice(backbone, scan, monkeypatch):
     mixer = next(module for module in backbone.modules() if type(module).__name__ == "MambaVisionMixer")
     tokens = torch.randn(2, 9, mixer.d_model, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         mixer.dt_proj.bias.add_(0.5)
         expected = numpy_mixer(mixer, tokens)
         ours = mix(mixer, tokens, scan)
-        with use("reference"):
+        with monkeypatch.context() as patch:
+            patch.setenv("BAKEOFF_SCAN", "reference")
             theirs = mixer(tokens)  # the package's own forward
         mixer.dt_proj.bias.zero_()
         without = mix(mixer, tokens, scan)
@@ -80,10 +81,11 @@ def test_the_mixer_is_the_published_function_with_its_bias_twice(backbone, scan)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "size"), [("mamba_vision_T", 224), ("mamba_vision_T", 150), ("mamba_vision_B", 160)])
-def test_features_equal_the_package_at_any_size(name, size):
+def test_features_equal_the_package_at_any_size(name, size, monkeypatch):
+    monkeypatch.setenv("BAKEOFF_SCAN", "torch")
     backbone = trained(name)
     images = torch.randn(2, 3, size, size)
-    with torch.no_grad(), use("torch"):
+    with torch.no_grad():
         torch.testing.assert_close(backbone(images), backbone.network.forward_features(images), rtol=1e-4, atol=1e-4)
 
 
@@ -110,15 +112,15 @@ def test_stage_maps_and_every_form_of_the_network_agree(name, width):
 
 
 @pytest.mark.slow
-def test_gradients_equal_the_package():
+def test_gradients_equal_the_package(monkeypatch):
+    monkeypatch.setenv("BAKEOFF_SCAN", "torch")
     backbone = trained()
     results = []
     images = torch.rand(2, 3, 96, 96)
-    with use("torch"):
-        for forward in (backbone, backbone.network.forward_features):
-            backbone.zero_grad(set_to_none=True)
-            forward(images).square().sum().backward()
-            results.append({name: p.grad.clone() for name, p in backbone.named_parameters() if p.grad is not None})
+    for forward in (backbone, backbone.network.forward_features):
+        backbone.zero_grad(set_to_none=True)
+        forward(images).square().sum().backward()
+        results.append({name: p.grad.clone() for name, p in backbone.named_parameters() if p.grad is not None})
     assert results[0].keys() == results[1].keys()
     for name, one in results[0].items():
         other = results[1][name]

@@ -9,8 +9,7 @@ import threading
 import pytest
 
 from bakeoff.backbones import hub
-from bakeoff.backbones.found import Found, NotFound
-from bakeoff.backbones.hub import KERAS_FILE, find_keras_file
+from bakeoff.backbones.hub import KERAS_FILE, Found, NotFound, find_keras_file
 from bakeoff.core.errors import DataError, WeightsError
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.recipe import ScheduleParams

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bakeoff.core.errors import DataError
-from bakeoff.weights.class_names import read_class_names
+from bakeoff.weights.baseline import read_class_names
 
 CLASSES = ["red", "blue", "green"]
 

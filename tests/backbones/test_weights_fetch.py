@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from bakeoff.backbones.classifier import build_classifier  # noqa: E402
 from bakeoff.backbones.compat import import_timm  # noqa: E402
-from bakeoff.backbones.found import Found  # noqa: E402
+from bakeoff.backbones.hub import Found  # noqa: E402
 from bakeoff.backbones.loading import read_checkpoint  # noqa: E402
 from bakeoff.core.errors import WeightsError  # noqa: E402
 from bakeoff.records.weights import file_sha256, read_record  # noqa: E402

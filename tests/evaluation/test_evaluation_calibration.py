@@ -30,7 +30,7 @@ from bakeoff.evaluation.reliability import (
     reliability_bins,
 )
 
-PARAMS = EvaluateParams(batch_size=8, top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=5)
+PARAMS = EvaluateParams(top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=5)
 CONFIDENCE = np.array([0.95, 0.85, 0.55, 0.45])
 CORRECT = np.array([True, False, True, True])
 

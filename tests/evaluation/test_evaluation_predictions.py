@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.data.predictions import Predictions, predict_catalogue, read_predictions, write_predictions
-from numpy_predictor import NumpyPredictor, make_catalogue
+from bakeoff.data.predictions import Predictions, make_predictions, read_predictions, write_predictions
+from numpy_predictor import NumpyPredictor, make_catalogue, predict_catalogue
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def catalogue(tmp_path):
 
 @pytest.fixture
 def written(catalogue, tmp_path):
-    path = tmp_path / "evaluation" / "predictions.parquet"
-    predictions = predict_catalogue(NumpyPredictor(catalogue), catalogue)
+    path = tmp_path / "training" / "predictions.parquet"
+    predictions = predict_catalogue(NumpyPredictor(catalogue.labels), catalogue)
     write_predictions(predictions, path)
     return predictions, path
 
@@ -33,10 +33,12 @@ def _with(predictions: Predictions, **changes) -> Predictions:
 def test_format_is_the_contracts(written):
     _, path = written
     schema = pq.read_schema(path)
-    assert schema.names == ["product_id", "split", "label_id", "probabilities"]
+    assert schema.names == ["product_id", "split", "label_id", "probabilities", "loss", "origin"]
     assert schema.field("probabilities").type == pa.list_(pa.float32(), 3)
     assert schema.field("product_id").type == pa.string()
     assert schema.field("label_id").type == pa.int64()
+    assert schema.field("loss").type == pa.float32()
+    assert schema.field("origin").type == pa.string()
 
 
 def test_round_trip_is_bit_identical(written, catalogue):
@@ -46,13 +48,14 @@ def test_round_trip_is_bit_identical(written, catalogue):
     assert again.probabilities.dtype == np.float32
     assert again.labels == catalogue.labels
     assert again.products["product_id"].tolist() == catalogue.products["product_id"].tolist()
-    assert not path.with_name("predictions.parquet.tmp").exists()
+    pd.testing.assert_frame_equal(again.products, predictions.products)
+    assert [other.name for other in path.parent.iterdir()] == ["predictions.parquet"]
 
 
 def test_order_and_values_are_the_predictors(written, catalogue):
     predictions, _ = written
-    predictor = NumpyPredictor(catalogue)
-    np.testing.assert_array_equal(predictions.probabilities[[7]], predictor.predict_images(predictor.images([7])))
+    predictor = NumpyPredictor(catalogue.labels)
+    np.testing.assert_array_equal(predictions.probabilities[[7]], predictor.predict(catalogue.at([7])))
 
 
 def test_split_gives_its_rows_alone(written, catalogue):
@@ -64,14 +67,14 @@ def test_split_gives_its_rows_alone(written, catalogue):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(EvaluationError, match="run the evaluate stage first"):
+    with pytest.raises(EvaluationError, match=r"predictions.parquet is missing; train the candidate first"):
         read_predictions(tmp_path / "predictions.parquet")
 
 
 def test_no_parquet(tmp_path):
     path = tmp_path / "predictions.parquet"
     path.write_text("hello, this is text and no table at all")
-    with pytest.raises(EvaluationError, match="is no Parquet file"):
+    with pytest.raises(EvaluationError, match="is not a Parquet file"):
         read_predictions(path)
 
 
@@ -128,7 +131,7 @@ def test_other_labels_are_refused(written, catalogue):
 def test_cut_file(written):
     _, path = written
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(EvaluationError, match="is no Parquet file"):
+    with pytest.raises(EvaluationError, match="is not a Parquet file"):
         read_predictions(path)
 
 
@@ -185,17 +188,37 @@ def test_rows_without_probabilities_do_not_fit(written):
         read_predictions(path)
 
 
-def test_predictor_with_fewer_labels_is_refused(catalogue):
-    predictor = NumpyPredictor(catalogue)
-    predictor.labels = ["blue", "green"]
-    with pytest.raises(EvaluationError, match="has 2 labels, the catalogue has 3; label 2 is 'nothing' there"):
-        predict_catalogue(predictor, catalogue)
+@pytest.mark.parametrize("shape", [(30, 2), (29, 3)])
+def test_a_trainer_that_predicts_too_little_is_refused(catalogue, shape):
+    expected = rf"expected 30 products x 3 labels of probabilities, got shape \({shape[0]}, {shape[1]}\)"
+    with pytest.raises(EvaluationError, match=expected):
+        make_predictions(catalogue, np.full(shape, 1 / shape[1], np.float32), np.zeros(30))
 
 
-def test_too_few_rows_are_refused(catalogue):
-    class Short(NumpyPredictor):
-        def predict(self, rows):
-            yield from super().predict(rows[:-1])
+def test_a_trainer_that_diverged_is_refused(catalogue):
+    values = np.full((30, 3), np.nan, np.float32)
+    with pytest.raises(EvaluationError, match=r"30 of 30 rows hold NaN .* the training diverged: lower its learning"):
+        make_predictions(catalogue, values, np.zeros(30))
 
-    with pytest.raises(EvaluationError, match=r"expected 30 products x 3 labels of probabilities, got shape \(29, 3\)"):
-        predict_catalogue(Short(catalogue), catalogue)
+
+@pytest.mark.parametrize(("learnt_from", "in_sample"), [("train", {"train"}), (None, set())])
+def test_every_row_says_whether_it_was_learnt_from(catalogue, learnt_from, in_sample):
+    """An earlier model taken as it is has seen none of these products."""
+    found = make_predictions(catalogue, np.full((30, 3), 1 / 3, np.float32), np.zeros(30), learnt_from=learnt_from)
+    rows = zip(found.products["split"], found.products["origin"], strict=True)
+    assert all(origin == ("in_sample" if split in in_sample else "held_out") for split, origin in rows)
+
+
+def test_unknown_origin_is_refused(written):
+    predictions, path = written
+    write_predictions(_with(predictions, products=predictions.products.assign(origin="heard")), path)
+    with pytest.raises(EvaluationError, match="the origins are in_sample, held_out, out_of_fold, got 'heard'"):
+        read_predictions(path)
+
+
+def test_mean_losses_by_hand(written):
+    predictions, _ = written
+    products = predictions.products.assign(loss=predictions.products["split"].map({"train": 1.0, "validation": 2.0}))
+    products.loc[products["split"] == "test", "loss"] = [3, 3, 3, 5, 5, 5]
+    found = _with(predictions, products=products).mean_losses()
+    assert found == {"train": 1, "validation": 2, "test": 4}

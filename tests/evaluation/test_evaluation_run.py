@@ -7,33 +7,30 @@ import pytest
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import read_failures
 from bakeoff.core.files import write_json
-from bakeoff.core.machine import ComputeParams
 from bakeoff.data.predictions import read_predictions
 from bakeoff.evaluation.params import EvaluateParams
-from bakeoff.evaluation.run import EvaluationSettings, evaluate_candidate
-from bakeoff.predictors.loading import load_predictor
-from bakeoff.records.files import derived_key, read_training
-from bakeoff.speed.params import ThroughputParams
-from numpy_predictor import NumpyPredictor, make_catalogue
+from bakeoff.evaluation.run import evaluate_candidate
+from bakeoff.records.files import derived_key
+from numpy_predictor import make_catalogue, write_training
+from records_made import training_record
 
-TRAINING = {"candidate": "linear-frozen", "model": "linear", "mode": "frozen", "seed": 0, "key": "0123456789abcdef"}
-
-
-def _settings(budget_s: float = 0.2, threads: int | None = None, top_k: tuple[int, ...] = (2,)) -> EvaluationSettings:
-    return EvaluationSettings(
-        evaluate=EvaluateParams(
-            batch_size=8, top_k=list(top_k), n_bootstrap=200, n_bootstrap_ece=100, calibration_bins=10
-        ),
-        throughput=ThroughputParams(batch_sizes=[1, 4], budget_s=budget_s, max_attempts=1, threads=threads),
-        compute=ComputeParams(device="cpu", threads=1),
-    )
+PARAMS = EvaluateParams(top_k=[2], n_bootstrap=200, n_bootstrap_ece=100, calibration_bins=10)
 
 
-def test_whole_evaluation(tmp_path):
-    catalogue = make_catalogue(tmp_path)
-    predictor = NumpyPredictor(catalogue)
+@pytest.fixture
+def catalogue(tmp_path):
+    return make_catalogue(tmp_path)
+
+
+@pytest.fixture
+def training_dir(tmp_path, catalogue):
+    write_training(tmp_path / "training", catalogue)
+    return tmp_path / "training"
+
+
+def test_whole_evaluation(tmp_path, catalogue, training_dir):
     out = tmp_path / "evaluation"
-    record = evaluate_candidate(predictor, catalogue, out, training=TRAINING, settings=_settings(threads=2))
+    record = evaluate_candidate(training_dir, catalogue, out, params=PARAMS)
     pairs = json.loads((out / "confusions.json").read_text())["pairs"]
     assert pairs
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
@@ -45,38 +42,45 @@ def test_whole_evaluation(tmp_path):
         "figures/confusion.png",
         *(pair["picture"] for pair in pairs),
         "metrics.json",
-        "predictions.parquet",
-        "throughput.json",
     ]
     assert json.loads((out / "metrics.json").read_text()) == record
-    assert record["candidate"] == "linear-frozen"
+    known = {name: record[name] for name in ("candidate", "model", "mode", "seed", "training_key")}
+    assert known == {
+        "candidate": "linear-frozen",
+        "model": "linear",
+        "mode": "frozen",
+        "seed": 0,
+        "training_key": "0123456789abcdef",
+    }
     assert record["probabilities"] == "softmax"
     assert record["training_loss_name"] == "cross_entropy"
-    assert predictor.n_predicted == 30  # one pass over the catalogue, no more
-    assert json.loads((out / "throughput.json").read_text())["threads"] == 2
-    label_ids, probabilities = read_predictions(out / "predictions.parquet", catalogue=catalogue).split("test")
+    label_ids, probabilities = read_predictions(training_dir / "predictions.parquet", catalogue=catalogue).split("test")
     assert record["splits"]["test"]["accuracy"] == (probabilities.argmax(axis=1) == label_ids).mean()
     assert 0.5 < record["splits"]["test"]["accuracy"] <= 1
     assert record["splits"]["test"]["top_2_accuracy"] >= record["splits"]["test"]["accuracy"]
     _assert_the_records_agree(out, record)
 
 
+def test_the_cost_of_a_training_is_not_read(tmp_path, catalogue, training_dir):
+    (training_dir / "cost.json").unlink()
+    evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=PARAMS)
+
+
 @pytest.mark.survives
-def test_a_figure_that_fails_costs_no_record(tmp_path, broken_figures, monkeypatch, capfd):
+def test_a_figure_that_fails_costs_no_record(tmp_path, catalogue, training_dir, broken_figures, monkeypatch, capfd):
     def no_strip(*_, **__):
         raise OSError("no font")
 
     monkeypatch.setattr("bakeoff.evaluation.findings.draw_strip", no_strip)
-    catalogue = make_catalogue(tmp_path)
     out = tmp_path / "evaluation"
-    record = evaluate_candidate(NumpyPredictor(catalogue), catalogue, out, training=TRAINING, settings=_settings())
+    record = evaluate_candidate(training_dir, catalogue, out, params=PARAMS)
     pairs = json.loads((out / "confusions.json").read_text())["pairs"]
     failed = [failure.what for failure in read_failures(out)]
     assert failed == ["figures/confusion.png", "figures/calibration.png", *(pair["picture"] for pair in pairs)]
     assert not [path for path in (out / "figures").rglob("*") if path.is_file()]
     assert json.loads((out / "metrics.json").read_text()) == record
     _assert_the_records_agree(out, record)
-    for name in ("predictions.parquet", "throughput.json", "confusion.csv", "classification_report.txt"):
+    for name in ("confusion.csv", "classification_report.txt"):
         assert (out / name).is_file()
     assert "figures/calibration.png could not be made (ValueError: 'yerr' must not" in capfd.readouterr().err
 
@@ -94,12 +98,16 @@ def _assert_the_records_agree(out, record):
     assert set(record["overfitting"]) >= {"accuracy_gap", "log_loss_gap", "overfits", "rule"}
 
 
-def test_key_follows_training_and_params():
-    settings = _settings()
-    assert settings.key("a") == _settings().key("a")
-    assert len({settings.key("a"), settings.key("b"), _settings(0.3).key("a"), _settings(threads=1).key("a")}) == 4
-    assert settings.key("a") != _settings(top_k=(2, 3)).key("a")
-    assert len(settings.key("a")) == 16
+def test_key_follows_training_and_params(tmp_path, catalogue, training_dir):
+    def key(params: EvaluateParams = PARAMS) -> str:
+        return evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=params)["key"]
+
+    first = key()
+    assert first == key() == derived_key("0123456789abcdef", PARAMS.model_dump())
+    assert len(first) == 16
+    others = {key(PARAMS.model_copy(update=change)) for change in ({"top_k": [1, 2]}, {"n_bootstrap": 201})}
+    write_training(training_dir, catalogue).model_copy(update={"key": "b"}).write(training_dir / "training.json")
+    assert len({first, key(), *others}) == 4
 
 
 def test_derived_key_by_hand():
@@ -108,28 +116,35 @@ def test_derived_key_by_hand():
     assert derived_key("k", {"b": 1, "a": 2}) == hashlib.sha256(b'["k", {"a": 2, "b": 1}]').hexdigest()[:16]
 
 
-def test_training_record_is_needed(tmp_path):
-    with pytest.raises(EvaluationError, match="nothing to judge"):
-        read_training(tmp_path)
-    (tmp_path / "training.json").write_text("{cut sho")
-    with pytest.raises(EvaluationError, match="is no JSON"):
-        read_training(tmp_path)
-    (tmp_path / "training.json").write_text("[]")
-    with pytest.raises(EvaluationError, match="must hold a JSON object, got list"):
-        read_training(tmp_path)
-    write_json(tmp_path / "training.json", {"candidate": "c", "model": "m"})
-    with pytest.raises(EvaluationError, match="lacks mode, seed, key"):
-        read_training(tmp_path)
-    write_json(tmp_path / "training.json", TRAINING)
-    assert read_training(tmp_path) == TRAINING
+def test_training_record_is_needed(tmp_path, catalogue):
+    path = tmp_path / "training.json"
+
+    def judge() -> None:
+        evaluate_candidate(tmp_path, catalogue, tmp_path / "evaluation", params=PARAMS)
+
+    with pytest.raises(EvaluationError, match=r"training.json is missing; run `dvc repro train_torch`"):
+        judge()
+    path.write_text("{cut sho")
+    with pytest.raises(EvaluationError, match=r"training.json is not valid JSON"):
+        judge()
+    path.write_text("[]")
+    with pytest.raises(EvaluationError, match=r"training.json does not hold what it should"):
+        judge()
+    write_json(path, {"format": 2, "candidate": "c", "model": "m"})
+    with pytest.raises(EvaluationError, match=r"training.json lacks mode"):
+        judge()
+    training_record("linear-frozen").write(path)
+    with pytest.raises(EvaluationError, match=r"predictions.parquet is missing; train the candidate first"):
+        judge()
+
+
+def test_predictions_of_another_split_are_not_judged(tmp_path, catalogue, training_dir):
+    catalogue.products["split"] = catalogue.products["split"].to_numpy()[::-1]
+    with pytest.raises(EvaluationError, match="its column split differs from the catalogue's"):
+        evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=PARAMS)
 
 
 def test_nan_never_reaches_a_record(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(tmp_path / "x.json", {"a": float("nan")})
     assert not (tmp_path / "x.json").exists()
-
-
-def test_unknown_framework(tmp_path):
-    with pytest.raises(EvaluationError, match="framework must be one of torch, tf, got 'jax'"):
-        load_predictor("jax", tmp_path, make_catalogue(tmp_path), batch_size=1, device="cpu")

@@ -15,7 +15,7 @@ from bakeoff.evaluation.uncertainty import N_STEPS, add_class_intervals, metric_
 from bakeoff.statistics.average_precision import average_precision_influence, macro_average_precision_interval
 from bakeoff.statistics.wilson import wilson_interval
 
-PARAMS = EvaluateParams(batch_size=8, top_k=[2, 5], n_bootstrap=200, n_bootstrap_ece=100, calibration_bins=15)
+PARAMS = EvaluateParams(top_k=[2, 5], n_bootstrap=200, n_bootstrap_ece=100, calibration_bins=15)
 
 
 def _skilled(n: int, n_labels: int, seed: int, skill: float = 1.5) -> tuple[np.ndarray, np.ndarray]:

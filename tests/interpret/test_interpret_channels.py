@@ -14,19 +14,19 @@ def catalogue(tmp_path):
     return make_catalogue(tmp_path, n_per_class=20)
 
 
-def _measure(predictor, rows, *, repeats=3, seed=0, advance=lambda _: None):
-    label_ids = predictor.catalogue.label_ids(rows)
-    correct = predictor.predict_images(predictor.images(rows)).argmax(axis=1) == label_ids
+def _measure(predictor, catalogue, rows, *, repeats=3, seed=0, advance=lambda _: None):
+    label_ids, products = catalogue.label_ids(rows), catalogue.at(rows)
+    correct = predictor.predict(products).argmax(axis=1) == label_ids
     predictor.n_predicted = 0
     return permutation_importance(
-        predictor, rows, label_ids, baseline_correct=correct, shuffles=(repeats, seed), advance=advance
+        predictor, products, label_ids, baseline_correct=correct, shuffles=(repeats, seed), advance=advance
     )
 
 
 def test_unused_channel_costs_exactly_nothing(catalogue):
-    predictor = NumpyPredictor(catalogue)
+    predictor = NumpyPredictor(catalogue.labels)
     predictor.weights[..., 1, :] = 0  # the classifier never looks at green
-    result = _measure(predictor, catalogue.rows("train"))
+    result = _measure(predictor, catalogue, catalogue.rows("train"))
     assert result.channels["green"] == {
         "accuracy": result.baseline_accuracy,
         "drop": 0.0,
@@ -47,10 +47,10 @@ def test_planes_come_from_the_permuted_photos(catalogue, monkeypatch):
             return super().predict_images(images)
 
     monkeypatch.setattr(channels, "BATCH_IMAGES", 5)  # several batches: donors cross their borders
-    predictor = Recorder(catalogue)
+    predictor = Recorder(catalogue.labels)
     rows = catalogue.rows("test")
-    photos = predictor.images(rows)
-    _measure(predictor, rows, repeats=1, seed=4)
+    photos = predictor.images(catalogue.at(rows))
+    _measure(predictor, catalogue, rows, repeats=1, seed=4)
     mixed = np.concatenate(seen[1:])  # after the baseline's call
     order = np.random.default_rng(4).permutation(len(rows))
     np.testing.assert_array_equal(mixed[: len(rows), ..., 0], photos[order, ..., 0])
@@ -58,18 +58,18 @@ def test_planes_come_from_the_permuted_photos(catalogue, monkeypatch):
 
 
 def test_costs_three_passes_per_repeat_and_no_baseline(catalogue):
-    predictor = NumpyPredictor(catalogue)
+    predictor = NumpyPredictor(catalogue.labels)
     advanced = []
-    _measure(predictor, catalogue.rows("test"), repeats=2, advance=advanced.append)
+    _measure(predictor, catalogue, catalogue.rows("test"), repeats=2, advance=advanced.append)
     assert predictor.n_predicted == sum(advanced) == 3 * 2 * len(catalogue.rows("test"))
 
 
 def test_same_seed_same_result_and_held_equals_streamed(catalogue, monkeypatch):
     rows = catalogue.rows("train")
-    first = _measure(NumpyPredictor(catalogue), rows)
-    assert first == _measure(NumpyPredictor(catalogue), rows)
+    first = _measure(NumpyPredictor(catalogue.labels), catalogue, rows)
+    assert first == _measure(NumpyPredictor(catalogue.labels), catalogue, rows)
     monkeypatch.setattr(channels, "_HELD_BYTES", 0)
-    assert first == _measure(NumpyPredictor(catalogue), rows)
+    assert first == _measure(NumpyPredictor(catalogue.labels), catalogue, rows)
 
 
 def test_summary_by_hand():
@@ -95,7 +95,7 @@ def test_choose_rows():
 
 @pytest.mark.parametrize("repeats", [1, 4])
 def test_figure(catalogue, tmp_path, repeats):
-    result = _measure(NumpyPredictor(catalogue), catalogue.rows("test"), repeats=repeats)
+    result = _measure(NumpyPredictor(catalogue.labels), catalogue, catalogue.rows("test"), repeats=repeats)
     draw_channels(result, tmp_path / "figures" / "channels.png", title="linear-frozen")
     with Image.open(tmp_path / "figures" / "channels.png") as image:
         assert image.width > 600

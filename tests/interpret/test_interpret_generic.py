@@ -31,8 +31,9 @@ def test_gradients_of_a_square_by_hand():
 
 @pytest.mark.parametrize("steps", [1, 12, 40])
 def test_completeness_on_the_linear_predictor(tmp_path, steps):
-    predictor = NumpyPredictor(make_catalogue(tmp_path))
-    image = predictor.images([5])[0]
+    catalogue = make_catalogue(tmp_path)
+    predictor = NumpyPredictor(catalogue.labels)
+    image = predictor.images(catalogue.at([5]))[0]
     shares = integrated_gradients(predictor.gradients, image, 1, steps=steps)
     grey = np.full_like(image, GREY)
     assert shares.sum() == pytest.approx(
@@ -76,10 +77,11 @@ def test_windows_that_do_not_fit(window_px, stride_px):
 
 @pytest.mark.parametrize(("kind", "score"), [("softmax", "logit"), ("as_is", "probability")])
 def test_explainer_names_its_scores(tmp_path, kind, score):
-    predictor = NumpyPredictor(make_catalogue(tmp_path), probability_kind=kind)
+    catalogue = make_catalogue(tmp_path)
+    predictor = NumpyPredictor(catalogue.labels, probability_kind=kind)
     explainer = GenericExplainer(predictor, AttributionSettings(steps=4, window_px=8, stride_px=8))
     assert explainer.scores == {"integrated_gradients": score, "occlusion": "probability"}
-    image = predictor.images([0])[0]
+    image = predictor.images(catalogue.at([0]))[0]
     assert explainer.integrated_gradients(image, 0).shape == (SIDE, SIDE, 3)
     drops = explainer.occlusion(image, 0)
     covered = image.copy()

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import read_failures
-from bakeoff.data.predictions import predict_catalogue
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.seeding import default_threads
+from bakeoff.interpret import run
 from bakeoff.interpret.figures import Caption, heat_map
 from bakeoff.interpret.params import InterpretParams
-from bakeoff.interpret.run import Subject, interpret_candidate, prepare_explainer
+from bakeoff.interpret.run import interpret_candidate, open_subject
 from bakeoff.records.files import derived_key
-from numpy_predictor import NumpyPredictor, make_catalogue
+from numpy_predictor import NumpyPredictor, make_catalogue, write_training
 
-TRAINING = {"candidate": "linear-frozen", "model": "linear", "mode": "frozen", "seed": 0, "key": "0123456789abcdef"}
+KEY = "0123456789abcdef"
 
 
 def _params(**changes) -> InterpretParams:
@@ -31,7 +34,7 @@ def _params(**changes) -> InterpretParams:
 
 
 @pytest.mark.survives
-def test_a_figure_that_fails_costs_no_record(tmp_path, broken_figures):
+def test_a_figure_that_fails_costs_no_record(tmp_path, numpy_candidate, broken_figures):
     _, out = _run(tmp_path, _params())
     items = json.loads((out / "attributions.json").read_text())["items"]
     assert [failure.what for failure in read_failures(out)] == [
@@ -41,23 +44,57 @@ def test_a_figure_that_fails_costs_no_record(tmp_path, broken_figures):
     assert (out / "channels.json").is_file()
 
 
-def _run(tmp_path, params):
+@pytest.fixture
+def numpy_candidate(monkeypatch):
+    """Let what opens a trained candidate return the NumPy predictor, which has no model file; return its device."""
+    devices = []
+
+    def load(training_dir, *, device):
+        devices.append(device)
+        return NumpyPredictor(["blue", "green", "red"])
+
+    monkeypatch.setattr(run, "load_predictor", load)
+    return devices
+
+
+def _open(tmp_path, *, threads=2):
     catalogue = make_catalogue(tmp_path)
     catalogue.products.loc[catalogue.rows("test")[0], "product_id"] = "../odd id"
-    predictor = NumpyPredictor(catalogue)
-    predictions = predict_catalogue(predictor, catalogue)
-    predictor.n_predicted = 0
-    explainer = prepare_explainer("tf", predictor, params=params, threads=2)
+    write_training(tmp_path / "training", catalogue)
+    return open_subject(tmp_path / "training", catalogue, ComputeParams(device="cpu", threads=threads))
+
+
+def _run(tmp_path, params):
+    subject = _open(tmp_path)
     out = tmp_path / "interpretation"
-    interpret_candidate(Subject(predictor, catalogue, predictions, TRAINING), explainer, out, params=params)
-    return predictor, out
+    interpret_candidate(subject, out, params=params)
+    return subject.predictor, out
 
 
-def test_whole_interpretation(tmp_path):
+def test_a_candidate_is_opened_with_its_own_predictions_on_the_study_s_machine(tmp_path, numpy_candidate):
+    subject = _open(tmp_path)
+    assert numpy_candidate == ["cpu"]
+    assert subject.predictor.threads == 2
+    assert _open(tmp_path / "all", threads=None).predictor.threads == default_threads()
+    assert subject.training.candidate == "linear-frozen"
+    assert subject.predictions.products["product_id"].tolist() == subject.catalogue.products["product_id"].tolist()
+
+
+def test_predictions_of_another_split_are_not_explained(tmp_path, numpy_candidate):
+    catalogue = make_catalogue(tmp_path)
+    write_training(tmp_path / "training", catalogue)
+    catalogue.products["split"] = catalogue.products["split"].to_numpy()[::-1]
+    with pytest.raises(EvaluationError, match="its column split differs from the catalogue's"):
+        open_subject(tmp_path / "training", catalogue, ComputeParams(device="cpu", threads=1))
+    assert numpy_candidate == [], "nothing is loaded for predictions that do not fit"
+
+
+def test_whole_interpretation(tmp_path, numpy_candidate):
     params = _params(n_correct=5)
     predictor, out = _run(tmp_path, params)
     channels = json.loads((out / "channels.json").read_text())
-    assert channels["key"] == derived_key(TRAINING["key"], params.model_dump())
+    assert channels["key"] == derived_key(KEY, params.model_dump())
+    assert channels["training_key"] == KEY
     assert (channels["n"], channels["repeats"]) == (4, 1)
     assert list(channels["channels"]) == ["red", "green", "blue"]
     record = json.loads((out / "attributions.json").read_text())
@@ -70,19 +107,18 @@ def test_whole_interpretation(tmp_path):
             assert image.width > 1000
     assert (out / "figures" / "channels.png").is_file()
     assert all(path.parent == out / "attributions" for path in out.rglob("*.png") if path.name != "channels.png")
-    assert predictor.threads == 2
     n_windows = 9
     assert predictor.n_predicted == 3 * 4 + len(record["items"]) * (n_windows + 1)
 
 
-def test_fewer_photos_are_said(tmp_path):
+def test_fewer_photos_are_said(tmp_path, numpy_candidate):
     _, out = _run(tmp_path, _params(n_correct=0, n_wrong=50))
     record = json.loads((out / "attributions.json").read_text())
     assert record["requested"] == {"n_correct": 0, "n_wrong": 50}
     assert record["note"] == f"only {record['found']['n_wrong']} of 50 wrong test photos exist."
 
 
-def test_nothing_to_explain_is_fine(tmp_path):
+def test_nothing_to_explain_is_fine(tmp_path, numpy_candidate):
     _, out = _run(tmp_path, _params(n_correct=0, n_wrong=0))
     record = json.loads((out / "attributions.json").read_text())
     assert record["items"] == []

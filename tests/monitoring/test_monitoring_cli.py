@@ -122,7 +122,7 @@ def test_sources_and_labels_that_cannot_be_used(in_study, new_products, tmp_path
 
 
 def test_a_reference_of_the_test_split_alone_where_it_is_large():
-    from bakeoff.deploy.monitoring.reference import reference_splits
+    from bakeoff.deploy.monitoring.products import reference_splits
 
     class Large:
         def rows(self, split: str) -> np.ndarray:

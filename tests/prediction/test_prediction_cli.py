@@ -136,9 +136,9 @@ def test_sources_that_cannot_be_used(in_study, tmp_path):
     table.write_text("image\n")
     assert "has no rows; it needs one row per photo" in said(table)
     table.write_text("")
-    assert "cannot be read as a .csv table" in said(table)
+    assert "cannot be read as csv: " in said(table)
     (tmp_path / "t.parquet").write_text("no parquet")
-    assert "cannot be read as a .parquet table" in said(tmp_path / "t.parquet")
+    assert "cannot be read as parquet: " in said(tmp_path / "t.parquet")
 
 
 def test_candidates_that_cannot_answer(in_study, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from bakeoff.core.errors import ParamsError, TrainingError  # noqa: E402
-from bakeoff.scan.dispatch import resolve, selective_scan, use, why_unavailable  # noqa: E402
+from bakeoff.scan.dispatch import resolve, selective_scan, why_unavailable  # noqa: E402
 
 pytestmark = pytest.mark.torch
 NAMES = [name for name in ("reference", "torch", "cpu") if why_unavailable(name) is None]  # triton has its own file
@@ -223,14 +223,3 @@ def test_more_states_than_a_kernel_holds(monkeypatch):
     monkeypatch.setattr("bakeoff.scan.compiler.why_unavailable", lambda: None)
     with pytest.raises(TrainingError, match="'cpu' takes at most 64 states, got n = 70; use 'torch'"):
         selective_scan(**given, implementation="cpu")
-
-
-def test_use_decides_for_calls_inside_the_block_only(monkeypatch):
-    called = []
-    from bakeoff.scan import dispatch, reference
-
-    monkeypatch.setattr(dispatch.reference, "scan", lambda given, run=reference.scan: called.append(1) or run(given))
-    with use("reference"):
-        selective_scan(**inputs())
-    selective_scan(**inputs())
-    assert called == [1]

@@ -123,11 +123,6 @@ def test_the_order_of_the_classes_changes_nothing_but_the_draws():
         assert (found.low, found.high) == pytest.approx((first[name].low, first[name].high), abs=0.015), name
 
 
-def test_a_higher_level_is_wider():
-    narrow, wide = (confusion_intervals(COUNTS, ["macro_f1"], level=level)["macro_f1"] for level in (0.8, 0.99))
-    assert wide.low < narrow.low < narrow.high < wide.high
-
-
 def test_196_classes_in_bounded_memory():
     chunks = list(resampled_margins(confusion(0, 196, 20_000), 300, 0))
     assert sum(len(chunk.right) for chunk in chunks) == 300
@@ -151,13 +146,11 @@ def test_refuses_what_is_no_confusion_matrix(counts, message):
             function(np.array(counts))
 
 
-def test_refuses_unknown_metrics_few_resamples_and_levels():
+def test_refuses_unknown_metrics_and_few_resamples():
     with pytest.raises(EvaluationError, match=r"no such metric.*\['f2'\].*macro_f1"):
         confusion_intervals(COUNTS, ["f2"])
     with pytest.raises(EvaluationError, match="100 resamples or more, got 10"):
         confusion_intervals(COUNTS, n_resamples=10)
-    with pytest.raises(EvaluationError, match="between 0 and 1"):
-        confusion_intervals(COUNTS, level=95)
 
 
 def test_per_class_by_hand():

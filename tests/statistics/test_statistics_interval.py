@@ -18,7 +18,7 @@ from bakeoff.statistics.two_sample import difference_of_shares
 from bakeoff.statistics.wilson import wilson_interval, wilson_intervals
 from random_study import KINDS, draw_probabilities, products_of
 
-PARAMS = EvaluateParams(batch_size=8, top_k=[3, 5], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=15)
+PARAMS = EvaluateParams(top_k=[3, 5], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=15)
 
 
 def test_an_end_beyond_the_estimate_moves_to_it():

@@ -16,8 +16,8 @@ from tracking_files import write_json
 
 from bakeoff.catalogue.pack import pack
 from bakeoff.core.errors import DataError
+from bakeoff.data.products import Photos
 from bakeoff.data.store import ImageStore, StoreWriter
-from bakeoff.deploy.prediction.held import HeldPhotos
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.models import input_example, link_files, requirements
 from bakeoff.tracking.photos import PhotoClassifierModel, as_bytes, read_photo
@@ -25,6 +25,7 @@ from bakeoff.tracking.request_error import RequestError
 from bakeoff.tracking.store import open_client
 from bakeoff.tracking.tags import MODEL
 from prepared import PREPARE
+from records_made import training_record
 
 LOAD = """
 import json, sys, warnings
@@ -61,10 +62,7 @@ def test_a_photo_is_packed_and_opened_as_the_catalogues_are(tmp_path):
     given = read_photo(large.read_bytes(), prepare, 0)
     assert given.size == (83, 64)
     assert np.array_equal(np.asarray(given), np.asarray(stored))
-    held = HeldPhotos(["a"])
-    held.hold([given])
-    assert held.image_rows(range(1)).tolist() == [0]
-    assert held.store.read(0) is given
+    assert (len(Photos([given])), Photos([given]).photo(0)) == (1, given)
     with pytest.raises(DataError, match=r"row 7: the image cannot be used: too_small \(4x6 px, a side below 16\)"):
         read_photo(png((4, 6)), prepare, 7)
 
@@ -72,20 +70,17 @@ def test_a_photo_is_packed_and_opened_as_the_catalogues_are(tmp_path):
 class HalfHalf:
     """A predictor that says 0.1, 0.6, 0.3 of every photo."""
 
-    def images(self, rows):
-        return np.zeros((len(rows), 4, 4, 3), np.float32)
+    labels = ("a", "b", "c")
 
-    def predict_images(self, images):
-        return np.tile(np.float32([0.1, 0.6, 0.3]), (len(images), 1))
+    def predict(self, products):
+        return np.tile(np.float32([0.1, 0.6, 0.3]), (len(products), 1))
 
 
 def classifier(folder: Path, temperature: object = None) -> PhotoClassifierModel:
-    write_json(
-        folder / "training" / "training.json", {"labels": ["a", "b", "c"], "dataset": {"prepare": PREPARE.model_dump()}}
-    )
+    training_record("tiny-frozen", labels=["a", "b", "c"]).write(folder / "training" / "training.json")
     if temperature is not None:
         write_json(folder / "evaluation" / "calibration.json", {"temperature": temperature})
-    return PhotoClassifierModel(folder / "training", lambda _: HalfHalf())  # type: ignore[arg-type, return-value]
+    return PhotoClassifierModel(folder / "training", HalfHalf())  # type: ignore[arg-type]
 
 
 def test_top_k_adds_the_likeliest_labels(tmp_path):
@@ -171,8 +166,7 @@ def load_elsewhere(model_id: str, catalogue, folder: Path) -> dict:
 
 
 def check_round_trip(found: dict, predictor, catalogue) -> None:
-    rows = np.arange(len(catalogue.products))
-    expected = predictor.predict_images(predictor.images(rows))
+    expected = predictor.predict(catalogue.at(np.arange(len(catalogue.products))))
     assert np.abs(np.array(found["answer"]["probabilities"]) - expected).max() < 1e-5
     assert found["answer"]["label"] == [catalogue.labels[index] for index in expected.argmax(axis=1)]
     assert found["answer"]["probability"] == pytest.approx(expected.max(axis=1).tolist(), abs=1e-5)
@@ -203,13 +197,16 @@ def test_the_logged_torch_model_predicts_as_the_predictor(mode, torch_training, 
     if mode == "frozen":
         assert backbone.samefile(project / "weights" / "tiny" / "model.safetensors")
     assert not list(artifacts.parent.rglob("*.pkl"))
+    left_out = {"predictions.parquet", "cost.json", "history.csv"}
+    assert left_out <= {path.name for path in training_dir.iterdir()}
+    assert not left_out & {path.name for path in artifacts.rglob("*")}
     copy = (training_dir / "model.safetensors").read_bytes()
     (training_dir / "model.safetensors").unlink()
     (training_dir / "model.safetensors").write_bytes(copy)  # as when DVC puts its cache's copy there
     assert replay(training_dir.parent, params=logging) == run_id
     assert (artifacts / "training" / "model.safetensors").samefile(training_dir / "model.safetensors")
     found = load_elsewhere(models[0].model_id, catalogue, project / "elsewhere")
-    check_round_trip(found, load_torch_predictor(training_dir, catalogue, batch_size=5, device="cpu"), catalogue)
+    check_round_trip(found, load_torch_predictor(training_dir, device="cpu"), catalogue)
 
 
 @pytest.mark.slow
@@ -222,6 +219,4 @@ def test_the_logged_keras_model_predicts_as_the_predictor(keras_training, tracki
     run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))
     model_id = open_client()[0].get_run(run_id).data.tags[MODEL]
     found = load_elsewhere(model_id, catalogue, project / "elsewhere")
-    check_round_trip(
-        found, load_keras_predictor(training_dir, catalogue, batch_size=5, device="cpu", threads=1), catalogue
-    )
+    check_round_trip(found, load_keras_predictor(training_dir, device="cpu"), catalogue)

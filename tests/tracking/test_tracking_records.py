@@ -67,7 +67,8 @@ def test_the_combined_key_changes_with_every_stage():
 def test_names_and_tags():
     assert run_name(header()) == "tiny-frozen"
     assert run_name(header(seed=2)) == "tiny-frozen-seed_2"
-    tags = identity_tags(header())
+    tags = identity_tags(header(git_commit="c0ffee"))
+    assert tags["bakeoff.git_commit"] == tags["mlflow.source.git.commit"] == "c0ffee"
     assert tags["bakeoff.weights_source"] == "hub"
     assert "bakeoff.weights_reason" not in tags
     assert all(isinstance(value, str) for value in tags.values())
@@ -120,7 +121,7 @@ def test_the_ui_opens_on_the_classic_table_with_accuracy_and_throughput(project)
 
 
 def test_intervals_gaps_and_calibration_become_metrics(tmp_path):
-    candidate = write_candidate(tmp_path / "tiny-frozen" / "seed_0")
+    candidate = write_candidate(tmp_path / "runs" / "tiny-frozen" / "seed_0")
     before = read_parts(candidate)
     interval = {"low": 0.6, "high": 0.9, "level": 0.95, "method": "wilson", "n_resamples": None}
     record = dict(before["evaluation"].record) | {

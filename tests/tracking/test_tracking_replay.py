@@ -4,14 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-from tracking_files import header, write_candidate, write_evaluation, write_interpretation, write_training
+from tracking_files import write_candidate, write_evaluation, write_interpretation, write_speed, write_training
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.failures import read_failures
 from bakeoff.core.paths import state_dir
+from bakeoff.records.training import CostRecord
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.records import read_parts
 from bakeoff.tracking.store import open_client
+from records_made import weights_record
 
 
 def run_of(run_id):
@@ -45,7 +47,8 @@ def test_the_run_says_what_the_files_say(candidate, tracking_params):
     assert run.data.metrics["validation_macro_f1"] == 0.7
     assert run.data.metrics["images_per_s"] == 20.0
     assert run.data.metrics["latency_ms_p50"] == 60.0
-    assert run.data.metrics["inference_peak_memory_mib"] == 300.0
+    assert run.data.metrics["predict_memory_mib"] == 300.0
+    assert run.data.metrics["train_memory_mib"] == 700.0
     assert run.data.metrics["train_time_s"] == 4.0
     assert run.data.metrics["channel_drop_red"] == 0.25
     assert run.data.metrics["epoch/train_loss"] == 0.5
@@ -138,10 +141,36 @@ def test_an_older_trainings_evaluation_is_left_out(candidate, tracking_params):
 
 def test_figures_measured_again_replace_the_old_ones(candidate, tracking_params):
     first = replay(candidate, params=tracking_params)
-    path = candidate / "evaluation" / "throughput.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"images_per_s": 30.0}))
+    write_speed(candidate.parents[2], images_per_s=30.0)
     assert replay(candidate, params=tracking_params) == first
     assert run_of(first).data.metrics["images_per_s"] == 30.0
+
+
+def test_speed_that_is_measured_later_comes_into_the_run_that_is_there(project, tracking_params):
+    folder = project / "runs" / "tiny-frozen" / "seed_0"
+    write_training(folder)
+    first = replay(folder, params=tracking_params)
+    assert "images_per_s" not in run_of(first).data.metrics
+    write_speed(project, latency_ms_p99=None)
+    assert replay(folder, params=tracking_params) == first
+    metrics = run_of(first).data.metrics
+    assert (metrics["images_per_s"], metrics["latency_ms_p50"]) == (20.0, 60.0)
+    assert "latency_ms_p99" not in metrics, "too few calls to know it"
+
+
+def test_a_network_that_was_not_measured_has_no_speed(project, tracking_params):
+    folder = write_candidate(project / "runs" / "new-frozen" / "seed_0", candidate="new-frozen", model="new")
+    metrics = run_of(replay(folder, params=tracking_params)).data.metrics
+    assert "images_per_s" not in metrics
+    assert metrics["train_time_s"] == 4.0
+
+
+def test_a_training_repeated_at_another_cost_is_the_same_run(candidate, tracking_params):
+    first = replay(candidate, params=tracking_params)
+    cost = CostRecord.read(candidate / "training" / "cost.json")
+    cost.model_copy(update={"train_time_s": 5.0}).write(candidate / "training" / "cost.json")
+    assert replay(candidate, params=tracking_params) == first
+    assert run_of(first).data.metrics["train_time_s"] == 5.0
 
 
 def test_a_seed_other_than_0_is_in_the_name(project, tracking_params):
@@ -152,8 +181,7 @@ def test_a_seed_other_than_0_is_in_the_name(project, tracking_params):
 def test_dvc_experiment_and_random_start_are_tagged(project, tracking_params, monkeypatch):
     monkeypatch.setenv("DVC_EXP_NAME", "merry-owl")
     folder = project / "runs" / "tiny-frozen" / "seed_0"
-    weights = header()["weights"] | {"source": "random", "reason": "hub_unreachable", "commercial_use": None}
-    write_training(folder, weights=weights)
+    write_training(folder, weights=weights_record("tiny", pretrained=False))
     tags = run_of(replay(folder, params=tracking_params)).data.tags
     assert tags["bakeoff.dvc_experiment"] == "merry-owl"
     assert tags["bakeoff.pretrained"] == "no"

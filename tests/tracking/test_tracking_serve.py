@@ -22,7 +22,8 @@ from tracking_files import write_candidate, write_json, write_reports
 
 from bakeoff.catalogue.pack import Packed
 from bakeoff.core.errors import EvaluationError, TrackingError
-from bakeoff.deploy.prediction.held import HeldPhotos, open_packed
+from bakeoff.data.products import Photos
+from bakeoff.data.store import open_packed
 from bakeoff.deploy.prediction.scoring import read_files
 from bakeoff.tracking import serve
 from bakeoff.tracking.comparison import log_comparison
@@ -48,15 +49,13 @@ def photo() -> bytes:
     return buffer.getvalue()
 
 
-def held_as_predict_does(folder: Path, labels: list[str]) -> HeldPhotos:
+def read_as_predict_does(folder: Path) -> Photos:
     """The photo on its way through `bakeoff predict`."""
     (folder / "photo.png").write_bytes(photo())
     (packed,) = read_files([str(folder / "photo.png")], PREPARE)
     assert isinstance(packed, Packed)
     assert (packed.encoded[:3], packed.width) == (b"\xff\xd8\xff", 150)
-    held = HeldPhotos(labels)
-    held.hold([open_packed(packed.encoded)])
-    return held
+    return Photos([open_packed(packed.encoded)])
 
 
 def ask(port: int, body: bytes, content_type: str, query="", host=None) -> tuple[int, dict]:
@@ -155,9 +154,7 @@ def test_the_champion_answers_every_form_of_a_photo(torch_training, tracking_par
     training_dir = train("frozen")
     logging = tracking_params.model_copy(update={"log_models": True})
     training = make_champion(project, training_dir, logging)
-    table = held_as_predict_does(project, training["labels"])
-    predictor = load_torch_predictor(training_dir, table, batch_size=1, device="cpu")
-    scores = predictor.predict_images(predictor.images([0]))[0]
+    scores = load_torch_predictor(training_dir, device="cpu").predict(read_as_predict_does(project))[0]
     monkeypatch.setenv("BAKEOFF_PYTHON_TORCH", sys.executable)
     port = free_port()
     process = start(project, port)
@@ -187,9 +184,7 @@ def test_a_keras_champion_answers_in_its_own_environment(keras_training, trackin
 
     _, training_dir = keras_training
     training = make_champion(project, training_dir, tracking_params.model_copy(update={"log_models": True}))
-    table = held_as_predict_does(project, training["labels"])
-    predictor = load_keras_predictor(training_dir, table, batch_size=1, device="cpu", threads=1)
-    scores = predictor.predict_images(predictor.images([0]))[0]
+    scores = load_keras_predictor(training_dir, device="cpu").predict(read_as_predict_does(project))[0]
     monkeypatch.setenv("BAKEOFF_PYTHON_TF", sys.executable)
     port = free_port()
     process = start(project, port)

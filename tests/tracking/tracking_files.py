@@ -1,4 +1,4 @@
-"""Writes what the stages leave under runs/ and reports/, small and by hand, for the tracking tests."""
+"""Writes what the stages leave under runs/, measurements/ and reports/, small, for the tracking tests."""
 
 from __future__ import annotations
 
@@ -8,44 +8,37 @@ from typing import Any
 
 from PIL import Image
 
+from bakeoff.records.training import TrainingRecord
+from records_made import (
+    candidate_settings,
+    cost_record,
+    dataset,
+    network_speed,
+    throughput_record,
+    training_record,
+    weights_record,
+)
+
 LABELS = ["food", "town"]
 
 
-def header(**changes: Any) -> dict[str, Any]:
-    return {
-        "candidate": "tiny-frozen",
-        "model": "tiny",
-        "mode": "frozen",
-        "seed": 0,
-        "framework": "pytorch",
-        "settings": {"name": "resnet10t.c3_in1k", "head": {"hidden": [], "dropout": 0.2}},
+def training(**changes: Any) -> TrainingRecord:
+    values: dict[str, Any] = {
+        "settings": candidate_settings("tiny", name="resnet10t.c3_in1k"),
         "training": {"epochs": 2, "learning_rate": 0.003, "max_steps": None},
         "labels": LABELS,
         "key": "a" * 16,
-        "dataset": {
-            "name": "stamps",
-            "kind": "stamps",
-            "licence": "GPL-2.0-or-later",
-            "source_url": "https://example.org/stamps",
-            "digest": "d" * 64,
-        },
-        "weights": {
-            "model": "tiny",
-            "source": "hub",
-            "url_or_id": "timm/tiny",
-            "revision": "r1",
-            "sha256": "e" * 64,
-            "licence": "apache-2.0",
-            "commercial_use": True,
-            "reason": None,
-            "file": "model.safetensors",
-        },
-        "weights_dir": "weights/tiny",
-        "loss": "cross_entropy",
-        "device": "cpu",
-        "threads": 2,
-        "git_commit": "c0ffee",
-    } | changes
+        "dataset": dataset(source_url="https://example.org/stamps", digest="d" * 64),
+        "weights": weights_record("tiny", sha256="e" * 64, licence="apache-2.0"),
+    }
+    values |= {"n_parameters": 1000, "n_trainable": 10, "size_mib": 0.5, "best_epoch": 2}
+    return training_record("tiny-frozen", **values | changes)
+
+
+def header(**changes: Any) -> dict[str, Any]:
+    """Return the part of training.json that is known before training."""
+    found = {"epochs_run", "steps_run", "best_epoch", "best_validation_accuracy", "stopped_early", "learned"}
+    return training().model_dump(mode="json", exclude={*found, "not_learned"}) | changes
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -68,14 +61,25 @@ def epoch_row(epoch: int) -> dict[str, float]:
 
 def write_training(candidate_dir: Path, **changes: Any) -> Path:
     folder = candidate_dir / "training"
-    figures = {"n_parameters": 1000, "n_trainable": 10, "size_mib": 0.5, "train_time_s": 4.0, "learned": True}
-    write_json(folder / "training.json", header(**figures, best_epoch=2, **changes))
+    record = training(**changes)
+    record.write(folder / "training.json")
+    cost_record(key=record.key, git_commit="c0ffee", train_time_s=4.0, train_memory_mib=700.0).write(
+        folder / "cost.json"
+    )
     rows = [epoch_row(1), epoch_row(2)]
     lines = [",".join(rows[0]), *(",".join(str(value) for value in row.values()) for row in rows)]
     (folder / "history.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "model.safetensors").write_bytes(b"weights" * 1000)
+    (folder / "predictions.parquet").write_bytes(b"x")
     write_picture(folder / "figures" / "preview.png")
     return folder
+
+
+def write_speed(root: Path, **changes: Any) -> None:
+    """Write measurements/throughput.json: of the network `tiny`, and of one that no candidate here has."""
+    values = {"images_per_s": 20.0, "ms_per_image": 50.0, "latency_ms_p90": 70.0, "latency_ms_p99": 90.0}
+    tiny = network_speed(latency_ms=60.0, **values | {"predict_memory_mib": 300.0} | changes)
+    throughput_record({"tiny": tiny, "other": network_speed()}).write(root / "measurements" / "throughput.json")
 
 
 def write_picture(path: Path) -> None:
@@ -89,11 +93,8 @@ def write_evaluation(candidate_dir: Path, *, key: str = "b" * 16, training_key: 
     splits = {split: {"n": 4} | scores for split in ("train", "validation", "test")}
     record = {"candidate": "tiny-frozen", "key": key, "training_key": training_key, "splits": splits}
     write_json(folder / "metrics.json", record)
-    speed = {"images_per_s": 20.0, "ms_per_image": 50.0, "latency_ms_p50": 60.0, "latency_ms_p90": 70.0}
-    write_json(folder / "throughput.json", speed | {"latency_ms_p99": 90.0, "peak_memory_mib": 300.0})
     (folder / "confusion.csv").write_text("true,food,town\nfood,2,0\ntown,1,1\n", encoding="utf-8")
     (folder / "classification_report.txt").write_text("food 0.8\ntown 0.7\n", encoding="utf-8")
-    (folder / "predictions.parquet").write_bytes(b"x")
     write_picture(folder / "figures" / "confusion.png")
 
 
@@ -106,6 +107,8 @@ def write_interpretation(candidate_dir: Path, *, key: str = "f" * 16) -> None:
 
 
 def write_candidate(candidate_dir: Path, **changes: Any) -> Path:
+    """Write runs/<candidate>/seed_<s>, and beside runs/ the speed of its network."""
+    write_speed(candidate_dir.parents[2])
     write_training(candidate_dir, **changes)
     write_evaluation(candidate_dir)
     write_interpretation(candidate_dir)

@@ -36,9 +36,6 @@ def split_mean(values: np.ndarray, *, test_to_train: float, level: float = 0.95)
         values: (J,) one value per split, J ≥ 2.
         test_to_train: n_test / n_train of one split, > 0.
         level: confidence level of `low` and `high`, J - 1 degrees of freedom.
-
-    Raises:
-        EvaluationError: fewer than two values, one that is not finite, or a ratio that is not positive.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():

@@ -48,9 +48,6 @@ def group_results(results: Sequence[Result], *, apart: bool) -> list[StudySplits
     Args:
         results: in any order; of several results of one split and candidate the newest counts.
         apart: list other data sets, profiles or trainings as studies of their own; otherwise they are refused.
-
-    Raises:
-        EvaluationError: results of different studies without `apart`, or one candidate under two settings.
     """
     groups: dict[str, list[Result]] = {}
     for result in results:
@@ -67,9 +64,6 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
     Ranks and differences count only candidates that have a result on every split and that no split's comparison lists
     apart; others are listed last, with `n_splits` and `apart` (why, and on how many splits) of their own and without
     ranks.
-
-    Raises:
-        EvaluationError: fewer than two splits.
     """
     if len(study.splits) < 2:
         raise EvaluationError(_one_split(study))

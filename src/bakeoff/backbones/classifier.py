@@ -73,7 +73,7 @@ def build_classifier(
         n_classes: K, at least 2.
         seed: of the head, and of the backbone where the record says `random` or `weights_dir` is None.
         weights_dir: weights/<model>/ with its record.json.
-        scan: MambaVision's selective scan, `auto` or one of `bakeoff.scan.implementations()`.
+        scan: MambaVision's selective scan, `auto` or a name that `scan.implementation` may take.
         network_dir: where a transformers model's config.json is; None = `weights_dir`.
 
     Raises:

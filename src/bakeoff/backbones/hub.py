@@ -10,14 +10,15 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 
-from bakeoff.backbones.found import Found, NotFound
 from bakeoff.core.errors import WeightsError
+from bakeoff.records.weights import Reason, Source
 
 SAFETENSORS = "model.safetensors"
 KERAS_FILE = "efficientnetb0_notop.h5"
@@ -28,6 +29,23 @@ _HTML = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|title|script)\b", re.I | re.S
 )
 _SNIFFED = 4096  # bytes
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint as published, not yet checked against the architecture."""
+
+    path: Path
+    source: Source
+    url_or_id: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class NotFound:
+    """Why a source has nothing."""
+
+    reason: Reason
 
 
 def find_on_hub(
@@ -67,12 +85,9 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response, partial.open("wb") as target:
             _copy_with_bar(response, target)
-    except urllib.error.HTTPError as error:
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
         partial.unlink(missing_ok=True)
-        return NotFound("not_found" if error.code == 404 else "hub_unreachable")
-    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException):
-        partial.unlink(missing_ok=True)
-        return NotFound("hub_unreachable")
+        return NotFound("not_found" if getattr(error, "code", None) == 404 else "hub_unreachable")
     if _is_html(partial):
         partial.unlink()
         return _html_instead(url)

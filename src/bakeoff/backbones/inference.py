@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,12 +45,8 @@ class PackedConv2d(nn.Module):
     def __init__(self, convolution: nn.Conv2d, activation: nn.Module | None = None) -> None:
         super().__init__()
         self.bias = None if convolution.bias is None else convolution.bias.detach()
-        self.geometry = (
-            list(_pair(convolution.padding)),
-            list(convolution.stride),
-            list(convolution.dilation),
-            convolution.groups,
-        )
+        sides = (convolution.padding, convolution.stride, convolution.dilation)
+        self.geometry = (*([*side] for side in sides), convolution.groups)
         weight = convolution.weight.detach().contiguous(memory_format=torch.channels_last)
         self.packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *self.geometry)
         self.post, self.algorithm = _fused(activation)
@@ -138,7 +133,3 @@ def _fused_name(activation: nn.Module | None) -> str | None:
 def _fused(activation: nn.Module | None) -> tuple[str, str]:
     name = _fused_name(activation)
     return ("none", "") if name is None else _ACTIVATIONS[name]
-
-
-def _pair(padding: Any) -> tuple[int, int]:
-    return (padding, padding) if isinstance(padding, int) else tuple(padding)

@@ -79,11 +79,6 @@ def import_mambavision() -> ModuleType:
     return module
 
 
-def registered_names() -> list[str]:
-    """Return the package's model names: mamba_vision_T, mamba_vision_S, …."""
-    return sorted(import_mambavision().default_cfgs)
-
-
 def default_cfg(name: str) -> dict[str, Any]:
     """Return the package's own preprocessing and weights address of one model.
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bakeoff.backbones.found import Found
-from bakeoff.backbones.hub import copy_file, find_on_hub
+from bakeoff.backbones.hub import Found, copy_file, find_on_hub
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.paths import main_checkout
 from bakeoff.records.settings import CandidateSettings

@@ -1,8 +1,7 @@
-"""Build a candidate's backbone, whatever library it is from: one function per source behind a visible dict."""
+"""Build a candidate's backbone, whatever library it is from: timm's, MambaVision's package or transformers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,20 @@ def build_backbone(
         scan: MambaVision's selective scan.
         network_dir: folder with config.json, which transformers models alone are built from.
     """
-    if settings.source == "hf":
-        return _build_hf(settings, network_dir)
-    return _BUILDERS[settings.source](settings, scan)
+    if settings.source == "timm":
+        return _build_timm(settings)
+    if settings.source == "mambavision":
+        from bakeoff.backbones.mamba import build_mambavision
+
+        backbone = build_mambavision(settings.name, scan=scan)
+        return backbone, backbone.num_features
+    from bakeoff.backbones.hf import build_hf
+
+    if network_dir is None:
+        raise WeightsError(
+            f"{settings.model} is built from the config.json in weights/{settings.model}; run `dvc repro`."
+        )
+    return build_hf(network_dir, image_size=settings.preprocessing.image_size)
 
 
 def timm_arguments(name: str, image_size: int) -> dict[str, Any]:
@@ -51,8 +61,7 @@ def classifier_prefixes(name: str) -> tuple[str, ...]:
     return (classifier,) if isinstance(classifier, str) else tuple(classifier)
 
 
-def _build_timm(settings: CandidateSettings, scan: str) -> tuple[nn.Module, int]:
-    del scan
+def _build_timm(settings: CandidateSettings) -> tuple[nn.Module, int]:
     timm = import_timm()
     arguments = timm_arguments(settings.name, settings.preprocessing.image_size)
     try:
@@ -64,26 +73,3 @@ def _build_timm(settings: CandidateSettings, scan: str) -> tuple[nn.Module, int]
         ) from None
     width = getattr(backbone, "head_hidden_size", None) or backbone.num_features
     return backbone, int(width)
-
-
-def _build_mambavision(settings: CandidateSettings, scan: str) -> tuple[nn.Module, int]:
-    from bakeoff.backbones.mamba import build_mambavision
-
-    backbone = build_mambavision(settings.name, scan=scan)
-    return backbone, backbone.num_features
-
-
-def _build_hf(settings: CandidateSettings, network_dir: Path | None) -> tuple[nn.Module, int]:
-    from bakeoff.backbones.hf import build_hf
-
-    if network_dir is None:
-        raise WeightsError(
-            f"{settings.model} is built from the config.json in weights/{settings.model}; run `dvc repro`."
-        )
-    return build_hf(network_dir, image_size=settings.preprocessing.image_size)
-
-
-_BUILDERS: dict[str, Callable[[CandidateSettings, str], tuple[nn.Module, int]]] = {
-    "timm": _build_timm,
-    "mambavision": _build_mambavision,
-}

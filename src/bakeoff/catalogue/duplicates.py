@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from PIL import Image, ImageOps
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 _CHUNK = 512
 
@@ -45,17 +47,18 @@ def group_duplicates(
     Returns:
         (N,) int64, each at most its own position; groups are connected components.
     """
-    parents = np.arange(len(digests), dtype=np.int64)
     first: dict[str, int] = {}
-    for position, digest in enumerate(digests):
-        _join(parents, position, first.setdefault(digest, position))
-    for left, right in _near_pairs(hashes, hashes, distance, on_chunk=on_chunk):
-        _join(parents, left, right)
+    pairs = [(position, first.setdefault(digest, position)) for position, digest in enumerate(digests)]
+    pairs += _near_pairs(hashes, hashes, distance, on_chunk=on_chunk)
     if mirrored is not None:
         for one, other in ((mirrored, hashes), (hashes, mirrored)):  # near the limit only one direction may match
-            for left, right in _near_pairs(one, other, distance, on_chunk=on_chunk):
-                _join(parents, left, right)
-    return np.array([_root(parents, position) for position in range(len(parents))], dtype=np.int64)
+            pairs += _near_pairs(one, other, distance, on_chunk=on_chunk)
+    n, edges = len(digests), np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(edges), dtype=bool), (edges[:, 0], edges[:, 1])), shape=(n, n))
+    _, first_places, groups = np.unique(
+        connected_components(graph, directed=False)[1], return_index=True, return_inverse=True
+    )
+    return first_places[groups]
 
 
 def _near_pairs(
@@ -69,16 +72,3 @@ def _near_pairs(
             if j < start + i:
                 yield int(start + i), int(j)
         on_chunk(stop - start)
-
-
-def _root(parents: np.ndarray, position: int) -> int:
-    while parents[position] != position:
-        parents[position] = parents[parents[position]]
-        position = int(parents[position])
-    return position
-
-
-def _join(parents: np.ndarray, left: int, right: int) -> None:
-    """Unite two groups under their lower position."""
-    a, b = _root(parents, left), _root(parents, right)
-    parents[max(a, b)] = min(a, b)

@@ -15,6 +15,7 @@ from bakeoff.catalogue.params import ColumnNames, DatasetParams
 from bakeoff.catalogue.sources import SOURCES, SourceUnavailableError, list_files
 from bakeoff.core.errors import DataError
 from bakeoff.core.paths import main_checkout
+from bakeoff.records.weights import file_sha256
 
 _ALL_NULL = ColumnNames(id=None, image=None, label=None, title=None, description=None)
 
@@ -139,7 +140,7 @@ def _list_with_digests(root: Path) -> list[dict[str, Any]]:
         status = path.stat()
         name, stamp = path.relative_to(root).as_posix(), [status.st_size, status.st_mtime_ns]
         earlier = known.get(name)
-        digest = earlier[2] if earlier and earlier[:2] == stamp else _sha256(path)
+        digest = earlier[2] if earlier and earlier[:2] == stamp else file_sha256(path)
         cache[name] = [*stamp, digest]
         files.append({"path": name, "size": status.st_size, "sha256": digest})
     cache_file.parent.mkdir(parents=True, exist_ok=True)
@@ -147,8 +148,3 @@ def _list_with_digests(root: Path) -> list[dict[str, Any]]:
     partial.write_text(json.dumps(cache), encoding="utf-8")
     partial.replace(cache_file)
     return files
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -157,10 +157,10 @@ def _fill_class(sizes: Any, pins: Mapping[int, str], params: SplitParams) -> dic
     for group, name in pins.items():
         lacking[name] -= sizes[group]
     assigned = dict(pins)
-    for group, size in sizes.items():
+    for group, size in zip(sizes.index.tolist(), sizes.tolist(), strict=True):
         if group not in pins:
             name = max(SPLITS, key=lambda split: lacking[split])
-            assigned[int(group)] = name  # type: ignore[arg-type]
+            assigned[group] = name
             lacking[name] -= size
     return assigned
 
@@ -168,9 +168,9 @@ def _fill_class(sizes: Any, pins: Mapping[int, str], params: SplitParams) -> dic
 def _complete_classes(groups: pd.DataFrame, assigned: dict[int, str]) -> None:
     """Move whole groups until every class has one in each split (needed where groups hold several classes)."""
     members: dict[str, list[int]] = {}
-    for group, labels in groups["labels"].items():
+    for group, labels in zip(groups.index.tolist(), groups["labels"], strict=True):
         for label in labels:
-            members.setdefault(label, []).append(int(group))  # type: ignore[arg-type]
+            members.setdefault(label, []).append(group)
     present = {label: Counter(assigned[group] for group in own) for label, own in members.items()}
     for label in sorted(members, key=lambda label: (len(members[label]), label)):
         for missing in [name for name in SPLITS if not present[label][name]]:
@@ -197,7 +197,7 @@ def _pin(products: pd.DataFrame, previous: pd.DataFrame | None) -> dict[int, str
         return {}
     known = products.merge(previous, on="product_id")
     counts = pd.crosstab(known["group_id"], known["split"]).reindex(columns=list(SPLITS), fill_value=0)
-    return {int(group): str(name) for group, name in counts.idxmax(axis=1).items()}  # type: ignore[arg-type]
+    return dict(zip(counts.index.tolist(), counts.idxmax(axis=1).astype(str), strict=True))
 
 
 def _read_previous(folder: Path, seed: int) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,12 +26,12 @@ def _language(given: str | None) -> LanguageCode:
 
 @app.command(rich_help_panel=DECIDE)
 def advise(
-    images: Annotated[Optional[int], typer.Option(min=1, help="Photos; default: the catalogue's.")] = None,  # noqa: UP045
-    classes: Annotated[Optional[int], typer.Option(min=2, help="Classes; default: the catalogue's.")] = None,  # noqa: UP045
-    device: Annotated[Optional[str], typer.Option(help="cpu, cuda or mps; default: this machine's.")] = None,  # noqa: UP045
+    images: Annotated[int | None, typer.Option(min=1, help="Photos; default: the catalogue's.")] = None,
+    classes: Annotated[int | None, typer.Option(min=2, help="Classes; default: the catalogue's.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; default: this machine's.")] = None,
     hours: Annotated[float, typer.Option(help="What the whole study may take, h.")] = 8.0,
     commercial: Annotated[bool, typer.Option("--commercial", help="Only what may be used commercially.")] = False,
-    language: Annotated[Optional[str], typer.Option(help=_LANGUAGE_HELP)] = None,  # noqa: UP045
+    language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = None,
 ) -> None:
     """Say which backbones to try, and how, before anything is trained; writes nothing.
 
@@ -55,11 +55,11 @@ def advise(
 @app.command(rich_help_panel=DECIDE)
 def aggregate(
     sources: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Argument(help="Folders with params.yaml and reports/leaderboard.csv, or names of DVC experiments."),
     ] = None,
     all_commits: Annotated[bool, typer.Option("--all-commits", help="Also experiments of older commits.")] = False,
-    language: Annotated[Optional[str], typer.Option(help=_LANGUAGE_HELP)] = None,  # noqa: UP045
+    language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = None,
 ) -> None:
     """Put several splits together: mean accuracy, spread, corrected interval, and how often each candidate was best.
 
@@ -82,9 +82,7 @@ def aggregate(
 
 
 @app.command(rich_help_panel=DECIDE)
-def note(
-    language: Annotated[Optional[str], typer.Option(help=_LANGUAGE_HELP)] = None,  # noqa: UP045
-) -> None:
+def note(language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = None) -> None:
     """Write the methodology note of the finished study: reports/note.md, and note.html, which prints on two A4 pages.
 
     Question, data, candidates, protocol, results with intervals and tests, the choice and how sure it is, limits, how

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,10 +14,9 @@ from bakeoff.cli.app import DEPLOY, SEED_HELP, app, project
 def export(
     candidate: Annotated[str, typer.Argument(help="A trained PyTorch candidate: mamba_t-frozen, swin_t-finetune, …")],
     output: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--output", "-o", help="Default: CANDIDATE.onnx in this folder."),
+        Path | None, typer.Option("--output", "-o", help="Default: CANDIDATE.onnx in this folder.")
     ] = None,
-    seed: Annotated[Optional[int], typer.Option(help=SEED_HELP)] = None,  # noqa: UP045
+    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
 ) -> None:
     """Write a trained candidate as an ONNX file of standard operators, checked against PyTorch in ONNX Runtime.
 
@@ -38,25 +37,23 @@ def export(
 @app.command(rich_help_panel=DEPLOY)
 def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
     source: Annotated[Path, typer.Argument(help="A photo, a folder of photos, or a table (.csv, .parquet) of paths.")],
-    candidate: Annotated[Optional[str], typer.Option(help="Default: the one that the study chose.")] = None,  # noqa: UP045
-    seed: Annotated[Optional[int], typer.Option(help=SEED_HELP)] = None,  # noqa: UP045
+    candidate: Annotated[str | None, typer.Option(help="Default: the one that the study chose.")] = None,
+    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
     top_k: Annotated[int, typer.Option(help="How many classes to give per photo, the likeliest first.")] = 3,
     threshold: Annotated[
         float, typer.Option(help="A photo whose best class is less probable is marked `review`, for a human.")
     ] = 0.8,
     form: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--format", help="table, json, parquet or csv; default: by the output's name, else table."),
     ] = None,
     output: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--output", "-o", help="The file to write; default: the screen."),
+        Path | None, typer.Option("--output", "-o", help="The file to write; default: the screen.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the output where it exists.")] = False,
     image_column: Annotated[str, typer.Option(help="A table's column of paths, relative to the table.")] = "image",
     id_column: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="Its column of ids; default: product_id, id or sku, else the path."),
+        str | None, typer.Option(help="Its column of ids; default: product_id, id or sku, else the path.")
     ] = None,
 ) -> None:
     """Classify new photos: class, calibrated probability and the next likely classes of each.
@@ -84,8 +81,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
 def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen on 127.0.0.1.")] = 5001,
     candidate: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="A candidate of runs/ instead of the champion: mamba_t-frozen, …"),
+        str | None, typer.Option(help="A candidate of runs/ instead of the champion: mamba_t-frozen, …")
     ] = None,
 ) -> None:
     """Answer photos over HTTP with the champion of the MLflow Model Registry, until Ctrl-C.
@@ -107,12 +103,11 @@ def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
         Path,
         typer.Argument(help="New products: a folder (a subfolder per class where known), or a table (.csv, .parquet)."),
     ],
-    candidate: Annotated[Optional[str], typer.Option(help="Default: the one that the study chose.")] = None,  # noqa: UP045
-    seed: Annotated[Optional[int], typer.Option(help=SEED_HELP)] = None,  # noqa: UP045
-    name: Annotated[Optional[str], typer.Option(help="The report's name, such as 2026-12; default: today.")] = None,  # noqa: UP045
+    candidate: Annotated[str | None, typer.Option(help="Default: the one that the study chose.")] = None,
+    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
+    name: Annotated[str | None, typer.Option(help="The report's name, such as 2026-12; default: today.")] = None,
     label_column: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(help="A table's column of classes; default: `label` where there is one."),
+        str | None, typer.Option(help="A table's column of classes; default: `label` where there is one.")
     ] = None,
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Ignore folders and columns of classes.")] = False,
     image_column: Annotated[str, typer.Option(help="A table's column of paths, relative to the table.")] = "image",

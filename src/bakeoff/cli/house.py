@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from bakeoff.cli.app import HOUSE, app, project
 
 @app.command(rich_help_panel=HOUSE)
 def params(
-    override: Annotated[Optional[list[str]], typer.Argument(help="Choices: profile=full dataset=flipkart")] = None,  # noqa: UP045
+    override: Annotated[list[str] | None, typer.Argument(help="Choices: profile=full dataset=flipkart")] = None,
     check: Annotated[
         bool, typer.Option(help="Write nothing; exit 1 when params.yaml is no composition of conf/.")
     ] = False,

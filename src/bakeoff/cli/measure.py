@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -11,13 +11,13 @@ from bakeoff.cli.app import MEASURE, SEED_HELP, app, project
 
 @app.command(rich_help_panel=MEASURE)
 def throughput(
-    rounds: Annotated[Optional[int], typer.Option(min=1, help="Turns per network; default: throughput.rounds.")] = None,  # noqa: UP045
+    rounds: Annotated[int | None, typer.Option(min=1, help="Turns per network; default: throughput.rounds.")] = None,
     budget: Annotated[
-        Optional[float],  # noqa: UP045 - typer reads the annotation at run time
+        float | None,
         typer.Option(min=0.1, help="Seconds per network, all turns together; default: throughput.budget_s."),
     ] = None,
     candidate: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(help="Only this one's network (give it several times); default: every network of the study."),
     ] = None,
 ) -> None:
@@ -48,10 +48,10 @@ def throughput(
 def variants(
     candidate: Annotated[str, typer.Argument(help="A trained PyTorch candidate: swin_t-frozen, mamba_t-finetune, …")],
     variant: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(help="contiguous, packed, compile, bf16, onnxruntime or int8_dynamic; default: all of them."),
     ] = None,
-    seed: Annotated[Optional[int], typer.Option(help=SEED_HELP)] = None,  # noqa: UP045
+    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
 ) -> None:
     """Try other ways of running one candidate: how much faster each is, and what accuracy it costs on the test split.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from bakeoff.cli.app import STUDY, app, project
 @app.command(rich_help_panel=STUDY)
 def run(
     override: Annotated[
-        Optional[list[str]],  # noqa: UP045 - typer reads the annotation at run time
+        list[str] | None,
         typer.Argument(help="Choices as in `dvc exp run -S`: profile=full dataset=flipkart model=mamba_b"),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a long run.")] = False,

@@ -46,11 +46,7 @@ class SetupError(BakeoffError):
 
 @contextlib.contextmanager
 def exit_cleanly(*, debug: bool = False) -> Iterator[None]:
-    """Turn a `BakeoffError` (and a full disk) into one sentence on stderr and exit status 1.
-
-    Args:
-        debug: show the traceback instead; also switched on by the variable BAKEOFF_DEBUG=1.
-    """
+    """Turn a `BakeoffError` (and a full disk) into one sentence on stderr and exit status 1; `debug` shows where."""
     try:
         yield
     except (BakeoffError, OSError) as error:

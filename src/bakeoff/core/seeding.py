@@ -1,4 +1,4 @@
-"""Seeds and CPU threads for whichever framework is loaded; none is imported here."""
+"""Seeds and CPU threads of a torch process; no framework is imported here. TensorFlow has its own in `baseline_tf`."""
 
 from __future__ import annotations
 
@@ -14,19 +14,12 @@ from bakeoff.core.errors import SetupError
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's and NumPy's generators, and those of PyTorch and TensorFlow where they are loaded.
-
-    Args:
-        seed: from 0 to 2**32 - 1 (NumPy's bound).
-    """
+    """Seed Python's and NumPy's generators, and PyTorch's where it is loaded; from 0 to 2**32 - 1, NumPy's bound."""
     random.seed(seed)
     np.random.seed(seed)
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed(seed)
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is not None:
-        tensorflow.random.set_seed(seed)
 
 
 def derive_seed(seed: int, *parts: object) -> int:
@@ -45,31 +38,11 @@ def default_threads() -> int:
 
 
 def set_threads(n_threads: int | None) -> int:
-    """Make the loaded frameworks use this many CPU threads and return the number; None means all physical cores.
-
-    Raises:
-        SetupError: fewer than one, or TensorFlow has started already (it fixes its threads at its first operation).
-    """
+    """Make PyTorch, where it is loaded, use this many CPU threads and return the number; None means all cores."""
     n_threads = default_threads() if n_threads is None else n_threads
     if n_threads < 1:
         raise SetupError(f"threads must be at least 1, got {n_threads}; set compute.threads, or null for all cores.")
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(n_threads)
-    tensorflow = sys.modules.get("tensorflow")
-    if tensorflow is not None:
-        _set_tensorflow_threads(tensorflow, n_threads)
     return n_threads
-
-
-def _set_tensorflow_threads(tensorflow: object, n_threads: int) -> None:
-    threading = tensorflow.config.threading  # type: ignore[attr-defined]
-    if threading.get_intra_op_parallelism_threads() == n_threads:
-        return
-    try:
-        threading.set_intra_op_parallelism_threads(n_threads)
-        threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        raise SetupError(
-            f"TensorFlow has started already and cannot change to {n_threads} threads; set them before the first model."
-        ) from None

@@ -228,8 +228,8 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
 
 def _shrink(image: Image.Image, store_px: int) -> Image.Image:
     scale = store_px / min(image.size)
-    size = tuple(max(store_px, round(side * scale)) for side in image.size)
-    return image.resize(size, Image.Resampling.LANCZOS)  # type: ignore[arg-type]
+    width, height = (max(store_px, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ import io
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -80,17 +79,24 @@ class StoreWriter:
             self._partial.unlink(missing_ok=True)
 
 
+def open_packed(encoded: bytes) -> Image.Image:
+    """Return a packed photo decoded: RGB, upright and on white since `prepare`."""
+    image = Image.open(io.BytesIO(encoded))
+    image.load()
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
 class ImageStore:
     """Reads a store by row; picklable, and safe in forked loader workers (each process maps the file itself)."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._pid = -1
         self._open()
 
     def __len__(self) -> int:
         """Return the number of images."""
-        self._reopen_in_new_process()
+        if self._pid != os.getpid():
+            self._open()
         return int(self._ends[-1]) if len(self._ends) else 0
 
     def encoded(self, row: int) -> bytes:
@@ -110,17 +116,8 @@ class ImageStore:
         """Return row `row` decoded: RGB, upright and on white since `prepare`."""
         return open_packed(self.encoded(row))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.path = state["path"]
-        self._pid = -1
-        self._open()
-
-    def _reopen_in_new_process(self) -> None:
-        if self._pid != os.getpid():
-            self._open()
+    def __reduce__(self) -> tuple[type[ImageStore], tuple[Path]]:
+        return ImageStore, (self.path,)
 
     def _open(self) -> None:
         """Map the file and note where each batch ends, as cumulated rows (B,) int64."""
@@ -134,10 +131,3 @@ class ImageStore:
         self._columns = [batch.column(0) for batch in batches]
         self._ends = np.cumsum([len(column) for column in self._columns], dtype=np.int64)
         self._pid = os.getpid()
-
-
-def open_packed(encoded: bytes) -> Image.Image:
-    """Return a photo as `prepare` packed it, decoded: RGB."""
-    image = Image.open(io.BytesIO(encoded))
-    image.load()
-    return image if image.mode == "RGB" else image.convert("RGB")

@@ -109,15 +109,8 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
 
 
 def read_products(catalogue_dir: Path) -> pd.DataFrame:
-    """Return products.parquet, index 0 to N-1.
-
-    Raises:
-        DataError: the file is missing.
-    """
-    path = Path(catalogue_dir) / "products.parquet"
-    if not path.is_file():
-        raise DataError(f"{path} is missing; run `dvc repro prepare`.")
-    return pd.read_parquet(path).reset_index(drop=True)
+    """Return products.parquet, index 0 to N-1."""
+    return pd.read_parquet(_prepared(catalogue_dir, "products.parquet")).reset_index(drop=True)
 
 
 def read_texts(catalogue_dir: Path) -> pd.DataFrame:
@@ -126,7 +119,11 @@ def read_texts(catalogue_dir: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing.
     """
-    path = Path(catalogue_dir) / "texts.parquet"
+    return pd.read_parquet(_prepared(catalogue_dir, "texts.parquet")).reset_index(drop=True)
+
+
+def _prepared(catalogue_dir: Path, name: str) -> Path:
+    path = Path(catalogue_dir) / name
     if not path.is_file():
         raise DataError(f"{path} is missing; run `dvc repro prepare`.")
-    return pd.read_parquet(path).reset_index(drop=True)
+    return path

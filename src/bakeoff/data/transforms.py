@@ -13,12 +13,7 @@ from bakeoff.core.errors import ParamsError
 
 CropMode = Literal["center", "squash", "center_floor", "squash_floor"]
 INTERPOLATIONS: dict[str, Image.Resampling] = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-    "box": Image.Resampling.BOX,
-    "hamming": Image.Resampling.HAMMING,
+    name: Image.Resampling[name.upper()] for name in ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 }
 
 
@@ -43,23 +38,19 @@ def resize_crop(
     Raises:
         ParamsError: the interpolation or the crop mode is not known.
     """
-    resample = _resampling(interpolation)
+    if interpolation not in INTERPOLATIONS:
+        raise ParamsError(f"interpolation {interpolation!r} is not known; choose one of {', '.join(INTERPOLATIONS)}.")
     side = math.floor(image_size / crop_pct)
-    resized = image.resize(_resized_size(image.size, side, crop_mode), resample)
-    cropped = _centre_crop(resized.convert("RGB"), image_size, offset=_OFFSETS[crop_mode])
+    resized = image.resize(_resized_size(image.size, side, crop_mode), INTERPOLATIONS[interpolation])
+    cropped = _centre_crop(
+        resized.convert("RGB"), image_size, offset=math.floor if crop_mode.endswith("floor") else round
+    )
     return np.asarray(cropped, dtype=np.uint8)
 
 
 def to_unit(pixels: np.ndarray) -> np.ndarray:
     """Return uint8 pixels of any shape as float32 in [0, 1], the same shape."""
     return pixels.astype(np.float32) / np.float32(255)
-
-
-def _resampling(interpolation: str) -> Image.Resampling:
-    if interpolation not in INTERPOLATIONS:
-        legal = ", ".join(INTERPOLATIONS)
-        raise ParamsError(f"interpolation {interpolation!r} is not known; choose one of {legal}.")
-    return INTERPOLATIONS[interpolation]
 
 
 def _resized_size(size: tuple[int, int], side: int, crop_mode: str) -> tuple[int, int]:
@@ -75,16 +66,7 @@ def _resized_size(size: tuple[int, int], side: int, crop_mode: str) -> tuple[int
 
 
 def _centre_crop(image: Image.Image, side: int, *, offset: Callable[[float], int]) -> Image.Image:
-    """Return the middle `side` × `side` px, `offset` making whole px of half ones."""
+    """Return the middle `side` × `side` px, `offset` making whole px of half ones: timm rounds, transformers cuts."""
     width, height = image.size
     left, top = offset((width - side) / 2), offset((height - side) / 2)
     return image.crop((left, top, left + side, top + side))
-
-
-# Python's round-half-to-even is torchvision's rule and so timm's; transformers rounds down.
-_OFFSETS: dict[str, Callable[[float], int]] = {
-    "center": round,
-    "squash": round,
-    "center_floor": math.floor,
-    "squash_floor": math.floor,
-}

@@ -27,11 +27,7 @@ class Explainer(Protocol):
 
 
 def open_explainer(framework: str, predictor: Any, params: InterpretParams) -> Explainer:
-    """Return Captum's explainer for `torch`, the framework-free one for `tf`.
-
-    Raises:
-        EvaluationError: another framework.
-    """
+    """Return Captum's explainer for `torch`, the framework-free one for `tf`."""
     choices = {"torch": _captum, "tf": GenericExplainer}
     if framework not in choices:
         raise EvaluationError(f"framework must be one of {', '.join(choices)}, got {framework!r}.")

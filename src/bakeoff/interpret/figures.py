@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,26 +57,23 @@ def heat_map(attributions: np.ndarray) -> np.ndarray:
     return np.clip(summed / scale, -1, 1).astype(np.float32)
 
 
-def draw_attributions(
-    photo: np.ndarray, gradients: np.ndarray, drops: np.ndarray, path: Path, *, caption: Caption
-) -> None:
-    """Draw photo, Integrated Gradients and Occlusion side by side.
+def draw_attributions(photo: np.ndarray, maps: Mapping[str, np.ndarray], path: Path, *, caption: Caption) -> None:
+    """Draw the photo and its maps side by side.
 
     Args:
         photo: (H, W, 3) float32 in [0, 1].
-        gradients: (H, W, 3) float32, Integrated Gradients.
-        drops: (H, W) float32, Occlusion.
+        maps: by title, (H, W) or (H, W, 3) float32.
         path: PNG to write.
         caption: the words above.
     """
     height_in = 4.5 + 0.2 * len(caption.text.splitlines())
-    figure = Figure(figsize=(10.5, height_in), layout="constrained")
-    panels = figure.subplots(1, 3)
+    figure = Figure(figsize=(3.5 * (1 + len(maps)), height_in), layout="constrained")
+    panels = figure.subplots(1, 1 + len(maps))
     panels[0].imshow(np.clip(photo, 0, 1))
     panels[0].set_title("the photo as the network sees it", fontsize=10)
-    for axes, values, name in ((panels[1], gradients, "Integrated Gradients"), (panels[2], drops, "Occlusion")):
+    for axes, (title, values) in zip(panels[1:], maps.items(), strict=True):
         _overlay(axes, photo, heat_map(values))
-        axes.set_title(name, fontsize=10)
+        axes.set_title(title, fontsize=10)
     for axes in panels:
         axes.set_xticks([])
         axes.set_yticks([])
@@ -83,7 +81,6 @@ def draw_attributions(
     scale = ScalarMappable(norm=Normalize(-1, 1), cmap=_BLUE_ORANGE)
     bar = figure.colorbar(scale, ax=list(panels), orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, 0, 1])
     bar.ax.set_xticklabels(["speaks against", "no effect", "speaks for the predicted label"], fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
 

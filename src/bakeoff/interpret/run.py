@@ -20,6 +20,7 @@ from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
 from bakeoff.interpret.explainers import Explainer, open_explainer
 from bakeoff.interpret.figures import Caption, draw_attributions
 from bakeoff.interpret.generic import GREY
+from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.predictors.loading import load_predictor
 from bakeoff.predictors.protocol import ImageGradients
@@ -28,9 +29,8 @@ from bakeoff.records.training import TrainingRecord
 
 CHANNEL_SEED = 0
 """One seed for every candidate, so that all are shown the same shuffled photos."""
-METHODS = "integrated_gradients+occlusion"
-Maps = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""The photo (H, W, 3), its Integrated Gradients (H, W, 3) and its Occlusion (H, W), float32."""
+Maps = tuple[np.ndarray, dict[str, np.ndarray]]
+"""The photo (H, W, 3) float32, and its maps by title."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretPar
         "found": found,
         "note": _note(params, found),
         "baseline": GREY,
-        "explained_score": explainer.scores,
+        "explained_score": {method.name: explainer.scores.get(method.name, "logit") for method in METHODS},
         "items": [item for item, _ in explained],
     }
     write_json(out_dir / "attributions.json", record)
@@ -108,20 +108,20 @@ def _explain_photos(
 ) -> list[tuple[dict[str, Any], Maps]]:
     """Return for each chosen photo its item of attributions.json, and what its figure shows."""
     labels = subject.catalogue.labels
-    task = progress.add_task("explaining photos", total=2 * len(chosen))
+    task = progress.add_task("explaining photos", total=len(METHODS) * len(chosen))
     items = []
     for photo in chosen:
-        image = subject.predictor.images(subject.catalogue.at([photo.row]))[0]
-        gradients = explainer.integrated_gradients(image, photo.predicted)
-        progress.advance(task)
-        drops = explainer.occlusion(image, photo.predicted)
-        progress.advance(task)
+        image, maps = subject.predictor.images(subject.catalogue.at([photo.row]))[0], {}
+        for method in METHODS:
+            maps[method.title] = method.attribute(explainer, image, photo.predicted)
+            progress.advance(task)
         names = {"true": labels[photo.true], "predicted": labels[photo.predicted]}
-        figure = f"attributions/{safe_name(photo.product_id)}.png"
-        shown = {"product_id": photo.product_id, **names, "probability": photo.probability}
-        items.append(
-            ({**shown, "correct": photo.correct, "method": METHODS, "figure": figure}, (image, gradients, drops))
-        )
+        shown = {"product_id": photo.product_id, **names, "probability": photo.probability, "correct": photo.correct}
+        how = {
+            "method": "+".join(method.name for method in METHODS),
+            "figure": f"attributions/{safe_name(photo.product_id)}.png",
+        }
+        items.append((shown | how, (image, maps)))
     return items
 
 

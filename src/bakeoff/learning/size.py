@@ -9,9 +9,5 @@ _FLOAT32_BYTES = 4
 
 
 def size_mib(shapes: Iterable[Sequence[int]]) -> float:
-    """Return the memory that a deployed classifier's numbers take as float32, MiB.
-
-    Args:
-        shapes: of every parameter and buffer (batch-norm statistics) of backbone and head, frozen or not.
-    """
+    """Return the memory that a deployed classifier's numbers take as float32, MiB."""
     return _FLOAT32_BYTES * sum(math.prod(shape) for shape in shapes) / 2**20

@@ -27,7 +27,7 @@ class Record(BaseModel):
     def model_post_init(self, context: Any) -> None:
         """Give a record that is made, rather than read, the form that it has."""
         if "format" not in self.model_fields_set:
-            self.__dict__["format"] = self.FORMAT
+            object.__setattr__(self, "format", self.FORMAT)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -12,30 +12,36 @@ from bakeoff.scan.inputs import Inputs
 
 
 def check_inputs(inputs: Inputs) -> None:
-    """Check shapes, dtypes and devices against u (b, d, L) and A (d, n).
-
-    Raises:
-        TrainingError: names the argument, what was expected and what came.
-    """
-    tensors: dict[str, Tensor | None] = dict(zip(Inputs._fields[:8], inputs.tensors, strict=True))
-    _check_given(tensors)
+    """Check shapes, dtypes and devices against u (b, d, L) and A (d, n)."""
+    given = _given(inputs)
     _check_rank("u", inputs.u, "(b, d, L)", ranks=(3,))
     _check_rank("A", inputs.A, "(d, n)", ranks=(2,))
     b, d, length, n = inputs.shape
-    if length < 1:
-        raise TrainingError(f"selective_scan: u must have L of at least 1, got the shape {tuple(inputs.u.shape)}.")
-    if n < 1:
-        raise TrainingError(f"selective_scan: A must have n of at least 1, got the shape {tuple(inputs.A.shape)}.")
+    for name, axis, size in (("u", "L", length), ("A", "n", n)):
+        if size < 1:
+            shape = tuple(given[name].shape)
+            raise TrainingError(f"selective_scan: {name} must have {axis} of at least 1, got the shape {shape}.")
     sequence = (b, d, length)
     shapes: dict[str, tuple[int, ...]] = {"A": (d, n), "delta": sequence, "z": sequence, "D": (d,), "delta_bias": (d,)}
-    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-    for name, shape in shapes.items():
-        if name in given:
-            _check_shape(name, given[name], shape)
+    for name, tensor in given.items():
+        if name in shapes:
+            _check_shape(name, tensor, shapes[name])
     for name in ("B", "C"):
         _check_input_matrix(name, given[name], (b, n, length), n_channels=d)
     for name, tensor in given.items():
         _check_kind(name, tensor, inputs.u)
+
+
+def _given(inputs: Inputs) -> dict[str, Tensor]:
+    given: dict[str, Tensor] = {}
+    for name, tensor in zip(Inputs._fields[:8], inputs.tensors, strict=True):
+        if tensor is None and name in ("u", "delta", "A", "B", "C"):
+            raise TrainingError(f"selective_scan: {name} is needed, got None.")
+        if tensor is not None:
+            if not isinstance(tensor, Tensor):
+                raise TrainingError(f"selective_scan: {name} must be a tensor, got {type(tensor).__name__}.")
+            given[name] = tensor
+    return given
 
 
 def check_values(inputs: Inputs) -> None:
@@ -50,14 +56,6 @@ def check_values(inputs: Inputs) -> None:
             f"selective_scan: A must hold no NaN, got one at ({row}, {column}); where A comes from training, the run "
             "has diverged: lower the learning rate."
         )
-
-
-def _check_given(tensors: dict[str, Tensor | None]) -> None:
-    for name, tensor in tensors.items():
-        if tensor is None and name in ("u", "delta", "A", "B", "C"):
-            raise TrainingError(f"selective_scan: {name} is needed, got None.")
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise TrainingError(f"selective_scan: {name} must be a tensor, got {type(tensor).__name__}.")
 
 
 def _check_input_matrix(name: str, tensor: Tensor, shape: tuple[int, int, int], *, n_channels: int) -> None:

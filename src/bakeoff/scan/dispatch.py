@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -29,13 +27,7 @@ _PREFERRED = {"cpu": ("cpu",), "cuda": ("triton", "mamba_ssm")}
 """What `auto` tries by type of device before `torch`, which runs everywhere."""
 _MAX_STATES = {"cpu": cpu.MAX_STATES, "triton": 64, "mamba_ssm": 256}
 
-_requested: ContextVar[str] = ContextVar("bakeoff_scan", default="auto")
 _said: set[str] = set()
-
-
-def implementations() -> tuple[str, ...]:
-    """Return the names that `scan.implementation` may take beside `auto`."""
-    return tuple(_WHY_NOT)
 
 
 def why_unavailable(name: str, device: str = "cpu") -> str | None:
@@ -106,20 +98,10 @@ def _say_once(line: str) -> None:
         sys.stderr.write(f"bakeoff: {line}\n")
 
 
-@contextlib.contextmanager
-def use(requested: str) -> Iterator[None]:
-    """Run the scans inside the block, where they ask for no implementation themselves, on `requested`."""
-    token = _requested.set(requested)
-    try:
-        yield
-    finally:
-        _requested.reset(token)
-
-
 @torch.compiler.assume_constant_result
 def _choose(implementation: str | None, device: str) -> tuple[str, bool]:
     """Resolve the name for one call, and whether it was asked for; constants of the graph under torch.compile."""
-    requested = implementation or _requested.get()
+    requested = implementation or "auto"
     return resolve(requested, device), (os.environ.get("BAKEOFF_SCAN") or requested) != "auto"
 
 
@@ -164,7 +146,7 @@ def selective_scan(  # noqa: PLR0913, PLR0917 - mamba_ssm's signature
         delta_bias: (d,), added to Δ before the softplus.
         delta_softplus: whether Δ = softplus(Δ + bias).
         return_last_state: whether h_L comes back too.
-        implementation: `auto` or one of `implementations()`; None means what `use` asks for, else `auto`.
+        implementation: `auto` (None is the same) or a name that `scan.implementation` may take.
 
     Raises:
         TrainingError: an argument of the wrong shape, type or device, or a NaN in A (looked for on a CPU alone, since

@@ -15,7 +15,7 @@ from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.weights import existing_record
-from bakeoff.weights.class_names import read_class_names
+from bakeoff.weights.baseline import read_class_names
 
 
 def open_baseline(

@@ -39,9 +39,9 @@ def measure_study(
     params = params.model_copy(update={name: value for name, value in changes.items() if value is not None})
     known = study_networks(root)
     chosen = sorted({_network(name, known) for name in candidates}) if candidates else known
+    earlier = ThroughputRecord.read_if_there(out) if candidates else None  # before minutes of measuring
     record = measure_networks(root, chosen, params)
     print_session(record)
-    earlier = ThroughputRecord.read(out) if candidates and out.is_file() else None
     if earlier is not None:
         kept = {name: speed for name, speed in earlier.networks.items() if name not in chosen}
         failed = {name: problem for name, problem in earlier.failed.items() if name not in chosen}

@@ -5,42 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import expit, logit, ndtri
+from scipy.special import expit, logit
 from scipy.stats import rankdata
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.statistics.checks import check_correct, check_label_ids, check_same_length, check_values
+from bakeoff.statistics.checks import check_label_ids, check_same_length, check_values
 from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.resample import strata_rows
-from bakeoff.statistics.wilson import wilson
+from bakeoff.statistics.wilson import Z_95, wilson
 
 Array = np.ndarray
-
-
-def roc_auc_delong(scores: Array, positive: Array) -> tuple[float, float]:
-    """Return the area under the ROC curve and its variance.
-
-    Args:
-        scores: (N,) higher means more likely positive; ties count one half.
-        positive: (N,) bool, with at least one True and one False.
-
-    Raises:
-        EvaluationError: lengths differ, a score is not finite, or one side is missing.
-
-    Source:
-        E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Biometrics 44 (1988) 837-845, DOI 10.2307/2531595, with the
-        midranks of X. Sun and W. Xu, IEEE Signal Process. Lett. 21 (2014) 1389-1393, DOI 10.1109/LSP.2014.2337313.
-    """
-    check_same_length(scores=len(scores), positive=len(positive))
-    scores, positive = check_values(scores, "a score"), check_correct(positive, "positive")
-    if positive.all() or not positive.any():
-        raise EvaluationError("an area under the ROC curve needs products of the class and products of others.")
-    placements = _placements(scores, positive)
-    variance = sum(
-        float(side.var(ddof=1)) / len(side) if len(side) > 1 else 0.0
-        for side in (placements[positive], placements[~positive])
-    )
-    return float(placements[positive].mean()), variance
 
 
 def roc_auc(scores: Array, positive: Array) -> float:
@@ -48,30 +22,18 @@ def roc_auc(scores: Array, positive: Array) -> float:
     return float(_placements(scores, positive)[positive].mean())
 
 
-def macro_auc_interval(probabilities: Array, label_ids: Array, *, level: float = 0.95) -> tuple[float, Interval]:
-    """Return the mean one-vs-rest area over the classes present, and its interval.
+def macro_auc_interval(probabilities: Array, label_ids: Array) -> tuple[float, Interval]:
+    """Return the mean one-vs-rest area over the classes in label_ids (N,) by probabilities (N, K), and its interval.
 
     Each product's structural components of all classes are added up before squares are taken, so that the covariance
     between classes is counted, and within each true class, because the split fixes how many products each has. The
     interval is made on a logit scale, so that it stays within [0, 1]; Wilson's where every product is ranked rightly.
 
-    Args:
-        probabilities: (N, K).
-        label_ids: (N,) true classes below K.
-        level: share of test sets whose interval holds the true value.
-
-    Raises:
-        EvaluationError: shapes differ, a probability is not finite, or one class alone is present.
+    Source:
+        E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Biometrics 44 (1988) 837-845, DOI 10.2307/2531595, with the
+        midranks of X. Sun and W. Xu, IEEE Signal Process. Lett. 21 (2014) 1389-1393, DOI 10.1109/LSP.2014.2337313.
     """
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    if probabilities.ndim != 2:
-        raise EvaluationError(f"expected probabilities (N, K), got shape {probabilities.shape}.")
-    check_same_length(probabilities=len(probabilities), label_ids=len(label_ids))
-    check_values(probabilities.ravel(), "a probability")
-    label_ids = check_label_ids(label_ids, probabilities.shape[1], "label_ids")
-    present, sizes = np.unique(label_ids, return_counts=True)
-    if len(present) < 2:
-        raise EvaluationError("an area under the ROC curve needs products of two classes or more.")
+    probabilities, label_ids, present, sizes = check_scores(probabilities, label_ids, "an area under the ROC curve")
     auc, influence = 0.0, np.zeros(len(label_ids))
     for label in present:  # O(K N log N)
         positive = label_ids == label
@@ -81,7 +43,21 @@ def macro_auc_interval(probabilities: Array, label_ids: Array, *, level: float =
         weight = np.where(positive, 1 / positive.sum(), 1 / (~positive).sum()) / len(present)
         influence += weight * (placements - area)
     n_effective = len(present) ** 2 / float((1 / sizes).sum())
-    return auc, logit_interval(auc, stratified_variance(influence, label_ids), n_effective, "delong", level)
+    return auc, logit_interval(auc, stratified_variance(influence, label_ids), n_effective, "delong")
+
+
+def check_scores(probabilities: Array, label_ids: Array, what: str) -> tuple[Array, Array, Array, Array]:
+    """Return probabilities (N, K) float64, label_ids (N,) int64, the classes present, two or more, and their sizes."""
+    probabilities = np.asarray(probabilities, dtype=np.float64)
+    if probabilities.ndim != 2:
+        raise EvaluationError(f"{what} needs probabilities (N, K), got shape {probabilities.shape}.")
+    check_same_length(probabilities=len(probabilities), label_ids=len(label_ids))
+    check_values(probabilities.ravel(), "a probability")
+    label_ids = check_label_ids(label_ids, probabilities.shape[1], "label_ids")
+    present, sizes = np.unique(label_ids, return_counts=True)
+    if len(present) < 2:
+        raise EvaluationError(f"{what} needs products of two classes or more.")
+    return probabilities, label_ids, present, sizes
 
 
 def _placements(scores: Array, positive: Array) -> Array:
@@ -99,18 +75,13 @@ def stratified_variance(influence: Array, label_ids: Array) -> float:
     return float(sum(len(rows) * influence[rows].var(ddof=1) for rows in groups))
 
 
-def logit_interval(area: float, variance: float, n_effective: float, method: str, level: float) -> Interval:
+def logit_interval(area: float, variance: float, n_effective: float, method: str) -> Interval:
     """Return an area's interval on the logit scale; Wilson's where nothing varies, which has no spread to go by.
 
-    Args:
-        area: in [0, 1].
-        variance: of the area.
-        n_effective: products that Wilson's interval goes by.
-        method: name of the variance.
-        level: share of test sets whose interval holds the true value.
+    `n_effective` is the number of products that Wilson's interval goes by, `method` the name of the variance.
     """
     if not 0 < area < 1 or variance == 0:
-        return wilson(min(area, 1.0), max(1, int(n_effective)), level)
-    half = float(ndtri((1 + level) / 2)) * math.sqrt(variance) / (area * (1 - area))
+        return wilson(min(area, 1.0), max(1, int(n_effective)))
+    half = Z_95 * math.sqrt(variance) / (area * (1 - area))
     low, high = expit(logit(area) + np.array([-half, half]))
-    return Interval(area, low, high, method, None, level)
+    return Interval(area, low, high, method)

@@ -4,51 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-from bakeoff.core.errors import EvaluationError
-from bakeoff.statistics.auc import logit_interval, stratified_variance
-from bakeoff.statistics.checks import check_label_ids, check_same_length, check_values
+from bakeoff.statistics.auc import check_scores, logit_interval, stratified_variance
 from bakeoff.statistics.interval import Interval
 
 Array = np.ndarray
 
 
-def macro_average_precision_interval(
-    probabilities: Array, label_ids: Array, *, level: float = 0.95
-) -> tuple[float, Interval]:
-    """Return the mean one-vs-rest average precision over the classes present, and its interval.
+def macro_average_precision_interval(probabilities: Array, label_ids: Array) -> tuple[float, Interval]:
+    """Return the mean one-vs-rest average precision over the classes in label_ids (N,), and its interval.
 
     The variance is the infinitesimal jackknife's: each product's influence on every class's average precision is
     summed before squares are taken, stratified by true class, on a logit scale so that the interval stays in [0, 1].
     Where nothing varies (every class ranked perfectly) the interval is Wilson's.
 
-    Args:
-        probabilities: (N, K).
-        label_ids: (N,) true classes below K.
-        level: share of test sets whose interval holds the true value.
-
-    Raises:
-        EvaluationError: shapes differ, a probability is not finite, or one class alone is present.
-
     Source:
         B. Efron, Nonparametric estimates of standard error, Biometrika 68 (1981) 589-599, DOI 10.1093/biomet/68.3.589;
         the logit scale from K. Boyd, K. H. Eng and C. D. Page, ECML PKDD 2013, DOI 10.1007/978-3-642-40994-3_29.
     """
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    if probabilities.ndim != 2:
-        raise EvaluationError(f"average precision needs probabilities (N, K), got shape {probabilities.shape}.")
-    check_same_length(probabilities=len(probabilities), label_ids=len(label_ids))
-    check_values(probabilities.ravel(), "a probability")
-    label_ids = check_label_ids(label_ids, probabilities.shape[1], "label_ids")
-    present, sizes = np.unique(label_ids, return_counts=True)
-    if len(present) < 2:
-        raise EvaluationError("average precision needs products of two classes or more.")
+    probabilities, label_ids, present, sizes = check_scores(probabilities, label_ids, "average precision")
     total, influence = 0.0, np.zeros(len(label_ids))
     for label in present:
         area, own = average_precision_influence(probabilities[:, label], label_ids == label)
         total += area / len(present)
         influence += own / len(present)
     variance, n_effective = stratified_variance(influence, label_ids), len(present) ** 2 / float((1 / sizes).sum())
-    return total, logit_interval(total, variance, n_effective, "infinitesimal_jackknife", level)
+    return total, logit_interval(total, variance, n_effective, "infinitesimal_jackknife")
 
 
 def average_precision_influence(scores: Array, positive: Array) -> tuple[float, Array]:

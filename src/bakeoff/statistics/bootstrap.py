@@ -13,7 +13,7 @@ from scipy.special import ndtr, ndtri
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.checks import check_counts, check_resamples, check_values
-from bakeoff.statistics.interval import Interval, hold
+from bakeoff.statistics.interval import LEVEL, Interval, hold
 from bakeoff.statistics.matrix import METRICS, Margins, f1
 from bakeoff.statistics.resample import Smoothing, resampled_margins, resampled_means, strata_rows
 from bakeoff.statistics.wilson import wilson, wilson_intervals
@@ -30,9 +30,8 @@ def confusion_intervals(
     *,
     n_resamples: int = 10_000,
     seed: int = 0,
-    level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Return the interval of every metric that is a function of the confusion matrix, from one set of resamples.
+    """Return the 95 % interval of every metric that is a function of the confusion matrix, from one set of resamples.
 
     Accuracy, and weighted recall which is the same, get Wilson's interval; where every product is right all do.
 
@@ -41,7 +40,6 @@ def confusion_intervals(
         metrics: names in `matrix.METRICS`; None for all.
         n_resamples: matrices drawn, from 100.
         seed: of the draws.
-        level: share of test sets whose interval holds the true value, in (0, 1).
 
     Raises:
         EvaluationError: not a confusion matrix, an unknown metric, or too few resamples.
@@ -51,7 +49,7 @@ def confusion_intervals(
         10.1080/01621459.1987.10478410, with acceleration 0, around the smoothed matrix, shifted to the measured value.
     """
     counts = check_counts(counts)
-    check_resamples(n_resamples, level)
+    check_resamples(n_resamples)
     names = list(METRICS) if metrics is None else list(metrics)
     unknown = sorted(set(names) - set(METRICS))
     if unknown:
@@ -59,18 +57,18 @@ def confusion_intervals(
     whole = Margins.of(counts)
     estimates = {name: float(METRICS[name](whole)[0]) for name in names}
     if np.trace(counts) == counts.sum():
-        return {name: _all_right(name, counts, estimates[name], level) for name in names}
+        return {name: _all_right(name, counts, estimates[name]) for name in names}
     closed = [name for name in names if name in SHARES_OF_PRODUCTS]
     drawn = [name for name in names if name not in SHARES_OF_PRODUCTS]
-    found = {name: wilson(estimates[name], int(counts.sum()), level) for name in closed}
+    found = {name: wilson(estimates[name], int(counts.sum())) for name in closed}
     if drawn:
         smooth = Margins.of(Smoothing.of(counts).smooth(counts))
         for name, draws in _drawn_metrics(counts, drawn, n_resamples, seed).items():
             centre, bounds = float(METRICS[name](smooth)[0]), (-1.0 if name in SIGNED else 0.0, 1.0)
-            low, high = bias_corrected(draws, centre, level)
+            low, high = bias_corrected(draws, centre, LEVEL)
             shift = estimates[name] - centre
             low, high = np.clip([low + shift, high + shift], *bounds)
-            found[name] = Interval(estimates[name], low, high, "bootstrap_confusion", n_resamples, level)
+            found[name] = Interval(estimates[name], low, high, "bootstrap_confusion", n_resamples)
     return {name: found[name] for name in names}
 
 
@@ -80,7 +78,7 @@ def _drawn_metrics(counts: Array, names: list[str], n_resamples: int, seed: int)
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
-def _all_right(name: str, counts: Array, estimate: float, level: float) -> Interval:
+def _all_right(name: str, counts: Array, estimate: float) -> Interval:
     """Return Wilson's interval of a faultless matrix, of which resamples would say that no fault is possible.
 
     A mean over classes counts as many products as would give it the same variance; the two coefficients follow from
@@ -90,14 +88,14 @@ def _all_right(name: str, counts: Array, estimate: float, level: float) -> Inter
     true = true[true > 0]
     n = int(true.sum())
     macro = name.startswith(("macro", "balanced"))
-    low = wilson(1.0, max(1, int(len(true) ** 2 / (1 / true).sum())) if macro else n, level).low
+    low = wilson(1.0, max(1, int(len(true) ** 2 / (1 / true).sum())) if macro else n).low
     if name in SIGNED:
         by_chance = float(((true / n) ** 2).sum())
         low = max(-1.0, (low - by_chance) / (1 - by_chance)) if by_chance < 1 else -1.0
-    return Interval(estimate, low, 1.0, "wilson", None, level)
+    return Interval(estimate, low, 1.0, "wilson")
 
 
-def per_class_intervals(counts: Array, *, level: float = 0.95) -> dict[str, tuple[Array, Array]]:
+def per_class_intervals(counts: Array) -> dict[str, tuple[Array, Array]]:
     """Return low and high, (K,) each, of every class's `recall`, `precision` and `f1`; [0, 1] where undefined.
 
     All three by Wilson, without resampling: recall is a share of the class's products, precision of the products
@@ -112,26 +110,22 @@ def per_class_intervals(counts: Array, *, level: float = 0.95) -> dict[str, tupl
     """
     counts = check_counts(counts)
     right, true, predicted = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
-    z = float(ndtri((1 + level) / 2))
     found = {}
     for name, whole in (("recall", true), ("precision", predicted), ("f1", true + predicted - right)):
-        found[name] = wilson_intervals(right / np.maximum(whole, 1), whole, z=z)
+        found[name] = wilson_intervals(right / np.maximum(whole, 1), whole)
     low, high = (2 * end / (1 + end) for end in found["f1"])
     found["f1"] = hold(f1(Margins.of(counts))[0], low, high)
     return found
 
 
-def mean_interval(
-    values: Array, strata: Array | None, *, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
-) -> Interval:
-    """Return the interval of a mean over products (log loss, Brier score); Wilson's where all values are 0 or 1.
+def mean_interval(values: Array, strata: Array | None, *, n_resamples: int = 10_000, seed: int = 0) -> Interval:
+    """Return the 95 % interval of a mean over products (log loss, Brier score); Wilson's where all values are 0 or 1.
 
     Args:
         values: (N,) one number per product.
         strata: (N,) true classes, resampled each by itself; None for one stratum.
         n_resamples: means drawn, from 100.
         seed: of the draws.
-        level: share of test sets whose interval holds the true value, in (0, 1).
 
     Raises:
         EvaluationError: values and strata differ in length, or a value is not finite.
@@ -141,18 +135,18 @@ def mean_interval(
         D. V. Hinkley, Bootstrap Methods and their Application (1997), equation 5.37.
     """
     values = check_values(values, "a measure")
-    check_resamples(n_resamples, level)
+    check_resamples(n_resamples)
     groups = strata_rows(strata, len(values))
     estimate = float(values.mean())
     if np.isin(values, (0.0, 1.0)).all():
-        return wilson(estimate, len(values), level)
+        return wilson(estimate, len(values))
     centred = np.concatenate([values[rows] - values[rows].mean() for rows in groups])
     largest = float(np.abs(centred).max())
     scaled = centred / largest if largest > 0 else centred  # powers of very small values would be 0
     acceleration = float((scaled**3).sum() / (6 * (scaled**2).sum() ** 1.5)) if largest > 0 else 0.0
     draws = resampled_means(values, groups, n_resamples, seed)
-    low, high = bias_corrected(draws, estimate, level, acceleration=acceleration)
-    return Interval(estimate, low, high, "bootstrap_products", n_resamples, level)
+    low, high = bias_corrected(draws, estimate, LEVEL, acceleration=acceleration)
+    return Interval(estimate, low, high, "bootstrap_products", n_resamples)
 
 
 def statistic_interval(
@@ -181,7 +175,7 @@ def statistic_interval(
     Source:
         A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application (1997), equation 5.6.
     """
-    check_resamples(n_resamples, 0.95)
+    check_resamples(n_resamples)
     groups = strata_rows(check_values(strata, "strata"), len(strata))
     rng = np.random.default_rng(seed)
     estimate = float(statistic(np.arange(len(strata))))
@@ -192,7 +186,7 @@ def statistic_interval(
     if values.min() < bounds[0] or values.max() > bounds[1]:
         raise EvaluationError(f"the statistic reaches from {values.min()} to {values.max()}, outside {bounds}.")
     low, high = np.clip(2 * estimate - np.quantile(draws, [0.975, 0.025]), *bounds)
-    return Interval(estimate, low, high, "bootstrap_basic", n_resamples, 0.95)
+    return Interval(estimate, low, high, "bootstrap_basic", n_resamples)
 
 
 def bias_corrected(draws: Array, centre: float, level: float, *, acceleration: float = 0.0) -> tuple[float, float]:

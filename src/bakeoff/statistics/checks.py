@@ -75,13 +75,7 @@ def check_same_length(**lengths: int) -> None:
         raise EvaluationError(f"the same products are needed in each, in the same order, got {told}; compare again.")
 
 
-def check_resamples(n_resamples: int, level: float) -> None:
-    """Refuse a bootstrap too short for its level.
-
-    Raises:
-        EvaluationError: fewer than 100 resamples, or a level outside (0, 1).
-    """
+def check_resamples(n_resamples: int) -> None:
+    """Refuse a bootstrap that is too short for its percentiles."""
     if n_resamples < 100:
         raise EvaluationError(f"a bootstrap needs 100 resamples or more, got {n_resamples}; raise `n_bootstrap`.")
-    if not 0 < level < 1:
-        raise EvaluationError(f"the level of an interval lies between 0 and 1, for example 0.95, got {level}.")

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+LEVEL = 0.95
+"""Share of test sets whose interval holds the true value."""
+
 
 def hold(estimate: Any, low: Any, high: Any) -> tuple[Any, Any]:
     """Return the ends, moved to the estimate where it lies beyond them; numbers or arrays.
@@ -26,7 +29,7 @@ class Interval:
     high: float
     method: str
     n_resamples: int | None = None
-    level: float = 0.95
+    level: float = LEVEL
 
     def __post_init__(self) -> None:
         """Hold the estimate, also one that `dataclasses.replace` puts in."""

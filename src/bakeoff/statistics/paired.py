@@ -13,7 +13,7 @@ from scipy.stats import binom
 from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.bootstrap import bias_corrected
 from bakeoff.statistics.checks import check_correct, check_label_ids, check_resamples, check_same_length, check_values
-from bakeoff.statistics.interval import Interval
+from bakeoff.statistics.interval import LEVEL, Interval
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.resample import PSEUDO_PRODUCTS, chunks
 
@@ -33,18 +33,11 @@ class McNemar:
 
 
 def mcnemar(correct_a: Array, correct_b: Array) -> McNemar:
-    """Return McNemar's test that both candidates are equally accurate.
+    """Return McNemar's test that A and B, (N,) bool on the same products in the same order, are equally accurate.
 
     Exact for fewer than 25 products that one candidate alone gets right; mid-p from there on, whose false-positive
     rate stays at 5 % at most (complete enumeration, docs/statistics.md) where the exact test wastes power and the
     chi-square test without continuity correction exceeds it.
-
-    Args:
-        correct_a: (N,) bool.
-        correct_b: (N,) bool, the same products in the same order.
-
-    Raises:
-        EvaluationError: lengths differ, nothing given, or other values than right and wrong.
 
     Source:
         Q. McNemar, Psychometrika 12 (1947) 153-157, DOI 10.1007/BF02295996; mid-p: M. W. Fagerland, S. Lydersen and
@@ -67,32 +60,22 @@ def _discordant(correct_a: Array, correct_b: Array) -> tuple[int, int]:
 
 
 def paired_difference(
-    correct_a: Array, correct_b: Array, *, n_resamples: int = 10_000, seed: int = 0, level: float = 0.95
+    correct_a: Array, correct_b: Array, *, n_resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, Interval]:
-    """Return accuracy of A minus accuracy of B, a share in [-1, 1], and its interval.
+    """Return accuracy of A minus accuracy of B, a share in [-1, 1], and its 95 % interval.
 
     Products are drawn jointly for both. Where the candidates are right and wrong on the same products, resamples would
     say that no difference is possible: then the interval is what an exact test leaves possible with no such product.
-
-    Args:
-        correct_a: (N,) bool.
-        correct_b: (N,) bool, the same products in the same order.
-        n_resamples: test sets drawn, from 100.
-        seed: of the draws.
-        level: share of test sets whose interval holds the true difference, in (0, 1).
-
-    Raises:
-        EvaluationError: lengths differ, nothing given, or other values than right and wrong.
     """
-    check_resamples(n_resamples, level)
+    check_resamples(n_resamples)
     b, c = _discordant(correct_a, correct_b)
     n = len(correct_a)
     if b + c == 0:
-        return 0.0, _nothing_differs(n, level)
+        return 0.0, _nothing_differs(n)
     drawn = np.random.default_rng(seed).multinomial(n, np.array([b, c, n - b - c]) / n, size=n_resamples)
     estimate = (b - c) / n
-    low, high = bias_corrected((drawn[:, 0] - drawn[:, 1]) / n, estimate, level)
-    return estimate, Interval(estimate, low, high, "bootstrap_products", n_resamples, level)
+    low, high = bias_corrected((drawn[:, 0] - drawn[:, 1]) / n, estimate, LEVEL)
+    return estimate, Interval(estimate, low, high, "bootstrap_products", n_resamples)
 
 
 def paired_macro_f1(
@@ -100,18 +83,9 @@ def paired_macro_f1(
 ) -> tuple[float, Interval]:
     """Return macro F1 of A minus macro F1 of B, in [-1, 1], and its 95 % interval.
 
-    Args:
-        label_ids: (N,) true classes below `n_labels`.
-        predicted_a: (N,) of candidate A.
-        predicted_b: (N,) of candidate B.
-        n_labels: K.
-        n_resamples: of the products, stratified by true class, the same for both candidates; from 100.
-        seed: of the draws.
-
-    Raises:
-        EvaluationError: lengths differ, nothing given, or a class outside 0 to K - 1.
+    Products are drawn anew by true class, the same for both candidates; all three arrays are (N,) classes below K.
     """
-    check_resamples(n_resamples, 0.95)
+    check_resamples(n_resamples)
     check_same_length(label_ids=len(label_ids), predicted_a=len(predicted_a), predicted_b=len(predicted_b))
     true = check_label_ids(label_ids, n_labels, "label_ids")
     first = check_label_ids(predicted_a, n_labels, "predicted_a")
@@ -119,11 +93,11 @@ def paired_macro_f1(
     counts = [_confusion(true, predicted, n_labels) for predicted in (first, second)]
     estimate = _macro_f1(counts[0]) - _macro_f1(counts[1])
     if (first == second).all():
-        return 0.0, _nothing_differs(len(true), 0.95)
+        return 0.0, _nothing_differs(len(true))
     centre = _macro_f1(_smooth(counts[0])) - _macro_f1(_smooth(counts[1]))
     draws = np.concatenate(list(_paired_draws(true, first, second, (n_labels, n_resamples, seed))))
-    low, high = np.clip(np.add(bias_corrected(draws, centre, 0.95), estimate - centre), -1, 1)
-    return estimate, Interval(estimate, low, high, "bootstrap_products", n_resamples, 0.95)
+    low, high = np.clip(np.add(bias_corrected(draws, centre, LEVEL), estimate - centre), -1, 1)
+    return estimate, Interval(estimate, low, high, "bootstrap_products", n_resamples)
 
 
 def _paired_draws(true: Array, first: Array, second: Array, plan: tuple[int, int, int]) -> Iterator[Array]:
@@ -183,10 +157,10 @@ def _macro_f1(counts: Array) -> float:
     return float(METRICS["macro_f1"](Margins.of(counts))[0])
 
 
-def _nothing_differs(n: int, level: float) -> Interval:
+def _nothing_differs(n: int) -> Interval:
     """Return how far apart two candidates may be that differed on none of n products."""
-    most = 1 - ((1 - level) / 2) ** (1 / n)
-    return Interval(0.0, -most, most, "clopper_pearson", None, level)
+    most = 1 - ((1 - LEVEL) / 2) ** (1 / n)
+    return Interval(0.0, -most, most, "clopper_pearson")
 
 
 def holm(p_values: Array) -> Array:

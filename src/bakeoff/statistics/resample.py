@@ -111,13 +111,6 @@ def _draw_row(
 def strata_rows(strata: Array | None, n: int) -> list[Array]:
     """Return the product numbers of each stratum; strata of one product, which cannot vary alone, share one.
 
-    Args:
-        strata: (N,) whole numbers, or None for one stratum.
-        n: N.
-
-    Raises:
-        EvaluationError: not one whole number from 0 upwards per product.
-
     Source:
         K. M. Wolter, Introduction to Variance Estimation, 2nd ed. (2007), section 2.5: collapsed strata.
     """

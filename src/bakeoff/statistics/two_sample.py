@@ -5,6 +5,7 @@ Permutation tests hold their level at any sample size; their p-values are (1 + n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,14 +90,9 @@ def mmd_test(first: np.ndarray, second: np.ndarray, *, seed: int = 0, n_permutat
     pooled = (pooled - pooled.mean(axis=0)) / np.where(spread > 0, spread, 1)
     kernel = _gaussian_kernel(pooled)
     weights = np.concatenate([np.full(len(first), 1 / len(first)), np.full(len(second), -1 / len(second))])
-    rng = np.random.default_rng(seed)
     observed = float(weights @ kernel @ weights)
-    drawn = []
-    for start in range(0, n_permutations, _PERMUTATIONS_AT_ONCE):
-        n = min(_PERMUTATIONS_AT_ONCE, n_permutations - start)
-        shuffled = rng.permuted(np.broadcast_to(weights, (n, len(weights))), axis=1)
-        drawn.append(((shuffled @ kernel) * shuffled).sum(axis=1))
-    return TwoSample(observed, _permutation_p(observed, np.concatenate(drawn)))
+    drawn = _permuted(weights, lambda many: ((many @ kernel) * many).sum(axis=1), n_permutations, seed)
+    return TwoSample(observed, _permutation_p(observed, drawn))
 
 
 def difference_of_shares(hits: tuple[int, int], sizes: tuple[int, int]) -> ShareDifference:
@@ -135,31 +131,30 @@ def calibration_shift(
     seed: int = 0,
     n_permutations: int = 1999,
 ) -> TwoSample:
-    """Return how differently two samples are calibrated, p-value by permutation of the products.
+    """Return how differently two samples of confidence (n,) and correctness (n,) are calibrated, p by permutation.
 
     The statistic is the sum over bins (of equal mass over both samples) of the difference between the samples' mean
     gaps of confidence and correctness, weighted by the bin's share.
-
-    Args:
-        first: confidence (n,) and correct (n,) bool.
-        second: likewise.
-        n_bins: bins.
-        seed: of the permutations.
-        n_permutations: their number.
     """
     _need(len(first[0]), len(second[0]), least=1)
     confidence = np.concatenate([first[0], second[0]])
     gaps = confidence - np.concatenate([first[1], second[1]])
     bins = np.eye(n_bins)[_equal_mass(confidence, n_bins)]
     signs = np.concatenate([np.zeros(len(first[0])), np.ones(len(second[0]))])
-    rng = np.random.default_rng(seed)
     observed = _gap_difference(signs[None], gaps, bins)[0]
-    drawn = []
-    for start in range(0, n_permutations, _PERMUTATIONS_AT_ONCE):
-        n = min(_PERMUTATIONS_AT_ONCE, n_permutations - start)
-        shuffled = rng.permuted(np.broadcast_to(signs, (n, len(signs))), axis=1)
-        drawn.append(_gap_difference(shuffled, gaps, bins))
-    return TwoSample(float(observed), _permutation_p(observed, np.concatenate(drawn)))
+    drawn = _permuted(signs, lambda many: _gap_difference(many, gaps, bins), n_permutations, seed)
+    return TwoSample(float(observed), _permutation_p(observed, drawn))
+
+
+def _permuted(
+    values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], n_permutations: int, seed: int
+) -> np.ndarray:
+    """Return (n_permutations,) statistics of values (N,) in random orders; `statistic` takes (P, N) at a time."""
+    rng = np.random.default_rng(seed)
+    starts = range(0, n_permutations, _PERMUTATIONS_AT_ONCE)
+    sizes = [min(_PERMUTATIONS_AT_ONCE, n_permutations - start) for start in starts]
+    orders = (rng.permuted(np.broadcast_to(values, (size, len(values))), axis=1) for size in sizes)
+    return np.concatenate([statistic(order) for order in orders])
 
 
 def _gap_difference(is_second: np.ndarray, gaps: np.ndarray, bins: np.ndarray) -> np.ndarray:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtri
 
 from bakeoff.statistics.interval import Interval, hold
 
 Z_95 = 1.959963984540054
 
 
-def wilson_interval(accuracy: float, n: int, *, z: float = Z_95) -> tuple[float, float]:
-    """Return the score interval of a share, in [0, 1]; it holds the share.
+def wilson_interval(accuracy: float, n: int) -> tuple[float, float]:
+    """Return the 95 % score interval of a share of n products, in [0, 1]; it holds the share.
 
-    Args:
-        accuracy: share of correct products, in [0, 1]; a mean over seeds need not be a whole number of products.
-        n: number of products.
-        z: normal quantile, 1.96 for 95 %.
+    A mean over seeds need not be a whole number of products.
 
     Source:
         E. B. Wilson, Probable inference, the law of succession, and statistical inference, J. Am. Stat. Assoc. 22
         (1927) 209-212, DOI 10.1080/01621459.1927.10502953; without continuity correction.
     """
-    low, high = wilson_intervals(np.array([accuracy]), np.array([n]), z=z)
+    low, high = wilson_intervals(np.array([accuracy]), np.array([n]))
     return float(low[0]), float(high[0])
 
 
-def wilson_intervals(shares: np.ndarray, n: np.ndarray, *, z: float = Z_95) -> tuple[np.ndarray, np.ndarray]:
+def wilson_intervals(shares: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the same of M shares (M,) of n products each (M,): low and high, (M,); [0, 1] where n is 0."""
-    size = np.maximum(n, 1)
+    z, size = Z_95, np.maximum(n, 1)
     shrink = 1 + z * z / size
     centre = (shares + z * z / (2 * size)) / shrink
     half = z / shrink * np.sqrt(shares * (1 - shares) / size + z * z / (4 * size * size))
@@ -36,6 +32,6 @@ def wilson_intervals(shares: np.ndarray, n: np.ndarray, *, z: float = Z_95) -> t
     return np.where(n < 1, 0.0, low), np.where(n < 1, 1.0, high)
 
 
-def wilson(share: float, n: int, level: float = 0.95) -> Interval:
-    """Return a share's interval at any level."""
-    return Interval(share, *wilson_interval(share, n, z=float(ndtri((1 + level) / 2))), "wilson", None, level)
+def wilson(share: float, n: int) -> Interval:
+    """Return a share's 95 % interval."""
+    return Interval(share, *wilson_interval(share, n), "wilson")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from packaging.utils import canonicalize_name
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -100,30 +101,20 @@ def print_findings(findings: list[Finding]) -> int:
 
 
 def _environment(name: str) -> Finding:
-    python = environment_python(name)
+    python, folder = environment_python(name), f".venv-{name}"
     if not python.is_file():
-        return Finding(f".venv-{name}", "fix", f"{python} is missing", "make setup")
+        return Finding(folder, "fix", f"{python} is missing", "make setup")
+    command, path = [str(python), "-c", _PROBES[name]], str(Path(__file__).resolve().parents[2])
     try:
-        probe = _probe(python, name)
-    except subprocess.TimeoutExpired:
-        return Finding(
-            f".venv-{name}", "fix", "importing its framework took over 120 s", "try again on a quiet machine"
+        probe = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False, timeout=120
         )
+    except subprocess.TimeoutExpired:
+        return Finding(folder, "fix", "importing its framework took over 120 s", "try again on a quiet machine")
     if probe.returncode != 0:
         last = (probe.stderr.strip().splitlines() or ["no message"])[-1]
-        return Finding(f".venv-{name}", "fix", last, f"rm -r .venv-{name} && make setup")
-    return Finding(f".venv-{name}", "ok", probe.stdout.strip())
-
-
-def _probe(python: Path, name: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(python), "-c", _PROBES[name]],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+        return Finding(folder, "fix", last, f"rm -r {folder} && make setup")
+    return Finding(folder, "ok", probe.stdout.strip())
 
 
 def _pins(root: Path, environment: str) -> Finding:
@@ -161,12 +152,10 @@ def _pinned(root: Path, files: list[str]) -> dict[str, str]:
     pinned: dict[str, str] = {}
     for file in files:
         for line in (root / file).read_text(encoding="utf-8").splitlines():
-            included = re.match(r"^-r\s+(\S+)", line)
-            match = re.match(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==(\S+)", line)
-            if included:
-                pinned |= _pinned(root, [included[1]])
-            elif match:
-                pinned[_canonical(match[1])] = match[2]
+            if line.startswith("-r "):
+                pinned |= _pinned(root, [line[3:].strip()])
+            elif match := re.match(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==(\S+)", line):
+                pinned[canonicalize_name(match[1])] = match[2]
     return pinned
 
 
@@ -175,19 +164,7 @@ def _installed_in(python: Path) -> dict[str, str]:
     done = subprocess.run(
         [str(python), "-I", "-c", _LIST_PACKAGES], capture_output=True, text=True, check=True, timeout=60
     )
-    return {_canonical(name): version for name, version in json.loads(done.stdout)}
-
-
-def _canonical(name: str) -> str:
-    """Return a package's name as PEP 503 compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+    return {canonicalize_name(name): version for name, version in json.loads(done.stdout)}
 
 
 def _hub() -> Finding:
@@ -203,17 +180,12 @@ def _hub() -> Finding:
 
 def _disk(root: Path) -> Finding:
     free = shutil.disk_usage(root).free / 2**30
+    found = f"{free:.1f} GiB free"
     if free < 2:
-        return Finding(
-            "disk", "fix", f"{free:.1f} GiB free", "free some; a study needs about 4 GiB beside the environments"
-        )
-    level: Level = "ok" if free >= _NEEDED_GIB else "note"
-    return Finding(
-        "disk",
-        level,
-        f"{free:.1f} GiB free",
-        "" if level == "ok" else f"a start from nothing needs {_NEEDED_GIB:.0f} GiB",
-    )
+        return Finding("disk", "fix", found, "free some; a study needs about 4 GiB beside the environments")
+    if free < _NEEDED_GIB:
+        return Finding("disk", "note", found, f"a start from nothing needs {_NEEDED_GIB:.0f} GiB")
+    return Finding("disk", "ok", found)
 
 
 def _git(root: Path) -> list[Finding]:
@@ -221,9 +193,8 @@ def _git(root: Path) -> list[Finding]:
         return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
 
     if git("rev-parse", "HEAD").returncode != 0:
-        return [
-            Finding("git", "fix", "no commit here", "git clone the project, or git init && git add . && git commit")
-        ]
+        remedy = "git clone the project, or git init && git add . && git commit"
+        return [Finding("git", "fix", "no commit here", remedy)]
     findings = [Finding("git", "ok", git("rev-parse", "--short", "HEAD").stdout.strip())]
     if git("var", "GIT_COMMITTER_IDENT").returncode != 0:
         remedy = "git config user.name 'You'; git config user.email you@example.org"
@@ -236,7 +207,7 @@ def _dvc(root: Path) -> Finding:
         return Finding("dvc", "fix", "no .dvc/config", "git checkout .dvc")
     if "enabled = true" not in (root / ".dvc" / "config").read_text(encoding="utf-8").lower():
         return Finding("dvc", "fix", "hydra is off: -S model=… picks no file of conf/", "dvc config hydra.enabled true")
-    return Finding("dvc", "ok", f"{_version('dvc')}, hydra on")
+    return Finding("dvc", "ok", f"{importlib.metadata.version('dvc')}, hydra on")
 
 
 def _params(root: Path) -> Finding:
@@ -247,9 +218,8 @@ def _params(root: Path) -> Finding:
     except BakeoffError as error:
         return Finding("params.yaml", "fix", str(error), "bakeoff params")
     if found:
-        return Finding(
-            "params.yaml", "note", f"differs from conf/ in {', '.join(found)}", "`bakeoff params` composes it anew"
-        )
+        told = f"differs from conf/ in {', '.join(found)}"
+        return Finding("params.yaml", "note", told, "`bakeoff params` composes it anew")
     return Finding("params.yaml", "ok", "composed from conf/")
 
 

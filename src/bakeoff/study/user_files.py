@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bakeoff.backbones.found import Found
+from bakeoff.backbones.hub import Found
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import DataError, WeightsError
 from bakeoff.core.paths import main_checkout
@@ -18,7 +18,7 @@ from bakeoff.records.candidate import BASELINE
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import RECORD_NAME, WeightsRecord, read_record, source_digest
 from bakeoff.study.params import Params
-from bakeoff.weights.class_names import read_class_names
+from bakeoff.weights.baseline import read_class_names
 from bakeoff.weights.folder import baseline_file, candidate_file
 
 Kind = Literal["changed", "appeared", "gone"]

@@ -16,7 +16,7 @@ from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import PartName, finite, has_training, hash_of, read_parts, read_record
 from bakeoff.tracking.registry import register_winner
 from bakeoff.tracking.runs import find_run, log_final_metrics
-from bakeoff.tracking.store import experiment_id, is_store_error, open_client, survive_store
+from bakeoff.tracking.store import experiment_id, finished_run, is_store_error, open_client, survive_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,11 +43,6 @@ _WINNER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "latency_m
 def log_comparison(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> str | None:
     """Log reports/ to `<experiment>-comparison` and register the winner; a failing store costs one warning line each.
 
-    Args:
-        reports_dir: folder with leaderboard.csv and what belongs to it.
-        runs_dir: folder with <candidate>/seed_<s>/; those candidates' runs get the times that were compared.
-        params: section `tracking`.
-
     Returns:
         The run's id; None where there is no leaderboard or the store did not take it.
     """
@@ -68,11 +63,8 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     client, store = open_client()
     _log_compared_times(client, experiment_id(client, store, params.experiment), runs_dir, leaderboard)
     experiment = experiment_id(client, store, f"{params.experiment}-comparison")
-    found = client.search_runs(
-        [experiment], filter_string=f"tags.`{_KEY_TAG}` = '{key}' and attributes.status = 'FINISHED'"
-    )
-    if found:
-        return found[0].info.run_id
+    if run_id := finished_run(client, experiment, _KEY_TAG, key):
+        return run_id
     table = table_of_csv(leaderboard)
     run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
     run_id = run.info.run_id

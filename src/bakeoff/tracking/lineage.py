@@ -14,13 +14,7 @@ _MAX_DIGEST_CHARS = 36
 
 
 def log_dataset(client: MlflowClient, run: Run, dataset: Mapping[str, Any]) -> None:
-    """Log the data set as the run's training input, once.
-
-    Args:
-        client: a client of the store.
-        run: the run.
-        dataset: training.json's `dataset`: name, kind, licence, source_url, digest.
-    """
+    """Log the data set as the run's training input, once."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     name, digest = dataset.get("name"), str(dataset.get("digest") or "")[:_MAX_DIGEST_CHARS]

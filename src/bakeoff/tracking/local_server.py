@@ -19,12 +19,7 @@ HOST = "127.0.0.1"
 
 
 def run_server(
-    command: Sequence[str],
-    *,
-    environment: Mapping[str, str],
-    port: int,
-    start_s: float,
-    announce: Callable[[], None],
+    command: Sequence[str], *, environment: Mapping[str, str], port: int, start_s: float, announce: Callable[[], None]
 ) -> None:
     """Run a server that answers on /health until it ends or Ctrl-C stops it.
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from bakeoff.tracking.store import Store
 
-_SCRIPTS = {"pytorch": "pyfunc_torch.py", "tensorflow": "pyfunc_keras.py"}
+_SCRIPT = Path(__file__).with_name("pyfunc_model.py")
 _COMMON = ("mlflow", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "pyyaml", "filelock", "rich", "scikit-learn")
 _REQUIREMENTS = {
     "pytorch": (*_COMMON, "torch", "torchvision", "timm", "safetensors", "einops", "huggingface_hub"),
@@ -74,12 +74,7 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
 
 
 def _write_model(
-    client: MlflowClient,
-    logged: LoggedModel,
-    *,
-    store: Store,
-    files: Mapping[str, Path],
-    training: Mapping[str, Any],
+    client: MlflowClient, logged: LoggedModel, *, store: Store, files: Mapping[str, Path], training: Mapping[str, Any]
 ) -> None:
     """Put the model's folder into the store: light files by MLflow, heavy ones as links where the store is local."""
     ids = (logged.model_id, logged.source_run_id or "")
@@ -172,13 +167,7 @@ def link_files(files: Mapping[str, Path], root: Path) -> None:
             shutil.copyfile(source, path)
 
 
-def _save_model(
-    folder: Path,
-    *,
-    files: Mapping[str, Path],
-    training: Mapping[str, Any],
-    ids: tuple[str, str],
-) -> None:
+def _save_model(folder: Path, *, files: Mapping[str, Path], training: Mapping[str, Any], ids: tuple[str, str]) -> None:
     """Write an MLflow model folder without its heavy files; `ids` are the logged model's and the run's."""
     import mlflow.pyfunc
     from mlflow.models import Model
@@ -194,7 +183,7 @@ def _save_model(
         mlflow.pyfunc.save_model(
             path=str(folder),
             mlflow_model=Model(model_uuid=ids[0], model_id=ids[0], run_id=ids[1], artifact_path=ids[0]),
-            python_model=str(Path(__file__).with_name(_SCRIPTS[training["framework"]])),
+            python_model=str(_SCRIPT),
             artifacts={path.name: str(path) for path in sorted(light.iterdir()) if path.name != "code"},
             code_paths=[str(package)],
             pip_requirements=requirements(training["framework"], source=(training.get("settings") or {}).get("source")),

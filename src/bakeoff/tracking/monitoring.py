@@ -10,7 +10,7 @@ from typing import Any
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import finite, hash_of, read_record
 from bakeoff.tracking.runs import log_final_metrics
-from bakeoff.tracking.store import experiment_id, open_client, survive_store
+from bakeoff.tracking.store import experiment_id, finished_run, open_client, survive_store
 
 REPORT_FILE = "monitoring.json"
 _FILES = (REPORT_FILE, "monitor.png")
@@ -35,20 +35,13 @@ def monitoring_name(folder: Path) -> str:
 
 
 def log_report(folder: Path, params: TrackingParams) -> str:
-    """Log one report, once, and return the run's id; the store's own errors pass through.
-
-    Raises:
-        TrackingError: the report is broken.
-    """
+    """Log one report, once, and return the run's id; the store's own errors pass through."""
     report = read_record(folder / REPORT_FILE)
     key = hash_of((folder / REPORT_FILE).read_bytes())
     client, store = open_client()
     experiment = experiment_id(client, store, f"{params.experiment}-monitoring")
-    found = client.search_runs(
-        [experiment], filter_string=f"tags.`{_KEY_TAG}` = '{key}' and attributes.status = 'FINISHED'"
-    )
-    if found:
-        return found[0].info.run_id
+    if run_id := finished_run(client, experiment, _KEY_TAG, key):
+        return run_id
     tags = {
         _KEY_TAG: key,
         "bakeoff.candidate": str(report["candidate"]),

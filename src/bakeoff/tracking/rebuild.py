@@ -48,17 +48,7 @@ class SyncReport:
 def sync(
     runs_dir: Path, reports_dir: Path, params: TrackingParams, *, monitoring_dir: Path | None = None
 ) -> SyncReport:
-    """Make the store say what the files say; doing it again changes nothing.
-
-    Args:
-        runs_dir: folder with <candidate>/seed_<s>/.
-        reports_dir: folder with leaderboard.csv and what belongs to it, or nothing yet.
-        params: section `tracking`.
-        monitoring_dir: folder with <name>/monitoring.json, or nothing yet; None = leave monitoring out.
-
-    Raises:
-        TrackingError: the store cannot be reached or written.
-    """
+    """Make the store say what the files say; doing it again changes nothing."""
     folders = [folder for folder in sorted(runs_dir.glob("*/seed_*")) if has_training(folder)]
     outcomes: Counter[str] = Counter()
     problems: list[str] = []

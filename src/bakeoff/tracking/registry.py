@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CHAMPION, PREVIOUS = "champion", "previous"
 _LOCK_S = 120
+_YES_NO = {"True": "yes", "False": "no"}
 _MAX_DESCRIPTION_CHARS = 5000  # the registry's column; databases other than sqlite refuse more
 _DESCRIPTION = (
     "The image classifiers that bakeoff's comparisons chose, one version each: photos of products in, label and "
@@ -174,17 +175,12 @@ def _tags(best: Mapping[str, Any], run: Run) -> dict[str, str]:
         "seed": known.get("bakeoff.seed", "0"),
         "framework": run.data.params.get("framework"),
         "licence": best.get("licence") or known.get("bakeoff.licence"),
-        "commercial_use": {True: "yes", False: "no"}.get(best.get("commercial_use"), "unknown"),  # type: ignore[arg-type]
-        "pretrained": {True: "yes", False: "no"}.get(best.get("pretrained"), "unknown"),  # type: ignore[arg-type]
-        "accuracy": _number(best.get("accuracy")),
+        **{name: _YES_NO.get(str(best.get(name)), "unknown") for name in ("commercial_use", "pretrained")},
+        "accuracy": None if best.get("accuracy") is None else f"{best['accuracy']:.4f}",
         "accuracy_interval_95": f"{low:.3f} to {high:.3f}" if low is not None and high is not None else None,
         "n_test": best.get("n_test"),
     }
     return {name: str(value) for name, value in values.items() if value is not None}
-
-
-def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:.4f}"
 
 
 def _tag(client: MlflowClient, version: ModelVersion, tags: Mapping[str, str]) -> None:

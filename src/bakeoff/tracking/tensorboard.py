@@ -82,15 +82,9 @@ def _images(path: Path, tag: str) -> list[Any]:
 
 def _texts(path: Path, tag: str) -> list[Any]:
     """Return a text file as a text summary in a fixed-width block, or nothing where the file is not there."""
-    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
-    from tensorboard.compat.proto.tensor_pb2 import TensorProto
-    from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
-    from tensorboard.compat.proto.types_pb2 import DT_STRING
+    from tensorboard.plugins.text.summary_v2 import text_pb
 
     if not path.is_file():
         return []
     indented = "\n".join(f"    {line}" for line in path.read_text(encoding="utf-8").splitlines())
-    shape = TensorShapeProto(dim=[TensorShapeProto.Dim(size=1)])
-    tensor = TensorProto(dtype=DT_STRING, string_val=[indented.encode()], tensor_shape=shape)
-    metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
-    return [Summary.Value(tag=f"{tag}/text_summary", metadata=metadata, tensor=tensor)]
+    return list(text_pb(f"{tag}/text_summary", indented).value)

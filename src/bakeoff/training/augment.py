@@ -32,11 +32,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {"none": keep, "flip": flip}
 
 
 def augmentation_by_name(name: str) -> Augmentation:
-    """Return the augmentation of that name.
-
-    Raises:
-        TrainingError: there is none.
-    """
+    """Return the augmentation of that name."""
     if name not in AUGMENTATIONS:
         raise TrainingError(f"training.augment {name!r} is not known; choose one of {', '.join(AUGMENTATIONS)}.")
     return AUGMENTATIONS[name]

@@ -29,11 +29,7 @@ def save_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:
 
 
 def load_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:
-    """Put a saved state into a classifier of the same settings; every expected tensor must be there, and no other.
-
-    Raises:
-        TrainingError: the file is missing, unreadable, or belongs to other settings.
-    """
+    """Put a saved state into a classifier of the same settings; every expected tensor must be there, and no other."""
     if not path.is_file():
         raise TrainingError(f"{path} is missing; run `dvc repro` for this candidate's train_torch stage.")
     try:

@@ -24,11 +24,7 @@ def available_devices() -> list[str]:
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device for `compute.device`; `auto` takes CUDA, then MPS, then the CPU.
-
-    Raises:
-        TrainingError: the named device is not on this machine.
-    """
+    """Return the device for `compute.device`; `auto` takes CUDA, then MPS, then the CPU."""
     available = available_devices()
     if name == "auto":
         return torch.device(available[0])

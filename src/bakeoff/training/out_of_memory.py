@@ -15,16 +15,7 @@ _WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 @contextmanager
 def out_of_memory_in_words(error: type[BakeoffError], doing: str, *, remedies: str) -> Iterator[None]:
-    """Turn an exhausted device into `error`; any other error passes.
-
-    Args:
-        error: what to raise.
-        doing: candidate, activity and sizes: `swin_t-finetune seed 0: training on cuda with 16 photos of 224 x 224 px`.
-        remedies: what to set, as the second half of a sentence.
-
-    Raises:
-        BakeoffError: `error`, where memory ran out.
-    """
+    """Turn an exhausted device into `error`; any other error passes."""
     try:
         yield
     except RuntimeError as caught:  # torch.OutOfMemoryError is one

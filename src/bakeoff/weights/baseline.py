@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from bakeoff.backbones.found import Found, NotFound
-from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, copy_file, find_keras_file
+from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, Found, NotFound, copy_file, find_keras_file
 from bakeoff.backbones.params import WeightsParams
-from bakeoff.core.errors import WeightsError
+from bakeoff.core.errors import DataError, WeightsError
 from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.weights import WeightsRecord, existing_record, file_sha256
 from bakeoff.weights.choose import Asked, choose, keep_without_source, record_random
-from bakeoff.weights.class_names import read_class_names
 from bakeoff.weights.folder import baseline_file, or_not_found
 
 MODEL = BASELINE
@@ -101,6 +100,43 @@ def _class_names(params: WeightsParams, baseline: BaselineParams, known: Weights
     if not path.is_file() and known and known.class_names:
         return keep_without_source(known, params, path).class_names
     return read_class_names(path)
+
+
+def read_class_names(path: Path) -> list[str]:
+    """Return the earlier model's classes in the order of its outputs.
+
+    Args:
+        path: a text file with one name a line, or JSON: a list of names, or {index: name} or {name: index}.
+
+    Raises:
+        DataError: the file is missing, unreadable, empty, or names a class twice.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"class names {path} are missing; baseline.class_names must list the earlier model's classes.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is no UTF-8 text; baseline.class_names is a text file or JSON.") from None
+    names = _json_names(text, path) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
+    names = [name for name in names if name]
+    if not names or len(set(names)) != len(names):
+        raise DataError(f"{path} must list each of the earlier model's classes once, in output order; got {names}.")
+    return names
+
+
+def _json_names(text: str, path: Path) -> list[str]:
+    try:
+        value = json.loads(text)
+        if isinstance(value, list):
+            return [str(name) for name in value]
+        if all(str(key).isdigit() for key in value):
+            return [str(value[key]) for key in sorted(value, key=int)]
+        return [str(name) for name, _ in sorted(value.items(), key=lambda item: int(item[1]))]
+    except (ValueError, TypeError, AttributeError):
+        raise DataError(
+            f"{path} must be a JSON list of class names in output order, or a mapping of index and name."
+        ) from None
 
 
 def _record(found: Found | None, out_dir: Path, *, reason: NotFound | None = None) -> WeightsRecord:

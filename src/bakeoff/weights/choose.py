@@ -10,15 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.backbones.found import Found, NotFound
+from bakeoff.backbones.hub import Found, NotFound
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import WeightsError
 from bakeoff.records.weights import Reason, WeightsRecord
 
 _BY_WEIGHT: tuple[Reason, ...] = ("gated", "html_page", "hub_unreachable", "not_found", "no_published_weights")
-_IN_WORDS: dict[str, str] = {
-    "html_page": "html_page: an HTML page came instead of the file, a login page or a proxy's notice",
-}
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,8 @@ def _require_sentence(asked: Asked, params: WeightsParams, reason: Reason) -> st
 
 
 def _in_words(reason: Reason | None) -> str:
-    return _IN_WORDS.get(str(reason), str(reason))
+    told = ": an HTML page came instead of the file, a login page or a proxy's notice"
+    return f"{reason}{told if reason == 'html_page' else ''}"
 
 
 def _strongest(outcomes: list[NotFound], *, hub_asked: bool) -> NotFound:

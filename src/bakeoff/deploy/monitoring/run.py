@@ -15,8 +15,7 @@ from bakeoff.core.files import write_json
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section, read_yaml
 from bakeoff.deploy.monitoring.figure import draw_monitoring
-from bakeoff.deploy.monitoring.labels import DEFAULT_COLUMN, encode_labels, list_new_products
-from bakeoff.deploy.monitoring.reference import score_reference
+from bakeoff.deploy.monitoring.products import DEFAULT_COLUMN, encode_labels, list_new_products, score_reference
 from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import Sample, collect_sample
 from bakeoff.deploy.monitoring.verdict import monitoring_words

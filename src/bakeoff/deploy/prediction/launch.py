@@ -103,7 +103,7 @@ def _carry_out_elsewhere(request: Request, folder: Path) -> None:
         )
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "VIRTUAL_ENV"}}
     environment["PYTHONPATH"] = str(Path(bakeoff.__file__).parents[1])
-    command = [str(python), "-m", "bakeoff.deploy.prediction.worker", str(folder)]
+    command = [str(python), "-m", "bakeoff.deploy.prediction.request", str(folder)]
     done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         raise EvaluationError(

@@ -1,4 +1,7 @@
-"""One scoring as a file, so that it can be done in the environment that the candidate needs."""
+"""One scoring as a file, so that it can be done in the environment that the candidate needs.
+
+`python -m bakeoff.deploy.prediction.request FOLDER` carries out FOLDER's request.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import validate_section
 from bakeoff.data.store import ImageStore
@@ -103,3 +107,11 @@ def _stamp(path: str) -> list[Any]:
     except (OSError, ValueError):
         return [path, None]
     return [path, status.st_size, status.st_mtime_ns]
+
+
+if __name__ == "__main__":
+    try:
+        with exit_cleanly():
+            carry_out(Path(sys.argv[1]))
+    except KeyboardInterrupt:  # the command that started this says how far it came
+        sys.exit(130)

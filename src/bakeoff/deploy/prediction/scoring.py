@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from bakeoff.catalogue.pack import pack_all
+from bakeoff.catalogue.pack import Packed, pack_all
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
 from bakeoff.data.products import Photos
@@ -20,26 +20,6 @@ from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk
 from bakeoff.predictors.protocol import GivesFeatures, Predictor
 from bakeoff.records.catalogue import PackParams
-
-
-class Encoded(Protocol):
-    """A photo as the packed store keeps it, and the size of its file upright, px."""
-
-    @property
-    def encoded(self) -> bytes: ...  # noqa: D102
-    @property
-    def width(self) -> int: ...  # noqa: D102
-    @property
-    def height(self) -> int: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class StoredPhoto:
-    """A photo of the catalogue's own store."""
-
-    encoded: bytes
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +32,7 @@ class ScoringSettings:
     """Also measure the photos, and keep features where the predictor gives any."""
 
 
-def read_files(paths: Sequence[str], prepare: PackParams) -> Iterator[Encoded | Rejection]:
+def read_files(paths: Sequence[str], prepare: PackParams) -> Iterator[Packed | Rejection]:
     """Yield every file as `prepare` would pack it, in order: the same pixels that a product of the study has."""
     missing = {place for place, path in enumerate(paths) if not _is_file(path)}
     found = [Path(path) for place, path in enumerate(paths) if place not in missing]
@@ -68,15 +48,15 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def read_store(store: ImageStore, rows: Sequence[int], sizes: Sequence[tuple[int, int]]) -> Iterator[Encoded]:
+def read_store(store: ImageStore, rows: Sequence[int], sizes: Sequence[tuple[int, int]]) -> Iterator[Packed]:
     """Yield rows of the catalogue's store; `sizes` are the originals' (width, height), px."""
     for row, (width, height) in zip(rows, sizes, strict=True):
-        yield StoredPhoto(store.encoded(row), width, height)
+        yield Packed(store.encoded(row), width, height, format="", mode="")
 
 
 def score_photos(
     predictor: Predictor,
-    photos: Iterable[Encoded | Rejection],
+    photos: Iterable[Packed | Rejection],
     folder: Path,
     *,
     settings: ScoringSettings | None = None,
@@ -103,7 +83,7 @@ def score_photos(
         number += 1
 
 
-def _score_batch(predictor: Predictor, batch: list[Encoded | Rejection], *, more: bool) -> Scores:
+def _score_batch(predictor: Predictor, batch: list[Packed | Rejection], *, more: bool) -> Scores:
     sound = [(place, photo) for place, photo in enumerate(batch) if not isinstance(photo, Rejection)]
     refused = {place: photo for place, photo in enumerate(batch) if isinstance(photo, Rejection)}
     places = [place for place, _ in sound]

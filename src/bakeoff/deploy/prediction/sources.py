@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from bakeoff.catalogue.sources.base import list_files
+from bakeoff.catalogue.sources.flipkart import read_table
 from bakeoff.catalogue.sources.folder import IMAGE_SUFFIXES
 from bakeoff.core.errors import DataError
 
@@ -91,21 +91,6 @@ def _list_table(path: Path, columns: Columns) -> Photos:
         raise DataError(f"{path} has no rows; it needs one row per photo.")
     ids = [str(value) for value in table[identifier]]
     return Photos(_frame(ids, images, [str(path.parent / image) if image else "" for image in images], labels))
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Return a .csv (every value as text) or .parquet file.
-
-    Raises:
-        DataError: it is empty or no such file.
-    """
-    try:
-        if path.suffix.lower() == ".csv":
-            return pd.read_csv(path, dtype=str, keep_default_na=False)
-        return pd.read_parquet(path)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, pa.ArrowInvalid) as error:
-        told = " ".join(str(error).split())[:160]
-        raise DataError(f"{path} cannot be read as a {path.suffix.lower()} table ({told}).") from None
 
 
 def _require(table: pd.DataFrame, column: str, path: Path, *, option: str) -> None:
