@@ -28,7 +28,7 @@ def test_committed_params_are_the_default_composition():
 def test_full_is_system_1_to_the_letter():
     full = compose(ROOT, ["profile=full"])
     training = full["training"]
-    assert (training["loss"], training["optimizer"]) == ("bce", "adamw")
+    assert (training["loss"], training["optimizer"]["name"]) == ("bce", "adamw")
     for mode in ("frozen", "finetune"):
         assert training[mode] == {"epochs": 25, "learning_rate": 1e-5, "max_steps": None}
     assert full["modes"] == ["frozen", "finetune"]

@@ -6,16 +6,16 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from bakeoff.speed.protocol import PROTOCOL
 from rich.console import Console
 
 from bakeoff.advice.advise import advise, overrides
 from bakeoff.advice.facts import DEVICES, Facts, catalogue_counts, gather, this_device, this_machines_cores
 from bakeoff.advice.rules import FILE, Leaf, messages, rules, walk
 from bakeoff.advice.show import show_advice
-from bakeoff.core.errors import DataError, ParamsError
+from bakeoff.core.errors import DataError, EvaluationError, ParamsError
 from bakeoff.core.section import LANGUAGES
 from bakeoff.core.translation import Translator
+from records_made import network_speed, throughput_record
 
 FAMILY, MACHINE = rules().family, rules().machine
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,16 +98,18 @@ def test_hours_by_hand_and_licences():
 @pytest.mark.torch
 def test_own_measurements_come_first(tmp_path):
     (tmp_path / "conf").symlink_to(ROOT / "conf")
-    file = tmp_path / "runs" / "swin_t-frozen" / "seed_0" / "evaluation" / "throughput.json"
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps({"images_per_s": 40.0, "device": "cpu", "protocol": PROTOCOL - 1}))
     assert not any(card.measured_here for card in advise(facts(), tmp_path).models)
-    file.write_text(json.dumps({"images_per_s": 40.0, "device": "cpu", "protocol": PROTOCOL}))
+    file = tmp_path / "measurements" / "throughput.json"
+    record = throughput_record({"swin_t": network_speed(images_per_s=40.0)})
+    record.write(file)
     speeds = {card.model: card for card in advise(facts(), tmp_path).models}
     assert (speeds["swin_t"].images_per_s, speeds["swin_t"].measured_here) == (40.0, True)
     assert speeds["mamba_s"].measured_here is False
     cuda = advise(facts(device="cuda"), tmp_path).models
     assert all(card.images_per_s is None for card in cuda)
+    record.model_copy(update={"format": record.FORMAT - 1}).write(file)
+    with pytest.raises(EvaluationError, match=r"throughput\.json was written by another version of bakeoff"):
+        advise(facts(), tmp_path)
 
 
 @pytest.mark.torch
@@ -133,7 +135,7 @@ def test_facts_come_from_the_command_the_catalogue_or_an_assumption(tmp_path):
     assert gather(tmp_path, n_images=500, n_classes=None, **asked).assumed == ("classes",)
     given = gather(tmp_path, n_images=500, n_classes=5, **asked)
     assert (given.images_per_class, given.assumed) == (100, ())
-    audit = tmp_path / "data" / "catalogue" / "audit.json"
+    audit = tmp_path / "data" / "audit" / "audit.json"
     audit.parent.mkdir(parents=True)
     audit.write_text(json.dumps({"n_accepted": 90, "per_class": {"a": 40, "b": 50}, "dataset": {"name": "folder"}}))
     (tmp_path / "conf" / "dataset").mkdir(parents=True)

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
-from bakeoff.deploy.prediction.held import HeldPhotos
 from PIL import Image
 
 from bakeoff.core.errors import DataError
 from bakeoff.core.translation import Translator
+from bakeoff.data.products import Photos
 from bakeoff.deploy.monitoring.family import run_tests
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.performance import estimate_accuracy, measure_performance
@@ -34,10 +34,8 @@ def population(n: int, *, seed: int = 0, brightness: float = 0.0, wrong: float =
         pixels = rng.integers(60, 100, size=(16, 16, 3)) + rng.normal(brightness, 12)
         pixels[..., 2 - shown] += rng.uniform(10, 120)
         pictures.append(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)))
-    held = HeldPhotos(LABELS)
-    held.hold(pictures)
-    predictor = NumpyPredictor(held)
-    images = predictor.images(range(n))
+    predictor = NumpyPredictor(LABELS)
+    images = predictor.images(Photos(pictures))
     probabilities = predictor.predict_images(images).astype(np.float64)
     sides = rng.integers(300, 900, size=(n, 2))
     measures = [measure_photo(one, width=w, height=h) for one, (w, h) in zip(pictures, sides, strict=True)]

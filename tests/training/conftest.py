@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import Catalogue, load_catalogue
 from bakeoff.learning.params import TrainingParams
-from prepared import PREPARE
+from bakeoff.records.catalogue import LabelsRecord
+from records_made import dataset
 
 LABELS = ["blue", "green", "red"]
 _COLOURS = {"red": (200, 60, 60), "green": (60, 200, 60), "blue": (60, 60, 200)}
@@ -45,19 +45,18 @@ def make_catalogue(folder: Path, *, n_per_class: int = 8, labels: list[str] = LA
     table = pd.DataFrame(rows, columns=["product_id", "image", "label", "label_id", "weight", "split"])
     table.drop(columns="split").to_parquet(folder / "catalogue" / "products.parquet")
     table[["product_id", "split"]].to_parquet(folder / "splits.parquet")
-    dataset = {"name": "colours", "kind": "synthetic", "digest": "abc", "prepare": PREPARE.model_dump()}
-    header = {"labels": labels, "dataset": dataset}
-    (folder / "catalogue" / "labels.json").write_text(json.dumps(header))
+    known = dataset(name="colours", kind="synthetic", digest="abc")
+    LabelsRecord(labels=labels, dataset=known).write(folder / "catalogue" / "labels.json")
     return load_catalogue(folder / "catalogue", folder / "splits.parquet")
 
 
 def training_params(**changes: Any) -> TrainingParams:
     values = {
         "loss": "cross_entropy",
-        "optimizer": "adamw",
-        "weight_decay": 0.01,
+        "optimizer": {"name": "adamw", "weight_decay": 0.01},
         "batch_size": 6,
         "early_stop_patience_epochs": None,
+        "random_start_max_steps": None,
         "mixed_precision": "auto",
         "loader_workers": 0,
         "augment": "none",
