@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bakeoff.core import failures
 
@@ -73,6 +75,23 @@ def no_silent_failures(request: pytest.FixtureRequest, caught_failures: list[fai
     told = [failure.traceback for failure in caught_failures]
     caught_failures.clear()
     assert "survives" in request.keywords or not told, told[0]
+
+
+@pytest.fixture
+def no_rendering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes most of a small training's or report's time: a drawn figure's layout and pixels.
+
+    For tests that look at no picture; what fails while a figure is drawn fails them all the same.
+    """
+    from matplotlib.figure import Figure
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (89, 30), (50, 90, 200)).save(buffer, "PNG")
+
+    def save(self: Figure, path: Path, **_: object) -> None:
+        Path(path).write_bytes(buffer.getvalue())
+
+    monkeypatch.setattr(Figure, "savefig", save)
 
 
 @pytest.fixture

@@ -1,15 +1,36 @@
 """conf/ composes into params.yaml exactly as `dvc exp run -S` does."""
 
+import copy
 import shutil
 from pathlib import Path
 
 import pytest
 
 from bakeoff.core.errors import ParamsError
-from bakeoff.study.composition import choices, choices_made, compose, differences, write_params
+from bakeoff.study import composition
+from bakeoff.study.composition import choices, choices_made, differences, write_params
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.torch  # dvc and hydra live in .venv-torch
+
+
+_composed: dict[tuple[str, ...], dict] = {}
+
+
+def compose(root: Path, overrides: list[str]) -> dict:
+    """As the product's, but once for equal choices: every test here has the same conf/."""
+    key = (str((root / "conf").is_dir()), *overrides)
+    if key not in _composed:
+        _composed[key] = _COMPOSE(root, overrides)
+    return copy.deepcopy(_composed[key])
+
+
+_COMPOSE = composition.compose
+
+
+@pytest.fixture(autouse=True)
+def composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composition, "compose", compose)
 
 
 @pytest.fixture

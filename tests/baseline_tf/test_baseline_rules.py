@@ -21,11 +21,12 @@ def history(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_patience_ends_a_training_and_the_best_epochs_weights_stay(train, tmp_path, colours):
     from bakeoff.baseline_tf.predictor import load_keras_predictor
 
     still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
-    values = train(tmp_path, frozen=still, early_stop_patience_epochs=2)
+    values = train(tmp_path, pretrained="random", frozen=still, early_stop_patience_epochs=2)
     assert values["stopped_early"] is True
     assert values["epochs_run"] == values["best_epoch"] + 2 < 50
     assert values["training"]["early_stop_patience_epochs"] == 2
@@ -35,11 +36,12 @@ def test_patience_ends_a_training_and_the_best_epochs_weights_stay(train, tmp_pa
     assert predictor.training_loss(rows) == pytest.approx(float(best["validation_loss"]), rel=1e-5)
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_rate_that_overshoots_keeps_the_best_epoch(train, tmp_path, colours):
     from bakeoff.baseline_tf.predictor import load_keras_predictor
 
     wild = {"epochs": 12, "learning_rate": 5.0, "max_steps": None}
-    values = train(tmp_path, frozen=wild, early_stop_patience_epochs=3)
+    values = train(tmp_path, pretrained="random", frozen=wild, early_stop_patience_epochs=3)
     rows = history(tmp_path)
     order = [(float(row["validation_accuracy"]), -float(row["validation_loss"])) for row in rows]
     assert values["best_epoch"] == order.index(max(order)) + 1
@@ -49,10 +51,12 @@ def test_a_rate_that_overshoots_keeps_the_best_epoch(train, tmp_path, colours):
     assert loss == pytest.approx(-max(order)[1], rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_schedule_that_ends_with_the_patience_did_not_stop_early(train, tmp_path):
     still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
-    first = train(tmp_path / "a", frozen=still, early_stop_patience_epochs=2)
-    again = train(tmp_path / "b", frozen=still | {"epochs": first["epochs_run"]}, early_stop_patience_epochs=2)
+    first = train(tmp_path / "a", pretrained="random", frozen=still, early_stop_patience_epochs=2)
+    same = still | {"epochs": first["epochs_run"]}
+    again = train(tmp_path / "b", pretrained="random", frozen=same, early_stop_patience_epochs=2)
     assert (again["epochs_run"], again["stopped_early"]) == (first["epochs_run"], False)
     assert again["key"] != first["key"]
 
@@ -92,6 +96,7 @@ def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
     assert row["validation_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)  # weights are for learning alone
 
 
+@pytest.mark.usefixtures("three_layers")
 def test_training_and_predicting_without_memory(train, frozen_dir, colours, tmp_path, monkeypatch):
     from bakeoff.baseline_tf import forward
     from bakeoff.baseline_tf import train as trainer
@@ -108,7 +113,7 @@ def test_training_and_predicting_without_memory(train, frozen_dir, colours, tmp_
     monkeypatch.setattr(forward, "compile_forward", exhausted)
     words = r"^baseline_tf seed 0: frozen on cpu with 8 photos of 32 x 32 px: out of memory; lower baseline\.batch_size"
     with pytest.raises(TrainingError, match=words):
-        train(tmp_path)
+        train(tmp_path, pretrained="random")
     predictor = load_keras_predictor(frozen_dir, colours, batch_size=16, device="cpu", threads=1)
     with pytest.raises(
         EvaluationError, match=r"predicting 16 photos of 32 x 32 px on cpu: .* lower evaluate\.batch_size"

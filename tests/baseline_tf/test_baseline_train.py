@@ -81,9 +81,10 @@ def test_it_learns_colours_and_says_so(frozen_dir, colours):
     assert right.mean() > 0.8
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_run_at_the_majoritys_accuracy_says_that_it_did_not_learn(train, tmp_path, capsys):
     schedule = {"epochs": 1, "learning_rate": 1e-12, "max_steps": 1}
-    values = train(tmp_path, frozen=schedule, seed=2)
+    values = train(tmp_path, pretrained="random", frozen=schedule, seed=2)
     assert values["best_validation_accuracy"] in (0, 1 / 3, 2 / 3, 1)
     assert values["learned"] is (values["best_validation_accuracy"] > 1 / 3)
     assert ("DID NOT LEARN" in capsys.readouterr().err) is not values["learned"]
@@ -113,14 +114,16 @@ def test_cached_features_give_the_uncached_paths_predictions(frozen_dir, train, 
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_bits_and_key_and_another_does_not(frozen_dir, train, colours, tmp_path):
-    again = train(tmp_path / "again")
-    other = train(tmp_path / "other", seed=1)
-    first = predictions(frozen_dir, colours)
-    np.testing.assert_array_equal(predictions(tmp_path / "again", colours), first)
-    assert np.abs(predictions(tmp_path / "other", colours) - first).max() > 1e-4
-    assert again["key"] == read(frozen_dir)["key"]
-    assert other["key"] != again["key"]
+@pytest.mark.usefixtures("three_layers", "no_rendering")
+def test_the_same_seed_gives_the_same_bits_and_key_and_another_does_not(train, colours, tmp_path):
+    first, again, other = (
+        train(tmp_path / name, pretrained="random", seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    outputs = [predictions(tmp_path / name, colours) for name in "abc"]
+    np.testing.assert_array_equal(outputs[1], outputs[0])
+    assert np.abs(outputs[2] - outputs[0]).max() > 1e-4
+    assert again["key"] == first["key"]
+    assert other["key"] != first["key"]
 
 
 def test_frozen_changes_no_backbone_value_and_no_statistic(frozen_dir, backbone):
@@ -149,13 +152,14 @@ def test_finetune_stops_at_the_step_cap_and_changes_weights_and_statistics(train
     assert not any("normalization" in name for name in changed)
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_max_steps_caps_frozen_too_and_the_hook_sees_each_epoch(train, tmp_path, weights_dir, colours, params):
     from bakeoff.baseline_tf.train import prepare_run, train_baseline
     from bakeoff.core.machine import ComputeParams
 
     schedule = {"epochs": 3, "learning_rate": 0.003, "max_steps": 4}
     run = prepare_run(
-        params(frozen=schedule),
+        params(pretrained="random", frozen=schedule),
         catalogue=colours,
         weights_dir=weights_dir,
         seed=0,
@@ -200,6 +204,7 @@ def test_an_earlier_projects_backbone_starts_a_frozen_training(frozen_dir, train
     assert first["key"] != read(frozen_dir)["key"]
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_random_weights_are_taken_where_the_record_says_so(train, tmp_path):
     from bakeoff.records.weights import WeightsRecord
 
@@ -234,10 +239,11 @@ def test_weights_fetched_for_other_params_are_refused(weights_dir, params):
         fetched_file(asked, weights_dir=weights_dir, record=read_record(weights_dir))
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_loss_that_is_no_number_stops_the_training(train, tmp_path):
     schedule = {"epochs": 2, "learning_rate": 1e38, "max_steps": None}
     with pytest.raises(TrainingError, match=r"loss of baseline_tf is (nan|inf) at step \d+; lower"):
-        train(tmp_path, frozen=schedule)
+        train(tmp_path, pretrained="random", frozen=schedule)
 
 
 def test_an_empty_split_is_refused(train, tmp_path, colours, weights_dir, params):

@@ -17,7 +17,7 @@ from bakeoff.data.table import PRODUCT_COLUMNS, load_catalogue
 from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
 from catalogue.datasets import dataset_params as dataset
 
-pytestmark = pytest.mark.torch  # imagehash is in .venv-torch alone
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
 
 PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
 SPLIT = SplitParams(train=0.6, validation=0.2, test=0.2, seed=0)
@@ -205,6 +205,7 @@ def test_synthetic_end_to_end_finds_what_was_planted(root):
     assert not refetch_needed(dataset("synthetic"), root / "data" / "source.json")
 
 
+@pytest.mark.slow
 def test_parallel_packing_gives_the_same_in_the_same_order(root):
     pytest.importorskip("imagehash")
     from bakeoff.catalogue.pack import pack, pack_all

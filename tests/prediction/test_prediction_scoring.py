@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -203,17 +202,3 @@ def test_the_request_comes_back_as_it_was_written(numpy_request, photos, tmp_pat
     assert found == numpy_request
     assert listing.equals(photos)
     assert json.loads((tmp_path / "request.json").read_text())["machine"]["batch_size"] == 3
-
-
-def test_importing_it_loads_no_framework():
-    import subprocess
-
-    code = (
-        "import sys, bakeoff.deploy.prediction.run, bakeoff.deploy.monitoring.run; "
-        "print([name for name in ('torch', 'tensorflow', 'keras', 'mlflow') if name in sys.modules])"
-    )
-    path = str(Path(__file__).parents[2] / "src")
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "[]", done.stderr

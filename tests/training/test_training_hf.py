@@ -16,7 +16,7 @@ from bakeoff.core.errors import WeightsError
 from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 
 @pytest.fixture

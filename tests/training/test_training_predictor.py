@@ -14,21 +14,12 @@ from bakeoff.core.errors import DataError, EvaluationError, TrainingError, Weigh
 from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 
 @pytest.fixture
-def trained(
-    catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path
-) -> Callable[..., Path]:
-    from bakeoff.training.run import plan_training, train_candidate
-
-    def train(**options: Any) -> Path:
-        out = tmp_path / "runs" / "training"
-        train_candidate(plan_training(make_request(**options), catalogue, weights_dir=weights_dir), out)
-        return out
-
-    return train
+def trained(train_once: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    return lambda **options: train_once(tmp_path / "runs" / "training", **options)
 
 
 def _load(folder: Path, catalogue: Catalogue, **options: Any) -> Any:
@@ -37,8 +28,22 @@ def _load(folder: Path, catalogue: Catalogue, **options: Any) -> Any:
     return load_torch_predictor(folder, catalogue, batch_size=5, device="cpu", **options)
 
 
-@pytest.mark.parametrize("name", ["test_resnet.r160_in1k", "test_vit.r160_in1k", "mobilenetv3_small_050.lamb_in1k"])
-@pytest.mark.parametrize("loss", ["cross_entropy", "bce"])
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [
+        ("test_resnet.r160_in1k", "cross_entropy"),
+        ("test_vit.r160_in1k", "bce"),
+        *[
+            pytest.param(name, loss, marks=pytest.mark.slow)
+            for name, loss in (
+                ("test_resnet.r160_in1k", "bce"),
+                ("test_vit.r160_in1k", "cross_entropy"),
+                ("mobilenetv3_small_050.lamb_in1k", "cross_entropy"),
+                ("mobilenetv3_small_050.lamb_in1k", "bce"),
+            )
+        ],
+    ],
+)
 def test_cached_predictions_equal_the_uncached_path(
     name: str, loss: str, trained: Callable[..., Path], catalogue: Catalogue
 ) -> None:

@@ -15,17 +15,13 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 
 @pytest.fixture
-def train(catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path) -> Callable:
-    from bakeoff.training.run import plan_training, train_candidate
-
+def train(train_once: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
     def make(mode: str, **options: Any) -> Path:
-        out = tmp_path / "runs" / f"tiny-{mode}" / "seed_0" / "training"
-        train_candidate(plan_training(make_request(mode=mode, **options), catalogue, weights_dir=weights_dir), out)
-        return out
+        return train_once(tmp_path / "runs" / f"tiny-{mode}" / "seed_0" / "training", mode=mode, **options)
 
     return make
 
@@ -38,7 +34,11 @@ def _predictor(folder: Path, catalogue: Catalogue) -> Any:
 
 @pytest.mark.slow
 def test_training_and_predicting_keep_freed_memory(
-    train: Callable[..., Path], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    catalogue: Catalogue,
+    weights_dir: Path,
+    make_request: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from bakeoff.predictors import torch_predictor as predictor
     from bakeoff.training import run
@@ -46,7 +46,8 @@ def test_training_and_predicting_keep_freed_memory(
     called = []
     for module in (run, predictor):
         monkeypatch.setattr(module, "keep_freed_memory", lambda name=module.__name__: called.append(name))
-    _predictor(train("frozen"), catalogue)
+    run.train_candidate(run.plan_training(make_request(), catalogue, weights_dir=weights_dir), tmp_path / "out")
+    _predictor(tmp_path / "out", catalogue)
     assert called == [run.__name__, predictor.__name__]
 
 
@@ -103,6 +104,7 @@ def _task(predictor: Any, catalogue: Catalogue) -> Any:
     return Task(predictor.images(rows), catalogue.label_ids(rows), predictor.loss_name, batch_size=4, budget_s=0.2)
 
 
+@pytest.mark.slow
 def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
     from bakeoff.speed.variants.compare import compare_variants
 
@@ -143,6 +145,7 @@ def test_variants_by_other_runtimes(train: Callable[..., Path], catalogue: Catal
     assert rows[1]["setup_s"] > 0.5  # compiling is told
 
 
+@pytest.mark.slow
 def test_a_failing_variant_is_a_row(
     train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 
 @pytest.mark.parametrize("mode", ["frozen", "finetune"])
