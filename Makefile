@@ -15,7 +15,7 @@ PARALLEL = $(if $(filter-out 0 1,$(JOBS)),-n $(JOBS) --dist loadfile --no-loadsc
 # Containers set it; a study starts a hundred short processes, each of which would compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run test check check-fast lint ui tensorboard bench proofs deps params doctor clean
+.PHONY: help setup setup-dev run test check check-fast lint fast ui tensorboard bench proofs deps params doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -54,7 +54,10 @@ run: setup  ## set up and run the study of params.yaml, then print the answer (A
 
 check: setup-dev check-fast  ## lint and the fast tests
 
-check-fast: lint
+check-fast: .venv-torch/.dev
+	@$(MAKE) --no-print-directory -j2 lint fast
+
+fast: .venv-torch/.dev  ## the fast tests alone
 	$(TORCH) -m pytest -q $(PARALLEL) -m "not slow" -x
 
 lint: .venv-torch/.dev  ## format, lint, types, dvc.yaml against the imports, composed params

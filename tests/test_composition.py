@@ -102,7 +102,7 @@ def test_a_chosen_model_is_no_difference(project):
     "made",
     [
         [],
-        ["dataset=synthetic", "models=[resnet18]"],
+        pytest.param(["dataset=synthetic", "models=[resnet18]"], marks=pytest.mark.slow),
         ["profile=full", "model=mamba_b", "compare.subject_to.latency_p50_ms=30", "seeds=[0,1]"],
         ["dataset.exclude_labels=['a b',c]", "dataset.licence='null'", "weights.folder='/x y/it\\'s'"],
         ["+backbones.mine={name:resnet18,image_size:64}", "models=[mine]", "training.frozen.learning_rate=1e-05"],

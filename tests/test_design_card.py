@@ -84,6 +84,7 @@ def test_frameworks_stay_in_their_rooms(package, allowed):
             assert file.relative_to(source).parts[0] in allowed, f"{file} imports {package}"
 
 
+@pytest.mark.slow
 def test_importing_what_both_environments_share_loads_no_framework():
     modules = ("core.seeding", "evaluation.run", "predictors.loading", "interpret.run")
     modules += ("deploy.prediction.run", "deploy.monitoring.run")

@@ -69,6 +69,7 @@ def test_every_question_and_end_has_words_and_a_rate_per_mode():
     assert isinstance(FAMILY, Question)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize(("family", "machine"), list(product(leaves(FAMILY), leaves(MACHINE))))
 def test_every_command_composes(family, machine):

@@ -166,7 +166,14 @@ def test_hub_files_are_those_nvidia_publishes(mamba_t):
 
 
 @pytest.mark.parametrize(
-    "name", ["T", "T2", "S", "B", "B_21k", "L", "L_21k", "L2", "L2_512_21k", "L3_256_21k", "L3_512_21k"]
+    "name",
+    [
+        *("T", "S", "L3_512_21k"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("T2", "B", "B_21k", "L", "L_21k", "L2", "L2_512_21k", "L3_256_21k")
+        ),
+    ],
 )
 @pytest.mark.parametrize("layout", ["hub", "pth.tar"])
 def test_the_layout_of_every_published_network_is_its_own(name, layout, tmp_path):

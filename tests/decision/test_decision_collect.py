@@ -141,6 +141,7 @@ def test_value_at_stops_where_the_record_does():
     assert value_at({"a": 1}, "a.b") is None
 
 
+@pytest.mark.slow
 def test_the_whole_default_study(tmp_path):
     assert len(collect(tmp_path, write_study(tmp_path, evidence=False))) == 15
 

@@ -178,7 +178,10 @@ def test_the_choice_holds_what_others_read(reports):
 
 
 @pytest.mark.usefixtures("no_rendering")
-@pytest.mark.parametrize("maximise", ["matrix_total", "images_per_s", "balanced_accuracy"])
+@pytest.mark.parametrize(
+    "maximise",
+    ["matrix_total", *(pytest.param(n, marks=pytest.mark.slow) for n in ("images_per_s", "balanced_accuracy"))],
+)
 def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
     pytest.importorskip("jinja2")
     from bakeoff.report.run import compare
@@ -318,6 +321,7 @@ def test_the_answer_comes_first_and_every_part_is_there(page):
     assert "prefers-color-scheme: dark" in page
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_rendering")
 def test_the_page_says_which_commands_make_this_study_again(tmp_path):
     pytest.importorskip("jinja2")

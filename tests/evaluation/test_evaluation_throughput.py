@@ -223,6 +223,7 @@ def test_a_batch_that_the_machine_cannot_hold_is_not_tried(tmp_path, monkeypatch
     assert [point["skipped"] for point in record["sweep"]] == [None, None, "memory", "memory"]
 
 
+@pytest.mark.slow
 def test_a_noisy_attempt_is_repeated_and_the_steadiest_kept(tmp_path):
     record = _measure(tmp_path, 0.0001, 50, 30, 50, 42, 50, 35)  # drifts of 0.4, 0.16 and 0.3
     assert [attempt["drift"] for attempt in record["attempts"]] == pytest.approx([0.4, 0.16, 0.3])
@@ -410,6 +411,7 @@ def _hold(path, held, seconds):
         time.sleep(seconds)
 
 
+@pytest.mark.slow
 def test_two_measurements_never_overlap_and_waiting_is_told(tmp_path, caplog):
     context = multiprocessing.get_context("spawn")
     catalogue, waited, held = make_catalogue(tmp_path), [], context.Event()

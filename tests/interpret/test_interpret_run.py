@@ -53,6 +53,7 @@ def _run(tmp_path, params):
     return predictor, out
 
 
+@pytest.mark.slow
 def test_whole_interpretation(tmp_path):
     params = _params(n_correct=5)
     predictor, out = _run(tmp_path, params)
