@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
-from bakeoff.report.note import write_note
 from PIL import Image
 
 from bakeoff.aggregation.run import aggregate
@@ -40,6 +39,7 @@ from bakeoff.learning.history import write_history
 from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.study import StudyLists
+from bakeoff.report.note import write_note
 from bakeoff.report.run import ReportInputs, compare
 from records_made import (
     cost_record,

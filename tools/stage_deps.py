@@ -40,6 +40,13 @@ def rooms_of(script: Path, environment: str) -> list[str]:
     return sorted(rooms | ({"locale"} if TRANSLATOR in files else set()))
 
 
+def rooms_in(environment: str) -> set[str]:
+    """Return the rooms that the stages of one environment need."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    scripts = {script for stage in stages.values() for where, script in [stage_parts(stage)] if where == environment}
+    return {room for script in scripts for room in rooms_of(ROOT / script, environment)}
+
+
 def stage_parts(stage: dict) -> tuple[str, str]:
     """Return (environment, script) of a stage's command."""
     match = re.search(r"in_env\.sh (\w+) (\S+\.py)", stage["cmd"])

@@ -68,6 +68,7 @@ def test_what_the_rules_say_is_found_for_translation():
     assert "compact convolutional networks" in found
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize(("family", "machine"), list(product(leaves(FAMILY), leaves(MACHINE))))
 def test_every_command_composes(family, machine):

@@ -49,6 +49,7 @@ def features(settings, weights_dir):
         return classifier.eval().features(images)
 
 
+@pytest.mark.slow
 def test_a_clone_with_the_weights_folder_alone_builds_the_same_network(hub_cache, defaults, weights_params, tmp_path):
     settings = described(HUB_ID, defaults)
     assert settings.weights_id == HUB_ID

@@ -36,6 +36,7 @@ def test_patience_ends_a_training_and_the_best_epochs_weights_stay(train, tmp_pa
     assert validation_loss(tmp_path, colours) == pytest.approx(float(best["validation_loss"]), rel=1e-5)
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_rate_that_overshoots_keeps_the_best_epoch(train, tmp_path, colours):
     wild = {"epochs": 12, "learning_rate": 5.0, "max_steps": None}
     record = train(tmp_path, frozen=wild, early_stop_patience_epochs=3)
@@ -46,6 +47,7 @@ def test_a_rate_that_overshoots_keeps_the_best_epoch(train, tmp_path, colours):
     assert validation_loss(tmp_path, colours) == pytest.approx(-max(order)[1], rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_schedule_that_ends_with_the_patience_did_not_stop_early(train, tmp_path):
     still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
     first = train(tmp_path / "a", frozen=still, early_stop_patience_epochs=2)
@@ -89,6 +91,7 @@ def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
     assert row["validation_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)  # weights are for learning alone
 
 
+@pytest.mark.usefixtures("three_layers")
 def test_training_and_predicting_without_memory(train, frozen_dir, colours, tmp_path, monkeypatch):
     from bakeoff.baseline_tf import forward
     from bakeoff.baseline_tf import train as trainer

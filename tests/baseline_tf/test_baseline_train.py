@@ -55,6 +55,7 @@ def test_it_learns_colours_and_says_so(frozen_dir, colours):
     assert right.mean() > 0.8
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_run_at_the_majoritys_accuracy_says_that_it_did_not_learn(train, tmp_path, capsys):
     schedule = {"epochs": 1, "learning_rate": 1e-12, "max_steps": 1}
     values = train(tmp_path, frozen=schedule, seed=2)
@@ -137,13 +138,14 @@ def test_finetune_stops_at_the_step_cap_and_changes_weights_and_statistics(train
     assert not any("normalization" in name for name in changed)
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_max_steps_caps_frozen_too_and_the_hook_sees_each_epoch(train, tmp_path, weights_dir, colours, params):
     from bakeoff.baseline_tf.train import prepare_run, train_baseline
     from bakeoff.core.machine import ComputeParams
 
     schedule = {"epochs": 3, "learning_rate": 0.003, "max_steps": 4}
     run = prepare_run(
-        params(frozen=schedule),
+        params(pretrained="random", frozen=schedule),
         catalogue=colours,
         weights_dir=weights_dir,
         seed=0,
@@ -192,6 +194,7 @@ def test_an_earlier_projects_backbone_starts_a_frozen_training(frozen_dir, train
     assert first.key != read(frozen_dir).key
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_random_weights_are_taken_where_the_record_says_so(train, tmp_path):
     from bakeoff.records.weights import WeightsRecord
 
@@ -226,10 +229,11 @@ def test_weights_fetched_for_other_params_are_refused(weights_dir, params):
         fetched_file(asked, weights_dir=weights_dir, record=read_record(weights_dir))
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_loss_that_is_no_number_stops_the_training(train, tmp_path):
     schedule = {"epochs": 2, "learning_rate": 1e38, "max_steps": None}
     with pytest.raises(TrainingError, match=r"loss of baseline_tf is (nan|inf) at step \d+; lower"):
-        train(tmp_path, frozen=schedule)
+        train(tmp_path, pretrained="random", frozen=schedule)
 
 
 def test_a_network_whose_scores_are_no_numbers_leaves_no_record(train, tmp_path, monkeypatch):

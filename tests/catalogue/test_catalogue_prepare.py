@@ -21,7 +21,7 @@ from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
 from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
 from catalogue.datasets import dataset_params as dataset
 
-pytestmark = pytest.mark.torch  # imagehash is in .venv-torch alone
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
 
 PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
 SPLIT = SplitParams(train=0.6, validation=0.2, test=0.2, seed=0)

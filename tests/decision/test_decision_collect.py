@@ -5,13 +5,13 @@ import shutil
 
 import numpy as np
 import pytest
+from bakeoff.speed.protocol import PROTOCOL
 
 from bakeoff.core.errors import EvaluationError, ParamsError
 from bakeoff.data.predictions import Predictions, read_predictions, write_predictions
 from bakeoff.decision.collect import collect, value_at
 from bakeoff.decision.outcomes import outcomes_of, read_test_outcomes
 from bakeoff.decision.study import Slot, Study
-from bakeoff.speed.protocol import PROTOCOL
 from decision.fake_study import write_candidate, write_study
 
 ONE = Study(("m",), ("frozen",), (0,))
@@ -141,6 +141,7 @@ def test_value_at_stops_where_the_record_does():
     assert value_at({"a": 1}, "a.b") is None
 
 
+@pytest.mark.slow
 def test_the_whole_default_study(tmp_path):
     assert len(collect(tmp_path, write_study(tmp_path, evidence=False))) == 15
 

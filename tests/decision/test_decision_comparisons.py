@@ -221,6 +221,7 @@ def test_ten_thousand_resamples_of_fifteen_candidates_share_out_the_choice():
         assert sum(shares.values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_macro_f1_of_a_hundred_thousand_products_is_resampled_less_often():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 27, 100_000)

@@ -52,7 +52,7 @@ def test_the_scatter_is_drawn_on_both_scales_and_in_both_languages(tmp_path, lat
         assert (np.asarray(picture.convert("RGB")).reshape(-1, 3) == (0, 114, 178)).all(axis=1).sum() > 50
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("language", ["en", pytest.param("fr", marks=pytest.mark.slow)])
 def test_every_measure_has_its_axis(tmp_path, language):
     items = [summary("a-frozen", accuracy=0.9, matrix_total=8.0), summary("b-frozen", accuracy=0.8, matrix_total=7.0)]
     names = sorted(MEASURES)

@@ -66,6 +66,7 @@ def compare_small(root, **inputs):
     return compare(root / "runs", root / "reports", study=study, params=NO_LIMITS, inputs=given)
 
 
+@pytest.mark.usefixtures("no_rendering")
 @pytest.mark.survives
 def test_what_failed_of_a_candidate_is_named_in_console_and_report(small_study):
     choice = compare_small(small_study)
@@ -83,6 +84,7 @@ def test_what_failed_of_a_candidate_is_named_in_console_and_report(small_study):
     assert any("aucun chiffre n’est perdu" in note for note in french["notes"])
 
 
+@pytest.mark.usefixtures("no_rendering")
 @pytest.mark.survives
 def test_a_section_that_fails_leaves_a_sentence_and_the_others_stand(small_study, monkeypatch):
     def broken(*_):
@@ -175,7 +177,11 @@ def test_the_choice_holds_what_others_read(reports):
     assert (choice["references"], choice["seeds"]) == ([], {})
 
 
-@pytest.mark.parametrize("maximise", ["matrix_total", "images_per_s", "balanced_accuracy"])
+@pytest.mark.usefixtures("no_rendering")
+@pytest.mark.parametrize(
+    "maximise",
+    ["matrix_total", *(pytest.param(n, marks=pytest.mark.slow) for n in ("images_per_s", "balanced_accuracy"))],
+)
 def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
     pytest.importorskip("jinja2")
     from bakeoff.report.run import compare
@@ -246,6 +252,7 @@ def test_without_partial_nothing_is_written(reports, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("no_rendering")
 def test_nothing_eligible_is_a_report_and_no_error(tmp_path):
     pytest.importorskip("jinja2")
     from bakeoff.report.run import compare
@@ -314,6 +321,8 @@ def test_the_answer_comes_first_and_every_part_is_there(page):
     assert "prefers-color-scheme: dark" in page
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_rendering")
 def test_the_page_says_which_commands_make_this_study_again(tmp_path):
     pytest.importorskip("jinja2")
     from bakeoff.report.run import compare

@@ -18,7 +18,7 @@ def write(root, name="index.html", **options):
     return (root / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("n_labels", "language"), [(7, "fr"), (196, "en")])
+@pytest.mark.parametrize(("n_labels", "language"), [(7, "fr"), pytest.param(196, "en", marks=pytest.mark.slow)])
 def test_every_part_is_there_and_the_file_stays_small(tmp_path, n_labels, language):
     page = write(tmp_path, n_labels=n_labels, language=language)
     assert f'<html lang="{language}">' in page

@@ -14,7 +14,7 @@ from bakeoff.cli import app
 from bakeoff.core.errors import BakeoffError
 from prediction.small_study import LABELS, photo_bytes
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 
 def monitor(*arguments: object, ok: bool = True):

@@ -98,6 +98,7 @@ def test_the_threshold_estimate_is_that_of_garg():
     assert (found["value"], found["threshold"]) == (0.8, pytest.approx(0.55))
 
 
+@pytest.mark.slow
 def test_darker_photos_are_found_and_told_in_both_languages(catalogue, tmp_path):
     rows = np.arange(150)
     reference, test = part(catalogue, rows), part(catalogue, rows[:100])
@@ -123,6 +124,7 @@ def test_darker_photos_are_found_and_told_in_both_languages(catalogue, tmp_path)
         assert picture.width > 1500
 
 
+@pytest.mark.slow
 def test_a_drop_of_accuracy_is_an_alarm_and_a_small_one_is_not(catalogue, tmp_path):
     rows = np.arange(400)
     reference = part(catalogue, rows)

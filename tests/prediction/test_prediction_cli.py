@@ -19,7 +19,7 @@ from bakeoff.core.errors import BakeoffError
 from bakeoff.data.predictions import read_predictions
 from bakeoff.evaluation.calibration import apply_temperature
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 
 def predict(*arguments: object, ok: bool = True):

@@ -116,3 +116,43 @@ def make_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def kept_trainings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path]]:
+    """Where finished trainings are kept for later tests, and the folder that each was made in."""
+    return tmp_path_factory.mktemp("trainings"), {}
+
+
+@pytest.fixture
+def train_once(
+    catalogue: Catalogue,
+    weights_dir: Path,
+    make_request: Callable[..., Any],
+    tmp_path: Path,
+    kept_trainings: tuple[Path, dict[str, Path]],
+) -> Callable[..., Path]:
+    """Return a maker of trainings: of equal options the first is a training, the others are copies, caches included."""
+    from bakeoff.training.run import plan_training, train_candidate
+
+    kept, made_in = kept_trainings
+
+    def train(out: Path, **options: Any) -> Path:
+        key = repr(sorted(({"mode": "frozen", "name": "test_resnet.r160_in1k"} | options).items()))
+        keep = kept / str(list(made_in).index(key) if key in made_in else len(made_in))
+        shutil.rmtree(out, ignore_errors=True)
+        if key not in made_in:
+            train_candidate(plan_training(make_request(**options), catalogue, weights_dir=weights_dir), out)
+            shutil.copytree(out, keep / "training")
+            if (tmp_path / "root").is_dir():
+                shutil.copytree(tmp_path / "root", keep / "root")
+            made_in[key] = tmp_path
+            return out
+        shutil.copytree(keep / "training", out)
+        if (keep / "root").is_dir():
+            shutil.copytree(keep / "root", tmp_path / "root", dirs_exist_ok=True)
+        record = (out / "training.json").read_text(encoding="utf-8")
+        (out / "training.json").write_text(record.replace(str(made_in[key]), str(tmp_path)), encoding="utf-8")
+        return out
+
+    return train

@@ -13,7 +13,7 @@ from bakeoff.core.errors import EvaluationError, ParamsError, TrainingError
 from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 Request = Callable[..., Any]
 

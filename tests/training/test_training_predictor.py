@@ -19,7 +19,7 @@ from records_made import training_record
 from training.conftest import make_catalogue, training_params
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_a_figure_that_fails_costs_no_training(
     assert (out / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("mode", ["frozen", "finetune"])
+@pytest.mark.parametrize("mode", ["frozen", pytest.param("finetune", marks=pytest.mark.slow)])
 def test_colours_are_learnt_and_the_folder_is_complete(
     mode: str, catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
@@ -93,6 +93,7 @@ def test_colours_are_learnt_and_the_folder_is_complete(
     assert not list((tmp_path / "root" / ".bakeoff" / "checkpoints").glob("*/state.pt"))
 
 
+@pytest.mark.usefixtures("no_rendering")
 @pytest.mark.parametrize("augment", ["none", "flip"])
 def test_frozen_changes_no_backbone_parameter_and_no_batch_norm_statistic(
     augment: str, catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
@@ -107,6 +108,7 @@ def test_frozen_changes_no_backbone_parameter_and_no_batch_norm_statistic(
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+@pytest.mark.usefixtures("no_rendering")
 def test_finetune_changes_every_parameter_and_every_statistic(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
@@ -119,6 +121,7 @@ def test_finetune_changes_every_parameter_and_every_statistic(
     assert [name for name in before if torch.equal(before[name], after[name])] == []
 
 
+@pytest.mark.usefixtures("no_rendering")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
@@ -172,6 +175,7 @@ def test_a_broken_checkpoint_is_named_and_dropped(
     assert not state.exists()
 
 
+@pytest.mark.usefixtures("no_rendering")
 def test_rerunning_gives_the_same_bits_with_and_without_the_caches(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
@@ -195,6 +199,7 @@ def test_a_rate_that_explodes_is_told_with_step_and_rate(
         _train(make_request(frozen=schedule), catalogue, weights_dir, tmp_path / "out")
 
 
+@pytest.mark.usefixtures("no_rendering")
 def test_not_learning_is_loud(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,6 +209,7 @@ def test_not_learning_is_loud(
     assert "WARNING: tiny-frozen seed 0 DID NOT LEARN: its" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("no_rendering")
 def test_patience_and_the_step_cap_end_a_training(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:

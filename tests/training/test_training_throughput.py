@@ -16,17 +16,13 @@ from bakeoff.data.table import Catalogue
 from bakeoff.records.training import TrainingRecord
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 
 @pytest.fixture
-def train(catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path) -> Callable:
-    from bakeoff.training.run import plan_training, train_candidate
-
+def train(train_once: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
     def make(mode: str, **options: Any) -> Path:
-        out = tmp_path / "runs" / f"tiny-{mode}" / "seed_0" / "training"
-        train_candidate(plan_training(make_request(mode=mode, **options), catalogue, weights_dir=weights_dir), out)
-        return out
+        return train_once(tmp_path / "runs" / f"tiny-{mode}" / "seed_0" / "training", mode=mode, **options)
 
     return make
 
@@ -121,6 +117,7 @@ def _task(predictor: Any, catalogue: Catalogue) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
     from bakeoff.speed.variants.compare import compare_variants
 
@@ -161,6 +158,7 @@ def test_variants_by_other_runtimes(train: Callable[..., Path], catalogue: Catal
     assert rows[1]["setup_s"] > 0.5  # compiling is told
 
 
+@pytest.mark.slow
 def test_a_failing_variant_is_a_row(
     train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from bakeoff.data.table import Catalogue
 from bakeoff.records.training import CostRecord
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 
 @pytest.mark.parametrize("mode", ["frozen", "finetune"])
