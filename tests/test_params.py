@@ -124,7 +124,7 @@ def test_null_lifts_the_cap_and_an_unwritten_field_says_nothing(values):
 @pytest.mark.parametrize("field", ["epochs", "learning_rate"])
 def test_null_where_it_means_nothing_is_refused(tmp_path, values, field):
     values["backbones"]["swin_t"]["training"] = {"finetune": {field: None}}
-    with pytest.raises(ParamsError, match=rf"finetune\.{field}: null is no value here; leave the line out"):
+    with pytest.raises(ParamsError, match=rf"finetune\.{field}: null is not a value here; leave the line out"):
         load_params(save(tmp_path, values))
 
 

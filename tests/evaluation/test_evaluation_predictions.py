@@ -71,7 +71,7 @@ def test_missing_file(tmp_path):
 def test_no_parquet(tmp_path):
     path = tmp_path / "predictions.parquet"
     path.write_text("hello, this is text and no table at all")
-    with pytest.raises(EvaluationError, match="is no Parquet file"):
+    with pytest.raises(EvaluationError, match="is not a Parquet file"):
         read_predictions(path)
 
 
@@ -97,7 +97,7 @@ def test_no_probabilities_are_refused(written, row):
     values = predictions.probabilities.copy()
     values[2] = row
     write_predictions(_with(predictions, probabilities=values), path)
-    with pytest.raises(EvaluationError, match=r"1 of 30 rows are no probabilities.*'p002'"):
+    with pytest.raises(EvaluationError, match=r"1 of 30 rows are not probabilities.*'p002'"):
         read_predictions(path)
 
 
@@ -128,7 +128,7 @@ def test_other_labels_are_refused(written, catalogue):
 def test_cut_file(written):
     _, path = written
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(EvaluationError, match="is no Parquet file"):
+    with pytest.raises(EvaluationError, match="is not a Parquet file"):
         read_predictions(path)
 
 

@@ -111,7 +111,7 @@ def test_training_record_is_needed(tmp_path):
     with pytest.raises(EvaluationError, match="nothing to judge"):
         read_training(tmp_path)
     (tmp_path / "training.json").write_text("{cut sho")
-    with pytest.raises(EvaluationError, match="is no JSON"):
+    with pytest.raises(EvaluationError, match="is not JSON"):
         read_training(tmp_path)
     (tmp_path / "training.json").write_text("[]")
     with pytest.raises(EvaluationError, match="must hold a JSON object, got list"):

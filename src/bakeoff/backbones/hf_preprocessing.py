@@ -60,7 +60,9 @@ def _processor(name: str) -> Any:
             on_hub = network_files_on_hub(name, revision=None, timeout_s=_HUB_TIMEOUT_S)
             folder = on_hub[PROCESSOR].parent if on_hub else folder
         if not folder.is_dir():
-            raise OSError(f"it is no folder in {main_checkout()}, and the hub or its cache did not give {PROCESSOR}.")
+            raise OSError(
+                f"it is not a folder in {main_checkout()}, and the hub or its cache did not give {PROCESSOR}."
+            )
         factory = import_transformers().AutoImageProcessor
         return factory.from_pretrained(str(folder), backend="pil", trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:

@@ -135,7 +135,7 @@ class KerasPredictor:
             targets: (N,) int, class indices below K.
 
         Raises:
-            EvaluationError: a target is no class.
+            EvaluationError: a target is not a class.
         """
         targets = np.asarray(targets, dtype=np.int32)
         if len(targets) != len(images) or targets.min() < 0 or targets.max() >= len(self.labels):
@@ -212,7 +212,7 @@ class KerasPredictor:
 
     def _probabilities(self, scores: np.ndarray) -> np.ndarray:
         if not np.isfinite(scores).all():
-            raise EvaluationError(f"{self._model_file} gives scores that are no numbers; train baseline_tf again.")
+            raise EvaluationError(f"{self._model_file} gives scores that are not numbers; train baseline_tf again.")
         return forward.to_probabilities(scores, score=self._score, kind=self.probability_kind)
 
 

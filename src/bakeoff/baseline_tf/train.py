@@ -106,7 +106,7 @@ def train_baseline(
     Raises:
         WeightsError: a weights file is missing or foreign.
         DataError: the earlier model's classes are not the catalogue's.
-        TrainingError: the loss is no number any more, or the device's memory does not suffice.
+        TrainingError: the loss is no longer a number, or the device's memory does not suffice.
     """
     with progress_bar() as progress, _memory_in_words(run):
         trained = (

@@ -21,7 +21,7 @@ def throughput(
 
     Each round gives every architecture throughput.budget_s seconds, so that a machine that slows down slows all alike;
     modes and seeds of one architecture share a measurement. Writes measurements/throughput.json (medians and ranges
-    over the rounds) in place of the session before; Ctrl-C keeps that one. `dvc repro` then compares anew; commit the
+    over the rounds) in place of the session before; Ctrl-C keeps that one. `dvc repro` then compares again; commit the
     file to keep it.
 
     Examples: `bakeoff throughput`, `bakeoff throughput --rounds 3 --candidate swin_t-frozen --candidate baseline_tf`

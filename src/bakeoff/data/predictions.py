@@ -94,7 +94,7 @@ def read_predictions(path: Path, *, catalogue: Catalogue | None = None) -> Predi
     try:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:  # OSError: a file cut short
-        raise EvaluationError(f"{path} is no Parquet file ({error}); run the evaluate stage again.") from None
+        raise EvaluationError(f"{path} is not a Parquet file ({error}); run the evaluate stage again.") from None
     labels = _require_format(table, path)
     column = table.column("probabilities").combine_chunks()
     flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
@@ -170,7 +170,7 @@ def check_probabilities(predictions: Predictions, *, where: str) -> None:
     off = (np.abs(sums - 1) > SUM_TOLERANCE) | (values < 0).any(axis=1)
     if off.any():
         raise EvaluationError(
-            f"{where}: {int(off.sum())} of {n_rows} rows are no probabilities (none below 0, "
+            f"{where}: {int(off.sum())} of {n_rows} rows are not probabilities (none below 0, "
             f"sum 1 within {SUM_TOLERANCE:g}); first {_product(predictions, off)}, sum {sums[off][0]:.4f}."
         )
 

@@ -241,7 +241,7 @@ class TorchPredictor:
         values = probabilities(logits, self.loss_name).cpu().numpy()
         if not np.isfinite(values).all():
             raise EvaluationError(
-                f"{self._record['candidate']} gives scores that are no numbers; train it at a lower learning rate."
+                f"{self._record['candidate']} gives scores that are not numbers; train it at a lower learning rate."
             )
         return values
 

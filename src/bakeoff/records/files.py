@@ -18,7 +18,7 @@ def read_training(training_dir: Path) -> dict[str, Any]:
     """Return training.json: candidate, model, mode, seed, key, labels and what the training measured.
 
     Raises:
-        EvaluationError: the file is missing, is no JSON object, or lacks one of the names every later record carries.
+        EvaluationError: the file is missing, is not a JSON object, or lacks a name that every later record has.
     """
     path = Path(training_dir) / "training.json"
     if not path.is_file():
@@ -26,7 +26,7 @@ def read_training(training_dir: Path) -> dict[str, Any]:
     try:
         training = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise EvaluationError(f"{path} is no JSON ({error}); run the training stage again (`dvc repro -f`).") from None
+        raise EvaluationError(f"{path} is not JSON ({error}); run the training stage again (`dvc repro -f`).") from None
     if not isinstance(training, dict):
         raise EvaluationError(f"{path} must hold a JSON object, got {type(training).__name__}; run the training again.")
     missing = [name for name in _NEEDED if name not in training]

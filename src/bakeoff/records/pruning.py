@@ -1,4 +1,4 @@
-"""Removing from runs/ what is no part of the current study, so that every clone compares the same."""
+"""Removing from runs/ what is not part of the current study, so that every clone compares the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BASELINE = "baseline_tf"
 
 
 def prune_runs(runs_dir: Path, *, candidates: Iterable[str], seeds: Iterable[int]) -> list[str]:
-    """Remove the folders of `runs_dir` that are no part of the study and return their names; DVC's cache keeps them.
+    """Remove the folders of `runs_dir` that are not part of the study and return their names; DVC's cache keeps them.
 
     Args:
         runs_dir: folder with <candidate>/seed_<seed>/.

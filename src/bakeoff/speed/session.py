@@ -20,7 +20,7 @@ def read_session(path: Path) -> dict[str, dict[str, Any]]:
         path: measurements/throughput.json.
 
     Raises:
-        EvaluationError: the file is no session.
+        EvaluationError: the file is not a session.
     """
     if not path.is_file():
         return {}
@@ -29,7 +29,7 @@ def read_session(path: Path) -> dict[str, dict[str, Any]]:
         protocol, records = session["protocol"], dict(session["records"])
     except (ValueError, KeyError, TypeError):
         raise EvaluationError(
-            f"{path} is no session of `bakeoff throughput` (expected JSON with protocol and records); "
+            f"{path} is not a session of `bakeoff throughput` (expected JSON with protocol and records); "
             "run `bakeoff throughput` again, or delete the file."
         ) from None
     return records if protocol == PROTOCOL else {}

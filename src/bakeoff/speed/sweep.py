@@ -87,7 +87,7 @@ class Memory:
         self._largest = 1
 
     def begin(self, peak_mib: float) -> None:
-        """Start a sweep; what was taken before the first one is no batch's."""
+        """Start a sweep; what was taken before the first one is not a batch's."""
         if self._start_mib is None:
             self._start_mib = peak_mib
 

@@ -26,7 +26,7 @@ def list_new_products(source: Path, labels: list[str] | None, *, label_column: s
         columns: the table's other columns.
 
     Raises:
-        DataError: the source cannot be read, or a label is none of the study's.
+        DataError: the source cannot be read, or a label is not one of the study's.
         ParamsError: a single photo, or a label column for a folder.
     """
     is_table = source.is_file() and source.suffix.lower() in TABLE_SUFFIXES
@@ -56,7 +56,7 @@ def _with_labels(photos: Photos, found: list[str | None], labels: list[str]) -> 
     if unknown:
         listed = ", ".join(map(repr, unknown[:5])) + (", …" if len(unknown) > 5 else "")
         raise DataError(
-            f"{len(unknown)} labels of the new products are none of the study's ({listed}); the study's are "
+            f"{len(unknown)} labels of the new products are not among the study's ({listed}); the study's are "
             f"{', '.join(map(repr, labels))}. Rename them, leave those products out, or add --unlabelled."
         )
     return Photos(photos.table.assign(label=np.array(found, dtype=object)), photos.n_left_out)
