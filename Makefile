@@ -79,7 +79,7 @@ ui: setup  ## MLflow over the local store on 127.0.0.1, opening on the table of 
 tensorboard: setup  ## TensorBoard over the event files (tracking.tensorboard: true)
 	@.venv-torch/bin/tensorboard --logdir .bakeoff/tensorboard --host 127.0.0.1 $(ARGS)
 
-doctor:  ## what is missing, and how to mend it
+doctor:  ## what is missing, and how to fix it
 	@test -x .venv-torch/bin/bakeoff || { echo "There is no .venv-torch yet: make setup"; exit 1; }
 	@.venv-torch/bin/bakeoff doctor
 

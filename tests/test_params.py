@@ -163,7 +163,7 @@ def test_losses_and_optimisers_that_are_none_are_named(tmp_path, values, change,
 @pytest.mark.parametrize("field", ["epochs", "learning_rate"])
 def test_null_where_it_means_nothing_is_refused(tmp_path, values, field):
     values["backbones"]["swin_t"]["training"] = {"finetune": {field: None}}
-    with pytest.raises(ParamsError, match=rf"finetune\.{field}: null is no value here; leave the line out"):
+    with pytest.raises(ParamsError, match=rf"finetune\.{field}: null is not a value here; leave the line out"):
         load_params(save(tmp_path, values))
 
 

@@ -237,7 +237,7 @@ def test_one_split_is_not_enough_and_a_folder_needs_its_files(tmp_path):
     with pytest.raises(EvaluationError, match=r"empty must hold params.yaml and reports/leaderboard.csv"):
         aggregate(tmp_path, [str(tmp_path / "empty")], tmp_path / "reports")
     (one / "reports" / "leaderboard.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(EvaluationError, match="is no leaderboard: it lacks accuracy, candidate, status"):
+    with pytest.raises(EvaluationError, match="is not a leaderboard: it lacks accuracy, candidate, status"):
         aggregate(tmp_path, [str(one)], tmp_path / "reports")
     nothing = write_split(tmp_path / "c", 0, {})
     with pytest.raises(EvaluationError, match="c: the leaderboard holds no candidate with a result"):

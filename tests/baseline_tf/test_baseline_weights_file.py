@@ -92,7 +92,7 @@ def test_a_file_that_is_something_else(tmp_path, name):
     from bakeoff.baseline_tf.weights_file import read_weights_file
 
     (tmp_path / name).write_bytes(b"<html>not found</html>")
-    with pytest.raises(WeightsError, match="is no Keras weights file"):
+    with pytest.raises(WeightsError, match="is not a Keras weights file"):
         read_weights_file(tmp_path / name)
 
 

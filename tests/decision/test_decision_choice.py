@@ -45,7 +45,7 @@ def test_within_one_product_the_faster_wins(correct, winner):
 
 
 def test_the_tie_reaches_one_product_from_the_best_and_does_not_chain():
-    # c is one product behind b, but two behind a: it is no candidate for the first place, though it is the fastest
+    # c is one product behind b, but two behind a: it is not a candidate for the first place, though it is the fastest
     a, b = summary("a", accuracy=100 / 105, latency_ms=30), summary("b", accuracy=99 / 105, latency_ms=20)
     c = summary("c", accuracy=98 / 105, latency_ms=10)
     assert [item.candidate for item in rank_eligible([c, b, a], Rule.of(NO_LIMITS))] == ["b", "a", "c"]

@@ -144,7 +144,7 @@ def test_a_drop_of_accuracy_is_an_alarm_and_a_small_one_is_not(catalogue, tmp_pa
     better = population(300, seed=7, wrong=0.0)
     report = build_report((worse, better, worse), LABELS, words, header=HEADER)
     assert report["verdict"] == "changed"
-    assert "or the network has learnt from some of them" in report["sentences"][0]
+    assert "or the network has learned from some of them" in report["sentences"][0]
 
 
 def test_some_products_may_have_no_label(catalogue):

@@ -223,6 +223,6 @@ def test_a_broken_file_is_told_before_anything_is_measured(
     (tmp_path / "measurements").mkdir()
     path = tmp_path / "measurements" / "variants.json"
     path.write_text(text)
-    with pytest.raises(EvaluationError, match=r"variants\.json is no JSON object of `bakeoff variants`; delete it"):
+    with pytest.raises(EvaluationError, match=r"variants\.json is not a JSON object of `bakeoff variants`; delete it"):
         run_variants(tmp_path, "tiny-frozen")
     assert path.read_text() == text

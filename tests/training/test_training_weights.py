@@ -67,7 +67,7 @@ def test_weights_that_are_no_positive_numbers_are_refused(catalogue: Catalogue) 
     for wrong in (0.0, -1.0, math.nan, math.inf):
         catalogue.products["weight"] = np.float32(1)
         catalogue.products.loc[3, "weight"] = np.float32(wrong)
-        with pytest.raises(DataError, match=r"weight of 1 products is no positive number .* first p3: "):
+        with pytest.raises(DataError, match=r"weight of 1 products is not a positive number .* first p3: "):
             catalogue.weights(np.arange(5))
 
 

@@ -128,7 +128,7 @@ def _describe(dataset: DatasetParams, main_root: Path, reason: str | None) -> di
 def _list_with_digests(root: Path) -> list[dict[str, Any]]:
     """Return path (relative), size and sha256 of every raw file; unchanged ones (size and time) are not read again.
 
-    Packages someone put beside the data (.deb) are no raw files of a catalogue.
+    Packages someone put beside the data (.deb) are not raw files of a catalogue.
     """
     cache_file = (
         main_checkout() / ".bakeoff" / "digests" / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"

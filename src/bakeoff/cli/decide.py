@@ -69,7 +69,7 @@ def aggregate(
         bakeoff aggregate
 
     Give every choice of your study in the loop (dataset, profile): choices do not accumulate. Experiments that ran
-    other models on the same splits are joined; other data sets, profiles and trainings are listed apart, or refused
+    other models on the same splits are joined; other data sets, profiles and trainings are excluded, or refused
     where you name them. Standard errors are corrected for overlapping training sets (Nadeau and Bengio 2003).
     Writes reports/aggregate.json, aggregate.csv and aggregate.png.
     """

@@ -38,7 +38,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Return params.yaml as plain values.
 
     Raises:
-        ParamsError: the file is missing, is no YAML, or is not a mapping.
+        ParamsError: the file is missing, is not YAML, or is not a mapping.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))

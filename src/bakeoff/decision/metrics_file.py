@@ -20,7 +20,7 @@ def flat_metrics(choice: Mapping[str, Any], summaries: Sequence[Summary]) -> dic
     """Return the answer's measures, how sure it is, the counts, and the main measures of every candidate.
 
     A measure that is unknown, or a choice that is none, is left out: DVC shows a gap for it. A candidate whose result
-    says nothing of its backbone has `apart`, the reason's code, which `bakeoff aggregate` reads.
+    says nothing about its backbone has `apart`, the reason's code, which `bakeoff aggregate` reads.
     """
     metrics: dict[str, Any] = {}
     best = next((item for item in summaries if choice["best"] and item.candidate == choice["best"]["candidate"]), None)

@@ -38,7 +38,7 @@ def log_comparison(reports_dir: Path, runs_dir: Path, params: TrackingParams) ->
     """Log reports/ to `<experiment>-comparison` and register the winner; a failing store costs one warning line each.
 
     Returns:
-        The run's id; None where there is no leaderboard or the store did not take it.
+        The run's id; None where there is not a leaderboard or the store did not take it.
     """
     run_id = None
     with survive_store("the comparison") as attempt:

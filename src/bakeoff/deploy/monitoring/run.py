@@ -49,7 +49,7 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
 
     Raises:
         ParamsError: a flag cannot be used, or the folder is there already.
-        DataError: there are too few photos, or a label is none of the study's.
+        DataError: there are too few photos, or a label is not one of the study's.
         EvaluationError: the candidate cannot answer.
     """
     name = options.name or datetime.now(UTC).strftime("%Y-%m-%d")

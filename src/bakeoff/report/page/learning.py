@@ -1,4 +1,4 @@
-"""Learning curves as small multiples, and train, validation and test side by side with the over-fitting gap."""
+"""Learning curves as small multiples, and train, validation and test side by side with the overfitting gap."""
 
 from __future__ import annotations
 
