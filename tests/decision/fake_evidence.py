@@ -1,31 +1,25 @@
-"""A whole comparison for the report, at any number of classes: evidence on disk, summaries and a choice."""
+"""A whole comparison for the report, at any number of classes: evaluated candidates, summaries and a choice."""
 
 from __future__ import annotations
 
-import csv
+import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image, ImageDraw
 
+from bakeoff.core.files import write_json
 from bakeoff.decision.choice import as_record
 from bakeoff.decision.collect import Record
 from bakeoff.decision.comparisons import pair_sentence
-from bakeoff.decision.study import Slot
+from bakeoff.decision.leaderboard import build_leaderboard
+from bakeoff.decision.summary import summarise
 from bakeoff.language.choice import PHRASES
 from bakeoff.language.matrix import PHRASES as MATRIX
 from bakeoff.language.phrases import Words
-from decision.fake_study import (
-    CORRECT,
-    LABELS,
-    MODELS,
-    summary,
-    throughput_record,
-    training_record,
-    write_history,
-    write_json,
-)
+from bakeoff.records.candidate import BASELINE, Candidate
+from decision.fake_study import CORRECT, LABELS, MODELS, collected, make_study, write_candidate, write_history
 
 if TYPE_CHECKING:
     from bakeoff.report.page.page import Findings  # needs jinja2
@@ -63,16 +57,15 @@ def write_findings(
     """
     from bakeoff.report.page.page import Findings
 
-    labels = class_names(n_labels)
+    labels, names = class_names(n_labels), _candidates(n_labels)
     write_json(root / "audit.json", AUDIT | {"per_class": {name: 10 * per_class + i for i, name in enumerate(labels)}})
-    records, summaries = [], []
-    for name, share in _candidates():
-        record, item = _write_one(root / "runs", name, share, labels, per_class=per_class, partial=partial)
-        records.append(record)
-        summaries.append(item)
-    failed = Slot("gone-frozen", "gone", "frozen", 0)
-    records.append(Record(failed, failed.folder(root / "runs"), {}, {}, {}, "runs/gone-frozen is missing"))
-    summaries.sort(key=lambda item: (-item.accuracy, item.latency_ms))
+    for name, share in names.items():
+        _write_one(root / "runs", name, share, labels, per_class=per_class)
+    models = {Candidate(name).model: None for name in names if name != BASELINE}
+    records = collected(root / "runs", make_study([*models, "gone"], ["frozen", "finetune"]), partial=True)
+    records = [record for record in records if record.ok or record.candidate.name == "gone-frozen"]
+    table = build_leaderboard(records)
+    records, summaries = [_without_much(record) for record in records] if partial else records, summarise(table)
     choice = fake_choice(summaries, records, language)
     if partial:
         for key in ("rule", "comparisons", "indistinguishable", "groups_sentence", "stability", "matrix", "scenarios"):
@@ -82,127 +75,53 @@ def write_findings(
     return Findings(records, summaries, choice)
 
 
-def _candidates() -> list[tuple[str, float]]:
-    named = {"baseline_tf": 92}
+def _candidates(n_labels: int) -> dict[str, float]:
+    """Return the share that each candidate gets right; of many classes, whose evaluation is long, only five."""
+    named = {BASELINE: 92}
     for model, (frozen, finetune) in CORRECT.items():
         named |= {f"{model}-frozen": frozen, f"{model}-finetune": finetune}
-    return [(name, right / 105) for name, right in named.items()]
+    return {name: right / 105 for name, right in list(named.items())[: 5 if n_labels > 100 else None]}
 
 
-def _write_one(
-    runs: Path, name: str, share: float, labels: list[str], *, per_class: int, partial: bool
-) -> tuple[Record, Any]:
-    model, _, mode = name.rpartition("-") if "-" in name else (name, "", "frozen")
-    slot = Slot(name, model, mode, 0)
-    folder = slot.folder(runs)
-    _, _, commercial, millions, latency = MODELS.get(model, ("", "", True, 4.1, 31.0))
-    training = training_record(name, model=model, mode=mode, labels=labels, pretrained=model != "mamba_t")
-    training |= {"seed": 0, "best_epoch": 9, "stopped_early": mode == "frozen"}
-    counts = _counts(name, share, len(labels), per_class)
-    metrics = _metrics(counts, labels, share)
-    speed = throughput_record(name, model=model, latency_ms=latency, device=("cpu", "AMD EPYC 7763"))
-    speed |= {"noisy": model == "swin_t", "measured_on": f"{model}-frozen" if mode == "finetune" else name}
-    _write_confusion(folder, counts, labels)
-    if partial:
-        metrics = {"splits": {"test": metrics["splits"]["test"]}}
-        keys = ("device", "device_name", "images_per_s", "latency_ms_p50", "threads", "batch_size")
-        speed = {key: speed[key] for key in keys}
-    else:
-        _write_more(folder, counts, share, mode)
-    accuracy = float(np.trace(counts) / counts.sum())
-    n_test = int(counts.sum())
-    item = summary(
-        name, accuracy=accuracy, latency_ms=latency, n_test=n_test, size_mib=millions * 3.82, commercial_use=commercial,
-        images_per_s=1400 / latency, pretrained=model != "mamba_t", model=model, mode=mode,
-        licence="Apache-2.0" if commercial else "NVIDIA Source Code License-NC",
-    )  # fmt: skip
-    return Record(slot, folder, training, metrics, speed), item
-
-
-def _counts(name: str, share: float, n: int, per_class: int) -> np.ndarray:
-    """Return (K, K) counts: most errors go to a neighbour in groups of four, and the last class is never predicted."""
-    generator = np.random.default_rng(len(name) * 1000 + int(share * 1000))
-    counts = np.zeros((n, n), dtype=int)
-    for i in range(n):
-        right = generator.binomial(per_class, share)
-        near = [j for j in range(4 * (i // 4), min(4 * (i // 4) + 4, n)) if j != i] or [(i + 1) % n]
-        counts[i, i] += right
-        for _ in range(per_class - right):
-            counts[i, generator.choice(near) if generator.random() < 0.8 else generator.integers(n)] += 1
-    if name.startswith("mobilenetv2"):
-        counts[:, 0] += counts[:, -1]
-        counts[:, -1] = 0
-    return counts
-
-
-def _metrics(counts: np.ndarray, labels: list[str], share: float) -> dict[str, Any]:
-    diagonal, rows, columns = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    recall, precision = diagonal / rows, diagonal / np.maximum(columns, 1)
-    f1 = 2 * diagonal / np.maximum(rows + columns, 1)
-    accuracy = float(diagonal.sum() / counts.sum())
-    test = {"n": int(counts.sum()), "accuracy": accuracy, "macro_f1": float(f1.mean()), "weighted_f1": accuracy - 0.01}
-    test |= {"balanced_accuracy": float(recall.mean()), "log_loss": 1.4 - accuracy, "brier": 0.3, "matthews": 0.86}
-    test |= {"cohen_kappa": 0.87, "roc_auc": 0.985, "pr_auc": 0.93, "ece": 0.061, "top_3_accuracy": 0.98}
-    per_class = {
-        label: {
-            "precision": float(precision[i]),
-            "recall": float(recall[i]),
-            "f1": float(f1[i]),
-            "support": int(rows[i]),
-        }
-        | {"f1_low": max(0.0, float(f1[i]) - 0.2), "f1_high": min(1.0, float(f1[i]) + 0.15)}
-        for i, label in enumerate(labels)
-    }
-    train = {"n": 8 * test["n"], "accuracy": min(1.0, accuracy + 0.08), "log_loss": 0.1}
-    validation = {"n": test["n"], "accuracy": accuracy - 0.01, "log_loss": 1.42 - accuracy}
-    gap = train["accuracy"] - accuracy
-    return {
-        "splits": {"train": train, "validation": validation, "test": test},
-        "per_class": per_class,
-        "overfitting": {"accuracy_gap": gap, "log_loss_gap": 1.3 - accuracy, "overfits": share < 0.9, "rule": "x"},
-    }
-
-
-def _write_confusion(folder: Path, counts: np.ndarray, labels: list[str]) -> None:
-    path = folder / "evaluation" / "confusion.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = [[name, *row] for name, row in zip(labels, counts.tolist(), strict=True)]
-        csv.writer(file).writerows([["true", *labels], *rows])
-
-
-def _write_more(folder: Path, counts: np.ndarray, share: float, mode: str) -> None:
-    """Write predictions (empty), history.csv, preview.png, calibration.json, confusions.json and pair pictures."""
-    evaluation, training = folder / "evaluation", folder / "training"
-    (training / "figures").mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8)).save(training / "figures" / "preview.png")
-    (evaluation / "predictions.parquet").write_bytes(b"")
+def _write_one(runs: Path, name: str, share: float, labels: list[str], *, per_class: int) -> None:
+    """Write one candidate, the pictures of its pairs too; mobilenetv2 never predicts the last class."""
+    model, mode = Candidate(name).model, Candidate(name).mode
+    n_test = per_class * len(labels)
+    folder = write_candidate(
+        runs,
+        name,
+        correct=round(share * n_test),
+        n_test=n_test,
+        latency_ms=MODELS[model][4] if model in MODELS else 31.0,
+        avoided=len(labels) - 1 if model == "mobilenetv2" else None,
+        speed={"noisy": model == "swin_t"},
+        labels=labels,
+        pretrained=model != "mamba_t",
+        best_epoch=9,
+        stopped_early=mode == "frozen",
+    )
     write_history(folder, last=share, n_epochs=30 if mode == "frozen" else 2)
-    write_json(evaluation / "calibration.json", calibration_record(share))
-    write_json(evaluation / "confusions.json", _confusions(evaluation, counts))
+    (folder / "training" / "figures").mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8)).save(folder / "training" / "figures" / "preview.png")
+    confusions = json.loads((folder / "evaluation" / "confusions.json").read_text(encoding="utf-8"))
+    for place, pair in enumerate(confusions["pairs"]):
+        _draw_pair(folder / "evaluation" / pair["picture"], place)
 
 
-def _confusions(evaluation: Path, counts: np.ndarray) -> dict[str, Any]:
-    n = len(counts)
-    off = counts.copy()
-    np.fill_diagonal(off, 0)
-    worst = np.argsort(-off, axis=None, kind="stable")[:12]
-    pairs = []
-    for place, flat in enumerate(worst):
-        true, predicted = divmod(int(flat), n)
-        if not off[true, predicted]:
-            break
-        picture = f"figures/pairs/{place:02d}.jpg"
-        _draw_pair(evaluation / picture, place)
-        pair = {"true": true, "predicted": predicted, "count": int(off[true, predicted])}
-        pairs.append(pair | {"total": int(counts[true].sum()), "product_ids": ["p1"], "picture": picture})
-    order = [*range(0, n, 2), *range(1, n, 2)] if n == len(LABELS) else list(range(n))
-    groups = [
-        {"label_ids": list(range(i, min(i + 4, n))), "n_confused": int(off[i : i + 4, i : i + 4].sum()), "share": 0.6}
-        for i in range(0, min(n, 40), 4)
-    ]
-    never = [int(j) for j in np.flatnonzero(counts.sum(axis=0) == 0)]
-    return {"key": "k", "order": order, "groups": groups, "pairs": pairs, "never_predicted": never, "n_test": 1}
+def _without_much(record: Record) -> Record:
+    """Return a record as older ones are, and remove what they lack: calibration, curves, most of metrics and speed."""
+    if not record.ok:
+        return record
+    (record.folder / "evaluation" / "calibration.json").unlink()
+    (record.folder / "training" / "history.csv").unlink()
+    (record.folder / "evaluation" / "confusions.json").unlink()
+    kept = ("device", "device_name", "images_per_s", "latency_ms_p50", "threads", "batch_size")
+    return dataclasses.replace(
+        record,
+        metrics={"splits": {"test": record.metrics["splits"]["test"]}},
+        throughput={name: record.throughput[name] for name in kept},
+        calibration={},
+    )
 
 
 def _draw_pair(path: Path, place: int) -> None:
@@ -214,31 +133,6 @@ def _draw_pair(path: Path, place: int) -> None:
         colour = ((70 * place + 40 * k) % 255, (90 + 35 * k) % 255, (150 + 25 * place) % 255)
         pen.ellipse((x, y, x + 110, y + 90), fill=colour)
     picture.save(path)
-
-
-def calibration_record(share: float) -> dict[str, Any]:
-    """Return calibration.json of an over-confident candidate whose temperature mends most of it."""
-    test = {}
-    for stage, error in (("before", 0.12), ("after", 0.03)):
-        bins = []
-        for k in range(15):
-            confidence = (k + 0.5) / 15
-            accuracy = max(0.0, min(1.0, confidence - error * (1 if k > 4 else 0.3)))
-            n = int(2 + 3 * k**1.4) if k > 2 else 0
-            row = {"low": k / 15, "high": (k + 1) / 15, "n": n, "confidence": confidence if n else None}
-            ends = (max(0.0, accuracy - 0.12), min(1.0, accuracy + 0.1)) if n else (None, None)
-            bins.append(row | {"accuracy": accuracy if n else None, "accuracy_low": ends[0], "accuracy_high": ends[1]})
-        values = {"ece_equal_width": error, "ece_equal_mass": 0.9 * error, "ece_low": 0.6 * error}
-        values |= {"ece_high": 1.5 * error, "log_loss": 1.4 - share - error, "brier": 0.2, "n_resamples": 1000}
-        test[stage] = values | {"reliability": bins}
-    coverage = [
-        {"threshold": t, "coverage": 1 - 0.55 * t**4, "accuracy": min(1.0, share + 0.09 * t**2), "n": 100}
-        | {"accuracy_low": share - 0.04, "accuracy_high": min(1.0, share + 0.1)}
-        for t in (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-    ]
-    nobody = {"threshold": 0.99, "coverage": 0.0, "accuracy": None, "accuracy_low": None, "accuracy_high": None, "n": 0}
-    header = {"key": "k", "temperature": 1.43, "fitted_on": "validation", "n_validation": 105, "bins": 15}
-    return {**header, "test": test, "coverage": [*coverage, nobody], "warning": None}
 
 
 def fake_choice(summaries: list[Any], records: list[Record], language: str) -> dict[str, Any]:
