@@ -1,8 +1,11 @@
-"""What `evaluate` leaves of a fake candidate: real predictions, and the records that follow from them."""
+"""Predictions of candidates that share most of their mistakes, and the real evaluation of them."""
 
 from __future__ import annotations
 
-import json
+import atexit
+import io
+import shutil
+import tempfile
 import zlib
 from functools import cache
 from pathlib import Path
@@ -10,12 +13,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn import metrics as sk
+import pytest
+from PIL import Image
 
-from bakeoff.data.predictions import Predictions, write_predictions
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.data.predictions import make_predictions, write_predictions
+from bakeoff.data.store import ImageStore, StoreWriter
+from bakeoff.data.table import Catalogue
+from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.evaluation.run import evaluate_candidate
+from bakeoff.records.training import TrainingRecord
 
 N_TRAIN, N_VALIDATION = 84, 42
+PARAMS = EvaluateParams(top_k=[3, 5], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=15)
 _SHARED = 0.8
 """How much of a product's difficulty all candidates share, in [0, 1]."""
 
@@ -30,28 +39,58 @@ def easiest(name: str, n: int, correct: int, *, seed: int = 0) -> np.ndarray:
     return right
 
 
-def predictions_of(name: str, right: np.ndarray, labels: list[str], *, seed: int = 0) -> Predictions:
-    """Return predictions over 84 train, 42 validation and len(right) test products; `right` says which test ones are.
+def make_products(n_test: int, labels: list[str], training: TrainingRecord) -> Catalogue:
+    """Return a catalogue of 84 train, 42 validation and `n_test` test products, each class in turn, one grey photo."""
+    tables = []
+    for split, n in (("train", N_TRAIN), ("validation", N_VALIDATION), ("test", n_test)):
+        ids = [f"{split}-{i:05d}" for i in range(n)]
+        label_ids = (np.arange(n) % len(labels)).astype(np.int64)
+        tables.append(pd.DataFrame({"product_id": ids, "split": split, "label_id": label_ids, "image": 0}))
+    return Catalogue(pd.concat(tables, ignore_index=True), labels, _store(), training.dataset)
 
-    Class i % K is product i's, so every class has its share; a wrong one goes to the next class or, seldom, another.
+
+@cache
+def _store() -> ImageStore:
+    buffer, folder = io.BytesIO(), Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Image.new("RGB", (60, 40), "grey").save(buffer, "PNG")
+    with StoreWriter(folder / "images.arrow") as store:
+        store.append(buffer.getvalue())
+    return ImageStore(folder / "images.arrow")
+
+
+def write_predicted(
+    folder: Path, catalogue: Catalogue, training: TrainingRecord, right: np.ndarray, *, avoided: int | None = None
+) -> None:
+    """Write training/predictions.parquet; `right` says which test products the candidate classifies rightly.
+
+    A wrong one goes to the next class or, seldom, another.
+
+    Args:
+        folder: runs/<candidate>/seed_<seed>.
+        catalogue: from `make_products`.
+        training: whose candidate and seed decide on the mistakes.
+        right: (n_test,) bool.
+        avoided: a class that is never predicted: class 0 takes its products.
     """
+    name, seed, n_labels = training.candidate, training.seed, len(catalogue.labels)
     generator = np.random.default_rng(zlib.crc32(f"{name}/{seed}/p".encode()))
     share = right.mean() if len(right) else 0.0
     parts = [
-        ("train", easiest(name, N_TRAIN, N_TRAIN - int(N_TRAIN * (1 - share) / 3))),
-        ("validation", easiest(name, N_VALIDATION, int(N_VALIDATION * share))),
-        ("test", right),
+        easiest(name, N_TRAIN, N_TRAIN - int(N_TRAIN * (1 - share) / 3)),
+        easiest(name, N_VALIDATION, int(N_VALIDATION * share)),
+        right,
     ]
-    tables, rows = [], []
-    for split, correct in parts:
-        n = len(correct)
-        label_ids = np.arange(n) % len(labels)
-        step = np.where(generator.random(n) < 0.7, 1, generator.integers(1, len(labels), n)) if len(labels) > 1 else 0
-        predicted = np.where(correct, label_ids, (label_ids + step) % len(labels))
-        ids = [f"{split}-{i:05d}" for i in range(n)]
-        tables.append(pd.DataFrame({"product_id": ids, "split": split, "label_id": label_ids.astype(np.int64)}))
-        rows.append(_probabilities(predicted, correct, len(labels), generator))
-    return Predictions(pd.concat(tables, ignore_index=True), np.concatenate(rows).astype(np.float32), labels)
+    correct, label_ids = np.concatenate(parts), catalogue.products["label_id"].to_numpy()
+    n = len(correct)
+    step = np.where(generator.random(n) < 0.7, 1, generator.integers(1, n_labels, n))
+    predicted = np.where(correct, label_ids, (label_ids + step) % n_labels)
+    if avoided is not None:
+        predicted[predicted == avoided] = 0
+    values = _probabilities(predicted, correct, n_labels, generator)
+    losses = -np.log(np.maximum(values[np.arange(n), label_ids], 1e-12))
+    predictions = make_predictions(catalogue, values.astype(np.float32), losses)
+    write_predictions(predictions, folder / "training" / "predictions.parquet")
 
 
 def _probabilities(predicted: np.ndarray, correct: np.ndarray, n_labels: int, generator: Any) -> np.ndarray:
@@ -64,147 +103,9 @@ def _probabilities(predicted: np.ndarray, correct: np.ndarray, n_labels: int, ge
     return rest
 
 
-def split_record(label_ids: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-    """Return one split's metrics, named as metrics.json names them; the tests write the same splits again and again."""
-    return dict(_split_record(label_ids.tobytes(), probabilities.tobytes(), probabilities.shape[1]))
-
-
-@cache
-def _split_record(label_bytes: bytes, probability_bytes: bytes, n_labels: int) -> dict[str, Any]:
-    label_ids = np.frombuffer(label_bytes, dtype=np.int64)
-    probabilities = np.frombuffer(probability_bytes, dtype=np.float32).reshape(-1, n_labels)
-    predicted = probabilities.argmax(axis=1)
-    exact = probabilities.astype(np.float64)
-    exact /= exact.sum(axis=1, keepdims=True)
-    classes = np.arange(exact.shape[1])
-    one_hot = np.eye(len(classes))[label_ids]
-    record: dict[str, Any] = {
-        "n": len(label_ids),
-        "accuracy": float((label_ids == predicted).mean()),
-        "balanced_accuracy": float(sk.balanced_accuracy_score(label_ids, predicted)),
-        "log_loss": float(-np.log(np.maximum(exact[np.arange(len(label_ids)), label_ids], 1e-12)).mean()),
-        "brier": float(((exact - one_hot) ** 2).sum(axis=1).mean()),
-        "matthews": float(sk.matthews_corrcoef(label_ids, predicted)),
-        "cohen_kappa": float(sk.cohen_kappa_score(label_ids, predicted)),
-        "roc_auc": float(sk.roc_auc_score(one_hot, exact, average="macro")),
-        "pr_auc": float(sk.average_precision_score(one_hot, exact, average="macro")),
-        "ece": float(abs(exact.max(axis=1).mean() - (label_ids == predicted).mean())),
-        "training_loss": 0.4,
-    }
-    for k in (3, 5):
-        if len(classes) > k:
-            record[f"top_{k}_accuracy"] = float(sk.top_k_accuracy_score(label_ids, exact, k=k, labels=classes))
-    for average in ("macro", "weighted"):
-        values = sk.precision_recall_fscore_support(label_ids, predicted, average=average, zero_division=0)  # type: ignore[arg-type]
-        record |= {f"{average}_{kind}": float(values[i]) for i, kind in enumerate(("precision", "recall", "f1"))}
-    return record
-
-
-def write_evaluation(
-    folder: Path, predictions: Predictions, *, header: dict[str, Any], speed: dict[str, Any], temperature: float = 1.2
-) -> None:
-    """Write evaluation/ as the stage leaves it: predictions, metrics, calibration, confusions and throughput."""
-    inside = folder / "evaluation"
-    write_predictions(predictions, inside / "predictions.parquet")
-    splits = {name: split_record(*predictions.split(name)) for name in ("train", "validation", "test")}
-    test, train = splits["test"], splits["train"]
-    gap = train["accuracy"] - test["accuracy"]
-    record = {
-        **header,
-        "probabilities": "softmax",
-        "training_loss_name": "cross_entropy",
-        "splits": splits,
-        "intervals": {"test": {name: _interval(name, value, test["n"]) for name, value in test.items() if name != "n"}},
-        "overfitting": {
-            "accuracy_gap": gap,
-            "log_loss_gap": test["log_loss"] - train["log_loss"],
-            "overfits": gap > 0.1,
-            "rule": "train accuracy - test accuracy > 0.1",
-        },
-        "per_class": _per_class(predictions),
-    }
-    write_json(inside / "metrics.json", record)
-    write_json(inside / "calibration.json", _calibration(predictions, temperature))
-    write_json(inside / "confusions.json", _confusions(predictions))
-    write_json(inside / "throughput.json", speed)
-
-
-def write_json(path: Path, values: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values), encoding="utf-8")
-
-
-def _interval(name: str, value: float, n: int) -> dict[str, Any]:
-    if name == "accuracy":
-        low, high = wilson_interval(value, n)
-        return {"low": low, "high": high, "level": 0.95, "method": "wilson", "n_resamples": None}
-    low, high = max(0.0, value - 0.07), min(1.0, value + 0.06)
-    return {"low": low, "high": high, "level": 0.95, "method": "bootstrap_confusion", "n_resamples": 10000}
-
-
-def _per_class(predictions: Predictions) -> dict[str, Any]:
-    label_ids, probabilities = predictions.split("test")
-    scores = sk.precision_recall_fscore_support(
-        label_ids, probabilities.argmax(axis=1), labels=np.arange(len(predictions.labels)), zero_division=0
-    )
-    rows = {}
-    for i, label in enumerate(predictions.labels):
-        precision, recall, f1, support = (float(column[i]) for column in map(np.asarray, scores))
-        ranges = {"f1_low": max(0.0, f1 - 0.2), "f1_high": min(1.0, f1 + 0.1)}
-        ranges |= {"recall_low": max(0.0, recall - 0.2), "recall_high": min(1.0, recall + 0.1)}
-        known = {"precision": precision, "recall": recall, "f1": f1, "support": int(support)}
-        rows[label] = {**known, "roc_auc": 0.97, "average_precision": 0.9, **ranges}
-    return rows
-
-
-def _calibration(predictions: Predictions, temperature: float) -> dict[str, Any]:
-    label_ids, probabilities = predictions.split("test")
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == label_ids
-    bins = []
-    for low in (0.5, 0.6, 0.7, 0.8, 0.9):
-        inside = (confidence >= low) & (confidence < low + 0.1)
-        if inside.any():
-            share = float(right[inside].mean())
-            a, b = wilson_interval(share, int(inside.sum()))
-            row = {
-                "low": low,
-                "high": low + 0.1,
-                "n": int(inside.sum()),
-                "confidence": float(confidence[inside].mean()),
-            }
-            bins.append({**row, "accuracy": share, "accuracy_low": a, "accuracy_high": b})
-    coverage = []
-    for threshold in (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99):
-        kept = confidence >= threshold
-        share = float(right[kept].mean()) if kept.any() else None
-        a, b = wilson_interval(share, int(kept.sum())) if share is not None else (None, None)
-        row = {"threshold": threshold, "coverage": float(kept.mean()), "accuracy": share, "n": int(kept.sum())}
-        coverage.append({**row, "accuracy_low": a, "accuracy_high": b})
-    side = {"ece_equal_width": 0.06, "ece_equal_mass": 0.05, "ece_low": 0.03, "ece_high": 0.1, "log_loss": 0.6}
-    side |= {"brier": 0.2, "n_resamples": 1000, "reliability": bins}
-    test = {"before": side, "after": {**side, "ece_equal_width": 0.03, "ece_low": 0.01, "log_loss": 0.55}}
-    head = {
-        "key": "c1",
-        "temperature": temperature,
-        "fitted_on": "validation",
-        "n_validation": N_VALIDATION,
-        "bins": 15,
-    }
-    return {**head, "test": test, "coverage": coverage, "warning": None}
-
-
-def _confusions(predictions: Predictions) -> dict[str, Any]:
-    label_ids, probabilities = predictions.split("test")
-    predicted = probabilities.argmax(axis=1)
-    counts = sk.confusion_matrix(label_ids, predicted, labels=np.arange(len(predictions.labels)))
-    ids = predictions.products["product_id"].to_numpy()[(predictions.products["split"] == "test").to_numpy()]
-    pairs = []
-    for true, other in np.argwhere(counts * (1 - np.eye(len(counts), dtype=int)) > 0).tolist():
-        found = ids[(label_ids == true) & (predicted == other)][:6].tolist()
-        row = {"true": true, "predicted": other, "count": int(counts[true, other]), "total": int(counts[true].sum())}
-        pairs.append({**row, "product_ids": found, "picture": None})
-    pairs.sort(key=lambda pair: (-pair["count"], pair["true"], pair["predicted"]))
-    never = [i for i in range(len(counts)) if counts[:, i].sum() == 0]
-    head = {"key": "f1", "order": list(range(len(counts)))}
-    groups = [{"label_ids": [0, 1], "n_confused": int(counts[0, 1] + counts[1, 0]), "share": 0.5}]
-    return {**head, "groups": groups, "pairs": pairs, "never_predicted": never, "n_test": len(label_ids)}
+def evaluate(folder: Path, catalogue: Catalogue, *, drawn: bool = False) -> None:
+    """Evaluate a candidate for real; without its pictures, which take most of the time, unless they are wanted."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not drawn:
+            patch.setattr("bakeoff.evaluation.findings._draw", lambda *_, **__: None)
+        evaluate_candidate(folder / "training", catalogue, folder / "evaluation", params=PARAMS)

@@ -1,37 +1,28 @@
-"""A whole comparison for the report, at any number of classes: evidence on disk, summaries and a choice."""
+"""A whole comparison for the report, at any number of classes: evaluated candidates, summaries and a choice."""
 
 from __future__ import annotations
 
-import csv
+import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image, ImageDraw
 
-from bakeoff.core.translation import Translator
+from bakeoff.core.files import write_json
 from bakeoff.decision.choice import as_record
 from bakeoff.decision.collect import Record
 from bakeoff.decision.comparisons import pair_sentence
-from bakeoff.decision.measures import MEASURES
-from bakeoff.decision.params import Limits
-from bakeoff.decision.rules import Rule
-from bakeoff.decision.scenarios import scenario_title
-from bakeoff.decision.sentences import answer_sentence, limits_in_words, rule_in_words
-from bakeoff.decision.study import Slot
-from decision.fake_study import (
-    CORRECT,
-    LABELS,
-    MODELS,
-    summary,
-    throughput_record,
-    training_record,
-    write_history,
-    write_json,
-)
+from bakeoff.decision.leaderboard import build_leaderboard
+from bakeoff.decision.summary import summarise
+from bakeoff.language.choice import PHRASES
+from bakeoff.language.matrix import PHRASES as MATRIX
+from bakeoff.language.phrases import Words
+from bakeoff.records.candidate import BASELINE, Candidate
+from decision.fake_study import CORRECT, LABELS, MODELS, collected, make_study, write_candidate, write_history
 
 if TYPE_CHECKING:
-    from bakeoff.report.facts import Facts
+    from bakeoff.report.page.page import Findings  # needs jinja2
 
 _WORDS = ("Livre", "Console", "Figurine", "Carte", "Jouet", "Mobilier", "Piscine", "Cuisine", "Bricolage", "Revue")
 AUDIT = {
@@ -54,7 +45,7 @@ def class_names(n_labels: int) -> list[str]:
 
 def write_findings(
     root: Path, *, n_labels: int = 7, per_class: int = 15, language: str = "en", partial: bool = False
-) -> Facts:
+) -> Findings:
     """Write the default study's evidence under root/runs and return what `write_report` takes.
 
     Args:
@@ -62,147 +53,75 @@ def write_findings(
         n_labels: number of classes.
         per_class: test photos of each class.
         language: of the choice.
-        partial: leave out calibration, curves, comparisons and the matrix.
+        partial: leave out whatever an older record lacks: choice and records as they were before.
     """
-    from bakeoff.report.facts import Facts
+    from bakeoff.report.page.page import Findings
 
-    labels = class_names(n_labels)
+    labels, names = class_names(n_labels), _candidates(n_labels)
     write_json(root / "audit.json", AUDIT | {"per_class": {name: 10 * per_class + i for i, name in enumerate(labels)}})
-    records, summaries = [], []
-    for name, share in _candidates():
-        record, item = _write_one(root / "runs", name, share, labels, per_class=per_class, partial=partial)
-        records.append(record)
-        summaries.append(item)
-    failed = Slot("gone-frozen", "gone", "frozen", 0)
-    records.append(Record(failed, failed.folder(root / "runs"), {}, {}, {}, "runs/gone-frozen is missing"))
-    summaries.sort(key=lambda item: (-item.accuracy, item.latency_ms))
+    for name, share in names.items():
+        _write_one(root / "runs", name, share, labels, per_class=per_class)
+    models = {Candidate(name).model: None for name in names if name != BASELINE}
+    records = collected(root / "runs", make_study([*models, "gone"], ["frozen", "finetune"]), partial=True)
+    records = [record for record in records if record.ok or record.candidate.name == "gone-frozen"]
+    table = build_leaderboard(records)
+    records, summaries = [_without_much(record) for record in records] if partial else records, summarise(table)
     choice = fake_choice(summaries, records, language)
     if partial:
-        choice |= {"comparisons": [], "matrix": {"criteria": [], "rows": [], "note": ""}, "references": [], "seeds": {}}
-    return Facts(records, summaries, choice, root / "audit.json")
+        for key in ("rule", "comparisons", "indistinguishable", "groups_sentence", "stability", "matrix", "scenarios"):
+            choice.pop(key)
+        for key in ("apart", "references", "seeds", "language"):
+            choice.pop(key)
+    return Findings(records, summaries, choice)
 
 
-def _candidates() -> list[tuple[str, float]]:
-    named = {"baseline_tf": 92}
+def _candidates(n_labels: int) -> dict[str, float]:
+    """Return the share that each candidate gets right; of many classes, whose evaluation is long, only five."""
+    named = {BASELINE: 92}
     for model, (frozen, finetune) in CORRECT.items():
         named |= {f"{model}-frozen": frozen, f"{model}-finetune": finetune}
-    return [(name, right / 105) for name, right in named.items()]
+    return {name: right / 105 for name, right in list(named.items())[: 5 if n_labels > 100 else None]}
 
 
-def _write_one(
-    runs: Path, name: str, share: float, labels: list[str], *, per_class: int, partial: bool
-) -> tuple[Record, Any]:
-    model, _, mode = name.rpartition("-") if "-" in name else (name, "", "frozen")
-    slot = Slot(name, model, mode, 0)
-    folder = slot.folder(runs)
-    _, _, commercial, millions, latency = MODELS.get(model, ("", "", True, 4.1, 31.0))
-    training = training_record(name, model=model, mode=mode, labels=labels, pretrained=model != "mamba_t")
-    training |= {"seed": 0, "best_epoch": 9, "stopped_early": mode == "frozen"}
-    counts = _counts(name, share, len(labels), per_class)
-    metrics = _metrics(counts, labels, share)
-    speed = throughput_record(name, model=model, latency_ms=latency, device=("cpu", "AMD EPYC 7763"))
-    speed |= {"noisy": model == "swin_t", "measured_on": f"{model}-frozen" if mode == "finetune" else name}
-    _write_confusion(folder, counts, labels)
-    if partial:
-        metrics = {"splits": {"test": metrics["splits"]["test"]}}
-        keys = ("device", "device_name", "images_per_s", "latency_ms_p50", "threads", "batch_size")
-        speed = {key: speed[key] for key in keys}
-    else:
-        _write_more(folder, counts, share, mode)
-    accuracy = float(np.trace(counts) / counts.sum())
-    n_test = int(counts.sum())
-    item = summary(
-        name, accuracy=accuracy, latency_ms=latency, n_test=n_test, size_mib=millions * 3.82, commercial_use=commercial,
-        images_per_s=1400 / latency, pretrained=model != "mamba_t", model=model, mode=mode,
-        licence="Apache-2.0" if commercial else "NVIDIA Source Code License-NC",
-    )  # fmt: skip
-    return Record(slot, folder, training, metrics, speed), item
-
-
-def _counts(name: str, share: float, n: int, per_class: int) -> np.ndarray:
-    """Return (K, K) counts: most errors go to a neighbour in groups of four, and the last class is never predicted."""
-    generator = np.random.default_rng(len(name) * 1000 + int(share * 1000))
-    counts = np.zeros((n, n), dtype=int)
-    for i in range(n):
-        right = generator.binomial(per_class, share)
-        near = [j for j in range(4 * (i // 4), min(4 * (i // 4) + 4, n)) if j != i] or [(i + 1) % n]
-        counts[i, i] += right
-        for _ in range(per_class - right):
-            counts[i, generator.choice(near) if generator.random() < 0.8 else generator.integers(n)] += 1
-    if name.startswith("mobilenetv2"):
-        counts[:, 0] += counts[:, -1]
-        counts[:, -1] = 0
-    return counts
-
-
-def _metrics(counts: np.ndarray, labels: list[str], share: float) -> dict[str, Any]:
-    diagonal, rows, columns = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    recall, precision = diagonal / rows, diagonal / np.maximum(columns, 1)
-    f1 = 2 * diagonal / np.maximum(rows + columns, 1)
-    accuracy = float(diagonal.sum() / counts.sum())
-    test = {"n": int(counts.sum()), "accuracy": accuracy, "macro_f1": float(f1.mean()), "weighted_f1": accuracy - 0.01}
-    test |= {"balanced_accuracy": float(recall.mean()), "log_loss": 1.4 - accuracy, "brier": 0.3, "matthews": 0.86}
-    test |= {"cohen_kappa": 0.87, "roc_auc": 0.985, "pr_auc": 0.93, "ece": 0.061, "top_3_accuracy": 0.98}
-    per_class = {
-        label: {
-            "precision": float(precision[i]),
-            "recall": float(recall[i]),
-            "f1": float(f1[i]),
-            "support": int(rows[i]),
-        }
-        | {"f1_low": max(0.0, float(f1[i]) - 0.2), "f1_high": min(1.0, float(f1[i]) + 0.15)}
-        for i, label in enumerate(labels)
-    }
-    train = {"n": 8 * test["n"], "accuracy": min(1.0, accuracy + 0.08), "log_loss": 0.1}
-    validation = {"n": test["n"], "accuracy": accuracy - 0.01, "log_loss": 1.42 - accuracy}
-    gap = train["accuracy"] - accuracy
-    return {
-        "splits": {"train": train, "validation": validation, "test": test},
-        "per_class": per_class,
-        "overfitting": {"accuracy_gap": gap, "log_loss_gap": 1.3 - accuracy, "overfits": share < 0.9, "rule": "x"},
-    }
-
-
-def _write_confusion(folder: Path, counts: np.ndarray, labels: list[str]) -> None:
-    path = folder / "evaluation" / "confusion.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        rows = [[name, *row] for name, row in zip(labels, counts.tolist(), strict=True)]
-        csv.writer(file).writerows([["true", *labels], *rows])
-
-
-def _write_more(folder: Path, counts: np.ndarray, share: float, mode: str) -> None:
-    """Write predictions (empty), history.csv, preview.png, calibration.json, confusions.json and pair pictures."""
-    evaluation, training = folder / "evaluation", folder / "training"
-    (training / "figures").mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8)).save(training / "figures" / "preview.png")
-    (evaluation / "predictions.parquet").write_bytes(b"")
+def _write_one(runs: Path, name: str, share: float, labels: list[str], *, per_class: int) -> None:
+    """Write one candidate, the pictures of its pairs too; mobilenetv2 never predicts the last class."""
+    model, mode = Candidate(name).model, Candidate(name).mode
+    n_test = per_class * len(labels)
+    folder = write_candidate(
+        runs,
+        name,
+        correct=round(share * n_test),
+        n_test=n_test,
+        latency_ms=MODELS[model][4] if model in MODELS else 31.0,
+        avoided=len(labels) - 1 if model == "mobilenetv2" else None,
+        speed={"noisy": model == "swin_t"},
+        labels=labels,
+        pretrained=model != "mamba_t",
+        best_epoch=9,
+        stopped_early=mode == "frozen",
+    )
     write_history(folder, last=share, n_epochs=30 if mode == "frozen" else 2)
-    write_json(evaluation / "calibration.json", calibration_record(share))
-    write_json(evaluation / "confusions.json", _confusions(evaluation, counts))
+    (folder / "training" / "figures").mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8)).save(folder / "training" / "figures" / "preview.png")
+    confusions = json.loads((folder / "evaluation" / "confusions.json").read_text(encoding="utf-8"))
+    for place, pair in enumerate(confusions["pairs"]):
+        _draw_pair(folder / "evaluation" / pair["picture"], place)
 
 
-def _confusions(evaluation: Path, counts: np.ndarray) -> dict[str, Any]:
-    n = len(counts)
-    off = counts.copy()
-    np.fill_diagonal(off, 0)
-    worst = np.argsort(-off, axis=None, kind="stable")[:12]
-    pairs = []
-    for place, flat in enumerate(worst):
-        true, predicted = divmod(int(flat), n)
-        if not off[true, predicted]:
-            break
-        picture = f"figures/pairs/{place:02d}.jpg"
-        _draw_pair(evaluation / picture, place)
-        pair = {"true": true, "predicted": predicted, "count": int(off[true, predicted])}
-        pairs.append(pair | {"total": int(counts[true].sum()), "product_ids": ["p1"], "picture": picture})
-    order = [*range(0, n, 2), *range(1, n, 2)] if n == len(LABELS) else list(range(n))
-    groups = [
-        {"label_ids": list(range(i, min(i + 4, n))), "n_confused": int(off[i : i + 4, i : i + 4].sum()), "share": 0.6}
-        for i in range(0, min(n, 40), 4)
-    ]
-    never = [int(j) for j in np.flatnonzero(counts.sum(axis=0) == 0)]
-    return {"key": "k", "order": order, "groups": groups, "pairs": pairs, "never_predicted": never, "n_test": 1}
+def _without_much(record: Record) -> Record:
+    """Return a record as older ones are, and remove what they lack: calibration, curves, most of metrics and speed."""
+    if not record.ok:
+        return record
+    (record.folder / "evaluation" / "calibration.json").unlink()
+    (record.folder / "training" / "history.csv").unlink()
+    (record.folder / "evaluation" / "confusions.json").unlink()
+    kept = ("device", "device_name", "images_per_s", "latency_ms_p50", "threads", "batch_size")
+    return dataclasses.replace(
+        record,
+        metrics={"splits": {"test": record.metrics["splits"]["test"]}},
+        throughput={name: record.throughput[name] for name in kept},
+        calibration={},
+    )
 
 
 def _draw_pair(path: Path, place: int) -> None:
@@ -216,34 +135,9 @@ def _draw_pair(path: Path, place: int) -> None:
     picture.save(path)
 
 
-def calibration_record(share: float) -> dict[str, Any]:
-    """Return calibration.json of an over-confident candidate whose temperature mends most of it."""
-    test = {}
-    for stage, error in (("before", 0.12), ("after", 0.03)):
-        bins = []
-        for k in range(15):
-            confidence = (k + 0.5) / 15
-            accuracy = max(0.0, min(1.0, confidence - error * (1 if k > 4 else 0.3)))
-            n = int(2 + 3 * k**1.4) if k > 2 else 0
-            row = {"low": k / 15, "high": (k + 1) / 15, "n": n, "confidence": confidence if n else None}
-            ends = (max(0.0, accuracy - 0.12), min(1.0, accuracy + 0.1)) if n else (None, None)
-            bins.append(row | {"accuracy": accuracy if n else None, "accuracy_low": ends[0], "accuracy_high": ends[1]})
-        values = {"ece_equal_width": error, "ece_equal_mass": 0.9 * error, "ece_low": 0.6 * error}
-        values |= {"ece_high": 1.5 * error, "log_loss": 1.4 - share - error, "brier": 0.2, "n_resamples": 1000}
-        test[stage] = values | {"reliability": bins}
-    coverage = [
-        {"threshold": t, "coverage": 1 - 0.55 * t**4, "accuracy": min(1.0, share + 0.09 * t**2), "n": 100}
-        | {"accuracy_low": share - 0.04, "accuracy_high": min(1.0, share + 0.1)}
-        for t in (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-    ]
-    nobody = {"threshold": 0.99, "coverage": 0.0, "accuracy": None, "accuracy_low": None, "accuracy_high": None, "n": 0}
-    header = {"key": "k", "temperature": 1.43, "fitted_on": "validation", "n_validation": 105, "bins": 15}
-    return {**header, "test": test, "coverage": [*coverage, nobody], "warning": None}
-
-
 def fake_choice(summaries: list[Any], records: list[Record], language: str) -> dict[str, Any]:
-    """Return choice.json with every part that the report shows, its sentences the product's."""
-    t, rule = Translator(language), Rule(MEASURES["accuracy"], Limits())
+    """Return choice.json with every part that the report shows, its sentences made of the product's phrases."""
+    words, criterion = Words(language, PHRASES), Words(language, MATRIX)
     fit = [item for item in summaries if item.pretrained]
     best, commercial = fit[0], next(item for item in fit if item.commercial_use)
     names = [item.candidate for item in summaries]
@@ -251,33 +145,44 @@ def fake_choice(summaries: list[Any], records: list[Record], language: str) -> d
     return {
         "language": language,
         "limits": {"allow_random_weights": False, "allow_not_learned": False},
-        "limits_in_words": limits_in_words(Limits(), t=t),
+        "limits_in_words": words("limits.none"),
         "n_candidates": len(summaries) + 1,
         "n_failed": 1,
         "n_test": best.n_test,
         "opening": "",
         "best": as_record(best),
-        "best_reason": answer_sentence(fit, rule, t=t),
+        "best_reason": words("best", answer=words("answer", **_answer(best, len(fit), words))),
         "best_commercial": as_record(commercial),
-        "best_commercial_reason": answer_sentence([commercial], rule, t=t, commercial=True),
-        "rule": {"maximise": "accuracy", "subject_to": {}, "in_words": rule_in_words(rule, t=t)},
-        "comparisons": [row for item in summaries for row in _comparisons(item, best, summaries, t)],
+        "best_commercial_reason": words("answer", **_answer(commercial, len(fit), words)),
+        "rule": {
+            "maximise": "accuracy",
+            "subject_to": {},
+            "in_words": words("rule.free", measure=words("measure.accuracy")),
+        },
+        "comparisons": [row for item in summaries for row in _comparisons(item, best, summaries, words)],
         "indistinguishable": [names[0:5], names[3:9]],
-        "groups_sentence": f"{t.join(names[:5])}: cannot be told apart.",
+        "groups_sentence": words(
+            "groups.many", names=words.join(names[:5]), k=words("number.5"), n=best.n_test, tail=words("groups.never")
+        ),
         "stability": {
             "n_resamples": 10000,
             "shares": {best.candidate: 0.61},
             "winner_share": 0.61,
-            "sentence": f"{best.candidate} would be chosen in 61% of 10,000 draws, {names[1]} in 21%.",
+            "sentence": words(
+                "stability.share", n=10000, winner=best.candidate, share="61\u00a0%", other=names[1], second="21\u00a0%"
+            ),
         },
         "scenarios": [
-            {"name": name, "title": scenario_title(name, t), "subject_to": {}, "candidate": found}
-            | {"accuracy": found and 0.92, "limits_in_words": limits_in_words(Limits(), t=t)}
-            | {"sentence": f"{name}: none of 15 candidates."}
+            {"name": name, "title": words(f"scenario.{name}"), "subject_to": {}, "candidate": found}
+            | {"accuracy": found and 0.92, "limits_in_words": words("limits.none")}
+            | {"sentence": words("scenario.none", scenario=name, limits=words("limits.none"), n=15, whys="15")}
             for name, found in (("phone", "mobilevitv2-finetune"), ("checkout_camera", None))
         ],
         "matrix": {
-            "criteria": [{"name": name, "title": name, "weight": 20, "measure": name} for name in criteria],
+            "criteria": [
+                {"name": name, "title": criterion(f"criterion.{name}"), "weight": 20, "measure": name}
+                for name in criteria
+            ],
             "rows": [
                 {
                     "candidate": name,
@@ -289,7 +194,7 @@ def fake_choice(summaries: list[Any], records: list[Record], language: str) -> d
             "note": "",
         },
         "apart": [
-            {"candidate": item.candidate, "reason_code": "random_weights", "reason": "it started from random weights"}
+            {"candidate": item.candidate, "reason_code": "random_weights", "reason": words("refusal.random_weights")}
             for item in summaries
             if not item.pretrained
         ],
@@ -313,7 +218,13 @@ def fake_choice(summaries: list[Any], records: list[Record], language: str) -> d
     }
 
 
-def _comparisons(item: Any, best: Any, summaries: list[Any], t: Translator) -> list[dict[str, Any]]:
+def _answer(item: Any, n: int, words: Words) -> dict[str, str]:
+    low, high = item.interval
+    facts = words("facts.accuracy", accuracy=item.accuracy, low=low, high=high)
+    return {"candidate": item.candidate, "facts": facts, "why": words("why.accurate", n=n)}
+
+
+def _comparisons(item: Any, best: Any, summaries: list[Any], words: Words) -> list[dict[str, Any]]:
     baseline = next(other for other in summaries if other.candidate == "baseline_tf")
     rows = []
     for role, other in (("best", best), ("baseline", baseline)):
@@ -335,5 +246,5 @@ def _comparisons(item: Any, best: Any, summaries: list[Any], t: Translator) -> l
             "verdict": verdict,
         }
         row["n_needed"] = 900 if verdict == "undecided" else None
-        rows.append(row | {"sentence": pair_sentence(row, t)})
+        rows.append(row | {"sentence": pair_sentence(row, words)})
     return rows

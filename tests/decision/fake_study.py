@@ -1,26 +1,40 @@
-"""A study on disk as the stages leave it: 7 models x 2 modes and the baseline, small pictures included."""
+"""A study on disk as the stages leave it: 7 models x 2 modes and the baseline, evaluated for real."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Callable
+import atexit
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bakeoff.speed.protocol import PROTOCOL
 from PIL import Image
 
-from bakeoff.core.translation import Translator
-from bakeoff.data.predictions import read_predictions
+from bakeoff.core.files import write_json
+from bakeoff.core.section import Mode
+from bakeoff.decision.collect import Record, collect
 from bakeoff.decision.params import CompareParams, Limits, MatrixParams, MatrixWeights
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary
+from bakeoff.language.choice import PHRASES
+from bakeoff.language.phrases import Words
+from bakeoff.records.candidate import BASELINE, Candidate
+from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
+from bakeoff.records.study import StudyLists
+from bakeoff.records.training import TrainingRecord
 from bakeoff.statistics.wilson import wilson_interval
-from decision.fake_evaluation import easiest, predictions_of, write_evaluation, write_json
+from decision.fake_evaluation import easiest, evaluate, make_products, write_predicted
+from records_made import (
+    candidate_settings,
+    cost_record,
+    network_speed,
+    throughput_record,
+    training_record,
+    weights_record,
+)
 
 LABELS = ["animals", "clothes", "food", "household", "plants", "town", "vehicles"]
 N_TEST = 105
@@ -48,98 +62,47 @@ CORRECT = {  # right ones of 105 test products, frozen and finetune
 }
 
 
-def training_record(name: str, *, model: str, mode: str, pretrained: bool = True, **changes: Any) -> dict[str, Any]:
+def make_study(
+    models: Sequence[str] = (), modes: Sequence[Mode] = ("frozen",), seeds: Sequence[int] = (0,), **options: Any
+) -> Study:
+    """Return the study of these lists."""
+    return Study(StudyLists(models=list(models), modes=list(modes), seeds=list(seeds)), **options)
+
+
+def fake_training(name: str, *, pretrained: bool = True, **changes: Any) -> TrainingRecord:
+    """Return a candidate's training.json, its licences and its size those of `MODELS`."""
+    model = Candidate(name).model
     code, weights, commercial, millions, _ = MODELS.get(model, _OTHER)
-    record = {"source": "hub", "url_or_id": f"timm/{model}", "revision": "a1b2c3d4e5f60718", "sha256": "9f" * 32}
-    if not pretrained:
-        record = {"source": "random", "url_or_id": None, "revision": None, "sha256": None, "reason": "hub_unreachable"}
-    settings: dict[str, Any] = {"licence_code": code, "commercial_use": commercial, "architecture": model.title()}
-    return {
-        "candidate": name,
-        "model": model,
-        "mode": mode,
-        "seed": 0,
-        "framework": "tensorflow" if model == "baseline_tf" else "pytorch",
-        "settings": {} if model == "baseline_tf" else settings,
-        "training": {"epochs": 60, "learning_rate": 0.003, "max_steps": None, "batch_size": 16},
+    facts = {"licence": weights, "commercial_use": commercial if pretrained else None}
+    values = {
         "labels": LABELS,
-        "key": f"key-of-{name}",
-        "dataset": {
-            "name": "stamps",
-            "licence": "GPL-2.0-or-later",
-            "source_url": "https://example.org",
-            "digest": "d1",
-        },
-        "weights": {**record, "licence": weights, "commercial_use": commercial if pretrained else None},
-        "n_features": 1280,
+        "weights": weights_record(model, pretrained=pretrained, **facts),
         "n_parameters": int(millions * 1e6),
         "size_mib": millions * 3.82,
-        "train_time_s": 42.0,
-        "peak_memory_mib": 1400.0,
-        "loss": "cross_entropy",
-        "learned": True,
-        "versions": {"python": "3.11.2", "torch": "2.13.0"},
-        "git_commit": "0123456789abcdef0123456789abcdef01234567",
-    } | changes
-
-
-def throughput_record(
-    candidate: str, *, model: str, latency_ms: float, device: tuple[str, str], **changes: Any
-) -> dict:
-    """Return throughput.json; both modes of one architecture share a measurement and its speed_key."""
-    images_per_s = 1400 / latency_ms
-    sweep = [
-        {"batch_size": batch, "images_per_s": images_per_s * factor, "images_per_cpu_s": images_per_s * factor / 2}
-        | {"n_batches": 20, "skipped": None}
-        for batch, factor in ((1, 0.72), (8, 0.9), (32, 1.0))
-    ]
-    sweep.append(
-        {"batch_size": 128, "images_per_s": None, "images_per_cpu_s": None, "n_batches": 0, "skipped": "budget"}
-    )
-    end_to_end = {"images_per_s": images_per_s * 0.8, "ms_per_image": 1000 / (images_per_s * 0.8)}
-    end_to_end |= {"images_per_cpu_s": images_per_s * 0.4, "decode_ms": 4.1, "preprocess_ms": 3.2}
-    end_to_end |= {"forward_ms": 1000 / images_per_s, "n_images": 105, "batch_size": 32}
-    record = {
-        "protocol": PROTOCOL,
-        "candidate": candidate,
-        "measured_on": candidate,
-        "speed_key": f"speed-{model}",
-        "images_per_s": images_per_s,
-        "ms_per_image": 1000 / images_per_s,
-        "batch_size": 32,
-        "latency_ms_p50": latency_ms,
-        "latency_ms_p90": latency_ms * 1.1,
-        "latency_ms_p99": latency_ms * 1.3,
-        "n_latency": 200,
-        "images_per_cpu_s": images_per_s / 2,
-        "sweep": sweep,
-        "end_to_end": end_to_end,
-        "peak_memory_mib": 400 + 6 * latency_ms,
-        "peak_memory_scope": "process",
-        "n_parameters": int(MODELS.get(model, _OTHER)[3] * 1e6),
-        "gmacs": latency_ms / 25,
-        "size_mib": MODELS.get(model, _OTHER)[3] * 3.82,
-        "file_mib": MODELS.get(model, _OTHER)[3] * 3.9,
-        "device": device[0],
-        "device_name": device[1],
-        "threads": 2,
-        "dtype": "float32",
-        "memory_format": "channels_last",
-        "framework": "tensorflow" if model == "baseline_tf" else "pytorch",
-        "runtime": "keras" if model == "baseline_tf" else "eager",
-        "versions": {"torch": "2.13.0"},
-        "machine_index": {"before": 100.0, "after": 99.0, "unit": "GFLOP/s", "drift": -0.01},
-        "forward_disagreement": 0.1,
-        "restlessness": 0.2,
-        "noisy": False,
-        "attempts": [{"images_per_s": images_per_s, "latency_ms_p50": latency_ms, "drift": -0.01}],
-        "load_average": 0.2,
-        "budget_s": 15.0,
-        "seconds": 12.5,
-        "measured_at": "2026-11-21T10:00:00Z",
-        "key": "t1",
     }
-    return record | changes
+    if model != BASELINE:
+        licences = {"licence_code": code, "licence_weights": weights, "commercial_use": commercial}
+        values["settings"] = candidate_settings(model, **licences)
+    return training_record(name, **values | changes)
+
+
+def fake_speed(name: str, *, latency_ms: float, **changes: Any) -> NetworkSpeed:
+    """Return the speed of a candidate's network, its size that of `MODELS`."""
+    millions = MODELS.get(Candidate(name).model, _OTHER)[3]
+    size = {"n_parameters": int(millions * 1e6), "file_mib": millions * 3.9}
+    if Candidate(name).is_baseline:
+        size |= {"framework": "tensorflow", "runtime": "tf.function", "versions": {"tensorflow": "2.20.0"}}
+    return network_speed(latency_ms=latency_ms, **size | changes)
+
+
+def speed_file(runs: Path) -> Path:
+    """Return measurements/throughput.json of the project that a folder runs/ belongs to."""
+    return runs.parent / "measurements" / "throughput.json"
+
+
+def collected(runs: Path, study: Study, *, partial: bool = False) -> list[Record]:
+    """Return what `compare` collects of a study, the speed that was measured included."""
+    return collect(runs, study, partial=partial, speed=ThroughputRecord.read_if_there(speed_file(runs)))
 
 
 def write_candidate(
@@ -152,33 +115,38 @@ def write_candidate(
     n_test: int = N_TEST,
     right: np.ndarray | None = None,
     speed: dict[str, Any] | None = None,
+    avoided: int | None = None,
+    drawn: bool = False,
     **training: Any,
 ) -> Path:
-    """Write one training's records, predictions included, and return its folder.
+    """Write what one training leaves, evaluate it for real, and return its folder; beside runs/ its speed.
 
     Args:
         runs: the folder runs/.
-        name: <model>-<mode>.
+        name: <model>-<mode>, or baseline_tf.
         correct: how many test products it gets right; most of them are the same for every candidate.
         latency_ms: at batch 1; everything else about speed follows from it.
         seed: of the training.
         n_test: test products.
         right: (n_test,) bool, which test products it gets right, instead of `correct`.
-        speed: changes to throughput.json.
-        training: changes to training.json; `device` is (kind, name) of the throughput record.
+        speed: changes to its network's record.
+        avoided: a class that it never predicts.
+        drawn: also draw the evaluation's pictures.
+        training: changes to training.json, and `pretrained`.
     """
-    model, _, mode = name.rpartition("-") if "-" in name else (name, "", "frozen")
-    folder = runs / name / f"seed_{seed}"
-    device = training.pop("device", ("cpu", "AMD EPYC 7763"))
-    record = training_record(name, model=model, mode=mode, **training) | {"seed": seed}
-    write_json(folder / "training" / "training.json", record)
+    folder = Candidate(name, seed).folder(runs)
+    record = fake_training(name, seed=seed, **training)
+    catalogue = make_products(n_test, record.labels, record)
     write_history(folder, last=correct / n_test)
-    if right is None:
-        right = easiest(name, n_test, correct, seed=seed)
-    header = {"candidate": name, "model": model, "mode": mode, "seed": seed}
-    header |= {"training_key": record["key"], "key": "e1"}
-    timed = throughput_record(name, model=model, latency_ms=latency_ms, device=device, **(speed or {}))
-    write_evaluation(folder, predictions_of(name, right, record["labels"], seed=seed), header=header, speed=timed)
+    chosen = easiest(name, n_test, correct, seed=seed) if right is None else right
+    write_predicted(folder, catalogue, record, chosen, avoided=avoided)
+    cost_record(key=record.key).write(folder / "training" / "cost.json")
+    record.write(folder / "training" / "training.json")
+    evaluate(folder, catalogue, drawn=drawn)
+    earlier = ThroughputRecord.read_if_there(speed_file(runs))
+    known = dict(earlier.networks) if earlier else {}
+    known[record.model] = fake_speed(name, latency_ms=latency_ms, **(speed or {}))
+    throughput_record(known).write(speed_file(runs))
     return folder
 
 
@@ -189,37 +157,12 @@ def write_history(folder: Path, *, last: float, n_epochs: int = 4) -> None:
         done = epoch / n_epochs
         lines.append(f"{epoch},{21 * epoch},{2 - 1.8 * done},{done},{2 - 1.5 * done},{last * done},0.003,1.5")
     path = folder / "training" / "history.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_session(path: Path, runs: Path, *, factor: float = 0.9, device: tuple[str, str] | None = None) -> None:
-    """Write measurements/throughput.json: every architecture of `runs` again, `factor` times as long per photo."""
-    records = {}
-    for file in sorted(runs.glob("*/seed_*/evaluation/throughput.json")):
-        alone = json.loads(file.read_text(encoding="utf-8"))
-        latency = alone["latency_ms_p50"] * factor
-        model = alone["speed_key"].removeprefix("speed-")
-        at = device or (alone["device"], alone["device_name"])
-        again = throughput_record(alone["candidate"], model=model, latency_ms=latency, device=at, session=True)
-        again |= {"images_per_s_low": 0.97 * again["images_per_s"], "images_per_s_high": 1.03 * again["images_per_s"]}
-        records[alone["speed_key"]] = again | {
-            "latency_ms_p50_low": 0.98 * latency,
-            "latency_ms_p50_high": 1.04 * latency,
-        }
-    at = device or ("cpu", "AMD EPYC 7763")
-    session = {"started_at": "2026-11-21T11:00:00Z", "rounds": 3, "device": at[0], "device_name": at[1]}
-    write_json(path, {"protocol": PROTOCOL, "session": session, "records": records})
-
-
 def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (630, 270)) -> None:
-    """Write confusion.csv, channels.json and two heat maps as evaluate and interpret leave them."""
-    predictions = read_predictions(folder / "evaluation" / "predictions.parquet")
-    label_ids, probabilities = predictions.split("test")
-    counts = np.zeros((len(LABELS), len(LABELS)), dtype=int)
-    np.add.at(counts, (label_ids, probabilities.argmax(axis=1)), 1)
-    rows = [[name, *row] for name, row in zip(LABELS, counts.tolist(), strict=True)]
-    with (folder / "evaluation" / "confusion.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([["true", *LABELS], *rows])
+    """Write channels.json and two heat maps as interpret leaves them."""
     lost = {"red": 0.09, "green": 0.06, "blue": -0.01}
     drops = {
         name: {"accuracy": 0.8, "drop": drop, "drop_std": 0.01, "drop_standard_error": 0.01}
@@ -234,39 +177,48 @@ def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (63
     for index, right in enumerate((True, False)):
         figure = f"attributions/p{index}.png"
         (inside / "attributions").mkdir(exist_ok=True)
-        (inside / figure).write_bytes(_heat_map(index, size_px))
+        waves = np.add.outer(np.sin(np.arange(size_px[1]) / 23 + index), np.cos(np.arange(size_px[0]) / 31))
+        shade = (60 * (waves + 2)).astype(np.uint8)
+        Image.fromarray(np.dstack([shade, 255 - shade, shade // 2])).save(inside / figure)
         named = {"product_id": f"p{index}", "true": "food", "predicted": "food" if right else "plants"}
         items.append({**named, "correct": right, "method": "ig", "figure": figure})
     write_json(inside / "attributions.json", {"key": "x", "items": items})
 
 
-@cache
-def _heat_map(index: int, size_px: tuple[int, int]) -> bytes:
-    waves = np.add.outer(np.sin(np.arange(size_px[1]) / 23 + index), np.cos(np.arange(size_px[0]) / 31))
-    shade = (60 * (waves + 2)).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(np.dstack([shade, 255 - shade, shade // 2])).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def write_study(runs: Path, *, pretrained: Callable[[str], bool] = lambda _: True, evidence: bool = True) -> Study:
     """Write the default study and return it; only models for which `pretrained` holds have real weights."""
-    right = {"baseline_tf": (92, 31.0)}
-    for model, pair in CORRECT.items():
-        latency = MODELS[model][4]
-        right |= {f"{model}-frozen": (pair[0], latency), f"{model}-finetune": (pair[1], latency * 1.01)}
-    for name, (n_right, latency) in right.items():
-        model = name.rpartition("-")[0] or name
-        known = pretrained(model)
-        correct = n_right if known else n_right - 50
-        folder = write_candidate(runs, name, correct=correct, latency_ms=latency, pretrained=known)
-        if evidence:
-            write_evidence(folder, correct=correct)
-    return Study(tuple(MODELS), ("frozen", "finetune"), (0,))
+    with_weights = frozenset(model for model in (BASELINE, *MODELS) if pretrained(model))
+    made = _made_study(with_weights)
+    shutil.copytree(made, runs, dirs_exist_ok=True)
+    shutil.copytree(made.parent / "measurements", speed_file(runs).parent, dirs_exist_ok=True)
+    if evidence:
+        for name in _n_right(with_weights):
+            write_evidence(Candidate(name).folder(runs), correct=_n_right(with_weights)[name])
+    return make_study(list(MODELS), ["frozen", "finetune"])
 
 
-ENGLISH = Translator("en")
-FRENCH = Translator("fr")
+@cache
+def _made_study(with_weights: frozenset[str]) -> Path:
+    """Return runs/ of the default study, which takes seconds to evaluate and none to copy."""
+    root = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    for name, correct in _n_right(with_weights).items():
+        model = Candidate(name).model
+        latency_ms = 31.0 if model == BASELINE else MODELS[model][4]
+        write_candidate(root / "runs", name, correct=correct, latency_ms=latency_ms, pretrained=model in with_weights)
+    return root / "runs"
+
+
+def _n_right(with_weights: frozenset[str]) -> dict[str, int]:
+    """Return how many test products each candidate gets right: 50 fewer without real weights."""
+    right = {BASELINE: 92}
+    for model, (frozen, finetune) in CORRECT.items():
+        right |= {f"{model}-frozen": frozen, f"{model}-finetune": finetune}
+    return {name: n if Candidate(name).model in with_weights else n - 50 for name, n in right.items()}
+
+
+ENGLISH = Words("en", PHRASES)
+FRENCH = Words("fr", PHRASES)
 NO_LIMITS = CompareParams(
     maximise="accuracy",
     subject_to=Limits(),

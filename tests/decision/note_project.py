@@ -5,10 +5,11 @@ from pathlib import Path
 
 import yaml
 
+from bakeoff.core.files import write_json
 from bakeoff.core.section import validate_section
 from bakeoff.decision.params import CompareParams
-from bakeoff.report.run import compare
-from decision.fake_study import write_json, write_study
+from bakeoff.report.run import ReportInputs, compare
+from decision.fake_study import speed_file, write_study
 
 ROOT = Path(__file__).resolve().parents[2]
 AUDIT = {
@@ -33,10 +34,11 @@ def write_project(root: Path, **study) -> Path:
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["compare"]["n_bootstrap"] = 500
     found = write_study(root / "runs", evidence=False, **study)
-    params |= {"models": list(found.models), "modes": list(found.modes), "seeds": list(found.seeds)}
+    params |= found.lists.model_dump()
     (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
-    write_json(root / "data" / "catalogue" / "audit.json", AUDIT)
+    write_json(root / "data" / "audit" / "audit.json", AUDIT)
     section = validate_section(CompareParams, params["compare"], where="params.yaml")
-    compare(root / "runs", root / "reports", study=found, params=section)
+    inputs = ReportInputs(speed_file=speed_file(root / "runs"))
+    compare(root / "runs", root / "reports", study=found, params=section, inputs=inputs)
     assert json.loads((root / "reports" / "choice.json").read_text())["best"]
     return root

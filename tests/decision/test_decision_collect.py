@@ -5,23 +5,25 @@ import shutil
 
 import numpy as np
 import pytest
-from bakeoff.speed.protocol import PROTOCOL
 
 from bakeoff.core.errors import EvaluationError, ParamsError
+from bakeoff.core.section import validate_section
 from bakeoff.data.predictions import Predictions, read_predictions, write_predictions
 from bakeoff.decision.collect import collect, value_at
 from bakeoff.decision.outcomes import outcomes_of, read_test_outcomes
-from bakeoff.decision.study import Slot, Study
-from decision.fake_study import write_candidate, write_study
+from bakeoff.records.candidate import Candidate
+from bakeoff.records.study import StudyLists
+from decision.fake_study import collected, make_study, write_candidate, write_study
+from records_made import network_speed, throughput_record
 
-ONE = Study(("m",), ("frozen",), (0,))
+ONE = make_study(["m"])
 
 
 @pytest.fixture
 def runs(tmp_path):
-    write_candidate(tmp_path, "baseline_tf", correct=90, latency_ms=30)
-    write_candidate(tmp_path, "m-frozen", correct=95, latency_ms=20)
-    return tmp_path
+    write_candidate(tmp_path / "runs", "baseline_tf", correct=90, latency_ms=30)
+    write_candidate(tmp_path / "runs", "m-frozen", correct=95, latency_ms=20)
+    return tmp_path / "runs"
 
 
 def edit(path, change) -> None:
@@ -31,37 +33,37 @@ def edit(path, change) -> None:
 
 
 def test_the_study_is_the_product_of_its_lists_and_the_baseline_per_seed():
-    slots = Study(("a", "b.c"), ("frozen", "finetune"), (0, 3)).slots()
-    assert len(slots) == 2 * 2 * 2 + 2
-    assert slots[0] == Slot("baseline_tf", "baseline_tf", None, 0)
-    assert [slot.name for slot in slots[-2:]] == ["b.c-finetune (seed 0)", "b.c-finetune (seed 3)"]
+    candidates = make_study(["a", "b.c"], ["frozen", "finetune"], [0, 3]).candidates()
+    assert len(candidates) == 2 * 2 * 2 + 2
+    assert candidates[0] == Candidate("baseline_tf", 0)
+    assert [one.title for one in candidates[-2:]] == ["b.c-finetune (seed 0)", "b.c-finetune (seed 3)"]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"models": "mamba_b"}, "models must be a list of str, got 'mamba_b'"),
-        ({"seeds": ["0"]}, "seeds must be a list of int"),
-        ({"seeds": []}, "seeds needs at least one value"),
-        ({"modes": ["thawed"]}, "unknown mode 'thawed' in modes; legal: frozen, finetune"),
+        ({"models": "mamba_b"}, "models = 'mamba_b': Input should be a valid list"),
+        ({"seeds": ["0"]}, r"seeds\.0 = '0': Input should be a valid integer"),
+        ({"seeds": []}, "seeds: needs at least one value and no repeats, got "),
+        ({"modes": ["thawed"]}, r"modes\.0 = 'thawed': Input should be 'frozen' or 'finetune'"),
     ],
 )
 def test_a_study_that_params_cannot_name(change, message):
     values = {"models": ["a"], "modes": ["frozen"], "seeds": [0]} | change
     with pytest.raises(ParamsError, match=message):
-        Study.from_params(values, where="params.yaml")
+        validate_section(StudyLists, values, where="params.yaml")
 
 
 def test_records_come_in_the_study_s_order_and_never_by_globbing(runs):
     write_candidate(runs, "stray-frozen", correct=99, latency_ms=1)
     records = collect(runs, ONE)
-    assert [record.slot.candidate for record in records] == ["baseline_tf", "m-frozen"]
+    assert [record.candidate.name for record in records] == ["baseline_tf", "m-frozen"]
     assert all(record.ok and record.n_test == 105 for record in records)
 
 
 def test_a_missing_candidate_is_an_error_that_names_it_and_the_others(runs):
     shutil.rmtree(runs / "m-frozen" / "seed_0" / "evaluation")
-    study = Study(("m",), ("frozen", "finetune"), (0,))
+    study = make_study(["m"], ["frozen", "finetune"])
     with pytest.raises(
         EvaluationError, match=r"m-frozen \(seed 0\) has no usable result: .*metrics.json is missing"
     ) as e:
@@ -85,20 +87,17 @@ def test_partial_with_nothing_left_is_still_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
-        ("training/training.json", lambda v: v.pop("weights"), "lacks weights.source"),
-        ("evaluation/metrics.json", lambda v: v["splits"].pop("test"), "lacks splits.test.n"),
+        ("training/training.json", lambda v: v.pop("weights"), "training.json lacks weights"),
+        ("training/training.json", lambda v: v.update(n_parameters="x"), "does not hold what it should: n_parameters"),
         (
-            "evaluation/throughput.json",
-            lambda v: v.update(latency_ms_p50=float("nan")),
-            "must be a finite number, got nan",
+            "training/cost.json",
+            lambda v: v.update(format=7),
+            r"another version of bakeoff \(format 7, this one reads 1",
         ),
+        ("evaluation/metrics.json", lambda v: v["splits"].pop("test"), "lacks splits.test.n"),
+        ("evaluation/metrics.json", lambda v: v["splits"]["test"].update(n=float("nan")), "finite number, got nan"),
         ("evaluation/metrics.json", lambda v: v["splits"]["test"].update(accuracy="x"), "finite number, got 'x'"),
         ("evaluation/metrics.json", lambda v: v["splits"]["test"].update(accuracy=0.5), "metrics of other predictions"),
-        (
-            "evaluation/throughput.json",
-            lambda v: v.pop("protocol"),
-            f"was measured by protocol 1, this version compares protocol {PROTOCOL}; run `dvc repro`",
-        ),
         ("evaluation/metrics.json", lambda v: v.update(training_key="old"), "belongs to another training"),
     ],
 )
@@ -116,15 +115,15 @@ def test_a_file_that_is_no_record(runs, text, message):
 
 
 def test_accuracies_on_other_products_are_not_compared(tmp_path):
-    study = Study(("m", "n"), ("frozen",), (0,))
+    study, runs = make_study(["m", "n"]), tmp_path / "runs"
     for name in ("baseline_tf", "m-frozen"):
-        write_candidate(tmp_path, name, correct=90, latency_ms=30)
-    write_candidate(tmp_path, "n-frozen", correct=42, latency_ms=30, n_test=42)
+        write_candidate(runs, name, correct=90, latency_ms=30)
+    write_candidate(runs, "n-frozen", correct=42, latency_ms=30, n_test=42)
     with pytest.raises(
         EvaluationError, match=r"another data set or split \(42 test products, the other candidates 105; it lacks"
     ):
-        collect(tmp_path, study)
-    assert [record.ok for record in collect(tmp_path, study, partial=True)] == [True, True, False]
+        collect(runs, study)
+    assert [record.ok for record in collect(runs, study, partial=True)] == [True, True, False]
 
 
 def test_another_digest_is_another_data_set(runs):
@@ -141,14 +140,42 @@ def test_value_at_stops_where_the_record_does():
     assert value_at({"a": 1}, "a.b") is None
 
 
-@pytest.mark.slow
 def test_the_whole_default_study(tmp_path):
-    assert len(collect(tmp_path, write_study(tmp_path, evidence=False))) == 15
+    records = collected(tmp_path / "runs", write_study(tmp_path / "runs", evidence=False))
+    assert len(records) == 15
+    assert {record.candidate.model: record.throughput["latency_ms_p50"] for record in records}["mamba_b"] == 398
+
+
+def test_every_candidate_of_a_network_has_its_network_s_speed(runs):
+    """Whatever its mode and its seed: speed has neither."""
+    write_candidate(runs, "m-finetune", correct=90, latency_ms=20)
+    records = collected(runs, make_study(["m"], ["frozen", "finetune"]))
+    assert [record.throughput["latency_ms_p50"] for record in records] == [30, 20, 20]
+
+
+def test_a_network_that_was_not_measured_has_no_speed_and_is_no_failure(runs):
+    assert [record.throughput for record in collect(runs, ONE)] == [{}, {}]
+    speed = throughput_record({"baseline_tf": network_speed()}, failed={"m": "out of memory"})
+    records = collect(runs, ONE, speed=speed)
+    assert [record.ok for record in records] == [True, True]
+    assert [bool(record.throughput) for record in records] == [True, False]
+
+
+def test_a_record_knows_its_training_and_what_it_cost(runs):
+    record = collect(runs, ONE)[1]
+    assert (record.training["key"], record.training["train_time_s"]) == ("key-of-m-frozen", 42.0)
+    assert record.training["git_commit"].startswith("0123456789")
+
+
+def test_what_an_unfinished_candidate_left_does_not_count(runs):
+    study = make_study(["m"], unfinished=frozenset({"m-frozen"}))
+    with pytest.raises(EvaluationError, match=r"m-frozen \(seed 0\) .* what runs/ holds of it is older"):
+        collect(runs, study)
 
 
 def rewrite(folder, change) -> None:
     """Change a candidate's predictions.parquet; its metrics.json keeps the accuracy."""
-    path = folder / "evaluation" / "predictions.parquet"
+    path = folder / "training" / "predictions.parquet"
     old = read_predictions(path)
     products, probabilities, labels = change(old.products.copy(), old.probabilities.copy(), list(old.labels))
     write_predictions(Predictions(products, probabilities, labels), path)
@@ -163,12 +190,12 @@ def spoil(probabilities, value):
     ("change", "message"),
     [
         (lambda t, p, n: (t, spoil(p, np.nan), n), "1 of 231 rows hold NaN or infinity, first product 'test-00104'"),
-        (lambda t, p, n: (t, spoil(p, 0.9), n), "1 of 231 rows are not probabilities"),
+        (lambda t, p, n: (t, spoil(p, 0.9), n), "1 of 231 rows are no probabilities"),
         (lambda t, p, n: (t, p, [*n[:-1], "boats"]), r"has other labels \(7: animals, .*train it on this catalogue"),
         (lambda t, p, n: (t[t["split"] != "test"], p[:126], n), "holds no test product"),
         (
             lambda t, p, n: (t.assign(product_id=t["product_id"].replace("test-00001", "test-00000")), p, n),
-            "rows repeat a product, first product 'test-00000'; run the evaluate stage again. Run `dvc",
+            "rows repeat a product, first product 'test-00000'; train the candidate again",
         ),
         (
             lambda t, p, n: (t.assign(product_id=t["product_id"].replace("test-00001", "new")), p, n),
@@ -183,11 +210,11 @@ def spoil(probabilities, value):
 def test_predictions_that_cannot_be_paired_are_refused_by_name(tmp_path, change, message):
     for name in ("baseline_tf", "m-frozen", "n-frozen"):
         right = np.arange(105) < 104  # the last product is a wrong one, so that changing it keeps the accuracy
-        folder = write_candidate(tmp_path, name, right=right)
+        folder = write_candidate(tmp_path / "runs", name, right=right)
     rewrite(folder, change)
     with pytest.raises(EvaluationError, match=message):
-        collect(tmp_path, Study(("m", "n"), ("frozen",), (0,)))
-    partial = collect(tmp_path, Study(("m", "n"), ("frozen",), (0,)), partial=True)
+        collect(tmp_path / "runs", make_study(["m", "n"]))
+    partial = collect(tmp_path / "runs", make_study(["m", "n"]), partial=True)
     assert [record.ok for record in partial] == [True, True, False]
 
 
@@ -200,7 +227,7 @@ def test_products_are_paired_by_their_id_whatever_their_order(runs):
 
 
 def test_predictions_that_are_missing_are_named(runs):
-    (runs / "m-frozen" / "seed_0" / "evaluation" / "predictions.parquet").unlink()
+    (runs / "m-frozen" / "seed_0" / "training" / "predictions.parquet").unlink()
     with pytest.raises(EvaluationError, match=r"predictions.parquet is missing"):
         collect(runs, ONE)
     with pytest.raises(EvaluationError, match=r"predictions.parquet is missing"):
@@ -209,8 +236,8 @@ def test_predictions_that_are_missing_are_named(runs):
 
 def test_outcomes_hold_every_seed(tmp_path):
     for seed in (0, 1):
-        write_candidate(tmp_path, "baseline_tf", right=np.arange(105) < 90 + seed, seed=seed)
-    outcomes = outcomes_of(collect(tmp_path, Study((), (), (0, 1))))
+        write_candidate(tmp_path / "runs", "baseline_tf", right=np.arange(105) < 90 + seed, seed=seed)
+    outcomes = outcomes_of(collect(tmp_path / "runs", make_study(seeds=[0, 1])))
     assert outcomes.n == 105
     assert outcomes.correct("baseline_tf").sum(axis=1).tolist() == [90, 91]
     assert outcomes.correct("baseline_tf").mean(axis=0)[[89, 90, 91]].tolist() == [1.0, 0.5, 0.0]
