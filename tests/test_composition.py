@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bakeoff.core.errors import ParamsError
-from bakeoff.study.composition import choices, choices_made, compose, differences
+from bakeoff.study import composition
+from bakeoff.study.composition import choices, choices_made, differences
 from bakeoff.study.params import write_params
 
 ROOT = Path(__file__).resolve().parents[1]
