@@ -95,7 +95,7 @@ def test_an_unreachable_hub_is_told_at_once(defaults, no_hub, tmp_path, monkeypa
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     start = time.monotonic()
     with pytest.raises(
-        ParamsError, match=r"no folder in .*the hub or its cache did not give.*Needed: a folder made by"
+        ParamsError, match=r"not a folder in .*neither the hub nor its cache has.*Needed: a folder made by"
     ):
         described(HUB_ID, defaults)
     assert time.monotonic() - start < 10  # transformers itself goes on asking for 97 s
