@@ -32,6 +32,9 @@ def run_server(
         example: a command with another port, for that refusal.
         welcome: printed once it answers.
         opens: an address to open in the browser then.
+
+    Raises:
+        TrackingError: something listens on the port, or the server ended with an error.
     """
     if answers(port):
         raise TrackingError(f"port {port} is taken already; stop what runs there or pass another: `{example}`.")
