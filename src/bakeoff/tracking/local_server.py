@@ -34,7 +34,7 @@ def run_server(
         opens: an address to open in the browser then.
 
     Raises:
-        TrackingError: the port is taken, or the server ended with an error.
+        TrackingError: something listens on the port, or the server ended with an error.
     """
     if answers(port):
         raise TrackingError(f"port {port} is taken already; stop what runs there or pass another: `{example}`.")
