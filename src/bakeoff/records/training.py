@@ -77,6 +77,11 @@ class TrainingRecord(Record):
         return self.settings
 
     @property
+    def architecture_title(self) -> str:
+        """What people call the network: `MambaVision-B`."""
+        return self.settings.architecture if isinstance(self.settings, CandidateSettings) else self.architecture
+
+    @property
     def title(self) -> str:
         """The candidate and its seed, for messages and figures."""
         return f"{self.candidate} seed {self.seed}"

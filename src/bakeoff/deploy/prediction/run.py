@@ -93,12 +93,12 @@ def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *,
 
 def _coverage(candidate: TrainedCandidate, threshold: float) -> str:
     """Return what the threshold meant on the study's test products, where the evaluation recorded that threshold."""
-    rows = candidate.evaluation("calibration.json").get("coverage") or []
-    row = next((row for row in rows if abs(row["threshold"] - threshold) < 1e-9), None)
-    if row is None or row.get("accuracy") is None:
+    rows = candidate.calibration.coverage
+    row = next((row for row in rows if abs(row.threshold - threshold) < 1e-9), None)
+    if row is None or row.accuracy is None:
         return ""
     return (
-        f" (on the test products {100 * row['coverage']:.0f} % reached it, of which {100 * row['accuracy']:.0f} % "
+        f" (on the test products {row.coverage:.0%} reached it, of which {row.accuracy:.0%} "
         "were right)"
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bakeoff.decision.collect import Record
+from bakeoff.decision.collect import Evaluated
 from bakeoff.report.page.embedding import Budget
 
 _N_PAIRS = 12
@@ -16,7 +16,7 @@ _HEATMAP_PX = 960
 CHANNELS = ("red", "green", "blue")
 
 
-def read_confusion(record: Record) -> dict[str, Any] | None:
+def read_confusion(record: Evaluated) -> dict[str, Any] | None:
     """Return labels, rows of cells and the most confused pairs of the test split; None without a confusion.csv.
 
     A cell is {count, share}: share of its true class in [0, 1].
@@ -56,7 +56,7 @@ def _worst_pairs(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> list
     return sorted(pairs, key=lambda pair: (-pair["count"], pair["true"], pair["predicted"]))[:_N_PAIRS]
 
 
-def read_channels(record: Record) -> dict[str, Any] | None:
+def read_channels(record: Evaluated) -> dict[str, Any] | None:
     """Return the accuracy lost per shuffled colour channel; None where the candidate was not interpreted."""
     values = read_optional(record.folder / "interpretation" / "channels.json")
     if values is None:
@@ -72,7 +72,7 @@ def read_channels(record: Record) -> dict[str, Any] | None:
     }
 
 
-def read_heat_maps(record: Record, budget: Budget) -> list[dict[str, Any]]:
+def read_heat_maps(record: Evaluated, budget: Budget) -> list[dict[str, Any]]:
     """Return the candidate's heat maps with their pictures, as far as the budget goes."""
     folder = record.folder / "interpretation"
     values = read_optional(folder / "attributions.json") or {"items": []}
