@@ -27,9 +27,8 @@ def confusion_view(record: Record, budget: Budget, *, photos: bool) -> dict[str,
     if found is None:
         return None
     analysis = read_optional(record.folder / "evaluation" / "confusions.json") or {}
-    labels, counts = found["labels"], [[cell["count"] for cell in row["cells"]] for row in found["rows"]]
+    labels, counts = found
     order = _order(analysis, len(labels))
-    pairs = _pairs(record, analysis, labels, budget if photos else None) if "pairs" in analysis else found["pairs"]
     never = [labels[j] for j in range(len(labels)) if not any(row[j] for row in counts)]
     return {
         "candidate": record.candidate.name,
@@ -39,7 +38,7 @@ def confusion_view(record: Record, budget: Budget, *, photos: bool) -> dict[str,
         "totals": [sum(counts[i]) for i in order],
         "cells": _cells(counts, order),
         "clustered": "order" in analysis,
-        "pairs": pairs[:_N_PAIRS],
+        "pairs": _pairs(record, analysis, labels, budget if photos else None),
         "groups": _groups(analysis, labels),
         "never": never,
     }
@@ -71,7 +70,7 @@ def _pairs(
     record: Record, analysis: Mapping[str, Any], labels: Sequence[str], budget: Budget | None
 ) -> list[dict[str, Any]]:
     pairs = []
-    for pair in analysis["pairs"][:_N_PAIRS]:
+    for pair in (analysis.get("pairs") or [])[:_N_PAIRS]:
         path = _picture_path(record.folder / "evaluation", pair.get("picture")) if budget else None
         picture = budget.embed(path, max_px=_PAIR_PX) if budget and path else None
         named = {"true": labels[pair["true"]], "predicted": labels[pair["predicted"]]}
