@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from bakeoff.core.translation import N_, Translator
 
+
 class Limit(NamedTuple):
     """What `compare.subject_to` may ask of a measure: from below where more is better, else from above."""
 

@@ -20,7 +20,14 @@ from bakeoff.evaluation.confusions import confusions_record
 from bakeoff.evaluation.metrics import all_split_metrics, count_confusions, per_class_metrics, predicted_classes
 from bakeoff.evaluation.pairs import draw_strip, read_photos
 from bakeoff.evaluation.params import EvaluateParams
-from bakeoff.records.evaluation import CALIBRATION, CONFUSIONS, METRICS, CalibrationRecord, ConfusionsRecord, MetricsRecord
+from bakeoff.records.evaluation import (
+    CALIBRATION,
+    CONFUSIONS,
+    METRICS,
+    CalibrationRecord,
+    ConfusionsRecord,
+    MetricsRecord,
+)
 from bakeoff.records.files import derived_key
 from bakeoff.records.training import TrainingRecord
 
@@ -112,6 +119,8 @@ def _draw(findings: Findings, counts: np.ndarray, catalogue: Catalogue, out_dir:
         draw_calibration(findings.calibration, path, title=title)
     for pair in confusions.pairs:
         with drawing(out_dir / pair.picture, out_dir) as path:
-            heading = f"{catalogue.labels[pair.true]} → {catalogue.labels[pair.predicted]}   {pair.count} / {pair.total}"
+            heading = (
+                f"{catalogue.labels[pair.true]} → {catalogue.labels[pair.predicted]}   {pair.count} / {pair.total}"
+            )
             captions = [f"{confidence:.0%}" for confidence in pair.confidences]
             draw_strip(read_photos(catalogue, pair.product_ids), captions, path, heading=heading)

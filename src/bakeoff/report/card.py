@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from bakeoff.decision.collect import Evaluated, value_at
+from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.licences import commercial_use, licence_of_code, licence_text
 from bakeoff.decision.measures import MEASURES
 from bakeoff.records.evaluation import CONFUSIONS, ConfusionsRecord

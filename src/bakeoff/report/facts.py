@@ -12,7 +12,7 @@ from typing import Any
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import load_top, read_yaml
-from bakeoff.decision.collect import Evaluated, collect, value_at
+from bakeoff.decision.collect import Evaluated, collect
 from bakeoff.decision.deployed import deployed_seed
 from bakeoff.decision.leaderboard import read_leaderboard
 from bakeoff.decision.licences import commercial_use, licence_of_code

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.deployed import deployed_folder
 from bakeoff.records.candidate import Candidate, all_trained
+from bakeoff.records.evaluation import CALIBRATION, METRICS, CalibrationRecord, MetricsRecord
 from bakeoff.records.training import TrainingRecord
 
 
@@ -56,7 +57,10 @@ class TrainedCandidate:
         Raises:
             EvaluationError: it is missing, or belongs to an earlier training.
         """
-        return CalibrationRecord.read(self.folder / "evaluation" / CALIBRATION) if self.metrics else None
+        found = CalibrationRecord.read(self.folder / "evaluation" / CALIBRATION)
+        if found.key != self.metrics.key:
+            raise EvaluationError(f"{self.folder / 'evaluation'} holds records of two evaluations; run `bakeoff run`.")
+        return found
 
 
 def find_candidate(project: Path, name: str | None, *, seed: int | None) -> TrainedCandidate:

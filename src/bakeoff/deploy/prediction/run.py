@@ -50,7 +50,7 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
         raise ParamsError(f"--top-k must be at least 1, got {options.top_k}.")
     form = settle_format(options.form, options.output, force=options.force)
     candidate = find_candidate(project, options.candidate, seed=options.seed)
-    temperature = candidate.temperature
+    temperature = candidate.calibration.temperature
     top_k = min(options.top_k, len(candidate.labels))
     photos = list_photos(source, options.columns)
     request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
@@ -97,10 +97,7 @@ def _coverage(candidate: TrainedCandidate, threshold: float) -> str:
     row = next((row for row in rows if abs(row.threshold - threshold) < 1e-9), None)
     if row is None or row.accuracy is None:
         return ""
-    return (
-        f" (on the test products {row.coverage:.0%} reached it, of which {row.accuracy:.0%} "
-        "were right)"
-    )
+    return f" (on the test products {row.coverage:.0%} reached it, of which {row.accuracy:.0%} were right)"
 
 
 def _refusals(tally: Tally) -> str:

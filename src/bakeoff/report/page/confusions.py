@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from bakeoff.decision.collect import Evaluated
+from bakeoff.evaluation.metrics import count_confusions
 from bakeoff.records.evaluation import CONFUSIONS, ConfusionsRecord, Pair
 from bakeoff.report.page.embedding import Budget
-from bakeoff.report.page.evidence import read_confusion
 
 _PAIR_PX = 520
 _N_PAIRS = 8
 _MAX_GROUPS = 12
 
 
-def confusion_view(record: Evaluated, budget: Budget, *, photos: bool) -> dict[str, Any] | None:
+def confusion_view(record: Evaluated, budget: Budget, *, photos: bool) -> dict[str, Any]:
     """Return a candidate's matrix as filled cells, its most confused pairs, groups and classes never predicted.
 
     Args:
@@ -23,12 +23,9 @@ def confusion_view(record: Evaluated, budget: Budget, *, photos: bool) -> dict[s
         budget: of the page's pictures.
         photos: whether the pairs come with photos.
     """
-    found = read_confusion(record)
-    if found is None:
-        return None
     analysis = ConfusionsRecord.read(record.folder / "evaluation" / CONFUSIONS)
-    labels, counts = found["labels"], [[cell["count"] for cell in row["cells"]] for row in found["rows"]]
-    order = analysis.order
+    labels, order, test = record.training.labels, analysis.order, record.test
+    counts = count_confusions(test.label_ids, test.predicted, len(labels)).tolist()
     return {
         "candidate": record.candidate.name,
         "seed": record.candidate.seed,
