@@ -114,7 +114,8 @@ def _read_records(candidate: Candidate, folder: Path, speed: ThroughputRecord | 
     metrics = MetricsRecord.read(folder / "evaluation" / METRICS)
     if metrics.training_key != training.key:
         raise EvaluationError(
-            f"{folder / 'evaluation' / METRICS} belongs to another training ({metrics.training_key}, not {training.key})"
+            f"{folder / 'evaluation' / METRICS} belongs to another training "
+            f"({metrics.training_key}, not {training.key})"
         )
     found = Evaluated(
         candidate,

@@ -22,7 +22,7 @@ from bakeoff.decision.rules import EXCLUSIONS, Rule
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.records.candidate import BASELINE
-from bakeoff.records.speed import ThroughputRecord
+from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
 
 SPLITS = ("train", "validation", "test")
@@ -123,6 +123,11 @@ class Facts:
     def versions(self) -> dict[str, Mapping[str, str]]:
         """Framework to the versions of its packages."""
         return dict(sorted({one.training.framework: one.training.versions for one in self.done}.items()))
+
+    @cached_property
+    def speed(self) -> NetworkSpeed | None:
+        """The first network's speed, None where nothing was measured."""
+        return next((one.speed for one in self.done if one.speed), None)
 
     @cached_property
     def threads(self) -> int | None:

@@ -34,7 +34,7 @@ def _detail(one: Evaluated) -> dict[str, Any]:
 def _panel(stage: str, values: Calibration) -> dict[str, Any]:
     """Return one reliability diagram: filled bins as bars, a mark at (confidence, accuracy) with its interval."""
     x, y = Scale(0.0, 1.0, _LOW, _HIGH), Scale(0.0, 1.0, _HIGH - 12, 12)
-    bins = [row for row in values.reliability if row.n]
+    bins: list[Any] = [row for row in values.reliability if row.n]  # which have every figure
     most = max((row.n for row in bins), default=1)
     return {
         "stage": stage,
