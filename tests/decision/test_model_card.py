@@ -7,16 +7,14 @@ import json
 import pytest
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.decision.collect import collect
 from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed, validation_accuracy
-from bakeoff.decision.study import Study
 from bakeoff.language.card import PHRASES
 from bakeoff.language.phrases import Words
 from bakeoff.report.card.card_metadata import licence_fields
 from bakeoff.report.card.model_card import model_card, write_model_card
-from decision.fake_study import LABELS, write_candidate, write_study
+from decision.fake_study import LABELS, collected, make_study, write_candidate, write_study
 
-TRAINED = {"epochs_run": 7, "best_epoch": 5, "device": ("cpu", "EPYC")}
+TRAINED = {"epochs_run": 7, "best_epoch": 5, "device_name": "EPYC"}
 EN, FR = Words("en", PHRASES), Words("fr", PHRASES)
 
 
@@ -28,11 +26,11 @@ def choice_of(candidate: str, **changes) -> dict:
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     runs = tmp_path_factory.mktemp("study") / "runs"
-    return collect(runs, write_study(runs))
+    return collected(runs, write_study(runs))
 
 
 def one(records, candidate):
-    return next(record for record in records if record.slot.candidate == candidate)
+    return next(record for record in records if record.candidate.name == candidate)
 
 
 def test_the_head_is_what_the_hub_reads(records):
@@ -84,7 +82,7 @@ def test_random_weights_and_a_small_test_are_limits(tmp_path):
     runs = tmp_path / "runs"
     write_candidate(runs, "swin_t-frozen", pretrained=False, **TRAINED)
     write_candidate(runs, "baseline_tf")
-    records = collect(runs, Study(("swin_t",), ("frozen",), (0,)))
+    records = collected(runs, make_study(["swin_t"]))
     text = model_card(records, choice_of("swin_t-frozen"), EN)
     assert "Starting weights: **random** (hub unreachable)" in text
     assert "7 of at most 60 epochs, best after epoch 5; learning rate 0.003, batches of 16, loss cross entropy" in text
@@ -105,16 +103,12 @@ def test_the_card_of_several_seeds_is_that_of_the_best_on_validation(tmp_path):
     runs = tmp_path / "runs"
     for name in ("swin_t-frozen", "baseline_tf"):
         for seed, correct in ((0, 80), (1, 95)):
-            write_candidate(runs, name, seed=seed, correct=correct)
-            path = runs / name / f"seed_{seed}" / "training" / "training.json"
-            values = json.loads(path.read_text()) | {"key": f"of-seed-{seed}", "seed": seed}
-            path.write_text(json.dumps(values), encoding="utf-8")
-            metrics = path.parents[1] / "evaluation" / "metrics.json"
+            folder = write_candidate(runs, name, seed=seed, correct=correct, key=f"of-seed-{seed}")
+            metrics = folder / "evaluation" / "metrics.json"
             judged = json.loads(metrics.read_text())
-            judged["training_key"] = values["key"]
             judged["splits"]["validation"]["accuracy"] = 0.9 if seed == 0 else 0.8
             metrics.write_text(json.dumps(judged), encoding="utf-8")
-    records = collect(runs, Study(("swin_t",), ("frozen",), (0, 1)))
+    records = collected(runs, make_study(["swin_t"], seeds=[0, 1]))
     text = model_card(records, choice_of("swin_t-frozen"), EN)
     assert "2 trainings with different seeds were made. This one (seed 0) has the best validation accuracy" in text
     assert "of-seed-0" in text
@@ -137,12 +131,13 @@ def test_the_best_seed_is_chosen_on_validation_the_first_of_equals():
 
 
 def test_a_candidate_without_an_evaluation_is_told(tmp_path):
-    write_candidate(tmp_path, "swin_t-frozen")
+    runs = tmp_path / "runs"
+    folder = write_candidate(runs, "swin_t-frozen")
     with pytest.raises(EvaluationError, match=r"mamba_t-frozen has no evaluated training .*; there are: swin_t-frozen"):
-        deployed_folder(tmp_path, "mamba_t-frozen")
-    (tmp_path / "swin_t-frozen" / "seed_0" / "evaluation" / "metrics.json").write_text("{", encoding="utf-8")
+        deployed_folder(runs, "mamba_t-frozen")
+    (folder / "evaluation" / "metrics.json").write_text("{", encoding="utf-8")
     with pytest.raises(EvaluationError, match=r"metrics.json is not valid JSON"):
-        deployed_folder(tmp_path, "swin_t-frozen")
+        deployed_folder(runs, "swin_t-frozen")
 
 
 @pytest.mark.parametrize(
