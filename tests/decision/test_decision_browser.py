@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 
-from decision.fake_evidence import write_findings
+from decision.fake_evidence import class_names, write_findings
 from decision.fake_study import NO_LIMITS, make_study, speed_file, write_candidate, write_evidence
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]  # playwright and jinja2 are in .venv-torch
@@ -157,7 +158,9 @@ def test_confusions_zoom_and_can_be_walked_by_keys(open_page, reports):
     for key in ("ArrowDown", "ArrowRight", "+", "+", "+", "+", "+", "+"):
         page.keyboard.press(key)
     readout = matrix.locator(".readout").inner_text()
-    assert "Console 01 catégorie" in readout
+    best = reports / "many" / "runs" / "mamba_b-finetune" / "seed_0" / "evaluation" / "confusions.json"
+    second = json.loads(best.read_text(encoding="utf-8"))["order"][1]
+    assert class_names(101)[second] in readout
     assert "of 15 photos" in readout
     assert 0 < matrix.locator(".rows text").count() < n_labels
     assert matrix.locator(".numbers text").count() > 0
