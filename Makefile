@@ -9,11 +9,13 @@ TF = .venv-tf/bin/python
 GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1 && echo yes)
 TF_REQUIREMENTS = requirements-tf$(if $(GPU),-gpu).txt
 ARGS ?=
-# Tests run in this many processes, a file at a time: JOBS=1 for one after the other.
+# Tests run in this many processes, a file at a time, in the order of tests/conftest.py: JOBS=1 for one after the other.
 JOBS ?= 2
-PARALLEL = $(if $(filter-out 0 1,$(JOBS)),-n $(JOBS) --dist loadfile)
+PARALLEL = $(if $(filter-out 0 1,$(JOBS)),-n $(JOBS) --dist loadfile --no-loadscope-reorder)
+# Containers set it; a study starts a hundred short processes, each of which would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run test check check-fast ui tensorboard bench proofs deps params doctor clean
+.PHONY: help setup setup-dev run test check check-fast lint fast ui tensorboard bench proofs messages deps params doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -50,20 +52,25 @@ setup-dev: .venv-torch/.dev .venv-tf/.dev  ## both environments with the test to
 run: setup  ## set up and run the study of params.yaml, then print the answer (ARGS="profile=full --yes")
 	@.venv-torch/bin/bakeoff run $(ARGS)
 
-check: setup-dev check-fast  ## format, lint, types, composed params and the fast tests
+check: setup-dev check-fast  ## lint and the fast tests
 
 check-fast: .venv-torch/.dev
+	@$(MAKE) --no-print-directory -j2 lint fast
+
+fast: .venv-torch/.dev  ## the fast tests alone
+	$(TORCH) -m pytest -q $(PARALLEL) -m "not slow" -x
+
+lint: .venv-torch/.dev  ## format, lint, types, dvc.yaml against the imports, composed params
 	.venv-torch/bin/ruff format --check .
 	.venv-torch/bin/ruff check .
 	.venv-torch/bin/pyright
 	$(TORCH) tools/stage_deps.py
 	.venv-torch/bin/bakeoff params --check
-	$(TORCH) -m pytest -q $(PARALLEL) -m "not slow" -x
 
-test: setup-dev  ## all tests in both environments
+test: setup-dev  ## all tests: in .venv-torch, then in .venv-tf those of the rooms that its stages import
 	@mkdir -p .bakeoff
 	$(TORCH) -m pytest -q $(PARALLEL) --junitxml=.bakeoff/tests-torch.xml
-	$(TF) -m pytest -q $(PARALLEL) --junitxml=.bakeoff/tests-tf.xml
+	$(TF) -m pytest -q $(PARALLEL) --rooms-of tf --junitxml=.bakeoff/tests-tf.xml
 	$(TORCH) tools/skipped_in_both.py .bakeoff/tests-torch.xml .bakeoff/tests-tf.xml
 
 ui: setup  ## MLflow over the local store on 127.0.0.1, opening on the table of runs
@@ -72,12 +79,18 @@ ui: setup  ## MLflow over the local store on 127.0.0.1, opening on the table of 
 tensorboard: setup  ## TensorBoard over the event files (tracking.tensorboard: true)
 	@.venv-torch/bin/tensorboard --logdir .bakeoff/tensorboard --host 127.0.0.1 $(ARGS)
 
-doctor:  ## what is missing, and how to mend it
+doctor:  ## what is missing, and how to fix it
 	@test -x .venv-torch/bin/bakeoff || { echo "There is no .venv-torch yet: make setup"; exit 1; }
 	@.venv-torch/bin/bakeoff doctor
 
 params: .venv-torch/.ready  ## compose params.yaml from conf/
 	@.venv-torch/bin/bakeoff params
+
+messages: .venv-torch/.ready  ## bring the French catalogue up to date with code and templates
+	@mkdir -p .bakeoff
+	cd src/bakeoff && ../../.venv-torch/bin/pybabel -q extract -F ../../pyproject.toml -k N_ --add-location=file --sort-by-file \
+		-o ../../.bakeoff/bakeoff.pot . && ../../.venv-torch/bin/pybabel -q update -i ../../.bakeoff/bakeoff.pot -d locale -D bakeoff -l fr \
+		--width=120 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 
 deps: .venv-torch/.ready  ## write every stage's code dependencies into dvc.yaml
 	$(TORCH) tools/stage_deps.py --write
@@ -89,6 +102,7 @@ proofs: setup-dev  ## long proofs whose results are in docs/benchmarks.md
 	PYTHONPATH=src $(TORCH) benchmarks/stamps_anchor.py --full
 	PYTHONPATH=src $(TORCH) benchmarks/statistics.py --full
 	BAKEOFF_RANDOM_STUDIES=5000 $(TORCH) -m pytest -q -n $(JOBS) tests/test_random_studies.py
+	BAKEOFF_PROOFS=1 $(TORCH) -m pytest -q tests/scan/test_scan_triton.py
 
 clean:  ## delete caches (.bakeoff/); runs, reports and the MLflow store stay
 	@.venv-torch/bin/bakeoff clean

@@ -116,7 +116,7 @@ def loop_time_first(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D
 def against_loops(given: Inputs, rounds: int) -> dict[str, float]:
     """Return the ratios of the loops' times to the implementations' on one thread, and the times in ms."""
     plain = [tensor for tensor in given.tensors if tensor is not None]
-    learnt = [tensor.detach().requires_grad_() for tensor in plain]
+    learned = [tensor.detach().requires_grad_() for tensor in plain]
     seed = torch.randn_like(given.u)
     calls: dict[str, Callable[..., Tensor]] = {"slices": loop_over_slices, "unbind": loop_over_unbind}
     calls["time_first"] = loop_time_first
@@ -128,7 +128,7 @@ def against_loops(given: Inputs, rounds: int) -> dict[str, float]:
         torch.testing.assert_close(call(*plain), expected, rtol=1e-3, atol=1e-3, msg=f"{name} computes something else")
     with torch.no_grad():
         forward = interleaved({name: _bound(call, plain) for name, call in calls.items()}, rounds)
-    both = interleaved({name: _bound(_with_backward(call, seed), learnt) for name, call in calls.items()}, rounds)
+    both = interleaved({name: _bound(_with_backward(call, seed), learned) for name, call in calls.items()}, rounds)
     figures = {f"forward_ms_{name}": round(1000 * value, 2) for name, value in forward.items()}
     figures |= {f"forward_backward_ms_{name}": round(1000 * value, 2) for name, value in both.items()}
     if "cpu" in calls:
@@ -145,8 +145,8 @@ def threads(given: Inputs, rounds: int) -> float | None:
     """Return the time of forward and backward on one thread over that on two."""
     if missing("cpu"):
         return None
-    learnt = [tensor.detach().requires_grad_() for tensor in given.tensors if tensor is not None]
-    run = _bound(_with_backward(_scan_of("cpu"), torch.randn_like(given.u)), learnt)
+    learned = [tensor.detach().requires_grad_() for tensor in given.tensors if tensor is not None]
+    run = _bound(_with_backward(_scan_of("cpu"), torch.randn_like(given.u)), learned)
 
     def on(n_threads: int) -> Call:
         def call() -> None:
@@ -172,11 +172,11 @@ def memory() -> dict[str, float]:
     small, given = inputs(1, 16, 40), inputs(4, 160, 8192)
     seed = torch.ones_like(given.u)
     for each, grad in ((small, torch.ones_like(small.u)), (given, seed)):  # the first loads the kernel and autograd
-        learnt = [tensor.detach().requires_grad_() for tensor in each.tensors if tensor is not None]
+        learned = [tensor.detach().requires_grad_() for tensor in each.tensors if tensor is not None]
         reset.write_text("5")
         before = _status_kib("VmRSS")
-        y = _scan_of("cpu")(*learnt)
-        gradients = torch.autograd.grad(y, learnt, grad)
+        y = _scan_of("cpu")(*learned)
+        gradients = torch.autograd.grad(y, learned, grad)
         peak = _status_kib("VmHWM")
     extra = (peak - before) * 1024 - sum(tensor.nbytes for tensor in (y, *gradients))
     states = given.u.nbytes * given.A.shape[1]
@@ -213,9 +213,9 @@ def shapes(rounds: int) -> dict[str, float]:
     found = {}
     for d, length in ((160, 196), (320, 49), (192, 196), (256, 196), (392, 196), (784, 49)):
         given = inputs(32, d, length)
-        learnt = [tensor.detach().requires_grad_() for tensor in given.tensors if tensor is not None]
+        learned = [tensor.detach().requires_grad_() for tensor in given.tensors if tensor is not None]
         name = "torch" if missing("cpu") else "cpu"
-        run = _bound(_with_backward(_scan_of(name), torch.ones_like(given.u)), learnt)
+        run = _bound(_with_backward(_scan_of(name), torch.ones_like(given.u)), learned)
         found[f"32x{d}x{length}"] = round(1000 * interleaved({"it": run}, 5 * rounds)["it"], 2)
     return found
 

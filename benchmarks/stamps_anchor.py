@@ -13,11 +13,9 @@ import statistics
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from bakeoff.catalogue.split import write_split
+from bakeoff.data.predictions import read_predictions
 from bakeoff.data.table import load_catalogue
-from bakeoff.predictors.torch_predictor import load_torch_predictor
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.study.params import load_params
 from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
@@ -37,12 +35,8 @@ def test_accuracy(split_seed: int, seed: int) -> float:
         catalogue = load_catalogue(Path("data/catalogue"), out / "splits" / "splits.parquet")
         request = TrainingRequest(settings, "frozen", seed, params.training, params.compute, params.scan)
         train_candidate(plan_training(request, catalogue, weights_dir=Path("weights") / MODEL), out / "training")
-        predictor = load_torch_predictor(
-            out / "training", catalogue, weights_root=Path("weights"), batch_size=params.evaluate.batch_size
-        )
-        rows = catalogue.rows("test")
-        predicted = np.concatenate(list(predictor.predict(rows))).argmax(axis=1)
-        return float((predicted == catalogue.label_ids(rows)).mean())
+        label_ids, found = read_predictions(out / "training" / "predictions.parquet").split("test")
+        return float((found.argmax(axis=1) == label_ids).mean())
 
 
 def main() -> None:

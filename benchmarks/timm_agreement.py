@@ -22,8 +22,7 @@ from typing import Any
 import torch
 
 from bakeoff.backbones.compat import import_timm
-from bakeoff.speed.clocks import Clocks
-from bakeoff.speed.timing import time_calls
+from bakeoff.speed.turns import N_WARMUP
 
 IMAGE_PX, N_CALLS = 224, 3
 SCRIPT_URL = "https://raw.githubusercontent.com/huggingface/pytorch-image-models/v1.0.31/benchmark.py"
@@ -52,11 +51,12 @@ def our_measure(model: str, batch_size: int) -> Callable[[], float]:
 
     @torch.inference_mode()
     def measure() -> float:
-        start = time.perf_counter()
-        network(images)
-        until = time.perf_counter() + (N_CALLS + 2) * (time.perf_counter() - start)  # two of them warm up
-        timings = time_calls(lambda: network(images), until=until, max_calls=N_CALLS, clocks=Clocks())
-        return timings.images_per_s(batch_size)
+        seconds = []
+        for _ in range(N_WARMUP + N_CALLS):
+            start = time.perf_counter()
+            network(images)
+            seconds.append(time.perf_counter() - start)
+        return batch_size / statistics.median(seconds[N_WARMUP:])
 
     return measure
 

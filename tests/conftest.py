@@ -2,18 +2,49 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import io
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bakeoff.core import failures
 
 _NEEDS = {"torch": "torch", "tf": "tensorflow"}
+TESTS = Path(__file__).resolve().parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "leave out files without tests marked `tf` (or `torch`), but for those of rooms that its stages import"
+    parser.addoption("--rooms-of", choices=tuple(_NEEDS), help=told)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Keep a file of an environment's rooms and one that marks tests as its own; unmarked others run in both alike."""
+    environment = config.getoption("--rooms-of")
+    if not environment or collection_path.suffix != ".py":
+        return None
+    room = collection_path.relative_to(TESTS).parts[0]
+    if room in _rooms(environment) or f"mark.{environment}" in collection_path.read_text(encoding="utf-8"):
+        return None
+    return True
+
+
+@functools.cache
+def _rooms(environment: str) -> set[str]:
+    sys.path.insert(0, str(TESTS.parent / "tools"))
+    from stage_deps import rooms_in
+
+    return rooms_in(environment)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole studies first: a file runs in one process, and the last one to start should be a short one."""
+    items.sort(key=lambda item: not item.path.is_relative_to(TESTS / "stages"))
     for marker, package in _NEEDS.items():
         if importlib.util.find_spec(package) is None:
             skip = pytest.mark.skip(reason=f"{package} is not in this environment")
@@ -44,6 +75,23 @@ def no_silent_failures(request: pytest.FixtureRequest, caught_failures: list[fai
     told = [failure.traceback for failure in caught_failures]
     caught_failures.clear()
     assert "survives" in request.keywords or not told, told[0]
+
+
+@pytest.fixture
+def no_rendering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes most of a small training's or report's time: a drawn figure's layout and pixels.
+
+    For tests that look at no picture; what fails while a figure is drawn fails them all the same.
+    """
+    from matplotlib.figure import Figure
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (89, 30), (50, 90, 200)).save(buffer, "PNG")
+
+    def save(self: Figure, path: Path, **_: object) -> None:
+        Path(path).write_bytes(buffer.getvalue())
+
+    monkeypatch.setattr(Figure, "savefig", save)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from bakeoff.aggregation.run import aggregate
 from bakeoff.catalogue.audit import audit
 from bakeoff.core.files import write_json
 from bakeoff.core.section import validate_section
+from bakeoff.core.translation import Translator
 from bakeoff.data.predictions import make_predictions, write_predictions
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import SPLITS, Catalogue, load_catalogue
@@ -32,14 +33,13 @@ from bakeoff.decision.study import Study
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors
-from bakeoff.deploy.monitoring.verdict import monitoring_words
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.run import evaluate_candidate
 from bakeoff.learning.history import write_history
 from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.study import StudyLists
-from bakeoff.report.note.note import write_note
+from bakeoff.report.note import write_note
 from bakeoff.report.run import ReportInputs, compare
 from records_made import (
     cost_record,
@@ -277,7 +277,7 @@ def _monitor(found: RandomStudy) -> None:
     reference = _sample(rng, str(kinds[0]), int(rng.integers(1, 120)), len(labels))
     new = _sample(rng, str(kinds[1]), n, len(labels), unlabelled=float(rng.choice([0.0, 0.5, 1.0])))
     test = reference.rows(np.arange(len(reference)) < max(2, len(reference) // 2))
-    words = monitoring_words(found.params["language"])
+    words = Translator(found.params["language"])
     report = build_report((reference, new, test), labels, words, header={"candidate": "a-frozen", "name": "2026-12"})
     write_json(found.root / "monitoring" / "2026-12" / "monitoring.json", report)
     draw_monitoring(report, (reference, new), words, found.root / "monitoring" / "2026-12" / "monitor.png")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,15 +14,35 @@ ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.torch
 
 
-def bakeoff(*arguments, cwd=ROOT):
-    environment = os.environ | {"COLUMNS": "140", "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1", "TERM": "dumb"}
-    command = [sys.executable, "-m", "bakeoff.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+VARIABLES = {"COLUMNS": "140", "NO_COLOR": "1", "TERM": "dumb"}
+
+
+@pytest.fixture
+def bakeoff(monkeypatch, capsys):
+    """Run the command line in this process and return its exit status and what it wrote."""
+    from bakeoff.cli import main
+
+    def run(*arguments, cwd=ROOT):
+        for name, value in VARIABLES.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["bakeoff", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return SimpleNamespace(returncode=ended.value.code or 0, stdout=out, stderr=err)
+
+    return run
 
 
 @pytest.mark.slow
 def test_advise_speaks_the_language_asked_for():
-    done = bakeoff("advise", "--images", 900, "--classes", 9, "--device", "cpu", "--language", "fr")
+    """In a process of its own, as a user starts it."""
+    asked = ["advise", "--images", "900", "--classes", "9", "--device", "cpu", "--language", "fr"]
+    environment = os.environ | VARIABLES | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, "-m", "bakeoff.cli", *asked]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "900 photos dans 9 classes" in done.stdout
 
@@ -34,14 +55,14 @@ def test_advise_speaks_the_language_asked_for():
         (("advise", "--images", 10, "--classes", 2, "--hours", 0), "more than 0 hours"),
     ],
 )
-def test_bad_input_is_one_sentence(arguments, sentence):
+def test_bad_input_is_one_sentence(bakeoff, arguments, sentence):
     done = bakeoff(*arguments)
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_aggregate_takes_folders_and_the_language_of_params(tmp_path):
+def test_aggregate_takes_folders_and_the_language_of_params(bakeoff, tmp_path):
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "params.yaml").write_text("language: fr\n")
     folders = [write_split(tmp_path / f"s{seed}", seed, {"baseline_tf": 0.7 + 0.01 * seed}) for seed in (0, 1)]
@@ -51,7 +72,7 @@ def test_aggregate_takes_folders_and_the_language_of_params(tmp_path):
     assert (tmp_path / "reports" / "aggregate.png").is_file()
 
 
-def test_help_shows_the_loop_and_note_wants_a_comparison(tmp_path):
+def test_help_shows_the_loop_and_note_wants_a_comparison(bakeoff, tmp_path):
     assert "for s in 1 2 3 4 5; do dvc exp run" in bakeoff("aggregate", "--help").stdout
     (tmp_path / "dvc.yaml").touch()
     done = bakeoff("note", cwd=tmp_path)

@@ -10,8 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bakeoff.cli import app, main
-from bakeoff.language.console import PHRASES
-from bakeoff.language.phrases import Words
+from bakeoff.core.translation import Translator
 from bakeoff.study.doctor import Finding, examine, print_findings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,9 +55,9 @@ def test_expected_time_counts_the_candidates():
     from bakeoff.study.run import expected_time
 
     params = load_params(ROOT / "params.yaml")
-    english, french = (expected_time(params, Words(code, PHRASES)) for code in ("en", "fr"))
+    english, french = (expected_time(params, Translator(code)) for code in ("en", "fr"))
     assert english.startswith("15 candidates, profile quick: about 33 min ")
-    assert french.startswith("15 candidats, profil quick : environ 33 min ")
+    assert french.startswith("15 candidats, profil quick\u202f: environ 33 min ")
 
 
 @pytest.mark.torch

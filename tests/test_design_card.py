@@ -2,6 +2,9 @@
 
 import ast
 import re
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,15 +37,20 @@ def pins() -> dict[str, str]:
 
 
 def imported(path: Path) -> set[str]:
+    files = [path] if path.is_file() else path.rglob("*.py")
+    return set().union(*(imported_by(file) for file in files))
+
+
+@cache
+def imported_by(file: Path) -> set[str]:
     names: set[str] = set()
-    for file in [path] if path.is_file() else path.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names.add(node.module.split(".")[0])
-            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
-                names |= {arg.value.split(".")[0] for arg in node.args if isinstance(arg, ast.Constant)}
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
+            names |= {arg.value.split(".")[0] for arg in node.args if isinstance(arg, ast.Constant)}
     return names
 
 
@@ -74,3 +82,15 @@ def test_frameworks_stay_in_their_rooms(package, allowed):
     for file in source.rglob("*.py"):
         if package in imported(file):
             assert file.relative_to(source).parts[0] in allowed, f"{file} imports {package}"
+
+
+@pytest.mark.slow
+def test_importing_what_both_environments_share_loads_no_framework():
+    modules = ("core.seeding", "evaluation.run", "predictors.loading", "interpret.run")
+    modules += ("deploy.prediction.run", "deploy.monitoring.run")
+    heavy = ("torch", "tensorflow", "keras", "mlflow", "captum", "matplotlib.pyplot")
+    code = f"import sys, {', '.join(f'bakeoff.{name}' for name in modules)}; "
+    code += f"print([name for name in {heavy} if name in sys.modules])"
+    command, environment = [sys.executable, "-c", code], {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr

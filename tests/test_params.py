@@ -52,8 +52,10 @@ def test_committed_params_are_valid(values):
         ({"models": ["a", "a"]}, "lists a name twice"),
         ({"speed": 1}, "unknown key speed"),
         ({"profile": 3}, "profile = 3"),
-        ({"evaluate": {"batch_size": "32"}}, r"evaluate\.batch_size = '32'"),
-        ({"evaluate": {}}, r"missing key evaluate\.batch_size"),
+        ({"evaluate": {"n_bootstrap": "10"}}, r"evaluate\.n_bootstrap = '10'"),
+        ({"evaluate": {}}, r"missing key evaluate\.n_bootstrap"),
+        ({"evaluate": {"batch_size": 32}}, r"unknown key evaluate\.batch_size"),
+        ({"throughput": {"max_attempts": 3}}, r"missing key throughput\.rounds.*unknown key throughput\.max_attempts"),
     ],
 )
 def test_mistake_is_named(tmp_path, values, change, message):
@@ -121,10 +123,47 @@ def test_null_lifts_the_cap_and_an_unwritten_field_says_nothing(values):
     assert training.schedule("finetune", {"finetune": ScheduleOverrides(epochs=7)}).max_steps == 30
 
 
+def test_a_random_start_is_capped_unless_the_backbone_says_otherwise(values):
+    training = schedules(values)
+    assert training.random_start_max_steps == 10
+    assert training.schedule("finetune", {}).max_steps == 30
+    assert training.schedule("finetune", {}, random_start=True).max_steps == 10
+    assert training.schedule("frozen", {}).max_steps is None
+    assert training.schedule("frozen", {}, random_start=True).max_steps == 10
+    own = {"finetune": ScheduleOverrides.model_validate({"max_steps": None}), "frozen": ScheduleOverrides(epochs=2)}
+    assert training.schedule("finetune", own, random_start=True).max_steps is None
+    assert training.schedule("frozen", own, random_start=True).max_steps == 10
+    lower = training.model_copy(update={"random_start_max_steps": 99})
+    assert lower.schedule("finetune", {}, random_start=True).max_steps == 30
+    free = training.model_copy(update={"random_start_max_steps": None})
+    assert free.schedule("frozen", {}, random_start=True) == training.frozen
+
+
+@pytest.mark.parametrize("loss", ["bce", {"name": "bce"}])
+def test_a_loss_without_parameters_is_written_as_its_name_alone(values, loss):
+    values["training"]["loss"] = loss
+    assert schedules(values).loss.probabilities == "sigmoid_normalised"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"loss": "hinge"}, r"training\.loss .*'hinge'.*'cross_entropy', 'bce'"),
+        ({"loss": {"name": "bce", "gamma": 2}}, r"unknown key training\.loss\.bce\.gamma"),
+        ({"optimizer": {"name": "sgd", "weight_decay": 0.0}}, r"training\.optimizer\.name = 'sgd'.*'adamw'"),
+        ({"optimizer": {"name": "adamw", "weight_decay": -1.0}}, r"training\.optimizer\.weight_decay = -1"),
+    ],
+)
+def test_losses_and_optimisers_that_are_none_are_named(tmp_path, values, change, message):
+    values["training"] |= change
+    with pytest.raises(ParamsError, match=message):
+        load_params(save(tmp_path, values))
+
+
 @pytest.mark.parametrize("field", ["epochs", "learning_rate"])
 def test_null_where_it_means_nothing_is_refused(tmp_path, values, field):
     values["backbones"]["swin_t"]["training"] = {"finetune": {field: None}}
-    with pytest.raises(ParamsError, match=rf"finetune\.{field}: null is no value here; leave the line out"):
+    with pytest.raises(ParamsError, match=rf"finetune\.{field}: null is not a value here; leave the line out"):
         load_params(save(tmp_path, values))
 
 

@@ -1,5 +1,6 @@
 """runs/ holds this study alone."""
 
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.pruning import prune_runs
 
 
@@ -12,8 +13,8 @@ def test_only_the_study_and_the_baseline_stay(tmp_path):
         "baseline_tf/seed_1",
     ):
         (tmp_path / name).mkdir(parents=True)
-    removed = prune_runs(tmp_path, candidates=["a.b-frozen"], seeds=[0])
+    removed = prune_runs(tmp_path, [Candidate("baseline_tf"), Candidate("a.b-frozen")])
     assert removed == ["a.b-frozen/seed_1", "baseline_tf/seed_1", "old-frozen"]
     left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*"))
     assert left == ["a.b-frozen/seed_0", "baseline_tf/seed_0"]
-    assert prune_runs(tmp_path / "none", candidates=[], seeds=[0]) == []
+    assert prune_runs(tmp_path / "none", []) == []

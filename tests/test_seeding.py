@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-import sys
 
 import numpy as np
 import pytest
@@ -50,13 +49,3 @@ def test_torch_is_seeded_and_limited_where_it_is_loaded() -> None:
     assert torch.get_num_threads() == 1
     assert set_threads(None) == default_threads() == torch.get_num_threads()
     torch.set_num_threads(before)
-
-
-def test_importing_it_loads_no_framework() -> None:
-    import subprocess
-
-    code = "import sys, bakeoff.core.seeding; print({'torch', 'tensorflow'} & set(sys.modules))"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": "src"}
-    )
-    assert answer.stdout.strip() == "set()"

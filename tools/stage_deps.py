@@ -15,12 +15,14 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from bakeoff.core.code import code_of, imports_of, room_of  # noqa: E402
+from bakeoff.core.code import PACKAGE, code_of, imports_of, room_of  # noqa: E402
 
 FOREIGN = {
     "torch": {"bakeoff.baseline_tf"},
     "tf": {"torch", "timm", "captum", "transformers", "mambavision"},
 }
+# What reads the catalogues of messages, which no import shows.
+TRANSLATOR = PACKAGE / "core" / "translation.py"
 # No output depends on where runs are shown: a change there must not retrain a model.
 MIRROR = "bakeoff.tracking"
 
@@ -33,7 +35,16 @@ def rooms_of(script: Path, environment: str) -> list[str]:
             return True
         return any(imported.split(".")[0] in FOREIGN[environment] for imported in imports_of(path))
 
-    return sorted({room for path in code_of(script, skip=skip) if (room := room_of(path))})
+    files = code_of(script, skip=skip)
+    rooms = {room for path in files if (room := room_of(path))}
+    return sorted(rooms | ({"locale"} if TRANSLATOR in files else set()))
+
+
+def rooms_in(environment: str) -> set[str]:
+    """Return the rooms that the stages of one environment need."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    scripts = {script for stage in stages.values() for where, script in [stage_parts(stage)] if where == environment}
+    return {room for script in scripts for room in rooms_of(ROOT / script, environment)}
 
 
 def stage_parts(stage: dict) -> tuple[str, str]:

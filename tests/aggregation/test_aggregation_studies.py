@@ -140,7 +140,7 @@ def test_random_starts_are_listed_and_not_ranked(tmp_path, console):
     assert "random start" in text
     assert "did not learn" in text
     assert study["sentence"].startswith("swin_t-frozen has the highest mean")
-    assert "Listed and not ranked" in record["notes"][1]
+    assert "Excluded from the ranking" in record["notes"][1]
     for folder in given:  # what the study's own comparison allows, counts here too
         params = yaml.safe_load((Path(folder) / "params.yaml").read_text(encoding="utf-8"))
         params["compare"] = {"allow_random_weights": True}
@@ -237,7 +237,7 @@ def test_one_split_is_not_enough_and_a_folder_needs_its_files(tmp_path):
     with pytest.raises(EvaluationError, match=r"empty must hold params.yaml and reports/leaderboard.csv"):
         aggregate(tmp_path, [str(tmp_path / "empty")], tmp_path / "reports")
     (one / "reports" / "leaderboard.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(EvaluationError, match="is no leaderboard: it lacks accuracy, candidate, status"):
+    with pytest.raises(EvaluationError, match="is not a leaderboard: it lacks accuracy, candidate, status"):
         aggregate(tmp_path, [str(one)], tmp_path / "reports")
     nothing = write_split(tmp_path / "c", 0, {})
     with pytest.raises(EvaluationError, match="c: the leaderboard holds no candidate with a result"):

@@ -76,7 +76,7 @@ def test_settings_come_from_the_folder(model_folder, defaults):
 def test_a_model_card_that_cannot_be_read_is_named(head, model_folder, defaults):
     folder, _ = model_folder("vit")
     (folder / "README.md").write_bytes(b"---\n" + head + b"\n---\n")
-    with pytest.raises(ParamsError, match=r"README\.md: its head between two lines --- is no YAML of keys and values"):
+    with pytest.raises(ParamsError, match=r"README\.md: its head between two lines --- is not YAML of keys and values"):
         described(folder, defaults)
 
 

@@ -104,7 +104,8 @@ def test_an_unknown_tag_lists_the_legal_ones(describe):
 
 
 def test_candidates_are_written_and_other_studies_tidied(defaults, tmp_path):
-    from bakeoff.backbones.candidates import CandidateRequest, candidates_table, write_candidates
+    from bakeoff.backbones.candidates import candidates_table, write_candidates
+    from bakeoff.backbones.params import StudyBackbones
 
     out, runs = tmp_path / "candidates", tmp_path / "runs"
     out.mkdir()
@@ -113,7 +114,13 @@ def test_candidates_are_written_and_other_studies_tidied(defaults, tmp_path):
     gone = ["resnet18-frozen/seed_2", "resnet18-finetune/seed_0", "old-frozen/seed_0", "baseline_tf/seed_7"]
     for name in kept + gone:
         (runs / name / "training").mkdir(parents=True)
-    study = CandidateRequest(["resnet18", "convnext_tiny.fb_in22k_ft_in1k"], ["frozen"], [0, 1], {}, defaults)
+    study = StudyBackbones(
+        models=["resnet18", "convnext_tiny.fb_in22k_ft_in1k"],
+        modes=["frozen"],
+        seeds=[0, 1],
+        backbones={},
+        backbone_defaults=defaults,
+    )
     found = write_candidates(study, out, runs)
     assert [path.name for path in sorted(out.iterdir())] == ["convnext_tiny.fb_in22k_ft_in1k.json", "resnet18.json"]
     assert [settings.model for settings in found] == study.models
@@ -123,13 +130,16 @@ def test_candidates_are_written_and_other_studies_tidied(defaults, tmp_path):
 
 
 def test_an_unknown_model_touches_nothing(defaults, tmp_path):
-    from bakeoff.backbones.candidates import CandidateRequest, write_candidates
+    from bakeoff.backbones.candidates import write_candidates
+    from bakeoff.backbones.params import StudyBackbones
 
     (tmp_path / "runs" / "old-frozen").mkdir(parents=True)
     for models, words in ((["resnet81"], "unknown backbone"), (["baseline_tf"], "must not name 'baseline_tf'")):
         with pytest.raises(ParamsError, match=words):
             write_candidates(
-                CandidateRequest(models, ["frozen"], [0], {}, defaults), tmp_path / "out", tmp_path / "runs"
+                StudyBackbones(models=models, modes=["frozen"], seeds=[0], backbones={}, backbone_defaults=defaults),
+                tmp_path / "out",
+                tmp_path / "runs",
             )
     assert (tmp_path / "runs" / "old-frozen").is_dir()
     assert not (tmp_path / "out").exists()

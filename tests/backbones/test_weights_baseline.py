@@ -53,7 +53,7 @@ def baseline(**changes):
         "batch_size": 8,
         "loss": "bce",
         "dropout": 0.2,
-        "weight_decay": 0.0,
+        "optimizer": {"name": "adamw", "weight_decay": 0.0},
         "early_stop_patience_epochs": None,
         "frozen": schedule,
         "finetune": schedule,

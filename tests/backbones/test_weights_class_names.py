@@ -34,5 +34,5 @@ def test_class_names_that_cannot_be_used(tmp_path):
     with pytest.raises(DataError, match="must be a JSON list of class names"):
         read_class_names(tmp_path / "bad.json")
     (tmp_path / "latin.txt").write_bytes("v\u00eatement".encode("latin-1"))
-    with pytest.raises(DataError, match="is no UTF-8 text"):
+    with pytest.raises(DataError, match="is not UTF-8 text"):
         read_class_names(tmp_path / "latin.txt")

@@ -93,7 +93,7 @@ def test_folder_by_model_or_library_name(settings, weights_params, resnet_folder
     again = fetch_weights(settings(model="mine"), given, tmp_path / "two")
     assert again.url_or_id == "resnet18.a1_in1k.safetensors"
     assert again.sha256 == record.sha256
-    with pytest.raises(WeightsError, match=r"weights\.folder: .*nowhere is no folder"):
+    with pytest.raises(WeightsError, match=r"weights\.folder: .*nowhere is not a folder"):
         fetch_weights(settings(), weights_params(folder=str(tmp_path / "nowhere")), tmp_path / "three")
 
 
@@ -158,7 +158,7 @@ class Evil:
 
 def test_a_pickle_runs_no_code_and_needs_tensors(tmp_path, capsys):
     torch.save({"state_dict": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(WeightsError, match=r"evil\.pth is no readable checkpoint"):
+    with pytest.raises(WeightsError, match=r"evil\.pth is not a readable checkpoint"):
         read_checkpoint(tmp_path / "evil.pth")
     assert capsys.readouterr().out == ""
     torch.save({"epoch": 3}, tmp_path / "empty.pth")

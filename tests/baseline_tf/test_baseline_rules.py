@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 import math
 from types import SimpleNamespace
 
@@ -12,6 +11,8 @@ import numpy as np
 import pytest
 
 from bakeoff.core.errors import EvaluationError, TrainingError
+from bakeoff.data.predictions import read_predictions
+from bakeoff.records.training import CostRecord
 
 pytestmark = pytest.mark.tf
 
@@ -21,47 +22,45 @@ def history(folder):
         return list(csv.DictReader(file))
 
 
+def validation_loss(folder, catalogue):
+    return read_predictions(folder / "predictions.parquet", catalogue=catalogue).mean_losses()["validation"]
+
+
 def test_patience_ends_a_training_and_the_best_epochs_weights_stay(train, tmp_path, colours):
-    from bakeoff.baseline_tf.predictor import load_keras_predictor
-
     still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
-    values = train(tmp_path, frozen=still, early_stop_patience_epochs=2)
-    assert values["stopped_early"] is True
-    assert values["epochs_run"] == values["best_epoch"] + 2 < 50
-    assert values["training"]["early_stop_patience_epochs"] == 2
-    rows = colours.rows("validation")
-    predictor = load_keras_predictor(tmp_path, colours, batch_size=16, device="cpu", threads=1)
-    best = history(tmp_path)[values["best_epoch"] - 1]
-    assert predictor.training_loss(rows) == pytest.approx(float(best["validation_loss"]), rel=1e-5)
+    record = train(tmp_path, frozen=still, early_stop_patience_epochs=2)
+    assert record.stopped_early is True
+    assert record.epochs_run == record.best_epoch + 2 < 50
+    assert record.training["early_stop_patience_epochs"] == 2
+    best = history(tmp_path)[record.best_epoch - 1]
+    assert validation_loss(tmp_path, colours) == pytest.approx(float(best["validation_loss"]), rel=1e-5)
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_rate_that_overshoots_keeps_the_best_epoch(train, tmp_path, colours):
-    from bakeoff.baseline_tf.predictor import load_keras_predictor
-
     wild = {"epochs": 12, "learning_rate": 5.0, "max_steps": None}
-    values = train(tmp_path, frozen=wild, early_stop_patience_epochs=3)
+    record = train(tmp_path, frozen=wild, early_stop_patience_epochs=3)
     rows = history(tmp_path)
     order = [(float(row["validation_accuracy"]), -float(row["validation_loss"])) for row in rows]
-    assert values["best_epoch"] == order.index(max(order)) + 1
-    assert values["stopped_early"] is (values["epochs_run"] < 12)
-    predictor = load_keras_predictor(tmp_path, colours, batch_size=16, device="cpu", threads=1)
-    loss = predictor.training_loss(colours.rows("validation"))
-    assert loss == pytest.approx(-max(order)[1], rel=1e-4, abs=1e-6)
+    assert record.best_epoch == order.index(max(order)) + 1
+    assert record.stopped_early is (record.epochs_run < 12)
+    assert validation_loss(tmp_path, colours) == pytest.approx(-max(order)[1], rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_schedule_that_ends_with_the_patience_did_not_stop_early(train, tmp_path):
     still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
     first = train(tmp_path / "a", frozen=still, early_stop_patience_epochs=2)
-    again = train(tmp_path / "b", frozen=still | {"epochs": first["epochs_run"]}, early_stop_patience_epochs=2)
-    assert (again["epochs_run"], again["stopped_early"]) == (first["epochs_run"], False)
-    assert again["key"] != first["key"]
+    again = train(tmp_path / "b", frozen=still | {"epochs": first.epochs_run}, early_stop_patience_epochs=2)
+    assert (again.epochs_run, again.stopped_early) == (first.epochs_run, False)
+    assert again.key != first.key
 
 
 def test_the_clock_holds_epochs_and_features_alone(frozen_dir):
-    values = json.loads((frozen_dir / "training.json").read_text())
+    cost = CostRecord.read(frozen_dir / "cost.json")
     epochs_s = sum(float(row["seconds"]) for row in history(frozen_dir))
-    assert values["feature_time_s"] > 0
-    assert values["train_time_s"] == pytest.approx(epochs_s + values["feature_time_s"])
+    assert cost.feature_time_s > 0 < cost.predict_time_s
+    assert cost.train_time_s == pytest.approx(epochs_s + cost.feature_time_s)
 
 
 def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
@@ -92,6 +91,7 @@ def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
     assert row["validation_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)  # weights are for learning alone
 
 
+@pytest.mark.usefixtures("three_layers")
 def test_training_and_predicting_without_memory(train, frozen_dir, colours, tmp_path, monkeypatch):
     from bakeoff.baseline_tf import forward
     from bakeoff.baseline_tf import train as trainer
@@ -109,11 +109,11 @@ def test_training_and_predicting_without_memory(train, frozen_dir, colours, tmp_
     words = r"^baseline_tf seed 0: frozen on cpu with 8 photos of 32 x 32 px: out of memory; lower baseline\.batch_size"
     with pytest.raises(TrainingError, match=words):
         train(tmp_path)
-    predictor = load_keras_predictor(frozen_dir, colours, batch_size=16, device="cpu", threads=1)
+    predictor = load_keras_predictor(frozen_dir, device="cpu", threads=1)
     with pytest.raises(
-        EvaluationError, match=r"predicting 16 photos of 32 x 32 px on cpu: .* lower evaluate\.batch_size"
+        EvaluationError, match=r"predicting 20 photos of 32 x 32 px on cpu: .* lower baseline\.image_size, or set comp"
     ):
-        list(predictor.predict(range(20)))
+        predictor.predict(colours.at(range(20)))
     monkeypatch.setattr(predictor, "_gradient", lambda images, targets: exhausted(None)(images))
     with pytest.raises(EvaluationError, match=r"gradients of 2 photos of 32 x 32 px on cpu: .* compute\.device: cpu"):
         predictor.gradients(np.zeros((2, 32, 32, 3), np.float32), np.zeros(2, np.int64))

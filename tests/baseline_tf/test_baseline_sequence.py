@@ -29,7 +29,7 @@ def test_24_products_in_batches_of_10_are_10_10_and_4(images):
 def test_a_batch_holds_the_photos_in_0_to_255_and_their_one_hot_labels(images, colours):
     pixels, one_hot = images[0]
     first = colours.rows("train")[images.order()[0]]
-    photo = colours.store.read(int(colours.image_rows([first])[0]))
+    photo = colours.at([first]).photo(0)
     expected = resize_crop(photo, 32, crop_pct=0.875, interpolation="bicubic")
     assert pixels.shape == (10, 32, 32, 3)
     assert pixels.dtype == np.float32

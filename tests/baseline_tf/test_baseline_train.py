@@ -2,91 +2,66 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.core.errors import SetupError, TrainingError, WeightsError
+from bakeoff.core.errors import EvaluationError, SetupError, TrainingError, WeightsError
+from bakeoff.data.predictions import read_predictions
 from bakeoff.learning.history import COLUMNS
+from bakeoff.records.training import CostRecord, TrainingRecord
 
 pytestmark = [pytest.mark.tf, pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")]
 
-FIELDS = [
-    "candidate",
-    "model",
-    "mode",
-    "seed",
-    "framework",
-    "settings",
-    "training",
-    "labels",
-    "key",
-    "dataset",
-    "weights",
-    "weights_dir",
-    "n_parameters",
-    "n_trainable",
-    "size_mib",
-    "epochs_run",
-    "steps_run",
-    "best_epoch",
-    "best_validation_accuracy",
-    "train_time_s",
-    "peak_memory_mib",
-    "device",
-    "device_name",
-    "threads",
-    "scan",
-    "loss",
-    "stopped_early",
-    "learned",
-    "versions",
-    "git_commit",
-]
-
 
 def read(folder):
-    return json.loads((folder / "training.json").read_text())
+    return TrainingRecord.read(folder / "training.json")
 
 
 def predictions(folder, catalogue):
-    from bakeoff.baseline_tf.predictor import load_keras_predictor
-
-    predictor = load_keras_predictor(folder, catalogue, batch_size=16, device="cpu", threads=1)
-    return np.concatenate(list(predictor.predict(range(len(catalogue.products)))))
+    return read_predictions(folder / "predictions.parquet", catalogue=catalogue).probabilities
 
 
-def test_training_json_has_every_field(frozen_dir, params):
+def test_training_json_says_what_was_trained(frozen_dir, params):
     values = read(frozen_dir)
-    assert [field for field in FIELDS if field not in values] == []
-    assert (values["candidate"], values["model"], values["mode"]) == ("baseline_tf", "baseline_tf", "frozen")
-    assert values["framework"] == "tensorflow"
-    assert values["settings"] == params().model_dump(mode="json")
-    assert values["training"]["epochs"] == values["epochs_run"] == 10
-    assert values["steps_run"] == 30  # 24 products, 8 a step, 10 epochs
-    assert values["n_trainable"] == 1280 * 3 + 3
-    assert values["n_features"] == 1280
-    assert len(values["key"]) == 16
+    assert (values.candidate, values.model, values.mode) == ("baseline_tf", "baseline_tf", "frozen")
+    assert (values.framework, values.environment, values.scan) == ("tensorflow", "tf", None)
+    assert (values.loss, values.probabilities, values.score) == ("cross_entropy", "softmax", "logits")
+    assert values.preprocessing == {"image_size": 32, "crop_pct": 0.875, "interpolation": "bicubic"}
+    assert values.training["optimizer"] == {"name": "adamw", "weight_decay": 0.01}
+    assert values.settings == params().model_dump(mode="json")
+    assert values.training["epochs"] == values.epochs_run == 10
+    assert values.steps_run == 30  # 24 products, 8 a step, 10 epochs
+    assert values.n_trainable == 1280 * 3 + 3
+    assert values.n_features == 1280
+    assert len(values.key) == 16
     n_values = 4_049_571 + 1280 * 3 + 3  # EfficientNet-B0 without top, its statistics included, and the dense layer
-    assert values["size_mib"] == 4 * n_values / 2**20
+    assert values.size_mib == 4 * n_values / 2**20
+
+
+def test_cost_json_says_what_it_took(frozen_dir):
+    cost = CostRecord.read(frozen_dir / "cost.json")
+    assert cost.key == read(frozen_dir).key
+    assert cost.started_at <= cost.ended_at
+    assert cost.predict_time_s > 0 < cost.train_memory_mib
 
 
 def test_it_learns_colours_and_says_so(frozen_dir, colours):
     values = read(frozen_dir)
-    assert values["learned"] is True
-    assert values["best_validation_accuracy"] >= 2 / 3  # of three; the majority class would give 1/3
+    assert values.learned is True
+    assert values.best_validation_accuracy >= 2 / 3  # of three; the majority class would give 1/3
     right = predictions(frozen_dir, colours).argmax(axis=1) == colours.label_ids(range(30))
     assert right.mean() > 0.8
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_run_at_the_majoritys_accuracy_says_that_it_did_not_learn(train, tmp_path, capsys):
     schedule = {"epochs": 1, "learning_rate": 1e-12, "max_steps": 1}
     values = train(tmp_path, frozen=schedule, seed=2)
-    assert values["best_validation_accuracy"] in (0, 1 / 3, 2 / 3, 1)
-    assert values["learned"] is (values["best_validation_accuracy"] > 1 / 3)
-    assert ("DID NOT LEARN" in capsys.readouterr().err) is not values["learned"]
+    assert values.best_validation_accuracy in (0, 1 / 3, 2 / 3, 1)
+    assert values.learned is (values.best_validation_accuracy > 1 / 3)
+    assert ("DID NOT LEARN" in capsys.readouterr().err) is not values.learned
 
 
 def test_history_has_the_contracts_columns(frozen_dir):
@@ -118,9 +93,14 @@ def test_the_same_seed_gives_the_same_bits_and_key_and_another_does_not(frozen_d
     other = train(tmp_path / "other", seed=1)
     first = predictions(frozen_dir, colours)
     np.testing.assert_array_equal(predictions(tmp_path / "again", colours), first)
+    for name in ("training.json", "predictions.parquet"):
+        assert (tmp_path / "again" / name).read_bytes() == (frozen_dir / name).read_bytes(), name
+    costs = [CostRecord.read(folder / "cost.json") for folder in (frozen_dir, tmp_path / "again")]
+    assert costs[0].key == costs[1].key
+    assert costs[0].predict_time_s != costs[1].predict_time_s
     assert np.abs(predictions(tmp_path / "other", colours) - first).max() > 1e-4
-    assert again["key"] == read(frozen_dir)["key"]
-    assert other["key"] != again["key"]
+    assert again.key == read(frozen_dir).key
+    assert other.key != again.key
 
 
 def test_frozen_changes_no_backbone_value_and_no_statistic(frozen_dir, backbone):
@@ -132,13 +112,22 @@ def test_frozen_changes_no_backbone_value_and_no_statistic(frozen_dir, backbone)
 
 
 @pytest.mark.slow
-def test_finetune_stops_at_the_step_cap_and_changes_weights_and_statistics(train, tmp_path, backbone):
+def test_finetune_stops_at_the_step_cap_and_changes_weights_and_statistics(train, tmp_path, backbone, colours):
     from bakeoff.baseline_tf.runtime import keras
 
     values = train(tmp_path, mode="finetune", loss="bce")
-    assert values["steps_run"] == 2
-    assert values["n_trainable"] == values["n_parameters"]
-    assert values["probabilities"] == "sigmoid_normalised"
+    assert values.steps_run == 2
+    assert values.n_trainable == values.n_parameters
+    assert values.probabilities == "sigmoid_normalised"
+    from bakeoff.baseline_tf.predictor import load_keras_predictor
+
+    written = read_predictions(tmp_path / "predictions.parquet", catalogue=colours)
+    reloaded = load_keras_predictor(tmp_path, device="cpu", threads=1)
+    np.testing.assert_array_equal(reloaded.predict(colours.at(range(30))), written.probabilities)
+    logits = reloaded.network(reloaded.images(colours.at(range(30))) * 255, training=False).numpy()
+    one_hot = np.eye(3, dtype=np.float32)[colours.label_ids(range(30))]
+    losses = keras.losses.BinaryCrossentropy(from_logits=True, reduction=None)(one_hot, logits).numpy()
+    assert written.products["loss"].to_numpy() == pytest.approx(losses, rel=1e-3, abs=1e-5)
     saved = keras.models.load_model(tmp_path / "model.keras").get_layer("efficientnetb0")
     changed = {
         layer.name.split("_")[-1]
@@ -149,13 +138,14 @@ def test_finetune_stops_at_the_step_cap_and_changes_weights_and_statistics(train
     assert not any("normalization" in name for name in changed)
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_max_steps_caps_frozen_too_and_the_hook_sees_each_epoch(train, tmp_path, weights_dir, colours, params):
     from bakeoff.baseline_tf.train import prepare_run, train_baseline
     from bakeoff.core.machine import ComputeParams
 
     schedule = {"epochs": 3, "learning_rate": 0.003, "max_steps": 4}
     run = prepare_run(
-        params(frozen=schedule),
+        params(pretrained="random", frozen=schedule),
         catalogue=colours,
         weights_dir=weights_dir,
         seed=0,
@@ -163,9 +153,9 @@ def test_max_steps_caps_frozen_too_and_the_hook_sees_each_epoch(train, tmp_path,
     )
     rows = []
     values = train_baseline(run, tmp_path, on_epoch=rows.append)
-    assert values["steps_run"] == 4
+    assert values.steps_run == 4
     assert [row["step"] for row in rows] == [3, 4]
-    assert values["stopped_early"] is False
+    assert values.stopped_early is False
 
 
 @pytest.mark.slow
@@ -182,11 +172,15 @@ def test_as_is_trains_nothing_and_matches_classes_by_name(frozen_dir, train, col
         weights_file=str(tmp_path / "earlier.keras"),
         class_names=str(tmp_path / "classes.txt"),
     )
-    assert (values["epochs_run"], values["steps_run"], values["n_trainable"]) == (0, 0, 0)
-    assert values["probabilities"] == "as_is"
-    assert values["best_validation_accuracy"] == pytest.approx(read(frozen_dir)["best_validation_accuracy"])
-    assert values["learned"] is True
+    assert (values.epochs_run, values.steps_run, values.n_trainable) == (0, 0, 0)
+    assert values.probabilities == "as_is"
+    assert values.best_validation_accuracy == pytest.approx(read(frozen_dir).best_validation_accuracy)
+    assert values.learned is True
     np.testing.assert_allclose(predictions(tmp_path / "out", colours), predictions(frozen_dir, colours), atol=1e-6)
+    found = read_predictions(tmp_path / "out" / "predictions.parquet").products
+    assert set(found["origin"]) == {"held_out"}, "it was trained on other products"
+    chosen = predictions(tmp_path / "out", colours)[np.arange(30), colours.label_ids(range(30))]
+    assert found["loss"].to_numpy() == pytest.approx(-np.log(chosen), rel=1e-4, abs=1e-6)
     assert (tmp_path / "out" / "history.csv").read_text().startswith("epoch,step")
 
 
@@ -195,11 +189,12 @@ def test_an_earlier_projects_backbone_starts_a_frozen_training(frozen_dir, train
     first = train(tmp_path / "a", weights_file=str(frozen_dir / "model.keras"))
     for name in ("model.keras", "training.json"):
         assert (tmp_path / "a" / name).is_file()
-    assert first["weights"]["source"] == "user_file"
+    assert first.weights.source == "user_file"
     np.testing.assert_allclose(predictions(tmp_path / "a", colours), predictions(frozen_dir, colours), atol=1e-6)
-    assert first["key"] != read(frozen_dir)["key"]
+    assert first.key != read(frozen_dir).key
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_random_weights_are_taken_where_the_record_says_so(train, tmp_path):
     from bakeoff.records.weights import WeightsRecord
 
@@ -216,7 +211,7 @@ def test_random_weights_are_taken_where_the_record_says_so(train, tmp_path):
     )
     record.write(tmp_path / "weights")
     values = train(tmp_path / "out", weights=tmp_path / "weights")
-    assert values["weights"]["source"] == "random"
+    assert values.weights.source == "random"
 
 
 def test_a_recorded_file_that_is_gone_is_told(train, tmp_path, weights_dir):
@@ -234,10 +229,26 @@ def test_weights_fetched_for_other_params_are_refused(weights_dir, params):
         fetched_file(asked, weights_dir=weights_dir, record=read_record(weights_dir))
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_loss_that_is_no_number_stops_the_training(train, tmp_path):
     schedule = {"epochs": 2, "learning_rate": 1e38, "max_steps": None}
     with pytest.raises(TrainingError, match=r"loss of baseline_tf is (nan|inf) at step \d+; lower"):
-        train(tmp_path, frozen=schedule)
+        train(tmp_path, pretrained="random", frozen=schedule)
+
+
+def test_a_network_whose_scores_are_no_numbers_leaves_no_record(train, tmp_path, monkeypatch):
+    from bakeoff.baseline_tf import train as trainer
+
+    whole = trainer._forward_with_bar
+
+    def diverged(run, net, positions, progress, title, **options):
+        found = whole(run, net, positions, progress, title, **options)
+        return found * np.nan if title == "predictions" else found
+
+    monkeypatch.setattr(trainer, "_forward_with_bar", diverged)
+    with pytest.raises(EvaluationError, match="baseline_tf gives scores that are no numbers; train it at a lower"):
+        train(tmp_path, frozen={"epochs": 1, "learning_rate": 0.003, "max_steps": 1})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_split_is_refused(train, tmp_path, colours, weights_dir, params):

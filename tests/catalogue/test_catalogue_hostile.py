@@ -48,6 +48,7 @@ def test_the_generator_does_not_empty_a_folder_of_real_photos(tmp_path):
     assert (tmp_path / "Images" / "shoe.jpg").read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 @pytest.mark.torch  # prepare runs there: imagehash
 def test_a_killed_decoding_process_is_said_and_does_not_hang(tmp_path):
     import psutil

@@ -7,28 +7,35 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bakeoff.catalogue.audit import audit
 from bakeoff.catalogue.fetch import fetch, refetch_needed
 from bakeoff.catalogue.params import ColumnNames, DatasetParams, PrepareParams, SplitParams
+from bakeoff.catalogue.prepare import Prepared, prepare
 from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.split import write_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
-from bakeoff.data.table import PRODUCT_COLUMNS, load_catalogue
+from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_texts
+from bakeoff.learning.key import training_key
+from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
 from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
 from catalogue.datasets import dataset_params as dataset
 
-pytestmark = pytest.mark.torch  # imagehash is in .venv-torch alone
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
 
 PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
 SPLIT = SplitParams(train=0.6, validation=0.2, test=0.2, seed=0)
 
 
-def run(root, data: DatasetParams, params: PrepareParams = PREPARE) -> dict:
+def run(root, data: DatasetParams, params: PrepareParams = PREPARE) -> Prepared:
     pytest.importorskip("imagehash")
-    from bakeoff.catalogue.prepare import prepare
-
     fetch(data, root, root / "data" / "source.json")
     return prepare(root / "data" / "source.json", data, params, root / "data" / "catalogue")
+
+
+def examined(root) -> AuditRecord:
+    """What the stage `audit` says of the prepared catalogue."""
+    return audit(root / "data" / "catalogue", root / "data" / "audit")
 
 
 def fill(root, counts: dict[str, int]) -> None:
@@ -43,21 +50,26 @@ def test_every_bad_file_is_accounted_for(root):
     fill(root, {"a": 4, "b": 4})
     write_all(root / "data" / "raw" / "folder" / "a")
     (root / "data" / "raw" / "folder" / "loose.png").write_bytes(encode(picture(), "PNG"))
-    audit = run(root, dataset("folder"))
+    found = run(root, dataset("folder"))
     rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["reason"].to_dict()
     assert rejected == {f"a__{name}": reason for name, reason in REJECTED.items()} | {"loose.png": "empty_label"}
-    assert audit["n_accepted"] == 8 + len(ACCEPTED)
-    assert audit["n_read"] == audit["n_accepted"] + audit["n_rejected"]
+    assert found.n_accepted == 8 + len(ACCEPTED)
+    assert found.n_read == found.n_accepted + sum(found.rejected.values())
+    assert str(found).startswith(f"{found.n_accepted} of {found.n_read} products accepted; rejected: ")
+    record = examined(root)
+    assert (record.n_read, record.n_accepted, record.rejected) == (found.n_read, found.n_accepted, found.rejected)
+    assert record.n_rejected == sum(record.rejected.values()) == sum(record.rejected_per_class.values())
 
 
 @pytest.mark.survives
 def test_a_figure_that_fails_costs_neither_catalogue_nor_split(root, broken_figures):
     fill(root, {"b": 5, "a": 5})
     run(root, dataset("folder"))
+    assert examined(root).n_accepted == 10
     write_split(root / "data" / "catalogue", SPLIT, root / "data" / "splits")
     catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
     assert len(catalogue.products) == 10
-    failed = [failure.what for name in ("catalogue", "splits") for failure in read_failures(root / "data" / name)]
+    failed = [failure.what for name in ("audit", "splits") for failure in read_failures(root / "data" / name)]
     assert failed == ["figures/class_counts.png", "figures/samples.png", "figures/class_balance.png"]
 
 
@@ -70,12 +82,24 @@ def test_formats_of_the_contract(root):
     types = catalogue.products.dtypes.astype(str).to_dict()
     assert (types["image"], types["weight"], types["width"]) == ("int64", "float32", "int32")
     assert catalogue.labels == ["a", "b"]
-    assert set(catalogue.dataset) >= {"name", "kind", "licence", "source_url", "digest"}
-    assert catalogue.dataset["prepare"] == {"store_px": 64, "max_megapixels": 80, "min_side_px": 16}
+    assert (catalogue.dataset.name, catalogue.dataset.kind, catalogue.dataset.licence) == (
+        "folder",
+        "folder",
+        "unknown",
+    )
+    assert (catalogue.dataset.source_url, catalogue.dataset.fallback_reason) == (None, None)
+    assert catalogue.dataset.prepare == PackParams(store_px=64, max_megapixels=80, min_side_px=16)
+    assert not {"title", "description"} & set(catalogue.products.columns), "texts.parquet has them"
+    assert set(catalogue.products["format"]) == {"PNG"}
+    assert set(catalogue.products["mode"]) == {"RGB"}
+    texts = read_texts(root / "data" / "catalogue")
+    assert list(texts.columns) == list(TEXT_COLUMNS)
+    assert texts["product_id"].tolist() == catalogue.products["product_id"].tolist()
+    assert texts["title"].isna().all()
     rows = np.concatenate([catalogue.rows(name) for name in ("train", "validation", "test")])
     assert sorted(rows.tolist()) == list(range(10))
     assert catalogue.label_ids([0, 9]).tolist() == [0, 1]
-    stored = catalogue.store.read(int(catalogue.image_rows([0])[0]))
+    stored = catalogue.at([0]).photo(0)
     assert stored.tobytes() == picture(100).tobytes()  # a/0.png was written second
     with pytest.raises(DataError, match="train, validation, test, got 'dev'"):
         catalogue.rows("dev")
@@ -100,7 +124,7 @@ def test_same_input_same_bytes(root):
     run(root, dataset("folder"))
     shutil.move(root / "data" / "catalogue", root / "first")
     run(root, dataset("folder"))
-    for name in ("products.parquet", "images.arrow", "labels.json", "rejected.csv", "audit.json"):
+    for name in ("products.parquet", "texts.parquet", "images.arrow", "labels.json", "rejected.csv"):
         assert (root / "first" / name).read_bytes() == (root / "data" / "catalogue" / name).read_bytes(), name
 
 
@@ -108,17 +132,18 @@ def test_same_input_same_bytes(root):
 def test_duplicates(root, policy, n_accepted, n_groups):
     fill(root, {"a": 4, "b": 4})
     (root / "data" / "raw" / "folder" / "b" / "copy.bmp").write_bytes(encode(picture(101), "BMP"))
-    audit = run(root, dataset("folder", duplicates=policy))
-    assert (audit["n_accepted"], audit["n_groups"]) == (n_accepted, n_groups)
-    assert audit["rejected"] == ({"duplicate_image": 1} if policy == "drop" else {})
+    run(root, dataset("folder", duplicates=policy))
+    found = examined(root)
+    assert (found.n_accepted, found.n_groups) == (n_accepted, n_groups)
+    assert found.rejected == ({"duplicate_image": 1} if policy == "drop" else {})
 
 
 def test_mirrored_pictures_share_a_group_but_are_kept(root):
     fill(root, {"a": 4, "b": 4})
     mirrored = picture(0).transpose(0)  # FLIP_LEFT_RIGHT
     (root / "data" / "raw" / "folder" / "a" / "mirror.png").write_bytes(encode(mirrored, "PNG"))
-    audit = run(root, dataset("folder", duplicates="drop"))
-    assert (audit["n_accepted"], audit["n_groups"]) == (9, 8)
+    run(root, dataset("folder", duplicates="drop"))
+    assert (examined(root).n_accepted, examined(root).n_groups) == (9, 8)
 
 
 def test_a_linked_class_counts_inside_the_data_folder_and_is_named_outside(root):
@@ -131,9 +156,8 @@ def test_a_linked_class_counts_inside_the_data_folder_and_is_named_outside(root)
     (raw / "a").symlink_to(elsewhere)
     (raw / "c").symlink_to("b/deep")
     (raw / "b" / "again").symlink_to("..")  # comes round: not followed
-    audit = run(root, dataset("folder"))
-    assert audit["per_class"] == {"b": 8, "c": 4}
-    assert audit["rejected"] == {"outside_data_folder": 4}
+    assert run(root, dataset("folder")).rejected == {"outside_data_folder": 4}
+    assert examined(root).per_class == {"b": 8, "c": 4}
     details = pd.read_csv(root / "data" / "catalogue" / "rejected.csv")["detail"].unique().tolist()
     assert details == [f"the link {raw / 'a'} leads out of {raw}, to {elsewhere}; put the files themselves there"]
     shutil.rmtree(raw / "b")
@@ -154,7 +178,7 @@ def test_two_folders_linked_into_each_other_end(root):
 
 def test_small_classes(root):
     fill(root, {"a": 4, "b": 4, "c": 2})
-    assert run(root, dataset("folder"))["rejected"] == {"class_too_small": 2}
+    assert run(root, dataset("folder")).rejected == {"class_too_small": 2}
     with pytest.raises(DataError, match=r"at least 3 different photos.*'c' \(2\)"):
         run(root, dataset("folder"), PREPARE.model_copy(update={"class_too_small": "error"}))
 
@@ -186,23 +210,110 @@ def test_labels_that_differ_by_white_space_and_repeated_ids(root):
     ]
     pd.DataFrame(rows, columns=["id", "image", "label"]).to_csv(raw / "t.csv", index=False)
     columns = ColumnNames(id="id", image="image", label="label", title=None, description=None)
-    audit = run(root, dataset("flipkart", columns=columns, images="Images"))
-    assert audit["per_class"] == {"Home Decor": 4, "Toys": 4}
-    assert audit["rejected"] == dict.fromkeys(
+    found = run(root, dataset("flipkart", columns=columns, images="Images"))
+    assert examined(root).per_class == {"Home Decor": 4, "Toys": 4}
+    assert found.rejected == dict.fromkeys(
         ["duplicate_product_id", "empty_label", "missing_file", "outside_data_folder"], 1
     )
 
 
 def test_synthetic_end_to_end_finds_what_was_planted(root):
-    audit = run(root, dataset("synthetic", duplicates="drop", phash_distance=4))
-    assert audit["rejected"]["truncated"] == audit["rejected"]["empty_file"] == audit["rejected"]["not_an_image"] == 1
+    found = run(root, dataset("synthetic", duplicates="drop", phash_distance=4)).rejected
+    assert found["truncated"] == found["empty_file"] == found["not_an_image"] == 1
     truth = json.loads((root / "data" / "raw" / "synthetic" / "truth.json").read_text())["products"]
     rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["reason"]
     planted = [name for name, entry in truth.items() if entry["duplicate_of"]]
-    found = [name for name in planted if rejected.get(name) == "duplicate_image"]
-    assert len(found) >= 0.9 * len(planted)
-    assert len(rejected) - 3 - len(found) <= 0.05 * len(truth)  # few sound products are taken for duplicates
+    dropped = [name for name in planted if rejected.get(name) == "duplicate_image"]
+    assert len(dropped) >= 0.9 * len(planted)
+    assert len(rejected) - 3 - len(dropped) <= 0.05 * len(truth)  # few sound products are taken for duplicates
     assert not refetch_needed(dataset("synthetic"), root / "data" / "source.json")
+
+
+def with_texts(root, titles: list[str]) -> Catalogue:
+    """A prepared catalogue of a table whose products have these titles, split."""
+    raw = root / "data" / "raw" / "flipkart"
+    (raw / "Images").mkdir(parents=True, exist_ok=True)
+    for number in range(len(titles)):
+        (raw / "Images" / f"{number}.png").write_bytes(encode(picture(number), "PNG"))
+    rows = [(f"id{number}", f"{number}.png", "ab"[number % 2], title, None) for number, title in enumerate(titles)]
+    pd.DataFrame(rows, columns=["id", "image", "label", "title", "description"]).to_csv(raw / "t.csv", index=False)
+    columns = ColumnNames(id="id", image="image", label="label", title="title", description="description")
+    run(root, dataset("flipkart", columns=columns, images="Images"))
+    write_split(root / "data" / "catalogue", SPLIT, root / "data" / "splits")
+    return load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
+
+
+def test_an_edited_text_trains_no_image_model_again(root):
+    """What a trainer reads of the catalogue keeps its bytes, and so its key; the texts' own digest changes."""
+
+    def state(titles: list[str]) -> tuple[str, str, str, list[bytes]]:
+        catalogue = with_texts(root, titles)
+        known = dict.fromkeys(["mode", "labels", "training", "device", "device_name", "threads", "scan", "versions"])
+        settings = dict.fromkeys(["source", "name", "preprocessing", "head"])
+        header = {**known, "seed": 0, "settings": settings, "weights": {"sha256": "0"}}
+        files = [root / "data" / "catalogue" / name for name in ("products.parquet", "images.arrow", "labels.json")]
+        return (
+            catalogue.dataset.digest,
+            training_key(header, catalogue),
+            examined(root).texts_digest,
+            [file.read_bytes() for file in files],
+        )
+
+    titles = [f"title {number}" for number in range(8)]
+    digest, key, texts, files = state(titles)
+    edited = state([*titles[:-1], "another title"])
+    assert edited[:2] == (digest, key)
+    assert edited[2] != texts
+    assert edited[3] == files
+    assert examined(root).n_with_title == 8
+    assert examined(root).n_with_description == 0
+
+
+def test_the_digest_covers_ids_labels_groups_and_pixels(root):
+    def digest(**changes) -> str:
+        run(root, dataset("folder", **changes))
+        return LabelsRecord.read(root / "data" / "catalogue" / "labels.json").dataset.digest
+
+    fill(root, {"a": 4, "b": 4})
+    raw = root / "data" / "raw" / "folder"
+    first = digest()
+    assert digest() == first
+    (raw / "a" / "0.png").write_bytes(encode(picture(999), "PNG"))
+    pixels = digest()
+    (raw / "a" / "0.png").rename(raw / "a" / "zero.png")
+    ids = digest()
+    (raw / "b").rename(raw / "c")
+    labels = digest()
+    (raw / "c" / "copy.png").write_bytes(encode(picture(101), "PNG"))
+    apart, together = digest(), digest(duplicates="group")
+    assert len({first, pixels, ids, labels, apart, together}) == 6
+
+
+def test_an_audit_by_hand(root):
+    fill(root, {"b": 3, "a": 4})
+    raw = root / "data" / "raw" / "folder"
+    (raw / "a" / "grey.bmp").write_bytes(encode(picture(7).convert("L"), "BMP"))
+    (raw / "a" / "broken.png").write_bytes(b"")
+    run(root, dataset("folder"))
+    record = examined(root)
+    assert AuditRecord.read(root / "data" / "audit" / "audit.json") == record
+    assert record.dataset == LabelsRecord.read(root / "data" / "catalogue" / "labels.json").dataset
+    assert (record.n_read, record.n_accepted, record.n_rejected, record.n_groups) == (9, 8, 1, 8)
+    assert list(record.per_class.items()) == [("a", 5), ("b", 3)]
+    assert (record.rejected, record.rejected_per_class) == ({"empty_file": 1}, {"a": 1})
+    assert (record.formats, record.modes) == ({"PNG": 7, "BMP": 1}, {"RGB": 7, "L": 1})
+    width, height = picture(0).size
+    assert set(record.width_px.model_dump().values()) == {width}
+    assert set(record.height_px.model_dump().values()) == {height}
+    assert (record.n_with_title, record.n_with_description) == (0, 0)
+    for name in ("class_counts.png", "samples.png"):
+        assert (root / "data" / "audit" / "figures" / name).stat().st_size > 1000
+    kept = (root / "data" / "audit" / "audit.json").read_bytes()
+    examined(root)
+    assert (root / "data" / "audit" / "audit.json").read_bytes() == kept
+    (root / "data" / "catalogue" / "texts.parquet").unlink()
+    with pytest.raises(DataError, match=r"texts\.parquet is missing; run `dvc repro prepare`"):
+        examined(root)
 
 
 def test_parallel_packing_gives_the_same_in_the_same_order(root):

@@ -66,7 +66,7 @@ def test_errors_name_the_file_and_the_rows(tmp_path):
     with pytest.raises(DataError, match="missing; run `dvc repro prepare`"):
         ImageStore(tmp_path / "none.arrow")
     (tmp_path / "other.arrow").write_bytes(b"no arrow at all")
-    with pytest.raises(DataError, match="is no image store"):
+    with pytest.raises(DataError, match="is not an image store"):
         ImageStore(tmp_path / "other.arrow")
     with StoreWriter(tmp_path / "images.arrow") as writer:
         writer.append(b"one")

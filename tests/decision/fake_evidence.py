@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageDraw
 
 from bakeoff.core.files import write_json
+from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import as_record
 from bakeoff.decision.collect import Record
 from bakeoff.decision.comparisons import pair_sentence
 from bakeoff.decision.leaderboard import build_leaderboard
+from bakeoff.decision.measures import MEASURES
+from bakeoff.decision.params import Limits
+from bakeoff.decision.rules import Rule
+from bakeoff.decision.scenarios import scenario_title
+from bakeoff.decision.sentences import answer_sentence, limits_in_words, rule_in_words
 from bakeoff.decision.summary import summarise
-from bakeoff.language.choice import PHRASES
-from bakeoff.language.matrix import PHRASES as MATRIX
-from bakeoff.language.phrases import Words
 from bakeoff.records.candidate import BASELINE, Candidate
 from decision.fake_study import CORRECT, LABELS, MODELS, collected, make_study, write_candidate, write_history
 
 if TYPE_CHECKING:
-    from bakeoff.report.page.page import Findings  # needs jinja2
+    from bakeoff.report.facts import Facts
 
 _WORDS = ("Livre", "Console", "Figurine", "Carte", "Jouet", "Mobilier", "Piscine", "Cuisine", "Bricolage", "Revue")
 AUDIT = {
@@ -45,7 +48,7 @@ def class_names(n_labels: int) -> list[str]:
 
 def write_findings(
     root: Path, *, n_labels: int = 7, per_class: int = 15, language: str = "en", partial: bool = False
-) -> Findings:
+) -> Facts:
     """Write the default study's evidence under root/runs and return what `write_report` takes.
 
     Args:
@@ -55,7 +58,7 @@ def write_findings(
         language: of the choice.
         partial: leave out whatever an older record lacks: choice and records as they were before.
     """
-    from bakeoff.report.page.page import Findings
+    from bakeoff.report.facts import Facts
 
     labels, names = class_names(n_labels), _candidates(n_labels)
     write_json(root / "audit.json", AUDIT | {"per_class": {name: 10 * per_class + i for i, name in enumerate(labels)}})
@@ -72,7 +75,7 @@ def write_findings(
             choice.pop(key)
         for key in ("apart", "references", "seeds", "language"):
             choice.pop(key)
-    return Findings(records, summaries, choice)
+    return Facts(records, summaries, choice, root / "audit.json")
 
 
 def _candidates(n_labels: int) -> dict[str, float]:
@@ -137,8 +140,8 @@ def _draw_pair(path: Path, place: int) -> None:
 
 
 def fake_choice(summaries: list[Any], records: list[Record], language: str) -> dict[str, Any]:
-    """Return choice.json with every part that the report shows, its sentences made of the product's phrases."""
-    words, criterion = Words(language, PHRASES), Words(language, MATRIX)
+    """Return choice.json with every part that the report shows, its sentences the product's."""
+    t, rule = Translator(language), Rule(MEASURES["accuracy"], Limits())
     fit = [item for item in summaries if item.pretrained]
     best, commercial = fit[0], next(item for item in fit if item.commercial_use)
     names = [item.candidate for item in summaries]
@@ -146,44 +149,33 @@ def fake_choice(summaries: list[Any], records: list[Record], language: str) -> d
     return {
         "language": language,
         "limits": {"allow_random_weights": False, "allow_not_learned": False},
-        "limits_in_words": words("limits.none"),
+        "limits_in_words": limits_in_words(Limits(), t=t),
         "n_candidates": len(summaries) + 1,
         "n_failed": 1,
         "n_test": best.n_test,
         "opening": "",
         "best": as_record(best),
-        "best_reason": words("best", answer=words("answer", **_answer(best, len(fit), words))),
+        "best_reason": answer_sentence(fit, rule, t=t),
         "best_commercial": as_record(commercial),
-        "best_commercial_reason": words("answer", **_answer(commercial, len(fit), words)),
-        "rule": {
-            "maximise": "accuracy",
-            "subject_to": {},
-            "in_words": words("rule.free", measure=words("measure.accuracy")),
-        },
-        "comparisons": [row for item in summaries for row in _comparisons(item, best, summaries, words)],
+        "best_commercial_reason": answer_sentence([commercial], rule, t=t, commercial=True),
+        "rule": {"maximise": "accuracy", "subject_to": {}, "in_words": rule_in_words(rule, t=t)},
+        "comparisons": [row for item in summaries for row in _comparisons(item, best, summaries, t)],
         "indistinguishable": [names[0:5], names[3:9]],
-        "groups_sentence": words(
-            "groups.many", names=words.join(names[:5]), k=words("number.5"), n=best.n_test, tail=words("groups.never")
-        ),
+        "groups_sentence": f"{t.join(names[:5])}: cannot be told apart.",
         "stability": {
             "n_resamples": 10000,
             "shares": {best.candidate: 0.61},
             "winner_share": 0.61,
-            "sentence": words(
-                "stability.share", n=10000, winner=best.candidate, share="61\u00a0%", other=names[1], second="21\u00a0%"
-            ),
+            "sentence": f"{best.candidate} would be chosen in 61% of 10,000 draws, {names[1]} in 21%.",
         },
         "scenarios": [
-            {"name": name, "title": words(f"scenario.{name}"), "subject_to": {}, "candidate": found}
-            | {"accuracy": found and 0.92, "limits_in_words": words("limits.none")}
-            | {"sentence": words("scenario.none", scenario=name, limits=words("limits.none"), n=15, whys="15")}
+            {"name": name, "title": scenario_title(name, t), "subject_to": {}, "candidate": found}
+            | {"accuracy": found and 0.92, "limits_in_words": limits_in_words(Limits(), t=t)}
+            | {"sentence": f"{name}: none of 15 candidates."}
             for name, found in (("phone", "mobilevitv2-finetune"), ("checkout_camera", None))
         ],
         "matrix": {
-            "criteria": [
-                {"name": name, "title": criterion(f"criterion.{name}"), "weight": 20, "measure": name}
-                for name in criteria
-            ],
+            "criteria": [{"name": name, "title": name, "weight": 20, "measure": name} for name in criteria],
             "rows": [
                 {
                     "candidate": name,
@@ -195,7 +187,7 @@ def fake_choice(summaries: list[Any], records: list[Record], language: str) -> d
             "note": "",
         },
         "apart": [
-            {"candidate": item.candidate, "reason_code": "random_weights", "reason": words("refusal.random_weights")}
+            {"candidate": item.candidate, "reason_code": "random_weights", "reason": "it started from random weights"}
             for item in summaries
             if not item.pretrained
         ],
@@ -219,13 +211,7 @@ def fake_choice(summaries: list[Any], records: list[Record], language: str) -> d
     }
 
 
-def _answer(item: Any, n: int, words: Words) -> dict[str, str]:
-    low, high = item.interval
-    facts = words("facts.accuracy", accuracy=item.accuracy, low=low, high=high)
-    return {"candidate": item.candidate, "facts": facts, "why": words("why.accurate", n=n)}
-
-
-def _comparisons(item: Any, best: Any, summaries: list[Any], words: Words) -> list[dict[str, Any]]:
+def _comparisons(item: Any, best: Any, summaries: list[Any], t: Translator) -> list[dict[str, Any]]:
     baseline = next(other for other in summaries if other.candidate == "baseline_tf")
     rows = []
     for role, other in (("best", best), ("baseline", baseline)):
@@ -247,5 +233,5 @@ def _comparisons(item: Any, best: Any, summaries: list[Any], words: Words) -> li
             "verdict": verdict,
         }
         row["n_needed"] = 900 if verdict == "undecided" else None
-        rows.append(row | {"sentence": pair_sentence(row, words)})
+        rows.append(row | {"sentence": pair_sentence(row, t)})
     return rows

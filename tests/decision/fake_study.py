@@ -15,12 +15,11 @@ from PIL import Image
 
 from bakeoff.core.files import write_json
 from bakeoff.core.section import Mode
+from bakeoff.core.translation import Translator
 from bakeoff.decision.collect import Record, collect
 from bakeoff.decision.params import CompareParams, Limits, MatrixParams, MatrixWeights
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary
-from bakeoff.language.choice import PHRASES
-from bakeoff.language.phrases import Words
 from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
@@ -217,8 +216,8 @@ def _n_right(with_weights: frozenset[str]) -> dict[str, int]:
     return {name: n if Candidate(name).model in with_weights else n - 50 for name, n in right.items()}
 
 
-ENGLISH = Words("en", PHRASES)
-FRENCH = Words("fr", PHRASES)
+ENGLISH = Translator("en")
+FRENCH = Translator("fr")
 NO_LIMITS = CompareParams(
     maximise="accuracy",
     subject_to=Limits(),

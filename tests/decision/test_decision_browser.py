@@ -60,7 +60,7 @@ def reports(tmp_path_factory):
     root = tmp_path_factory.mktemp("reports")
     for name, n_labels, language in (("en", 7, "en"), ("fr", 27, "fr"), ("many", 101, "en")):
         findings = write_findings(root / name, n_labels=n_labels, language=language)
-        write_report(findings, root / f"{name}.html", audit_file=root / name / "audit.json")
+        write_report(findings, root / f"{name}.html")
     return root
 
 
@@ -181,7 +181,7 @@ def test_classes_are_found_by_name(open_page, reports):
 def test_the_page_speaks_french(open_page, reports):
     page = open_page(reports / "fr.html")
     assert page.locator("html").get_attribute("lang") == "fr"
-    assert page.locator("h1").inner_text() == "Quel modèle d’images faut-il déployer\u00a0?"
+    assert page.locator("h1").inner_text() == "Quel modèle d’images faut-il déployer\u202f?"
     assert "," in page.locator(".leaderboard tbody td.n").nth(1).inner_text()
     page.locator(".matrix svg").first.focus()
     assert "bien reconnue" in page.locator(".readout").first.inner_text()

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bakeoff.decision import choice as choices
+from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.metrics_file import flat_metrics
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule, rank_eligible
@@ -19,8 +20,8 @@ def limits(**bounds):
     return rule(subject_to=Limits(**bounds))
 
 
-def choose(items, params=NO_LIMITS, *, words=ENGLISH, **changes):
-    return choices.choose(items, params, words=words, **changes)
+def choose(items, params=NO_LIMITS, *, t=ENGLISH, **changes):
+    return choices.choose(items, params, t=t, **changes)
 
 
 def chosen(items, given=NO_LIMITS) -> tuple[str | None, str | None]:
@@ -44,7 +45,7 @@ def test_within_one_product_the_faster_wins(correct, winner):
 
 
 def test_the_tie_reaches_one_product_from_the_best_and_does_not_chain():
-    # c is one product behind b, but two behind a: it is no candidate for the first place, though it is the fastest
+    # c is one product behind b, but two behind a: it is not a candidate for the first place, though it is the fastest
     a, b = summary("a", accuracy=100 / 105, latency_ms=30), summary("b", accuracy=99 / 105, latency_ms=20)
     c = summary("c", accuracy=98 / 105, latency_ms=10)
     assert [item.candidate for item in rank_eligible([c, b, a], Rule.of(NO_LIMITS))] == ["b", "a", "c"]
@@ -114,8 +115,8 @@ def test_random_starts_are_listed_and_not_chosen_beside_a_pretrained_one():
     choice = choose([*random, summary("p-frozen", accuracy=0.6)], NO_LIMITS)
     assert choice["best"]["candidate"] == "p-frozen"
     assert choice["reason"].startswith(
-        "This is no comparison of backbones, only of what could be had here: 3 of 4 candidates started from random "
-        "weights (r, s); they are listed and not chosen."
+        "This does not compare backbones, only what was available here: 3 of 4 candidates started from random "
+        "weights (r, s). They are listed but cannot be chosen. Best: p-frozen"
     )
     assert [row["candidate"] for row in choice["refused"]] == ["r-frozen", "r-finetune", "s-frozen"]
     assert (choice["n_random"], choice["compares_backbones"]) == (3, False)
@@ -125,11 +126,11 @@ def test_one_random_start_beside_two_backbones_is_still_a_comparison():
     items = [summary("r-frozen", pretrained=False), summary("p-frozen"), summary("q-frozen")]
     choice = choose(items)
     assert choice["opening"] == (
-        "1 of 3 candidates started from random weights (r): their results say nothing of these backbones; they are "
-        "listed and not chosen."
+        "1 of 3 candidates started from random weights (r): their results say nothing about these backbones. They are "
+        "listed but cannot be chosen."
     )
     assert choice["compares_backbones"]
-    assert choose(items, rule(allow_random_weights=True))["opening"].endswith("say nothing of these backbones.")
+    assert choose(items, rule(allow_random_weights=True))["opening"].endswith("say nothing about these backbones.")
     assert choose(items[1:])["opening"] == ""
 
 
@@ -143,12 +144,12 @@ def test_random_starts_are_chosen_by_params_alone():
     )
     allowed = choose([random, real], rule(allow_random_weights=True))
     assert allowed["best"]["candidate"] == "r-frozen"
-    assert allowed["reason"].startswith("This is no comparison of backbones")
+    assert allowed["reason"].startswith("This does not compare backbones")
     assert "not chosen" not in allowed["opening"]
     assert allowed["apart"] == []
 
 
-def test_who_is_listed_apart_and_why():
+def test_who_is_excluded_and_why():
     items = [
         summary("r", pretrained=False),
         summary("d", learned=False),
@@ -185,8 +186,8 @@ def test_another_measure_may_be_maximised(maximise, winner):
     a, b = summary("a", accuracy=0.9, macro_f1=0.7, latency_ms=9), summary("b", accuracy=0.8, macro_f1=0.8)
     choice = choose([a, b], rule(maximise=maximise))
     assert choice["best"]["candidate"] == winner
-    assert choice["rule"]["in_words"].startswith(f"maximise {ENGLISH(f'measure.{maximise}')}, without limits; of those")
-    assert f"{ENGLISH(f'measure.{maximise}')} 0." in choice["best_reason"]
+    assert choice["rule"]["in_words"].startswith(f"maximise {MEASURES[maximise].title}, without limits; of those")
+    assert f"{MEASURES[maximise].title} 0." in choice["best_reason"]
 
 
 def test_among_throughputs_within_a_tenth_the_more_accurate_wins():
@@ -194,7 +195,7 @@ def test_among_throughputs_within_a_tenth_the_more_accurate_wins():
     far = summary("far", accuracy=0.99, latency_ms=11.2)  # 89.3 images/s of 100: more than 10 % behind
     choice = choose([fast, near, far], rule(maximise="images_per_s"))
     assert choice["best"]["candidate"] == "near"
-    assert "within 10 % of the throughput of fast (100.0) and more accurate, of 3 eligible" in choice["best_reason"]
+    assert "within 10% of the throughput of fast (100.0) and more accurate, of 3 eligible" in choice["best_reason"]
     elsewhere = summary("elsewhere", latency_ms=1, time_comparable=False)
     assert choose([elsewhere, near], rule(maximise="images_per_s"))["best"]["candidate"] == "near"
 
@@ -226,19 +227,20 @@ def test_scenarios_are_the_best_under_their_own_limits():
         "For my drone (size ≤ 1 MiB): none of 2 candidates: 2 × too large.",
     ]
     assert choose([], wanted)["scenarios"][0]["candidate"] is None
-    french = choose(items, wanted, words=FRENCH)["scenarios"][0]["sentence"]
+    french = choose(items, wanted, t=FRENCH)["scenarios"][0]["sentence"]
     assert french == (
-        "Sur un téléphone (taille ≤ 25 Mio, usage commercial permis) : small, exactitude 0,850, soit 5,0 points de "
-        "moins que big."
+        "Sur un téléphone (taille ≤ 25 Mio, usage commercial permis)\u202f: small, exactitude 0,850, soit 5,0 points "
+        "de moins que big."
     )
 
 
 def test_the_reason_in_french():
     items = [summary("slow", accuracy=95 / 105, latency_ms=90), summary("fast", accuracy=94 / 105, latency_ms=10)]
-    choice = choose(items, words=FRENCH)
+    choice = choose(items, t=FRENCH)
     assert choice["best_reason"] == (
-        "Meilleur choix : fast, exactitude de test 0,895 (intervalle à 95 % : de 0,822 à 0,940), 10,0 ms par photo : à "
-        "un produit de test au plus de slow (0,905) et plus rapide, parmi 2 candidats admissibles."
+        "Meilleur choix\u202f: fast, exactitude de test 0,895 (intervalle à 95\u202f%\u202f: de 0,822 à 0,940), "
+        "10,0 ms par photo\u202f: à un produit de test au plus de slow (0,905) et plus rapide, "
+        "parmi 2 candidats admissibles."
     )
     assert choice["limits_in_words"] == "sans limite"
 
@@ -297,7 +299,7 @@ def test_the_reason_tells_the_tie():
     choice = choose(items, NO_LIMITS)
     # Wilson for 94/105: 0.8221 to 0.9405, so half of it is 5.9 points
     assert choice["best_reason"] == (
-        "Best: fast, test accuracy 0.895 (95 % interval 0.822 to 0.940), 10.0 ms per photo: within one test product of "
+        "Best: fast, test accuracy 0.895 (95% interval 0.822 to 0.940), 10.0 ms per photo: within one test product of "
         "slow (0.905) and faster, of 2 eligible candidates."
     )
     assert choice["noise"]["runner_up"] == "slow"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakeoff.decision.pareto import pareto_front
-from bakeoff.report.labels import place_labels
+from bakeoff.report.labels import leader, place_labels
 from bakeoff.statistics.wilson import wilson_interval
 
 
@@ -65,9 +65,8 @@ def test_labels_cover_neither_each_other_nor_points_nor_leave_the_axes():
     generator = np.random.default_rng(0)
     points = np.column_stack([generator.uniform(100, 900, 15), generator.uniform(80, 520, 15)])
     points[1] = points[0] + [2, 14]  # a candidate in its two modes: nearly the same time
-    sizes = np.tile([120.0, 12.0], (15, 1))
-    corners = place_labels(points, sizes, (60, 60, 1000, 560))
-    boxes = np.concatenate([corners, corners + sizes], axis=1)
+    names = [f"mobilenetv2-{i:02d}-tuned" for i in range(15)]
+    boxes = place_labels(names, points, (60, 60, 1000, 560), font_px=12)
     for i in range(15):
         assert (boxes[i, :2] >= 60).all()
         assert boxes[i, 2] <= 1000
@@ -76,14 +75,23 @@ def test_labels_cover_neither_each_other_nor_points_nor_leave_the_axes():
         assert not any(boxes_overlap(boxes[i], np.concatenate([point - 6, point + 6])) for point in points)
 
 
-def test_a_lone_label_stands_right_of_its_point_and_placement_is_deterministic():
-    point, size, bounds = np.array([[200.0, 100.0]]), np.array([[50.0, 10.0]]), (0.0, 0.0, 400.0, 200.0)
-    corner = place_labels(point, size, bounds)
-    assert corner.tolist() == [[211.0, 95.0]]
-    assert (place_labels(point, size, bounds) == corner).all()
+def test_a_lone_label_is_right_beside_its_point_and_placement_is_deterministic():
+    point, bounds = np.array([[200.0, 100.0]]), (0.0, 0.0, 400.0, 200.0)
+    box = place_labels(["swin_t"], point, bounds, font_px=12)
+    assert 205 < box[0, 0] < 220
+    assert box[0, 1] < 100 < box[0, 3]
+    assert leader(point[0], box[0]) is None
+    assert (place_labels(["swin_t"], point, bounds, font_px=12) == box).all()
+    assert place_labels([], np.zeros((0, 2)), bounds, font_px=12).shape == (0, 4)
 
 
 def test_a_label_keeps_off_a_line():
-    point, size = np.array([[200.0, 100.0]]), np.array([[50.0, 10.0]])
-    line = np.column_stack([np.arange(210.0, 300.0, 6), np.full(15, 100.0)])
-    assert place_labels(point, size, (0.0, 0.0, 400.0, 200.0), lines=line).tolist() == [[139.0, 95.0]]
+    point, line = np.array([[200.0, 100.0]]), np.array([[210.0, 100.0], [300.0, 100.0]])
+    box = place_labels(["swin_t"], point, (0.0, 0.0, 400.0, 200.0), font_px=12, line=line)[0]
+    assert box[3] < 100 or box[1] > 100 or box[2] < 210
+
+
+def test_a_leader_goes_to_a_label_that_stands_off():
+    ends = leader(np.array([0.0, 0.0]), np.array([30.0, -5.0, 60.0, 5.0]))
+    assert ends is not None
+    assert ends.tolist() == [[10.0, 0.0], [30.0, 0.0]]

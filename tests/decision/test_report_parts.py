@@ -32,9 +32,9 @@ def test_scales_by_hand():
     assert polyline([(1.0, 2.5), (3, 4)]) == "1,2.5 3,4"
 
 
-def test_each_measure_has_its_own_front_of_those_not_apart():
+def test_each_measure_has_its_own_front_of_those_not_excluded():
+    from bakeoff.core.translation import Translator
     from bakeoff.report.page.tradeoff import tradeoff_views
-    from bakeoff.report.page.wording import Wording, report_words
 
     items = [
         summary("slow", accuracy=0.95, latency_ms=100, images_per_s=50, size_mib=9),
@@ -45,7 +45,7 @@ def test_each_measure_has_its_own_front_of_those_not_apart():
 
     def fronts(*, random=False):
         limits = {"allow_random_weights": random, "allow_not_learned": False}
-        views = tradeoff_views(items, {"limits": limits}, Wording(report_words("en")), keys={})
+        views = tradeoff_views(items, {"limits": limits}, Translator("en"), keys={})
         return {view["name"]: view["front_names"] for view in views}
 
     assert fronts() == {"latency_ms": ["quick", "slow"], "images_per_s": ["slow"], "size_mib": ["slow"]}
@@ -53,24 +53,25 @@ def test_each_measure_has_its_own_front_of_those_not_apart():
 
 
 def test_a_view_has_a_point_a_label_and_a_tip_for_each_candidate(findings):
+    from bakeoff.core.translation import Translator
     from bakeoff.report.page.tradeoff import tradeoff_views
-    from bakeoff.report.page.wording import Wording, report_words
 
-    wording = Wording(report_words("en"))
-    views = tradeoff_views(findings.summaries, findings.choice, wording, keys={"swin_t-frozen": ["k1"]})
+    t = Translator("en")
+    views = tradeoff_views(findings.summaries, findings.choice, t, keys={"swin_t-frozen": ["k1"]})
     assert [view["name"] for view in views] == ["latency_ms", "images_per_s", "size_mib"]
     assert len(views[0]["points"]) == 15
     point = next(point for point in views[0]["points"] if point["candidate"] == "swin_t-frozen")
     assert point["tip"][-1] == 'MLflow: tags."bakeoff.training_key" = "k1"'
     assert point["high"] <= point["y"] <= point["low"]
     elsewhere = [dataclasses.replace(item, time_comparable=False) for item in findings.summaries]
-    assert [view["name"] for view in tradeoff_views(elsewhere, findings.choice, wording, keys={})] == ["size_mib"]
+    assert [view["name"] for view in tradeoff_views(elsewhere, findings.choice, t, keys={})] == ["size_mib"]
 
 
 def test_the_board_leaves_out_columns_that_nobody_fills(findings):
+    from bakeoff.core.translation import Translator
     from bakeoff.report.page.board import board
 
-    found = board(findings.records, findings.summaries, findings.choice)
+    found = board(findings, Translator("en"))
     keys = [column.key for column in found["columns"]]
     assert keys[:5] == ["macro_f1", "log_loss", "latency", "images_per_s", "size"]
     assert "top_3_accuracy" in keys
@@ -164,36 +165,47 @@ def test_speed_tells_noise(findings):
     assert max(sum(part["pct"] for part in row["parts"]) for row in views["rows"]) == pytest.approx(100, abs=0.1)
 
 
-def lines_of(findings, audit, **splits):
-    from bakeoff.report.page.checklist import Evidence, checklist
+def lines_of(facts, audit, folder, **splits):
+    from bakeoff.core.translation import Translator
+    from bakeoff.report.page.checklist import checklist
 
-    return {line.name: line for line in checklist(Evidence(findings.records, audit, splits, "runs"))}
+    file = folder / "audit.json"
+    file.write_text(json.dumps(audit), encoding="utf-8")
+    changed = dataclasses.replace(facts, audit_file=file)
+    changed.__dict__["dataset"] = {"splits": splits}
+    return {line.title.split(".")[0]: line for line in checklist(changed, Translator("en"))}
 
 
-def test_the_checklist_is_computed(findings):
+def test_the_checklist_is_computed(findings, tmp_path):
     audit = AUDIT | {"per_class": {"a": 100, "b": 90}}
-    lines = lines_of(findings, audit, train=840, test=105)
+    lines = lines_of(findings, audit, tmp_path, train=840, test=105)
     states = {name: line.state for name, line in lines.items()}
-    assert states.pop("class_weights") == "not_applicable"
+    assert states.pop("Class weights") == "not_applicable"
     assert set(states.values()) == {"proved"}
-    assert lines["images"].values == {"read": 1105, "kept": 1050, "bad": 4}
-    assert lines["duplicates"].values == {"dropped": 51, "alike": 19, "groups": 1031}
-    assert lines["seeds"].why == "one"
+    assert lines["Images are readable"].text.startswith("1,050 of 1,105 products were accepted")
+    assert "; 4 could not be read" in lines["Images are readable"].text
+    assert lines["No duplicates across the splits"].text.startswith("51 duplicates were dropped; 19 products resemble")
+    assert "each of the 1,031 groups" in lines["No duplicates across the splits"].text
+    assert lines["Seeds are fixed"].text.startswith("Seed 0 in every training.")
 
 
 def test_the_checklist_says_what_is_not_proved(findings, tmp_path):
-    assert {line.state for line in lines_of(findings, {}).values()} == {"not_proved", "proved"}
+    assert {line.state for line in lines_of(findings, {}, tmp_path).values()} == {"not_proved", "proved"}
     lost = AUDIT | {"n_accepted": 1000, "per_class": {"a": 100, "b": 10}}
-    lines = lines_of(findings, lost, test=105)
-    assert (lines["images"].why, lines["images"].values) == ("lost", {"n": 50})
-    assert lines["class_weights"].why == "missing"
-    assert lines["class_weights"].values["ratio"] == 10
-    first = next(record for record in findings.records if record.ok)
+    lines = lines_of(findings, lost, tmp_path, test=105)
+    assert lines["Images are readable"].state == "not_proved"
+    assert lines["Images are readable"].text == "50 products are neither accepted nor rejected."
+    assert lines["Class weights"].text.startswith("The largest class is 10.0 times the smallest, and no record says")
+    first = findings.done[0]
     bare = dataclasses.replace(first, folder=tmp_path, training={"labels": []})
-    broken = lines_of(dataclasses.replace(findings, records=[bare]), AUDIT)
-    assert {name: broken[name].state for name in ("transforms", "finite", "seeds", "versions")} == dict.fromkeys(
-        ("transforms", "finite", "seeds", "versions"), "not_proved"
-    )
+    broken = lines_of(dataclasses.replace(findings, records=[bare]), AUDIT, tmp_path)
+    unproved = {name for name, line in broken.items() if line.state == "not_proved"}
+    assert {
+        "Transforms are tested",
+        "No NaN in features or predictions",
+        "Seeds are fixed",
+        "Versions are recorded",
+    } <= (unproved)
     weighted = dataclasses.replace(first, training={**first.training, "class_weights": "balanced"})
-    found = lines_of(dataclasses.replace(findings, records=[weighted]), lost)
-    assert found["class_weights"].state == "proved"
+    found = lines_of(dataclasses.replace(findings, records=[weighted]), lost, tmp_path)
+    assert found["Class weights"].state == "proved"

@@ -110,7 +110,7 @@ def test_invariants(n_labels, n_rows, seed):
     assert shuffled == {name: pytest.approx(value) for name, value in values.items()}
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.integers(3, 7), st.integers(2, 40), st.integers(0, 10_000))
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 def test_equal_to_scikit_learn(n_labels, n_rows, seed):

@@ -100,7 +100,7 @@ def test_no_probabilities_are_refused(written, row):
     values = predictions.probabilities.copy()
     values[2] = row
     write_predictions(_with(predictions, probabilities=values), path)
-    with pytest.raises(EvaluationError, match=r"1 of 30 rows are no probabilities.*'p002'"):
+    with pytest.raises(EvaluationError, match=r"1 of 30 rows are not probabilities.*'p002'"):
         read_predictions(path)
 
 

@@ -32,7 +32,7 @@ def _intervals(label_ids, probabilities, params=PARAMS, **kwargs):
     return values, metric_intervals(label_ids, probabilities, params=params, metrics=values, **kwargs)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 1000))
 def test_each_defined_metric_lies_in_its_interval(n_labels, n, seed):
     values, intervals = _intervals(*_skilled(n, n_labels, seed))

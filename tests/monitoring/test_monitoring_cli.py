@@ -14,7 +14,7 @@ from bakeoff.cli import app
 from bakeoff.core.errors import BakeoffError
 from prediction.small_study import LABELS, photo_bytes
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 
 def monitor(*arguments: object, ok: bool = True):
@@ -100,7 +100,7 @@ def test_sources_and_labels_that_cannot_be_used(in_study, new_products, tmp_path
     table.loc[1, "category"] = "blau"
     table.to_csv(tmp_path / "t.csv", index=False)
     told = said(tmp_path / "t.csv", "--label-column", "category", "--name", "x")
-    assert "2 labels of the new products are none of the study's ('Mauve', 'blau')" in told
+    assert "2 labels of the new products are not among the study's ('Mauve', 'blau')" in told
     assert "the study's are 'blue', 'green', 'red'" in told
     assert "has no column 'brand'" in said(tmp_path / "t.csv", "--label-column", "brand", "--name", "x")
     assert "--label-column belongs to a table" in said(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,12 @@ from bakeoff.catalogue.pack import Packed, pack
 from bakeoff.core.files import write_json
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import Catalogue, load_catalogue
+from bakeoff.records.catalogue import LabelsRecord
 from prepared import PREPARE
+from records_made import dataset
+
+if TYPE_CHECKING:
+    from bakeoff.records.training import TrainingRecord
 
 LABELS = ["blue", "green", "red"]
 COLOURS = {"red": (200, 60, 60), "green": (60, 200, 60), "blue": (60, 60, 200)}
@@ -78,9 +82,8 @@ def write_catalogue(project: Path, *, n_per_class: int = 10) -> Catalogue:
     table.drop(columns="split").to_parquet(project / "data" / "catalogue" / "products.parquet")
     (project / "data" / "splits").mkdir()
     table[["product_id", "split"]].to_parquet(project / "data" / "splits" / "splits.parquet")
-    dataset = {"name": "colours", "kind": "synthetic", "digest": "abc", "prepare": prepare.model_dump()}
-    header = {"labels": LABELS, "dataset": dataset}
-    (project / "data" / "catalogue" / "labels.json").write_text(json.dumps(header))
+    known = dataset(name="colours", kind="synthetic", digest="abc", prepare=prepare)
+    LabelsRecord(labels=LABELS, dataset=known).write(project / "data" / "catalogue" / "labels.json")
     return read_catalogue(project)
 
 
@@ -88,15 +91,15 @@ def read_catalogue(project: Path) -> Catalogue:
     return load_catalogue(project / "data" / "catalogue", project / "data" / "splits" / "splits.parquet")
 
 
-def write_evaluation(folder: Path, training: dict[str, Any], *, temperature: float = 1.7) -> None:
+def write_evaluation(folder: Path, training: TrainingRecord, *, temperature: float = 1.7) -> None:
     """The two records of an evaluation that predicting reads."""
-    write_json(folder / "metrics.json", {"training_key": training["key"], "key": "e" * 16})
+    write_json(folder / "metrics.json", {"training_key": training.key, "key": "e" * 16})
     coverage = [{"threshold": 0.8, "coverage": 0.5, "accuracy": 0.9, "n": 3}]
     write_json(folder / "calibration.json", {"temperature": temperature, "coverage": coverage})
 
 
 def train_tiny(project: Path, catalogue: Catalogue, mode: str) -> Path:
-    """Train timm's tiny ResNet for real and return runs/tiny-<mode>/seed_0, with the evaluation's predictions."""
+    """Train timm's tiny ResNet for real and return runs/tiny-<mode>/seed_0, with a small evaluation."""
     import torch
     from safetensors.torch import save_file
 
@@ -104,8 +107,6 @@ def train_tiny(project: Path, catalogue: Catalogue, mode: str) -> Path:
     from bakeoff.backbones.params import BackboneDefaults, BackboneParams
     from bakeoff.backbones.registry import describe
     from bakeoff.core.machine import ComputeParams, ScanParams
-    from bakeoff.data.predictions import predict_catalogue, write_predictions
-    from bakeoff.predictors.loading import load_predictor
     from bakeoff.records.recipe import HeadParams
     from bakeoff.records.weights import WeightsRecord
     from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
@@ -127,9 +128,6 @@ def train_tiny(project: Path, catalogue: Catalogue, mode: str) -> Path:
     compute, scan = ComputeParams(device="cpu", threads=1), ScanParams(implementation="auto")
     request = TrainingRequest(settings, mode, 0, training_params(), compute, scan)  # type: ignore[arg-type]
     out = project / "runs" / f"tiny-{mode}" / "seed_0"
-    train_candidate(plan_training(request, catalogue, weights_dir=folder), out / "training")
-    training = json.loads((out / "training" / "training.json").read_text())
-    predictor = load_predictor("torch", out / "training", catalogue, batch_size=4, device="cpu")
-    write_predictions(predict_catalogue(predictor, catalogue), out / "evaluation" / "predictions.parquet")
+    training = train_candidate(plan_training(request, catalogue, weights_dir=folder), out / "training")
     write_evaluation(out / "evaluation", training)
     return out

@@ -11,15 +11,14 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.deploy.prediction.candidates import find_candidate
 from bakeoff.deploy.prediction.request import _stamp
 from bakeoff.deploy.prediction.sources import Columns, list_photos
+from records_made import training_record
 
 
 def write_seed(project: Path, seed: int, validation: float, test: float) -> None:
     folder = project / "runs" / "tiny-frozen" / f"seed_{seed}"
-    for name in ("training", "evaluation"):
-        (folder / name).mkdir(parents=True)
-    training = {"candidate": "tiny-frozen", "model": "tiny", "mode": "frozen", "seed": seed, "key": f"k{seed}"}
+    (folder / "evaluation").mkdir(parents=True)
     splits = {"validation": {"accuracy": validation}, "test": {"accuracy": test}}
-    (folder / "training" / "training.json").write_text(json.dumps(training))
+    training_record("tiny-frozen", seed=seed, key=f"k{seed}").write(folder / "training" / "training.json")
     (folder / "evaluation" / "metrics.json").write_text(json.dumps({"training_key": f"k{seed}", "splits": splits}))
 
 
@@ -29,7 +28,7 @@ def test_of_several_seeds_the_one_that_is_registered_answers(tmp_path):
     write_seed(tmp_path, 3, validation=0.8, test=0.6)
     found = find_candidate(tmp_path, "tiny-frozen", seed=None)
     assert (found.seed, found.folder) == (3, tmp_path / "runs" / "tiny-frozen" / "seed_3")
-    assert find_candidate(tmp_path, "tiny-frozen", seed=0).training["key"] == "k0"
+    assert find_candidate(tmp_path, "tiny-frozen", seed=0).training.key == "k0"
     with pytest.raises(EvaluationError, match=r"no training of candidate 'swin_t-frozen' in .*tiny-frozen \(seed 0\)"):
         find_candidate(tmp_path, "swin_t-frozen", seed=None)
     with pytest.raises(EvaluationError, match="no training of candidate 'tiny-frozen' with seed 7 in"):

@@ -9,17 +9,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from bakeoff.deploy.prediction.held import HeldPhotos
 from filelock import FileLock
 from PIL import Image
 
 from bakeoff.core.errors import EvaluationError
+from bakeoff.core.machine import ComputeParams
+from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
+from bakeoff.data.products import Products
 from bakeoff.deploy.prediction import launch, request, scores, scoring
+from bakeoff.deploy.prediction.candidates import TrainedCandidate
 from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
 from bakeoff.deploy.prediction.request import Request, request_key
 from numpy_predictor import NumpyPredictor
 from prepared import PREPARE as AT_100_PX
+from records_made import dataset, training_record
 
 LABELS = ["blue", "green", "red"]
 PREPARE = AT_100_PX.model_copy(update={"store_px": 64})
@@ -54,10 +58,9 @@ def numpy_request(tmp_path, monkeypatch) -> Request:
     monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
     for module in (scores, scoring, request, launch):
         monkeypatch.setattr(module, "CHUNK", 4)
-    monkeypatch.setattr(request, "load_predictor", lambda framework, folder, held, **loading: WithFeatures(held))
+    monkeypatch.setattr(request, "load_predictor", lambda folder, *, device: WithFeatures(LABELS))
     monkeypatch.setattr(launch, "_PACKAGES", {"torch": "numpy"})
-    machine = {"device": "cpu", "threads": 1, "batch_size": 3}
-    return Request("torch", str(tmp_path), "k", LABELS, PREPARE.model_dump(), **machine, title="t", more=True)
+    return Request("torch", str(tmp_path), "k", PREPARE.model_dump(), "cpu", 1, title="t", more=True)
 
 
 def test_every_photo_has_a_row_in_order(numpy_request, photos):
@@ -79,15 +82,15 @@ def test_every_photo_has_a_row_in_order(numpy_request, photos):
 
 def test_an_interrupted_run_goes_on_where_it_ended(numpy_request, photos, monkeypatch, capsys):
     class Stops(WithFeatures):
-        def images(self, rows):
+        def images(self, products):
             if self.n_predicted >= 4:
                 raise KeyboardInterrupt
-            return super().images(rows)
+            return super().images(products)
 
     seen: list[WithFeatures] = []
 
-    def load(framework, folder, held, **loading):
-        seen.append((Stops if not seen else WithFeatures)(held))
+    def load(folder, *, device):
+        seen.append((Stops if not seen else WithFeatures)(LABELS))
         return seen[-1]
 
     monkeypatch.setattr(request, "load_predictor", load)
@@ -141,14 +144,13 @@ def test_what_cannot_be_a_path_is_a_missing_file():
 
 def test_memory_does_not_grow_with_the_number_of_photos(photos, tmp_path):
     """At most one batch is held and one chunk is read ahead."""
-    held = HeldPhotos(LABELS)
     most, taken, done = 0, 0, 0
 
     class Watched(NumpyPredictor):
-        def images(self, rows):
+        def images(self, products: Products):
             nonlocal most
-            most = max(most, len(held._photos))
-            return super().images(rows)
+            most = max(most, len(products))
+            return super().images(products)
 
     def source():
         nonlocal taken
@@ -161,15 +163,14 @@ def test_memory_does_not_grow_with_the_number_of_photos(photos, tmp_path):
         nonlocal done
         done += n
 
-    scoring.score_photos(Watched(held), held, source(), tmp_path, settings=scoring.ScoringSettings(5), advance=advance)
-    assert (most, done) == (5, 3 * scores.CHUNK)
+    scoring.score_photos(Watched(LABELS), source(), tmp_path, advance=advance)
+    assert (most, done) == (PREDICT_BATCH, 3 * scores.CHUNK)
     assert scores.n_done(tmp_path) == 3
 
 
 def test_a_chunk_of_refusals_keeps_the_width_of_its_columns(tmp_path):
-    held = HeldPhotos(LABELS)
     photos = [Rejection("empty_file", "0 bytes")]
-    scoring.score_photos(WithFeatures(held), held, photos, tmp_path, settings=scoring.ScoringSettings(more=True))
+    scoring.score_photos(WithFeatures(LABELS), photos, tmp_path, settings=scoring.ScoringSettings(more=True))
     (part,) = scores.read_chunks(tmp_path, 1)
     assert part.probabilities.shape == (1, 3)
     assert part.features is not None
@@ -202,7 +203,31 @@ def test_the_request_comes_back_as_it_was_written(numpy_request, photos, tmp_pat
     found, listing = request.load_request(tmp_path)
     assert found == numpy_request
     assert listing.equals(photos)
-    assert json.loads((tmp_path / "request.json").read_text())["batch_size"] == 3
+    told = json.loads((tmp_path / "request.json").read_text())
+    assert (told["device"], told["threads"], told["prepare"]["store_px"]) == ("cpu", 1, 64)
+
+
+@pytest.mark.parametrize(("threads", "used"), [(3, 3), (None, launch.default_threads())])
+def test_a_request_takes_packing_from_the_training_and_the_machine_from_params(threads, used, tmp_path):
+    training = training_record("baseline_tf", dataset=dataset(prepare=PREPARE), key="k")
+    candidate = TrainedCandidate("baseline_tf", 0, tmp_path, training)
+    found = launch.make_request(candidate, ComputeParams(device="cpu", threads=threads), title="t")
+    assert (found.environment, found.training_key, found.prepare["store_px"]) == ("tf", "k", 64)
+    assert (found.device, found.threads) == ("cpu", used)
+    assert found.training_dir == str(tmp_path / "training")
+
+
+def test_many_photos_are_worth_finding_the_fastest_way(numpy_request, photos, monkeypatch, capsys):
+    class Faster(WithFeatures):
+        def speed_up(self):
+            return "at full speed"
+
+    monkeypatch.setattr(request, "load_predictor", lambda folder, *, device: Faster(LABELS))
+    with launch.scored(numpy_request, photos):
+        assert "runs" not in capsys.readouterr().err
+    monkeypatch.setattr(request, "ENOUGH_TO_TRY", 11)
+    with launch.scored(numpy_request, photos):
+        assert "bakeoff: t runs at full speed." in capsys.readouterr().err
 
 
 def test_importing_it_loads_no_framework():

@@ -38,7 +38,10 @@ def relative_errors(given, name):
     return [float((one - exact).abs().max() / exact.abs().max()) for one, exact in zip(*results, strict=True)]
 
 
-@pytest.mark.parametrize(("name", "length"), [(name, 196) for name in NAMES] + [(name, 4096) for name in NAMES[1:]])
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [(name, 196) for name in NAMES] + [pytest.param(name, 4096, marks=pytest.mark.slow) for name in NAMES[1:]],
+)
 def test_float32_errors_stay_at_rounding(name, length):
     assert max(relative_errors(inputs(d=5, length=length), name)) < 5e-6
 

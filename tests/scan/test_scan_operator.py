@@ -39,7 +39,7 @@ def learnable(given):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("groups", "gate"), [(None, True), (2, False)])
+@pytest.mark.parametrize(("groups", "gate"), [(2, False), pytest.param(None, True, marks=pytest.mark.slow)])
 def test_opcheck(name, groups, gate):
     given = learnable(inputs(groups=groups, dtype=torch.float64))
     tensors = [None if key == "z" and not gate else value for key, value in given.items()]

@@ -33,10 +33,15 @@ FAST = {
 }
 SLOW = {
     "392 channels": {"d": 392, "n": 8, "length": 49, "z": False},
-    "16 states": {"d": 20, "n": 16, "length": 196, "groups": (1, 2)},
+    "16 states, 196 steps": {"d": 20, "n": 16, "length": 196, "groups": (1, 2)},
     "as MambaVision-T": {"b": 2, "d": 32, "n": 8, "length": 196, "z": False, "low": LOW, "strided": True},
 }
-CASES = FAST | SLOW
+SMALLER = {  # for the interpreter: as many tiles and chunks as tell their ends from their middles
+    "40 channels": {"d": 40, "n": 8, "length": 49, "z": False},
+    "16 states": {"d": 20, "n": 16, "length": 68, "groups": (1, 2)},
+    "a little MambaVision-T": {"b": 2, "d": 16, "n": 8, "length": 68, "z": False, "low": LOW, "strided": True},
+}
+CASES = FAST | SMALLER | SLOW
 
 
 def make(*, b=1, d, n, length, dtype=torch.float32, low=None, groups=None, z=True, D=True, bias=True, softplus=True,

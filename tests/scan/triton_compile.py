@@ -1,7 +1,7 @@
-"""Compile the Triton kernels to machine code for GPUs that are not here: `python triton_compile.py CAPABILITY…`.
+"""Compile the Triton kernels to machine code for GPUs that are not here: `python triton_compile.py CAPABILITY:CASE…`.
 
 Triton's interpreter forgives what its compiler refuses (types that change in a loop, sizes of 1 that become constants).
-Prints {capability: [[bytes of forward, of backward], …]} as JSON, a pair for each of CASES.
+Prints {capability: [[bytes of forward, of backward], …]} as JSON, a pair for each of CASES that was asked for.
 """
 
 import json
@@ -54,13 +54,13 @@ class Compiled:
 sizes = []
 triton_code.scan_forward = Compiled(triton_code.scan_forward, sizes)
 triton_code.scan_backward = Compiled(triton_code.scan_backward, sizes)
-report = {}
-for capability in sys.argv[1:]:
+report: dict[str, list[list[int]]] = {}
+for asked in sys.argv[1:]:
+    capability, _, number = asked.partition(":")
     triton.runtime.driver.set_active(Elsewhere(int(capability)))
-    for case in CASES:
-        inputs = make(**case)
-        y, last, saved = triton_kernel.forward(inputs, keep=True)
-        triton_kernel.backward(inputs, saved, y, last)
-    report[capability] = [sizes[i : i + 2] for i in range(0, len(sizes), 2)]
+    inputs = make(**CASES[int(number)])
+    y, last, saved = triton_kernel.forward(inputs, keep=True)
+    triton_kernel.backward(inputs, saved, y, last)
+    report.setdefault(capability, []).append(sizes[:])
     sizes.clear()
 sys.stdout.write(json.dumps(report) + "\n")

@@ -1,13 +1,19 @@
-"""Raw files as other people have them: a shop's table with faulty products, and folders of classes."""
+"""Raw files as other people have them, a table with faulty products and folders of classes, and their studies."""
 
 from __future__ import annotations
 
 import io
+import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
+
+from bakeoff.core.failures import FILE, read_failures
+from stages.project import Project
+from test_random_studies import check_intervals
 
 UNEQUAL = {"Watches": 40, "Home Decor & Festive Needs": 25, "Computers": 16, "Baby Care": 11, "Kitchen & Dining": 8}
 UNEQUAL |= {"Home Furnishing": 6, "Beauty and Personal Care": 5}
@@ -54,3 +60,17 @@ def write_folders(root: Path, counts: dict[str, int], *, side_px: int = 48) -> i
         for number in range(n):
             (root / name / f"{number}.jpg").write_bytes(photo(label, number, side_px=side_px))
     return sum(counts.values())
+
+
+def check(project: Project, *, n_candidates: int, n_products: int) -> None:
+    """Assert of a study that `bakeoff run` ended well: no warning, no failure, every product and candidate there."""
+    root = project.folder
+    assert "Traceback" not in project.said
+    assert "Warning" not in project.said
+    assert "did not take" not in project.said, "MLflow refused something"
+    assert re.findall(r"WARNING(?!.*DID NOT LEARN).*|warning:.*", project.said) == []
+    assert [failure for path in root.rglob(FILE) for failure in read_failures(path.parent)] == []
+    board = pd.read_csv(root / "reports" / "leaderboard.csv")
+    assert (len(board), set(board["status"])) == (n_candidates, {"ok"})
+    assert json.loads((root / "data" / "catalogue" / "audit.json").read_text())["n_accepted"] == n_products
+    assert check_intervals(root / "runs") >= 20 * n_candidates

@@ -9,24 +9,26 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = [  # seconds, not minutes: generated photos, the smallest networks timm has, next to no steps
-    "dataset=synthetic",
-    "dataset.synthetic.n_per_class=8",
-    "dataset.synthetic.image_px=64",
+SMALL = [  # seconds, not minutes: the smallest networks timm has, next to no steps
     "training.frozen.epochs=2",
     "training.finetune.max_steps=2",
     "baseline.image_size=32",
     "baseline.frozen.epochs=1",
+    "evaluate.n_bootstrap=200",
+    "evaluate.n_bootstrap_ece=100",
     "throughput.batch_sizes=[1,2]",
     "throughput.budget_s=1",
+    "throughput.max_attempts=1",
     "interpret.integrated_gradients_steps=2",
     "interpret.occlusion_window_px=32",
     "interpret.occlusion_stride_px=32",
     "interpret.channel_max_rows=4",
+    "compare.n_bootstrap=200",
     "tracking.system_metrics=false",
     "compute.threads=1",
     "weights.sources=[folder,package]",
 ]
+TINY = ["dataset=synthetic", "dataset.synthetic.n_per_class=8", "dataset.synthetic.image_px=64", *SMALL]
 
 
 class Project:
@@ -35,6 +37,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.logged: dict[str, float] = {}
+        self.said = ""
         self.environment = {
             **os.environ,
             "BAKEOFF_PYTHON_TORCH": sys.executable,
@@ -42,7 +45,7 @@ class Project:
             "PYTHONPATH": str(folder / "src"),
             "GIT_CONFIG_GLOBAL": os.devnull,
         }
-        for name in ("BAKEOFF_ROOT", "MLFLOW_TRACKING_URI"):
+        for name in ("BAKEOFF_ROOT", "MLFLOW_TRACKING_URI", "PYTHONDONTWRITEBYTECODE"):
             self.environment.pop(name, None)
 
     @classmethod
@@ -92,10 +95,6 @@ class Project:
     def bakeoff(self, *arguments: str, ok: bool = True) -> str:
         """Run the product's command line and return everything it prints."""
         return self._run([sys.executable, "-m", "bakeoff.cli", *arguments], ok=ok)
-
-    def experiment(self, *overrides: str, flags: tuple[str, ...] = ()) -> str:
-        """`dvc exp run` on the tiny study with these choices; a list of models is one of them."""
-        return self.dvc("exp", "run", *flags, *(part for item in [*TINY, *overrides] for part in ("-S", item)))
 
     def _run(self, command: list[str], *, ok: bool) -> str:
         done = subprocess.run(

@@ -72,6 +72,15 @@ def test_a_foreign_framework_is_no_dependency():
     assert not {"backbones", "scan"} & set(tf_side)
 
 
+def test_the_rooms_of_an_environment_are_those_of_its_stages():
+    """What `make test` repeats in .venv-tf."""
+    from stage_deps import rooms_in
+
+    assert {"baseline_tf", "core", "data", "records"} <= rooms_in("tf")
+    assert not {"backbones", "training", "report", "decision", "cli"} & rooms_in("tf")
+    assert {"backbones", "training", "report"} <= rooms_in("torch")
+
+
 def test_trainers_depend_on_no_later_room():
     for name in ("train_torch", "baseline_tf"):
         rooms = {dep.removeprefix("src/bakeoff/") for dep in STAGES[name]["deps"] if dep.startswith("src/")}

@@ -1,4 +1,4 @@
-"""`bakeoff throughput` and `bakeoff variants` on a tiny real study, both environments, in a copy of the project."""
+"""A study of two very unequal classes, and `bakeoff throughput` and `bakeoff variants` on it, in both environments."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from stages.project import ROOT, Project
+from stages.other_catalogues import check, write_folders
+from stages.project import ROOT, SMALL, Project
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 MODEL = "test_resnet.r160_in1k"
@@ -24,8 +26,15 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Project:
     if not Path(os.environ.get("BAKEOFF_PYTHON_TF", ROOT / ".venv-tf" / "bin" / "python")).is_file():
         pytest.skip("needs .venv-tf")
     project = Project.create(tmp_path_factory.mktemp("measured") / "project")
-    project.experiment(f"models=[{MODEL}]")
+    write_folders(project.folder / "data" / "raw" / "folder", {"shoes": 95, "bags": 5}, side_px=40)
+    project.said = project.bakeoff("run", *SMALL, f"models=[{MODEL}]", "dataset=folder")
     return project
+
+
+def test_two_classes_of_ninety_five_and_five_photos_of_forty_px(study: Project) -> None:
+    check(study, n_candidates=3, n_products=100)
+    board = pd.read_csv(study.folder / "reports" / "leaderboard.csv")
+    assert set(board["candidate"]) == {f"{MODEL}-frozen", f"{MODEL}-finetune", "baseline_tf"}
 
 
 def test_modes_share_what_evaluate_measured(study: Project) -> None:

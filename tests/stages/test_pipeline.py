@@ -9,20 +9,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.project import Project
+from stages.other_catalogues import UNEQUAL, check, write_flipkart
+from stages.project import SMALL, Project
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 DOTTED = "test_resnet.r160_in1k"
 UNLISTED = "test_vit2"
+CHOICES = [*SMALL, "dataset=flipkart", "modes=[frozen]"]
 MODELS = f"models=[{DOTTED},{UNLISTED}]"
 
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory) -> Project:
-    """A study of a dotted and of an unlisted timm name, which have no conf file, beside the baseline."""
+    """A shop's table; a dotted and an unlisted timm name, which have no conf file, beside the baseline.
+
+    Both modes of one network are in test_measurements.py.
+    """
     project = Project.create(tmp_path_factory.mktemp("study"))
-    said = project.experiment(MODELS)
-    assert "did not take" not in said, "MLflow refused something"
+    write_flipkart(project.folder / "data" / "raw" / "flipkart")
+    project.said = project.bakeoff("run", *CHOICES, MODELS)
     project.logged = mlflow_metrics(project)
     return project
 
@@ -43,12 +48,19 @@ def mlflow_metrics(project: Project) -> dict[str, float]:
 
 
 def test_every_candidate_and_the_baseline_are_compared(study):
-    names = {f"{model}-{mode}" for model in (DOTTED, UNLISTED) for mode in ("frozen", "finetune")} | {"baseline_tf"}
+    names = {f"{DOTTED}-frozen", f"{UNLISTED}-frozen", "baseline_tf"}
     board = leaderboard(study)
     assert set(board["candidate"]) == names
     assert (board["status"] == "ok").all()
     assert board["accuracy"].between(0, 1).all()
     assert (board["images_per_s"] > 0).all()
+
+
+def test_a_shops_table_of_seven_unequal_classes_and_faulty_products(study):
+    check(study, n_candidates=3, n_products=sum(UNEQUAL.values()))
+    rejected = pd.read_csv(study.folder / "data" / "catalogue" / "rejected.csv")["reason"].tolist()
+    assert len(rejected) == 7
+    assert "Took " in study.said
 
 
 def test_predictions_cover_every_product_and_agree_with_the_metrics(study):
@@ -74,7 +86,7 @@ def test_mlflow_has_accuracy_and_throughput_of_every_candidate(study):
 
 def test_random_starts_are_said_first_and_the_answer_is_written(study):
     choice = json.loads((study.folder / "reports" / "choice.json").read_text())
-    assert "no comparison of backbones" in json.dumps(choice)
+    assert "does not compare backbones" in json.dumps(choice)
     page = (study.folder / "reports" / "index.html").read_text(encoding="utf-8")
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "random" in page.lower()
@@ -89,7 +101,8 @@ def test_a_second_repro_does_nothing(study):
 def test_one_learning_rate_changed_reruns_one_candidate_and_a_temp_copy_fills_the_same_store(study):
     before = set(mlflow_metrics(study))
     rate = f"+backbones.{UNLISTED}={{name: {UNLISTED}, training: {{frozen: {{learning_rate: 0.01}}}}}}"
-    said = study.experiment(MODELS, rate, flags=("--temp",))
+    choices = (part for item in (*CHOICES, MODELS, rate) for part in ("-S", item))
+    said = study.dvc("exp", "run", "--temp", *choices)
     assert f"Running stage 'train_torch@{UNLISTED}-frozen-0'" in said
     assert f"Running stage 'train_torch@{DOTTED}" not in said
     assert "Running stage 'baseline_tf" not in said
@@ -107,7 +120,7 @@ def test_a_clone_that_only_pulls_shows_the_same(study, tmp_path):
     other = study.clone(tmp_path / "clone")
     other.dvc("pull")
     said = other.bakeoff("sync")
-    assert "5" in said
+    assert "3" in said
     pd.testing.assert_frame_equal(leaderboard(study), leaderboard(other))
     # As logged when the study ended: a --temp run since measured times of the same trainings anew.
     assert mlflow_metrics(other) == pytest.approx(study.logged)
@@ -125,7 +138,7 @@ def test_one_failing_candidate_does_not_cost_the_study(study, tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"elsewhere.weight": np.zeros((2, 2), np.float32)}, wrong / f"{UNLISTED}.safetensors")
-    project.bakeoff("params", *_tiny(), MODELS, "weights.folder=checkpoints")
+    project.bakeoff("params", *CHOICES, MODELS, "weights.folder=checkpoints")
     said = project.bakeoff("run", ok=False)
     assert "elsewhere.weight" in said or "does not" in said
     board = leaderboard(project).set_index("candidate")
@@ -134,15 +147,11 @@ def test_one_failing_candidate_does_not_cost_the_study(study, tmp_path):
     assert board.loc["baseline_tf", "status"] == "ok"
 
 
-def _tiny() -> list[str]:
-    from stages.project import TINY
-
-    return TINY
-
-
 def test_predictions_are_bit_identical_from_scratch(study, tmp_path):
     project = study.clone(tmp_path / "again")
-    said = project.experiment(f"models=[{DOTTED}]", "modes=[frozen]")
+    write_flipkart(project.folder / "data" / "raw" / "flipkart")
+    project.bakeoff("params", *CHOICES, f"models=[{DOTTED}]")
+    said = project.dvc("repro", f"evaluate@{DOTTED}-frozen-0")
     assert "Running stage 'train_torch" in said
     name = Path("runs") / f"{DOTTED}-frozen" / "seed_0" / "evaluation" / "predictions.parquet"
     first, second = (pd.read_parquet(p.folder / name) for p in (study, project))

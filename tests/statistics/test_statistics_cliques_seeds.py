@@ -112,6 +112,7 @@ def test_seeds_refuse_bad_arrays():
         split_variance(np.array([[0.5, 1.0]]))
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_this_name_does_not_hide_pythons_module():
     benchmarks = Path(__file__).parents[2] / "benchmarks"
     code = "import statistics; print(statistics.median([1, 2, 4]), statistics.__file__)"

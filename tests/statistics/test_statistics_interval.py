@@ -54,7 +54,7 @@ def test_newcombe_holds_every_difference_of_two_small_samples():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("n_labels", [2, 3, 27, 196])
+@pytest.mark.parametrize("n_labels", [2, 3, pytest.param(27, marks=pytest.mark.slow), 196])
 def test_every_interval_of_an_evaluation_holds_its_estimate(kind, n_labels):
     for seed in range(12 if n_labels < 100 else 2):
         rng = np.random.default_rng([seed, n_labels, KINDS.index(kind)])

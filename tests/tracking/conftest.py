@@ -50,7 +50,7 @@ def tracking_params() -> TrackingParams:
 
 
 @pytest.fixture
-def torch_training(project):
+def torch_training(project, no_rendering):
     """Train a tiny backbone with published weights; returns a function of the mode."""
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file
@@ -95,15 +95,16 @@ def torch_training(project):
 
 
 @pytest.fixture
-def keras_training(project):
-    """Train the baseline for one step from random weights; returns the catalogue and its training folder."""
+def keras_training(project, monkeypatch, no_rendering):
+    """Train the baseline, with a small network, for one step; returns the catalogue and its training folder."""
     pytest.importorskip("tensorflow")
 
     from bakeoff.baseline_tf.train import prepare_run, train_baseline
     from bakeoff.core.machine import ComputeParams
     from bakeoff.records.weights import WeightsRecord
-    from baseline_tf.conftest import baseline_params, make_catalogue
+    from baseline_tf.conftest import baseline_params, build_three_layers, make_catalogue
 
+    monkeypatch.setattr("bakeoff.baseline_tf.initial.build_backbone", build_three_layers)
     (project / "data").mkdir()
     catalogue = make_catalogue(project / "data", n_per_class=4)
     nothing = dict.fromkeys(("file", "url_or_id", "revision", "sha256"))

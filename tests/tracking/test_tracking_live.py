@@ -21,6 +21,7 @@ def steps(run_id, name="epoch/train_loss"):
     return [(point.step, point.value) for point in open_client()[0].get_metric_history(run_id, name)]
 
 
+@pytest.mark.slow
 def test_epochs_show_while_training_runs(project, tracking_params):
     with live_run(header(), tracking_params) as run:
         run.log_epoch(epoch_row(1))

@@ -71,6 +71,7 @@ def test_the_winner_is_registered_once_with_card_tags_and_alias(project, trackin
     assert (Path(location.removeprefix("file://")) / "README.md").read_text(encoding="utf-8") == CARD
 
 
+@pytest.mark.slow
 def test_the_champion_before_is_previous_and_comes_back(project, tracking_params):
     log_training(project, tracking_params)
     log_training(project, tracking_params, candidate="other-frozen", key="2" * 16)
@@ -87,6 +88,7 @@ def test_the_champion_before_is_previous_and_comes_back(project, tracking_params
     assert "version 2 is previous" in done.sentence
 
 
+@pytest.mark.slow
 def test_of_several_seeds_the_best_on_validation_is_registered(project, tracking_params):
     log_training(project, tracking_params, seed=0, validation=0.6, key="a" * 16)
     best = log_training(project, tracking_params, seed=1, validation=0.9, key="c" * 16)
@@ -96,6 +98,7 @@ def test_of_several_seeds_the_best_on_validation_is_registered(project, tracking
     assert find_version(open_client()[0], "bakeoff").run_id == best
 
 
+@pytest.mark.slow
 def test_a_new_card_and_new_figures_change_the_version_in_place(project, tracking_params):
     log_training(project, tracking_params)
     update_registry(write_choice(project, "tiny-frozen", "a" * 16), tracking_params)
@@ -107,6 +110,7 @@ def test_a_new_card_and_new_figures_change_the_version_in_place(project, trackin
     assert (version.tags["commercial_use"], version.tags["pretrained"]) == ("no", "no")
 
 
+@pytest.mark.slow
 def test_nothing_chosen_leaves_the_champion(project, tracking_params):
     reports = project / "reports"
     assert update_registry(reports, tracking_params) is None
@@ -127,6 +131,7 @@ def test_a_winner_without_a_logged_model_is_told(project, tracking_params):
     assert "tiny-frozen has no logged model in this store (tracking.log_models: true" in done.sentence
 
 
+@pytest.mark.slow
 def test_sync_registers_in_a_new_store(project, tracking_params):
     log_training(project, tracking_params)
     report = sync(project / "runs", write_choice(project, "tiny-frozen", "a" * 16), tracking_params)

@@ -15,6 +15,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 OPEN = "from bakeoff.tracking.store import open_client; print(len(open_client()[0].search_experiments()))"
 
 
+@pytest.mark.slow
 def test_the_local_store_lies_in_mlruns(bare_project):
     assert resolve_store() == Store(
         f"sqlite:///{bare_project}/mlruns/mlflow.db", f"file://{bare_project}/mlruns/artifacts"
@@ -47,6 +48,7 @@ def test_two_processes_make_one_store_at_once(bare_project):
     assert [out for out, _ in answers] == [b"1\n", b"1\n"]
 
 
+@pytest.mark.slow
 def test_a_half_made_database_is_finished(bare_project):
     (bare_project / "mlruns").mkdir()
     with sqlite3.connect(bare_project / "mlruns" / "mlflow.db") as connection:
@@ -78,6 +80,7 @@ def test_an_experiment_in_the_trash_is_restored(project):
     assert client.get_experiment(made).lifecycle_stage == "active"
 
 
+@pytest.mark.slow
 def test_odd_folder_names_do_not_break_the_store(tmp_path, monkeypatch):
     folder = tmp_path / "a bé"
     folder.mkdir()

@@ -38,6 +38,7 @@ def snapshot(experiment="bakeoff"):
     )
 
 
+@pytest.mark.slow
 def test_sync_rebuilds_what_the_stages_logged(runs_dir, project, tracking_params, monkeypatch):
     (runs_dir / "other-frozen" / "seed_0" / "evaluation" / "metrics.json").rename(project / "later.json")
     with live_run(header(), tracking_params):
@@ -56,6 +57,7 @@ def test_sync_rebuilds_what_the_stages_logged(runs_dir, project, tracking_params
     assert snapshot("bakeoff-comparison") == compared
 
 
+@pytest.mark.slow
 def test_syncing_again_changes_nothing(runs_dir, project, tracking_params):
     sync(runs_dir, write_reports(project / "reports"), tracking_params)
     before = snapshot()
@@ -108,6 +110,7 @@ def metrics_of(candidate, *, experiment="bakeoff"):
     return next(run.data.metrics for run in runs if run.info.run_name == candidate)
 
 
+@pytest.mark.slow
 def test_runs_show_the_times_that_were_compared(runs_dir, project, tracking_params):
     write_evaluation(runs_dir / "other-frozen" / "seed_0", training_key="2" * 16)
     for name in ("tiny-frozen", "other-frozen"):

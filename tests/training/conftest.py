@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import Catalogue, load_catalogue
 from bakeoff.learning.params import TrainingParams
-from prepared import PREPARE
+from bakeoff.records.catalogue import LabelsRecord
+from records_made import dataset
 
 LABELS = ["blue", "green", "red"]
 _COLOURS = {"red": (200, 60, 60), "green": (60, 200, 60), "blue": (60, 60, 200)}
@@ -45,19 +46,18 @@ def make_catalogue(folder: Path, *, n_per_class: int = 8, labels: list[str] = LA
     table = pd.DataFrame(rows, columns=["product_id", "image", "label", "label_id", "weight", "split"])
     table.drop(columns="split").to_parquet(folder / "catalogue" / "products.parquet")
     table[["product_id", "split"]].to_parquet(folder / "splits.parquet")
-    dataset = {"name": "colours", "kind": "synthetic", "digest": "abc", "prepare": PREPARE.model_dump()}
-    header = {"labels": labels, "dataset": dataset}
-    (folder / "catalogue" / "labels.json").write_text(json.dumps(header))
+    known = dataset(name="colours", kind="synthetic", digest="abc")
+    LabelsRecord(labels=labels, dataset=known).write(folder / "catalogue" / "labels.json")
     return load_catalogue(folder / "catalogue", folder / "splits.parquet")
 
 
 def training_params(**changes: Any) -> TrainingParams:
     values = {
         "loss": "cross_entropy",
-        "optimizer": "adamw",
-        "weight_decay": 0.01,
+        "optimizer": {"name": "adamw", "weight_decay": 0.01},
         "batch_size": 6,
         "early_stop_patience_epochs": None,
+        "random_start_max_steps": None,
         "mixed_precision": "auto",
         "loader_workers": 0,
         "augment": "none",
@@ -117,3 +117,43 @@ def make_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def kept_trainings(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path]]:
+    """Where finished trainings are kept for later tests, and the folder that each was made in."""
+    return tmp_path_factory.mktemp("trainings"), {}
+
+
+@pytest.fixture
+def train_once(
+    catalogue: Catalogue,
+    weights_dir: Path,
+    make_request: Callable[..., Any],
+    tmp_path: Path,
+    kept_trainings: tuple[Path, dict[str, Path]],
+) -> Callable[..., Path]:
+    """Return a maker of trainings: of equal options the first is a training, the others are copies, caches included."""
+    from bakeoff.training.run import plan_training, train_candidate
+
+    kept, made_in = kept_trainings
+
+    def train(out: Path, **options: Any) -> Path:
+        key = repr(sorted(({"mode": "frozen", "name": "test_resnet.r160_in1k"} | options).items()))
+        keep = kept / str(list(made_in).index(key) if key in made_in else len(made_in))
+        shutil.rmtree(out, ignore_errors=True)
+        if key not in made_in:
+            train_candidate(plan_training(make_request(**options), catalogue, weights_dir=weights_dir), out)
+            shutil.copytree(out, keep / "training")
+            if (tmp_path / "root").is_dir():
+                shutil.copytree(tmp_path / "root", keep / "root")
+            made_in[key] = tmp_path
+            return out
+        shutil.copytree(keep / "training", out)
+        if (keep / "root").is_dir():
+            shutil.copytree(keep / "root", tmp_path / "root", dirs_exist_ok=True)
+        record = (out / "training.json").read_text(encoding="utf-8")
+        (out / "training.json").write_text(record.replace(str(made_in[key]), str(tmp_path)), encoding="utf-8")
+        return out
+
+    return train

@@ -20,8 +20,8 @@ def _network(name: str):
     ("name", "published"),
     [
         ("mobilenetv2_100", 0.30),  # Sandler et al. 2018, table 4: 300 M
-        ("resnet50", 4.1),  # torchvision's table of weights: 4.09
-        ("swin_tiny_patch4_window7_224", 4.5),  # Liu et al. 2021, table 1: 4.5 G
+        pytest.param("resnet50", 4.1, marks=pytest.mark.slow),  # torchvision's table of weights: 4.09
+        pytest.param("swin_tiny_patch4_window7_224", 4.5, marks=pytest.mark.slow),  # Liu et al. 2021, table 1: 4.5 G
     ],
 )
 def test_published_multiply_adds(name: str, published: float) -> None:

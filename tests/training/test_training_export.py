@@ -12,6 +12,7 @@ import pytest
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.table import Catalogue
+from bakeoff.records.training import TrainingRecord
 
 torch = pytest.importorskip("torch")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -35,8 +36,8 @@ def test_the_file_answers_as_the_predictor(
     file = tmp_path / "model.onnx"
     assert export_candidate(training_dir, file) < 1e-4
 
-    predictor = load_torch_predictor(training_dir, catalogue, batch_size=4, device="cpu")
-    images = predictor.images(catalogue.rows("test"))
+    predictor = load_torch_predictor(training_dir, device="cpu")
+    images = predictor.images(catalogue.at(catalogue.rows("test")))
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     (logits,) = session.run(None, {"images": np.ascontiguousarray(images.transpose(0, 3, 1, 2))})
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -46,7 +47,7 @@ def test_the_file_answers_as_the_predictor(
     assert told["labels"] == catalogue.labels
     assert told["preprocessing"]["image_size"] == images.shape[1]
     assert told["loss"] == "cross_entropy"
-    assert told["key"] == json.loads((training_dir / "training.json").read_text())["key"]
+    assert told["key"] == TrainingRecord.read(training_dir / "training.json").key
 
 
 def test_an_unknown_candidate_lists_those_that_are_trained(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from bakeoff.core.errors import WeightsError
+from bakeoff.data.predictions import read_predictions
 from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 
 @pytest.fixture
@@ -57,10 +58,10 @@ def defaults_hf(tmp_path: Path) -> Any:
     return BackboneDefaults(source="timm", image_size=None, head=head, training={})
 
 
-def _load(folder: Path, catalogue: Catalogue) -> Any:
+def _load(folder: Path) -> Any:
     from bakeoff.predictors.torch_predictor import load_torch_predictor
 
-    return load_torch_predictor(folder, catalogue, batch_size=5, device="cpu")
+    return load_torch_predictor(folder, device="cpu")
 
 
 @pytest.mark.parametrize("mode", ["frozen", "finetune"])
@@ -70,15 +71,15 @@ def test_both_modes_predict_without_the_original(
     folder = trained(mode)
     record = json.loads((folder / "training.json").read_text())
     assert set(record["weights"]["network_files"]) == {"config.json", "preprocessor_config.json"}
-    predictor = _load(folder, catalogue)
-    rows = np.arange(len(catalogue.products))
-    cached = np.concatenate(list(predictor.predict(rows)))
-    assert np.abs(cached - predictor.predict_images(predictor.images(rows))).max() < 1e-5
-    photos = predictor.images(rows[:1])[0]
+    predictor = _load(folder)
+    products = catalogue.at(np.arange(len(catalogue.products)))
+    written = read_predictions(folder / "predictions.parquet", catalogue=catalogue).probabilities
+    assert np.abs(written - predictor.predict(products)).max() < 1e-5
+    photos = predictor.images(products.at([0]))[0]
     assert photos.shape == (32, 32, 3)
     assert predictor.module.channel_order == "bgr"
-    swapped = predictor.predict_images(predictor.images(rows)[..., ::-1])
-    assert np.abs(cached - swapped).max() > 1e-4  # the network does tell red from blue
+    swapped = predictor.predict_images(predictor.images(products)[..., ::-1])
+    assert np.abs(written - swapped).max() > 1e-4  # the network does tell red from blue
 
 
 def test_a_finetuned_one_needs_no_weights_folder(
@@ -86,10 +87,10 @@ def test_a_finetuned_one_needs_no_weights_folder(
 ) -> None:
     folder = trained("finetune")
     shutil.rmtree(tmp_path / "weights")
-    assert len(_load(folder, catalogue).images([0])) == 1
+    assert len(_load(folder).images(catalogue.at([0]))) == 1
     (folder / "config.json").unlink()
     with pytest.raises(WeightsError, match=r"config\.json is missing and a transformers network is built from it"):
-        _load(folder, catalogue)
+        _load(folder)
 
 
 def test_a_frozen_one_refuses_another_network(
@@ -101,4 +102,4 @@ def test_a_frozen_one_refuses_another_network(
     record["network_files"]["config.json"] = "0" * 64
     path.write_text(json.dumps(record))
     with pytest.raises(WeightsError, match=r"tiny-frozen was trained on weights"):
-        _load(folder, catalogue)
+        _load(folder)

@@ -13,7 +13,7 @@ from bakeoff.core.errors import EvaluationError, ParamsError, TrainingError
 from bakeoff.data.table import Catalogue
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 Request = Callable[..., Any]
 
@@ -32,11 +32,11 @@ def plan(catalogue: Catalogue, weights_dir: Path, make_request: Request) -> Call
     return lambda **options: plan_training(make_request(**options), catalogue, weights_dir=weights_dir)
 
 
-def _exhaust(module: Any, *, when: Callable[[Any], bool] = lambda module: True) -> None:
+def _exhaust(module: Any, *, when: Callable[[Any, int], bool] = lambda module, n_photos: True) -> None:
     """Let a real module run out of CUDA memory in its forward pass."""
 
-    def hook(module: Any, *given: Any) -> None:
-        if when(module):
+    def hook(module: Any, inputs: Any, *given: Any) -> None:
+        if when(module, len(inputs[0])):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
 
     module.register_forward_hook(hook)
@@ -60,7 +60,7 @@ def test_validation_without_memory(plan: Callable[..., Any], tmp_path: Path) -> 
     from bakeoff.training.run import train_candidate
 
     prepared = plan(mode="finetune")
-    _exhaust(prepared.model.classifier.backbone, when=lambda module: not module.training)
+    _exhaust(prepared.model.classifier.backbone, when=lambda module, n_photos: not module.training)
     with pytest.raises(TrainingError, match=r"tiny-finetune seed 0: validation on cpu with 3 photos .* out of memory"):
         train_candidate(prepared, tmp_path / "out")
 
@@ -76,24 +76,35 @@ def test_features_without_memory(plan: Callable[..., Any], tmp_path: Path) -> No
         train_candidate(prepared, tmp_path / "out")
 
 
-def test_evaluation_without_memory(plan: Callable[..., Any], catalogue: Catalogue, tmp_path: Path) -> None:
+def test_predicting_without_memory(plan: Callable[..., Any], catalogue: Catalogue, tmp_path: Path) -> None:
     from bakeoff.predictors.torch_predictor import load_torch_predictor
     from bakeoff.training.run import train_candidate
 
     train_candidate(plan(mode="finetune"), tmp_path / "out")
-    predictor = load_torch_predictor(tmp_path / "out", catalogue, batch_size=5, device="cpu")
-    photos = predictor.images([0, 1])
+    predictor = load_torch_predictor(tmp_path / "out", device="cpu")
+    photos = predictor.images(catalogue.at([0, 1]))
     call = predictor.compiled_call(photos)
     _exhaust(predictor.module)
-    with pytest.raises(
-        EvaluationError,
-        match=r"tiny-finetune seed 0: predicting 5 photos of 64 x 64 px on cpu: out of memory; lower evaluate\.batch",
-    ):
-        list(predictor.predict(range(8)))
-    with pytest.raises(EvaluationError, match=r"measuring 2 photos .* lower throughput\.batch_sizes \(now 2\)"):
+    told = r"{} on cpu: out of memory; lower the backbone's image_size, or set compute\.device: cpu"
+    with pytest.raises(EvaluationError, match=told.format("^tiny-finetune seed 0: predicting 8 photos of 64 x 64 px")):
+        predictor.predict(catalogue.at(range(8)))
+    with pytest.raises(EvaluationError, match=told.format("measuring 2 photos of 64 x 64 px")):
         call()
-    with pytest.raises(EvaluationError, match=r"gradients of 2 photos .* set compute\.device: cpu"):
+    with pytest.raises(EvaluationError, match=told.format("gradients of 2 photos of 64 x 64 px")):
         predictor.gradients(photos, np.array([0, 1]))
+
+
+def test_predictions_without_memory(plan: Callable[..., Any], tmp_path: Path) -> None:
+    """The trainer's own pass over all products, which comes last."""
+    from bakeoff.training.run import train_candidate
+
+    prepared = plan(mode="finetune")
+    _exhaust(prepared.model.classifier.backbone, when=lambda module, n_photos: n_photos == 24)
+    with pytest.raises(
+        TrainingError, match=r"tiny-finetune seed 0: predicting on cpu with 24 photos: out of memory; lower the backb"
+    ):
+        train_candidate(prepared, tmp_path / "out")
+    assert not (tmp_path / "out" / "training.json").exists()
 
 
 def test_what_counts_as_out_of_memory() -> None:
@@ -122,7 +133,7 @@ def test_a_single_last_row_trains_with_batch_norm(
     from bakeoff.training.run import train_candidate
 
     record = train_candidate(plan(**options, head=batch_norm_head, batch_size=17), tmp_path / "out")
-    assert record["steps_run"] == record["epochs_run"]  # 18 photos: 17 and the last one together
+    assert record.steps_run == record.epochs_run  # 18 photos: 17 and the last one together
 
 
 def test_a_batch_size_of_one_with_batch_norm_is_refused(plan: Callable[..., Any], batch_norm_head: Any) -> None:

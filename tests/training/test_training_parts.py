@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from bakeoff.core.errors import TrainingError
 from bakeoff.data.table import Catalogue
+from training.conftest import training_params
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -30,18 +32,29 @@ def test_probabilities_by_hand_and_where_sigmoids_underflow() -> None:
     from bakeoff.training.losses import probabilities
 
     logits = torch.tensor([[0.0, math.log(3)]])
-    assert probabilities(logits, "cross_entropy")[0].tolist() == pytest.approx([0.25, 0.75])
-    assert probabilities(logits, "bce")[0].tolist() == pytest.approx([0.4, 0.6])  # 1/2 and 3/4 by their sum
-    assert probabilities(torch.tensor([[-300.0, -300.0]]), "bce")[0].tolist() == pytest.approx([0.5, 0.5])
+    assert probabilities(logits, "softmax")[0].tolist() == pytest.approx([0.25, 0.75])
+    assert probabilities(logits, "sigmoid_normalised")[0].tolist() == pytest.approx([0.4, 0.6])  # 1/2, 3/4 by their sum
+    low = torch.tensor([[-300.0, -300.0]])
+    assert probabilities(low, "sigmoid_normalised")[0].tolist() == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize(("name", "kind"), [("cross_entropy", "softmax"), ("bce", "sigmoid_normalised")])
+def test_every_loss_of_params_has_its_formula_and_its_probabilities(name: str, kind: str) -> None:
+    from bakeoff.training import losses
+
+    params = training_params(loss=name).loss
+    assert (params.name, params.probabilities) == (name, kind)
+    assert losses.make_loss(params) is getattr(losses, name)
+    assert training_params(loss={"name": name}).loss == params
+    assert set(losses.LOSSES) == {"cross_entropy", "bce"}
 
 
 def test_unknown_loss_augmentation_and_device_list_the_legal_ones() -> None:
     from bakeoff.training.augment import augmentation_by_name
     from bakeoff.training.device import resolve_device
-    from bakeoff.training.losses import loss_by_name
 
-    with pytest.raises(TrainingError, match="'hinge' is not known; choose one of cross_entropy, bce"):
-        loss_by_name("hinge")
+    with pytest.raises(ValidationError, match=r"'hinge' found using 'name' does not match .* 'cross_entropy', 'bce'"):
+        training_params(loss="hinge")
     with pytest.raises(TrainingError, match="'rotate' is not known; choose one of none, flip"):
         augmentation_by_name("rotate")
     with pytest.raises(TrainingError, match=r"compute.device is 'tpu', but .* choose one of these or auto"):

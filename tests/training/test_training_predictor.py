@@ -1,20 +1,25 @@
-"""The predictor of a trained candidate: against the uncached path, the loop's own numbers and finite differences."""
+"""The predictor of a trained candidate: against what its trainer wrote, the loop's numbers, finite differences."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from bakeoff.core.errors import DataError, EvaluationError, TrainingError, WeightsError
+from bakeoff.core.errors import EvaluationError, TrainingError, WeightsError
+from bakeoff.data.predictions import Predictions, read_predictions
+from bakeoff.data.products import Photos, StoredProducts
 from bakeoff.data.table import Catalogue
+from bakeoff.records.training import TrainingRecord
+from records_made import training_record
+from training.conftest import make_catalogue, training_params
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 
 @pytest.fixture
@@ -23,52 +28,105 @@ def trained(
 ) -> Callable[..., Path]:
     from bakeoff.training.run import plan_training, train_candidate
 
-    def train(**options: Any) -> Path:
+    def train(products: Catalogue = catalogue, **options: Any) -> Path:
         out = tmp_path / "runs" / "training"
-        train_candidate(plan_training(make_request(**options), catalogue, weights_dir=weights_dir), out)
+        train_candidate(plan_training(make_request(**options), products, weights_dir=weights_dir), out)
         return out
 
     return train
 
 
-def _load(folder: Path, catalogue: Catalogue, **options: Any) -> Any:
+def _load(folder: Path, **options: Any) -> Any:
     from bakeoff.predictors.torch_predictor import load_torch_predictor
 
-    return load_torch_predictor(folder, catalogue, batch_size=5, device="cpu", **options)
+    return load_torch_predictor(folder, device="cpu", **options)
+
+
+def _all(catalogue: Catalogue) -> StoredProducts:
+    return catalogue.at(np.arange(len(catalogue.products)))
+
+
+def _written(folder: Path, catalogue: Catalogue) -> Predictions:
+    return read_predictions(folder / "predictions.parquet", catalogue=catalogue)
+
+
+def _own_losses(folder: Path, catalogue: Catalogue, loss: str) -> np.ndarray:
+    """Each product's loss, (N,), by the trainer's own formula on the reloaded network's logits."""
+    from bakeoff.training.losses import make_loss
+    from bakeoff.training.module import photo_tensor
+
+    predictor, products = _load(folder), _all(catalogue)
+    label_ids = torch.from_numpy(catalogue.label_ids(np.arange(len(products))))
+    with torch.no_grad():
+        logits = predictor.module(photo_tensor(predictor.images(products), torch.device("cpu")))
+        return make_loss(training_params(loss=loss).loss)(logits, label_ids).numpy()
 
 
 @pytest.mark.parametrize("name", ["test_resnet.r160_in1k", "test_vit.r160_in1k", "mobilenetv3_small_050.lamb_in1k"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "bce"])
-def test_cached_predictions_equal_the_uncached_path(
+def test_what_cached_features_gave_equals_the_reloaded_network(
     name: str, loss: str, trained: Callable[..., Path], catalogue: Catalogue
 ) -> None:
-    predictor = _load(trained(name=name, loss=loss), catalogue)
-    rows = np.arange(len(catalogue.products))
-    cached = np.concatenate(list(predictor.predict(rows)))
-    assert predictor._features is not None  # it did answer from the cache
-    uncached = predictor.predict_images(predictor.images(rows))
-    assert cached.dtype == uncached.dtype == np.float32
-    assert np.abs(cached - uncached).max() < 1e-5
-    assert cached.sum(axis=1) == pytest.approx(np.ones(len(rows)), abs=1e-6)
+    """A frozen candidate's trainer predicts from the features it has; its predictor runs the whole network."""
+    folder = trained(name=name, loss=loss)
+    predictor, written = _load(folder), _written(folder, catalogue)
+    found = predictor.predict(_all(catalogue))
+    assert found.dtype == written.probabilities.dtype == np.float32
+    assert np.abs(found - written.probabilities).max() < 1e-5
+    assert written.probabilities.sum(axis=1) == pytest.approx(np.ones(len(found)), abs=1e-6)
+    assert written.products["loss"].to_numpy() == pytest.approx(_own_losses(folder, catalogue, loss), abs=1e-5)
     assert predictor.probability_kind == {"cross_entropy": "softmax", "bce": "sigmoid_normalised"}[loss]
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "bce"])
+@pytest.mark.parametrize("n_per_class", [8, 11])  # 24 products, and 33: a batch of 32 and a single one
+def test_what_a_finetuned_one_wrote_are_the_reloaded_networks_own_bits(
+    loss: str, n_per_class: int, trained: Callable[..., Path], tmp_path: Path
+) -> None:
+    catalogue = make_catalogue(tmp_path / "other", n_per_class=n_per_class)
+    folder = trained(catalogue, mode="finetune", loss=loss)
+    written = _written(folder, catalogue)
+    assert np.array_equal(_load(folder).predict(_all(catalogue)), written.probabilities)
+    losses = _own_losses(folder, catalogue, loss)
+    assert written.products["loss"].to_numpy() == pytest.approx(losses, rel=1e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["frozen", "finetune"])
+def test_products_that_were_learnt_from_are_told_from_those_held_out(
+    mode: str, trained: Callable[..., Path], catalogue: Catalogue
+) -> None:
+    products = _written(trained(mode=mode), catalogue).products
+    assert products.groupby("split")["origin"].unique().explode().to_dict() == {
+        "train": "in_sample",
+        "validation": "held_out",
+        "test": "held_out",
+    }
+
+
+def test_photos_of_their_own_are_products_too(trained: Callable[..., Path], catalogue: Catalogue) -> None:
+    predictor, stored = _load(trained(mode="finetune")), catalogue.at([4, 0, 7])
+    photos = Photos([stored.photo(position) for position in range(3)])
+    assert np.array_equal(predictor.predict(photos), predictor.predict(stored))
 
 
 @pytest.mark.parametrize("mode", ["frozen", "finetune"])
 def test_the_loaded_model_is_the_best_epoch(mode: str, trained: Callable[..., Path], catalogue: Catalogue) -> None:
     folder = trained(mode=mode)
-    record = json.loads((folder / "training.json").read_text())
+    record = TrainingRecord.read(folder / "training.json")
     rows = catalogue.rows("validation")
-    predictor = _load(folder, catalogue)
-    probabilities = np.concatenate(list(predictor.predict(rows)))
-    assert (probabilities.argmax(axis=1) == catalogue.label_ids(rows)).mean() == record["best_validation_accuracy"]
+    probabilities = _load(folder).predict(catalogue.at(rows))
+    assert (probabilities.argmax(axis=1) == catalogue.label_ids(rows)).mean() == record.best_validation_accuracy
     chosen = np.log(probabilities[np.arange(len(rows)), catalogue.label_ids(rows)])
-    assert predictor.training_loss(rows) == pytest.approx(-chosen.mean(), abs=1e-5)
+    found = _written(folder, catalogue).mean_losses()["validation"]
+    assert found == pytest.approx(-chosen.mean(), abs=1e-5)
+    history = pd.read_csv(folder / "history.csv").set_index("epoch")
+    assert found == pytest.approx(history["validation_loss"][record.best_epoch], abs=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["frozen", "finetune"])
 def test_gradients_equal_finite_differences(mode: str, trained: Callable[..., Path], catalogue: Catalogue) -> None:
-    predictor = _load(trained(mode=mode, name="test_vit.r160_in1k"), catalogue)
-    images = predictor.images([0, 1])
+    predictor = _load(trained(mode=mode, name="test_vit.r160_in1k"))
+    images = predictor.images(catalogue.at([0, 1]))
     gradients = predictor.gradients(images, np.array([2, 0]))
     assert gradients.shape == images.shape
     assert gradients.dtype == np.float32
@@ -84,10 +142,10 @@ def test_gradients_equal_finite_differences(mode: str, trained: Callable[..., Pa
 
 
 def test_description_calls_and_threads(trained: Callable[..., Path], catalogue: Catalogue) -> None:
-    predictor = _load(trained(), catalogue)
+    predictor = _load(trained())
     assert predictor.labels == catalogue.labels
     assert predictor.image_size == 64
-    images = predictor.images([0, 3])
+    images = predictor.images(catalogue.at([0, 3]))
     assert images.shape == (2, 64, 64, 3)
     assert images.dtype == np.float32
     assert 0 <= images.min() < images.max() <= 1
@@ -99,16 +157,14 @@ def test_description_calls_and_threads(trained: Callable[..., Path], catalogue: 
 
 def test_wrong_questions_are_refused(trained: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
     folder = trained()
-    predictor = _load(folder, catalogue)
+    predictor = _load(folder)
     with pytest.raises(EvaluationError, match="targets must be one class index from 0 to 2"):
-        predictor.gradients(predictor.images([0]), np.array([3]))
-    with pytest.raises(EvaluationError, match="needs at least one row"):
-        predictor.training_loss([])
-    with pytest.raises(EvaluationError, match=r"training\.json is missing"):
-        _load(tmp_path / "nowhere", catalogue)
+        predictor.gradients(predictor.images(catalogue.at([0])), np.array([3]))
+    with pytest.raises(EvaluationError, match=r"training\.json is missing; run `dvc repro train_torch`"):
+        _load(tmp_path / "nowhere")
     catalogue.labels[0] = "violet"
-    with pytest.raises(DataError, match="was trained for the classes"):
-        _load(folder, catalogue)
+    with pytest.raises(EvaluationError, match=r"label sets differ: .*predictions\.parquet has 3 .* 'blue' there and"):
+        _written(folder, catalogue)
 
 
 def test_other_weights_and_broken_model_files_are_refused(
@@ -122,14 +178,14 @@ def test_other_weights_and_broken_model_files_are_refused(
     )
     real.write(tmp_path / "other" / "tiny")
     with pytest.raises(WeightsError, match="was trained on weights random"):
-        _load(folder, catalogue, weights_root=tmp_path / "other")
+        _load(folder, weights_root=tmp_path / "other")
     model_file = folder / "model.safetensors"
     model_file.write_bytes(b"broken")
     with pytest.raises(TrainingError, match="is not a safetensors file"):
-        _load(folder, catalogue)
+        _load(folder)
     model_file.unlink()
     with pytest.raises(TrainingError, match=r"model\.safetensors is missing"):
-        _load(folder, catalogue)
+        _load(folder)
 
 
 def test_a_model_file_of_other_settings_is_refused(trained: Callable[..., Path], catalogue: Catalogue) -> None:
@@ -140,10 +196,40 @@ def test_a_model_file_of_other_settings_is_refused(trained: Callable[..., Path],
     with pytest.raises(
         TrainingError, match=r"does not fit the frozen classifier .* 3 tensors differ, first extra unknown"
     ):
-        _load(folder, catalogue)
+        _load(folder)
 
 
-def test_a_tensorflow_training_is_refused(tmp_path: Path, catalogue: Catalogue) -> None:
-    (tmp_path / "training.json").write_text('{"framework": "tensorflow"}')
-    with pytest.raises(EvaluationError, match=r"is a tensorflow training; use --framework tf"):
-        _load(tmp_path, catalogue)
+@pytest.mark.parametrize("mode", ["frozen", "as_is"])
+def test_a_tensorflow_training_is_refused(mode: str, tmp_path: Path) -> None:
+    training_record("baseline_tf", mode=mode).write(tmp_path / "training.json")
+    with pytest.raises(EvaluationError, match="baseline_tf is a tensorflow training; expected a PyTorch candidate"):
+        _load(tmp_path)
+
+
+def test_the_faster_way_agrees_with_the_plain_one(trained: Callable[..., Path], catalogue: Catalogue) -> None:
+    predictor = _load(trained(mode="finetune", name="mobilenetv3_small_050.lamb_in1k"))
+    before = predictor.predict(_all(catalogue))
+    runtime = predictor.speed_up()
+    assert runtime in {"eager", "eager, packed weights"}
+    assert predictor.description["runtime"] == runtime
+    assert np.abs(predictor.predict(_all(catalogue)) - before).max() < 1e-4
+    assert predictor.speed_up() == runtime
+
+
+def test_a_way_that_disagrees_is_not_taken(
+    trained: Callable[..., Path], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from copy import deepcopy
+
+    from bakeoff.predictors import torch_predictor
+
+    def other(network: Any) -> Any:
+        changed = deepcopy(network)
+        changed.classifier.head[-1].bias.data[0] += 1
+        return changed
+
+    predictor = _load(trained(mode="finetune"))
+    before = predictor.predict(_all(catalogue))
+    monkeypatch.setattr(torch_predictor, "for_cpu_inference", other)
+    assert predictor.speed_up() == "eager"
+    assert np.array_equal(predictor.predict(_all(catalogue)), before)

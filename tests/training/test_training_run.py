@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,23 +11,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bakeoff.core.errors import TrainingError, WeightsError
+from bakeoff.core.errors import EvaluationError, TrainingError, WeightsError
 from bakeoff.core.failures import read_failures
+from bakeoff.data.predictions import read_predictions
 from bakeoff.data.table import Catalogue
+from bakeoff.records.training import CostRecord, TrainingRecord
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
 Request = Callable[..., Any]
 BATCH_NORM_HEAD = {"hidden": [8], "batch_norm": True, "dropout": 0.3}
-ALTERED = {"seconds", "train_time_s", "feature_time_s", "peak_memory_mib", "peak_resident_mib"}
 
 
 class _InterruptionError(Exception):
     pass
 
 
-def _train(request: Any, catalogue: Catalogue, weights_dir: Path, out: Path, **options: Any) -> dict[str, Any]:
+def _train(request: Any, catalogue: Catalogue, weights_dir: Path, out: Path, **options: Any) -> TrainingRecord:
     from bakeoff.training.run import plan_training, train_candidate
 
     return train_candidate(plan_training(request, catalogue, weights_dir=weights_dir), out, **options)
@@ -58,12 +58,12 @@ def test_a_figure_that_fails_costs_no_training(
 ) -> None:
     out = tmp_path / "out"
     record = _train(make_request(mode="frozen"), catalogue, weights_dir, out)
-    assert json.loads((out / "training.json").read_text()) == record
+    assert TrainingRecord.read(out / "training.json") == record
     assert [failure.what for failure in read_failures(out)] == ["figures/history.png", "figures/preview.png"]
     assert (out / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("mode", ["frozen", "finetune"])
+@pytest.mark.parametrize("mode", ["frozen", pytest.param("finetune", marks=pytest.mark.slow)])
 def test_colours_are_learnt_and_the_folder_is_complete(
     mode: str, catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
@@ -71,23 +71,29 @@ def test_colours_are_learnt_and_the_folder_is_complete(
     schedule = {"epochs": 6, "learning_rate": 0.005, "max_steps": None}
     request = make_request(mode=mode, finetune=schedule, frozen=schedule)
     record = _train(request, catalogue, weights_dir, tmp_path / "out", on_epoch=rows.append)
-    assert record["learned"]
-    assert record["best_validation_accuracy"] >= 2 / 3
-    assert record["steps_run"] == 18  # 18 photos in batches of 6, 6 epochs
-    assert json.loads((tmp_path / "out" / "training.json").read_text()) == record
+    assert record.learned
+    assert record.best_validation_accuracy >= 2 / 3
+    assert record.steps_run == 18  # 18 photos in batches of 6, 6 epochs
+    assert TrainingRecord.read(tmp_path / "out" / "training.json") == record
+    cost = CostRecord.read(tmp_path / "out" / "cost.json")
+    assert cost.key == record.key
+    assert cost.started_at <= cost.ended_at
+    assert cost.predict_time_s > 0 < cost.train_memory_mib <= cost.train_resident_mib
+    read_predictions(tmp_path / "out" / "predictions.parquet", catalogue=catalogue)
     history = pd.read_csv(tmp_path / "out" / "history.csv")
     assert history["epoch"].tolist() == [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert history["step"].tolist() == [3, 6, 9, 12, 15, 18]
-    assert history["validation_accuracy"].max() == record["best_validation_accuracy"]
+    assert history["validation_accuracy"].max() == record.best_validation_accuracy
     for name in ("preview.png", "history.png"):
         assert (tmp_path / "out" / "figures" / name).stat().st_size > 5000
     names = set(_tensors(tmp_path / "out"))
     assert (names == {"head.1.weight", "head.1.bias"}) == (mode == "frozen")
-    assert record["n_features"] == _tensors(tmp_path / "out")["head.1.weight"].shape[1]
-    assert record["n_trainable"] < record["n_parameters"] if mode == "frozen" else record["n_trainable"] > 1000
+    assert record.n_features == _tensors(tmp_path / "out")["head.1.weight"].shape[1]
+    assert record.n_trainable < record.n_parameters if mode == "frozen" else record.n_trainable > 1000
     assert not list((tmp_path / "root" / ".bakeoff" / "checkpoints").glob("*/state.pt"))
 
 
+@pytest.mark.usefixtures("no_rendering")
 @pytest.mark.parametrize("augment", ["none", "flip"])
 def test_frozen_changes_no_backbone_parameter_and_no_batch_norm_statistic(
     augment: str, catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
@@ -102,6 +108,7 @@ def test_frozen_changes_no_backbone_parameter_and_no_batch_norm_statistic(
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+@pytest.mark.usefixtures("no_rendering")
 def test_finetune_changes_every_parameter_and_every_statistic(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
@@ -114,6 +121,7 @@ def test_finetune_changes_every_parameter_and_every_statistic(
     assert [name for name in before if torch.equal(before[name], after[name])] == []
 
 
+@pytest.mark.usefixtures("no_rendering")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
@@ -146,9 +154,9 @@ def test_an_interrupted_training_ends_bit_identical(
     left, right = _tensors(tmp_path / "whole"), _tensors(tmp_path / "resumed")
     assert left.keys() == right.keys()
     assert all(torch.equal(left[name], right[name]) for name in left)
-    assert {k: v for k, v in whole.items() if k not in ALTERED} == {
-        k: v for k, v in resumed.items() if k not in ALTERED
-    }
+    assert whole == resumed
+    for name in ("training.json", "predictions.parquet"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "resumed" / name).read_bytes()
     histories = [pd.read_csv(tmp_path / name / "history.csv").drop(columns="seconds") for name in ("whole", "resumed")]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
 
@@ -162,11 +170,12 @@ def test_a_broken_checkpoint_is_named_and_dropped(
     (state,) = (tmp_path / "root" / ".bakeoff" / "checkpoints").glob("*/state.pt")
     state.write_bytes(state.read_bytes()[:100])
     record = _train(make_request(), catalogue, weights_dir, tmp_path / "out")
-    assert record["epochs_run"] == 4
+    assert record.epochs_run == 4
     assert "cannot be read" in capsys.readouterr().err
     assert not state.exists()
 
 
+@pytest.mark.usefixtures("no_rendering")
 def test_rerunning_gives_the_same_bits_with_and_without_the_caches(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
@@ -174,12 +183,12 @@ def test_rerunning_gives_the_same_bits_with_and_without_the_caches(
         if number == 3:
             shutil.rmtree(tmp_path / "root")
         _train(make_request(), catalogue, weights_dir, tmp_path / str(number))
-    first = (tmp_path / "1" / "model.safetensors").read_bytes()
-    assert (
-        first
-        == (tmp_path / "2" / "model.safetensors").read_bytes()
-        == (tmp_path / "3" / "model.safetensors").read_bytes()
-    )
+    for name in ("model.safetensors", "training.json", "predictions.parquet"):
+        first, *others = ((tmp_path / number / name).read_bytes() for number in "123")
+        assert all(other == first for other in others), name
+    costs = [CostRecord.read(tmp_path / number / "cost.json") for number in "123"]
+    assert len({cost.key for cost in costs}) == 1
+    assert len({cost.predict_time_s for cost in costs}) == 3, "what a run took is its own, and told apart"
 
 
 def test_a_rate_that_explodes_is_told_with_step_and_rate(
@@ -190,15 +199,17 @@ def test_a_rate_that_explodes_is_told_with_step_and_rate(
         _train(make_request(frozen=schedule), catalogue, weights_dir, tmp_path / "out")
 
 
+@pytest.mark.usefixtures("no_rendering")
 def test_not_learning_is_loud(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     schedule = {"epochs": 2, "learning_rate": 1e-12, "max_steps": None}
     record = _train(make_request(frozen=schedule), catalogue, weights_dir, tmp_path / "out")
-    assert not record["learned"]
+    assert not record.learned
     assert "WARNING: tiny-frozen seed 0 DID NOT LEARN: its" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("no_rendering")
 def test_patience_and_the_step_cap_end_a_training(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
@@ -206,11 +217,33 @@ def test_patience_and_the_step_cap_end_a_training(
     stopped = _train(
         make_request(frozen=still, early_stop_patience_epochs=2), catalogue, weights_dir, tmp_path / "stopped"
     )
-    assert stopped["stopped_early"]
-    assert stopped["epochs_run"] == stopped["best_epoch"] + 2 < 50
+    assert stopped.stopped_early
+    assert stopped.epochs_run == stopped.best_epoch + 2 < 50
     capped = {"epochs": 50, "learning_rate": 0.01, "max_steps": 4}
     short = _train(make_request(frozen=capped), catalogue, weights_dir, tmp_path / "short")
-    assert (short["steps_run"], short["epochs_run"], short["stopped_early"]) == (4, 2, False)
+    assert (short.steps_run, short.epochs_run, short.stopped_early) == (4, 2, False)
+
+
+def test_a_random_start_trains_for_as_many_steps_as_params_allow(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+) -> None:
+    capped = _train(make_request(random_start_max_steps=4), catalogue, weights_dir, tmp_path / "capped")
+    assert (capped.steps_run, capped.training["max_steps"]) == (4, 4)
+    assert "random_start_max_steps" not in capped.training
+    whole = _train(make_request(), catalogue, weights_dir, tmp_path / "whole")
+    assert (whole.steps_run, whole.training["max_steps"]) == (12, None)
+    assert whole.key != capped.key
+
+
+def test_a_network_whose_scores_are_no_numbers_leaves_no_record(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bakeoff.training import run
+
+    monkeypatch.setattr(run, "probabilities", lambda logits, kind: logits * torch.nan)
+    with pytest.raises(EvaluationError, match=r"24 of 24 rows hold NaN or infinity, first product 'p0'; the tr"):
+        _train(make_request(), catalogue, weights_dir, tmp_path / "out")
+    assert not (tmp_path / "out" / "training.json").exists()
 
 
 def test_an_empty_split_is_refused(

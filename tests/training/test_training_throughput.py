@@ -1,4 +1,4 @@
-"""A tiny real network through the whole measurement, shared between modes, and its variants."""
+"""A tiny real network as speed sees it, and its variants."""
 
 from __future__ import annotations
 
@@ -13,65 +13,74 @@ import pytest
 from bakeoff.core.allocator import allocator_name
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.table import Catalogue
+from bakeoff.records.training import TrainingRecord
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 
 
 @pytest.fixture
-def train(catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path) -> Callable:
-    from bakeoff.training.run import plan_training, train_candidate
-
+def train(train_once: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
     def make(mode: str, **options: Any) -> Path:
-        out = tmp_path / "runs" / f"tiny-{mode}" / "seed_0" / "training"
-        train_candidate(plan_training(make_request(mode=mode, **options), catalogue, weights_dir=weights_dir), out)
-        return out
+        return train_once(tmp_path / "runs" / f"tiny-{mode}" / "seed_0" / "training", mode=mode, **options)
 
     return make
 
 
-def _predictor(folder: Path, catalogue: Catalogue) -> Any:
+def _predictor(folder: Path) -> Any:
     from bakeoff.predictors.torch_predictor import load_torch_predictor
 
-    return load_torch_predictor(folder, catalogue, batch_size=5, device="cpu")
+    return load_torch_predictor(folder, device="cpu")
 
 
 @pytest.mark.slow
-def test_training_and_predicting_keep_freed_memory(
-    train: Callable[..., Path], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_and_predicting_keep_freed_memory(train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     from bakeoff.predictors import torch_predictor as predictor
     from bakeoff.training import run
 
     called = []
     for module in (run, predictor):
         monkeypatch.setattr(module, "keep_freed_memory", lambda name=module.__name__: called.append(name))
-    _predictor(train("frozen"), catalogue)
+    _predictor(train("frozen"))
     assert called == [run.__name__, predictor.__name__]
 
 
-@pytest.mark.slow
-def test_frozen_and_finetune_share_one_record(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
-    from bakeoff.speed.sharing import Workplace, shared_throughput
-    from bakeoff.speed.subject import Plan, speed_key
+@pytest.mark.parametrize("mode", ["frozen", "finetune"])
+def test_the_network_that_is_measured_is_the_one_that_is_trained(
+    mode: str, train: Callable[..., Path], make_request: Callable[..., Any], catalogue: Catalogue, tmp_path: Path
+) -> None:
+    """Modes, seeds and weights leave speed alone; a wider head does not."""
+    from bakeoff.speed.backbone import open_backbone
+    from bakeoff.speed.turns import Stand
 
-    plan = Plan((1, 4), 3.0, max_attempts=1)
-    predictors = {mode: _predictor(train(mode), catalogue) for mode in ("frozen", "finetune")}
-    keys = {speed_key(predictor, plan) for predictor in predictors.values()}
-    assert len(keys) == 1
-    place = Workplace(tmp_path / "kept", lock=tmp_path / "lock")
-    record = shared_throughput(predictors["frozen"], catalogue, plan, candidate="tiny-frozen", workplace=place)
-    assert (tmp_path / "kept" / f"{record['speed_key']}.json").is_file()
-    assert (record["framework"], record["runtime"], record["memory_format"]) == ("pytorch", "eager", "channels_last")
-    assert record["allocator"] == allocator_name()
-    assert 0 < record["gmacs"] < 0.1
-    assert record["n_parameters"] > 0
-    assert 0 < record["size_mib"] < record["file_mib"] < record["size_mib"] + 0.1
-    assert record["end_to_end"]["forward_ms"] > 0
-    assert {point["batch_size"] for point in record["sweep"]} == {1, 4}
-    json.dumps(record, allow_nan=False)
-    wider = _predictor(train("frozen", head=_head()), catalogue)
-    assert speed_key(wider, plan) not in keys
+    def measured(**options: Any) -> Any:
+        request = make_request(mode=mode, **options)
+        nowhere = tmp_path / "no_weights"
+        return open_backbone(
+            request.settings, catalogue.labels, compute=request.compute, scan=request.scan, weights_dir=nowhere
+        )
+
+    network, trained = measured(), _predictor(train(mode))
+    assert network.description == trained.description
+    assert (network.description["framework"], network.description["runtime"]) == ("pytorch", "eager")
+    assert network.description["memory_format"] == "channels_last"
+    assert network.description["allocator"] == allocator_name()
+    gmacs, _ = network.count_gmacs()
+    assert 0 < gmacs < 0.1
+    assert trained.count_gmacs()[0] == gmacs
+    wider = measured(head=_head())
+    assert wider.description["n_parameters"] > network.description["n_parameters"]
+    turn = Stand(network, catalogue.at([0, 1, 2]), [4]).take_turn(2.0)
+    assert set(turn.timings) == {1, 4}
+    assert turn.walks.forward_s > 0
+    json.dumps(turn.as_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize("mode", ["frozen", "finetune"])
+def test_the_file_is_as_large_as_its_parameters(mode: str, train: Callable[..., Path]) -> None:
+    folder = train(mode)
+    size_mib = TrainingRecord.read(folder / "training.json").size_mib
+    assert 0 < size_mib < _predictor(folder).description["file_mib"] < size_mib + 0.1
 
 
 def _head() -> Any:
@@ -81,12 +90,11 @@ def _head() -> Any:
 
 
 def test_one_pass_equals_the_batches(train: Callable[..., Path], catalogue: Catalogue) -> None:
-    predictor = _predictor(train("finetune"), catalogue)
-    rows = catalogue.rows("train")[:7]
-    photos = [catalogue.store.read(int(row)) for row in catalogue.image_rows(rows)]
-    pixels = np.stack([predictor.transform(photo) for photo in photos])
+    predictor = _predictor(train("finetune"))
+    products = catalogue.at(catalogue.rows("train")[:7])
+    pixels = np.stack([predictor.transform(products.photo(position)) for position in range(7)])
     assert pixels.dtype == np.uint8
-    np.testing.assert_allclose(predictor.forward(pixels), predictor.predict_images(predictor.images(rows)), atol=1e-5)
+    np.testing.assert_allclose(predictor.forward(pixels), predictor.predict(products), atol=1e-5)
     assert predictor.device_peak_mib(reset=True) is None
 
 
@@ -100,13 +108,20 @@ def _task(predictor: Any, catalogue: Catalogue) -> Any:
     from bakeoff.speed.variants.compare import Task
 
     rows = catalogue.rows("test")
-    return Task(predictor.images(rows), catalogue.label_ids(rows), predictor.loss_name, batch_size=4, budget_s=0.2)
+    return Task(
+        predictor.images(catalogue.at(rows)),
+        catalogue.label_ids(rows),
+        predictor.probability_kind,
+        batch_size=4,
+        budget_s=0.2,
+    )
 
 
+@pytest.mark.slow
 def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
     from bakeoff.speed.variants.compare import compare_variants
 
-    predictor = _predictor(train("finetune"), catalogue)
+    predictor = _predictor(train("finetune"))
     told: list[str] = []
     rows = compare_variants(
         _plain(predictor, tmp_path),
@@ -116,7 +131,7 @@ def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catal
     )
     assert told == ["plain", "contiguous", "packed", "bf16"] == [row["variant"] for row in rows]
     assert [row["status"] for row in rows] == ["ok"] * 4
-    probabilities = predictor.predict_images(predictor.images(catalogue.rows("test")))
+    probabilities = predictor.predict(catalogue.at(catalogue.rows("test")))
     true = catalogue.label_ids(catalogue.rows("test"))
     assert rows[0]["accuracy"] == (probabilities.argmax(axis=1) == true).mean()
     assert rows[0]["log_loss"] == pytest.approx(-np.log(probabilities[np.arange(len(true)), true]).mean(), rel=1e-4)
@@ -134,7 +149,7 @@ def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catal
 def test_variants_by_other_runtimes(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
     from bakeoff.speed.variants.compare import compare_variants
 
-    predictor = _predictor(train("finetune"), catalogue)
+    predictor = _predictor(train("finetune"))
     names = ["compile", "onnxruntime", "int8_dynamic"]
     rows = compare_variants(_plain(predictor, tmp_path), names, _task(predictor, catalogue))
     assert [(row["status"], row["problem"]) for row in rows] == [("ok", None)] * 4
@@ -143,6 +158,7 @@ def test_variants_by_other_runtimes(train: Callable[..., Path], catalogue: Catal
     assert rows[1]["setup_s"] > 0.5  # compiling is told
 
 
+@pytest.mark.slow
 def test_a_failing_variant_is_a_row(
     train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +169,7 @@ def test_a_failing_variant_is_a_row(
         raise RuntimeError("no compiler\nand a long log")
 
     monkeypatch.setitem(build.BUILDERS, "contiguous", fail)
-    predictor = _predictor(train("finetune"), catalogue)
+    predictor = _predictor(train("finetune"))
     rows = compare_variants(_plain(predictor, tmp_path), ["contiguous", "packed"], _task(predictor, catalogue))
     assert [row["status"] for row in rows] == ["ok", "failed", "ok"]
     assert rows[1]["problem"] == "RuntimeError: no compiler"
@@ -170,7 +186,7 @@ def test_variants_that_are_none(tmp_path: Path, train: Callable[..., Path], cata
         run_variants(tmp_path, "tiny-frozen", names=["fp4"])
     with pytest.raises(EvaluationError, match="no training of candidate 'nobody'"):
         run_variants(tmp_path, "nobody")
-    predictor = _predictor(train("finetune"), catalogue)
+    predictor = _predictor(train("finetune"))
     with pytest.raises(EvaluationError, match="variant 'fp4' is unknown; expected one of contiguous"):
         build("fp4", _plain(predictor, tmp_path))
     elsewhere = Plain(predictor.module, 64, torch.device("meta"), tmp_path)
@@ -207,6 +223,6 @@ def test_a_broken_file_is_told_before_anything_is_measured(
     (tmp_path / "measurements").mkdir()
     path = tmp_path / "measurements" / "variants.json"
     path.write_text(text)
-    with pytest.raises(EvaluationError, match=r"variants\.json is no JSON object of `bakeoff variants`; delete it"):
+    with pytest.raises(EvaluationError, match=r"variants\.json is not a JSON object of `bakeoff variants`; delete it"):
         run_variants(tmp_path, "tiny-frozen")
     assert path.read_text() == text

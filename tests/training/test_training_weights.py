@@ -12,6 +12,7 @@ import pytest
 
 from bakeoff.core.errors import DataError
 from bakeoff.data.table import Catalogue
+from bakeoff.records.training import TrainingRecord
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -66,7 +67,7 @@ def test_weights_that_are_no_positive_numbers_are_refused(catalogue: Catalogue) 
     for wrong in (0.0, -1.0, math.nan, math.inf):
         catalogue.products["weight"] = np.float32(1)
         catalogue.products.loc[3, "weight"] = np.float32(wrong)
-        with pytest.raises(DataError, match=r"weight of 1 products is no positive number .* first p3: "):
+        with pytest.raises(DataError, match=r"weight of 1 products is not a positive number .* first p3: "):
             catalogue.weights(np.arange(5))
 
 
@@ -77,13 +78,13 @@ def test_weights_change_the_training_and_its_key(
 ) -> None:
     from bakeoff.training.run import plan_training, train_candidate
 
-    def train(name: str) -> dict[str, Any]:
+    def train(name: str) -> TrainingRecord:
         plan = plan_training(make_request(augment=augment), catalogue, weights_dir=weights_dir)
         return train_candidate(plan, tmp_path / name)
 
     alike = train("alike")
     catalogue.products["weight"] = np.where(catalogue.products["label_id"] == 0, 9, 1).astype(np.float32)
     uneven = train("uneven")
-    assert alike["key"] != uneven["key"]
+    assert alike.key != uneven.key
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("alike", "uneven")]
     assert files[0] != files[1]

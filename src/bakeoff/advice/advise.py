@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bakeoff.advice.facts import Facts
 from bakeoff.advice.models import Card, cards
-from bakeoff.advice.trees import FAMILY, FINETUNE_EPOCHS, MACHINE, Leaf, Step, walk
+from bakeoff.advice.rules import Leaf, Step, rules, walk
 
 _STEP_COST = 3
 """A training step costs about three forward passes: the backward pass is two more."""
@@ -25,8 +25,8 @@ class Advice:
     machine_steps: list[Step]
     machine: Leaf
     models: list[Card]
-    left_out: list[tuple[str, str]]
-    """Model and the phrase of the reason: `licence_forbids`, `licence_unknown`."""
+    left_out: list[tuple[str, bool]]
+    """Model, and whether its licence forbids commercial use; otherwise it is not proven."""
     hours: dict[str, tuple[float | None, float | None]]
     """Model to the hours of extracting features of all photos and of fine-tuning; None where no speed is known."""
     command: str
@@ -41,12 +41,12 @@ def advise(facts: Facts, root: Path) -> Advice:
     """
     numbers = {"images_per_class": facts.images_per_class, "n_images": float(facts.n_images), "hours": facts.hours}
     numbers["n_gpus"] = 0.0 if facts.device == "cpu" else 1.0
-    family_steps, family = walk(FAMILY, numbers)
+    family_steps, family = walk(rules().family, numbers)
     known = cards(root, family.models, device=facts.device, n_cores=facts.n_cores)
     models, left_out = _by_licence(known, commercial=facts.commercial)
     hours = {card.model: _hours(card, facts) for card in models}
     numbers |= _whole_study(list(hours.values()))
-    machine_steps, machine = walk(MACHINE, numbers)
+    machine_steps, machine = walk(rules().machine, numbers)
     command = experiment_command([card.model for card in models], machine, dataset=facts.dataset)
     return Advice(
         facts=facts,
@@ -74,8 +74,7 @@ def overrides(models: Sequence[str], leaf: Leaf, *, dataset: str | None) -> list
     values += [f"training.batch_size={leaf.batch_size}"]
     values += [one for one in leaf.overrides if one not in profile]
     if not profile:  # a profile brings its own rates
-        rates = zip(leaf.modes, leaf.learning_rates, strict=True)
-        values += [f"training.{mode}.learning_rate={rate:g}" for mode, rate in rates]
+        values += [f"training.{mode}.learning_rate={rate:g}" for mode, rate in leaf.modes.items()]
     return groups + profile + values
 
 
@@ -83,15 +82,11 @@ def _quoted(choice: str) -> str:
     return f"'{choice}'" if "[" in choice else choice
 
 
-def _by_licence(known: Sequence[Card], *, commercial: bool) -> tuple[list[Card], list[tuple[str, str]]]:
-    """Split off what may not be sold; with `commercial`, a licence that nobody has cleared counts as forbidden."""
+def _by_licence(known: Sequence[Card], *, commercial: bool) -> tuple[list[Card], list[tuple[str, bool]]]:
+    """Split off what may not be sold; with `commercial`, an unclear licence counts as forbidden."""
     if not commercial:
         return list(known), []
-    left_out = [
-        (card.model, "licence_forbids" if card.commercial_use is False else "licence_unknown")
-        for card in known
-        if card.commercial_use is not True
-    ]
+    left_out = [(card.model, card.commercial_use is False) for card in known if card.commercial_use is not True]
     return [card for card in known if card.commercial_use is True], left_out
 
 
@@ -99,7 +94,7 @@ def _hours(card: Card, facts: Facts) -> tuple[float | None, float | None]:
     if card.images_per_s is None:
         return None, None
     forward = facts.n_images / card.images_per_s / 3600
-    return forward, forward * _TRAIN_SHARE * _STEP_COST * FINETUNE_EPOCHS
+    return forward, forward * _TRAIN_SHARE * _STEP_COST * rules().finetune_epochs
 
 
 def _whole_study(hours: Sequence[tuple[float | None, float | None]]) -> dict[str, float]:

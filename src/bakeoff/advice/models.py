@@ -7,29 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bakeoff.advice.facts import Device
+from bakeoff.advice.rules import rules
 from bakeoff.backbones.params import BackboneDefaults, BackboneParams
 from bakeoff.core.section import read_yaml, validate_section
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.speed import ThroughputRecord
 
-MEASURED_CORES = 2
-MEASURED_IMAGES_PER_S = {
-    "mobilenetv2": 230.5,
-    "tf_efficientnet_lite0": 212.9,
-    "efficientnet_b0": 161.6,
-    "mobilevitv2": 55.1,
-    "mamba_t": 24.3,
-    "swin_t": 15.8,
-    "mamba_s": 14.3,
-    "mamba_b": 7.2,
-}
-"""Images/s of the network alone at its best batch on two cores of an AMD EPYC, float32: the session of throughput in
-docs/benchmarks.md; EfficientNet-B0 in PyTorch, which is not in it, on the same machine at batch 8."""
-
 
 @dataclass(frozen=True)
 class Card:
-    """One backbone that the advice may name; `images_per_s` is on this device, None where nobody measured it."""
+    """One backbone that the advice may name; `images_per_s` is on this device, None where it was not measured."""
 
     model: str
     architecture: str
@@ -44,7 +31,7 @@ def cards(root: Path, models: Sequence[str], *, device: Device, n_cores: int) ->
     """Return a card per model that has a file in conf/model/.
 
     Speeds come from this machine's own measurements of the same device where there are any, else, for a CPU, from the
-    table above in proportion to the cores.
+    rules' table in proportion to the cores.
     """
     here = dict(_measured_here(root, device))
     defaults = validate_section(
@@ -58,8 +45,8 @@ def cards(root: Path, models: Sequence[str], *, device: Device, n_cores: int) ->
         settings = _settings(root, model, entry, defaults)
         known = [settings.licence_code, settings.licence_weights]
         speed = here.get(model)
-        if speed is None and device == "cpu" and model in MEASURED_IMAGES_PER_S:
-            speed = MEASURED_IMAGES_PER_S[model] * n_cores / MEASURED_CORES
+        if speed is None and device == "cpu" and model in rules().measured_images_per_s:
+            speed = rules().measured_images_per_s[model] * n_cores / rules().measured_cores
         top1 = entry.imagenet_top1.value if entry.imagenet_top1 else None
         licence = known[0] if len(set(known)) == 1 else " / ".join(known)
         found.append(Card(model, settings.architecture, licence, settings.commercial_use, top1, speed, model in here))

@@ -8,22 +8,28 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from bakeoff.language.phrases import Words
+from bakeoff.core.translation import Translator
 
 _DOT, _LINE = "#0072B2", "#D55E00"  # Okabe and Ito's palette, distinguishable to colour-blind eyes
 _ROW_INCHES = 0.42
 
 
-def draw_splits(studies: Sequence[Mapping[str, Any]], path: Path, words: Words) -> None:
+def draw_splits(studies: Sequence[Mapping[str, Any]], path: Path, t: Translator) -> None:
     """Write one panel per study: candidates from top to bottom by mean, then those without a rank, hollow."""
     heights = [max(2, len(study["candidates"])) for study in studies]
     figure = Figure(figsize=(9, 1.1 * len(studies) + _ROW_INCHES * sum(heights)), dpi=130, layout="constrained")
     panels = figure.subplots(len(studies), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
     for axes, study in zip(panels, studies, strict=True):
         _draw_study(axes, study)
-        axes.xaxis.set_major_formatter(lambda value, _: words.number(value, ".3f"))
-        axes.set_title(words("aggregate.title", n=study["n_splits"], **_named(study)), loc="left", fontsize=11)
-    panels[-1].set_xlabel(words("aggregate.figure.x"))
+        axes.xaxis.set_major_formatter(lambda value, _: t.number(value, ".3f"))
+        axes.set_title(
+            t.gettext(
+                "{dataset}, profile {profile}: test accuracy over {n} splits", n=study["n_splits"], **_named(study)
+            ),
+            loc="left",
+            fontsize=11,
+        )
+    panels[-1].set_xlabel(t.gettext("test accuracy (dots: splits; line: mean and 95% interval, corrected)"))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 

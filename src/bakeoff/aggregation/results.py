@@ -21,7 +21,7 @@ _SAME = ("dataset", "profile", "prepare", "split", "weights", "training", "basel
 _VARIES = ("seed", "fold")
 _METRICS = "reports/metrics.json"
 _DOUBTS = {"random_weights": ("pretrained", "allow_random_weights"), "not_learned": ("learned", "allow_not_learned")}
-"""Why a result says nothing of its backbone: the leaderboard's column, and what in section `compare` overrules it."""
+"""Reasons for exclusion: the leaderboard's column, and what in section `compare` overrules it."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def from_folder(folder: Path) -> Result:
     table = pd.read_csv(table_file)
     lacking = {"candidate", "accuracy", "status"} - set(table.columns)
     if lacking:
-        raise EvaluationError(f"{table_file} is no leaderboard: it lacks {', '.join(sorted(lacking))}.")
+        raise EvaluationError(f"{table_file} is not a leaderboard: it lacks {', '.join(sorted(lacking))}.")
     done = table.loc[table["status"] == "ok", :]
     means: dict[Any, float] = done.groupby("candidate")["accuracy"].mean().to_dict()
     accuracies = {str(name): float(value) for name, value in means.items()}

@@ -17,8 +17,8 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import write_json
 from bakeoff.core.paths import state_dir
-from bakeoff.language.aggregate import PHRASES
-from bakeoff.language.phrases import LanguageCode, Words
+from bakeoff.core.section import LanguageCode
+from bakeoff.core.translation import Translator
 
 _CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank")
 
@@ -45,7 +45,7 @@ def aggregate(
     Raises:
         EvaluationError: nothing to aggregate, one split alone, or sources that do not belong together.
     """
-    words = Words(language, PHRASES)
+    t = Translator(language)
     results = read_results(root, sources, all_commits=all_commits)
     if not results:
         raise EvaluationError(
@@ -56,12 +56,12 @@ def aggregate(
     several = [group for group in groups if len(group.splits) > 1]
     records = [aggregate_study(group) for group in several or groups]
     for record in records:
-        record["sentence"] = study_sentence(record, words)
+        record["sentence"] = study_sentence(record, t)
     single = [name for group in groups if group not in several for names in group.sources.values() for name in names]
     written = {"measure": "accuracy", "split": "test", "language": language, "interval": "nadeau_bengio_t_95"}
-    written |= {"studies": records, "notes": _notes(several, single, words)}
-    _write(out_dir, written, words)
-    _print(console or Console(), written, out_dir, words)
+    written |= {"studies": records, "notes": _notes(several, single, t)}
+    _write(out_dir, written, t)
+    _print(console or Console(), written, out_dir, t)
     return written
 
 
@@ -75,20 +75,44 @@ def read_results(root: Path, sources: Sequence[str], *, all_commits: bool) -> li
     return results
 
 
-def _notes(studies: Sequence[StudySplits], single: Sequence[str], words: Words) -> list[str]:
-    notes = [words("aggregate.method", ratio=ratio) for ratio in dict.fromkeys(one.test_to_train for one in studies)]
+def _notes(studies: Sequence[StudySplits], single: Sequence[str], t: Translator) -> list[str]:
+    notes = [
+        t.gettext(
+            "Training sets of different splits overlap, so the plain standard error is too small: it is "
+            "corrected after Nadeau and Bengio (2003), with {ratio:.3f} test products per training product. "
+            "Intervals and p-values are not adjusted for the number of candidates.",
+            ratio=ratio,
+        )
+        for ratio in dict.fromkeys(one.test_to_train for one in studies)
+    ]
     n_replaced = sum(study.n_replaced for study in studies)
     if n_replaced:
-        notes.append(words.count("aggregate.same_split", n_replaced))
+        notes.append(
+            t.ngettext(
+                "{n} older result of a split that was run again does not count.",
+                "{n} older results of splits that were run again do not count.",
+                n_replaced,
+            )
+        )
     apart = sorted({name for study in studies for name in study.apart})
     if apart:
-        notes.append(words("aggregate.listed_apart", names=words.join(apart)))
+        notes.append(
+            t.gettext(
+                "Excluded from the ranking, because their results say nothing about their backbones (random weights, "
+                "or nothing learned): {names}.",
+                names=t.join(apart),
+            )
+        )
     if single:
-        notes.append(words("aggregate.single", names=words.join(single)))
+        notes.append(
+            t.gettext(
+                "Left out, a single split each of another data set, profile or training: {names}.", names=t.join(single)
+            )
+        )
     return notes
 
 
-def _write(out_dir: Path, record: dict[str, Any], words: Words) -> None:
+def _write(out_dir: Path, record: dict[str, Any], t: Translator) -> None:
     write_json(out_dir / "aggregate.json", record)
     rows = [
         {"dataset": study["dataset"], "profile": study["profile"], "candidate": row["candidate"]}
@@ -100,14 +124,14 @@ def _write(out_dir: Path, record: dict[str, Any], words: Words) -> None:
     ]
     pd.DataFrame(rows).to_csv(out_dir / "aggregate.csv", index=False)
     with drawing(out_dir / "aggregate.png", out_dir, kept=state_dir("failures") / "aggregate") as path:
-        draw_splits(record["studies"], path, words)
+        draw_splits(record["studies"], path, t)
 
 
-def _print(screen: Console, record: dict[str, Any], out_dir: Path, words: Words) -> None:
+def _print(screen: Console, record: dict[str, Any], out_dir: Path, t: Translator) -> None:
     for study in record["studies"]:
-        screen.print(study_table(study, words, width=screen.width))
+        screen.print(study_table(study, t, width=screen.width))
         screen.print(study["sentence"], highlight=False)
     for note in record["notes"]:
         screen.print(note, style="dim", highlight=False)
     files = ", ".join(str(out_dir / f"aggregate.{ending}") for ending in ("json", "csv", "png"))
-    screen.print(words("aggregate.written", files=files), highlight=False, soft_wrap=True)
+    screen.print(t.gettext("Written: {files}", files=files), highlight=False, soft_wrap=True)

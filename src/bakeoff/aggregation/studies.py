@@ -24,15 +24,15 @@ class StudySplits:
     sources: Mapping[str, list[str]]
     n_replaced: int
     """Older accuracies of a candidate on a split that a newer run measured again."""
-    doubts: Mapping[str, Mapping[str, str]]
-    """Split name to the candidates whose result on it says nothing of their backbone, and why (`random_weights`, …)."""
+    excluded: Mapping[str, Mapping[str, str]]
+    """Split name to the candidates that are excluded on it, and why (`random_weights`, …)."""
 
     @property
     def apart(self) -> dict[str, dict[str, int]]:
-        """Return the candidates that one split at least lists apart: why, and on how many splits."""
+        """Return the candidates that at least one split excludes: why, and on how many splits."""
         found: dict[str, Counter[str]] = {}
-        for doubts in self.doubts.values():
-            for name, why in doubts.items():
+        for excluded in self.excluded.values():
+            for name, why in excluded.items():
                 found.setdefault(name, Counter())[why] += 1
         return {name: dict(reasons) for name, reasons in found.items()}
 
@@ -129,15 +129,15 @@ def _join(results: Sequence[Result]) -> StudySplits:
     settings: dict[str, tuple[Result, Any]] = {}
     splits: dict[str, dict[str, float]] = {}
     sources: dict[str, list[str]] = {}
-    doubts: dict[str, dict[str, str]] = {}
+    excluded: dict[str, dict[str, str]] = {}
     n_replaced = 0
     for result in sorted(results, key=lambda one: one.when):
         accuracies = splits.setdefault(result.split, {})
         n_replaced += sum(accuracies.get(name, value) != value for name, value in result.accuracies.items())
         accuracies.update(result.accuracies)
-        known = doubts.setdefault(result.split, {})
-        doubts[result.split] = {name: why for name, why in known.items() if name not in result.accuracies}
-        doubts[result.split] |= result.apart
+        known = excluded.setdefault(result.split, {})
+        excluded[result.split] = {name: why for name, why in known.items() if name not in result.accuracies}
+        excluded[result.split] |= result.apart
         sources.setdefault(result.split, []).append(result.name)
         for name in result.accuracies:
             first, usual = settings.setdefault(name, (result, result.settings(name)))
@@ -146,7 +146,7 @@ def _join(results: Sequence[Result]) -> StudySplits:
                     f"{name} has other settings in {result.name} than in {first.name} (section backbones); "
                     "name the experiments or folders that belong together."
                 )
-    return StudySplits(results[0].params, dict(sorted(splits.items(), key=_by_number)), sources, n_replaced, doubts)
+    return StudySplits(results[0].params, dict(sorted(splits.items(), key=_by_number)), sources, n_replaced, excluded)
 
 
 def _by_number(item: tuple[str, Any]) -> list[Any]:

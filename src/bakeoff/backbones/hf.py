@@ -65,7 +65,7 @@ def build_hf(folder: Path, *, image_size: int) -> tuple[HfBackbone, int]:
 
     Raises:
         WeightsError: no config.json there.
-        ParamsError: it is no image model, or takes no photos of `image_size` px.
+        ParamsError: it is not an image model, or takes no photos of `image_size` px.
     """
     config = _config(folder)
     with warnings.catch_warnings():
@@ -128,7 +128,7 @@ def hf_licence(name: str) -> str | None:
         metadata = metadata_load(card) if card.is_file() else None
     except (ValueError, YAMLError) as error:  # UnicodeDecodeError is a ValueError
         raise ParamsError(
-            f"{card}: its head between two lines --- is no YAML of keys and values ({first_line(error)}); mend it, for "
+            f"{card}: its head between two lines --- is not YAML of keys and values ({first_line(error)}); fix it, for "
             "the licence of the weights is read from it."
         ) from None
     return str(metadata["license"]) if metadata and metadata.get("license") else None

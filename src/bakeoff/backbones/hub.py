@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bakeoff.core.errors import WeightsError
+from bakeoff.core.files import replacing
 from bakeoff.records.weights import Reason, Source
 
 SAFETENSORS = "model.safetensors"
@@ -193,7 +194,5 @@ def _is_true(variable: str) -> bool:
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy a file whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".part")
-    shutil.copyfile(source, partial)
-    partial.replace(target)
+    with replacing(target) as partial:
+        shutil.copyfile(source, partial)

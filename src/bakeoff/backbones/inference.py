@@ -1,7 +1,7 @@
 """A copy of a network for prediction on a CPU: batch norm folded away, weights packed for oneDNN, activations fused.
 
 PyTorch's float32 linear layers call Intel's MKL, which takes half of the speed of oneDNN on AMD processors, and every
-convolution packs its weights anew. The copy computes the same function up to rounding and cannot be trained.
+convolution packs its weights again. The copy computes the same function up to rounding and cannot be trained.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def read_checkpoint(path: Path, *, prefixes: tuple[str, ...] = _PREFIXES) -> Sta
     except (SafetensorError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise WeightsError(
-            f"{path} is no readable checkpoint ({reason}); expected safetensors or a torch file."
+            f"{path} is not a readable checkpoint ({reason}); expected safetensors or a torch file."
         ) from None
     return strip_prefixes(_unwrap(content, path), prefixes)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import nn
 
 from bakeoff.backbones.mamba import MambaBackbone
 from bakeoff.core.errors import EvaluationError
+from bakeoff.core.files import replacing
 
 OPSET = 18
 _TOLERANCE = 1e-3
@@ -43,9 +43,7 @@ def export_onnx(
         if isinstance(module, MambaBackbone):
             module.scan = "auto"  # the GPU's kernel cannot run on this copy; the file holds none of them
     images = torch.rand(2, 3, image_size, image_size, generator=torch.Generator().manual_seed(seed))
-    partial = path.with_name(path.name + ".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with replacing(path) as partial:
         _write(model, images, partial, metadata or {})
         difference = compare_with_torch(model, partial, image_size=image_size, seed=seed)
         if not difference <= _TOLERANCE:
@@ -53,9 +51,6 @@ def export_onnx(
                 f"the ONNX export of {path.name} differs from PyTorch by {difference:.2g} of the largest logit, more "
                 f"than {_TOLERANCE:g}; nothing was written."
             )
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
     return difference
 
 

@@ -39,7 +39,7 @@ def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_name
         labels: the catalogue's.
 
     Raises:
-        WeightsError: the file is no EfficientNet-B0 classifier of square RGB images, or has another number of outputs.
+        WeightsError: not an EfficientNet-B0 classifier of square RGB images, or another number of outputs.
         DataError: the classes differ from the catalogue's.
     """
     order = output_order(class_names, labels)
@@ -86,7 +86,7 @@ def _rebuild(weights: WeightsFile, params: BaselineParams, *, n_classes: int) ->
 
 
 def _check_model(model: Any, weights: WeightsFile, *, n_classes: int) -> None:
-    """Refuse a model whose input is no square RGB image or whose outputs are not one per class name."""
+    """Refuse a model whose input is not a square RGB image or whose outputs are not one per class name."""
     shape = model.input_shape
     if not (isinstance(shape, tuple) and len(shape) == 4 and shape[1] == shape[2] and shape[3] == 3):
         raise WeightsError(f"{weights.path} must take square RGB images (N, H, H, 3), its input is {shape}.")

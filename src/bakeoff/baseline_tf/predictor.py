@@ -137,7 +137,7 @@ class KerasPredictor:
             targets: (N,) int, class indices below K.
 
         Raises:
-            EvaluationError: a target is no class.
+            EvaluationError: a target is not a class.
         """
         targets = np.asarray(targets, dtype=np.int32)
         if len(targets) != len(images) or targets.min() < 0 or targets.max() >= len(self.labels):

@@ -36,7 +36,7 @@ class WeightsFile:
     """The file also holds the architecture."""
 
     def others(self) -> dict[str, list[np.ndarray]]:
-        """Return the layers that are no part of the backbone: the earlier project's head."""
+        """Return the layers that are not part of the backbone: the earlier project's head."""
         return {
             name: arrays
             for name, arrays in self.layers.items()
@@ -48,7 +48,7 @@ def read_weights_file(path: Path) -> WeightsFile:
     """Return what a `.keras`, `.weights.h5` or legacy `.h5` file holds.
 
     Raises:
-        WeightsError: the file is missing, has another ending, or is none of these formats.
+        WeightsError: the file is missing, has another ending, or is in none of these formats.
     """
     path = Path(path)
     if not path.is_file():
@@ -59,7 +59,7 @@ def read_weights_file(path: Path) -> WeightsFile:
         return _read_keras(path) if path.suffix == ".keras" else _read_h5(path)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise WeightsError(f"{path} is no Keras weights file ({reason}); save it again with Keras.") from None
+        raise WeightsError(f"{path} is not a Keras weights file ({reason}); save it again with Keras.") from None
 
 
 def load_backbone(backbone: Any, weights: WeightsFile) -> None:

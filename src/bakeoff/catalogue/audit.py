@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bakeoff.core.failures import drawing
+from bakeoff.data.contact_sheet import new_sheet, paste
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import read_products, read_texts
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, Quantiles
@@ -19,6 +21,7 @@ from bakeoff.records.catalogue import AuditRecord, LabelsRecord, Quantiles
 _PER_CLASS_SHOWN = 8
 _CLASSES_SHOWN = 30
 _SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
+_CELL_IN, _LABEL_IN = 1.3, 1.4
 _BLUE, _ORANGE = "#0072b2", "#e69f00"
 
 
@@ -87,20 +90,19 @@ def draw_class_counts(labels: Any, rejected: pd.DataFrame) -> Figure:
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
     """Return a contact sheet: a row of evenly spaced products for each class (the largest classes first)."""
     labels = [str(label) for label in table["label"].value_counts().index[:_CLASSES_SHOWN]]
-    figure = Figure(figsize=(1.3 * _PER_CLASS_SHOWN + 1.4, 1.35 * len(labels) + 0.4), layout="constrained")
-    grid = figure.subplots(len(labels), _PER_CLASS_SHOWN, squeeze=False)
-    for line, label in zip(grid, labels, strict=True):
+    height_in = _CELL_IN * len(labels) + 0.4
+    figure, sheet = new_sheet(_LABEL_IN + _CELL_IN * _PER_CLASS_SHOWN, height_in)
+    for number, label in enumerate(labels, start=1):
+        bottom = height_in - 0.4 - _CELL_IN * number
+        middle = (_LABEL_IN - 0.1, bottom + _CELL_IN / 2)
+        sheet.text(*middle, textwrap.fill(label, 17), ha="right", va="center", fontsize=9)
         own = table.loc[table["label"] == label, "image"].to_numpy()
         chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), _PER_CLASS_SHOWN)).astype(int))]
-        for axes in line:
-            axes.set_xticks([])
-            axes.set_yticks([])
-            axes.spines[:].set_visible(False)
-        for axes, row in zip(line, chosen, strict=False):
+        for column, row in enumerate(chosen):
             picture = store.read(int(row))
             picture.thumbnail((160, 160))
-            axes.imshow(np.asarray(picture))
-        line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
+            left = _LABEL_IN + column * _CELL_IN
+            paste(sheet, np.asarray(picture), left=left + 0.03, bottom=bottom + 0.03, side=_CELL_IN - 0.06)
     figure.suptitle("Products as stored, some of each class")
     return figure
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rich.progress import track
 from bakeoff.catalogue.params import ColumnNames, DatasetParams
 from bakeoff.catalogue.sources import SOURCES, SourceUnavailableError, list_files
 from bakeoff.core.errors import DataError
+from bakeoff.core.files import replacing
 from bakeoff.core.paths import main_checkout
 from bakeoff.records.weights import file_sha256
 
@@ -128,7 +128,7 @@ def _describe(dataset: DatasetParams, main_root: Path, reason: str | None) -> di
 def _list_with_digests(root: Path) -> list[dict[str, Any]]:
     """Return path (relative), size and sha256 of every raw file; unchanged ones (size and time) are not read again.
 
-    Packages someone put beside the data (.deb) are no raw files of a catalogue.
+    Packages someone put beside the data (.deb) are not raw files of a catalogue.
     """
     cache_file = (
         main_checkout() / ".bakeoff" / "digests" / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
@@ -143,8 +143,6 @@ def _list_with_digests(root: Path) -> list[dict[str, Any]]:
         digest = earlier[2] if earlier and earlier[:2] == stamp else file_sha256(path)
         cache[name] = [*stamp, digest]
         files.append({"path": name, "size": status.st_size, "sha256": digest})
-    cache_file.parent.mkdir(parents=True, exist_ok=True)
-    partial = cache_file.with_suffix(f".{os.getpid()}.tmp")
-    partial.write_text(json.dumps(cache), encoding="utf-8")
-    partial.replace(cache_file)
+    with replacing(cache_file) as partial:
+        partial.write_text(json.dumps(cache), encoding="utf-8")
     return files

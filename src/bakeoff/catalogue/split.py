@@ -68,7 +68,7 @@ def write_split(
         previous: an earlier folder of this stage; used where its seed is the same.
 
     Raises:
-        DataError: `previous` is no such folder or has another seed.
+        DataError: `previous` is not such a folder or has another seed.
     """
     products = read_products(catalogue_dir)
     split = make_split(products, params, previous=None if previous is None else _read_previous(previous, params.seed))

@@ -9,7 +9,7 @@ import typer
 from bakeoff.cli.app import DECIDE, app, project
 
 if TYPE_CHECKING:
-    from bakeoff.language.phrases import LanguageCode
+    from bakeoff.core.section import LanguageCode
 
 _LANGUAGE_HELP = "en or fr; default: `language` in params.yaml."
 
@@ -17,11 +17,11 @@ _LANGUAGE_HELP = "en or fr; default: `language` in params.yaml."
 def _language(given: str | None) -> LanguageCode:
     """Return the language asked for, else that of params.yaml, else English."""
     from bakeoff.core.section import read_yaml
-    from bakeoff.language.phrases import LANGUAGES, Words
+    from bakeoff.core.translation import LANGUAGES, Translator
 
     file = project() / "params.yaml"
     chosen: Any = given or (read_yaml(file).get("language") if file.is_file() else None) or LANGUAGES[0]
-    return Words(chosen).language
+    return Translator(chosen).language
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -43,13 +43,12 @@ def advise(
     from bakeoff.advice.advise import advise as advise_on
     from bakeoff.advice.facts import gather
     from bakeoff.advice.show import show_advice
-    from bakeoff.language.advice import PHRASES
-    from bakeoff.language.phrases import Words
+    from bakeoff.core.translation import Translator
 
     root = project()
-    words = Words(_language(language), PHRASES)
+    t = Translator(_language(language))
     facts = gather(root, n_images=images, n_classes=classes, device=device, hours=hours, commercial=commercial)
-    show_advice(advise_on(facts, root), words)
+    show_advice(advise_on(facts, root), t)
 
 
 @app.command(rich_help_panel=DECIDE)
@@ -70,7 +69,7 @@ def aggregate(
         bakeoff aggregate
 
     Give every choice of your study in the loop (dataset, profile): choices do not accumulate. Experiments that ran
-    other models on the same splits are joined; other data sets, profiles and trainings are listed apart, or refused
+    other models on the same splits are joined; other data sets, profiles and trainings are excluded, or refused
     where you name them. Standard errors are corrected for overlapping training sets (Nadeau and Bengio 2003).
     Writes reports/aggregate.json, aggregate.csv and aggregate.png.
     """
@@ -90,7 +89,7 @@ def note(language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = No
 
         bakeoff note --language fr
     """
-    from bakeoff.report.note.note import write_note
+    from bakeoff.report.note import write_note
 
     root = project()
     for path in write_note(root, root / "reports", language=_language(language)):

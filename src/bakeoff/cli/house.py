@@ -14,7 +14,7 @@ from bakeoff.cli.app import HOUSE, app, project
 def params(
     override: Annotated[list[str] | None, typer.Argument(help="Choices: profile=full dataset=flipkart")] = None,
     check: Annotated[
-        bool, typer.Option(help="Write nothing; exit 1 when params.yaml is no composition of conf/.")
+        bool, typer.Option(help="Write nothing; exit 1 when params.yaml is not a composition of conf/.")
     ] = False,
 ) -> None:
     """Compose params.yaml from conf/ (edit conf/, not params.yaml), or `--check` that it is composed."""
@@ -29,7 +29,9 @@ def params(
     load_params(project() / "params.yaml")
     found = differences(project())
     if found:
-        raise ParamsError(f"params.yaml is no composition of conf/: {', '.join(found)} differ; run `bakeoff params`.")
+        raise ParamsError(
+            f"params.yaml is not a composition of conf/: {', '.join(found)} differ; run `bakeoff params`."
+        )
 
 
 @app.command(rich_help_panel=HOUSE)

@@ -1,4 +1,4 @@
-"""Commands of the study: run it, look at it, mend its parts."""
+"""Commands of the study: run it, look at it, repair its parts."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def fetch() -> None:
     from bakeoff.study.run import fetch_if_changed
 
     changed = fetch_if_changed(project())
-    typer.echo("raw files changed: listed anew" if changed else "raw files are as listed")
+    typer.echo("raw files changed: listed again" if changed else "raw files are as listed")
 
 
 @app.command(rich_help_panel=STUDY)
 def sync() -> None:
     """Rebuild the MLflow store from runs/, reports/ and monitoring/, after `dvc pull` or when a server was away.
 
-    Makes or mends the runs, the comparison, the registered champion and the monitoring runs; doing it again changes
+    Makes or fixes the runs, the comparison, the registered champion and the monitoring runs; doing it again changes
     nothing.
     """
     from bakeoff.core.section import load_section

@@ -29,7 +29,7 @@ class _SymbolInfo(ctypes.Structure):
 def keep_freed_memory() -> str:
     """Have this process keep the memory that is freed instead of giving it back; return `allocator_name()` after it.
 
-    PyTorch asks for each layer's activations anew. As it comes, glibc maps large blocks and unmaps them when they are
+    PyTorch asks for each layer's activations again. As it comes, glibc maps large blocks and unmaps them when they are
     freed, so that the kernel clears the same pages for every forward pass (docs/benchmarks.md, "Memory that is kept").
     From here on it maps none, gives memory back only where more than 2 GiB are free at the heap's end, and serves all
     new threads from the heaps there are, best from the first one alone, since the others cannot grow beyond 64 MiB:

@@ -1,4 +1,4 @@
-"""What every section of params.yaml shares: strictness, bounds, the names of modes; how one section is read."""
+"""What sections of params.yaml share: strictness, bounds, names of modes and languages; how one section is read."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from bakeoff.core.errors import ParamsError
 
 MODE_NAMES = ("frozen", "finetune")
 Mode = Literal["frozen", "finetune"]
+LANGUAGES = ("en", "fr")
+LanguageCode = Literal["en", "fr"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -36,7 +38,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Return params.yaml as plain values.
 
     Raises:
-        ParamsError: the file is missing, is no YAML, or is not a mapping.
+        ParamsError: the file is missing, is not YAML, or is not a mapping.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -96,9 +96,9 @@ def locate(root: Path, folder: Path, image_path: str) -> Path | Rejection:
         if not _is_inside(target, root, folder):
             return Rejection("outside_data_folder", _way_out(root, folder, image_path))
         if not target.is_file():
-            return Rejection("missing_file", f"{folder / image_path} is no file")
+            return Rejection("missing_file", f"{folder / image_path} is not a file")
     except (OSError, ValueError, RuntimeError) as error:
-        return Rejection("missing_file", f"{image_path!r} is no usable path ({error})")
+        return Rejection("missing_file", f"{image_path!r} is not a usable path ({error})")
     return target
 
 

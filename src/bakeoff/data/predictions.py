@@ -188,7 +188,7 @@ def check_probabilities(predictions: Predictions, *, where: str) -> None:
     off = (np.abs(sums - 1) > SUM_TOLERANCE) | (values < 0).any(axis=1)
     if off.any():
         raise EvaluationError(
-            f"{where}: {int(off.sum())} of {n_rows} rows are no probabilities (none below 0, "
+            f"{where}: {int(off.sum())} of {n_rows} rows are not probabilities (none below 0, "
             f"sum 1 within {SUM_TOLERANCE:g}); first {_product(predictions, off)}, sum {sums[off][0]:.4f}."
         )
 

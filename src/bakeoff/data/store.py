@@ -127,7 +127,7 @@ class ImageStore:
             reader = pa.ipc.open_file(pa.memory_map(str(self.path)))
             batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
         except pa.ArrowInvalid as error:
-            raise DataError(f"{self.path} is no image store ({error}); run `dvc repro -f prepare`.") from None
+            raise DataError(f"{self.path} is not an image store ({error}); run `dvc repro -f prepare`.") from None
         self._columns = [batch.column(0) for batch in batches]
         self._ends = np.cumsum([len(column) for column in self._columns], dtype=np.int64)
         self._pid = os.getpid()

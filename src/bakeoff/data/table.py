@@ -66,15 +66,15 @@ class Catalogue:
         Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights.
 
         Raises:
-            DataError: a weight is no positive number.
+            DataError: a weight is not a positive number.
         """
         values = self.products["weight"].to_numpy(dtype=np.float32)[np.asarray(positions, dtype=np.int64)]
         wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
         if len(wrong):
             first = self.products["product_id"].to_numpy()[np.asarray(positions, dtype=np.int64)[wrong[0]]]
             raise DataError(
-                f"the training weight of {len(wrong)} products is no positive number (products.parquet, column weight; "
-                f"first {first}: {values[wrong[0]]}); run `dvc repro prepare`."
+                f"the training weight of {len(wrong)} products is not a positive number (products.parquet, column "
+                f"weight; first {first}: {values[wrong[0]]}); run `dvc repro prepare`."
             )
         return values
 

@@ -7,10 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bakeoff.core.translation import Translator
 from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.params import CompareParams
-from bakeoff.decision.rules import APART, Refusal, Rule, commercial_refusal, doubts, rank_eligible, refusals
+from bakeoff.decision.rules import (
+    EXCLUSIONS,
+    KINDS,
+    Refusal,
+    Rule,
+    commercial_refusal,
+    exclusions,
+    other_device,
+    rank_eligible,
+    refusals,
+)
 from bakeoff.decision.scenarios import scenario_rows
 from bakeoff.decision.sentences import (
     answer_sentence,
@@ -22,7 +33,6 @@ from bakeoff.decision.sentences import (
 )
 from bakeoff.decision.stability import stability
 from bakeoff.decision.summary import Summary
-from bakeoff.language.phrases import Words
 from bakeoff.records.candidate import BASELINE
 
 
@@ -40,7 +50,7 @@ def choose(
     summaries: Sequence[Summary],
     params: CompareParams,
     *,
-    words: Words,
+    t: Translator,
     outcomes: Outcomes | None = None,
     failed: Sequence[dict[str, Any]] = (),
     notes: Sequence[str] = (),
@@ -50,27 +60,27 @@ def choose(
     Args:
         summaries: every candidate with a result.
         params: section `compare`.
-        words: holds `bakeoff.language.choice`'s phrases.
+        t: says it in the reader's language.
         outcomes: of every candidate on the test products; None leaves the paired tests and the resampling out.
         failed: {"candidate", "seed", "problem"} of every training without a result.
         notes: what else must be said, e.g. about times from another device.
     """
-    ranking = rank(summaries, Rule.of(params), words=words)
+    ranking = rank(summaries, Rule.of(params), t=t)
     best = ranking.eligible[0] if ranking.eligible else None
-    opening = random_opening(summaries, allowed=params.allow_random_weights, words=words)
-    certain = certainty(summaries, ranking, params, outcomes, words=words)
-    best_reason = _best_reason(ranking, certain["comparisons"], words)
-    commercial_reason = _commercial_reason(ranking, words)
+    opening = random_opening(summaries, allowed=params.allow_random_weights, t=t)
+    certain = certainty(summaries, ranking, params, outcomes, t=t)
+    best_reason = _best_reason(ranking, certain["comparisons"], t)
+    commercial_reason = _commercial_reason(ranking, t)
     return {
-        "language": words.language,
+        "language": t.language,
         "rule": {
             "maximise": params.maximise,
             "subject_to": params.subject_to.model_dump(),
-            "in_words": rule_in_words(ranking.rule, words=words),
+            "in_words": rule_in_words(ranking.rule, t=t),
         },
         "limits": params.subject_to.model_dump()
         | {"allow_random_weights": params.allow_random_weights, "allow_not_learned": params.allow_not_learned},
-        "limits_in_words": limits_in_words(params.subject_to, words=words),
+        "limits_in_words": limits_in_words(params.subject_to, t=t),
         "n_candidates": len({item.candidate for item in summaries} | {row["candidate"] for row in failed}),
         "n_failed": len({row["candidate"] for row in failed}),
         "n_random": sum(not item.pretrained for item in summaries),
@@ -84,8 +94,8 @@ def choose(
         "best_commercial_reason": commercial_reason,
         "noise": _noise(ranking.eligible),
         **certain,
-        "scenarios": scenario_rows(summaries, ranking.rule, params.scenarios, best=best, words=words),
-        "apart": apart(summaries, ranking.rule, words=words),
+        "scenarios": scenario_rows(summaries, ranking.rule, params.scenarios, best=best, t=t),
+        "apart": excluded(summaries, ranking.rule, t=t),
         "eligible": [as_record(item) for item in ranking.eligible],
         "refused": [
             _refused(item, [refusal.sentence for refusal in found])
@@ -93,16 +103,16 @@ def choose(
             if (found := ranking.why_not[item.candidate])
         ],
         "refused_commercially": [
-            _refused(item, [why]) for item in ranking.eligible if (why := commercial_refusal(item, words=words))
+            _refused(item, [why]) for item in ranking.eligible if (why := commercial_refusal(item, t=t))
         ],
         "failed": list(failed),
-        "notes": [*notes, *_baseline_note(summaries, ranking.rule, certain["comparisons"], words)],
+        "notes": [*notes, *_baseline_note(summaries, ranking.rule, certain["comparisons"], t)],
     }
 
 
-def rank(summaries: Sequence[Summary], rule: Rule, *, words: Words) -> Ranking:
+def rank(summaries: Sequence[Summary], rule: Rule, *, t: Translator) -> Ranking:
     """Return who may be chosen by a rule, in order."""
-    why_not = {item.candidate: refusals(item, rule, words=words) for item in summaries}
+    why_not = {item.candidate: refusals(item, rule, t=t) for item in summaries}
     eligible = rank_eligible([item for item in summaries if not why_not[item.candidate]], rule)
     allowed = [item for item in eligible if item.commercial_use is True]
     if allowed and allowed[0] is not eligible[0]:  # the best candidate is both answers where it may be
@@ -116,51 +126,49 @@ def certainty(
     params: CompareParams,
     outcomes: Outcomes | None,
     *,
-    words: Words,
+    t: Translator,
 ) -> dict[str, Any]:
     """Return `comparisons`, `indistinguishable`, `groups_sentence` and `stability`.
 
-    Candidates apart take no part in the tests: their results say nothing of their backbones, and each test more weakens
-    the others. The baseline always does.
+    Excluded candidates take no part in the tests: their results say nothing about their backbones, and each further
+    test weakens the others. The baseline always takes part.
     """
     nothing = {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": ""}
     if outcomes is None:
         return {"comparisons": [], "indistinguishable": [], "groups_sentence": "", "stability": nothing}
     tested = [
-        item.candidate
-        for item in summaries
-        if item.candidate == BASELINE or not doubts(item, ranking.rule, words=words)
+        item.candidate for item in summaries if item.candidate == BASELINE or not exclusions(item, ranking.rule, t=t)
     ]
     pairs = pair_tests(outcomes, tested)
     comparisons: list[dict[str, Any]] = []
     if BASELINE in tested:
-        comparisons += compare_with(pairs, outcomes, BASELINE, "baseline", n_resamples=params.n_bootstrap, words=words)
+        comparisons += compare_with(pairs, outcomes, BASELINE, "baseline", n_resamples=params.n_bootstrap, t=t)
     if pairs.names:
         best = ranking.eligible[0].candidate if ranking.eligible else pairs.names[0]
-        comparisons += compare_with(pairs, outcomes, best, "best", n_resamples=params.n_bootstrap, words=words)
+        comparisons += compare_with(pairs, outcomes, best, "best", n_resamples=params.n_bootstrap, t=t)
     groups = pairs.groups()
     return {
         "comparisons": comparisons,
         "indistinguishable": groups,
-        "groups_sentence": groups_sentence(groups, pairs, outcomes.n, words=words),
+        "groups_sentence": groups_sentence(groups, pairs, outcomes.n, t=t),
         "stability": stability(
             ranking.eligible,
             ranking.rule,
             outcomes,
             n_resamples=params.n_bootstrap,
-            words=words,
+            t=t,
             accuracy_weight=_accuracy_weight(params, outcomes.n_labels),
         ),
     }
 
 
-def apart(summaries: Sequence[Summary], rule: Rule, *, words: Words) -> list[dict[str, Any]]:
-    """Return choice.json's `apart`: who is listed beside the others and not with them, and why."""
+def excluded(summaries: Sequence[Summary], rule: Rule, *, t: Translator) -> list[dict[str, Any]]:
+    """Return choice.json's `apart`: who is excluded or cannot be compared, and why."""
     rows = []
     for item in summaries:
-        found = [refusal for refusal in doubts(item, rule, words=words) if refusal.code in APART]
+        found = [refusal for refusal in exclusions(item, rule, t=t) if refusal.code in EXCLUSIONS]
         if not item.time_comparable:
-            found.append(Refusal("other_device", words("refusal.other_device", device=item.device)))
+            found.append(other_device(item, t=t))
         rows += [
             {"candidate": item.candidate, "reason_code": refusal.code, "reason": refusal.sentence} for refusal in found
         ]
@@ -169,7 +177,8 @@ def apart(summaries: Sequence[Summary], rule: Rule, *, words: Words) -> list[dic
 
 def as_record(item: Summary) -> dict[str, Any]:
     """Return a candidate as JSON values: NaN becomes null."""
-    values = asdict(item) | {"keys": list(item.keys)}
+    values: dict[str, Any] = asdict(item) | {"keys": list(item.keys)}
+    values |= values.pop("values")
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
 
 
@@ -183,47 +192,62 @@ def _refused(item: Summary, reasons: list[str]) -> dict[str, Any]:
     return {"candidate": item.candidate, "accuracy": item.accuracy, "reasons": reasons}
 
 
-def _best_reason(ranking: Ranking, comparisons: Sequence[Mapping[str, Any]], words: Words) -> str:
+def _best_reason(ranking: Ranking, comparisons: Sequence[Mapping[str, Any]], t: Translator) -> str:
     """Return why the best is the best, and what the paired test says of the next one."""
     ranked = ranking.eligible
     if not ranked:
-        return nothing_sentence(ranking.why_not, ranking.rule, words=words)
-    answer = words("best", answer=answer_sentence(ranked, ranking.rule, words=words))
+        return nothing_sentence(ranking.why_not, ranking.rule, t=t)
+    answer = t.gettext("Best: {answer}", answer=answer_sentence(ranked, ranking.rule, t=t))
     runner_up = ranked[1].candidate if len(ranked) > 1 else None
     said = [row["sentence"] for row in comparisons if row["role"] == "best" and row["candidate"] == runner_up]
-    return " ".join([answer, *(words("runner_up", sentence=sentence) for sentence in said)])
+    return " ".join([answer, *(t.gettext("Runner-up: {sentence}.", sentence=sentence) for sentence in said)])
 
 
 def _baseline_note(
-    summaries: Sequence[Summary], rule: Rule, comparisons: Sequence[Mapping[str, Any]], words: Words
+    summaries: Sequence[Summary], rule: Rule, comparisons: Sequence[Mapping[str, Any]], t: Translator
 ) -> list[str]:
-    """Return what weakens the comparisons with a baseline that is listed apart; nothing where none was made."""
+    """Return what weakens the comparisons with a baseline that is excluded; nothing where none was made."""
     if not any(row["role"] == "baseline" for row in comparisons):
         return []
     found = [
-        doubt.code for item in summaries if item.candidate == BASELINE for doubt in doubts(item, rule, words=words)
+        refusal.code for item in summaries if item.candidate == BASELINE for refusal in exclusions(item, rule, t=t)
     ]
-    reason = ", ".join(words(f"refused.{code}") for code in found)
-    return [words("baseline.apart", baseline=BASELINE, reason=reason)] if found else []
+    return [baseline_excluded(found, t)] if found else []
 
 
-def _commercial_reason(ranking: Ranking, words: Words) -> str:
+def baseline_excluded(codes: Sequence[str], t: Translator) -> str:
+    """Return what weakens a lead over a baseline that is excluded itself."""
+    reason = ", ".join(t.gettext(KINDS[code]) for code in codes)
+    return t.gettext(
+        "{baseline} itself is excluded ({reason}): a lead over it says little.", baseline=BASELINE, reason=reason
+    )
+
+
+def _commercial_reason(ranking: Ranking, t: Translator) -> str:
     if not ranking.eligible:
         return ""
     best = ranking.eligible[0]
     if not ranking.commercial:
         whys = [
-            words("commercial.why", candidate=item.candidate, why=commercial_refusal(item, words=words))
+            t.gettext("{candidate}: {why}", candidate=item.candidate, why=commercial_refusal(item, t=t))
             for item in ranking.eligible
         ]
-        return words("commercial.none", whys=words("semicolon").join(whys))
+        return t.gettext(
+            "No eligible candidate is proven to be usable commercially ({whys}).", whys=t.gettext("; ").join(whys)
+        )
     found = ranking.commercial[0]
     if found is best:
-        return words("commercial.best", candidate=best.candidate, licence=best.licence)
+        return t.gettext(
+            "{candidate} may also be used commercially ({licence}).", candidate=best.candidate, licence=best.licence
+        )
     lost = 100 * (best.accuracy - found.accuracy)
-    price = words("commercial.price", points=lost) if lost > 0 else words("commercial.free")
-    answer = answer_sentence(ranking.commercial, ranking.rule, words=words, commercial=True)
-    return words("commercial.other", answer=answer, price=price)
+    price = (
+        t.gettext("It gives up {points:.1f} points of accuracy.", points=lost)
+        if lost > 0
+        else t.gettext("It gives up no accuracy.")
+    )
+    answer = answer_sentence(ranking.commercial, ranking.rule, t=t, commercial=True)
+    return t.gettext("Best for commercial use: {answer} {price}", answer=answer, price=price)
 
 
 def _noise(ranked: list[Summary]) -> dict[str, Any] | None:

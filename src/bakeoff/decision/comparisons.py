@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.stability import bounded_resamples, resampled_metric, resamples
-from bakeoff.language.phrases import Words
 from bakeoff.statistics.bootstrap import bias_corrected
 from bakeoff.statistics.cliques import indistinguishable
 from bakeoff.statistics.interval import Interval
@@ -19,6 +19,11 @@ from bakeoff.statistics.paired import McNemar, holm, mcnemar, n_needed, paired_d
 from bakeoff.statistics.sign_flip import sign_flip
 
 ALPHA = 0.05
+_NUMBERS = dict(
+    enumerate(
+        (N_("two"), N_("three"), N_("four"), N_("five"), N_("six"), N_("seven"), N_("eight"), N_("nine"), N_("ten")), 2
+    )
+)
 _MAX_NAMED = 6
 Role = Literal["baseline", "best"]
 
@@ -79,7 +84,7 @@ def _test(outcomes: Outcomes, first: str, second: str) -> McNemar:
 
 
 def compare_with(
-    pairs: PairTests, outcomes: Outcomes, against: str, role: Role, *, n_resamples: int, words: Words
+    pairs: PairTests, outcomes: Outcomes, against: str, role: Role, *, n_resamples: int, t: Translator
 ) -> list[dict[str, Any]]:
     """Return choice.json's rows that compare every tested candidate with one of them, best first.
 
@@ -92,7 +97,7 @@ def compare_with(
         against: the baseline or the best.
         role: which of the two it is.
         n_resamples: of the test products, for the intervals.
-        words: holds `bakeoff.language.choice`'s phrases.
+        t: says it in the reader's language.
     """
     others = [name for name in pairs.names if name != against]
     adjusted = {name: pairs.between(name, against)[1] for name in others}
@@ -127,7 +132,7 @@ def compare_with(
             "verdict": _verdict(difference, adjusted[name]),
             "n_needed": n_needed(test.b, test.c, outcomes.n, alpha=ALPHA / family),
         }
-        rows.append(row | {"sentence": pair_sentence(row, words)})
+        rows.append(row | {"sentence": pair_sentence(row, t)})
     return rows
 
 
@@ -178,64 +183,95 @@ class _Draws:
         return self._cache[key]
 
 
-def pair_sentence(row: dict[str, Any], words: Words) -> str:
+def pair_sentence(row: dict[str, Any], t: Translator) -> str:
     """Return a comparison in plain words, numbers included."""
-    against = words("the_baseline") if row["role"] == "baseline" else row["against"]
+    against = t.gettext("the baseline") if row["role"] == "baseline" else row["against"]
     values = {
         "candidate": row["candidate"],
         "against": against,
-        "points": words.number(abs(row["difference_points"])),
-        "low": words.number(row["low_points"]),
-        "high": words.number(row["high_points"]),
-        "p": p_in_words(row["p_holm"], words),
-        "n": words.number(row["n"], ",d"),
+        "points": t.number(abs(row["difference_points"])),
+        "low": t.number(row["low_points"]),
+        "high": t.number(row["high_points"]),
+        "p": p_in_words(row["p_holm"], t),
+        "n": t.number(row["n"], ",d"),
     }
     if row["verdict"] == "worse":  # the sentence speaks of how far it is behind, so the interval changes sign
-        values |= {"low": words.number(-row["high_points"]), "high": words.number(-row["low_points"])}
-    if row["verdict"] != "undecided":
-        return words(f"pair.{row['verdict']}", **values)
+        values |= {"low": t.number(-row["high_points"]), "high": t.number(-row["low_points"])}
+        return t.gettext(
+            "{candidate} is {points} points behind {against} (95% CI {low} to {high}, corrected {p})", **values
+        )
+    if row["verdict"] == "better":
+        return t.gettext(
+            "{candidate} beats {against} by {points} points (95% CI {low} to {high}, corrected {p})", **values
+        )
     if row["n_needed"] is None:
-        return words("pair.equal", **values)
-    values["points"] = words.number(row["difference_points"], "+.1f")
-    return words("pair.undecided", **values, needed=about(row["n_needed"], words))
+        return t.gettext(
+            "{candidate} and {against} cannot be told apart with {n} test photos: each is right where the "
+            "other is wrong equally often (corrected {p})",
+            **values,
+        )
+    values["points"] = t.number(row["difference_points"], "+.1f")
+    return t.gettext(
+        "{candidate} and {against} cannot be told apart with {n} test photos ({points} points, 95% CI "
+        "{low} to {high}, corrected {p}); about {needed} would be needed",
+        **values,
+        needed=about(row["n_needed"], t),
+    )
 
 
-def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, n: int, *, words: Words) -> str:
+def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, n: int, *, t: Translator) -> str:
     """Return who cannot be told apart, first group by group, and how many photos would tell the first from the last."""
     if len(pairs.names) < 2:
-        return words("groups.too_few")
+        return t.gettext("Fewer than two candidates can be compared.")
     if not groups:
-        return words("groups.none", k=_counted(len(pairs.names), words), n=words.number(n, ",d"))
-    said = []
-    for group in groups:
-        test = pairs.between(group[0], group[-1])[0]
-        needed = n_needed(test.b, test.c, n, alpha=ALPHA / pairs.n_pairs)
-        values = {"k": _counted(len(group), words)}
-        if len(group) > _MAX_NAMED:
-            key, values = "groups.range", values | {"first": group[0], "last": group[-1]}
-        else:
-            key, values = "groups.pair" if len(group) == 2 else "groups.many", values | {"names": words.join(group)}
-        ending = "_pair" if len(group) == 2 else ""
-        tail = words(f"groups.never{ending}")
+        return t.gettext(
+            "Each of the {k} candidates compared can be told apart from the next in the ranking with {n} test photos.",
+            k=_counted(len(pairs.names), t),
+            n=t.number(n, ",d"),
+        )
+    return " ".join(_group_sentence(group, pairs, n, t) for group in groups)
+
+
+def _group_sentence(group: Sequence[str], pairs: PairTests, n: int, t: Translator) -> str:
+    test = pairs.between(group[0], group[-1])[0]
+    needed = n_needed(test.b, test.c, n, alpha=ALPHA / pairs.n_pairs)
+    gaps = {"k": _counted(len(group), t), "n": t.number(n, ",d")}
+    if len(group) == 2:
+        tail = t.gettext("both are right equally often, so more photos need not help")
         if needed is not None:
-            tail = words(f"groups.needed{ending}", needed=about(needed, words))
-        said.append(words(key, **values, n=words.number(n, ",d"), tail=tail))
-    return " ".join(said)
+            tail = t.gettext("about {needed} would be needed", needed=about(needed, t))
+        gaps |= {"names": t.join(group), "tail": tail}
+        return t.gettext("{names}: these two cannot be told apart with {n} test photos; {tail}.", **gaps)
+    gaps["tail"] = t.gettext("the first and the last are right equally often, so more photos need not help")
+    if needed is not None:
+        gaps["tail"] = t.gettext(
+            "about {needed} would be needed for the first and the last of them", needed=about(needed, t)
+        )
+    if len(group) > _MAX_NAMED:
+        return t.gettext(
+            "The {k} candidates from {first} to {last} cannot be told apart with {n} test photos; {tail}.",
+            first=group[0],
+            last=group[-1],
+            **gaps,
+        )
+    return t.gettext(
+        "{names}: these {k} cannot be told apart with {n} test photos; {tail}.", names=t.join(group), **gaps
+    )
 
 
-def _counted(n: int, words: Words) -> str:
+def _counted(n: int, t: Translator) -> str:
     """Return `two` to `ten` in words, more in digits."""
-    return words(f"number.{n}") if n <= 10 else words.number(n, ",d")
+    return t.gettext(_NUMBERS[n]) if n in _NUMBERS else t.number(n, ",d")
 
 
-def p_in_words(p_value: float, words: Words) -> str:
+def p_in_words(p_value: float, t: Translator) -> str:
     """Return `p = 0.02`, `p < 0.001`."""
     if p_value < 0.001:
-        return f"p < {words.number(0.001, '.3f')}"
-    return f"p = {words.number(p_value, '.3f' if p_value < 0.01 else '.2f')}"
+        return f"p < {t.number(0.001, '.3f')}"
+    return f"p = {t.number(p_value, '.3f' if p_value < 0.01 else '.2f')}"
 
 
-def about(n: int, words: Words) -> str:
+def about(n: int, t: Translator) -> str:
     """Return a number of photos to two digits: 913 is `910`, 12,345 is `12,000`."""
     digits = max(0, len(str(n)) - 2)
-    return words.number(round(n, -digits), ",d")
+    return t.number(round(n, -digits), ",d")

@@ -10,48 +10,19 @@ import pandas as pd
 
 from bakeoff.decision.collect import Record, value_at
 from bakeoff.decision.licences import commercial_use, is_pretrained, licence_text
+from bakeoff.decision.measures import RECORDED
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import device_of, usual_device
 from bakeoff.statistics.wilson import wilson_interval
 
 COLUMNS = [
-    *("rank", "candidate", "model", "mode", "seed", "accuracy", "macro_f1", "weighted_f1", "log_loss"),
-    *("latency_ms", "images_per_s", "ms_per_image", "n_parameters", "size_mib", "train_time_s", "train_memory_mib"),
-    *("weights", "pretrained", "licence", "commercial_use", "learned", "device", "status", "key"),
-    *("time_comparable", "n_test", "accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high"),
-    *("balanced_accuracy", "matthews", "roc_auc", "ece", "temperature", "latency_p90_ms", "latency_p99_ms"),
-    *(
-        "images_per_cpu_s",
-        "end_to_end_images_per_s",
-        "latency_slowest_ms",
-        "n_latency",
-        "gmacs",
-        "file_mib",
-        "predict_memory_mib",
-        "noisy",
-        "timed",
-        "problem",
-    ),
+    *("rank", "candidate", "model", "mode", "seed"),
+    *(measure.name for measure in RECORDED),
+    *("weights", "pretrained", "licence", "commercial_use", "learned", "steps_run", "device", "status", "key"),
+    *("time_comparable", "n_test", "accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high", "n_latency"),
+    *("noisy", "problem"),
 ]
-_TEST_MEASURES = (
-    *("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "matthews", "roc_auc", "log_loss", "ece"),
-)
-_TRAINING_MEASURES = ("n_parameters", "size_mib", "train_time_s", "train_memory_mib")
-_SPEED = {
-    "latency_ms": "latency_ms_p50",
-    "latency_p90_ms": "latency_ms_p90",
-    "latency_p99_ms": "latency_ms_p99",
-    "images_per_s": "images_per_s",
-    "images_per_cpu_s": "images_per_cpu_s",
-    "end_to_end_images_per_s": "end_to_end.images_per_s",
-    "gmacs": "gmacs",
-    "file_mib": "file_mib",
-    "predict_memory_mib": "predict_memory_mib",
-    "ms_per_image": "ms_per_image",
-    "latency_slowest_ms": "latency_ms_slowest",
-    "n_latency": "n_latency",
-}
-_TEXTS = ("candidate", "model", "mode", "weights", "licence", "device", "status", "key", "timed", "problem")
+_TEXTS = ("candidate", "model", "mode", "weights", "licence", "device", "status", "key", "problem")
 _FLAGS = ("pretrained", "commercial_use", "learned", "time_comparable", "noisy")
 
 
@@ -100,17 +71,15 @@ def _row(record: Record, device: str | None) -> dict[str, Any]:
         "key": record.training.get("key"),
         "time_comparable": bool(record.throughput) and device_of(record) == device,
         "n_test": record.n_test,
+        "n_latency": record.throughput.get("n_latency"),
+        "steps_run": record.training["steps_run"],
         "accuracy_low": low,
         "accuracy_high": high,
         "macro_f1_low": value_at(record.metrics, "intervals.test.macro_f1.low"),
         "macro_f1_high": value_at(record.metrics, "intervals.test.macro_f1.high"),
-        "temperature": record.calibration.get("temperature"),
         "noisy": bool(record.throughput.get("noisy")),
-        "timed": "session",
     }
-    row |= {name: value_at(record.metrics, f"splits.test.{name}") for name in _TEST_MEASURES}
-    row |= {name: value_at(record.throughput, key) for name, key in _SPEED.items()}
-    return row | {name: value_at(record.training, name) for name in _TRAINING_MEASURES}
+    return row | {one.name: value_at(getattr(record, str(one.part)), one.path) for one in RECORDED}
 
 
 def _failed_row(record: Record) -> dict[str, Any]:

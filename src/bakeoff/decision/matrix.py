@@ -7,8 +7,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.language.matrix import PHRASES
-from bakeoff.language.phrases import LanguageCode, Words
+from bakeoff.core.section import LanguageCode
+from bakeoff.core.translation import N_, Translator
+
+_CRITERION = {
+    "accuracy": N_("accuracy"),
+    "cpu_time": N_("CPU time"),
+    "memory": N_("memory"),
+    "feature_size": N_("feature size"),
+    "support": N_("support and documentation"),
+}
+
+_MEASURE = {
+    "accuracy": N_("test accuracy: 0 at chance (1 / number of classes), 10 at 100%, linear"),
+    "cpu_time": N_("CPU time per image at the best batch: 10 up to {best:g} ms, 0 from {worst:g} ms, logarithmic"),
+    "memory": N_("parameters and buffers as float32: 10 up to {best:g} MiB, 0 from {worst:g} MiB, logarithmic"),
+    "feature_size": N_("length of the pooled feature vector: 10 up to {best:g}, 0 from {worst:g}, logarithmic"),
+    "support": N_("a judgement from 0 to 10, set in conf/config.yaml (compare.matrix.support)"),
+}
 
 NEUTRAL_SUPPORT = 5.0
 """What a model gets in `support` where params judge it not; its row is flagged."""
@@ -83,7 +99,7 @@ def decision_matrix(
     Raises:
         EvaluationError: the weights name other criteria, or are all 0.
     """
-    words = Words(language, PHRASES)
+    t = Translator(language)
     weighted_total(dict.fromkeys(CRITERIA, 0.0), weights)
     scored = [_score_row(row, weights, support) for row in rows]
     scored.sort(key=lambda row: (row["total"] is None, -(row["total"] or 0.0)))
@@ -91,14 +107,14 @@ def decision_matrix(
         "criteria": [
             {
                 "name": name,
-                "title": words(f"criterion.{name}"),
+                "title": t.gettext(_CRITERION[name]),
                 "weight": weights[name],
-                "measure": words(f"measure.{name}", **_bounds(name)),
+                "measure": t.gettext(_MEASURE[name], **_bounds(name)),
             }
             for name in CRITERIA
         ],
         "rows": scored,
-        "note": _note(scored, words),
+        "note": _note(scored, t),
     }
 
 
@@ -167,12 +183,23 @@ def _bounds(name: str) -> dict[str, float]:
     return {"best": scale.best, "worst": scale.worst} if scale else {}
 
 
-def _note(rows: Sequence[Mapping[str, Any]], words: Words) -> str:
-    parts = [words("note.scale")]
+def _note(rows: Sequence[Mapping[str, Any]], t: Translator) -> str:
+    parts = [
+        t.gettext(
+            "The scales are fixed: adding or removing a candidate changes no other score. The total is the "
+            "weighted mean."
+        )
+    ]
     assumed = [row["candidate"] for row in rows if row["support_assumed"]]
     if assumed:
-        parts.append(words("note.support", names=words.join(assumed), neutral=NEUTRAL_SUPPORT))
+        parts.append(
+            t.gettext(
+                "Nobody has judged the support of {names}: {neutral:g} of 10 is assumed.",
+                names=t.join(assumed),
+                neutral=NEUTRAL_SUPPORT,
+            )
+        )
     incomplete = [row["candidate"] for row in rows if row["missing"]]
     if incomplete:
-        parts.append(words("note.missing", names=words.join(incomplete)))
+        parts.append(t.gettext("No total for {names}: a measure is missing.", names=t.join(incomplete)))
     return " ".join(parts)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from bakeoff.decision.collect import Record, value_at
+from bakeoff.core.section import LanguageCode
+from bakeoff.decision.collect import Record
 from bakeoff.decision.matrix import decision_matrix
 from bakeoff.decision.params import MatrixParams
 from bakeoff.decision.summary import Summary
-from bakeoff.language.phrases import LanguageCode
 
 
 def with_matrix(
@@ -32,7 +33,8 @@ def with_matrix(
     matrix = decision_matrix(rows, params.weights.model_dump(), params.support, language=language)
     totals = {row["candidate"]: row["total"] for row in matrix["rows"] if row["total"] is not None}
     return [
-        replace(item, matrix_total=totals[item.candidate]) if item.candidate in totals else item for item in summaries
+        replace(item, values={**item.values, "matrix_total": totals.get(item.candidate, math.nan)})
+        for item in summaries
     ], matrix
 
 
@@ -44,5 +46,5 @@ def _row(item: Summary, record: Record) -> dict[str, Any]:
         "n_classes": len(record.test.labels) if record.test else None,
         "images_per_cpu_s": item.images_per_cpu_s if item.time_comparable else None,
         "size_mib": item.size_mib,
-        "n_features": value_at(record.training, "n_features"),
+        "n_features": item.n_features,
     }

@@ -1,61 +1,271 @@
-"""The measures that params may name: where a candidate's line holds each, which way is better, how it is written."""
+"""The one table of measures: leaderboard, choice, limits, report, model card and MLflow are derived from it.
+
+A new measure is one function in `bakeoff.evaluation.metrics` (or a figure of another record) and one row here.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
-from bakeoff.decision.summary import Summary
+from bakeoff.core.translation import N_, Translator
+
+Part = Literal["metrics", "training", "throughput", "calibration"]
+"""What holds a measure: metrics.json, training.json with cost.json, the network's speed, calibration.json."""
 
 
-class Measure(NamedTuple):
-    """One measure of a candidate: an attribute of `Summary`, whether more is better, and its number format."""
+class Limit(NamedTuple):
+    """What `compare.subject_to` may ask of a measure: from below where more is better, else from above."""
 
     name: str
-    more_is_better: bool
-    spec: str
-    is_time: bool = False
+    text: str
+    """With the gap `{bound}`."""
+    refused: str
+    """What a candidate that breaks it is called where candidates are counted."""
 
-    def value(self, item: Summary) -> float:
-        """Return the candidate's value, NaN where it is unknown or a time of another device than most."""
+
+class Column(NamedTuple):
+    """How the report's leaderboard shows a measure."""
+
+    heading: str
+    hint: str
+    group: Literal["base", "quality", "speed", "cost"]
+    digits: int = 3
+    factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of a candidate."""
+
+    name: str
+    """The leaderboard's column, and what `compare.maximise` and `compare.pareto` call it."""
+    title: str
+    part: Part | None
+    """None: the comparison itself computes it."""
+    path: str
+    """Where it lies in the part, dotted."""
+    more_is_better: bool
+    spec: str = ".3f"
+    unit: str = ""
+    is_time: bool = False
+    """Whether it compares on one device alone."""
+    column: Column | None = None
+    limit: Limit | None = None
+    hub: str | None = None
+    """Its name on the Hugging Face Hub."""
+    may_choose: bool = False
+    """Whether `compare.maximise` may name it."""
+
+    def named(self, t: Translator) -> str:
+        """Return its name in the reader's language."""
+        return t.gettext(self.title)
+
+    def value(self, item: Any) -> float:
+        """Return a summary's value, NaN where it is unknown or a time of another device than most."""
         value = float(getattr(item, self.name))
         return value if item.time_comparable or not self.is_time else math.nan
 
 
-MEASURES: dict[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        Measure("accuracy", True, ".3f"),
-        Measure("balanced_accuracy", True, ".3f"),
-        Measure("macro_f1", True, ".3f"),
-        Measure("weighted_f1", True, ".3f"),
-        Measure("matthews", True, ".3f"),
-        Measure("roc_auc", True, ".3f"),
-        Measure("log_loss", False, ".3f"),
-        Measure("ece", False, ".3f"),
-        Measure("latency_ms", False, ".1f", True),
-        Measure("latency_p99_ms", False, ".1f", True),
-        Measure("ms_per_image", False, ".1f", True),
-        Measure("images_per_s", True, ".1f", True),
-        Measure("images_per_cpu_s", True, ".1f", True),
-        Measure("end_to_end_images_per_s", True, ".1f", True),
-        Measure("size_mib", False, ".0f"),
-        Measure("file_mib", False, ".0f"),
-        Measure("predict_memory_mib", False, ",.0f"),
-        Measure("n_parameters", False, ",.0f"),
-        Measure("gmacs", False, ".2f"),
-        Measure("train_time_s", False, ",.0f"),
-        Measure("matrix_total", True, ".2f"),
-    )
-}
-"""By name, as `compare.maximise`, `compare.pareto` and the limits use them."""
+def _test(name: str, title: str, column: Column | None = None, *, more: bool = True, **known: Any) -> Measure:
+    return Measure(name, title, "metrics", f"splits.test.{name}", more, column=column, **known)
 
-LIMITS: dict[str, str] = {
-    "latency_p50_ms": "latency_ms",
-    "latency_p99_ms": "latency_p99_ms",
-    "images_per_s": "images_per_s",
-    "size_mib": "size_mib",
-    "peak_memory_mib": "predict_memory_mib",
-    "train_time_s": "train_time_s",
-}
-"""A limit of `compare.subject_to` and the measure it bounds: from below where more is better, else from above."""
+
+def _speed(
+    name: str, title: str, path: str, unit: str, column: Column | None, *, more: bool = False, **known: Any
+) -> Measure:
+    return Measure(name, title, "throughput", path, more, ".1f", unit, is_time=True, column=column, **known)
+
+
+_TABLE = (
+    _test("accuracy", N_("accuracy"), hub="accuracy", may_choose=True),
+    _test(
+        "macro_f1",
+        N_("macro F1"),
+        Column(N_("macro F1"), N_("mean of the classes’ F1: small classes count as much as large ones"), "base"),
+        hub="f1",
+        may_choose=True,
+    ),
+    _test(
+        "log_loss",
+        N_("log loss"),
+        Column(N_("log loss"), N_("how confidently wrong the probabilities are; lower is better"), "base"),
+        more=False,
+        hub="log_loss",
+    ),
+    _speed(
+        "latency_ms",
+        N_("latency"),
+        "latency_ms_p50",
+        N_("ms"),
+        Column(N_("ms/photo"), N_("median time for one photo alone, model only"), "base", 1),
+        limit=Limit("latency_p50_ms", N_("latency ≤ {bound} ms"), N_("too slow")),
+    ),
+    _speed(
+        "images_per_s",
+        N_("throughput"),
+        "images_per_s",
+        N_("images/s"),
+        Column(N_("images/s"), N_("at the best batch size, model only"), "base", 1),
+        more=True,
+        limit=Limit("images_per_s", N_("throughput ≥ {bound} images/s"), N_("too low a throughput")),
+        may_choose=True,
+    ),
+    Measure(
+        "size_mib",
+        N_("size"),
+        "training",
+        "size_mib",
+        False,
+        ".0f",
+        N_("MiB"),
+        column=Column(N_("MiB"), N_("parameters and buffers of backbone and head as float32"), "base", 0),
+        limit=Limit("size_mib", N_("size ≤ {bound} MiB"), N_("too large")),
+    ),
+    _test(
+        "balanced_accuracy",
+        N_("balanced accuracy"),
+        Column(N_("balanced acc."), N_("mean recall of the classes"), "quality"),
+        hub="balanced_accuracy",
+        may_choose=True,
+    ),
+    _test(
+        "weighted_f1",
+        N_("weighted F1"),
+        Column(N_("weighted F1"), N_("F1 weighted by the classes’ numbers of photos"), "quality"),
+        hub="f1",
+        may_choose=True,
+    ),
+    _test("top_3_accuracy", N_("top 3"), Column(N_("top 3"), N_("the true class is among the first three"), "quality")),
+    _test("top_5_accuracy", N_("top 5"), Column(N_("top 5"), N_("the true class is among the first five"), "quality")),
+    _test(
+        "matthews",
+        N_("Matthews correlation"),
+        Column(N_("Matthews"), N_("Matthews correlation, 1 is perfect and 0 is chance"), "quality"),
+        may_choose=True,
+    ),
+    _test("cohen_kappa", N_("kappa"), Column(N_("kappa"), N_("Cohen’s kappa, agreement beyond chance"), "quality")),
+    _test(
+        "roc_auc",
+        N_("ROC-AUC"),
+        Column(N_("ROC AUC"), N_("area under the ROC curve, mean of one class against the rest"), "quality"),
+        hub="roc_auc",
+        may_choose=True,
+    ),
+    _test(
+        "pr_auc",
+        N_("PR AUC"),
+        Column(N_("PR AUC"), N_("mean average precision of one class against the rest"), "quality"),
+    ),
+    _test(
+        "brier",
+        N_("Brier"),
+        Column(N_("Brier"), N_("squared error of the probabilities, 0 to 2"), "quality"),
+        more=False,
+    ),
+    _test(
+        "ece",
+        N_("calibration error (ECE)"),
+        Column(N_("ECE"), N_("expected calibration error, before temperature scaling"), "quality"),
+        more=False,
+    ),
+    _speed(
+        "latency_p90_ms",
+        N_("90th-percentile latency"),
+        "latency_ms_p90",
+        N_("ms"),
+        Column(N_("p90 ms"), N_("nine photos out of ten are faster"), "speed", 1),
+    ),
+    _speed(
+        "latency_p99_ms",
+        N_("99th-percentile latency"),
+        "latency_ms_p99",
+        N_("ms"),
+        Column(N_("p99 ms"), N_("99 photos out of 100 are faster"), "speed", 1),
+        limit=Limit(
+            "latency_p99_ms", N_("99th-percentile latency ≤ {bound} ms"), N_("too slow at the 99th percentile")
+        ),
+    ),
+    _speed("latency_slowest_ms", N_("slowest call"), "latency_ms_slowest", N_("ms"), None),
+    _speed("ms_per_image", N_("time per photo in batches"), "ms_per_image", N_("ms"), None),
+    _speed(
+        "images_per_cpu_s",
+        N_("throughput per CPU second"),
+        "images_per_cpu_s",
+        N_("images per CPU second"),
+        Column(N_("images/CPU-s"), N_("per second of one core’s work"), "speed", 1),
+        more=True,
+        may_choose=True,
+    ),
+    _speed(
+        "end_to_end_images_per_s",
+        N_("end-to-end throughput"),
+        "end_to_end.images_per_s",
+        N_("images/s"),
+        Column(N_("end-to-end images/s"), N_("including reading, decoding and preparing"), "speed", 1),
+        more=True,
+    ),
+    Measure(
+        "n_parameters",
+        N_("parameters"),
+        "training",
+        "n_parameters",
+        False,
+        ",.0f",
+        column=Column(N_("M par."), N_("millions of parameters"), "cost", 1, 1e-6),
+    ),
+    Measure(
+        "gmacs",
+        N_("multiply-adds per photo"),
+        "throughput",
+        "gmacs",
+        False,
+        ".2f",
+        N_("billion"),
+        column=Column(N_("GMACs"), N_("billions of multiply-adds for one photo"), "cost", 2),
+    ),
+    Measure("file_mib", N_("file size"), "throughput", "file_mib", False, ".0f", N_("MiB")),
+    Measure(
+        "predict_memory_mib",
+        N_("memory while predicting"),
+        "throughput",
+        "predict_memory_mib",
+        False,
+        ",.0f",
+        N_("MiB"),
+        column=Column(N_("peak MiB"), N_("peak memory while predicting"), "cost", 0),
+        limit=Limit("predict_memory_mib", N_("memory ≤ {bound} MiB"), N_("too much memory")),
+    ),
+    Measure(
+        "train_time_s",
+        N_("training time"),
+        "training",
+        "train_time_s",
+        False,
+        ",.0f",
+        N_("s"),
+        column=Column(N_("train s"), N_("training time"), "cost", 0),
+        limit=Limit("train_time_s", N_("training ≤ {bound} s"), N_("too long to train")),
+    ),
+    Measure(
+        "train_memory_mib",
+        N_("memory while training"),
+        "training",
+        "train_memory_mib",
+        False,
+        ",.0f",
+        N_("MiB"),
+        column=Column(N_("train MiB"), N_("peak memory while training"), "cost", 0),
+    ),
+    Measure("n_features", N_("feature size"), "training", "n_features", False, ",.0f"),
+    Measure("temperature", N_("temperature"), "calibration", "temperature", False, ".2f"),
+    Measure("matrix_total", N_("total of the decision matrix"), None, "", True, ".2f", may_choose=True),
+)
+
+MEASURES: dict[str, Measure] = {measure.name: measure for measure in _TABLE}
+"""By name, in the order of the leaderboard's columns."""
+RECORDED: tuple[Measure, ...] = tuple(measure for measure in _TABLE if measure.part is not None)
+"""Those that a candidate's records hold."""
+LIMITED: tuple[tuple[Measure, Limit], ...] = tuple((one, one.limit) for one in _TABLE if one.limit is not None)
+"""Those that `compare.subject_to` may bound."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bakeoff.decision.rules import APART
+from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary
 
 _BEST = (
@@ -20,7 +20,7 @@ def flat_metrics(choice: Mapping[str, Any], summaries: Sequence[Summary]) -> dic
     """Return the answer's measures, how sure it is, the counts, and the main measures of every candidate.
 
     A measure that is unknown, or a choice that is none, is left out: DVC shows a gap for it. A candidate whose result
-    says nothing of its backbone has `apart`, the reason's code, which `bakeoff aggregate` reads.
+    says nothing about its backbone has `apart`, the reason's code, which `bakeoff aggregate` reads.
     """
     metrics: dict[str, Any] = {}
     best = next((item for item in summaries if choice["best"] and item.candidate == choice["best"]["candidate"]), None)
@@ -31,7 +31,7 @@ def flat_metrics(choice: Mapping[str, Any], summaries: Sequence[Summary]) -> dic
     if choice["best_commercial"]:
         metrics["best_commercial"] = choice["best_commercial"]["candidate"]
     metrics |= {"n_test": choice["n_test"], "n_candidates": choice["n_candidates"], "n_failed": choice["n_failed"]}
-    rows = [row for row in choice["apart"] if row["reason_code"] in APART]
+    rows = [row for row in choice["apart"] if row["reason_code"] in EXCLUSIONS]
     apart = {row["candidate"]: row["reason_code"] for row in reversed(rows)}  # of several reasons the first
     return metrics | {
         item.candidate: _known(item, _EACH) | ({"apart": apart[item.candidate]} if item.candidate in apart else {})

@@ -2,61 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from bakeoff.core.section import PositiveFloat, Section
-
-Maximise = Literal[
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "weighted_f1",
-    "matthews",
-    "roc_auc",
-    "images_per_s",
-    "images_per_cpu_s",
-    "matrix_total",
-]
-Measure = Literal[
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "weighted_f1",
-    "matthews",
-    "roc_auc",
-    "log_loss",
-    "ece",
-    "latency_ms",
-    "latency_p99_ms",
-    "ms_per_image",
-    "images_per_s",
-    "images_per_cpu_s",
-    "end_to_end_images_per_s",
-    "size_mib",
-    "file_mib",
-    "predict_memory_mib",
-    "n_parameters",
-    "gmacs",
-    "train_time_s",
-]
+from bakeoff.decision.measures import LIMITED, MEASURES
 
 
 class Limits(Section):
-    """What a candidate must keep to; a limit that is null or left out is none."""
+    """What a candidate must keep to, by the names of `LIMITED`; a limit that is null or left out is none."""
 
-    latency_p50_ms: PositiveFloat | None = None
-    """Batch 1, median."""
-    latency_p99_ms: PositiveFloat | None = None
-    images_per_s: PositiveFloat | None = None
-    """At least; at the best batch size, model only."""
-    size_mib: PositiveFloat | None = None
-    """Parameters and buffers of backbone and head as float32."""
-    peak_memory_mib: PositiveFloat | None = None
-    """While predicting."""
-    train_time_s: PositiveFloat | None = None
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, PositiveFloat | None] = Field(init=False)  # type: ignore[misc]
     licence: Literal["any", "commercial"] = "any"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_named(cls, values: Any) -> Any:
+        names = dict.fromkeys(limit.name for _, limit in LIMITED)
+        if isinstance(values, dict) and (unknown := [name for name in values if name not in {*names, "licence"}]):
+            raise ValueError(f"unknown key {unknown[0]}; expected some of {', '.join([*names, 'licence'])}")
+        return names | values if isinstance(values, dict) else values
+
+    def bound(self, name: str) -> float | None:
+        """Return a limit's number, None where there is none."""
+        return (self.model_extra or {})[name]
+
+
+def _known(names: list[str]) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"{name!r} is not known; choose one of {', '.join(names)}")
+        return name
+
+    return check
+
+
+Maximise = Annotated[str, AfterValidator(_known([one.name for one in MEASURES.values() if one.may_choose]))]
+Shown = Annotated[str, AfterValidator(_known([one.name for one in MEASURES.values() if one.part and one.spec]))]
 
 
 Score = Annotated[float, Field(ge=0, le=10)]
@@ -94,7 +79,7 @@ class CompareParams(Section):
     allow_random_weights: bool
     allow_not_learned: bool
     n_bootstrap: Annotated[int, Field(ge=100, le=100_000)]
-    pareto: list[Measure]
+    pareto: list[Shown]
     scenarios: dict[str, Limits]
     matrix: MatrixParams
 

@@ -33,7 +33,7 @@ class Plane:
 
 
 def front(summaries: Sequence[Summary], plane: Plane) -> list[Summary]:
-    """Return the Pareto front of the candidates that are not listed apart, the best on the first measure first."""
+    """Return the Pareto front of the candidates that are not excluded, the best on the first measure first."""
     items = [
         item
         for item in summaries

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from bakeoff.language.matrix import PHRASES
-from bakeoff.language.phrases import Words
+from bakeoff.core.translation import N_, Translator
 from bakeoff.records.candidate import BASELINE
 
 
 class _Official(NamedTuple):
-    phrase: str
+    title: str
     measure: str
     value: float
     source_url: str
@@ -20,8 +19,10 @@ class _Official(NamedTuple):
 _RAKUTEN_URL = "https://challengedata.ens.fr/challenges/35"
 OFFICIAL: dict[str, tuple[_Official, ...]] = {
     "rakuten": (
-        _Official("rakuten_text", "weighted_f1", 0.8113, _RAKUTEN_URL),
-        _Official("rakuten_image", "weighted_f1", 0.5534, _RAKUTEN_URL),
+        _Official(N_("Official baseline of the Rakuten challenge, text (RNN)"), "weighted_f1", 0.8113, _RAKUTEN_URL),
+        _Official(
+            N_("Official baseline of the Rakuten challenge, images (ResNet)"), "weighted_f1", 0.5534, _RAKUTEN_URL
+        ),
     ),
 }
 """Baselines that a data set's publisher states, by the beginning of the data set's name."""
@@ -40,26 +41,26 @@ def references(params: Mapping[str, Any]) -> list[dict[str, Any]]:
         {"name", "model" (null for official baselines), "measure", "value" (share), "split", "source_url",
         "kind": "published"} each. A backbone whose conf file states no `imagenet_top1` has no row.
     """
-    words = Words(params.get("language", "en"), PHRASES)
-    return _official(str(params["dataset"]["name"]), words) + _imagenet(params, words)
+    t = Translator(params.get("language", "en"))
+    return _official(str(params["dataset"]["name"]), t) + _imagenet(params, t)
 
 
-def _official(dataset: str, words: Words) -> list[dict[str, Any]]:
-    split = words("reference.rakuten_split")
+def _official(dataset: str, t: Translator) -> list[dict[str, Any]]:
+    split = t.gettext("the challenge's test set")
     return [
-        _row(words(f"reference.{item.phrase}"), None, item.measure, item.value, split, item.source_url)
+        _row(t.gettext(item.title), None, item.measure, item.value, split, item.source_url)
         for beginning, items in OFFICIAL.items()
         if dataset.lower().startswith(beginning)
         for item in items
     ]
 
 
-def _imagenet(params: Mapping[str, Any], words: Words) -> list[dict[str, Any]]:
+def _imagenet(params: Mapping[str, Any], t: Translator) -> list[dict[str, Any]]:
     backbones = params.get("backbones") or {}
     known = {name: (backbones.get(name) or {}).get("imagenet_top1") for name in params["models"]}
     if params["baseline"]["pretrained"] == "imagenet":
         known = {BASELINE: KERAS_EFFICIENTNET_B0} | known
-    split = words("reference.imagenet_split")
+    split = t.gettext("ImageNet-1k validation")
     return [
         _row(name, name, "imagenet_top1", float(top1["value"]), split, str(top1["source"]))
         for name, top1 in known.items()

@@ -10,16 +10,26 @@ from typing import NamedTuple
 import numpy as np
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.decision.measures import LIMITS, MEASURES, Measure
+from bakeoff.core.translation import N_, Translator
+from bakeoff.decision.measures import LIMITED, MEASURES, Measure
 from bakeoff.decision.params import CompareParams, Limits
 from bakeoff.decision.summary import Summary
-from bakeoff.language.phrases import Words
 
 ROUNDING = 1e-9
 NOISE_OF_SPEED = 0.1
 """Throughputs closer than the drift that a measurement may have count as equal."""
-APART = ("random_weights", "not_learned")
-"""Refusals that say the result is none of its backbone's: such candidates are listed apart and not tested."""
+EXCLUSIONS = ("random_weights", "not_learned")
+"""Refusals because a result says nothing about its backbone: such candidates are listed but not tested."""
+KINDS = {
+    "random_weights": N_("random start"),
+    "not_learned": N_("did not learn"),
+    **{limit.name: limit.refused for _, limit in LIMITED},
+    "licence": N_("commercial use not proven"),
+    "other_device": N_("timed on another device"),
+    "few_calls": N_("too few calls for a 99th percentile"),
+    "unknown": N_("a measure is not known"),
+}
+"""What each code of a refusal is called where candidates are counted."""
 
 
 class Refusal(NamedTuple):
@@ -59,44 +69,47 @@ class Rule:
         return math.log(value) if self.maximise.is_time else value
 
 
-def refusals(item: Summary, rule: Rule, *, words: Words) -> list[Refusal]:
+def refusals(item: Summary, rule: Rule, *, t: Translator) -> list[Refusal]:
     """Return why a candidate may not be chosen; empty where it may."""
-    return doubts(item, rule, words=words) + limit_refusals(item, rule, words=words)
+    return exclusions(item, rule, t=t) + limit_refusals(item, rule, t=t)
 
 
-def doubts(item: Summary, rule: Rule, *, words: Words) -> list[Refusal]:
-    """Return why a candidate's result says nothing of its backbone, unless params allow it: codes of `APART`."""
+def exclusions(item: Summary, rule: Rule, *, t: Translator) -> list[Refusal]:
+    """Return why a result says nothing about its backbone, unless params allow it: codes of `EXCLUSIONS`."""
     found = []
     if not item.pretrained and not rule.allow_random_weights:
-        found.append(Refusal("random_weights", words("refusal.random_weights")))
+        found.append(Refusal("random_weights", t.gettext("it started from random weights")))
     if not item.learned and not rule.allow_not_learned:
-        found.append(Refusal("not_learned", words("refusal.not_learned")))
+        found.append(Refusal("not_learned", t.gettext("it did not learn")))
     return found
 
 
-def limit_refusals(item: Summary, rule: Rule, *, words: Words) -> list[Refusal]:
+def limit_refusals(item: Summary, rule: Rule, *, t: Translator) -> list[Refusal]:
     """Return the limits that a candidate breaks or that cannot be checked for it."""
     found = []
-    for limit, name in LIMITS.items():
-        bound = getattr(rule.limits, limit)
+    for measure, limit in LIMITED:
+        bound = rule.limits.bound(limit.name)
         if bound is not None:
-            found += _broken(item, MEASURES[name], limit, bound, words=words)
+            found += _broken(item, measure, limit.name, bound, t=t)
     if math.isnan(rule.maximise.value(item)):
-        found.append(_unknown(item, rule.maximise, words=words))
-    if rule.limits.licence == "commercial" and (why := commercial_refusal(item, words=words)):
+        found.append(_unknown(item, rule.maximise, t=t))
+    if rule.limits.licence == "commercial" and (why := commercial_refusal(item, t=t)):
         found.append(Refusal("licence", why))
     return list(dict.fromkeys(found))
 
 
-def commercial_refusal(item: Summary, *, words: Words) -> str | None:
+def commercial_refusal(item: Summary, *, t: Translator) -> str | None:
     """Return why a candidate may not be the commercial choice.
 
     An unknown licence counts as not proven: a wrong "yes" costs the user more than a wrong "no".
     """
     if item.commercial_use is True:
         return None
-    key = "refusal.licence_forbids" if item.commercial_use is False else "refusal.licence_unproven"
-    return words(key, licence=item.licence)
+    if item.commercial_use is False:
+        return t.gettext("its licence forbids commercial use ({licence})", licence=item.licence)
+    return t.gettext(
+        "commercial use is not proven ({licence}): check the licence on the model card", licence=item.licence
+    )
 
 
 def rank_eligible(items: Sequence[Summary], rule: Rule) -> list[Summary]:
@@ -139,19 +152,39 @@ def pick(objective: np.ndarray, costs: np.ndarray, tolerance: float) -> np.ndarr
     return np.where(cheapest, objective, -np.inf).argmax(axis=1)
 
 
-def _broken(item: Summary, measure: Measure, limit: str, bound: float, *, words: Words) -> list[Refusal]:
+def _broken(item: Summary, measure: Measure, limit: str, bound: float, *, t: Translator) -> list[Refusal]:
     value = measure.value(item)
     if math.isnan(value):
-        return [_unknown(item, measure, words=words)]
+        return [_unknown(item, measure, t=t)]
     kept = value >= bound if measure.more_is_better else value <= bound
     if kept:
         return []
-    key = "refusal.below" if measure.more_is_better else "refusal.above"
-    texts = {"measure": words(f"measure.{measure.name}"), "value": words.number(value, measure.spec)}
-    return [Refusal(limit, words(key, **texts, limit=limit, bound=words.number(bound, "g")))]
+    gaps = {"measure": measure.named(t), "value": t.number(value, measure.spec)}
+    gaps |= {"limit": limit, "bound": t.number(bound, "g")}
+    if measure.more_is_better:
+        return [
+            Refusal(limit, t.gettext("its {measure} of {value} is below compare.subject_to.{limit} = {bound}", **gaps))
+        ]
+    return [Refusal(limit, t.gettext("its {measure} of {value} is above compare.subject_to.{limit} = {bound}", **gaps))]
 
 
-def _unknown(item: Summary, measure: Measure, *, words: Words) -> Refusal:
-    if measure.is_time and not item.time_comparable:
-        return Refusal("other_device", words("refusal.other_device", device=item.device))
-    return Refusal("unknown", words("refusal.unknown", measure=words(f"measure.{measure.name}")))
+def _unknown(item: Summary, measure: Measure, *, t: Translator) -> Refusal:
+    if measure.is_time and not item.time_comparable and math.isfinite(item.latency_ms):
+        return other_device(item, t=t)
+    if measure.name == "latency_p99_ms" and item.n_latency > 0:
+        return Refusal(
+            "few_calls",
+            t.gettext(
+                "its {measure} is not known: {n:,d} calls were timed, and 100 are needed; `bakeoff throughput --budget "
+                "60` measures longer",
+                measure=measure.named(t),
+                n=round(item.n_latency),
+            ),
+        )
+    return Refusal("unknown", t.gettext("its {measure} is not known", measure=measure.named(t)))
+
+
+def other_device(item: Summary, *, t: Translator) -> Refusal:
+    """Return that the candidate's times were not measured where most were."""
+    reason = t.gettext("its times come from another device ({device}) and cannot be compared", device=item.device)
+    return Refusal("other_device", reason)

@@ -6,20 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule, rank_eligible, refusals
 from bakeoff.decision.sentences import counted, limits_in_words
 from bakeoff.decision.summary import Summary
-from bakeoff.language.choice import SCENARIOS
-from bakeoff.language.phrases import Words
+
+_TITLES = {
+    "phone": N_("On a phone"),
+    "checkout_camera": N_("For a camera at the checkout"),
+    "night_batch": N_("For the whole catalogue overnight"),
+    "small_server": N_("On a small server"),
+    "daily_retraining": N_("Trained again every day"),
+}
 
 
 def scenario_rows(
-    summaries: Sequence[Summary], rule: Rule, scenarios: Mapping[str, Limits], *, best: Summary | None, words: Words
+    summaries: Sequence[Summary], rule: Rule, scenarios: Mapping[str, Limits], *, best: Summary | None, t: Translator
 ) -> list[dict[str, Any]]:
     """Return choice.json's `scenarios`, in the order of params.
 
-    A scenario's limits take the place of `compare.subject_to`; what is maximised and whether doubtful candidates may
+    A scenario's limits take the place of `compare.subject_to`; what is maximised and whether excluded candidates may
     be chosen stay.
 
     Args:
@@ -27,48 +34,52 @@ def scenario_rows(
         rule: the answer's.
         scenarios: name to limits.
         best: the answer.
-        words: holds `bakeoff.language.choice`'s phrases.
+        t: says it in the reader's language.
     """
-    return [_row(name, summaries, replace(rule, limits=limits), best, words) for name, limits in scenarios.items()]
+    return [_row(name, summaries, replace(rule, limits=limits), best, t) for name, limits in scenarios.items()]
 
 
-def scenario_title(name: str, words: Words) -> str:
+def scenario_title(name: str, t: Translator) -> str:
     """Return `On a phone`; a name of the user's own reads as given, with spaces for underscores."""
-    key = f"scenario.{name}"
-    return (
-        words(key)
-        if key in SCENARIOS and name not in _SENTENCES
-        else words("scenario.other", name=name.replace("_", " "))
-    )
+    return t.gettext(_TITLES[name]) if name in _TITLES else t.gettext("For {name}", name=name.replace("_", " "))
 
 
-_SENTENCES = frozenset({"other", "same", "lost", "no_loss", "chosen", "none"})
-
-
-def _row(name: str, summaries: Sequence[Summary], rule: Rule, best: Summary | None, words: Words) -> dict[str, Any]:
-    why_not = {item.candidate: refusals(item, rule, words=words) for item in summaries}
+def _row(name: str, summaries: Sequence[Summary], rule: Rule, best: Summary | None, t: Translator) -> dict[str, Any]:
+    why_not = {item.candidate: refusals(item, rule, t=t) for item in summaries}
     ranked = rank_eligible([item for item in summaries if not why_not[item.candidate]], rule)
-    said = {"scenario": scenario_title(name, words), "limits": limits_in_words(rule.limits, words=words)}
+    said = {"scenario": scenario_title(name, t), "limits": limits_in_words(rule.limits, t=t)}
     row = {"name": name, "title": said["scenario"], "subject_to": rule.limits.model_dump()}
     row["limits_in_words"] = said["limits"]
     if not ranked:
-        sentence = words("scenario.none", **said, n=len(summaries), whys=counted(why_not, words=words))
+        sentence = t.gettext(
+            "{scenario} ({limits}): none of {n} candidates: {whys}.",
+            **said,
+            n=len(summaries),
+            whys=counted(why_not, t=t),
+        )
         return row | {"candidate": None, "accuracy": None, "sentence": sentence}
     found = ranked[0]
-    said |= {"candidate": found.candidate, "accuracy": words("accuracy", accuracy=found.accuracy)}
+    said |= {"candidate": found.candidate, "accuracy": t.gettext("accuracy {accuracy:.3f}", accuracy=found.accuracy)}
     return row | {
         "candidate": found.candidate,
         "accuracy": found.accuracy,
-        "sentence": _sentence(found, best, said, words),
+        "sentence": _sentence(found, best, said, t),
     }
 
 
-def _sentence(found: Summary, best: Summary | None, said: Mapping[str, str], words: Words) -> str:
+def _sentence(found: Summary, best: Summary | None, said: Mapping[str, str], t: Translator) -> str:
     if best is None:
-        return words("scenario.chosen", **said)
+        return t.gettext("{scenario} ({limits}): {candidate}, {accuracy}.", **said)
     if found.candidate == best.candidate:
-        return words("scenario.same", **said)
+        return t.gettext("{scenario} ({limits}): {candidate} as well, {accuracy}.", **said)
     lost = 100 * (best.accuracy - found.accuracy)
     if lost <= 0:
-        return words("scenario.no_loss", **said, best=best.candidate)
-    return words("scenario.lost", **said, best=best.candidate, points=lost)
+        return t.gettext(
+            "{scenario} ({limits}): {candidate}, {accuracy}, no less than {best}.", **said, best=best.candidate
+        )
+    return t.gettext(
+        "{scenario} ({limits}): {candidate}, {accuracy}, {points:.1f} points less than {best}.",
+        **said,
+        best=best.candidate,
+        points=lost,
+    )

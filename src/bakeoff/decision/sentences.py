@@ -6,11 +6,18 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bakeoff.decision.measures import LIMITS
+from bakeoff.core.translation import N_, Translator
+from bakeoff.decision.measures import LIMITED
 from bakeoff.decision.params import Limits
-from bakeoff.decision.rules import ROUNDING, Refusal, Rule
+from bakeoff.decision.rules import KINDS, ROUNDING, Refusal, Rule
 from bakeoff.decision.summary import Summary
-from bakeoff.language.phrases import Words
+
+_ADVICE = {
+    "weights": N_("Get pretrained weights (`bakeoff weights --retry`), or set compare.allow_random_weights: true."),
+    "learn": N_("Train longer, or set compare.allow_not_learned: true."),
+    "limits": N_("Relax the limits in compare.subject_to of conf/config.yaml."),
+    "rule": N_("Choose another compare.maximise in conf/config.yaml, or measure what is missing."),
+}
 
 
 def compares_backbones(summaries: Sequence[Summary]) -> bool:
@@ -19,97 +26,126 @@ def compares_backbones(summaries: Sequence[Summary]) -> bool:
     return not random or len({item.model for item in summaries if item.pretrained}) > 1
 
 
-def random_opening(summaries: Sequence[Summary], *, allowed: bool, words: Words) -> str:
+def random_opening(summaries: Sequence[Summary], *, allowed: bool, t: Translator) -> str:
     """Return what must be said first where candidates started from random weights, else an empty text."""
     random = [item for item in summaries if not item.pretrained]
     if not random:
         return ""
-    key = f"opening{'.some' if compares_backbones(summaries) else ''}{'' if allowed else '.apart'}"
-    models = ", ".join(sorted({item.model for item in random}))
-    return words(key, n=len(random), total=len(summaries), models=models)
+    gaps = {"n": len(random), "total": len(summaries), "models": ", ".join(sorted({item.model for item in random}))}
+    if compares_backbones(summaries):
+        opening = t.gettext(
+            "{n} of {total} candidates started from random weights ({models}): their results say nothing about these "
+            "backbones.",
+            **gaps,
+        )
+    else:
+        opening = t.gettext(
+            "This does not compare backbones, only what was available here: {n} of {total} candidates started from "
+            "random weights ({models}).",
+            **gaps,
+        )
+    return opening if allowed else " ".join([opening, t.gettext("They are listed but cannot be chosen.")])
 
 
-def limits_in_words(limits: Limits, *, words: Words) -> str:
+def limits_in_words(limits: Limits, *, t: Translator) -> str:
     """Return `latency ≤ 30 ms, size ≤ 100 MiB`, or `no limits`."""
-    bounds = {name: getattr(limits, name) for name in LIMITS}
-    parts = [
-        words(f"limit.{name}", bound=words.number(bound, "g")) for name, bound in bounds.items() if bound is not None
-    ]
+    bounds = [(limit.text, limits.bound(limit.name)) for _, limit in LIMITED]
+    parts = [t.gettext(text, bound=t.number(bound, "g")) for text, bound in bounds if bound is not None]
     if limits.licence == "commercial":
-        parts.append(words("limit.licence"))
-    return ", ".join(parts) or words("limits.none")
+        parts.append(t.gettext("commercial use allowed"))
+    return ", ".join(parts) or t.gettext("no limits")
 
 
-def rule_in_words(rule: Rule, *, words: Words) -> str:
+def rule_in_words(rule: Rule, *, t: Translator) -> str:
     """Return what is maximised within what, and what decides between equals."""
-    measure = words(f"measure.{rule.maximise.name}")
-    limited = rule.limits != Limits()
-    limits = {"limits": limits_in_words(rule.limits, words=words)} if limited else {}
-    text = words("rule.limited" if limited else "rule.free", measure=measure, **limits)
-    ties = {"accuracy": "latency", "matrix_total": "none"}
-    tie = "accuracy" if rule.maximise.is_time else ties.get(rule.maximise.name, "share")
-    return words(f"rule.tie_{tie}", rule=text)
+    measure = rule.maximise.named(t)
+    if rule.limits == Limits():
+        text = t.gettext("maximise {measure}, without limits", measure=measure)
+    else:
+        text = t.gettext("maximise {measure} with {limits}", measure=measure, limits=limits_in_words(rule.limits, t=t))
+    if rule.maximise.is_time:
+        return t.gettext("{rule}; of those within 10% of the fastest, the most accurate", rule=text)
+    if rule.maximise.name == "accuracy":
+        return t.gettext("{rule}; of those within one test product of the best, the fastest", rule=text)
+    if rule.maximise.name == "matrix_total":
+        return t.gettext("{rule}; of equals, the fastest", rule=text)
+    return t.gettext("{rule}; of those within 1/n of the best (n test products), the fastest", rule=text)
 
 
-def answer_sentence(ranked: Sequence[Summary], rule: Rule, *, words: Words, commercial: bool = False) -> str:
+def answer_sentence(ranked: Sequence[Summary], rule: Rule, *, t: Translator, commercial: bool = False) -> str:
     """Return why the first of the ranked ones is the answer.
 
     Args:
         ranked: those it was chosen from, in order.
         rule: that put them in order.
-        words: holds `bakeoff.language.choice`'s phrases.
+        t: says it in the reader's language.
         commercial: whether they are only those that may be used commercially.
     """
     best = ranked[0]
-    why = _why(ranked, rule, words)
+    why = _why(ranked, rule, t)
     if commercial:
-        why = words("why.commercial", why=why)
+        why = t.gettext("{why}, among those that may be used commercially", why=why)
     if rule.limits != Limits():
-        why = words("why.scope", why=why, limits=limits_in_words(rule.limits, words=words))
-    return words("answer", candidate=best.candidate, facts=_facts(best, rule, words), why=why)
+        why = t.gettext("{why} ({limits})", why=why, limits=limits_in_words(rule.limits, t=t))
+    return t.gettext("{candidate}, {facts}: {why}.", candidate=best.candidate, facts=_facts(best, rule, t), why=why)
 
 
-def _facts(best: Summary, rule: Rule, words: Words) -> str:
+def _facts(best: Summary, rule: Rule, t: Translator) -> str:
     low, high = best.interval
-    facts = [words("facts.accuracy", accuracy=best.accuracy, low=low, high=high)]
+    facts = [
+        t.gettext(
+            "test accuracy {accuracy:.3f} (95% interval {low:.3f} to {high:.3f})",
+            accuracy=best.accuracy,
+            low=low,
+            high=high,
+        )
+    ]
     if rule.maximise.name != "accuracy":
-        value = words.number(rule.maximise.value(best), rule.maximise.spec)
-        facts.append(words("facts.maximised", measure=words(f"measure.{rule.maximise.name}"), value=value))
+        value = t.number(rule.maximise.value(best), rule.maximise.spec)
+        facts.append(t.gettext("{measure} {value}", measure=rule.maximise.named(t), value=value))
     if math.isfinite(best.latency_ms):
-        facts.append(words("facts.latency", latency=best.latency_ms))
+        facts.append(t.gettext("{latency:.1f} ms per photo", latency=best.latency_ms))
     return ", ".join(facts)
 
 
-def _why(ranked: Sequence[Summary], rule: Rule, words: Words) -> str:
+def _why(ranked: Sequence[Summary], rule: Rule, t: Translator) -> str:
     best, n = ranked[0], len(ranked)
     top = max(ranked, key=rule.objective)
     if n == 1:
-        return words("why.only")
+        return t.gettext("the only eligible candidate")
     if rule.objective(top) > rule.objective(best) + ROUNDING:
-        kind = "product" if rule.maximise.name == "accuracy" else "share"
-        key = f"why.within_{'speed' if rule.maximise.is_time else kind}"
-        value = words.number(rule.maximise.value(top), rule.maximise.spec)
-        return words(key, top=top.candidate, value=value, n=n, n_test=best.n_test)
+        gaps = {"top": top.candidate, "value": t.number(rule.maximise.value(top), rule.maximise.spec), "n": n}
+        if rule.maximise.is_time:
+            return t.gettext(
+                "within 10% of the throughput of {top} ({value}) and more accurate, of {n} eligible candidates", **gaps
+            )
+        if rule.maximise.name == "accuracy":
+            return t.gettext(
+                "within one test product of {top} ({value}) and faster, of {n} eligible candidates", **gaps
+            )
+        return t.gettext(
+            "within 1/{n_test:,d} of {top} ({value}) and faster, of {n} eligible candidates", n_test=best.n_test, **gaps
+        )
     if rule.maximise.name == "accuracy":
-        return words("why.accurate", n=n)
-    return words("why.top", measure=words(f"measure.{rule.maximise.name}"), n=n)
+        return t.gettext("the most accurate of {n} eligible candidates", n=n)
+    return t.gettext("the highest {measure} of {n} eligible candidates", measure=rule.maximise.named(t), n=n)
 
 
-def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], rule: Rule, *, words: Words) -> str:
+def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], rule: Rule, *, t: Translator) -> str:
     """Return why nothing was chosen and what to change: the reason that bars the most candidates."""
     if not why_not:
-        return words("nothing.no_result")
+        return t.gettext("No candidate has a result, so there is nothing to choose from.")
     commonest = Counter(refusal.code for found in why_not.values() for refusal in found).most_common(1)[0][0]
     advice = {"random_weights": "weights", "not_learned": "learn", "other_device": "rule", "unknown": "rule"}
-    return words(
-        "nothing",
-        limits=limits_in_words(rule.limits, words=words),
-        whys=counted(why_not, words=words),
-        advice=words(f"advice.{advice.get(commonest, 'limits')}"),
+    return t.gettext(
+        "No candidate is eligible, so none is chosen ({limits}): {whys}. {advice}",
+        limits=limits_in_words(rule.limits, t=t),
+        whys=counted(why_not, t=t),
+        advice=t.gettext(_ADVICE[advice.get(commonest, "limits")]),
     )
 
 
-def counted(why_not: Mapping[str, Sequence[Refusal]], *, words: Words) -> str:
+def counted(why_not: Mapping[str, Sequence[Refusal]], *, t: Translator) -> str:
     """Return `3 × too slow, 1 × random start`, the commonest first."""
     counts = Counter(refusal.code for found in why_not.values() for refusal in found)
-    return ", ".join(words("nothing.count", n=n, kind=words(f"refused.{code}")) for code, n in counts.most_common())
+    return ", ".join(t.gettext("{n} × {kind}", n=n, kind=t.gettext(KINDS[code])) for code, n in counts.most_common())

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csc_array
 
+from bakeoff.core.translation import Translator
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.rules import Rule, pick, preference_costs
 from bakeoff.decision.summary import Summary
-from bakeoff.language.phrases import Words
 from bakeoff.statistics.matrix import METRICS, Margins
 
 DRAWS_AT_ONCE = 2_000_000
@@ -32,7 +32,7 @@ def stability(
     outcomes: Outcomes,
     *,
     n_resamples: int,
-    words: Words,
+    t: Translator,
     accuracy_weight: float = 0.0,
 ) -> dict[str, Any]:
     """Return choice.json's `stability`: how often each candidate wins.
@@ -45,7 +45,7 @@ def stability(
         rule: what is maximised, within what tolerance.
         outcomes: of every candidate on the test products.
         n_resamples: wanted; fewer where there are many products.
-        words: holds `bakeoff.language.choice`'s phrases.
+        t: says it in the reader's language.
         accuracy_weight: points of `matrix_total` per unit of accuracy, where that is maximised.
 
     Returns:
@@ -53,13 +53,25 @@ def stability(
         was chosen, nothing was to choose between, or nothing was resampled.
     """
     if not eligible:
-        return {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": words("stability.nothing")}
+        return {
+            "n_resamples": 0,
+            "shares": {},
+            "winner_share": None,
+            "sentence": t.gettext("Nothing was chosen, so there is no choice to test."),
+        }
     if len(eligible) == 1 or rule.maximise.is_time:
-        key = "stability.only_one" if len(eligible) == 1 else "stability.speed"
-        sentence = words(key, winner=eligible[0].candidate)
+        winner = eligible[0].candidate
+        sentence = only_one(winner, t)
+        if len(eligible) > 1:
+            sentence = t.gettext(
+                "{winner} is chosen by throughput: what other test photos would change was not simulated.",
+                winner=winner,
+            )
         return {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": sentence}
     if rule.maximise.name == "roc_auc" and outcomes.n > MAX_AUC_PRODUCTS:
-        sentence = words("stability.auc_too_many", n=outcomes.n)
+        sentence = t.gettext(
+            "How certain the choice is was not simulated: ROC-AUC on {n:,d} test photos takes too long.", n=outcomes.n
+        )
         return {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": sentence}
     n = bounded_resamples(n_resamples, outcomes.n, work=_work(rule, outcomes, len(eligible)))
     items = sorted(eligible, key=lambda item: item.candidate)
@@ -71,8 +83,13 @@ def stability(
     order = np.argsort(-wins, kind="stable")
     shares = {items[i].candidate: float(wins[i] / n) for i in order if wins[i]}
     winner = eligible[0].candidate
-    sentence = _sentence(winner, shares, n, words)
+    sentence = _sentence(winner, shares, n, t)
     return {"n_resamples": n, "shares": shares, "winner_share": shares.get(winner, 0.0), "sentence": sentence}
+
+
+def only_one(winner: str, t: Translator) -> str:
+    """Return that nothing else could have been chosen."""
+    return t.gettext("{winner} is the only eligible candidate: there was nothing to choose between.", winner=winner)
 
 
 def bounded_resamples(wanted: int, n_products: int, *, work: int = 1) -> int:
@@ -163,16 +180,29 @@ def _roc_auc(label_ids: np.ndarray, probabilities: np.ndarray, weights: np.ndarr
     return np.mean(areas, axis=0)
 
 
-def share_in_words(share: float, words: Words) -> str:
+def share_in_words(share: float, t: Translator) -> str:
     """Return `83 %`; a share that is not quite 0 or 1 does not read as such."""
     if 0 < share < 0.01:
-        return words("share.under")
-    return words("share.over") if 0.99 < share < 1 else words.percent(share, 0)
+        return t.gettext("less than 1%")
+    return t.gettext("more than 99%") if 0.99 < share < 1 else t.percent(share, 0)
 
 
-def _sentence(winner: str, shares: Mapping[str, float], n: int, words: Words) -> str:
+def _sentence(winner: str, shares: Mapping[str, float], n: int, t: Translator) -> str:
     others = [name for name in shares if name != winner]
     if not others:
-        return words("stability.always", winner=winner, n=n)
-    share, second = (share_in_words(shares.get(name, 0.0), words) for name in (winner, others[0]))
-    return words("stability.share", winner=winner, share=share, other=others[0], second=second, n=n)
+        return t.gettext(
+            "Had the test photos been drawn differently ({n:,d} draws with replacement), {winner} would be "
+            "chosen in every draw.",
+            winner=winner,
+            n=n,
+        )
+    share, second = (share_in_words(shares.get(name, 0.0), t) for name in (winner, others[0]))
+    return t.gettext(
+        "Had the test photos been drawn differently ({n:,d} draws with replacement), {winner} would be "
+        "chosen in {share} of the draws, {other} in {second}.",
+        winner=winner,
+        share=share,
+        other=others[0],
+        second=second,
+        n=n,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -10,25 +11,18 @@ from typing import Any
 import pandas as pd
 
 from bakeoff.decision.licences import marks
+from bakeoff.decision.measures import MEASURES, RECORDED
 from bakeoff.statistics.wilson import wilson_interval
 
-_TEXTS = ("candidate", "model", "mode", "licence", "weights", "device", "timed")
-QUALITY = ("macro_f1", "weighted_f1", "log_loss", "balanced_accuracy", "matthews", "roc_auc", "ece", "temperature")
-_SIZES = ("n_parameters", "size_mib", "file_mib", "gmacs", "train_time_s", "predict_memory_mib")
-_MEANS = (*QUALITY, "macro_f1_low", "macro_f1_high", *_SIZES)
-_TIMES = (
-    *("latency_ms", "latency_p99_ms", "images_per_s", "ms_per_image", "images_per_cpu_s"),
-    "end_to_end_images_per_s",
-)
+_TEXTS = ("candidate", "model", "mode", "licence", "weights", "device")
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A candidate that has a result; measures are means over `n_seeds` trainings, NaN where not recorded.
+    """A candidate that has a result; its measures (`bakeoff.decision.measures`) are attributes too.
 
     `accuracy_low` and `accuracy_high` are the 95 % Wilson interval of `n_test` products: seeds share their test
-    products, so more seeds do not narrow it. `predict_memory_mib` is the peak while predicting, `timed` is "alone" or
-    "session" (every candidate again, interleaved), `matrix_total` the decision matrix' 0 to 10.
+    products, so more seeds do not narrow it.
     """
 
     candidate: str
@@ -36,31 +30,10 @@ class Summary:
     mode: str
     n_seeds: int
     n_test: int
-    accuracy: float
     accuracy_low: float
     accuracy_high: float
-    macro_f1: float
     macro_f1_low: float
     macro_f1_high: float
-    weighted_f1: float
-    balanced_accuracy: float
-    matthews: float
-    roc_auc: float
-    log_loss: float
-    ece: float
-    temperature: float
-    latency_ms: float
-    latency_p99_ms: float
-    images_per_s: float
-    ms_per_image: float
-    images_per_cpu_s: float
-    end_to_end_images_per_s: float
-    n_parameters: float
-    gmacs: float
-    size_mib: float
-    file_mib: float
-    predict_memory_mib: float
-    train_time_s: float
     pretrained: bool
     learned: bool
     time_comparable: bool
@@ -68,10 +41,18 @@ class Summary:
     licence: str
     weights: str
     device: str
-    timed: str
     noisy: bool
+    n_latency: float
+    """Timed calls behind the latencies, NaN where it was not measured."""
     keys: tuple[str, ...]
-    matrix_total: float = math.nan
+    values: Mapping[str, float]
+    """Measure to mean over `n_seeds` trainings, NaN where not recorded."""
+
+    def __getattr__(self, name: str) -> float:
+        """Return a measure."""
+        if name not in MEASURES:
+            raise AttributeError(f"a summary has no {name}; measures are {', '.join(MEASURES)}")
+        return self.values.get(name, math.nan)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -111,7 +92,6 @@ def _summarise_one(rows: list[dict[str, Any]]) -> Summary:
     values: dict[str, Any] = {
         "n_seeds": len(rows),
         "n_test": n_test,
-        "accuracy": accuracy,
         "accuracy_low": low,
         "accuracy_high": high,
         "pretrained": all(bool(row["pretrained"]) for row in rows),
@@ -120,10 +100,11 @@ def _summarise_one(rows: list[dict[str, Any]]) -> Summary:
         "noisy": any(row["noisy"] is True for row in timed or rows),
         "commercial_use": _strictest([row["commercial_use"] for row in rows]),
         "keys": tuple(row["key"] for row in rows if isinstance(row["key"], str)),
+        "n_latency": _mean(timed or rows, "n_latency"),
+        "values": {one.name: _mean((timed or rows) if one.is_time else rows, one.name) for one in RECORDED},
     }
     values |= {name: str(first[name]) for name in _TEXTS}
-    values |= {name: _mean(rows, name) for name in _MEANS}
-    values |= {name: _mean(timed or rows, name) for name in _TIMES}
+    values |= {name: _mean(rows, name) for name in ("macro_f1_low", "macro_f1_high")}
     return Summary(**values)
 
 

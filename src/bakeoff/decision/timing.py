@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bakeoff.core.translation import Translator
 from bakeoff.decision.collect import Record
-from bakeoff.language.phrases import Words
 
 
 def usual_device(records: Sequence[Record]) -> str | None:
@@ -21,21 +21,39 @@ def device_of(record: Record) -> str:
     return _device(record.throughput)
 
 
-def timing_notes(records: Sequence[Record], *, words: Words) -> list[str]:
-    """Return what must be said about the times: measured elsewhere, with other threads, or on a restless machine."""
+def timing_notes(records: Sequence[Record], *, t: Translator) -> list[str]:
+    """Return what must be said about the times: measured elsewhere, with other threads, or noisy."""
     device = usual_device(records)
     done = [record for record in records if record.ok]
     notes = []
     others = sorted({record.candidate.name for record in done if record.throughput and device_of(record) != device})
     if others:
-        notes.append(words("times.elsewhere", device=device, names=words.join(others)))
+        notes.append(
+            t.gettext(
+                "Times are compared on {device} only; those of {names} come from another device and are listed, "
+                "not compared.",
+                device=device,
+                names=t.join(others),
+            )
+        )
     same = [record for record in done if device_of(record) == device]
     threads = sorted({str(record.throughput.get("threads")) for record in same})
     if len(threads) > 1:
-        notes.append(words("times.threads", threads=", ".join(threads)))
+        notes.append(
+            t.gettext(
+                "Times were measured with different numbers of threads ({threads}): compare with care.",
+                threads=", ".join(threads),
+            )
+        )
     noisy = sorted({record.candidate.name for record in same if record.throughput.get("noisy")})
     if noisy:
-        notes.append(words.count("times.noisy", len(noisy), names=words.join(noisy)))
+        notes.append(
+            t.gettext(
+                "The timings of {names} are noisy (the machine's speed changed, or two timings disagreed): compare "
+                "with care, or run `bakeoff throughput`.",
+                names=t.join(noisy),
+            )
+        )
     return notes
 
 

@@ -53,7 +53,7 @@ def fit_temperature(label_ids: np.ndarray, probabilities: np.ndarray) -> tuple[f
     """Return the temperature of least log loss and None, or 1.0 and `temperature_at_bound` where there is no minimum.
 
     Products that are all classified rightly, or no better than at random, want T = 0 or infinity. Then no temperature
-    is applied: certainty cannot be learnt from them.
+    is applied: certainty cannot be learned from them.
 
     Args:
         label_ids: (N,) int64, the true classes.

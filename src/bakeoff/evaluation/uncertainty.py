@@ -110,7 +110,7 @@ def add_class_intervals(
 
 
 def overfitting(splits: Mapping[str, Mapping[str, Any]], accuracy: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the gaps between training and test and whether they are called over-fitting, by the rule stated.
+    """Return the gaps between training and test and whether they are called overfitting, by the rule stated.
 
     Args:
         splits: metrics of train and test.

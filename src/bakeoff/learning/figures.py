@@ -10,11 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bakeoff.data.contact_sheet import new_sheet, paste
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.history import Row
 
 _TRAIN, _VALIDATION = "#0072B2", "#D55E00"  # Okabe and Ito, told apart by every kind of colour vision
-_N_COLUMNS = 6
+_N_COLUMNS, _CELL_IN, _LABEL_IN, _TITLE_IN = 6, 1.9, 0.25, 0.6
 
 
 class Transform(Protocol):
@@ -83,14 +84,13 @@ def write_preview(
     rows = catalogue.rows("train")
     chosen = rows[choose_samples(catalogue.label_ids(rows), seed=seed, n_photos=n_photos)]
     n_rows = -(-len(chosen) // _N_COLUMNS)
-    figure = Figure(figsize=(1.9 * _N_COLUMNS, 2.15 * n_rows + 0.6), layout="constrained")
-    axes = figure.subplots(n_rows, _N_COLUMNS, squeeze=False).ravel()
-    for axis in axes:
-        axis.set_axis_off()
+    figure, sheet = new_sheet(_CELL_IN * _N_COLUMNS, (_CELL_IN + _LABEL_IN) * n_rows + _TITLE_IN)
     products = catalogue.at(chosen)
-    for number, (axis, label) in enumerate(zip(axes, catalogue.label_ids(chosen), strict=False)):
-        axis.imshow(transform(products.photo(number)))
-        axis.set_title(catalogue.labels[label], fontsize=9)
+    for place, label in enumerate(catalogue.label_ids(chosen)):
+        left, bottom = place % _N_COLUMNS * _CELL_IN, (n_rows - 1 - place // _N_COLUMNS) * (_CELL_IN + _LABEL_IN)
+        photo = transform(products.photo(place))
+        paste(sheet, photo, left=left + 0.05, bottom=bottom + 0.05, side=_CELL_IN - 0.1)
+        sheet.text(left + _CELL_IN / 2, bottom + _CELL_IN, catalogue.labels[label], ha="center", fontsize=9)
     figure.suptitle(title, fontsize=11)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

@@ -1,4 +1,4 @@
-"""Removing from runs/ what is no part of the current study, so that every clone compares the same."""
+"""Removing from runs/ what is not part of the current study, so that every clone compares the same."""
 
 from __future__ import annotations
 

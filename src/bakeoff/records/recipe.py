@@ -41,7 +41,7 @@ class ScheduleOverrides(Section):
     @classmethod
     def _is_a_number(cls, value: float | None) -> float | None:
         if value is None:
-            raise ValueError("null is no value here; leave the line out to take the profile's training.<mode>")
+            raise ValueError("null is not a value here; leave the line out to take the profile's training.<mode>")
         return value
 
     @model_serializer

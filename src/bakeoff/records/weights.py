@@ -51,7 +51,7 @@ class WeightsRecord(BaseModel):
 
     @property
     def pretrained(self) -> bool:
-        """Whether the backbone starts from learnt weights."""
+        """Whether the backbone starts from learned weights."""
         return self.source != "random"
 
     def write(self, folder: Path) -> None:

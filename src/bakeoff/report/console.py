@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import read_failures
-from bakeoff.decision.leaderboard import read_leaderboard
-from bakeoff.decision.summary import Summary, summarise
-from bakeoff.language.console import PHRASES
-from bakeoff.language.phrases import Words
+from bakeoff.core.translation import N_, Translator
+from bakeoff.decision.summary import Summary
+from bakeoff.report.facts import Facts, read_choice, read_summaries
+from bakeoff.report.render import environment, is_known
 
 _WIDE = 112
 _NAME_CHARS = 36
+_MARKS = {
+    "RANDOM START": N_("RANDOM START"),
+    "NON-COMMERCIAL": N_("NON-COMMERCIAL"),
+    "CHECK LICENCE": N_("CHECK LICENCE"),
+}
+Cell = Callable[[Summary, Translator], str]
 
 
 def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
@@ -35,96 +37,70 @@ def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
         EvaluationError: no comparison has been made yet, or an older version made it.
     """
     screen = console or Console()
-    leaderboard, choice_file = reports_dir / "leaderboard.csv", reports_dir / "choice.json"
-    for path in (leaderboard, choice_file):
-        if not path.is_file():
-            raise EvaluationError(f"{path} is missing; run `bakeoff run`, or `bakeoff compare --partial`.")
-    choice = json.loads(choice_file.read_text(encoding="utf-8"))
-    if "language" not in choice:
-        raise EvaluationError(f"{choice_file} was written by an older version; run `bakeoff compare`.")
-    words = Words(choice["language"], PHRASES)
-    summaries = summarise(read_leaderboard(leaderboard))
-    screen.print(_leaderboard(summaries, choice, words, wide=screen.width >= _WIDE))
-    _print_choice(screen, reports_dir, choice, words)
-    _print_places(screen, reports_dir, choice, words)
+    choice = read_choice(reports_dir / "choice.json")
+    facts = Facts((), read_summaries(reports_dir / "leaderboard.csv"), choice)
+    language = facts.choice["language"]
+    screen.print(_leaderboard(facts, Translator(language), wide=screen.width >= _WIDE))
+    template = environment(language, html=False).get_template("console.txt")
+    screen.print(Text.from_markup(template.render(choice=facts.choice, failures=read_failures(reports_dir))), end="")
+    screen.print(_places(facts, reports_dir, Translator(language)), soft_wrap=True)
 
 
-def _leaderboard(summaries: Sequence[Summary], choice: Mapping[str, Any], words: Words, *, wide: bool) -> Table:
-    table = Table(title=words("title", n=choice["n_test"]), box=box.SIMPLE, title_justify="left")
+def _leaderboard(facts: Facts, t: Translator, *, wide: bool) -> Table:
+    title = t.gettext("Leaderboard, {n:,d} test products", n=facts.choice["n_test"])
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    failed = [row["candidate"] for row in facts.choice["failed"]]
+    names = [item.candidate for item in facts.summaries] + failed
     table.add_column("#", justify="right")
-    names = [item.candidate for item in summaries] + [row["candidate"] for row in choice["failed"]]
-    width = min(_NAME_CHARS, max(map(len, names), default=0))
-    table.add_column(words("column.candidate"), overflow="fold", min_width=width)
-    shown = [name for name in _COLUMNS if wide or name not in _WIDE_ONLY]
-    for name in shown:
-        table.add_column(words(f"column.{name}"), justify="right", no_wrap=name == "interval")
-    table.add_column(words("column.notes"), overflow="fold")
-    chosen = _names(choice)
-    for rank, item in enumerate(summaries, start=1):
-        cells = [_COLUMNS[name](item, words) for name in shown]
-        marks = Text((", " if wide else "\n").join(_marks(item, words)), style="yellow")
+    table.add_column(t.gettext("candidate"), overflow="fold", min_width=min(_NAME_CHARS, max(map(len, names))))
+    columns = {title: cell for title, (cell, narrow_too) in _COLUMNS.items() if wide or narrow_too}
+    for title in columns:
+        table.add_column(t.gettext(title), justify="right", no_wrap=title == _INTERVAL)
+    table.add_column(t.gettext("notes"), overflow="fold")
+    chosen = {facts.choice[key]["candidate"] for key in ("best", "best_commercial") if facts.choice[key]}
+    for rank, item in enumerate(facts.summaries, start=1):
+        marks = Text((", " if wide else "\n").join(_marks(item, t)), style="yellow")
+        cells = [cell(item, t) for cell in columns.values()]
         table.add_row(str(rank), item.candidate, *cells, marks, style="bold" if item.candidate in chosen else None)
-    for row in choice["failed"]:
-        table.add_row("-", row["candidate"], *[""] * len(shown), Text(words("mark.failed"), style="bold red"))
+    for name in failed:
+        table.add_row("-", name, *[""] * len(columns), Text(t.gettext("FAILED"), style="bold red"))
     return table
 
 
-def _number(value: float, spec: str, words: Words) -> str:
-    return words.number(value, spec) if math.isfinite(value) else "-"
+def _number(value: float, spec: str, t: Translator) -> str:
+    return t.number(value, spec) if is_known(value) else "-"
 
 
-_COLUMNS: dict[str, Callable[[Summary, Words], str]] = {
-    "accuracy": lambda item, words: words.number(item.accuracy, ".3f"),
-    "interval": lambda item, words: "-".join(words.number(end, ".3f") for end in item.interval),
-    "macro_f1": lambda item, words: _number(item.macro_f1, ".3f", words),
-    "latency": lambda item, words: _number(item.latency_ms, ".1f", words) + ("" if item.time_comparable else " *"),
-    "images_per_s": lambda item, words: _number(item.images_per_s, ".1f", words),
-    "size": lambda item, words: _number(item.size_mib, ".0f", words),
+_INTERVAL = N_("95% interval")
+_COLUMNS: dict[str, tuple[Cell, bool]] = {
+    N_("accuracy"): (lambda item, t: t.number(item.accuracy, ".3f"), True),
+    _INTERVAL: (lambda item, t: "-".join(t.number(end, ".3f") for end in item.interval), False),
+    N_("macro F1"): (lambda item, t: _number(item.macro_f1, ".3f", t), False),
+    N_("ms/photo"): (
+        lambda item, t: _number(item.latency_ms, ".1f", t) + ("" if item.time_comparable else " *"),
+        True,
+    ),
+    N_("images/s"): (lambda item, t: _number(item.images_per_s, ".1f", t), False),
+    N_("MiB"): (lambda item, t: _number(item.size_mib, ".0f", t), False),
 }
-_WIDE_ONLY = frozenset({"interval", "macro_f1", "images_per_s", "size"})
+"""How each cell is written, and whether a narrow terminal shows the column too."""
 
 
-def _marks(item: Summary, words: Words) -> list[str]:
-    found = [words(f"mark.{mark.lower().replace(' ', '_').replace('-', '_')}") for mark in item.marks]
-    return found if item.learned else [*found, words("mark.did_not_learn")]
+def _marks(item: Summary, t: Translator) -> list[str]:
+    found = [t.gettext(_MARKS[mark]) for mark in item.marks]
+    return found if item.learned else [*found, t.gettext("DID NOT LEARN")]
 
 
-def _print_choice(screen: Console, reports_dir: Path, choice: Mapping[str, Any], words: Words) -> None:
-    for part in (choice["opening"], choice["best_reason"], choice["best_commercial_reason"]):
-        if part:
-            screen.print(Text(part, style="bold yellow" if part is choice["opening"] else ""), end="\n\n")
-    sure = [text for text in (choice["groups_sentence"], choice["stability"]["sentence"]) if text]
-    if choice["best"] and sure:
-        screen.print(Text(words("heading.sure"), style="bold"))
-        screen.print(Text(" ".join(sure)), end="\n\n")
-    if choice["scenarios"]:
-        screen.print(Text(words("heading.scenarios"), style="bold"))
-        for row in choice["scenarios"]:
-            screen.print(Text(f"- {row['sentence']}"))
-        screen.print()
-    for note in choice["notes"]:
-        screen.print(Text(f"* {note}"))
-    for row in choice["failed"]:
-        screen.print(Text(words("failed", **row), style="red"))
-    for failure in read_failures(reports_dir):
-        screen.print(Text(words("not_made", what=failure.what, error=failure.error), style="yellow"))
-
-
-def _print_places(screen: Console, reports_dir: Path, choice: Mapping[str, Any], words: Words) -> None:
-    runs = Path(choice["inputs"]["runs_dir"])
-    name = choice["best"]["candidate"] if choice["best"] else "<candidate>"
-    seed = choice["inputs"]["seeds"][0]
+def _places(facts: Facts, reports: Path, t: Translator) -> str:
+    """Return where everything is, a line each."""
+    inputs = facts.choice["inputs"]
+    name = facts.choice["best"]["candidate"] if facts.choice["best"] else "<candidate>"
+    folder = Path(inputs["runs_dir"]) / name / f"seed_{inputs['seeds'][0]}" / "interpretation" / "attributions"
     places = {
-        "report": str(reports_dir / "index.html"),
-        "figures": f"{reports_dir / 'pareto.png'}, {reports_dir / 'differences.png'}",
-        "heat_maps": str(runs / name / f"seed_{seed}" / "interpretation" / "attributions"),
-        "mlflow": words("place.ui"),
+        t.gettext("Report:"): reports / "index.html",
+        t.gettext("Figures:"): f"{reports / 'pareto.png'}, {reports / 'differences.png'}",
+        t.gettext("Heat maps:"): folder,
+        t.gettext("MLflow:"): t.gettext("make ui   (or `bakeoff ui`)"),
     }
-    titles = {key: words("place", title=words(f"place.{key}")) for key in places}
-    width = max(map(len, titles.values())) + 1
-    for key, place in places.items():
-        screen.print(Text(f"{titles[key]:<{width}}{place}"), soft_wrap=True)
-
-
-def _names(choice: Mapping[str, Any]) -> set[str]:
-    return {choice[key]["candidate"] for key in ("best", "best_commercial") if choice[key]}
+    width = max(map(len, places)) + 1
+    return "\n".join(f"{title:<{width}}{place}" for title, place in places.items())

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from bakeoff.decision.rules import APART
+from bakeoff.core.translation import Translator
+from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary
-from bakeoff.language.phrases import Words
 from bakeoff.records.candidate import BASELINE
 from bakeoff.report import palette
 
@@ -24,7 +24,7 @@ _BAR_STEP = 0.035
 _DPI = 130
 
 
-def draw_differences(summaries: Sequence[Summary], choice: Mapping[str, Any], path: Path, *, words: Words) -> None:
+def draw_differences(summaries: Sequence[Summary], choice: Mapping[str, Any], path: Path, *, t: Translator) -> None:
     """Write the picture, after the critical-difference diagram.
 
     Rows are candidates by accuracy; the vertical bars at the right edge join the groups of choice.json's
@@ -34,7 +34,7 @@ def draw_differences(summaries: Sequence[Summary], choice: Mapping[str, Any], pa
         summaries: every candidate with a result, best first.
         choice: choice.json, of which `indistinguishable`, `apart`, `best` and `n_test` are read.
         path: the PNG file.
-        words: holds `bakeoff.language.figures`' phrases.
+        t: says it in the reader's language.
 
     Source:
         J. Demsar, Statistical comparisons of classifiers over multiple data sets, J. Mach. Learn. Res. 7 (2006) 1-30,
@@ -44,22 +44,35 @@ def draw_differences(summaries: Sequence[Summary], choice: Mapping[str, Any], pa
     axes = figure.add_subplot()
     palette.style(axes)
     if not summaries:
-        axes.text(0.5, 0.5, words("differences.empty"), transform=axes.transAxes, ha="center", color=palette.INK)
+        axes.text(
+            0.5, 0.5, t.gettext("no candidate has a result"), transform=axes.transAxes, ha="center", color=palette.INK
+        )
     else:
-        _draw_rows(axes, summaries, choice, words)
+        _draw_rows(axes, summaries, choice, t)
         _draw_bars(axes, summaries, choice["indistinguishable"])
-        _add_texts(axes, summaries, choice, words)
-        figure.text(0.01, 0.01, words("differences.bars"), fontsize=8.5, color=palette.SOFT, va="bottom")
+        _add_texts(axes, summaries, choice, t)
+        figure.text(
+            0.01,
+            0.01,
+            t.gettext(
+                "Points: test accuracy with its 95% interval. A black bar joins candidates that the paired test "
+                "cannot tell apart;\nit compares them photo by photo, so it may separate candidates whose "
+                "intervals overlap."
+            ),
+            fontsize=8.5,
+            color=palette.SOFT,
+            va="bottom",
+        )
     figure.tight_layout(rect=(0, 0.42 / figure.get_figheight(), 1, 1))
     figure.savefig(path, format="png", facecolor=palette.BACKGROUND)
 
 
-def _draw_rows(axes: Axes, summaries: Sequence[Summary], choice: Mapping[str, Any], words: Words) -> None:
-    apart = {row["candidate"] for row in choice["apart"] if row["reason_code"] in APART}
+def _draw_rows(axes: Axes, summaries: Sequence[Summary], choice: Mapping[str, Any], t: Translator) -> None:
+    excluded = {row["candidate"] for row in choice["apart"] if row["reason_code"] in EXCLUSIONS}
     best = choice["best"]["candidate"] if choice["best"] else None
     for row, item in enumerate(summaries):
         colour = palette.colour_of(item)
-        hollow = item.candidate in apart
+        hollow = item.candidate in excluded
         axes.plot(
             [item.accuracy_low, item.accuracy_high], [row, row], color=colour, linewidth=1.4, alpha=0.55, zorder=2
         )
@@ -67,11 +80,11 @@ def _draw_rows(axes: Axes, summaries: Sequence[Summary], choice: Mapping[str, An
         axes.plot(item.accuracy, row, "o", markersize=7, color=colour, markerfacecolor=face, zorder=3)
         if item.candidate == best:
             axes.plot(item.accuracy, row, "o", markersize=13, markerfacecolor="none", color=palette.INK, zorder=3)
-    names = [f"{item.candidate}   {words.number(item.accuracy, '.3f')}" for item in summaries]
+    names = [f"{item.candidate}   {t.number(item.accuracy, '.3f')}" for item in summaries]
     axes.set_yticks(range(len(summaries)), names, fontsize=9)
     for label, item in zip(axes.get_yticklabels(), summaries, strict=True):
         label.set_fontweight("bold" if item.candidate == best else "normal")
-        label.set_color(palette.SOFT if item.candidate in apart else palette.INK)
+        label.set_color(palette.SOFT if item.candidate in excluded else palette.INK)
     axes.set_ylim(len(summaries) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
 
@@ -96,32 +109,40 @@ def _draw_bars(axes: Axes, summaries: Sequence[Summary], groups: Sequence[Sequen
     axes.set_xlim(low - 0.03 * span, high + span * _BAR_STEP * (len(columns) + 2))
 
 
-def _add_texts(axes: Axes, summaries: Sequence[Summary], choice: Mapping[str, Any], words: Words) -> None:
-    entries = _legend(summaries, choice, words)
+def _add_texts(axes: Axes, summaries: Sequence[Summary], choice: Mapping[str, Any], t: Translator) -> None:
+    entries = _legend(summaries, choice, t)
     pad = 28 if len(entries) <= _LEGEND_COLUMNS else 46
-    axes.set_title(words("differences.title", n=choice["n_test"]), loc="left", fontsize=12, color=palette.INK, pad=pad)
-    axes.set_xlabel(words("axis.accuracy"), color=palette.INK, fontsize=9)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: words.number(round(value, 3), "g")))
+    axes.set_title(
+        t.gettext("Who is really better? {n:,d} test photos", n=choice["n_test"]),
+        loc="left",
+        fontsize=12,
+        color=palette.INK,
+        pad=pad,
+    )
+    axes.set_xlabel(t.gettext("test accuracy"), color=palette.INK, fontsize=9)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: t.number(round(value, 3), "g")))
     axes.legend(
         handles=entries, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=_LEGEND_COLUMNS, frameon=False,
         fontsize=8.5, labelcolor=palette.INK, columnspacing=1.2, handletextpad=0.6, borderaxespad=0.2,
     )  # fmt: skip
 
 
-def _legend(summaries: Sequence[Summary], choice: Mapping[str, Any], words: Words) -> list[Line2D]:
+def _legend(summaries: Sequence[Summary], choice: Mapping[str, Any], t: Translator) -> list[Line2D]:
     """Return an entry for each thing that is in the picture."""
     present = {item.mode for item in summaries if item.candidate != BASELINE}
     entries = [
-        palette.legend_entry(words(f"mode.{mode}"), colour) for mode, colour in palette.MODES.items() if mode in present
+        palette.legend_entry(palette.mode_title(mode, t), colour)
+        for mode, colour in palette.MODES.items()
+        if mode in present
     ]
     if any(item.candidate == BASELINE for item in summaries):
-        entries.append(palette.legend_entry(words("legend.baseline"), palette.BASELINE))
+        entries.append(palette.legend_entry(t.gettext("baseline (TensorFlow)"), palette.BASELINE))
     if choice["best"]:
-        ring = palette.legend_entry(words("differences.best"), palette.INK, hollow=True)
+        ring = palette.legend_entry(t.gettext("the answer"), palette.INK, hollow=True)
         ring.set_markersize(10)
         entries.append(ring)
-    if any(row["reason_code"] in APART for row in choice["apart"]):
-        entries.append(palette.legend_entry(words("differences.apart"), palette.SOFT, hollow=True))
+    if any(row["reason_code"] in EXCLUSIONS for row in choice["apart"]):
+        entries.append(palette.legend_entry(t.gettext("hollow: excluded"), palette.SOFT, hollow=True))
     if choice["indistinguishable"]:
-        entries.append(Line2D([], [], color=palette.INK, linewidth=3.2, label=words("differences.bar")))
+        entries.append(Line2D([], [], color=palette.INK, linewidth=3.2, label=t.gettext("cannot be told apart")))
     return entries

@@ -9,20 +9,23 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from bakeoff.core.failures import read_failures
+from bakeoff.core.section import LanguageCode
+from bakeoff.core.translation import Translator
 from bakeoff.evaluation.pairs import plain_font
-from bakeoff.language.choice import PHRASES
-from bakeoff.language.phrases import LanguageCode, Words
 
 
 def fill_gaps(out_dir: Path, names: Sequence[str], *, language: LanguageCode) -> None:
     """Write a picture, page or text that says what failed for each of `names` that is missing in `out_dir`."""
-    words = Words(language, PHRASES)
+    t = Translator(language)
     failed = {failure.what: failure.error for failure in read_failures(out_dir)}
     for name in names:
         path = out_dir / name
         if path.exists():
             continue
-        lines = [words("stand_in.failed", name=name, error=failed.get(name, "?")), words("stand_in.numbers")]
+        lines = [
+            t.gettext("{name} could not be made: {error}", name=name, error=failed.get(name, "?")),
+            t.gettext("Every number is in leaderboard.csv and choice.json."),
+        ]
         if path.suffix == ".png":
             _write_picture(path, lines)
         elif path.suffix == ".html":

@@ -1,61 +1,73 @@
-"""Where the names of a scatter's points go so that none covers another name or a point."""
+"""Where the names of a scatter's points go so that none covers another name or a point: adjustText's places, in px."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from adjustText import adjust_text
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
-_DISTANCES_PX = (11.0, 18.0, 32.0, 50.0, 72.0, 100.0, 135.0)
-_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-_POINT_PX = 8.0
-_LINE_PX = 3.0
-_MARGIN_PX = 2.0
+_POINT_PX, _LINE_PX, _STEP_PX = 8.0, 3.0, 8.0
+_START_PX = 11.0
 _LEADER_PX = 20.0
-_STEP_PX = 8.0
-_MISREAD_PX2 = 150.0
-"""A label that stands nearer to another point than to its own is as bad as this much overlap."""
+_ITERATIONS = 100
+_FROM_POINTS, _FROM_TEXTS = (0.5, 0.6), (0.3, 0.5)
+_DPI = 72
+"""A point of type is a px."""
 
 
 def place_labels(
+    names: Sequence[str],
     points: np.ndarray,
-    sizes: np.ndarray,
     bounds: tuple[float, float, float, float],
     *,
-    lines: np.ndarray | None = None,
+    font_px: float,
+    line: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return where each label's box goes: the nearest free place around its point, in the given order.
-
-    Greedy and deterministic. Where no place is free the one with the least overlap is taken.
+    """Return where each point's name goes; the same input gives the same places.
 
     Args:
-        points: (N, 2) px, the points.
-        sizes: (N, 2) px, width and height of each label.
+        names: N labels.
+        points: (N, 2) px.
         bounds: x0, y0, x1, y1 in px that labels stay within.
-        lines: (M, 2) px, points along lines that labels had better not cross.
+        font_px: size of the type.
+        line: (P, 2) px, corners of a line that labels had better not cross.
 
     Returns:
-        (N, 2) px, the lower left corner of each label.
+        (N, 4) px, the boxes' x0, y0, x1, y1.
     """
-    obstacles = [np.concatenate([point - _POINT_PX, point + _POINT_PX]) for point in points]
-    if lines is not None:
-        obstacles += [np.concatenate([point - _LINE_PX, point + _LINE_PX]) for point in lines]
-    corners = np.zeros((len(points), 2))
-    for index in range(len(points)):
-        places = _places(points[index], sizes[index])
-        boxes = np.concatenate([places - _MARGIN_PX, places + sizes[index] + _MARGIN_PX], axis=1)
-        others = np.array(obstacles)
-        cost = _overlap_px2(boxes, others).sum(axis=1) + 10 * _outside_px2(boxes, bounds)
-        cost = cost + _MISREAD_PX2 * _nearer_to_another(boxes, points, index)
-        best = int(np.argmin(cost))
-        corners[index] = places[best]
-        obstacles.append(boxes[best])
-    return corners
+    low, size = np.array(bounds[:2]), np.array(bounds[2:]) - bounds[:2]
+    figure = Figure(figsize=tuple(size / _DPI), dpi=_DPI)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, size[0]), ylim=(0, size[1]))
+    at = points - low
+    texts = [
+        axes.text(x + _START_PX, y, name, fontsize=font_px, va="center") for name, (x, y) in zip(names, at, strict=True)
+    ]
+    obstacles = [_square(point, _POINT_PX) for point in at]
+    obstacles += [_square(point, _LINE_PX) for point in ([] if line is None else along(line - low))]
+    adjust_text(
+        texts,
+        target_x=at[:, 0],
+        target_y=at[:, 1],
+        objects=obstacles,
+        ax=axes,
+        avoid_self=False,
+        iter_lim=_ITERATIONS,  # and no limit of time, so that the places do not depend on the machine
+        force_static=_FROM_POINTS,
+        force_text=_FROM_TEXTS,
+    )
+    extents = [text.get_window_extent() for text in texts]
+    return np.array([[box.x0, box.y0, box.x1, box.y1] for box in extents]).reshape(-1, 4) + np.tile(low, 2)
 
 
-def leader(point: np.ndarray, corner: np.ndarray, size: np.ndarray) -> np.ndarray | None:
-    """Return (2, 2) px, a line from beside the point to its label's box; None where the box stands near."""
-    nearest = np.clip(point, corner, corner + size)
+def leader(point: np.ndarray, box: np.ndarray) -> np.ndarray | None:
+    """Return (2, 2) px, a line from beside the point to its label's box; None where the box is near."""
+    nearest = np.clip(point, box[:2], box[2:])
     distance = float(np.hypot(*(nearest - point)))
     return np.stack([point + (nearest - point) * 10 / distance, nearest]) if distance > _LEADER_PX else None
 
@@ -68,33 +80,5 @@ def along(corners: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _places(point: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Return (P, 2) candidate corners, nearest first."""
-    places = []
-    for distance in _DISTANCES_PX:
-        for x, y in _DIRECTIONS:
-            centre = point + np.array([x * (distance + size[0] / 2), y * (distance + size[1] / 2)])
-            if x and y:  # a diagonal starts at the point's corner, closer than on an axis
-                centre = point + np.array([x * (0.4 * distance + size[0] / 2), y * (distance + size[1] / 2)])
-            places.append(centre - size / 2)
-    return np.array(places)
-
-
-def _overlap_px2(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return (P, M) areas shared by (P, 4) boxes and (M, 4) others."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    return np.clip(high - low, 0, None).prod(axis=2)
-
-
-def _nearer_to_another(boxes: np.ndarray, points: np.ndarray, index: int) -> np.ndarray:
-    """Return (P,) bool: which of the (P, 4) boxes lie nearer to another point than to the point `index`."""
-    nearest = np.clip(points[None, :, :], boxes[:, None, :2], boxes[:, None, 2:])
-    distances = np.hypot(*np.moveaxis(nearest - points[None, :, :], 2, 0))
-    return (distances < distances[:, [index]]).any(axis=1)
-
-
-def _outside_px2(boxes: np.ndarray, bounds: tuple[float, float, float, float]) -> np.ndarray:
-    """Return (P,) areas that stick out of the bounds."""
-    whole = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return whole - _overlap_px2(boxes, np.array([bounds]))[:, 0]
+def _square(centre: np.ndarray, half_px: float) -> Bbox:
+    return Bbox([centre - half_px, centre + half_px])

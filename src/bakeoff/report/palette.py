@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from bakeoff.core.translation import Translator
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE as BASELINE_NAME
 
@@ -22,6 +23,11 @@ MODES = {"frozen": FROZEN, "finetune": FINETUNE}
 def colour_of(item: Summary) -> str:
     """Return a candidate's colour: by its mode, the baseline's own."""
     return BASELINE if item.candidate == BASELINE_NAME else MODES.get(item.mode, FROZEN)
+
+
+def mode_title(mode: str, t: Translator) -> str:
+    """Return what a mode is called; one that is neither frozen nor fine-tuned as it is."""
+    return {"frozen": t.gettext("frozen"), "finetune": t.gettext("fine-tuned")}.get(mode, mode)
 
 
 def style(axes: Axes) -> None:

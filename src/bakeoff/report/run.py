@@ -9,6 +9,8 @@ from typing import Any
 
 from bakeoff.core import failures
 from bakeoff.core.files import write_json
+from bakeoff.core.section import LanguageCode
+from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import choose
 from bakeoff.decision.collect import Record, collect
 from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
@@ -21,15 +23,14 @@ from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.decision.timing import timing_notes, usual_device
-from bakeoff.language import choice as choice_phrases
-from bakeoff.language import figures as figure_phrases
-from bakeoff.language.phrases import LanguageCode, Words
 from bakeoff.records.pruning import prune_runs
 from bakeoff.records.speed import ThroughputRecord
-from bakeoff.report.card.model_card import write_model_card
+from bakeoff.report.card import write_model_card
 from bakeoff.report.curves import learning_curves, write_curves
 from bakeoff.report.differences import draw_differences
+from bakeoff.report.facts import Facts
 from bakeoff.report.gaps import fill_gaps
+from bakeoff.report.page.page import write_report
 from bakeoff.report.scatter import draw_pareto
 
 REPORTS = ("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv")
@@ -76,15 +77,15 @@ def compare(
         EvaluationError: a candidate has no usable result and `partial` is off, or none has one.
     """
     given = inputs or ReportInputs()
-    words = Words(given.language, choice_phrases.PHRASES)
+    t = Translator(given.language)
     # DVC may take the candidates stage, which prunes too, from its run cache without running it.
     prune_runs(runs_dir, study.candidates())
     speed = ThroughputRecord.read_if_there(given.speed_file) if given.speed_file else None
     records = collect(runs_dir, study, partial=partial, speed=speed)
     table = build_leaderboard(records)
     summaries, matrix = with_matrix(summarise(table), records, params.matrix, language=given.language)
-    notes = [*timing_notes(records, words=words), *failure_notes(records, given.failures_dir, words=words)]
-    choice = _choice(records, summaries, params, notes=notes, words=words)
+    notes = [*timing_notes(records, t=t), *failure_notes(records, given.failures_dir, t=t)]
+    choice = _choice(records, summaries, params, notes=notes, t=t)
     choice["matrix"] = matrix
     choice["references"] = [dict(row) for row in given.references]
     choice["inputs"] = _inputs(runs_dir, study, records, partial=partial)
@@ -97,12 +98,11 @@ def compare(
     write_json(out_dir / "choice.json", choice)
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
     _draw(summaries, choice, params, out_dir, language=given.language)
+    facts = Facts(records, summaries, choice, given.audit_file)
     with failures.drawing(out_dir / "index.html", out_dir) as path:
-        from bakeoff.report.page.page import Findings, write_report
-
-        write_report(Findings(records, summaries, choice), path, audit_file=given.audit_file)
+        write_report(facts, path)
     with failures.drawing(out_dir / "model_card.md", out_dir) as path:
-        write_model_card(path, records, choice, language=given.language)
+        write_model_card(path, facts)
     fill_gaps(out_dir, TELLING, language=given.language)
     failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist
     return choice
@@ -114,13 +114,13 @@ def _choice(
     params: CompareParams,
     *,
     notes: Sequence[str],
-    words: Words,
+    t: Translator,
 ) -> dict[str, Any]:
     outcomes = outcomes_of(records)
     choice = choose(
         summaries,
         params,
-        words=words,
+        t=t,
         outcomes=outcomes,
         failed=_failures(records),
         notes=notes,
@@ -137,14 +137,14 @@ def _draw(
     *,
     language: LanguageCode,
 ) -> None:
-    words = Words(language, figure_phrases.PHRASES)
+    t = Translator(language)
     plane = Plane.of(
         params.pareto, allow_random=params.allow_random_weights, allow_not_learned=params.allow_not_learned
     )
     with failures.drawing(out_dir / "pareto.png", out_dir) as path:
-        draw_pareto(summaries, path, plane=plane, words=words)
+        draw_pareto(summaries, path, plane=plane, t=t)
     with failures.drawing(out_dir / "differences.png", out_dir) as path:
-        draw_differences(summaries, choice, path, words=words)
+        draw_differences(summaries, choice, path, t=t)
 
 
 def _failures(records: Sequence[Record]) -> list[dict[str, Any]]:
@@ -155,7 +155,7 @@ def _failures(records: Sequence[Record]) -> list[dict[str, Any]]:
     ]
 
 
-def failure_notes(records: Sequence[Record], failures_dir: Path | None, *, words: Words) -> list[str]:
+def failure_notes(records: Sequence[Record], failures_dir: Path | None, *, t: Translator) -> list[str]:
     """Return what could not be drawn of the candidates, by name, and whose runs MLflow or TensorBoard did not get."""
     drawn = [
         f"{record.folder.parent.name}/{record.folder.name}/{stage}/{failure.what} ({failure.error})"
@@ -163,10 +163,28 @@ def failure_notes(records: Sequence[Record], failures_dir: Path | None, *, words
         for stage in ("training", "evaluation", "interpretation")
         for failure in failures.read_failures(record.folder / stage)
     ]
-    notes = [words.count("failures", len(drawn), names="; ".join(drawn))] if drawn else []
     keys = {record.candidate.title: str(record.training.get("key")) for record in records if record.ok}
     lost = [name for name, key in keys.items() if failures_dir and failures.read_failures(failures_dir / key)]
-    return [*notes, *([words("failures.mirror", names=words.join(lost))] if lost else [])]
+    notes = []
+    if drawn:
+        notes.append(
+            t.ngettext(
+                "One figure or page could not be made; no number is lost: {names}. `bakeoff doctor` says where the "
+                "traceback is.",
+                "{n} figures or pages could not be made; no number is lost: {names}. `bakeoff doctor` says where the "
+                "tracebacks are.",
+                len(drawn),
+                names="; ".join(drawn),
+            )
+        )
+    if lost:
+        notes.append(
+            t.gettext(
+                "MLflow or TensorBoard lacked results of {names} when this was written: `bakeoff sync` logs them.",
+                names=t.join(lost),
+            )
+        )
+    return notes
 
 
 def _inputs(runs_dir: Path, study: Study, records: Sequence[Record], *, partial: bool) -> dict[str, Any]:

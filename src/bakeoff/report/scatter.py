@@ -14,46 +14,51 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from bakeoff.decision.measures import MEASURES, Measure
+from bakeoff.core.translation import Translator
+from bakeoff.decision.measures import Measure
 from bakeoff.decision.pareto import Plane, front
 from bakeoff.decision.summary import Summary
-from bakeoff.language.phrases import Words
 from bakeoff.records.candidate import BASELINE
 from bakeoff.report import palette
-from bakeoff.report.labels import along, leader, place_labels
+from bakeoff.report.labels import leader, place_labels
 
 _LOG_RANGE = 10.0
 _DPI = 130
+_LABEL_POINTS = 8.5
 _DASHES = (0, (5, 3))
 _NON_COMMERCIAL_MARKER = "D"
 
 
-def draw_pareto(summaries: Sequence[Summary], target: Path, *, plane: Plane, words: Words) -> None:
+def draw_pareto(summaries: Sequence[Summary], target: Path, *, plane: Plane, t: Translator) -> None:
     """Write the labelled scatter as PNG; candidates without one of the measures are named below it.
 
     Args:
         summaries: one per candidate.
         target: the file.
         plane: the two measures.
-        words: holds `bakeoff.language.figures`' phrases.
+        t: says it in the reader's language.
     """
     figure = Figure(figsize=(9.6, 6.0), dpi=_DPI, facecolor=palette.BACKGROUND)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     items = [item for item in summaries if all(map(math.isfinite, plane.point(item)))]
-    _style(axes, plane, words)
+    _style(axes, plane, t)
     if items:
-        _set_scales(axes, items, plane, words)
+        _set_scales(axes, items, plane, t)
         best = front(summaries, plane)
         axes.plot(*_columns(best, plane), color=palette.INK, linewidth=1.4, linestyle=_DASHES, zorder=2)
         for item in items:
             _draw_point(axes, item, plane)
-        _add_legend(axes, items, words)
-        _name_left_out(figure, [item.candidate for item in summaries if item not in items], words)
+        _add_legend(axes, items, t)
+        _name_left_out(figure, [item.candidate for item in summaries if item not in items], t)
         figure.tight_layout()
         _draw_labels(axes, items, best, plane)
     else:
-        text = words("figure.empty", **{side: words(f"measure.{getattr(plane, side).name}") for side in ("x", "y")})
+        text = t.gettext(
+            "no candidate has both {x} and {y}",
+            x=plane.x.named(t),
+            y=plane.y.named(t),
+        )
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=palette.INK)
     figure.savefig(target, format="png", facecolor=palette.BACKGROUND)
 
@@ -63,30 +68,30 @@ def _columns(items: Sequence[Summary], plane: Plane) -> tuple[list[float], list[
     return [x for x, _ in points], [y for _, y in points]
 
 
-def _style(axes: Axes, plane: Plane, words: Words) -> None:
+def _style(axes: Axes, plane: Plane, t: Translator) -> None:
     palette.style(axes)
-    axes.set_xlabel(words(f"axis.{_side(plane.x)}", axis=_axis(plane.x, words)), color=palette.INK)
-    label = _axis(plane.y, words)
+    x, y = _axis(plane.x, t), _axis(plane.y, t)
+    if plane.x.more_is_better:
+        x = t.gettext("{axis}   (right is better)", axis=x)
+    else:
+        x = t.gettext("{axis}   (left is better)", axis=x)
     if _interval_names(plane.y):
-        label = words("axis.bars", axis=label)
-    axes.set_ylabel(label if plane.y.more_is_better else words("axis.down", axis=label), color=palette.INK)
+        y = t.gettext("{axis}   (bars: 95% interval)", axis=y)
+    if not plane.y.more_is_better:
+        y = t.gettext("{axis}   (lower is better)", axis=y)
+    axes.set_xlabel(x, color=palette.INK)
+    axes.set_ylabel(y, color=palette.INK)
 
 
-def _side(measure: Measure) -> str:
-    return "right" if measure.more_is_better else "left"
-
-
-def _axis(measure: Measure, words: Words) -> str:
-    if measure.name in ("latency_ms", "ms_per_image", "accuracy"):
-        return words(f"axis.{measure.name}")
-    name = words(f"measure.{measure.name}")
-    return words("axis.unit", measure=name, unit=words(f"unit.{measure.name}")) if measure.name in _UNITS else name
-
-
-_UNITS = frozenset(MEASURES) - {
-    *("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "matthews", "roc_auc", "log_loss", "ece"),
-    *("n_parameters", "matrix_total"),
-}
+def _axis(measure: Measure, t: Translator) -> str:
+    if measure.name == "latency_ms":
+        return t.gettext("time per photo at batch 1, median, ms")
+    if measure.name == "ms_per_image":
+        return t.gettext("time per photo at the best batch size, ms")
+    if measure.name == "accuracy":
+        return t.gettext("test accuracy")
+    name = measure.named(t)
+    return t.gettext("{measure}, {unit}", measure=name, unit=t.gettext(measure.unit)) if measure.unit else name
 
 
 def _interval_names(measure: Measure) -> tuple[str, str] | None:
@@ -102,8 +107,8 @@ def _interval(item: Summary, measure: Measure) -> tuple[float, float]:
     return (low if math.isfinite(low) else value), (high if math.isfinite(high) else value)
 
 
-def _set_scales(axes: Axes, items: Sequence[Summary], plane: Plane, words: Words) -> None:
-    ticks = FuncFormatter(lambda value, _position: words.number(round(value, 6), "g"))
+def _set_scales(axes: Axes, items: Sequence[Summary], plane: Plane, t: Translator) -> None:
+    ticks = FuncFormatter(lambda value, _position: t.number(round(value, 6), "g"))
     for measure, axis, limit in ((plane.x, axes.xaxis, axes.set_xlim), (plane.y, axes.yaxis, axes.set_ylim)):
         low = min(_interval(item, measure)[0] for item in items)
         high = max(_interval(item, measure)[1] for item in items)
@@ -141,45 +146,41 @@ def _draw_point(axes: Axes, item: Summary, plane: Plane) -> None:
     )
 
 
-def _add_legend(axes: Axes, items: Sequence[Summary], words: Words) -> None:
+def _add_legend(axes: Axes, items: Sequence[Summary], t: Translator) -> None:
     modes = sorted({item.mode for item in items if item.candidate != BASELINE}, reverse=True)
-    entries = [palette.legend_entry(_mode(mode, words), palette.MODES.get(mode, palette.FROZEN)) for mode in modes]
+    entries = [
+        palette.legend_entry(palette.mode_title(mode, t), palette.MODES.get(mode, palette.FROZEN)) for mode in modes
+    ]
     if any(item.candidate == BASELINE for item in items):
-        entries.append(palette.legend_entry(words("legend.baseline"), palette.BASELINE))
+        entries.append(palette.legend_entry(t.gettext("baseline (TensorFlow)"), palette.BASELINE))
     if not all(item.pretrained for item in items):
-        entries.append(palette.legend_entry(words("legend.random"), palette.INK, hollow=True))
+        entries.append(palette.legend_entry(t.gettext("hollow: random start"), palette.INK, hollow=True))
     if any(item.commercial_use is False for item in items):
-        entries.append(palette.legend_entry(words("legend.non_commercial"), palette.INK, _NON_COMMERCIAL_MARKER))
-    dashes = Line2D([], [], color=palette.INK, linestyle=_DASHES, label=words("legend.front"))
+        entries.append(palette.legend_entry(t.gettext("diamond: non-commercial"), palette.INK, _NON_COMMERCIAL_MARKER))
+    dashes = Line2D([], [], color=palette.INK, linestyle=_DASHES, label=t.gettext("Pareto front"))
     axes.legend(
         handles=[*entries, dashes], loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=6, frameon=False, fontsize=8.5,
         labelcolor=palette.INK, columnspacing=1.2, handletextpad=0.4,
     )  # fmt: skip
 
 
-def _mode(mode: str, words: Words) -> str:
-    return words(f"mode.{mode}") if mode in ("frozen", "finetune") else mode
-
-
-def _name_left_out(figure: Figure, names: Sequence[str], words: Words) -> None:
+def _name_left_out(figure: Figure, names: Sequence[str], t: Translator) -> None:
     if names:
-        text = words("figure.left_out", names=", ".join(names))
+        text = t.gettext("not shown, not comparable: {names}", names=", ".join(names))
         figure.supxlabel(text, fontsize=8, color=palette.SOFT, wrap=True)
 
 
 def _draw_labels(axes: Axes, items: Sequence[Summary], best: Sequence[Summary], plane: Plane) -> None:
     """Write each candidate's name where it covers nothing; a thin line leads to it where it stands off."""
+    points, names, bounds = _pixels(axes, items, plane), [item.candidate for item in items], axes.get_window_extent()
+    boxes = place_labels(
+        names, points, bounds.extents, font_px=_LABEL_POINTS * _DPI / 72, line=_pixels(axes, best, plane)
+    )
     halo = [withStroke(linewidth=2.5, foreground=palette.BACKGROUND)]
-    style = {"fontsize": 8.5, "color": palette.INK, "transform": None, "zorder": 5, "path_effects": halo}
-    texts = [axes.text(0, 0, item.candidate, verticalalignment="bottom", **style) for item in items]
-    extents = [text.get_window_extent() for text in texts]
-    sizes = np.array([[extent.width, extent.height] for extent in extents])
-    points = _pixels(axes, items, plane)
-    box = axes.get_window_extent()
-    corners = place_labels(points, sizes, (box.x0, box.y0, box.x1, box.y1), lines=along(_pixels(axes, best, plane)))
-    for text, corner, point, size in zip(texts, corners, points, sizes, strict=True):
-        text.set_position((corner[0], corner[1]))
-        ends = leader(point, corner, size)
+    style = {"fontsize": _LABEL_POINTS, "color": palette.INK, "transform": None, "zorder": 5, "path_effects": halo}
+    for name, point, box in zip(names, points, boxes, strict=True):
+        axes.text(box[0], (box[1] + box[3]) / 2, name, verticalalignment="center", **style)
+        ends = leader(point, box)
         if ends is not None:
             axes.add_line(Line2D(*ends.T, color=palette.SOFT, linewidth=0.8, transform=None, zorder=2))
 

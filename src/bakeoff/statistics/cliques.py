@@ -13,8 +13,8 @@ def indistinguishable(names: Sequence[str], p_values: np.ndarray, alpha: float =
     """Return the maximal groups of candidates next to each other in the ranking of which no two are told apart.
 
     A group is a run of two or more ranks in which every pair's p-value exceeds `alpha`, and which no longer such run
-    contains. Groups may share candidates: "not told apart" is no equivalence, A and C may differ while B differs from
-    neither. A candidate told apart from both its neighbours is in no group.
+    contains. Groups may share candidates: "not told apart" is not an equivalence: A and C may differ while B
+    differs from neither. A candidate told apart from both its neighbours is in no group.
 
     Args:
         names: M candidates, best first.

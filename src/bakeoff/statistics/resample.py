@@ -1,4 +1,4 @@
-"""Drawing test sets anew, stratified by true class: confusion matrices by their margins, and sums over products.
+"""Drawing test sets again, stratified by true class: confusion matrices by their margins, and sums over products.
 
 A class of n products gives n - 1 draws, scaled back: with n draws the variance would be (n - 1) / n of what it should
 be, which the many small classes of a test split feel (P. J. McCarthy and C. B. Snowden, The bootstrap and finite

@@ -1,4 +1,4 @@
-"""What `bakeoff doctor` looks at: everything a study needs, each with the command that mends it."""
+"""What `bakeoff doctor` looks at: everything a study needs, each with the command that fixes it."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ def _failures(root: Path) -> Finding:
     if not found:
         return Finding("figures, pages, MLflow", "ok", "nothing failed")
     told = "; ".join(f"{failure.what} ({failure.error}): {os.path.relpath(path, root)}" for path, failure in found)
-    again = "`dvc repro --single-item --force STAGE` draws again, `bakeoff sync` mends MLflow"
+    again = "`dvc repro --single-item --force STAGE` draws again, `bakeoff sync` repairs MLflow"
     remedy = f"report it with the traceback in that file; {again}"
     return Finding("figures, pages, MLflow", "note", f"not made, no number is lost: {told}", remedy)
 

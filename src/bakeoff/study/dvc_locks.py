@@ -7,9 +7,10 @@ DVC skips entries of processes that are gone, but stops where the number now bel
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from bakeoff.core.files import replacing
 
 _FILES = (".dvc/tmp/rwlock", ".dvc/tmp/exps/rwlock")
 
@@ -54,9 +55,8 @@ def _rewrite(path: Path) -> list[str]:
             "write": {place: info for place, info in writers.items() if str(info["pid"]) not in dead},
             "read": {place: infos for place, infos in left.items() if infos},
         }
-        partial = path.with_name(f"{path.name}.tmp")
-        partial.write_text(json.dumps(kept), encoding="utf-8")
-        os.replace(partial, path)
+        with replacing(path) as partial:
+            partial.write_text(json.dumps(kept), encoding="utf-8")
     return [f"PID {pid} ({_short(command)})" for pid, command in dead.items()]
 
 

@@ -10,11 +10,10 @@ from pydantic import model_validator
 from bakeoff.backbones.params import StudyBackbones, WeightsParams
 from bakeoff.catalogue.params import DatasetParams, PrepareParams, SplitParams
 from bakeoff.core.machine import ComputeParams, ScanParams
-from bakeoff.core.section import Section, read_yaml, validate_section
+from bakeoff.core.section import LanguageCode, Section, read_yaml, validate_section
 from bakeoff.decision.params import CompareParams
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.interpret.params import InterpretParams
-from bakeoff.language.phrases import LanguageCode
 from bakeoff.learning.params import BaselineParams, TrainingParams
 from bakeoff.records.recipe import single_row_problem
 from bakeoff.speed.params import ThroughputParams

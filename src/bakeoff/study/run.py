@@ -17,8 +17,7 @@ from rich.text import Text
 
 from bakeoff.core.errors import ParamsError, SetupError
 from bakeoff.core.section import validate_section
-from bakeoff.language.console import PHRASES
-from bakeoff.language.phrases import Words
+from bakeoff.core.translation import Translator
 from bakeoff.records.candidate import BASELINE
 from bakeoff.study.composition import compose, differences
 from bakeoff.study.dvc_locks import clear_stale_locks
@@ -39,27 +38,29 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     """
     _check_environments(root)
     params = _planned_params(root, overrides)
-    words, console = Words(params.language, PHRASES), Console()
-    console.print(expected_time(params, words))
+    t, console = Translator(params.language), Console()
+    console.print(expected_time(params, t))
     _agree_to_full(params, yes=yes)
     stale = clear_stale_locks(root)
     if stale:
-        processes = ", ".join(process or words("run.lock_file") for process in stale)
-        console.print(Text(words("run.locks", processes=processes)))
+        processes = ", ".join(process or t.gettext("its file was cut short") for process in stale)
+        console.print(
+            Text(t.gettext("Cleared locks of DVC processes that no longer run: {processes}.", processes=processes))
+        )
     if overrides or not (root / "params.yaml").is_file():
         write_params(root, overrides)
     started = time.monotonic()
     if (root / "data" / "source.json").is_file() and fetch_if_changed(root):
-        console.print(words("run.raw_changed"))
+        console.print(t.gettext("The raw files changed since the last run."))
     retry_weights(root)
     failed = dvc(root, "repro", "--keep-going") != 0
     left = untaken_user_files(root)  # DVC takes their candidates for up to date
     if failed or left:
-        console.print(Text(words("run.failed"), style="bold red"))
+        console.print(Text(t.gettext("Some stages failed (see above); comparing what exists."), style="bold red"))
         compare_now(root, partial=True, failed_stages=[change.stages[-1] for change in left])
     else:
         show(root)
-    console.print(words("run.took", minutes=(time.monotonic() - started) / 60))
+    console.print(t.gettext("Took {minutes:.1f} min.", minutes=(time.monotonic() - started) / 60))
     return 1 if failed or left else 0
 
 
@@ -69,12 +70,22 @@ def dvc(root: Path, *arguments: str) -> int:
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False).returncode
 
 
-def expected_time(params: Params, words: Words) -> str:
+def expected_time(params: Params, t: Translator) -> str:
     """Return the sentence printed before a study: how long it takes on what."""
     n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)
     if params.profile == "quick":
-        return words("run.expected_quick", n=n, minutes=_QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n)
-    return words("run.expected", n=n, profile=params.profile, epochs=params.training.finetune.epochs)
+        return t.gettext(
+            "{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already.",
+            n=n,
+            minutes=_QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n,
+        )
+    return t.gettext(
+        "{n} candidates, profile {profile}: {epochs} epochs each. On a GPU minutes per candidate; on a "
+        "CPU hours to days.",
+        n=n,
+        profile=params.profile,
+        epochs=params.training.finetune.epochs,
+    )
 
 
 def fetch_if_changed(root: Path) -> bool:
@@ -201,7 +212,14 @@ def show(root: Path) -> None:
     source = root / "data" / "source.json"
     if source.is_file() and json.loads(source.read_text(encoding="utf-8")).get("fallback_reason"):
         choice = json.loads((root / "reports" / "choice.json").read_text(encoding="utf-8"))
-        Console().print(Text(Words(choice["language"], PHRASES)("run.generated"), style="bold"))
+        Console().print(
+            Text(
+                Translator(choice["language"]).gettext(
+                    "The generated catalogue was used: the demo photos could not be downloaded here."
+                ),
+                style="bold",
+            )
+        )
 
 
 def _check_environments(root: Path) -> None:

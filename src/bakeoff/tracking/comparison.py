@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.failures import FILE
+from bakeoff.decision.measures import RECORDED
 from bakeoff.records.candidate import Candidate
 from bakeoff.tracking.artifacts import as_value, mark_table, table_of_csv
 from bakeoff.tracking.params import TrackingParams
@@ -28,15 +29,8 @@ _FILES = (
     *("index.html", "model_card.md", "note.md"),
 )
 _KEYED = ("leaderboard.csv", "choice.json", "model_card.md", FILE)
-_COMPARED_TIMES = {
-    "images_per_s": "images_per_s",
-    "ms_per_image": "ms_per_image",
-    "latency_ms": "latency_ms_p50",
-    "latency_p90_ms": "latency_ms_p90",
-    "latency_p99_ms": "latency_ms_p99",
-    "predict_memory_mib": "predict_memory_mib",
-}
-"""The leaderboard's column and the metric that a candidate's run shows for it."""
+_SPEED = [measure for measure in RECORDED if measure.part == "throughput" and "." not in measure.path]
+"""The leaderboard's columns that a candidate's run shows, under the names they have in the network's record."""
 _WINNER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "latency_ms", "images_per_s", "size_mib")
 
 
@@ -44,7 +38,7 @@ def log_comparison(reports_dir: Path, runs_dir: Path, params: TrackingParams) ->
     """Log reports/ to `<experiment>-comparison` and register the winner; a failing store costs one warning line each.
 
     Returns:
-        The run's id; None where there is no leaderboard or the store did not take it.
+        The run's id; None where there is not a leaderboard or the store did not take it.
     """
     run_id = None
     with survive_store("the comparison") as attempt:
@@ -90,7 +84,7 @@ def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, l
     with leaderboard.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        times = finite({metric: as_value(row.get(column) or "") for column, metric in _COMPARED_TIMES.items()})
+        times = finite({one.path: as_value(row.get(one.name) or "") for one in _SPEED})
         folder = Candidate(row["candidate"], int(row["seed"])).folder(runs_dir)
         if not times or not has_training(folder):
             continue

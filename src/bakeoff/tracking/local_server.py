@@ -11,31 +11,36 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+import webbrowser
+from collections.abc import Mapping, Sequence
 
 from bakeoff.core.errors import TrackingError
 
 HOST = "127.0.0.1"
+_START_S = 180  # TensorFlow on a busy machine; after that the address is no longer told
 
 
 def run_server(
-    command: Sequence[str], *, environment: Mapping[str, str], port: int, start_s: float, announce: Callable[[], None]
+    command: Sequence[str], *, environment: Mapping[str, str], port: int, example: str, welcome: str, opens: str = ""
 ) -> None:
     """Run a server that answers on /health until it ends or Ctrl-C stops it.
 
     Args:
         command: its program and arguments; the port among them.
         environment: its variables.
-        port: where it will listen on 127.0.0.1.
-        start_s: how long to wait for its first answer before its address is no longer told.
-        announce: called once it answers.
+        port: where it will listen on 127.0.0.1; refused where something listens already.
+        example: a command with another port, for that refusal.
+        welcome: printed once it answers.
+        opens: an address to open in the browser then.
 
     Raises:
-        TrackingError: it ended with an error.
+        TrackingError: something listens on the port, or the server ended with an error.
     """
+    if answers(port):
+        raise TrackingError(f"port {port} is taken already; stop what runs there or pass another: `{example}`.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = subprocess.Popen(list(command), env=dict(environment), start_new_session=True)
-    threading.Thread(target=_announce, args=(server, port, start_s, announce), daemon=True).start()
+    threading.Thread(target=_announce, args=(server, port, welcome, opens), daemon=True).start()
     try:
         status = server.wait()
     except KeyboardInterrupt:
@@ -44,16 +49,6 @@ def run_server(
         stop_server(server)
     if status:
         raise TrackingError(f"the server ended with status {status}; its own lines above say why.")
-
-
-def refuse_taken_port(port: int, example: str) -> None:
-    """Check that nothing listens on the port.
-
-    Raises:
-        TrackingError: something does; `example` is a command with another port.
-    """
-    if answers(port):
-        raise TrackingError(f"port {port} is taken already; stop what runs there or pass another: `{example}`.")
 
 
 def stop_server(server: subprocess.Popen[bytes]) -> None:
@@ -74,10 +69,13 @@ def answers(port: int) -> bool:
         return False
 
 
-def _announce(server: subprocess.Popen[bytes], port: int, start_s: float, announce: Callable[[], None]) -> None:
-    deadline_s = time.monotonic() + start_s
+def _announce(server: subprocess.Popen[bytes], port: int, welcome: str, opens: str) -> None:
+    deadline_s = time.monotonic() + _START_S
     while time.monotonic() < deadline_s and server.poll() is None:
         if answers(port):
-            announce()
+            sys.stdout.write(welcome)
+            sys.stdout.flush()
+            if opens:
+                webbrowser.open(opens)
             return
         time.sleep(0.5)

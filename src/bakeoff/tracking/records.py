@@ -69,7 +69,7 @@ def read_parts(candidate_dir: Path) -> dict[PartName, Part]:
         candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe evaluation/ and interpretation/.
 
     Raises:
-        TrackingError: there is no training.json, or a record is no JSON object with a `key`.
+        TrackingError: there is no training.json, or a record is not a JSON object with a `key`.
     """
     parts: dict[PartName, Part] = {
         name: _read_part(candidate_dir / name, name) for name in PARTS if _exists(candidate_dir, name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +13,12 @@ from bakeoff.core.section import load_section
 from bakeoff.decision.deployed import deployed_folder
 from bakeoff.records.training import ENVIRONMENTS
 from bakeoff.tracking import tags as names
-from bakeoff.tracking.local_server import HOST, refuse_taken_port, run_server
+from bakeoff.tracking.local_server import HOST, run_server
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import read_record
 from bakeoff.tracking.registry import CHAMPION, find_version, training_runs
 from bakeoff.tracking.store import open_client, store_errors
 
-_START_S = 180  # TensorFlow on a busy machine
 _APP = Path(__file__).with_name("serving_app.py")
 
 
@@ -45,14 +43,8 @@ def serve_model(port: int, candidate: str | None = None) -> None:
         served = champion(params) if candidate is None else trained(candidate, params, project_root() / "runs")
     except store_errors() as error:
         raise TrackingError(f"the MLflow store cannot be used: {' '.join(str(error).split())}") from None
-    refuse_taken_port(port, f"bakeoff serve --port {port + 1}")
-
-    def announce() -> None:
-        sys.stdout.write(welcome(served, port))
-        sys.stdout.flush()
-
-    command = server_command(served, port)
-    run_server(command, environment=_environment(served), port=port, start_s=_START_S, announce=announce)
+    command, example = server_command(served, port), f"bakeoff serve --port {port + 1}"
+    run_server(command, environment=_environment(served), port=port, example=example, welcome=welcome(served, port))
 
 
 def champion(params: TrackingParams) -> Served:

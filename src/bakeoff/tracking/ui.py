@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-import webbrowser
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.paths import project_root
 from bakeoff.core.section import load_section
-from bakeoff.tracking.local_server import HOST, refuse_taken_port, run_server
+from bakeoff.tracking.local_server import HOST, run_server
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.store import Store, experiment_id, open_client, store_errors
 
@@ -26,7 +25,6 @@ _COLUMNS = (
 )
 _SHARE_KEY = "bakeoff"
 _VIEW_TAG = f"mlflow.sharedViewState.{_SHARE_KEY}"
-_START_S = 90
 
 
 def serve_ui(port: int) -> None:
@@ -44,16 +42,15 @@ def serve_ui(port: int) -> None:
         sys.stdout.write(
             f"MLFLOW_TRACKING_URI is set: the runs are on {store.uri}; unset it to serve the local store.\n"
         )
-    refuse_taken_port(port, "bakeoff ui --port 5002")
-
-    def announce() -> None:
-        registry = f"http://{HOST}:{port}/#/models/{params.experiment}"
-        sys.stdout.write(f"\nMLflow: {address}\nRegistered model: {registry}\nStop it with Ctrl-C.\n")
-        sys.stdout.flush()
-        webbrowser.open(address)
-
-    command = server_command(store, port)
-    run_server(command, environment=server_environment(), port=port, start_s=_START_S, announce=announce)
+    registry = f"http://{HOST}:{port}/#/models/{params.experiment}"
+    run_server(
+        server_command(store, port),
+        environment=server_environment(),
+        port=port,
+        example="bakeoff ui --port 5002",
+        welcome=f"\nMLflow: {address}\nRegistered model: {registry}\nStop it with Ctrl-C.\n",
+        opens=address,
+    )
 
 
 def prepare_view(params: TrackingParams, port: int) -> tuple[Store, str]:

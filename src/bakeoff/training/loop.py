@@ -263,7 +263,7 @@ class _Trainer:
                 raise
             raise TrainingError(
                 f"{doing}: batch norm needs at least 2 values per channel; set training.batch_size (now "
-                f"{shared.batch_size}) to 2 or more; a train split of one product cannot be learnt with batch norm."
+                f"{shared.batch_size}) to 2 or more; a train split of one product cannot be learned with batch norm."
             ) from None
 
     def _to_device(self, tensor: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ class TrainingRequest:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """A training that is ready to start: everything is checked and built, nothing has been learnt."""
+    """A training that is ready to start: everything is checked and built, nothing has been learned."""
 
     request: TrainingRequest
     catalogue: Catalogue

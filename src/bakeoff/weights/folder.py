@@ -47,7 +47,7 @@ def or_not_found(found: Found | None, folder: str | None) -> Found | NotFound:
     """
     if found is None and folder is not None and not (main_checkout() / folder).is_dir():
         raise WeightsError(
-            f"weights.folder: {main_checkout() / folder} is no folder; make it, or set weights.folder to null."
+            f"weights.folder: {main_checkout() / folder} is not a folder; make it, or set weights.folder to null."
         )
     return found or NotFound("not_found")
 

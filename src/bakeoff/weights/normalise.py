@@ -12,6 +12,7 @@ from torch import nn
 from bakeoff.backbones.loading import State, compare, filtered, load_state, network_of, read_checkpoint
 from bakeoff.backbones.networks import build_backbone, classifier_prefixes
 from bakeoff.core.errors import WeightsError
+from bakeoff.core.files import replacing
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import file_sha256
 from bakeoff.weights.package import convert_lite0, is_lite0_layout
@@ -35,13 +36,11 @@ def write_normalised(
     """
     backbone = _loaded(settings, source, network_dir)
     state = {key: value.contiguous().clone() for key, value in network_of(backbone).state_dict().items()}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".part")
     try:
-        save_file(state, partial, metadata={"format": "pt"})  # one entry: safetensors writes several in random order
+        with replacing(target) as partial:
+            save_file(state, partial, metadata={"format": "pt"})  # one entry: several come in random order
     except SafetensorError as error:  # a full disk among them
-        raise WeightsError(f"{partial} cannot be written ({error}); is the disk full?") from None
-    partial.replace(target)
+        raise WeightsError(f"{target} cannot be written ({error}); is the disk full?") from None
     return file_sha256(target)
 
 

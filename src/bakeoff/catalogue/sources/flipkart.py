@@ -81,7 +81,7 @@ def read_table(path: Path, *, allow_pickle: bool = False) -> pd.DataFrame:
 
 
 def first_level(label: str) -> str:
-    """Return `A` of `["A >> B >> C"]`, or the text itself where it is no category tree."""
+    """Return `A` of `["A >> B >> C"]`, or the text itself where it is not a category tree."""
     text = label.strip()
     if text.startswith("["):
         try:

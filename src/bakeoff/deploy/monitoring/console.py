@@ -9,39 +9,49 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bakeoff.deploy.monitoring.verdict import monitoring_words, write_p
-from bakeoff.language.phrases import Words
+from bakeoff.core.translation import N_, Translator
+from bakeoff.deploy.monitoring.verdict import NAMES, VERDICTS, write_p
 
-_STYLES = {"alarm": ("alarm", "bold red"), "changed": ("change", "bold yellow"), "calm": ("calm", "bold green")}
+_COLUMNS = (N_("what"), N_("study"), N_("new"), N_("n"), N_("statistic"), N_("p (Holm)"), N_("differs"))
+
+
+_STYLES = {"alarm": "bold red", "changed": "bold yellow", "calm": "bold green"}
+_STATISTICS = {
+    "kolmogorov_smirnov": "D",
+    "mmd_permutation": "MMD²",
+    "chi_square_permutation": "χ²",
+    "fisher_exact": "Δ",
+    "calibration_permutation": "Δ",
+}
 
 
 def print_monitoring(report: Mapping[str, Any], folder: Path, *, console: Console | None = None) -> None:
     """Print the verdict in sentences, a table of the tests, and where the files are."""
     console = console or Console()
-    words = monitoring_words(report["language"])
-    key, style = _STYLES[report["verdict"]]
-    console.print(words(key), style=style)
+    t = Translator(report["language"])
+    verdict = report["verdict"]
+    console.print(t.gettext(VERDICTS[verdict]), style=_STYLES[verdict])
     for sentence in report["sentences"]:
         console.print(sentence)
-    console.print(_table(report["tests"], words))
+    console.print(_table(report["tests"], t))
     console.print(f"{folder / 'monitoring.json'}\n{folder / 'monitor.png'}", soft_wrap=True)
 
 
-def _table(tests: list[Mapping[str, Any]], words: Words) -> Table:
+def _table(tests: list[Mapping[str, Any]], t: Translator) -> Table:
     table = Table()
-    for name in ("what", "reference", "new", "n", "statistic", "p_holm", "differs"):
-        table.add_column(words(f"column.{name}"), overflow="fold")
+    for title in _COLUMNS:
+        table.add_column(t.gettext(title), overflow="fold")
     for test in tests:
-        means = [_mean(test, name, words) for name in ("reference", "new")]
-        sizes = f"{words.number(test['n_reference'], ',d')} / {words.number(test['n_new'], ',d')}"
-        statistic = f"{words('test.' + test['test'])} {words.number(test['statistic'], '.3g')}"
-        differs = words("yes" if test["differs"] else "no")
-        name, p_value = words(f"name.{test['name']}"), write_p(test["p_holm"], words)
-        table.add_row(name, *means, sizes, statistic, p_value, differs)
+        means = [_mean(test, name, t) for name in ("reference", "new")]
+        sizes = f"{t.number(test['n_reference'], ',d')} / {t.number(test['n_new'], ',d')}"
+        statistic = f"{_STATISTICS[test['test']]} {t.number(test['statistic'], '.3g')}"
+        differs = t.gettext("yes") if test["differs"] else t.gettext("no")
+        title, p_value = NAMES[test["name"]], write_p(test["p_holm"], t)
+        table.add_row(t.gettext(title), *means, sizes, statistic, p_value, differs)
     return table
 
 
-def _mean(test: Mapping[str, Any], name: str, words: Words) -> str:
+def _mean(test: Mapping[str, Any], name: str, t: Translator) -> str:
     """Return a sample's mean, where there is one."""
     mean = test.get(name)
-    return "" if mean is None else words.number(mean, ".3g")
+    return "" if mean is None else t.number(mean, ".3g")

@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bakeoff.core.translation import Translator
 from bakeoff.deploy.monitoring.sample import Sample
-from bakeoff.deploy.monitoring.verdict import write_p
+from bakeoff.deploy.monitoring.verdict import NAMES, VERDICTS, write_p
 from bakeoff.deploy.prediction.measures import MEASURES
-from bakeoff.language.phrases import Words
 
 _STUDY, _NEW, _ALARM = "#4477AA", "#EE7733", "#BB2233"
 """Tol's colours, told apart by the colour-blind."""
@@ -22,13 +22,13 @@ _BINS = 20
 _MAX_CLASSES = 12
 
 
-def draw_monitoring(report: Mapping[str, Any], samples: tuple[Sample, Sample], words: Words, path: Path) -> None:
+def draw_monitoring(report: Mapping[str, Any], samples: tuple[Sample, Sample], t: Translator, path: Path) -> None:
     """Write monitor.png.
 
     Args:
         report: what `build_report` returned.
         samples: reference and new.
-        words: the figure's language.
+        t: says it in the reader's language.
         path: the file.
     """
     figure = Figure(figsize=(13, 10.5), layout="constrained")
@@ -37,48 +37,49 @@ def draw_monitoring(report: Mapping[str, Any], samples: tuple[Sample, Sample], w
     values = {name: (reference.measures[:, place], new.measures[:, place]) for place, name in enumerate(MEASURES)}
     values["confidence"] = (reference.confidence, new.confidence)
     for axis, name in zip(axes.ravel(), values, strict=False):
-        _draw_histograms(axis, values[name], _test(report, name), words)
+        _draw_histograms(axis, values[name], _test(report, name), t)
     axes[0, 0].legend(frameon=False, fontsize=9)
     if report["performance"]:
-        _draw_recalls(axes[2, 1], report, words)
+        _draw_recalls(axes[2, 1], report, t)
     else:
-        _draw_shares(axes[2, 1], report, words)
-    _draw_accuracy(axes[2, 2], report, words)
-    figure.suptitle(_title(report, words), x=0.01, ha="left", fontsize=11)
+        _draw_shares(axes[2, 1], report, t)
+    _draw_accuracy(axes[2, 2], report, t)
+    figure.suptitle(_title(report, t), x=0.01, ha="left", fontsize=11)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
 
 
-def _title(report: Mapping[str, Any], words: Words) -> str:
-    verdict = {"alarm": "alarm", "changed": "change", "calm": "calm"}[report["verdict"]]
-    first = words("figure.title", candidate=report["candidate"], name=report["name"])
+def _title(report: Mapping[str, Any], t: Translator) -> str:
+    first = t.gettext("{candidate}: new products “{name}”", candidate=report["candidate"], name=report["name"])
     lines = [line for sentence in report["sentences"] for line in textwrap.wrap(sentence, 155)]
-    return "\n".join([f"{first}: {words(verdict)}", *lines])
+    verdict = VERDICTS[report["verdict"]]
+    return "\n".join([f"{first}: {t.gettext(verdict)}", *lines])
 
 
 def _test(report: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return next(test for test in report["tests"] if test["name"] == name)
 
 
-def _head(axis: Axes, test: Mapping[str, Any], words: Words) -> None:
+def _head(axis: Axes, test: Mapping[str, Any], t: Translator) -> None:
     """Write what a panel shows and the corrected p-value, in red where it differs."""
     colour = _ALARM if test["differs"] else "black"
     mark = "≠ " if test["differs"] else ""
-    text = f"{mark}{words('name.' + test['name'])}, {write_p(test['p_holm'], words)}"
+    title = NAMES[test["name"]]
+    text = f"{mark}{t.gettext(title)}, {write_p(test['p_holm'], t)}"
     axis.set_title(text, fontsize=10, color=colour, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_histograms(axis: Axes, pair: tuple[np.ndarray, np.ndarray], test: Mapping[str, Any], words: Words) -> None:
+def _draw_histograms(axis: Axes, pair: tuple[np.ndarray, np.ndarray], test: Mapping[str, Any], t: Translator) -> None:
     edges = _edges(np.concatenate(pair))
-    for values, colour, name in zip(pair, (_STUDY, _NEW), ("reference", "new"), strict=True):
+    titles = t.gettext("study ({n:,d})", n=len(pair[0])), t.gettext("new ({n:,d})", n=len(pair[1]))
+    for values, colour, label in zip(pair, (_STUDY, _NEW), titles, strict=True):
         shares = np.full(len(values), 1 / len(values))
-        label = words(f"figure.{name}", n=len(values))
         clipped = np.clip(values, edges[0], edges[-1])
         axis.hist(clipped, edges, weights=shares, histtype="stepfilled", color=colour, alpha=0.25)
         axis.hist(clipped, edges, weights=shares, histtype="step", color=colour, linewidth=1.6, label=label)
-    axis.set_ylabel(words("figure.share"), fontsize=9)
-    _head(axis, test, words)
+    axis.set_ylabel(t.gettext("share"), fontsize=9)
+    _head(axis, test, t)
 
 
 def _edges(values: np.ndarray) -> list[float]:
@@ -89,18 +90,18 @@ def _edges(values: np.ndarray) -> list[float]:
     return np.linspace(low, high, _BINS + 1).tolist()
 
 
-def _draw_shares(axis: Axes, report: Mapping[str, Any], words: Words) -> None:
+def _draw_shares(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:
     shares = report["class_shares"]
     labels = sorted(shares, key=lambda label: -shares[label]["reference"] - shares[label]["new"])[:_MAX_CLASSES]
     places = np.arange(len(labels))
     for offset, name, colour in ((-0.2, "reference", _STUDY), (0.2, "new", _NEW)):
         axis.barh(places + offset, [shares[label][name] for label in labels], height=0.38, color=colour)
     _name_classes(axis, labels)
-    _head(axis, _test(report, "class_shares"), words)
-    _tell_left_out(axis, len(shares), words)
+    _head(axis, _test(report, "class_shares"), t)
+    _tell_left_out(axis, len(shares), t)
 
 
-def _draw_recalls(axis: Axes, report: Mapping[str, Any], words: Words) -> None:
+def _draw_recalls(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:
     """Draw recall before and now with intervals, the most frequent classes first."""
     classes = report["performance"]["per_class"]
     weight = {label: sum(one["n"] if one else 0 for one in pair.values()) for label, pair in classes.items()}
@@ -112,26 +113,26 @@ def _draw_recalls(axis: Axes, report: Mapping[str, Any], words: Words) -> None:
                 _draw_interval(axis, one, place + offset, colour)
     _name_classes(axis, labels)
     axis.set_xlim(-0.02, 1.02)
-    axis.set_title(words("figure.recall"), fontsize=10, loc="left")
+    axis.set_title(t.gettext("recall per class"), fontsize=10, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
-    _tell_left_out(axis, len(classes), words)
+    _tell_left_out(axis, len(classes), t)
 
 
-def _draw_accuracy(axis: Axes, report: Mapping[str, Any], words: Words) -> None:
+def _draw_accuracy(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:
     estimate, performance = report["estimated_accuracy"], report["performance"]
     if performance:
-        rows = [("measured_before", performance["accuracy_at_deployment"], _STUDY)]
-        rows.append(("measured_now", performance["accuracy"], _NEW))
+        rows = [(t.gettext("test at deployment"), performance["accuracy_at_deployment"], _STUDY)]
+        rows.append((t.gettext("new, measured"), performance["accuracy"], _NEW))
     else:
-        rows = [("measured_before", estimate["accuracy_at_deployment"], _STUDY)]
-    rows.append(("by_confidence", estimate["average_confidence"], "#777777"))
-    rows.append(("by_threshold", estimate["threshold_on_confidence"], "#777777"))
+        rows = [(t.gettext("test at deployment"), estimate["accuracy_at_deployment"], _STUDY)]
+    rows.append((t.gettext("new, estimate: confidence"), estimate["average_confidence"], "#777777"))
+    rows.append((t.gettext("new, estimate: threshold"), estimate["threshold_on_confidence"], "#777777"))
     for place, (_, one, colour) in enumerate(rows):
         _draw_interval(axis, one, place, colour)
-    names = [textwrap.fill(words(f"figure.{name}"), 24) for name, _, _ in rows]
+    names = [textwrap.fill(name, 24) for name, _, _ in rows]
     axis.set_yticks(np.arange(len(names)), names, fontsize=9)
     axis.set_ylim(len(names) - 0.4, -0.6)
-    axis.set_title(words("figure.accuracy"), fontsize=10, loc="left")
+    axis.set_title(t.gettext("accuracy, 95% intervals"), fontsize=10, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
     axis.set_xlim(min(0.5, min(one["low"] for _, one, _ in rows) - 0.05), 1.02)
 
@@ -147,6 +148,6 @@ def _name_classes(axis: Axes, labels: list[str]) -> None:
     axis.set_ylim(len(labels) - 0.4, -0.6)
 
 
-def _tell_left_out(axis: Axes, n_classes: int, words: Words) -> None:
+def _tell_left_out(axis: Axes, n_classes: int, t: Translator) -> None:
     if n_classes > _MAX_CLASSES:
-        axis.set_xlabel(words("figure.largest", n=_MAX_CLASSES), fontsize=9)
+        axis.set_xlabel(t.gettext("the {n} most frequent classes", n=_MAX_CLASSES), fontsize=9)

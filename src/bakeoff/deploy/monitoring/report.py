@@ -7,25 +7,25 @@ from typing import Any
 import numpy as np
 
 from bakeoff.core.errors import DataError
+from bakeoff.core.translation import Translator
 from bakeoff.deploy.monitoring.family import ALPHA, run_tests
 from bakeoff.deploy.monitoring.performance import estimate_accuracy, measure_performance
 from bakeoff.deploy.monitoring.sample import Sample
 from bakeoff.deploy.monitoring.verdict import settle_verdict, write_sentences
-from bakeoff.language.phrases import Words
 
 MIN_NEW = 10
 """Fewer new photos say nothing."""
 
 
 def build_report(
-    samples: tuple[Sample, Sample, Sample], labels: list[str], words: Words, *, header: dict[str, Any], seed: int = 0
+    samples: tuple[Sample, Sample, Sample], labels: list[str], t: Translator, *, header: dict[str, Any], seed: int = 0
 ) -> dict[str, Any]:
     """Return the record that monitoring.json holds.
 
     Args:
         samples: the reference, the new products, and the test split alone.
         labels: K class names.
-        words: the language of the sentences.
+        t: says it in the reader's language.
         header: candidate, name and where the products came from; kept as it is.
         seed: of permutations and resamples.
 
@@ -41,7 +41,7 @@ def build_report(
     tests = run_tests(reference, new, test_split, seed=seed)
     report: dict[str, Any] = {
         **header,
-        "language": words.language,
+        "language": t.language,
         "n_new": len(new),
         "n_labelled": len(labelled),
         "n_refused": new.n_refused,
@@ -56,7 +56,7 @@ def build_report(
         "performance": _performance(test_split, labelled, labels, n_tests=len(tests)) if len(labelled) else None,
         "estimated_accuracy": estimate_accuracy(reference, new, test_split),
     }
-    report["sentences"] = write_sentences(report, words)
+    report["sentences"] = write_sentences(report, t)
     return report
 
 

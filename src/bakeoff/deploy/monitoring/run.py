@@ -14,11 +14,11 @@ from bakeoff.core.failures import drawing
 from bakeoff.core.files import write_json
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section, read_yaml
+from bakeoff.core.translation import Translator
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.products import DEFAULT_COLUMN, encode_labels, list_new_products, score_reference
 from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import Sample, collect_sample
-from bakeoff.deploy.monitoring.verdict import monitoring_words
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.deploy.prediction.sources import Columns, Photos
@@ -49,7 +49,7 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
 
     Raises:
         ParamsError: a flag cannot be used, or the folder is there already.
-        DataError: there are too few photos, or a label is none of the study's.
+        DataError: there are too few photos, or a label is not one of the study's.
         EvaluationError: the candidate cannot answer.
     """
     name = options.name or datetime.now(UTC).strftime("%Y-%m-%d")
@@ -66,7 +66,7 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
     params = load_section(project / "params.yaml", ComputeParams)
     reference, test_split, splits = score_reference(project, candidate, params)
     new = _score_new(photos, candidate, params)
-    words = monitoring_words(read_yaml(project / "params.yaml").get("language", "en"))
+    t = Translator(read_yaml(project / "params.yaml").get("language", "en"))
     header = {
         "name": name,
         "candidate": candidate.name,
@@ -76,10 +76,10 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         "reference_splits": splits,
         "monitored_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    report = build_report((reference, new, test_split), candidate.labels, words, header=header)
+    report = build_report((reference, new, test_split), candidate.labels, t, header=header)
     write_json(folder / REPORT_FILE, report)
     with drawing(folder / FIGURE_FILE, folder) as path:
-        draw_monitoring(report, (reference, new), words, path)
+        draw_monitoring(report, (reference, new), t, path)
     return report, folder
 
 

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bakeoff.language.monitoring import PHRASES
-from bakeoff.language.phrases import LanguageCode, Words
+from bakeoff.core.translation import N_, Translator
 
+NAMES = {
+    "brightness": N_("brightness"),
+    "contrast": N_("contrast"),
+    "saturation": N_("saturation"),
+    "sharpness": N_("sharpness"),
+    "aspect_ratio": N_("aspect ratio"),
+    "megapixels": N_("megapixels"),
+    "features": N_("the network’s features"),
+    "class_shares": N_("shares of the predicted classes"),
+    "confidence": N_("confidence"),
+    "accuracy": N_("accuracy"),
+    "calibration": N_("calibration"),
+}
+
+VERDICTS = {"alarm": N_("ALARM"), "changed": N_("CHANGED"), "calm": N_("NO ALARM")}
 _SMALLEST_P = 0.001
-
-
-def monitoring_words(language: LanguageCode) -> Words:
-    """Return the object that says monitoring's phrases."""
-    return Words(language, PHRASES)
 
 
 def settle_verdict(tests: Sequence[Mapping[str, Any]]) -> str:
@@ -24,59 +33,104 @@ def settle_verdict(tests: Sequence[Mapping[str, Any]]) -> str:
     return "changed" if differing else "calm"
 
 
-def write_sentences(report: Mapping[str, Any], words: Words) -> list[str]:
+def write_sentences(report: Mapping[str, Any], t: Translator) -> list[str]:
     """Return the verdict's sentences: accuracy or its estimate, what differs, what was left out, what to do."""
     tests = report["tests"]
-    sentences = [_accuracy(report, words) if report["performance"] else _estimate(report, words)]
+    sentences = [_accuracy(report, t) if report["performance"] else _estimate(report, t)]
     drifting = [test["name"] for test in tests if test["differs"] and test["name"] != "accuracy"]
     if drifting:
-        sentences.append(words("drift", names=words.join(words(f"name.{name}") for name in drifting)))
+        sentences.append(
+            t.gettext(
+                "The new products differ from the study’s, more than chance explains, in: {names}.",
+                names=t.join(t.gettext(NAMES[name]) for name in drifting),
+            )
+        )
     elif not any(test["differs"] for test in tests):
-        sentences.append(words("no_drift", n_tests=len(tests), n=report["n_new"]))
+        sentences.append(
+            t.gettext(
+                "The {n:,d} new products differ from the study’s in none of the {n_tests} respects tested, beyond what "
+                "chance explains.",
+                n_tests=len(tests),
+                n=report["n_new"],
+            )
+        )
     if report["n_refused"]:
-        sentences.append(words.count("refused", report["n_refused"]))
+        sentences.append(
+            t.ngettext(
+                "{n} photo could not be read and was left out.",
+                "{n:,d} photos could not be read and were left out.",
+                report["n_refused"],
+            )
+        )
     if report["verdict"] == "alarm":
-        sentences.append(words("advice.drop"))
+        sentences.append(
+            t.gettext("Look at the classes that lost most, and train again with new products among the study’s.")
+        )
     elif drifting and not report["performance"]:
-        sentences.append(words("advice.drift"))
+        sentences.append(
+            t.gettext(
+                "Label a random sample of the new products and run `bakeoff monitor` on it: only that tells "
+                "whether accuracy suffers."
+            )
+        )
     return sentences
 
 
-def write_p(p_value: float, words: Words) -> str:
+def write_p(p_value: float, t: Translator) -> str:
     """Return `p = 0.020`, or `p < 0.001`."""
-    return words("p.below", limit=_SMALLEST_P) if p_value < _SMALLEST_P else words("p.is", p=p_value)
+    return (
+        t.gettext("p < {limit:.3f}", limit=_SMALLEST_P)
+        if p_value < _SMALLEST_P
+        else t.gettext("p = {p:.3f}", p=p_value)
+    )
 
 
-def _accuracy(report: Mapping[str, Any], words: Words) -> str:
+def _accuracy(report: Mapping[str, Any], t: Translator) -> str:
     performance = report["performance"]
     test = next(test for test in report["tests"] if test["name"] == "accuracy")
     now, before = performance["accuracy"], performance["accuracy_at_deployment"]
     points = 100 * performance["difference"]["value"]
-    key = "same" if not test["differs"] else "drop" if points < 0 else "rise"
-    detectable = {"detectable": 100 * performance["detectable_drop"]} if key == "same" else {}
-    return words(
-        key,
+    measured = t.gettext(
+        "{candidate} classifies {accuracy} of {n:,d} labelled new products correctly (95% interval {low} to {high}); "
+        "at deployment it was {before} of {n_before:,d} test products.",
         candidate=report["candidate"],
-        accuracy=words.percent(now["value"]),
-        low=words.percent(now["low"]),
-        high=words.percent(now["high"]),
+        accuracy=t.percent(now["value"]),
+        low=t.percent(now["low"]),
+        high=t.percent(now["high"]),
         n=now["n"],
-        before=words.percent(before["value"]),
+        before=t.percent(before["value"]),
         n_before=before["n"],
-        points=points if key == "same" else abs(points),
-        p=write_p(test["p_holm"], words),
-        n_tests=len(report["tests"]),
-        **detectable,
+    )
+    gaps = {"points": points, "p": write_p(test["p_holm"], t), "n_tests": len(report["tests"])}
+    if not test["differs"]:
+        return f"{measured} " + t.gettext(
+            "The difference of {points:+.1f} points is no more than chance explains ({p}, corrected for {n_tests} "
+            "tests); with this many products a drop of less than about {detectable:.0f} points would often go "
+            "unnoticed.",
+            detectable=100 * performance["detectable_drop"],
+            **gaps,
+        )
+    gaps["points"] = abs(points)
+    if points < 0:
+        return f"{measured} " + t.gettext(
+            "This drop of {points:.1f} points is more than chance explains ({p}, corrected for {n_tests} tests).",
+            **gaps,
+        )
+    return f"{measured} " + t.gettext(
+        "This gain of {points:.1f} points is more than chance explains ({p}, corrected for {n_tests} tests): the new "
+        "products are easier than the study’s, or the network has learned from some of them.",
+        **gaps,
     )
 
 
-def _estimate(report: Mapping[str, Any], words: Words) -> str:
+def _estimate(report: Mapping[str, Any], t: Translator) -> str:
     estimate = report["estimated_accuracy"]
     before = estimate["accuracy_at_deployment"]
-    return words(
-        "estimate",
-        confidence=words.percent(estimate["average_confidence"]["value"]),
-        threshold=words.percent(estimate["threshold_on_confidence"]["value"]),
-        before=words.percent(before["value"]),
+    return t.gettext(
+        "Without labels the accuracy can only be estimated: {confidence} by the mean confidence, "
+        "{threshold} by a threshold on it (at deployment it was {before} of {n_before:,d} test products).",
+        confidence=t.percent(estimate["average_confidence"]["value"]),
+        threshold=t.percent(estimate["threshold_on_confidence"]["value"]),
+        before=t.percent(before["value"]),
         n_before=before["n"],
     )

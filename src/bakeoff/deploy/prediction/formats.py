@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bakeoff.core.errors import ParamsError
+from bakeoff.core.files import replacing
 from bakeoff.deploy.prediction.answers import Answer
 
 FORMATS = ("table", "json", "parquet", "csv")
@@ -93,14 +93,9 @@ def _target(output: Path | None, *, binary: bool) -> Iterator[IO[Any]]:
     if output is None:
         yield sys.stdout
         return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(output.name + ".part")
-    try:
-        with partial.open("wb") if binary else partial.open("w", encoding="utf-8", newline="") as handle:
-            yield handle
-        os.replace(partial, output)
-    finally:
-        partial.unlink(missing_ok=True)
+    text: dict[str, Any] = {} if binary else {"encoding": "utf-8", "newline": ""}
+    with replacing(output) as partial, partial.open("wb" if binary else "w", **text) as handle:
+        yield handle
 
 
 def _write_json(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -> None:

@@ -85,7 +85,7 @@ def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *,
     if tally.n_refused:
         lines.append(f"{tally.n_refused} photos could not be read ({_refusals(tally)}).")
     if n_left_out:
-        lines.append(f"{n_left_out} files in the folder are no photos by their extension and were left out.")
+        lines.append(f"{n_left_out} files in the folder are not photos by their extension and were left out.")
     if options.output:
         lines.append(f"{options.output} written.")
     sys.stderr.write("".join(f"{line}\n" for line in lines))

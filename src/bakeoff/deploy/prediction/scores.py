@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bakeoff.core.files import replacing
 from bakeoff.deploy.prediction.measures import MEASURES
 
 CHUNK = 512
@@ -61,10 +61,8 @@ def write_chunk(folder: Path, number: int, scores: Scores) -> None:
         columns |= {name: pa.array(values) for name, values in zip(MEASURES, scores.measures.T, strict=True)}
     if scores.features is not None:
         columns["features"] = _lists(scores.features.astype(np.float32))
-    path = chunk_file(folder, number)
-    partial = path.with_name(path.name + ".tmp")
-    pq.write_table(pa.table(columns), partial)
-    os.replace(partial, path)
+    with replacing(chunk_file(folder, number)) as partial:
+        pq.write_table(pa.table(columns), partial)
 
 
 def read_chunks(folder: Path, n_photos: int) -> Iterator[Scores]:

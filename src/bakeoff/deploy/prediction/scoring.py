@@ -38,7 +38,9 @@ def read_files(paths: Sequence[str], prepare: PackParams) -> Iterator[Packed | R
     found = [Path(path) for place, path in enumerate(paths) if place not in missing]
     packed = pack_all(found, len(found), prepare, hashes=False)
     for place, path in enumerate(paths):
-        yield Rejection("missing_file", f"{path or 'an empty path'} is no file") if place in missing else next(packed)
+        yield (
+            Rejection("missing_file", f"{path or 'an empty path'} is not a file") if place in missing else next(packed)
+        )
 
 
 def _is_file(path: str) -> bool:

@@ -35,7 +35,7 @@ class Photos:
     table: pd.DataFrame
     """id str, image str (as the source gives it), path str, label str or None; index 0 to N-1."""
     n_left_out: int = 0
-    """Files of a folder that are no photos by their extension."""
+    """Files of a folder that are not photos by their extension."""
 
 
 def list_photos(source: Path, columns: Columns | None = None) -> Photos:

@@ -8,7 +8,7 @@ from typing import Any
 from bakeoff.decision.collect import Record
 from bakeoff.report.page.evidence import read_optional
 from bakeoff.report.page.plot import Scale, polyline
-from bakeoff.report.page.wording import is_known
+from bakeoff.report.render import is_known
 
 SIDE, _LOW, _HIGH = 300, 40, 288
 _STAGES = ("before", "after")

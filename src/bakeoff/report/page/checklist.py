@@ -2,119 +2,183 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.collect import Record, value_at
-from bakeoff.language.phrases import Words
-from bakeoff.report.page.wording import is_known
+from bakeoff.report.facts import Facts
+from bakeoff.report.render import is_known
 
 State = Literal["proved", "not_proved", "not_applicable"]
 _UNREADABLE = ("corrupt", "unreadable", "not_an_image", "truncated", "empty_file", "missing_file", "too_large")
 _MAX_NAMES = 5
 _UNEVEN_FROM = 1.5
 """Largest class over smallest: below this, weights would change next to nothing."""
+_AUDIT = "data/audit/audit.json"
 
 
 class Line(NamedTuple):
-    """One line: a phrase `check.<name>.<why>` with its values, the state, and the files that prove it."""
+    """What is checked, the outcome, the sentence that says why, and the files that prove it."""
 
-    name: str
+    title: str
     state: State
-    why: str
-    values: dict[str, Any]
+    text: str
     proof: str
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What the lines are computed from."""
-
-    records: Sequence[Record]
-    audit: Mapping[str, Any]
-    splits: Mapping[str, int]
-    runs_dir: str
-
-    @property
-    def done(self) -> list[Record]:
-        """The records that have a result."""
-        return [record for record in self.records if record.ok]
-
-    def proof(self, relative: str) -> str:
-        """Return the pattern of a file that every training has."""
-        return f"{self.runs_dir}/*/seed_*/{relative}"
-
-
-def checklist(evidence: Evidence) -> list[Line]:
+def checklist(facts: Facts, t: Translator) -> list[Line]:
     """Return the eight lines of the checklist."""
-    return [check(evidence) for check in _CHECKS]
+    return [Line(t.gettext(title), *check(facts, t)) for title, check in _CHECKS.items()]
 
 
-def _images(evidence: Evidence) -> Line:
-    audit, proof = evidence.audit, "data/audit/audit.json, data/catalogue/rejected.csv"
+Outcome = tuple[State, str, str]
+
+
+def _images(facts: Facts, t: Translator) -> Outcome:
+    audit, proof = facts.audit, f"{_AUDIT}, rejected.csv"
     n_read, n_kept, n_rejected = (audit.get(name) for name in ("n_read", "n_accepted", "n_rejected"))
     if n_read is None or n_kept is None or n_rejected is None:
-        return Line("images", "not_proved", "missing", {}, "data/audit/audit.json")
+        return "not_proved", t.gettext("There is no audit of the catalogue."), _AUDIT
     if n_kept + n_rejected != n_read:
-        return Line("images", "not_proved", "lost", {"n": n_read - n_kept - n_rejected}, proof)
+        lost = n_read - n_kept - n_rejected
+        return "not_proved", t.gettext("{n:,d} products are neither accepted nor rejected.", n=lost), proof
     n_bad = sum((audit.get("rejected") or {}).get(reason, 0) for reason in _UNREADABLE)
-    return Line("images", "proved", "proved", {"read": n_read, "kept": n_kept, "bad": n_bad}, proof)
+    text = t.gettext(
+        "{kept:,d} of {read:,d} products were accepted after decoding every image; {bad:,d} could not be read and are "
+        "listed.",
+        kept=n_kept,
+        read=n_read,
+        bad=n_bad,
+    )
+    return "proved", text, proof
 
 
-def _duplicates(evidence: Evidence) -> Line:
-    n_groups, n_kept = evidence.audit.get("n_groups"), evidence.audit.get("n_accepted")
+def _duplicates(facts: Facts, t: Translator) -> Outcome:
+    n_groups, n_kept = facts.audit.get("n_groups"), facts.audit.get("n_accepted")
     if n_groups is None or n_kept is None:
-        return Line("duplicates", "not_proved", "missing", {}, "data/audit/audit.json")
-    rejected = evidence.audit.get("rejected") or {}
-    n_dropped = sum(n for reason, n in rejected.items() if reason.startswith("duplicate"))
-    values = {"dropped": n_dropped, "alike": n_kept - n_groups, "groups": n_groups}
-    return Line("duplicates", "proved", "proved", values, "data/audit/audit.json, data/splits/splits.parquet")
+        return "not_proved", t.gettext("Duplicates were not looked for."), _AUDIT
+    rejected = facts.audit.get("rejected") or {}
+    text = t.gettext(
+        "{dropped:,d} duplicates were dropped; {alike:,d} products resemble another, and the split keeps each of the "
+        "{groups:,d} groups whole.",
+        dropped=sum(n for reason, n in rejected.items() if reason.startswith("duplicate")),
+        alike=n_kept - n_groups,
+        groups=n_groups,
+    )
+    return "proved", text, f"{_AUDIT}, data/splits/splits.parquet"
 
 
-def _distribution(evidence: Evidence) -> Line:
-    per_class, proof = evidence.audit.get("per_class") or {}, "data/audit/audit.json, figures/class_counts.png"
-    if not per_class or not evidence.splits:
-        return Line("distribution", "not_proved", "missing", {}, "data/audit/audit.json")
-    largest, smallest = max(per_class.values()), min(per_class.values())
-    values = {"n": len(per_class), "largest": largest, "smallest": smallest, "ratio": largest / max(smallest, 1)}
-    return Line("distribution", "proved", "proved", values, proof)
+def _distribution(facts: Facts, t: Translator) -> Outcome:
+    per_class = facts.audit.get("per_class") or {}
+    if not per_class or not facts.dataset["splits"]:
+        return "not_proved", t.gettext("The classes were not counted."), _AUDIT
+    text = t.gettext(
+        "{n:,d} classes of {smallest:,d} to {largest:,d} products (ratio {ratio:.1f}).",
+        n=len(per_class),
+        smallest=min(per_class.values()),
+        largest=max(per_class.values()),
+        ratio=_ratio(facts),
+    )
+    return "proved", text, f"{_AUDIT}, figures/class_counts.png"
 
 
-def _transforms(evidence: Evidence) -> Line:
-    lacking = [record.candidate.name for record in evidence.done if not _shows_transforms(record)]
-    proof = evidence.proof("training/figures/preview.png")
-    values = {"n": len(evidence.done) - len(lacking), "all": len(evidence.done), "names": lacking}
-    return Line("transforms", "not_proved" if lacking else "proved", "missing" if lacking else "proved", values, proof)
+def _transforms(facts: Facts, t: Translator) -> Outcome:
+    lacking = _names(facts.done, lambda record: (record.folder / "training" / "figures" / "preview.png").is_file())
+    proof, n = _proof(facts, "training/figures/preview.png"), len(facts.done)
+    if not lacking:
+        text = t.gettext("All {all} trainings left a picture of what their network sees after its transforms.", all=n)
+        return "proved", text, proof
+    text = t.gettext(
+        "{n} of {all} trainings left a picture of what their network sees; none of {names}.",
+        n=n - len(lacking),
+        all=n,
+        names=_listed(lacking, t),
+    )
+    return "not_proved", text, proof
 
 
-def _shows_transforms(record: Record) -> bool:
-    return (record.folder / "training" / "figures" / "preview.png").is_file()
+def _finite(facts: Facts, t: Translator) -> Outcome:
+    broken = _names(facts.done, lambda record: is_known(value_at(record.metrics, "splits.test.log_loss")))
+    lacking = _names(facts.done, lambda record: (record.folder / "training/predictions.parquet").is_file())
+    if broken or lacking:
+        text = t.gettext("Predictions or their log loss are missing for {names}.", names=_listed(broken or lacking, t))
+        file = "evaluation/metrics.json" if broken else "training/predictions.parquet"
+        return "not_proved", text, _proof(facts, file)
+    text = t.gettext(
+        "{n:,d} products judged by each of {all} trainings; every probability is a number and rows sum to 1, else "
+        "evaluation stops.",
+        n=sum(facts.dataset["splits"].values()),
+        all=len(facts.done),
+    )
+    return "proved", text, _proof(facts, "training/predictions.parquet")
 
 
-def _finite(evidence: Evidence) -> Line:
-    broken = [r.candidate.name for r in evidence.done if not is_known(value_at(r.metrics, "splits.test.log_loss"))]
-    proof = evidence.proof("evaluation/predictions.parquet")
-    n = sum(n for n in evidence.splits.values())
-    if broken:
-        return Line("finite", "not_proved", "missing", {"names": broken}, evidence.proof("evaluation/metrics.json"))
-    lacking = [r.candidate.name for r in evidence.done if not (r.folder / "training/predictions.parquet").is_file()]
-    if lacking:
-        return Line("finite", "not_proved", "missing", {"names": lacking}, proof)
-    return Line("finite", "proved", "proved", {"n": n, "all": len(evidence.done)}, proof)
-
-
-def _weights(evidence: Evidence) -> Line:
-    per_class, proof = evidence.audit.get("per_class") or {}, evidence.proof("training/training.json")
-    if not per_class:
-        return Line("class_weights", "not_proved", "unknown", {}, "data/audit/audit.json")
-    ratio = max(per_class.values()) / max(min(per_class.values()), 1)
+def _weights(facts: Facts, t: Translator) -> Outcome:
+    if not facts.audit.get("per_class"):
+        return "not_proved", t.gettext("The classes were not counted."), _AUDIT
+    ratio = _ratio(facts)
     if ratio < _UNEVEN_FROM:
-        return Line("class_weights", "not_applicable", "even", {"ratio": ratio}, "data/audit/audit.json")
-    lacking = [record.candidate.name for record in evidence.done if not _is_weighted(record)]
+        text = t.gettext("The largest class is only {ratio:.1f} times the smallest.", ratio=ratio)
+        return "not_applicable", text, _AUDIT
+    proof, lacking = _proof(facts, "training/training.json"), _names(facts.done, _is_weighted)
+    if not lacking:
+        text = t.gettext(
+            "The largest class is {ratio:.1f} times the smallest; every training balanced them.", ratio=ratio
+        )
+        return "proved", text, proof
+    text = t.gettext(
+        "The largest class is {ratio:.1f} times the smallest, and no record says that classes were weighted ({names}): "
+        "read macro F1 and the small classes.",
+        ratio=ratio,
+        names=_listed(lacking, t),
+    )
+    return "not_proved", text, proof
+
+
+def _seeds(facts: Facts, t: Translator) -> Outcome:
+    lacking = _names(facts.done, lambda record: record.training.get("seed") is not None)
+    proof = f"params.yaml, {_proof(facts, 'training/training.json')}"
     if lacking:
-        return Line("class_weights", "not_proved", "missing", {"ratio": ratio, "names": lacking}, proof)
-    return Line("class_weights", "proved", "proved", {"ratio": ratio}, proof)
+        return "not_proved", t.gettext("No seed is recorded for {names}.", names=_listed(lacking, t)), proof
+    seeds = sorted({record.training["seed"] for record in facts.done})
+    if len(seeds) > 1:
+        text = t.gettext("Seeds {seeds}, recorded with every training.", seeds=_listed(seeds, t))
+    else:
+        text = t.gettext(
+            "Seed {seed} in every training. One seed: how much another would change is not known.", seed=seeds[0]
+        )
+    return "proved", text, proof
+
+
+def _versions(facts: Facts, t: Translator) -> Outcome:
+    proof = _proof(facts, "training/training.json")
+    lacking = _names(facts.done, lambda record: record.training.get("versions") and record.training.get("git_commit"))
+    if lacking:
+        text = t.gettext("Versions or the commit are missing for {names}.", names=_listed(lacking, t))
+        return "not_proved", text, proof
+    text = t.gettext(
+        "Every record holds library versions and the git commit (distinct commits: {n}).", n=len(facts.commits)
+    )
+    return "proved", text, f"{proof}, requirements-*.txt"
+
+
+_CHECKS: dict[str, Callable[[Facts, Translator], Outcome]] = {
+    N_("Images are readable."): _images,
+    N_("No duplicates across the splits."): _duplicates,
+    N_("The distribution is documented."): _distribution,
+    N_("Transforms are tested."): _transforms,
+    N_("No NaN in features or predictions."): _finite,
+    N_("Class weights."): _weights,
+    N_("Seeds are fixed."): _seeds,
+    N_("Versions are recorded."): _versions,
+}
+
+
+def _ratio(facts: Facts) -> float:
+    """Return the largest class over the smallest."""
+    counts = facts.audit["per_class"].values()
+    return max(counts) / max(min(counts), 1)
 
 
 def _is_weighted(record: Record) -> bool:
@@ -124,41 +188,18 @@ def _is_weighted(record: Record) -> bool:
     return any(value not in (None, False, "none") for value in found)
 
 
-def _seeds(evidence: Evidence) -> Line:
-    seeds = sorted({record.training["seed"] for record in evidence.done if record.training.get("seed") is not None})
-    lacking = [record.candidate.name for record in evidence.done if record.training.get("seed") is None]
-    proof = f"params.yaml, {evidence.proof('training/training.json')}"
-    if lacking:
-        return Line("seeds", "not_proved", "missing", {"names": lacking}, proof)
-    return Line("seeds", "proved", "one" if len(seeds) == 1 else "several", {"seeds": seeds}, proof)
+def _names(records: Sequence[Record], holds: Callable[[Record], Any]) -> list[str]:
+    """Return the candidates for which something does not hold."""
+    return [record.candidate.name for record in records if not holds(record)]
 
 
-def _versions(evidence: Evidence) -> Line:
-    done, proof = evidence.done, evidence.proof("training/training.json")
-    lacking = [r.candidate.name for r in done if not r.training.get("versions") or not r.training.get("git_commit")]
-    if lacking:
-        return Line("versions", "not_proved", "missing", {"names": lacking}, proof)
-    commits = {record.training["git_commit"] for record in done}
-    return Line("versions", "proved", "proved", {"n": len(commits)}, f"{proof}, requirements-*.txt")
+def _proof(facts: Facts, relative: str) -> str:
+    """Return the pattern of a file that every training has."""
+    return f"{facts.choice['inputs']['runs_dir']}/*/seed_*/{relative}"
 
 
-_CHECKS: tuple[Callable[[Evidence], Line], ...] = (
-    _images, _duplicates, _distribution, _transforms, _finite, _weights, _seeds, _versions,
-)  # fmt: skip
-
-
-def checklist_rows(evidence: Evidence, words: Words) -> list[dict[str, Any]]:
-    """Return the lines with their sentences in the page's language."""
-    rows = []
-    for line in checklist(evidence):
-        lists = {key: _listed(value, words) for key, value in line.values.items() if isinstance(value, list)}
-        text = words(f"check.{line.name}.{line.why}", **line.values | lists)
-        rows.append({"name": line.name, "state": line.state, "text": text, "proof": line.proof})
-    return rows
-
-
-def _listed(values: Sequence[Any], words: Words) -> str:
+def _listed(values: Sequence[Any], t: Translator) -> str:
+    """Return the first few, and how many more there are."""
     shown = [str(value) for value in values[:_MAX_NAMES]]
-    return words.join(
-        [*shown, words("check.others", n=len(values) - len(shown))] if len(values) > len(shown) else shown
-    )
+    more = [t.gettext("{n} more", n=len(values) - len(shown))] if len(values) > len(shown) else []
+    return t.join([*shown, *more])

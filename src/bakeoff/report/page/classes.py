@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.decision.collect import Record
-from bakeoff.report.page.wording import is_known
+from bakeoff.report.render import is_known
 
 FILTER_FROM = 13
 """From this number of classes on the table gets a search field and scrolls in itself."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from bakeoff.decision.summary import Summary
 from bakeoff.report.page.plot import scale_around
-from bakeoff.report.page.wording import is_known
+from bakeoff.report.render import is_known
 
 WIDTH = 1100
 _NAME_PX, _ROW_PX, _TOP_PX, _BAR_PX = 250, 26, 30, 16

@@ -1,4 +1,4 @@
-"""Learning curves as small multiples, and train, validation and test side by side with the over-fitting gap."""
+"""Learning curves as small multiples, and train, validation and test side by side with the overfitting gap."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from bakeoff.decision.collect import Record, value_at
 from bakeoff.report.page.plot import Scale, polyline, scale_around
-from bakeoff.report.page.wording import is_known
+from bakeoff.report.render import is_known
 
 WIDTH, HEIGHT = 300, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 292, 10, 126

@@ -7,28 +7,29 @@ from typing import Any
 
 import numpy as np
 
+from bakeoff.core.translation import Translator
 from bakeoff.decision.pareto import Plane, front
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE
-from bakeoff.report.labels import along, leader, place_labels
+from bakeoff.report.labels import leader, place_labels
 from bakeoff.report.page.plot import Scale, polyline, scale_around
-from bakeoff.report.page.wording import Wording, is_known
+from bakeoff.report.render import filters, is_known, mlflow_filter
 
 WIDTH, HEIGHT = 1120, 600
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 1100, 18, 548
-_CHAR_PX, _LABEL_PX = 7.4, 15.0
+_LABEL_PX = 12.5
 COSTS = ("latency_ms", "images_per_s", "size_mib")
 
 
 def tradeoff_views(
-    summaries: Sequence[Summary], choice: Mapping[str, Any], wording: Wording, *, keys: Mapping[str, Sequence[str]]
+    summaries: Sequence[Summary], choice: Mapping[str, Any], t: Translator, *, keys: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
     """Return one picture per measure that any candidate has.
 
     Args:
         summaries: one per candidate.
         choice: choice.json, whose `limits` say whether random starts may lie on a front.
-        wording: the page's words.
+        t: says it in the reader's language.
         keys: candidate to the training keys of its MLflow runs.
     """
     limits = choice["limits"]
@@ -38,7 +39,7 @@ def tradeoff_views(
         plane = Plane.of((name, "accuracy"), **allowed)
         items = [item for item in summaries if is_known(plane.x.value(item))]
         if items:
-            views.append(_view(items, plane, lambda item: _tip(item, wording, keys)))
+            views.append(_view(items, plane, lambda item: _tip(item, t, keys)))
     return views
 
 
@@ -79,26 +80,28 @@ def _point(item: Summary, x: float, y: Scale) -> dict[str, Any]:
 def _label(points: list[dict[str, Any]], line: Sequence[tuple[float, float]]) -> None:
     """Give each point the place of its name, and a leader line where the name stands off."""
     at = np.array([[point["x"], point["y"]] for point in points])
-    sizes = np.array([[_CHAR_PX * len(point["candidate"]), _LABEL_PX] for point in points])
-    corners = place_labels(at, sizes, (_LEFT, _TOP, _RIGHT, _BOTTOM), lines=along(np.array(line).reshape(-1, 2)))
-    for point, corner, size, centre in zip(points, corners, sizes, at, strict=True):
-        ends = leader(centre, corner, size)
-        point |= {"label_x": round(float(corner[0]), 1), "label_y": round(float(corner[1]) + 12, 1)}
+    names = [point["candidate"] for point in points]
+    front_line = np.array(line).reshape(-1, 2)
+    boxes = place_labels(names, at, (_LEFT, _TOP, _RIGHT, _BOTTOM), font_px=_LABEL_PX, line=front_line)
+    for point, box, centre in zip(points, boxes, at, strict=True):
+        ends = leader(centre, box)
+        point |= {"label_x": round(float(box[0]), 1), "label_y": round(float(box[3]) - 3, 1)}
         point["leader"] = None if ends is None else [round(float(value), 1) for value in ends.ravel()]
 
 
-def _tip(item: Summary, wording: Wording, keys: Mapping[str, Sequence[str]]) -> list[str]:
+def _tip(item: Summary, t: Translator, keys: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the lines that hovering over a point, or focusing it, shows."""
-    words = wording.words
-    low, high = wording.pct(item.accuracy_low), wording.pct(item.accuracy_high)
-    lines = [item.candidate, words("tip.accuracy", accuracy=wording.pct(item.accuracy), low=low, high=high)]
+    num, pct = filters(t)["num"], t.percent
+    accuracy = {"accuracy": pct(item.accuracy), "low": pct(item.accuracy_low), "high": pct(item.accuracy_high)}
+    lines = [item.candidate, t.gettext("accuracy {accuracy} (95% interval {low} to {high})", **accuracy)]
     if item.time_comparable:
-        latency, rate = wording.num(item.latency_ms), wording.num(item.images_per_s)
-        lines.append(words("tip.times", latency=latency, rate=rate))
-    lines.append(words("tip.size", size=wording.num(item.size_mib, 0), licence=item.licence))
-    return [*lines, *(words("tip.run", filter=mlflow_filter(key)) for key in keys.get(item.candidate, ()))]
-
-
-def mlflow_filter(key: str) -> str:
-    """Return what to type into the search field of MLflow's run table to see the run of a training."""
-    return f'tags."bakeoff.training_key" = "{key}"'
+        lines.append(
+            t.gettext(
+                "{latency} ms per photo, {rate} images/s in batches",
+                latency=num(item.latency_ms),
+                rate=num(item.images_per_s),
+            )
+        )
+    lines.append(t.gettext("{size} MiB, licence {licence}", size=num(item.size_mib, 0), licence=item.licence))
+    runs = [t.gettext("MLflow: {filter}", filter=mlflow_filter(key)) for key in keys.get(item.candidate, ())]
+    return [*lines, *runs]

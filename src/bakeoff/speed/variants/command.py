@@ -109,13 +109,13 @@ def _write(path: Path, candidate: str, *, key: str, n_test: int, rows: list[dict
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the rows of all candidates so far, {} where there is no file."""
+    """Return the rows of all candidates so far, {} where there is not a file."""
     try:
         held = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError:
         held = None
     if not isinstance(held, dict):
-        raise EvaluationError(f"{path} is no JSON object of `bakeoff variants`; delete it, or get it back from git.")
+        raise EvaluationError(f"{path} is not a JSON object of `bakeoff variants`; delete it, or get it back from git.")
     return held
 
 

@@ -1,1 +1,0 @@
-"""What the product says to people, in English and French: phrases in pairs, numbers as the language writes them."""

@@ -1,0 +1,136 @@
+"""The winner's model card in the Hugging Face Hub's form: a YAML head for tools; model_card.md is for people."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bakeoff.decision.collect import Record, value_at
+from bakeoff.decision.licences import commercial_use, is_pretrained, licence_of_code, licence_text
+from bakeoff.decision.measures import MEASURES
+from bakeoff.report.facts import Facts, read_json
+from bakeoff.report.note import tidy
+from bakeoff.report.render import environment
+
+_HUB_LICENCES = (
+    *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "gpl-2.0", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "mpl-2.0"),
+    *("cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nc-nd-4.0", "unlicense"),
+    *("apple-ascl", "apple-amlr", "openrail", "unknown"),
+)
+"""The Hub's identifiers (https://huggingface.co/docs/hub/repositories-licenses) of licences that backbones have."""
+_LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras"}
+
+
+def write_model_card(path: Path, facts: Facts) -> None:
+    """Write the model card of the winner's deployed training; a sentence where nothing was chosen."""
+    template = environment(facts.choice["language"], html=False).get_template("model_card.md")
+    record = facts.deployed
+    head = "" if record is None else front_matter(record)
+    path.write_text(head + tidy(template.render(facts=facts, **_about(facts, record))), encoding="utf-8")
+
+
+def _about(facts: Facts, record: Record | None) -> dict[str, Any]:
+    """Return what the template needs of the deployed training beside its records."""
+    if record is None:
+        return {"record": None}
+    best = facts.choice["best"]
+    return {
+        "record": record,
+        "n_seeds": sum(one.candidate.name == record.candidate.name for one in facts.done),
+        "commercial": commercial_use(record.training),
+        "pretrained": is_pretrained(record.training),
+        "licence_of_code": licence_of_code(record.training),
+        "half_interval_points": math.ceil(50 * (best["accuracy_high"] - best["accuracy_low"])),
+        "never_predicted": _never_predicted(record),
+    }
+
+
+def _never_predicted(record: Record) -> list[str]:
+    """Return the labels that no test photo was given."""
+    labels = list(record.training["labels"])
+    confusions = read_json(record.folder / "evaluation" / "confusions.json")
+    return [labels[index] for index in confusions.get("never_predicted") or []]
+
+
+def front_matter(record: Record) -> str:
+    """Return the head of the card, its two `---` lines included.
+
+    Source:
+        https://github.com/huggingface/hub-docs/blob/main/modelcard.md
+    """
+    values = {key: value for key, value in metadata(record).items() if value}
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+    return f"---\n{text}---\n\n"
+
+
+def metadata(record: Record) -> dict[str, Any]:
+    """Return the head's fields: licence, library, task, tags, data, metrics and the model index with results."""
+    training = record.training
+    dataset = str(value_at(training, "dataset.name") or "unknown")
+    return {
+        **licence_fields(training),
+        "library_name": _LIBRARIES.get(str(training.get("framework")), str(training.get("framework"))),
+        "pipeline_tag": "image-classification",
+        "base_model": _base_model(training),
+        "tags": _tags(record),
+        "datasets": [dataset],
+        "metrics": sorted({one.hub for one in MEASURES.values() if one.hub}),
+        "model-index": [{"name": record.candidate.name, "results": [_results(record, dataset)]}],
+    }
+
+
+def licence_fields(training: Mapping[str, Any]) -> dict[str, str]:
+    """Return `license`, or `other` with a name of its own where code and weights differ or the Hub has no such one."""
+    text = licence_text(training)
+    known = text.lower().removesuffix("-or-later").removesuffix("-only")
+    if known in _HUB_LICENCES:
+        return {"license": known}
+    return {"license": "other", "license_name": re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")}
+
+
+def _base_model(training: Mapping[str, Any]) -> str | None:
+    """Return the Hub's id of the weights it started from, None where they are not of the Hub's form."""
+    weights_id = str(value_at(training, "settings.weights_id") or "")
+    return weights_id if is_pretrained(training) and re.fullmatch(r"[\w.-]+/[\w.-]+", weights_id) else None
+
+
+def _tags(record: Record) -> list[str]:
+    training = record.training
+    marks = {
+        "random-weights": not is_pretrained(training),
+        "non-commercial": commercial_use(training) is False,
+        "commercial-use-unknown": commercial_use(training) is None,
+        "calibrated": (record.folder / "evaluation" / "calibration.json").is_file(),
+    }
+    names = [
+        "image-classification",
+        "product-photos",
+        "bakeoff",
+        record.candidate.model,
+        str(training.get("mode") or ""),
+    ]
+    if licence_of_code(training) is None:
+        names.append("licence-unknown")
+    return [*dict.fromkeys(name for name in names if name), *(name for name, holds in marks.items() if holds)]
+
+
+def _results(record: Record, dataset: str) -> dict[str, Any]:
+    intervals = value_at(record.metrics, "intervals.test") or {}
+    metrics = []
+    for name, kind, title in [(one.name, one.hub, one.title) for one in MEASURES.values() if one.hub]:
+        value = value_at(record.metrics, f"splits.test.{name}")
+        if value is None:
+            continue
+        interval = intervals.get(name)
+        within = f" (95% interval {interval['low']:.3f} to {interval['high']:.3f})" if interval else ""
+        metrics.append({"type": kind, "value": round(float(value), 4), "name": f"{title}{within}"})
+    return {
+        "task": {"type": "image-classification", "name": "Image classification"},
+        "dataset": {"type": dataset, "name": dataset, "split": "test"},
+        "metrics": metrics,
+    }

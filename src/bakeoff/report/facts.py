@@ -1,0 +1,293 @@
+"""What one comparison found, read once: report page, model card, methodology note and console tell it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bakeoff.core.errors import EvaluationError
+from bakeoff.core.section import load_top, read_yaml
+from bakeoff.decision.collect import Record, collect, value_at
+from bakeoff.decision.deployed import deployed_seed, validation_accuracy
+from bakeoff.decision.leaderboard import read_leaderboard
+from bakeoff.decision.licences import commercial_use, is_pretrained, licence_of_code
+from bakeoff.decision.measures import MEASURES
+from bakeoff.decision.params import Limits
+from bakeoff.decision.rules import EXCLUSIONS, Rule
+from bakeoff.decision.study import Study
+from bakeoff.decision.summary import Summary, summarise
+from bakeoff.records.candidate import BASELINE
+from bakeoff.records.speed import ThroughputRecord
+from bakeoff.records.study import StudyLists
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Records and choice of one comparison; what lies in a file that is not there is empty."""
+
+    records: Sequence[Record]
+    summaries: Sequence[Summary]
+    """A line per candidate with a result, in rank order."""
+    choice: Mapping[str, Any]
+    audit_file: Path | None = None
+    """data/audit/audit.json; None or missing leaves its counts out."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """params.yaml, which the note alone needs."""
+    aggregate: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def audit(self) -> dict[str, Any]:
+        """What audit.json counts."""
+        return read_json(self.audit_file)
+
+    @cached_property
+    def done(self) -> list[Record]:
+        """Trainings with a result."""
+        return [record for record in self.records if record.ok]
+
+    def record(self, candidate: str) -> Record | None:
+        """Return the candidate's first training with a result."""
+        return next((record for record in self.done if record.candidate.name == candidate), None)
+
+    def first_records(self, candidates: Sequence[str]) -> list[Record]:
+        """Return each candidate's first training with a result, each once, in the given order."""
+        found = map(self.record, dict.fromkeys(candidates))
+        return [record for record in found if record is not None]
+
+    @cached_property
+    def leading(self) -> list[str]:
+        """Best, best for commercial use and the baseline, each once; where none was chosen, the highest ranked."""
+        chosen = [self.choice[key]["candidate"] for key in ("best", "best_commercial") if self.choice[key]]
+        present = [BASELINE] if any(item.candidate == BASELINE for item in self.summaries) else []
+        return list(dict.fromkeys([*(chosen or [self.summaries[0].candidate]), *present]))
+
+    @cached_property
+    def excluded(self) -> list[str]:
+        """Candidates that are listed but not ranked, each once."""
+        return list(dict.fromkeys(row["candidate"] for row in self.choice["apart"]))
+
+    @cached_property
+    def baseline_exclusions(self) -> list[str]:
+        """Why the baseline is excluded itself, as codes."""
+        rows = [row for row in self.choice["apart"] if row["candidate"] == BASELINE]
+        return [row["reason_code"] for row in rows if row["reason_code"] in EXCLUSIONS]
+
+    @cached_property
+    def rule(self) -> Rule:
+        """The rule that chose, whatever params.yaml says now."""
+        made = self.choice["rule"]
+        return Rule(MEASURES[made["maximise"]], Limits(**made["subject_to"]))
+
+    @cached_property
+    def device(self) -> str:
+        """What the compared times were measured on, without its kind."""
+        device = str(self.choice["inputs"]["device"])
+        return device.partition(": ")[2] or device
+
+    @cached_property
+    def dataset(self) -> dict[str, Any]:
+        """The catalogue's name, licence and source, its labels, products per split, and the audit's counts."""
+        first = self.done[0]
+        counts = {name: value_at(first.metrics, f"splits.{name}.n") for name in SPLITS}
+        per_class = self.audit.get("per_class") or {}
+        largest = max(per_class.values(), default=1)
+        return {
+            **dict.fromkeys(("name", "licence", "source_url", "digest")),
+            **(first.training.get("dataset") or {}),
+            "labels": list(first.training.get("labels") or []),
+            "splits": {name: n for name, n in counts.items() if n is not None},
+            "audit": {"rejected": {}} | self.audit,
+            "classes": [{"label": label, "n": n, "share": n / largest} for label, n in per_class.items()],
+        }
+
+    @cached_property
+    def weights(self) -> list[dict[str, Any]]:
+        """A row per backbone: where its weights came from, and the licences of code and weights."""
+        first: dict[str, Record] = {}
+        for record in self.done:
+            first.setdefault(record.candidate.model, record)
+        return [_weights_row(record) for record in first.values()]
+
+    @cached_property
+    def commits(self) -> list[str]:
+        """The commits that the trainings were made at."""
+        return sorted({str(commit) for record in self.done if (commit := record.training.get("git_commit"))})
+
+    @cached_property
+    def short_commits(self) -> list[str]:
+        """The same, ten digits each."""
+        return [commit[:10] for commit in self.commits]
+
+    @cached_property
+    def versions(self) -> dict[str, Mapping[str, str]]:
+        """Framework to the versions of its packages."""
+        return dict(
+            sorted(
+                {str(one.training.get("framework")): one.training.get("versions") or {} for one in self.done}.items()
+            )
+        )
+
+    @cached_property
+    def threads(self) -> int | None:
+        """How many threads every time was measured with; None where they differ."""
+        found = {record.throughput.get("threads") for record in self.done}
+        return found.pop() if len(found) == 1 else None
+
+    @cached_property
+    def schedules(self) -> list[dict[str, Any]]:
+        """The distinct training schedules, each with the candidates that follow it."""
+        found: dict[str, dict[str, Any]] = {}
+        for record in self.done:
+            training = record.training.get("training") or {}
+            shown = {name: training.get(name) for name in ("epochs", "learning_rate", "max_steps", "batch_size")}
+            shown["loss"] = record.training.get("loss")
+            row = found.setdefault(json.dumps(shown, sort_keys=True), {**shown, "candidates": [], "modes": []})
+            for key, value in (
+                ("candidates", record.candidate.name),
+                ("modes", record.candidate.mode or BASELINE),
+            ):
+                if value not in row[key]:
+                    row[key].append(value)
+        return list(found.values())
+
+    @cached_property
+    def commands(self) -> list[str]:
+        """Shell lines that make the study again: its commit if there is one, and the choices over conf/."""
+        choices = self.choice["inputs"]["choices"]
+        picked = "".join(f" -S {shlex.quote(choice)}" for choice in choices or ())
+        return [
+            *([f"git checkout {self.commits[0]}"] if len(self.commits) == 1 else []),
+            "make setup",
+            ".venv-torch/bin/bakeoff run" if choices is None else f".venv-torch/bin/dvc exp run{picked}",
+            ".venv-torch/bin/bakeoff show   # prints this leaderboard",
+        ]
+
+    @cached_property
+    def beside_the_best(self) -> list[str]:
+        """Who cannot be told apart from the best."""
+        best = self.choice["best"]["candidate"]
+        names = [name for group in self.choice["indistinguishable"] if best in group for name in group]
+        return [name for name in dict.fromkeys(names) if name != best]
+
+    @cached_property
+    def limits(self) -> dict[str, list[str]]:
+        """What is said of single candidates beside their numbers: their names by what holds."""
+        done = self.done
+        found = {
+            "random": [one.candidate.name for one in done if one.training["weights"]["source"] == "random"],
+            "not_learned": [one.candidate.name for one in done if not one.training["learned"]],
+            "failed": [row["candidate"] for row in self.choice["failed"]],
+            "overfits": [one.candidate.name for one in done if (one.metrics.get("overfitting") or {}).get("overfits")],
+            "noisy": [item.candidate for item in self.summaries if item.noisy],
+        }
+        return {name: list(dict.fromkeys(names)) for name, names in found.items()}
+
+    @cached_property
+    def own_aggregate(self) -> Mapping[str, Any] | None:
+        """aggregate.json's study of this data set and profile."""
+        wanted = self.params["dataset"]["name"], self.params["profile"]
+        studies = self.aggregate.get("studies") or []
+        return next((study for study in studies if (study["dataset"], study["profile"]) == wanted), None)
+
+    @cached_property
+    def leader_over_splits(self) -> Mapping[str, Any] | None:
+        """The first in rank of the aggregate, None where nobody is ranked."""
+        ranked = [row for row in (self.own_aggregate or {}).get("candidates", []) if row["mean_rank"] is not None]
+        return ranked[0] if ranked else None
+
+    @cached_property
+    def deployed(self) -> Record | None:
+        """The winner's training that is deployed: the best of its seeds on validation."""
+        best = self.choice["best"]
+        if not best:
+            return None
+        of_seed = {record.candidate.seed: record for record in self.done if record.candidate.name == best["candidate"]}
+        return of_seed[deployed_seed({seed: validation_accuracy(one.metrics) for seed, one in of_seed.items()})]
+
+
+def _weights_row(record: Record) -> dict[str, Any]:
+    training, weights = record.training, record.training["weights"]
+    return {
+        "model": record.candidate.model,
+        "architecture": value_at(training, "settings.architecture") or training.get("architecture"),
+        "n_parameters": training.get("n_parameters"),
+        "pretrained": is_pretrained(training),
+        "source": weights["source"],
+        "origin": weights.get("url_or_id") or weights.get("file"),
+        "revision": weights.get("revision"),
+        "sha256": weights.get("sha256"),
+        "reason": weights.get("reason"),
+        "licence_code": licence_of_code(training),
+        "licence_weights": weights.get("licence"),
+        "commercial": commercial_use(training),
+    }
+
+
+def read_facts(root: Path, reports_dir: Path) -> Facts:
+    """Return what a finished study left.
+
+    Args:
+        root: the project, for params.yaml, runs/ and data/.
+        reports_dir: holds choice.json and leaderboard.csv.
+
+    Raises:
+        EvaluationError: no comparison has been made, or no candidate has a result.
+    """
+    choice, summaries = read_choice(reports_dir / "choice.json"), read_summaries(reports_dir / "leaderboard.csv")
+    params = read_yaml(root / "params.yaml")
+    study = Study(load_top(root / "params.yaml", StudyLists))
+    speed = ThroughputRecord.read_if_there(root / "measurements" / "throughput.json")
+    return Facts(
+        records=collect(root / "runs", study, partial=True, speed=speed),
+        summaries=summaries,
+        choice=choice,
+        audit_file=root / "data" / "audit" / "audit.json",
+        params=params,
+        aggregate=read_json(reports_dir / "aggregate.json"),
+    )
+
+
+def read_choice(path: Path) -> dict[str, Any]:
+    """Return choice.json.
+
+    Raises:
+        EvaluationError: it is missing, or an older version wrote it.
+    """
+    choice = read_json(_existing(path))
+    if not {"language", "rule", "references"} <= choice.keys():
+        raise EvaluationError(f"{path} was written by an older version; run `bakeoff compare` to write it again.")
+    return choice
+
+
+def read_summaries(path: Path) -> list[Summary]:
+    """Return leaderboard.csv, a line per candidate.
+
+    Raises:
+        EvaluationError: it is missing.
+    """
+    return summarise(read_leaderboard(_existing(path)))
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise EvaluationError(f"{path} is missing; run `bakeoff run`, or `bakeoff compare --partial`.")
+    return path
+
+
+def read_json(path: Path | None) -> dict[str, Any]:
+    """Return a record, empty where the file is not there.
+
+    Raises:
+        EvaluationError: the file is there and is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path is not None and path.is_file() else {}
+    except ValueError as error:
+        raise EvaluationError(f"{path} is not valid JSON ({error}); run `bakeoff compare` to write it again.") from None

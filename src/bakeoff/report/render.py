@@ -1,0 +1,171 @@
+"""Fills the templates under templates/: what they call as filters and functions, in one language."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from typing import Any
+
+import rich.markup
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from bakeoff.core.section import LanguageCode
+from bakeoff.core.translation import N_, Translator
+from bakeoff.decision.choice import baseline_excluded
+from bakeoff.decision.collect import value_at
+from bakeoff.decision.comparisons import p_in_words, pair_sentence
+from bakeoff.decision.sentences import rule_in_words
+from bakeoff.decision.stability import only_one, share_in_words
+
+UNKNOWN = "–"
+CODES = {
+    "split": {"train": N_("train"), "validation": N_("validation"), "test": N_("test")},
+    "rejected": {
+        "class_too_small": N_("class too small"),
+        "duplicate_image": N_("duplicate image"),
+        "duplicate_product_id": N_("duplicate product id"),
+        "empty_file": N_("empty file"),
+        "empty_label": N_("empty label"),
+        "excluded_label": N_("excluded label"),
+        "missing_file": N_("missing file"),
+        "not_an_image": N_("not an image"),
+        "outside_data_folder": N_("outside the data folder"),
+        "too_large": N_("photo too large"),
+        "too_small": N_("photo too small"),
+        "truncated": N_("truncated"),
+        "unreadable": N_("unreadable"),
+    },
+    "verdict": {"better": N_("BETTER"), "worse": N_("WORSE"), "undecided": N_("UNDECIDED")},
+    "measure": {
+        "imagenet_top1": N_("ImageNet top-1 accuracy"),
+        "weighted_f1": N_("weighted F1"),
+        "macro_f1": N_("macro F1"),
+        "accuracy": N_("accuracy"),
+    },
+    "source": {
+        "hub": N_("hub"),
+        "folder": N_("folder"),
+        "package": N_("package"),
+        "random": N_("random"),
+        "user_file": N_("your file"),
+    },
+    "random": {
+        "hub_unreachable": N_("hub unreachable"),
+        "not_found": N_("not found"),
+        "no_published_weights": N_("no published weights"),
+        "gated": N_("access must be asked for"),
+        "html_page": N_("a web page in place of the file"),
+        "offline_by_params": N_("offline by the parameters"),
+    },
+    "calibration_warning": {
+        "temperature_at_bound": N_("no temperature fits: validation is all right or all wrong"),
+        "validation_small": N_("few validation photos: the temperature is uncertain"),
+    },
+    "speed_part": {
+        "decode_ms": N_("read and decode"),
+        "preprocess_ms": N_("prepare"),
+        "forward_ms": N_("network"),
+    },
+    "skipped": {"budget": N_("no time left"), "memory": N_("out of memory")},
+}
+"""What the codes of the records are called."""
+
+
+@cache
+def environment(language: LanguageCode, *, html: bool = True) -> Environment:
+    """Return the templates in one language; text is escaped where they make HTML."""
+    t = Translator(language)
+    templates = Environment(
+        loader=PackageLoader("bakeoff.report", "templates"),
+        autoescape=html,
+        extensions=["jinja2.ext.do"],
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters |= filters(t)
+    templates.tests["known"] = is_known
+    templates.globals |= {
+        "_": t.gettext,
+        "ngettext": t.ngettext,
+        "join": t.join,
+        "language": language,
+        "at": value_at,
+        "mlflow_filter": mlflow_filter,
+        "baseline_excluded": lambda codes: baseline_excluded(codes, t),
+        "only_one": lambda winner: only_one(winner, t),
+        "pair_sentence": lambda row: pair_sentence(row, t),
+        "rule_in_words": lambda rule: rule_in_words(rule, t=t),
+    }
+    return templates
+
+
+def filters(t: Translator) -> dict[str, Any]:
+    """Return the filters; each takes an unknown value (None or NaN) and writes an en dash."""
+
+    def formatted(value: Any, spec: str) -> str:
+        return t.number(value, spec) if is_known(value) else UNKNOWN
+
+    def p_value(value: Any) -> str:
+        return f"<\u00a0{formatted(0.001, '.3f')}" if is_known(value) and value < 0.001 else formatted(value, ".3f")
+
+    def known(code: Any, kind: str) -> str:
+        titles = CODES[kind]
+        return t.gettext(titles[code]) if code in titles else str(code).replace("_", " ")
+
+    return {
+        "num": lambda value, digits=1: formatted(value, f",.{digits}f"),
+        "signed": lambda value, digits=1: formatted(value, f"+.{digits}f"),
+        "pct": lambda share, digits=1: t.percent(share, digits) if is_known(share) else UNKNOWN,
+        "p_value": p_value,
+        "p_in_words": lambda value: p_in_words(value, t),
+        "share_in_words": lambda share: share_in_words(share, t),
+        "known": known,
+        "rich": marked_up,
+        "breakable": breakable,
+        "raw": raw,
+        "cell": cell,
+        "prose": prose,
+        "tight": lambda text: re.sub(r"\n\s*\n", "\n", text),
+        "terminal": rich.markup.escape,
+    }
+
+
+def is_known(value: Any) -> bool:
+    """Return whether `value` is a finite number."""
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def raw(value: Any) -> str:
+    """Return a number for `data-value`, by which tables sort; empty where it is unknown."""
+    return f"{value:.8g}" if is_known(value) else ""
+
+
+def marked_up(text: str) -> Markup:
+    """Return text with `code` and **strong** marked up, everything else escaped."""
+    escaped = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", escaped))
+
+
+def breakable(name: str) -> Markup:
+    """Return a candidate's name that a narrow column may break after a hyphen, an underscore or a dot."""
+    return Markup(re.sub(r"([-_.])", r"\1<wbr>", str(escape(name))))
+
+
+def prose(text: str) -> str:
+    """Return text on one line, whatever lines a template had; what is escaped stays so."""
+    line = re.sub(r"[ \n]+", " ", text).strip(" ")
+    return Markup(line) if isinstance(text, Markup) else line
+
+
+def cell(text: Any) -> str:
+    """Return text for a cell of a Markdown table, in which a bar would begin another."""
+    return str(text).replace("|", "/")
+
+
+def mlflow_filter(key: str) -> str:
+    """Return what to type into the search field of MLflow's run table to see the run of a training."""
+    return f'tags."bakeoff.training_key" = "{key}"'
