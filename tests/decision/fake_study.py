@@ -16,7 +16,7 @@ from PIL import Image
 from bakeoff.core.files import write_json
 from bakeoff.core.section import Mode
 from bakeoff.core.translation import Translator
-from bakeoff.decision.collect import Record, collect
+from bakeoff.decision.collect import Collected, collect
 from bakeoff.decision.params import CompareParams, Limits, MatrixParams, MatrixWeights
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary
@@ -99,7 +99,7 @@ def speed_file(runs: Path) -> Path:
     return runs.parent / "measurements" / "throughput.json"
 
 
-def collected(runs: Path, study: Study, *, partial: bool = False) -> list[Record]:
+def collected(runs: Path, study: Study, *, partial: bool = False) -> Collected:
     """Return what `compare` collects of a study, the speed that was measured included."""
     return collect(runs, study, partial=partial, speed=ThroughputRecord.read_if_there(speed_file(runs)))
 
