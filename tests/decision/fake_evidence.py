@@ -56,7 +56,7 @@ def write_findings(
         n_labels: number of classes.
         per_class: test photos of each class.
         language: of the choice.
-        partial: leave out whatever an older record lacks: choice and records as they were before.
+        partial: leave out the audit, curves, speed, comparisons and the matrix.
     """
     from bakeoff.report.facts import Facts
 
@@ -68,13 +68,11 @@ def write_findings(
     found = collected(root / "runs", make_study([*models, "gone"], ["frozen", "finetune"]), partial=True)
     done, summaries = found.done, summarise(build_leaderboard(found))
     if partial:
+        (root / "audit.json").unlink()
         done = [_without_much(one) for one in done]
     choice = fake_choice(summaries, language)
     if partial:
-        for key in ("rule", "comparisons", "indistinguishable", "groups_sentence", "stability", "matrix", "scenarios"):
-            choice.pop(key)
-        for key in ("apart", "references", "seeds", "language"):
-            choice.pop(key)
+        choice |= {"comparisons": [], "matrix": {"criteria": [], "rows": [], "note": ""}, "references": [], "seeds": {}}
     return Facts(done, summaries, choice, root / "audit.json")
 
 

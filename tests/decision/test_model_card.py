@@ -10,6 +10,7 @@ import pytest
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed
+from bakeoff.records.evaluation import ConfusionsRecord
 from bakeoff.report.card import licence_fields, write_model_card
 from bakeoff.report.facts import Facts
 from decision.fake_study import LABELS, collected, fake_training, make_study, write_candidate, write_study
@@ -99,8 +100,8 @@ def test_random_weights_and_a_small_test_are_limits(tmp_path):
 
 def test_the_classes_it_never_answers_are_named(records):
     folder = one(records, "swin_t-frozen").folder / "evaluation"
-    record = {"key": "k", "never_predicted": [1, 3]}
-    (folder / "confusions.json").write_text(json.dumps(record), encoding="utf-8")
+    known = ConfusionsRecord.read(folder / "confusions.json")
+    known.model_copy(update={"never_predicted": [1, 3]}).write(folder / "confusions.json")
     text = model_card(records, choice_of("swin_t-frozen"))
     assert f"It never answers {LABELS[1]} and {LABELS[3]} on the test photos." in text
 
@@ -114,7 +115,7 @@ def test_the_card_of_several_seeds_is_that_of_the_best_on_validation(tmp_path):
             judged = json.loads(metrics.read_text())
             judged["splits"]["validation"]["accuracy"] = 0.9 if seed == 0 else 0.8
             metrics.write_text(json.dumps(judged), encoding="utf-8")
-    records = collected(runs, make_study(["swin_t"], seeds=[0, 1]))
+    records = collected(runs, make_study(["swin_t"], seeds=[0, 1])).done
     text = model_card(records, choice_of("swin_t-frozen"))
     assert "2 trainings with different seeds were made. This one (seed 0) has the best validation accuracy" in text
     assert "of-seed-0" in text

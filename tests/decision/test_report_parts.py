@@ -165,7 +165,7 @@ def test_speed_tells_noise(findings):
     from bakeoff.report.page.speed import speed_views
 
     views = speed_views(findings.done)
-    assert sorted(views["noisy"]) == ["swin_t-finetune", "swin_t-frozen"]
+    assert sorted(views["noisy"]) == ["swin_t"]
     assert views["batch_sizes"] == [1, 8, 32, 128]
     assert max(sum(part["pct"] for part in row["parts"]) for row in views["rows"]) == pytest.approx(100, abs=0.1)
 

@@ -122,9 +122,10 @@ def _tags(record: Evaluated) -> list[str]:
 def _results(record: Evaluated) -> dict[str, Any]:
     dataset = record.training.dataset.name
     metrics = []
-    for name, kind, title in [(one.name, one.hub, one.title) for one in MEASURES.values() if one.hub]:
+    for one in MEASURES.values():
+        name, kind, title = one.name, one.hub, one.title[:1].upper() + one.title[1:]
         value = record.metrics.splits["test"].get(name)
-        if value is None:
+        if kind is None or value is None:
             continue
         interval = record.metrics.intervals["test"].get(name)
         within = f" (95% interval {interval.low:.3f} to {interval.high:.3f})" if interval else ""
