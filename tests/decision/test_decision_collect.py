@@ -140,6 +140,7 @@ def test_value_at_stops_where_the_record_does():
     assert value_at({"a": 1}, "a.b") is None
 
 
+@pytest.mark.slow
 def test_the_whole_default_study(tmp_path):
     records = collected(tmp_path / "runs", write_study(tmp_path / "runs", evidence=False))
     assert len(records) == 15
