@@ -151,6 +151,7 @@ def test_value_at_stops_where_the_record_does():
     assert value_at(SimpleNamespace(a=None), "a.b") is None
 
 
+@pytest.mark.slow
 def test_the_whole_default_study(tmp_path):
     found = collected(tmp_path / "runs", write_study(tmp_path / "runs", evidence=False))
     assert (len(found.done), found.failed) == (15, [])
