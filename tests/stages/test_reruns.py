@@ -55,7 +55,7 @@ RERUN = {
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory, request):
+def study(tmp_path_factory):
     """A study as DVC sees one that has run: every stage's output is a small file, committed."""
     from dvc.repo import Repo
 
@@ -63,20 +63,19 @@ def study(tmp_path_factory, request):
     for name in ("src", "stages", "conf", "tools", "docs"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     shutil.copy(ROOT / "dvc.yaml", root)
-    patch = pytest.MonkeyPatch()
-    request.addfinalizer(patch.undo)
-    patch.chdir(root)
-    write_params(root, ["models=[resnet18]", "modes=[frozen]"])
-    repo = Repo.init(str(root), no_scm=True)
-    for one in (*repo.index.outs, *repo.index.deps):
-        path = Path(one.fs_path)
-        if not path.exists():
-            file = path if path.suffix else path / "file"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text("made")
-    repo.commit(force=True)
-    assert repo.status() == {}
-    return repo
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        write_params(root, ["models=[resnet18]", "modes=[frozen]"])
+        repo = Repo.init(str(root), no_scm=True)
+        for name in ("data/catalogue/texts.parquet", *(one.fs_path for one in (*repo.index.outs, *repo.index.deps))):
+            path = root / name
+            if not path.exists():
+                file = path if path.suffix else path / "file"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text("made")
+        repo.commit(force=True)
+        assert repo.status() == {}
+        yield repo
 
 
 def test_every_room_has_its_row():
