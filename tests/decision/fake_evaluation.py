@@ -24,7 +24,7 @@ from bakeoff.evaluation.run import evaluate_candidate
 from bakeoff.records.training import TrainingRecord
 
 N_TRAIN, N_VALIDATION = 84, 42
-PARAMS = EvaluateParams(top_k=[3, 5], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=15)
+PARAMS = EvaluateParams(top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=15)
 _SHARED = 0.8
 """How much of a product's difficulty all candidates share, in [0, 1]."""
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from bakeoff.core.files import write_json
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import as_record
-from bakeoff.decision.collect import Record
+from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.comparisons import pair_sentence
 from bakeoff.decision.leaderboard import build_leaderboard
 from bakeoff.decision.measures import MEASURES
@@ -56,7 +56,7 @@ def write_findings(
         n_labels: number of classes.
         per_class: test photos of each class.
         language: of the choice.
-        partial: leave out whatever an older record lacks: choice and records as they were before.
+        partial: leave out the audit, curves, speed, comparisons and the matrix.
     """
     from bakeoff.report.facts import Facts
 
@@ -65,17 +65,15 @@ def write_findings(
     for name, share in names.items():
         _write_one(root / "runs", name, share, labels, per_class=per_class)
     models = {Candidate(name).model: None for name in names if name != BASELINE}
-    records = collected(root / "runs", make_study([*models, "gone"], ["frozen", "finetune"]), partial=True)
-    records = [record for record in records if record.ok or record.candidate.name == "gone-frozen"]
-    table = build_leaderboard(records)
-    records, summaries = [_without_much(record) for record in records] if partial else records, summarise(table)
-    choice = fake_choice(summaries, records, language)
+    found = collected(root / "runs", make_study([*models, "gone"], ["frozen", "finetune"]), partial=True)
+    done, summaries = found.done, summarise(build_leaderboard(found))
     if partial:
-        for key in ("rule", "comparisons", "indistinguishable", "groups_sentence", "stability", "matrix", "scenarios"):
-            choice.pop(key)
-        for key in ("apart", "references", "seeds", "language"):
-            choice.pop(key)
-    return Facts(records, summaries, choice, root / "audit.json")
+        (root / "audit.json").unlink()
+        done = [_without_much(one) for one in done]
+    choice = fake_choice(summaries, language)
+    if partial:
+        choice |= {"comparisons": [], "matrix": {"criteria": [], "rows": [], "note": ""}, "references": [], "seeds": {}}
+    return Facts(done, summaries, choice, root / "audit.json")
 
 
 def _candidates(n_labels: int) -> dict[str, float]:
@@ -83,7 +81,8 @@ def _candidates(n_labels: int) -> dict[str, float]:
     named = {BASELINE: 92}
     for model, (frozen, finetune) in CORRECT.items():
         named |= {f"{model}-frozen": frozen, f"{model}-finetune": finetune}
-    return {name: right / 105 for name, right in list(named.items())[: 5 if n_labels > 100 else None]}
+    few = (BASELINE, "mobilenetv2-frozen", "swin_t-finetune", "mamba_b-frozen", "mamba_b-finetune")
+    return {name: right / 105 for name, right in named.items() if n_labels <= 100 or name in few}
 
 
 def _write_one(runs: Path, name: str, share: float, labels: list[str], *, per_class: int) -> None:
@@ -111,20 +110,10 @@ def _write_one(runs: Path, name: str, share: float, labels: list[str], *, per_cl
         _draw_pair(folder / "evaluation" / pair["picture"], place)
 
 
-def _without_much(record: Record) -> Record:
-    """Return a record as older ones are, and remove what they lack: calibration, curves, most of metrics and speed."""
-    if not record.ok:
-        return record
-    (record.folder / "evaluation" / "calibration.json").unlink()
-    (record.folder / "training" / "history.csv").unlink()
-    (record.folder / "evaluation" / "confusions.json").unlink()
-    kept = ("device", "device_name", "images_per_s", "latency_ms_p50", "threads", "batch_size")
-    return dataclasses.replace(
-        record,
-        metrics={"splits": {"test": record.metrics["splits"]["test"]}},
-        throughput={name: record.throughput[name] for name in kept},
-        calibration={},
-    )
+def _without_much(one: Evaluated) -> Evaluated:
+    """Return a training whose curves are gone and whose network was not measured."""
+    (one.folder / "training" / "history.csv").unlink()
+    return dataclasses.replace(one, speed=None)
 
 
 def _draw_pair(path: Path, place: int) -> None:
@@ -138,7 +127,7 @@ def _draw_pair(path: Path, place: int) -> None:
     picture.save(path)
 
 
-def fake_choice(summaries: list[Any], records: list[Record], language: str) -> dict[str, Any]:
+def fake_choice(summaries: list[Any], language: str) -> dict[str, Any]:
     """Return choice.json with every part that the report shows, its sentences the product's."""
     t, rule = Translator(language), Rule(MEASURES["accuracy"], Limits())
     fit = [item for item in summaries if item.pretrained]

@@ -16,7 +16,8 @@ from PIL import Image
 from bakeoff.core.files import write_json
 from bakeoff.core.section import Mode
 from bakeoff.core.translation import Translator
-from bakeoff.decision.collect import Record, collect
+from bakeoff.decision.collect import Collected, collect
+from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import CompareParams, Limits, MatrixParams, MatrixWeights
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary
@@ -99,7 +100,7 @@ def speed_file(runs: Path) -> Path:
     return runs.parent / "measurements" / "throughput.json"
 
 
-def collected(runs: Path, study: Study, *, partial: bool = False) -> list[Record]:
+def collected(runs: Path, study: Study, *, partial: bool = False) -> Collected:
     """Return what `compare` collects of a study, the speed that was measured included."""
     return collect(runs, study, partial=partial, speed=ThroughputRecord.read_if_there(speed_file(runs)))
 
@@ -263,5 +264,6 @@ def summary(candidate: str = "a-frozen", *, accuracy: float = 0.9, latency_ms: f
     values |= {"macro_f1_low": accuracy - 0.08, "macro_f1_high": accuracy + 0.06, "temperature": 1.2, "ece": 0.05}
     values |= {"latency_p99_ms": 1.3 * latency_ms, "images_per_cpu_s": 500 / latency_ms, "gmacs": 0.4, "file_mib": 15.5}
     values |= {"end_to_end_images_per_s": 800 / latency_ms, "predict_memory_mib": 500.0, "noisy": False}
-    values |= dict.fromkeys(("log_loss", "n_parameters", "train_time_s"), 1.0) | {"timed": "alone"}
-    return Summary(**values | changes)
+    values |= dict.fromkeys(("log_loss", "n_parameters", "train_time_s"), 1.0) | {"n_latency": 120} | changes
+    known = {name: value for name, value in values.items() if name not in MEASURES}
+    return Summary(**known, values={name: value for name, value in values.items() if name in MEASURES})

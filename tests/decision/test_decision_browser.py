@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
 
-from bakeoff.decision.study import Study
-from decision.fake_evidence import write_findings
-from decision.fake_study import NO_LIMITS, write_candidate, write_evidence
+from decision.fake_evidence import class_names, write_findings
+from decision.fake_study import NO_LIMITS, make_study, speed_file, write_candidate, write_evidence
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]  # playwright and jinja2 are in .venv-torch
 FLAGS = [
@@ -70,23 +70,23 @@ def names(page) -> list[str]:
 
 
 def test_a_heading_sorts_and_a_second_press_turns_round(open_page, tmp_path):
-    from bakeoff.report.run import compare
+    from bakeoff.report.run import ReportInputs, compare
 
-    for name, correct, latency_ms in (("baseline_tf", 90, 30), ("a-frozen", 95, 100), ("a-finetune", 92, 8)):
-        speed = {"speed_key": name}  # modes of one network would share a measurement
-        folder = write_candidate(tmp_path, name, correct=correct, latency_ms=latency_ms, speed=speed)
+    runs = tmp_path / "runs"
+    for name, correct, latency_ms in (("baseline_tf", 90, 30), ("a-frozen", 95, 100), ("b-frozen", 92, 8)):
+        folder = write_candidate(runs, name, correct=correct, latency_ms=latency_ms)
         write_evidence(folder, correct=correct)
-    study = Study(("a", "gone"), ("frozen", "finetune"), (0,))
-    compare(tmp_path, tmp_path, study=study, params=NO_LIMITS, partial=True)
+    inputs, study = ReportInputs(speed_file=speed_file(runs)), make_study(["a", "b", "gone", "lost"])
+    compare(runs, tmp_path, study=study, params=NO_LIMITS, partial=True, inputs=inputs)
     page = open_page(tmp_path / "index.html")
-    assert names(page)[:3] == ["a-frozen", "a-finetune", "baseline_tf"]
+    assert names(page)[:3] == ["a-frozen", "b-frozen", "baseline_tf"]
     heading = page.locator(".leaderboard").get_by_role("button", name="ms/photo")
     heading.click()
-    assert names(page)[:3] == ["a-finetune", "baseline_tf", "a-frozen"]
+    assert names(page)[:3] == ["b-frozen", "baseline_tf", "a-frozen"]
     assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
     heading.click()
-    assert names(page)[:3] == ["a-frozen", "baseline_tf", "a-finetune"]
-    assert names(page)[3:] == ["gone-frozen", "gone-finetune"]  # failed ones stay last either way
+    assert names(page)[:3] == ["a-frozen", "baseline_tf", "b-frozen"]
+    assert names(page)[3:] == ["gone-frozen", "lost-frozen"]  # failed ones stay last either way
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -158,7 +158,9 @@ def test_confusions_zoom_and_can_be_walked_by_keys(open_page, reports):
     for key in ("ArrowDown", "ArrowRight", "+", "+", "+", "+", "+", "+"):
         page.keyboard.press(key)
     readout = matrix.locator(".readout").inner_text()
-    assert "Console 01 catégorie" in readout
+    best = reports / "many" / "runs" / "mamba_b-finetune" / "seed_0" / "evaluation" / "confusions.json"
+    second = json.loads(best.read_text(encoding="utf-8"))["order"][1]
+    assert class_names(101)[second] in readout
     assert "of 15 photos" in readout
     assert 0 < matrix.locator(".rows text").count() < n_labels
     assert matrix.locator(".numbers text").count() > 0

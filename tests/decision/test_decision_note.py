@@ -90,7 +90,7 @@ def test_what_is_missing_is_said(project):
     gone = {"best": None, "comparisons": [], "failed": [{"candidate": "swin_t-frozen", "seed": 0, "problem": "x"}]}
     choice_file.write_text(json.dumps(choice | gone))
     text = note_text(project)
-    assert "The catalogue's audit (data/catalogue/audit.json) is missing" in text
+    assert "The catalogue's audit (data/audit/audit.json) is missing" in text
     assert "No candidate satisfies the rule: none is chosen." in text
     assert "The paired tests are missing from choice.json." in text
     assert "Failed, without a result: swin_t-frozen." in text

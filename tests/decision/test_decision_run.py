@@ -15,11 +15,24 @@ from rich.console import Console
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import FILE, read_failures, surviving
-from bakeoff.decision.study import Study
+from bakeoff.core.files import write_json
 from bakeoff.report.console import print_summary
 from bakeoff.report.curves import COLUMNS as CURVES
 from bakeoff.report.run import REPORTS, TELLING, ReportInputs
-from decision.fake_study import NO_LIMITS, write_candidate, write_evidence, write_json, write_study
+from decision.fake_study import (
+    NO_LIMITS,
+    collected,
+    make_study,
+    speed_file,
+    write_candidate,
+    write_evidence,
+    write_study,
+)
+
+
+def inputs_of(root, **changes) -> ReportInputs:
+    given = {"audit_file": root / "audit.json", "speed_file": speed_file(root / "runs")}
+    return ReportInputs(**given | changes)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +53,7 @@ def reports(tmp_path_factory):
         study=study,
         params=NO_LIMITS,
         partial=True,
-        inputs=ReportInputs(audit_file=root / "audit.json"),
+        inputs=inputs_of(root),
     )
     return out
 
@@ -61,8 +74,8 @@ def small_study(tmp_path):
 def compare_small(root, **inputs):
     from bakeoff.report.run import compare
 
-    study = Study(("swin_t",), ("frozen",), (0,))
-    given = ReportInputs(failures_dir=root / "failures", **inputs)
+    study = make_study(["swin_t"])
+    given = inputs_of(root, failures_dir=root / "failures", **inputs)
     return compare(root / "runs", root / "reports", study=study, params=NO_LIMITS, inputs=given)
 
 
@@ -191,7 +204,7 @@ def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
             write_candidate(
                 tmp_path / "runs", name, correct=90 + seed + len(name), latency_ms=20 + len(name), seed=seed
             )
-    study = Study(("a", "b"), ("frozen",), (0, 1))
+    study = make_study(["a", "b"], seeds=[0, 1])
     params = NO_LIMITS.model_copy(update={"maximise": maximise})
     published = {
         "name": "x",
@@ -202,7 +215,7 @@ def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
         "kind": "published",
     }
     published["source_url"] = "https://example.org"
-    inputs = ReportInputs(language="fr", references=[published])
+    inputs = inputs_of(tmp_path, language="fr", references=[published])
     choice = compare(tmp_path / "runs", tmp_path, study=study, params=params, inputs=inputs)
     assert choice["best"] is not None
     assert choice["rule"]["in_words"].startswith("maximiser le critère «\u202f")
@@ -216,12 +229,11 @@ def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
 
 
 def test_a_history_that_is_missing_has_no_curve(tmp_path):
-    from bakeoff.decision.collect import collect
     from bakeoff.report.curves import learning_curves
 
-    folder = write_candidate(tmp_path, "baseline_tf")
+    folder = write_candidate(tmp_path / "runs", "baseline_tf")
     (folder / "training" / "history.csv").unlink()
-    assert list(learning_curves(collect(tmp_path, Study((), (), (0,)))).columns) == CURVES
+    assert list(learning_curves(collected(tmp_path / "runs", make_study()).done).columns) == CURVES
 
 
 def test_an_older_choice_is_not_printed(reports, tmp_path):
@@ -236,9 +248,8 @@ def test_compare_is_a_function_of_its_inputs(reports, tmp_path):
 
     runs = reports.parent / "runs"
     inputs = json.loads((reports / "choice.json").read_text(encoding="utf-8"))["inputs"]
-    study = Study(*(tuple(inputs[name]) for name in ("models", "modes", "seeds")))
-    audit = reports.parent / "audit.json"
-    compare(runs, tmp_path, study=study, params=NO_LIMITS, partial=True, inputs=ReportInputs(audit_file=audit))
+    study = make_study(*(inputs[name] for name in ("models", "modes", "seeds")))
+    compare(runs, tmp_path, study=study, params=NO_LIMITS, partial=True, inputs=inputs_of(reports.parent))
     for path in reports.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
@@ -246,7 +257,7 @@ def test_compare_is_a_function_of_its_inputs(reports, tmp_path):
 def test_without_partial_nothing_is_written(reports, tmp_path):
     from bakeoff.report.run import compare
 
-    study = Study(("mamba_b",), ("finetune",), (0,))
+    study = make_study(["mamba_b"], ["finetune"])
     with pytest.raises(EvaluationError, match="mamba_b-finetune"):
         compare(reports.parent / "runs", tmp_path / "out", study=study, params=NO_LIMITS)
     assert not (tmp_path / "out").exists()
@@ -259,7 +270,7 @@ def test_nothing_eligible_is_a_report_and_no_error(tmp_path):
 
     for name in ("baseline_tf", "a-frozen"):
         write_candidate(tmp_path / "runs", name, correct=30, latency_ms=20, learned=False)
-    choice = compare(tmp_path / "runs", tmp_path, study=Study(("a",), ("frozen",), (0,)), params=NO_LIMITS)
+    choice = compare(tmp_path / "runs", tmp_path, study=make_study(["a"]), params=NO_LIMITS)
     assert choice["best"] is None
     assert "2 × did not learn" in (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "DID NOT LEARN" in printed(tmp_path, 80)
@@ -329,7 +340,7 @@ def test_the_page_says_which_commands_make_this_study_again(tmp_path):
 
     for name in ("baseline_tf", "x-frozen"):
         write_candidate(tmp_path / "runs", name, correct=90, latency_ms=20)
-    made = Study(("x",), ("frozen",), (0,), choices=("dataset=synthetic", "models=[x]"))
+    made = make_study(["x"], choices=("dataset=synthetic", "models=[x]"))
     for study, line in (
         (made, ".venv-torch/bin/dvc exp run -S dataset=synthetic -S &#39;models=[x]&#39;\n"),
         (dataclasses.replace(made, choices=()), ".venv-torch/bin/dvc exp run\n"),
@@ -368,30 +379,17 @@ def test_pictures_beyond_the_budget_are_counted_not_embedded(tmp_path):
 
 
 def test_a_figure_outside_the_folder_is_not_read(tmp_path):
-    from bakeoff.decision.collect import collect
     from bakeoff.report.page.embedding import Budget
-    from bakeoff.report.page.evidence import read_channels, read_confusion, read_heat_maps
+    from bakeoff.report.page.evidence import read_channels, read_heat_maps
 
-    folder = write_candidate(tmp_path, "baseline_tf", correct=90, latency_ms=20)
-    record = collect(tmp_path, Study((), (), (0,)))[0]
-    assert (read_channels(record), read_confusion(record), read_heat_maps(record, Budget(9))) == (None, None, [])
+    folder = write_candidate(tmp_path / "runs", "baseline_tf", correct=90, latency_ms=20)
+    record = collected(tmp_path / "runs", make_study()).done[0]
+    assert (read_channels(record), read_heat_maps(record, Budget(9))) == (None, [])
     write_evidence(folder, correct=90)
     Image.new("RGB", (9, 9)).save(tmp_path / "secret.png")
     item = {"product_id": "x", "correct": True, "figure": "../../../secret.png"}
     write_json(folder / "interpretation" / "attributions.json", {"items": [item]})
     assert read_heat_maps(record, Budget(10**6)) == []
-
-
-def test_confusions_count_and_order_the_pairs(tmp_path):
-    from bakeoff.decision.collect import collect
-    from bakeoff.report.page.evidence import read_confusion
-
-    folder = write_candidate(tmp_path, "baseline_tf", correct=90, latency_ms=20)
-    (folder / "evaluation" / "confusion.csv").write_text("true,a,b\na,3,1\nb,2,0\n", encoding="utf-8")
-    matrix = read_confusion(collect(tmp_path, Study((), (), (0,)))[0])
-    assert [(row["label"], row["total"]) for row in matrix["rows"]] == [("a", 4), ("b", 2)]
-    assert matrix["rows"][0]["cells"][0] == {"count": 3, "share": 0.75, "right": True}
-    assert [(pair["true"], pair["count"]) for pair in matrix["pairs"]] == [("b", 2), ("a", 1)]
 
 
 def test_the_console_keeps_names_and_warnings_at_80_columns(reports):

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.decision.collect import collect
-from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed, validation_accuracy
-from bakeoff.decision.study import Study
+from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed
+from bakeoff.records.evaluation import ConfusionsRecord
 from bakeoff.report.card import licence_fields, write_model_card
 from bakeoff.report.facts import Facts
-from decision.fake_study import LABELS, write_candidate, write_study
+from decision.fake_study import LABELS, collected, fake_training, make_study, write_candidate, write_study
 
-TRAINED = {"epochs_run": 7, "best_epoch": 5, "device": ("cpu", "EPYC")}
+TRAINED = {"epochs_run": 7, "best_epoch": 5, "device_name": "EPYC"}
 
 
 def choice_of(candidate: str, **changes) -> dict:
@@ -27,7 +26,7 @@ def choice_of(candidate: str, **changes) -> dict:
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     runs = tmp_path_factory.mktemp("study") / "runs"
-    return collect(runs, write_study(runs))
+    return collected(runs, write_study(runs)).done
 
 
 def model_card(records, choice, language="en") -> str:
@@ -38,7 +37,7 @@ def model_card(records, choice, language="en") -> str:
 
 
 def one(records, candidate):
-    return next(record for record in records if record.slot.candidate == candidate)
+    return next(record for record in records if record.candidate.name == candidate)
 
 
 def test_the_head_is_what_the_hub_reads(records):
@@ -51,7 +50,7 @@ def test_the_head_is_what_the_hub_reads(records):
     assert card.data.model_name == "swin_t-finetune"
     results = {result.metric_name.split(" (")[0]: result for result in card.data.eval_results}
     record = one(records, "swin_t-finetune")
-    accuracy = record.metrics["splits"]["test"]["accuracy"]
+    accuracy = record.metrics.accuracy("test")
     assert results["Accuracy"].metric_value == round(accuracy, 4)
     assert results["Accuracy"].metric_name.startswith("Accuracy (95% interval 0.")
     assert (results["Accuracy"].dataset_name, results["Accuracy"].dataset_split) == ("stamps", "test")
@@ -66,7 +65,7 @@ def test_every_part_is_there_in_both_languages(records):
         assert f"## {title}\n" in french
     assert [line.count("|") for line in english.splitlines()] == [line.count("|") for line in french.splitlines()]
     assert english.split("---")[1] == french.split("---")[1]
-    test = one(records, "swin_t-finetune").metrics["splits"]["test"]
+    test = one(records, "swin_t-finetune").metrics.splits["test"]
     assert f"| accuracy | {test['accuracy']:.3f} | " in english
     assert f"| exactitude | {test['accuracy']:.3f} | ".replace(".", ",") in french
     assert "It is the most accurate one." in english
@@ -90,7 +89,7 @@ def test_random_weights_and_a_small_test_are_limits(tmp_path):
     runs = tmp_path / "runs"
     write_candidate(runs, "swin_t-frozen", pretrained=False, **TRAINED)
     write_candidate(runs, "baseline_tf")
-    records = collect(runs, Study(("swin_t",), ("frozen",), (0,)))
+    records = collected(runs, make_study(["swin_t"])).done
     text = model_card(records, choice_of("swin_t-frozen"))
     assert "Starting weights: **random** (hub unreachable)" in text
     assert "7 of at most 60 epochs, best after epoch 5; learning rate 0.003, batches of 16, loss cross entropy" in text
@@ -101,8 +100,8 @@ def test_random_weights_and_a_small_test_are_limits(tmp_path):
 
 def test_the_classes_it_never_answers_are_named(records):
     folder = one(records, "swin_t-frozen").folder / "evaluation"
-    record = {"key": "k", "never_predicted": [1, 3]}
-    (folder / "confusions.json").write_text(json.dumps(record), encoding="utf-8")
+    known = ConfusionsRecord.read(folder / "confusions.json")
+    known.model_copy(update={"never_predicted": [1, 3]}).write(folder / "confusions.json")
     text = model_card(records, choice_of("swin_t-frozen"))
     assert f"It never answers {LABELS[1]} and {LABELS[3]} on the test photos." in text
 
@@ -111,16 +110,12 @@ def test_the_card_of_several_seeds_is_that_of_the_best_on_validation(tmp_path):
     runs = tmp_path / "runs"
     for name in ("swin_t-frozen", "baseline_tf"):
         for seed, correct in ((0, 80), (1, 95)):
-            write_candidate(runs, name, seed=seed, correct=correct)
-            path = runs / name / f"seed_{seed}" / "training" / "training.json"
-            values = json.loads(path.read_text()) | {"key": f"of-seed-{seed}", "seed": seed}
-            path.write_text(json.dumps(values), encoding="utf-8")
-            metrics = path.parents[1] / "evaluation" / "metrics.json"
+            folder = write_candidate(runs, name, seed=seed, correct=correct, key=f"of-seed-{seed}")
+            metrics = folder / "evaluation" / "metrics.json"
             judged = json.loads(metrics.read_text())
-            judged["training_key"] = values["key"]
             judged["splits"]["validation"]["accuracy"] = 0.9 if seed == 0 else 0.8
             metrics.write_text(json.dumps(judged), encoding="utf-8")
-    records = collect(runs, Study(("swin_t",), ("frozen",), (0, 1)))
+    records = collected(runs, make_study(["swin_t"], seeds=[0, 1])).done
     text = model_card(records, choice_of("swin_t-frozen"))
     assert "2 trainings with different seeds were made. This one (seed 0) has the best validation accuracy" in text
     assert "of-seed-0" in text
@@ -138,17 +133,16 @@ def test_the_best_seed_is_chosen_on_validation_the_first_of_equals():
     assert deployed_seed({0: None, 3: 0.1}) == 3
     with pytest.raises(EvaluationError, match="needs at least one finished training, got none"):
         deployed_seed({})
-    assert validation_accuracy({"splits": {"validation": {"accuracy": 0.5}}}) == 0.5
-    assert validation_accuracy({"splits": {"validation": {"accuracy": None}}}) is None
 
 
 def test_a_candidate_without_an_evaluation_is_told(tmp_path):
-    write_candidate(tmp_path, "swin_t-frozen")
+    runs = tmp_path / "runs"
+    folder = write_candidate(runs, "swin_t-frozen")
     with pytest.raises(EvaluationError, match=r"mamba_t-frozen has no evaluated training .*; there are: swin_t-frozen"):
-        deployed_folder(tmp_path, "mamba_t-frozen")
-    (tmp_path / "swin_t-frozen" / "seed_0" / "evaluation" / "metrics.json").write_text("{", encoding="utf-8")
+        deployed_folder(runs, "mamba_t-frozen")
+    (folder / "evaluation" / "metrics.json").write_text("{", encoding="utf-8")
     with pytest.raises(EvaluationError, match=r"metrics.json is not valid JSON"):
-        deployed_folder(tmp_path, "swin_t-frozen")
+        deployed_folder(runs, "swin_t-frozen")
 
 
 @pytest.mark.parametrize(
@@ -157,12 +151,14 @@ def test_a_candidate_without_an_evaluation_is_told(tmp_path):
         ("Apache-2.0", "apache-2.0", {"license": "other", "license_name": "code-apache-2.0-weights-apache-2.0"}),
         ("Apache-2.0", "Apache-2.0", {"license": "apache-2.0"}),
         ("GPL-2.0-or-later", "GPL-2.0-or-later", {"license": "gpl-2.0"}),
-        (None, None, {"license": "unknown"}),
+        ("unknown", "unknown", {"license": "unknown"}),
     ],
 )
 def test_the_licence_is_one_the_hub_knows_or_other(code, weights, expected):
-    training = {"settings": {"licence_code": code}, "weights": {"source": "hub", "licence": weights}}
-    assert licence_fields(training) == expected
+    training = fake_training("x-frozen")
+    settings = training.settings.model_copy(update={"licence_code": code})
+    known = {"settings": settings, "weights": training.weights.model_copy(update={"licence": weights})}
+    assert licence_fields(training.model_copy(update=known)) == expected
 
 
 def test_nothing_chosen_is_a_sentence_in_the_file():

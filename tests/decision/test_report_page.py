@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 
 import pytest
@@ -35,15 +36,22 @@ def test_what_is_missing_leaves_its_part_out_with_a_sentence(tmp_path):
     page = write(tmp_path, partial=True)
     for name in ("comparisons", "matrix"):
         assert f'<section id="{name}"' not in page
-    for sentence in ("No candidate has been calibrated", "No learning curves and no training metrics were found"):
+    for sentence in ("No learning curves were found", "Not measured: baseline_tf"):
         assert sentence in page
     assert "NOT PROVED" in page
 
 
 def test_the_calibration_error_is_the_one_that_its_interval_is_of(tmp_path):
-    page = write(tmp_path)  # equal width: 12.0 points, 7.2 to 18.0; equal mass would be 10.8
-    assert "ECE 12.0 points (7.2 to 18.0)" in page
-    assert "ECE 10.8" not in page
+    page = write(tmp_path)
+    for name in ("mamba_b-finetune", "baseline_tf"):  # the best of them, and the baseline, are drawn
+        path = tmp_path / "runs" / name / "seed_0" / "evaluation" / "calibration.json"
+        before = json.loads(path.read_text(encoding="utf-8"))["test"]["before"]
+        width, mass, low, high = (
+            100 * before[key] for key in ("ece_equal_width", "ece_equal_mass", "ece_low", "ece_high")
+        )
+        assert f"{width:.1f}" != f"{mass:.1f}"
+        assert f"ECE {width:.1f} points ({low:.1f} to {high:.1f})" in page
+        assert f"ECE {mass:.1f} points ({low:.1f}" not in page
 
 
 def test_the_page_has_the_language_of_the_choice(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bakeoff.records.speed import ThroughputRecord
 from stages.other_catalogues import check, write_folders
 from stages.project import ROOT, SMALL, Project
 
@@ -37,44 +37,45 @@ def test_two_classes_of_ninety_five_and_five_photos_of_forty_px(study: Project) 
     assert set(board["candidate"]) == {f"{MODEL}-frozen", f"{MODEL}-finetune", "baseline_tf"}
 
 
-def test_modes_share_what_evaluate_measured(study: Project) -> None:
-    records = {
-        path.parents[2].name: json.loads(path.read_text())
-        for path in study.folder.glob("runs/*/seed_0/evaluation/throughput.json")
-    }
-    assert sorted(records) == ["baseline_tf", f"{MODEL}-finetune", f"{MODEL}-frozen"]
-    assert records[f"{MODEL}-frozen"]["speed_key"] == records[f"{MODEL}-finetune"]["speed_key"]
-    assert records["baseline_tf"]["gmacs"] > 0 < records[f"{MODEL}-frozen"]["gmacs"]
+def measured(study: Project) -> ThroughputRecord:
+    return ThroughputRecord.read(study.folder / "measurements" / "throughput.json")
+
+
+def test_modes_share_what_the_stage_measured(study: Project) -> None:
+    networks = measured(study).networks
+    assert sorted(networks) == ["baseline_tf", MODEL]
+    assert all((speed.gmacs or 0) > 0 for speed in networks.values())
+    board = pd.read_csv(study.folder / "reports" / "leaderboard.csv").set_index("candidate")
+    for candidate in board.index:
+        network = "baseline_tf" if candidate == "baseline_tf" else MODEL
+        assert board.loc[candidate, "images_per_s"] == pytest.approx(networks[network].images_per_s)
 
 
 def test_a_session_of_both_environments(study: Project) -> None:
     printed = study.bakeoff("throughput", "--rounds", "2")
-    assert "Throughput: medians over the rounds" in printed
-    session = json.loads((study.folder / "measurements" / "throughput.json").read_text())
-    assert session["session"]["rounds"] == 2
-    assert session["session"]["failed"] == {}
-    assert sorted(map(sorted, session["session"]["candidates"].values())) == [
-        ["baseline_tf"],
-        [f"{MODEL}-finetune", f"{MODEL}-frozen"],
-    ]
-    for key, record in session["records"].items():
-        assert record["images_per_s_low"] <= record["images_per_s"] <= record["images_per_s_high"]
-        evaluated = study.folder / "runs" / record["measured_on"] / "seed_0" / "evaluation" / "throughput.json"
-        assert json.loads(evaluated.read_text())["speed_key"] == key  # `compare` finds it
-        assert record["peak_memory_mib"] == json.loads(evaluated.read_text())["peak_memory_mib"]
+    assert "Throughput: median of all calls" in printed
+    record = measured(study)
+    assert record.session.rounds == 2
+    assert record.failed == {}
+    assert sorted(record.networks) == ["baseline_tf", MODEL]
+    for speed in record.networks.values():
+        assert speed.images_per_s_low <= speed.images_per_s <= speed.images_per_s_high
+        assert speed.n_rounds == 2
+    assert {speed.framework for speed in record.networks.values()} == {"pytorch", "tensorflow"}
 
 
-def test_a_broken_candidate_and_an_interrupt_lose_nothing(study: Project) -> None:
-    model = study.folder / "runs" / "baseline_tf" / "seed_0" / "training" / "model.keras"
-    kept = model.with_suffix(".kept")
-    shutil.move(model, kept)
+def test_a_broken_network_and_an_interrupt_lose_nothing(study: Project) -> None:
+    settings = study.folder / "data" / "candidates" / f"{MODEL}.json"
+    kept = settings.read_bytes()
+    settings.unlink()  # a link into DVC's cache, which stays
+    settings.write_bytes(kept.replace(b'"name": "test_resnet', b'"name": "test_nothing'))
     try:
         printed = study.bakeoff("throughput", "--rounds", "1", ok=False)
-        assert "failed: baseline_tf: " in printed
+        assert f"failed: {MODEL}: " in printed
         session = study.folder / "measurements" / "throughput.json"
-        assert len(json.loads(session.read_text())["records"]) == 1
+        assert list(measured(study).networks) == ["baseline_tf"]
         before = session.read_bytes()
-        command = [sys.executable, "-m", "bakeoff.cli", "throughput", "--rounds", "500"]
+        command = [sys.executable, "-m", "bakeoff.cli", "throughput", "--rounds", "500", "--budget", "1000"]
         inherited = signal.signal(
             signal.SIGINT, signal.default_int_handler
         )  # background jobs ignore Ctrl-C, as would it
@@ -85,8 +86,9 @@ def test_a_broken_candidate_and_an_interrupt_lose_nothing(study: Project) -> Non
         assert running.wait(60) != 0
         assert session.read_bytes() == before
     finally:
-        shutil.move(kept, model)
-    assert "no training of nobody" in study.bakeoff("throughput", "--candidate", "nobody", ok=False)
+        settings.write_bytes(kept)
+    printed = study.bakeoff("throughput", "--candidate", "nobody", ok=False)
+    assert "'nobody' is no candidate or network of the study" in " ".join(printed.split())
 
 
 def test_variants_of_a_trained_candidate(study: Project) -> None:

@@ -65,14 +65,14 @@ def test_a_shops_table_of_seven_unequal_classes_and_faulty_products(study):
 
 def test_predictions_cover_every_product_and_agree_with_the_metrics(study):
     splits = pd.read_parquet(study.folder / "data" / "splits" / "splits.parquet")
-    for folder in sorted((study.folder / "runs").glob("*/seed_0/evaluation")):
-        predictions = pd.read_parquet(folder / "predictions.parquet")
+    for folder in sorted((study.folder / "runs").glob("*/seed_0")):
+        predictions = pd.read_parquet(folder / "training" / "predictions.parquet")
         assert set(predictions["product_id"]) == set(splits["product_id"])
         probabilities = np.stack(predictions["probabilities"].to_list())
         assert np.abs(probabilities.sum(axis=1) - 1).max() < 1e-5
         test = (predictions["split"] == "test").to_numpy()
         accuracy = (probabilities.argmax(axis=1) == predictions["label_id"])[test].mean()
-        recorded = json.loads((folder / "metrics.json").read_text())["splits"]["test"]["accuracy"]
+        recorded = json.loads((folder / "evaluation" / "metrics.json").read_text())["splits"]["test"]["accuracy"]
         assert recorded == pytest.approx(accuracy, abs=1e-12)
 
 
@@ -151,8 +151,8 @@ def test_predictions_are_bit_identical_from_scratch(study, tmp_path):
     project = study.clone(tmp_path / "again")
     write_flipkart(project.folder / "data" / "raw" / "flipkart")
     project.bakeoff("params", *CHOICES, f"models=[{DOTTED}]")
-    said = project.dvc("repro", f"evaluate@{DOTTED}-frozen-0")
+    said = project.dvc("repro", f"train_torch@{DOTTED}-frozen-0")
     assert "Running stage 'train_torch" in said
-    name = Path("runs") / f"{DOTTED}-frozen" / "seed_0" / "evaluation" / "predictions.parquet"
+    name = Path("runs") / f"{DOTTED}-frozen" / "seed_0" / "training" / "predictions.parquet"
     first, second = (pd.read_parquet(p.folder / name) for p in (study, project))
     assert (np.stack(first["probabilities"].to_list()) == np.stack(second["probabilities"].to_list())).all()
