@@ -71,10 +71,7 @@ def write_findings(
     records, summaries = [_without_much(record) for record in records] if partial else records, summarise(table)
     choice = fake_choice(summaries, records, language)
     if partial:
-        for key in ("rule", "comparisons", "indistinguishable", "groups_sentence", "stability", "matrix", "scenarios"):
-            choice.pop(key)
-        for key in ("apart", "references", "seeds", "language"):
-            choice.pop(key)
+        choice |= {"comparisons": [], "matrix": {"criteria": [], "rows": [], "note": ""}, "references": [], "seeds": {}}
     return Facts(records, summaries, choice, root / "audit.json")
 
 
@@ -113,17 +110,16 @@ def _write_one(runs: Path, name: str, share: float, labels: list[str], *, per_cl
 
 
 def _without_much(record: Record) -> Record:
-    """Return a record as older ones are, and remove what they lack: calibration, curves, most of metrics and speed."""
+    """Return a record with the test metrics alone, not measured, and remove its calibration, confusions and curves."""
     if not record.ok:
         return record
     for name in ("evaluation/calibration.json", "evaluation/confusions.json", "training/history.csv"):
         (record.folder / name).unlink()
     (record.folder / "training" / "figures" / "preview.png").unlink()
-    kept = ("device", "device_name", "images_per_s", "latency_ms_p50", "threads", "batch_size")
     return dataclasses.replace(
         record,
         metrics={"splits": {"test": record.metrics["splits"]["test"]}},
-        throughput={name: record.throughput[name] for name in kept},
+        throughput={},
         calibration={},
     )
 

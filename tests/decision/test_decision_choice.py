@@ -72,8 +72,8 @@ def test_a_time_of_another_device_never_breaks_a_tie():
         ({"images_per_s": 30.0}, "its throughput of 25.0 is below compare.subject_to.images_per_s = 30"),
         ({"size_mib": 100.0}, "its size of 120 is above compare.subject_to.size_mib = 100"),
         (
-            {"peak_memory_mib": 512.0},
-            "its memory while predicting of 2,000 is above compare.subject_to.peak_memory_mib = 512",
+            {"predict_memory_mib": 512.0},
+            "its memory while predicting of 2,000 is above compare.subject_to.predict_memory_mib = 512",
         ),
         ({"train_time_s": 60.0}, "its training time of 90 is above compare.subject_to.train_time_s = 60"),
         ({"licence": "commercial"}, "its licence forbids commercial use (NC)"),

@@ -190,7 +190,7 @@ def spoil(probabilities, value):
     ("change", "message"),
     [
         (lambda t, p, n: (t, spoil(p, np.nan), n), "1 of 231 rows hold NaN or infinity, first product 'test-00104'"),
-        (lambda t, p, n: (t, spoil(p, 0.9), n), "1 of 231 rows are no probabilities"),
+        (lambda t, p, n: (t, spoil(p, 0.9), n), "1 of 231 rows are not probabilities"),
         (lambda t, p, n: (t, p, [*n[:-1], "boats"]), r"has other labels \(7: animals, .*train it on this catalogue"),
         (lambda t, p, n: (t[t["split"] != "test"], p[:126], n), "holds no test product"),
         (
