@@ -11,24 +11,25 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 SCRIPTS = sorted((ROOT / "stages").glob("*.py"))
+SPEED = ROOT / "src" / "bakeoff" / "speed"
 _UNTRACKED = {"tracking"}  # decides where results are shown, never what they are: docs/decisions.md
 sys.path.insert(0, str(ROOT / "tools"))
 
 
 def params_read(script: Path) -> set[str]:
-    """The sections a script loads: load_section(path, XParams) by class, or attributes of load_params(path)."""
+    """Return the sections that a script loads by their class, and the keys at the top that it loads by theirs."""
+    from bakeoff.backbones.params import StudyBackbones
+    from bakeoff.records.study import StudyLists
     from bakeoff.study.params import SECTIONS, Params
 
-    by_class = {kind.__name__: name for name, kind in SECTIONS.items()}
+    by_class = {kind.__name__: {name} for name, kind in SECTIONS.items()}
+    by_class |= {kind.__name__: {*kind.model_fields} for kind in (StudyBackbones, StudyLists)}
     source = script.read_text(encoding="utf-8")
-    if "load_top(" in source:
-        from bakeoff.backbones.params import StudyBackbones
-
-        return {*StudyBackbones.model_fields}
-    sections = {by_class[name] for name in re.findall(r"load_section\([^,]+, (\w+)\)", source)}
     if "choices_made(" in source:
-        sections |= {*Params.model_fields} - _UNTRACKED
-    return sections
+        return {*Params.model_fields} - _UNTRACKED
+    if "measure_study(" in source:  # its processes read params.yaml themselves
+        source = "".join((SPEED / name).read_text(encoding="utf-8") for name in ("command.py", "worker.py"))
+    return set().union(*(by_class[name] for name in re.findall(r"load_(?:section|top)\([^,]+, (\w+)\)", source)))
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -44,7 +45,7 @@ def test_params_are_what_the_script_reads(script):
     """Two stages may share a script with a flag between them (weights.py --baseline): together they declare it all."""
     from stage_deps import stage_parts
 
-    declared = [set(s["params"]) for s in STAGES.values() if stage_parts(s)[1] == f"stages/{script.name}"]
+    declared = [set(s.get("params", ())) for s in STAGES.values() if stage_parts(s)[1] == f"stages/{script.name}"]
     read = params_read(script) - _UNTRACKED
     assert set().union(*declared) == read
     assert all(one == read for one in declared) or script.stem == "weights"
@@ -79,6 +80,16 @@ def test_the_rooms_of_an_environment_are_those_of_its_stages():
     assert {"baseline_tf", "core", "data", "records"} <= rooms_in("tf")
     assert not {"backbones", "training", "report", "decision", "cli"} & rooms_in("tf")
     assert {"backbones", "training", "report"} <= rooms_in("torch")
+
+
+def test_the_evaluation_and_the_speed_load_what_they_need():
+    """Metrics are of the predictions alone; one session measures the networks of both environments."""
+    rooms = {name: {dep.removeprefix("src/bakeoff/") for dep in stage["deps"]} for name, stage in STAGES.items()}
+    frameworks = {"backbones", "baseline_tf", "training", "learning", "predictors", "weights", "scan", "speed"}
+    assert not rooms["evaluate"] & frameworks
+    assert {"backbones", "baseline_tf", "speed", "weights"} <= rooms["throughput"]
+    assert not rooms["throughput"] & {"evaluation", "decision", "statistics"}
+    assert not [dep for dep in STAGES["throughput"]["deps"] if dep.startswith(("runs", "weights"))]
 
 
 def test_trainers_depend_on_no_later_room():
