@@ -72,5 +72,5 @@ def check(project: Project, *, n_candidates: int, n_products: int) -> None:
     assert [failure for path in root.rglob(FILE) for failure in read_failures(path.parent)] == []
     board = pd.read_csv(root / "reports" / "leaderboard.csv")
     assert (len(board), set(board["status"])) == (n_candidates, {"ok"})
-    assert json.loads((root / "data" / "catalogue" / "audit.json").read_text())["n_accepted"] == n_products
+    assert json.loads((root / "data" / "audit" / "audit.json").read_text())["n_accepted"] == n_products
     assert check_intervals(root / "runs") >= 20 * n_candidates

@@ -65,14 +65,16 @@ def test_a_shops_table_of_seven_unequal_classes_and_faulty_products(study):
 
 def test_predictions_cover_every_product_and_agree_with_the_metrics(study):
     splits = pd.read_parquet(study.folder / "data" / "splits" / "splits.parquet")
-    for folder in sorted((study.folder / "runs").glob("*/seed_0/evaluation")):
-        predictions = pd.read_parquet(folder / "predictions.parquet")
+    folders = sorted((study.folder / "runs").glob("*/seed_0"))
+    assert len(folders) == 3
+    for folder in folders:
+        predictions = pd.read_parquet(folder / "training" / "predictions.parquet")
         assert set(predictions["product_id"]) == set(splits["product_id"])
         probabilities = np.stack(predictions["probabilities"].to_list())
         assert np.abs(probabilities.sum(axis=1) - 1).max() < 1e-5
         test = (predictions["split"] == "test").to_numpy()
         accuracy = (probabilities.argmax(axis=1) == predictions["label_id"])[test].mean()
-        recorded = json.loads((folder / "metrics.json").read_text())["splits"]["test"]["accuracy"]
+        recorded = json.loads((folder / "evaluation" / "metrics.json").read_text())["splits"]["test"]["accuracy"]
         assert recorded == pytest.approx(accuracy, abs=1e-12)
 
 
@@ -82,6 +84,7 @@ def test_mlflow_has_accuracy_and_throughput_of_every_candidate(study):
         run = next(key.split("/")[0] for key in metrics if key.startswith(f"{row.candidate} "))
         assert metrics[f"{run}/test_accuracy"] == pytest.approx(row.accuracy)
         assert metrics[f"{run}/images_per_s"] == pytest.approx(row.images_per_s)
+        assert metrics[f"{run}/train_memory_mib"] == pytest.approx(row.train_memory_mib)
 
 
 def test_random_starts_are_said_first_and_the_answer_is_written(study):
@@ -147,12 +150,16 @@ def test_one_failing_candidate_does_not_cost_the_study(study, tmp_path):
     assert board.loc["baseline_tf", "status"] == "ok"
 
 
-def test_predictions_are_bit_identical_from_scratch(study, tmp_path):
+def test_a_training_is_bit_identical_from_scratch(study, tmp_path):
     project = study.clone(tmp_path / "again")
     write_flipkart(project.folder / "data" / "raw" / "flipkart")
     project.bakeoff("params", *CHOICES, f"models=[{DOTTED}]")
     said = project.dvc("repro", f"evaluate@{DOTTED}-frozen-0")
     assert "Running stage 'train_torch" in said
-    name = Path("runs") / f"{DOTTED}-frozen" / "seed_0" / "evaluation" / "predictions.parquet"
-    first, second = (pd.read_parquet(p.folder / name) for p in (study, project))
-    assert (np.stack(first["probabilities"].to_list()) == np.stack(second["probabilities"].to_list())).all()
+    training = Path("runs") / f"{DOTTED}-frozen" / "seed_0" / "training"
+    first, second = (p.folder / training for p in (study, project))
+    for name in ("predictions.parquet", "training.json", "model.safetensors"):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    costs = [json.loads((folder / "cost.json").read_text()) for folder in (first, second)]
+    assert costs[0]["key"] == costs[1]["key"]
+    assert costs[0]["started_at"] != costs[1]["started_at"]
