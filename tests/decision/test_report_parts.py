@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.records.candidate import BASELINE
 from decision.fake_evidence import AUDIT, write_findings
-from decision.fake_study import MODELS, summary
+from decision.fake_study import summary
 
 pytest.importorskip("jinja2")
 pytestmark = pytest.mark.torch
