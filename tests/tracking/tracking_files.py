@@ -10,7 +10,9 @@ from PIL import Image
 
 from bakeoff.records.training import TrainingRecord
 from records_made import (
+    attributions_record,
     candidate_settings,
+    channels_record,
     cost_record,
     dataset,
     network_speed,
@@ -100,9 +102,8 @@ def write_evaluation(candidate_dir: Path, *, key: str = "b" * 16, training_key: 
 
 def write_interpretation(candidate_dir: Path, *, key: str = "f" * 16) -> None:
     folder = candidate_dir / "interpretation"
-    channels = {name: {"accuracy": 0.5, "drop": 0.25, "drop_std": 0.0} for name in ("red", "green", "blue")}
-    write_json(folder / "channels.json", {"key": key, "training_key": "a" * 16, "channels": channels})
-    write_json(folder / "attributions.json", {"key": key, "items": []})
+    channels_record(key=key, training_key="a" * 16).write(folder / "channels.json")
+    attributions_record(key=key).write(folder / "attributions.json")
     write_picture(folder / "attributions" / "p1.png")
 
 
