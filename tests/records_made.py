@@ -7,6 +7,7 @@ from typing import Any
 
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.catalogue import Dataset
+from bakeoff.records.evaluation import BeforeAfter, Calibration, CalibrationRecord, MetricsRecord, Overfitting
 from bakeoff.records.interpretation import (
     AttributionsRecord,
     ChannelImportance,
@@ -138,6 +139,48 @@ def cost_record(**changes: Any) -> CostRecord:
         "train_resident_mib": 1500.0,
     }
     return CostRecord.model_validate(values | changes)
+
+
+def metrics_record(
+    candidate: str = "mobilenetv2-frozen", accuracy: Mapping[str, float] | None = None, **changes: Any
+) -> MetricsRecord:
+    """Return metrics.json of 4 products a split; `accuracy` by split, 0.75 where it is not given."""
+    named = Candidate(candidate)
+    scores = {"n": 4, "accuracy": 0.75, "macro_f1": 0.7, "weighted_f1": 0.72, "log_loss": 0.8, "training_loss": 0.8}
+    given = accuracy or {}
+    values = {
+        **{"candidate": candidate, "model": named.model, "mode": named.mode or "frozen", "seed": 0},
+        "key": "b" * 16,
+        "training_key": f"key-of-{candidate}",
+        "probabilities": "softmax",
+        "training_loss_name": "cross_entropy",
+        "splits": {split: scores | {"accuracy": given.get(split, 0.75)} for split in ("train", "validation", "test")},
+        "intervals": {},
+        "overfitting": Overfitting(accuracy_gap=0.0, log_loss_gap=0.0, overfits=False, max_gap=0.1, rule="none"),
+        "per_class": {},
+    }
+    return MetricsRecord.model_validate(values | changes)
+
+
+def calibration_record(temperature: float = 1.5, *, ece: float = 0.03, **changes: Any) -> CalibrationRecord:
+    """Return calibration.json; `ece` is the calibrated probabilities'."""
+    before, after = (
+        Calibration(
+            ece_equal_width=error,
+            ece_equal_mass=error,
+            ece_low=0.5 * error,
+            ece_high=2 * error,
+            method="bootstrap",
+            n_resamples=100,
+            log_loss=0.5,
+            brier=0.2,
+            reliability=[],
+        )
+        for error in (2 * ece, ece)
+    )
+    values = {"key": "b" * 16, "temperature": temperature, "fitted_on": "validation", "n_validation": 4, "bins": 15}
+    values |= {"test": BeforeAfter(before=before, after=after), "coverage": [], "warning": None}
+    return CalibrationRecord.model_validate(values | changes)
 
 
 def channels_record(drops: Mapping[Any, float] | None = None, **changes: Any) -> ChannelsRecord:
