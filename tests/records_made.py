@@ -7,7 +7,14 @@ from typing import Any
 
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.catalogue import Dataset
-from bakeoff.records.evaluation import BeforeAfter, Calibration, CalibrationRecord, MetricsRecord, Overfitting
+from bakeoff.records.evaluation import (
+    BeforeAfter,
+    Calibration,
+    CalibrationRecord,
+    Coverage,
+    MetricsRecord,
+    Overfitting,
+)
 from bakeoff.records.interpretation import (
     AttributionsRecord,
     ChannelImportance,
@@ -141,48 +148,6 @@ def cost_record(**changes: Any) -> CostRecord:
     return CostRecord.model_validate(values | changes)
 
 
-def metrics_record(
-    candidate: str = "mobilenetv2-frozen", accuracy: Mapping[str, float] | None = None, **changes: Any
-) -> MetricsRecord:
-    """Return metrics.json of 4 products a split; `accuracy` by split, 0.75 where it is not given."""
-    named = Candidate(candidate)
-    scores = {"n": 4, "accuracy": 0.75, "macro_f1": 0.7, "weighted_f1": 0.72, "log_loss": 0.8, "training_loss": 0.8}
-    given = accuracy or {}
-    values = {
-        **{"candidate": candidate, "model": named.model, "mode": named.mode or "frozen", "seed": 0},
-        "key": "b" * 16,
-        "training_key": f"key-of-{candidate}",
-        "probabilities": "softmax",
-        "training_loss_name": "cross_entropy",
-        "splits": {split: scores | {"accuracy": given.get(split, 0.75)} for split in ("train", "validation", "test")},
-        "intervals": {},
-        "overfitting": Overfitting(accuracy_gap=0.0, log_loss_gap=0.0, overfits=False, max_gap=0.1, rule="none"),
-        "per_class": {},
-    }
-    return MetricsRecord.model_validate(values | changes)
-
-
-def calibration_record(temperature: float = 1.5, *, ece: float = 0.03, **changes: Any) -> CalibrationRecord:
-    """Return calibration.json; `ece` is the calibrated probabilities'."""
-    before, after = (
-        Calibration(
-            ece_equal_width=error,
-            ece_equal_mass=error,
-            ece_low=0.5 * error,
-            ece_high=2 * error,
-            method="bootstrap",
-            n_resamples=100,
-            log_loss=0.5,
-            brier=0.2,
-            reliability=[],
-        )
-        for error in (2 * ece, ece)
-    )
-    values = {"key": "b" * 16, "temperature": temperature, "fitted_on": "validation", "n_validation": 4, "bins": 15}
-    values |= {"test": BeforeAfter(before=before, after=after), "coverage": [], "warning": None}
-    return CalibrationRecord.model_validate(values | changes)
-
-
 def channels_record(drops: Mapping[Any, float] | None = None, **changes: Any) -> ChannelsRecord:
     """Return channels.json of one shuffle; `drops` is the accuracy lost by channel."""
     lost = drops or {"red": 0.25, "green": 0.25, "blue": 0.25}
@@ -298,3 +263,52 @@ def _end_to_end(images_per_s: float) -> EndToEnd:
         preprocess_ms=3.2,
         forward_ms=1000 / images_per_s,
     )
+
+
+def metrics_record(
+    training: TrainingRecord, *, validation: float = 0.5, test: float = 0.5, **changes: Any
+) -> MetricsRecord:
+    """Return the metrics.json of a training, of its accuracies alone."""
+    values = {
+        **training.model_dump(include={"candidate", "model", "mode", "seed", "probabilities"}),
+        "key": "e" * 16,
+        "training_key": training.key,
+        "training_loss_name": training.loss,
+        "splits": {
+            name: {"n": 4, "accuracy": accuracy, "log_loss": 1.0}
+            for name, accuracy in (("train", 1.0), ("validation", validation), ("test", test))
+        },
+        "intervals": {"test": {}},
+        "overfitting": Overfitting(
+            accuracy_gap=1 - test, log_loss_gap=0.1, overfits=False, max_gap=0.1, rule="train - test > 0.1"
+        ),
+        "per_class": {},
+    }
+    return MetricsRecord.model_validate(values | changes)
+
+
+def calibration_record(*, temperature: float = 1.7, **changes: Any) -> CalibrationRecord:
+    """Return a calibration.json whose coverage table has one row, of the threshold 0.8."""
+    side = Calibration(
+        ece_equal_width=0.1,
+        ece_equal_mass=0.1,
+        ece_low=0.05,
+        ece_high=0.2,
+        method="bootstrap_stratified",
+        n_resamples=100,
+        log_loss=0.7,
+        brier=0.3,
+        reliability=[],
+    )
+    known = {"accuracy": 0.9, "accuracy_low": 0.5, "accuracy_high": 1.0}
+    values = {
+        "key": "e" * 16,
+        "temperature": temperature,
+        "fitted_on": "validation",
+        "n_validation": 4,
+        "bins": 15,
+        "test": BeforeAfter(before=side, after=side),
+        "coverage": [Coverage(threshold=0.8, coverage=0.5, n=3, **known)],
+        "warning": None,
+    }
+    return CalibrationRecord.model_validate(values | changes)

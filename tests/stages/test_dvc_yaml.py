@@ -11,6 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 SCRIPTS = sorted((ROOT / "stages").glob("*.py"))
+SPEED = ROOT / "src" / "bakeoff" / "speed"
 _UNTRACKED = {"tracking"}  # decides where results are shown, never what they are: docs/decisions.md
 sys.path.insert(0, str(ROOT / "tools"))
 
@@ -33,8 +34,10 @@ def params_read(script: Path) -> set[str]:
     for name in re.findall(r"load_top\([^,]+, (\w+)\)", source):
         sections |= {*tops[name].model_fields}
     if "choices_made(" in source:
-        sections |= {*Params.model_fields} - _UNTRACKED
-    return sections
+        return {*Params.model_fields} - _UNTRACKED
+    if "measure_study(" in source:  # its processes read params.yaml themselves
+        source = "".join((SPEED / name).read_text(encoding="utf-8") for name in ("command.py", "worker.py"))
+    return set().union(*(by_class[name] for name in re.findall(r"load_(?:section|top)\([^,]+, (\w+)\)", source)))
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -85,6 +88,16 @@ def test_the_rooms_of_an_environment_are_those_of_its_stages():
     assert {"baseline_tf", "core", "data", "records"} <= rooms_in("tf")
     assert not {"training", "report", "decision", "cli"} & rooms_in("tf")
     assert {"backbones", "training", "report"} <= rooms_in("torch")
+
+
+def test_the_evaluation_and_the_speed_load_what_they_need():
+    """Metrics are of the predictions alone; one session measures the networks of both environments."""
+    rooms = {name: {dep.removeprefix("src/bakeoff/") for dep in stage["deps"]} for name, stage in STAGES.items()}
+    frameworks = {"backbones", "baseline_tf", "training", "learning", "predictors", "weights", "scan", "speed"}
+    assert not rooms["evaluate"] & frameworks
+    assert {"backbones", "baseline_tf", "speed", "weights"} <= rooms["throughput"]
+    assert not rooms["throughput"] & {"evaluation", "decision", "statistics"}
+    assert not [dep for dep in STAGES["throughput"]["deps"] if dep.startswith(("runs", "weights"))]
 
 
 def test_trainers_depend_on_no_later_room():

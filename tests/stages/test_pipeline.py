@@ -82,6 +82,7 @@ def test_mlflow_has_accuracy_and_throughput_of_every_candidate(study):
         run = next(key.split("/")[0] for key in metrics if key.startswith(f"{row.candidate} "))
         assert metrics[f"{run}/test_accuracy"] == pytest.approx(row.accuracy)
         assert metrics[f"{run}/images_per_s"] == pytest.approx(row.images_per_s)
+        assert metrics[f"{run}/train_memory_mib"] == pytest.approx(row.train_memory_mib)
 
 
 def test_random_starts_are_said_first_and_the_answer_is_written(study):
@@ -147,7 +148,7 @@ def test_one_failing_candidate_does_not_cost_the_study(study, tmp_path):
     assert board.loc["baseline_tf", "status"] == "ok"
 
 
-def test_predictions_are_bit_identical_from_scratch(study, tmp_path):
+def test_a_training_is_bit_identical_from_scratch(study, tmp_path):
     project = study.clone(tmp_path / "again")
     write_flipkart(project.folder / "data" / "raw" / "flipkart")
     project.bakeoff("params", *CHOICES, f"models=[{DOTTED}]")

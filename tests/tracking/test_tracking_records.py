@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import math
 
-from tracking_files import epoch_row, header, write_candidate, write_picture
+from tracking_files import epoch_row, header, write_candidate, write_evaluation, write_picture
 
-from bakeoff.records.evaluation import IntervalRecord, Overfitting
+from bakeoff.records.evaluation import BeforeAfter, IntervalRecord, Overfitting
 from bakeoff.tracking.artifacts import as_value
 from bakeoff.tracking.records import (
     epoch_metrics,
@@ -20,7 +20,7 @@ from bakeoff.tracking.runs import is_compatible
 from bakeoff.tracking.tags import combined_key, identity_tags, run_name
 from bakeoff.tracking.tensorboard import write_events
 from bakeoff.tracking.ui import server_command, view_address, view_state
-from records_made import calibration_record, metrics_record
+from records_made import calibration_record
 
 
 def test_flatten_joins_names_by_dots():
@@ -127,10 +127,10 @@ def test_intervals_gaps_and_calibration_become_metrics(tmp_path):
     before = read_results(candidate)
     interval = IntervalRecord(low=0.6, high=0.9, level=0.95, method="wilson", n_resamples=None)
     gaps = Overfitting(accuracy_gap=0.25, log_loss_gap=1.5, overfits=True, max_gap=0.1, rule="r")
-    metrics_record(
-        "tiny-frozen", training_key="a" * 16, intervals={"test": {"accuracy": interval}}, overfitting=gaps
-    ).write(candidate / "evaluation" / "metrics.json")
-    calibration_record(1.7, ece=0.03).write(candidate / "evaluation" / "calibration.json")
+    write_evaluation(candidate, intervals={"test": {"accuracy": interval}}, overfitting=gaps)
+    plain = calibration_record().test.before
+    both = BeforeAfter(before=plain, after=plain.model_copy(update={"ece_equal_width": 0.03}))
+    calibration_record(temperature=1.7, test=both).write(candidate / "evaluation" / "calibration.json")
     after = read_results(candidate)
     metrics = run_metrics(after)
     assert (metrics["test_accuracy"], metrics["test_accuracy_low"], metrics["test_accuracy_high"]) == (0.75, 0.6, 0.9)

@@ -136,8 +136,7 @@ def check_answers(port: int, expected: str) -> None:
 def make_champion(project: Path, training_dir: Path, params) -> TrainingRecord:
     """Log and register a training and return its record."""
     training = TrainingRecord.read(training_dir / "training.json")
-    metrics = metrics_record(training.candidate, key="e" * 16, training_key=training.key)
-    metrics.write(training_dir.parent / "evaluation" / "metrics.json")
+    metrics_record(training).write(training_dir.parent / "evaluation" / "metrics.json")
     (project / "params.yaml").write_text(PARAMS, encoding="utf-8")
     replay(training_dir.parent, params=params)
     reports = write_reports(project / "reports")
@@ -167,7 +166,7 @@ def test_the_champion_answers_every_form_of_a_photo(torch_training, tracking_par
     finally:
         stop(process)
     assert plain == pytest.approx(scores.tolist(), abs=1e-5)
-    calibration_record(2.0, key="e" * 16).write(training_dir.parent / "evaluation" / "calibration.json")
+    calibration_record(temperature=2.0).write(training_dir.parent / "evaluation" / "calibration.json")
     replay(training_dir.parent, params=logging)
     process = start(project, port, "--candidate", "tiny-frozen")
     try:

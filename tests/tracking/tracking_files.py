@@ -91,11 +91,18 @@ def write_picture(path: Path) -> None:
 
 
 def write_evaluation(
-    candidate_dir: Path, *, key: str = "b" * 16, training_key: str = "a" * 16, **accuracy: float
+    candidate_dir: Path,
+    *,
+    key: str = "b" * 16,
+    training_key: str = "a" * 16,
+    validation: float = 0.75,
+    **changes: Any,
 ) -> None:
-    """Write evaluation/; `accuracy` by split, 0.75 where it is not given."""
+    """Write evaluation/; `validation` is that split's accuracy."""
     folder = candidate_dir / "evaluation"
-    metrics_record("tiny-frozen", accuracy, key=key, training_key=training_key).write(folder / "metrics.json")
+    scores = {"n": 4, "accuracy": 0.75, "macro_f1": 0.7, "weighted_f1": 0.72, "log_loss": 0.8, "training_loss": 0.8}
+    values = {"splits": {"train": scores, "validation": scores | {"accuracy": validation}, "test": scores}} | changes
+    metrics_record(training(key=training_key), key=key, **values).write(folder / "metrics.json")
     (folder / "confusion.csv").write_text("true,food,town\nfood,2,0\ntown,1,1\n", encoding="utf-8")
     (folder / "classification_report.txt").write_text("food 0.8\ntown 0.7\n", encoding="utf-8")
     write_picture(folder / "figures" / "confusion.png")

@@ -69,4 +69,4 @@ def _network(name: str, known: Sequence[str]) -> str:
     for network in (name, Candidate(name).model):
         if network in known:
             return network
-    raise EvaluationError(f"{name!r} is no candidate or network of the study; its networks: {', '.join(known)}.")
+    raise EvaluationError(f"{name!r} is not a candidate or network of the study; its networks: {', '.join(known)}.")
