@@ -65,7 +65,9 @@ def test_a_shops_table_of_seven_unequal_classes_and_faulty_products(study):
 
 def test_predictions_cover_every_product_and_agree_with_the_metrics(study):
     splits = pd.read_parquet(study.folder / "data" / "splits" / "splits.parquet")
-    for folder in sorted((study.folder / "runs").glob("*/seed_0")):
+    folders = sorted((study.folder / "runs").glob("*/seed_0"))
+    assert len(folders) == 3
+    for folder in folders:
         predictions = pd.read_parquet(folder / "training" / "predictions.parquet")
         assert set(predictions["product_id"]) == set(splits["product_id"])
         probabilities = np.stack(predictions["probabilities"].to_list())
@@ -152,8 +154,12 @@ def test_a_training_is_bit_identical_from_scratch(study, tmp_path):
     project = study.clone(tmp_path / "again")
     write_flipkart(project.folder / "data" / "raw" / "flipkart")
     project.bakeoff("params", *CHOICES, f"models=[{DOTTED}]")
-    said = project.dvc("repro", f"train_torch@{DOTTED}-frozen-0")
+    said = project.dvc("repro", f"evaluate@{DOTTED}-frozen-0")
     assert "Running stage 'train_torch" in said
-    name = Path("runs") / f"{DOTTED}-frozen" / "seed_0" / "training" / "predictions.parquet"
-    first, second = (pd.read_parquet(p.folder / name) for p in (study, project))
-    assert (np.stack(first["probabilities"].to_list()) == np.stack(second["probabilities"].to_list())).all()
+    training = Path("runs") / f"{DOTTED}-frozen" / "seed_0" / "training"
+    first, second = (p.folder / training for p in (study, project))
+    for name in ("predictions.parquet", "training.json", "model.safetensors"):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    costs = [json.loads((folder / "cost.json").read_text()) for folder in (first, second)]
+    assert costs[0]["key"] == costs[1]["key"]
+    assert costs[0]["started_at"] != costs[1]["started_at"]
