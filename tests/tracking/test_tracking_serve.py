@@ -25,12 +25,14 @@ from bakeoff.core.errors import EvaluationError, TrackingError
 from bakeoff.data.products import Photos
 from bakeoff.data.store import open_packed
 from bakeoff.deploy.prediction.scoring import read_files
+from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import serve
 from bakeoff.tracking.comparison import log_comparison
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.serve import Served, champion, serve_model, server_command, trained, welcome
 from bakeoff.tracking.serving_app import as_json
 from prepared import PREPARE
+from records_made import calibration_record, metrics_record
 
 ROOT = Path(__file__).parents[2]
 PARAMS = (
@@ -131,15 +133,14 @@ def check_answers(port: int, expected: str) -> None:
             assert answer.status == 200
 
 
-def make_champion(project: Path, training_dir: Path, params) -> dict:
+def make_champion(project: Path, training_dir: Path, params) -> TrainingRecord:
     """Log and register a training and return its record."""
-    training = json.loads((training_dir / "training.json").read_text())
-    metrics = {"key": "e" * 16, "training_key": training["key"], "splits": {"validation": {"n": 4, "accuracy": 0.5}}}
-    write_json(training_dir.parent / "evaluation" / "metrics.json", metrics)
+    training = TrainingRecord.read(training_dir / "training.json")
+    metrics_record(training).write(training_dir.parent / "evaluation" / "metrics.json")
     (project / "params.yaml").write_text(PARAMS, encoding="utf-8")
     replay(training_dir.parent, params=params)
     reports = write_reports(project / "reports")
-    write_json(reports / "choice.json", {"best": {"candidate": training["candidate"], "keys": [training["key"]]}})
+    write_json(reports / "choice.json", {"best": {"candidate": training.candidate, "keys": [training.key]}})
     log_comparison(reports, reports.parent / "runs", params)
     return training
 
@@ -160,12 +161,12 @@ def test_the_champion_answers_every_form_of_a_photo(torch_training, tracking_par
     process = start(project, port)
     try:
         assert "tiny-frozen (champion, version 1) answers at" in (project / "serve.log").read_text()
-        check_answers(port, training["labels"][int(np.argmax(scores))])
+        check_answers(port, training.labels[int(np.argmax(scores))])
         plain = ask(port, photo(), "image/png")[1]["predictions"][0]["probabilities"]
     finally:
         stop(process)
     assert plain == pytest.approx(scores.tolist(), abs=1e-5)
-    write_json(training_dir.parent / "evaluation" / "calibration.json", {"key": "e" * 16, "temperature": 2.0})
+    calibration_record(temperature=2.0).write(training_dir.parent / "evaluation" / "calibration.json")
     replay(training_dir.parent, params=logging)
     process = start(project, port, "--candidate", "tiny-frozen")
     try:
@@ -189,7 +190,7 @@ def test_a_keras_champion_answers_in_its_own_environment(keras_training, trackin
     port = free_port()
     process = start(project, port)
     try:
-        check_answers(port, training["labels"][int(np.argmax(scores))])
+        check_answers(port, training.labels[int(np.argmax(scores))])
     finally:
         stop(process)
 
