@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
 from bakeoff.interpret.explainers import Explainer, open_explainer
 from bakeoff.interpret.figures import caption, draw_attributions
 from bakeoff.interpret.generic import GREY
-from bakeoff.interpret.methods import METHODS
+from bakeoff.interpret.methods import Method, methods_of
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.predictors.loading import load_predictor
 from bakeoff.predictors.protocol import ImageGradients
@@ -65,11 +66,12 @@ def open_subject(training_dir: Path, catalogue: Catalogue, compute: ComputeParam
 def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretParams) -> None:
     """Write channels.json, figures/channels.png, attributions.json and attributions/<product>.png under `out_dir`."""
     explainer = open_explainer(subject.training.environment, subject.predictor, params)
+    methods = methods_of(subject.training.environment)
     key = derived_key(subject.training.key, params.model_dump())
     chosen = choose_photos(subject.predictions, n_correct=params.n_correct, n_wrong=params.n_wrong)
     with Progress() as progress:
         channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
-        explained = _explain_photos(subject, explainer, chosen, progress=progress)
+        explained = _explain_photos(subject, explainer, methods, chosen, progress=progress)
     requested = PhotoCounts(n_correct=params.n_correct, n_wrong=params.n_wrong)
     n_correct = sum(photo.correct for photo in chosen)
     found = PhotoCounts(n_correct=n_correct, n_wrong=len(chosen) - n_correct)
@@ -79,7 +81,7 @@ def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretPar
         found=found,
         note=_note(requested, found),
         baseline=GREY,
-        explained_score={method.name: explainer.scores.get(method.name, "logit") for method in METHODS},
+        explained_score={method.name: explainer.scores.get(method.name, "logit") for method in methods},
         items=[photo for photo, _ in explained],
     ).write(out_dir / ATTRIBUTIONS_FILE)
     with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
@@ -111,15 +113,15 @@ def _explain_channels(
 
 
 def _explain_photos(
-    subject: Subject, explainer: Explainer, chosen: list[Chosen], *, progress: Progress
+    subject: Subject, explainer: Explainer, methods: Sequence[Method], chosen: list[Chosen], *, progress: Progress
 ) -> list[tuple[ExplainedPhoto, Maps]]:
     """Return for each chosen photo what attributions.json says of it, and what its figure shows."""
     labels = subject.catalogue.labels
-    task = progress.add_task("explaining photos", total=len(METHODS) * len(chosen))
+    task = progress.add_task("explaining photos", total=len(methods) * len(chosen))
     items = []
     for photo in chosen:
         image, maps = subject.predictor.images(subject.catalogue.at([photo.row]))[0], {}
-        for method in METHODS:
+        for method in methods:
             maps[method.title] = method.attribute(explainer, image, photo.predicted)
             progress.advance(task)
         explained = ExplainedPhoto(
@@ -128,7 +130,7 @@ def _explain_photos(
             predicted=labels[photo.predicted],
             probability=photo.probability,
             correct=photo.correct,
-            method="+".join(method.name for method in METHODS),
+            method="+".join(method.name for method in methods),
             figure=f"attributions/{safe_name(photo.product_id)}.png",
         )
         items.append((explained, (image, maps)))
