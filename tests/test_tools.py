@@ -9,6 +9,7 @@ import pytest
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "skipped_in_both.py"
 RAN = '<testsuite><testcase classname="a" name="x"/><testcase classname="a" name="y"><skipped/></testcase></testsuite>'
 OTHER = '<testsuite><testcase classname="a" name="y"/></testsuite>'
+ELSEWHERE = '<testsuite><testcase classname="a" name="z"/></testsuite>'
 MODULE = '<testsuite><testcase classname="" name="tests.z"><skipped/></testcase>' + OTHER.removeprefix("<testsuite>")
 GPU = (
     '<testsuite><testcase classname="a" name="x"/><testcase classname="a" name="y">'
@@ -18,7 +19,8 @@ IDLE = '<testsuite><testcase classname="a" name="x"><skipped/></testcase></tests
 
 
 @pytest.mark.parametrize(
-    ("second", "ci", "status"), [(OTHER, "true", 0), (MODULE, "true", 0), (RAN, "true", 1), (RAN, "", 0), (IDLE, "", 1)]
+    ("second", "ci", "status"),
+    [(OTHER, "true", 0), (MODULE, "true", 0), (RAN, "true", 1), (RAN, "", 0), (IDLE, "", 1), (ELSEWHERE, "true", 1)],
 )
 def test_a_test_that_ran_nowhere_fails_the_build(tmp_path, second, ci, status):
     one, two = tmp_path / "one.xml", tmp_path / "two.xml"

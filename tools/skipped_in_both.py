@@ -1,5 +1,7 @@
 """Name the tests skipped in both environments: such a test proves nothing. In CI (CI=true) one is a failure.
 
+A test that an environment leaves out (`--rooms-of`) is skipped there.
+
 Tests that want hardware this machine lacks (a skip reason with "no NVIDIA GPU") are named and excused.
 """
 

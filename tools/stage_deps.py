@@ -42,9 +42,14 @@ def rooms_of(script: Path, environment: str) -> list[str]:
 
 def rooms_in(environment: str) -> set[str]:
     """Return the rooms that the stages of one environment need."""
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    scripts = {script for stage in stages.values() for where, script in [stage_parts(stage)] if where == environment}
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"].values()
+    scripts = {stage_parts(stage)[1] for stage in stages if environment in environments_of(stage)}
     return {room for script in scripts for room in rooms_of(ROOT / script, environment)}
+
+
+def environments_of(stage: dict) -> list[str]:
+    """Return the environments whose code a stage runs: its command's, or those that its `meta` lists."""
+    return (stage.get("meta") or {}).get("environments", [stage_parts(stage)[0]])
 
 
 def stage_parts(stage: dict) -> tuple[str, str]:
@@ -57,9 +62,8 @@ def stage_parts(stage: dict) -> tuple[str, str]:
 
 def expected_deps(stage: dict) -> list[str]:
     """Return the code dependencies a stage of dvc.yaml should list."""
-    environment, script = stage_parts(stage)
-    environments = (stage.get("meta") or {}).get("environments", [environment])
-    rooms = {room for name in environments for room in rooms_of(ROOT / script, name)}
+    script = ROOT / stage_parts(stage)[1]
+    rooms = {room for name in environments_of(stage) for room in rooms_of(script, name)}
     return [f"src/bakeoff/{room}" for room in sorted(rooms)]
 
 

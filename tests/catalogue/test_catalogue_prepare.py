@@ -306,8 +306,8 @@ def test_an_audit_by_hand(root):
     assert set(record.width_px.model_dump().values()) == {width}
     assert set(record.height_px.model_dump().values()) == {height}
     assert (record.n_with_title, record.n_with_description) == (0, 0)
-    for name in ("class_counts.png", "samples.png"):
-        assert (root / "data" / "audit" / "figures" / name).stat().st_size > 1000
+    for name in ("class_counts.png", "samples.png"):  # what they show: test_catalogue_figures.py
+        assert (root / "data" / "audit" / "figures" / name).is_file()
     kept = (root / "data" / "audit" / "audit.json").read_bytes()
     examined(root)
     assert (root / "data" / "audit" / "audit.json").read_bytes() == kept
@@ -316,6 +316,7 @@ def test_an_audit_by_hand(root):
         examined(root)
 
 
+@pytest.mark.slow
 def test_parallel_packing_gives_the_same_in_the_same_order(root):
     pytest.importorskip("imagehash")
     from bakeoff.catalogue.pack import pack, pack_all

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from bakeoff.core.files import write_json
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import as_record
-from bakeoff.decision.collect import Record
+from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.comparisons import pair_sentence
 from bakeoff.decision.leaderboard import build_leaderboard
 from bakeoff.decision.measures import MEASURES
@@ -56,7 +56,7 @@ def write_findings(
         n_labels: number of classes.
         per_class: test photos of each class.
         language: of the choice.
-        partial: leave out whatever an older record lacks: choice and records as they were before.
+        partial: leave out the audit, curves, speed, comparisons and the matrix.
     """
     from bakeoff.report.facts import Facts
 
@@ -65,14 +65,15 @@ def write_findings(
     for name, share in names.items():
         _write_one(root / "runs", name, share, labels, per_class=per_class)
     models = {Candidate(name).model: None for name in names if name != BASELINE}
-    records = collected(root / "runs", make_study([*models, "gone"], ["frozen", "finetune"]), partial=True)
-    records = [record for record in records if record.ok or record.candidate.name == "gone-frozen"]
-    table = build_leaderboard(records)
-    records, summaries = [_without_much(record) for record in records] if partial else records, summarise(table)
-    choice = fake_choice(summaries, records, language)
+    found = collected(root / "runs", make_study([*models, "gone"], ["frozen", "finetune"]), partial=True)
+    done, summaries = found.done, summarise(build_leaderboard(found))
+    if partial:
+        (root / "audit.json").unlink()
+        done = [_without_much(one) for one in done]
+    choice = fake_choice(summaries, language)
     if partial:
         choice |= {"comparisons": [], "matrix": {"criteria": [], "rows": [], "note": ""}, "references": [], "seeds": {}}
-    return Facts(records, summaries, choice, root / "audit.json")
+    return Facts(done, summaries, choice, root / "audit.json")
 
 
 def _candidates(n_labels: int) -> dict[str, float]:
@@ -109,19 +110,10 @@ def _write_one(runs: Path, name: str, share: float, labels: list[str], *, per_cl
         _draw_pair(folder / "evaluation" / pair["picture"], place)
 
 
-def _without_much(record: Record) -> Record:
-    """Return a record with the test metrics alone, not measured, and remove its calibration, confusions and curves."""
-    if not record.ok:
-        return record
-    for name in ("evaluation/calibration.json", "evaluation/confusions.json", "training/history.csv"):
-        (record.folder / name).unlink()
-    (record.folder / "training" / "figures" / "preview.png").unlink()
-    return dataclasses.replace(
-        record,
-        metrics={"splits": {"test": record.metrics["splits"]["test"]}},
-        throughput={},
-        calibration={},
-    )
+def _without_much(one: Evaluated) -> Evaluated:
+    """Return a training whose curves are gone and whose network was not measured."""
+    (one.folder / "training" / "history.csv").unlink()
+    return dataclasses.replace(one, speed=None)
 
 
 def _draw_pair(path: Path, place: int) -> None:
@@ -135,7 +127,7 @@ def _draw_pair(path: Path, place: int) -> None:
     picture.save(path)
 
 
-def fake_choice(summaries: list[Any], records: list[Record], language: str) -> dict[str, Any]:
+def fake_choice(summaries: list[Any], language: str) -> dict[str, Any]:
     """Return choice.json with every part that the report shows, its sentences the product's."""
     t, rule = Translator(language), Rule(MEASURES["accuracy"], Limits())
     fit = [item for item in summaries if item.pretrained]

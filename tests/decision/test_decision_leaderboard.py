@@ -66,14 +66,14 @@ def test_times_of_another_device_are_kept_and_not_compared(tmp_path):
     )
     write_candidate(tmp_path / "runs", "b-frozen", correct=90, latency_ms=25)
     write_candidate(tmp_path / "runs", "c-frozen", correct=91, latency_ms=70)
-    records = collected(tmp_path / "runs", ABC)
-    table = build_leaderboard(records)
-    assert usual_device(records) == "cpu: AMD EPYC 7763"
+    found = collected(tmp_path / "runs", ABC)
+    table = build_leaderboard(found)
+    assert usual_device(found.done) == "cpu: AMD EPYC 7763"
     assert table["candidate"].tolist() == ["c-frozen", "b-frozen", "baseline_tf", "a-frozen"]
     assert table["time_comparable"].tolist() == [True, True, True, False]
     last = summarise(table)[-1]
     assert (last.latency_ms, last.comparable_latency_ms) == (1, math.inf)
-    assert "those of a-frozen come from another device" in timing_notes(records, t=ENGLISH)[0]
+    assert "those of a-frozen come from another device" in timing_notes(found.done, t=ENGLISH)[0]
 
 
 def test_the_csv_round_trip_keeps_yes_no_and_unknown(tmp_path):
@@ -91,33 +91,31 @@ def test_the_csv_round_trip_keeps_yes_no_and_unknown(tmp_path):
     assert summarise(again) == summarise(table)
 
 
-def mapping(name, **changes):
-    return fake_training(name, **changes).model_dump(mode="json")
+def with_weights(training, **changes):
+    return training.model_copy(update={"weights": training.weights.model_copy(update=changes)})
 
 
 def test_one_no_forbids_commercial_use_and_yes_needs_every_part():
-    free = mapping("x-frozen")
+    free = fake_training("x-frozen")
     assert commercial_use(free) is True
-    assert commercial_use(mapping("mamba_b-frozen")) is False
-    assert commercial_use(free | {"weights": {"source": "hub", "commercial_use": None}}) is None
-    assert commercial_use(free | {"weights": {"source": "hub", "commercial_use": False}}) is False
+    assert commercial_use(fake_training("mamba_b-frozen")) is False
+    assert commercial_use(with_weights(free, commercial_use=None)) is None
+    assert commercial_use(with_weights(free, commercial_use=False)) is False
 
 
 def test_a_random_start_has_only_its_code_s_licence():
-    mamba = mapping("mamba_b-frozen", pretrained=False)
+    mamba = fake_training("mamba_b-frozen", pretrained=False)
     assert commercial_use(mamba) is False
     assert licence_text(mamba) == NC_CODE
-    assert commercial_use(mapping("x-frozen", pretrained=False)) is True
-    baseline = mapping("baseline_tf", pretrained=False)
+    assert commercial_use(fake_training("x-frozen", pretrained=False)) is True
+    baseline = fake_training("baseline_tf", pretrained=False)
     assert (commercial_use(baseline), licence_text(baseline)) == (True, "Apache-2.0")
 
 
 def test_licences_are_named_once_where_code_and_weights_agree():
-    assert licence_text(mapping("x-frozen")) == "Apache-2.0"
-    text = licence_text(mapping("mamba_b-frozen"))
+    assert licence_text(fake_training("x-frozen")) == "Apache-2.0"
+    text = licence_text(fake_training("mamba_b-frozen"))
     assert text == "code NVIDIA Source Code License-NC, weights CC-BY-NC-SA-4.0"
-    bare = {"settings": {}, "weights": {"source": "user_file", "licence": ""}}
-    assert licence_text(bare) == "unknown"
 
 
 def test_marks():
@@ -129,7 +127,7 @@ def test_marks():
 def test_threads_and_noisy_timings_are_said(tmp_path):
     write_candidate(tmp_path / "runs", "baseline_tf", speed={"threads": 1})
     write_candidate(tmp_path / "runs", "a-frozen", speed={"noisy": True})
-    notes = timing_notes(collected(tmp_path / "runs", A), t=ENGLISH)
+    notes = timing_notes(collected(tmp_path / "runs", A).done, t=ENGLISH)
     assert "different numbers of threads (1, 2)" in notes[0]
     assert notes[1].startswith("The timings of a-frozen are noisy")
 
@@ -138,14 +136,14 @@ def test_what_was_not_measured_has_no_time_and_is_not_comparable(tmp_path):
     write_candidate(tmp_path / "runs", "baseline_tf", correct=90)
     write_candidate(tmp_path / "runs", "a-frozen", correct=80)
     speed_file(tmp_path / "runs").unlink()
-    records = collected(tmp_path / "runs", A)
-    table = build_leaderboard(records)
+    found = collected(tmp_path / "runs", A)
+    table = build_leaderboard(found)
     assert table[["latency_ms", "images_per_s", "n_latency", "gmacs"]].isna().all(axis=None)
     assert table["time_comparable"].tolist() == [False, False]
     assert set(table["device"]) == {"not measured"}
-    assert usual_device(records) is None
+    assert usual_device(found.done) is None
     assert summarise(table)[0].comparable_latency_ms == math.inf
-    assert timing_notes(records, t=ENGLISH) == []
+    assert timing_notes(found.done, t=ENGLISH) == []
 
 
 def test_the_slow_end_is_the_slowest_call_where_calls_are_few(tmp_path):
@@ -161,12 +159,12 @@ def test_the_new_columns_hold_what_the_records_say(tmp_path):
     write_candidate(tmp_path / "runs", "a-frozen", correct=80, latency_ms=40)
     calibration = json.loads((folder / "evaluation" / "calibration.json").read_text(encoding="utf-8"))
     write_json(folder / "evaluation" / "calibration.json", calibration | {"temperature": 1.2})
-    records = collected(tmp_path / "runs", A)
-    row = build_leaderboard(records).iloc[0]
+    found = collected(tmp_path / "runs", A)
+    row = build_leaderboard(found).iloc[0]
     assert row["balanced_accuracy"] == pytest.approx(84 / 105)  # 15 products in each of the 7 classes
     assert (row["latency_p99_ms"], row["images_per_cpu_s"], row["end_to_end_images_per_s"]) == (26, 35, 56)
     assert (row["gmacs"], row["temperature"], row["noisy"]) == (0.8, 1.2, False)
     assert (row["predict_memory_mib"], row["train_memory_mib"], row["train_time_s"]) == (520, 1400, 42)
-    interval = records[0].metrics["intervals"]["test"]["macro_f1"]
-    assert (row["macro_f1_low"], row["macro_f1_high"]) == (interval["low"], interval["high"])
+    interval = found.done[0].metrics.intervals["test"]["macro_f1"]
+    assert (row["macro_f1_low"], row["macro_f1_high"]) == (interval.low, interval.high)
     assert row["macro_f1_low"] < row["macro_f1"] < row["macro_f1_high"]

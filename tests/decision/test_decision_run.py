@@ -233,7 +233,7 @@ def test_a_history_that_is_missing_has_no_curve(tmp_path):
 
     folder = write_candidate(tmp_path / "runs", "baseline_tf")
     (folder / "training" / "history.csv").unlink()
-    assert list(learning_curves(collected(tmp_path / "runs", make_study())).columns) == CURVES
+    assert list(learning_curves(collected(tmp_path / "runs", make_study()).done).columns) == CURVES
 
 
 def test_an_older_choice_is_not_printed(reports, tmp_path):
@@ -380,28 +380,16 @@ def test_pictures_beyond_the_budget_are_counted_not_embedded(tmp_path):
 
 def test_a_figure_outside_the_folder_is_not_read(tmp_path):
     from bakeoff.report.page.embedding import Budget
-    from bakeoff.report.page.evidence import read_channels, read_confusion, read_heat_maps
+    from bakeoff.report.page.evidence import read_channels, read_heat_maps
 
     folder = write_candidate(tmp_path / "runs", "baseline_tf", correct=90, latency_ms=20)
-    record = collected(tmp_path / "runs", make_study())[0]
-    (folder / "evaluation" / "confusion.csv").unlink()
-    assert (read_channels(record), read_confusion(record), read_heat_maps(record, Budget(9))) == (None, None, [])
+    record = collected(tmp_path / "runs", make_study()).done[0]
+    assert (read_channels(record), read_heat_maps(record, Budget(9))) == (None, [])
     write_evidence(folder, correct=90)
     Image.new("RGB", (9, 9)).save(tmp_path / "secret.png")
     item = {"product_id": "x", "correct": True, "figure": "../../../secret.png"}
     write_json(folder / "interpretation" / "attributions.json", {"items": [item]})
     assert read_heat_maps(record, Budget(10**6)) == []
-
-
-def test_confusions_count_and_order_the_pairs(tmp_path):
-    from bakeoff.report.page.evidence import read_confusion
-
-    folder = write_candidate(tmp_path / "runs", "baseline_tf", correct=90, latency_ms=20)
-    (folder / "evaluation" / "confusion.csv").write_text("true,a,b\na,3,1\nb,2,0\n", encoding="utf-8")
-    matrix = read_confusion(collected(tmp_path / "runs", make_study())[0])
-    assert [(row["label"], row["total"]) for row in matrix["rows"]] == [("a", 4), ("b", 2)]
-    assert matrix["rows"][0]["cells"][0] == {"count": 3, "share": 0.75, "right": True}
-    assert [(pair["true"], pair["count"]) for pair in matrix["pairs"]] == [("b", 2), ("a", 1)]
 
 
 def test_the_console_keeps_names_and_warnings_at_80_columns(reports):

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed, validation_accuracy
+from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed
+from bakeoff.records.evaluation import ConfusionsRecord
 from bakeoff.report.card import licence_fields, write_model_card
 from bakeoff.report.facts import Facts
-from decision.fake_study import LABELS, collected, make_study, write_candidate, write_study
+from decision.fake_study import LABELS, collected, fake_training, make_study, write_candidate, write_study
 
 TRAINED = {"epochs_run": 7, "best_epoch": 5, "device_name": "EPYC"}
 
@@ -25,7 +26,7 @@ def choice_of(candidate: str, **changes) -> dict:
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     runs = tmp_path_factory.mktemp("study") / "runs"
-    return collected(runs, write_study(runs))
+    return collected(runs, write_study(runs)).done
 
 
 def model_card(records, choice, language="en") -> str:
@@ -49,10 +50,10 @@ def test_the_head_is_what_the_hub_reads(records):
     assert card.data.model_name == "swin_t-finetune"
     results = {result.metric_name.split(" (")[0]: result for result in card.data.eval_results}
     record = one(records, "swin_t-finetune")
-    accuracy = record.metrics["splits"]["test"]["accuracy"]
-    assert results["accuracy"].metric_value == round(accuracy, 4)
-    assert results["accuracy"].metric_name.startswith("accuracy (95% interval 0.")
-    assert (results["accuracy"].dataset_name, results["accuracy"].dataset_split) == ("stamps", "test")
+    accuracy = record.metrics.accuracy("test")
+    assert results["Accuracy"].metric_value == round(accuracy, 4)
+    assert results["Accuracy"].metric_name.startswith("Accuracy (95% interval 0.")
+    assert (results["Accuracy"].dataset_name, results["Accuracy"].dataset_split) == ("stamps", "test")
 
 
 def test_every_part_is_there_in_both_languages(records):
@@ -64,7 +65,7 @@ def test_every_part_is_there_in_both_languages(records):
         assert f"## {title}\n" in french
     assert [line.count("|") for line in english.splitlines()] == [line.count("|") for line in french.splitlines()]
     assert english.split("---")[1] == french.split("---")[1]
-    test = one(records, "swin_t-finetune").metrics["splits"]["test"]
+    test = one(records, "swin_t-finetune").metrics.splits["test"]
     assert f"| accuracy | {test['accuracy']:.3f} | " in english
     assert f"| exactitude | {test['accuracy']:.3f} | ".replace(".", ",") in french
     assert "It is the most accurate one." in english
@@ -88,7 +89,7 @@ def test_random_weights_and_a_small_test_are_limits(tmp_path):
     runs = tmp_path / "runs"
     write_candidate(runs, "swin_t-frozen", pretrained=False, **TRAINED)
     write_candidate(runs, "baseline_tf")
-    records = collected(runs, make_study(["swin_t"]))
+    records = collected(runs, make_study(["swin_t"])).done
     text = model_card(records, choice_of("swin_t-frozen"))
     assert "Starting weights: **random** (hub unreachable)" in text
     assert "7 of at most 60 epochs, best after epoch 5; learning rate 0.003, batches of 16, loss cross entropy" in text
@@ -99,8 +100,8 @@ def test_random_weights_and_a_small_test_are_limits(tmp_path):
 
 def test_the_classes_it_never_answers_are_named(records):
     folder = one(records, "swin_t-frozen").folder / "evaluation"
-    record = {"key": "k", "never_predicted": [1, 3]}
-    (folder / "confusions.json").write_text(json.dumps(record), encoding="utf-8")
+    known = ConfusionsRecord.read(folder / "confusions.json")
+    known.model_copy(update={"never_predicted": [1, 3]}).write(folder / "confusions.json")
     text = model_card(records, choice_of("swin_t-frozen"))
     assert f"It never answers {LABELS[1]} and {LABELS[3]} on the test photos." in text
 
@@ -114,7 +115,7 @@ def test_the_card_of_several_seeds_is_that_of_the_best_on_validation(tmp_path):
             judged = json.loads(metrics.read_text())
             judged["splits"]["validation"]["accuracy"] = 0.9 if seed == 0 else 0.8
             metrics.write_text(json.dumps(judged), encoding="utf-8")
-    records = collected(runs, make_study(["swin_t"], seeds=[0, 1]))
+    records = collected(runs, make_study(["swin_t"], seeds=[0, 1])).done
     text = model_card(records, choice_of("swin_t-frozen"))
     assert "2 trainings with different seeds were made. This one (seed 0) has the best validation accuracy" in text
     assert "of-seed-0" in text
@@ -132,8 +133,6 @@ def test_the_best_seed_is_chosen_on_validation_the_first_of_equals():
     assert deployed_seed({0: None, 3: 0.1}) == 3
     with pytest.raises(EvaluationError, match="needs at least one finished training, got none"):
         deployed_seed({})
-    assert validation_accuracy({"splits": {"validation": {"accuracy": 0.5}}}) == 0.5
-    assert validation_accuracy({"splits": {"validation": {"accuracy": None}}}) is None
 
 
 def test_a_candidate_without_an_evaluation_is_told(tmp_path):
@@ -152,12 +151,14 @@ def test_a_candidate_without_an_evaluation_is_told(tmp_path):
         ("Apache-2.0", "apache-2.0", {"license": "other", "license_name": "code-apache-2.0-weights-apache-2.0"}),
         ("Apache-2.0", "Apache-2.0", {"license": "apache-2.0"}),
         ("GPL-2.0-or-later", "GPL-2.0-or-later", {"license": "gpl-2.0"}),
-        (None, None, {"license": "unknown"}),
+        ("unknown", "unknown", {"license": "unknown"}),
     ],
 )
 def test_the_licence_is_one_the_hub_knows_or_other(code, weights, expected):
-    training = {"settings": {"licence_code": code}, "weights": {"source": "hub", "licence": weights}}
-    assert licence_fields(training) == expected
+    training = fake_training("x-frozen")
+    settings = training.settings.model_copy(update={"licence_code": code})
+    known = {"settings": settings, "weights": training.weights.model_copy(update={"licence": weights})}
+    assert licence_fields(training.model_copy(update=known)) == expected
 
 
 def test_nothing_chosen_is_a_sentence_in_the_file():

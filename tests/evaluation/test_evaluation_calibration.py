@@ -29,6 +29,7 @@ from bakeoff.evaluation.reliability import (
     expected_calibration_error,
     reliability_bins,
 )
+from bakeoff.records.evaluation import CalibrationRecord
 
 PARAMS = EvaluateParams(top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=5)
 CONFIDENCE = np.array([0.95, 0.85, 0.55, 0.45])
@@ -190,7 +191,7 @@ def test_an_empty_split_cannot_be_calibrated():
 
 def test_figure(tmp_path):
     path = tmp_path / "figures" / "calibration.png"
-    draw_calibration(calibration_record(_predictions(60), PARAMS), path, title="t")
+    draw_calibration(CalibrationRecord(key="k", **calibration_record(_predictions(60), PARAMS)), path, title="t")
     with Image.open(path) as image:
         assert image.width > 1000
         assert np.asarray(image.convert("L")).std() > 5

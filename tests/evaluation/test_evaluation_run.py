@@ -30,7 +30,7 @@ def training_dir(tmp_path, catalogue):
 
 def test_whole_evaluation(tmp_path, catalogue, training_dir):
     out = tmp_path / "evaluation"
-    record = evaluate_candidate(training_dir, catalogue, out, params=PARAMS)
+    record = evaluate_candidate(training_dir, catalogue, out, params=PARAMS).model_dump(mode="json")
     pairs = json.loads((out / "confusions.json").read_text())["pairs"]
     assert pairs
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
@@ -73,7 +73,7 @@ def test_a_figure_that_fails_costs_no_record(tmp_path, catalogue, training_dir, 
 
     monkeypatch.setattr("bakeoff.evaluation.findings.draw_strip", no_strip)
     out = tmp_path / "evaluation"
-    record = evaluate_candidate(training_dir, catalogue, out, params=PARAMS)
+    record = evaluate_candidate(training_dir, catalogue, out, params=PARAMS).model_dump(mode="json")
     pairs = json.loads((out / "confusions.json").read_text())["pairs"]
     failed = [failure.what for failure in read_failures(out)]
     assert failed == ["figures/confusion.png", "figures/calibration.png", *(pair["picture"] for pair in pairs)]
@@ -102,7 +102,7 @@ def test_key_follows_training_and_params(tmp_path, catalogue, training_dir, monk
     monkeypatch.setattr("bakeoff.evaluation.findings._draw", lambda *_, **__: None)
 
     def key(params: EvaluateParams = PARAMS) -> str:
-        return evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=params)["key"]
+        return evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=params).key
 
     first = key()
     assert first == key() == derived_key("0123456789abcdef", PARAMS.model_dump())

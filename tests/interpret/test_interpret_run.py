@@ -89,6 +89,7 @@ def test_predictions_of_another_split_are_not_explained(tmp_path, numpy_candidat
     assert numpy_candidate == [], "nothing is loaded for predictions that do not fit"
 
 
+@pytest.mark.slow
 def test_whole_interpretation(tmp_path, numpy_candidate):
     params = _params(n_correct=5)
     predictor, out = _run(tmp_path, params)

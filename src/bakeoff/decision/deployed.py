@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.records.candidate import Candidate, all_trained
+from bakeoff.records.evaluation import METRICS, MetricsRecord
 
-METRICS = "evaluation/metrics.json"
+_EVALUATED = f"evaluation/{METRICS}"
 
 
 def deployed_seed(accuracies: Mapping[int, float | None]) -> int:
@@ -37,11 +35,11 @@ def deployed_folder(runs_dir: Path, candidate: str) -> Path:
         EvaluationError: no training of this candidate was evaluated; the message lists those that were.
     """
     found = {
-        one.seed: validation_accuracy(_read(one.folder(runs_dir) / METRICS))
-        for one in Candidate(candidate).seeds(runs_dir, METRICS)
+        one.seed: MetricsRecord.read(one.folder(runs_dir) / _EVALUATED).accuracy("validation")
+        for one in Candidate(candidate).seeds(runs_dir, _EVALUATED)
     }
     if not found:
-        known = sorted({one.name for one in all_trained(runs_dir, METRICS)})
+        known = sorted({one.name for one in all_trained(runs_dir, _EVALUATED)})
         raise EvaluationError(
             f"{candidate} has no evaluated training under {runs_dir}; there are: {', '.join(known) or 'none'}. "
             "Run `dvc repro` or `dvc pull` for more."
@@ -53,23 +51,10 @@ def seed_or_deployed(runs_dir: Path, candidate: str, seed: int | None) -> int:
     """Return the seed that was asked for, or else the one to deploy; the smallest where none was evaluated."""
     if seed is not None:
         return seed
-    if not Candidate(candidate).seeds(runs_dir, METRICS):
+    if not Candidate(candidate).seeds(runs_dir, _EVALUATED):
         return next((one.seed for one in Candidate(candidate).seeds(runs_dir)), 0)
     return Candidate.at(deployed_folder(runs_dir, candidate)).seed
 
 
-def validation_accuracy(metrics: Mapping[str, Any]) -> float | None:
-    """Return metrics.json's validation accuracy, None where it has none."""
-    value = ((metrics.get("splits") or {}).get("validation") or {}).get("accuracy")
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
 def _or_worst(accuracy: float | None) -> float:
     return -1.0 if accuracy is None else accuracy
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EvaluationError(f"{path} is not valid JSON ({error}); run `dvc repro` to write it again.") from None

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bakeoff.decision.collect import Record, value_at
-from bakeoff.decision.licences import commercial_use, is_pretrained, licence_text
+from bakeoff.decision.collect import Collected, Evaluated, value_at
+from bakeoff.decision.licences import commercial_use, licence_text
 from bakeoff.decision.measures import RECORDED
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import device_of, usual_device
+from bakeoff.records.candidate import Candidate
 from bakeoff.statistics.wilson import wilson_interval
 
 COLUMNS = [
@@ -26,13 +26,14 @@ _TEXTS = ("candidate", "model", "mode", "weights", "licence", "device", "status"
 _FLAGS = ("pretrained", "commercial_use", "learned", "time_comparable", "noisy")
 
 
-def build_leaderboard(records: Sequence[Record]) -> pd.DataFrame:
+def build_leaderboard(found: Collected) -> pd.DataFrame:
     """Return the leaderboard: COLUMNS, one row per training, ranked ones first, failed ones last without a rank.
 
     With several seeds a candidate's rows share the rank that its means earn.
     """
-    device = usual_device(records)
-    rows = [_row(record, device) if record.ok else _failed_row(record) for record in records]
+    device = usual_device(found.done)
+    rows = [_row(one, device) for one in found.done]
+    rows += [_empty_row(one.candidate) | {"status": "failed", "problem": one.problem} for one in found.failed]
     table = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(_FLAGS, object))
     order = {item.candidate: rank for rank, item in enumerate(summarise(table), start=1)}
     done = table["status"] == "ok"
@@ -57,32 +58,32 @@ def read_leaderboard(path: Path) -> pd.DataFrame:
     return table
 
 
-def _row(record: Record, device: str | None) -> dict[str, Any]:
-    low, high = wilson_interval(float(value_at(record.metrics, "splits.test.accuracy")), record.n_test)
-    row = _failed_row(record) | {
-        "mode": record.training.get("mode", record.candidate.mode),
-        "weights": record.training["weights"]["source"],
-        "pretrained": is_pretrained(record.training),
-        "licence": licence_text(record.training),
-        "commercial_use": commercial_use(record.training),
-        "learned": bool(record.training["learned"]),
-        "device": device_of(record),
+def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
+    low, high = wilson_interval(one.metrics.accuracy("test"), one.n_test)
+    macro_f1 = one.metrics.intervals["test"].get("macro_f1")
+    row = _empty_row(one.candidate) | {
+        "mode": one.training.mode,
+        "weights": one.training.weights.source,
+        "pretrained": one.training.weights.pretrained,
+        "licence": licence_text(one.training),
+        "commercial_use": commercial_use(one.training),
+        "learned": one.training.learned,
+        "device": device_of(one),
         "status": "ok",
-        "key": record.training.get("key"),
-        "time_comparable": bool(record.throughput) and device_of(record) == device,
-        "n_test": record.n_test,
-        "n_latency": record.throughput.get("n_latency"),
-        "steps_run": record.training["steps_run"],
+        "key": one.training.key,
+        "time_comparable": one.speed is not None and device_of(one) == device,
+        "n_test": one.n_test,
+        "n_latency": one.speed and one.speed.n_latency,
+        "steps_run": one.training.steps_run,
         "accuracy_low": low,
         "accuracy_high": high,
-        "macro_f1_low": value_at(record.metrics, "intervals.test.macro_f1.low"),
-        "macro_f1_high": value_at(record.metrics, "intervals.test.macro_f1.high"),
-        "noisy": bool(record.throughput.get("noisy")),
+        "macro_f1_low": macro_f1 and macro_f1.low,
+        "macro_f1_high": macro_f1 and macro_f1.high,
+        "noisy": one.speed is not None and one.speed.noisy,
     }
-    return row | {one.name: value_at(getattr(record, str(one.part)), one.path) for one in RECORDED}
+    return row | {measure.name: value_at(one, measure.path) for measure in RECORDED}
 
 
-def _failed_row(record: Record) -> dict[str, Any]:
-    one = record.candidate
+def _empty_row(one: Candidate) -> dict[str, Any]:
     known = {"candidate": one.name, "model": one.model, "mode": one.mode, "seed": one.seed}
-    return dict.fromkeys(COLUMNS) | known | {"status": "failed", "problem": record.problem}
+    return dict.fromkeys(COLUMNS) | known

@@ -8,28 +8,25 @@ from dataclasses import replace
 from typing import Any
 
 from bakeoff.core.section import LanguageCode
-from bakeoff.decision.collect import Record
+from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.matrix import decision_matrix
 from bakeoff.decision.params import MatrixParams
 from bakeoff.decision.summary import Summary
 
 
 def with_matrix(
-    summaries: Sequence[Summary], records: Sequence[Record], params: MatrixParams, *, language: LanguageCode
+    summaries: Sequence[Summary], done: Sequence[Evaluated], params: MatrixParams, *, language: LanguageCode
 ) -> tuple[list[Summary], dict[str, Any]]:
     """Return the summaries with `matrix_total`, and choice.json's `matrix`.
 
     Args:
         summaries: every candidate with a result.
-        records: of every candidate; the first with a result tells its feature size and the number of classes.
+        done: the trainings behind them; the first tells the number of classes.
         params: section `compare.matrix`.
         language: of the matrix' texts.
     """
-    first: dict[str, Record] = {}
-    for record in records:
-        if record.ok:
-            first.setdefault(record.candidate.name, record)
-    rows = [_row(item, first[item.candidate]) for item in summaries]
+    n_classes = len(done[0].test.labels) if done else None
+    rows = [_row(item, n_classes) for item in summaries]
     matrix = decision_matrix(rows, params.weights.model_dump(), params.support, language=language)
     totals = {row["candidate"]: row["total"] for row in matrix["rows"] if row["total"] is not None}
     return [
@@ -38,12 +35,12 @@ def with_matrix(
     ], matrix
 
 
-def _row(item: Summary, record: Record) -> dict[str, Any]:
+def _row(item: Summary, n_classes: int | None) -> dict[str, Any]:
     return {
         "candidate": item.candidate,
         "model": item.model,
         "accuracy": item.accuracy,
-        "n_classes": len(record.test.labels) if record.test else None,
+        "n_classes": n_classes,
         "images_per_cpu_s": item.images_per_cpu_s if item.time_comparable else None,
         "size_mib": item.size_mib,
         "n_features": item.n_features,

@@ -11,9 +11,6 @@ from typing import Any, Literal, NamedTuple
 
 from bakeoff.core.translation import N_, Translator
 
-Part = Literal["metrics", "training", "throughput", "calibration"]
-"""What holds a measure: metrics.json, training.json with cost.json, the network's speed, calibration.json."""
-
 
 class Limit(NamedTuple):
     """What `compare.subject_to` may ask of a measure: from below where more is better, else from above."""
@@ -42,10 +39,8 @@ class Measure:
     name: str
     """The leaderboard's column, and what `compare.maximise` and `compare.pareto` call it."""
     title: str
-    part: Part | None
-    """None: the comparison itself computes it."""
     path: str
-    """Where it lies in the part, dotted."""
+    """Where it lies in `bakeoff.decision.collect.Evaluated`, dotted; empty: the comparison itself computes it."""
     more_is_better: bool
     spec: str = ".3f"
     unit: str = ""
@@ -69,13 +64,13 @@ class Measure:
 
 
 def _test(name: str, title: str, column: Column | None = None, *, more: bool = True, **known: Any) -> Measure:
-    return Measure(name, title, "metrics", f"splits.test.{name}", more, column=column, **known)
+    return Measure(name, title, f"metrics.splits.test.{name}", more, column=column, **known)
 
 
 def _speed(
     name: str, title: str, path: str, unit: str, column: Column | None, *, more: bool = False, **known: Any
 ) -> Measure:
-    return Measure(name, title, "throughput", path, more, ".1f", unit, is_time=True, column=column, **known)
+    return Measure(name, title, f"speed.{path}", more, ".1f", unit, is_time=True, column=column, **known)
 
 
 _TABLE = (
@@ -115,8 +110,7 @@ _TABLE = (
     Measure(
         "size_mib",
         N_("size"),
-        "training",
-        "size_mib",
+        "training.size_mib",
         False,
         ".0f",
         N_("MiB"),
@@ -209,8 +203,7 @@ _TABLE = (
     Measure(
         "n_parameters",
         N_("parameters"),
-        "training",
-        "n_parameters",
+        "training.n_parameters",
         False,
         ",.0f",
         column=Column(N_("M par."), N_("millions of parameters"), "cost", 1, 1e-6),
@@ -218,19 +211,17 @@ _TABLE = (
     Measure(
         "gmacs",
         N_("multiply-adds per photo"),
-        "throughput",
-        "gmacs",
+        "speed.gmacs",
         False,
         ".2f",
         N_("billion"),
         column=Column(N_("GMACs"), N_("billions of multiply-adds for one photo"), "cost", 2),
     ),
-    Measure("file_mib", N_("file size"), "throughput", "file_mib", False, ".0f", N_("MiB")),
+    Measure("file_mib", N_("file size"), "speed.file_mib", False, ".0f", N_("MiB")),
     Measure(
         "predict_memory_mib",
         N_("memory while predicting"),
-        "throughput",
-        "predict_memory_mib",
+        "speed.predict_memory_mib",
         False,
         ",.0f",
         N_("MiB"),
@@ -240,8 +231,7 @@ _TABLE = (
     Measure(
         "train_time_s",
         N_("training time"),
-        "training",
-        "train_time_s",
+        "cost.train_time_s",
         False,
         ",.0f",
         N_("s"),
@@ -251,21 +241,20 @@ _TABLE = (
     Measure(
         "train_memory_mib",
         N_("memory while training"),
-        "training",
-        "train_memory_mib",
+        "cost.train_memory_mib",
         False,
         ",.0f",
         N_("MiB"),
         column=Column(N_("train MiB"), N_("peak memory while training"), "cost", 0),
     ),
-    Measure("n_features", N_("feature size"), "training", "n_features", False, ",.0f"),
-    Measure("temperature", N_("temperature"), "calibration", "temperature", False, ".2f"),
-    Measure("matrix_total", N_("total of the decision matrix"), None, "", True, ".2f", may_choose=True),
+    Measure("n_features", N_("feature size"), "training.n_features", False, ",.0f"),
+    Measure("temperature", N_("temperature"), "calibration.temperature", False, ".2f"),
+    Measure("matrix_total", N_("total of the decision matrix"), "", True, ".2f", may_choose=True),
 )
 
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _TABLE}
 """By name, in the order of the leaderboard's columns."""
-RECORDED: tuple[Measure, ...] = tuple(measure for measure in _TABLE if measure.part is not None)
+RECORDED: tuple[Measure, ...] = tuple(measure for measure in _TABLE if measure.path)
 """Those that a candidate's records hold."""
 LIMITED: tuple[tuple[Measure, Limit], ...] = tuple((one, one.limit) for one in _TABLE if one.limit is not None)
 """Those that `compare.subject_to` may bound."""

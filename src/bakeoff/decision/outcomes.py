@@ -15,7 +15,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import read_predictions
 
 if TYPE_CHECKING:
-    from bakeoff.decision.collect import Record
+    from bakeoff.decision.collect import Evaluated
 
 
 @dataclass(frozen=True)
@@ -87,21 +87,19 @@ def read_test_outcomes(path: Path) -> TestOutcomes:
     return TestOutcomes(ordered, label_ids[order].astype(np.int64), probabilities[order], tuple(predictions.labels))
 
 
-def outcomes_of(records: Sequence[Record]) -> Outcomes | None:
-    """Return the outcomes of every record with a result, None without one.
+def outcomes_of(done: Sequence[Evaluated]) -> Outcomes | None:
+    """Return the outcomes of every training, None without one.
 
-    `collect` has refused records whose test products, true classes or labels differ.
+    `collect` has refused those whose test products, true classes or labels differ.
     """
-    done = [record.test for record in records if record.ok and record.test]
     if not done:
         return None
     found: dict[str, list[TestOutcomes]] = {}
-    for record in records:
-        if record.ok and record.test:
-            found.setdefault(record.candidate.name, []).append(record.test)
+    for one in done:
+        found.setdefault(one.candidate.name, []).append(one.test)
     return Outcomes(
-        label_ids=done[0].label_ids,
-        n_labels=len(done[0].labels),
+        label_ids=done[0].test.label_ids,
+        n_labels=len(done[0].test.labels),
         predicted={name: np.stack([test.predicted for test in tests]) for name, tests in found.items()},
         probabilities={name: [test.probabilities for test in tests] for name, tests in found.items()},
     )

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from bakeoff.core.translation import Translator
-from bakeoff.decision.collect import Record
+from bakeoff.decision.collect import Evaluated
 
 
-def usual_device(records: Sequence[Record]) -> str | None:
-    """Return the device that most records were timed on; a tie goes to the first in the study's order."""
-    counts = Counter(device_of(record) for record in records if record.ok and record.throughput)
+def usual_device(done: Sequence[Evaluated]) -> str | None:
+    """Return the device that most were timed on; a tie goes to the first in the study's order."""
+    counts = Counter(device_of(one) for one in done if one.speed)
     return counts.most_common(1)[0][0] if counts else None
 
 
-def device_of(record: Record) -> str:
-    """Return `cpu: AMD EPYC`, what a time was measured on."""
-    return _device(record.throughput)
+def device_of(one: Evaluated) -> str:
+    """Return `cpu: AMD EPYC`, what its time was measured on."""
+    return one.speed.device_title if one.speed else "not measured"
 
 
-def timing_notes(records: Sequence[Record], *, t: Translator) -> list[str]:
+def timing_notes(done: Sequence[Evaluated], *, t: Translator) -> list[str]:
     """Return what must be said about the times: measured elsewhere, with other threads, or noisy."""
-    device = usual_device(records)
-    done = [record for record in records if record.ok]
+    device = usual_device(done)
     notes = []
-    others = sorted({record.candidate.name for record in done if record.throughput and device_of(record) != device})
+    others = sorted({one.candidate.name for one in done if one.speed and device_of(one) != device})
     if others:
         notes.append(
             t.gettext(
@@ -36,16 +34,16 @@ def timing_notes(records: Sequence[Record], *, t: Translator) -> list[str]:
                 names=t.join(others),
             )
         )
-    same = [record for record in done if device_of(record) == device]
-    threads = sorted({str(record.throughput.get("threads")) for record in same})
+    same = {one.candidate.name: one.speed for one in done if one.speed and device_of(one) == device}
+    threads = sorted({speed.threads for speed in same.values()})
     if len(threads) > 1:
         notes.append(
             t.gettext(
                 "Times were measured with different numbers of threads ({threads}): compare with care.",
-                threads=", ".join(threads),
+                threads=", ".join(map(str, threads)),
             )
         )
-    noisy = sorted({record.candidate.name for record in same if record.throughput.get("noisy")})
+    noisy = sorted(name for name, speed in same.items() if speed.noisy)
     if noisy:
         notes.append(
             t.gettext(
@@ -55,11 +53,3 @@ def timing_notes(records: Sequence[Record], *, t: Translator) -> list[str]:
             )
         )
     return notes
-
-
-def _device(speed: Mapping[str, Any]) -> str:
-    if not speed:
-        return "not measured"
-    device = str(speed["device"]).lower().removesuffix(":0")
-    name = speed.get("device_name")
-    return f"{device}: {name}" if name and str(name).lower() != device else device

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
+
+from bakeoff.records.evaluation import Calibration, CalibrationRecord, ReliabilityBin
 
 _BEFORE, _AFTER = "#0072B2", "#D55E00"  # Okabe and Ito, told apart by every kind of colour vision
 
 
-def draw_calibration(record: dict[str, Any], path: Path, *, title: str) -> None:
+def draw_calibration(record: CalibrationRecord, path: Path, *, title: str) -> None:
     """Draw reliability with Wilson's intervals before and after, and the histograms of confidence beneath.
 
     Args:
@@ -20,13 +24,12 @@ def draw_calibration(record: dict[str, Any], path: Path, *, title: str) -> None:
     """
     figure = Figure(figsize=(9.6, 6.0), layout="constrained")
     grid = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=(3, 1))
-    temperature = record["temperature"]
-    panels = (("before", "as predicted", _BEFORE), ("after", f"after temperature {temperature:.2f}", _AFTER))
-    for column, (name, heading, colour) in enumerate(panels):
-        values = record["test"][name]
+    after = f"after temperature {record.temperature:.2f}"
+    panels = ((record.test.before, "as predicted", _BEFORE), (record.test.after, after, _AFTER))
+    for column, (values, heading, colour) in enumerate(panels):
         _draw_reliability(grid[0, column], values, colour)
         grid[0, column].set_title(_heading(heading, values), fontsize=10)
-        _draw_histogram(grid[1, column], values["reliability"], colour)
+        _draw_histogram(grid[1, column], values.reliability, colour)
     grid[0, 0].set_ylabel("share that is right")
     grid[1, 0].set_ylabel("photos")
     figure.suptitle(title, fontsize=11)
@@ -34,30 +37,29 @@ def draw_calibration(record: dict[str, Any], path: Path, *, title: str) -> None:
     figure.savefig(path, dpi=130)
 
 
-def _heading(heading: str, values: dict[str, Any]) -> str:
-    error, low, high = values["ece_equal_width"], values["ece_low"], values["ece_high"]
-    return f"{heading}\ncalibration error {error:.3f} (95 %: {low:.3f} to {high:.3f})"
+def _heading(heading: str, values: Calibration) -> str:
+    error = f"{values.ece_equal_width:.3f} (95%: {values.ece_low:.3f} to {values.ece_high:.3f})"
+    return f"{heading}\ncalibration error {error}"
 
 
-def _draw_reliability(axes: Any, values: dict[str, Any], colour: str) -> None:
+def _draw_reliability(axes: Any, values: Calibration, colour: str) -> None:
     """Draw the accuracy of each bin against its mean confidence; above the diagonal is more right than it says."""
-    bins = [row for row in values["reliability"] if row["n"]]
-    confidence, accuracy = [row["confidence"] for row in bins], [row["accuracy"] for row in bins]
+    bins = [row for row in values.reliability if row.n]
+    accuracy, low, high, confidence = (
+        np.array([getattr(row, name) for row in bins])
+        for name in ("accuracy", "accuracy_low", "accuracy_high", "confidence")
+    )
     axes.plot([0, 1], [0, 1], color="#707070", linestyle="--", linewidth=1, label="confidence = share that is right")
-    ends = [
-        [row["accuracy"] - row["accuracy_low"] for row in bins],
-        [row["accuracy_high"] - row["accuracy"] for row in bins],
-    ]
     axes.plot(confidence, accuracy, color=colour, linewidth=1, alpha=0.35)  # faint: few photos make it jump
     axes.errorbar(
         *(confidence, accuracy),
-        yerr=ends,
+        yerr=[accuracy - low, high - accuracy],
         color=colour,
         fmt="o",
         markersize=5,
         elinewidth=1,
         capsize=2,
-        label="bin of photos, 95 % interval",
+        label="bin of photos, 95% interval",
     )
     axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
     axes.grid(color="#e0e0e0", linewidth=0.6)
@@ -65,12 +67,11 @@ def _draw_reliability(axes: Any, values: dict[str, Any], colour: str) -> None:
     axes.legend(loc="upper left", fontsize=8, framealpha=0.85, edgecolor="none")
 
 
-def _draw_histogram(axes: Any, bins: list[dict[str, Any]], colour: str) -> None:
-    width = bins[0]["high"] - bins[0]["low"]
+def _draw_histogram(axes: Any, bins: Sequence[ReliabilityBin], colour: str) -> None:
     axes.bar(
-        [row["low"] for row in bins],
-        [row["n"] for row in bins],
-        width=width,
+        [row.low for row in bins],
+        [row.n for row in bins],
+        width=bins[0].high - bins[0].low,
         align="edge",
         color=colour,
         edgecolor="white",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from bakeoff.core.failures import drawing
-from bakeoff.core.files import write_json
 from bakeoff.data.predictions import Predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.evaluation import uncertainty
@@ -22,6 +20,16 @@ from bakeoff.evaluation.confusions import confusions_record
 from bakeoff.evaluation.metrics import all_split_metrics, count_confusions, per_class_metrics, predicted_classes
 from bakeoff.evaluation.pairs import draw_strip, read_photos
 from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.records.evaluation import (
+    CALIBRATION,
+    CONFUSIONS,
+    METRICS,
+    CalibrationRecord,
+    ConfusionsRecord,
+    MetricsRecord,
+)
+from bakeoff.records.files import derived_key
+from bakeoff.records.training import TrainingRecord
 
 N_STEPS = uncertainty.N_STEPS + 2
 """Calls of `advance` by `find`."""
@@ -29,15 +37,16 @@ N_STEPS = uncertainty.N_STEPS + 2
 
 @dataclass(frozen=True)
 class Findings:
-    """The three records of an evaluation, less the names and keys at their head."""
+    """The three records of an evaluation."""
 
-    metrics: dict[str, Any]
-    calibration: dict[str, Any]
-    confusions: dict[str, Any]
+    metrics: MetricsRecord
+    calibration: CalibrationRecord
+    confusions: ConfusionsRecord
 
 
 def find(
     predictions: Predictions,
+    training: TrainingRecord,
     *,
     params: EvaluateParams,
     advance: Callable[[], object] = lambda: None,
@@ -46,6 +55,7 @@ def find(
 
     Args:
         predictions: all three splits.
+        training: that made them; names and keys of the records come from it.
         params: section evaluate.
         advance: called after each of `N_STEPS` parts, so that a bar can move.
 
@@ -59,55 +69,58 @@ def find(
     intervals = uncertainty.metric_intervals(
         label_ids, probabilities, params=params, metrics=splits["test"], advance=advance
     )
+    key = derived_key(training.key, params.model_dump())
     metrics = {
+        **training.model_dump(include={"candidate", "model", "mode", "seed", "probabilities"}),
+        "key": key,
+        "training_key": training.key,
+        "training_loss_name": training.loss,
         "splits": splits,
         "intervals": {"test": intervals},
         "overfitting": uncertainty.overfitting(splits, intervals["accuracy"]),
         "per_class": uncertainty.add_class_intervals(per_class, label_ids, predicted_classes(probabilities)),
     }
-    calibration = calibration_record(predictions, params)
+    calibration = CalibrationRecord(key=key, **calibration_record(predictions, params))
     advance()
-    return Findings(metrics, calibration, confusions_record(predictions))
+    confusions = ConfusionsRecord(key=key, **confusions_record(predictions))
+    return Findings(MetricsRecord.model_validate(metrics), calibration, confusions)
 
 
-def write_findings(
-    findings: Findings, predictions: Predictions, catalogue: Catalogue, out_dir: Path, *, header: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Write the three records, confusion.csv and the text report, then draw; return metrics.json.
+def write_findings(findings: Findings, predictions: Predictions, catalogue: Catalogue, out_dir: Path) -> None:
+    """Write the three records, metrics.json last, confusion.csv and the text report, then draw.
 
     Args:
         findings: what to write.
         predictions: they were found in.
         catalogue: has the photos of the confused pairs.
         out_dir: the evaluation folder.
-        header: names and keys: candidate, model, mode, seed, key, training_key, probabilities, training_loss_name.
     """
-    key, labels = {"key": header["key"]}, predictions.labels
+    labels = predictions.labels
     label_ids, probabilities = predictions.split("test")
     predicted = predicted_classes(probabilities)
     counts = count_confusions(label_ids, predicted, len(labels))
-    write_json(out_dir / "confusions.json", key | findings.confusions)
+    findings.confusions.write(out_dir / CONFUSIONS)
     write_confusion_csv(counts, labels, out_dir / "confusion.csv")
     write_report(label_ids, predicted, labels, out_dir / "classification_report.txt")
-    write_json(out_dir / "calibration.json", key | findings.calibration)
-    record = {**header, **findings.metrics}
-    write_json(out_dir / "metrics.json", record)
-    title = f"{header['candidate']}: {len(label_ids)} test photos, accuracy {(label_ids == predicted).mean():.3f}"
+    findings.calibration.write(out_dir / CALIBRATION)
+    findings.metrics.write(out_dir / METRICS)
+    title = f"{findings.metrics.candidate}: {len(label_ids)} test photos, "
+    title += f"accuracy {(label_ids == predicted).mean():.3f}"
     _draw(findings, counts, catalogue, out_dir, title=title)
-    return record
 
 
 def _draw(findings: Findings, counts: np.ndarray, catalogue: Catalogue, out_dir: Path, *, title: str) -> None:
     """Draw the confusion matrix, the calibration and a strip of photos for each confused pair."""
     confusions, figures = findings.confusions, out_dir / "figures"
     with drawing(figures / "confusion.png", out_dir) as path:
-        groups = [group["label_ids"] for group in confusions["groups"]]
-        draw_confusion(counts, catalogue.labels, path, title=title, order=confusions["order"], groups=groups)
+        groups = [group.label_ids for group in confusions.groups]
+        draw_confusion(counts, catalogue.labels, path, title=title, order=confusions.order, groups=groups)
     with drawing(figures / "calibration.png", out_dir) as path:
         draw_calibration(findings.calibration, path, title=title)
-    for pair in confusions["pairs"]:
-        with drawing(out_dir / pair["picture"], out_dir) as path:
-            true, taken = catalogue.labels[pair["true"]], catalogue.labels[pair["predicted"]]
-            heading = f"{true} → {taken}   {pair['count']} / {pair['total']}"
-            captions = [f"{confidence:.0%}" for confidence in pair["confidences"]]
-            draw_strip(read_photos(catalogue, pair["product_ids"]), captions, path, heading=heading)
+    for pair in confusions.pairs:
+        with drawing(out_dir / pair.picture, out_dir) as path:
+            heading = (
+                f"{catalogue.labels[pair.true]} → {catalogue.labels[pair.predicted]}   {pair.count} / {pair.total}"
+            )
+            captions = [f"{confidence:.0%}" for confidence in pair.confidences]
+            draw_strip(read_photos(catalogue, pair.product_ids), captions, path, heading=heading)

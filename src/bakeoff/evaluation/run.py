@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from rich.progress import Progress
 
@@ -11,14 +10,14 @@ from bakeoff.data.predictions import read_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.evaluation.findings import N_STEPS, find, write_findings
 from bakeoff.evaluation.params import EvaluateParams
-from bakeoff.records.files import derived_key
+from bakeoff.records.evaluation import MetricsRecord
 from bakeoff.records.training import TrainingRecord
 
 
 def evaluate_candidate(
     training_dir: Path, catalogue: Catalogue, out_dir: Path, *, params: EvaluateParams
-) -> dict[str, Any]:
-    """Write a candidate's whole evaluation and return its metrics.json.
+) -> MetricsRecord:
+    """Write a candidate's whole evaluation and return its metrics.
 
     Args:
         training_dir: what its trainer wrote, of which training.json and predictions.parquet are read.
@@ -34,11 +33,6 @@ def evaluate_candidate(
     predictions = read_predictions(training_dir / "predictions.parquet", catalogue=catalogue)
     with Progress() as progress:
         task = progress.add_task("metrics and their intervals", total=N_STEPS)
-        findings = find(predictions, params=params, advance=lambda: progress.advance(task))
-    header = {
-        **training.model_dump(include={"candidate", "model", "mode", "seed", "probabilities"}),
-        "key": derived_key(training.key, params.model_dump()),
-        "training_key": training.key,
-        "training_loss_name": training.loss,
-    }
-    return write_findings(findings, predictions, catalogue, out_dir, header=header)
+        findings = find(predictions, training, params=params, advance=lambda: progress.advance(task))
+    write_findings(findings, predictions, catalogue, out_dir)
+    return findings.metrics

@@ -77,6 +77,18 @@ class TrainingRecord(Record):
         return self.settings
 
     @property
+    def architecture_title(self) -> str:
+        """What people call the network: `MambaVision-B`."""
+        return self.settings.architecture if isinstance(self.settings, CandidateSettings) else self.architecture
+
+    @property
+    def image_size(self) -> int | None:
+        """Side of the photos that the network gets, px; None where an earlier model does not say."""
+        if isinstance(self.settings, CandidateSettings):
+            return self.settings.preprocessing.image_size
+        return (self.preprocessing or {}).get("image_size")
+
+    @property
     def title(self) -> str:
         """The candidate and its seed, for messages and figures."""
         return f"{self.candidate} seed {self.seed}"

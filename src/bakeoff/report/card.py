@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from bakeoff.decision.collect import Record, value_at
-from bakeoff.decision.licences import commercial_use, is_pretrained, licence_of_code, licence_text
+from bakeoff.decision.collect import Evaluated
+from bakeoff.decision.licences import commercial_use, licence_of_code, licence_text
 from bakeoff.decision.measures import MEASURES
-from bakeoff.report.facts import Facts, read_json
+from bakeoff.records.evaluation import CONFUSIONS, ConfusionsRecord
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.training import TrainingRecord
+from bakeoff.report.facts import Facts
 from bakeoff.report.note import tidy
 from bakeoff.report.render import environment
 
@@ -34,7 +36,7 @@ def write_model_card(path: Path, facts: Facts) -> None:
     path.write_text(head + tidy(template.render(facts=facts, **_about(facts, record))), encoding="utf-8")
 
 
-def _about(facts: Facts, record: Record | None) -> dict[str, Any]:
+def _about(facts: Facts, record: Evaluated | None) -> dict[str, Any]:
     """Return what the template needs of the deployed training beside its records."""
     if record is None:
         return {"record": None}
@@ -43,21 +45,19 @@ def _about(facts: Facts, record: Record | None) -> dict[str, Any]:
         "record": record,
         "n_seeds": sum(one.candidate.name == record.candidate.name for one in facts.done),
         "commercial": commercial_use(record.training),
-        "pretrained": is_pretrained(record.training),
         "licence_of_code": licence_of_code(record.training),
         "half_interval_points": math.ceil(50 * (best["accuracy_high"] - best["accuracy_low"])),
         "never_predicted": _never_predicted(record),
     }
 
 
-def _never_predicted(record: Record) -> list[str]:
+def _never_predicted(record: Evaluated) -> list[str]:
     """Return the labels that no test photo was given."""
-    labels = list(record.training["labels"])
-    confusions = read_json(record.folder / "evaluation" / "confusions.json")
-    return [labels[index] for index in confusions.get("never_predicted") or []]
+    confusions = ConfusionsRecord.read(record.folder / "evaluation" / CONFUSIONS)
+    return [record.training.labels[index] for index in confusions.never_predicted]
 
 
-def front_matter(record: Record) -> str:
+def front_matter(record: Evaluated) -> str:
     """Return the head of the card, its two `---` lines included.
 
     Source:
@@ -68,23 +68,22 @@ def front_matter(record: Record) -> str:
     return f"---\n{text}---\n\n"
 
 
-def metadata(record: Record) -> dict[str, Any]:
+def metadata(record: Evaluated) -> dict[str, Any]:
     """Return the head's fields: licence, library, task, tags, data, metrics and the model index with results."""
     training = record.training
-    dataset = str(value_at(training, "dataset.name") or "unknown")
     return {
         **licence_fields(training),
-        "library_name": _LIBRARIES.get(str(training.get("framework")), str(training.get("framework"))),
+        "library_name": _LIBRARIES[training.framework],
         "pipeline_tag": "image-classification",
         "base_model": _base_model(training),
         "tags": _tags(record),
-        "datasets": [dataset],
+        "datasets": [training.dataset.name],
         "metrics": sorted({one.hub for one in MEASURES.values() if one.hub}),
-        "model-index": [{"name": record.candidate.name, "results": [_results(record, dataset)]}],
+        "model-index": [{"name": record.candidate.name, "results": [_results(record)]}],
     }
 
 
-def licence_fields(training: Mapping[str, Any]) -> dict[str, str]:
+def licence_fields(training: TrainingRecord) -> dict[str, str]:
     """Return `license`, or `other` with a name of its own where code and weights differ or the Hub has no such one."""
     text = licence_text(training)
     known = text.lower().removesuffix("-or-later").removesuffix("-only")
@@ -93,41 +92,43 @@ def licence_fields(training: Mapping[str, Any]) -> dict[str, str]:
     return {"license": "other", "license_name": re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")}
 
 
-def _base_model(training: Mapping[str, Any]) -> str | None:
+def _base_model(training: TrainingRecord) -> str | None:
     """Return the Hub's id of the weights it started from, None where they are not of the Hub's form."""
-    weights_id = str(value_at(training, "settings.weights_id") or "")
-    return weights_id if is_pretrained(training) and re.fullmatch(r"[\w.-]+/[\w.-]+", weights_id) else None
+    settings = training.settings
+    weights_id = settings.weights_id or "" if isinstance(settings, CandidateSettings) else ""
+    return weights_id if training.weights.pretrained and re.fullmatch(r"[\w.-]+/[\w.-]+", weights_id) else None
 
 
-def _tags(record: Record) -> list[str]:
+def _tags(record: Evaluated) -> list[str]:
     training = record.training
     marks = {
-        "random-weights": not is_pretrained(training),
+        "random-weights": not training.weights.pretrained,
         "non-commercial": commercial_use(training) is False,
         "commercial-use-unknown": commercial_use(training) is None,
-        "calibrated": (record.folder / "evaluation" / "calibration.json").is_file(),
+        "calibrated": True,
     }
     names = [
         "image-classification",
         "product-photos",
         "bakeoff",
         record.candidate.model,
-        str(training.get("mode") or ""),
+        training.mode,
     ]
-    if licence_of_code(training) is None:
+    if licence_of_code(training) == "unknown":
         names.append("licence-unknown")
     return [*dict.fromkeys(name for name in names if name), *(name for name, holds in marks.items() if holds)]
 
 
-def _results(record: Record, dataset: str) -> dict[str, Any]:
-    intervals = value_at(record.metrics, "intervals.test") or {}
+def _results(record: Evaluated) -> dict[str, Any]:
+    dataset = record.training.dataset.name
     metrics = []
-    for name, kind, title in [(one.name, one.hub, one.title) for one in MEASURES.values() if one.hub]:
-        value = value_at(record.metrics, f"splits.test.{name}")
-        if value is None:
+    for one in MEASURES.values():
+        name, kind, title = one.name, one.hub, one.title[:1].upper() + one.title[1:]
+        value = record.metrics.splits["test"].get(name)
+        if kind is None or value is None:
             continue
-        interval = intervals.get(name)
-        within = f" (95% interval {interval['low']:.3f} to {interval['high']:.3f})" if interval else ""
+        interval = record.metrics.intervals["test"].get(name)
+        within = f" (95% interval {interval.low:.3f} to {interval.high:.3f})" if interval else ""
         metrics.append({"type": kind, "value": round(float(value), 4), "name": f"{title}{within}"})
     return {
         "task": {"type": "image-classification", "name": "Image classification"},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bakeoff.decision.collect import Record
+from bakeoff.decision.collect import Evaluated
 
 COLUMNS = [
     *("candidate", "seed", "epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy"),
@@ -15,15 +15,15 @@ COLUMNS = [
 _HISTORY = COLUMNS[2:]
 
 
-def learning_curves(records: Sequence[Record]) -> pd.DataFrame:
+def learning_curves(done: Sequence[Evaluated]) -> pd.DataFrame:
     """Return COLUMNS, one row per epoch of every training with a result; a history.csv that is missing has no rows."""
     parts = [pd.DataFrame(columns=COLUMNS)]
-    for record in records:
-        path = record.folder / "training" / "history.csv"
-        if record.ok and path.is_file():
+    for one in done:
+        path = one.folder / "training" / "history.csv"
+        if path.is_file():
             history = pd.read_csv(path).reindex(columns=_HISTORY)
-            history.insert(0, "candidate", record.candidate.name)
-            history.insert(1, "seed", record.candidate.seed)
+            history.insert(0, "candidate", one.candidate.name)
+            history.insert(1, "seed", one.candidate.seed)
             parts.append(history)
     return pd.concat(parts[1:], ignore_index=True) if len(parts) > 1 else parts[0]
 

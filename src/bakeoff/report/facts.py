@@ -12,17 +12,17 @@ from typing import Any
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import load_top, read_yaml
-from bakeoff.decision.collect import Record, collect, value_at
-from bakeoff.decision.deployed import deployed_seed, validation_accuracy
+from bakeoff.decision.collect import Evaluated, collect
+from bakeoff.decision.deployed import deployed_seed
 from bakeoff.decision.leaderboard import read_leaderboard
-from bakeoff.decision.licences import commercial_use, is_pretrained, licence_of_code
+from bakeoff.decision.licences import commercial_use, licence_of_code
 from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import EXCLUSIONS, Rule
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.records.candidate import BASELINE
-from bakeoff.records.speed import ThroughputRecord
+from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
 
 SPLITS = ("train", "validation", "test")
@@ -32,7 +32,8 @@ SPLITS = ("train", "validation", "test")
 class Facts:
     """Records and choice of one comparison; what lies in a file that is not there is empty."""
 
-    records: Sequence[Record]
+    done: Sequence[Evaluated]
+    """Trainings with a result, in the study's order."""
     summaries: Sequence[Summary]
     """A line per candidate with a result, in rank order."""
     choice: Mapping[str, Any]
@@ -47,16 +48,11 @@ class Facts:
         """What audit.json counts."""
         return read_json(self.audit_file)
 
-    @cached_property
-    def done(self) -> list[Record]:
-        """Trainings with a result."""
-        return [record for record in self.records if record.ok]
-
-    def record(self, candidate: str) -> Record | None:
+    def record(self, candidate: str) -> Evaluated | None:
         """Return the candidate's first training with a result."""
         return next((record for record in self.done if record.candidate.name == candidate), None)
 
-    def first_records(self, candidates: Sequence[str]) -> list[Record]:
+    def first_records(self, candidates: Sequence[str]) -> list[Evaluated]:
         """Return each candidate's first training with a result, each once, in the given order."""
         found = map(self.record, dict.fromkeys(candidates))
         return [record for record in found if record is not None]
@@ -95,14 +91,12 @@ class Facts:
     def dataset(self) -> dict[str, Any]:
         """The catalogue's name, licence and source, its labels, products per split, and the audit's counts."""
         first = self.done[0]
-        counts = {name: value_at(first.metrics, f"splits.{name}.n") for name in SPLITS}
         per_class = self.audit.get("per_class") or {}
         largest = max(per_class.values(), default=1)
         return {
-            **dict.fromkeys(("name", "licence", "source_url", "digest")),
-            **(first.training.get("dataset") or {}),
-            "labels": list(first.training.get("labels") or []),
-            "splits": {name: n for name, n in counts.items() if n is not None},
+            **first.training.dataset.model_dump(),
+            "labels": first.training.labels,
+            "splits": {name: first.metrics.n(name) for name in SPLITS},
             "audit": {"rejected": {}} | self.audit,
             "classes": [{"label": label, "n": n, "share": n / largest} for label, n in per_class.items()],
         }
@@ -110,7 +104,7 @@ class Facts:
     @cached_property
     def weights(self) -> list[dict[str, Any]]:
         """A row per backbone: where its weights came from, and the licences of code and weights."""
-        first: dict[str, Record] = {}
+        first: dict[str, Evaluated] = {}
         for record in self.done:
             first.setdefault(record.candidate.model, record)
         return [_weights_row(record) for record in first.values()]
@@ -118,7 +112,7 @@ class Facts:
     @cached_property
     def commits(self) -> list[str]:
         """The commits that the trainings were made at."""
-        return sorted({str(commit) for record in self.done if (commit := record.training.get("git_commit"))})
+        return sorted({commit for one in self.done if (commit := one.cost.git_commit)})
 
     @cached_property
     def short_commits(self) -> list[str]:
@@ -128,16 +122,17 @@ class Facts:
     @cached_property
     def versions(self) -> dict[str, Mapping[str, str]]:
         """Framework to the versions of its packages."""
-        return dict(
-            sorted(
-                {str(one.training.get("framework")): one.training.get("versions") or {} for one in self.done}.items()
-            )
-        )
+        return dict(sorted({one.training.framework: one.training.versions for one in self.done}.items()))
+
+    @cached_property
+    def speed(self) -> NetworkSpeed | None:
+        """The first network's speed, None where nothing was measured."""
+        return next((one.speed for one in self.done if one.speed), None)
 
     @cached_property
     def threads(self) -> int | None:
         """How many threads every time was measured with; None where they differ."""
-        found = {record.throughput.get("threads") for record in self.done}
+        found = {one.speed.threads for one in self.done if one.speed}
         return found.pop() if len(found) == 1 else None
 
     @cached_property
@@ -145,9 +140,9 @@ class Facts:
         """The distinct training schedules, each with the candidates that follow it."""
         found: dict[str, dict[str, Any]] = {}
         for record in self.done:
-            training = record.training.get("training") or {}
-            shown = {name: training.get(name) for name in ("epochs", "learning_rate", "max_steps", "batch_size")}
-            shown["loss"] = record.training.get("loss")
+            ran = record.training.training
+            shown = {name: ran.get(name) for name in ("epochs", "learning_rate", "max_steps", "batch_size")}
+            shown["loss"] = record.training.loss
             row = found.setdefault(json.dumps(shown, sort_keys=True), {**shown, "candidates": [], "modes": []})
             for key, value in (
                 ("candidates", record.candidate.name),
@@ -181,10 +176,10 @@ class Facts:
         """What is said of single candidates beside their numbers: their names by what holds."""
         done = self.done
         found = {
-            "random": [one.candidate.name for one in done if one.training["weights"]["source"] == "random"],
-            "not_learned": [one.candidate.name for one in done if not one.training["learned"]],
+            "random": [one.candidate.name for one in done if not one.training.weights.pretrained],
+            "not_learned": [one.candidate.name for one in done if not one.training.learned],
             "failed": [row["candidate"] for row in self.choice["failed"]],
-            "overfits": [one.candidate.name for one in done if (one.metrics.get("overfitting") or {}).get("overfits")],
+            "overfits": [one.candidate.name for one in done if one.metrics.overfitting.overfits],
             "noisy": [item.candidate for item in self.summaries if item.noisy],
         }
         return {name: list(dict.fromkeys(names)) for name, names in found.items()}
@@ -203,29 +198,29 @@ class Facts:
         return ranked[0] if ranked else None
 
     @cached_property
-    def deployed(self) -> Record | None:
+    def deployed(self) -> Evaluated | None:
         """The winner's training that is deployed: the best of its seeds on validation."""
         best = self.choice["best"]
         if not best:
             return None
         of_seed = {record.candidate.seed: record for record in self.done if record.candidate.name == best["candidate"]}
-        return of_seed[deployed_seed({seed: validation_accuracy(one.metrics) for seed, one in of_seed.items()})]
+        return of_seed[deployed_seed({seed: one.metrics.accuracy("validation") for seed, one in of_seed.items()})]
 
 
-def _weights_row(record: Record) -> dict[str, Any]:
-    training, weights = record.training, record.training["weights"]
+def _weights_row(record: Evaluated) -> dict[str, Any]:
+    training, weights = record.training, record.training.weights
     return {
         "model": record.candidate.model,
-        "architecture": value_at(training, "settings.architecture") or training.get("architecture"),
-        "n_parameters": training.get("n_parameters"),
-        "pretrained": is_pretrained(training),
-        "source": weights["source"],
-        "origin": weights.get("url_or_id") or weights.get("file"),
-        "revision": weights.get("revision"),
-        "sha256": weights.get("sha256"),
-        "reason": weights.get("reason"),
+        "architecture": training.architecture_title,
+        "n_parameters": training.n_parameters,
+        "pretrained": weights.pretrained,
+        "source": weights.source,
+        "origin": weights.url_or_id or weights.file,
+        "revision": weights.revision,
+        "sha256": weights.sha256,
+        "reason": weights.reason,
         "licence_code": licence_of_code(training),
-        "licence_weights": weights.get("licence"),
+        "licence_weights": weights.licence,
         "commercial": commercial_use(training),
     }
 
@@ -245,7 +240,7 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
     study = Study(load_top(root / "params.yaml", StudyLists))
     speed = ThroughputRecord.read_if_there(root / "measurements" / "throughput.json")
     return Facts(
-        records=collect(root / "runs", study, partial=True, speed=speed),
+        done=collect(root / "runs", study, partial=True, speed=speed).done,
         summaries=summaries,
         choice=choice,
         audit_file=root / "data" / "audit" / "audit.json",

@@ -14,7 +14,6 @@ from markupsafe import Markup, escape
 from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice import baseline_excluded
-from bakeoff.decision.collect import value_at
 from bakeoff.decision.comparisons import p_in_words, pair_sentence
 from bakeoff.decision.sentences import rule_in_words
 from bakeoff.decision.stability import only_one, share_in_words
@@ -93,7 +92,6 @@ def environment(language: LanguageCode, *, html: bool = True) -> Environment:
         "ngettext": t.ngettext,
         "join": t.join,
         "language": language,
-        "at": value_at,
         "mlflow_filter": mlflow_filter,
         "baseline_excluded": lambda codes: baseline_excluded(codes, t),
         "only_one": lambda winner: only_one(winner, t),

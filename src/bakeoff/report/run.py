@@ -12,7 +12,7 @@ from bakeoff.core.files import write_json
 from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import choose
-from bakeoff.decision.collect import Record, collect
+from bakeoff.decision.collect import Collected, Evaluated, Failed, collect
 from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
 from bakeoff.decision.matrix_rows import with_matrix
 from bakeoff.decision.metrics_file import flat_metrics
@@ -81,24 +81,25 @@ def compare(
     # DVC may take the candidates stage, which prunes too, from its run cache without running it.
     prune_runs(runs_dir, study.candidates())
     speed = ThroughputRecord.read_if_there(given.speed_file) if given.speed_file else None
-    records = collect(runs_dir, study, partial=partial, speed=speed)
-    table = build_leaderboard(records)
-    summaries, matrix = with_matrix(summarise(table), records, params.matrix, language=given.language)
-    notes = [*timing_notes(records, t=t), *failure_notes(records, given.failures_dir, t=t)]
-    choice = _choice(records, summaries, params, notes=notes, t=t)
+    found = collect(runs_dir, study, partial=partial, speed=speed)
+    done = found.done
+    table = build_leaderboard(found)
+    summaries, matrix = with_matrix(summarise(table), done, params.matrix, language=given.language)
+    notes = [*timing_notes(done, t=t), *failure_notes(found, given.failures_dir, t=t)]
+    choice = _choice(found, summaries, params, notes=notes, t=t)
     choice["matrix"] = matrix
     choice["references"] = [dict(row) for row in given.references]
-    choice["inputs"] = _inputs(runs_dir, study, records, partial=partial)
+    choice["inputs"] = _inputs(runs_dir, study, done, partial=partial)
     out_dir.mkdir(parents=True, exist_ok=True)
     # DVC may have hard-linked them to its cache: writing into one would change the cached copy.
     for name in (*REPORTS, *TELLING, failures.FILE):
         (out_dir / name).unlink(missing_ok=True)
     write_leaderboard(table, out_dir / "leaderboard.csv")
-    write_curves(learning_curves(records), out_dir / "learning_curves.csv")
+    write_curves(learning_curves(done), out_dir / "learning_curves.csv")
     write_json(out_dir / "choice.json", choice)
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
     _draw(summaries, choice, params, out_dir, language=given.language)
-    facts = Facts(records, summaries, choice, given.audit_file)
+    facts = Facts(done, summaries, choice, given.audit_file)
     with failures.drawing(out_dir / "index.html", out_dir) as path:
         write_report(facts, path)
     with failures.drawing(out_dir / "model_card.md", out_dir) as path:
@@ -109,20 +110,20 @@ def compare(
 
 
 def _choice(
-    records: Sequence[Record],
+    found: Collected,
     summaries: Sequence[Summary],
     params: CompareParams,
     *,
     notes: Sequence[str],
     t: Translator,
 ) -> dict[str, Any]:
-    outcomes = outcomes_of(records)
+    outcomes = outcomes_of(found.done)
     choice = choose(
         summaries,
         params,
         t=t,
         outcomes=outcomes,
-        failed=_failures(records),
+        failed=_failures(found.failed),
         notes=notes,
     )
     hits = {name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}
@@ -147,23 +148,19 @@ def _draw(
         draw_differences(summaries, choice, path, t=t)
 
 
-def _failures(records: Sequence[Record]) -> list[dict[str, Any]]:
-    return [
-        {"candidate": record.candidate.name, "seed": record.candidate.seed, "problem": record.problem}
-        for record in records
-        if not record.ok
-    ]
+def _failures(failed: Sequence[Failed]) -> list[dict[str, Any]]:
+    return [{"candidate": one.candidate.name, "seed": one.candidate.seed, "problem": one.problem} for one in failed]
 
 
-def failure_notes(records: Sequence[Record], failures_dir: Path | None, *, t: Translator) -> list[str]:
+def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator) -> list[str]:
     """Return what could not be drawn of the candidates, by name, and whose runs MLflow or TensorBoard did not get."""
     drawn = [
-        f"{record.folder.parent.name}/{record.folder.name}/{stage}/{failure.what} ({failure.error})"
-        for record in records
+        f"{one.folder.parent.name}/{one.folder.name}/{stage}/{failure.what} ({failure.error})"
+        for one in (*found.done, *found.failed)
         for stage in ("training", "evaluation", "interpretation")
-        for failure in failures.read_failures(record.folder / stage)
+        for failure in failures.read_failures(one.folder / stage)
     ]
-    keys = {record.candidate.title: str(record.training.get("key")) for record in records if record.ok}
+    keys = {one.candidate.title: one.training.key for one in found.done}
     lost = [name for name, key in keys.items() if failures_dir and failures.read_failures(failures_dir / key)]
     notes = []
     if drawn:
@@ -187,7 +184,7 @@ def failure_notes(records: Sequence[Record], failures_dir: Path | None, *, t: Tr
     return notes
 
 
-def _inputs(runs_dir: Path, study: Study, records: Sequence[Record], *, partial: bool) -> dict[str, Any]:
+def _inputs(runs_dir: Path, study: Study, done: Sequence[Evaluated], *, partial: bool) -> dict[str, Any]:
     """Return what the choice was made from, keys included, so that every number can be traced."""
     return {
         "runs_dir": runs_dir.as_posix(),
@@ -196,6 +193,6 @@ def _inputs(runs_dir: Path, study: Study, records: Sequence[Record], *, partial:
         "seeds": list(study.lists.seeds),
         "choices": None if study.choices is None else list(study.choices),
         "partial": partial,
-        "device": usual_device(records),
-        "keys": {record.candidate.title: record.training.get("key") for record in records if record.ok},
+        "device": usual_device(done),
+        "keys": {one.candidate.title: one.training.key for one in done},
     }

@@ -29,7 +29,7 @@ _FILES = (
     *("index.html", "model_card.md", "note.md"),
 )
 _KEYED = ("leaderboard.csv", "choice.json", "model_card.md", FILE)
-_SPEED = [measure for measure in RECORDED if measure.part == "throughput" and "." not in measure.path]
+_SPEED = [measure for measure in RECORDED if measure.path.startswith("speed.") and measure.path.count(".") == 1]
 """The leaderboard's columns that a candidate's run shows, under the names they have in the network's record."""
 _WINNER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "latency_ms", "images_per_s", "size_mib")
 

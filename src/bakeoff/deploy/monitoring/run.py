@@ -111,4 +111,4 @@ def _score_new(photos: Photos, candidate: TrainedCandidate, params: ComputeParam
     label_ids = encode_labels(photos, candidate.labels)
     request = make_request(candidate, params, title="new photos", more=True)
     with scored(request, photos.table.loc[:, ["path"]]) as folder:
-        return collect_sample(folder, label_ids, temperature=candidate.temperature)
+        return collect_sample(folder, label_ids, temperature=candidate.calibration.temperature)

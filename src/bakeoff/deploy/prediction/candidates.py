@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.deployed import deployed_folder
 from bakeoff.records.candidate import Candidate, all_trained
+from bakeoff.records.evaluation import CALIBRATION, METRICS, CalibrationRecord, MetricsRecord
 from bakeoff.records.training import TrainingRecord
 
 
@@ -33,30 +34,33 @@ class TrainedCandidate:
         """`torch` or `tf`."""
         return self.training.environment
 
-    def evaluation(self, name: str) -> dict[str, Any]:
-        """Return a JSON record of this training's evaluation folder.
+    @cached_property
+    def metrics(self) -> MetricsRecord:
+        """Its evaluation's metrics.
+
+        Raises:
+            EvaluationError: they are missing, or belong to an earlier training.
+        """
+        found = MetricsRecord.read(self.folder / "evaluation" / METRICS)
+        if found.training_key != self.training.key:
+            raise EvaluationError(
+                f"{self.folder / 'evaluation'} belongs to an earlier training of {self.name} (key "
+                f"{found.training_key}, the training's is {self.training.key}); run `bakeoff run` (or `dvc repro`) to "
+                "evaluate it again."
+            )
+        return found
+
+    @cached_property
+    def calibration(self) -> CalibrationRecord:
+        """Its evaluation's calibration.
 
         Raises:
             EvaluationError: it is missing, or belongs to an earlier training.
         """
-        folder = self.folder / "evaluation"
-        for needed in dict.fromkeys(("metrics.json", name)):
-            if not (folder / needed).is_file():
-                raise EvaluationError(
-                    f"{folder / needed} is missing; run `bakeoff run` (or `dvc repro`) to evaluate {self.name}."
-                )
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        if metrics.get("training_key") != self.training.key:
-            raise EvaluationError(
-                f"{folder} belongs to an earlier training of {self.name} (key {metrics.get('training_key')}, the "
-                f"training's is {self.training.key}); run `bakeoff run` (or `dvc repro`) to evaluate it again."
-            )
-        return metrics if name == "metrics.json" else json.loads((folder / name).read_text(encoding="utf-8"))
-
-    @property
-    def temperature(self) -> float:
-        """The temperature that calibrates its probabilities, fitted on the validation products."""
-        return float(self.evaluation("calibration.json")["temperature"])
+        found = CalibrationRecord.read(self.folder / "evaluation" / CALIBRATION)
+        if found.key != self.metrics.key:
+            raise EvaluationError(f"{self.folder / 'evaluation'} holds records of two evaluations; run `bakeoff run`.")
+        return found
 
 
 def find_candidate(project: Path, name: str | None, *, seed: int | None) -> TrainedCandidate:

@@ -50,7 +50,7 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
         raise ParamsError(f"--top-k must be at least 1, got {options.top_k}.")
     form = settle_format(options.form, options.output, force=options.force)
     candidate = find_candidate(project, options.candidate, seed=options.seed)
-    temperature = candidate.temperature
+    temperature = candidate.calibration.temperature
     top_k = min(options.top_k, len(candidate.labels))
     photos = list_photos(source, options.columns)
     request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
@@ -93,14 +93,11 @@ def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *,
 
 def _coverage(candidate: TrainedCandidate, threshold: float) -> str:
     """Return what the threshold meant on the study's test products, where the evaluation recorded that threshold."""
-    rows = candidate.evaluation("calibration.json").get("coverage") or []
-    row = next((row for row in rows if abs(row["threshold"] - threshold) < 1e-9), None)
-    if row is None or row.get("accuracy") is None:
+    rows = candidate.calibration.coverage
+    row = next((row for row in rows if abs(row.threshold - threshold) < 1e-9), None)
+    if row is None or row.accuracy is None:
         return ""
-    return (
-        f" (on the test products {100 * row['coverage']:.0f} % reached it, of which {100 * row['accuracy']:.0f} % "
-        "were right)"
-    )
+    return f" (on the test products {row.coverage:.0%} reached it, of which {row.accuracy:.0%} were right)"
 
 
 def _refusals(tally: Tally) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from bakeoff.core.translation import N_, Translator
-from bakeoff.decision.collect import Record, value_at
+from bakeoff.decision.collect import Evaluated
 from bakeoff.report.facts import Facts
 from bakeoff.report.render import is_known
 
@@ -99,7 +99,7 @@ def _transforms(facts: Facts, t: Translator) -> Outcome:
 
 
 def _finite(facts: Facts, t: Translator) -> Outcome:
-    broken = _names(facts.done, lambda record: is_known(value_at(record.metrics, "splits.test.log_loss")))
+    broken = _names(facts.done, lambda record: is_known(record.metrics.splits["test"]["log_loss"]))
     lacking = _names(facts.done, lambda record: (record.folder / "training/predictions.parquet").is_file())
     if broken or lacking:
         text = t.gettext("Predictions or their log loss are missing for {names}.", names=_listed(broken or lacking, t))
@@ -137,11 +137,8 @@ def _weights(facts: Facts, t: Translator) -> Outcome:
 
 
 def _seeds(facts: Facts, t: Translator) -> Outcome:
-    lacking = _names(facts.done, lambda record: record.training.get("seed") is not None)
     proof = f"params.yaml, {_proof(facts, 'training/training.json')}"
-    if lacking:
-        return "not_proved", t.gettext("No seed is recorded for {names}.", names=_listed(lacking, t)), proof
-    seeds = sorted({record.training["seed"] for record in facts.done})
+    seeds = sorted({record.training.seed for record in facts.done})
     if len(seeds) > 1:
         text = t.gettext("Seeds {seeds}, recorded with every training.", seeds=_listed(seeds, t))
     else:
@@ -153,7 +150,7 @@ def _seeds(facts: Facts, t: Translator) -> Outcome:
 
 def _versions(facts: Facts, t: Translator) -> Outcome:
     proof = _proof(facts, "training/training.json")
-    lacking = _names(facts.done, lambda record: record.training.get("versions") and record.training.get("git_commit"))
+    lacking = _names(facts.done, lambda record: record.training.versions and record.cost.git_commit)
     if lacking:
         text = t.gettext("Versions or the commit are missing for {names}.", names=_listed(lacking, t))
         return "not_proved", text, proof
@@ -181,14 +178,13 @@ def _ratio(facts: Facts) -> float:
     return max(counts) / max(min(counts), 1)
 
 
-def _is_weighted(record: Record) -> bool:
+def _is_weighted(record: Evaluated) -> bool:
     """Return whether a training says that it weighted or resampled its classes."""
-    names = ("class_weights", "balance", "sampler")
-    found = [value_at(record.training, path) for name in names for path in (name, f"training.{name}")]
+    found = [record.training.training.get(name) for name in ("class_weights", "balance", "sampler")]
     return any(value not in (None, False, "none") for value in found)
 
 
-def _names(records: Sequence[Record], holds: Callable[[Record], Any]) -> list[str]:
+def _names(records: Sequence[Evaluated], holds: Callable[[Evaluated], Any]) -> list[str]:
     """Return the candidates for which something does not hold."""
     return [record.candidate.name for record in records if not holds(record)]
 

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.decision.collect import Record
-from bakeoff.report.render import is_known
+from bakeoff.decision.collect import Evaluated
+from bakeoff.records.evaluation import ClassMetrics
 
 FILTER_FROM = 13
 """From this number of classes on the table gets a search field and scrolls in itself."""
 
 
-def class_table(records: Sequence[Record], order: Sequence[str]) -> dict[str, Any] | None:
-    """Return a row per class with each candidate's F1 and interval; None where no record has `per_class`.
+def class_table(records: Sequence[Evaluated], order: Sequence[str]) -> dict[str, Any]:
+    """Return a row per class with each candidate's F1 and interval.
 
     Args:
         records: one per candidate, in the order of the columns.
         order: all classes, in the order of the rows.
     """
-    shown = [record for record in records if record.metrics.get("per_class")]
-    if not shown:
-        return None
-    names = [record.candidate.name for record in shown]
-    rows = [_row(label, shown) for label in order]
+    names = [record.candidate.name for record in records]
+    rows = [_row(label, [record.metrics.per_class[label] for record in records]) for label in order]
     return {"candidates": names, "rows": rows, "filter": len(rows) >= FILTER_FROM}
 
 
-def _row(label: str, records: Sequence[Record]) -> dict[str, Any]:
-    cells = [_cell(record.metrics["per_class"].get(label) or {}) for record in records]
-    known = [cell["f1"] for cell in cells if is_known(cell["f1"])]
+def _row(label: str, found: Sequence[ClassMetrics]) -> dict[str, Any]:
+    known = [one.f1 for one in found if one.f1 is not None]
     best = max(known, default=None)
-    supports = [record.metrics["per_class"].get(label, {}).get("support") for record in records]
     return {
         "label": label,
-        "support": next((value for value in supports if value is not None), None),
+        "support": found[0].support,
         "mean": sum(known) / len(known) if known else None,
-        "cells": [cell | {"best": best is not None and cell["f1"] == best} for cell in cells],
+        "cells": [{**dict(one), "best": best is not None and one.f1 == best} for one in found],
     }
-
-
-def _cell(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: values.get(name) for name in ("f1", "f1_low", "f1_high", "precision", "recall")}

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.decision.collect import Record
+from bakeoff.decision.collect import Evaluated
+from bakeoff.evaluation.metrics import count_confusions
+from bakeoff.records.evaluation import CONFUSIONS, ConfusionsRecord, Pair
 from bakeoff.report.page.embedding import Budget
-from bakeoff.report.page.evidence import read_confusion, read_optional
 
 _PAIR_PX = 520
 _N_PAIRS = 8
 _MAX_GROUPS = 12
 
 
-def confusion_view(record: Record, budget: Budget, *, photos: bool) -> dict[str, Any] | None:
+def confusion_view(record: Evaluated, budget: Budget, *, photos: bool) -> dict[str, Any]:
     """Return a candidate's matrix as filled cells, its most confused pairs, groups and classes never predicted.
 
     Args:
@@ -23,14 +23,9 @@ def confusion_view(record: Record, budget: Budget, *, photos: bool) -> dict[str,
         budget: of the page's pictures.
         photos: whether the pairs come with photos.
     """
-    found = read_confusion(record)
-    if found is None:
-        return None
-    analysis = read_optional(record.folder / "evaluation" / "confusions.json") or {}
-    labels, counts = found["labels"], [[cell["count"] for cell in row["cells"]] for row in found["rows"]]
-    order = _order(analysis, len(labels))
-    pairs = _pairs(record, analysis, labels, budget if photos else None) if "pairs" in analysis else found["pairs"]
-    never = [labels[j] for j in range(len(labels)) if not any(row[j] for row in counts)]
+    analysis = ConfusionsRecord.read(record.folder / "evaluation" / CONFUSIONS)
+    labels, order, test = record.training.labels, analysis.order, record.test
+    counts = count_confusions(test.label_ids, test.predicted, len(labels)).tolist()
     return {
         "candidate": record.candidate.name,
         "seed": record.candidate.seed,
@@ -38,22 +33,17 @@ def confusion_view(record: Record, budget: Budget, *, photos: bool) -> dict[str,
         "labels": [labels[i] for i in order],
         "totals": [sum(counts[i]) for i in order],
         "cells": _cells(counts, order),
-        "clustered": "order" in analysis,
-        "pairs": pairs[:_N_PAIRS],
-        "groups": _groups(analysis, labels),
-        "never": never,
+        "pairs": [_pair(record, pair, labels, budget if photos else None) for pair in analysis.pairs[:_N_PAIRS]],
+        "groups": [
+            {**dict(group), "labels": [labels[i] for i in group.label_ids]} for group in analysis.groups[:_MAX_GROUPS]
+        ],
+        "never": [labels[i] for i in analysis.never_predicted],
     }
 
 
-def class_order(record: Record, labels: Sequence[str]) -> list[str]:
-    """Return the classes in the candidate's clustered order, or as they are where it was not computed."""
-    analysis = read_optional(record.folder / "evaluation" / "confusions.json") or {}
-    return [labels[i] for i in _order(analysis, len(labels))]
-
-
-def _order(analysis: Mapping[str, Any], n: int) -> list[int]:
-    order: list[int] = list(analysis.get("order") or ())
-    return order if sorted(order) == list(range(n)) else list(range(n))
+def class_order(record: Evaluated, labels: Sequence[str]) -> list[str]:
+    """Return the classes in the candidate's clustered order."""
+    return [labels[i] for i in ConfusionsRecord.read(record.folder / "evaluation" / CONFUSIONS).order]
 
 
 def _cells(counts: Sequence[Sequence[int]], order: Sequence[int]) -> list[dict[str, Any]]:
@@ -67,27 +57,8 @@ def _cells(counts: Sequence[Sequence[int]], order: Sequence[int]) -> list[dict[s
     return cells
 
 
-def _pairs(
-    record: Record, analysis: Mapping[str, Any], labels: Sequence[str], budget: Budget | None
-) -> list[dict[str, Any]]:
-    pairs = []
-    for pair in analysis["pairs"][:_N_PAIRS]:
-        path = _picture_path(record.folder / "evaluation", pair.get("picture")) if budget else None
-        picture = budget.embed(path, max_px=_PAIR_PX) if budget and path else None
-        named = {"true": labels[pair["true"]], "predicted": labels[pair["predicted"]]}
-        pairs.append({**pair, **named, "picture": picture})
-    return pairs
-
-
-def _picture_path(folder: Path, name: str | None) -> Path | None:
-    """Return the picture below the evaluation's folder, None where there is none."""
-    if not name:
-        return None
-    path = (folder / name).resolve()
-    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
-
-
-def _groups(analysis: Mapping[str, Any], labels: Sequence[str]) -> list[dict[str, Any]]:
-    groups = [group for group in analysis.get("groups") or () if len(group["label_ids"]) > 1]
-    ranked = sorted(groups, key=lambda group: -(group.get("n_confused") or 0))[:_MAX_GROUPS]
-    return [{**group, "labels": [labels[i] for i in group["label_ids"]]} for group in ranked]
+def _pair(record: Evaluated, pair: Pair, labels: Sequence[str], budget: Budget | None) -> dict[str, Any]:
+    path = (record.folder / "evaluation" / pair.picture).resolve()
+    inside = path.is_relative_to((record.folder / "evaluation").resolve()) and path.is_file()
+    picture = budget.embed(path, max_px=_PAIR_PX) if budget and inside else None
+    return {**dict(pair), "true": labels[pair.true], "predicted": labels[pair.predicted], "picture": picture}

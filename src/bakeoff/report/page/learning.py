@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bakeoff.decision.collect import Record, value_at
+from bakeoff.decision.collect import Evaluated
 from bakeoff.report.page.plot import Scale, polyline, scale_around
 from bakeoff.report.render import is_known
 
@@ -16,31 +16,29 @@ _SPLITS = ("train", "validation", "test")
 _MAX_POINTS = 200
 
 
-def learning_views(records: Sequence[Record]) -> dict[str, Any] | None:
-    """Return a row per candidate with its accuracies per split and its curves; None where there is neither."""
+def learning_views(records: Sequence[Evaluated]) -> dict[str, Any]:
+    """Return a row per candidate with its accuracies per split and its curves."""
     rows = [_row(record) for record in records]
-    rows = [row for row in rows if row["curves"] or row["has_splits"]]
-    return {"rows": rows, "curves": [row for row in rows if row["curves"]]} if rows else None
+    return {"rows": rows, "curves": [row for row in rows if row["curves"]]}
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: Evaluated) -> dict[str, Any]:
     history = _read_history(record)
-    measures = ("accuracy", "log_loss")
-    values = {m: {s: value_at(record.metrics, f"splits.{s}.{m}") for s in _SPLITS} for m in measures}
+    measures, splits = ("accuracy", "log_loss"), record.metrics.splits
+    values = {m: {s: splits[s][m] for s in _SPLITS} for m in measures}
     panels = [panel for measure in ("loss", "accuracy") if (panel := _panel(history, measure))]
     return {
         "candidate": record.candidate.name,
         "values": values,
-        "has_splits": is_known(values["accuracy"]["train"]),
-        "overfitting": record.metrics.get("overfitting") or {},
-        "best_epoch": record.training.get("best_epoch"),
+        "overfitting": record.metrics.overfitting,
+        "best_epoch": record.training.best_epoch,
         "epochs": len(history),
-        "stopped_early": bool(record.training.get("stopped_early")),
+        "stopped_early": record.training.stopped_early,
         "curves": panels,
     }
 
 
-def _read_history(record: Record) -> list[dict[str, float]]:
+def _read_history(record: Evaluated) -> list[dict[str, float]]:
     path = record.folder / "training" / "history.csv"
     if not path.is_file():
         return []

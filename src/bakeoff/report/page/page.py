@@ -73,7 +73,7 @@ def _answers(page: _Page) -> dict[str, Any]:
 def _tradeoff(page: _Page) -> dict[str, Any]:
     keys: dict[str, list[str]] = {}
     for record in page.facts.done:
-        keys.setdefault(record.candidate.name, []).append(str(record.training["key"]))
+        keys.setdefault(record.candidate.name, []).append(record.training.key)
     return {"views": tradeoff_views(page.facts.summaries, page.facts.choice, page.t, keys=keys)}
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bakeoff.decision.collect import Record
+from bakeoff.decision.collect import Evaluated
+from bakeoff.records.speed import NetworkSpeed
 
 _PARTS = ("decode_ms", "preprocess_ms", "forward_ms")
 
 
-def speed_views(records: Sequence[Record]) -> dict[str, Any]:
+def speed_views(records: Sequence[Evaluated]) -> dict[str, Any]:
     """Return a row per measured network of these records, and the batch sizes of all sweeps."""
-    networks = {record.candidate.model: record.throughput for record in records if record.throughput}
+    networks = {record.candidate.model: record.speed for record in records if record.speed}
     rows = [_row(name, values) for name, values in networks.items()]
     longest = max((sum(part["ms"] for part in row["parts"]) for row in rows), default=0.0)
     for row in rows:
@@ -27,8 +28,7 @@ def speed_views(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def _row(network: str, values: Any) -> dict[str, Any]:
-    best = values["batch_size"]
-    sweep = {step["batch_size"]: step | {"best": step["batch_size"] == best} for step in values["sweep"]}
-    parts = [{"name": name, "ms": values["end_to_end"][name]} for name in _PARTS]
-    return {**values, "network": network, "parts": parts, "sweep": sweep}
+def _row(network: str, speed: NetworkSpeed) -> dict[str, Any]:
+    sweep = {one.batch_size: {**dict(one), "best": one.batch_size == speed.batch_size} for one in speed.sweep}
+    parts = [{"name": name, "ms": getattr(speed.end_to_end, name)} for name in _PARTS]
+    return {**dict(speed), "network": network, "parts": parts, "sweep": sweep}
