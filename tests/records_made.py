@@ -7,6 +7,14 @@ from typing import Any
 
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.catalogue import Dataset
+from bakeoff.records.evaluation import (
+    BeforeAfter,
+    Calibration,
+    CalibrationRecord,
+    Coverage,
+    MetricsRecord,
+    Overfitting,
+)
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.settings import CandidateSettings, Preprocessing
 from bakeoff.records.speed import BatchSpeed, EndToEnd, NetworkSpeed, Session, ThroughputRecord
@@ -221,3 +229,52 @@ def _end_to_end(images_per_s: float) -> EndToEnd:
         preprocess_ms=3.2,
         forward_ms=1000 / images_per_s,
     )
+
+
+def metrics_record(
+    training: TrainingRecord, *, validation: float = 0.5, test: float = 0.5, **changes: Any
+) -> MetricsRecord:
+    """Return the metrics.json of a training, of its accuracies alone."""
+    values = {
+        **training.model_dump(include={"candidate", "model", "mode", "seed", "probabilities"}),
+        "key": "e" * 16,
+        "training_key": training.key,
+        "training_loss_name": training.loss,
+        "splits": {
+            name: {"n": 4, "accuracy": accuracy, "log_loss": 1.0}
+            for name, accuracy in (("train", 1.0), ("validation", validation), ("test", test))
+        },
+        "intervals": {"test": {}},
+        "overfitting": Overfitting(
+            accuracy_gap=1 - test, log_loss_gap=0.1, overfits=False, max_gap=0.1, rule="train - test > 0.1"
+        ),
+        "per_class": {},
+    }
+    return MetricsRecord.model_validate(values | changes)
+
+
+def calibration_record(*, temperature: float = 1.7, **changes: Any) -> CalibrationRecord:
+    """Return a calibration.json whose coverage table has one row, of the threshold 0.8."""
+    side = Calibration(
+        ece_equal_width=0.1,
+        ece_equal_mass=0.1,
+        ece_low=0.05,
+        ece_high=0.2,
+        method="bootstrap_stratified",
+        n_resamples=100,
+        log_loss=0.7,
+        brier=0.3,
+        reliability=[],
+    )
+    known = {"accuracy": 0.9, "accuracy_low": 0.5, "accuracy_high": 1.0}
+    values = {
+        "key": "e" * 16,
+        "temperature": temperature,
+        "fitted_on": "validation",
+        "n_validation": 4,
+        "bins": 15,
+        "test": BeforeAfter(before=side, after=side),
+        "coverage": [Coverage(threshold=0.8, coverage=0.5, n=3, **known)],
+        "warning": None,
+    }
+    return CalibrationRecord.model_validate(values | changes)

@@ -139,8 +139,8 @@ def test_older_key_layouts_go_through_timms_own_conversion(settings, weights_par
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"<html>not a checkpoint</html>", "no readable checkpoint"),
-        (b"", "no readable checkpoint"),
+        (b"<html>not a checkpoint</html>", "not a readable checkpoint"),
+        (b"", "not a readable checkpoint"),
     ],
 )
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])

@@ -39,7 +39,7 @@ def test_patience_ends_a_training_and_the_best_epochs_weights_stay(train, tmp_pa
 @pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_rate_that_overshoots_keeps_the_best_epoch(train, tmp_path, colours):
     wild = {"epochs": 12, "learning_rate": 5.0, "max_steps": None}
-    record = train(tmp_path, frozen=wild, early_stop_patience_epochs=3)
+    record = train(tmp_path, pretrained="random", frozen=wild, early_stop_patience_epochs=3)
     rows = history(tmp_path)
     order = [(float(row["validation_accuracy"]), -float(row["validation_loss"])) for row in rows]
     assert record.best_epoch == order.index(max(order)) + 1
@@ -50,8 +50,9 @@ def test_a_rate_that_overshoots_keeps_the_best_epoch(train, tmp_path, colours):
 @pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_schedule_that_ends_with_the_patience_did_not_stop_early(train, tmp_path):
     still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
-    first = train(tmp_path / "a", frozen=still, early_stop_patience_epochs=2)
-    again = train(tmp_path / "b", frozen=still | {"epochs": first.epochs_run}, early_stop_patience_epochs=2)
+    options = {"pretrained": "random", "early_stop_patience_epochs": 2}
+    first = train(tmp_path / "a", frozen=still, **options)
+    again = train(tmp_path / "b", frozen=still | {"epochs": first.epochs_run}, **options)
     assert (again.epochs_run, again.stopped_early) == (first.epochs_run, False)
     assert again.key != first.key
 
@@ -108,7 +109,7 @@ def test_training_and_predicting_without_memory(train, frozen_dir, colours, tmp_
     monkeypatch.setattr(forward, "compile_forward", exhausted)
     words = r"^baseline_tf seed 0: frozen on cpu with 8 photos of 32 x 32 px: out of memory; lower baseline\.batch_size"
     with pytest.raises(TrainingError, match=words):
-        train(tmp_path)
+        train(tmp_path, pretrained="random")
     predictor = load_keras_predictor(frozen_dir, device="cpu", threads=1)
     with pytest.raises(
         EvaluationError, match=r"predicting 20 photos of 32 x 32 px on cpu: .* lower baseline\.image_size, or set comp"

@@ -58,7 +58,7 @@ def test_it_learns_colours_and_says_so(frozen_dir, colours):
 @pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_run_at_the_majoritys_accuracy_says_that_it_did_not_learn(train, tmp_path, capsys):
     schedule = {"epochs": 1, "learning_rate": 1e-12, "max_steps": 1}
-    values = train(tmp_path, frozen=schedule, seed=2)
+    values = train(tmp_path, pretrained="random", frozen=schedule, seed=2)
     assert values.best_validation_accuracy in (0, 1 / 3, 2 / 3, 1)
     assert values.learned is (values.best_validation_accuracy > 1 / 3)
     assert ("DID NOT LEARN" in capsys.readouterr().err) is not values.learned

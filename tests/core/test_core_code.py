@@ -99,3 +99,24 @@ def test_the_digest_follows_the_closure_and_native_sources_alone(package):
         (package / name).write_text(text)
         seen.add(digest(package / "a.py"))
     assert len(seen) == 4
+
+
+ROOMS = (
+    *("core", "statistics", "scan", "records", "data", "catalogue", "learning", "backbones", "weights", "training"),
+    *("baseline_tf", "predictors", "evaluation", "speed", "interpret", "decision", "aggregation", "advice", "report"),
+    *("deploy", "tracking", "study", "cli"),
+)
+"""Each room imports only those before it."""
+
+
+def test_no_room_imports_one_after_it():
+    files = [path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE]
+    assert {path.relative_to(PACKAGE).parts[0] for path in files} == set(ROOMS)
+    upward = [
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in files
+        for name in code.imports_of(path)
+        if name.startswith("bakeoff.") and name.split(".")[1] in ROOMS
+        if ROOMS.index(name.split(".")[1]) > ROOMS.index(path.relative_to(PACKAGE).parts[0])
+    ]
+    assert upward == []

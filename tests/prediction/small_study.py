@@ -13,12 +13,11 @@ import yaml
 from PIL import Image
 
 from bakeoff.catalogue.pack import Packed, pack
-from bakeoff.core.files import write_json
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import Catalogue, load_catalogue
 from bakeoff.records.catalogue import LabelsRecord
 from prepared import PREPARE
-from records_made import dataset
+from records_made import calibration_record, dataset, metrics_record
 
 if TYPE_CHECKING:
     from bakeoff.records.training import TrainingRecord
@@ -93,9 +92,8 @@ def read_catalogue(project: Path) -> Catalogue:
 
 def write_evaluation(folder: Path, training: TrainingRecord, *, temperature: float = 1.7) -> None:
     """The two records of an evaluation that predicting reads."""
-    write_json(folder / "metrics.json", {"training_key": training.key, "key": "e" * 16})
-    coverage = [{"threshold": 0.8, "coverage": 0.5, "accuracy": 0.9, "n": 3}]
-    write_json(folder / "calibration.json", {"temperature": temperature, "coverage": coverage})
+    metrics_record(training).write(folder / "metrics.json")
+    calibration_record(temperature=temperature).write(folder / "calibration.json")
 
 
 def train_tiny(project: Path, catalogue: Catalogue, mode: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,14 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.deploy.prediction.candidates import find_candidate
 from bakeoff.deploy.prediction.request import _stamp
 from bakeoff.deploy.prediction.sources import Columns, list_photos
-from records_made import training_record
+from records_made import metrics_record, training_record
 
 
 def write_seed(project: Path, seed: int, validation: float, test: float) -> None:
     folder = project / "runs" / "tiny-frozen" / f"seed_{seed}"
-    (folder / "evaluation").mkdir(parents=True)
-    splits = {"validation": {"accuracy": validation}, "test": {"accuracy": test}}
-    training_record("tiny-frozen", seed=seed, key=f"k{seed}").write(folder / "training" / "training.json")
-    (folder / "evaluation" / "metrics.json").write_text(json.dumps({"training_key": f"k{seed}", "splits": splits}))
+    training = training_record("tiny-frozen", seed=seed, key=f"k{seed}")
+    training.write(folder / "training" / "training.json")
+    metrics_record(training, validation=validation, test=test).write(folder / "evaluation" / "metrics.json")
 
 
 def test_of_several_seeds_the_one_that_is_registered_answers(tmp_path):

@@ -107,7 +107,7 @@ def test_a_table_on_the_screen_and_files_that_are_no_photos(in_study, tmp_path):
     done = predict(tmp_path, "--threshold", "0.8")
     assert "deep/er" in done.stdout
     assert "1 files in the folder are not photos by their extension" in done.stderr
-    assert "(on the test products 50 % reached it, of which 90 % were right)" in done.stderr
+    assert "(on the test products 50% reached it, of which 90% were right)" in done.stderr
 
 
 def test_nothing_is_overwritten_and_wrong_flags_are_told(in_study, tmp_path):
@@ -154,11 +154,13 @@ def test_candidates_that_cannot_answer(in_study, tmp_path, monkeypatch):
     choice.write_text(before)
     evaluation = in_study / "runs" / "tiny-frozen" / "seed_0" / "evaluation"
     for name, change, sentence in (
-        ("calibration.json", None, "calibration.json is missing; run `bakeoff run`"),
-        ("metrics.json", '{"training_key": "other"}', "belongs to an earlier training of tiny-frozen (key other"),
+        ("calibration.json", None, "calibration.json is missing; run `dvc repro evaluate`"),
+        ("metrics.json", {"training_key": "other"}, "belongs to an earlier training of tiny-frozen (key other"),
     ):
         kept = (evaluation / name).read_text()
-        (evaluation / name).unlink() if change is None else (evaluation / name).write_text(change)
+        (evaluation / name).unlink() if change is None else (evaluation / name).write_text(
+            json.dumps(json.loads(kept) | change)
+        )
         assert sentence in said(photo)
         (evaluation / name).write_text(kept)
     training = in_study / "runs" / "tiny-frozen" / "seed_0" / "training" / "training.json"

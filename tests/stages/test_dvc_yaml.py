@@ -11,29 +11,25 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 SCRIPTS = sorted((ROOT / "stages").glob("*.py"))
+SPEED = ROOT / "src" / "bakeoff" / "speed"
 _UNTRACKED = {"tracking"}  # decides where results are shown, never what they are: docs/decisions.md
 sys.path.insert(0, str(ROOT / "tools"))
 
-READERS = {"throughput": ("speed/command.py", "speed/worker.py")}
-"""Modules that read params.yaml in a script's stead: each network has a process of its own."""
-
 
 def params_read(script: Path) -> set[str]:
-    """The sections that a script loads: load_section(path, XParams), or the fields of load_top(path, X)."""
+    """Return the sections that a script loads by their class, and the keys at the top that it loads by theirs."""
     from bakeoff.backbones.params import StudyBackbones
     from bakeoff.records.study import StudyLists
     from bakeoff.study.params import SECTIONS, Params
 
-    by_class = {kind.__name__: name for name, kind in SECTIONS.items()}
-    tops = {kind.__name__: kind for kind in (StudyBackbones, StudyLists)}
-    files = [script, *(ROOT / "src" / "bakeoff" / name for name in READERS.get(script.stem, ()))]
-    source = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    sections = {by_class[name] for name in re.findall(r"load_section\([^,]+, (\w+)\)", source)}
-    for name in re.findall(r"load_top\([^,]+, (\w+)\)", source):
-        sections |= {*tops[name].model_fields}
+    by_class = {kind.__name__: {name} for name, kind in SECTIONS.items()}
+    by_class |= {kind.__name__: {*kind.model_fields} for kind in (StudyBackbones, StudyLists)}
+    source = script.read_text(encoding="utf-8")
     if "choices_made(" in source:
-        sections |= {*Params.model_fields} - _UNTRACKED
-    return sections
+        return {*Params.model_fields} - _UNTRACKED
+    if "measure_study(" in source:  # its processes read params.yaml themselves
+        source = "".join((SPEED / name).read_text(encoding="utf-8") for name in ("command.py", "worker.py"))
+    return set().union(*(by_class[name] for name in re.findall(r"load_(?:section|top)\([^,]+, (\w+)\)", source)))
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -154,7 +154,7 @@ def test_a_training_is_bit_identical_from_scratch(study, tmp_path):
     project = study.clone(tmp_path / "again")
     write_flipkart(project.folder / "data" / "raw" / "flipkart")
     project.bakeoff("params", *CHOICES, f"models=[{DOTTED}]")
-    said = project.dvc("repro", f"train_torch@{DOTTED}-frozen-0")
+    said = project.dvc("repro", f"evaluate@{DOTTED}-frozen-0")
     assert "Running stage 'train_torch" in said
     training = Path("runs") / f"{DOTTED}-frozen" / "seed_0" / "training"
     first, second = (p.folder / training for p in (study, project))

@@ -213,7 +213,7 @@ def test_the_faster_way_agrees_with_the_plain_one(trained: Callable[..., Path], 
     assert runtime in {"eager", "eager, packed weights"}
     assert predictor.description["runtime"] == runtime
     assert np.abs(predictor.predict(_all(catalogue)) - before).max() < 1e-4
-    assert predictor.speed_up() == runtime
+    assert runtime == "eager" or predictor.speed_up() == runtime, "what is packed stays packed"
 
 
 def test_a_way_that_disagrees_is_not_taken(

@@ -99,13 +99,13 @@ def test_one_pass_equals_the_batches(train: Callable[..., Path], catalogue: Cata
 
 
 def _plain(predictor: Any, folder: Path) -> Any:
-    from bakeoff.speed.variants.build import Plain
+    from bakeoff.deploy.variants.build import Plain
 
     return Plain(predictor.module, predictor.image_size, torch.device("cpu"), folder)
 
 
 def _task(predictor: Any, catalogue: Catalogue) -> Any:
-    from bakeoff.speed.variants.compare import Task
+    from bakeoff.deploy.variants.compare import Task
 
     rows = catalogue.rows("test")
     return Task(
@@ -119,7 +119,7 @@ def _task(predictor: Any, catalogue: Catalogue) -> Any:
 
 @pytest.mark.slow
 def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
-    from bakeoff.speed.variants.compare import compare_variants
+    from bakeoff.deploy.variants.compare import compare_variants
 
     predictor = _predictor(train("finetune"))
     told: list[str] = []
@@ -147,7 +147,7 @@ def test_variants_of_a_tiny_network(train: Callable[..., Path], catalogue: Catal
 
 @pytest.mark.slow
 def test_variants_by_other_runtimes(train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path) -> None:
-    from bakeoff.speed.variants.compare import compare_variants
+    from bakeoff.deploy.variants.compare import compare_variants
 
     predictor = _predictor(train("finetune"))
     names = ["compile", "onnxruntime", "int8_dynamic"]
@@ -162,8 +162,8 @@ def test_variants_by_other_runtimes(train: Callable[..., Path], catalogue: Catal
 def test_a_failing_variant_is_a_row(
     train: Callable[..., Path], catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bakeoff.speed.variants import build
-    from bakeoff.speed.variants.compare import compare_variants
+    from bakeoff.deploy.variants import build
+    from bakeoff.deploy.variants.compare import compare_variants
 
     def fail(plain: Any) -> Any:
         raise RuntimeError("no compiler\nand a long log")
@@ -177,8 +177,8 @@ def test_a_failing_variant_is_a_row(
 
 
 def test_variants_that_are_none(tmp_path: Path, train: Callable[..., Path], catalogue: Catalogue) -> None:
-    from bakeoff.speed.variants.build import Plain, build
-    from bakeoff.speed.variants.command import run_variants
+    from bakeoff.deploy.variants.build import Plain, build
+    from bakeoff.deploy.variants.command import run_variants
 
     with pytest.raises(EvaluationError, match="baseline_tf has no variants: TensorFlow runs it compiled"):
         run_variants(tmp_path, "baseline_tf")
@@ -197,7 +197,7 @@ def test_variants_that_are_none(tmp_path: Path, train: Callable[..., Path], cata
 
 
 def test_rows_of_the_same_training_stay(tmp_path: Path) -> None:
-    from bakeoff.speed.variants.command import _write
+    from bakeoff.deploy.variants.command import _write
 
     def row(name: str, speed: float) -> dict[str, Any]:
         return {"variant": name, "images_per_s": speed}
@@ -217,7 +217,7 @@ def test_rows_of_the_same_training_stay(tmp_path: Path) -> None:
 def test_a_broken_file_is_told_before_anything_is_measured(
     text: str, train: Callable[..., Path], tmp_path: Path
 ) -> None:
-    from bakeoff.speed.variants.command import run_variants
+    from bakeoff.deploy.variants.command import run_variants
 
     train("frozen")
     (tmp_path / "measurements").mkdir()

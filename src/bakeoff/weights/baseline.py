@@ -117,7 +117,7 @@ def read_class_names(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise DataError(f"{path} is no UTF-8 text; baseline.class_names is a text file or JSON.") from None
+        raise DataError(f"{path} is not UTF-8 text; baseline.class_names is a text file or JSON.") from None
     names = _json_names(text, path) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
     names = [name for name in names if name]
     if not names or len(set(names)) != len(names):

@@ -60,7 +60,7 @@ def _with_labels(photos: Photos, found: list[str | None], labels: list[str]) -> 
     if unknown:
         listed = ", ".join(map(repr, unknown[:5])) + (", …" if len(unknown) > 5 else "")
         raise DataError(
-            f"{len(unknown)} labels of the new products are none of the study's ({listed}); the study's are "
+            f"{len(unknown)} labels of the new products are not among the study's ({listed}); the study's are "
             f"{', '.join(map(repr, labels))}. Rename them, leave those products out, or add --unlabelled."
         )
     return Photos(photos.table.assign(label=np.array(found, dtype=object)), photos.n_left_out)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bakeoff.speed.variants.build import Logits, Plain, Variant, build, plain_variant
+from bakeoff.deploy.variants.build import Logits, Plain, Variant, build, plain_variant
 from bakeoff.statistics.paired import paired_difference
 from bakeoff.training.losses import probabilities
 

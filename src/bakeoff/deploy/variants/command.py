@@ -20,13 +20,13 @@ from bakeoff.core.section import load_section
 from bakeoff.core.seeding import default_threads
 from bakeoff.data.table import load_catalogue
 from bakeoff.deploy.export import trained_folder
+from bakeoff.deploy.variants.build import BUILDERS, Plain
+from bakeoff.deploy.variants.compare import Task, compare_variants
 from bakeoff.predictors.torch_predictor import load_torch_predictor
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.records.training import TrainingRecord
 from bakeoff.speed.params import ThroughputParams
-from bakeoff.speed.variants.build import BUILDERS, Plain
-from bakeoff.speed.variants.compare import Task, compare_variants
 from bakeoff.training.device import resolve_device
 
 VARIANTS_FILE = "measurements/variants.json"
