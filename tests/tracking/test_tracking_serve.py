@@ -25,12 +25,14 @@ from bakeoff.core.errors import EvaluationError, TrackingError
 from bakeoff.data.products import Photos
 from bakeoff.data.store import open_packed
 from bakeoff.deploy.prediction.scoring import read_files
+from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import serve
 from bakeoff.tracking.comparison import log_comparison
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.serve import Served, champion, serve_model, server_command, trained, welcome
 from bakeoff.tracking.serving_app import as_json
 from prepared import PREPARE
+from records_made import calibration_record, metrics_record
 
 ROOT = Path(__file__).parents[2]
 PARAMS = (
@@ -133,9 +135,9 @@ def check_answers(port: int, expected: str) -> None:
 
 def make_champion(project: Path, training_dir: Path, params) -> dict:
     """Log and register a training and return its record."""
-    training = json.loads((training_dir / "training.json").read_text())
-    metrics = {"key": "e" * 16, "training_key": training["key"], "splits": {"validation": {"n": 4, "accuracy": 0.5}}}
-    write_json(training_dir.parent / "evaluation" / "metrics.json", metrics)
+    record = TrainingRecord.read(training_dir / "training.json")
+    metrics_record(record).write(training_dir.parent / "evaluation" / "metrics.json")
+    training = record.model_dump(mode="json")
     (project / "params.yaml").write_text(PARAMS, encoding="utf-8")
     replay(training_dir.parent, params=params)
     reports = write_reports(project / "reports")
@@ -165,7 +167,7 @@ def test_the_champion_answers_every_form_of_a_photo(torch_training, tracking_par
     finally:
         stop(process)
     assert plain == pytest.approx(scores.tolist(), abs=1e-5)
-    write_json(training_dir.parent / "evaluation" / "calibration.json", {"key": "e" * 16, "temperature": 2.0})
+    calibration_record(temperature=2.0).write(training_dir.parent / "evaluation" / "calibration.json")
     replay(training_dir.parent, params=logging)
     process = start(project, port, "--candidate", "tiny-frozen")
     try:

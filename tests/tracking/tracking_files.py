@@ -13,6 +13,7 @@ from records_made import (
     candidate_settings,
     cost_record,
     dataset,
+    metrics_record,
     network_speed,
     throughput_record,
     training_record,
@@ -91,8 +92,7 @@ def write_evaluation(candidate_dir: Path, *, key: str = "b" * 16, training_key: 
     folder = candidate_dir / "evaluation"
     scores = {"accuracy": 0.75, "macro_f1": 0.7, "weighted_f1": 0.72, "log_loss": 0.8, "training_loss": 0.8}
     splits = {split: {"n": 4} | scores for split in ("train", "validation", "test")}
-    record = {"candidate": "tiny-frozen", "key": key, "training_key": training_key, "splits": splits}
-    write_json(folder / "metrics.json", record)
+    metrics_record(training(), key=key, training_key=training_key, splits=splits).write(folder / "metrics.json")
     (folder / "confusion.csv").write_text("true,food,town\nfood,2,0\ntown,1,1\n", encoding="utf-8")
     (folder / "classification_report.txt").write_text("food 0.8\ntown 0.7\n", encoding="utf-8")
     write_picture(folder / "figures" / "confusion.png")
