@@ -84,7 +84,7 @@ def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, l
     with leaderboard.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        times = finite({one.path: as_value(row.get(one.name) or "") for one in _SPEED})
+        times = finite({one.path.removeprefix("speed."): as_value(row.get(one.name) or "") for one in _SPEED})
         folder = Candidate(row["candidate"], int(row["seed"])).folder(runs_dir)
         if not times or not has_training(folder):
             continue
