@@ -1,7 +1,5 @@
 """What a baseline training writes beside its model: training.json's header and key."""
 
-from __future__ import annotations
-
 import platform
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """How the baseline learns: frozen (a head on cached features), finetune (every weight), or not at all (as_is)."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What colour is worth: accuracy lost when the red, green or blue planes are shuffled between photos."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args

@@ -1,7 +1,5 @@
 """One explained photo as a figure: the photo, Integrated Gradients over it, Occlusion over it."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path

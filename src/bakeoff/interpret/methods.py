@@ -1,7 +1,5 @@
 """The methods that explain a photo: one entry each; figures, records and progress follow from this table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

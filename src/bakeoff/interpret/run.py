@@ -1,7 +1,5 @@
 """One candidate explained from end to end: colour channels over the test split, heat maps of a few test photos."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

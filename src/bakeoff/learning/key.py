@@ -1,7 +1,5 @@
 """The training key: a digest of everything that determines a result, and the facts it is made of."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform

@@ -1,7 +1,5 @@
 """What `interpret` finds in one candidate: channels.json and attributions.json."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from bakeoff.core.errors import BakeoffError, EvaluationError

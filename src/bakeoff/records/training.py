@@ -1,7 +1,5 @@
 """What is known of a training before it begins, and what it leaves: training.json and cost.json."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar, Literal
 
 from bakeoff.core.errors import BakeoffError, EvaluationError

@@ -1,7 +1,5 @@
 """Shows a training in MLflow while it runs; a server that dies in the middle costs one warning, never the training."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping

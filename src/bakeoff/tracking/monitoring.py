@@ -1,7 +1,5 @@
 """Puts a monitoring report into an MLflow experiment of its own, a run each, so that accuracies make a curve."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the logged models share: photos in, labels and probabilities out, through the candidate's own predictor."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Rebuilds an MLflow store from runs/, reports/ and monitoring/ alone: after `dvc pull`, or when a server was away."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reads what one training left under runs/<candidate>/seed_<s>/ and says it in MLflow's terms; imports no mlflow."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Serves the champion, or another logged candidate, over HTTP in the environment of its framework."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The tags by which a run is found again and that say where it comes from; no DVC output ever holds a run id."""
 
-from __future__ import annotations
-
 import getpass
 import os
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 No output depends on whether they were there: batch size and order of the computation are fixed here.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

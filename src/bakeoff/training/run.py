@@ -1,7 +1,5 @@
 """One candidate from its settings to runs/<candidate>/seed_<s>/training/: the order of the steps, and the record."""
 
-from __future__ import annotations
-
 import sys
 import time
 from dataclasses import dataclass

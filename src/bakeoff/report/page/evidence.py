@@ -1,7 +1,5 @@
 """What the report shows beside the numbers, read from a candidate's folder: heat maps and colour channels."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Each section is made by itself: one that fails leaves a sentence in its place, and the others stand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
