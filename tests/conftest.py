@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from PIL import Image
 
@@ -16,6 +17,8 @@ from bakeoff.core import failures
 
 _NEEDS = {"torch": "torch", "tf": "tensorflow"}
 TESTS = Path(__file__).resolve().parent
+hypothesis.settings.register_profile("house", deadline=None)  # machines are shared: a time is no result
+hypothesis.settings.load_profile("house")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -26,7 +26,7 @@ def test_mirror_hashes_join_only_when_given():
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=40), st.integers(0, 32))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_agrees_with_a_plain_double_loop(values, distance):
     hashes = np.array(values, dtype=np.uint64)
     groups = group_duplicates([str(n) for n in range(len(values))], hashes, distance=distance)

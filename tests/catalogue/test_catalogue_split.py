@@ -48,7 +48,7 @@ def catalogues(draw):
 
 
 @given(catalogues(), st.integers(0, 5), st.sampled_from([(0.8, 0.1, 0.1), (0.6, 0.2, 0.2), (0.34, 0.33, 0.33)]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_invariant_one(table, seed, shares):
     params = SplitParams(train=shares[0], validation=shares[1], test=shares[2], seed=seed)
     split = make_split(table, params)
@@ -66,7 +66,7 @@ def test_invariant_one(table, seed, shares):
 
 
 @given(st.lists(st.integers(1, 4), min_size=30, max_size=80), st.integers(0, 5))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_shares_are_within_one_group(sizes, seed):
     table = products([["a"] * size for size in sizes])
     split = make_split(table, PARAMS.model_copy(update={"seed": seed}))
@@ -76,7 +76,7 @@ def test_shares_are_within_one_group(sizes, seed):
 
 
 @given(st.integers(5, 40), st.integers(0, 30), st.integers(0, 3))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_old_products_keep_their_split_when_others_join(n_old, n_new, seed):
     params = PARAMS.model_copy(update={"seed": seed})
     old = products([["a"]] * n_old + [["b"]] * n_old)

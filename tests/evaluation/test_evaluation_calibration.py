@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.special import softmax
@@ -78,7 +78,6 @@ def test_reliability_bins_hold_every_product():
     assert rows[4]["accuracy_low"] == pytest.approx(0.0945, abs=1e-4)  # Wilson, 1 of 2
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(2, 20), st.integers(0, 1000))
 def test_interval_holds_the_error(n, n_bins, seed):
     generator = np.random.default_rng(seed)
@@ -111,7 +110,6 @@ def test_temperature_divides_logits():
     )
 
 
-@settings(deadline=None)
 @given(st.integers(1, 20), st.integers(2, 9), st.floats(0.05, 40), st.integers(0, 1000))
 def test_temperature_keeps_rows_and_order(n, n_labels, temperature, seed):
     probabilities = np.random.default_rng(seed).dirichlet(np.full(n_labels, 0.2), n).astype(np.float32)

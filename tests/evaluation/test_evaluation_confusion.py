@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import confusion_matrix
@@ -84,7 +84,6 @@ def _predictions(counts: np.ndarray) -> Predictions:
     return Predictions(table, np.array(values, dtype=np.float32), [f"class {i}" for i in range(len(counts))])
 
 
-@settings(deadline=None)
 @given(st.integers(1, 9), st.integers(1, 50), st.integers(0, 1000))
 def test_counts_are_scikit_learns(n_labels, n, seed):
     true, predicted = np.random.default_rng(seed).integers(0, n_labels, (2, n))
@@ -118,7 +117,6 @@ def test_two_classes_can_be_a_group():
     assert cluster(np.array([[5, 1], [0, 9]]))[1] == []
 
 
-@settings(deadline=None)
 @given(st.integers(3, 12), st.integers(0, 1000))
 def test_groups_are_disjoint_runs_of_the_order(n_labels, seed):
     order, groups = cluster(np.random.default_rng(seed).poisson(0.7, (n_labels, n_labels)))

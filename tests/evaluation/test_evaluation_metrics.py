@@ -94,7 +94,6 @@ def test_empty_split_is_refused():
         split_metrics(np.zeros(0, np.int64), np.zeros((0, 3), np.float32))
 
 
-@settings(deadline=None)
 @given(st.integers(2, 6), st.integers(1, 30), st.integers(0, 10_000))
 def test_invariants(n_labels, n_rows, seed):
     generator = np.random.default_rng(seed)
@@ -110,7 +109,7 @@ def test_invariants(n_labels, n_rows, seed):
     assert shuffled == {name: pytest.approx(value) for name, value in values.items()}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(3, 7), st.integers(2, 40), st.integers(0, 10_000))
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 def test_equal_to_scikit_learn(n_labels, n_rows, seed):
@@ -134,7 +133,6 @@ def test_equal_to_scikit_learn(n_labels, n_rows, seed):
     }
 
 
-@settings(deadline=None)
 @given(st.integers(2, 7), st.integers(2, 40), st.integers(0, 10_000))
 def test_the_areas_are_scikit_learns(n_labels, n_rows, seed):
     true, probabilities = _random(n_labels, n_rows, seed)
@@ -147,7 +145,6 @@ def test_the_areas_are_scikit_learns(n_labels, n_rows, seed):
     assert values["pr_auc"] == pytest.approx(average, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 7), st.integers(1, 40), st.integers(0, 10_000))
 def test_top_one_is_accuracy_and_top_all_is_one(n_labels, n_rows, seed):
     generator = np.random.default_rng(seed)

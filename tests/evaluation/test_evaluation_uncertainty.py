@@ -32,7 +32,7 @@ def _intervals(label_ids, probabilities, params=PARAMS, **kwargs):
     return values, metric_intervals(label_ids, probabilities, params=params, metrics=values, **kwargs)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 1000))
 def test_each_defined_metric_lies_in_its_interval(n_labels, n, seed):
     values, intervals = _intervals(*_skilled(n, n_labels, seed))
@@ -82,7 +82,6 @@ def test_overfitting_needs_a_gap_and_to_leave_the_interval(train, test, high, ov
     assert "more than 0.1" in record["rule"]
 
 
-@settings(deadline=None)
 @given(st.integers(2, 30), st.integers(0, 1000))
 def test_influence_is_the_derivative_and_the_area_scikit_learns(n, seed):
     generator = np.random.default_rng(seed)

@@ -38,7 +38,7 @@ def test_by_hand():
     assert variance == pytest.approx(1 / 8 / 2 + 1 / 8 / 2)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(2, 60), st.integers(0, 10_000), st.sampled_from([3, 1000]))
 def test_equals_every_pair_compared(n, seed, n_values):
     rng = np.random.default_rng(seed)
@@ -62,7 +62,7 @@ def test_macro_of_two_classes_is_delongs_and_scikit_learns():
     assert (interval.method, interval.n_resamples) == ("delong", None)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(2, 6), st.integers(12, 80), st.integers(0, 10_000))
 def test_macro_equals_scikit_learn_over_the_classes_present(n_labels, n, seed):
     rng = np.random.default_rng(seed)

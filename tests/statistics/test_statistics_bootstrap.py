@@ -48,7 +48,7 @@ def test_width_agrees_with_the_binomial_formula():
     assert found.high == pytest.approx(0.7 + 1.96 * sd, abs=0.002)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.integers(1, 5), st.integers(0, 10_000), st.sampled_from([1, 3, 30]))
 def test_holds_the_estimate_and_stays_in_range(n_labels, seed, most):
     counts = np.random.default_rng(seed).integers(0, most + 1, size=(n_labels, n_labels))
@@ -191,7 +191,7 @@ def test_a_share_gets_wilsons_interval():
     assert found.method == "wilson"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @example(values=[0.0, 1.5e-147], seed=0)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.integers(0, 1000))
 def test_mean_is_held_whatever_the_values(values, seed):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bakeoff.core.errors import EvaluationError
@@ -38,7 +38,6 @@ def test_a_p_value_of_exactly_alpha_tells_apart():
     assert indistinguishable(["A", "B"], np.array([[1, 0.05], [0.05, 1]]), 0.05) == []
 
 
-@settings(deadline=None)
 @given(st.integers(1, 7), st.integers(0, 10_000))
 def test_groups_are_alike_maximal_and_complete(n, seed):
     upper = np.triu(np.random.default_rng(seed).random((n, n)) < 0.4, 1)

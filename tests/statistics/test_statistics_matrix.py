@@ -34,7 +34,7 @@ def test_a_class_that_nobody_has_or_predicts_costs_a_macro_mean_nothing():
     assert value("balanced_accuracy", counts) == 1
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(2, 6), st.integers(0, 40), st.integers(0, 10_000))
 def test_equals_scikit_learn(n_labels, n, seed):
     rng = np.random.default_rng(seed)

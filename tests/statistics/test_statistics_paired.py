@@ -68,7 +68,7 @@ def test_candidates_right_on_the_same_products_may_still_differ():
     assert interval.method == "clopper_pearson"
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 20))
 def test_difference_is_held_and_turns_round(b, c, both):
     found, interval = paired_difference(*pair(b, c, both), n_resamples=2000)
@@ -85,7 +85,7 @@ def predictions(n_labels, n, seed):
     return true, first, np.where(rng.random(n) < 0.6, first, rng.integers(n_labels, size=n))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(1, 6), st.integers(1, 50), st.integers(0, 10_000))
 def test_macro_f1_difference_is_scikit_learns_and_held(n_labels, n, seed):
     true, first, second = predictions(n_labels, n, seed)
