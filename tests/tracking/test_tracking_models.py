@@ -222,4 +222,4 @@ def test_the_logged_keras_model_predicts_as_the_predictor(keras_training, tracki
     run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))
     model_id = open_client()[0].get_run(run_id).data.tags[MODEL]
     found = load_elsewhere(model_id, catalogue, project / "elsewhere")
-    check_round_trip(found, load_keras_predictor(training_dir, device="cpu"), catalogue)
+    check_round_trip(found, load_keras_predictor(training_dir, device="cpu", threads=1), catalogue)

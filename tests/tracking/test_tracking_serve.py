@@ -185,7 +185,7 @@ def test_a_keras_champion_answers_in_its_own_environment(keras_training, trackin
 
     _, training_dir = keras_training
     training = make_champion(project, training_dir, tracking_params.model_copy(update={"log_models": True}))
-    scores = load_keras_predictor(training_dir, device="cpu").predict(read_as_predict_does(project))[0]
+    scores = load_keras_predictor(training_dir, device="cpu", threads=1).predict(read_as_predict_does(project))[0]
     monkeypatch.setenv("BAKEOFF_PYTHON_TF", sys.executable)
     port = free_port()
     process = start(project, port)
