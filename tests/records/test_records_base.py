@@ -136,6 +136,17 @@ def test_a_missing_file_names_the_stage_and_may_be_none(path):
         Thing.read_if_there(path)
 
 
+def test_another_format_is_left_out_where_its_stage_will_replace_it(path):
+    assert Thing.read_current(path) is None
+    put(path, json.dumps({"format": 2, "anything": "else"}))
+    assert Thing.read_current(path) is None
+    THING.write(path)
+    assert Thing.read_current(path) == THING
+    put(path, "{")
+    with pytest.raises(EvaluationError, match="is not valid JSON"):
+        Thing.read_current(path)
+
+
 def test_a_record_never_changes_and_takes_nothing_for_something_else():
     with pytest.raises(ValidationError, match="frozen"):
         THING.name = "other"  # type: ignore[misc]

@@ -147,6 +147,6 @@ def test_the_record_is_read_as_it_was_written(scripted, tmp_path):
     record.write(tmp_path / "throughput.json")
     again = ThroughputRecord.read(tmp_path / "throughput.json")
     assert (again.networks, again.failed, again.session) == (record.networks, record.failed, record.session)
-    found = again.of("a")
+    found = again.networks["a"]
     assert found is not None
-    assert (found["images_per_s"], again.of("greedy"), again.networks["a"].device_title) == (20.0, None, "cpu: test")
+    assert (found.images_per_s, "greedy" in again.networks, found.device_title) == (20.0, False, "cpu: test")

@@ -122,6 +122,14 @@ def test_the_ui_opens_on_the_classic_table_with_accuracy_and_throughput(project)
     assert command[command.index("--host") + 1] == "127.0.0.1"
 
 
+def test_a_stage_that_has_not_run_since_an_upgrade_is_left_out(tmp_path):
+    """A training that ends finds the records that an older version left, and must not fail over them."""
+    candidate = write_candidate(tmp_path / "runs" / "tiny-frozen" / "seed_0")
+    assert set(read_results(candidate).parts) == {"training", "evaluation", "interpretation"}
+    (candidate / "evaluation" / "metrics.json").write_text('{"format": 0, "accuracy": 0.9}', encoding="utf-8")
+    assert set(read_results(candidate).parts) == {"training", "interpretation"}
+
+
 def test_intervals_gaps_and_calibration_become_metrics(tmp_path):
     candidate = write_candidate(tmp_path / "runs" / "tiny-frozen" / "seed_0")
     before = read_results(candidate)

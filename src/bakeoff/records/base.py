@@ -55,6 +55,17 @@ class Record(BaseModel):
         """Return the record, or None where there is no file."""
         return cls.read(path) if path.is_file() else None
 
+    @classmethod
+    def read_current(cls, path: Path) -> Self | None:
+        """Return the record, or None where there is no file or one of another format, which its stage will replace."""
+        if not path.is_file():
+            return None
+        try:
+            given = _Format.model_validate_json(path.read_bytes()).format
+        except ValidationError:
+            given = cls.FORMAT  # broken: reading says how
+        return cls.read(path) if given == cls.FORMAT else None
+
     def write(self, path: Path) -> None:
         """Write the record, whole or not at all."""
         write_json(path, self.model_dump(mode="json"))

@@ -1,6 +1,6 @@
 """How fast every network of a study is: measurements/throughput.json."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
@@ -114,8 +114,3 @@ class ThroughputRecord(Record):
     session: Session
     networks: dict[str, NetworkSpeed]
     failed: dict[str, str]
-
-    def of(self, network: str) -> dict[str, Any] | None:
-        """Return a network's record as plain values, or None where it was not measured."""
-        found = self.networks.get(network)
-        return None if found is None else found.model_dump(mode="json")

@@ -74,7 +74,7 @@ class Results:
 
 
 def read_results(candidate_dir: Path) -> Results:
-    """Return what the stages left; a record that names another `training_key` is an older training's and left out.
+    """Return what the stages left; a record of an older training, or of another format, is left out.
 
     Args:
         candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe evaluation/ and interpretation/.
@@ -90,8 +90,8 @@ def read_results(candidate_dir: Path) -> Results:
         )
     training_dir, evaluation_dir = candidate_dir / "training", candidate_dir / "evaluation"
     training = TrainingRecord.read(training_dir / _TRAINING)
-    metrics = _unless_older(MetricsRecord.read_if_there(evaluation_dir / METRICS), training)
-    channels = _unless_older(ChannelsRecord.read_if_there(candidate_dir / "interpretation" / CHANNELS_FILE), training)
+    metrics = _unless_older(MetricsRecord.read_current(evaluation_dir / METRICS), training)
+    channels = _unless_older(ChannelsRecord.read_current(candidate_dir / "interpretation" / CHANNELS_FILE), training)
     keys = {
         "training": training.key,
         "evaluation": metrics and metrics.key,
@@ -109,7 +109,7 @@ def read_results(candidate_dir: Path) -> Results:
         training,
         CostRecord.read(training_dir / "cost.json"),
         metrics,
-        CalibrationRecord.read_if_there(evaluation_dir / CALIBRATION) if metrics else None,
+        CalibrationRecord.read_current(evaluation_dir / CALIBRATION) if metrics else None,
         channels,
         speed,
         parts,
@@ -126,7 +126,7 @@ def has_training(candidate_dir: Path) -> bool:
 
 
 def _speed_of(path: Path, network: str) -> dict[str, float | None]:
-    throughput = ThroughputRecord.read_if_there(path)
+    throughput = ThroughputRecord.read_current(path)
     found = throughput and throughput.networks.get(network)
     return found.model_dump(include=_SPEED_METRICS) if found else {}
 
