@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -205,6 +206,20 @@ def test_an_unknown_measure_bars_a_candidate():
     choice = choose([unknown, known], limits(size_mib=100.0))
     assert choice["best"]["candidate"] == "b"
     assert choice["refused"][0]["reasons"] == ["its size is not known"]
+
+
+def test_a_percentile_that_few_calls_do_not_give_is_not_known_and_says_how_to_measure_it():
+    items = [summary("a", latency_p99_ms=math.nan, n_latency=30), summary("b", latency_p99_ms=math.nan, n_latency=99)]
+    choice = choose(items, rule(subject_to=Limits(latency_p99_ms=50.0), scenarios={"x": Limits(latency_p99_ms=50.0)}))
+    assert choice["best"] is None
+    assert choice["refused"][0]["reasons"] == [
+        "its 99th-percentile latency is not known: 30 calls were timed, and 100 are needed; "
+        "`bakeoff throughput --budget 60` measures longer"
+    ]
+    assert choice["scenarios"][0]["sentence"] == (
+        "For x (99th-percentile latency ≤ 50 ms): none of 2 candidates: 2 × too few calls for a 99th percentile. "
+        "`bakeoff throughput --budget 60` times enough calls."
+    )
 
 
 def test_scenarios_are_the_best_under_their_own_limits():

@@ -55,6 +55,8 @@ def _row(name: str, summaries: Sequence[Summary], rule: Rule, best: Summary | No
             n=len(summaries),
             whys=counted(why_not, t=t),
         )
+        if any(refusal.code == "few_calls" for found in why_not.values() for refusal in found):
+            sentence += " " + t.gettext("`bakeoff throughput --budget 60` times enough calls.")
         return row | {"candidate": None, "accuracy": None, "sentence": sentence}
     found = ranked[0]
     said |= {"candidate": found.candidate, "accuracy": t.gettext("accuracy {accuracy:.3f}", accuracy=found.accuracy)}
