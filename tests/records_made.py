@@ -15,6 +15,13 @@ from bakeoff.records.evaluation import (
     MetricsRecord,
     Overfitting,
 )
+from bakeoff.records.interpretation import (
+    AttributionsRecord,
+    ChannelImportance,
+    ChannelsRecord,
+    ExplainedPhoto,
+    PhotoCounts,
+)
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.settings import CandidateSettings, Preprocessing
 from bakeoff.records.speed import BatchSpeed, EndToEnd, NetworkSpeed, Session, ThroughputRecord
@@ -139,6 +146,33 @@ def cost_record(**changes: Any) -> CostRecord:
         "train_resident_mib": 1500.0,
     }
     return CostRecord.model_validate(values | changes)
+
+
+def channels_record(drops: Mapping[Any, float] | None = None, **changes: Any) -> ChannelsRecord:
+    """Return channels.json of one shuffle; `drops` is the accuracy lost by channel."""
+    lost = drops or {"red": 0.25, "green": 0.25, "blue": 0.25}
+    channels = {
+        name: ChannelImportance(accuracy=0.75 - drop, drop=drop, drop_std=0.0, drop_standard_error=0.01, drops=[drop])
+        for name, drop in lost.items()
+    }
+    values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "seed": 0, "baseline_accuracy": 0.75}
+    return ChannelsRecord.model_validate(values | {"n": 42, "repeats": 1, "channels": channels} | changes)
+
+
+def explained_photo(**changes: Any) -> ExplainedPhoto:
+    """Return what attributions.json says of one photo, that was classified rightly."""
+    values = {"product_id": "p0", "true": "food", "predicted": "food", "probability": 0.9, "correct": True}
+    values |= {"method": "integrated_gradients+occlusion", "figure": "attributions/p0.png"}
+    return ExplainedPhoto.model_validate(values | changes)
+
+
+def attributions_record(*items: ExplainedPhoto, **changes: Any) -> AttributionsRecord:
+    """Return attributions.json of these photos."""
+    n_correct = sum(item.correct for item in items)
+    counts = PhotoCounts(n_correct=n_correct, n_wrong=len(items) - n_correct)
+    values = {"key": "f" * 16, "requested": counts, "found": counts, "note": None, "baseline": 0.5}
+    values |= {"explained_score": {"integrated_gradients": "logit", "occlusion": "probability"}, "items": list(items)}
+    return AttributionsRecord.model_validate(values | changes)
 
 
 def network_speed(*, latency_ms: float = 20.0, **changes: Any) -> NetworkSpeed:

@@ -100,8 +100,12 @@ def build_three_layers(image_size: int, *, imagenet_rescaling: bool):
 
 @pytest.fixture
 def three_layers(monkeypatch):
-    """Random starts (`pretrained="random"`) are small networks."""
-    monkeypatch.setattr("bakeoff.baseline_tf.initial.build_backbone", build_three_layers)
+    """A training starts from a small network, whatever weights it asks for."""
+
+    def start(params, **_):
+        return build_three_layers(params.image_size, imagenet_rescaling=False)
+
+    monkeypatch.setattr("bakeoff.baseline_tf.train.initial_backbone", start)
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ def validation_loss(folder, catalogue):
     return read_predictions(folder / "predictions.parquet", catalogue=catalogue).mean_losses()["validation"]
 
 
+@pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_patience_ends_a_training_and_the_best_epochs_weights_stay(train, tmp_path, colours):
     still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
     record = train(tmp_path, frozen=still, early_stop_patience_epochs=2)

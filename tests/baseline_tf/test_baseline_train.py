@@ -88,18 +88,19 @@ def test_cached_features_give_the_uncached_paths_predictions(frozen_dir, train, 
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_bits_and_key_and_another_does_not(frozen_dir, train, colours, tmp_path):
-    again = train(tmp_path / "again")
-    other = train(tmp_path / "other", seed=1)
-    first = predictions(frozen_dir, colours)
+@pytest.mark.usefixtures("three_layers", "no_rendering")
+def test_the_same_seed_gives_the_same_bits_and_key_and_another_does_not(train, colours, tmp_path):
+    folder = tmp_path / "first"
+    one, again, other = (train(tmp_path / name, seed=seed) for name, seed in (("first", 0), ("again", 0), ("other", 1)))
+    first = predictions(folder, colours)
     np.testing.assert_array_equal(predictions(tmp_path / "again", colours), first)
     for name in ("training.json", "predictions.parquet"):
-        assert (tmp_path / "again" / name).read_bytes() == (frozen_dir / name).read_bytes(), name
-    costs = [CostRecord.read(folder / "cost.json") for folder in (frozen_dir, tmp_path / "again")]
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
+    costs = [CostRecord.read(path / "cost.json") for path in (folder, tmp_path / "again")]
     assert costs[0].key == costs[1].key
     assert costs[0].predict_time_s != costs[1].predict_time_s
     assert np.abs(predictions(tmp_path / "other", colours) - first).max() > 1e-4
-    assert again.key == read(frozen_dir).key
+    assert again.key == one.key
     assert other.key != again.key
 
 

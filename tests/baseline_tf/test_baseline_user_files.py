@@ -42,7 +42,7 @@ def test_the_key_follows_the_stored_class_names_and_only_as_is(colours, params, 
     def key(mode, class_names):
         asked = params(mode=mode, weights_file="shop.keras", class_names="gone.txt")
         given = {"device": device, "weights_dir": tmp_path, "record": record(class_names)}
-        return training_header(asked, catalogue=colours, seed=0, **given)["key"]
+        return training_header(asked, catalogue=colours, seed=0, **given).key
 
     assert key("as_is", ["a", "b"]) == key("as_is", ["a", "b"]) != key("as_is", ["b", "a"])
     assert key("frozen", None) == key("frozen", ["b", "a"])

@@ -20,6 +20,7 @@ from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
 from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
 from catalogue.datasets import dataset_params as dataset
+from records_made import training_record
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
 
@@ -248,13 +249,10 @@ def test_an_edited_text_trains_no_image_model_again(root):
 
     def state(titles: list[str]) -> tuple[str, str, str, list[bytes]]:
         catalogue = with_texts(root, titles)
-        known = dict.fromkeys(["mode", "labels", "training", "device", "device_name", "threads", "scan", "versions"])
-        settings = dict.fromkeys(["source", "name", "preprocessing", "head"])
-        header = {**known, "seed": 0, "settings": settings, "weights": {"sha256": "0"}}
         files = [root / "data" / "catalogue" / name for name in ("products.parquet", "images.arrow", "labels.json")]
         return (
             catalogue.dataset.digest,
-            training_key(header, catalogue),
+            training_key(training_record(), catalogue),
             examined(root).texts_digest,
             [file.read_bytes() for file in files],
         )

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from bakeoff.core.files import write_json
 from bakeoff.core.section import Mode
 from bakeoff.core.translation import Translator
 from bakeoff.decision.collect import Collected, collect
@@ -28,8 +27,11 @@ from bakeoff.records.training import TrainingRecord
 from bakeoff.statistics.wilson import wilson_interval
 from decision.fake_evaluation import easiest, evaluate, make_products, write_predicted
 from records_made import (
+    attributions_record,
     candidate_settings,
+    channels_record,
     cost_record,
+    explained_photo,
     network_speed,
     throughput_record,
     training_record,
@@ -163,16 +165,9 @@ def write_history(folder: Path, *, last: float, n_epochs: int = 4) -> None:
 
 def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (630, 270)) -> None:
     """Write channels.json and two heat maps as interpret leaves them."""
-    lost = {"red": 0.09, "green": 0.06, "blue": -0.01}
-    drops = {
-        name: {"accuracy": 0.8, "drop": drop, "drop_std": 0.01, "drop_standard_error": 0.01}
-        for name, drop in lost.items()
-    }
     inside = folder / "interpretation"
-    write_json(
-        inside / "channels.json",
-        {"baseline_accuracy": correct / N_TEST, "n": 42, "repeats": 1, "channels": drops},
-    )
+    lost = {"red": 0.09, "green": 0.06, "blue": -0.01}
+    channels_record(lost, baseline_accuracy=correct / N_TEST).write(inside / "channels.json")
     items = []
     for index, right in enumerate((True, False)):
         figure = f"attributions/p{index}.png"
@@ -180,9 +175,9 @@ def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (63
         waves = np.add.outer(np.sin(np.arange(size_px[1]) / 23 + index), np.cos(np.arange(size_px[0]) / 31))
         shade = (60 * (waves + 2)).astype(np.uint8)
         Image.fromarray(np.dstack([shade, 255 - shade, shade // 2])).save(inside / figure)
-        named = {"product_id": f"p{index}", "true": "food", "predicted": "food" if right else "plants"}
-        items.append({**named, "correct": right, "method": "ig", "figure": figure})
-    write_json(inside / "attributions.json", {"key": "x", "items": items})
+        predicted = "food" if right else "plants"
+        items.append(explained_photo(product_id=f"p{index}", predicted=predicted, correct=right, figure=figure))
+    attributions_record(*items).write(inside / "attributions.json")
 
 
 def write_study(runs: Path, *, pretrained: Callable[[str], bool] = lambda _: True, evidence: bool = True) -> Study:

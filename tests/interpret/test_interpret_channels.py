@@ -6,6 +6,7 @@ from PIL import Image
 
 from bakeoff.interpret import channels
 from bakeoff.interpret.channels import choose_rows, draw_channels, permutation_importance
+from bakeoff.records.interpretation import ChannelImportance
 from numpy_predictor import NumpyPredictor, make_catalogue
 
 
@@ -27,15 +28,15 @@ def test_unused_channel_costs_exactly_nothing(catalogue):
     predictor = NumpyPredictor(catalogue.labels)
     predictor.weights[..., 1, :] = 0  # the classifier never looks at green
     result = _measure(predictor, catalogue, catalogue.rows("train"))
-    assert result.channels["green"] == {
-        "accuracy": result.baseline_accuracy,
-        "drop": 0.0,
-        "drop_std": 0.0,
-        "drop_standard_error": 0.0,
-        "drops": [0.0, 0.0, 0.0],
-    }
-    assert result.channels["red"]["drop"] > 0.1
-    assert result.channels["blue"]["drop"] > 0.1
+    assert result.channels["green"] == ChannelImportance(
+        accuracy=result.baseline_accuracy,
+        drop=0.0,
+        drop_std=0.0,
+        drop_standard_error=0.0,
+        drops=[0.0, 0.0, 0.0],
+    )
+    assert result.channels["red"].drop > 0.1
+    assert result.channels["blue"].drop > 0.1
 
 
 def test_planes_come_from_the_permuted_photos(catalogue, monkeypatch):
@@ -76,12 +77,12 @@ def test_summary_by_hand():
     baseline = np.array([True, True, False, True])
     correct = np.array([[True, False, False, True], [False, False, True, True]])
     values = channels._summarise(baseline, correct)
-    assert values["accuracy"] == 0.5
-    assert values["drop"] == 0.25
-    assert values["drops"] == [0.25, 0.25]
-    assert values["drop_std"] == 0
+    assert values.accuracy == 0.5
+    assert values.drop == 0.25
+    assert values.drops == [0.25, 0.25]
+    assert values.drop_std == 0
     # losses per photo: 0.5, 1, -0.5, 0 -> mean 0.25, sample variance (0.0625 + 0.5625 + 0.5625 + 0.0625) / 3
-    assert values["drop_standard_error"] == pytest.approx(np.sqrt(1.25 / 3) / 2)
+    assert values.drop_standard_error == pytest.approx(np.sqrt(1.25 / 3) / 2)
 
 
 def test_choose_rows():

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,10 +9,11 @@ from bakeoff.core.failures import read_failures
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.seeding import default_threads
 from bakeoff.interpret import run
-from bakeoff.interpret.figures import Caption, heat_map
+from bakeoff.interpret.figures import caption, heat_map
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.run import interpret_candidate, open_subject
 from bakeoff.records.files import derived_key
+from bakeoff.records.interpretation import AttributionsRecord, ChannelsRecord, ExplainedPhoto, PhotoCounts
 from numpy_predictor import NumpyPredictor, make_catalogue, write_training
 
 KEY = "0123456789abcdef"
@@ -36,10 +35,10 @@ def _params(**changes) -> InterpretParams:
 @pytest.mark.survives
 def test_a_figure_that_fails_costs_no_record(tmp_path, numpy_candidate, broken_figures):
     _, out = _run(tmp_path, _params())
-    items = json.loads((out / "attributions.json").read_text())["items"]
+    items = AttributionsRecord.read(out / "attributions.json").items
     assert [failure.what for failure in read_failures(out)] == [
         "figures/channels.png",
-        *(item["figure"] for item in items),
+        *(item.figure for item in items),
     ]
     assert (out / "channels.json").is_file()
 
@@ -93,37 +92,36 @@ def test_predictions_of_another_split_are_not_explained(tmp_path, numpy_candidat
 def test_whole_interpretation(tmp_path, numpy_candidate):
     params = _params(n_correct=5)
     predictor, out = _run(tmp_path, params)
-    channels = json.loads((out / "channels.json").read_text())
-    assert channels["key"] == derived_key(KEY, params.model_dump())
-    assert channels["training_key"] == KEY
-    assert (channels["n"], channels["repeats"]) == (4, 1)
-    assert list(channels["channels"]) == ["red", "green", "blue"]
-    record = json.loads((out / "attributions.json").read_text())
-    assert record["explained_score"] == {"integrated_gradients": "logit", "occlusion": "probability"}
-    assert len(record["items"]) == sum(record["found"].values()) > 0
-    for item in record["items"]:
-        assert set(item) >= {"product_id", "true", "predicted", "correct", "method", "figure"}
-        assert item["correct"] == (item["true"] == item["predicted"])
-        with Image.open(out / item["figure"]) as image:
+    channels = ChannelsRecord.read(out / "channels.json")
+    assert channels.key == derived_key(KEY, params.model_dump())
+    assert channels.training_key == KEY
+    assert (channels.n, channels.repeats) == (4, 1)
+    assert list(channels.channels) == ["red", "green", "blue"]
+    record = AttributionsRecord.read(out / "attributions.json")
+    assert record.explained_score == {"integrated_gradients": "logit", "occlusion": "probability"}
+    assert len(record.items) == record.found.n_correct + record.found.n_wrong > 0
+    for item in record.items:
+        assert item.correct == (item.true == item.predicted)
+        with Image.open(out / item.figure) as image:
             assert image.width > 1000
     assert (out / "figures" / "channels.png").is_file()
     assert all(path.parent == out / "attributions" for path in out.rglob("*.png") if path.name != "channels.png")
     n_windows = 9
-    assert predictor.n_predicted == 3 * 4 + len(record["items"]) * (n_windows + 1)
+    assert predictor.n_predicted == 3 * 4 + len(record.items) * (n_windows + 1)
 
 
 def test_fewer_photos_are_said(tmp_path, numpy_candidate):
     _, out = _run(tmp_path, _params(n_correct=0, n_wrong=50))
-    record = json.loads((out / "attributions.json").read_text())
-    assert record["requested"] == {"n_correct": 0, "n_wrong": 50}
-    assert record["note"] == f"only {record['found']['n_wrong']} of 50 wrong test photos exist."
+    record = AttributionsRecord.read(out / "attributions.json")
+    assert record.requested == PhotoCounts(n_correct=0, n_wrong=50)
+    assert record.note == f"only {record.found.n_wrong} of 50 wrong test photos exist."
 
 
 def test_nothing_to_explain_is_fine(tmp_path, numpy_candidate):
     _, out = _run(tmp_path, _params(n_correct=0, n_wrong=0))
-    record = json.loads((out / "attributions.json").read_text())
-    assert record["items"] == []
-    assert record["note"] is None
+    record = AttributionsRecord.read(out / "attributions.json")
+    assert record.items == []
+    assert record.note is None
 
 
 def test_heat_map_is_signed_and_scaled():
@@ -137,7 +135,8 @@ def test_heat_map_is_signed_and_scaled():
 
 
 def test_caption_needs_no_colours():
-    caption = Caption(candidate="m-frozen", product_id="p1", true="cat", predicted="dog", probability=0.875)
-    assert caption.text == "✗ wrong: dog with probability 0.88, truly cat\nm-frozen · p1"
-    right = Caption(candidate="m-frozen", product_id="p1", true="cat", predicted="cat", probability=0.875)
-    assert right.text.startswith("✓ right: cat with probability 0.88\n")
+    names = {"product_id": "p1", "true": "cat", "probability": 0.875, "method": "occlusion", "figure": "p1.png"}
+    wrong = ExplainedPhoto(predicted="dog", correct=False, **names)
+    assert caption("m-frozen", wrong) == "✗ wrong: dog with probability 0.88, truly cat\nm-frozen · p1"
+    right = ExplainedPhoto(predicted="cat", correct=True, **names)
+    assert caption("m-frozen", right).startswith("✓ right: cat with probability 0.88\n")

@@ -15,7 +15,7 @@ from PIL import Image
 from tracking_files import write_json
 
 from bakeoff.catalogue.pack import pack
-from bakeoff.core.errors import DataError
+from bakeoff.core.errors import DataError, EvaluationError
 from bakeoff.data.products import Photos
 from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.tracking.mirror import replay
@@ -25,7 +25,7 @@ from bakeoff.tracking.request_error import RequestError
 from bakeoff.tracking.store import open_client
 from bakeoff.tracking.tags import MODEL
 from prepared import PREPARE
-from records_made import training_record
+from records_made import calibration_record, candidate_settings, training_record
 
 LOAD = """
 import json, sys, warnings
@@ -79,7 +79,8 @@ class HalfHalf:
 def classifier(folder: Path, temperature: object = None) -> PhotoClassifierModel:
     training_record("tiny-frozen", labels=["a", "b", "c"]).write(folder / "training" / "training.json")
     if temperature is not None:
-        write_json(folder / "evaluation" / "calibration.json", {"temperature": temperature})
+        values = calibration_record().model_dump(mode="json") | {"temperature": temperature}
+        write_json(folder / "evaluation" / "calibration.json", values)
     return PhotoClassifierModel(folder / "training", HalfHalf())  # type: ignore[arg-type]
 
 
@@ -104,7 +105,7 @@ def test_probabilities_are_calibrated_where_the_evaluation_says_how(tmp_path):
 
 @pytest.mark.parametrize("temperature", ["hot", 0, -1.0])
 def test_a_temperature_that_is_none_is_refused(temperature, tmp_path):
-    with pytest.raises(DataError, match="temperature must be a positive number"):
+    with pytest.raises(EvaluationError, match=r"calibration.json does not hold what it should: temperature: Input sho"):
         classifier(tmp_path, temperature)
 
 
@@ -132,9 +133,11 @@ def test_links_share_the_file_and_replace_what_is_there(tmp_path):
 def test_requirements_are_the_exact_pins():
     lines = (Path(__file__).parents[2] / "requirements-torch.txt").read_text().splitlines()
     pins = {line.strip() for line in lines if "==" in line}
-    assert set(requirements("pytorch")) <= pins | {"torch==2.13.0"}
-    assert "torch==2.13.0" in requirements("pytorch")
-    assert set(requirements("pytorch", source="hf")) - set(requirements("pytorch")) == {"transformers==5.23.0"}
+    of_timm = set(requirements(training_record()))
+    assert of_timm <= pins | {"torch==2.13.0"}
+    assert "torch==2.13.0" in of_timm
+    of_hub = requirements(training_record(settings=candidate_settings(source="hf")))
+    assert set(of_hub) - of_timm == {"transformers==5.23.0"}
 
 
 def test_the_input_example_is_one_photo():

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import math
 
-from tracking_files import epoch_row, header, write_candidate, write_json, write_picture
+from tracking_files import epoch_row, header, write_candidate, write_evaluation, write_picture
 
+from bakeoff.records.evaluation import BeforeAfter, IntervalRecord, Overfitting
 from bakeoff.tracking.artifacts import as_value
 from bakeoff.tracking.records import (
     epoch_metrics,
@@ -11,7 +12,7 @@ from bakeoff.tracking.records import (
     flatten,
     hash_of,
     read_history,
-    read_parts,
+    read_results,
     run_metrics,
     run_params,
 )
@@ -19,6 +20,7 @@ from bakeoff.tracking.runs import is_compatible
 from bakeoff.tracking.tags import combined_key, identity_tags, run_name
 from bakeoff.tracking.tensorboard import write_events
 from bakeoff.tracking.ui import server_command, view_address, view_state
+from records_made import calibration_record
 
 
 def test_flatten_joins_names_by_dots():
@@ -67,7 +69,7 @@ def test_the_combined_key_changes_with_every_stage():
 def test_names_and_tags():
     assert run_name(header()) == "tiny-frozen"
     assert run_name(header(seed=2)) == "tiny-frozen-seed_2"
-    tags = identity_tags(header(git_commit="c0ffee"))
+    tags = identity_tags(header(), "c0ffee")
     assert tags["bakeoff.git_commit"] == tags["mlflow.source.git.commit"] == "c0ffee"
     assert tags["bakeoff.weights_source"] == "hub"
     assert "bakeoff.weights_reason" not in tags
@@ -83,9 +85,9 @@ def test_event_files_hold_scalars_image_and_text(project):
 
     candidate = write_candidate(project / "runs" / "tiny-frozen" / "seed_0")
     write_picture(candidate / "evaluation" / "figures" / "confusion.png")
-    path = write_events(read_parts(candidate))
+    path = write_events(read_results(candidate))
     assert path.is_relative_to(project / ".bakeoff" / "tensorboard" / "tiny-frozen" / "seed_0" / ("a" * 16))
-    assert write_events(read_parts(candidate)) == path
+    assert write_events(read_results(candidate)) == path
     assert len(list(path.parent.iterdir())) == 1
     values = {}
     for event in EventFileLoader(str(path)).Load():
@@ -122,18 +124,16 @@ def test_the_ui_opens_on_the_classic_table_with_accuracy_and_throughput(project)
 
 def test_intervals_gaps_and_calibration_become_metrics(tmp_path):
     candidate = write_candidate(tmp_path / "runs" / "tiny-frozen" / "seed_0")
-    before = read_parts(candidate)
-    interval = {"low": 0.6, "high": 0.9, "level": 0.95, "method": "wilson", "n_resamples": None}
-    record = dict(before["evaluation"].record) | {
-        "intervals": {"test": {"accuracy": interval}},
-        "overfitting": {"accuracy_gap": 0.25, "log_loss_gap": 1.5, "overfits": True, "rule": "r"},
-    }
-    write_json(candidate / "evaluation" / "metrics.json", record)
-    after = {"ece_equal_width": 0.03, "log_loss": 0.5, "brier": 0.2}
-    write_json(candidate / "evaluation" / "calibration.json", {"temperature": 1.7, "test": {"after": after}})
-    parts = read_parts(candidate)
-    metrics = run_metrics(parts)
+    before = read_results(candidate)
+    interval = IntervalRecord(low=0.6, high=0.9, level=0.95, method="wilson", n_resamples=None)
+    gaps = Overfitting(accuracy_gap=0.25, log_loss_gap=1.5, overfits=True, max_gap=0.1, rule="r")
+    write_evaluation(candidate, intervals={"test": {"accuracy": interval}}, overfitting=gaps)
+    plain = calibration_record().test.before
+    both = BeforeAfter(before=plain, after=plain.model_copy(update={"ece_equal_width": 0.03}))
+    calibration_record(temperature=1.7, test=both).write(candidate / "evaluation" / "calibration.json")
+    after = read_results(candidate)
+    metrics = run_metrics(after)
     assert (metrics["test_accuracy"], metrics["test_accuracy_low"], metrics["test_accuracy_high"]) == (0.75, 0.6, 0.9)
     assert (metrics["overfitting_accuracy_gap"], metrics["overfitting_log_loss_gap"]) == (0.25, 1.5)
     assert (metrics["calibration_temperature"], metrics["test_calibrated_ece"]) == (1.7, 0.03)
-    assert parts["evaluation"].digest != before["evaluation"].digest
+    assert after.parts["evaluation"].digest != before.parts["evaluation"].digest

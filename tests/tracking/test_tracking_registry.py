@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from tracking_files import write_candidate, write_json, write_reports
+from tracking_files import write_candidate, write_evaluation, write_json, write_reports
 
+from bakeoff.core.errors import TrackingError
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.comparison import log_comparison
 from bakeoff.tracking.mirror import replay
@@ -21,9 +21,7 @@ CARD = "---\nlicense: apache-2.0\n---\n# tiny-frozen\n\nIt is small.\n"
 def log_training(project, params, *, candidate="tiny-frozen", seed=0, validation=0.75, key="a" * 16) -> str:
     """Mirror a training made by hand and give its run a logged model that is an empty folder."""
     folder = write_candidate(project / "runs" / candidate / f"seed_{seed}", candidate=candidate, seed=seed, key=key)
-    metrics = json.loads((folder / "evaluation" / "metrics.json").read_text())
-    metrics["splits"]["validation"]["accuracy"] = validation
-    write_json(folder / "evaluation" / "metrics.json", metrics | {"training_key": key, "key": f"{key[:8]}evaluated"})
+    write_evaluation(folder, key=f"{key[:8]}evaluated", training_key=key, validation=validation)
     (folder / "interpretation" / "channels.json").unlink()
     run_id = replay(folder, params=params)
     client, _ = open_client()
@@ -122,6 +120,12 @@ def test_nothing_chosen_leaves_the_champion(project, tracking_params):
     done = update_registry(reports, tracking_params)
     assert done.sentence.endswith("nothing is registered; version 1 (tiny-frozen) stays champion.")
     assert state()["aliases"] == {"champion": "1"}
+
+
+def test_a_choice_that_is_not_an_object_is_told(project, tracking_params):
+    write_json(project / "reports" / "choice.json", [1])
+    with pytest.raises(TrackingError, match=r"choice.json must hold a JSON object, got list"):
+        update_registry(project / "reports", tracking_params)
 
 
 def test_a_winner_without_a_logged_model_is_told(project, tracking_params):

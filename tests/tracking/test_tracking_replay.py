@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from tracking_files import write_candidate, write_evaluation, write_interpretation, write_speed, write_training
 
-from bakeoff.core.errors import TrackingError
+from bakeoff.core.errors import EvaluationError, TrackingError
 from bakeoff.core.failures import read_failures
 from bakeoff.core.paths import state_dir
 from bakeoff.records.training import CostRecord
 from bakeoff.tracking.mirror import replay
-from bakeoff.tracking.records import read_parts
+from bakeoff.tracking.records import read_results
 from bakeoff.tracking.store import open_client
 from records_made import weights_record
 
@@ -196,11 +196,11 @@ def test_missing_training_is_told(project, tracking_params):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is not valid JSON"), ("[1]", "must hold a JSON object, got list"), ("{}", "must hold a text `key`")],
+    [("{", "is not valid JSON"), ("[1]", "does not hold what it should: file: Input should be"), ("{}", "lacks key")],
 )
 def test_broken_records_are_told(candidate, tracking_params, text, message):
     (candidate / "evaluation" / "metrics.json").write_text(text, encoding="utf-8")
-    with pytest.raises(TrackingError, match=message):
+    with pytest.raises(EvaluationError, match=f"metrics.json {message}"):
         replay(candidate, params=tracking_params)
 
 
@@ -216,9 +216,9 @@ def test_a_server_that_is_not_there_costs_one_line(candidate, tracking_params, m
 
 @pytest.mark.survives
 def test_artifacts_that_fail_cost_a_warning_and_are_logged_next_time(candidate, tracking_params, monkeypatch, capfd):
-    kept = state_dir("failures") / read_parts(candidate)["training"].key
+    kept = state_dir("failures") / read_results(candidate).training.key
     with monkeypatch.context() as patch:
-        patch.setattr("bakeoff.tracking.mirror.log_part_artifacts", lambda *_: 1 / 0)
+        patch.setattr("bakeoff.tracking.mirror.log_part_artifacts", lambda *_, **__: 1 / 0)
         assert replay(candidate, params=tracking_params) is None
     [run] = all_runs()
     assert run.info.status == "FINISHED"
@@ -236,7 +236,7 @@ def test_tensorboard_that_fails_costs_a_warning(candidate, tracking_params, monk
     monkeypatch.setattr("bakeoff.tracking.mirror.write_events", lambda _: 1 / 0)
     assert replay(candidate, params=tracking_params.model_copy(update={"tensorboard": True}))
     assert "the TensorBoard file of " in capfd.readouterr().err
-    [failure] = read_failures(state_dir("failures") / read_parts(candidate)["training"].key)
+    [failure] = read_failures(state_dir("failures") / read_results(candidate).training.key)
     assert failure.what.startswith("the TensorBoard file of ")
 
 

@@ -133,15 +133,14 @@ def check_answers(port: int, expected: str) -> None:
             assert answer.status == 200
 
 
-def make_champion(project: Path, training_dir: Path, params) -> dict:
+def make_champion(project: Path, training_dir: Path, params) -> TrainingRecord:
     """Log and register a training and return its record."""
-    record = TrainingRecord.read(training_dir / "training.json")
-    metrics_record(record).write(training_dir.parent / "evaluation" / "metrics.json")
-    training = record.model_dump(mode="json")
+    training = TrainingRecord.read(training_dir / "training.json")
+    metrics_record(training).write(training_dir.parent / "evaluation" / "metrics.json")
     (project / "params.yaml").write_text(PARAMS, encoding="utf-8")
     replay(training_dir.parent, params=params)
     reports = write_reports(project / "reports")
-    write_json(reports / "choice.json", {"best": {"candidate": training["candidate"], "keys": [training["key"]]}})
+    write_json(reports / "choice.json", {"best": {"candidate": training.candidate, "keys": [training.key]}})
     log_comparison(reports, reports.parent / "runs", params)
     return training
 
@@ -162,7 +161,7 @@ def test_the_champion_answers_every_form_of_a_photo(torch_training, tracking_par
     process = start(project, port)
     try:
         assert "tiny-frozen (champion, version 1) answers at" in (project / "serve.log").read_text()
-        check_answers(port, training["labels"][int(np.argmax(scores))])
+        check_answers(port, training.labels[int(np.argmax(scores))])
         plain = ask(port, photo(), "image/png")[1]["predictions"][0]["probabilities"]
     finally:
         stop(process)
@@ -191,7 +190,7 @@ def test_a_keras_champion_answers_in_its_own_environment(keras_training, trackin
     port = free_port()
     process = start(project, port)
     try:
-        check_answers(port, training["labels"][int(np.argmax(scores))])
+        check_answers(port, training.labels[int(np.argmax(scores))])
     finally:
         stop(process)
 

@@ -73,12 +73,13 @@ def test_nothing_to_sync(project, tracking_params):
     assert "no comparison yet" in str(report)
 
 
-def test_a_broken_record_is_left_out_and_named(runs_dir, project, tracking_params):
-    (runs_dir / "other-frozen" / "seed_0" / "training" / "training.json").write_text("{", encoding="utf-8")
+@pytest.mark.parametrize("name", ["training/training.json", "evaluation/metrics.json", "interpretation/channels.json"])
+def test_a_broken_record_is_left_out_and_named(name, runs_dir, project, tracking_params):
+    (runs_dir / "other-frozen" / "seed_0" / name).write_text("{", encoding="utf-8")
     report = sync(runs_dir, project / "reports", tracking_params)
     assert report.n_created == 1
     assert "left out: " in str(report)
-    assert "is not valid JSON" in report.problems[0]
+    assert f"{name} is not valid JSON" in report.problems[0]
 
 
 def test_sync_without_a_server_stops_with_a_sentence(runs_dir, project, tracking_params, monkeypatch):

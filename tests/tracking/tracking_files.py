@@ -8,9 +8,11 @@ from typing import Any
 
 from PIL import Image
 
-from bakeoff.records.training import TrainingRecord
+from bakeoff.records.training import TrainingHeader, TrainingRecord
 from records_made import (
+    attributions_record,
     candidate_settings,
+    channels_record,
     cost_record,
     dataset,
     metrics_record,
@@ -36,10 +38,10 @@ def training(**changes: Any) -> TrainingRecord:
     return training_record(**{"candidate": "tiny-frozen", "model": "tiny"} | values | changes)
 
 
-def header(**changes: Any) -> dict[str, Any]:
+def header(**changes: Any) -> TrainingHeader:
     """Return the part of training.json that is known before training."""
-    found = {"epochs_run", "steps_run", "best_epoch", "best_validation_accuracy", "stopped_early", "learned"}
-    return training().model_dump(mode="json", exclude={*found, "not_learned"}) | changes
+    record = training(**changes)
+    return TrainingHeader.model_validate({name: getattr(record, name) for name in TrainingHeader.model_fields})
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -88,11 +90,19 @@ def write_picture(path: Path) -> None:
     Image.new("RGB", (8, 6), "red").save(path)
 
 
-def write_evaluation(candidate_dir: Path, *, key: str = "b" * 16, training_key: str = "a" * 16) -> None:
+def write_evaluation(
+    candidate_dir: Path,
+    *,
+    key: str = "b" * 16,
+    training_key: str = "a" * 16,
+    validation: float = 0.75,
+    **changes: Any,
+) -> None:
+    """Write evaluation/; `validation` is that split's accuracy."""
     folder = candidate_dir / "evaluation"
-    scores = {"accuracy": 0.75, "macro_f1": 0.7, "weighted_f1": 0.72, "log_loss": 0.8, "training_loss": 0.8}
-    splits = {split: {"n": 4} | scores for split in ("train", "validation", "test")}
-    metrics_record(training(), key=key, training_key=training_key, splits=splits).write(folder / "metrics.json")
+    scores = {"n": 4, "accuracy": 0.75, "macro_f1": 0.7, "weighted_f1": 0.72, "log_loss": 0.8, "training_loss": 0.8}
+    values = {"splits": {"train": scores, "validation": scores | {"accuracy": validation}, "test": scores}} | changes
+    metrics_record(training(key=training_key), key=key, **values).write(folder / "metrics.json")
     (folder / "confusion.csv").write_text("true,food,town\nfood,2,0\ntown,1,1\n", encoding="utf-8")
     (folder / "classification_report.txt").write_text("food 0.8\ntown 0.7\n", encoding="utf-8")
     write_picture(folder / "figures" / "confusion.png")
@@ -100,9 +110,8 @@ def write_evaluation(candidate_dir: Path, *, key: str = "b" * 16, training_key: 
 
 def write_interpretation(candidate_dir: Path, *, key: str = "f" * 16) -> None:
     folder = candidate_dir / "interpretation"
-    channels = {name: {"accuracy": 0.5, "drop": 0.25, "drop_std": 0.0} for name in ("red", "green", "blue")}
-    write_json(folder / "channels.json", {"key": key, "training_key": "a" * 16, "channels": channels})
-    write_json(folder / "attributions.json", {"key": key, "items": []})
+    channels_record(key=key, training_key="a" * 16).write(folder / "channels.json")
+    attributions_record(key=key).write(folder / "attributions.json")
     write_picture(folder / "attributions" / "p1.png")
 
 

@@ -81,4 +81,4 @@ def test_a_torch_classifier_counts_backbone_head_and_statistics(make_request, we
     state = plan.model.classifier.state_dict()
     assert any("running_var" in name for name in state)
     assert any(name.startswith("head.") for name in state)
-    assert plan.header["size_mib"] == 4 * sum(tensor.numel() for tensor in state.values()) / 2**20
+    assert plan.sizes["size_mib"] == 4 * sum(tensor.numel() for tensor in state.values()) / 2**20

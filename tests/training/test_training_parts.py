@@ -143,7 +143,7 @@ def test_the_key_follows_what_determines_the_result(
     from bakeoff.training.run import plan_training
 
     def key(**changes: Any) -> str:
-        return plan_training(make_request(**changes), catalogue, weights_dir=weights_dir).header["key"]
+        return plan_training(make_request(**changes), catalogue, weights_dir=weights_dir).header.key
 
     assert key() == key() == key(loader_workers=2)
     other_schedule = {"epochs": 9, "learning_rate": 0.001, "max_steps": None}

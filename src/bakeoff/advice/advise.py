@@ -1,7 +1,5 @@
 """From facts to advice: the paths through both trees, the backbones to try, and the command that tries them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the advice rests on: how many photos and classes, which machine, how much time."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

@@ -1,7 +1,5 @@
 """What is known beforehand of the backbones in conf/model/: licence, published accuracy, measured speed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

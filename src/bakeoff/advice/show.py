@@ -1,7 +1,5 @@
 """The advice in a terminal: both paths as trees, the table of backbones, the command."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from rich import box

@@ -1,7 +1,5 @@
 """The dot plot of several splits: each split's accuracy, and the mean with its corrected interval."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

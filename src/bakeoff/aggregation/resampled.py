@@ -4,8 +4,6 @@ Source: Nadeau and Bengio (2003), Inference for the Generalization Error, Machin
 doi:10.1023/A:1024068626366: the variance of a mean over J splits is (1/J + n_test/n_train) s², not s²/J.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

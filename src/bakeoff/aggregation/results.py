@@ -1,7 +1,5 @@
 """What one run of the study gave on one split, read from a folder or from DVC's experiments."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

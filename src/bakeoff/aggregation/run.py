@@ -1,7 +1,5 @@
 """The whole of `bakeoff aggregate`: read, put together, write, print."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

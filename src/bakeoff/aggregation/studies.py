@@ -1,7 +1,5 @@
 """Which results belong together, and what they say together of each candidate."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """How the aggregate reads in a terminal and as sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Write data/candidates/<model>.json for the study, and tidy runs/ so that it holds this study alone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from rich.table import Table

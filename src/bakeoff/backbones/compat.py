@@ -1,7 +1,5 @@
 """Import torchvision, timm and transformers where torchvision's CUDA wheel meets a CPU-only torch."""
 
-from __future__ import annotations
-
 import importlib
 import sys
 from types import ModuleType

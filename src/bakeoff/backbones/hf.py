@@ -3,8 +3,6 @@
 A network is built from a config.json on disk alone: the stage `weights` stores it beside the weights.
 """
 
-from __future__ import annotations
-
 import copy
 import warnings
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """A transformers image processor as our `Preprocessing`: it is called, and what gives the very same pixels is taken."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Weights from the Hugging Face hub (timm's and NVIDIA's checkpoint files) and Keras' server; failures come fast."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import os

@@ -4,8 +4,6 @@ PyTorch's float32 linear layers call Intel's MKL, which takes half of the speed 
 convolution packs its weights again. The copy computes the same function up to rounding and cannot be trained.
 """
 
-from __future__ import annotations
-
 import copy
 from itertools import pairwise
 

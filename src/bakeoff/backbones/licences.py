@@ -1,7 +1,5 @@
 """What a licence code allows, as far as it says so itself. Loads no framework."""
 
-from __future__ import annotations
-
 MAMBAVISION_CODE = "NVIDIA Source Code License-NC"
 MAMBAVISION_WEIGHTS = "CC-BY-NC-SA-4.0"
 TIMM_CODE = "Apache-2.0"

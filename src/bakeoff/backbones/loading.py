@@ -1,7 +1,5 @@
 """Read a checkpoint of any published layout and load it into a backbone without letting a mismatch pass."""
 
-from __future__ import annotations
-
 import argparse
 import pickle
 import sys

@@ -3,8 +3,6 @@
 The package's code is under the NVIDIA Source Code License-NC and its weights under CC-BY-NC-SA-4.0: non-commercial.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import warnings

@@ -4,8 +4,6 @@ The package transposes to channels first for its CUDA kernel and back, pads for 
 that cover the whole map. On a CPU these copies cost more than the scan; parameters and function are the package's.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """The error for a name that nobody knows: near matches first, then where the legal ones are."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """What a transformers network is built from, stored beside its weights: building it asks no hub and no other folder."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from bakeoff.backbones.hub import Found, copy_file, find_on_hub

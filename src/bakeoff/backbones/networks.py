@@ -1,7 +1,5 @@
 """Build a candidate's backbone, whatever library it is from: timm's, MambaVision's package or transformers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

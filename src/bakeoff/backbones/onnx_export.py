@@ -1,7 +1,5 @@
 """A whole classifier as an ONNX file in standard operators, checked against PyTorch before anyone relies on it."""
 
-from __future__ import annotations
-
 import copy
 import warnings
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Sections `backbones`, `backbone_defaults` and `weights`: which networks, and where their weights come from."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

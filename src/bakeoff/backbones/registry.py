@@ -1,7 +1,5 @@
 """From a model's name in params.yaml to its full settings, asked of the library that it is from."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import urlparse
 

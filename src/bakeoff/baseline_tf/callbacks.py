@@ -4,8 +4,6 @@ Early stopping is the candidates' own rule, not Keras' EarlyStopping: that one w
 `learning.history.is_better` breaks ties of the accuracy by the loss.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

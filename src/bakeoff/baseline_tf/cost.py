@@ -1,7 +1,5 @@
 """What the baseline's network costs: multiply-adds of a forward pass, counted by TensorFlow's own profiler."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

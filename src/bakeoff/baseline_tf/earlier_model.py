@@ -1,7 +1,5 @@
 """The earlier project's trained model, used as it is: classes matched to the catalogue's by name, nothing trained."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

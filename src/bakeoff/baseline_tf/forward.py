@@ -1,7 +1,5 @@
 """Compiled forward passes (eager calls run at a third of the speed) and the numbers that follow from scores."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Where a training starts: ImageNet weights fetched beforehand, an earlier project's file, or random."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The network: Keras' EfficientNet-B0 with pooled features, dropout and a dense head; `initial` starts its weights."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The trained baseline behind `bakeoff.predictors.protocol.Predictor`; every call is compiled."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

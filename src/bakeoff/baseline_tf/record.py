@@ -1,7 +1,5 @@
 """What a baseline training writes beside its model: training.json's header and key."""
 
-from __future__ import annotations
-
 import platform
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from bakeoff.core.paths import project_root
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.key import data_identity, digest, split_digest, weight_digest, weights_identity
 from bakeoff.learning.params import BaselineParams
+from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord
 
 MODEL_FILE = "model.keras"
@@ -28,30 +27,31 @@ def training_header(
     device: Device,
     weights_dir: Path,
     record: WeightsRecord,
-) -> dict[str, Any]:
+) -> TrainingHeader:
     """Return the part of training.json that is known before anything is trained, `key` included."""
-    header: dict[str, Any] = {
-        "candidate": "baseline_tf",
-        "model": "baseline_tf",
-        "mode": params.mode,
-        "seed": seed,
-        "framework": "tensorflow",
-        "architecture": "EfficientNet-B0 (Keras)",
-        "settings": params.model_dump(mode="json"),
-        "training": merged_training(params),
-        "labels": list(catalogue.labels),
-        "dataset": catalogue.dataset.model_dump(mode="json"),
-        "splits": split_digest(catalogue),
-        "weights": record.model_dump(mode="json"),
-        "weights_dir": relative_to_project(weights_dir),
-        "loss": params.loss,
-        "device": device.kind,
-        "device_name": device.name,
-        "threads": device.threads,
-        "scan": None,
-        "versions": versions(),
-    }
-    return header | {"key": baseline_key(header, catalogue, params)}
+    header = TrainingHeader(
+        candidate="baseline_tf",
+        model="baseline_tf",
+        mode=params.mode,
+        seed=seed,
+        framework="tensorflow",
+        architecture="EfficientNet-B0 (Keras)",
+        settings=params.model_dump(mode="json"),
+        training=merged_training(params),
+        labels=list(catalogue.labels),
+        dataset=catalogue.dataset,
+        splits=split_digest(catalogue),
+        weights=record,
+        weights_dir=relative_to_project(weights_dir),
+        loss=params.loss,
+        device=device.kind,
+        device_name=device.name,
+        threads=device.threads,
+        scan=None,
+        versions=versions(),
+        key="",
+    )
+    return header.model_copy(update={"key": baseline_key(header, catalogue, params)})
 
 
 def merged_training(params: BaselineParams) -> dict[str, Any]:
@@ -69,15 +69,15 @@ def merged_training(params: BaselineParams) -> dict[str, Any]:
     return {**getattr(params, params.mode).model_dump(mode="json"), **shared}
 
 
-def baseline_key(header: dict[str, Any], catalogue: Catalogue, params: BaselineParams) -> str:
+def baseline_key(header: TrainingHeader, catalogue: Catalogue, params: BaselineParams) -> str:
     """Return 16 hex digits over all that determines the result: settings, data, split, weights, machine, versions."""
-    names = ("mode", "seed", "training", "labels", "device", "device_name", "threads", "versions")
-    determined = {name: header[name] for name in names} | {
+    names = {"mode", "seed", "training", "labels", "device", "device_name", "threads", "versions"}
+    determined = header.model_dump(mode="json", include=names) | {
         "image_size": params.image_size,
         "pretrained": params.pretrained,
         "preprocessing": vars(Preprocessing(params.image_size)),
-        "weights": weights_identity(header["weights"], header["seed"]),
-        "class_names": header["weights"]["class_names"] if params.mode == "as_is" else None,
+        "weights": weights_identity(header.weights, header.seed),
+        "class_names": header.weights.class_names if params.mode == "as_is" else None,
         "data": data_identity(catalogue),
         "splits": catalogue.products["split"].astype(str).tolist(),
         "sample_weights": weight_digest(catalogue),

@@ -3,8 +3,6 @@
 The other modules of this package take `tf` and `keras` from here, so that the settings below come before the import.
 """
 
-from __future__ import annotations
-
 import os
 import resource
 import sys

@@ -1,7 +1,5 @@
 """Keras Sequences (`keras.utils.PyDataset`): seeded batches of photos from the packed store, or of cached features."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

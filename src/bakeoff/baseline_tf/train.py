@@ -1,7 +1,5 @@
 """How the baseline learns: frozen (a head on cached features), finetune (every weight), or not at all (as_is)."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Callable
@@ -34,13 +32,13 @@ from bakeoff.learning.key import git_commit, now_utc
 from bakeoff.learning.params import BaselineParams
 from bakeoff.learning.size import size_mib
 from bakeoff.records.recipe import ScheduleParams
-from bakeoff.records.training import CostRecord, TrainingRecord
+from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 from bakeoff.records.weights import WeightsRecord, read_record
 
 
 @dataclass(frozen=True)
 class BaselineRun:
-    """One training, ready to start: `header` is the part of training.json that is known beforehand."""
+    """One training, ready to start."""
 
     params: BaselineParams
     catalogue: Catalogue
@@ -48,7 +46,7 @@ class BaselineRun:
     device: Device
     weights_dir: Path
     weights: WeightsRecord
-    header: dict[str, Any]
+    header: TrainingHeader
 
 
 @dataclass(frozen=True)
@@ -298,10 +296,8 @@ def _record(run: BaselineRun, trained: Trained) -> TrainingRecord:
     not_learned = why_not_learned(trained.best_validation_accuracy, majority, trained.step_losses)
     n_trainable = 0 if run.params.mode == "as_is" else model.count_parameters(trained.model, trainable_only=True)
     return TrainingRecord.model_validate(
-        run.header
+        dict(run.header)
         | {
-            "dataset": run.catalogue.dataset,
-            "weights": run.weights,
             "n_parameters": model.count_parameters(trained.model),
             "n_trainable": n_trainable,
             "n_features": model.N_FEATURES,
@@ -323,7 +319,7 @@ def _record(run: BaselineRun, trained: Trained) -> TrainingRecord:
 def _cost(run: BaselineRun, trained: Trained, *, started_at: str, predict_time_s: float) -> CostRecord:
     peak_mib = round(peak_memory_mib(run.device), 1)
     return CostRecord(
-        key=run.header["key"],
+        key=run.header.key,
         git_commit=git_commit(),
         started_at=started_at,
         ended_at=now_utc(),

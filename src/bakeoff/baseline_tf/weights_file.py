@@ -4,8 +4,6 @@
 the same names, flat or inside a nested model, with or without a head.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import re

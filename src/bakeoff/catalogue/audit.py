@@ -1,7 +1,5 @@
 """What a prepared catalogue is made of: counts, formats, sizes as JSON; class counts and a contact sheet."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import textwrap

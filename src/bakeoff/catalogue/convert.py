@@ -1,7 +1,5 @@
 """Pickled tables: refused unless allowed in so many words, since unpickling runs code; turned into Parquet once."""
 
-from __future__ import annotations
-
 import pickle
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Which products show the same picture: exactly (same pixels), nearly (perceptual hash), or mirrored."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Get the raw files where that can be done, and list them: source.json is what `prepare` depends on."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys

@@ -1,7 +1,5 @@
 """Decode raw files in parallel, one after the other in order, into what the store keeps."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 from collections import deque

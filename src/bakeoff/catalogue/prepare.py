@@ -1,7 +1,5 @@
 """Judge every product of a source, pack the sound ones, and account for the others: accepted + rejected = read."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

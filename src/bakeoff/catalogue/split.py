@@ -4,8 +4,6 @@ Within a class the groups are put in the order of a hash and cut into three stre
 sides when others join; with the earlier split given, none does.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter

@@ -1,7 +1,5 @@
 """The command line `bakeoff`: everything around `dvc repro` that a person does by hand."""
 
-from __future__ import annotations
-
 from bakeoff.cli import decide, deploy, house, measure, study  # noqa: F401 - importing registers a module's commands
 from bakeoff.cli.app import PANELS, app
 from bakeoff.core.errors import exit_cleanly

@@ -1,7 +1,5 @@
 """The Typer application that the command modules hang their commands on, and the project folder they work in."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Commands that put a trained candidate to work: ONNX file, predictions, server, monitoring."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

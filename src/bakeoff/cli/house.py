@@ -1,7 +1,5 @@
 """Commands around the study: settings, environments, caches, tables that hold code."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

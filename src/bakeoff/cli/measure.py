@@ -1,7 +1,5 @@
 """Commands that measure speed: all candidates side by side, and the variants of one."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

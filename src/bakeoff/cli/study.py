@@ -1,7 +1,5 @@
 """Commands of the study: run it, look at it, repair its parts."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

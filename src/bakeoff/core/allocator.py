@@ -1,7 +1,5 @@
 """The process's memory allocator: keeps what PyTorch frees, for fetching it anew can cost more than a layer's work."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import sys

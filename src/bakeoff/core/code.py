@@ -3,8 +3,6 @@
 The same closure writes dvc.yaml's dependencies (tools/stage_deps.py, by room) and keys the feature cache (by file).
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What can go wrong in bakeoff, each told in one clear sentence; the command line prints it without a traceback."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

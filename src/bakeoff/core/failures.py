@@ -5,8 +5,6 @@ loses a candidate to a figure. A failure is told on stderr and kept, with its tr
 that lacks the picture, from where the report and `bakeoff doctor` name it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

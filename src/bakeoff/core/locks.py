@@ -1,7 +1,5 @@
 """Locks that wait for another process and say so; they are freed when a process dies."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from collections.abc import Iterator

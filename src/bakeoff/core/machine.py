@@ -1,7 +1,5 @@
 """Sections `compute` and `scan`: on what the study runs."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from bakeoff.core.section import PositiveInt, Section

@@ -4,8 +4,6 @@ DVC runs queued and `--temp` experiments in copies below `<main checkout>/.dvc/t
 environments, no raw data, no MLflow store and no caches: those are always the main checkout's.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The bar that moves on stderr while a training or an extraction lasts."""
 
-from __future__ import annotations
-
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

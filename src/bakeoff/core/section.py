@@ -1,7 +1,5 @@
 """What sections of params.yaml share: strictness, bounds, names of modes and languages; how one section is read."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar

@@ -1,7 +1,5 @@
 """Seeds and CPU threads of a torch process; no framework is imported here. TensorFlow has its own in `baseline_tf`."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import random

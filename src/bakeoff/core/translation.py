@@ -4,8 +4,6 @@ French is one file, locale/fr/LC_MESSAGES/bakeoff.po; `make messages` brings it 
 The language is a value that is passed around: two may be used in one process.
 """
 
-from __future__ import annotations
-
 import gettext
 import io
 import re

@@ -1,7 +1,5 @@
 """How rows are cut into batches, the same in both frameworks; imports neither."""
 
-from __future__ import annotations
-
 import numpy as np
 
 PREDICT_BATCH = 32

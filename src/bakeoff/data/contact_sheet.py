@@ -1,7 +1,5 @@
 """Photos on one sheet, placed by hand: a plot for each photo takes ten times as long to lay out and draw."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure

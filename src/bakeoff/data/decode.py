@@ -1,7 +1,5 @@
 """From any file a shop may hold to an upright RGB picture on white, or to the reason why there is none."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """Every candidate's probabilities in one framework-free file; from here on nobody knows which framework made them."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The prepared catalogue as every later stage sees it: products with their split, labels, and the image store."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A photo as a backbone's weights want it: resized and cropped, by Pillow alone, for both frameworks' trainers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """The answer: the best candidate by the rule, the best that may be used commercially, why, and how sure that is."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Reads what every candidate left under runs/; a missing record is an error, or a failed row by request."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Paired comparison of candidates on the same test products: with the baseline, with the best, and all with all."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations

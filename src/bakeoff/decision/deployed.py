@@ -1,7 +1,5 @@
 """Which of a candidate's trainings is the one to deploy: the seed with the best validation accuracy."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

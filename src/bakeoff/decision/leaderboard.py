@@ -1,7 +1,5 @@
 """The table of all candidates: one row per training, ranked by test accuracy, then by latency."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

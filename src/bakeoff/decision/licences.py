@@ -1,7 +1,5 @@
 """What may be done with a candidate: its licence in words, and whether commercial use is proven."""
 
-from __future__ import annotations
-
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
 

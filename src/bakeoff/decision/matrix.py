@@ -1,7 +1,5 @@
 """The weighted decision matrix: five criteria, each scored 0 to 10 on a scale that no other candidate moves."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple

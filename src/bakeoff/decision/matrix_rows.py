@@ -1,7 +1,5 @@
 """Feeds the decision matrix from the candidates' records and puts its totals where the rule finds them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

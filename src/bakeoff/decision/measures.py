@@ -3,8 +3,6 @@
 A new measure is one function in `bakeoff.evaluation.metrics` (or a figure of another record) and one row here.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple

@@ -1,7 +1,5 @@
 """reports/metrics.json for `dvc metrics show` and `dvc exp show`: who is chosen, and numbers, flat at the top."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Published results to read beside ours, marked as such: other people's numbers on other people's test sets."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The best candidate under other limits than the answer's: on a phone, at the checkout, overnight."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Several trainings of one candidate: how much of its spread is the seed, and how much the test products."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The words of the choice: short sentences that hold the numbers they rest on, in the language of the report."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

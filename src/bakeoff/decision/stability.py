@@ -1,7 +1,5 @@
 """How sure the choice is: the whole rule applied again to resampled test sets, the same ones for every candidate."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The study as the comparison sees it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bakeoff.records.candidate import Candidate

@@ -1,7 +1,5 @@
 """One candidate in one line: the means over its seeds, which the ranking, the choice and the report read."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which times are compared: those of one device."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

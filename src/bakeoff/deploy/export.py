@@ -1,7 +1,5 @@
 """A trained candidate as one ONNX file: pixels in, logits out, and what a deployer must know stored inside."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

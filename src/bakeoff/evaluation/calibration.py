@@ -1,7 +1,5 @@
 """Makes probabilities honest with one number, the temperature, and says what a confidence threshold would buy."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

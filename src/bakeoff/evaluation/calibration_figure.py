@@ -1,7 +1,5 @@
 """calibration.png: how often the classifier is right when it says how sure it is, before and after the temperature."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

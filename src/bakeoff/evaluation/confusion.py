@@ -1,7 +1,5 @@
 """The confusion matrix as files: confusion.csv, and scikit-learn's text report."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """confusion.png: counts and shares in one matrix that stays readable from 2 to a few hundred classes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which classes get mixed up, in words for confusions.json: an order, groups, pairs and classes never predicted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the predictions say of a candidate, found in one place and written as metrics, calibration and confusions."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -5,8 +5,6 @@ over the classes that occur among the true or the predicted ones and count it as
 ROC-AUC and PR-AUC are None where a split holds products of one class alone; top-k exists only where K > k.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Contact strips of the products of one class that were taken for another: the photo and how sure the mistake was."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Section `evaluate`: how good."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, field_validator

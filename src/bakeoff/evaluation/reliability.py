@@ -1,7 +1,5 @@
 """Does a probability mean what it says: calibration error and reliability bins of the predicted class's probability."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

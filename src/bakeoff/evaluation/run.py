@@ -1,7 +1,5 @@
 """One candidate judged from its predictions alone: metrics, calibration, confusions. No framework is loaded."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from rich.progress import Progress

@@ -1,7 +1,5 @@
 """How sure the test metrics are: an interval beside each, with its method, and the gap to training called out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Integrated Gradients and Occlusion by Captum, for torch candidates; the only module here that imports torch."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 from typing import Protocol
 

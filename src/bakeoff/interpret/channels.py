@@ -1,31 +1,20 @@
 """What colour is worth: accuracy lost when the red, green or blue planes are shuffled between photos."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from bakeoff.data.products import StoredProducts
 from bakeoff.predictors.protocol import Predictor
+from bakeoff.records.interpretation import Channel, ChannelImportance, ChannelResult
 
-CHANNELS = ("red", "green", "blue")
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 BATCH_IMAGES = 32
 _HELD_BYTES = 2**30
 _COLOURS = {"red": "#b2182b", "green": "#1b7837", "blue": "#2166ac"}
-
-
-@dataclass(frozen=True)
-class ChannelResult:
-    """Per channel: mean accuracy, its drop, and how sure the drop is."""
-
-    baseline_accuracy: float
-    n: int
-    repeats: int
-    channels: dict[str, dict[str, float | list[float]]]
 
 
 def choose_rows(rows: np.ndarray, max_rows: int | None, *, seed: int) -> np.ndarray:
@@ -63,18 +52,19 @@ def permutation_importance(
     repeats, seed = shuffles
     photos = _Photos(predictor, products)
     generator = np.random.default_rng(seed)
-    results: dict[str, dict[str, float | list[float]]] = {}
+    channels: dict[Channel, ChannelImportance] = {}
     for channel, name in enumerate(CHANNELS):
         correct = np.zeros((repeats, len(products)), dtype=bool)
         for repeat in range(repeats):
             order = generator.permutation(len(products))
             predicted = _predict_shuffled(predictor, photos, channel, order=order, advance=advance)
             correct[repeat] = predicted == label_ids
-        results[name] = _summarise(baseline_correct, correct)
-    return ChannelResult(float(baseline_correct.mean()), len(products), repeats, results)
+        channels[name] = _summarise(baseline_correct, correct)
+    accuracy = float(baseline_correct.mean())
+    return ChannelResult(baseline_accuracy=accuracy, n=len(products), repeats=repeats, channels=channels)
 
 
-def _summarise(baseline_correct: np.ndarray, correct: np.ndarray) -> dict[str, float | list[float]]:
+def _summarise(baseline_correct: np.ndarray, correct: np.ndarray) -> ChannelImportance:
     """Return one channel's figures.
 
     Args:
@@ -83,13 +73,13 @@ def _summarise(baseline_correct: np.ndarray, correct: np.ndarray) -> dict[str, f
     """
     drops = baseline_correct.mean() - correct.mean(axis=1)
     lost = baseline_correct.astype(np.float64) - correct.mean(axis=0)
-    return {
-        "accuracy": float(correct.mean()),
-        "drop": float(drops.mean()),
-        "drop_std": float(drops.std(ddof=1)) if len(drops) > 1 else 0.0,
-        "drop_standard_error": float(lost.std(ddof=1) / np.sqrt(len(lost))) if len(lost) > 1 else 0.0,
-        "drops": drops.tolist(),
-    }
+    return ChannelImportance(
+        accuracy=float(correct.mean()),
+        drop=float(drops.mean()),
+        drop_std=float(drops.std(ddof=1)) if len(drops) > 1 else 0.0,
+        drop_standard_error=float(lost.std(ddof=1) / np.sqrt(len(lost))) if len(lost) > 1 else 0.0,
+        drops=drops.tolist(),
+    )
 
 
 class _Photos:
@@ -126,12 +116,11 @@ def draw_channels(result: ChannelResult, path: Path, *, title: str) -> None:
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.add_subplot()
     for place, name in enumerate(CHANNELS):
-        values = result.channels[name]
-        error = {"xerr": values["drop_standard_error"], "capsize": 5, "ecolor": "#202020"}
-        axes.barh(place, values["drop"], color=_COLOURS[name], height=0.6, alpha=0.85, error_kw={"lw": 1.5}, **error)
+        found = result.channels[name]
+        error = {"xerr": found.drop_standard_error, "capsize": 5, "ecolor": "#202020"}
+        axes.barh(place, found.drop, color=_COLOURS[name], height=0.6, alpha=0.85, error_kw={"lw": 1.5}, **error)
         if result.repeats > 1:
-            drops = np.asarray(values["drops"])
-            axes.plot(drops, np.full(len(drops), place), "o", ms=4, mfc="white", mec="#202020", mew=0.8)
+            axes.plot(found.drops, np.full(len(found.drops), place), "o", ms=4, mfc="white", mec="#202020", mew=0.8)
     low, high = axes.get_xlim()
     axes.set_xlim(min(low, -0.02), max(high, 0.05))
     axes.axvline(0, color="#202020", lw=1)

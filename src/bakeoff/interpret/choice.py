@@ -1,7 +1,5 @@
 """Which test photos are explained, and under which file name."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which explainer a framework's candidates get; torch is imported only where torch made the candidate."""
 
-from __future__ import annotations
-
 from typing import Any, Protocol
 
 import numpy as np

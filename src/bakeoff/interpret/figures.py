@@ -1,10 +1,7 @@
 """One explained photo as a figure: the photo, Integrated Gradients over it, Occlusion over it."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +10,18 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
+from bakeoff.records.interpretation import ExplainedPhoto
+
 _BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
 _SMOOTHING = 0.015
 
 
-@dataclass(frozen=True)
-class Caption:
-    """What stands above the three panels."""
-
-    candidate: str
-    product_id: str
-    true: str
-    predicted: str
-    probability: float
-
-    @property
-    def text(self) -> str:
-        """Return the verdict as sign and words, legible without colours."""
-        right = self.true == self.predicted
-        verdict = "✓ right" if right else "✗ wrong"
-        truth = "" if right else f", truly {self.true}"
-        said = f"{verdict}: {self.predicted} with probability {self.probability:.2f}{truth}"
-        return "\n".join([*textwrap.wrap(said, 110), *textwrap.wrap(f"{self.candidate} · {self.product_id}", 110)])
+def caption(candidate: str, photo: ExplainedPhoto) -> str:
+    """Return what stands above the panels: the verdict as sign and words, legible without colours."""
+    verdict = "✓ right" if photo.correct else "✗ wrong"
+    truth = "" if photo.correct else f", truly {photo.true}"
+    sentence = f"{verdict}: {photo.predicted} with probability {photo.probability:.2f}{truth}"
+    return "\n".join([*textwrap.wrap(sentence, 110), *textwrap.wrap(f"{candidate} · {photo.product_id}", 110)])
 
 
 def heat_map(attributions: np.ndarray) -> np.ndarray:
@@ -57,27 +44,27 @@ def heat_map(attributions: np.ndarray) -> np.ndarray:
     return np.clip(summed / scale, -1, 1).astype(np.float32)
 
 
-def draw_attributions(photo: np.ndarray, maps: Mapping[str, np.ndarray], path: Path, *, caption: Caption) -> None:
+def draw_attributions(photo: np.ndarray, maps: Mapping[str, np.ndarray], path: Path, *, title: str) -> None:
     """Draw the photo and its maps side by side.
 
     Args:
         photo: (H, W, 3) float32 in [0, 1].
         maps: by title, (H, W) or (H, W, 3) float32.
         path: PNG to write.
-        caption: the words above.
+        title: the lines above.
     """
-    height_in = 4.5 + 0.2 * len(caption.text.splitlines())
+    height_in = 4.5 + 0.2 * len(title.splitlines())
     figure = Figure(figsize=(3.5 * (1 + len(maps)), height_in), layout="constrained")
     panels = figure.subplots(1, 1 + len(maps))
     panels[0].imshow(np.clip(photo, 0, 1))
     panels[0].set_title("the photo as the network sees it", fontsize=10)
-    for axes, (title, values) in zip(panels[1:], maps.items(), strict=True):
+    for axes, (method, values) in zip(panels[1:], maps.items(), strict=True):
         _overlay(axes, photo, heat_map(values))
-        axes.set_title(title, fontsize=10)
+        axes.set_title(method, fontsize=10)
     for axes in panels:
         axes.set_xticks([])
         axes.set_yticks([])
-    figure.suptitle(caption.text, fontsize=11)
+    figure.suptitle(title, fontsize=11)
     scale = ScalarMappable(norm=Normalize(-1, 1), cmap=_BLUE_ORANGE)
     bar = figure.colorbar(scale, ax=list(panels), orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, 0, 1])
     bar.ax.set_xticklabels(["speaks against", "no effect", "speaks for the predicted label"], fontsize=9)

@@ -3,8 +3,6 @@
 Both equal Captum's (tests prove it on a torch module); Captum itself explains the torch candidates.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Section `interpret`: why."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

@@ -1,30 +1,35 @@
 """One candidate explained from end to end: colour channels over the test split, heat maps of a few test photos."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.progress import Progress
 
 from bakeoff.core.failures import drawing
-from bakeoff.core.files import write_json
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.seeding import default_threads
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
-from bakeoff.interpret.channels import CHANNELS, ChannelResult, choose_rows, draw_channels, permutation_importance
+from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
 from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
 from bakeoff.interpret.explainers import Explainer, open_explainer
-from bakeoff.interpret.figures import Caption, draw_attributions
+from bakeoff.interpret.figures import caption, draw_attributions
 from bakeoff.interpret.generic import GREY
-from bakeoff.interpret.methods import METHODS
+from bakeoff.interpret.methods import Method, methods_of
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.predictors.loading import load_predictor
 from bakeoff.predictors.protocol import ImageGradients
 from bakeoff.records.files import derived_key
+from bakeoff.records.interpretation import (
+    ATTRIBUTIONS_FILE,
+    CHANNELS_FILE,
+    AttributionsRecord,
+    ChannelsRecord,
+    ExplainedPhoto,
+    PhotoCounts,
+)
 from bakeoff.records.training import TrainingRecord
 
 CHANNEL_SEED = 0
@@ -59,32 +64,34 @@ def open_subject(training_dir: Path, catalogue: Catalogue, compute: ComputeParam
 def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretParams) -> None:
     """Write channels.json, figures/channels.png, attributions.json and attributions/<product>.png under `out_dir`."""
     explainer = open_explainer(subject.training.environment, subject.predictor, params)
+    methods = methods_of(subject.training.environment)
     key = derived_key(subject.training.key, params.model_dump())
     chosen = choose_photos(subject.predictions, n_correct=params.n_correct, n_wrong=params.n_wrong)
     with Progress() as progress:
         channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
-        explained = _explain_photos(subject, explainer, chosen, progress=progress)
-    found = {"n_correct": sum(photo.correct for photo in chosen), "n_wrong": sum(not photo.correct for photo in chosen)}
-    record = {
-        "key": key,
-        "requested": {"n_correct": params.n_correct, "n_wrong": params.n_wrong},
-        "found": found,
-        "note": _note(params, found),
-        "baseline": GREY,
-        "explained_score": {method.name: explainer.scores.get(method.name, "logit") for method in METHODS},
-        "items": [item for item, _ in explained],
-    }
-    write_json(out_dir / "attributions.json", record)
+        explained = _explain_photos(subject, explainer, methods, chosen, progress=progress)
+    requested = PhotoCounts(n_correct=params.n_correct, n_wrong=params.n_wrong)
+    n_correct = sum(photo.correct for photo in chosen)
+    found = PhotoCounts(n_correct=n_correct, n_wrong=len(chosen) - n_correct)
+    AttributionsRecord(
+        key=key,
+        requested=requested,
+        found=found,
+        note=_note(requested, found),
+        baseline=GREY,
+        explained_score={method.name: explainer.scores.get(method.name, "logit") for method in methods},
+        items=[photo for photo, _ in explained],
+    ).write(out_dir / ATTRIBUTIONS_FILE)
     with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
         draw_channels(channels, path, title=subject.training.candidate)
-    for item, maps in explained:
-        with drawing(out_dir / item["figure"], out_dir) as path:
-            draw_attributions(*maps, path, caption=_caption(subject, item))
+    for photo, maps in explained:
+        with drawing(out_dir / photo.figure, out_dir) as path:
+            draw_attributions(*maps, path, title=caption(subject.training.candidate, photo))
 
 
 def _explain_channels(
     subject: Subject, out_dir: Path, *, params: InterpretParams, key: str, progress: Progress
-) -> ChannelResult:
+) -> ChannelsRecord:
     """Write channels.json, the importance of the three channels on the test photos, and return it."""
     catalogue, predictions = subject.catalogue, subject.predictions
     rows = choose_rows(catalogue.rows("test"), params.channel_max_rows, seed=CHANNEL_SEED)
@@ -98,43 +105,41 @@ def _explain_channels(
         shuffles=(params.channel_repeats, CHANNEL_SEED),
         advance=lambda n: progress.advance(task, n),
     )
-    record = {"key": key, "training_key": subject.training.key, "seed": CHANNEL_SEED, **vars(result)}
-    write_json(out_dir / "channels.json", record)
-    return result
+    record = ChannelsRecord(key=key, training_key=subject.training.key, seed=CHANNEL_SEED, **dict(result))
+    record.write(out_dir / CHANNELS_FILE)
+    return record
 
 
 def _explain_photos(
-    subject: Subject, explainer: Explainer, chosen: list[Chosen], *, progress: Progress
-) -> list[tuple[dict[str, Any], Maps]]:
-    """Return for each chosen photo its item of attributions.json, and what its figure shows."""
+    subject: Subject, explainer: Explainer, methods: Sequence[Method], chosen: list[Chosen], *, progress: Progress
+) -> list[tuple[ExplainedPhoto, Maps]]:
+    """Return for each chosen photo what attributions.json says of it, and what its figure shows."""
     labels = subject.catalogue.labels
-    task = progress.add_task("explaining photos", total=len(METHODS) * len(chosen))
+    task = progress.add_task("explaining photos", total=len(methods) * len(chosen))
     items = []
     for photo in chosen:
         image, maps = subject.predictor.images(subject.catalogue.at([photo.row]))[0], {}
-        for method in METHODS:
+        for method in methods:
             maps[method.title] = method.attribute(explainer, image, photo.predicted)
             progress.advance(task)
-        names = {"true": labels[photo.true], "predicted": labels[photo.predicted]}
-        shown = {"product_id": photo.product_id, **names, "probability": photo.probability, "correct": photo.correct}
-        how = {
-            "method": "+".join(method.name for method in METHODS),
-            "figure": f"attributions/{safe_name(photo.product_id)}.png",
-        }
-        items.append((shown | how, (image, maps)))
+        explained = ExplainedPhoto(
+            product_id=photo.product_id,
+            true=labels[photo.true],
+            predicted=labels[photo.predicted],
+            probability=photo.probability,
+            correct=photo.correct,
+            method="+".join(method.name for method in methods),
+            figure=f"attributions/{safe_name(photo.product_id)}.png",
+        )
+        items.append((explained, (image, maps)))
     return items
 
 
-def _caption(subject: Subject, item: dict[str, Any]) -> Caption:
-    shown = {name: item[name] for name in ("product_id", "true", "predicted", "probability")}
-    return Caption(candidate=subject.training.candidate, **shown)
-
-
-def _note(params: InterpretParams, found: dict[str, int]) -> str | None:
+def _note(requested: PhotoCounts, found: PhotoCounts) -> str | None:
     """Return one sentence where fewer photos exist than were asked for."""
     parts = []
-    if found["n_correct"] < params.n_correct:
-        parts.append(f"only {found['n_correct']} of {params.n_correct} correct test photos exist")
-    if found["n_wrong"] < params.n_wrong:
-        parts.append(f"only {found['n_wrong']} of {params.n_wrong} wrong test photos exist")
+    if found.n_correct < requested.n_correct:
+        parts.append(f"only {found.n_correct} of {requested.n_correct} correct test photos exist")
+    if found.n_wrong < requested.n_wrong:
+        parts.append(f"only {found.n_wrong} of {requested.n_wrong} wrong test photos exist")
     return "; ".join(parts) + "." if parts else None

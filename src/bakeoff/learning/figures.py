@@ -1,7 +1,5 @@
 """Both trainers' two pictures: training photos as the network sees them, and its learning curves."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol

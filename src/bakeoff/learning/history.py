@@ -1,7 +1,5 @@
 """What happened, epoch by epoch: the rows of history.csv, and the verdict whether a run learned at all."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,12 +1,9 @@
 """The training key: a digest of everything that determines a result, and the facts it is made of."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -15,6 +12,8 @@ from bakeoff.core.section import Mode
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.params import TrainingParams
 from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.training import TrainingHeader
+from bakeoff.records.weights import WeightsRecord
 
 KEY_DIGITS = 16
 _PACKAGES = {
@@ -22,7 +21,7 @@ _PACKAGES = {
     "mambavision": ("torch", "timm", "numpy", "pillow", "mambavision"),
     "hf": ("torch", "transformers", "numpy", "pillow"),
 }
-_DETERMINING = ("mode", "seed", "training", "labels", "device", "device_name", "threads", "scan", "versions")
+_DETERMINING = {"mode", "seed", "training", "labels", "device", "device_name", "threads", "scan", "versions"}
 
 
 def digest(values: Any) -> str:
@@ -31,16 +30,17 @@ def digest(values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
 
-def training_key(header: Mapping[str, Any], catalogue: Catalogue) -> str:
+def training_key(header: TrainingHeader, catalogue: Catalogue) -> str:
     """Return the key of a training.
 
     Args:
-        header: training.json as known before training: settings, merged schedule, weights, machine, versions, ….
+        header: a PyTorch candidate's, whatever its own key.
         catalogue: its data digest and its split are part of the key.
     """
-    determined = {name: header[name] for name in _DETERMINING}
-    determined["settings"] = {name: header["settings"][name] for name in ("source", "name", "preprocessing", "head")}
-    determined["weights"] = weights_identity(header["weights"], header["seed"])
+    determined = header.model_dump(mode="json", include=_DETERMINING)
+    settings = {"source", "name", "preprocessing", "head"}
+    determined["settings"] = header.backbone.model_dump(mode="json", include=settings)
+    determined["weights"] = weights_identity(header.weights, header.seed)
     determined["data"] = data_identity(catalogue) | {
         "splits": split_digest(catalogue),
         "weights": weight_digest(catalogue),
@@ -48,33 +48,32 @@ def training_key(header: Mapping[str, Any], catalogue: Catalogue) -> str:
     return digest(determined)
 
 
-def feature_key(header: Mapping[str, Any], catalogue: Catalogue, *, code: str) -> str:
+def feature_key(header: TrainingHeader, catalogue: Catalogue, *, code: str) -> str:
     """Return the key of a backbone's features over the whole catalogue, whatever the head, split, schedule or mode.
 
     Args:
-        header: training.json as known before training.
+        header: of a training that needs them.
         catalogue: whose photos they are of.
         code: digest of the code that makes them (`bakeoff.core.code.code_digest`): old ones must not serve new code.
     """
     return digest(
         {
-            "settings": {name: header["settings"][name] for name in ("source", "name", "preprocessing")},
-            "weights": weights_identity(header["weights"], header["seed"]),
+            "settings": header.backbone.model_dump(mode="json", include={"source", "name", "preprocessing"}),
+            "weights": weights_identity(header.weights, header.seed),
             "data": data_identity(catalogue),
             "code": code,
-            **{name: header[name] for name in ("device", "device_name", "threads", "scan", "versions")},
+            **header.model_dump(include={"device", "device_name", "threads", "scan", "versions"}),
         }
     )
 
 
-def weights_identity(record: Mapping[str, Any], seed: int) -> str:
+def weights_identity(record: WeightsRecord, seed: int) -> str:
     """Return what the backbone starts from: the file's SHA-256, or the seed of a random start (whatever its reason).
 
     A transformers model's is a digest of that and of the files its network is built from.
     """
-    start = record["sha256"] or f"random/{seed}"
-    network = record.get("network_files")
-    return digest({"start": start, "network": network}) if network else start
+    start = record.sha256 or f"random/{seed}"
+    return digest({"start": start, "network": record.network_files}) if record.network_files else start
 
 
 def data_identity(catalogue: Catalogue) -> dict[str, Any]:

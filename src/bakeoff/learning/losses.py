@@ -3,8 +3,6 @@
 A new loss is a class here, its name in `LossParams`, and its formula in `bakeoff.training.losses`.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field

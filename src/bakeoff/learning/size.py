@@ -1,7 +1,5 @@
 """How large a classifier is: one measure for both frameworks, whatever their files look like."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """What a network costs whatever runs it: multiply-adds of a forward pass, and bytes of its file."""
 
-from __future__ import annotations
-
 import json
 import math
 from typing import Any

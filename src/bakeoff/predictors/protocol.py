@@ -5,8 +5,6 @@ Images are always (N, H, W, 3) float32 in [0, 1]: decoded, resized and cropped a
 not yet normalised. Mean and standard deviation are applied inside.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 

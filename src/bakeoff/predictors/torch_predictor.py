@@ -1,7 +1,5 @@
 """A trained PyTorch candidate behind `bakeoff.predictors.protocol`; always float32, however it trained."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager

@@ -1,7 +1,5 @@
 """Opens what a PyTorch training left: its record, and its network in evaluation mode."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

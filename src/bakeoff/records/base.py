@@ -1,7 +1,5 @@
 """What every record is: a JSON file that passes between stages, its model the only reader and writer of it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, ClassVar, Self
 

@@ -1,7 +1,5 @@
 """What is known of a catalogue beside its products: labels.json and audit.json."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from pydantic import Field

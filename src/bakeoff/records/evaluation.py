@@ -1,7 +1,5 @@
 """What `evaluate` finds in one candidate's predictions: metrics.json, calibration.json and confusions.json."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

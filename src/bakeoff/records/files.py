@@ -1,7 +1,5 @@
 """The keys that name results made from a training, and the labels that must agree."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Removing from runs/ what is not part of the current study, so that every clone compares the same."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What one candidate may set for itself: the classifier on top, and how long and how fast a mode trains."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 

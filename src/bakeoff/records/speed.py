@@ -1,7 +1,5 @@
 """How fast every network of a study is: measurements/throughput.json."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar, Literal
 
 from bakeoff.core.errors import BakeoffError, EvaluationError

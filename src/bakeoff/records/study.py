@@ -1,7 +1,5 @@
 """The three lists of params.yaml whose product is the study."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any
 

@@ -1,10 +1,9 @@
-"""What a trainer leaves beside its model and its predictions: training.json and cost.json."""
-
-from __future__ import annotations
+"""What is known of a training before it begins, and what it leaves: training.json and cost.json."""
 
 from typing import Any, ClassVar, Literal
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
+from bakeoff.core.section import Section
 from bakeoff.records.base import Record
 from bakeoff.records.catalogue import Dataset
 from bakeoff.records.settings import CandidateSettings
@@ -14,12 +13,8 @@ ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf"}
 """The environment that each framework's trainings need."""
 
 
-class TrainingRecord(Record):
-    """training.json: what determines a training's result, and what resulted; the same bytes for the same result."""
-
-    FORMAT: ClassVar[int] = 2
-    STAGE: ClassVar[str] = "train_torch"
-    ERROR: ClassVar[type[BakeoffError]] = EvaluationError
+class TrainingHeader(Section):
+    """What determines a training's result, known before it begins."""
 
     candidate: str
     model: str
@@ -44,10 +39,35 @@ class TrainingRecord(Record):
     scan: str | None
     """Implementation of the selective scan; None without one."""
     loss: str
-    probabilities: Literal["softmax", "sigmoid_normalised", "as_is"]
     versions: dict[str, str]
     key: str
     """Digest of everything that determines the result."""
+
+    @property
+    def backbone(self) -> CandidateSettings:
+        """A PyTorch candidate's settings.
+
+        Raises:
+            EvaluationError: it is another framework's.
+        """
+        if not isinstance(self.settings, CandidateSettings):
+            raise EvaluationError(f"{self.candidate} is a {self.framework} training; expected a PyTorch candidate.")
+        return self.settings
+
+    @property
+    def title(self) -> str:
+        """The candidate and its seed, for messages and figures."""
+        return f"{self.candidate} seed {self.seed}"
+
+
+class TrainingRecord(TrainingHeader, Record):
+    """training.json: what determines a training's result, and what resulted; the same bytes for the same result."""
+
+    FORMAT: ClassVar[int] = 2
+    STAGE: ClassVar[str] = "train_torch"
+    ERROR: ClassVar[type[BakeoffError]] = EvaluationError
+
+    probabilities: Literal["softmax", "sigmoid_normalised", "as_is"]
     n_parameters: int
     n_trainable: int
     n_features: int
@@ -66,17 +86,6 @@ class TrainingRecord(Record):
     """The baseline's: image_size, crop_pct, interpolation."""
 
     @property
-    def backbone(self) -> CandidateSettings:
-        """A PyTorch candidate's settings.
-
-        Raises:
-            EvaluationError: it is another framework's.
-        """
-        if not isinstance(self.settings, CandidateSettings):
-            raise EvaluationError(f"{self.candidate} is a {self.framework} training; expected a PyTorch candidate.")
-        return self.settings
-
-    @property
     def architecture_title(self) -> str:
         """What people call the network: `MambaVision-B`."""
         return self.settings.architecture if isinstance(self.settings, CandidateSettings) else self.architecture
@@ -87,11 +96,6 @@ class TrainingRecord(Record):
         if isinstance(self.settings, CandidateSettings):
             return self.settings.preprocessing.image_size
         return (self.preprocessing or {}).get("image_size")
-
-    @property
-    def title(self) -> str:
-        """The candidate and its seed, for messages and figures."""
-        return f"{self.candidate} seed {self.seed}"
 
     @property
     def environment(self) -> str:

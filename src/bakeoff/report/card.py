@@ -1,7 +1,5 @@
 """The winner's model card in the Hugging Face Hub's form: a YAML head for tools; model_card.md is for people."""
 
-from __future__ import annotations
-
 import math
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The end of a run in a terminal: leaderboard, choice, and where everything is; readable at 80 columns and in a log."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """reports/learning_curves.csv: every training's history in one table, which `dvc plots` draws."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

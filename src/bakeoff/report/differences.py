@@ -1,7 +1,5 @@
 """reports/differences.png: accuracies with intervals, and bars that join what the paired test cannot tell apart."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

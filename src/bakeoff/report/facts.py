@@ -1,7 +1,5 @@
 """What one comparison found, read once: report page, model card, methodology note and console tell it."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """What takes the place of a report's file that could not be made: DVC asks for every output, a reader for a word."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from pathlib import Path

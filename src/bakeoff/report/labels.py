@@ -1,7 +1,5 @@
 """Where the names of a scatter's points go so that none covers another name or a point: adjustText's places, in px."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The two-page methodology note of a finished study: reports/note.md and note.html."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

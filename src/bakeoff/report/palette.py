@@ -1,7 +1,5 @@
 """Colours and manners that the figures under reports/ share."""
 
-from __future__ import annotations
-
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 

@@ -1,7 +1,5 @@
 """Fills the templates under templates/: what they call as filters and functions, in one language."""
 
-from __future__ import annotations
-
 import math
 import re
 from functools import cache

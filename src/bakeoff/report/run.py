@@ -1,7 +1,5 @@
 """The whole comparison: collect, rank, choose, draw, report."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """reports/pareto.png: two measures of the candidates, accuracy against inference time unless params say otherwise."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Refuse wrong inputs of the selective scan by name, before any implementation sees them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Compile the C++ kernel once per version, compiler and processor, and load it: safe for many processes at a time."""
 
-from __future__ import annotations
-
 import ctypes
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """The C++ kernel's forward and backward pass over PyTorch tensors, through plain pointers."""
 
-from __future__ import annotations
-
 import ctypes
 
 import torch

@@ -1,7 +1,5 @@
 """Which implementation of the selective scan runs, and the one function that backbones call."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

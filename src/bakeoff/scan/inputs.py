@@ -1,7 +1,5 @@
 """The arguments of one selective scan, and what every implementation agrees on about them."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """mamba_ssm's own CUDA kernel behind the same dispatch, where that package is installed."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import sys

@@ -1,7 +1,5 @@
 """The selective scan in standard ONNX operators, an ONNX `Scan` over time: any runtime, no library of ours."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@
 says what it runs; the implementations behind it see plain tensors and no autograd.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 

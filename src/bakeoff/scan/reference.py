@@ -1,7 +1,5 @@
 """The selective scan as its definition reads: one plain loop over time. It is the specification; slow on purpose."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

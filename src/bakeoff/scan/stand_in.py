@@ -1,7 +1,5 @@
 """Let `import mambavision` succeed on machines without mamba_ssm, which needs nvcc: the scan here stands in for it."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections.abc import Iterator

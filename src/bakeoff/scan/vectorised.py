@@ -1,7 +1,5 @@
 """The selective scan in plain PyTorch, time first: only the recurrence is a loop, with its gradient written out."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import torch

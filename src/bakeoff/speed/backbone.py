@@ -1,7 +1,5 @@
 """A PyTorch candidate's network as speed sees it: its settings alone, for speed has no weights, no mode and no seed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

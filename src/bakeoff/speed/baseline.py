@@ -1,7 +1,5 @@
 """The TensorFlow baseline's network as speed sees it: its settings alone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The clocks of a measurement, the process's peak memory, and an index that tells whether the machine stayed steady."""
 
-from __future__ import annotations
-
 import resource
 import sys
 import time

@@ -1,7 +1,5 @@
 """The study's networks measured: what the stage `throughput` and the command `bakeoff throughput` do."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

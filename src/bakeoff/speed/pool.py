@@ -1,7 +1,5 @@
 """The figures of one network from the calls of all its turns together."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Each network has a process of its own, in its framework's environment: its peak 
 the others alone. Only one of them is ever busy.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

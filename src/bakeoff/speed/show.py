@@ -1,7 +1,5 @@
 """The table that a session ends with."""
 
-from __future__ import annotations
-
 from rich import box
 from rich.console import Console
 from rich.table import Table

@@ -5,8 +5,6 @@ the network is ready; everything a library prints goes to stderr. `bakeoff.speed
 `python -m bakeoff.speed.worker NETWORK` in the project's folder.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """Area under the ROC curve with DeLong's variance: no resampling needed."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Area under the precision-recall curve with a variance in closed form: no resampling needed."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from bakeoff.statistics.auc import check_scores, logit_interval, stratified_variance

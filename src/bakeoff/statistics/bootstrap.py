@@ -4,8 +4,6 @@ Resamples are stratified by true class, because the test split is. Which percent
 coverage: docs/statistics.md. How products are drawn is `resample`'s business.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What every interval and test asks of its inputs, refused in one sentence."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from bakeoff.core.errors import EvaluationError

@@ -1,7 +1,5 @@
 """Candidates that the tests cannot tell apart, in groups, as the bars of a critical-difference picture show them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

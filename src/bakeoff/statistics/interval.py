@@ -1,7 +1,5 @@
 """What an interval is: two ends that hold the estimate between them, whatever rounding and strong bias say."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

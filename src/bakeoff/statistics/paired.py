@@ -1,7 +1,5 @@
 """Two candidates on the same test products: who is better, by how much, and how many products it takes to tell."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Several training seeds on one test set: how much of the doubt is the test products', how much the seeds'."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from bakeoff.core.errors import EvaluationError

@@ -1,7 +1,5 @@
 """Two candidates with several trainings each: McNemar's exact test for hit rates instead of hits."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.signal import fftconvolve
 from scipy.stats import binom

@@ -3,8 +3,6 @@
 Permutation tests hold their level at any sample size; their p-values are (1 + n extreme) / (1 + n permutations).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """How sure an accuracy on few products is."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from bakeoff.statistics.interval import Interval, hold

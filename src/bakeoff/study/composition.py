@@ -1,7 +1,5 @@
 """Composing params.yaml from conf/ the way `dvc exp run` does, and noticing where the two differ."""
 
-from __future__ import annotations
-
 import logging
 import re
 import tempfile

@@ -1,7 +1,5 @@
 """What `bakeoff doctor` looks at: everything a study needs, each with the command that fixes it."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import os

@@ -4,8 +4,6 @@ DVC skips entries of processes that are gone, but stops where the number now bel
 (as in a container without an init process), and where the file was cut short.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

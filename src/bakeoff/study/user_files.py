@@ -3,8 +3,6 @@
 A file counts as another one by its content. `bakeoff weights --retry` and `make run` force the stages named here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal

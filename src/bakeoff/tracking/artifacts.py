@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bakeoff.records.weights import WeightsRecord
 from bakeoff.tracking.records import Part
 from bakeoff.tracking.runs import log_tags
 
@@ -22,13 +23,13 @@ _CONFUSION_TABLE = "evaluation/confusion_matrix.json"
 _TABLES_TAG = "mlflow.loggedArtifacts"
 
 
-def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part]) -> None:
+def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part], *, weights: WeightsRecord) -> None:
     """Log every light file of these stages under the stage's name, the weights' record and the confusion table."""
     with tempfile.TemporaryDirectory(prefix="bakeoff-mlflow-") as name:
         staging = Path(name)
         for part in parts:
             _copy_light_files(part.folder, staging / part.name)
-            _add_extras(part, staging)
+            _add_extras(part, staging, weights)
         client.log_artifacts(run.info.run_id, str(staging))
     if any(part.name == "evaluation" for part in parts):
         mark_table(client, run, _CONFUSION_TABLE)
@@ -42,9 +43,9 @@ def _copy_light_files(source: Path, target: Path) -> None:
             shutil.copyfile(path, copy)
 
 
-def _add_extras(part: Part, staging: Path) -> None:
-    if part.name == "training" and part.record.get("weights"):
-        _write_json(staging / "weights" / "record.json", part.record["weights"])
+def _add_extras(part: Part, staging: Path, weights: WeightsRecord) -> None:
+    if part.name == "training":
+        _write_json(staging / "weights" / "record.json", weights.model_dump(mode="json"))
     confusion = part.folder / "confusion.csv"
     if part.name == "evaluation" and confusion.is_file():
         _write_json(staging / _CONFUSION_TABLE, table_of_csv(confusion))

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.core.errors import TrackingError
+from bakeoff.core.errors import BakeoffError
 from bakeoff.core.failures import FILE
 from bakeoff.decision.measures import RECORDED
 from bakeoff.records.candidate import Candidate
 from bakeoff.tracking.artifacts import as_value, mark_table, table_of_csv
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.records import PartName, finite, has_training, hash_of, read_parts, read_record
+from bakeoff.tracking.records import finite, has_training, hash_of, read_json, read_results
 from bakeoff.tracking.registry import register_winner
 from bakeoff.tracking.runs import find_run, log_final_metrics
 from bakeoff.tracking.store import experiment_id, finished_run, is_store_error, open_client, survive_store
@@ -62,7 +62,7 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     table = table_of_csv(leaderboard)
     run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
     run_id = run.info.run_id
-    chosen = chosen_candidates(read_record(choice) if choice.is_file() else {})
+    chosen = chosen_candidates(read_json(choice) if choice.is_file() else {})
     log_final_metrics(client, run, _metrics(chosen), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
     for name, row in chosen.items():
         client.set_tag(run_id, f"bakeoff.{name}", row["candidate"])
@@ -89,12 +89,11 @@ def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, l
         if not times or not has_training(folder):
             continue
         try:
-            parts = read_parts(folder)
-        except TrackingError:  # `sync` names it
+            results = read_results(folder)
+        except BakeoffError:  # `sync` names it
             continue
-        keys: dict[PartName, str] = {name: part.key for name, part in parts.items()}
-        run = find_run(client, experiment, training=parts["training"].record, keys=keys)
-        if run is not None and parts["training"].key == row.get("key"):
+        run = find_run(client, experiment, candidate=results.training.candidate, keys=results.keys)
+        if run is not None and results.training.key == row.get("key"):
             log_final_metrics(client, run, times, timestamp_ms=int(time.time() * 1000))
 
 

@@ -1,13 +1,12 @@
 """Shows a training in MLflow while it runs; a server that dies in the middle costs one warning, never the training."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.learning.key import git_commit
+from bakeoff.records.training import TrainingHeader
 from bakeoff.tracking import runs
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.mirror import logged_epochs
@@ -28,8 +27,8 @@ _MAX_SENTENCE_CHARS = 500
 class LiveRun:
     """The open MLflow run of one training; `run_id` is None where no store could be reached."""
 
-    def __init__(self, header: Mapping[str, Any], params: TrackingParams) -> None:
-        self._header = {"git_commit": git_commit(), **header}
+    def __init__(self, header: TrainingHeader, params: TrackingParams) -> None:
+        self._header = header
         self._params = params
         self._client: MlflowClient | None = None
         self._run: Run | None = None
@@ -68,7 +67,7 @@ class LiveRun:
 
     def _attempt(self, call: Callable[[], None]) -> None:
         """Do it; at the first failure warn and let it be from then on."""
-        with survive_store(names.run_name(self._header), self._header["key"]) as attempt:
+        with survive_store(names.run_name(self._header), self._header.key) as attempt:
             call()
         if attempt.error:
             self._client = None
@@ -76,12 +75,13 @@ class LiveRun:
     def _open(self) -> None:
         client, store = open_client()
         experiment = experiment_id(client, store, self._params.experiment)
-        found = runs.find_run(client, experiment, training=self._header, keys={"training": self._header["key"]})
-        run = found or runs.create_run(client, experiment, training=self._header)
+        header = self._header
+        found = runs.find_run(client, experiment, candidate=header.candidate, keys={"training": header.key})
+        run = found or runs.create_run(client, experiment, training=header, commit=git_commit())
         if found:
             client.update_run(run.info.run_id, status="RUNNING")
         self._client, self._run = client, run
-        runs.log_params(client, run, run_params(self._header))
+        runs.log_params(client, run, run_params(header))
         self._logged = set(logged_epochs(client, run))
 
     def _start_monitor(self) -> None:
@@ -113,11 +113,11 @@ class LiveRun:
 
 
 @contextlib.contextmanager
-def live_run(header: Mapping[str, Any], params: TrackingParams) -> Iterator[LiveRun]:
+def live_run(header: TrainingHeader, params: TrackingParams) -> Iterator[LiveRun]:
     """Show a training in MLflow while the block runs.
 
     Args:
-        header: what training.json will say, as far as it is known at the start; `candidate`, `seed` and `key` at least.
+        header: what is known of the training at its start.
         params: section `tracking`.
 
     Yields:

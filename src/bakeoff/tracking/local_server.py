@@ -1,7 +1,5 @@
 """Runs a server on this machine alone until Ctrl-C: the port checked first, the address told when it answers."""
 
-from __future__ import annotations
-
 import http.client
 import os
 import signal

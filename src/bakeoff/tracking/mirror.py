@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from bakeoff.core.failures import surviving
 from bakeoff.core.paths import state_dir
+from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.artifacts import log_part_artifacts
@@ -21,10 +22,10 @@ from bakeoff.tracking.models import log_calibration, log_model, relink_model
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import (
     Part,
-    PartName,
+    Results,
     epoch_metrics,
     read_history,
-    read_parts,
+    read_results,
     run_metrics,
     run_params,
 )
@@ -59,83 +60,83 @@ def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
         The run's id, or None where the store did not take it.
 
     Raises:
-        TrackingError: there is no finished training, or a record is broken.
+        TrackingError: there is no finished training.
+        BakeoffError: a record is broken.
     """
-    parts = read_parts(candidate_dir)
+    results = read_results(candidate_dir)
     run_id = None
-    with survive_store(names.run_name(parts["training"].record), parts["training"].key):
-        run_id = mirror(parts, params).run_id
-    log_events(parts, params)
+    with survive_store(names.run_name(results.training), results.training.key):
+        run_id = mirror(results, params).run_id
+    log_events(results, params)
     return run_id
 
 
-def log_events(parts: Mapping[PartName, Part], params: TrackingParams) -> None:
+def log_events(results: Results, params: TrackingParams) -> None:
     """Write TensorBoard's event file where it is asked for; one that fails costs a warning."""
     if params.tensorboard:
-        name = names.run_name(parts["training"].record)
-        with surviving(f"the TensorBoard file of {name}", state_dir("failures") / parts["training"].key):
-            write_events(parts)
+        name = names.run_name(results.training)
+        with surviving(f"the TensorBoard file of {name}", state_dir("failures") / results.training.key):
+            write_events(results)
 
 
-def mirror(parts: Mapping[PartName, Part], params: TrackingParams) -> Mirrored:
-    """Make or update the run of these stages' outputs; errors pass through.
+def mirror(results: Results, params: TrackingParams) -> Mirrored:
+    """Make or update the run of a training and the stages after it; errors pass through.
 
     The numbers go first: where a figure or the model cannot be logged, the run is finished without it, and the next
     replay tries again.
     """
-    training = parts["training"].record
-    keys: dict[PartName, str] = {name: part.key for name, part in parts.items()}
+    training, cost, parts = results.training, results.cost, results.parts
     lock = state_dir("locks") / f"mlflow-{names.run_name(training)}.lock"
     with FileLock(lock, timeout=_LOCK_S):
         client, store = open_client()
         experiment = experiment_id(client, store, params.experiment)
-        found = runs.find_run(client, experiment, training=training, keys=keys)
-        ended_ms = int((parts["training"].folder / "training.json").stat().st_mtime * 1000)
-        started_ms = ended_ms - int(1000 * float(training.get("train_time_s") or 0))
-        run = found or runs.create_run(client, experiment, training=training, start_time_ms=started_ms)
+        found = runs.find_run(client, experiment, candidate=training.candidate, keys=results.keys)
+        ended_ms = int(results.ended_s * 1000)
+        started_ms = ended_ms - int(1000 * cost.train_time_s)
+        run = found or runs.create_run(
+            client, experiment, training=training, commit=cost.git_commit, start_time_ms=started_ms
+        )
         changed = [part for name, part in parts.items() if run.data.tags.get(names.part_digest(name)) != part.digest]
         if changed:
-            _log_numbers(client, run, parts=parts, changed=changed, started_ms=started_ms)
+            _log_numbers(client, run, results=results, changed=changed, started_ms=started_ms)
         if names.ERROR in run.data.tags:
             client.delete_tag(run.info.run_id, names.ERROR)  # an earlier try failed, this one did not
         if run.info.status != "FINISHED":
             client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
         if changed:
-            _log_files(client, run, parts=parts, changed=changed)
-        if params.log_models and _log_or_mend_model(client, run, store=store, parts=parts):
+            _log_files(client, run, training=training, changed=changed)
+        if params.log_models and _log_or_mend_model(client, run, store=store, results=results):
             changed = changed or [parts["training"]]
     return Mirrored(run.info.run_id, "created" if found is None else "updated" if changed else "unchanged")
 
 
-def _log_or_mend_model(client: MlflowClient, run: Run, *, store: Store, parts: Mapping[PartName, Part]) -> bool:
+def _log_or_mend_model(client: MlflowClient, run: Run, *, store: Store, results: Results) -> bool:
     """Give the run its model, or bring that up to date with the files; return whether it is new or changed."""
+    training_dir, evaluation = results.parts["training"].folder, results.parts.get("evaluation")
     is_new = run.data.tags.get(names.MODEL) is None
     if is_new:
-        log_model(client, run, store=store, training_dir=parts["training"].folder)
+        log_model(client, run, store=store, training_dir=training_dir)
         run = client.get_run(run.info.run_id)
     elif store.artifacts is not None:
-        relink_model(client, run, training_dir=parts["training"].folder)
-    evaluation = parts.get("evaluation")
+        relink_model(client, run, training_dir=training_dir)
     return (evaluation is not None and log_calibration(client, run, evaluation_dir=evaluation.folder)) or is_new
 
 
-def _log_numbers(
-    client: MlflowClient, run: Run, *, parts: Mapping[PartName, Part], changed: list[Part], started_ms: int
-) -> None:
+def _log_numbers(client: MlflowClient, run: Run, *, results: Results, changed: list[Part], started_ms: int) -> None:
     """Log params, epochs and final metrics of the changed parts."""
-    training = parts["training"].record
-    if parts["training"] in changed:
+    training, part = results.training, results.parts["training"]
+    if part in changed:
         runs.log_params(client, run, run_params(training))
-        runs.log_tags(client, run, names.identity_tags(training))
-        log_history(client, run, rows=read_history(parts["training"].folder), started_ms=started_ms)
-    runs.log_final_metrics(client, run, run_metrics(parts), timestamp_ms=int(time.time() * 1000))
+        runs.log_tags(client, run, names.identity_tags(training, results.cost.git_commit))
+        log_history(client, run, rows=read_history(part.folder), started_ms=started_ms)
+    runs.log_final_metrics(client, run, run_metrics(results), timestamp_ms=int(time.time() * 1000))
 
 
-def _log_files(client: MlflowClient, run: Run, *, parts: Mapping[PartName, Part], changed: list[Part]) -> None:
+def _log_files(client: MlflowClient, run: Run, *, training: TrainingRecord, changed: list[Part]) -> None:
     """Log data set and files of the changed parts; the tags that say so come last: a broken replay is repeated."""
-    if parts["training"] in changed:
-        log_dataset(client, run, parts["training"].record.get("dataset") or {})
-    log_part_artifacts(client, run, changed)
+    if any(part.name == "training" for part in changed):
+        log_dataset(client, run, training.dataset)
+    log_part_artifacts(client, run, changed, weights=training.weights)
     done = {names.part_key(part.name): part.key for part in changed}
     done |= {names.part_digest(part.name): part.digest for part in changed}
     done[names.KEY] = names.combined_key(run.data.tags | done)

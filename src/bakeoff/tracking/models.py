@@ -12,14 +12,16 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 import bakeoff
 from bakeoff.core.paths import project_root
+from bakeoff.records.evaluation import CALIBRATION, CalibrationRecord
+from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.artifacts import HEAVY
-from bakeoff.tracking.records import hash_of, read_record
+from bakeoff.tracking.records import hash_of
 from bakeoff.tracking.runs import log_tags
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ _REQUIREMENTS = {
 _BY_SOURCE = {"hf": ("transformers",)}
 _EXAMPLE_PX = 64
 _NO_PART_OF_A_MODEL = ("predictions.parquet", "cost.json", "history.csv", "failures.json")
-_CALIBRATION = "evaluation/calibration.json"
+_CALIBRATION = f"evaluation/{CALIBRATION}"
 
 
 def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Path) -> None:
@@ -55,7 +57,7 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
-    training = read_record(training_dir / "training.json")
+    training = TrainingRecord.read(training_dir / "training.json")
     logged = client.create_logged_model(
         run.info.experiment_id,
         name=re.sub(r"[^\w-]", "_", names.run_name(training)),  # MLflow refuses dots, which timm's names have
@@ -74,7 +76,7 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
 
 
 def _write_model(
-    client: MlflowClient, logged: LoggedModel, *, store: Store, files: Mapping[str, Path], training: Mapping[str, Any]
+    client: MlflowClient, logged: LoggedModel, *, store: Store, files: Mapping[str, Path], training: TrainingRecord
 ) -> None:
     """Put the model's folder into the store: light files by MLflow, heavy ones as links where the store is local."""
     ids = (logged.model_id, logged.source_run_id or "")
@@ -96,7 +98,7 @@ def relink_model(client: MlflowClient, run: Run, *, training_dir: Path) -> None:
     DVC may put its cache's copy in a file's place when a stage ends; the next stage's replay then frees the first copy.
     """
     logged = client.get_logged_model(run.data.tags[names.MODEL])
-    files = _heavy(model_files(training_dir, read_record(training_dir / "training.json")))
+    files = _heavy(model_files(training_dir, TrainingRecord.read(training_dir / "training.json")))
     root = _local_folder(logged)
     stale = {target: source for target, source in files.items() if not _is_same(root / target, source)}
     link_files(stale, root)
@@ -113,13 +115,13 @@ def log_calibration(client: MlflowClient, run: Run, *, evaluation_dir: Path) -> 
     Returns:
         Whether the model did not have this very file yet.
     """
-    path = evaluation_dir / Path(_CALIBRATION).name
+    path = evaluation_dir / CALIBRATION
     if not path.is_file():
         return False
     model_id, digest = run.data.tags[names.MODEL], hash_of(path.read_bytes())
     if client.get_logged_model(model_id).tags.get(names.CALIBRATION) == digest:
         return False
-    temperature = read_record(path).get("temperature")
+    temperature = CalibrationRecord.read(path).temperature
     with tempfile.TemporaryDirectory(prefix="bakeoff-calibration-") as name:
         link_files({f"artifacts/{_CALIBRATION}": path}, Path(name))
         client.log_model_artifacts(model_id, name)
@@ -140,18 +142,18 @@ def _is_same(path: Path, source: Path) -> bool:
     return path.exists() and (path.samefile(source) or path.stat().st_dev != source.stat().st_dev)
 
 
-def model_files(training_dir: Path, training: Mapping[str, Any]) -> dict[str, Path]:
+def model_files(training_dir: Path, training: TrainingRecord) -> dict[str, Path]:
     """Return what a model needs: its path below the model's artifacts/, and the file.
 
     A frozen candidate's training folder holds its head alone; the backbone comes from weights/<model>/.
     """
     held = (path for path in sorted(training_dir.iterdir()) if path.is_file() and path.name not in _NO_PART_OF_A_MODEL)
     files = {f"training/{path.name}": path for path in held}
-    if training.get("framework") == "pytorch" and training.get("mode") == "frozen" and training.get("weights_dir"):
-        weights_dir = project_root(training_dir) / training["weights_dir"]
+    if training.framework == "pytorch" and training.mode == "frozen":
+        weights_dir = project_root(training_dir) / training.weights_dir
         for path in sorted(weights_dir.iterdir()) if weights_dir.is_dir() else []:
             if path.is_file() and path.name != ".gitignore":
-                files[f"weights/{training['model']}/{path.name}"] = path
+                files[f"weights/{training.model}/{path.name}"] = path
     return files
 
 
@@ -167,7 +169,7 @@ def link_files(files: Mapping[str, Path], root: Path) -> None:
             shutil.copyfile(source, path)
 
 
-def _save_model(folder: Path, *, files: Mapping[str, Path], training: Mapping[str, Any], ids: tuple[str, str]) -> None:
+def _save_model(folder: Path, *, files: Mapping[str, Path], training: TrainingRecord, ids: tuple[str, str]) -> None:
     """Write an MLflow model folder without its heavy files; `ids` are the logged model's and the run's."""
     import mlflow.pyfunc
     from mlflow.models import Model
@@ -186,24 +188,22 @@ def _save_model(folder: Path, *, files: Mapping[str, Path], training: Mapping[st
             python_model=str(_SCRIPT),
             artifacts={path.name: str(path) for path in sorted(light.iterdir()) if path.name != "code"},
             code_paths=[str(package)],
-            pip_requirements=requirements(training["framework"], source=(training.get("settings") or {}).get("source")),
+            pip_requirements=requirements(training),
             signature=signature(),
             input_example=input_example(),
             metadata={
-                "labels": list(training["labels"]),
-                "training_key": training["key"],
+                "labels": training.labels,
+                "training_key": training.key,
                 "probability": f"calibrated by the temperature in artifacts/{_CALIBRATION} where that file is there",
             },
         )
 
 
-def requirements(framework: str, *, source: str | None = None) -> list[str]:
-    """Return exact pins of what a framework's models need, as installed here; MLflow's own guess takes minutes.
-
-    `source` is the candidate's library: `hf` needs transformers as well.
-    """
+def requirements(training: TrainingRecord) -> list[str]:
+    """Return exact pins of what a candidate's model needs, as installed here; MLflow's own guess takes minutes."""
+    source = training.backbone.source if training.framework == "pytorch" else ""
     pins = []
-    for name in (*_REQUIREMENTS[framework], *_BY_SOURCE.get(str(source), ())):
+    for name in (*_REQUIREMENTS[training.framework], *_BY_SOURCE.get(source, ())):
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

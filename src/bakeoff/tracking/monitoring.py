@@ -1,14 +1,12 @@
 """Puts a monitoring report into an MLflow experiment of its own, a run each, so that accuracies make a curve."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.records import finite, hash_of, read_record
+from bakeoff.tracking.records import finite, hash_of, read_json
 from bakeoff.tracking.runs import log_final_metrics
 from bakeoff.tracking.store import experiment_id, finished_run, open_client, survive_store
 
@@ -36,7 +34,7 @@ def monitoring_name(folder: Path) -> str:
 
 def log_report(folder: Path, params: TrackingParams) -> str:
     """Log one report, once, and return the run's id; the store's own errors pass through."""
-    report = read_record(folder / REPORT_FILE)
+    report = read_json(folder / REPORT_FILE)
     key = hash_of((folder / REPORT_FILE).read_bytes())
     client, store = open_client()
     experiment = experiment_id(client, store, f"{params.experiment}-monitoring")

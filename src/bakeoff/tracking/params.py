@@ -1,7 +1,5 @@
 """Section `tracking`: what is shown of a run; no output of a stage depends on it."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field

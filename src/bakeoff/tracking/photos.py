@@ -1,10 +1,7 @@
 """What the logged models share: photos in, labels and probabilities out, through the candidate's own predictor."""
 
-from __future__ import annotations
-
 import base64
 import binascii
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +18,7 @@ from bakeoff.data.products import Photos
 from bakeoff.data.store import open_packed
 from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.catalogue import PackParams
+from bakeoff.records.evaluation import CALIBRATION, CalibrationRecord
 from bakeoff.records.training import TrainingRecord
 
 
@@ -34,7 +32,7 @@ class PhotoClassifierModel:
     def __init__(self, training_dir: Path, predictor: Predictor) -> None:
         self._prepare = TrainingRecord.read(training_dir / "training.json").dataset.prepare
         self._predictor = predictor
-        self._temperature = read_temperature(training_dir.parent / "evaluation" / "calibration.json")
+        self._calibration = CalibrationRecord.read_if_there(training_dir.parent / "evaluation" / CALIBRATION)
 
     def answer(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Do what `predict` does for a request; a photo that cannot be read is the asker's mistake (HTTP 400).
@@ -82,27 +80,11 @@ class PhotoClassifierModel:
         """Return (n, K) float64 probabilities."""
         photos = [read_photo(data, self._prepare, row) for row, data in enumerate(encoded, start=first_row)]
         scores = self._predictor.predict(Photos(photos)).astype(np.float64)
-        if self._temperature is None:
+        if self._calibration is None:
             return scores
         from bakeoff.evaluation.calibration import apply_temperature
 
-        return apply_temperature(scores, self._temperature)
-
-
-def read_temperature(path: Path) -> float | None:
-    """Return calibration.json's temperature, None where there is no such file.
-
-    Raises:
-        DataError: the file holds no positive temperature.
-    """
-    if not path.is_file():
-        return None
-    value = json.loads(path.read_text(encoding="utf-8")).get("temperature")
-    if not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise DataError(
-            f"{path}: temperature must be a positive number, got {value!r}; run `dvc repro` to fit it again."
-        )
-    return float(value)
+        return apply_temperature(scores, self._calibration.temperature)
 
 
 def as_bytes(value: Any, row: int) -> bytes:

@@ -1,7 +1,5 @@
 """The script that MLflow stores with a candidate and runs to load it: nothing is unpickled."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

@@ -1,19 +1,17 @@
 """Rebuilds an MLflow store from runs/, reports/ and monitoring/ alone: after `dvc pull`, or when a server was away."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.progress import track
 
-from bakeoff.core.errors import TrackingError
+from bakeoff.core.errors import BakeoffError, TrackingError
 from bakeoff.tracking.comparison import log_reports
 from bakeoff.tracking.mirror import log_events, mirror
 from bakeoff.tracking.monitoring import REPORT_FILE, log_report, monitoring_name
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.records import has_training, read_parts
+from bakeoff.tracking.records import has_training, read_results
 from bakeoff.tracking.registry import update_registry
 from bakeoff.tracking.store import resolve_store, store_errors, survive_store
 from bakeoff.tracking.tags import run_name
@@ -56,16 +54,16 @@ def sync(
     try:
         for folder in track(folders, description="MLflow", disable=not folders):
             try:
-                parts = read_parts(folder)
-            except TrackingError as error:
+                results = read_results(folder)
+            except BakeoffError as error:
                 problems.append(str(error))
                 continue
-            name = run_name(parts["training"].record)
-            with survive_store(name, parts["training"].key, unless=store_errors()) as attempt:
-                outcomes[mirror(parts, params).outcome] += 1
+            name = run_name(results.training)
+            with survive_store(name, results.training.key, unless=store_errors()) as attempt:
+                outcomes[mirror(results, params).outcome] += 1
             if attempt.error:
                 problems.append(f"{name} ({type(attempt.error).__name__}, see above)")
-            log_events(parts, params)
+            log_events(results, params)
         with survive_store("the comparison", unless=store_errors()):
             comparison = log_reports(reports_dir, runs_dir, params) is not None
         n_monitored = _log_monitoring(monitoring_dir, params, problems) if monitoring_dir else 0

@@ -1,123 +1,141 @@
 """Reads what one training left under runs/<candidate>/seed_<s>/ and says it in MLflow's terms; imports no mlflow."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.failures import FILE
+from bakeoff.records.evaluation import CALIBRATION, CONFUSIONS, METRICS, CalibrationRecord, MetricsRecord
+from bakeoff.records.interpretation import ATTRIBUTIONS_FILE, CHANNELS_FILE, ChannelsRecord
 from bakeoff.records.speed import ThroughputRecord
+from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 
 PartName = Literal["training", "evaluation", "interpretation"]
 PARTS: tuple[PartName, ...] = get_args(PartName)
-_KEY_FILE: dict[PartName, str] = {
-    "training": "training.json",
-    "evaluation": "metrics.json",
-    "interpretation": "channels.json",
-}
+_TRAINING = "training.json"
 _DIGESTED: dict[PartName, tuple[str, ...]] = {
-    "training": ("training.json", "cost.json", "history.csv"),
-    "evaluation": (
-        *("metrics.json", "calibration.json", "confusions.json"),
-        *("confusion.csv", "classification_report.txt"),
-    ),
-    "interpretation": ("channels.json", "attributions.json"),
+    "training": (_TRAINING, "cost.json", "history.csv"),
+    "evaluation": (METRICS, CALIBRATION, CONFUSIONS, "confusion.csv", "classification_report.txt"),
+    "interpretation": (CHANNELS_FILE, ATTRIBUTIONS_FILE),
 }
-_TRAINING_METRICS = (
-    "n_parameters",
-    "n_trainable",
-    "size_mib",
-    "train_time_s",
-    "train_memory_mib",
-    "epochs_run",
-    "steps_run",
-    "best_epoch",
-    "best_validation_accuracy",
-)
-_SPEED_METRICS = (
+_TRAINING_METRICS = {
+    *("n_parameters", "n_trainable", "size_mib"),
+    *("epochs_run", "steps_run", "best_epoch", "best_validation_accuracy"),
+}
+_COST_METRICS = {"train_time_s", "train_memory_mib"}
+_SPEED_METRICS = {
     *("images_per_s", "ms_per_image", "latency_ms_p50", "latency_ms_p90", "latency_ms_p99", "predict_memory_mib"),
-)
+}
 _SPEED_FILE = "measurements/throughput.json"
 _PLAIN_PARAMS = ("candidate", "model", "mode", "seed", "framework", "loss", "device", "threads", "scan")
 _MAX_PARAM_CHARS = 500  # every MLflow server takes this many
+_OfTraining = TypeVar("_OfTraining", MetricsRecord, ChannelsRecord)
 
 
 @dataclass(frozen=True)
 class Part:
-    """One stage's output: its folder, key, record and a digest over the files that hold numbers."""
+    """One stage's output: its folder, its key and a digest over the files that hold numbers."""
 
     name: PartName
     folder: Path
     key: str
     digest: str
-    record: Mapping[str, Any]
-    speed: Mapping[str, Any] = field(default_factory=dict)
-    """The training's: its network's figures in measurements/throughput.json; empty where it was not measured."""
 
 
-def read_parts(candidate_dir: Path) -> dict[PartName, Part]:
-    """Return the stages' outputs that exist, in order; one that names another `training_key` is an older training's.
+@dataclass(frozen=True)
+class Results:
+    """What one training and the stages after it left; None where a stage has not run."""
+
+    training: TrainingRecord
+    cost: CostRecord
+    metrics: MetricsRecord | None
+    calibration: CalibrationRecord | None
+    channels: ChannelsRecord | None
+    speed: Mapping[str, float | None]
+    """Its network's figures in measurements/throughput.json; empty where it was not measured."""
+    parts: Mapping[PartName, Part]
+    """The stages that have run, in order."""
+
+    @property
+    def keys(self) -> dict[PartName, str]:
+        """The stages' keys."""
+        return {name: part.key for name, part in self.parts.items()}
+
+    @property
+    def ended_s(self) -> float:
+        """When the training ended, s since 1970."""
+        return (self.parts["training"].folder / _TRAINING).stat().st_mtime
+
+
+def read_results(candidate_dir: Path) -> Results:
+    """Return what the stages left; a record that names another `training_key` is an older training's and left out.
 
     Args:
         candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe evaluation/ and interpretation/.
 
     Raises:
-        TrackingError: there is no training.json, or a record is not a JSON object with a `key`.
+        TrackingError: there is no training.json.
+        BakeoffError: a record is broken.
     """
-    parts: dict[PartName, Part] = {
-        name: _read_part(candidate_dir / name, name) for name in PARTS if _exists(candidate_dir, name)
-    }
-    if "training" not in parts:
+    if not has_training(candidate_dir):
         raise TrackingError(
-            f"{candidate_dir / 'training' / 'training.json'} is missing: a run is made from a finished training; "
+            f"{candidate_dir / 'training' / _TRAINING} is missing: a run is made from a finished training; "
             "run `dvc repro` or `dvc pull` first."
         )
-    key = parts["training"].key
-    return dict(item for item in parts.items() if item[1].record.get("training_key", key) == key)
+    training_dir, evaluation_dir = candidate_dir / "training", candidate_dir / "evaluation"
+    training = TrainingRecord.read(training_dir / _TRAINING)
+    metrics = _unless_older(MetricsRecord.read_if_there(evaluation_dir / METRICS), training)
+    channels = _unless_older(ChannelsRecord.read_if_there(candidate_dir / "interpretation" / CHANNELS_FILE), training)
+    keys = {
+        "training": training.key,
+        "evaluation": metrics and metrics.key,
+        "interpretation": channels and channels.key,
+    }
+    parts: dict[PartName, Part] = {
+        name: Part(name, candidate_dir / name, key, _digest(candidate_dir / name, _DIGESTED[name]))
+        for name in PARTS
+        if (key := keys[name])
+    }
+    if speed := _speed_of(candidate_dir.parents[2] / _SPEED_FILE, training.model):
+        digest = hash_of(parts["training"].digest, json.dumps(speed, sort_keys=True))
+        parts["training"] = replace(parts["training"], digest=digest)
+    return Results(
+        training,
+        CostRecord.read(training_dir / "cost.json"),
+        metrics,
+        CalibrationRecord.read_if_there(evaluation_dir / CALIBRATION) if metrics else None,
+        channels,
+        speed,
+        parts,
+    )
+
+
+def _unless_older(record: _OfTraining | None, training: TrainingRecord) -> _OfTraining | None:
+    return record if record and record.training_key == training.key else None
 
 
 def has_training(candidate_dir: Path) -> bool:
     """Return whether a finished training lies there."""
-    return _exists(candidate_dir, "training")
+    return (candidate_dir / "training" / _TRAINING).is_file()
 
 
-def _exists(candidate_dir: Path, name: PartName) -> bool:
-    return (candidate_dir / name / _KEY_FILE[name]).is_file()
+def _speed_of(path: Path, network: str) -> dict[str, float | None]:
+    throughput = ThroughputRecord.read_if_there(path)
+    found = throughput and throughput.networks.get(network)
+    return found.model_dump(include=_SPEED_METRICS) if found else {}
 
 
-def _read_part(folder: Path, name: PartName) -> Part:
-    record = read_record(folder / _KEY_FILE[name])
-    key = record.get("key")
-    if not isinstance(key, str) or not key:
-        raise TrackingError(f"{folder / _KEY_FILE[name]} must hold a text `key`, got {key!r}; rerun its stage.")
-    digest, speed = _digest(folder, _DIGESTED[name]), {}
-    if name == "training":
-        cost = folder / "cost.json"
-        record |= read_record(cost) if cost.is_file() else {}
-        speed = _speed_of(folder.parents[3] / _SPEED_FILE, str(record.get("model")))
-        digest = hash_of(digest, json.dumps(speed, sort_keys=True)) if speed else digest
-    return Part(name, folder, key, digest, record, speed)
-
-
-def _speed_of(path: Path, network: str) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    found = ThroughputRecord.read(path).networks.get(network)
-    return {} if found is None else found.model_dump(include=set(_SPEED_METRICS))
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """Return a JSON object.
+def read_json(path: Path) -> dict[str, Any]:
+    """Return choice.json or monitoring.json.
 
     Raises:
-        TrackingError: the file holds something else.
+        TrackingError: the file does not hold a JSON object.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -144,11 +162,11 @@ def hash_of(*pieces: bytes | str) -> str:
     return digest.hexdigest()[:16]
 
 
-def run_params(training: Mapping[str, Any]) -> dict[str, str]:
+def run_params(training: TrainingHeader) -> dict[str, str]:
     """Return MLflow params: the header's plain fields, settings and schedule flattened, every value as text."""
-    flat = {name: training[name] for name in _PLAIN_PARAMS if name in training}
-    for section in ("settings", "training"):
-        flat |= flatten(training.get(section) or {}, section)
+    flat = {name: getattr(training, name) for name in _PLAIN_PARAMS}
+    for section, values in training.model_dump(mode="json", include={"settings", "training"}).items():
+        flat |= flatten(values, section)
     return {name: _as_text(value)[:_MAX_PARAM_CHARS] for name, value in flat.items()}
 
 
@@ -165,39 +183,28 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def run_metrics(parts: Mapping[PartName, Part]) -> dict[str, float]:
+def run_metrics(results: Results) -> dict[str, float]:
     """Return the final figures of every stage that ran, under the names that the runs table shows."""
-    training = parts["training"]
-    metrics: dict[str, Any] = {name: training.record.get(name) for name in _TRAINING_METRICS} | dict(training.speed)
-    if evaluation := parts.get("evaluation"):
-        for split, figures in (evaluation.record.get("splits") or {}).items():
+    metrics: dict[str, Any] = {
+        **results.training.model_dump(include=_TRAINING_METRICS),
+        **results.cost.model_dump(include=_COST_METRICS),
+        **results.speed,
+    }
+    if results.metrics:
+        for split, figures in results.metrics.splits.items():
             metrics |= {f"{split}_{name}": value for name, value in figures.items() if name != "n"}
-        metrics |= _uncertainty_metrics(evaluation.record)
-        metrics |= _calibration_metrics(evaluation.folder / "calibration.json")
-    if interpretation := parts.get("interpretation"):
-        for channel, figures in (interpretation.record.get("channels") or {}).items():
-            metrics[f"channel_drop_{channel}"] = figures.get("drop")
+        for name, interval in results.metrics.intervals.get("test", {}).items():
+            metrics |= {f"test_{name}_low": interval.low, f"test_{name}_high": interval.high}
+        gaps = results.metrics.overfitting
+        metrics |= {f"overfitting_{name}": getattr(gaps, name) for name in ("accuracy_gap", "log_loss_gap")}
+    if results.calibration:
+        after = results.calibration.test.after
+        calibrated = {"ece": after.ece_equal_width, "log_loss": after.log_loss, "brier": after.brier}
+        metrics |= {f"test_calibrated_{name}": value for name, value in calibrated.items()}
+        metrics["calibration_temperature"] = results.calibration.temperature
+    if results.channels:
+        metrics |= {f"channel_drop_{name}": found.drop for name, found in results.channels.channels.items()}
     return finite(metrics)
-
-
-def _uncertainty_metrics(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ends of each test metric's interval and the gaps between training and test."""
-    metrics: dict[str, Any] = {}
-    for name, interval in ((record.get("intervals") or {}).get("test") or {}).items():
-        metrics |= {f"test_{name}_{end}": interval.get(end) for end in ("low", "high")}
-    gaps = record.get("overfitting") or {}
-    return metrics | {f"overfitting_{name}": gaps.get(name) for name in ("accuracy_gap", "log_loss_gap")}
-
-
-def _calibration_metrics(path: Path) -> dict[str, Any]:
-    """Return the temperature and what it does to the test split's calibration error and log loss."""
-    if not path.is_file():
-        return {}
-    record = read_record(path)
-    after = (record.get("test") or {}).get("after") or {}
-    calibrated = {"ece": after.get("ece_equal_width"), "log_loss": after.get("log_loss"), "brier": after.get("brier")}
-    metrics = {f"test_calibrated_{name}": value for name, value in calibrated.items()}
-    return metrics | {"calibration_temperature": record.get("temperature")}
 
 
 def finite(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -15,7 +15,7 @@ from bakeoff.core.paths import state_dir
 from bakeoff.decision.deployed import deployed_seed
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.records import hash_of, read_record
+from bakeoff.tracking.records import hash_of, read_json
 from bakeoff.tracking.store import open_client, survive_store
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> Registration |
     path, model = reports_dir / "choice.json", params.experiment
     if not path.is_file():
         return None
-    best = read_record(path).get("best")
+    best = read_json(path).get("best")
     client, _ = open_client()
     if not isinstance(best, Mapping) or "candidate" not in best:
         return Registration(f"no candidate was chosen, so nothing is registered{_who_stays(client, model)}.")

@@ -1,7 +1,5 @@
 """The error that MLflow's scoring server answers with HTTP 400 and one sentence."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException

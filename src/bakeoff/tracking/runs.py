@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from bakeoff.records.training import TrainingHeader
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.records import PartName
 
@@ -22,11 +23,9 @@ def is_compatible(tags: Mapping[str, str], keys: Mapping[PartName, str]) -> bool
     return all(tags.get(names.part_key(part), key) == key for part, key in keys.items())
 
 
-def find_run(
-    client: MlflowClient, experiment: str, *, training: Mapping[str, Any], keys: Mapping[PartName, str]
-) -> Run | None:
+def find_run(client: MlflowClient, experiment: str, *, candidate: str, keys: Mapping[PartName, str]) -> Run | None:
     """Return the compatible run that already holds most of these stages, the newest of equals, or None."""
-    wanted = {names.TRAINING_KEY: keys["training"], "bakeoff.candidate": training["candidate"]}
+    wanted = {names.TRAINING_KEY: keys["training"], "bakeoff.candidate": candidate}
     filter_string = " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items())
     found = client.search_runs(
         [experiment], filter_string=filter_string, order_by=["attributes.start_time DESC"], max_results=100
@@ -38,10 +37,15 @@ def find_run(
 
 
 def create_run(
-    client: MlflowClient, experiment: str, *, training: Mapping[str, Any], start_time_ms: int | None = None
+    client: MlflowClient,
+    experiment: str,
+    *,
+    training: TrainingHeader,
+    commit: str | None,
+    start_time_ms: int | None = None,
 ) -> Run:
     """Return a new run named after the candidate, with the tags that identify it."""
-    identity = names.identity_tags(training)
+    identity = names.identity_tags(training, commit)
     identity[names.KEY] = names.combined_key(identity)
     return client.create_run(experiment, start_time=start_time_ms, tags=identity, run_name=names.run_name(training))
 

@@ -1,7 +1,5 @@
 """Serves the champion, or another logged candidate, over HTTP in the environment of its framework."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +9,10 @@ from bakeoff.core.errors import TrackingError
 from bakeoff.core.paths import environment_python, project_root
 from bakeoff.core.section import load_section
 from bakeoff.decision.deployed import deployed_folder
-from bakeoff.records.training import ENVIRONMENTS
+from bakeoff.records.training import ENVIRONMENTS, TrainingRecord
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.local_server import HOST, run_server
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.records import read_record
 from bakeoff.tracking.registry import CHAMPION, find_version, training_runs
 from bakeoff.tracking.store import open_client, store_errors
 
@@ -71,7 +68,7 @@ def trained(candidate: str, params: TrackingParams, runs_dir: Path) -> Served:
         TrackingError: the store has no model of that training.
     """
     folder = deployed_folder(runs_dir, candidate)
-    key = read_record(folder / "training" / "training.json").get("key")
+    key = TrainingRecord.read(folder / "training" / "training.json").key
     client, store = open_client()
     for run in training_runs(client, params.experiment, candidate):
         if run.data.tags.get(names.TRAINING_KEY) == key:

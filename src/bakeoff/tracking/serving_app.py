@@ -5,8 +5,6 @@
 It imports nothing of bakeoff: the logged model brings the code it was trained with, and .venv-tf has no other.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import json

@@ -1,12 +1,10 @@
 """The tags by which a run is found again and that say where it comes from; no DVC output ever holds a run id."""
 
-from __future__ import annotations
-
 import getpass
 import os
 from collections.abc import Mapping
-from typing import Any
 
+from bakeoff.records.training import TrainingHeader, TrainingRecord
 from bakeoff.tracking.records import PARTS, PartName, hash_of
 
 TRAINING_KEY = "bakeoff.training_key"
@@ -31,39 +29,37 @@ def combined_key(tags: Mapping[str, str]) -> str:
     return hash_of(*(f"{name}={tags[part_key(name)]}" for name in PARTS if part_key(name) in tags))
 
 
-def run_name(training: Mapping[str, Any]) -> str:
+def run_name(training: TrainingHeader) -> str:
     """Return the candidate, with its seed where that is not 0."""
-    seed = training.get("seed", 0)
-    return f"{training['candidate']}" if seed == 0 else f"{training['candidate']}-seed_{seed}"
+    return training.candidate if training.seed == 0 else f"{training.candidate}-seed_{training.seed}"
 
 
-def identity_tags(training: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a run is created with: its names, its training key and its origin."""
-    weights = training.get("weights") or {}
-    dataset = training.get("dataset") or {}
-    values: dict[str, Any] = {
-        TRAINING_KEY: training["key"],
-        "bakeoff.candidate": training["candidate"],
-        "bakeoff.model": training.get("model"),
-        "bakeoff.mode": training.get("mode"),
-        "bakeoff.seed": training.get("seed", 0),
-        "bakeoff.architecture": training.get("architecture"),
-        "bakeoff.git_commit": training.get("git_commit"),
-        "mlflow.source.git.commit": training.get("git_commit"),
+def identity_tags(training: TrainingHeader, commit: str | None) -> dict[str, str]:
+    """Return what a run is created with: its names, its training key and its origin; `learned` once that is known."""
+    weights, dataset = training.weights, training.dataset
+    values = {
+        TRAINING_KEY: training.key,
+        "bakeoff.candidate": training.candidate,
+        "bakeoff.model": training.model,
+        "bakeoff.mode": training.mode,
+        "bakeoff.seed": training.seed,
+        "bakeoff.architecture": training.architecture,
+        "bakeoff.git_commit": commit,
+        "mlflow.source.git.commit": commit,
         "mlflow.source.name": "dvc repro",
         "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),
-        "bakeoff.licence": weights.get("licence"),
-        "bakeoff.commercial_use": _yes_no(weights.get("commercial_use")),
-        "bakeoff.pretrained": _yes_no(weights.get("source") != "random") if weights else None,
-        "bakeoff.dataset": dataset.get("name"),
-        "bakeoff.dataset_digest": dataset.get("digest"),
-        "bakeoff.dataset_licence": dataset.get("licence"),
-        "bakeoff.learned": _yes_no(training["learned"]) if "learned" in training else None,
+        "bakeoff.licence": weights.licence,
+        "bakeoff.commercial_use": _yes_no(weights.commercial_use),
+        "bakeoff.pretrained": _yes_no(weights.pretrained),
+        "bakeoff.dataset": dataset.name,
+        "bakeoff.dataset_digest": dataset.digest,
+        "bakeoff.dataset_licence": dataset.licence,
+        "bakeoff.learned": _yes_no(training.learned) if isinstance(training, TrainingRecord) else None,
         "bakeoff.dvc_experiment": os.environ.get("DVC_EXP_NAME"),
     }
     names = ("source", "file", "url_or_id", "revision", "sha256", "reason")
-    values |= {f"bakeoff.weights_{name}": weights.get(name) for name in names}
+    values |= {f"bakeoff.weights_{name}": getattr(weights, name) for name in names}
     return {name: str(value) for name, value in values.items() if value is not None and value != ""}
 
 

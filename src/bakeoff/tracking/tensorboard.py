@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.core.paths import state_dir
-from bakeoff.tracking.records import Part, PartName, epoch_metrics, read_history, run_metrics
+from bakeoff.tracking.records import Results, epoch_metrics, read_history, run_metrics
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
 
 
-def write_events(parts: Mapping[PartName, Part]) -> Path:
-    """Write one event file over everything the parts hold, replacing the last one of the same key.
+def write_events(results: Results) -> Path:
+    """Write one event file over all results, replacing the last one of the same key.
 
     They lie in the main checkout's .bakeoff/tensorboard/<candidate>/seed_<s>/<key>/, outside every DVC output, and can
     be written again at any time.
@@ -25,31 +25,32 @@ def write_events(parts: Mapping[PartName, Part]) -> Path:
     """
     from tensorboard.summary.writer.record_writer import RecordWriter
 
-    training = parts["training"].record
-    place = f"tensorboard/{training['candidate']}/seed_{training.get('seed', 0)}/{parts['training'].key}"
-    path = state_dir(place) / "events.out.tfevents.0000000000.bakeoff"
+    training = results.training
+    path = (
+        state_dir(f"tensorboard/{training.candidate}/seed_{training.seed}/{training.key}")
+        / "events.out.tfevents.0000000000.bakeoff"
+    )
     unfinished = path.with_name("unfinished")
     with unfinished.open("wb") as file:
         writer = RecordWriter(file)
-        for event in _events(parts):
+        for event in _events(results):
             writer.write(event.SerializeToString())
     os.replace(unfinished, path)
     return path
 
 
-def _events(parts: Mapping[PartName, Part]) -> Iterator[Event]:
+def _events(results: Results) -> Iterator[Event]:
     from tensorboard.compat.proto.event_pb2 import Event
 
-    folder = parts["training"].folder
-    now_s = (folder / "training.json").stat().st_mtime - float(parts["training"].record.get("train_time_s") or 0)
+    now_s = results.ended_s - results.cost.train_time_s
     yield Event(wall_time=now_s, file_version="brain.Event:2")
-    for row in read_history(folder):
+    for row in read_history(results.parts["training"].folder):
         values = epoch_metrics(row)
         now_s += values.get("epoch/seconds", 0.0)
         yield Event(wall_time=now_s, step=int(float(row["epoch"])), summary=_summary(_scalars(values)))
-    final = {f"final/{name}": value for name, value in run_metrics(parts).items()}
+    final = {f"final/{name}": value for name, value in run_metrics(results).items()}
     yield Event(wall_time=now_s, step=0, summary=_summary(_scalars(final)))
-    if evaluation := parts.get("evaluation"):
+    if evaluation := results.parts.get("evaluation"):
         values = [*_images(evaluation.folder / "figures" / "confusion.png", "confusion")]
         values += _texts(evaluation.folder / "classification_report.txt", "classification_report")
         yield Event(wall_time=now_s, step=0, summary=_summary(values))

@@ -1,7 +1,5 @@
 """Starts MLflow on this machine, opening on the classic table of runs with the columns that decide."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """Changes to training photos, drawn per batch on the CPU so that neither workers nor the device alter the draw."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

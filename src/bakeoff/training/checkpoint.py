@@ -1,7 +1,5 @@
 """A trained classifier on disk: safetensors; frozen mode keeps the head alone and refers to its backbone's weights."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from safetensors import SafetensorError

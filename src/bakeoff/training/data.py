@@ -1,7 +1,5 @@
 """Batches of photos or of cached features, in an order that depends on seed and epoch alone, never on workers."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass

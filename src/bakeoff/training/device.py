@@ -1,7 +1,5 @@
 """Which device a training runs on, at which precision, and how its memory and its determinism are read and set."""
 
-from __future__ import annotations
-
 import os
 import platform
 import resource

@@ -3,13 +3,10 @@
 No output depends on whether they were there: batch size and order of the computation are fixed here.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from bakeoff.core.progress import progress_bar
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.key import feature_key
-from bakeoff.records.settings import Preprocessing
+from bakeoff.records.training import TrainingHeader
 from bakeoff.training.data import LoaderOptions, PhotoBatches, PhotoDataset
 from bakeoff.training.module import PhotoClassifier
 from bakeoff.training.out_of_memory import inputs_in_words, out_of_memory_in_words
@@ -48,14 +45,14 @@ class Features:
 
 
 def cached_features(
-    model: PhotoClassifier, catalogue: Catalogue, *, header: Mapping[str, Any], root: Path, workers: int = 0
+    model: PhotoClassifier, catalogue: Catalogue, *, header: TrainingHeader, root: Path, workers: int = 0
 ) -> Features:
     """Return the features, computed by the first process that asks; others wait for it.
 
     Args:
         model: on its device, channels last; its backbone runs in eval mode.
         catalogue: all its products get features, so that evaluation finds them too.
-        header: the fields of training.json that `bakeoff.learning.key.feature_key` reads.
+        header: of the training that needs them, for `bakeoff.learning.key.feature_key`.
         root: .bakeoff/features of the main checkout.
         workers: loader processes.
     """
@@ -65,18 +62,14 @@ def cached_features(
         found = _read(folder, n_rows=len(catalogue.products))
         if found is not None:
             return found
-        preprocessing = Preprocessing.model_validate_json(json.dumps(header["settings"]["preprocessing"]))
-        dataset = PhotoDataset(catalogue, np.arange(len(catalogue.products)), preprocessing)
+        dataset = PhotoDataset(catalogue, np.arange(len(catalogue.products)), header.backbone.preprocessing)
         batches = PhotoBatches(dataset, LoaderOptions(PREDICT_BATCH, seed=0, workers=workers))
-        title = f"{header['settings']['model']} features"
+        title = f"{header.model} features"
         started = time.perf_counter()
         array = _extract(model, batches, title=title)
         record = {"seconds": time.perf_counter() - started, "shape": list(array.shape), "key": key}
-        _write(
-            folder,
-            array,
-            record | {name: header[name] for name in ("weights", "device", "threads", "scan", "versions")},
-        )
+        made_by = header.model_dump(mode="json", include={"weights", "device", "threads", "scan", "versions"})
+        _write(folder, array, record | made_by)
     return Features(np.load(folder / FEATURES_FILE, mmap_mode="r"), record["seconds"])
 
 

@@ -1,7 +1,5 @@
 """The one training loop: every candidate, both modes, photos or cached features; its checkpoint is its only file."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator

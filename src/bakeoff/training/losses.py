@@ -1,7 +1,5 @@
 """The formulas of the training losses, by the name params.yaml gives them, and of probabilities."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -1,7 +1,5 @@
 """A classifier that takes photos as they are stored: normalisation is part of the network."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

@@ -1,7 +1,5 @@
 """A device that runs out of memory, told in one sentence: which candidate, which batch, which size, what to set."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """Resume checkpoints of a training in progress: .bakeoff/checkpoints/<key>/, atomic, locked, gone after success."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import shutil

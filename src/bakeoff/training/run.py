@@ -1,13 +1,10 @@
 """One candidate from its settings to runs/<candidate>/seed_<s>/training/: the order of the steps, and the record."""
 
-from __future__ import annotations
-
 import sys
 import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -35,7 +32,7 @@ from bakeoff.learning.size import size_mib
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.recipe import single_row_problem
 from bakeoff.records.settings import CandidateSettings
-from bakeoff.records.training import CostRecord, TrainingRecord
+from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 from bakeoff.records.weights import WeightsRecord, read_record
 from bakeoff.scan.dispatch import resolve
 from bakeoff.training.checkpoint import MODEL_FILE, save_classifier
@@ -76,8 +73,9 @@ class TrainingPlan:
     model: PhotoClassifier
     device: torch.device
     weights: WeightsRecord
-    header: dict[str, Any]
-    """The part of training.json that is known beforehand, `key` included."""
+    header: TrainingHeader
+    sizes: dict[str, float]
+    """The network's, as training.json names them."""
 
     @property
     def uses_features(self) -> bool:
@@ -87,7 +85,7 @@ class TrainingPlan:
     @property
     def title(self) -> str:
         """What bars and figures call it."""
-        return f"{self.header['candidate']} seed {self.request.seed}"
+        return self.header.title
 
 
 def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path) -> TrainingPlan:
@@ -127,12 +125,10 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
         "size_mib": size_mib(tensor.shape for tensor in (*classifier.parameters(), *classifier.buffers())),
     }
     model = PhotoClassifier(classifier, request.settings.preprocessing)
-    doing = (
-        f"{header['candidate']} seed {request.seed}: moving {sizes['n_parameters'] / 1e6:.1f} M parameters to {device}"
-    )
+    doing = f"{header.title}: moving {sizes['n_parameters'] / 1e6:.1f} M parameters to {device}"
     with out_of_memory_in_words(TrainingError, doing, remedies="free its memory, or set compute.device: cpu"):
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return TrainingPlan(request, catalogue, model, device, weights, header | sizes)
+    return TrainingPlan(request, catalogue, model, device, weights, header, sizes)
 
 
 def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | None = None) -> TrainingRecord:
@@ -151,7 +147,7 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     started_at = now_utc()
-    with locked_checkpoint(state_dir("checkpoints"), plan.header["key"]) as checkpoint:
+    with locked_checkpoint(state_dir("checkpoints"), plan.header.key) as checkpoint:
         seed_everything(plan.request.seed)
         result, extraction_s = _learn(plan, checkpoint, on_epoch)
         trained = time.perf_counter()
@@ -267,31 +263,31 @@ def _header(
     weights_dir: Path,
     device: torch.device,
     threads: int,
-) -> dict[str, Any]:
+) -> TrainingHeader:
     settings = request.settings
-    header: dict[str, Any] = {
-        "candidate": Candidate.of(settings.model, request.mode).name,
-        "model": settings.model,
-        "mode": request.mode,
-        "seed": request.seed,
-        "framework": "pytorch",
-        "architecture": settings.architecture,
-        "settings": settings.model_dump(mode="json"),
-        "training": merged_training(request.training, settings, request.mode, random_start=not weights.pretrained),
-        "labels": list(catalogue.labels),
-        "dataset": catalogue.dataset.model_dump(mode="json"),
-        "splits": split_digest(catalogue),
-        "weights": weights.model_dump(mode="json"),
-        "weights_dir": _relative(weights_dir),
-        "device": device.type,
-        "device_name": device_name(device),
-        "threads": threads,
-        "scan": scan_name(settings, request.scan.implementation, device.type),
-        "loss": request.training.loss.name,
-        "probabilities": request.training.loss.probabilities,
-        "versions": versions(settings.source),
-    }
-    return header | {"key": training_key(header, catalogue)}
+    header = TrainingHeader(
+        candidate=Candidate.of(settings.model, request.mode).name,
+        model=settings.model,
+        mode=request.mode,
+        seed=request.seed,
+        framework="pytorch",
+        architecture=settings.architecture,
+        settings=settings,
+        training=merged_training(request.training, settings, request.mode, random_start=not weights.pretrained),
+        labels=list(catalogue.labels),
+        dataset=catalogue.dataset,
+        splits=split_digest(catalogue),
+        weights=weights,
+        weights_dir=_relative(weights_dir),
+        device=device.type,
+        device_name=device_name(device),
+        threads=threads,
+        scan=scan_name(settings, request.scan.implementation, device.type),
+        loss=request.training.loss.name,
+        versions=versions(settings.source),
+        key="",
+    )
+    return header.model_copy(update={"key": training_key(header, catalogue)})
 
 
 def scan_name(settings: CandidateSettings, requested: str, device: str) -> str | None:
@@ -307,11 +303,10 @@ def _relative(folder: Path) -> str:
 
 def _record(plan: TrainingPlan, result: LoopResult) -> TrainingRecord:
     return TrainingRecord.model_validate(
-        plan.header
+        dict(plan.header)
+        | plan.sizes
         | {
-            "settings": plan.request.settings,
-            "weights": plan.weights,
-            "dataset": plan.catalogue.dataset,
+            "probabilities": plan.request.training.loss.probabilities,
             "epochs_run": len(result.rows),
             "steps_run": result.steps_run,
             "best_epoch": result.best_epoch,
@@ -328,7 +323,7 @@ def _cost(
 ) -> CostRecord:
     cuda_mib = peak_cuda_memory_mib(plan.device)
     return CostRecord(
-        key=plan.header["key"],
+        key=plan.header.key,
         git_commit=git_commit(),
         started_at=started_at,
         ended_at=now_utc(),
@@ -343,5 +338,5 @@ def _cost(
 def _write_outputs(plan: TrainingPlan, result: LoopResult, out_dir: Path) -> None:
     """Write the model, what its network is built from, and the history."""
     save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
-    copy_config(project_root() / plan.header["weights_dir"], out_dir)
+    copy_config(project_root() / plan.header.weights_dir, out_dir)
     write_history(result.rows, out_dir / "history.csv")

@@ -1,7 +1,5 @@
 """Weights of the TensorFlow baseline: Keras' file, one from a folder, an earlier project's. Loads no framework."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

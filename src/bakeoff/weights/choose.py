@@ -3,8 +3,6 @@
 A real record is never replaced by a random one; another real source that the params prefer does take its place.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 PyTorch is imported only once a file has been found.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from bakeoff.backbones.hub import SAFETENSORS, Found, NotFound, find_on_hub

@@ -1,7 +1,5 @@
 """Weights from a folder of the user's: <model>.safetensors, .pth, .pth.tar, .pt or .bin; the baseline's .h5."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from bakeoff.backbones.hub import KERAS_FILE, Found, NotFound

@@ -1,7 +1,5 @@
 """Turn a checkpoint of any published layout into weights/<model>/model.safetensors: the backbone's keys alone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

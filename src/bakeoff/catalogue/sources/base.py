@@ -1,7 +1,5 @@
 """What every source of products offers; reading is separate from judging, which is `prepare`'s."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Products in a table (CSV, Parquet, pickled DataFrame when allowed) with a folder of images, as Flipkart's sample."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

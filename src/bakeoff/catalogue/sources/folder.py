@@ -1,7 +1,5 @@
 """A folder per class: `<root>/<class>/…/<photo>`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from bakeoff.catalogue.params import DatasetParams

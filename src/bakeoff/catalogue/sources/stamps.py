@@ -1,7 +1,5 @@
 """Debian's tuxpaint-stamps-default: drawings and photographs by folder, with a line of English and of French each."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import tempfile

@@ -1,7 +1,5 @@
 """A generated catalogue with known ground truth: where the object is, what tells classes apart, what was planted."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import asdict, dataclass, field

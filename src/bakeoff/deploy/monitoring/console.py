@@ -1,7 +1,5 @@
 """The verdict and every test, on the terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

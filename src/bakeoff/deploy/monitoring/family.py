@@ -1,7 +1,5 @@
 """The family of tests: inputs, features, predictions and, with labels, performance; corrected together after Holm."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One picture of a monitoring: verdict, inputs, confidence, classes and accuracy, study beside new products."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How good the candidate is on new products: counted where labels are known, estimated where they are not."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

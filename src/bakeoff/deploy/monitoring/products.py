@@ -1,7 +1,5 @@
 """Which products are compared: new ones, with the study's classes where they are known, and the study's own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Everything about one set of new products as one record; arrays in, no file read."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What `bakeoff monitor` does: score new products and the study's own, test, write monitoring/<name>/."""
 
-from __future__ import annotations
-
 import re
 import sys
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The verdict in sentences, in the language of params."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From raw scores to what a person or a shop system reads: class, calibrated probability, top k, or why not."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field

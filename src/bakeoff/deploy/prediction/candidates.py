@@ -1,7 +1,5 @@
 """Which trained candidate answers: the one that is named, or the one that the study chose."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from functools import cached_property

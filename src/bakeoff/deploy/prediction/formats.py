@@ -1,7 +1,5 @@
 """Answers as a table on the screen, JSON, CSV or Parquet, written as they come; a file appears when it is whole."""
 
-from __future__ import annotations
-
 import csv
 import json
 import sys

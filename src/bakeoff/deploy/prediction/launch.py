@@ -1,7 +1,5 @@
 """Scores photos in the candidate's own environment; what an interrupted run finished is not done again."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import shutil

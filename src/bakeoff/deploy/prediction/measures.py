@@ -1,7 +1,5 @@
 """What a photo is like, in six numbers that need no network: light, colour, sharpness and shape."""
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image
 

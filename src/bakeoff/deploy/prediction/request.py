@@ -3,8 +3,6 @@
 `python -m bakeoff.deploy.prediction.request FOLDER` carries out FOLDER's request.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys

@@ -1,7 +1,5 @@
 """What `bakeoff predict` does: find candidate and photos, score them, write the answers, tell what was left out."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The raw scores of many photos in numbered Parquet files, so that a stopped run goes on where it ended."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

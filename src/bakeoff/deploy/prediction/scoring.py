@@ -1,7 +1,5 @@
 """Photos through a predictor, a few at a time: memory does not grow with their number, and finished chunks stay."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice

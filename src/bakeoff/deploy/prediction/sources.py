@@ -1,7 +1,5 @@
 """Which photos are asked about: one file, a folder with everything below it, or a table with a column of paths."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How each variant is made of the trained network: photos in, logits out, always the same signature."""
 
-from __future__ import annotations
-
 import copy
 import logging
 import time

@@ -1,7 +1,5 @@
 """`bakeoff variants`: a trained candidate's variants, their file and their table."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from pathlib import Path

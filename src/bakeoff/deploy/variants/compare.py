@@ -1,7 +1,5 @@
 """One variant against the plain network: speed, taking turns in one process, and accuracy on the test split."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Callable

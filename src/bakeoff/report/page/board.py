@@ -1,7 +1,5 @@
 """The leaderboard's columns in groups, and a row per candidate with the values that its records hold."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

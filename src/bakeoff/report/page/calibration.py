@@ -1,7 +1,5 @@
 """How far a stated probability can be believed: reliability pictures before and after, and what a threshold costs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

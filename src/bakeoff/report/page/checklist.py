@@ -1,7 +1,5 @@
 """The pre-production checklist: each line's state follows from the records, with the file that proves it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 

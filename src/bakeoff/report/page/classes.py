@@ -1,7 +1,5 @@
 """F1 per class and candidate, the classes in the order in which they are confused."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

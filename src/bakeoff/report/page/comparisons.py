@@ -1,7 +1,5 @@
 """Paired comparisons as a table and a picture: each candidate's difference, and bars over those not told apart."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Confusions of the leading candidates: the matrix in clustered order, pairs with photos, groups, silent classes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

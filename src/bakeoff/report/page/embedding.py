@@ -1,7 +1,5 @@
 """Pictures inside the page: shrunk, as JPEG, within a budget, so that one file can be mailed."""
 
-from __future__ import annotations
-
 import base64
 import io
 from pathlib import Path

@@ -1,53 +1,48 @@
-"""What the report shows beside the numbers, read from a candidate's folder: confusions, heat maps, colour channels."""
+"""What the report shows beside the numbers, read from a candidate's folder: heat maps and colour channels."""
 
-from __future__ import annotations
-
-import json
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from bakeoff.decision.collect import Evaluated
+from bakeoff.records.interpretation import (
+    ATTRIBUTIONS_FILE,
+    CHANNELS_FILE,
+    AttributionsRecord,
+    ChannelsRecord,
+    ExplainedPhoto,
+)
 from bakeoff.report.page.embedding import Budget
 
 _HEATMAP_PX = 960
-CHANNELS = ("red", "green", "blue")
 
 
-def read_channels(record: Evaluated) -> dict[str, Any] | None:
+class HeatMap(NamedTuple):
+    """A candidate's explained photo, and its figure as a data URI."""
+
+    candidate: str
+    photo: ExplainedPhoto
+    picture: str
+
+
+def read_channels(record: Evaluated) -> ChannelsRecord | None:
     """Return the accuracy lost per shuffled colour channel; None where the candidate was not interpreted."""
-    values = read_optional(record.folder / "interpretation" / "channels.json")
-    if values is None:
-        return None
-    drops = [values["channels"][name] for name in CHANNELS if name in values["channels"]]
-    return {
-        "candidate": record.candidate.name,
-        "seed": record.candidate.seed,
-        "accuracy": values["baseline_accuracy"],
-        "n": values.get("n"),
-        "repeats": values.get("repeats"),
-        "drops": drops,
-    }
+    return ChannelsRecord.read_if_there(record.folder / "interpretation" / CHANNELS_FILE)
 
 
-def read_heat_maps(record: Evaluated, budget: Budget) -> list[dict[str, Any]]:
+def read_heat_maps(record: Evaluated, budget: Budget) -> list[HeatMap]:
     """Return the candidate's heat maps with their pictures, as far as the budget goes."""
     folder = record.folder / "interpretation"
-    values = read_optional(folder / "attributions.json") or {"items": []}
+    attributions = AttributionsRecord.read_if_there(folder / ATTRIBUTIONS_FILE)
     found = []
-    for item in values["items"]:
-        path = _figure_path(folder, item)
+    for photo in attributions.items if attributions else ():
+        path = _figure_path(folder, photo.figure)
         picture = budget.embed(path, max_px=_HEATMAP_PX) if path else None
         if picture:
-            found.append({**item, "picture": picture, "candidate": record.candidate.name})
+            found.append(HeatMap(record.candidate.name, photo, picture))
     return found
 
 
-def _figure_path(folder: Path, item: dict[str, Any]) -> Path | None:
+def _figure_path(folder: Path, figure: str) -> Path | None:
     """Return the figure's file below the interpretation folder, None where there is none."""
-    path = (folder / str(item.get("figure"))).resolve()
+    path = (folder / figure).resolve()
     return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
-
-
-def read_optional(path: Path) -> dict[str, Any] | None:
-    """Return a JSON record, None where the file is not there."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

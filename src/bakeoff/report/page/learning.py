@@ -1,7 +1,5 @@
 """Learning curves as small multiples, and train, validation and test side by side with the overfitting gap."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 Each section is made by itself: one that fails leaves a sentence in its place, and the others stand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,14 +90,15 @@ def _heat_maps(page: _Page) -> dict[str, Any]:
     found = [item for record in _leading_first(page) for item in read_heat_maps(record, page.budget)]
     leading = page.facts.leading
     return {
-        "heat_maps_top": [item for item in found if item["candidate"] in leading],
-        "heat_maps_rest": [item for item in found if item["candidate"] not in leading],
+        "heat_maps_top": [item for item in found if item.candidate in leading],
+        "heat_maps_rest": [item for item in found if item.candidate not in leading],
         "n_pictures_left_out": page.budget.n_left_out,
     }
 
 
 def _colour(page: _Page) -> dict[str, Any]:
-    return {"channels": [found for record in _leading_first(page) if (found := read_channels(record))]}
+    found = [(record.candidate.name, read_channels(record)) for record in _leading_first(page)]
+    return {"channels": [(name, channels) for name, channels in found if channels]}
 
 
 def _ranked(page: _Page) -> list[Any]:

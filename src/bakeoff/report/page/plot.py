@@ -1,7 +1,5 @@
 """Where things lie in the page's SVG pictures: linear and logarithmic scales with matplotlib's choice of ticks."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Throughput in detail, a row per network: latency, the sweep over batch sizes, where the time goes, noise."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

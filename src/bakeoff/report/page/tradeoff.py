@@ -1,7 +1,5 @@
 """The scatter of accuracy against what it costs, as geometry for SVG: one view per measure, each with its own front."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bakeoff.cli import app
 from bakeoff.core.errors import BakeoffError
-from prediction.small_study import LABELS, photo_bytes
+from deploy.small_study import LABELS, photo_bytes
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 

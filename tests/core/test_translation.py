@@ -16,7 +16,7 @@ pytestmark = pytest.mark.torch  # babel lives in .venv-torch
 from bakeoff.core.errors import ParamsError  # noqa: E402
 from bakeoff.core.translation import LOCALE, Translator, spaced  # noqa: E402
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 EN, FR = Translator("en"), Translator("fr")
 
 

@@ -17,6 +17,7 @@ from bakeoff.core.errors import ParamsError, WeightsError  # noqa: E402
 from bakeoff.learning.key import weights_identity  # noqa: E402
 from bakeoff.records.weights import existing_record, file_sha256, read_record  # noqa: E402
 from bakeoff.weights.fetch import fetch_weights  # noqa: E402
+from records_made import weights_record  # noqa: E402
 
 pytestmark = pytest.mark.torch
 HUB_ID = "somebody/tiny-swin"
@@ -155,9 +156,9 @@ def test_a_record_from_before_configurations_were_stored_serves_no_longer(
 
 
 def test_the_configuration_is_part_of_what_a_training_starts_from():
-    plain = {"sha256": "a", "network_files": {}}
-    assert weights_identity(plain, 0) == weights_identity({"sha256": "a"}, 0) == "a"
-    first, second = ({"sha256": "a", "network_files": {"config.json": digest}} for digest in ("b", "c"))
+    plain = weights_record(sha256="a")
+    assert weights_identity(plain, 0) == "a"
+    first, second = (weights_record(sha256="a", network_files={"config.json": digest}) for digest in ("b", "c"))
     assert len({weights_identity(record, 0) for record in (plain, first, second)}) == 3
-    random = {"sha256": None, "network_files": {"config.json": "b"}}
+    random = weights_record(pretrained=False, network_files={"config.json": "b"})
     assert weights_identity(random, 0) != weights_identity(random, 1)

@@ -13,7 +13,7 @@ from bakeoff.cli import app, main
 from bakeoff.core.translation import Translator
 from bakeoff.study.doctor import Finding, examine, print_findings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.torch
 
 

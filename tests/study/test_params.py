@@ -13,7 +13,7 @@ from bakeoff.learning.params import BaselineParams, TrainingParams
 from bakeoff.records.recipe import ScheduleOverrides, merge_overrides
 from bakeoff.study.params import Params, load_params
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

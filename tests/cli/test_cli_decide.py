@@ -10,7 +10,7 @@ import pytest
 
 from aggregation.splits import write_split
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.torch
 
 

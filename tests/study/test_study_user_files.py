@@ -8,7 +8,7 @@ from bakeoff.study.params import load_params
 from bakeoff.study.run import untaken_user_files
 from bakeoff.weights.baseline import fetch_baseline_weights
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from bakeoff.study import composition
 from bakeoff.study.composition import choices, choices_made, differences
 from bakeoff.study.params import write_params
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.torch  # dvc and hydra live in .venv-torch
 
 

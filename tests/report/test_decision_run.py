@@ -28,6 +28,7 @@ from decision.fake_study import (
     write_evidence,
     write_study,
 )
+from records_made import attributions_record, explained_photo
 
 
 def inputs_of(root, **changes) -> ReportInputs:
@@ -387,8 +388,8 @@ def test_a_figure_outside_the_folder_is_not_read(tmp_path):
     assert (read_channels(record), read_heat_maps(record, Budget(9))) == (None, [])
     write_evidence(folder, correct=90)
     Image.new("RGB", (9, 9)).save(tmp_path / "secret.png")
-    item = {"product_id": "x", "correct": True, "figure": "../../../secret.png"}
-    write_json(folder / "interpretation" / "attributions.json", {"items": [item]})
+    item = explained_photo(figure="../../../secret.png")
+    attributions_record(item).write(folder / "interpretation" / "attributions.json")
     assert read_heat_maps(record, Budget(10**6)) == []
 
 

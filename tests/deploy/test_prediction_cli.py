@@ -155,6 +155,7 @@ def test_candidates_that_cannot_answer(in_study, tmp_path, monkeypatch):
     evaluation = in_study / "runs" / "tiny-frozen" / "seed_0" / "evaluation"
     for name, change, sentence in (
         ("calibration.json", None, "calibration.json is missing; run `dvc repro evaluate`"),
+        ("calibration.json", {"key": "other"}, "holds records of two evaluations; run `bakeoff run`"),
         ("metrics.json", {"training_key": "other"}, "belongs to an earlier training of tiny-frozen (key other"),
     ):
         kept = (evaluation / name).read_text()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prediction.small_study import train_tiny, write_catalogue, write_params
+from deploy.small_study import train_tiny, write_catalogue, write_params
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +31,10 @@ def in_study(study: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("BAKEOFF_ROOT", str(study))
     monkeypatch.chdir(study)
     return study
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """MLflow 3.17.2 uses what SQLAlchemy 2.1 deprecates; nothing here can change that."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"))

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.torch  # jinja2 lives in .venv-torch
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    from decision.note_project import write_project
+    from report.note_project import write_project
 
     return write_project(tmp_path_factory.mktemp("finished"))
 
