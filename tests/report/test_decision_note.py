@@ -121,6 +121,16 @@ def test_the_rule_is_the_one_that_chose_whatever_params_say_now(project):
     assert "weight decay 0.01; no early stopping; seed 0." in text
 
 
+def test_a_winner_that_was_not_measured_has_no_latency(project):
+    choice_file = project / "reports" / "choice.json"
+    choice = json.loads(choice_file.read_text())
+    unknown = {key: choice[key] | {"latency_ms": None} for key in ("best", "best_commercial")}
+    choice_file.write_text(json.dumps(choice | unknown))
+    text = note_text(project)
+    assert re.search(r"Chosen: .*, speed not measured, \d+ MiB, licence", text)
+    assert "vitesse non mesurée" in note_text(project, "fr")
+
+
 def test_a_lead_over_a_random_baseline_is_weakened(project):
     choice_file = project / "reports" / "choice.json"
     choice = json.loads(choice_file.read_text())
