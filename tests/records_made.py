@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.catalogue import Dataset
+from bakeoff.records.catalogue import AuditRecord, Dataset, Quantiles
 from bakeoff.records.evaluation import (
     BeforeAfter,
     Calibration,
@@ -312,3 +312,26 @@ def calibration_record(*, temperature: float = 1.7, **changes: Any) -> Calibrati
         "warning": None,
     }
     return CalibrationRecord.model_validate(values | changes)
+
+
+def audit_record(**changes: Any) -> AuditRecord:
+    """Return an audit.json of three products, one of them rejected."""
+    quantiles = Quantiles(min=1.0, p25=2.0, median=3.0, p75=4.0, max=5.0)
+    values = {
+        "dataset": dataset(),
+        "texts_digest": "t",
+        "n_read": 3,
+        "n_accepted": 2,
+        "n_rejected": 1,
+        "rejected": {"truncated": 1},
+        "rejected_per_class": {"a": 1},
+        "per_class": {"b": 1, "a": 1},
+        "n_groups": 2,
+        "formats": {"PNG": 2},
+        "modes": {"RGB": 2},
+        "width_px": quantiles,
+        "height_px": quantiles,
+        "n_with_title": 1,
+        "n_with_description": 0,
+    }
+    return AuditRecord.model_validate(values | changes)

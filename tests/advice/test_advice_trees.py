@@ -1,7 +1,6 @@
 """The trees lead where their thresholds say, and the command that comes out is one that conf/ composes."""
 
 import io
-import json
 from itertools import product
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from bakeoff.advice.show import show_advice
 from bakeoff.core.errors import DataError, EvaluationError, ParamsError
 from bakeoff.core.section import LANGUAGES
 from bakeoff.core.translation import Translator
-from records_made import network_speed, throughput_record
+from records_made import audit_record, dataset, network_speed, throughput_record
 
 FAMILY, MACHINE = rules().family, rules().machine
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,8 +136,7 @@ def test_facts_come_from_the_command_the_catalogue_or_an_assumption(tmp_path):
     given = gather(tmp_path, n_images=500, n_classes=5, **asked)
     assert (given.images_per_class, given.assumed) == (100, ())
     audit = tmp_path / "data" / "audit" / "audit.json"
-    audit.parent.mkdir(parents=True)
-    audit.write_text(json.dumps({"n_accepted": 90, "per_class": {"a": 40, "b": 50}, "dataset": {"name": "folder"}}))
+    audit_record(n_accepted=90, per_class={"a": 40, "b": 50}, dataset=dataset(name="folder")).write(audit)
     (tmp_path / "conf" / "dataset").mkdir(parents=True)
     (tmp_path / "conf" / "dataset" / "folder.yaml").touch()
     counted = gather(tmp_path, n_images=None, n_classes=None, **asked)
@@ -152,7 +150,7 @@ def test_refuses_sizes_devices_and_catalogues_that_are_none(tmp_path):
         facts(device="tpu")
     broken = tmp_path / "audit.json"
     broken.write_text("{}")
-    with pytest.raises(DataError, match=r"should hold n_accepted and per_class.*--images and --classes"):
+    with pytest.raises(DataError, match=r"lacks dataset; run `dvc repro audit`"):
         catalogue_counts(broken)
     assert catalogue_counts(tmp_path / "none.json") is None
 

@@ -73,7 +73,7 @@ def test_times_of_another_device_are_kept_and_not_compared(tmp_path):
     assert table["time_comparable"].tolist() == [True, True, True, False]
     last = summarise(table)[-1]
     assert (last.latency_ms, last.comparable_latency_ms) == (1, math.inf)
-    assert "those of a-frozen come from another device" in timing_notes(found.done, t=ENGLISH)[0]
+    assert "those of a-frozen come from another device" in timing_notes(found.done, {}, t=ENGLISH)[0]
 
 
 def test_the_csv_round_trip_keeps_yes_no_and_unknown(tmp_path):
@@ -127,9 +127,11 @@ def test_marks():
 def test_threads_and_noisy_timings_are_said(tmp_path):
     write_candidate(tmp_path / "runs", "baseline_tf", speed={"threads": 1})
     write_candidate(tmp_path / "runs", "a-frozen", speed={"noisy": True})
-    notes = timing_notes(collected(tmp_path / "runs", A).done, t=ENGLISH)
-    assert "different numbers of threads (1, 2)" in notes[0]
-    assert notes[1].startswith("The timings of a-frozen are noisy")
+    notes = timing_notes(collected(tmp_path / "runs", A).done, {"gone": "out of memory."}, t=ENGLISH)
+    told = "The speed of gone could not be measured (out of memory); `bakeoff throughput` tries again."
+    assert notes[0] == told
+    assert "different numbers of threads (1, 2)" in notes[1]
+    assert notes[2].startswith("The timings of a-frozen are noisy")
 
 
 def test_what_was_not_measured_has_no_time_and_is_not_comparable(tmp_path):
@@ -143,7 +145,7 @@ def test_what_was_not_measured_has_no_time_and_is_not_comparable(tmp_path):
     assert set(table["device"]) == {"not measured"}
     assert usual_device(found.done) is None
     assert summarise(table)[0].comparable_latency_ms == math.inf
-    assert timing_notes(found.done, t=ENGLISH) == []
+    assert timing_notes(found.done, {}, t=ENGLISH) == []
 
 
 def test_the_slow_end_is_the_slowest_call_where_calls_are_few(tmp_path):

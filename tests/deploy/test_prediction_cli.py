@@ -154,7 +154,7 @@ def test_candidates_that_cannot_answer(in_study, tmp_path, monkeypatch):
     choice.write_text(before)
     evaluation = in_study / "runs" / "tiny-frozen" / "seed_0" / "evaluation"
     for name, change, sentence in (
-        ("calibration.json", None, "calibration.json is missing; run `dvc repro evaluate`"),
+        ("calibration.json", None, "calibration.json is missing; run `dvc repro evaluate evaluate_baseline`"),
         ("calibration.json", {"key": "other"}, "holds records of two evaluations; run `bakeoff run`"),
         ("metrics.json", {"training_key": "other"}, "belongs to an earlier training of tiny-frozen (key other"),
     ):
@@ -170,9 +170,9 @@ def test_candidates_that_cannot_answer(in_study, tmp_path, monkeypatch):
     told = said(photo)
     assert "training.json does not hold what it should: framework: Input should be 'pytorch' or 'tensorflow'" in told
     training.write_text(kept.replace('"store_px"', '"store_size"'))
-    assert "training.json lacks dataset.prepare.store_px; run `dvc repro train_torch`" in said(photo)
+    assert "training.json lacks dataset.prepare.store_px; run `dvc repro train_torch baseline_tf`" in said(photo)
     training.write_text(kept.replace('"prepare"', '"prepared"'))
-    assert "training.json lacks dataset.prepare; run `dvc repro train_torch`" in said(photo)
+    assert "training.json lacks dataset.prepare; run `dvc repro train_torch baseline_tf`" in said(photo)
     training.write_text(kept.replace('"pytorch"', '"tensorflow"'))
     monkeypatch.setenv("BAKEOFF_PYTHON_TF", str(tmp_path / "no" / "bin" / "python"))
     assert "is missing, and tiny-frozen needs it; run `make setup`" in said(photo)

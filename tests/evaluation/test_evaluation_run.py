@@ -124,7 +124,7 @@ def test_training_record_is_needed(tmp_path, catalogue):
     def judge() -> None:
         evaluate_candidate(tmp_path, catalogue, tmp_path / "evaluation", params=PARAMS)
 
-    with pytest.raises(EvaluationError, match=r"training.json is missing; run `dvc repro train_torch`"):
+    with pytest.raises(EvaluationError, match=r"training.json is missing; run `dvc repro train_torch baseline_tf`"):
         judge()
     path.write_text("{cut sho")
     with pytest.raises(EvaluationError, match=r"training.json is not valid JSON"):

@@ -7,11 +7,12 @@ import json
 import pytest
 
 from bakeoff.core.errors import DataError, EvaluationError
-from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams, Quantiles
+from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.records.training import CostRecord, TrainingRecord
 from records_made import (
+    audit_record,
     candidate_settings,
     cost_record,
     dataset,
@@ -19,25 +20,6 @@ from records_made import (
     throughput_record,
     training_record,
     weights_record,
-)
-
-QUANTILES = Quantiles(min=1.0, p25=2.0, median=3.0, p75=4.0, max=5.0)
-AUDIT = AuditRecord(
-    dataset=dataset(),
-    texts_digest="t",
-    n_read=3,
-    n_accepted=2,
-    n_rejected=1,
-    rejected={"truncated": 1},
-    rejected_per_class={"a": 1},
-    per_class={"b": 1, "a": 1},
-    n_groups=2,
-    formats={"PNG": 2},
-    modes={"RGB": 2},
-    width_px=QUANTILES,
-    height_px=QUANTILES,
-    n_with_title=1,
-    n_with_description=0,
 )
 
 
@@ -50,7 +32,7 @@ AUDIT = AuditRecord(
         cost_record(),
         cost_record(git_commit=None),
         LabelsRecord(labels=["a", "b"], dataset=dataset()),
-        AUDIT,
+        audit_record(),
         throughput_record(),
         throughput_record({"a": network_speed(latency_ms_p99=None)}, failed={"b": "no weights"}),
     ],
@@ -80,8 +62,8 @@ def test_a_candidates_settings_are_typed_and_the_baselines_are_not(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "stage", "error"),
     [
-        (TrainingRecord, "train_torch", EvaluationError),
-        (CostRecord, "train_torch", EvaluationError),
+        (TrainingRecord, "train_torch baseline_tf", EvaluationError),
+        (CostRecord, "train_torch baseline_tf", EvaluationError),
         (LabelsRecord, "prepare", DataError),
         (AuditRecord, "audit", DataError),
         (ThroughputRecord, "throughput", EvaluationError),

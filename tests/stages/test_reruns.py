@@ -78,7 +78,7 @@ FILES = {
     "data/splits/splits.parquet": {*TRAINERS, *EVALUATE, *INTERPRET},
     f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput"},
     f"weights/{MODEL}/record.json": {"train_torch", "interpret"},
-    "weights/baseline_tf/record.json": {"baseline_tf"},
+    "weights/baseline_tf/record.json": {"baseline_tf", "throughput"},
     "measurements/throughput.json": {"compare"},
     f"runs/{MODEL}-frozen/seed_0/training/cost.json": {"interpret", "compare"},
     f"runs/{MODEL}-frozen/seed_0/training/predictions.parquet": {"evaluate", "interpret", "compare"},

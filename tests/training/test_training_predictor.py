@@ -160,7 +160,7 @@ def test_wrong_questions_are_refused(trained: Callable[..., Path], catalogue: Ca
     predictor = _load(folder)
     with pytest.raises(EvaluationError, match="targets must be one class index from 0 to 2"):
         predictor.gradients(predictor.images(catalogue.at([0])), np.array([3]))
-    with pytest.raises(EvaluationError, match=r"training\.json is missing; run `dvc repro train_torch`"):
+    with pytest.raises(EvaluationError, match=r"training\.json is missing; run `dvc repro train_torch baseline_tf`"):
         _load(tmp_path / "nowhere")
     catalogue.labels[0] = "violet"
     with pytest.raises(EvaluationError, match=r"label sets differ: .*predictions\.parquet has 3 .* 'blue' there and"):

@@ -35,7 +35,7 @@ def advise(facts: Facts, root: Path) -> Advice:
 
     Args:
         facts: sizes, machine and time.
-        root: the project, for conf/model/ and measurements under runs/.
+        root: the project, for conf/model/ and measurements/throughput.json.
     """
     numbers = {"images_per_class": facts.images_per_class, "n_images": float(facts.n_images), "hours": facts.hours}
     numbers["n_gpus"] = 0.0 if facts.device == "cpu" else 1.0

@@ -1,6 +1,5 @@
 """What the advice rests on: how many photos and classes, which machine, how much time."""
 
-import json
 import os
 import platform
 import shutil
@@ -8,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bakeoff.core.errors import DataError, ParamsError
+from bakeoff.core.errors import ParamsError
+from bakeoff.records.catalogue import AuditRecord
 
 Device = Literal["cpu", "cuda", "mps"]
 DEVICES: tuple[Device, ...] = ("cpu", "cuda", "mps")
@@ -51,16 +51,8 @@ def catalogue_counts(audit_file: Path) -> tuple[int, int, str | None] | None:
     Raises:
         DataError: the file is there and does not hold them.
     """
-    if not audit_file.is_file():
-        return None
-    try:
-        audit = json.loads(audit_file.read_text(encoding="utf-8"))
-        return int(audit["n_accepted"]), len(audit["per_class"]), (audit.get("dataset") or {}).get("name")
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{audit_file} should hold n_accepted and per_class ({error!r}); run `dvc repro prepare`, "
-            "or give --images and --classes."
-        ) from None
+    audit = AuditRecord.read_if_there(audit_file)
+    return (audit.n_accepted, len(audit.per_class), audit.dataset.name) if audit else None
 
 
 def this_device() -> Device:

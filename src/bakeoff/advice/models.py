@@ -69,7 +69,7 @@ def _settings(root: Path, model: str, entry: BackboneParams, defaults: BackboneD
 
 def _measured_here(root: Path, device: Device) -> Iterator[tuple[str, float]]:
     """Yield model and images/s of every network that was measured here on a device of this type."""
-    record = ThroughputRecord.read_if_there(root / "measurements" / "throughput.json")
+    record = ThroughputRecord.read_current(root / "measurements" / "throughput.json")
     for model, speed in (record.networks if record else {}).items():
         if speed.device.lower().startswith(device):
             yield model, speed.images_per_s

@@ -84,19 +84,17 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response, partial.open("wb") as target:
             _copy_with_bar(response, target)
+        if _is_html(partial):
+            return _html_instead(url)
+        if (found_md5 := _md5(partial)) != md5:
+            raise WeightsError(
+                f"{url} gave a file with MD5 {found_md5}, expected {md5}; something on the way changed it. Try again."
+            )
+        partial.replace(path)
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        partial.unlink(missing_ok=True)
         return NotFound("not_found" if getattr(error, "code", None) == 404 else "hub_unreachable")
-    if _is_html(partial):
-        partial.unlink()
-        return _html_instead(url)
-    found_md5 = _md5(partial)
-    if found_md5 != md5:
-        partial.unlink()
-        raise WeightsError(
-            f"{url} gave a file with MD5 {found_md5}, expected {md5}; something on the way changed it. Try again."
-        )
-    partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return Found(path, "hub", url_or_id=url)
 
 

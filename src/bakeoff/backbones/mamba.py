@@ -94,7 +94,7 @@ def build_mambavision(name: str, *, scan: str = "auto", **options: Any) -> Mamba
 
     Args:
         name: registered name.
-        scan: `auto` or one of `bakeoff.scan.implementations()`.
+        scan: `auto` or an implementation that params.yaml may name (`scan.implementation`).
         options: drop_path_rate, drop_rate, in_chans, layer_scale, layer_scale_conv. The package itself
             swallows unknown ones silently.
 

@@ -127,7 +127,7 @@ def _bind_threads(n_threads: int) -> None:
     if n_threads > started or not hasattr(os, "sched_setaffinity"):
         raise SetupError(
             f"TensorFlow was started with {started} CPU threads and cannot change to {n_threads} any more; "
-            "set compute.threads and throughput.threads so that the first is the larger, and run the stage again."
+            "set compute.threads to the larger number, and run it again."
         )
     cpus = _CPUS_AT_START[:n_threads]
     for task in Path("/proc/self/task").iterdir():

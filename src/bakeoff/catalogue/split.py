@@ -63,7 +63,7 @@ def write_split(
         catalogue_dir: what `prepare` wrote.
         params: section `split`.
         out_dir: the folder to write.
-        previous: an earlier folder of this stage; used where its seed is the same.
+        previous: an earlier folder of this stage, of the same seed.
 
     Raises:
         DataError: `previous` is not such a folder or has another seed.

@@ -62,8 +62,8 @@ def convert(
 def clean() -> None:
     """Delete .bakeoff/, the caches; runs/, reports/, weights/ and the MLflow store stay.
 
-    It holds checkpoints of interrupted trainings, features of frozen backbones, shared speed measurements, scores of
-    `predict` and `monitor`, and TensorBoard files. What needs them computes them again, which takes time (TensorBoard
+    It holds checkpoints of interrupted trainings, features of frozen backbones, scores of `predict` and
+    `monitor`, and TensorBoard files. What needs them computes them again, which takes time (TensorBoard
     files: `bakeoff sync`). Run it while nothing else of bakeoff runs.
     """
     import shutil

@@ -1,7 +1,7 @@
 """Which times are compared: those of one device."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bakeoff.core.translation import Translator
 from bakeoff.decision.collect import Evaluated
@@ -18,10 +18,23 @@ def device_of(one: Evaluated) -> str:
     return one.speed.device_title if one.speed else "not measured"
 
 
-def timing_notes(done: Sequence[Evaluated], *, t: Translator) -> list[str]:
-    """Return what must be said about the times: measured elsewhere, with other threads, or noisy."""
+def timing_notes(done: Sequence[Evaluated], failed: Mapping[str, str], *, t: Translator) -> list[str]:
+    """Return what must be said about the times: measured elsewhere, with other threads, noisy, or failed.
+
+    Args:
+        done: every training with a result.
+        failed: why a network of the study could not be measured.
+        t: says it in the reader's language.
+    """
     device = usual_device(done)
-    notes = []
+    notes = [
+        t.gettext(
+            "The speed of {network} could not be measured ({problem}); `bakeoff throughput` tries again.",
+            network=network,
+            problem=problem.rstrip("."),
+        )
+        for network, problem in failed.items()
+    ]
     others = sorted({one.candidate.name for one in done if one.speed and device_of(one) != device})
     if others:
         notes.append(

@@ -17,7 +17,7 @@ class Record(BaseModel):
     FORMAT: ClassVar[int] = 1
     """Raised when the file's form changes; a file of another form is refused in one sentence."""
     STAGE: ClassVar[str]
-    """The stage that writes it, as error messages name it."""
+    """The stages that write it, as `dvc repro` takes them."""
     ERROR: ClassVar[type[BakeoffError]] = DataError
 
     format: int = 1

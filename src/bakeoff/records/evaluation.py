@@ -16,7 +16,7 @@ Figure = int | Finite | None
 
 
 class _OfEvaluation(Record):
-    STAGE: ClassVar[str] = "evaluate"
+    STAGE: ClassVar[str] = "evaluate evaluate_baseline"
     ERROR: ClassVar[type[BakeoffError]] = EvaluationError
 
     key: str

@@ -11,7 +11,7 @@ Channel = Literal["red", "green", "blue"]
 
 
 class _OfInterpretation(Record):
-    STAGE: ClassVar[str] = "interpret"
+    STAGE: ClassVar[str] = "interpret interpret_baseline"
     ERROR: ClassVar[type[BakeoffError]] = EvaluationError
 
     key: str

@@ -64,7 +64,7 @@ class TrainingRecord(TrainingHeader, Record):
     """training.json: what determines a training's result, and what resulted; the same bytes for the same result."""
 
     FORMAT: ClassVar[int] = 2
-    STAGE: ClassVar[str] = "train_torch"
+    STAGE: ClassVar[str] = "train_torch baseline_tf"
     ERROR: ClassVar[type[BakeoffError]] = EvaluationError
 
     probabilities: Literal["softmax", "sigmoid_normalised", "as_is"]
@@ -106,7 +106,7 @@ class TrainingRecord(TrainingHeader, Record):
 class CostRecord(Record):
     """cost.json: what one training took, when and from which commit; another run of the same training differs here."""
 
-    STAGE: ClassVar[str] = "train_torch"
+    STAGE: ClassVar[str] = "train_torch baseline_tf"
     ERROR: ClassVar[type[BakeoffError]] = EvaluationError
 
     key: str

@@ -83,7 +83,7 @@ def compare(
     done = found.done
     table = build_leaderboard(found)
     summaries, matrix = with_matrix(summarise(table), done, params.matrix, language=given.language)
-    notes = [*timing_notes(done, t=t), *failure_notes(found, given.failures_dir, t=t)]
+    notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
     choice = _choice(found, summaries, params, notes=notes, t=t)
     choice["matrix"] = matrix
     choice["references"] = [dict(row) for row in given.references]

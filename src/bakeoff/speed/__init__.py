@@ -1,1 +1,1 @@
-"""How fast a candidate is: one protocol for every framework, shared between modes, and repeated side by side."""
+"""How fast a network is: one session for both frameworks, in which all networks take turns."""

@@ -41,8 +41,9 @@ def measure_study(
     record = measure_networks(root, chosen, params)
     print_session(record)
     if earlier is not None:
-        kept = {name: speed for name, speed in earlier.networks.items() if name not in chosen}
-        failed = {name: problem for name, problem in earlier.failed.items() if name not in chosen}
+        others = set(known) - set(chosen)
+        kept = {name: speed for name, speed in earlier.networks.items() if name in others}
+        failed = {name: problem for name, problem in earlier.failed.items() if name in others}
         record = record.model_copy(
             update={"networks": kept | record.networks, "failed": failed | record.failed},
         )

@@ -16,6 +16,7 @@ import torch
 
 from bakeoff.core.code import code_digest
 from bakeoff.core.errors import TrainingError
+from bakeoff.core.files import replacing
 from bakeoff.core.locks import waiting_lock
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.batching import PREDICT_BATCH
@@ -92,12 +93,10 @@ def _write(folder: Path, array: np.ndarray, record: dict[str, Any]) -> None:
     """Write the record, then the array under its name in one step: a folder with features.npy is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    partial = folder / f"{FEATURES_FILE}.tmp"
-    with partial.open("wb") as handle:
+    with replacing(folder / FEATURES_FILE) as partial, partial.open("wb") as handle:
         np.save(handle, array)
         handle.flush()
         os.fsync(handle.fileno())
-    os.replace(partial, folder / FEATURES_FILE)
 
 
 def _read(folder: Path, *, n_rows: int) -> Features | None:

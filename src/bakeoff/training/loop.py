@@ -134,8 +134,7 @@ class _Trainer:
     def finish(self) -> LoopResult:
         """Put the best weights back and sum up."""
         best, rows = self.state.best, self.state.rows
-        if best is None:
-            raise TrainingError("no epoch was trained; training.epochs must be at least 1.")
+        assert best is not None  # params ask for one epoch or more
         self.module.load_state_dict(self.state.best_tensors, strict=False)
         self.module.eval()
         majority = majority_share(self.train.labels, self.validation.labels)

@@ -13,6 +13,7 @@ from torch import nn
 from bakeoff.backbones.classifier import build_classifier, n_parameters, n_trainable, set_mode
 from bakeoff.backbones.network_files import copy_config
 from bakeoff.core.allocator import keep_freed_memory
+from bakeoff.core.code import code_digest
 from bakeoff.core.errors import ParamsError, TrainingError
 from bakeoff.core.failures import drawing
 from bakeoff.core.machine import ComputeParams, ScanParams
@@ -26,7 +27,7 @@ from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import to_unit
 from bakeoff.learning.figures import preview_title, write_history_figure, write_preview
 from bakeoff.learning.history import write_history
-from bakeoff.learning.key import git_commit, merged_training, now_utc, split_digest, training_key, versions
+from bakeoff.learning.key import digest, git_commit, merged_training, now_utc, split_digest, training_key, versions
 from bakeoff.learning.params import TrainingParams
 from bakeoff.learning.size import size_mib
 from bakeoff.records.candidate import Candidate
@@ -147,7 +148,8 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     started_at = now_utc()
-    with locked_checkpoint(state_dir("checkpoints"), plan.header.key) as checkpoint:
+    resumed = digest([plan.header.key, code_digest(Path(__file__).resolve())])  # other code starts anew
+    with locked_checkpoint(state_dir("checkpoints"), resumed) as checkpoint:
         seed_everything(plan.request.seed)
         result, extraction_s = _learn(plan, checkpoint, on_epoch)
         trained = time.perf_counter()

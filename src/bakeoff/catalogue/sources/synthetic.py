@@ -63,7 +63,7 @@ class SyntheticSource:
         record = root / "truth.json"
         if not record.is_file() or dataset.synthetic is None:
             return record.is_file()
-        return json.loads(record.read_text(encoding="utf-8"))["params"] == dataset.synthetic.model_dump()
+        return json.loads(record.read_text(encoding="utf-8")).get("params") == dataset.synthetic.model_dump()
 
     def acquire(self, dataset: DatasetParams, root: Path) -> None:
         """Generate the catalogue where it is not there."""
