@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw
 
-from bakeoff.core.files import write_json
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import as_record
 from bakeoff.decision.collect import Evaluated
@@ -23,20 +22,21 @@ from bakeoff.decision.sentences import answer_sentence, limits_in_words, rule_in
 from bakeoff.decision.summary import summarise
 from bakeoff.records.candidate import BASELINE, Candidate
 from decision.fake_study import CORRECT, LABELS, MODELS, collected, make_study, write_candidate, write_history
+from records_made import audit_record
 
 if TYPE_CHECKING:
     from bakeoff.report.facts import Facts
 
 _WORDS = ("Livre", "Console", "Figurine", "Carte", "Jouet", "Mobilier", "Piscine", "Cuisine", "Bricolage", "Revue")
-AUDIT = {
-    "n_read": 1105,
-    "n_accepted": 1050,
-    "n_rejected": 55,
-    "rejected": {"duplicate_image": 51, "truncated": 4},
-    "n_groups": 1031,
-    "width_px": {"min": 20.0, "p25": 120.0, "median": 193.0, "p75": 320.0, "max": 1226.0},
-    "height_px": {"min": 22.0, "p25": 101.0, "median": 153.0, "p75": 312.0, "max": 2348.0},
-}
+AUDIT = audit_record(
+    n_read=1105,
+    n_accepted=1050,
+    n_rejected=55,
+    rejected={"duplicate_image": 51, "truncated": 4},
+    n_groups=1031,
+    width_px={"min": 20.0, "p25": 120.0, "median": 193.0, "p75": 320.0, "max": 1226.0},
+    height_px={"min": 22.0, "p25": 101.0, "median": 153.0, "p75": 312.0, "max": 2348.0},
+)
 
 
 def class_names(n_labels: int) -> list[str]:
@@ -61,7 +61,8 @@ def write_findings(
     from bakeoff.report.facts import Facts
 
     labels, names = class_names(n_labels), _candidates(n_labels)
-    write_json(root / "audit.json", AUDIT | {"per_class": {name: 10 * per_class + i for i, name in enumerate(labels)}})
+    per_class_all = {name: 10 * per_class + i for i, name in enumerate(labels)}
+    AUDIT.model_copy(update={"per_class": per_class_all}).write(root / "audit.json")
     for name, share in names.items():
         _write_one(root / "runs", name, share, labels, per_class=per_class)
     models = {Candidate(name).model: None for name in names if name != BASELINE}

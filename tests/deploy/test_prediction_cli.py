@@ -106,7 +106,7 @@ def test_a_table_on_the_screen_and_files_that_are_no_photos(in_study, tmp_path):
     (tmp_path / "deep" / "er" / source.name).write_bytes(source.read_bytes())
     done = predict(tmp_path, "--threshold", "0.8")
     assert "deep/er" in done.stdout
-    assert "1 files in the folder are not photos by their extension" in done.stderr
+    assert "left out, not photos by their extension: 1 of the folder's files." in done.stderr
     assert "(on the test products 50% reached it, of which 90% were right)" in done.stderr
 
 

@@ -28,7 +28,7 @@ from decision.fake_study import (
     write_evidence,
     write_study,
 )
-from records_made import attributions_record, explained_photo
+from records_made import attributions_record, audit_record, explained_photo
 
 
 def inputs_of(root, **changes) -> ReportInputs:
@@ -45,8 +45,8 @@ def reports(tmp_path_factory):
     root = tmp_path_factory.mktemp("study")
     study = write_study(root / "runs", pretrained=lambda model: model == "tf_efficientnet_lite0")
     shutil.rmtree(root / "runs" / "mamba_b-finetune" / "seed_0" / "evaluation")
-    audit = {"n_read": 1105, "n_accepted": 1050, "n_rejected": 55, "rejected": {"duplicate_image": 55}}
-    write_json(root / "audit.json", audit | {"per_class": {"animals": 146, "<b>odd</b>": 4}})
+    counts = {"n_read": 1105, "n_accepted": 1050, "n_rejected": 55, "rejected": {"duplicate_image": 55}}
+    audit_record(**counts, per_class={"animals": 146, "<b>odd</b>": 4}).write(root / "audit.json")
     out = root / "reports"
     compare(
         root / "runs",

@@ -70,7 +70,7 @@ def test_syncing_again_changes_nothing(runs_dir, project, tracking_params):
 def test_nothing_to_sync(project, tracking_params):
     report = sync(project / "runs", project / "reports", tracking_params)
     assert "0 runs made" in str(report)
-    assert "no comparison yet" in str(report)
+    assert "no comparison is in it" in str(report)
 
 
 @pytest.mark.parametrize("name", ["training/training.json", "evaluation/metrics.json", "interpretation/channels.json"])

@@ -97,5 +97,5 @@ def _why_apart(row: Mapping[str, Any], n_splits: int, t: Translator) -> str:
         for why, n in (row["apart"] or {}).items()
     ]
     if row["n_splits"] < n_splits:
-        reasons.append(t.gettext("{n} splits only", n=row["n_splits"]))
+        reasons.append(t.ngettext("{n} split only", "{n} splits only", row["n_splits"]))
     return ", ".join(reasons)

@@ -43,7 +43,7 @@ def throughput(
     )
     if not others_are_current:
         sys.stderr.write(
-            "bakeoff: the other networks were measured with other code or params; `dvc repro` measures all.\n"
+            "bakeoff: the others were measured with other code or params; `dvc repro` measures all again.\n"
         )
         raise SystemExit(1 if record.failed else 0)
     status = dvc(root, "commit", "--quiet", "--force", "throughput")  # else `dvc repro` would measure once more

@@ -1,1 +1,1 @@
-"""Which backbone to deploy: collects every candidate's records, ranks, chooses and reports. Framework-free."""
+"""Which backbone to deploy: collects every candidate's records, ranks and chooses. Framework-free."""

@@ -165,7 +165,7 @@ def excluded(summaries: Sequence[Summary], rule: Rule, *, t: Translator) -> list
     rows = []
     for item in summaries:
         found = [refusal for refusal in exclusions(item, rule, t=t) if refusal.code in EXCLUSIONS]
-        if not item.time_comparable:
+        if not item.time_comparable and math.isfinite(item.latency_ms):
             found.append(other_device(item, t=t))
         rows += [
             {"candidate": item.candidate, "reason_code": refusal.code, "reason": refusal.sentence} for refusal in found

@@ -14,6 +14,7 @@ _ADVICE = {
     "weights": N_("Get pretrained weights (`bakeoff weights --retry`), or set compare.allow_random_weights: true."),
     "learn": N_("Train longer, or set compare.allow_not_learned: true."),
     "limits": N_("Relax the limits in compare.subject_to of conf/config.yaml."),
+    "calls": N_("Time more calls (`bakeoff throughput --budget 60`)."),
     "rule": N_("Choose another compare.maximise in conf/config.yaml, or measure what is missing."),
 }
 
@@ -135,6 +136,7 @@ def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], rule: Rule, *, t:
         return t.gettext("No candidate has a result, so there is nothing to choose from.")
     commonest = Counter(refusal.code for found in why_not.values() for refusal in found).most_common(1)[0][0]
     advice = {"random_weights": "weights", "not_learned": "learn", "other_device": "rule", "unknown": "rule"}
+    advice["few_calls"] = "calls"
     return t.gettext(
         "No candidate is eligible, so none is chosen ({limits}): {whys}. {advice}",
         limits=limits_in_words(rule.limits, t=t),

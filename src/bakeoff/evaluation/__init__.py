@@ -1,1 +1,1 @@
-"""How good and how fast a candidate is; framework-free, because it receives a predictor."""
+"""How good a candidate is, from its predictions alone; framework-free."""

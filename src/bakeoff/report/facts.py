@@ -10,6 +10,7 @@ from typing import Any
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import load_top, read_yaml
+from bakeoff.data.table import SPLITS
 from bakeoff.decision.collect import Evaluated, collect
 from bakeoff.decision.deployed import deployed_seed
 from bakeoff.decision.leaderboard import read_leaderboard
@@ -20,10 +21,9 @@ from bakeoff.decision.rules import EXCLUSIONS, Rule
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.records.candidate import BASELINE
+from bakeoff.records.catalogue import AuditRecord
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Facts:
     aggregate: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
-    def audit(self) -> dict[str, Any]:
-        """What audit.json counts."""
-        return read_json(self.audit_file)
+    def audit(self) -> AuditRecord | None:
+        """What was read, accepted and rejected."""
+        return AuditRecord.read_if_there(self.audit_file) if self.audit_file else None
 
     def record(self, candidate: str) -> Evaluated | None:
         """Return the candidate's first training with a result."""
@@ -65,7 +65,8 @@ class Facts:
     @cached_property
     def excluded(self) -> list[str]:
         """Candidates that are listed but not ranked, each once."""
-        return list(dict.fromkeys(row["candidate"] for row in self.choice["apart"]))
+        rows = [row for row in self.choice["apart"] if row["reason_code"] in EXCLUSIONS]
+        return list(dict.fromkeys(row["candidate"] for row in rows))
 
     @cached_property
     def baseline_exclusions(self) -> list[str]:
@@ -81,21 +82,20 @@ class Facts:
 
     @cached_property
     def device(self) -> str:
-        """What the compared times were measured on, without its kind."""
-        device = str(self.choice["inputs"]["device"])
+        """What the compared times were measured on, without its kind; empty where nothing was measured."""
+        device = self.choice["inputs"]["device"] or ""
         return device.partition(": ")[2] or device
 
     @cached_property
     def dataset(self) -> dict[str, Any]:
-        """The catalogue's name, licence and source, its labels, products per split, and the audit's counts."""
+        """The catalogue's name, licence and source, its labels, products per split and, audited, per class."""
         first = self.done[0]
-        per_class = self.audit.get("per_class") or {}
+        per_class = self.audit.per_class if self.audit else {}
         largest = max(per_class.values(), default=1)
         return {
             **first.training.dataset.model_dump(),
             "labels": first.training.labels,
             "splits": {name: first.metrics.n(name) for name in SPLITS},
-            "audit": {"rejected": {}} | self.audit,
             "classes": [{"label": label, "n": n, "share": n / largest} for label, n in per_class.items()],
         }
 

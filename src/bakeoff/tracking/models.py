@@ -33,7 +33,19 @@ if TYPE_CHECKING:
     from bakeoff.tracking.store import Store
 
 _SCRIPT = Path(__file__).with_name("pyfunc_model.py")
-_COMMON = ("mlflow", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "pyyaml", "filelock", "rich", "scikit-learn")
+_COMMON = (
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pillow",
+    "pyarrow",
+    "psutil",
+    "pydantic",
+    "pyyaml",
+    "filelock",
+    "rich",
+    "scikit-learn",
+)
 _REQUIREMENTS = {
     "pytorch": (*_COMMON, "torch", "torchvision", "timm", "safetensors", "einops", "huggingface_hub"),
     "tensorflow": (*_COMMON, "tensorflow-cpu", "tensorflow", "keras", "safetensors", "huggingface_hub"),

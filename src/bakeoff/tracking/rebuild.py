@@ -33,7 +33,7 @@ class SyncReport:
     """Monitoring reports that the store holds."""
 
     def __str__(self) -> str:
-        compared = "the comparison is in it" if self.comparison else "no comparison yet (reports/ is empty)"
+        compared = "the comparison is in it" if self.comparison else "no comparison is in it"
         lines = [
             f"{self.store}: {self.n_created} runs made, {self.n_updated} updated, {self.n_unchanged} already there; "
             f"{compared}."
@@ -64,8 +64,10 @@ def sync(
             if attempt.error:
                 problems.append(f"{name} ({type(attempt.error).__name__}, see above)")
             log_events(results, params)
-        with survive_store("the comparison", unless=store_errors()):
+        with survive_store("the comparison", unless=store_errors()) as attempt:
             comparison = log_reports(reports_dir, runs_dir, params) is not None
+        if attempt.error:
+            problems.append(f"the comparison ({type(attempt.error).__name__}, see above)")
         n_monitored = _log_monitoring(monitoring_dir, params, problems) if monitoring_dir else 0
     except store_errors() as error:
         reason = " ".join(str(error).split())[:300]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.deploy.monitoring.sample import Sample
+from bakeoff.evaluation.metrics import count_confusions
 from bakeoff.evaluation.reliability import equal_mass_error
 from bakeoff.statistics.bootstrap import mean_interval
 from bakeoff.statistics.two_sample import detectable_drop, difference_of_shares
@@ -31,7 +32,7 @@ def measure_performance(test_split: Sample, new: Sample, labels: list[str], *, a
         "difference": {"value": found.difference, "low": found.low, "high": found.high, "p_value": found.p_value},
         "detectable_drop": min(hits[0] / sizes[0], detectable_drop(hits[0] / sizes[0], sizes, alpha=alpha)),
         "per_class": _recalls(test_split, new, labels),
-        "confusion": {"labels": labels, "counts": count_confusions(new, len(labels)).tolist()},
+        "confusion": {"labels": labels, "counts": count_confusions(new.label_ids, new.predicted, len(labels)).tolist()},
         "calibration": {
             "ece": equal_mass_error(new.confidence, second, n_bins=_N_BINS),
             "ece_at_deployment": equal_mass_error(test_split.confidence, first, n_bins=_N_BINS),
@@ -83,12 +84,6 @@ def share_record(hits: int, n: int) -> dict[str, Any]:
     """Return a share with Wilson's 95 % interval."""
     low, high = wilson_interval(hits / n, n)
     return {"value": hits / n, "low": low, "high": high, "n": n, "n_hits": hits, "method": "wilson"}
-
-
-def count_confusions(sample: Sample, n_labels: int) -> np.ndarray:
-    """Return (K, K) counts, true class by predicted class."""
-    cells = sample.label_ids * n_labels + sample.predicted
-    return np.bincount(cells, minlength=n_labels**2).reshape(n_labels, n_labels)
 
 
 def _recalls(test_split: Sample, new: Sample, labels: list[str]) -> dict[str, Any]:

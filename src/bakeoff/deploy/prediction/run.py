@@ -77,16 +77,20 @@ def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *,
     """Say on stderr what was done and left out."""
     n_sound = tally.n - tally.n_refused
     lines = [
-        f"{n_sound} photos classified by {candidate.name} (seed {candidate.seed}); {tally.n_review} of them below "
+        f"{_photos(n_sound)} classified by {candidate.name} (seed {candidate.seed}); {tally.n_review} of them below "
         f"{options.threshold:g}, marked `review` for a human{_coverage(candidate, options.threshold)}."
     ]
     if tally.n_refused:
-        lines.append(f"{tally.n_refused} photos could not be read ({_refusals(tally)}).")
+        lines.append(f"{_photos(tally.n_refused)} could not be read ({_refusals(tally)}).")
     if n_left_out:
-        lines.append(f"{n_left_out} files in the folder are not photos by their extension and were left out.")
+        lines.append(f"left out, not photos by their extension: {n_left_out} of the folder's files.")
     if options.output:
         lines.append(f"{options.output} written.")
     sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+
+def _photos(n: int) -> str:
+    return "1 photo" if n == 1 else f"{n:,d} photos"
 
 
 def _coverage(candidate: TrainedCandidate, threshold: float) -> str:

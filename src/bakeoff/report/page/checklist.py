@@ -5,11 +5,11 @@ from typing import Any, Literal, NamedTuple
 
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.collect import Evaluated
+from bakeoff.records.catalogue import AuditRecord
 from bakeoff.report.facts import Facts
-from bakeoff.report.render import is_known
 
 State = Literal["proved", "not_proved", "not_applicable"]
-_UNREADABLE = ("corrupt", "unreadable", "not_an_image", "truncated", "empty_file", "missing_file", "too_large")
+_UNREADABLE = ("unreadable", "not_an_image", "truncated", "empty_file", "missing_file", "too_large")
 _MAX_NAMES = 5
 _UNEVEN_FROM = 1.5
 """Largest class over smallest: below this, weights would change next to nothing."""
@@ -35,48 +35,45 @@ Outcome = tuple[State, str, str]
 
 def _images(facts: Facts, t: Translator) -> Outcome:
     audit, proof = facts.audit, f"{_AUDIT}, rejected.csv"
-    n_read, n_kept, n_rejected = (audit.get(name) for name in ("n_read", "n_accepted", "n_rejected"))
-    if n_read is None or n_kept is None or n_rejected is None:
-        return "not_proved", t.gettext("There is no audit of the catalogue."), _AUDIT
-    if n_kept + n_rejected != n_read:
-        lost = n_read - n_kept - n_rejected
+    if audit is None:
+        return _no_audit(t)
+    if lost := audit.n_read - audit.n_accepted - audit.n_rejected:
         return "not_proved", t.gettext("{n:,d} products are neither accepted nor rejected.", n=lost), proof
-    n_bad = sum((audit.get("rejected") or {}).get(reason, 0) for reason in _UNREADABLE)
+    n_bad = sum(audit.rejected.get(reason, 0) for reason in _UNREADABLE)
     text = t.gettext(
         "{kept:,d} of {read:,d} products were accepted after decoding every image; {bad:,d} could not be read and are "
         "listed.",
-        kept=n_kept,
-        read=n_read,
+        kept=audit.n_accepted,
+        read=audit.n_read,
         bad=n_bad,
     )
     return "proved", text, proof
 
 
 def _duplicates(facts: Facts, t: Translator) -> Outcome:
-    n_groups, n_kept = facts.audit.get("n_groups"), facts.audit.get("n_accepted")
-    if n_groups is None or n_kept is None:
-        return "not_proved", t.gettext("Duplicates were not looked for."), _AUDIT
-    rejected = facts.audit.get("rejected") or {}
+    audit = facts.audit
+    if audit is None:
+        return _no_audit(t)
     text = t.gettext(
         "{dropped:,d} duplicates were dropped; {alike:,d} products resemble another, and the split keeps each of the "
         "{groups:,d} groups whole.",
-        dropped=sum(n for reason, n in rejected.items() if reason.startswith("duplicate")),
-        alike=n_kept - n_groups,
-        groups=n_groups,
+        dropped=sum(n for reason, n in audit.rejected.items() if reason.startswith("duplicate")),
+        alike=audit.n_accepted - audit.n_groups,
+        groups=audit.n_groups,
     )
     return "proved", text, f"{_AUDIT}, data/splits/splits.parquet"
 
 
 def _distribution(facts: Facts, t: Translator) -> Outcome:
-    per_class = facts.audit.get("per_class") or {}
-    if not per_class or not facts.dataset["splits"]:
-        return "not_proved", t.gettext("The classes were not counted."), _AUDIT
+    if facts.audit is None:
+        return _no_audit(t)
+    per_class = facts.audit.per_class
     text = t.gettext(
         "{n:,d} classes of {smallest:,d} to {largest:,d} products (ratio {ratio:.1f}).",
         n=len(per_class),
         smallest=min(per_class.values()),
         largest=max(per_class.values()),
-        ratio=_ratio(facts),
+        ratio=_ratio(facts.audit),
     )
     return "proved", text, f"{_AUDIT}, figures/class_counts.png"
 
@@ -97,12 +94,6 @@ def _transforms(facts: Facts, t: Translator) -> Outcome:
 
 
 def _finite(facts: Facts, t: Translator) -> Outcome:
-    broken = _names(facts.done, lambda record: is_known(record.metrics.splits["test"]["log_loss"]))
-    lacking = _names(facts.done, lambda record: (record.folder / "training/predictions.parquet").is_file())
-    if broken or lacking:
-        text = t.gettext("Predictions or their log loss are missing for {names}.", names=_listed(broken or lacking, t))
-        file = "evaluation/metrics.json" if broken else "training/predictions.parquet"
-        return "not_proved", text, _proof(facts, file)
     text = t.gettext(
         "{n:,d} products judged by each of {all} trainings; every probability is a number and rows sum to 1, else "
         "evaluation stops.",
@@ -113,25 +104,18 @@ def _finite(facts: Facts, t: Translator) -> Outcome:
 
 
 def _weights(facts: Facts, t: Translator) -> Outcome:
-    if not facts.audit.get("per_class"):
-        return "not_proved", t.gettext("The classes were not counted."), _AUDIT
-    ratio = _ratio(facts)
+    if facts.audit is None:
+        return _no_audit(t)
+    ratio = _ratio(facts.audit)
     if ratio < _UNEVEN_FROM:
         text = t.gettext("The largest class is only {ratio:.1f} times the smallest.", ratio=ratio)
         return "not_applicable", text, _AUDIT
-    proof, lacking = _proof(facts, "training/training.json"), _names(facts.done, _is_weighted)
-    if not lacking:
-        text = t.gettext(
-            "The largest class is {ratio:.1f} times the smallest; every training balanced them.", ratio=ratio
-        )
-        return "proved", text, proof
     text = t.gettext(
-        "The largest class is {ratio:.1f} times the smallest, and no record says that classes were weighted ({names}): "
-        "read macro F1 and the small classes.",
+        "The largest class is {ratio:.1f} times the smallest, and no training weights classes: read macro F1 and the "
+        "small classes.",
         ratio=ratio,
-        names=_listed(lacking, t),
     )
-    return "not_proved", text, proof
+    return "not_proved", text, _proof(facts, "training/training.json")
 
 
 def _seeds(facts: Facts, t: Translator) -> Outcome:
@@ -147,7 +131,7 @@ def _seeds(facts: Facts, t: Translator) -> Outcome:
 
 
 def _versions(facts: Facts, t: Translator) -> Outcome:
-    proof = _proof(facts, "training/training.json")
+    proof = f"{_proof(facts, 'training/training.json')}, cost.json"
     lacking = _names(facts.done, lambda record: record.training.versions and record.cost.git_commit)
     if lacking:
         text = t.gettext("Versions or the commit are missing for {names}.", names=_listed(lacking, t))
@@ -170,16 +154,14 @@ _CHECKS: dict[str, Callable[[Facts, Translator], Outcome]] = {
 }
 
 
-def _ratio(facts: Facts) -> float:
+def _no_audit(t: Translator) -> Outcome:
+    return "not_proved", t.gettext("There is no audit of the catalogue."), _AUDIT
+
+
+def _ratio(audit: AuditRecord) -> float:
     """Return the largest class over the smallest."""
-    counts = facts.audit["per_class"].values()
+    counts = audit.per_class.values()
     return max(counts) / max(min(counts), 1)
-
-
-def _is_weighted(record: Evaluated) -> bool:
-    """Return whether a training says that it weighted or resampled its classes."""
-    found = [record.training.training.get(name) for name in ("class_weights", "balance", "sampler")]
-    return any(value not in (None, False, "none") for value in found)
 
 
 def _names(records: Sequence[Evaluated], holds: Callable[[Evaluated], Any]) -> list[str]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from bakeoff.decision.summary import Summary
 from bakeoff.report.page.plot import scale_around
-from bakeoff.report.render import is_known
 
 WIDTH = 1100
 _NAME_PX, _ROW_PX, _TOP_PX, _BAR_PX = 250, 26, 30, 16
@@ -14,13 +13,13 @@ _ENDS = ("low_points", "high_points")
 
 def comparisons(choice: Mapping[str, Any], summaries: Sequence[Summary]) -> dict[str, Any] | None:
     """Return the rows against the best and the baseline, and the picture; None where nothing was compared."""
-    rows = list(choice.get("comparisons") or ())
+    rows = list(choice["comparisons"])
     if not rows:
         return None
     rank = {item.candidate: place for place, item in enumerate(summaries)}
     rows = sorted((row for row in rows if row["candidate"] in rank), key=lambda row: rank[row["candidate"]])
-    against = {role: [row for row in rows if row.get("role") == role] for role in ("best", "baseline")}
-    cliques = [group for group in choice.get("indistinguishable") or () if len(group) > 1]
+    against = {role: [row for row in rows if row["role"] == role] for role in ("best", "baseline")}
+    cliques = [group for group in choice["indistinguishable"] if len(group) > 1]
     return {
         "against": {role: found for role, found in against.items() if found},
         "picture": _picture(against["best"] or against["baseline"], cliques, rank),
@@ -29,18 +28,15 @@ def comparisons(choice: Mapping[str, Any], summaries: Sequence[Summary]) -> dict
 
 
 def _picture(rows: Sequence[Mapping[str, Any]], cliques: Sequence[Sequence[str]], rank: Mapping[str, int]) -> Any:
-    """Return where the differences, their intervals and the bars of indistinguishable groups lie; None for no rows."""
-    drawn = [row for row in rows if is_known(row.get("difference_points"))]
-    if not drawn:
-        return None
-    reference = drawn[0]["against"]
-    names = sorted({reference, *(row["candidate"] for row in drawn)}, key=lambda name: rank.get(name, -1))
+    """Return where the differences, their intervals and the bars of indistinguishable groups lie."""
+    reference = rows[0]["against"]
+    names = sorted({reference, *(row["candidate"] for row in rows)}, key=lambda name: rank.get(name, -1))
     line = {name: _TOP_PX + _ROW_PX * index + _ROW_PX // 2 for index, name in enumerate(names)}
     bars = [[line[name] for name in group if name in line] for group in cliques]
     bars = [ends for ends in bars if len(ends) > 1]
     right = WIDTH - 24 - _BAR_PX * max(len(bars), 1)
-    ends = [float(row[key]) for row in drawn for key in _ENDS if is_known(row.get(key))]
-    x = scale_around([0.0, *ends, *(row["difference_points"] for row in drawn)], _NAME_PX, right)
+    ends = [row[key] for row in rows for key in _ENDS]
+    x = scale_around([0.0, *ends, *(row["difference_points"] for row in rows)], _NAME_PX, right)
     bottom = _TOP_PX + _ROW_PX * len(names)
     return {
         "reference": reference,
@@ -51,7 +47,7 @@ def _picture(rows: Sequence[Mapping[str, Any]], cliques: Sequence[Sequence[str]]
         "zero": x(0.0),
         "ticks": [{"at": x(value), "value": value} for value in x.ticks(8)],
         "names": [{"name": name, "y": y, "is_reference": name == reference} for name, y in line.items()],
-        "rows": [_drawn_row(row, x, line[row["candidate"]]) for row in drawn],
+        "rows": [_drawn_row(row, x, line[row["candidate"]]) for row in rows],
         "bars": [
             {"x": right + 20 + _BAR_PX * index, "top": min(ends) - 8, "bottom": max(ends) + 8}
             for index, ends in enumerate(bars)
@@ -60,6 +56,5 @@ def _picture(rows: Sequence[Mapping[str, Any]], cliques: Sequence[Sequence[str]]
 
 
 def _drawn_row(row: Mapping[str, Any], x: Any, y: int) -> dict[str, Any]:
-    low, high = (row.get(key) if is_known(row.get(key)) else row["difference_points"] for key in _ENDS)
-    verdict = row.get("verdict", "undecided")
-    return {"y": y, "x": x(row["difference_points"]), "low": x(low), "high": x(high), "verdict": verdict, "row": row}
+    low, high = (x(row[key]) for key in _ENDS)
+    return {"y": y, "x": x(row["difference_points"]), "low": low, "high": high, "verdict": row["verdict"], "row": row}

@@ -4,13 +4,13 @@ import csv
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bakeoff.data.table import SPLITS
 from bakeoff.decision.collect import Evaluated
 from bakeoff.report.page.plot import Scale, polyline, scale_around
 from bakeoff.report.render import is_known
 
 WIDTH, HEIGHT = 300, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 292, 10, 126
-_SPLITS = ("train", "validation", "test")
 _MAX_POINTS = 200
 
 
@@ -23,7 +23,7 @@ def learning_views(records: Sequence[Evaluated]) -> dict[str, Any]:
 def _row(record: Evaluated) -> dict[str, Any]:
     history = _read_history(record)
     measures, splits = ("accuracy", "log_loss"), record.metrics.splits
-    values = {m: {s: splits[s][m] for s in _SPLITS} for m in measures}
+    values = {m: {s: splits[s][m] for s in SPLITS} for m in measures}
     panels = [panel for measure in ("loss", "accuracy") if (panel := _panel(history, measure))]
     return {
         "candidate": record.candidate.name,
