@@ -23,7 +23,7 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         record = fetch(load_section(args.params, DatasetParams), main_checkout(), args.out)
-        print(f"{record['name']}: {len(record['files'])} raw files in {record['root']}")
+        print(f"{record.name}: {len(record.files)} raw files in {record.root}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.catalogue import AuditRecord, Dataset, Quantiles
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.records.evaluation import (
     BeforeAfter,
     Calibration,
@@ -335,3 +336,27 @@ def audit_record(**changes: Any) -> AuditRecord:
         "n_with_description": 0,
     }
     return AuditRecord.model_validate(values | changes)
+
+
+def choice_record(**changes: Any) -> ChoiceRecord:
+    """Return a choice.json in which nothing was chosen and nobody compared."""
+    values: dict[str, Any] = {
+        "language": "en",
+        "rule": {"maximise": "accuracy", "subject_to": {}, "in_words": "maximise accuracy, without limits"},
+        "limits": {"allow_random_weights": False, "allow_not_learned": False},
+        "inputs": {
+            **{"runs_dir": "runs", "models": ["tiny"], "modes": ["frozen"], "seeds": [0], "choices": []},
+            **{"partial": False, "device": "cpu: AMD EPYC 7763", "keys": {}},
+        },
+        "stability": {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": ""},
+        "matrix": {"criteria": [], "rows": [], "note": ""},
+        "seeds": {},
+        "compares_backbones": True,
+    }
+    values |= dict.fromkeys(("n_candidates", "n_failed", "n_random", "n_test"), 0)
+    values |= dict.fromkeys(("best", "best_commercial", "noise"))
+    texts = ("limits_in_words", "reason", "opening", "best_reason", "best_commercial_reason", "groups_sentence")
+    values |= dict.fromkeys(texts, "")
+    tables = ("comparisons", "indistinguishable", "scenarios", "apart", "eligible", "refused", "refused_commercially")
+    values |= {name: [] for name in (*tables, "failed", "notes", "references")}
+    return ChoiceRecord.model_validate(values | changes)

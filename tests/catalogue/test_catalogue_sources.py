@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from bakeoff.catalogue.convert import convert_pickle
-from bakeoff.catalogue.fetch import fallback_dataset, fetch, read_source, refetch_needed
+from bakeoff.catalogue.fetch import fallback_dataset, fetch, refetch_needed
 from bakeoff.catalogue.params import ColumnNames, DatasetParams, SyntheticParams
 from bakeoff.catalogue.sources import SOURCES
 from bakeoff.catalogue.sources.flipkart import first_level
 from bakeoff.catalogue.sources.synthetic import CLASSES, generate
 from bakeoff.core.errors import DataError
+from bakeoff.records.catalogue import RawFile, SourceRecord
 from catalogue.bad_images import encode, picture
 from catalogue.datasets import NO_COLUMNS, dataset_params
 
@@ -148,8 +149,8 @@ def test_fetch_lists_and_notices_changes(root):
     (root / "raw" / "a" / "1.txt").write_bytes(b"abc")
     record = fetch(dataset("folder"), root, root / "source.json")
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # SHA-256 of "abc", FIPS 180-2
-    assert record["files"] == [{"path": "a/1.txt", "size": 3, "sha256": digest}]
-    assert record["fallback_reason"] is None
+    assert record.files == [RawFile(path="a/1.txt", size=3, sha256=digest)]
+    assert record.fallback_reason is None
     assert not refetch_needed(dataset("folder"), root / "source.json")
     (root / "raw" / "a" / "2.txt").write_bytes(b"new")
     assert refetch_needed(dataset("folder"), root / "source.json")
@@ -157,7 +158,7 @@ def test_fetch_lists_and_notices_changes(root):
     assert refetch_needed(dataset("folder"), root / "source.json")
     assert refetch_needed(dataset("folder"), root / "none.json")
     with pytest.raises(DataError, match="run `dvc repro fetch`"):
-        read_source(root / "none.json")
+        SourceRecord.read(root / "none.json")
 
 
 def test_unchanged_files_are_not_read_again(root):
@@ -175,7 +176,7 @@ def test_stamps_fall_back_loudly_without_apt(root, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(root / "empty"))
     data = dataset("stamps", fallback="synthetic", licence="GPL-2.0-or-later")
     record = fetch(data, root, root / "source.json")
-    assert (record["kind"], record["fallback_reason"], record["licence"]) == ("synthetic", "dpkg_missing", "CC0-1.0")
+    assert (record.kind, record.fallback_reason, record.licence) == ("synthetic", "dpkg_missing", "CC0-1.0")
     assert "GENERATED catalogue" in capsys.readouterr().err
     assert not refetch_needed(data, root / "source.json")
     (root / "raw" / "stamps").mkdir(parents=True)
@@ -204,7 +205,7 @@ def test_stamps_unpack_a_package_that_lies_in_the_root(root):
     package = root / "raw" / "tuxpaint-stamps-default_1_all.deb"
     subprocess.run(["dpkg-deb", "--build", str(tree), str(package)], check=True, capture_output=True)
     record = fetch(dataset("stamps"), root, root / "source.json")
-    assert [entry["path"] for entry in record["files"]] == [
+    assert [file.path for file in record.files] == [
         "stamps/animals/dog.png",
         "stamps/animals/dog.txt",
         "stamps/animals/dog_mirror.png",

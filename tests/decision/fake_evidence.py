@@ -21,8 +21,9 @@ from bakeoff.decision.scenarios import scenario_title
 from bakeoff.decision.sentences import answer_sentence, limits_in_words, rule_in_words
 from bakeoff.decision.summary import summarise
 from bakeoff.records.candidate import BASELINE, Candidate
+from bakeoff.records.choice import ChoiceRecord
 from decision.fake_study import CORRECT, LABELS, MODELS, collected, make_study, write_candidate, write_history
-from records_made import audit_record
+from records_made import audit_record, choice_record
 
 if TYPE_CHECKING:
     from bakeoff.report.facts import Facts
@@ -73,7 +74,8 @@ def write_findings(
         done = [_without_much(one) for one in done]
     choice = fake_choice(summaries, language)
     if partial:
-        choice |= {"comparisons": [], "matrix": {"criteria": [], "rows": [], "note": ""}, "references": [], "seeds": {}}
+        bare = {"comparisons": [], "matrix": {"criteria": [], "rows": [], "note": ""}, "references": [], "seeds": {}}
+        choice = choice.model_copy(update=bare)
     return Facts(done, summaries, choice, root / "audit.json")
 
 
@@ -128,42 +130,40 @@ def _draw_pair(path: Path, place: int) -> None:
     picture.save(path)
 
 
-def fake_choice(summaries: list[Any], language: str) -> dict[str, Any]:
+def fake_choice(summaries: list[Any], language: str) -> ChoiceRecord:
     """Return choice.json with every part that the report shows, its sentences the product's."""
     t, rule = Translator(language), Rule(MEASURES["accuracy"], Limits())
     fit = [item for item in summaries if item.pretrained]
     best, commercial = fit[0], next(item for item in fit if item.commercial_use)
     names = [item.candidate for item in summaries]
     criteria = ("accuracy", "cpu_time", "memory", "feature_size", "support")
-    return {
-        "language": language,
-        "limits": {"allow_random_weights": False, "allow_not_learned": False},
-        "limits_in_words": limits_in_words(Limits(), t=t),
-        "n_candidates": len(summaries) + 1,
-        "n_failed": 1,
-        "n_test": best.n_test,
-        "opening": "",
-        "best": as_record(best),
-        "best_reason": answer_sentence(fit, rule, t=t),
-        "best_commercial": as_record(commercial),
-        "best_commercial_reason": answer_sentence([commercial], rule, t=t, commercial=True),
-        "rule": {"maximise": "accuracy", "subject_to": {}, "in_words": rule_in_words(rule, t=t)},
-        "comparisons": [row for item in summaries for row in _comparisons(item, best, summaries, t)],
-        "indistinguishable": [names[0:5], names[3:9]],
-        "groups_sentence": f"{t.join(names[:5])}: cannot be told apart.",
-        "stability": {
+    return choice_record(
+        language=language,
+        limits_in_words=limits_in_words(Limits(), t=t),
+        n_candidates=len(summaries) + 1,
+        n_failed=1,
+        n_test=best.n_test,
+        best=as_record(best),
+        best_reason=answer_sentence(fit, rule, t=t),
+        best_commercial=as_record(commercial),
+        best_commercial_reason=answer_sentence([commercial], rule, t=t, commercial=True),
+        rule={"maximise": "accuracy", "subject_to": {}, "in_words": rule_in_words(rule, t=t)},
+        comparisons=[row for item in summaries for row in _comparisons(item, best, summaries, t)],
+        indistinguishable=[names[0:5], names[3:9]],
+        groups_sentence=f"{t.join(names[:5])}: cannot be told apart.",
+        stability={
             "n_resamples": 10000,
             "shares": {best.candidate: 0.61},
             "winner_share": 0.61,
             "sentence": f"{best.candidate} would be chosen in 61% of 10,000 draws, {names[1]} in 21%.",
         },
-        "scenarios": [
+        scenarios=[
             {"name": name, "title": scenario_title(name, t), "subject_to": {}, "candidate": found}
             | {"accuracy": found and 0.92, "limits_in_words": limits_in_words(Limits(), t=t)}
             | {"sentence": f"{name}: none of 15 candidates."}
             for name, found in (("phone", "mobilevitv2-finetune"), ("checkout_camera", None))
         ],
-        "matrix": {
+        matrix={
             "criteria": [{"name": name, "title": name, "weight": 20, "measure": name} for name in criteria],
             "rows": [
                 {
@@ -175,12 +175,12 @@ def fake_choice(summaries: list[Any], language: str) -> dict[str, Any]:
             ],
             "note": "",
         },
-        "apart": [
+        apart=[
             {"candidate": item.candidate, "reason_code": "random_weights", "reason": "it started from random weights"}
             for item in summaries
             if not item.pretrained
         ],
-        "references": [
+        references=[
             {
                 "name": "Rakuten image baseline",
                 "model": None,
@@ -192,12 +192,9 @@ def fake_choice(summaries: list[Any], language: str) -> dict[str, Any]:
             {"name": "swin_t", "model": "swin_t", "measure": "imagenet_top1", "value": 0.8138, "split": "ImageNet"}
             | {"source_url": "https://example.org/swin", "kind": "published"},
         ],
-        "seeds": {best.candidate: {"n_seeds": 3, "mean": best.accuracy, "sd_seeds": 0.011, "sd_data": 0.021}},
-        "refused": [],
-        "failed": [{"candidate": "gone-frozen", "seed": 0, "problem": "runs/gone-frozen is missing"}],
-        "notes": [],
-        "inputs": {"runs_dir": "runs", "choices": [], "seeds": [0], "device": "cpu: AMD EPYC 7763"},
-    }
+        seeds={best.candidate: {"n_seeds": 3, "mean": best.accuracy, "sd_seeds": 0.011, "sd_data": 0.021}},
+        failed=[{"candidate": "gone-frozen", "seed": 0, "problem": "runs/gone-frozen is missing"}],
+    )
 
 
 def _comparisons(item: Any, best: Any, summaries: list[Any], t: Translator) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from bakeoff.decision.metrics_file import flat_metrics
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule, rank_eligible
 from decision.fake_study import ENGLISH, FRENCH, NO_LIMITS, summary
+from records_made import choice_record
 
 
 def rule(**changes):
@@ -344,7 +345,7 @@ def test_metrics_are_flat_and_hold_the_best_and_everyone():
         summary("b-frozen", accuracy=0.8, latency_ms=float("nan")),
     ]
     choice = choose(items, NO_LIMITS, failed=[{"candidate": "c-frozen", "seed": 0, "problem": "x"}])
-    metrics = flat_metrics(choice, items)
+    metrics = flat_metrics(choice_record(**choice), items)
     assert (metrics["n_candidates"], metrics["n_failed"], metrics["best"]) == (3, 1, "a-frozen")
     assert (metrics["accuracy"], metrics["latency_ms"], metrics["images_per_s"]) == (0.9, 20, 50)
     assert metrics["a-frozen"] == {"accuracy": 0.9, "latency_ms": 20, "images_per_s": 50}
@@ -353,8 +354,8 @@ def test_metrics_are_flat_and_hold_the_best_and_everyone():
 
 def test_metrics_without_a_choice_leave_the_best_out():
     items = [summary("a", learned=False)]
-    metrics = flat_metrics(choose(items, NO_LIMITS), items)
+    metrics = flat_metrics(choice_record(**choose(items, NO_LIMITS)), items)
     assert set(metrics) == {"n_test", "n_candidates", "n_failed", "a"}
     assert metrics["a"]["apart"] == "not_learned"
     both = [summary("a", learned=False, pretrained=False)]
-    assert flat_metrics(choose(both, NO_LIMITS), both)["a"]["apart"] == "random_weights"
+    assert flat_metrics(choice_record(**choose(both, NO_LIMITS)), both)["a"]["apart"] == "random_weights"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from deploy.small_study import train_tiny, write_catalogue, write_params
+from records_made import choice_record
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for mode in ("frozen", "finetune"):
             train_tiny(project, catalogue, mode)
     (project / "reports").mkdir()
-    (project / "reports" / "choice.json").write_text(json.dumps({"best": {"candidate": "tiny-frozen"}}))
+    choice_record(best={"candidate": "tiny-frozen"}).write(project / "reports" / "choice.json")
     return project
 
 

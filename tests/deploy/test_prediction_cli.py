@@ -18,6 +18,7 @@ from bakeoff.cli import app
 from bakeoff.core.errors import BakeoffError
 from bakeoff.data.predictions import read_predictions
 from bakeoff.evaluation.calibration import apply_temperature
+from records_made import choice_record
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -147,8 +148,10 @@ def test_candidates_that_cannot_answer(in_study, tmp_path, monkeypatch):
     assert "no training of candidate 'tiny-frozen' with seed 7" in said(photo, "--seed", "7")
     choice = in_study / "reports" / "choice.json"
     before = choice.read_text()
-    choice.write_text('{"best": null}')
+    choice_record().write(choice)
     assert "the study chose no candidate" in said(photo)
+    choice.write_text("{")
+    assert "choice.json is not valid JSON" in said(photo)
     choice.unlink()
     assert "so no candidate has been chosen yet; run `bakeoff run`, or name one with --candidate" in said(photo)
     choice.write_text(before)

@@ -12,6 +12,7 @@ from bakeoff.decision.pareto import Plane, front
 from bakeoff.report.differences import draw_differences
 from bakeoff.report.scatter import draw_pareto
 from decision.fake_study import summary
+from records_made import choice_record
 
 PLANE = Plane.of(["latency_ms", "accuracy"])
 WORDS = {language: Translator(language) for language in ("en", "fr")}
@@ -71,14 +72,11 @@ def test_the_scatter_names_who_is_left_out_and_stands_without_any_time(tmp_path)
 def test_the_differences_join_whom_the_test_cannot_separate(tmp_path, language):
     items = [summary(f"m{i:02d}-frozen", accuracy=0.95 - 0.02 * i) for i in range(15)]
     names = [item.candidate for item in items]
-    choice = {
-        "best": {"candidate": names[0]},
-        "n_test": 105,
-        "indistinguishable": [names[:6], names[4:12]],
-        "apart": [{"candidate": names[14], "reason_code": "random_weights"}],
-    }
-    draw_differences(items, choice, tmp_path / "bars.png", t=WORDS[language])
-    draw_differences(items, {**choice, "indistinguishable": []}, tmp_path / "none.png", t=WORDS[language])
+    apart = [{"candidate": names[14], "reason_code": "random_weights", "reason": ""}]
+    choice = choice_record(best={"candidate": names[0]}, n_test=105, apart=apart)
+    joined = choice.model_copy(update={"indistinguishable": [names[:6], names[4:12]]})
+    draw_differences(items, joined, tmp_path / "bars.png", t=WORDS[language])
+    draw_differences(items, choice, tmp_path / "none.png", t=WORDS[language])
     with Image.open(tmp_path / "bars.png") as bars, Image.open(tmp_path / "none.png") as none:
         assert bars.size[0] == none.size[0] == 1248
         ink = [(np.asarray(p.convert("RGB")).reshape(-1, 3) == (29, 39, 51)).all(axis=1).sum() for p in (bars, none)]
@@ -86,6 +84,5 @@ def test_the_differences_join_whom_the_test_cannot_separate(tmp_path, language):
 
 
 def test_the_differences_of_nobody(tmp_path):
-    choice = {"best": None, "n_test": 0, "indistinguishable": [], "apart": []}
-    draw_differences([], choice, tmp_path / "a.png", t=WORDS["fr"])
+    draw_differences([], choice_record(), tmp_path / "a.png", t=WORDS["fr"])
     assert (tmp_path / "a.png").stat().st_size > 0

@@ -16,6 +16,7 @@ from rich.console import Console
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import FILE, read_failures, surviving
 from bakeoff.core.files import write_json
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.report.console import print_summary
 from bakeoff.report.curves import COLUMNS as CURVES
 from bakeoff.report.run import REPORTS, TELLING, ReportInputs
@@ -85,17 +86,15 @@ def compare_small(root, **inputs):
 def test_what_failed_of_a_candidate_is_named_in_console_and_report(small_study):
     choice = compare_small(small_study)
     reports = small_study / "reports"
-    note = next(note for note in choice["notes"] if "no number is lost" in note)
+    note = next(note for note in choice.notes if "no number is lost" in note)
     assert "swin_t-frozen/seed_0/evaluation/figures/calibration.png (ValueError: yerr)" in note
-    assert any(
-        note.startswith("MLflow or TensorBoard lacked results of baseline_tf (seed 0)") for note in choice["notes"]
-    )
-    assert "gone" not in json.dumps(choice)
-    assert choice["failed"] == []
+    assert any(note.startswith("MLflow or TensorBoard lacked results of baseline_tf (seed 0)") for note in choice.notes)
+    assert "gone" not in choice.model_dump_json()
+    assert choice.failed == []
     assert "calibration.png (ValueError: yerr)" in (reports / "index.html").read_text(encoding="utf-8")
     assert "calibration.png" in printed(reports, 100)
     french = compare_small(small_study, language="fr")
-    assert any("aucun chiffre n’est perdu" in note for note in french["notes"])
+    assert any("aucun chiffre n’est perdu" in note for note in french.notes)
 
 
 @pytest.mark.usefixtures("no_rendering")
@@ -121,10 +120,10 @@ def test_a_section_that_fails_leaves_a_sentence_and_the_others_stand(small_study
 def test_pictures_page_and_card_that_fail_have_a_stand_in_and_the_numbers_are_there(
     small_study, monkeypatch, broken_figures
 ):
-    whole = compare_small(small_study)["best"]
+    whole = compare_small(small_study).best
     for name in ("write_report", "write_model_card"):
         monkeypatch.setattr(f"bakeoff.report.run.{name}", lambda *_, **__: 1 / 0)
-    assert compare_small(small_study)["best"] == whole
+    assert compare_small(small_study).best == whole
     reports = small_study / "reports"
     failed = [failure.what for failure in read_failures(reports)]
     assert failed == ["pareto.png", "differences.png", "index.html", "model_card.md"]
@@ -155,11 +154,11 @@ def test_compare_writes_its_files(reports):
     names = {path.name for path in reports.iterdir()}
     assert names == {*REPORTS, *TELLING, FILE}
     assert read_failures(reports) == []
-    choice = json.loads((reports / "choice.json").read_text(encoding="utf-8"))
-    assert choice["best"]["candidate"] == choice["best_commercial"]["candidate"] == "tf_efficientnet_lite0-finetune"
-    assert choice["reason"].startswith("This does not compare backbones, only what was available here: 12 of 14")
-    assert choice["inputs"]["keys"]["baseline_tf (seed 0)"] == "key-of-baseline_tf"
-    assert choice["failed"][0]["candidate"] == "mamba_b-finetune"
+    choice = ChoiceRecord.read(reports / "choice.json")
+    assert choice.best["candidate"] == choice.best_commercial["candidate"] == "tf_efficientnet_lite0-finetune"
+    assert choice.reason.startswith("This does not compare backbones, only what was available here: 12 of 14")
+    assert choice.inputs.keys["baseline_tf (seed 0)"] == "key-of-baseline_tf"
+    assert choice.failed[0].candidate == "mamba_b-finetune"
     assert len(pd.read_csv(reports / "leaderboard.csv")) == 15
     metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
     assert (metrics["n_candidates"], metrics["n_failed"]) == (15, 1)
@@ -172,9 +171,9 @@ def test_compare_writes_its_files(reports):
 
 
 def test_the_choice_holds_what_others_read(reports):
-    choice = json.loads((reports / "choice.json").read_text(encoding="utf-8"))
-    assert choice["language"] == "en"
-    against = {(row["candidate"], row["against"], row["role"]) for row in choice["comparisons"]}
+    choice = ChoiceRecord.read(reports / "choice.json")
+    assert choice.language == "en"
+    against = {(row["candidate"], row["against"], row["role"]) for row in choice.comparisons}
     lite0 = "tf_efficientnet_lite0"
     assert against == {
         (f"{lite0}-finetune", "baseline_tf", "baseline"),
@@ -182,13 +181,13 @@ def test_the_choice_holds_what_others_read(reports):
         (f"{lite0}-frozen", f"{lite0}-finetune", "best"),
         ("baseline_tf", f"{lite0}-finetune", "best"),
     }
-    assert choice["indistinguishable"] == [[f"{lite0}-finetune", f"{lite0}-frozen"]]
-    assert {row["reason_code"] for row in choice["apart"]} == {"random_weights"}
-    assert len(choice["apart"]) == 12
-    assert [row["name"] for row in choice["scenarios"]] == ["phone", "checkout_camera"]
-    assert {"criteria", "rows", "note"} <= choice["matrix"].keys()
-    assert choice["matrix"]["rows"][0]["total"] > choice["matrix"]["rows"][-1]["total"]
-    assert (choice["references"], choice["seeds"]) == ([], {})
+    assert choice.indistinguishable == [[f"{lite0}-finetune", f"{lite0}-frozen"]]
+    assert {row.reason_code for row in choice.apart} == {"random_weights"}
+    assert len(choice.apart) == 12
+    assert [row["name"] for row in choice.scenarios] == ["phone", "checkout_camera"]
+    assert {"criteria", "rows", "note"} <= choice.matrix.keys()
+    assert choice.matrix["rows"][0]["total"] > choice.matrix["rows"][-1]["total"]
+    assert (choice.references, choice.seeds) == ([], {})
 
 
 @pytest.mark.usefixtures("no_rendering")
@@ -218,11 +217,11 @@ def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
     published["source_url"] = "https://example.org"
     inputs = inputs_of(tmp_path, language="fr", references=[published])
     choice = compare(tmp_path / "runs", tmp_path, study=study, params=params, inputs=inputs)
-    assert choice["best"] is not None
-    assert choice["rule"]["in_words"].startswith("maximiser le critère «\u202f")
-    assert choice["references"] == [published]
-    assert choice["seeds"]["a-frozen"]["n_seeds"] == 2
-    assert {row["test"] for row in choice["comparisons"]} == {"sign_flip_exact"}
+    assert choice.best is not None
+    assert choice.rule.in_words.startswith("maximiser le critère «\u202f")
+    assert choice.references == [published]
+    assert choice.seeds["a-frozen"]["n_seeds"] == 2
+    assert {row["test"] for row in choice.comparisons} == {"sign_flip_exact"}
     text = printed(tmp_path, 80)
     assert "Classement, 105 produits de test" in text
     assert "Est-ce certain\u202f?" in text
@@ -240,7 +239,7 @@ def test_a_history_that_is_missing_has_no_curve(tmp_path):
 def test_an_older_choice_is_not_printed(reports, tmp_path):
     shutil.copy(reports / "leaderboard.csv", tmp_path)
     write_json(tmp_path / "choice.json", {"best": None})
-    with pytest.raises(EvaluationError, match="was written by an older version; run `bakeoff compare`"):
+    with pytest.raises(EvaluationError, match=r"choice.json lacks language; run `dvc repro compare`"):
         print_summary(tmp_path)
 
 
@@ -272,7 +271,7 @@ def test_nothing_eligible_is_a_report_and_no_error(tmp_path):
     for name in ("baseline_tf", "a-frozen"):
         write_candidate(tmp_path / "runs", name, correct=30, latency_ms=20, learned=False)
     choice = compare(tmp_path / "runs", tmp_path, study=make_study(["a"]), params=NO_LIMITS)
-    assert choice["best"] is None
+    assert choice.best is None
     assert "2 × did not learn" in (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "DID NOT LEARN" in printed(tmp_path, 80)
 
@@ -348,7 +347,7 @@ def test_the_page_says_which_commands_make_this_study_again(tmp_path):
         (dataclasses.replace(made, choices=None), ".venv-torch/bin/bakeoff run\n"),
     ):
         choice = compare(tmp_path / "runs", tmp_path, study=study, params=NO_LIMITS)
-        assert choice["inputs"]["choices"] == (None if study.choices is None else list(study.choices))
+        assert choice.inputs.choices == (None if study.choices is None else list(study.choices))
         page = (tmp_path / "index.html").read_text(encoding="utf-8")
         section = page[page.index('id="reproduce"') :]
         commands = "git checkout 0123456789abcdef0123456789abcdef01234567\nmake setup\n" + line

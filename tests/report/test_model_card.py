@@ -10,17 +10,19 @@ import pytest
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.records.evaluation import ConfusionsRecord
 from bakeoff.report.card import licence_fields, write_model_card
 from bakeoff.report.facts import Facts
 from decision.fake_study import LABELS, collected, fake_training, make_study, write_candidate, write_study
+from records_made import choice_record
 
 TRAINED = {"epochs_run": 7, "best_epoch": 5, "device_name": "EPYC"}
 
 
-def choice_of(candidate: str, **changes) -> dict:
+def choice_of(candidate: str, **changes) -> ChoiceRecord:
     best = {"candidate": candidate, "accuracy": 0.9, "accuracy_low": 0.83, "accuracy_high": 0.94}
-    return {"best": best | changes, "n_candidates": 15, "reason": "It is the most accurate one."}
+    return choice_record(best=best | changes, n_candidates=15, reason="It is the most accurate one.")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def records(tmp_path_factory):
 def model_card(records, choice, language="en") -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "card.md"
-        write_model_card(path, Facts(records, [], choice | {"language": language}))
+        write_model_card(path, Facts(records, [], choice.model_copy(update={"language": language})))
         return path.read_text(encoding="utf-8")
 
 
@@ -162,5 +164,5 @@ def test_the_licence_is_one_the_hub_knows_or_other(code, weights, expected):
 
 
 def test_nothing_chosen_is_a_sentence_in_the_file():
-    text = model_card([], {"best": None, "reason": "None was eligible."})
+    text = model_card([], choice_record(reason="None was eligible."))
     assert text == "No candidate was chosen, so there is no model card. None was eligible.\n"

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from bakeoff.records.choice import Excluded
 from decision.fake_evidence import write_findings
 
 pytest.importorskip("jinja2")
@@ -69,9 +70,9 @@ def test_nothing_learned_is_a_page_and_no_error(tmp_path):
 
     findings = write_findings(tmp_path)
     dull = [dataclasses.replace(item, learned=False, time_comparable=False) for item in findings.summaries]
-    apart = [{"candidate": item.candidate, "reason_code": "not_learned", "reason": "it did not learn"} for item in dull]
+    apart = [Excluded(candidate=item.candidate, reason_code="not_learned", reason="it did not learn") for item in dull]
     nothing = {"best": None, "best_commercial": None, "best_commercial_reason": "", "apart": apart, "comparisons": []}
-    changed = dataclasses.replace(findings, summaries=dull, choice=findings.choice | nothing)
+    changed = dataclasses.replace(findings, summaries=dull, choice=findings.choice.model_copy(update=nothing))
     write_report(changed, tmp_path / "index.html")
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "DID NOT LEARN" in page

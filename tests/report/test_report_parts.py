@@ -9,6 +9,7 @@ from PIL import Image
 
 from decision.fake_evidence import AUDIT, write_findings
 from decision.fake_study import summary
+from records_made import choice_record
 
 pytest.importorskip("jinja2")
 pytestmark = pytest.mark.torch
@@ -45,8 +46,8 @@ def test_each_measure_has_its_own_front_of_those_not_excluded():
     ]
 
     def fronts(*, random=False):
-        limits = {"allow_random_weights": random, "allow_not_learned": False}
-        views = tradeoff_views(items, {"limits": limits}, Translator("en"), keys={})
+        choice = choice_record(limits={"allow_random_weights": random, "allow_not_learned": False})
+        views = tradeoff_views(items, choice, Translator("en"), keys={})
         return {view["name"]: view["front_names"] for view in views}
 
     assert fronts() == {"latency_ms": ["quick", "slow"], "images_per_s": ["slow"], "size_mib": ["slow"]}
@@ -87,11 +88,11 @@ def test_bars_join_those_that_are_not_told_apart(findings):
 
     found = comparisons(findings.choice, findings.summaries)
     picture = found["picture"]
-    assert picture["reference"] == findings.choice["best"]["candidate"]
+    assert picture["reference"] == findings.choice.best["candidate"]
     assert len(picture["names"]) == 15
     assert [bar["bottom"] - bar["top"] for bar in picture["bars"]] == [4 * 26 + 16, 5 * 26 + 16]
     assert all(row["low"] < row["x"] < row["high"] for row in picture["rows"])
-    assert comparisons({"comparisons": []}, findings.summaries) is None
+    assert comparisons(choice_record(), findings.summaries) is None
 
 
 def test_confusions_follow_the_clustered_order(findings):

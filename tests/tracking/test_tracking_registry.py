@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tracking_files import write_candidate, write_evaluation, write_json, write_reports
+from tracking_files import write_candidate, write_evaluation, write_reports
 
-from bakeoff.core.errors import TrackingError
+from bakeoff.core.errors import EvaluationError
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.comparison import log_comparison
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.rebuild import sync
 from bakeoff.tracking.registry import description_of, find_version, register_winner, update_registry
 from bakeoff.tracking.store import open_client
+from records_made import choice_record
 
 CARD = "---\nlicense: apache-2.0\n---\n# tiny-frozen\n\nIt is small.\n"
 
@@ -36,7 +37,7 @@ def write_choice(project: Path, candidate: str, *keys: str, **changes) -> Path:
     best = {"candidate": candidate, "accuracy": 0.75, "accuracy_low": 0.301, "accuracy_high": 0.954, "n_test": 4}
     best |= {"keys": list(keys), "licence": "Apache-2.0", "commercial_use": True, "pretrained": True}
     best |= {"n_seeds": len(keys)} | changes
-    write_json(reports / "choice.json", {"best": best, "best_commercial": None})
+    choice_record(best=best).write(reports / "choice.json")
     (reports / "model_card.md").write_text(CARD, encoding="utf-8")
     return reports
 
@@ -112,19 +113,19 @@ def test_a_new_card_and_new_figures_change_the_version_in_place(project, trackin
 def test_nothing_chosen_leaves_the_champion(project, tracking_params):
     reports = project / "reports"
     assert update_registry(reports, tracking_params) is None
-    write_json(reports / "choice.json", {"best": None})
+    choice_record().write(reports / "choice.json")
     assert update_registry(reports, tracking_params).sentence == "no candidate was chosen, so nothing is registered."
     log_training(project, tracking_params)
     update_registry(write_choice(project, "tiny-frozen", "a" * 16), tracking_params)
-    write_json(reports / "choice.json", {"best": None})
+    choice_record().write(reports / "choice.json")
     done = update_registry(reports, tracking_params)
     assert done.sentence.endswith("nothing is registered; version 1 (tiny-frozen) stays champion.")
     assert state()["aliases"] == {"champion": "1"}
 
 
-def test_a_choice_that_is_not_an_object_is_told(project, tracking_params):
-    write_json(project / "reports" / "choice.json", [1])
-    with pytest.raises(TrackingError, match=r"choice.json must hold a JSON object, got list"):
+def test_a_choice_that_cannot_be_read_is_told(project, tracking_params):
+    (write_reports(project / "reports") / "choice.json").write_text("[1]", encoding="utf-8")
+    with pytest.raises(EvaluationError, match=r"choice.json does not hold what it should: .*; run `dvc repro compare`"):
         update_registry(project / "reports", tracking_params)
 
 

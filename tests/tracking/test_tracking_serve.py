@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tracking_files import write_candidate, write_json, write_reports
+from tracking_files import write_candidate, write_reports
 
 from bakeoff.catalogue.pack import Packed
 from bakeoff.core.errors import EvaluationError, TrackingError
@@ -32,7 +32,7 @@ from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.serve import Served, champion, serve_model, server_command, trained, welcome
 from bakeoff.tracking.serving_app import as_json
 from prepared import PREPARE
-from records_made import calibration_record, metrics_record
+from records_made import calibration_record, choice_record, metrics_record
 
 ROOT = Path(__file__).parents[2]
 PARAMS = (
@@ -140,7 +140,7 @@ def make_champion(project: Path, training_dir: Path, params) -> TrainingRecord:
     (project / "params.yaml").write_text(PARAMS, encoding="utf-8")
     replay(training_dir.parent, params=params)
     reports = write_reports(project / "reports")
-    write_json(reports / "choice.json", {"best": {"candidate": training.candidate, "keys": [training.key]}})
+    choice_record(best={"candidate": training.candidate, "keys": [training.key]}).write(reports / "choice.json")
     log_comparison(reports, reports.parent / "runs", params)
     return training
 

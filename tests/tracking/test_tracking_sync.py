@@ -6,12 +6,13 @@ import pytest
 from tracking_files import header, write_candidate, write_evaluation, write_json, write_picture, write_reports
 
 from bakeoff.core.errors import TrackingError
-from bakeoff.tracking.comparison import chosen_candidates, log_comparison
+from bakeoff.tracking.comparison import log_comparison
 from bakeoff.tracking.live import live_run
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.monitoring import log_monitoring
 from bakeoff.tracking.rebuild import sync
 from bakeoff.tracking.store import open_client
+from records_made import choice_record
 
 
 @pytest.fixture
@@ -140,17 +141,12 @@ def test_runs_show_the_times_that_were_compared(runs_dir, project, tracking_para
 
 def test_another_choice_is_another_run(project, tracking_params):
     first = log_comparison(write_reports(project / "reports"), project / "runs", tracking_params)
-    (project / "reports" / "choice.json").write_text('{"best": null}', encoding="utf-8")
+    choice_record().write(project / "reports" / "choice.json")
     assert log_comparison(project / "reports", project / "runs", tracking_params) != first
 
 
 def test_no_leaderboard_no_run(project, tracking_params):
     assert log_comparison(project / "reports", project / "runs", tracking_params) is None
-
-
-def test_chosen_candidates_are_the_answers_that_name_one():
-    choice = {"best": {"candidate": "a"}, "best_commercial": None, "limits": {"max": 1}, "reason": "x"}
-    assert chosen_candidates(choice) == {"best": {"candidate": "a"}}
 
 
 def test_sync_rebuilds_the_monitoring_runs_once(project, tracking_params):

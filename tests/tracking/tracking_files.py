@@ -13,6 +13,7 @@ from records_made import (
     attributions_record,
     candidate_settings,
     channels_record,
+    choice_record,
     cost_record,
     dataset,
     metrics_record,
@@ -129,7 +130,7 @@ def write_reports(folder: Path) -> Path:
     table = "rank,candidate,seed,accuracy,latency_ms\n1,tiny-frozen,0,0.75,60\n2,other-frozen,0,0.5,\n"
     (folder / "leaderboard.csv").write_text(table, encoding="utf-8")
     best = {"candidate": "tiny-frozen", "accuracy": 0.75, "latency_ms": 60.0, "log_loss": None, "keys": ["a" * 16]}
-    write_json(folder / "choice.json", {"best": best, "best_commercial": None, "reason": "it wins"})
+    choice_record(best=best, reason="it wins").write(folder / "choice.json")
     (folder / "index.html").write_text("<html></html>", encoding="utf-8")
     write_picture(folder / "pareto.png")
     return folder

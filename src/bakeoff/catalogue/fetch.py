@@ -4,7 +4,6 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from rich.progress import track
 
@@ -13,12 +12,13 @@ from bakeoff.catalogue.sources import SOURCES, SourceUnavailableError, list_file
 from bakeoff.core.errors import DataError
 from bakeoff.core.files import replacing
 from bakeoff.core.paths import main_checkout
+from bakeoff.records.catalogue import RawFile, SourceRecord
 from bakeoff.records.weights import file_sha256
 
 _ALL_NULL = ColumnNames(id=None, image=None, label=None, title=None, description=None)
 
 
-def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> dict[str, Any]:
+def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> SourceRecord:
     """Get the data set, or its fallback where it cannot be had, and write source.json.
 
     Args:
@@ -27,8 +27,7 @@ def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> dict[str, Any]:
         out: source.json.
 
     Returns:
-        What was written: kind, name, root, licence, source_url, digest, fallback_reason, files (path, size in bytes,
-        sha256).
+        What was written.
 
     Raises:
         DataError: the files are missing and there is no fallback; the message says which to put where.
@@ -47,25 +46,22 @@ def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> dict[str, Any]:
         dataset = fallback_dataset(dataset)
         SOURCES[dataset.kind].acquire(dataset, main_root / dataset.root)
     record = _describe(dataset, main_root, reason)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    record.write(out)
     return record
 
 
 def refetch_needed(dataset: DatasetParams, source_json: Path) -> bool:
     """Return whether the raw files are no longer those that source.json lists, or can be had since a fallback."""
     main_root = main_checkout()
-    if not source_json.is_file():
+    recorded = SourceRecord.read_current(source_json)
+    if recorded is None or (recorded.fallback_reason and dataset.fallback is None):
         return True
-    recorded = json.loads(source_json.read_text(encoding="utf-8"))
-    if recorded["fallback_reason"] and dataset.fallback is None:
-        return True
-    if recorded["fallback_reason"] and SOURCES[dataset.kind].present(dataset, main_root / dataset.root):
+    if recorded.fallback_reason and SOURCES[dataset.kind].present(dataset, main_root / dataset.root):
         return True
     actual = effective_dataset(dataset, recorded)
     if not SOURCES[actual.kind].present(actual, main_root / actual.root):
         return True
-    return _describe(actual, main_root, recorded["fallback_reason"]) != recorded
+    return _describe(actual, main_root, recorded.fallback_reason) != recorded
 
 
 def fallback_dataset(dataset: DatasetParams) -> DatasetParams:
@@ -92,39 +88,20 @@ def fallback_dataset(dataset: DatasetParams) -> DatasetParams:
     return dataset.model_copy(update=changes)
 
 
-def effective_dataset(dataset: DatasetParams, source: dict[str, Any]) -> DatasetParams:
+def effective_dataset(dataset: DatasetParams, source: SourceRecord) -> DatasetParams:
     """Return the params of what source.json lists: those of `dataset`, or of its fallback."""
-    return fallback_dataset(dataset) if source["fallback_reason"] else dataset
+    return fallback_dataset(dataset) if source.fallback_reason else dataset
 
 
-def read_source(path: Path) -> dict[str, Any]:
-    """Return source.json.
-
-    Raises:
-        DataError: the file is missing.
-    """
-    if not path.is_file():
-        raise DataError(f"{path} is missing; run `dvc repro fetch`.")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _describe(dataset: DatasetParams, main_root: Path, reason: str | None) -> dict[str, Any]:
+def _describe(dataset: DatasetParams, main_root: Path, reason: str | None) -> SourceRecord:
     files = _list_with_digests(main_root / dataset.root)
-    digest = hashlib.sha256("".join(f"{entry['path']}\0{entry['sha256']}\n" for entry in files).encode()).hexdigest()
-    return {
-        "kind": dataset.kind,
-        "name": dataset.name,
-        "root": dataset.root,
-        "licence": dataset.licence,
-        "source_url": dataset.source_url,
-        "digest": digest,
-        "fallback_reason": reason,
-        "files": files,
-    }
+    digest = hashlib.sha256("".join(f"{file.path}\0{file.sha256}\n" for file in files).encode()).hexdigest()
+    named = dataset.model_dump(include={"kind", "name", "root", "licence", "source_url"})
+    return SourceRecord(**named, digest=digest, fallback_reason=reason, files=files)
 
 
-def _list_with_digests(root: Path) -> list[dict[str, Any]]:
-    """Return path (relative), size and sha256 of every raw file; unchanged ones (size and time) are not read again.
+def _list_with_digests(root: Path) -> list[RawFile]:
+    """Return every raw file; unchanged ones (size and time) are not read again.
 
     Packages someone put beside the data (.deb) are not raw files of a catalogue.
     """
@@ -140,7 +117,7 @@ def _list_with_digests(root: Path) -> list[dict[str, Any]]:
         earlier = known.get(name)
         digest = earlier[2] if earlier and earlier[:2] == stamp else file_sha256(path)
         cache[name] = [*stamp, digest]
-        files.append({"path": name, "size": status.st_size, "sha256": digest})
+        files.append(RawFile(path=name, size=status.st_size, sha256=digest))
     with replacing(cache_file) as partial:
         partial.write_text(json.dumps(cache), encoding="utf-8")
     return files

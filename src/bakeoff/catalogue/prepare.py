@@ -14,7 +14,7 @@ import pandas as pd
 from rich.progress import Progress
 
 from bakeoff.catalogue.duplicates import group_duplicates
-from bakeoff.catalogue.fetch import effective_dataset, read_source
+from bakeoff.catalogue.fetch import effective_dataset
 from bakeoff.catalogue.pack import Packed, pack_all
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
 from bakeoff.catalogue.sources import SOURCES, RawProduct
@@ -23,7 +23,7 @@ from bakeoff.core.paths import main_checkout
 from bakeoff.data.decode import Rejection, locate
 from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.data.table import PRODUCT_COLUMNS, SPLITS, TEXT_COLUMNS
-from bakeoff.records.catalogue import Dataset, LabelsRecord, PackParams
+from bakeoff.records.catalogue import Dataset, LabelsRecord, PackParams, SourceRecord
 
 _TYPES = {
     "image": "int64",
@@ -74,7 +74,7 @@ def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, ou
     Raises:
         DataError: fewer than two classes are left, or a class is too small and params say `error`.
     """
-    source = read_source(source_json)
+    source = SourceRecord.read(source_json)
     dataset = effective_dataset(dataset, source)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}-") as scratch:
@@ -87,8 +87,8 @@ def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, ou
     return prepared
 
 
-def _prepare_into(folder: Path, source: dict[str, Any], dataset: DatasetParams, params: PrepareParams) -> Prepared:
-    reader, root = SOURCES[dataset.kind], main_checkout() / source["root"]
+def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, params: PrepareParams) -> Prepared:
+    reader, root = SOURCES[dataset.kind], main_checkout() / source.root
     raw = reader.read(dataset, root)
     ledger = _Ledger()
     sound = _check_records(raw, dataset, ledger)
@@ -101,7 +101,7 @@ def _prepare_into(folder: Path, source: dict[str, Any], dataset: DatasetParams, 
     _write_tables(table, folder)
     rejected = pd.DataFrame(ledger.rejected, columns=["product_id", "image", "label", "reason", "detail"])
     rejected.to_csv(folder / "rejected.csv", index=False)
-    named = {key: source[key] for key in ("name", "kind", "licence", "source_url", "fallback_reason")}
+    named = source.model_dump(include={"name", "kind", "licence", "source_url", "fallback_reason"})
     packing = PackParams.model_validate(params.model_dump(include=set(PackParams.model_fields)))
     LabelsRecord(labels=labels, dataset=Dataset(**named, digest=digest, prepare=packing)).write(folder / "labels.json")
     if len(table) + len(rejected) != len(raw):

@@ -1,11 +1,12 @@
 """reports/metrics.json for `dvc metrics show` and `dvc exp show`: who is chosen, and numbers, flat at the top."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary
+from bakeoff.records.choice import ChoiceRecord
 
 _BEST = (
     *("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "balanced_accuracy", "log_loss", "ece"),
@@ -14,23 +15,23 @@ _BEST = (
 _EACH = ("accuracy", "latency_ms", "images_per_s")
 
 
-def flat_metrics(choice: Mapping[str, Any], summaries: Sequence[Summary]) -> dict[str, Any]:
+def flat_metrics(choice: ChoiceRecord, summaries: Sequence[Summary]) -> dict[str, Any]:
     """Return the answer's measures, how sure it is, the counts, and the main measures of every candidate.
 
     A measure that is unknown, or a choice that is none, is left out: DVC shows a gap for it. A candidate whose result
     says nothing about its backbone has `apart`, the reason's code, which `bakeoff aggregate` reads.
     """
     metrics: dict[str, Any] = {}
-    best = next((item for item in summaries if choice["best"] and item.candidate == choice["best"]["candidate"]), None)
+    best = next((item for item in summaries if choice.best and item.candidate == choice.best["candidate"]), None)
     if best is not None:
         metrics |= {"best": best.candidate} | _known(best, _BEST)
-        if choice["stability"]["winner_share"] is not None:
-            metrics["winner_share"] = choice["stability"]["winner_share"]
-    if choice["best_commercial"]:
-        metrics["best_commercial"] = choice["best_commercial"]["candidate"]
-    metrics |= {"n_test": choice["n_test"], "n_candidates": choice["n_candidates"], "n_failed": choice["n_failed"]}
-    rows = [row for row in choice["apart"] if row["reason_code"] in EXCLUSIONS]
-    apart = {row["candidate"]: row["reason_code"] for row in reversed(rows)}  # of several reasons the first
+        if choice.stability.winner_share is not None:
+            metrics["winner_share"] = choice.stability.winner_share
+    if choice.best_commercial:
+        metrics["best_commercial"] = choice.best_commercial["candidate"]
+    metrics |= {"n_test": choice.n_test, "n_candidates": choice.n_candidates, "n_failed": choice.n_failed}
+    rows = [row for row in choice.apart if row.reason_code in EXCLUSIONS]
+    apart = {row.candidate: row.reason_code for row in reversed(rows)}  # of several reasons the first
     return metrics | {
         item.candidate: _known(item, _EACH) | ({"apart": apart[item.candidate]} if item.candidate in apart else {})
         for item in summaries

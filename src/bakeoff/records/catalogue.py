@@ -1,4 +1,4 @@
-"""What is known of a catalogue beside its products: labels.json and audit.json."""
+"""What is known of a catalogue beside its products: source.json, labels.json and audit.json."""
 
 from typing import Annotated, ClassVar
 
@@ -6,6 +6,34 @@ from pydantic import Field
 
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section
 from bakeoff.records.base import Record
+
+
+class RawFile(Section):
+    """A file of the source."""
+
+    path: str
+    """Below the data set's folder."""
+    size: int
+    """In bytes."""
+    sha256: str
+
+
+class SourceRecord(Record):
+    """data/source.json: the raw files that `prepare` reads, and where they are from."""
+
+    STAGE: ClassVar[str] = "fetch"
+
+    kind: str
+    name: str
+    root: str
+    """The folder of the raw files, below the main checkout."""
+    licence: str | None
+    source_url: str | None
+    digest: str
+    """SHA-256 over the files' paths and contents."""
+    fallback_reason: str | None
+    """Why the generated catalogue stands in for the one that was asked for; None where it does not."""
+    files: list[RawFile]
 
 
 class PackParams(Section):

@@ -28,7 +28,7 @@ _LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras"}
 
 def write_model_card(path: Path, facts: Facts) -> None:
     """Write the model card of the winner's deployed training; a sentence where nothing was chosen."""
-    template = environment(facts.choice["language"], html=False).get_template("model_card.md")
+    template = environment(facts.choice.language, html=False).get_template("model_card.md")
     record = facts.deployed
     head = "" if record is None else front_matter(record)
     path.write_text(head + tidy(template.render(facts=facts, **_about(facts, record))), encoding="utf-8")
@@ -36,9 +36,9 @@ def write_model_card(path: Path, facts: Facts) -> None:
 
 def _about(facts: Facts, record: Evaluated | None) -> dict[str, Any]:
     """Return what the template needs of the deployed training beside its records."""
-    if record is None:
+    best = facts.choice.best
+    if record is None or best is None:
         return {"record": None}
-    best = facts.choice["best"]
     return {
         "record": record,
         "n_seeds": sum(one.candidate.name == record.candidate.name for one in facts.done),

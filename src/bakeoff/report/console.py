@@ -35,9 +35,9 @@ def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
         EvaluationError: no comparison has been made yet, or an older version made it.
     """
     screen = console or Console()
-    choice = read_choice(reports_dir / "choice.json")
-    facts = Facts((), read_summaries(reports_dir / "leaderboard.csv"), choice)
-    language = facts.choice["language"]
+    choice = read_choice(reports_dir)
+    facts = Facts((), read_summaries(reports_dir), choice)
+    language = facts.choice.language
     screen.print(_leaderboard(facts, Translator(language), wide=screen.width >= _WIDE))
     template = environment(language, html=False).get_template("console.txt")
     screen.print(Text.from_markup(template.render(choice=facts.choice, failures=read_failures(reports_dir))), end="")
@@ -45,9 +45,9 @@ def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
 
 
 def _leaderboard(facts: Facts, t: Translator, *, wide: bool) -> Table:
-    title = t.gettext("Leaderboard, {n:,d} test products", n=facts.choice["n_test"])
+    title = t.gettext("Leaderboard, {n:,d} test products", n=facts.choice.n_test)
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
-    failed = [row["candidate"] for row in facts.choice["failed"]]
+    failed = [row.candidate for row in facts.choice.failed]
     names = [item.candidate for item in facts.summaries] + failed
     table.add_column("#", justify="right")
     table.add_column(t.gettext("candidate"), overflow="fold", min_width=min(_NAME_CHARS, max(map(len, names))))
@@ -55,11 +55,11 @@ def _leaderboard(facts: Facts, t: Translator, *, wide: bool) -> Table:
     for title in columns:
         table.add_column(t.gettext(title), justify="right", no_wrap=title == _INTERVAL)
     table.add_column(t.gettext("notes"), overflow="fold")
-    chosen = {facts.choice[key]["candidate"] for key in ("best", "best_commercial") if facts.choice[key]}
     for rank, item in enumerate(facts.summaries, start=1):
         marks = Text((", " if wide else "\n").join(_marks(item, t)), style="yellow")
         cells = [cell(item, t) for cell in columns.values()]
-        table.add_row(str(rank), item.candidate, *cells, marks, style="bold" if item.candidate in chosen else None)
+        style = "bold" if item.candidate in facts.choice.winners else None
+        table.add_row(str(rank), item.candidate, *cells, marks, style=style)
     for name in failed:
         table.add_row("-", name, *[""] * len(columns), Text(t.gettext("FAILED"), style="bold red"))
     return table
@@ -91,9 +91,9 @@ def _marks(item: Summary, t: Translator) -> list[str]:
 
 def _places(facts: Facts, reports: Path, t: Translator) -> str:
     """Return where everything is, a line each."""
-    inputs = facts.choice["inputs"]
-    name = facts.choice["best"]["candidate"] if facts.choice["best"] else "<candidate>"
-    folder = Path(inputs["runs_dir"]) / name / f"seed_{inputs['seeds'][0]}" / "interpretation" / "attributions"
+    inputs = facts.choice.inputs
+    name = facts.choice.best["candidate"] if facts.choice.best else "<candidate>"
+    folder = Path(inputs.runs_dir) / name / f"seed_{inputs.seeds[0]}" / "interpretation" / "attributions"
     places = {
         t.gettext("Report:"): reports / "index.html",
         t.gettext("Figures:"): f"{reports / 'pareto.png'}, {reports / 'differences.png'}",

@@ -1,8 +1,7 @@
 """reports/differences.png: accuracies with intervals, and bars that join what the paired test cannot tell apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +12,7 @@ from bakeoff.core.translation import Translator
 from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.report import palette
 
 _ROW_IN = 0.31
@@ -22,7 +22,7 @@ _BAR_STEP = 0.035
 _DPI = 130
 
 
-def draw_differences(summaries: Sequence[Summary], choice: Mapping[str, Any], path: Path, *, t: Translator) -> None:
+def draw_differences(summaries: Sequence[Summary], choice: ChoiceRecord, path: Path, *, t: Translator) -> None:
     """Write the picture, after the critical-difference diagram.
 
     Rows are candidates by accuracy; the vertical bars at the right edge join the groups of choice.json's
@@ -30,7 +30,7 @@ def draw_differences(summaries: Sequence[Summary], choice: Mapping[str, Any], pa
 
     Args:
         summaries: every candidate with a result, best first.
-        choice: choice.json, of which `indistinguishable`, `apart`, `best` and `n_test` are read.
+        choice: of which `indistinguishable`, `apart`, `best` and `n_test` are read.
         path: the PNG file.
         t: says it in the reader's language.
 
@@ -47,7 +47,7 @@ def draw_differences(summaries: Sequence[Summary], choice: Mapping[str, Any], pa
         )
     else:
         _draw_rows(axes, summaries, choice, t)
-        _draw_bars(axes, summaries, choice["indistinguishable"])
+        _draw_bars(axes, summaries, choice.indistinguishable)
         _add_texts(axes, summaries, choice, t)
         figure.text(
             0.01,
@@ -65,9 +65,9 @@ def draw_differences(summaries: Sequence[Summary], choice: Mapping[str, Any], pa
     figure.savefig(path, format="png", facecolor=palette.BACKGROUND)
 
 
-def _draw_rows(axes: Axes, summaries: Sequence[Summary], choice: Mapping[str, Any], t: Translator) -> None:
-    excluded = {row["candidate"] for row in choice["apart"] if row["reason_code"] in EXCLUSIONS}
-    best = choice["best"]["candidate"] if choice["best"] else None
+def _draw_rows(axes: Axes, summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator) -> None:
+    excluded = {row.candidate for row in choice.apart if row.reason_code in EXCLUSIONS}
+    best = choice.best["candidate"] if choice.best else None
     for row, item in enumerate(summaries):
         colour = palette.colour_of(item)
         hollow = item.candidate in excluded
@@ -107,11 +107,11 @@ def _draw_bars(axes: Axes, summaries: Sequence[Summary], groups: Sequence[Sequen
     axes.set_xlim(low - 0.03 * span, high + span * _BAR_STEP * (len(columns) + 2))
 
 
-def _add_texts(axes: Axes, summaries: Sequence[Summary], choice: Mapping[str, Any], t: Translator) -> None:
+def _add_texts(axes: Axes, summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator) -> None:
     entries = _legend(summaries, choice, t)
     pad = 28 if len(entries) <= _LEGEND_COLUMNS else 46
     axes.set_title(
-        t.gettext("Who is really better? {n:,d} test photos", n=choice["n_test"]),
+        t.gettext("Who is really better? {n:,d} test photos", n=choice.n_test),
         loc="left",
         fontsize=12,
         color=palette.INK,
@@ -125,7 +125,7 @@ def _add_texts(axes: Axes, summaries: Sequence[Summary], choice: Mapping[str, An
     )  # fmt: skip
 
 
-def _legend(summaries: Sequence[Summary], choice: Mapping[str, Any], t: Translator) -> list[Line2D]:
+def _legend(summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator) -> list[Line2D]:
     """Return an entry for each thing that is in the picture."""
     present = {item.mode for item in summaries if item.candidate != BASELINE}
     entries = [
@@ -135,12 +135,12 @@ def _legend(summaries: Sequence[Summary], choice: Mapping[str, Any], t: Translat
     ]
     if any(item.candidate == BASELINE for item in summaries):
         entries.append(palette.legend_entry(t.gettext("baseline (TensorFlow)"), palette.BASELINE))
-    if choice["best"]:
+    if choice.best:
         ring = palette.legend_entry(t.gettext("the answer"), palette.INK, hollow=True)
         ring.set_markersize(10)
         entries.append(ring)
-    if any(row["reason_code"] in EXCLUSIONS for row in choice["apart"]):
+    if any(row.reason_code in EXCLUSIONS for row in choice.apart):
         entries.append(palette.legend_entry(t.gettext("hollow: excluded"), palette.SOFT, hollow=True))
-    if choice["indistinguishable"]:
+    if choice.indistinguishable:
         entries.append(Line2D([], [], color=palette.INK, linewidth=3.2, label=t.gettext("cannot be told apart")))
     return entries

@@ -22,6 +22,7 @@ from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import AuditRecord
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
 
@@ -34,7 +35,7 @@ class Facts:
     """Trainings with a result, in the study's order."""
     summaries: Sequence[Summary]
     """A line per candidate with a result, in rank order."""
-    choice: Mapping[str, Any]
+    choice: ChoiceRecord
     audit_file: Path | None = None
     """data/audit/audit.json; None or missing leaves its counts out."""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -58,32 +59,30 @@ class Facts:
     @cached_property
     def leading(self) -> list[str]:
         """Best, best for commercial use and the baseline, each once; where none was chosen, the highest ranked."""
-        chosen = [self.choice[key]["candidate"] for key in ("best", "best_commercial") if self.choice[key]]
         present = [BASELINE] if any(item.candidate == BASELINE for item in self.summaries) else []
-        return list(dict.fromkeys([*(chosen or [self.summaries[0].candidate]), *present]))
+        return list(dict.fromkeys([*(self.choice.winners or [self.summaries[0].candidate]), *present]))
 
     @cached_property
     def excluded(self) -> list[str]:
         """Candidates that are listed but not ranked, each once."""
-        rows = [row for row in self.choice["apart"] if row["reason_code"] in EXCLUSIONS]
-        return list(dict.fromkeys(row["candidate"] for row in rows))
+        return list(dict.fromkeys(row.candidate for row in self.choice.apart if row.reason_code in EXCLUSIONS))
 
     @cached_property
     def baseline_exclusions(self) -> list[str]:
         """Why the baseline is excluded itself, as codes."""
-        rows = [row for row in self.choice["apart"] if row["candidate"] == BASELINE]
-        return [row["reason_code"] for row in rows if row["reason_code"] in EXCLUSIONS]
+        codes = [row.reason_code for row in self.choice.apart if row.candidate == BASELINE]
+        return [code for code in codes if code in EXCLUSIONS]
 
     @cached_property
     def rule(self) -> Rule:
         """The rule that chose, whatever params.yaml says now."""
-        made = self.choice["rule"]
-        return Rule(MEASURES[made["maximise"]], Limits(**made["subject_to"]))
+        made = self.choice.rule
+        return Rule(MEASURES[made.maximise], Limits(**made.subject_to))
 
     @cached_property
     def device(self) -> str:
         """What the compared times were measured on, without its kind; empty where nothing was measured."""
-        device = self.choice["inputs"]["device"] or ""
+        device = self.choice.inputs.device or ""
         return device.partition(": ")[2] or device
 
     @cached_property
@@ -153,7 +152,7 @@ class Facts:
     @cached_property
     def commands(self) -> list[str]:
         """Shell lines that make the study again: its commit if there is one, and the choices over conf/."""
-        choices = self.choice["inputs"]["choices"]
+        choices = self.choice.inputs.choices
         picked = "".join(f" -S {shlex.quote(choice)}" for choice in choices or ())
         return [
             *([f"git checkout {self.commits[0]}"] if len(self.commits) == 1 else []),
@@ -165,8 +164,8 @@ class Facts:
     @cached_property
     def beside_the_best(self) -> list[str]:
         """Who cannot be told apart from the best."""
-        best = self.choice["best"]["candidate"]
-        names = [name for group in self.choice["indistinguishable"] if best in group for name in group]
+        best = self.choice.winners[0]
+        names = [name for group in self.choice.indistinguishable if best in group for name in group]
         return [name for name in dict.fromkeys(names) if name != best]
 
     @cached_property
@@ -176,7 +175,7 @@ class Facts:
         found = {
             "random": [one.candidate.name for one in done if not one.training.weights.pretrained],
             "not_learned": [one.candidate.name for one in done if not one.training.learned],
-            "failed": [row["candidate"] for row in self.choice["failed"]],
+            "failed": [row.candidate for row in self.choice.failed],
             "overfits": [one.candidate.name for one in done if one.metrics.overfitting.overfits],
             "noisy": [item.candidate for item in self.summaries if item.noisy],
         }
@@ -198,7 +197,7 @@ class Facts:
     @cached_property
     def deployed(self) -> Evaluated | None:
         """The winner's training that is deployed: the best of its seeds on validation."""
-        best = self.choice["best"]
+        best = self.choice.best
         if not best:
             return None
         of_seed = {record.candidate.seed: record for record in self.done if record.candidate.name == best["candidate"]}
@@ -233,7 +232,7 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
     Raises:
         EvaluationError: no comparison has been made, or no candidate has a result.
     """
-    choice, summaries = read_choice(reports_dir / "choice.json"), read_summaries(reports_dir / "leaderboard.csv")
+    choice, summaries = read_choice(reports_dir), read_summaries(reports_dir)
     params = read_yaml(root / "params.yaml")
     study = Study(load_top(root / "params.yaml", StudyLists))
     speed = ThroughputRecord.read_if_there(root / "measurements" / "throughput.json")
@@ -247,25 +246,22 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
     )
 
 
-def read_choice(path: Path) -> dict[str, Any]:
+def read_choice(reports_dir: Path) -> ChoiceRecord:
     """Return choice.json.
 
     Raises:
-        EvaluationError: it is missing, or an older version wrote it.
+        EvaluationError: it is missing, or another version wrote it.
     """
-    choice = read_json(_existing(path))
-    if not {"language", "rule", "references"} <= choice.keys():
-        raise EvaluationError(f"{path} was written by an older version; run `bakeoff compare` to write it again.")
-    return choice
+    return ChoiceRecord.read(_existing(reports_dir / "choice.json"))
 
 
-def read_summaries(path: Path) -> list[Summary]:
+def read_summaries(reports_dir: Path) -> list[Summary]:
     """Return leaderboard.csv, a line per candidate.
 
     Raises:
         EvaluationError: it is missing.
     """
-    return summarise(read_leaderboard(_existing(path)))
+    return summarise(read_leaderboard(_existing(reports_dir / "leaderboard.csv")))
 
 
 def _existing(path: Path) -> Path:

@@ -21,6 +21,7 @@ from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.decision.timing import timing_notes, usual_device
+from bakeoff.records.choice import ChoiceInputs, ChoiceRecord
 from bakeoff.records.pruning import prune_runs
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.report.card import write_model_card
@@ -60,7 +61,7 @@ def compare(
     params: CompareParams,
     partial: bool = False,
     inputs: ReportInputs | None = None,
-) -> dict[str, Any]:
+) -> ChoiceRecord:
     """Write REPORTS, then TELLING, to `out_dir` and return the choice.
 
     Args:
@@ -84,17 +85,19 @@ def compare(
     table = build_leaderboard(found)
     summaries, matrix = with_matrix(summarise(table), done, params.matrix, language=given.language)
     notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
-    choice = _choice(found, summaries, params, notes=notes, t=t)
-    choice["matrix"] = matrix
-    choice["references"] = [dict(row) for row in given.references]
-    choice["inputs"] = _inputs(runs_dir, study, done, partial=partial)
+    choice = ChoiceRecord(
+        **_choice(found, summaries, params, notes=notes, t=t),
+        matrix=matrix,
+        references=[dict(row) for row in given.references],
+        inputs=_inputs(runs_dir, study, done, partial=partial),
+    )
     out_dir.mkdir(parents=True, exist_ok=True)
     # DVC may have hard-linked them to its cache: writing into one would change the cached copy.
     for name in (*REPORTS, *TELLING, failures.FILE):
         (out_dir / name).unlink(missing_ok=True)
     write_leaderboard(table, out_dir / "leaderboard.csv")
     write_curves(learning_curves(done), out_dir / "learning_curves.csv")
-    write_json(out_dir / "choice.json", choice)
+    choice.write(out_dir / "choice.json")
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
     _draw(summaries, choice, params, out_dir, language=given.language)
     facts = Facts(done, summaries, choice, given.audit_file)
@@ -130,7 +133,7 @@ def _choice(
 
 def _draw(
     summaries: Sequence[Summary],
-    choice: Mapping[str, Any],
+    choice: ChoiceRecord,
     params: CompareParams,
     out_dir: Path,
     *,
@@ -182,15 +185,14 @@ def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator)
     return notes
 
 
-def _inputs(runs_dir: Path, study: Study, done: Sequence[Evaluated], *, partial: bool) -> dict[str, Any]:
-    """Return what the choice was made from, keys included, so that every number can be traced."""
-    return {
-        "runs_dir": runs_dir.as_posix(),
-        "models": list(study.lists.models),
-        "modes": list(study.lists.modes),
-        "seeds": list(study.lists.seeds),
-        "choices": None if study.choices is None else list(study.choices),
-        "partial": partial,
-        "device": usual_device(done),
-        "keys": {one.candidate.title: one.training.key for one in done},
-    }
+def _inputs(runs_dir: Path, study: Study, done: Sequence[Evaluated], *, partial: bool) -> ChoiceInputs:
+    return ChoiceInputs(
+        runs_dir=runs_dir.as_posix(),
+        models=list(study.lists.models),
+        modes=list(study.lists.modes),
+        seeds=list(study.lists.seeds),
+        choices=None if study.choices is None else list(study.choices),
+        partial=partial,
+        device=usual_device(done),
+        keys={one.candidate.title: one.training.key for one in done},
+    )

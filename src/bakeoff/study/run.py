@@ -19,6 +19,8 @@ from bakeoff.core.errors import ParamsError, SetupError
 from bakeoff.core.section import validate_section
 from bakeoff.core.translation import Translator
 from bakeoff.records.candidate import BASELINE
+from bakeoff.records.catalogue import SourceRecord
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.study.composition import compose, differences
 from bakeoff.study.dvc_locks import clear_stale_locks
 from bakeoff.study.params import Params, load_params, write_params
@@ -214,12 +216,12 @@ def show(root: Path) -> None:
     from bakeoff.report.console import print_summary
 
     print_summary(root / "reports")
-    source = root / "data" / "source.json"
-    if source.is_file() and json.loads(source.read_text(encoding="utf-8")).get("fallback_reason"):
-        choice = json.loads((root / "reports" / "choice.json").read_text(encoding="utf-8"))
+    source = SourceRecord.read_current(root / "data" / "source.json")
+    if source and source.fallback_reason:
+        choice = ChoiceRecord.read(root / "reports" / "choice.json")
         Console().print(
             Text(
-                Translator(choice["language"]).gettext(
+                Translator(choice.language).gettext(
                     "The generated catalogue was used: the demo photos could not be downloaded here."
                 ),
                 style="bold",

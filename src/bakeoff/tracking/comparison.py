@@ -12,9 +12,10 @@ from bakeoff.core.errors import BakeoffError
 from bakeoff.core.failures import FILE
 from bakeoff.decision.measures import RECORDED
 from bakeoff.records.candidate import Candidate
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.tracking.artifacts import as_value, mark_table, table_of_csv
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.records import finite, has_training, hash_of, read_json, read_results
+from bakeoff.tracking.records import finite, has_training, hash_of, read_results
 from bakeoff.tracking.registry import register_winner
 from bakeoff.tracking.runs import find_run, log_final_metrics
 from bakeoff.tracking.store import experiment_id, finished_run, is_store_error, open_client, survive_store
@@ -62,7 +63,7 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     table = table_of_csv(leaderboard)
     run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
     run_id = run.info.run_id
-    chosen = chosen_candidates(read_json(choice) if choice.is_file() else {})
+    chosen = answers.answers if (answers := ChoiceRecord.read_if_there(choice)) else {}
     log_final_metrics(client, run, _metrics(chosen), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
     for name, row in chosen.items():
         client.set_tag(run_id, f"bakeoff.{name}", row["candidate"])
@@ -95,11 +96,6 @@ def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, l
         run = find_run(client, experiment, candidate=results.training.candidate, keys=results.keys)
         if run is not None and results.training.key == row.get("key"):
             log_final_metrics(client, run, times, timestamp_ms=int(time.time() * 1000))
-
-
-def chosen_candidates(choice: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return choice.json's answers that name a candidate: `best`, `best_commercial`."""
-    return {name: value for name, value in choice.items() if isinstance(value, Mapping) and "candidate" in value}
 
 
 def _metrics(chosen: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:

@@ -13,9 +13,10 @@ from filelock import FileLock
 
 from bakeoff.core.paths import state_dir
 from bakeoff.decision.deployed import deployed_seed
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.records import hash_of, read_json
+from bakeoff.tracking.records import hash_of
 from bakeoff.tracking.store import open_client, survive_store
 
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> Registration |
     path, model = reports_dir / "choice.json", params.experiment
     if not path.is_file():
         return None
-    best = read_json(path).get("best")
+    best = ChoiceRecord.read(path).best
     client, _ = open_client()
-    if not isinstance(best, Mapping) or "candidate" not in best:
+    if best is None:
         return Registration(f"no candidate was chosen, so nothing is registered{_who_stays(client, model)}.")
     run = _run_to_deploy(client, best, model)
     if run is None:

@@ -1,6 +1,5 @@
 """Which trained candidate answers: the one that is named, or the one that the study chose."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.deployed import deployed_folder
 from bakeoff.records.candidate import Candidate, all_trained
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.records.evaluation import CALIBRATION, METRICS, CalibrationRecord, MetricsRecord
 from bakeoff.records.training import TrainingRecord
 
@@ -98,7 +98,7 @@ def chosen_candidate(project: Path) -> str:
         raise EvaluationError(
             f"{path} is missing, so no candidate has been chosen yet; run `bakeoff run`, or name one with --candidate."
         )
-    best = json.loads(path.read_text(encoding="utf-8")).get("best")
+    best = ChoiceRecord.read(path).best
     if not best:
         raise EvaluationError(
             f"the study chose no candidate (`best` in {path} is empty: none keeps the limits of `compare`); "

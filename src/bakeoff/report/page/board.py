@@ -21,13 +21,12 @@ def board(facts: Facts, t: Translator) -> dict[str, Any]:
         for one in RECORDED
         if one.column and one.column.group == group and any(is_known(getattr(i, one.name)) for i in facts.summaries)
     ]
-    chosen = {row["candidate"] for key in ("best", "best_commercial") if (row := facts.choice[key])}
     used = {column["group"] for column in shown}
     return {
         "columns": shown,
         "groups": {name: t.gettext(title) for name, title in _GROUPS.items() if name in used},
         "rows": [
-            {"item": item, "rank": rank, "chosen": item.candidate in chosen, "cells": _cells(item, shown)}
+            {"item": item, "rank": rank, "chosen": item.candidate in facts.choice.winners, "cells": _cells(item, shown)}
             for rank, item in enumerate(facts.summaries, start=1)
         ],
         "scale_pct": interval_scale(facts.summaries),

@@ -171,7 +171,7 @@ def _names(records: Sequence[Evaluated], holds: Callable[[Evaluated], Any]) -> l
 
 def _proof(facts: Facts, relative: str) -> str:
     """Return the pattern of a file that every training has."""
-    return f"{facts.choice['inputs']['runs_dir']}/*/seed_*/{relative}"
+    return f"{facts.choice.inputs.runs_dir}/*/seed_*/{relative}"
 
 
 def _listed(values: Sequence[Any], t: Translator) -> str:

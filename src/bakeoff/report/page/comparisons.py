@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.decision.summary import Summary
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.report.page.plot import scale_around
 
 WIDTH = 1100
@@ -11,15 +12,16 @@ _NAME_PX, _ROW_PX, _TOP_PX, _BAR_PX = 250, 26, 30, 16
 _ENDS = ("low_points", "high_points")
 
 
-def comparisons(choice: Mapping[str, Any], summaries: Sequence[Summary]) -> dict[str, Any] | None:
+def comparisons(choice: ChoiceRecord, summaries: Sequence[Summary]) -> dict[str, Any] | None:
     """Return the rows against the best and the baseline, and the picture; None where nothing was compared."""
-    rows = list(choice["comparisons"])
-    if not rows:
+    if not choice.comparisons:
         return None
     rank = {item.candidate: place for place, item in enumerate(summaries)}
-    rows = sorted((row for row in rows if row["candidate"] in rank), key=lambda row: rank[row["candidate"]])
+    rows = sorted(
+        (row for row in choice.comparisons if row["candidate"] in rank), key=lambda row: rank[row["candidate"]]
+    )
     against = {role: [row for row in rows if row["role"] == role] for role in ("best", "baseline")}
-    cliques = [group for group in choice["indistinguishable"] if len(group) > 1]
+    cliques = [group for group in choice.indistinguishable if len(group) > 1]
     return {
         "against": {role: found for role, found in against.items() if found},
         "picture": _picture(against["best"] or against["baseline"], cliques, rank),

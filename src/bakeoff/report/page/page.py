@@ -32,8 +32,8 @@ PICTURE_BYTES = 5_000_000
 
 def write_report(facts: Facts, path: Path) -> None:
     """Write the report page in the language of the choice."""
-    templates = environment(facts.choice["language"])
-    page = _Page(facts, Translator(facts.choice["language"]))
+    templates = environment(facts.choice.language)
+    page = _Page(facts, Translator(facts.choice.language))
     titles = {name: page.t.gettext(title) for name, (title, _) in _SECTIONS.items()}
     context = {"facts": facts, "choice": facts.choice, "dataset": facts.dataset, "titles": titles}
     sections = {}
@@ -56,8 +56,8 @@ class _Page:
 
 def _answers(page: _Page) -> dict[str, Any]:
     choice, t = page.facts.choice, page.t
-    best, commercial = choice["best"], choice["best_commercial"]
-    reason, commercial_reason = choice["best_reason"], choice["best_commercial_reason"]
+    best, commercial = choice.best, choice.best_commercial
+    reason, commercial_reason = choice.best_reason, choice.best_commercial_reason
     if best and commercial and best["candidate"] == commercial["candidate"]:
         title = t.gettext("Deploy this one, also commercially")
         return {"answers": [{"title": title, "candidate": best, "reason": f"{reason} {commercial_reason}"}]}

@@ -9,6 +9,7 @@ from bakeoff.core.translation import Translator
 from bakeoff.decision.pareto import Plane, front
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE
+from bakeoff.records.choice import ChoiceRecord
 from bakeoff.report.labels import leader, place_labels
 from bakeoff.report.page.plot import Scale, polyline, scale_around
 from bakeoff.report.render import filters, is_known, mlflow_filter
@@ -20,17 +21,17 @@ COSTS = ("latency_ms", "images_per_s", "size_mib")
 
 
 def tradeoff_views(
-    summaries: Sequence[Summary], choice: Mapping[str, Any], t: Translator, *, keys: Mapping[str, Sequence[str]]
+    summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator, *, keys: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
     """Return one picture per measure that any candidate has.
 
     Args:
         summaries: one per candidate.
-        choice: choice.json, whose `limits` say whether random starts may lie on a front.
+        choice: whose `limits` say whether random starts may lie on a front.
         t: says it in the reader's language.
         keys: candidate to the training keys of its MLflow runs.
     """
-    limits = choice["limits"]
+    limits = choice.limits
     allowed = {"allow_random": limits["allow_random_weights"], "allow_not_learned": limits["allow_not_learned"]}
     views = []
     for name in COSTS:

@@ -1,0 +1,109 @@
+"""reports/choice.json: which candidate to deploy, why, how sure that is, and who was refused."""
+
+from typing import Any, ClassVar
+
+from bakeoff.core.errors import BakeoffError, EvaluationError
+from bakeoff.core.section import Section
+from bakeoff.core.translation import LanguageCode
+from bakeoff.records.base import Record
+
+Row = dict[str, Any]
+"""A line of a table that the reports show as it stands; `candidate` names whom it is about."""
+
+
+class StatedRule(Section):
+    """What was asked for: a measure to maximise, and limits."""
+
+    maximise: str
+    subject_to: dict[str, Any]
+    in_words: str
+
+
+class Excluded(Section):
+    """A candidate that is listed but not ranked, or whose times are not compared, and why."""
+
+    candidate: str
+    reason_code: str
+    reason: str
+
+
+class FailedTraining(Section):
+    """A training without a result."""
+
+    candidate: str
+    seed: int
+    problem: str
+
+
+class Stability(Section):
+    """How often each candidate wins when the test products are resampled."""
+
+    n_resamples: int
+    shares: dict[str, float]
+    winner_share: float | None
+    sentence: str
+
+
+class ChoiceInputs(Section):
+    """What the choice was made from, keys included, so that every number can be traced."""
+
+    runs_dir: str
+    models: list[str]
+    modes: list[str]
+    seeds: list[int]
+    choices: list[str] | None
+    """The `-S` choices that compose params.yaml, None where it was edited by hand."""
+    partial: bool
+    device: str | None
+    keys: dict[str, str]
+    """Training to its key."""
+
+
+class ChoiceRecord(Record):
+    """reports/choice.json."""
+
+    STAGE: ClassVar[str] = "compare"
+    ERROR: ClassVar[type[BakeoffError]] = EvaluationError
+
+    language: LanguageCode
+    rule: StatedRule
+    limits: dict[str, Any]
+    limits_in_words: str
+    n_candidates: int
+    n_failed: int
+    n_random: int
+    n_test: int
+    compares_backbones: bool
+    reason: str
+    opening: str
+    best: Row | None
+    best_reason: str
+    best_commercial: Row | None
+    best_commercial_reason: str
+    noise: Row | None
+    comparisons: list[Row]
+    indistinguishable: list[list[str]]
+    groups_sentence: str
+    stability: Stability
+    scenarios: list[Row]
+    apart: list[Excluded]
+    eligible: list[Row]
+    refused: list[Row]
+    refused_commercially: list[Row]
+    failed: list[FailedTraining]
+    notes: list[str]
+    seeds: dict[str, Row]
+    matrix: Row
+    references: list[Row]
+    inputs: ChoiceInputs
+
+    @property
+    def answers(self) -> dict[str, Row]:
+        """`best` and `best_commercial`, where there is one."""
+        rows = {"best": self.best, "best_commercial": self.best_commercial}
+        return {name: row for name, row in rows.items() if row}
+
+    @property
+    def winners(self) -> list[str]:
+        """The candidates that are an answer."""
+        return [row["candidate"] for row in self.answers.values()]
