@@ -71,12 +71,6 @@ def allocator_name() -> str:
     return ", ".join([*(_done or ["glibc"]), *chosen])
 
 
-def give_back_freed_memory() -> None:
-    """Give freed memory back to the system once, so that a peak measured from here on is not that of earlier work."""
-    if _is_glibc():
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
 def _chosen_by_user() -> dict[str, str]:
     """Return the variables by which the environment tunes glibc's malloc."""
     chosen = {name: os.environ[name] for name in _OWN_SETTINGS if os.environ.get(name)}
