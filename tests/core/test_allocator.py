@@ -10,7 +10,7 @@ import pytest
 
 from bakeoff.core import allocator
 
-SOURCE = str(Path(allocator.__file__).resolve().parents[1])
+SOURCE = str(Path(allocator.__file__).resolve().parents[2])
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_", "LD_"))}
 PASSES = """
 import ctypes, resource, sys, threading
