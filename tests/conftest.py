@@ -16,6 +16,7 @@ from PIL import Image
 from bakeoff.core import failures
 
 _NEEDS = {"torch": "torch", "tf": "tensorflow"}
+_LONG = ("stages", "baseline_tf", "backbones", "scan", "tracking")
 TESTS = Path(__file__).resolve().parent
 hypothesis.settings.register_profile("house", deadline=None)  # machines are shared: a time is no result
 hypothesis.settings.load_profile("house")
@@ -46,8 +47,8 @@ def _rooms(environment: str) -> set[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole studies first: a file runs in one process, and the last one to start should be a short one."""
-    items.sort(key=lambda item: not item.path.is_relative_to(TESTS / "stages"))
+    """Long files first: a file runs in one process, and the last one to start should be a short one."""
+    items.sort(key=lambda item: next((i for i, room in enumerate(_LONG) if item.path.is_relative_to(TESTS / room)), 9))
     for marker, package in _NEEDS.items():
         if importlib.util.find_spec(package) is None:
             skip = pytest.mark.skip(reason=f"{package} is not in this environment")

@@ -90,12 +90,11 @@ def test_features_equal_the_package_at_any_size(name, size, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "width", "size"), [("mamba_vision_T", 80, 224), ("mamba_vision_S", 96, 96), ("mamba_vision_B", 128, 64)]
-)
-def test_stage_maps_and_every_form_of_the_network_agree(name, width, size):
+@pytest.mark.parametrize(("name", "width"), [("mamba_vision_T", 80), ("mamba_vision_S", 96), ("mamba_vision_B", 128)])
+def test_stage_maps_and_every_form_of_the_network_agree(name, width):
     """channels_last, torch.compile and bfloat16 autocast against plain float32."""
-    backbone = trained(name)
+    torch._dynamo.reset()  # what it knows of another network's shapes makes them symbols: ten times slower
+    backbone, size = trained(name), 224
     images = torch.rand(1, 3, size, size)
     with torch.no_grad():
         maps = backbone.forward_stages(images)
