@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # CPU-only PyTorch where pip would bring CUDA: make setup TORCH_INDEX=<the --index-url that PyTorch's "Get started" page gives for CPU>
 TORCH_INDEX ?=
+NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] >= (3, 11) else "Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3.11")'
 PIP = -m pip install --quiet --disable-pip-version-check --no-input
 TORCH = .venv-torch/bin/python
 TF = .venv-tf/bin/python
@@ -20,11 +21,12 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-setup: .venv-torch/.ready .venv-tf/.ready  ## build both environments (3 to 10 minutes, 5 GB)
+setup:  ## build both environments, side by side (3 to 10 minutes, 5 GB)
+	@$(MAKE) --no-print-directory -j2 .venv-torch/.ready .venv-tf/.ready
 
 .venv-torch/.ready: requirements-torch.txt requirements-torch-nodeps.txt constraints-torch.txt pyproject.toml
+	@$(NEW_ENOUGH)
 	@echo "Building .venv-torch (PyTorch, timm, DVC, MLflow): 2 to 5 minutes"
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] >= (3, 11) else "Python 3.11 or newer is needed: make setup PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv-torch
 	$(if $(TORCH_INDEX),$(TORCH) $(PIP) torch==2.13.0 --index-url $(TORCH_INDEX))
 	$(TORCH) $(PIP) -r requirements-torch.txt -c constraints-torch.txt
@@ -33,6 +35,7 @@ setup: .venv-torch/.ready .venv-tf/.ready  ## build both environments (3 to 10 m
 	@touch $@
 
 .venv-tf/.ready: requirements-tf.txt requirements-tf-gpu.txt requirements-tf-common.txt constraints-tf.txt
+	@$(NEW_ENOUGH)
 	@echo "Building .venv-tf (TensorFlow): 1 to 4 minutes"
 	$(PYTHON) -m venv .venv-tf
 	$(TF) $(PIP) -r $(TF_REQUIREMENTS) -c constraints-tf.txt

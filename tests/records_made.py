@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.catalogue import AuditRecord, Dataset, Quantiles
-from bakeoff.records.choice import ChoiceRecord
 from bakeoff.records.evaluation import (
     BeforeAfter,
     Calibration,

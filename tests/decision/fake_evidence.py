@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import as_record
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.comparisons import pair_sentence
 from bakeoff.decision.leaderboard import build_leaderboard
@@ -21,7 +22,6 @@ from bakeoff.decision.scenarios import scenario_title
 from bakeoff.decision.sentences import answer_sentence, limits_in_words, rule_in_words
 from bakeoff.decision.summary import summarise
 from bakeoff.records.candidate import BASELINE, Candidate
-from bakeoff.records.choice import ChoiceRecord
 from decision.fake_study import CORRECT, LABELS, MODELS, collected, make_study, write_candidate, write_history
 from records_made import audit_record, choice_record
 
@@ -53,7 +53,7 @@ def write_findings(
     """Write the default study's evidence under root/runs and return what `write_report` takes.
 
     Args:
-        root: a folder; root/audit.json is the catalogue's audit.
+        root: a folder.
         n_labels: number of classes.
         per_class: test photos of each class.
         language: of the choice.
@@ -63,20 +63,19 @@ def write_findings(
 
     labels, names = class_names(n_labels), _candidates(n_labels)
     per_class_all = {name: 10 * per_class + i for i, name in enumerate(labels)}
-    AUDIT.model_copy(update={"per_class": per_class_all}).write(root / "audit.json")
+    audit = None if partial else AUDIT.model_copy(update={"per_class": per_class_all})
     for name, share in names.items():
         _write_one(root / "runs", name, share, labels, per_class=per_class)
     models = {Candidate(name).model: None for name in names if name != BASELINE}
     found = collected(root / "runs", make_study([*models, "gone"], ["frozen", "finetune"]), partial=True)
     done, summaries = found.done, summarise(build_leaderboard(found))
     if partial:
-        (root / "audit.json").unlink()
         done = [_without_much(one) for one in done]
     choice = fake_choice(summaries, language)
     if partial:
         bare = {"comparisons": [], "matrix": {"criteria": [], "rows": [], "note": ""}, "references": [], "seeds": {}}
         choice = choice.model_copy(update=bare)
-    return Facts(done, summaries, choice, root / "audit.json")
+    return Facts(done, summaries, choice, audit)
 
 
 def _candidates(n_labels: int) -> dict[str, float]:

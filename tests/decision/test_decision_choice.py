@@ -217,6 +217,7 @@ def test_a_percentile_that_few_calls_do_not_give_is_not_known_and_says_how_to_me
         "its 99th-percentile latency is not known: 30 calls were timed, and 100 are needed; "
         "`bakeoff throughput --budget 60` measures longer"
     ]
+    assert choice["best_reason"].endswith(". `bakeoff throughput --budget 60` times enough calls.")
     assert choice["scenarios"][0]["sentence"] == (
         "For x (99th-percentile latency ≤ 50 ms): none of 2 candidates: 2 × too few calls for a 99th percentile. "
         "`bakeoff throughput --budget 60` times enough calls."

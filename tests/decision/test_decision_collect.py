@@ -70,7 +70,7 @@ def test_a_missing_candidate_is_an_error_that_names_it_and_the_others(runs):
         EvaluationError, match=r"m-frozen \(seed 0\) has no usable result: .*metrics.json is missing"
     ) as e:
         collect(runs, study)
-    assert "Neither do 1 more: m-finetune (seed 0)" in str(e.value)
+    assert "The same goes for m-finetune (seed 0)." in str(e.value)
     assert "bakeoff compare --partial" in str(e.value)
 
 

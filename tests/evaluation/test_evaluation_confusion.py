@@ -20,8 +20,8 @@ from bakeoff.evaluation.confusions import (
     confusions_record,
     describe_groups,
 )
-from bakeoff.evaluation.metrics import count_confusions
 from bakeoff.evaluation.pairs import SIDE_PX, draw_strip, read_photos
+from bakeoff.statistics.matrix import count_confusions
 from numpy_predictor import make_catalogue
 
 TRUE, PREDICTED = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])

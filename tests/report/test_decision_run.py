@@ -16,7 +16,7 @@ from rich.console import Console
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import FILE, read_failures, surviving
 from bakeoff.core.files import write_json
-from bakeoff.records.choice import ChoiceRecord
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.report.console import print_summary
 from bakeoff.report.curves import COLUMNS as CURVES
 from bakeoff.report.run import REPORTS, TELLING, ReportInputs

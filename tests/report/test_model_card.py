@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bakeoff.core.errors import EvaluationError
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed
-from bakeoff.records.choice import ChoiceRecord
 from bakeoff.records.evaluation import ConfusionsRecord
 from bakeoff.report.card import licence_fields, write_model_card
 from bakeoff.report.facts import Facts

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bakeoff.records.choice import Excluded
+from bakeoff.decision.choice_record import Excluded
 from decision.fake_evidence import write_findings
 
 pytest.importorskip("jinja2")
@@ -59,7 +59,7 @@ def test_the_page_has_the_language_of_the_choice(tmp_path):
     from bakeoff.report.page.page import write_report
 
     facts = write_findings(tmp_path, language="fr")
-    write_report(dataclasses.replace(facts, audit_file=None), tmp_path / "a.html")
+    write_report(dataclasses.replace(facts, audit=None), tmp_path / "a.html")
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert "Quels écarts sont réels" in page
     assert "Aucun audit du catalogue n’a été trouvé" in page

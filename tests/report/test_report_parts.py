@@ -171,21 +171,18 @@ def test_speed_tells_noise(findings):
     assert max(sum(part["pct"] for part in row["parts"]) for row in views["rows"]) == pytest.approx(100, abs=0.1)
 
 
-def lines_of(facts, audit, folder, **splits):
+def lines_of(facts, audit, **splits):
     from bakeoff.core.translation import Translator
     from bakeoff.report.page.checklist import checklist
 
-    file = folder / "audit.json"
-    if audit:
-        audit.write(file)
-    changed = dataclasses.replace(facts, audit_file=file)
+    changed = dataclasses.replace(facts, audit=audit)
     changed.__dict__["dataset"] = {"splits": splits}
     return {line.title.split(".")[0]: line for line in checklist(changed, Translator("en"))}
 
 
-def test_the_checklist_is_computed(findings, tmp_path):
+def test_the_checklist_is_computed(findings):
     audit = AUDIT.model_copy(update={"per_class": {"a": 100, "b": 90}})
-    lines = lines_of(findings, audit, tmp_path, train=840, test=105)
+    lines = lines_of(findings, audit, train=840, test=105)
     states = {name: line.state for name, line in lines.items()}
     assert states.pop("Class weights") == "not_applicable"
     assert set(states.values()) == {"proved"}
@@ -197,16 +194,16 @@ def test_the_checklist_is_computed(findings, tmp_path):
 
 
 def test_the_checklist_says_what_is_not_proved(findings, tmp_path):
-    assert {line.state for line in lines_of(findings, None, tmp_path).values()} == {"not_proved", "proved"}
+    assert {line.state for line in lines_of(findings, None).values()} == {"not_proved", "proved"}
     lost = AUDIT.model_copy(update={"n_accepted": 1000, "per_class": {"a": 100, "b": 10}})
-    lines = lines_of(findings, lost, tmp_path, test=105)
+    lines = lines_of(findings, lost, test=105)
     assert lines["Images are readable"].state == "not_proved"
     assert lines["Images are readable"].text == "50 products are neither accepted nor rejected."
     assert lines["Class weights"].text.startswith(
-        "The largest class is 10.0 times the smallest, and no training weights"
+        "The largest class is 10.0 times the smallest, and training does not weight"
     )
     first = findings.done[0]
     bare = dataclasses.replace(first, folder=tmp_path, cost=first.cost.model_copy(update={"git_commit": None}))
-    broken = lines_of(dataclasses.replace(findings, done=[bare]), AUDIT, tmp_path)
+    broken = lines_of(dataclasses.replace(findings, done=[bare]), AUDIT)
     unproved = {name for name, line in broken.items() if line.state == "not_proved"}
     assert {"Transforms are tested", "Versions are recorded"} <= unproved

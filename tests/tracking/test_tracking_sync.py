@@ -83,6 +83,16 @@ def test_a_broken_record_is_left_out_and_named(name, runs_dir, project, tracking
     assert f"{name} is not valid JSON" in report.problems[0]
 
 
+@pytest.mark.parametrize(("text", "problem"), [("{", "is not valid JSON"), ('{"best": {}}', "lacks language")])
+def test_a_broken_choice_is_named_and_leaves_no_run(runs_dir, project, tracking_params, text, problem):
+    (write_reports(project / "reports") / "choice.json").write_text(text, encoding="utf-8")
+    report = sync(runs_dir, project / "reports", tracking_params)
+    assert [problem in one for one in report.problems] == [True]
+    client, _ = open_client()
+    comparison = client.get_experiment_by_name("bakeoff-comparison")
+    assert client.search_runs([comparison.experiment_id]) == []
+
+
 def test_sync_without_a_server_stops_with_a_sentence(runs_dir, project, tracking_params, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(TrackingError, match=r"cannot be written .* start its server, or unset"):

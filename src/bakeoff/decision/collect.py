@@ -89,7 +89,7 @@ def value_at(record: Any, dotted: str) -> Any:
 def _stop_sentence(failed: list[Failed], n_all: int, *, partial: bool) -> str:
     first = failed[0]
     others = [record.candidate.title for record in failed[1:]]
-    more = f" Neither do {len(others)} more: {', '.join(others)}." if others else ""
+    more = f" The same goes for {', '.join(others)}." if others else ""
     sentence = f"candidate {first.candidate.title} has no usable result: {first.problem}.{more}"
     if partial:
         return f"nothing to compare, all {n_all} candidates failed: {sentence} Run `dvc repro` to train them."

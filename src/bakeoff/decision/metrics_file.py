@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary
-from bakeoff.records.choice import ChoiceRecord
 
 _BEST = (
     *("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "balanced_accuracy", "log_loss", "ece"),

@@ -10,12 +10,16 @@ from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import KINDS, ROUNDING, Refusal, Rule
 from bakeoff.decision.summary import Summary
 
+_LIMITS = N_("Relax the limits in compare.subject_to of conf/config.yaml.")
+_RULE = N_("Choose another compare.maximise in conf/config.yaml, or measure what is missing.")
 _ADVICE = {
-    "weights": N_("Get pretrained weights (`bakeoff weights --retry`), or set compare.allow_random_weights: true."),
-    "learn": N_("Train longer, or set compare.allow_not_learned: true."),
-    "limits": N_("Relax the limits in compare.subject_to of conf/config.yaml."),
-    "calls": N_("Time more calls (`bakeoff throughput --budget 60`)."),
-    "rule": N_("Choose another compare.maximise in conf/config.yaml, or measure what is missing."),
+    "random_weights": N_(
+        "Get pretrained weights (`bakeoff weights --retry`), or set compare.allow_random_weights: true."
+    ),
+    "not_learned": N_("Train longer, or set compare.allow_not_learned: true."),
+    "few_calls": N_("`bakeoff throughput --budget 60` times enough calls."),
+    "other_device": _RULE,
+    "unknown": _RULE,
 }
 
 
@@ -135,13 +139,11 @@ def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], rule: Rule, *, t:
     if not why_not:
         return t.gettext("No candidate has a result, so there is nothing to choose from.")
     commonest = Counter(refusal.code for found in why_not.values() for refusal in found).most_common(1)[0][0]
-    advice = {"random_weights": "weights", "not_learned": "learn", "other_device": "rule", "unknown": "rule"}
-    advice["few_calls"] = "calls"
     return t.gettext(
         "No candidate is eligible, so none is chosen ({limits}): {whys}. {advice}",
         limits=limits_in_words(rule.limits, t=t),
         whys=counted(why_not, t=t),
-        advice=t.gettext(_ADVICE[advice.get(commonest, "limits")]),
+        advice=t.gettext(_ADVICE.get(commonest, _LIMITS)),
     )
 
 

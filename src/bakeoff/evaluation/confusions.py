@@ -7,7 +7,8 @@ from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from bakeoff.data.predictions import Predictions
-from bakeoff.evaluation.metrics import count_confusions, predicted_classes
+from bakeoff.evaluation.metrics import predicted_classes
+from bakeoff.statistics.matrix import count_confusions
 
 MIN_MUTUAL_RATE = 0.05
 MIN_CONFUSED = 2

@@ -15,7 +15,7 @@ from bakeoff.evaluation.calibration_figure import draw_calibration
 from bakeoff.evaluation.confusion import write_confusion_csv, write_report
 from bakeoff.evaluation.confusion_figure import draw_confusion
 from bakeoff.evaluation.confusions import confusions_record
-from bakeoff.evaluation.metrics import all_split_metrics, count_confusions, per_class_metrics, predicted_classes
+from bakeoff.evaluation.metrics import all_split_metrics, per_class_metrics, predicted_classes
 from bakeoff.evaluation.pairs import draw_strip, read_photos
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.records.evaluation import (
@@ -28,6 +28,7 @@ from bakeoff.records.evaluation import (
 )
 from bakeoff.records.files import derived_key
 from bakeoff.records.training import TrainingRecord
+from bakeoff.statistics.matrix import count_confusions
 
 N_STEPS = uncertainty.N_STEPS + 2
 """Calls of `advance` by `find`."""

@@ -16,7 +16,7 @@ from bakeoff.data.table import SPLITS
 from bakeoff.evaluation.reliability import expected_calibration_error
 from bakeoff.statistics.auc import roc_auc
 from bakeoff.statistics.average_precision import average_precision_influence
-from bakeoff.statistics.matrix import METRICS, Margins
+from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
 
 UNDEFINED: Any = 0
 """scikit-learn's `zero_division` in means and in its text report; `Any`: its stubs say str."""
@@ -27,12 +27,6 @@ _LEAST = np.finfo(np.float64).eps
 def predicted_classes(probabilities: np.ndarray) -> np.ndarray:
     """Return the most probable class of each row, (N,) int64; the lower index wins a tie."""
     return probabilities.argmax(axis=1).astype(np.int64)
-
-
-def count_confusions(label_ids: np.ndarray, predicted: np.ndarray, n_labels: int) -> np.ndarray:
-    """Return (K, K) int64 counts, rows true and columns predicted, also for classes that never occur."""
-    cells = np.bincount(label_ids * n_labels + predicted, minlength=n_labels**2)
-    return cells.reshape(n_labels, n_labels).astype(np.int64)
 
 
 def exact_probabilities(probabilities: np.ndarray) -> np.ndarray:

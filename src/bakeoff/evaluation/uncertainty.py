@@ -8,7 +8,6 @@ import numpy as np
 
 from bakeoff.evaluation.metrics import (
     brier_scores,
-    count_confusions,
     exact_probabilities,
     log_losses,
     predicted_classes,
@@ -20,6 +19,7 @@ from bakeoff.statistics.auc import macro_auc_interval
 from bakeoff.statistics.average_precision import macro_average_precision_interval
 from bakeoff.statistics.bootstrap import confusion_intervals, mean_interval, per_class_intervals
 from bakeoff.statistics.interval import Interval
+from bakeoff.statistics.matrix import count_confusions
 from bakeoff.statistics.wilson import wilson
 
 MAX_GAP = 0.1

@@ -75,7 +75,10 @@ _COLUMNS: dict[str, tuple[Cell, bool]] = {
     _INTERVAL: (lambda item, t: "-".join(t.number(end, ".3f") for end in item.interval), False),
     N_("macro F1"): (lambda item, t: _number(item.macro_f1, ".3f", t), False),
     N_("ms/photo"): (
-        lambda item, t: _number(item.latency_ms, ".1f", t) + ("" if item.time_comparable else " *"),
+        lambda item, t: (
+            _number(item.latency_ms, ".1f", t)
+            + (" *" if is_known(item.latency_ms) and not item.time_comparable else "")
+        ),
         True,
     ),
     N_("images/s"): (lambda item, t: _number(item.images_per_s, ".1f", t), False),

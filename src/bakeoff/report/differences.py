@@ -9,10 +9,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from bakeoff.core.translation import Translator
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE
-from bakeoff.records.choice import ChoiceRecord
 from bakeoff.report import palette
 
 _ROW_IN = 0.31

@@ -11,6 +11,7 @@ from typing import Any
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import load_top, read_yaml
 from bakeoff.data.table import SPLITS
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.collect import Evaluated, collect
 from bakeoff.decision.deployed import deployed_seed
 from bakeoff.decision.leaderboard import read_leaderboard
@@ -22,7 +23,6 @@ from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import AuditRecord
-from bakeoff.records.choice import ChoiceRecord
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
 
@@ -36,16 +36,11 @@ class Facts:
     summaries: Sequence[Summary]
     """A line per candidate with a result, in rank order."""
     choice: ChoiceRecord
-    audit_file: Path | None = None
-    """data/audit/audit.json; None or missing leaves its counts out."""
+    audit: AuditRecord | None = None
+    """What was read, accepted and rejected; None leaves the counts out."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """params.yaml, which the note alone needs."""
     aggregate: Mapping[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def audit(self) -> AuditRecord | None:
-        """What was read, accepted and rejected."""
-        return AuditRecord.read_if_there(self.audit_file) if self.audit_file else None
 
     def record(self, candidate: str) -> Evaluated | None:
         """Return the candidate's first training with a result."""
@@ -164,7 +159,7 @@ class Facts:
     @cached_property
     def beside_the_best(self) -> list[str]:
         """Who cannot be told apart from the best."""
-        best = self.choice.winners[0]
+        best = self.choice.best["candidate"] if self.choice.best else None
         names = [name for group in self.choice.indistinguishable if best in group for name in group]
         return [name for name in dict.fromkeys(names) if name != best]
 
@@ -240,9 +235,9 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
         done=collect(root / "runs", study, partial=True, speed=speed).done,
         summaries=summaries,
         choice=choice,
-        audit_file=root / "data" / "audit" / "audit.json",
+        audit=AuditRecord.read_if_there(root / "data" / "audit" / "audit.json"),
         params=params,
-        aggregate=read_json(reports_dir / "aggregate.json"),
+        aggregate=_read_aggregate(reports_dir / "aggregate.json"),
     )
 
 
@@ -270,13 +265,9 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def read_json(path: Path | None) -> dict[str, Any]:
-    """Return a record, empty where the file is not there.
-
-    Raises:
-        EvaluationError: the file is there and is not JSON.
-    """
+def _read_aggregate(path: Path) -> dict[str, Any]:
+    """Return aggregate.json, empty where it is not there."""
     try:
-        return json.loads(path.read_text(encoding="utf-8")) if path is not None and path.is_file() else {}
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as error:
-        raise EvaluationError(f"{path} is not valid JSON ({error}); run `bakeoff compare` to write it again.") from None
+        raise EvaluationError(f"{path} is not valid JSON ({error}); run `bakeoff aggregate`.") from None

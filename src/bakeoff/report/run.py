@@ -10,6 +10,7 @@ from bakeoff.core.files import write_json
 from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import choose
+from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord
 from bakeoff.decision.collect import Collected, Evaluated, Failed, collect
 from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
 from bakeoff.decision.matrix_rows import with_matrix
@@ -21,7 +22,7 @@ from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.decision.timing import timing_notes, usual_device
-from bakeoff.records.choice import ChoiceInputs, ChoiceRecord
+from bakeoff.records.catalogue import AuditRecord
 from bakeoff.records.pruning import prune_runs
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.report.card import write_model_card
@@ -80,6 +81,7 @@ def compare(
     # DVC may take the candidates stage, which prunes too, from its run cache without running it.
     prune_runs(runs_dir, study.candidates())
     speed = ThroughputRecord.read_if_there(given.speed_file) if given.speed_file else None
+    audit = AuditRecord.read_if_there(given.audit_file) if given.audit_file else None
     found = collect(runs_dir, study, partial=partial, speed=speed)
     done = found.done
     table = build_leaderboard(found)
@@ -100,7 +102,7 @@ def compare(
     choice.write(out_dir / "choice.json")
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
     _draw(summaries, choice, params, out_dir, language=given.language)
-    facts = Facts(done, summaries, choice, given.audit_file)
+    facts = Facts(done, summaries, choice, audit)
     with failures.drawing(out_dir / "index.html", out_dir) as path:
         write_report(facts, path)
     with failures.drawing(out_dir / "model_card.md", out_dir) as path:

@@ -11,6 +11,12 @@ Array = np.ndarray
 _ROUNDING = 1e-10
 
 
+def count_confusions(label_ids: Array, predicted: Array, n_labels: int) -> Array:
+    """Return (K, K) int64 counts, rows true and columns predicted, also for classes that never occur."""
+    cells = np.bincount(label_ids * n_labels + predicted, minlength=n_labels**2)
+    return cells.reshape(n_labels, n_labels).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Margins:
     """What the metrics need of B confusion matrices of K classes.

@@ -12,7 +12,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.bootstrap import bias_corrected
 from bakeoff.statistics.checks import check_correct, check_label_ids, check_resamples, check_same_length, check_values
 from bakeoff.statistics.interval import LEVEL, Interval
-from bakeoff.statistics.matrix import METRICS, Margins
+from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
 from bakeoff.statistics.resample import PSEUDO_PRODUCTS, chunks
 
 Array = np.ndarray
@@ -88,7 +88,7 @@ def paired_macro_f1(
     true = check_label_ids(label_ids, n_labels, "label_ids")
     first = check_label_ids(predicted_a, n_labels, "predicted_a")
     second = check_label_ids(predicted_b, n_labels, "predicted_b")
-    counts = [_confusion(true, predicted, n_labels) for predicted in (first, second)]
+    counts = [count_confusions(true, predicted, n_labels) for predicted in (first, second)]
     estimate = _macro_f1(counts[0]) - _macro_f1(counts[1])
     if (first == second).all():
         return 0.0, _nothing_differs(len(true))
@@ -143,11 +143,6 @@ def _smooth(counts: Array) -> Array:
     prior = (wrong + counts.T) / n
     np.fill_diagonal(prior, np.trace(counts) / n)
     return true * (counts + PSEUDO_PRODUCTS * prior) / (true + PSEUDO_PRODUCTS)
-
-
-def _confusion(true: Array, predicted: Array, n_labels: int) -> Array:
-    """Return the (K, K) confusion matrix."""
-    return np.bincount(true * n_labels + predicted, minlength=n_labels**2).reshape(n_labels, n_labels)
 
 
 def _macro_f1(counts: Array) -> float:

@@ -18,9 +18,9 @@ from rich.text import Text
 from bakeoff.core.errors import ParamsError, SetupError
 from bakeoff.core.section import validate_section
 from bakeoff.core.translation import Translator
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import SourceRecord
-from bakeoff.records.choice import ChoiceRecord
 from bakeoff.study.composition import compose, differences
 from bakeoff.study.dvc_locks import clear_stale_locks
 from bakeoff.study.params import Params, load_params, write_params

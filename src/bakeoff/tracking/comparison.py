@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.core.errors import BakeoffError
 from bakeoff.core.failures import FILE
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.measures import RECORDED
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.choice import ChoiceRecord
 from bakeoff.tracking.artifacts import as_value, mark_table, table_of_csv
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import finite, has_training, hash_of, read_results
@@ -60,10 +60,11 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     experiment = experiment_id(client, store, f"{params.experiment}-comparison")
     if run_id := finished_run(client, experiment, _KEY_TAG, key):
         return run_id
+    record = ChoiceRecord.read_if_there(choice)
+    chosen = record.answers if record else {}
     table = table_of_csv(leaderboard)
     run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
     run_id = run.info.run_id
-    chosen = answers.answers if (answers := ChoiceRecord.read_if_there(choice)) else {}
     log_final_metrics(client, run, _metrics(chosen), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
     for name, row in chosen.items():
         client.set_tag(run_id, f"bakeoff.{name}", row["candidate"])

@@ -1,12 +1,14 @@
 """Puts a monitoring report into an MLflow experiment of its own, a run each, so that accuracies make a curve."""
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bakeoff.core.errors import TrackingError
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.records import finite, hash_of, read_json
+from bakeoff.tracking.records import finite, hash_of
 from bakeoff.tracking.runs import log_final_metrics
 from bakeoff.tracking.store import experiment_id, finished_run, open_client, survive_store
 
@@ -34,7 +36,7 @@ def monitoring_name(folder: Path) -> str:
 
 def log_report(folder: Path, params: TrackingParams) -> str:
     """Log one report, once, and return the run's id; the store's own errors pass through."""
-    report = read_json(folder / REPORT_FILE)
+    report = _read_report(folder / REPORT_FILE)
     key = hash_of((folder / REPORT_FILE).read_bytes())
     client, store = open_client()
     experiment = experiment_id(client, store, f"{params.experiment}-monitoring")
@@ -73,3 +75,14 @@ def _metrics(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     estimate = report["estimated_accuracy"]
     yield "estimated_accuracy_confidence", estimate["average_confidence"]["value"]
     yield "estimated_accuracy_threshold", estimate["threshold_on_confidence"]["value"]
+
+
+def _read_report(path: Path) -> dict[str, Any]:
+    """Return monitoring.json, an object."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TrackingError(f"{path} is not valid JSON ({error}); rerun the stage that wrote it.") from None
+    if not isinstance(values, dict):
+        raise TrackingError(f"{path} must hold a JSON object, got {type(values).__name__}; rerun its stage.")
+    return values

@@ -64,10 +64,13 @@ def sync(
             if attempt.error:
                 problems.append(f"{name} ({type(attempt.error).__name__}, see above)")
             log_events(results, params)
-        with survive_store("the comparison", unless=store_errors()) as attempt:
-            comparison = log_reports(reports_dir, runs_dir, params) is not None
-        if attempt.error:
-            problems.append(f"the comparison ({type(attempt.error).__name__}, see above)")
+        try:
+            with survive_store("the comparison", unless=(BakeoffError, *store_errors())) as attempt:
+                comparison = log_reports(reports_dir, runs_dir, params) is not None
+            if attempt.error:
+                problems.append(f"the comparison ({type(attempt.error).__name__}, see above)")
+        except BakeoffError as error:
+            problems.append(str(error))
         n_monitored = _log_monitoring(monitoring_dir, params, problems) if monitoring_dir else 0
     except store_errors() as error:
         reason = " ".join(str(error).split())[:300]

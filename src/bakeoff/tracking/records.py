@@ -131,21 +131,6 @@ def _speed_of(path: Path, network: str) -> dict[str, float | None]:
     return found.model_dump(include=_SPEED_METRICS) if found else {}
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return choice.json or monitoring.json.
-
-    Raises:
-        TrackingError: the file does not hold a JSON object.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise TrackingError(f"{path} is not valid JSON ({error}); rerun the stage that wrote it.") from None
-    if not isinstance(values, dict):
-        raise TrackingError(f"{path} must hold a JSON object, got {type(values).__name__}; rerun its stage.")
-    return values
-
-
 def _digest(folder: Path, names: tuple[str, ...]) -> str:
     """Return a digest of the files that hold numbers, and of what failed: a picture mended later is logged again."""
     pieces = [path.read_bytes() if (path := folder / name).is_file() else b"" for name in names]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from bakeoff.core.paths import state_dir
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.deployed import deployed_seed
-from bakeoff.records.choice import ChoiceRecord
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import hash_of

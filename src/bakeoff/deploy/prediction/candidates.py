@@ -5,9 +5,9 @@ from functools import cached_property
 from pathlib import Path
 
 from bakeoff.core.errors import EvaluationError
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.deployed import deployed_folder
 from bakeoff.records.candidate import Candidate, all_trained
-from bakeoff.records.choice import ChoiceRecord
 from bakeoff.records.evaluation import CALIBRATION, METRICS, CalibrationRecord, MetricsRecord
 from bakeoff.records.training import TrainingRecord
 

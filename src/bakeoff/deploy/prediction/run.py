@@ -70,7 +70,7 @@ def _count_all(chunks: Iterable[list[Answer]], tally: Tally) -> None:
     for answers in chunks:
         count(answers, tally)
     if tally.n_refused == tally.n:
-        raise DataError(f"none of {tally.n} photos could be read ({_refusals(tally)}); nothing was written.")
+        raise DataError(f"none of {_photos(tally.n)} could be read ({_refusals(tally)}); nothing was written.")
 
 
 def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *, n_left_out: int) -> None:

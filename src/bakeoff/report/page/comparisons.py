@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.summary import Summary
-from bakeoff.records.choice import ChoiceRecord
 from bakeoff.report.page.plot import scale_around
 
 WIDTH = 1100
@@ -29,7 +29,9 @@ def comparisons(choice: ChoiceRecord, summaries: Sequence[Summary]) -> dict[str,
     }
 
 
-def _picture(rows: Sequence[Mapping[str, Any]], cliques: Sequence[Sequence[str]], rank: Mapping[str, int]) -> Any:
+def _picture(
+    rows: Sequence[Mapping[str, Any]], cliques: Sequence[Sequence[str]], rank: Mapping[str, int]
+) -> dict[str, Any]:
     """Return where the differences, their intervals and the bars of indistinguishable groups lie."""
     reference = rows[0]["against"]
     names = sorted({reference, *(row["candidate"] for row in rows)}, key=lambda name: rank.get(name, -1))

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from bakeoff.decision.collect import Evaluated
-from bakeoff.evaluation.metrics import count_confusions
 from bakeoff.records.evaluation import CONFUSIONS, ConfusionsRecord, Pair
 from bakeoff.report.page.embedding import Budget
+from bakeoff.statistics.matrix import count_confusions
 
 _PAIR_PX = 520
 _N_PAIRS = 8

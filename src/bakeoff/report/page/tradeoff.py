@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from bakeoff.core.translation import Translator
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.pareto import Plane, front
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE
-from bakeoff.records.choice import ChoiceRecord
 from bakeoff.report.labels import leader, place_labels
 from bakeoff.report.page.plot import Scale, polyline, scale_around
 from bakeoff.report.render import filters, is_known, mlflow_filter

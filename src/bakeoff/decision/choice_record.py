@@ -1,14 +1,24 @@
 """reports/choice.json: which candidate to deploy, why, how sure that is, and who was refused."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
-from bakeoff.core.section import Section
-from bakeoff.core.translation import LanguageCode
+from bakeoff.core.section import LanguageCode, Section
 from bakeoff.records.base import Record
 
 Row = dict[str, Any]
 """A line of a table that the reports show as it stands; `candidate` names whom it is about."""
+
+
+def _names_one(row: Row) -> Row:
+    if not isinstance(row.get("candidate"), str):
+        raise ValueError("an answer names its candidate")
+    return row
+
+
+Answer = Annotated[Row, AfterValidator(_names_one)]
 
 
 class StatedRule(Section):
@@ -76,9 +86,9 @@ class ChoiceRecord(Record):
     compares_backbones: bool
     reason: str
     opening: str
-    best: Row | None
+    best: Answer | None
     best_reason: str
-    best_commercial: Row | None
+    best_commercial: Answer | None
     best_commercial_reason: str
     noise: Row | None
     comparisons: list[Row]
