@@ -94,7 +94,7 @@ def test_unreadable_photos_are_rows_with_a_reason(in_study, tmp_path):
 
 def test_where_none_can_be_read_nothing_is_written(in_study, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
-    assert "none of 1 photos could be read (1 empty_file; the first: a.jpg: 0 bytes); nothing was written" in said(
+    assert "the photo could not be read (1 empty_file; the first: a.jpg: 0 bytes); nothing was written" in said(
         tmp_path / "a.jpg", "-o", tmp_path / "out.json"
     )
     assert not (tmp_path / "out.json").exists()

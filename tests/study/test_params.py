@@ -125,14 +125,14 @@ def test_null_lifts_the_cap_and_an_unwritten_field_says_nothing(values):
 
 def test_a_random_start_is_capped_unless_the_backbone_says_otherwise(values):
     training = schedules(values)
-    assert training.random_start_max_steps == 10
+    assert training.random_start_max_steps == 5
     assert training.schedule("finetune", {}).max_steps == 30
-    assert training.schedule("finetune", {}, random_start=True).max_steps == 10
+    assert training.schedule("finetune", {}, random_start=True).max_steps == 5
     assert training.schedule("frozen", {}).max_steps is None
-    assert training.schedule("frozen", {}, random_start=True).max_steps == 10
+    assert training.schedule("frozen", {}, random_start=True).max_steps == 5
     own = {"finetune": ScheduleOverrides.model_validate({"max_steps": None}), "frozen": ScheduleOverrides(epochs=2)}
     assert training.schedule("finetune", own, random_start=True).max_steps is None
-    assert training.schedule("frozen", own, random_start=True).max_steps == 10
+    assert training.schedule("frozen", own, random_start=True).max_steps == 5
     lower = training.model_copy(update={"random_start_max_steps": 99})
     assert lower.schedule("finetune", {}, random_start=True).max_steps == 30
     free = training.model_copy(update={"random_start_max_steps": None})

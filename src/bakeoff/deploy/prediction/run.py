@@ -70,7 +70,8 @@ def _count_all(chunks: Iterable[list[Answer]], tally: Tally) -> None:
     for answers in chunks:
         count(answers, tally)
     if tally.n_refused == tally.n:
-        raise DataError(f"none of {_photos(tally.n)} could be read ({_refusals(tally)}); nothing was written.")
+        what = "the photo could not" if tally.n == 1 else f"none of {tally.n:,d} photos could"
+        raise DataError(f"{what} be read ({_refusals(tally)}); nothing was written.")
 
 
 def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *, n_left_out: int) -> None:
