@@ -19,7 +19,7 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "dvc", "repro"], capture_output=True, check=True)
         seconds.append(time.perf_counter() - started)
     figures = {"median_s": round(statistics.median(seconds), 2), "max_s": round(max(seconds), 2)}
-    print(json.dumps({"benchmark": "repro_noop", "figures": figures, "bars": {"median_s": 10}}))
+    print(json.dumps({"benchmark": "repro_noop", "figures": figures, "bars": {"median_s": 8}}))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings(_KERAS_ARRAY))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cpus() -> None:
+    """Bind the threads of each of pytest's processes to other CPUs: all to the first would share it."""
+    from bakeoff.baseline_tf import runtime
+
+    first = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % len(runtime._CPUS_AT_START or [0])
+    runtime._CPUS_AT_START = runtime._CPUS_AT_START[first:] + runtime._CPUS_AT_START[:first]
 
 
 def make_catalogue(folder: Path, *, n_per_class: int = 10):

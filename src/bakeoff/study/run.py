@@ -28,8 +28,8 @@ from bakeoff.study.params import Params, load_params, write_params
 if TYPE_CHECKING:
     from bakeoff.study.user_files import UserFileChange
 
-_QUICK_MIN_PER_CANDIDATE = 2.0  # two CPU cores: 15 candidates took 30.5 min (docs/benchmarks.md)
-_QUICK_MIN_FIXED = 3.0
+_QUICK_MIN_PER_CANDIDATE = 1.7  # two slow CPU cores: 15 candidates took 27 min (docs/benchmarks.md)
+_QUICK_MIN_FIXED = 2.0
 
 
 def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
