@@ -9,7 +9,7 @@ import PIL
 
 from bakeoff.baseline_tf.runtime import Device, keras, tf
 from bakeoff.baseline_tf.sequence import Preprocessing
-from bakeoff.core.paths import project_root
+from bakeoff.core.paths import relative_to_project
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.key import data_identity, digest, split_digest, weight_digest, weights_identity
 from bakeoff.learning.params import BaselineParams
@@ -94,9 +94,3 @@ def versions() -> dict[str, str]:
         "numpy": np.__version__,
         "pillow": PIL.__version__,
     }
-
-
-def relative_to_project(path: Path) -> str:
-    """Return a path as the records name it: from the project's folder where it lies in it."""
-    resolved, root = path.resolve(), project_root()
-    return (resolved.relative_to(root) if resolved.is_relative_to(root) else resolved).as_posix()

@@ -48,3 +48,9 @@ def environment_python(environment: str) -> Path:
     if override:
         return Path(override)
     return main_checkout() / f".venv-{environment}" / "bin" / "python"
+
+
+def relative_to_project(path: Path) -> str:
+    """Return a path as the records name it: from the project's folder where it lies in it."""
+    resolved, root = path.resolve(), project_root()
+    return (resolved.relative_to(root) if resolved.is_relative_to(root) else resolved).as_posix()

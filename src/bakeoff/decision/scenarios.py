@@ -7,7 +7,7 @@ from typing import Any
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule, rank_eligible, refusals
-from bakeoff.decision.sentences import counted, limits_in_words
+from bakeoff.decision.sentences import ENOUGH_CALLS, counted, limits_in_words
 from bakeoff.decision.summary import Summary
 
 _TITLES = {
@@ -56,7 +56,7 @@ def _row(name: str, summaries: Sequence[Summary], rule: Rule, best: Summary | No
             whys=counted(why_not, t=t),
         )
         if any(refusal.code == "few_calls" for found in why_not.values() for refusal in found):
-            sentence += " " + t.gettext("`bakeoff throughput --budget 60` times enough calls.")
+            sentence += " " + t.gettext(ENOUGH_CALLS)
         return row | {"candidate": None, "accuracy": None, "sentence": sentence}
     found = ranked[0]
     said |= {"candidate": found.candidate, "accuracy": t.gettext("accuracy {accuracy:.3f}", accuracy=found.accuracy)}

@@ -12,12 +12,13 @@ from bakeoff.decision.summary import Summary
 
 _LIMITS = N_("Relax the limits in compare.subject_to of conf/config.yaml.")
 _RULE = N_("Choose another compare.maximise in conf/config.yaml, or measure what is missing.")
+ENOUGH_CALLS = N_("`bakeoff throughput --budget 60` times enough calls.")
 _ADVICE = {
     "random_weights": N_(
         "Get pretrained weights (`bakeoff weights --retry`), or set compare.allow_random_weights: true."
     ),
     "not_learned": N_("Train longer, or set compare.allow_not_learned: true."),
-    "few_calls": N_("`bakeoff throughput --budget 60` times enough calls."),
+    "few_calls": ENOUGH_CALLS,
     "other_device": _RULE,
     "unknown": _RULE,
 }

@@ -17,7 +17,7 @@ from bakeoff.core.code import code_digest
 from bakeoff.core.errors import ParamsError, TrainingError
 from bakeoff.core.failures import drawing
 from bakeoff.core.machine import ComputeParams, ScanParams
-from bakeoff.core.paths import project_root, state_dir
+from bakeoff.core.paths import project_root, relative_to_project, state_dir
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import Mode
 from bakeoff.core.seeding import seed_everything, set_threads
@@ -280,7 +280,7 @@ def _header(
         dataset=catalogue.dataset,
         splits=split_digest(catalogue),
         weights=weights,
-        weights_dir=_relative(weights_dir),
+        weights_dir=relative_to_project(weights_dir),
         device=device.type,
         device_name=device_name(device),
         threads=threads,
@@ -295,12 +295,6 @@ def _header(
 def scan_name(settings: CandidateSettings, requested: str, device: str) -> str | None:
     """Return the selective scan a candidate runs on, on a type of device; None for a backbone without one."""
     return resolve(requested, device) if settings.source == "mambavision" else None
-
-
-def _relative(folder: Path) -> str:
-    """Return the folder as the project calls it, `weights/<model>`; absolute where it lies outside."""
-    folder, root = folder.resolve(), project_root()
-    return folder.relative_to(root).as_posix() if folder.is_relative_to(root) else folder.as_posix()
 
 
 def _record(plan: TrainingPlan, result: LoopResult) -> TrainingRecord:
