@@ -9,6 +9,7 @@ from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.catalogue import AuditRecord, Dataset, Quantiles
 from bakeoff.records.evaluation import (
+    Automation,
     BeforeAfter,
     Calibration,
     CalibrationRecord,
@@ -310,6 +311,10 @@ def calibration_record(*, temperature: float = 1.7, **changes: Any) -> Calibrati
         "bins": 15,
         "test": BeforeAfter(before=side, after=side),
         "coverage": [Coverage(threshold=0.8, coverage=0.5, n=3, **known)],
+        "automation": Automation(
+            **{"promised": 0.9, "threshold": 0.7, "share": 0.6, "share_low": 0.4, "share_high": 0.8},
+            **{"n": 4, "precision": 0.75, "precision_low": 0.3, "precision_high": 0.95},
+        ),
         "warning": None,
     }
     return CalibrationRecord.model_validate(values | changes)
@@ -349,6 +354,7 @@ def choice_record(**changes: Any) -> ChoiceRecord:
             **{"partial": False, "device": "cpu: AMD EPYC 7763", "keys": {}},
         },
         "stability": {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": ""},
+        "corrected": {},
         "matrix": {"criteria": [], "rows": [], "note": ""},
         "seeds": {},
         "compares_backbones": True,

@@ -19,12 +19,13 @@ from PIL import Image
 from bakeoff.data.predictions import make_predictions, write_predictions
 from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.data.table import Catalogue
-from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.run import evaluate_candidate
 from bakeoff.records.training import TrainingRecord
 
 N_TRAIN, N_VALIDATION = 84, 42
-PARAMS = EvaluateParams(top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=15)
+PROMISE = AutomationParams(precision=0.9)
+PARAMS = EvaluateParams(top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=15, automation=PROMISE)
 _SHARED = 0.8
 """How much of a product's difficulty all candidates share, in [0, 1]."""
 

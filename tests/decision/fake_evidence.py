@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import as_record
-from bakeoff.decision.choice_record import ChoiceRecord
+from bakeoff.decision.choice_record import ChoiceRecord, Corrected, CorrectedValue
 from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.comparisons import pair_sentence
 from bakeoff.decision.leaderboard import build_leaderboard
@@ -154,8 +154,9 @@ def fake_choice(summaries: list[Any], language: str) -> ChoiceRecord:
             "n_resamples": 10000,
             "shares": {best.candidate: 0.61},
             "winner_share": 0.61,
-            "sentence": f"{best.candidate} would be chosen in 61% of 10,000 draws, {names[1]} in 21%.",
+            "sentence": f"{best.candidate} would be chosen again in about 60% of cases, {names[1]} in 20%.",
         },
+        corrected={best.candidate: corrected_of(best)},
         scenarios=[
             {"name": name, "title": scenario_title(name, t), "subject_to": {}, "candidate": found}
             | {"accuracy": found and 0.92, "limits_in_words": limits_in_words(Limits(), t=t)}
@@ -196,6 +197,15 @@ def fake_choice(summaries: list[Any], language: str) -> ChoiceRecord:
     )
 
 
+def corrected_of(best: Any) -> Corrected:
+    """Return a winner's figures a point below what was measured."""
+    values = {
+        name: CorrectedValue(measured=value, estimate=value - 0.01, low=value - 0.1, high=value + 0.05, left_out=value)
+        for name, value in (("accuracy", best.accuracy), ("macro_f1", best.macro_f1), ("lead", 0.05))
+    }
+    return Corrected(n_resamples=10_000, sentence=f"Expect {best.accuracy - 0.01:.3f}.", **values)
+
+
 def _comparisons(item: Any, best: Any, summaries: list[Any], t: Translator) -> list[dict[str, Any]]:
     baseline = next(other for other in summaries if other.candidate == "baseline_tf")
     rows = []
@@ -217,6 +227,6 @@ def _comparisons(item: Any, best: Any, summaries: list[Any], t: Translator) -> l
             "p_holm": 0.042 if verdict != "undecided" else 0.68,
             "verdict": verdict,
         }
-        row["n_needed"] = 900 if verdict == "undecided" else None
+        row |= {"n_right": 80, "n_needed": (90, 900) if verdict == "undecided" else None}
         rows.append(row | {"sentence": pair_sentence(row, t)})
     return rows

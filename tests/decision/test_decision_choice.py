@@ -255,7 +255,7 @@ def test_the_reason_in_french():
     items = [summary("slow", accuracy=95 / 105, latency_ms=90), summary("fast", accuracy=94 / 105, latency_ms=10)]
     choice = choose(items, t=FRENCH)
     assert choice["best_reason"] == (
-        "Meilleur choix\u202f: fast, exactitude de test 0,895 (intervalle à 95\u202f%\u202f: de 0,822 à 0,940), "
+        "Meilleur choix\u202f: fast, exactitude de test 0,895, "
         "10,0 ms par photo\u202f: à un produit de test au plus de slow (0,905) et plus rapide, "
         "parmi 2 candidats admissibles."
     )
@@ -316,11 +316,29 @@ def test_the_reason_tells_the_tie():
     choice = choose(items, NO_LIMITS)
     # Wilson for 94/105: 0.8221 to 0.9405, so half of it is 5.9 points
     assert choice["best_reason"] == (
-        "Best: fast, test accuracy 0.895 (95% interval 0.822 to 0.940), 10.0 ms per photo: within one test product of "
-        "slow (0.905) and faster, of 2 eligible candidates."
+        "Best: fast, test accuracy 0.895, 10.0 ms per photo: within one test product of slow (0.905) and faster, of 2 "
+        "eligible candidates."
     )
     assert choice["noise"]["runner_up"] == "slow"
     assert choice["noise"]["half_width_points"] == pytest.approx(5.9, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"latency_ms": 10}, "faster"),
+        ({"log_loss": 0.2}, "with the better log loss"),
+        ({"train_time_s": 5.0}, "cheaper to train"),
+        ({"mode": "frozen"}, "frozen"),
+        ({}, "listed first"),
+    ],
+)
+def test_among_equals_the_sentence_says_what_decided(changes, why):
+    same = {"accuracy": 1.0, "latency_ms": 20, "log_loss": 0.3, "train_time_s": 9.0, "mode": "finetune"}
+    first, second = ("b", "a") if changes else ("a", "b")  # the name would prefer a
+    choice = choose([summary(second, **same), summary(first, **same | changes)], NO_LIMITS)
+    assert choice["best"]["candidate"] == first
+    assert choice["best_reason"].endswith(f"the same accuracy as {second} and {why}, of 2 eligible candidates.")
 
 
 def test_a_product_is_the_tolerance_of_accuracy_alone():

@@ -18,7 +18,7 @@ from bakeoff.cli import app
 from bakeoff.core.errors import BakeoffError
 from bakeoff.data.predictions import read_predictions
 from bakeoff.evaluation.calibration import apply_temperature
-from records_made import choice_record
+from records_made import calibration_record, choice_record
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -109,6 +109,14 @@ def test_a_table_on_the_screen_and_files_that_are_no_photos(in_study, tmp_path):
     assert "deep/er" in done.stdout
     assert "left out, not photos by their extension: 1 of the folder's files." in done.stderr
     assert "(on the test products 50% reached it, of which 90% were right)" in done.stderr
+    promised = predict(tmp_path).stderr
+    assert "of them below 0.7 (for 90% right), marked `review` for a human (on the test products 60% " in promised
+    evaluation = in_study / "runs" / "tiny-frozen" / "seed_0" / "evaluation"
+    none_kept = calibration_record().automation.model_copy(update={"threshold": None, "share": 0.0, "precision": None})
+    calibration_record(automation=none_kept).write(evaluation / "calibration.json")
+    told = predict(tmp_path).stderr
+    calibration_record().write(evaluation / "calibration.json")
+    assert "1 of them marked `review` for a human: no threshold kept 90% right on the validation products." in told
 
 
 def test_nothing_is_overwritten_and_wrong_flags_are_told(in_study, tmp_path):

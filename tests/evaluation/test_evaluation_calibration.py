@@ -21,7 +21,7 @@ from bakeoff.evaluation.calibration import (
     fit_temperature,
 )
 from bakeoff.evaluation.calibration_figure import draw_calibration
-from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.reliability import (
     calibration_error_interval,
     equal_mass_error,
@@ -31,7 +31,8 @@ from bakeoff.evaluation.reliability import (
 )
 from bakeoff.records.evaluation import CalibrationRecord
 
-PARAMS = EvaluateParams(top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=5)
+PROMISE = AutomationParams(precision=0.9)
+PARAMS = EvaluateParams(top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=5, automation=PROMISE)
 CONFIDENCE = np.array([0.95, 0.85, 0.55, 0.45])
 CORRECT = np.array([True, False, True, True])
 

@@ -8,13 +8,14 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import read_failures
 from bakeoff.core.files import write_json
 from bakeoff.data.predictions import read_predictions
-from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.run import evaluate_candidate
 from bakeoff.records.files import derived_key
 from numpy_predictor import make_catalogue, write_training
 from records_made import training_record
 
-PARAMS = EvaluateParams(top_k=[2], n_bootstrap=200, n_bootstrap_ece=100, calibration_bins=10)
+PROMISE = AutomationParams(precision=0.9)
+PARAMS = EvaluateParams(top_k=[2], n_bootstrap=200, n_bootstrap_ece=100, calibration_bins=10, automation=PROMISE)
 
 
 @pytest.fixture

@@ -165,6 +165,15 @@ def test_compare_writes_its_files(reports):
     assert metrics["accuracy"] == pytest.approx(93 / 105)
     assert (metrics["best"], metrics["n_test"]) == ("tf_efficientnet_lite0-finetune", 105)
     assert 0.5 < metrics["winner_share"] <= 1
+    expected = choice.corrected[choice.best["candidate"]]
+    assert metrics["accuracy_corrected"] == expected.accuracy.estimate < metrics["accuracy"]
+    assert metrics["accuracy_corrected_low"] < metrics["accuracy_corrected"] < metrics["accuracy_corrected_high"]
+    assert expected.lead.measured == pytest.approx((93 - 42) / 105)
+    assert expected.sentence in choice.best_reason
+    assert expected.sentence in (reports / "model_card.md").read_text(encoding="utf-8")
+    page = (reports / "index.html").read_text(encoding="utf-8")
+    assert "accuracy to expect" in page
+    assert f"measured {100 * metrics['accuracy']:.1f}%" in page
     curves = pd.read_csv(reports / "learning_curves.csv")
     assert len(curves) == 14 * 4
     assert list(curves.columns) == CURVES
@@ -239,7 +248,10 @@ def test_a_history_that_is_missing_has_no_curve(tmp_path):
 def test_an_older_choice_is_not_printed(reports, tmp_path):
     shutil.copy(reports / "leaderboard.csv", tmp_path)
     write_json(tmp_path / "choice.json", {"best": None})
-    with pytest.raises(EvaluationError, match=r"choice.json lacks language; run `dvc repro compare`"):
+    with pytest.raises(
+        EvaluationError,
+        match=r"choice.json was written by another version .* reads 2.; run `dvc repro compare`",
+    ):
         print_summary(tmp_path)
 
 

@@ -8,7 +8,7 @@ import pytest
 from bakeoff.data.predictions import Predictions
 from bakeoff.evaluation.calibration import calibration_record
 from bakeoff.evaluation.metrics import per_class_metrics, predicted_classes, split_metrics
-from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.uncertainty import add_class_intervals, metric_intervals
 from bakeoff.statistics.interval import Interval, hold
 from bakeoff.statistics.matrix import METRICS, Margins
@@ -18,7 +18,8 @@ from bakeoff.statistics.two_sample import difference_of_shares
 from bakeoff.statistics.wilson import wilson_interval, wilson_intervals
 from random_study import KINDS, draw_probabilities, products_of
 
-PARAMS = EvaluateParams(top_k=[3, 5], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=15)
+PROMISE = AutomationParams(precision=0.9)
+PARAMS = EvaluateParams(top_k=[3, 5], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=15, automation=PROMISE)
 
 
 def test_an_end_beyond_the_estimate_moves_to_it():

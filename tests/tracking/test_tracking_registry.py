@@ -8,6 +8,7 @@ import pytest
 from tracking_files import write_candidate, write_evaluation, write_reports
 
 from bakeoff.core.errors import EvaluationError
+from bakeoff.decision.choice_record import Corrected, CorrectedValue
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.comparison import log_comparison
 from bakeoff.tracking.mirror import replay
@@ -37,7 +38,9 @@ def write_choice(project: Path, candidate: str, *keys: str, **changes) -> Path:
     best = {"candidate": candidate, "accuracy": 0.75, "accuracy_low": 0.301, "accuracy_high": 0.954, "n_test": 4}
     best |= {"keys": list(keys), "licence": "Apache-2.0", "commercial_use": True, "pretrained": True}
     best |= {"n_seeds": len(keys)} | changes
-    choice_record(best=best).write(reports / "choice.json")
+    value = CorrectedValue(measured=0.75, estimate=0.71234, low=0.2, high=0.91, left_out=0.7)
+    found = Corrected(n_resamples=100, accuracy=value, macro_f1=value, lead=None, sentence="")
+    choice_record(best=best, corrected={candidate: found}).write(reports / "choice.json")
     (reports / "model_card.md").write_text(CARD, encoding="utf-8")
     return reports
 
@@ -65,6 +68,7 @@ def test_the_winner_is_registered_once_with_card_tags_and_alias(project, trackin
     expected = {"candidate": "tiny-frozen", "training_key": "a" * 16, "licence": "Apache-2.0", "seed": "0"}
     expected |= {"commercial_use": "yes", "pretrained": "yes", "accuracy": "0.7500", "framework": "pytorch"}
     expected |= {"accuracy_interval_95": "0.301 to 0.954", "n_test": "4"}
+    expected |= {"accuracy_corrected": "0.7123", "accuracy_corrected_interval_95": "0.200 to 0.910"}
     assert expected.items() <= version.tags.items()
     assert version.tags["key"] == client.get_run(run_id).data.tags[names.KEY]
     assert (Path(location.removeprefix("file://")) / "README.md").read_text(encoding="utf-8") == CARD

@@ -83,7 +83,9 @@ def test_a_broken_record_is_left_out_and_named(name, runs_dir, project, tracking
     assert f"{name} is not valid JSON" in report.problems[0]
 
 
-@pytest.mark.parametrize(("text", "problem"), [("{", "is not valid JSON"), ('{"best": {}}', "lacks language")])
+@pytest.mark.parametrize(
+    ("text", "problem"), [("{", "is not valid JSON"), ('{"format": 2, "best": {}}', "lacks language")]
+)
 def test_a_broken_choice_is_named_and_leaves_no_run(runs_dir, project, tracking_params, text, problem):
     (write_reports(project / "reports") / "choice.json").write_text(text, encoding="utf-8")
     report = sync(runs_dir, project / "reports", tracking_params)

@@ -39,8 +39,12 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
     seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
     top_k: Annotated[int, typer.Option(help="How many classes to give per photo, the likeliest first.")] = 3,
     threshold: Annotated[
-        float, typer.Option(help="A photo whose best class is less probable is marked `review`, for a human.")
-    ] = 0.8,
+        float | None,
+        typer.Option(
+            help="A photo whose best class is less probable is marked `review`, for a human. Default: the threshold "
+            "that keeps the precision promised in evaluate.automation."
+        ),
+    ] = None,
     form: Annotated[
         str | None,
         typer.Option("--format", help="table, json, parquet or csv; default: by the output's name, else table."),

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bakeoff.core.translation import Translator
-from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
+from bakeoff.decision.choice_record import Corrected, Stability
+from bakeoff.decision.comparisons import compare_with, groups_sentence, lead_over, pair_tests
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.rules import (
@@ -29,8 +30,8 @@ from bakeoff.decision.sentences import (
     random_opening,
     rule_in_words,
 )
-from bakeoff.decision.stability import stability
 from bakeoff.decision.summary import Summary
+from bakeoff.decision.winner import corrected, review
 from bakeoff.records.candidate import BASELINE
 
 
@@ -67,8 +68,8 @@ def choose(
     best = ranking.eligible[0] if ranking.eligible else None
     opening = random_opening(summaries, allowed=params.allow_random_weights, t=t)
     certain = certainty(summaries, ranking, params, outcomes, t=t)
-    best_reason = _best_reason(ranking, certain["comparisons"], t)
-    commercial_reason = _commercial_reason(ranking, t)
+    best_reason = _best_reason(ranking, certain, t)
+    commercial_reason = _commercial_reason(ranking, certain, t)
     return {
         "language": t.language,
         "rule": {
@@ -126,14 +127,20 @@ def certainty(
     *,
     t: Translator,
 ) -> dict[str, Any]:
-    """Return `comparisons`, `indistinguishable`, `groups_sentence` and `stability`.
+    """Return `comparisons`, `indistinguishable`, `groups_sentence`, `stability` and `corrected`.
 
     Excluded candidates take no part in the tests: their results say nothing about their backbones, and each further
     test weakens the others. The baseline always takes part.
     """
-    nothing = {"n_resamples": 0, "shares": {}, "winner_share": None, "sentence": ""}
     if outcomes is None:
-        return {"comparisons": [], "indistinguishable": [], "groups_sentence": "", "stability": nothing}
+        nothing = Stability(n_resamples=0, shares={}, winner_share=None, sentence="")
+        return {
+            "comparisons": [],
+            "indistinguishable": [],
+            "groups_sentence": "",
+            "stability": nothing.model_dump(),
+            "corrected": {},
+        }
     tested = [
         item.candidate for item in summaries if item.candidate == BASELINE or not exclusions(item, ranking.rule, t=t)
     ]
@@ -145,19 +152,34 @@ def certainty(
         best = ranking.eligible[0].candidate if ranking.eligible else pairs.names[0]
         comparisons += compare_with(pairs, outcomes, best, "best", n_resamples=params.n_bootstrap, t=t)
     groups = pairs.groups()
+    found, corrections = _winners(ranking, params, outcomes, t)
     return {
         "comparisons": comparisons,
         "indistinguishable": groups,
-        "groups_sentence": groups_sentence(groups, pairs, outcomes.n, t=t),
-        "stability": stability(
-            ranking.eligible,
-            ranking.rule,
-            outcomes,
-            n_resamples=params.n_bootstrap,
-            t=t,
-            accuracy_weight=_accuracy_weight(params, outcomes.n_labels),
-        ),
+        "groups_sentence": groups_sentence(groups, pairs, outcomes, t=t),
+        "stability": found.model_dump(),
+        "corrected": {name: one.model_dump() for name, one in corrections.items()},
     }
+
+
+def _winners(
+    ranking: Ranking, params: CompareParams, outcomes: Outcomes, t: Translator
+) -> tuple[Stability, dict[str, Corrected]]:
+    """Return how certain the choice is, and what to expect of each winner, chosen from those it was chosen from."""
+    chosen_from = {items[0].candidate: items for items in (ranking.commercial, ranking.eligible) if items}
+    weight = _accuracy_weight(params, outcomes.n_labels)
+    found = {
+        name: review(items, ranking.rule, outcomes, n_resamples=params.n_bootstrap, t=t, accuracy_weight=weight)
+        for name, items in (chosen_from or {"": []}).items()
+    }
+    corrections = {
+        name: corrected(
+            items[0], found[name][1], lead_over(outcomes, name, BASELINE, params.n_bootstrap), outcomes, t=t
+        )
+        for name, items in chosen_from.items()
+    }
+    best = ranking.eligible[0].candidate if ranking.eligible else ""
+    return found[best][0], corrections
 
 
 def excluded(summaries: Sequence[Summary], rule: Rule, *, t: Translator) -> list[dict[str, Any]]:
@@ -190,15 +212,22 @@ def _refused(item: Summary, reasons: list[str]) -> dict[str, Any]:
     return {"candidate": item.candidate, "accuracy": item.accuracy, "reasons": reasons}
 
 
-def _best_reason(ranking: Ranking, comparisons: Sequence[Mapping[str, Any]], t: Translator) -> str:
-    """Return why the best is the best, and what the paired test says of the next one."""
+def _best_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translator) -> str:
+    """Return why the best is the best, what to expect of it, and what the paired test says of the next one."""
     ranked = ranking.eligible
     if not ranked:
         return nothing_sentence(ranking.why_not, ranking.rule, t=t)
     answer = t.gettext("Best: {answer}", answer=answer_sentence(ranked, ranking.rule, t=t))
     runner_up = ranked[1].candidate if len(ranked) > 1 else None
-    said = [row["sentence"] for row in comparisons if row["role"] == "best" and row["candidate"] == runner_up]
-    return " ".join([answer, *(t.gettext("Runner-up: {sentence}.", sentence=sentence) for sentence in said)])
+    rows = [row for row in certain["comparisons"] if row["role"] == "best" and row["candidate"] == runner_up]
+    said = [row["sentence"] for row in rows]
+    return " ".join(
+        [
+            answer,
+            *_expected(certain, ranked[0]),
+            *(t.gettext("Runner-up: {sentence}.", sentence=sentence) for sentence in said),
+        ]
+    )
 
 
 def _baseline_note(
@@ -221,7 +250,7 @@ def baseline_excluded(codes: Sequence[str], t: Translator) -> str:
     )
 
 
-def _commercial_reason(ranking: Ranking, t: Translator) -> str:
+def _commercial_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translator) -> str:
     if not ranking.eligible:
         return ""
     best = ranking.eligible[0]
@@ -245,7 +274,13 @@ def _commercial_reason(ranking: Ranking, t: Translator) -> str:
         else t.gettext("It gives up no accuracy.")
     )
     answer = answer_sentence(ranking.commercial, ranking.rule, t=t, commercial=True)
-    return t.gettext("Best for commercial use: {answer} {price}", answer=answer, price=price)
+    told = t.gettext("Best for commercial use: {answer} {price}", answer=answer, price=price)
+    return " ".join([told, *_expected(certain, found)])
+
+
+def _expected(certain: Mapping[str, Any], winner: Summary) -> list[str]:
+    """Return what to expect of a winner on new photos."""
+    return [found["sentence"] for name, found in certain["corrected"].items() if name == winner.candidate]
 
 
 def _noise(ranked: list[Summary]) -> dict[str, Any] | None:

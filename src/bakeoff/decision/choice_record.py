@@ -46,11 +46,34 @@ class FailedTraining(Section):
 
 
 class Stability(Section):
-    """How often each candidate wins when the test products are resampled."""
+    """How likely other test products of the same number would choose each candidate."""
 
     n_resamples: int
     shares: dict[str, float]
     winner_share: float | None
+    sentence: str
+
+
+class CorrectedValue(Section):
+    """A winner's value as measured and as to be expected on new products, with the 95 % interval of that."""
+
+    measured: float
+    estimate: float
+    low: float
+    high: float
+    left_out: float
+    """Each resample's winner on the products left out of it, alone (`statistics.selection.Shift`)."""
+
+
+class Corrected(Section):
+    """What to expect of a winner: its figures corrected for having been chosen by the products that gave them."""
+
+    n_resamples: int
+    """0 where nothing was to choose between: then every value is as measured."""
+    accuracy: CorrectedValue
+    macro_f1: CorrectedValue
+    lead: CorrectedValue | None
+    """Accuracy less the baseline's; None for the baseline itself, or without one."""
     sentence: str
 
 
@@ -72,6 +95,7 @@ class ChoiceInputs(Section):
 class ChoiceRecord(Record):
     """reports/choice.json."""
 
+    FORMAT: ClassVar[int] = 2
     STAGE: ClassVar[str] = "compare"
     ERROR: ClassVar[type[BakeoffError]] = EvaluationError
 
@@ -90,6 +114,8 @@ class ChoiceRecord(Record):
     best_reason: str
     best_commercial: Answer | None
     best_commercial_reason: str
+    corrected: dict[str, Corrected]
+    """By winner."""
     noise: Row | None
     comparisons: list[Row]
     indistinguishable: list[list[str]]

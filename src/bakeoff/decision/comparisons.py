@@ -9,11 +9,11 @@ import numpy as np
 
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.outcomes import Outcomes
-from bakeoff.decision.stability import bounded_resamples, resampled_metric, resamples
+from bakeoff.decision.resampling import bounded_resamples, resampled_metric, resamples
 from bakeoff.statistics.bootstrap import bias_corrected
 from bakeoff.statistics.cliques import indistinguishable
 from bakeoff.statistics.interval import Interval
-from bakeoff.statistics.paired import McNemar, holm, mcnemar, n_needed, paired_difference, paired_macro_f1
+from bakeoff.statistics.paired import McNemar, holm, mcnemar, needed_range, paired_difference, paired_macro_f1
 from bakeoff.statistics.sign_flip import sign_flip
 
 ALPHA = 0.05
@@ -23,6 +23,7 @@ _NUMBERS = dict(
     )
 )
 _MAX_NAMED = 6
+_GROUP_RESAMPLES = 2_000
 Role = Literal["baseline", "best"]
 
 
@@ -128,7 +129,8 @@ def compare_with(
             "p_holm": adjusted[name],
             "n_tests": family,
             "verdict": _verdict(difference, adjusted[name]),
-            "n_needed": n_needed(test.b, test.c, outcomes.n, alpha=ALPHA / family),
+            "n_right": int(outcomes.correct(name).all(axis=0).sum()),
+            "n_needed": needed_range(test, interval, outcomes.n, alpha=ALPHA / family),
         }
         rows.append(row | {"sentence": pair_sentence(row, t)})
     return rows
@@ -202,22 +204,35 @@ def pair_sentence(row: dict[str, Any], t: Translator) -> str:
         return t.gettext(
             "{candidate} beats {against} by {points} points (95% CI {low} to {high}, corrected {p})", **values
         )
-    if row["n_needed"] is None:
+    values |= {"points": t.number(row["difference_points"], "+.1f"), "b": t.number(row["b"], ",d")}
+    values["right"] = t.number(row["n_right"], ",d")
+    if row["b"] == row["c"] == 0:
+        if row["n_right"] == row["n"]:
+            return t.gettext("{candidate} and {against} are both right on all {n} test photos", **values)
+        return t.gettext("{candidate} and {against} are right on the same {right} of {n} test photos", **values)
+    if row["b"] == row["c"]:
         return t.gettext(
-            "{candidate} and {against} cannot be told apart with {n} test photos: each is right where the "
-            "other is wrong equally often (corrected {p})",
+            "{candidate} and {against} cannot be told apart by accuracy with {n} test photos: each is ahead on {b} of "
+            "them (corrected {p})",
             **values,
         )
-    values["points"] = t.number(row["difference_points"], "+.1f")
-    return t.gettext(
-        "{candidate} and {against} cannot be told apart with {n} test photos ({points} points, 95% CI "
-        "{low} to {high}, corrected {p}); about {needed} would be needed",
+    told = t.gettext(
+        "{candidate} and {against} cannot be told apart by accuracy with {n} test photos ({points} points, 95% CI "
+        "{low} to {high}, corrected {p})",
         **values,
-        needed=about(row["n_needed"], t),
     )
+    needed = needed_in_words(row["n_needed"], t)
+    return t.gettext("{told}; {needed} would be needed", told=told, needed=needed) if needed else told
 
 
-def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, n: int, *, t: Translator) -> str:
+def lead_over(outcomes: Outcomes, name: str, against: str, n_resamples: int) -> tuple[float, Interval] | None:
+    """Return a candidate's lead in accuracy (a share) and its interval; None over itself or over one without result."""
+    if name == against or against not in outcomes.predicted:
+        return None
+    return _Draws(outcomes, n_resamples).accuracy(name, against)
+
+
+def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, outcomes: Outcomes, *, t: Translator) -> str:
     """Return who cannot be told apart, first group by group, and how many photos would tell the first from the last."""
     if len(pairs.names) < 2:
         return t.gettext("Fewer than two candidates can be compared.")
@@ -225,36 +240,28 @@ def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, n: int, *
         return t.gettext(
             "Each of the {k} candidates compared can be told apart from the next in the ranking with {n} test photos.",
             k=_counted(len(pairs.names), t),
-            n=t.number(n, ",d"),
+            n=t.number(outcomes.n, ",d"),
         )
-    return " ".join(_group_sentence(group, pairs, n, t) for group in groups)
+    return " ".join(_group_sentence(group, pairs, outcomes, t) for group in groups)
 
 
-def _group_sentence(group: Sequence[str], pairs: PairTests, n: int, t: Translator) -> str:
+def _group_sentence(group: Sequence[str], pairs: PairTests, outcomes: Outcomes, t: Translator) -> str:
     test = pairs.between(group[0], group[-1])[0]
-    needed = n_needed(test.b, test.c, n, alpha=ALPHA / pairs.n_pairs)
-    gaps = {"k": _counted(len(group), t), "n": t.number(n, ",d")}
+    interval = _Draws(outcomes, _GROUP_RESAMPLES).accuracy(group[0], group[-1])[1]
+    needed = needed_in_words(needed_range(test, interval, outcomes.n, alpha=ALPHA / pairs.n_pairs), t)
+    gaps = {"k": _counted(len(group), t), "n": t.number(outcomes.n, ",d"), "names": t.join(group)}
     if len(group) == 2:
-        tail = t.gettext("both are right equally often, so more photos need not help")
-        if needed is not None:
-            tail = t.gettext("about {needed} would be needed", needed=about(needed, t))
-        gaps |= {"names": t.join(group), "tail": tail}
-        return t.gettext("{names}: these two cannot be told apart with {n} test photos; {tail}.", **gaps)
-    gaps["tail"] = t.gettext("the first and the last are right equally often, so more photos need not help")
-    if needed is not None:
-        gaps["tail"] = t.gettext(
-            "about {needed} would be needed for the first and the last of them", needed=about(needed, t)
-        )
-    if len(group) > _MAX_NAMED:
-        return t.gettext(
-            "The {k} candidates from {first} to {last} cannot be told apart with {n} test photos; {tail}.",
-            first=group[0],
-            last=group[-1],
-            **gaps,
-        )
-    return t.gettext(
-        "{names}: these {k} cannot be told apart with {n} test photos; {tail}.", names=t.join(group), **gaps
-    )
+        told = t.gettext("{names}: these two cannot be told apart with {n} test photos", **gaps)
+        tail = t.gettext("{needed} would be needed", needed=needed)
+    else:
+        told = t.gettext("{names}: these {k} cannot be told apart with {n} test photos", **gaps)
+        if len(group) > _MAX_NAMED:
+            gaps |= {"first": group[0], "last": group[-1]}
+            told = t.gettext(
+                "The {k} candidates from {first} to {last} cannot be told apart with {n} test photos", **gaps
+            )
+        tail = t.gettext("{needed} would be needed for the first and the last of them", needed=needed)
+    return f"{told}; {tail}." if needed else f"{told}."
 
 
 def _counted(n: int, t: Translator) -> str:
@@ -269,7 +276,9 @@ def p_in_words(p_value: float, t: Translator) -> str:
     return f"p = {t.number(p_value, '.3f' if p_value < 0.01 else '.2f')}"
 
 
-def about(n: int, t: Translator) -> str:
-    """Return a number of photos to two digits: 913 is `910`, 12,345 is `12,000`."""
-    digits = max(0, len(str(n)) - 2)
-    return t.number(round(n, -digits), ",d")
+def needed_in_words(needed: Sequence[int] | None, t: Translator) -> str:
+    """Return a range of numbers of photos, two digits each, such as `between 60 and 910`; empty without one."""
+    if needed is None:
+        return ""
+    low, high = (t.number(round(n, 2 - len(str(n))), ",d") for n in needed)
+    return t.gettext("between {low} and {high}", low=low, high=high) if low != high else low

@@ -162,6 +162,21 @@ _TABLE = (
         Column(N_("ECE"), N_("expected calibration error, before temperature scaling"), "quality"),
         more=False,
     ),
+    Measure(
+        "automated",
+        N_("share classified alone"),
+        "calibration.automation.usable_share",
+        True,
+        column=Column(
+            N_("alone"),
+            N_(
+                "share of products it can classify alone at the promised precision (evaluate.automation); 0 where the "
+                "test photos refute the promise"
+            ),
+            "quality",
+        ),
+        may_choose=True,
+    ),
     _speed(
         "latency_p90_ms",
         N_("90th-percentile latency"),

@@ -25,6 +25,10 @@ def flat_metrics(choice: ChoiceRecord, summaries: Sequence[Summary]) -> dict[str
     best = next((item for item in summaries if choice.best and item.candidate == choice.best["candidate"]), None)
     if best is not None:
         metrics |= {"best": best.candidate} | _known(best, _BEST)
+        if corrected := choice.corrected.get(best.candidate):
+            value = corrected.accuracy
+            ends = {"accuracy_corrected_low": value.low, "accuracy_corrected_high": value.high}
+            metrics |= {"accuracy_corrected": value.estimate, **ends}
         if choice.stability.winner_share is not None:
             metrics["winner_share"] = choice.stability.winner_share
     if choice.best_commercial:

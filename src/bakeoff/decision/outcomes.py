@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ import numpy as np
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import read_predictions
+from bakeoff.evaluation.calibration import apply_temperature
 
 if TYPE_CHECKING:
     from bakeoff.decision.collect import Evaluated
@@ -59,6 +60,10 @@ class Outcomes:
     """candidate to (S, N) int64."""
     probabilities: Mapping[str, Sequence[np.ndarray]]
     """candidate to S arrays (N, K) float32."""
+    automated: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """candidate to (S, N) bool, whether its calibrated confidence reaches the threshold of `automation`."""
+    groups: np.ndarray | None = None
+    """(N,) int64, products that show one photo have one number; None where no two do."""
 
     @property
     def n(self) -> int:
@@ -97,9 +102,21 @@ def outcomes_of(done: Sequence[Evaluated]) -> Outcomes | None:
     found: dict[str, list[TestOutcomes]] = {}
     for one in done:
         found.setdefault(one.candidate.name, []).append(one.test)
+    alone: dict[str, list[np.ndarray]] = {}
+    for one in done:
+        alone.setdefault(one.candidate.name, []).append(_classified_alone(one))
     return Outcomes(
         label_ids=done[0].test.label_ids,
         n_labels=len(done[0].test.labels),
         predicted={name: np.stack([test.predicted for test in tests]) for name, tests in found.items()},
         probabilities={name: [test.probabilities for test in tests] for name, tests in found.items()},
+        automated={name: np.stack(each) for name, each in alone.items()},
     )
+
+
+def _classified_alone(one: Evaluated) -> np.ndarray:
+    """Return (N,) bool: whether the calibrated confidence reaches the threshold of `automation`."""
+    automation, temperature = one.calibration.automation, one.calibration.temperature
+    if automation.threshold is None or automation.refuted:
+        return np.zeros(len(one.test.label_ids), dtype=bool)
+    return apply_temperature(one.test.probabilities, temperature).max(axis=1) >= automation.threshold

@@ -16,6 +16,8 @@ from bakeoff.decision.params import CompareParams, Limits
 from bakeoff.decision.summary import Summary
 
 ROUNDING = 1e-9
+PREFERENCES = (N_("faster"), N_("with the better log loss"), N_("cheaper to train"), N_("frozen"))
+"""What decides between equals, in this order, as `preferences` has it; accuracy in place of speed for a throughput."""
 NOISE_OF_SPEED = 0.1
 """Throughputs closer than the drift that a measurement may have count as equal."""
 EXCLUSIONS = ("random_weights", "not_learned")
@@ -115,9 +117,8 @@ def commercial_refusal(item: Summary, *, t: Translator) -> str | None:
 def rank_eligible(items: Sequence[Summary], rule: Rule) -> list[Summary]:
     """Return the candidates in the order in which they would be chosen.
 
-    The next one is the fastest (latency) of those within the rule's tolerance of the best value left; among equally
-    fast ones the better value, then the name. Where a throughput is maximised, the most accurate of those within its
-    noise is next.
+    The next one is, of those within the rule's tolerance of the best value left, the first by `PREFERENCES`; of those
+    the better value, then the name.
     """
     left, ranked = sorted(items, key=lambda item: item.candidate), []
     while left:
@@ -128,11 +129,16 @@ def rank_eligible(items: Sequence[Summary], rule: Rule) -> list[Summary]:
     return ranked
 
 
+def preferences(item: Summary, rule: Rule) -> tuple[float, ...]:
+    """Return what decides between equals in the order of `PREFERENCES`, less is better; unknown is worst."""
+    first = -item.accuracy if rule.maximise.is_time else item.comparable_latency_ms
+    values = (first, item.log_loss, item.train_time_s, float(item.mode != "frozen"))
+    return tuple(math.inf if math.isnan(value) else value for value in values)
+
+
 def preference_costs(items: Sequence[Summary], rule: Rule) -> np.ndarray:
-    """Return (C,) what decides between equals, less is better: latency; for a throughput, minus the accuracy."""
-    if rule.maximise.is_time:
-        return np.array([-item.accuracy for item in items])
-    return np.array([item.comparable_latency_ms for item in items])
+    """Return (C,) the candidates' places among equals, less is better."""
+    return np.unique([preferences(item, rule) for item in items], axis=0, return_inverse=True)[1].ravel()
 
 
 def pick(objective: np.ndarray, costs: np.ndarray, tolerance: float) -> np.ndarray:
@@ -146,8 +152,7 @@ def pick(objective: np.ndarray, costs: np.ndarray, tolerance: float) -> np.ndarr
     if objective.shape[1] == 0:
         raise EvaluationError("nothing to pick from: no candidate is eligible; relax compare.subject_to.")
     tied = objective >= objective.max(axis=1, keepdims=True) - tolerance - ROUNDING
-    ranks = np.unique(costs, return_inverse=True)[1].astype(float)
-    cost = np.where(tied, ranks, np.inf)
+    cost = np.where(tied, costs.astype(float), np.inf)
     cheapest = cost == cost.min(axis=1, keepdims=True)
     return np.where(cheapest, objective, -np.inf).argmax(axis=1)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.measures import LIMITED
 from bakeoff.decision.params import Limits
-from bakeoff.decision.rules import KINDS, ROUNDING, Refusal, Rule
+from bakeoff.decision.rules import KINDS, PREFERENCES, ROUNDING, Refusal, Rule, preferences
 from bakeoff.decision.summary import Summary
 
 _LIMITS = N_("Relax the limits in compare.subject_to of conf/config.yaml.")
@@ -68,12 +68,14 @@ def rule_in_words(rule: Rule, *, t: Translator) -> str:
     else:
         text = t.gettext("maximise {measure} with {limits}", measure=measure, limits=limits_in_words(rule.limits, t=t))
     if rule.maximise.is_time:
-        return t.gettext("{rule}; of those within 10% of the fastest, the most accurate", rule=text)
-    if rule.maximise.name == "accuracy":
-        return t.gettext("{rule}; of those within one test product of the best, the fastest", rule=text)
-    if rule.maximise.name == "matrix_total":
-        return t.gettext("{rule}; of equals, the fastest", rule=text)
-    return t.gettext("{rule}; of those within 1/n of the best (n test products), the fastest", rule=text)
+        text = t.gettext("{rule}; of those within 10% of the fastest, the most accurate", rule=text)
+    elif rule.maximise.name == "accuracy":
+        text = t.gettext("{rule}; of those within one test product of the best, the fastest", rule=text)
+    elif rule.maximise.name == "matrix_total":
+        text = t.gettext("{rule}; of equals, the fastest", rule=text)
+    else:
+        text = t.gettext("{rule}; of those within 1/n of the best (n test products), the fastest", rule=text)
+    return t.gettext("{rule}, then by log loss, training time and frozen before fine-tuned", rule=text)
 
 
 def answer_sentence(ranked: Sequence[Summary], rule: Rule, *, t: Translator, commercial: bool = False) -> str:
@@ -95,15 +97,7 @@ def answer_sentence(ranked: Sequence[Summary], rule: Rule, *, t: Translator, com
 
 
 def _facts(best: Summary, rule: Rule, t: Translator) -> str:
-    low, high = best.interval
-    facts = [
-        t.gettext(
-            "test accuracy {accuracy:.3f} (95% interval {low:.3f} to {high:.3f})",
-            accuracy=best.accuracy,
-            low=low,
-            high=high,
-        )
-    ]
+    facts = [t.gettext("test accuracy {accuracy:.3f}", accuracy=best.accuracy)]
     if rule.maximise.name != "accuracy":
         value = t.number(rule.maximise.value(best), rule.maximise.spec)
         facts.append(t.gettext("{measure} {value}", measure=rule.maximise.named(t), value=value))
@@ -117,22 +111,43 @@ def _why(ranked: Sequence[Summary], rule: Rule, t: Translator) -> str:
     top = max(ranked, key=rule.objective)
     if n == 1:
         return t.gettext("the only eligible candidate")
+    equals = [item for item in ranked if abs(rule.objective(item) - rule.objective(best)) <= ROUNDING]
     if rule.objective(top) > rule.objective(best) + ROUNDING:
-        gaps = {"top": top.candidate, "value": t.number(rule.maximise.value(top), rule.maximise.spec), "n": n}
+        least = rule.objective(top) - rule.tolerance(best.n_test) - ROUNDING
+        tied = [item for item in ranked if rule.objective(item) >= least]
+        gaps = {"top": top.candidate, "value": t.number(rule.maximise.value(top), rule.maximise.spec)}
         if rule.maximise.is_time:
-            return t.gettext(
-                "within 10% of the throughput of {top} ({value}) and more accurate, of {n} eligible candidates", **gaps
-            )
-        if rule.maximise.name == "accuracy":
-            return t.gettext(
-                "within one test product of {top} ({value}) and faster, of {n} eligible candidates", **gaps
-            )
+            where = t.gettext("within 10% of the throughput of {top} ({value})", **gaps)
+        elif rule.maximise.name == "accuracy":
+            where = t.gettext("within one test product of {top} ({value})", **gaps)
+        else:
+            where = t.gettext("within 1/{n_test:,d} of {top} ({value})", n_test=best.n_test, **gaps)
         return t.gettext(
-            "within 1/{n_test:,d} of {top} ({value}) and faster, of {n} eligible candidates", n_test=best.n_test, **gaps
+            "{where} and {why}, of {n} eligible candidates", where=where, why=_decider(best, tied, rule, t), n=n
+        )
+    if len(equals) > 1:
+        where = t.gettext(
+            "the same {measure} as {others}",
+            measure=rule.maximise.named(t),
+            others=t.join(item.candidate for item in equals if item is not best),
+        )
+        return t.gettext(
+            "{where} and {why}, of {n} eligible candidates", where=where, why=_decider(best, equals, rule, t), n=n
         )
     if rule.maximise.name == "accuracy":
         return t.gettext("the most accurate of {n} eligible candidates", n=n)
     return t.gettext("the highest {measure} of {n} eligible candidates", measure=rule.maximise.named(t), n=n)
+
+
+def _decider(best: Summary, tied: Sequence[Summary], rule: Rule, t: Translator) -> str:
+    """Return which of the rule's preferences put the best before the last of those tied with it."""
+    mine, last = preferences(best, rule), -1
+    for item in tied:
+        differs = [i for i, value in enumerate(preferences(item, rule)) if value != mine[i]]
+        last = max(last, differs[0] if differs else len(mine) if item is not best else -1)
+    if last == len(mine):
+        return t.gettext("listed first")
+    return t.gettext(N_("more accurate") if rule.maximise.is_time and last == 0 else PREFERENCES[last])
 
 
 def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], rule: Rule, *, t: Translator) -> str:

@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import Predictions
+from bakeoff.evaluation.automation import automation_record
 from bakeoff.evaluation.metrics import brier_scores, exact_probabilities, log_losses, predicted_classes
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import (
@@ -114,6 +115,14 @@ def calibration_record(predictions: Predictions, params: EvaluateParams) -> dict
             "after": measure_calibration(label_ids, after, correct, params),
         },
         "coverage": coverage_table(after.max(axis=1), correct),
+        "automation": automation_record(
+            (
+                apply_temperature(validation, temperature).max(axis=1),
+                predicted_classes(validation) == validation_ids,
+            ),
+            (apply_temperature(probabilities, temperature).max(axis=1), correct),
+            params.automation.precision,
+        ),
         "warning": warning,
     }
 

@@ -4,7 +4,14 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from bakeoff.core.section import Section
+from bakeoff.core.section import Section, Share
+
+
+class AutomationParams(Section):
+    """What is promised of products that nobody looks at."""
+
+    precision: Share
+    """Share of them that are classified rightly."""
 
 
 class EvaluateParams(Section):
@@ -17,6 +24,7 @@ class EvaluateParams(Section):
     n_bootstrap_ece: Annotated[int, Field(ge=100)]
     """Resamples of the interval of the calibration error."""
     calibration_bins: Annotated[int, Field(ge=2, le=100)]
+    automation: AutomationParams
 
     @field_validator("top_k")
     @classmethod

@@ -127,8 +127,35 @@ class Coverage(Section):
     accuracy_high: float | None
 
 
+class Automation(Section):
+    """What a candidate classifies alone at a promised precision: threshold from validation, the rest from test."""
+
+    promised: float
+    threshold: float | None
+    """On the calibrated confidence; None where no threshold keeps the promise on validation."""
+    share: float
+    share_low: float
+    share_high: float
+    n: int
+    precision: float | None
+    precision_low: float | None
+    precision_high: float | None
+
+    @property
+    def refuted(self) -> bool:
+        """Whether the test products speak against the promise: its interval lies below."""
+        return self.precision_high is not None and self.precision_high < self.promised
+
+    @property
+    def usable_share(self) -> float:
+        """The share, 0 where the promise is refuted."""
+        return 0.0 if self.refuted else self.share
+
+
 class CalibrationRecord(_OfEvaluation):
     """calibration.json: the temperature that validation asks for, and what it does to the test split."""
+
+    FORMAT: ClassVar[int] = 2
 
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     fitted_on: Literal["validation"]
@@ -136,6 +163,7 @@ class CalibrationRecord(_OfEvaluation):
     bins: int
     test: BeforeAfter
     coverage: list[Coverage]
+    automation: Automation
     warning: str | None
 
 

@@ -12,9 +12,9 @@ from markupsafe import Markup, escape
 from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice import baseline_excluded
-from bakeoff.decision.comparisons import p_in_words, pair_sentence
+from bakeoff.decision.comparisons import needed_in_words, p_in_words, pair_sentence
 from bakeoff.decision.sentences import rule_in_words
-from bakeoff.decision.stability import only_one, share_in_words
+from bakeoff.decision.winner import only_one, share_in_words
 
 UNKNOWN = "–"
 CODES = {
@@ -119,6 +119,7 @@ def filters(t: Translator) -> dict[str, Any]:
         "p_value": p_value,
         "p_in_words": lambda value: p_in_words(value, t),
         "share_in_words": lambda share: share_in_words(share, t),
+        "needed_in_words": lambda needed: needed_in_words(needed, t),
         "known": known,
         "rich": marked_up,
         "breakable": breakable,

@@ -175,7 +175,7 @@ def holm(p_values: Array) -> Array:
     return adjusted
 
 
-def n_needed(b: int, c: int, n: int, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
+def n_needed(b: float, c: float, n: int, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
     """Return how many test products McNemar's test needs to tell A from B, were b/n and c/n the true rates.
 
     None where b equals c: no number of products tells equals apart.
@@ -204,3 +204,23 @@ def n_needed(b: int, c: int, n: int, *, power: float = 0.8, alpha: float = 0.05)
     by_level = float(ndtri(1 - alpha / 2)) * math.sqrt(discordant)
     by_power = float(ndtri(power)) * math.sqrt(discordant - difference**2)
     return max(1, math.ceil(((by_level + by_power) / difference) ** 2))
+
+
+def needed_range(test: McNemar, interval: Interval, n: int, *, alpha: float) -> tuple[int, int] | None:
+    """Return how many test products `n_needed` asks for at the two ends of the difference's interval.
+
+    None where the interval holds 0, at which no number is enough, or where the ends are 100 times apart or more: then
+    nothing useful is known.
+
+    Args:
+        test: its b and c say how often the candidates differ at all.
+        interval: of the difference in accuracy, a share.
+        n: products compared.
+        alpha: level of the two-sided test, in (0, 1).
+    """
+    if interval.low <= 0 <= interval.high:
+        return None
+    discordant = test.b + test.c
+    ends = [min(discordant, abs(end) * n) for end in (interval.low, interval.high)]
+    found = sorted(n_needed((discordant + d) / 2, (discordant - d) / 2, n, alpha=alpha) or 0 for d in ends)
+    return (found[0], found[1]) if found[1] < 100 * found[0] else None

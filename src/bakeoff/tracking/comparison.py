@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bakeoff.core.errors import BakeoffError
 from bakeoff.core.failures import FILE
@@ -65,7 +64,7 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     table = table_of_csv(leaderboard)
     run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
     run_id = run.info.run_id
-    log_final_metrics(client, run, _metrics(chosen), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
+    log_final_metrics(client, run, _metrics(record), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
     for name, row in chosen.items():
         client.set_tag(run_id, f"bakeoff.{name}", row["candidate"])
     client.log_dict(run_id, table, _TABLE)
@@ -99,5 +98,10 @@ def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, l
             log_final_metrics(client, run, times, timestamp_ms=int(time.time() * 1000))
 
 
-def _metrics(chosen: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    return finite({f"{name}_{metric}": row.get(metric) for name, row in chosen.items() for metric in _WINNER_METRICS})
+def _metrics(choice: ChoiceRecord | None) -> dict[str, float]:
+    found = {}
+    for name, row in (choice.answers if choice else {}).items():
+        found |= {f"{name}_{metric}": row.get(metric) for metric in _WINNER_METRICS}
+        corrected = choice.corrected.get(row["candidate"]) if choice else None
+        found[f"{name}_accuracy_corrected"] = corrected.accuracy.estimate if corrected else None
+    return finite(found)

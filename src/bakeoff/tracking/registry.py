@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from bakeoff.core.paths import state_dir
-from bakeoff.decision.choice_record import ChoiceRecord
+from bakeoff.decision.choice_record import ChoiceRecord, Corrected
 from bakeoff.decision.deployed import deployed_seed
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.params import TrackingParams
@@ -67,7 +67,8 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> Registration |
     path, model = reports_dir / "choice.json", params.experiment
     if not path.is_file():
         return None
-    best = ChoiceRecord.read(path).best
+    choice = ChoiceRecord.read(path)
+    best = choice.best
     client, _ = open_client()
     if best is None:
         return Registration(f"no candidate was chosen, so nothing is registered{_who_stays(client, model)}.")
@@ -83,7 +84,7 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> Registration |
         card = reports_dir / "model_card.md"
         if card.is_file():
             _describe(client, version, run, card.read_text(encoding="utf-8"))
-        _tag(client, version, _tags(best, run))
+        _tag(client, version, _tags(best, choice.corrected.get(best["candidate"]), run))
         number = str(version.version)  # an int in an sqlite store, whatever its type says
         before = move_aliases(client, registered, number)
     return Registration(_sentence(model, number, best, run, before), number)
@@ -165,7 +166,7 @@ def _find_or_make_version(client: MlflowClient, model: str, run: Run) -> ModelVe
     return client.create_model_version(model, source, run_id=run.info.run_id, model_id=model_id, tags=identity)
 
 
-def _tags(best: Mapping[str, Any], run: Run) -> dict[str, str]:
+def _tags(best: Mapping[str, Any], corrected: Corrected | None, run: Run) -> dict[str, str]:
     """Return the version's tags: who it is, what may be done with it, how good it is and how surely."""
     known = run.data.tags
     low, high = best.get("accuracy_low"), best.get("accuracy_high")
@@ -180,6 +181,10 @@ def _tags(best: Mapping[str, Any], run: Run) -> dict[str, str]:
         "accuracy": None if best.get("accuracy") is None else f"{best['accuracy']:.4f}",
         "accuracy_interval_95": f"{low:.3f} to {high:.3f}" if low is not None and high is not None else None,
         "n_test": best.get("n_test"),
+        "accuracy_corrected": f"{corrected.accuracy.estimate:.4f}" if corrected else None,
+        "accuracy_corrected_interval_95": (
+            f"{corrected.accuracy.low:.3f} to {corrected.accuracy.high:.3f}" if corrected else None
+        ),
     }
     return {name: str(value) for name, value in values.items() if value is not None}
 

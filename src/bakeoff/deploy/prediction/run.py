@@ -22,7 +22,8 @@ class PredictOptions:
     candidate: str | None = None
     seed: int | None = None
     top_k: int = 3
-    threshold: float = 0.8
+    threshold: float | None = None
+    """None: the candidate's own for `evaluate.automation`."""
     form: str | None = None
     output: Path | None = None
     force: bool = False
@@ -42,7 +43,7 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
         EvaluationError: the candidate cannot answer.
         DataError: there are no photos, or none could be read.
     """
-    if not 0 <= options.threshold <= 1:
+    if options.threshold is not None and not 0 <= options.threshold <= 1:
         raise ParamsError(f"--threshold is a probability from 0 to 1, got {options.threshold:g}.")
     if options.top_k < 1:
         raise ParamsError(f"--top-k must be at least 1, got {options.top_k}.")
@@ -54,7 +55,7 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
     request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
     tally = Tally()
     with scored(request, photos.table.loc[:, ["path"]]) as folder:
-        chosen = {"temperature": temperature, "top_k": top_k, "threshold": options.threshold}
+        chosen = {"temperature": temperature, "top_k": top_k, "threshold": _threshold(candidate, options)}
 
         def chunks() -> Iterator[list[Answer]]:
             return answer_all(folder, photos.table, candidate.labels, **chosen)
@@ -78,8 +79,8 @@ def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *,
     """Say on stderr what was done and left out."""
     n_sound = tally.n - tally.n_refused
     lines = [
-        f"{_photos(n_sound)} classified by {candidate.name} (seed {candidate.seed}); {tally.n_review} of them below "
-        f"{options.threshold:g}, marked `review` for a human{_coverage(candidate, options.threshold)}."
+        f"{_photos(n_sound)} classified by {candidate.name} (seed {candidate.seed}); {tally.n_review} of them "
+        f"{_why_reviewed(candidate, options)}."
     ]
     if tally.n_refused:
         lines.append(f"{_photos(tally.n_refused)} could not be read ({_refusals(tally)}).")
@@ -94,13 +95,29 @@ def _photos(n: int) -> str:
     return "1 photo" if n == 1 else f"{n:,d} photos"
 
 
-def _coverage(candidate: TrainedCandidate, threshold: float) -> str:
-    """Return what the threshold meant on the study's test products, where the evaluation recorded that threshold."""
-    rows = candidate.calibration.coverage
-    row = next((row for row in rows if abs(row.threshold - threshold) < 1e-9), None)
-    if row is None or row.accuracy is None:
-        return ""
-    return f" (on the test products {row.coverage:.0%} reached it, of which {row.accuracy:.0%} were right)"
+def _threshold(candidate: TrainedCandidate, options: PredictOptions) -> float:
+    """Return the probability below which a photo is for a human: above 1 where the promise cannot be kept at all."""
+    if options.threshold is not None:
+        return options.threshold
+    own = candidate.calibration.automation.threshold
+    return 2.0 if own is None else own
+
+
+def _why_reviewed(candidate: TrainedCandidate, options: PredictOptions) -> str:
+    """Return why photos are marked for a human, and what that meant on the study's test products."""
+    rows, promise = candidate.calibration.coverage, candidate.calibration.automation
+    if options.threshold is not None:
+        row = next((row for row in rows if abs(row.threshold - options.threshold) < 1e-9), None)
+        said, share = f"below {options.threshold:g}, marked `review` for a human", row and row.coverage
+        right = row and row.accuracy
+    elif promise.threshold is None:
+        return f"marked `review` for a human: no threshold kept {promise.promised:.0%} right on the validation products"
+    else:
+        said = f"below {promise.threshold:.3g} (for {promise.promised:.0%} right), marked `review` for a human"
+        share, right = promise.share, promise.precision
+    if share is None or right is None:
+        return said
+    return f"{said} (on the test products {share:.0%} reached it, of which {right:.0%} were right)"
 
 
 def _refusals(tally: Tally) -> str:

@@ -26,7 +26,7 @@ def calibration_views(records: Sequence[Evaluated], leading: Sequence[str]) -> d
 def _detail(one: Evaluated) -> dict[str, Any]:
     test = one.calibration.test
     panels = [_panel("before", test.before), _panel("after", test.after)]
-    return {"candidate": one.candidate.name, "panels": panels, "coverage": one.calibration.coverage}
+    return {"candidate": one.candidate.name, "panels": panels, **dict(one.calibration)}
 
 
 def _panel(stage: str, values: Calibration) -> dict[str, Any]:
