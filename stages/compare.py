@@ -29,6 +29,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reports"))
     parser.add_argument("--speed", type=Path, default=Path("measurements/throughput.json"), help="of every network")
     parser.add_argument("--audit", type=Path, default=Path("data/audit/audit.json"), help="shown where it exists")
+    parser.add_argument(
+        "--products", type=Path, default=Path("data/catalogue/products.parquet"), help="which of them show one photo"
+    )
     parser.add_argument("--partial", action="store_true", help="list missing candidates as failed")
     parser.add_argument("--failed", nargs="*", default=[], help="candidates whose older results must not count")
     args = parser.parse_args()
@@ -48,6 +51,8 @@ def main() -> None:
             inputs=ReportInputs(
                 language=params["language"],
                 audit_file=args.audit,
+                products_file=args.products,
+                params=params,
                 speed_file=args.speed,
                 references=references(params),
                 failures_dir=state_dir("failures"),

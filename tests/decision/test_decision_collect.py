@@ -249,8 +249,15 @@ def test_predictions_that_are_missing_are_named(runs):
 def test_outcomes_hold_every_seed(tmp_path):
     for seed in (0, 1):
         write_candidate(tmp_path / "runs", "baseline_tf", right=np.arange(105) < 90 + seed, seed=seed)
-    outcomes = outcomes_of(collect(tmp_path / "runs", make_study(seeds=[0, 1])).done)
+    done = collect(tmp_path / "runs", make_study(seeds=[0, 1])).done
+    outcomes = outcomes_of(done)
     assert outcomes.n == 105
     assert outcomes.correct("baseline_tf").sum(axis=1).tolist() == [90, 91]
     assert outcomes.correct("baseline_tf").mean(axis=0)[[89, 90, 91]].tolist() == [1.0, 0.5, 0.0]
     assert outcomes_of([]) is None
+    ids = done[0].test.product_ids
+    assert outcomes.groups is None
+    assert outcomes_of(done, {ids[3]: 8, ids[5]: 9}).groups is None  # each alone in its group
+    shared = outcomes_of(done, {ids[3]: 8, ids[5]: 8}).groups
+    assert shared[3] == shared[5] == 8
+    assert len(np.unique(shared)) == 104

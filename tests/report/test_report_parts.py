@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -171,12 +173,20 @@ def test_speed_tells_noise(findings):
     assert max(sum(part["pct"] for part in row["parts"]) for row in views["rows"]) == pytest.approx(100, abs=0.1)
 
 
+def card_of(facts):
+    from bakeoff.report.card import write_model_card
+
+    with TemporaryDirectory() as folder:
+        write_model_card(Path(folder) / "card.md", facts)
+        return (Path(folder) / "card.md").read_text(encoding="utf-8")
+
+
 def lines_of(facts, audit, **splits):
     from bakeoff.core.translation import Translator
     from bakeoff.report.page.checklist import checklist
 
     changed = dataclasses.replace(facts, audit=audit)
-    changed.__dict__["dataset"] = {"splits": splits}
+    changed.__dict__["dataset"] = {"splits": splits, "fallback_reason": None}
     return {line.title.split(".")[0]: line for line in checklist(changed, Translator("en"))}
 
 
@@ -194,6 +204,11 @@ def test_the_checklist_is_computed(findings):
 
 
 def test_the_checklist_says_what_is_not_proved(findings, tmp_path):
+    kept = dataclasses.replace(findings, params={"dataset": {"duplicates": "keep"}})
+    line = lines_of(kept, AUDIT, test=105)["No duplicates across the splits"]
+    assert (line.state, "duplicates: keep" in line.text) == ("not_proved", True)
+    assert "may lie in two of them (duplicates: keep)" in card_of(kept)
+    assert "never lie in two of them" in card_of(findings)
     assert {line.state for line in lines_of(findings, None).values()} == {"not_proved", "proved"}
     lost = AUDIT.model_copy(update={"n_accepted": 1000, "per_class": {"a": 100, "b": 10}})
     lines = lines_of(findings, lost, test=105)

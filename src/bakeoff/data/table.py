@@ -111,6 +111,14 @@ def read_products(catalogue_dir: Path) -> pd.DataFrame:
     return pd.read_parquet(_prepared(catalogue_dir, "products.parquet")).reset_index(drop=True)
 
 
+def read_groups(products_file: Path | None) -> dict[str, int]:
+    """Return each product's group, by product id; empty without a file."""
+    if products_file is None or not products_file.is_file():
+        return {}
+    table = pd.read_parquet(products_file, columns=["product_id", "group_id"])
+    return dict(zip(table["product_id"].astype(str), table["group_id"].astype(int), strict=True))
+
+
 def read_texts(catalogue_dir: Path) -> pd.DataFrame:
     """Return texts.parquet: `product_id`, `title`, `description` (null where there is none), one row per product.
 

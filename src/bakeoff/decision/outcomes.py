@@ -92,10 +92,14 @@ def read_test_outcomes(path: Path) -> TestOutcomes:
     return TestOutcomes(ordered, label_ids[order].astype(np.int64), probabilities[order], tuple(predictions.labels))
 
 
-def outcomes_of(done: Sequence[Evaluated]) -> Outcomes | None:
+def outcomes_of(done: Sequence[Evaluated], groups: Mapping[str, int] | None = None) -> Outcomes | None:
     """Return the outcomes of every training, None without one.
 
     `collect` has refused those whose test products, true classes or labels differ.
+
+    Args:
+        done: the trainings with a result.
+        groups: product id to the group of products that show one photo; others stand alone.
     """
     if not done:
         return None
@@ -110,8 +114,16 @@ def outcomes_of(done: Sequence[Evaluated]) -> Outcomes | None:
         n_labels=len(done[0].test.labels),
         predicted={name: np.stack([test.predicted for test in tests]) for name, tests in found.items()},
         probabilities={name: [test.probabilities for test in tests] for name, tests in found.items()},
+        groups=_shared(done[0].test.product_ids, groups or {}),
         automated={name: np.stack(each) for name, each in alone.items()},
     )
+
+
+def _shared(product_ids: Sequence[str], groups: Mapping[str, int]) -> np.ndarray | None:
+    """Return (N,) group numbers, None where no two products share one."""
+    alone = -1 - np.arange(len(product_ids))
+    found = np.array([groups.get(name, number) for name, number in zip(product_ids, alone, strict=True)])
+    return found if len(np.unique(found)) < len(found) else None
 
 
 def _classified_alone(one: Evaluated) -> np.ndarray:

@@ -39,7 +39,7 @@ class Facts:
     audit: AuditRecord | None = None
     """What was read, accepted and rejected; None leaves the counts out."""
     params: Mapping[str, Any] = field(default_factory=dict)
-    """params.yaml, which the note alone needs."""
+    """params.yaml."""
     aggregate: Mapping[str, Any] = field(default_factory=dict)
 
     def record(self, candidate: str) -> Evaluated | None:
@@ -73,6 +73,12 @@ class Facts:
         """The rule that chose, whatever params.yaml says now."""
         made = self.choice.rule
         return Rule(MEASURES[made.maximise], Limits(**made.subject_to))
+
+    @cached_property
+    def duplicates_kept(self) -> bool:
+        """Whether one photo may lie in two splits; the generated catalogue, a fallback, groups them."""
+        kept = self.params.get("dataset", {}).get("duplicates") == "keep"
+        return kept and not self.dataset["fallback_reason"]
 
     @cached_property
     def device(self) -> str:

@@ -1,7 +1,7 @@
 """The whole comparison: collect, rank, choose, draw, report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from bakeoff.core import failures
 from bakeoff.core.files import write_json
 from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import Translator
+from bakeoff.data.table import read_groups
 from bakeoff.decision.choice import choose
 from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord
 from bakeoff.decision.collect import Collected, Evaluated, Failed, collect
@@ -50,6 +51,10 @@ class ReportInputs:
     """measurements/throughput.json."""
     references: Sequence[Mapping[str, Any]] = ()
     """Published results to show beside ours, from `references.references`."""
+    products_file: Path | None = None
+    """data/catalogue/products.parquet: which test products show one photo."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """params.yaml."""
     failures_dir: Path | None = None
     """<training key>/failures.json of what MLflow and TensorBoard did not get."""
 
@@ -88,7 +93,7 @@ def compare(
     summaries, matrix = with_matrix(summarise(table), done, params.matrix, language=given.language)
     notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
     choice = ChoiceRecord(
-        **_choice(found, summaries, params, notes=notes, t=t),
+        **_choice(found, summaries, params, notes=notes, groups=read_groups(given.products_file), t=t),
         matrix=matrix,
         references=[dict(row) for row in given.references],
         inputs=_inputs(runs_dir, study, done, partial=partial),
@@ -102,7 +107,7 @@ def compare(
     choice.write(out_dir / "choice.json")
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
     _draw(summaries, choice, params, out_dir, language=given.language)
-    facts = Facts(done, summaries, choice, audit)
+    facts = Facts(done, summaries, choice, audit, given.params)
     with failures.drawing(out_dir / "index.html", out_dir) as path:
         write_report(facts, path)
     with failures.drawing(out_dir / "model_card.md", out_dir) as path:
@@ -118,9 +123,10 @@ def _choice(
     params: CompareParams,
     *,
     notes: Sequence[str],
+    groups: Mapping[str, int],
     t: Translator,
 ) -> dict[str, Any]:
-    outcomes = outcomes_of(found.done)
+    outcomes = outcomes_of(found.done, groups)
     choice = choose(
         summaries,
         params,

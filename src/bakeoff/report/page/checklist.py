@@ -66,7 +66,14 @@ def _duplicates(facts: Facts, t: Translator) -> Outcome:
         alike=audit.n_accepted - audit.n_groups,
         groups=audit.n_groups,
     )
-    return "proved", text, f"{_AUDIT}, data/splits/splits.parquet"
+    proof = f"{_AUDIT}, data/splits/splits.parquet"
+    if facts.duplicates_kept:
+        return (
+            "not_proved",
+            t.gettext("Duplicates were kept (dataset.duplicates: keep) and may lie in two splits."),
+            proof,
+        )
+    return "proved", text, proof
 
 
 def _distribution(facts: Facts, t: Translator) -> Outcome:
