@@ -104,6 +104,7 @@ bench: setup  ## every benchmark, one line of JSON each
 proofs: setup-dev  ## long proofs whose results are in docs/benchmarks.md
 	PYTHONPATH=src $(TORCH) benchmarks/stamps_anchor.py --full
 	PYTHONPATH=src $(TORCH) benchmarks/statistics.py --full
+	PYTHONPATH=src $(TORCH) benchmarks/winner.py --full
 	BAKEOFF_RANDOM_STUDIES=5000 $(TORCH) -m pytest -q -n $(JOBS) tests/test_random_studies.py
 	BAKEOFF_PROOFS=1 $(TORCH) -m pytest -q tests/scan/test_scan_triton.py
 
