@@ -28,7 +28,7 @@ from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule, rank_eligible
 from bakeoff.decision.summary import Summary
-from bakeoff.decision.winner import corrected, review
+from bakeoff.decision.winner import review
 from bakeoff.records.candidate import BASELINE
 from bakeoff.statistics.bootstrap import confusion_intervals
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
@@ -111,9 +111,8 @@ def study(rng: np.random.Generator, n: int, sd: float, *, grouped: bool) -> dict
     outcomes = population.draw(n, grouped=grouped)
     ranked = rank_eligible(population.summaries(outcomes), rule)
     best = with_interval(ranked[0], outcomes)
-    stability, redrawn = review(ranked, rule, outcomes, n_resamples=N_RESAMPLES, t=Translator("en"))
+    stability, values = review([best, *ranked[1:]], rule, outcomes, n_resamples=N_RESAMPLES, t=Translator("en"))
     lead = lead_over(outcomes, best.candidate, BASELINE, N_RESAMPLES)
-    values = corrected(best, redrawn, lead, outcomes, t=Translator("en"))
     rates = dict(zip(population.names, population.rates, strict=True))
     again = [population.summaries(population.draw(n, grouped=grouped)) for _ in range(N_FRESH)]
     of_best = [item.macro_f1 for items in again for item in items if item.candidate == best.candidate]

@@ -16,6 +16,7 @@ from bakeoff.decision import choice as choices
 from bakeoff.decision.comparisons import (
     compare_with,
     groups_sentence,
+    lead_over,
     needed_in_words,
     p_in_words,
     pair_sentence,
@@ -24,8 +25,7 @@ from bakeoff.decision.comparisons import (
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.resampling import bounded_resamples, resampled_metric, resamples
 from bakeoff.decision.rules import Rule, pick
-from bakeoff.decision.winner import corrected, review, share_in_words
-from bakeoff.statistics.interval import Interval
+from bakeoff.decision.winner import correct, redraw, review, share_in_words
 from bakeoff.statistics.wilson import wilson_interval
 from decision.fake_study import ENGLISH, FRENCH, NO_LIMITS, summary
 
@@ -219,8 +219,7 @@ def test_a_winner_by_chance_is_corrected_by_hand():
     study = outcomes({"a": right((0, 10), (20, 30)), "b": right((10, 20), (20, 30))})
     items = [summary(name, accuracy=0.5, latency_ms=ms, n_test=40) for name, ms in (("a", 10.0), ("b", 20.0))]
     rule = Rule.of(NO_LIMITS)
-    said, redrawn = review(items, rule, study, n_resamples=4000, t=ENGLISH)
-    assert said.n_resamples == 4000
+    redrawn = redraw(items, rule, study, n_resamples=4000)
     # a wins a resample unless b leads by two products or more: its shares on the products left out, one by one
     weights = np.concatenate(list(resamples(np.zeros(40, dtype=np.int64), 4000, 0)))
     lead = weights[:, 10:20].sum(axis=1) - weights[:, 0:10].sum(axis=1)
@@ -232,8 +231,9 @@ def test_a_winner_by_chance_is_corrected_by_hand():
     own = np.where(b_wins, weights[:, 10:30].sum(axis=1), weights[:, 0:10].sum(axis=1) + weights[:, 20:30].sum(axis=1))
     always_a = (weights[:, 0:10].sum(axis=1) + weights[:, 20:30].sum(axis=1)) / 40
     assert redrawn.shifts["accuracy"].optimism == pytest.approx((own / 40 - always_a).mean())
-    lead_over_b = (0.0, Interval(0.0, -0.2, 0.2, "by hand"))
-    found = corrected(items[0], redrawn, lead_over_b, study, t=ENGLISH)
+    study.predicted["baseline_tf"] = study.predicted["b"]
+    found = correct(items[0], redrawn, study, t=ENGLISH)
+    lead = lead_over(study, "a", "baseline_tf", 4000)
     shift = redrawn.shifts["accuracy"]
     assert found.accuracy.estimate == pytest.approx(0.5 + 0.75 * shift.left_out - 0.25 * shift.optimism)
     assert found.accuracy.left_out == pytest.approx(0.5 + shift.left_out)
@@ -241,7 +241,7 @@ def test_a_winner_by_chance_is_corrected_by_hand():
     assert found.accuracy.high == pytest.approx(wilson_interval(0.5 - shift.optimism, 40)[1])
     assert found.lead is not None
     assert found.lead.estimate == pytest.approx(found.accuracy.estimate - 0.5)
-    assert found.lead.low == pytest.approx(-0.2 + shift.left_out)
+    assert found.lead.low == pytest.approx(lead[1].low + shift.left_out)
     assert "a stands first partly because these 40 photos happen to suit it: expect an accuracy of" in found.sentence
     assert "rather than the 0.500 measured" in found.sentence
 
@@ -261,13 +261,15 @@ def test_where_nothing_is_resampled_the_values_stay_as_measured():
         return review(items, rule, given, n_resamples=500, t=ENGLISH)
 
     assert found([], "accuracy")[0].winner_share is None
-    (alone, nothing), (by_speed, _) = found([a], "accuracy"), found([a, b], "images_per_s")
+    (alone, kept), (by_speed, _) = found([a], "accuracy"), found([a, b], "images_per_s")
     assert "only eligible candidate: there was nothing to choose between" in alone.sentence
     assert "a is chosen by throughput: what other test photos would change" in by_speed.sentence
     assert (alone.winner_share, by_speed.winner_share) == (None, None)  # nothing was resampled: not 100 % sure
-    kept = corrected(a, nothing, None, study, t=ENGLISH)
     assert (kept.n_resamples, kept.lead) == (0, None)
-    assert kept.sentence == f"The 95% interval of its accuracy is {kept.accuracy.low:.3f} to {kept.accuracy.high:.3f}."
+    assert kept.sentence == (
+        f"Expect an accuracy of {a.accuracy:.3f} on new photos (95% interval {kept.accuracy.low:.3f} to "
+        f"{kept.accuracy.high:.3f})."
+    )
     assert (kept.accuracy.estimate, kept.accuracy.low) == (
         a.accuracy,
         pytest.approx(wilson_interval(a.accuracy, 40)[0]),
@@ -300,10 +302,10 @@ def test_ten_thousand_resamples_of_fifteen_equals_know_that_the_choice_is_chance
     for maximise in ("accuracy", "macro_f1"):
         rule = Rule.of(NO_LIMITS.model_copy(update={"maximise": maximise}))
         ranked = sorted(items, key=lambda item: -item.accuracy)
-        found, redrawn = review(ranked, rule, study, n_resamples=10_000, t=ENGLISH)
+        found, corrected = review(ranked, rule, study, n_resamples=10_000, t=ENGLISH)
         assert sum(found.shares.values()) == pytest.approx(1)
         assert found.winner_share < 0.3
-        assert redrawn.shifts["accuracy"].total < -0.02
+        assert corrected.accuracy.estimate < corrected.accuracy.measured - 0.02
 
 
 @pytest.mark.slow

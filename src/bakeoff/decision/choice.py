@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bakeoff.core.translation import Translator
-from bakeoff.decision.choice_record import Corrected, Stability
-from bakeoff.decision.comparisons import compare_with, groups_sentence, lead_over, pair_tests
+from bakeoff.decision.choice_record import Stability
+from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.rules import (
@@ -31,7 +31,7 @@ from bakeoff.decision.sentences import (
     rule_in_words,
 )
 from bakeoff.decision.summary import Summary
-from bakeoff.decision.winner import corrected, review
+from bakeoff.decision.winner import review
 from bakeoff.records.candidate import BASELINE
 
 
@@ -152,34 +152,21 @@ def certainty(
         best = ranking.eligible[0].candidate if ranking.eligible else pairs.names[0]
         comparisons += compare_with(pairs, outcomes, best, "best", n_resamples=params.n_bootstrap, t=t)
     groups = pairs.groups()
-    found, corrections = _winners(ranking, params, outcomes, t)
+    chosen_from = {items[0].candidate: items for items in (ranking.commercial, ranking.eligible) if items}
+    weight = _accuracy_weight(params, outcomes.n_labels)
+    reviews = [
+        review(items, ranking.rule, outcomes, n_resamples=params.n_bootstrap, t=t, accuracy_weight=weight)
+        for items in chosen_from.values() or [[]]
+    ]
     return {
         "comparisons": comparisons,
         "indistinguishable": groups,
         "groups_sentence": groups_sentence(groups, pairs, outcomes, t=t),
-        "stability": found.model_dump(),
-        "corrected": {name: one.model_dump() for name, one in corrections.items()},
+        "stability": reviews[-1][0].model_dump(),  # of the best of all
+        "corrected": {
+            name: found.model_dump() for name, (_, found) in zip(chosen_from, reviews, strict=False) if found
+        },
     }
-
-
-def _winners(
-    ranking: Ranking, params: CompareParams, outcomes: Outcomes, t: Translator
-) -> tuple[Stability, dict[str, Corrected]]:
-    """Return how certain the choice is, and what to expect of each winner, chosen from those it was chosen from."""
-    chosen_from = {items[0].candidate: items for items in (ranking.commercial, ranking.eligible) if items}
-    weight = _accuracy_weight(params, outcomes.n_labels)
-    found = {
-        name: review(items, ranking.rule, outcomes, n_resamples=params.n_bootstrap, t=t, accuracy_weight=weight)
-        for name, items in (chosen_from or {"": []}).items()
-    }
-    corrections = {
-        name: corrected(
-            items[0], found[name][1], lead_over(outcomes, name, BASELINE, params.n_bootstrap), outcomes, t=t
-        )
-        for name, items in chosen_from.items()
-    }
-    best = ranking.eligible[0].candidate if ranking.eligible else ""
-    return found[best][0], corrections
 
 
 def excluded(summaries: Sequence[Summary], rule: Rule, *, t: Translator) -> list[dict[str, Any]]:

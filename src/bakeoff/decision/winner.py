@@ -10,9 +10,11 @@ import numpy as np
 
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice_record import Corrected, CorrectedValue, Stability
+from bakeoff.decision.comparisons import lead_over
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.resampling import (
     MAX_AUC_PRODUCTS,
+    MIN_RESAMPLES,
     bounded_resamples,
     objectives,
     resampled_metric,
@@ -21,12 +23,14 @@ from bakeoff.decision.resampling import (
 )
 from bakeoff.decision.rules import Rule, pick, preference_costs
 from bakeoff.decision.summary import Summary
-from bakeoff.statistics.interval import Interval
+from bakeoff.records.candidate import BASELINE
+from bakeoff.statistics.interval import hold
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.selection import Shift, chosen_again
 from bakeoff.statistics.wilson import wilson_interval
 
 CORRECTED = ("accuracy", "macro_f1")
+_AS_MEASURED = 0.0005
 
 
 @dataclass(frozen=True)
@@ -113,8 +117,8 @@ def review(
     n_resamples: int,
     t: Translator,
     accuracy_weight: float = 0.0,
-) -> tuple[Stability, Redrawn | None]:
-    """Return choice.json's `stability`, and the resamples it rests on, None where nothing was resampled.
+) -> tuple[Stability, Corrected | None]:
+    """Return how likely other products would choose the same, and what to expect of the winner, None without one.
 
     Args:
         eligible: who may be chosen, the winner first.
@@ -124,20 +128,26 @@ def review(
         t: says it in the reader's language.
         accuracy_weight: points of `matrix_total` per unit of accuracy, where that is maximised.
     """
-    if why := _not_resampled(eligible, rule, outcomes.n, t):
-        return Stability(n_resamples=0, shares={}, winner_share=None, sentence=why), None
+    why = _not_resampled(eligible, rule, outcomes.n, t)
+    if not eligible or why:
+        stability = Stability(n_resamples=0, shares={}, winner_share=None, sentence=why or "")
+        return stability, correct(eligible[0], None, outcomes, t=t) if eligible else None
     n = bounded_resamples(n_resamples, outcomes.n, work=work_of(rule, outcomes, len(eligible)))
     redrawn = redraw(eligible, rule, outcomes, n_resamples=n, accuracy_weight=accuracy_weight)
     items = sorted(eligible, key=lambda item: item.candidate)
     costs, tolerance = preference_costs(items, rule), rule.tolerance(outcomes.n)
     whole = np.ones((1, outcomes.n), dtype=np.float32)
     observed = objectives(items, rule, outcomes, whole, accuracy_weight)[0]
-    shares = chosen_again(observed, redrawn.objective, lambda values: pick(values, costs, tolerance))
-    order = np.argsort(-shares, kind="stable")
-    found = {items[i].candidate: float(shares[i]) for i in order if shares[i]}
+    again = chosen_again(observed, redrawn.objective, lambda values: pick(values, costs, tolerance))
+    shares = {items[i].candidate: float(again[i]) for i in np.argsort(-again, kind="stable") if again[i]}
     winner = eligible[0].candidate
-    sentence = _sentence(winner, found, outcomes.n, t)
-    return Stability(n_resamples=n, shares=found, winner_share=found.get(winner, 0.0), sentence=sentence), redrawn
+    stability = Stability(
+        n_resamples=n,
+        shares=shares,
+        winner_share=shares.get(winner, 0.0),
+        sentence=_sentence(winner, shares, outcomes.n, t),
+    )
+    return stability, correct(eligible[0], redrawn, outcomes, t=t)
 
 
 def _not_resampled(eligible: Sequence[Summary], rule: Rule, n: int, t: Translator) -> str | None:
@@ -162,57 +172,46 @@ def only_one(winner: str, t: Translator) -> str:
     return t.gettext("{winner} is the only eligible candidate: there was nothing to choose between.", winner=winner)
 
 
-def corrected(
-    best: Summary,
-    redrawn: Redrawn | None,
-    lead: tuple[float, Interval] | None,
-    outcomes: Outcomes,
-    *,
-    t: Translator,
-) -> Corrected:
+def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, *, t: Translator) -> Corrected:
     """Return the winner's accuracy, macro F1 and lead over the baseline, corrected for having been chosen.
 
     Args:
         best: the winner.
         redrawn: its resamples; None where nothing was to choose between, which leaves every value as measured.
-        lead: over the baseline in accuracy (a share), and its interval; None for the baseline itself, or without one.
         outcomes: of every candidate on the test products.
         t: says it in the reader's language.
     """
+    n = len(redrawn.objective) if redrawn else 0
     shifts = redrawn.shifts if redrawn else dict.fromkeys(CORRECTED, Shift(0.0, 0.0))
-    accuracy, f1 = shifts["accuracy"], shifts["macro_f1"]
-    ends = [wilson_interval(float(np.clip(best.accuracy + step, 0, 1)), outcomes.n) for step in accuracy.ends]
-    values = {
-        "accuracy": _value(best.accuracy, accuracy, (ends[0][0], ends[1][1])),
-        "macro_f1": _value(best.macro_f1, f1, _moved(f1, best.macro_f1_low, best.macro_f1_high)),
-        "lead": None,
-    }
-    if lead is not None:
-        measured, interval = lead
-        ends = _moved(accuracy, interval.low, interval.high, least=-1.0)
-        values["lead"] = _value(measured, accuracy, ends, least=-1.0)
-    found = Corrected(n_resamples=len(redrawn.objective) if redrawn else 0, sentence="", **values)
-    return found.model_copy(update={"sentence": _corrected_sentence(best, found, t)})
-
-
-def _moved(shift: Shift, low: float, high: float, *, least: float = 0.0) -> tuple[float, float]:
-    low, high = np.clip([low + shift.ends[0], high + shift.ends[1]], least, 1)
-    return float(low), float(high)
+    by_accuracy, by_f1 = shifts["accuracy"], shifts["macro_f1"]
+    low, high = (wilson_interval(float(np.clip(best.accuracy + step, 0, 1)), outcomes.n) for step in by_accuracy.ends)
+    accuracy = _value(best.accuracy, by_accuracy, (low[0], high[1]))
+    f1_ends = best.macro_f1_low + by_f1.ends[0], best.macro_f1_high + by_f1.ends[1]
+    lead = None
+    if found := lead_over(outcomes, best.candidate, BASELINE, n or MIN_RESAMPLES):
+        ends = found[1].low + by_accuracy.ends[0], found[1].high + by_accuracy.ends[1]
+        lead = _value(found[0], by_accuracy, ends, least=-1.0)
+    return Corrected(
+        n_resamples=n,
+        accuracy=accuracy,
+        macro_f1=_value(best.macro_f1, by_f1, f1_ends),
+        lead=lead,
+        sentence=_expectation(best, accuracy, t),
+    )
 
 
 def _value(measured: float, shift: Shift, ends: tuple[float, float], *, least: float = 0.0) -> CorrectedValue:
-    estimate = float(np.clip(measured + shift.total, least, 1))
-    held = Interval(estimate, *ends, "bootstrap_bias_corrected")
-    left_out = float(np.clip(measured + shift.left_out, least, 1))
-    return CorrectedValue(measured=measured, estimate=estimate, low=held.low, high=held.high, left_out=left_out)
+    given = [measured + shift.total, measured + shift.left_out, *ends]
+    estimate, left_out, low, high = np.clip(given, least, 1).tolist()
+    low, high = hold(estimate, low, high)
+    return CorrectedValue(measured=measured, estimate=estimate, low=float(low), high=float(high), left_out=left_out)
 
 
-def _corrected_sentence(best: Summary, found: Corrected, t: Translator) -> str:
-    """Return what to expect on new photos, and why that is not what was measured."""
-    value = found.accuracy
-    gaps = {name: t.number(getattr(value, name), ".3f") for name in ("measured", "estimate", "low", "high")}
-    if not found.n_resamples:
-        return t.gettext("The 95% interval of its accuracy is {low} to {high}.", **gaps)
+def _expectation(best: Summary, accuracy: CorrectedValue, t: Translator) -> str:
+    """Return what to expect on new photos, and why that is less than what was measured."""
+    gaps = {name: t.number(getattr(accuracy, name), ".3f") for name in ("measured", "estimate", "low", "high")}
+    if accuracy.estimate > accuracy.measured - _AS_MEASURED:
+        return t.gettext("Expect an accuracy of {estimate} on new photos (95% interval {low} to {high}).", **gaps)
     return t.gettext(
         "{candidate} stands first partly because these {n:,d} photos happen to suit it: expect an accuracy of "
         "{estimate} on new ones (95% interval {low} to {high}) rather than the {measured} measured.",
@@ -230,21 +229,16 @@ def share_in_words(share: float, t: Translator) -> str:
 
 
 def _sentence(winner: str, shares: Mapping[str, float], n: int, t: Translator) -> str:
-    others = [name for name in shares if name != winner]
-    share = share_in_words(shares.get(winner, 0.0), t)
-    if not others:
+    other = next((name for name in shares if name != winner), None)
+    gaps = {"winner": winner, "n": n, "share": share_in_words(shares.get(winner, 0.0), t)}
+    if other is None:
         return t.gettext(
-            "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases.",
-            winner=winner,
-            share=share,
-            n=n,
+            "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases.", **gaps
         )
     return t.gettext(
         "Tested on {n:,d} other photos, the same rule would choose {winner} again in about {share} of cases, {other} "
         "in {second}.",
-        winner=winner,
-        share=share,
-        other=others[0],
-        second=share_in_words(shares[others[0]], t),
-        n=n,
+        other=other,
+        second=share_in_words(shares[other], t),
+        **gaps,
     )
