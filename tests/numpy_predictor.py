@@ -40,6 +40,7 @@ def make_catalogue(
             split = "train" if place < 6 else "validation" if place < 8 else "test"
             rows.append((f"p{number:03d}", image, labels[label_id], label_id, split))
     products = pd.DataFrame(rows, columns=["product_id", "image", "label", "label_id", "split"])
+    products["group_id"] = np.arange(len(products))
     store = ImageStore(folder / "images.arrow")
     return Catalogue(products=products, labels=list(labels), store=store, dataset=dataset(name="flat", digest="0"))
 

@@ -280,6 +280,7 @@ def metrics_record(
             name: {"n": 4, "accuracy": accuracy, "log_loss": 1.0}
             for name, accuracy in (("train", 1.0), ("validation", validation), ("test", test))
         },
+        "n_effective": 4.0,
         "intervals": {"test": {}},
         "overfitting": Overfitting(
             accuracy_gap=1 - test, log_loss_gap=0.1, overfits=False, max_gap=0.1, rule="train - test > 0.1"

@@ -30,6 +30,7 @@ from bakeoff.evaluation.reliability import (
     reliability_bins,
 )
 from bakeoff.records.evaluation import CalibrationRecord
+from bakeoff.statistics.wilson import wilson_interval
 
 PROMISE = AutomationParams(precision=0.9)
 PARAMS = EvaluateParams(top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=5, automation=PROMISE)
@@ -62,6 +63,12 @@ def test_equal_mass_error_by_hand():
     # two bins of two: {0.45, 0.55} and {0.85, 0.95}
     assert equal_mass_error(CONFIDENCE, CORRECT, n_bins=2) == pytest.approx((1.0 + 0.8) / 4)
     assert equal_mass_error(CONFIDENCE[:1], CORRECT[:1], n_bins=15) == pytest.approx(0.05)
+
+
+def test_a_constant_confidence_that_is_right_as_often_as_it_says_has_no_equal_mass_error():
+    correct = np.random.default_rng(0).permutation(np.arange(200) < 140)
+    assert equal_mass_error(np.full(200, 0.7), correct, n_bins=10) == pytest.approx(0, abs=1e-12)
+    assert equal_mass_error(np.full(200, 0.9), correct, n_bins=10) == pytest.approx(0.2)
 
 
 def test_bins_are_open_below_and_closed_above():
@@ -99,9 +106,27 @@ def test_interval_covers_the_true_error():
         generator = np.random.default_rng(seed)
         confidence = generator.uniform(0.5, 1, 400)
         correct = generator.random(400) < confidence - 0.1  # the true error is 0.1
-        interval = calibration_error_interval(confidence, correct, correct * 0, n_bins=5, n_resamples=200, seed=seed)
+        interval = calibration_error_interval(confidence, correct, correct * 0, n_bins=5, n_resamples=200)
         hits += interval.low <= 0.1 <= interval.high
     assert hits >= 53
+
+
+def test_interval_of_a_calibrated_model_starts_at_0():
+    held = 0
+    for seed in range(40):
+        generator = np.random.default_rng(seed)
+        confidence = generator.uniform(0.5, 1, 105)
+        correct = generator.random(105) < confidence
+        held += calibration_error_interval(confidence, correct, correct * 0, n_bins=15, n_resamples=200).low == 0
+    assert held >= 36  # without the comparison with chance about 21
+
+
+def test_copies_of_products_narrow_nothing():
+    assert coverage_table(CONFIDENCE, CORRECT, copies=2)[0]["accuracy_low"] == pytest.approx(
+        wilson_interval(0.75, 2)[0]
+    )
+    row = reliability_bins(CONFIDENCE, CORRECT, n_bins=5, copies=2)[4]
+    assert row["accuracy_low"] == pytest.approx(wilson_interval(0.5, 1)[0])
 
 
 def test_temperature_divides_logits():

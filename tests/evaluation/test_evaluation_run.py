@@ -62,6 +62,15 @@ def test_whole_evaluation(tmp_path, catalogue, training_dir):
     _assert_the_records_agree(out, record)
 
 
+def test_products_of_one_group_count_together(tmp_path, catalogue, training_dir):
+    alone = evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=PARAMS)
+    catalogue.products["group_id"] //= 30  # all test products in one group
+    grouped = evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=PARAMS)
+    assert (alone.n_effective, grouped.n_effective) == (6, 1)
+    one, all_ = (each.intervals["test"]["accuracy"] for each in (alone, grouped))
+    assert all_.high - all_.low > one.high - one.low
+
+
 def test_the_cost_of_a_training_is_not_read(tmp_path, catalogue, training_dir):
     (training_dir / "cost.json").unlink()
     evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=PARAMS)

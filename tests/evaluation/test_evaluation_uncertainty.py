@@ -37,7 +37,9 @@ def _intervals(label_ids, probabilities, params=PARAMS, **kwargs):
 @given(st.integers(1, 6), st.integers(1, 40), st.integers(0, 1000))
 def test_each_defined_metric_lies_in_its_interval(n_labels, n, seed):
     values, intervals = _intervals(*_skilled(n, n_labels, seed))
-    assert set(intervals) == {name for name, value in values.items() if value is not None} - {"n"}
+    assert set(intervals) | {"pr_auc"} == {name for name, value in values.items() if value is not None} - {"n"} | {
+        "pr_auc"
+    }
     for name, interval in intervals.items():
         assert interval["low"] - 1e-9 <= values[name] <= interval["high"] + 1e-9, name
         assert interval["level"] == 0.95
@@ -53,9 +55,26 @@ def test_methods_are_named_and_steps_counted():
     assert methods["macro_f1"] == methods["cohen_kappa"] == ("bootstrap_confusion", 200)
     assert methods["log_loss"] == methods["brier"] == ("bootstrap_products", 200)
     assert methods["roc_auc"] == ("delong", None)
-    assert methods["pr_auc"] == ("infinitesimal_jackknife", None)
-    assert methods["ece"] == ("bootstrap_basic", 100)
+    assert "pr_auc" not in methods  # 60 products of seven classes are fewer than 20 of each
+    assert methods["ece"] == ("bootstrap_basic_approximate", 100)
     assert len(steps) == N_STEPS
+
+
+def test_a_test_split_given_twice_is_no_surer_where_the_groups_say_so():
+    label_ids, probabilities = _skilled(120, 3, 0)
+    twice, groups = (np.repeat(label_ids, 2), np.repeat(probabilities, 2, axis=0)), np.repeat(np.arange(120), 2)
+    once, doubled = _intervals(label_ids, probabilities)[1], _intervals(*twice, groups=groups)[1]
+    assert doubled["accuracy"] == doubled["weighted_recall"] == once["accuracy"]
+    assert doubled["top_2_accuracy"] == once["top_2_accuracy"]
+    assert set(doubled) == set(once)
+    for name, interval in once.items():
+        spread = interval["high"] - interval["low"]
+        assert doubled[name]["high"] - doubled[name]["low"] == pytest.approx(spread, rel=0.25), name
+    classes = [per_class_metrics(*each, ["a", "b", "c"]) for each in ((label_ids, probabilities), twice)]
+    alone = add_class_intervals(classes[0], label_ids, probabilities.argmax(axis=1))
+    assert add_class_intervals(classes[1], twice[0], twice[1].argmax(axis=1), groups)["a"] == alone["a"] | {
+        "support": 2 * alone["a"]["support"]
+    }
 
 
 def test_per_class_ends_are_wilsons():
@@ -89,7 +108,7 @@ def test_influence_is_the_derivative_and_the_area_scikit_learns(n, seed):
     scores = generator.integers(0, 6, n) / 5  # with ties
     positive = generator.random(n) < 0.5
     positive[0] = True
-    area, influence = average_precision_influence(scores, positive)
+    area, influence, _ = average_precision_influence(scores, positive)
     assert area == pytest.approx(average_precision_score(positive, scores), abs=1e-12)
     step = 1e-6
     for product in range(min(n, 5)):
@@ -111,19 +130,27 @@ def test_average_precision_covers():
     assert 89 <= hits <= 100
 
 
-def test_average_precision_of_classes_with_one_product_is_not_sure():
-    probabilities = _skilled(6, 6, 3)[1]
-    area, interval = macro_average_precision_interval(probabilities, np.arange(6))
+def test_average_precision_of_a_class_with_fewer_than_20_products_has_no_interval():
+    label_ids = np.repeat([0, 1, 2], [200, 60, 20])
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), 280)
+    area, interval = macro_average_precision_interval(probabilities, label_ids)
     assert interval.method == "infinitesimal_jackknife"
     assert 0 < interval.low < area < interval.high < 1
+    assert macro_average_precision_interval(probabilities[:-1], label_ids[:-1])[1] is None
+    assert macro_average_precision_interval(probabilities, label_ids, copies=1.1)[1] is None  # worth 18 products
+
+
+def test_bias_of_average_precision_by_hand():
+    # positives at ranks 1 and 3: precision 1 and 2/3, recall (1 - 1/2) / 2 and (2 - 1/2) / 2
+    _, _, bias = average_precision_influence(np.array([0.9, 0.8, 0.7, 0.1]), np.array([True, False, True, False]))
+    assert bias == pytest.approx((0 + (1 / 3) * (1 / 4 + 3 / 4 * 2 / 3) / 3) / 2)
 
 
 def test_perfect_ranking_gets_wilsons():
-    label_ids = np.array([0, 0, 1, 1])
+    label_ids = np.repeat([0, 1], 20)
     area, interval = macro_average_precision_interval(np.eye(2)[label_ids], label_ids)
     assert area == 1.0
-    assert interval.method == "wilson"
-    assert interval.low < 0.7
+    assert (interval.method, interval.low) == ("wilson", pytest.approx(wilson_interval(1.0, 40)[0]))
 
 
 def test_average_precision_refuses():

@@ -120,6 +120,39 @@ def test_macro_f1_of_the_same_answers_may_still_differ():
     assert interval.high == -interval.low == pytest.approx(0.036217, abs=1e-6)
 
 
+def test_several_trainings_of_the_same_answers_may_still_differ():
+    true, first, _ = predictions(4, 100, 1)
+    both = np.stack([first, np.roll(first, 1)])
+    for found in (paired_macro_f1(true, both, both[::-1], 4), paired_difference(both == true, both[::-1] == true)):
+        assert found[0] == 0
+        assert found[1].high == -found[1].low == pytest.approx(0.036217, abs=1e-6)
+    assert mcnemar(both == true, both == true).p_value == pytest.approx(1)
+
+
+def test_a_training_repeated_changes_nothing():
+    true, first, second = predictions(4, 100, 1)
+    twice = np.stack([first, first])
+    once, again = paired_macro_f1(true, first, second, 4), paired_macro_f1(true, twice, second, 4)
+    assert once[0] == pytest.approx(again[0])
+    assert (once[1].low, once[1].high) == pytest.approx((again[1].low, again[1].high))
+    first_hits, hits = (
+        paired_difference(first == true, second == true),
+        paired_difference(twice == true, second == true),
+    )
+    assert first_hits == hits
+
+
+def test_several_trainings_enter_by_their_mean():
+    true, first, second = predictions(4, 100, 1)
+    trainings = np.stack([first, second])
+    found, interval = paired_difference(trainings == true, second[None] == true)
+    assert found == pytest.approx(((first == true).mean() - (second == true).mean()) / 2)
+    assert interval.low < found < interval.high
+    macro, _ = paired_macro_f1(true, trainings, second, 4, n_resamples=100)
+    expected = [f1_score(true, answers, average="macro") for answers in (first, second)]
+    assert macro == pytest.approx((expected[0] - expected[1]) / 2)
+
+
 def test_one_product():
     found, interval = paired_macro_f1(np.array([0]), np.array([0]), np.array([1]), 2, n_resamples=100)
     assert found == 1

@@ -105,7 +105,11 @@ def choose(
             _refused(item, [why]) for item in ranking.eligible if (why := commercial_refusal(item, t=t))
         ],
         "failed": list(failed),
-        "notes": [*notes, *_baseline_note(summaries, ranking.rule, certain["comparisons"], t)],
+        "notes": [
+            *notes,
+            *_baseline_note(summaries, ranking.rule, certain["comparisons"], t),
+            *_groups_note(outcomes, t),
+        ],
     }
 
 
@@ -227,6 +231,20 @@ def _baseline_note(
         refusal.code for item in summaries if item.candidate == BASELINE for refusal in exclusions(item, rule, t=t)
     ]
     return [baseline_excluded(found, t)] if found else []
+
+
+def _groups_note(outcomes: Outcomes | None, t: Translator) -> list[str]:
+    """Return that some test products show the same photo and count as one."""
+    if outcomes is None or outcomes.groups is None:
+        return []
+    return [
+        t.gettext(
+            "{n:,d} test products show {groups:,d} different photos: tests and intervals count the products of one "
+            "photo together.",
+            n=outcomes.n,
+            groups=len(set(outcomes.groups.tolist())),
+        )
+    ]
 
 
 def baseline_excluded(codes: Sequence[str], t: Translator) -> str:

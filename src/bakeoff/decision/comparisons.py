@@ -9,12 +9,10 @@ import numpy as np
 
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.outcomes import Outcomes
-from bakeoff.decision.resampling import bounded_resamples, resampled_metric, resamples
-from bakeoff.statistics.bootstrap import bias_corrected
+from bakeoff.decision.resampling import bounded_resamples
 from bakeoff.statistics.cliques import indistinguishable
 from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.paired import McNemar, holm, mcnemar, needed_range, paired_difference, paired_macro_f1
-from bakeoff.statistics.sign_flip import sign_flip
 
 ALPHA = 0.05
 _NUMBERS = dict(
@@ -62,24 +60,12 @@ class PairTests:
 def pair_tests(outcomes: Outcomes, names: Sequence[str]) -> PairTests:
     """Return the test of every pair of `names`, which stand in the order of the leaderboard.
 
-    With one training per candidate it is McNemar's. With several, hit or miss becomes the number of trainings that are
-    right on a product, and McNemar's exact test becomes the paired sign-flip test; a product counts for the candidate
-    that more trainings get right.
+    With several trainings per candidate it is the paired sign-flip test (`bakeoff.statistics.paired.mcnemar`).
     """
     pairs = list(combinations(names, 2))
-    tests = {pair: _test(outcomes, *pair) for pair in pairs}
+    tests = {(a, b): mcnemar(outcomes.correct(a), outcomes.correct(b), groups=outcomes.groups) for a, b in pairs}
     adjusted = holm(np.array([tests[pair].p_value for pair in pairs])) if pairs else np.zeros(0)
     return PairTests(tuple(names), tests, dict(zip(pairs, adjusted.tolist(), strict=True)))
-
-
-def _test(outcomes: Outcomes, first: str, second: str) -> McNemar:
-    a, b = outcomes.correct(first), outcomes.correct(second)
-    if len(a) == len(b) == 1:
-        return mcnemar(a[0], b[0])
-    n_seeds = len(a) * len(b)  # a common denominator, should the numbers of trainings differ
-    hits_a, hits_b = a.sum(axis=0) * len(b), b.sum(axis=0) * len(a)
-    counts = int((hits_a > hits_b).sum()), int((hits_b > hits_a).sum())
-    return McNemar(*counts, sign_flip(hits_a, hits_b, n_seeds), "sign_flip_exact")
 
 
 def compare_with(
@@ -104,12 +90,15 @@ def compare_with(
         own = holm(np.array([pairs.between(name, against)[0].p_value for name in others]))
         adjusted = dict(zip(others, own.tolist(), strict=True))
     family = len(others) if role == "baseline" else pairs.n_pairs
-    draws = _Draws(outcomes, n_resamples)
+    n_resamples = bounded_resamples(n_resamples, outcomes.n)
     rows = []
     for name in others:
         test = pairs.between(name, against)[0]
-        difference, interval = draws.accuracy(name, against)
-        f1, f1_interval = draws.macro_f1(name, against)
+        difference, interval = _difference(outcomes, name, against, n_resamples)
+        answers = outcomes.predicted[name], outcomes.predicted[against]
+        f1, f1_interval = paired_macro_f1(
+            outcomes.label_ids, *answers, outcomes.n_labels, n_resamples=n_resamples, groups=outcomes.groups
+        )
         row = {
             "candidate": name,
             "against": against,
@@ -140,47 +129,6 @@ def _verdict(difference: float, p_value: float) -> str:
     if p_value >= ALPHA:
         return "undecided"
     return "better" if difference > 0 else "worse"
-
-
-class _Draws:
-    """Differences of accuracy and macro F1 with their intervals; several trainings enter by their mean."""
-
-    def __init__(self, outcomes: Outcomes, n_resamples: int) -> None:
-        self._outcomes = outcomes
-        self._n_resamples = bounded_resamples(n_resamples, outcomes.n)
-        self._cache: dict[tuple[str, str], tuple[np.ndarray, float]] = {}
-
-    def accuracy(self, first: str, second: str) -> tuple[float, Interval]:
-        if self._single(first, second):
-            a, b = self._outcomes.correct(first)[0], self._outcomes.correct(second)[0]
-            return paired_difference(a, b, n_resamples=self._n_resamples, seed=0)
-        return self._of_means("accuracy", first, second)
-
-    def macro_f1(self, first: str, second: str) -> tuple[float, Interval]:
-        if self._single(first, second):
-            a, b = self._outcomes.predicted[first][0], self._outcomes.predicted[second][0]
-            true, n_labels = self._outcomes.label_ids, self._outcomes.n_labels
-            return paired_macro_f1(true, a, b, n_labels, n_resamples=self._n_resamples, seed=0)
-        return self._of_means("macro_f1", first, second)
-
-    def _single(self, first: str, second: str) -> bool:
-        return len(self._outcomes.predicted[first]) == len(self._outcomes.predicted[second]) == 1
-
-    def _of_means(self, metric: str, first: str, second: str) -> tuple[float, Interval]:
-        (draws_a, value_a), (draws_b, value_b) = self._metric(metric, first), self._metric(metric, second)
-        estimate = value_a - value_b
-        low, high = bias_corrected(draws_a - draws_b, estimate, 0.95)
-        return estimate, Interval(estimate, low, high, "bootstrap_products", self._n_resamples)
-
-    def _metric(self, metric: str, candidate: str) -> tuple[np.ndarray, float]:
-        """Return (n_resamples,) draws, of the same products for every candidate, and the value itself."""
-        key = (metric, candidate)
-        if key not in self._cache:
-            chunks = resamples(self._outcomes.label_ids, self._n_resamples, 0)
-            draws = np.concatenate([resampled_metric(metric, self._outcomes, candidate, chunk) for chunk in chunks])
-            whole = np.ones((1, self._outcomes.n), dtype=np.float32)
-            self._cache[key] = draws, float(resampled_metric(metric, self._outcomes, candidate, whole)[0])
-        return self._cache[key]
 
 
 def pair_sentence(row: dict[str, Any], t: Translator) -> str:
@@ -229,7 +177,12 @@ def lead_over(outcomes: Outcomes, name: str, against: str, n_resamples: int) -> 
     """Return a candidate's lead in accuracy (a share) and its interval; None over itself or over one without result."""
     if name == against or against not in outcomes.predicted:
         return None
-    return _Draws(outcomes, n_resamples).accuracy(name, against)
+    return _difference(outcomes, name, against, n_resamples)
+
+
+def _difference(outcomes: Outcomes, first: str, second: str, n_resamples: int) -> tuple[float, Interval]:
+    correct = outcomes.correct(first), outcomes.correct(second)
+    return paired_difference(*correct, n_resamples=n_resamples, groups=outcomes.groups)
 
 
 def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, outcomes: Outcomes, *, t: Translator) -> str:
@@ -247,7 +200,7 @@ def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, outcomes:
 
 def _group_sentence(group: Sequence[str], pairs: PairTests, outcomes: Outcomes, t: Translator) -> str:
     test = pairs.between(group[0], group[-1])[0]
-    interval = _Draws(outcomes, _GROUP_RESAMPLES).accuracy(group[0], group[-1])[1]
+    _, interval = _difference(outcomes, group[0], group[-1], _GROUP_RESAMPLES)
     needed = needed_in_words(needed_range(test, interval, outcomes.n, alpha=ALPHA / pairs.n_pairs), t)
     gaps = {"k": _counted(len(group), t), "n": t.number(outcomes.n, ",d"), "names": t.join(group)}
     if len(group) == 2:

@@ -17,7 +17,16 @@ COLUMNS = [
     *("rank", "candidate", "model", "mode", "seed"),
     *(measure.name for measure in RECORDED),
     *("weights", "pretrained", "licence", "commercial_use", "learned", "steps_run", "device", "status", "key"),
-    *("time_comparable", "n_test", "accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high", "n_latency"),
+    *(
+        "time_comparable",
+        "n_test",
+        "n_effective",
+        "accuracy_low",
+        "accuracy_high",
+        "macro_f1_low",
+        "macro_f1_high",
+        "n_latency",
+    ),
     *("noisy", "problem"),
 ]
 _TEXTS = ("candidate", "model", "mode", "weights", "licence", "device", "status", "key", "problem")
@@ -57,7 +66,7 @@ def read_leaderboard(path: Path) -> pd.DataFrame:
 
 
 def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
-    low, high = wilson_interval(one.metrics.accuracy("test"), one.n_test)
+    low, high = wilson_interval(one.metrics.accuracy("test"), one.metrics.n_effective)
     macro_f1 = one.metrics.intervals["test"].get("macro_f1")
     row = _empty_row(one.candidate) | {
         "mode": one.training.mode,
@@ -71,6 +80,7 @@ def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
         "key": one.training.key,
         "time_comparable": one.speed is not None and device_of(one) == device,
         "n_test": one.n_test,
+        "n_effective": one.metrics.n_effective,
         "n_latency": one.speed and one.speed.n_latency,
         "steps_run": one.training.steps_run,
         "accuracy_low": low,

@@ -14,6 +14,7 @@ import numpy as np
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import read_predictions
 from bakeoff.evaluation.calibration import apply_temperature
+from bakeoff.statistics.groups import group_sizes
 
 if TYPE_CHECKING:
     from bakeoff.decision.collect import Evaluated
@@ -69,6 +70,11 @@ class Outcomes:
     def n(self) -> int:
         """Number of test products."""
         return len(self.label_ids)
+
+    @property
+    def n_effective(self) -> float:
+        """How many independent products they are worth (`bakeoff.statistics.groups`)."""
+        return self.n / float(group_sizes(self.groups, self.n).mean())
 
     def correct(self, candidate: str) -> np.ndarray:
         """Return (S, N) bool: whether each training is right on each product."""

@@ -86,7 +86,7 @@ def _summarise_one(rows: list[dict[str, Any]]) -> Summary:
     first, n_test = rows[0], int(rows[0]["n_test"])
     timed = [row for row in rows if row["time_comparable"]]
     accuracy = fmean(float(row["accuracy"]) for row in rows)
-    low, high = wilson_interval(accuracy, n_test)
+    low, high = wilson_interval(accuracy, float(first["n_effective"]))
     values: dict[str, Any] = {
         "n_seeds": len(rows),
         "n_test": n_test,

@@ -184,7 +184,9 @@ def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, *, t: Tr
     n = len(redrawn.objective) if redrawn else 0
     shifts = redrawn.shifts if redrawn else dict.fromkeys(CORRECTED, Shift(0.0, 0.0))
     by_accuracy, by_f1 = shifts["accuracy"], shifts["macro_f1"]
-    low, high = (wilson_interval(float(np.clip(best.accuracy + step, 0, 1)), outcomes.n) for step in by_accuracy.ends)
+    low, high = (
+        wilson_interval(float(np.clip(best.accuracy + step, 0, 1)), outcomes.n_effective) for step in by_accuracy.ends
+    )
     accuracy = _value(best.accuracy, by_accuracy, (low[0], high[1]))
     f1_ends = best.macro_f1_low + by_f1.ends[0], best.macro_f1_high + by_f1.ends[1]
     lead = None

@@ -23,7 +23,7 @@ def fit_threshold(confidence: np.ndarray, correct: np.ndarray, precision: float)
 
 
 def automation_record(
-    validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], precision: float
+    validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], precision: float, copies: float = 1
 ) -> dict[str, Any]:
     """Return calibration.json's `automation`: fitted on validation, judged on test, with Wilson's 95 % intervals.
 
@@ -31,16 +31,17 @@ def automation_record(
         validation: (N,) confidence and (N,) bool whether right, of the validation products.
         test: of the test products.
         precision: promised share of right ones, in (0, 1).
+        copies: mean size of a test product's group.
     """
     threshold = fit_threshold(*validation, precision)
     confidence, correct = test
     alone = np.zeros(len(confidence), dtype=bool) if threshold is None else confidence >= threshold
     share, n = float(alone.mean()), int(alone.sum())
-    low, high = wilson_interval(share, len(alone))
+    low, high = wilson_interval(share, len(alone) / copies)
     found: dict[str, Any] = {"promised": precision, "threshold": threshold, "share": share}
     found |= {"share_low": low, "share_high": high, "n": n}
     if n == 0:
         return found | dict.fromkeys(("precision", "precision_low", "precision_high"))
     right = float(correct[alone].mean())
-    low, high = wilson_interval(right, n)
+    low, high = wilson_interval(right, max(1, n / copies))
     return found | {"precision": right, "precision_low": low, "precision_high": high}

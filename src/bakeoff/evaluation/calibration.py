@@ -72,25 +72,27 @@ def fit_temperature(label_ids: np.ndarray, probabilities: np.ndarray) -> tuple[f
     return (1.0, "temperature_at_bound") if at_bound else (float(np.exp(fitted)), None)
 
 
-def coverage_table(confidence: np.ndarray, correct: np.ndarray) -> list[dict[str, Any]]:
+def coverage_table(confidence: np.ndarray, correct: np.ndarray, copies: float = 1) -> list[dict[str, Any]]:
     """Return for each threshold the share of products at least that sure, and how often those are right.
 
     Args:
         confidence: (N,) probability of the predicted class.
         correct: (N,) bool.
+        copies: mean size of a product's group.
     """
     table = []
     for threshold in THRESHOLDS:
         kept = confidence >= threshold
         row = {"threshold": threshold, "coverage": float(kept.mean()), "n": int(kept.sum())}
-        table.append(row | accuracy_of(correct[kept]))
+        table.append(row | accuracy_of(correct[kept], copies))
     return table
 
 
-def calibration_record(predictions: Predictions, params: EvaluateParams) -> dict[str, Any]:
+def calibration_record(predictions: Predictions, params: EvaluateParams, copies: float = 1) -> dict[str, Any]:
     """Return calibration.json less its key: the temperature fitted on validation, and its effect on test.
 
-    `warning` is `temperature_at_bound`, else `validation_small` below `MIN_VALIDATION` products, else None.
+    `warning` is `temperature_at_bound`, else `validation_small` below `MIN_VALIDATION` products, else None. `copies` is
+    the mean size of a test product's group (`bakeoff.statistics.groups`).
 
     Raises:
         EvaluationError: validation or test holds no product.
@@ -111,10 +113,10 @@ def calibration_record(predictions: Predictions, params: EvaluateParams) -> dict
         "n_validation": len(validation_ids),
         "bins": params.calibration_bins,
         "test": {
-            "before": measure_calibration(label_ids, before, correct, params),
-            "after": measure_calibration(label_ids, after, correct, params),
+            "before": measure_calibration(label_ids, before, correct, params, copies),
+            "after": measure_calibration(label_ids, after, correct, params, copies),
         },
-        "coverage": coverage_table(after.max(axis=1), correct),
+        "coverage": coverage_table(after.max(axis=1), correct, copies),
         "automation": automation_record(
             (
                 apply_temperature(validation, temperature).max(axis=1),
@@ -122,13 +124,14 @@ def calibration_record(predictions: Predictions, params: EvaluateParams) -> dict
             ),
             (apply_temperature(probabilities, temperature).max(axis=1), correct),
             params.automation.precision,
+            copies,
         ),
         "warning": warning,
     }
 
 
 def measure_calibration(
-    label_ids: np.ndarray, exact: np.ndarray, correct: np.ndarray, params: EvaluateParams
+    label_ids: np.ndarray, exact: np.ndarray, correct: np.ndarray, params: EvaluateParams, copies: float = 1
 ) -> dict[str, Any]:
     """Return calibration errors, their interval, log loss, Brier score and reliability bins of one split.
 
@@ -137,10 +140,11 @@ def measure_calibration(
         exact: (N, K) float64 probabilities.
         correct: (N,) bool; the same before and after a temperature.
         params: bins and resamples.
+        copies: mean size of a product's group.
     """
     confidence, n_bins = exact.max(axis=1), params.calibration_bins
     interval = calibration_error_interval(
-        confidence, correct, label_ids, n_bins=n_bins, n_resamples=params.n_bootstrap_ece
+        confidence, correct, label_ids, n_bins=n_bins, n_resamples=params.n_bootstrap_ece, copies=copies
     )
     return {
         "ece_equal_width": expected_calibration_error(confidence, correct, n_bins=n_bins),
@@ -151,7 +155,7 @@ def measure_calibration(
         "n_resamples": interval.n_resamples,
         "log_loss": float(log_losses(label_ids, exact).mean()),
         "brier": float(brier_scores(label_ids, exact).mean()),
-        "reliability": reliability_bins(confidence, correct, n_bins=n_bins),
+        "reliability": reliability_bins(confidence, correct, n_bins=n_bins, copies=copies),
     }
 
 

@@ -36,7 +36,7 @@ def draw_calibration(record: CalibrationRecord, path: Path, *, title: str) -> No
 
 
 def _heading(heading: str, values: Calibration) -> str:
-    error = f"{values.ece_equal_width:.3f} (95%: {values.ece_low:.3f} to {values.ece_high:.3f})"
+    error = f"{values.ece_equal_width:.3f} (approximate 95%: {values.ece_low:.3f} to {values.ece_high:.3f})"
     return f"{heading}\ncalibration error {error}"
 
 

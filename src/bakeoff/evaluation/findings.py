@@ -28,6 +28,7 @@ from bakeoff.records.evaluation import (
 )
 from bakeoff.records.files import derived_key
 from bakeoff.records.training import TrainingRecord
+from bakeoff.statistics.groups import group_sizes
 from bakeoff.statistics.matrix import count_confusions
 
 N_STEPS = uncertainty.N_STEPS + 2
@@ -48,6 +49,7 @@ def find(
     training: TrainingRecord,
     *,
     params: EvaluateParams,
+    groups: np.ndarray | None = None,
     advance: Callable[[], object] = lambda: None,
 ) -> Findings:
     """Return metrics with intervals, calibration and confusions; only the test split judges.
@@ -56,6 +58,7 @@ def find(
         predictions: all three splits.
         training: that made them; names and keys of the records come from it.
         params: section evaluate.
+        groups: (n,) groups of the test products; None where each stands alone.
         advance: called after each of `N_STEPS` parts, so that a bar can move.
 
     Raises:
@@ -66,8 +69,9 @@ def find(
     label_ids, probabilities = predictions.split("test")
     per_class = per_class_metrics(label_ids, probabilities, predictions.labels)
     intervals = uncertainty.metric_intervals(
-        label_ids, probabilities, params=params, metrics=splits["test"], advance=advance
+        label_ids, probabilities, params=params, metrics=splits["test"], groups=groups, advance=advance
     )
+    copies = float(group_sizes(groups, len(label_ids)).mean())
     key = derived_key(training.key, params.model_dump())
     metrics = {
         **training.model_dump(include={"candidate", "model", "mode", "seed", "probabilities"}),
@@ -75,11 +79,12 @@ def find(
         "training_key": training.key,
         "training_loss_name": training.loss,
         "splits": splits,
+        "n_effective": len(label_ids) / copies,
         "intervals": {"test": intervals},
         "overfitting": uncertainty.overfitting(splits, intervals["accuracy"]),
-        "per_class": uncertainty.add_class_intervals(per_class, label_ids, predicted_classes(probabilities)),
+        "per_class": uncertainty.add_class_intervals(per_class, label_ids, predicted_classes(probabilities), groups),
     }
-    calibration = CalibrationRecord(key=key, **calibration_record(predictions, params))
+    calibration = CalibrationRecord(key=key, **calibration_record(predictions, params, copies))
     advance()
     confusions = ConfusionsRecord(key=key, **confusions_record(predictions))
     return Findings(MetricsRecord.model_validate(metrics), calibration, confusions)

@@ -29,8 +29,9 @@ def evaluate_candidate(
     """
     training = TrainingRecord.read(training_dir / "training.json")
     predictions = read_predictions(training_dir / "predictions.parquet", catalogue=catalogue)
+    groups = catalogue.products["group_id"].to_numpy()[catalogue.rows("test")]
     with Progress() as progress:
         task = progress.add_task("metrics and their intervals", total=N_STEPS)
-        findings = find(predictions, training, params=params, advance=lambda: progress.advance(task))
+        findings = find(predictions, training, params=params, groups=groups, advance=lambda: progress.advance(task))
     write_findings(findings, predictions, catalogue, out_dir)
     return findings.metrics

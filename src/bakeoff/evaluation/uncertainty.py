@@ -1,23 +1,18 @@
 """How sure the test metrics are: an interval beside each, with its method, and the gap to training called out."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from bakeoff.evaluation.metrics import (
-    brier_scores,
-    exact_probabilities,
-    log_losses,
-    predicted_classes,
-    top_k_hits,
-)
+from bakeoff.evaluation.metrics import brier_scores, exact_probabilities, log_losses, predicted_classes
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import calibration_error_interval
 from bakeoff.statistics.auc import macro_auc_interval
 from bakeoff.statistics.average_precision import macro_average_precision_interval
-from bakeoff.statistics.bootstrap import confusion_intervals, mean_interval, per_class_intervals
+from bakeoff.statistics.bootstrap import bounds_of, confusion_intervals, mean_interval, per_class_intervals
+from bakeoff.statistics.groups import class_copies, group_sizes, macro_copies, widen
 from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.matrix import count_confusions
 from bakeoff.statistics.wilson import wilson
@@ -33,30 +28,40 @@ def metric_intervals(
     *,
     params: EvaluateParams,
     metrics: Mapping[str, Any],
+    groups: np.ndarray | None = None,
     advance: Callable[[], object] = lambda: None,
 ) -> dict[str, dict[str, Any]]:
     """Return the 95 % interval of each metric that is defined: low, high, level, method and n_resamples.
+
+    PR-AUC has none where a class has too few products.
 
     Args:
         label_ids: (N,) int64, the true classes.
         probabilities: (N, K) float32.
         params: resamples and bins.
         metrics: the split's metrics; one that is None gets no interval.
+        groups: (N,) of products that belong together (`bakeoff.statistics.groups`); None where each stands alone.
         advance: called after each of `N_STEPS` parts, so that a bar can move.
     """
     exact, predicted = exact_probabilities(probabilities), predicted_classes(probabilities)
     counts = count_confusions(label_ids, predicted, probabilities.shape[1])
-    found = confusion_intervals(counts, n_resamples=params.n_bootstrap)
+    sizes = group_sizes(groups, len(label_ids))
+    copies, macro = float(sizes.mean()), macro_copies(sizes, label_ids)
+    found: dict[str, Interval | None] = {}
+    for name, one in confusion_intervals(counts, n_resamples=params.n_bootstrap).items():
+        found[name] = widen(one, macro if name.startswith(("macro", "balanced")) else copies, bounds_of(name))
     advance()
     for name, values in (("log_loss", log_losses), ("brier", brier_scores)):
-        found[name] = mean_interval(values(label_ids, exact), label_ids, n_resamples=params.n_bootstrap)
+        one = mean_interval(values(label_ids, exact), label_ids, n_resamples=params.n_bootstrap)
+        found[name] = widen(one, copies, (0.0, np.inf))
         advance()
-    found |= top_k_intervals(label_ids, probabilities, params.top_k)
+    shares = ["accuracy", "weighted_recall", *(f"top_{k}_accuracy" for k in params.top_k)]
+    found |= {name: wilson(metrics[name], len(label_ids) / copies) for name in shares if name in metrics}
     if metrics["roc_auc"] is not None:
-        found["roc_auc"] = macro_auc_interval(exact, label_ids)[1]
+        found["roc_auc"] = macro_auc_interval(exact, label_ids, macro)[1]
     advance()
     if metrics["pr_auc"] is not None:
-        found["pr_auc"] = macro_average_precision_interval(exact, label_ids)[1]
+        found["pr_auc"] = macro_average_precision_interval(exact, label_ids, macro)[1]
     advance()
     found["ece"] = calibration_error_interval(
         exact.max(axis=1),
@@ -64,39 +69,23 @@ def metric_intervals(
         label_ids,
         n_bins=params.calibration_bins,
         n_resamples=params.n_bootstrap_ece,
+        copies=copies,
     )
     advance()
-    held = {name: replace(found[name], estimate=metrics[name]) for name in found if metrics.get(name) is not None}
-    return {name: interval_record(interval) for name, interval in held.items()}
-
-
-def top_k_intervals(label_ids: np.ndarray, probabilities: np.ndarray, top_k: Sequence[int]) -> dict[str, Interval]:
-    """Return Wilson's interval of each top-k accuracy with k below K: a share like accuracy, and often all of them."""
-    found = {}
-    for k in top_k:
-        if k < probabilities.shape[1]:
-            hits = top_k_hits(label_ids, probabilities, k)
-            found[f"top_{k}_accuracy"] = wilson(float(hits.mean()), len(hits))
-    return found
-
-
-def interval_record(interval: Interval) -> dict[str, Any]:
-    """Return an interval as metrics.json holds it."""
-    return {
-        "low": interval.low,
-        "high": interval.high,
-        "level": interval.level,
-        "method": interval.method,
-        "n_resamples": interval.n_resamples,
-    }
+    held = {name: one for name, one in found.items() if one is not None and metrics.get(name) is not None}
+    records = {name: asdict(replace(one, estimate=metrics[name])) for name, one in held.items()}
+    return {name: {field: each for field, each in one.items() if field != "estimate"} for name, one in records.items()}
 
 
 def add_class_intervals(
-    per_class: Mapping[str, Mapping[str, Any]], label_ids: np.ndarray, predicted: np.ndarray
+    per_class: Mapping[str, Mapping[str, Any]],
+    label_ids: np.ndarray,
+    predicted: np.ndarray,
+    groups: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return each label's metrics with the ends of precision, recall and f1; None where the metric is None."""
     counts = count_confusions(label_ids, predicted, len(per_class))
-    intervals = per_class_intervals(counts)
+    intervals = per_class_intervals(counts, class_copies(group_sizes(groups, len(label_ids)), label_ids, len(counts)))
     found = {}
     for number, (label, values) in enumerate(per_class.items()):
         found[label] = dict(values)

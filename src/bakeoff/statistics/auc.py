@@ -20,12 +20,13 @@ def roc_auc(scores: Array, positive: Array) -> float:
     return float(_placements(scores, positive)[positive].mean())
 
 
-def macro_auc_interval(probabilities: Array, label_ids: Array) -> tuple[float, Interval]:
+def macro_auc_interval(probabilities: Array, label_ids: Array, copies: float = 1.0) -> tuple[float, Interval]:
     """Return the mean one-vs-rest area over the classes in label_ids (N,) by probabilities (N, K), and its interval.
 
     Each product's structural components of all classes are added up before squares are taken, so that the covariance
     between classes is counted, and within each true class, because the split fixes how many products each has. The
     interval is made on a logit scale, so that it stays within [0, 1]; Wilson's where every product is ranked rightly.
+    `copies` is `groups.macro_copies` where products belong together.
 
     Source:
         E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Biometrics 44 (1988) 837-845, DOI 10.2307/2531595, with the
@@ -40,8 +41,8 @@ def macro_auc_interval(probabilities: Array, label_ids: Array) -> tuple[float, I
         auc += area / len(present)
         weight = np.where(positive, 1 / positive.sum(), 1 / (~positive).sum()) / len(present)
         influence += weight * (placements - area)
-    n_effective = len(present) ** 2 / float((1 / sizes).sum())
-    return auc, logit_interval(auc, stratified_variance(influence, label_ids), n_effective, "delong")
+    n_effective = len(present) ** 2 / float((1 / sizes).sum()) / copies
+    return auc, logit_interval(auc, copies * stratified_variance(influence, label_ids), n_effective, "delong")
 
 
 def check_scores(probabilities: Array, label_ids: Array, what: str) -> tuple[Array, Array, Array, Array]:
@@ -73,13 +74,15 @@ def stratified_variance(influence: Array, label_ids: Array) -> float:
     return float(sum(len(rows) * influence[rows].var(ddof=1) for rows in groups))
 
 
-def logit_interval(area: float, variance: float, n_effective: float, method: str) -> Interval:
+def logit_interval(area: float, variance: float, n_effective: float, method: str, bias: float = 0.0) -> Interval:
     """Return an area's interval on the logit scale; Wilson's where nothing varies, which has no spread to go by.
 
-    `n_effective` is the number of products that Wilson's interval goes by, `method` the name of the variance.
+    `n_effective` is the number of products that Wilson's interval goes by, `method` the name of the variance; the
+    interval is around the area less its `bias`.
     """
     if not 0 < area < 1 or variance == 0:
         return wilson(min(area, 1.0), max(1, int(n_effective)))
-    half = Z_95 * math.sqrt(variance) / (area * (1 - area))
-    low, high = expit(logit(area) + np.array([-half, half]))
+    centre = area - bias
+    half = Z_95 * math.sqrt(variance) / (centre * (1 - centre))
+    low, high = expit(logit(centre) + np.array([-half, half]))
     return Interval(area, low, high, method)

@@ -22,6 +22,11 @@ SHARES_OF_PRODUCTS = ("accuracy", "weighted_recall")
 SIGNED = ("matthews", "cohen_kappa")
 
 
+def bounds_of(metric: str) -> tuple[float, float]:
+    """Return the least and the largest value of a metric of the confusion matrix."""
+    return (-1.0 if metric in SIGNED else 0.0), 1.0
+
+
 def confusion_intervals(
     counts: Array,
     metrics: Sequence[str] | None = None,
@@ -62,10 +67,10 @@ def confusion_intervals(
     if drawn:
         smooth = Margins.of(Smoothing.of(counts).smooth(counts))
         for name, draws in _drawn_metrics(counts, drawn, n_resamples, seed).items():
-            centre, bounds = float(METRICS[name](smooth)[0]), (-1.0 if name in SIGNED else 0.0, 1.0)
+            centre = float(METRICS[name](smooth)[0])
             low, high = bias_corrected(draws, centre, LEVEL)
             shift = estimates[name] - centre
-            low, high = np.clip([low + shift, high + shift], *bounds)
+            low, high = np.clip([low + shift, high + shift], *bounds_of(name))
             found[name] = Interval(estimates[name], low, high, "bootstrap_confusion", n_resamples)
     return {name: found[name] for name in names}
 
@@ -93,11 +98,12 @@ def _all_right(name: str, counts: Array, estimate: float) -> Interval:
     return Interval(estimate, low, 1.0, "wilson")
 
 
-def per_class_intervals(counts: Array) -> dict[str, tuple[Array, Array]]:
+def per_class_intervals(counts: Array, copies: Array | float = 1.0) -> dict[str, tuple[Array, Array]]:
     """Return low and high, (K,) each, of every class's `recall`, `precision` and `f1`; [0, 1] where undefined.
 
     All three by Wilson, without resampling: recall is a share of the class's products, precision of the products
-    predicted as it, and F1 = 2 J / (1 + J) with J the share of the right ones among both together.
+    predicted as it, and F1 = 2 J / (1 + J) with J the share of the right ones among both together. `copies` (K,) is the
+    mean size of a product's group in each class.
 
     Raises:
         EvaluationError: not a confusion matrix.
@@ -110,7 +116,7 @@ def per_class_intervals(counts: Array) -> dict[str, tuple[Array, Array]]:
     right, true, predicted = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
     found = {}
     for name, whole in (("recall", true), ("precision", predicted), ("f1", true + predicted - right)):
-        found[name] = wilson_intervals(right / np.maximum(whole, 1), whole)
+        found[name] = wilson_intervals(right / np.maximum(whole, 1), np.maximum(whole / copies, whole > 0))
     low, high = (2 * end / (1 + end) for end in found["f1"])
     found["f1"] = hold(f1(Margins.of(counts))[0], low, high)
     return found

@@ -11,11 +11,14 @@ from scipy.stats import binom
 from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.bootstrap import bias_corrected
 from bakeoff.statistics.checks import check_correct, check_label_ids, check_resamples, check_same_length, check_values
+from bakeoff.statistics.groups import group_sizes, group_sums, macro_copies, widen
 from bakeoff.statistics.interval import LEVEL, Interval
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
 from bakeoff.statistics.resample import PSEUDO_PRODUCTS, chunks
+from bakeoff.statistics.sign_flip import sign_flip
 
 Array = np.ndarray
+_ROUNDING = 1e-12
 FEW_DISCORDANT = 25
 """Below this many products that one candidate alone gets right, the test is exact; from it on, mid-p."""
 
@@ -30,18 +33,27 @@ class McNemar:
     test: str
 
 
-def mcnemar(correct_a: Array, correct_b: Array) -> McNemar:
-    """Return McNemar's test that A and B, (N,) bool on the same products in the same order, are equally accurate.
+def mcnemar(correct_a: Array, correct_b: Array, *, groups: Array | None = None) -> McNemar:
+    """Return McNemar's test that A and B, right or wrong on the same products in the same order, are equally accurate.
 
     Exact for fewer than 25 products that one candidate alone gets right; mid-p from there on, whose false-positive
     rate stays at 5 % at most (complete enumeration, docs/statistics.md) where the exact test wastes power and the
-    chi-square test without continuity correction exceeds it.
+    chi-square test without continuity correction exceeds it. With several trainings, and with products that belong
+    together, it becomes the exact sign-flip test; a product counts for the candidate that more trainings get right.
+
+    Args:
+        correct_a: (N,) bool, or (S, N) of S trainings.
+        correct_b: the same of B.
+        groups: (N,) of products that belong together; None where each stands alone.
 
     Source:
         Q. McNemar, Psychometrika 12 (1947) 153-157, DOI 10.1007/BF02295996; mid-p: M. W. Fagerland, S. Lydersen and
         P. Laake, BMC Med. Res. Methodol. 13 (2013) 91, DOI 10.1186/1471-2288-13-91.
     """
-    b, c = _discordant(correct_a, correct_b)
+    hits_a, hits_b, n_trainings = _hits(correct_a, correct_b)
+    b, c = int((hits_a > hits_b).sum()), int((hits_b > hits_a).sum())
+    if n_trainings > 1 or group_sizes(groups, len(hits_a)).max() > 1:
+        return McNemar(b, c, sign_flip(hits_a, hits_b, n_trainings, groups=groups), "sign_flip_exact")
     few, n = min(b, c), b + c
     p_value = min(1.0, 2 * float(binom.cdf(few, n, 0.5))) if n else 1.0
     if n < FEW_DISCORDANT:
@@ -50,71 +62,85 @@ def mcnemar(correct_a: Array, correct_b: Array) -> McNemar:
     return McNemar(b, c, min(1.0, mid_p), "mcnemar_mid_p")
 
 
-def _discordant(correct_a: Array, correct_b: Array) -> tuple[int, int]:
-    """Return b and c."""
-    check_same_length(correct_a=len(correct_a), correct_b=len(correct_b))
-    first, second = check_correct(correct_a, "correct_a"), check_correct(correct_b, "correct_b")
-    return int((first & ~second).sum()), int((~first & second).sum())
+def _hits(correct_a: Array, correct_b: Array) -> tuple[Array, Array, int]:
+    """Return how often A and B are right on each product, (N,) int64, in as many trainings each, and those."""
+    check_same_length(correct_a=np.shape(correct_a)[-1], correct_b=np.shape(correct_b)[-1])
+    first = np.stack([check_correct(training, "correct_a") for training in np.atleast_2d(correct_a)])
+    second = np.stack([check_correct(training, "correct_b") for training in np.atleast_2d(correct_b)])
+    return first.sum(axis=0) * len(second), second.sum(axis=0) * len(first), len(first) * len(second)
 
 
 def paired_difference(
-    correct_a: Array, correct_b: Array, *, n_resamples: int = 10_000, seed: int = 0
+    correct_a: Array, correct_b: Array, *, groups: Array | None = None, n_resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, Interval]:
     """Return accuracy of A minus accuracy of B, a share in [-1, 1], and its 95 % interval.
 
-    Products are drawn jointly for both. Where the candidates are right and wrong on the same products, resamples would
-    say that no difference is possible: then the interval is what an exact test leaves possible with no such product.
+    Products (groups of them, where they belong together) are drawn jointly for both. Where the candidates are right and
+    wrong on the same products, resamples would say that no difference is possible: then the interval is what an exact
+    test leaves possible with no such product. Arguments are those of `mcnemar`.
     """
     check_resamples(n_resamples)
-    b, c = _discordant(correct_a, correct_b)
-    n = len(correct_a)
-    if b + c == 0:
-        return 0.0, _nothing_differs(n)
-    drawn = np.random.default_rng(seed).multinomial(n, np.array([b, c, n - b - c]) / n, size=n_resamples)
-    estimate = (b - c) / n
-    low, high = bias_corrected((drawn[:, 0] - drawn[:, 1]) / n, estimate, LEVEL)
+    hits_a, hits_b, n_trainings = _hits(correct_a, correct_b)
+    behind, sizes = group_sums(hits_b - hits_a, groups), group_sums(np.ones(len(hits_a)), groups)
+    if not behind.any():
+        return 0.0, _nothing_differs(len(hits_a) / group_sizes(groups, len(hits_a)).mean())
+    cells, counts = np.unique(np.stack([behind == 0, behind, sizes]), axis=1, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(behind), counts / len(behind), size=n_resamples)
+    estimate = float((hits_a - hits_b).sum() / (len(hits_a) * n_trainings))
+    low, high = bias_corrected(0 - drawn @ cells[1] / (drawn @ cells[2] * n_trainings), estimate, LEVEL)
     return estimate, Interval(estimate, low, high, "bootstrap_products", n_resamples)
 
 
-def paired_macro_f1(
-    label_ids: Array, predicted_a: Array, predicted_b: Array, n_labels: int, *, n_resamples: int = 10_000, seed: int = 0
+def paired_macro_f1(  # noqa: PLR0913 - draws and groups as in the other comparisons
+    label_ids: Array,
+    predicted_a: Array,
+    predicted_b: Array,
+    n_labels: int,
+    *,
+    groups: Array | None = None,
+    n_resamples: int = 10_000,
+    seed: int = 0,
 ) -> tuple[float, Interval]:
     """Return macro F1 of A minus macro F1 of B, in [-1, 1], and its 95 % interval.
 
-    Products are drawn anew by true class, the same for both candidates; all three arrays are (N,) classes below K.
+    Products are drawn anew by true class, the same for both candidates and all trainings; label_ids (N,), predicted_a
+    and predicted_b (N,) or (S, N) of S trainings are classes below K, `groups` as in `mcnemar`.
     """
     check_resamples(n_resamples)
-    check_same_length(label_ids=len(label_ids), predicted_a=len(predicted_a), predicted_b=len(predicted_b))
+    first, second = np.atleast_2d(predicted_a), np.atleast_2d(predicted_b)
+    check_same_length(label_ids=len(label_ids), predicted_a=first.shape[1], predicted_b=second.shape[1])
     true = check_label_ids(label_ids, n_labels, "label_ids")
-    first = check_label_ids(predicted_a, n_labels, "predicted_a")
-    second = check_label_ids(predicted_b, n_labels, "predicted_b")
-    counts = [count_confusions(true, predicted, n_labels) for predicted in (first, second)]
-    estimate = _macro_f1(counts[0]) - _macro_f1(counts[1])
-    if (first == second).all():
-        return 0.0, _nothing_differs(len(true))
-    centre = _macro_f1(_smooth(counts[0])) - _macro_f1(_smooth(counts[1]))
-    draws = np.concatenate(list(_paired_draws(true, first, second, (n_labels, n_resamples, seed))))
+    answers = [check_label_ids(training, n_labels, "predicted_a") for training in first]
+    answers += [check_label_ids(training, n_labels, "predicted_b") for training in second]
+    weights = np.repeat([1 / len(first), -1 / len(second)], [len(first), len(second)])
+    counts = [count_confusions(true, predicted, n_labels) for predicted in answers]
+    estimate = float(weights @ [_macro_f1(each) for each in counts])
+    centre = float(weights @ [_macro_f1(_smooth(each)) for each in counts])
+    plan, sizes = (n_labels, n_resamples, seed), group_sizes(groups, len(true))
+    draws = np.concatenate([weights @ values for values in _joint_draws(true, np.stack(answers), plan)])
+    if max(np.abs(draws).max(), abs(estimate)) < _ROUNDING:
+        return 0.0, _nothing_differs(len(true) / sizes.mean())
     low, high = np.clip(np.add(bias_corrected(draws, centre, LEVEL), estimate - centre), -1, 1)
-    return estimate, Interval(estimate, low, high, "bootstrap_products", n_resamples)
+    interval = Interval(estimate, low, high, "bootstrap_products", n_resamples)
+    return estimate, widen(interval, macro_copies(sizes, true), (-1.0, 1.0))
 
 
-def _paired_draws(true: Array, first: Array, second: Array, plan: tuple[int, int, int]) -> Iterator[Array]:
-    """Yield (B,) differences of macro F1; `plan` is K, the number of resamples and the seed.
+def _joint_draws(true: Array, answers: Array, plan: tuple[int, int, int]) -> Iterator[Array]:
+    """Yield (A, B) macro F1 of answers (A, N); `plan` is K, the number of resamples and the seed.
 
-    Per true class the pairs of predictions that occur are the cells of a multinomial, n - 1 draws as in `resample`. A
-    class also borrows one product, of any class t: as it was answered, with the names of t and of the class exchanged.
+    Per true class the combinations of answers that occur are the cells of a multinomial, n - 1 draws as in `resample`.
+    A class also borrows one product, of any class t: as it was answered, with the names of t and the class exchanged.
     """
     n_labels, n_resamples, seed = plan
     rng = np.random.default_rng(seed)
     sizes = np.bincount(true, minlength=n_labels)
     cells = {
-        int(label): np.unique(first[true == label] * n_labels + second[true == label], return_counts=True)
-        for label in np.flatnonzero(sizes)
+        int(label): np.unique(answers[:, true == label], axis=1, return_counts=True) for label in np.flatnonzero(sizes)
     }
-    widest = max(4 * n_labels, *(len(pairs) for pairs, _ in cells.values()))
+    widest = max(2 * len(answers) * n_labels, *(len(counts) for _, counts in cells.values()))
     for size in chunks(n_resamples, widest):
-        right, predicted = np.zeros((2, size, n_labels)), np.zeros((2, size, n_labels))
-        for label, (pairs, counts) in cells.items():
+        right, predicted = np.zeros((2, len(answers), size, n_labels))
+        for label, (combinations, counts) in cells.items():
             n_drawn = max(1, sizes[label] - 1)
             scale = sizes[label] / n_drawn
             order = np.argsort(-counts, kind="stable")
@@ -122,13 +148,13 @@ def _paired_draws(true: Array, first: Array, second: Array, plan: tuple[int, int
             drawn = rng.multinomial(n_drawn - borrowed, counts[order] / sizes[label]) * scale
             which = np.repeat(np.arange(size), borrowed)
             lent = rng.integers(len(true), size=len(which))
-            for i, (column, answers) in enumerate(zip(np.divmod(pairs[order], n_labels), (first, second), strict=True)):
+            for i, column in enumerate(combinations[:, order]):
                 totals = drawn @ np.eye(n_labels)[column]
-                np.add.at(totals, (which, _exchanged(answers[lent], true[lent], label)), scale)
+                np.add.at(totals, (which, _exchanged(answers[i, lent], true[lent], label)), scale)
                 predicted[i] += totals
                 right[i, :, label] = totals[:, label]
-        values = [METRICS["macro_f1"](Margins(right[i], sizes.astype(np.float64), predicted[i])) for i in (0, 1)]
-        yield values[0] - values[1]
+        margins = zip(right, predicted, strict=True)
+        yield np.stack([METRICS["macro_f1"](Margins(hits, sizes.astype(np.float64), all_)) for hits, all_ in margins])
 
 
 def _exchanged(answers: Array, true: Array, label: int) -> Array:
@@ -150,7 +176,7 @@ def _macro_f1(counts: Array) -> float:
     return float(METRICS["macro_f1"](Margins.of(counts))[0])
 
 
-def _nothing_differs(n: int) -> Interval:
+def _nothing_differs(n: float) -> Interval:
     """Return how far apart two candidates may be that differed on none of n products."""
     most = 1 - ((1 - LEVEL) / 2) ** (1 / n)
     return Interval(0.0, -most, most, "clopper_pearson")

@@ -5,26 +5,29 @@ from scipy.signal import fftconvolve
 from scipy.stats import binom
 
 from bakeoff.statistics.checks import check_same_length, check_values
+from bakeoff.statistics.groups import group_sums
 
 
-def sign_flip(hits_a: np.ndarray, hits_b: np.ndarray, n_seeds: int) -> float:
+def sign_flip(hits_a: np.ndarray, hits_b: np.ndarray, n_seeds: int, *, groups: np.ndarray | None = None) -> float:
     """Return the two-sided p-value of the exact paired sign-flip test on numbers of right trainings per product.
 
     Under the null hypothesis each product's difference is as likely to have the other sign; the test sums the
     probability of every assignment of signs whose total is at least as far from 0 as the observed one. With one
-    training each this is McNemar's exact test.
+    training each this is McNemar's exact test. Products of one group change their sign together.
 
     Args:
         hits_a: (N,) how many of A's trainings are right on each product, 0 to `n_seeds`.
         hits_b: (N,) of B's, the same products in the same order.
         n_seeds: trainings per candidate.
+        groups: (N,) of products that belong together; None where each stands alone.
 
     Source:
         R. A. Fisher, The Design of Experiments (1935), section 21; the distribution of the sum is the convolution of
         one scaled binomial per size of difference.
     """
     check_same_length(hits_a=len(hits_a), hits_b=len(hits_b))
-    differences = np.rint(check_values(hits_a, "hits_a") - check_values(hits_b, "hits_b")).astype(np.int64)
+    differences = group_sums(check_values(hits_a, "hits_a") - check_values(hits_b, "hits_b"), groups)
+    differences = np.rint(differences).astype(np.int64)
     total = abs(int(differences.sum()))
     sizes = np.bincount(np.abs(differences), minlength=n_seeds + 1)
     mass = np.ones(1)  # of (sum + span) / 2, one step per 2 in the sum

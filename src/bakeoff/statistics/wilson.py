@@ -7,10 +7,10 @@ from bakeoff.statistics.interval import Interval, hold
 Z_95 = 1.959963984540054
 
 
-def wilson_interval(accuracy: float, n: int) -> tuple[float, float]:
+def wilson_interval(accuracy: float, n: float) -> tuple[float, float]:
     """Return the 95 % score interval of a share of n products, in [0, 1]; it holds the share.
 
-    A mean over seeds need not be a whole number of products.
+    A mean over seeds need not be a whole number of products, nor is what grouped products are worth.
 
     Source:
         E. B. Wilson, Probable inference, the law of succession, and statistical inference, J. Am. Stat. Assoc. 22
@@ -30,6 +30,6 @@ def wilson_intervals(shares: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.
     return np.where(n < 1, 0.0, low), np.where(n < 1, 1.0, high)
 
 
-def wilson(share: float, n: int) -> Interval:
+def wilson(share: float, n: float) -> Interval:
     """Return a share's 95 % interval."""
     return Interval(share, *wilson_interval(share, n), "wilson")
