@@ -21,4 +21,4 @@ if [ ! -x "$python" ]; then
     exit 1
 fi
 unset PYTHONHOME VIRTUAL_ENV
-PYTHONPATH="$PWD/src" PYTHONUNBUFFERED=1 exec "$python" "$@"
+PYTHONPATH="$PWD/src" PYTHONUNBUFFERED=1 PYTHONUTF8=1 exec "$python" "$@"

@@ -218,6 +218,35 @@ def test_labels_that_differ_by_white_space_and_repeated_ids(root):
     )
 
 
+def test_names_that_print_alike_are_one_class_and_case_alone_is_told(root, capsys):
+    folder = root / "data" / "raw" / "folder"
+    for number, label in enumerate(["E\u0301picerie", "\u00c9picerie", "e\u0301picerie", "caf\udce9", "Bo\u200bxes"]):
+        for k in range(3):
+            path = folder / label / ("1\udce9.png" if k == 1 else f"{number}{k}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"" if (number, k) == (3, 2) else encode(picture(10 * number + k), "PNG"))
+    found = run(root, dataset("folder", exclude_labels=["\ufeffBoxes"]))
+    assert found.rejected == {"excluded_label": 3, "class_too_small": 2, "empty_file": 1}
+    assert examined(root).per_class == {"\u00c9picerie": 6, "\u00e9picerie": 3}
+    assert "the labels '\u00c9picerie', '\u00e9picerie' look alike or differ by case alone" in capsys.readouterr().err
+    rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv")
+    assert "caf\u00e9__1\u00e9.png" in rejected["product_id"].tolist()
+
+
+def test_a_malformed_row_is_rejected_with_its_line(root):
+    raw = root / "data" / "raw" / "flipkart"
+    raw.mkdir(parents=True)
+    lines = ["image,label"]
+    for number in range(8):
+        (raw / f"{number}.png").write_bytes(encode(picture(number), "PNG"))
+        lines.append(f"{number}.png,{'AB'[number % 2]}{',x' if number == 7 else ''}")
+    (raw / "t.csv").write_text("\n".join(lines))
+    columns = ColumnNames(id=None, image="image", label="label", title=None, description=None)
+    assert run(root, dataset("flipkart", columns=columns)).rejected == {"malformed_row": 1}
+    (row,) = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").to_dict("records")
+    assert row["detail"] == "line 9 has 3 fields, expected 2: 7.png,B,x"
+
+
 def test_synthetic_end_to_end_finds_what_was_planted(root):
     found = run(root, dataset("synthetic", duplicates="drop", phash_distance=4)).rejected
     assert found["truncated"] == found["empty_file"] == found["not_an_image"] == 1

@@ -14,7 +14,6 @@ from bakeoff.catalogue.convert import convert_pickle
 from bakeoff.catalogue.fetch import fallback_dataset, fetch, refetch_needed
 from bakeoff.catalogue.params import ColumnNames, DatasetParams, SyntheticParams
 from bakeoff.catalogue.sources import SOURCES
-from bakeoff.catalogue.sources.flipkart import first_level
 from bakeoff.catalogue.sources.synthetic import CLASSES, generate
 from bakeoff.core.errors import DataError
 from bakeoff.records.catalogue import RawFile, SourceRecord
@@ -49,14 +48,6 @@ def put_flipkart(root) -> None:
     flipkart_table().to_csv(root / "raw" / "flipkart_com-ecommerce_sample_1050.csv", index=False)
 
 
-@pytest.mark.parametrize(
-    ("label", "expected"),
-    [('["A >> B >> C"]', "A"), ("A", "A"), (" A >> B ", "A"), ('["A"]', "A"), ('["A >> B', "A"), ("[]", "")],
-)
-def test_first_level(label, expected):
-    assert first_level(label) == expected
-
-
 def test_flipkart_reads_the_published_table(root):
     put_flipkart(root)
     first, second = SOURCES["flipkart"].read(dataset("flipkart"), root / "raw")
@@ -79,12 +70,13 @@ def test_unknown_columns_are_listed(root):
     put_flipkart(root)
     wrong = FLIPKART.model_copy(update={"label": "category"})
     with pytest.raises(
-        DataError, match=r"columns.label: category not in .*uniq_id, product_name, product_category_tree"
+        DataError,
+        match=r"no column 'category' \(dataset\.columns\.label\); its columns are uniq_id, product_name, product_cat",
     ):
         SOURCES["flipkart"].read(dataset("flipkart", columns=wrong), root / "raw")
-    with pytest.raises(DataError, match="drop: nope not in"):
+    with pytest.raises(DataError, match=r"no column 'nope' \(dataset\.drop: nope\)"):
         SOURCES["flipkart"].read(dataset("flipkart", drop=["nope"]), root / "raw")
-    with pytest.raises(DataError, match=r"drop leaves out image, which dataset.columns uses"):
+    with pytest.raises(DataError, match=r"drop leaves out image of .*, which dataset.columns uses"):
         SOURCES["flipkart"].read(dataset("flipkart", drop=["image"]), root / "raw")
     with pytest.raises(DataError, match=r"dataset\.columns\.image must name a column"):
         SOURCES["flipkart"].read(dataset("flipkart", columns=NO_COLUMNS), root / "raw")
@@ -101,7 +93,7 @@ def test_missing_and_ambiguous_tables(root):
     with pytest.raises(DataError, match=r"several tables \(a.csv, b.csv\)"):
         SOURCES["flipkart"].read(dataset("flipkart"), root / "raw")
     (root / "raw" / "c.csv").write_text('a,b\n1,2\n3,4,5\n"', encoding="utf-8")
-    with pytest.raises(DataError, match="cannot be read as csv"):
+    with pytest.raises(DataError, match="no column 'uniq_id'"):
         SOURCES["flipkart"].read(dataset("flipkart", table="c.csv"), root / "raw")
 
 
@@ -128,6 +120,51 @@ def test_pickles_need_permission_and_can_be_converted(root):
         convert_pickle(source, target, allow_pickle=True)
     with pytest.raises(DataError, match="is missing"):
         convert_pickle(root / "none.pkl", target, allow_pickle=True)
+
+
+def test_what_parquet_cannot_hold_is_one_sentence_and_a_named_index_stays(tmp_path):
+    source, target = tmp_path / "t.pkl", tmp_path / "T.PARQUET"
+    pd.DataFrame([[1, 2]], columns=["a", "a"]).to_pickle(source)
+    with pytest.raises(DataError, match=r"t\.pkl has several columns named a; rename or drop"):
+        convert_pickle(source, target, allow_pickle=True)
+    pd.DataFrame({"z": [1j]}).to_pickle(source)
+    with pytest.raises(DataError, match=r"cannot hold .*complex numbers .* its columns: z \(complex128\)"):
+        convert_pickle(source, target, allow_pickle=True)
+    assert not list(tmp_path.glob("*PARQUET*"))
+    pd.DataFrame({"photo": [b"\xff"]}, index=pd.Index(["u1"], name="id")).to_pickle(source)
+    convert_pickle(source, target, allow_pickle=True)
+    written = pd.read_parquet(target)
+    assert (written["id"].tolist(), written["photo"].tolist()) == (["u1"], [b"\xff"])
+
+
+def test_the_table_is_found_by_any_name_it_may_have(root):
+    (root / "raw" / "Images").mkdir(parents=True)
+    flipkart_table().to_csv(root / "raw" / "PRODUITS.CSV", index=False, sep=";")
+    (root / "raw" / "e\u0301te\u0301.xlsx").write_bytes(b"PK\x03\x04")
+    assert len(SOURCES["flipkart"].read(dataset("flipkart"), root / "raw")) == 2
+    with pytest.raises(DataError, match=r"is a spreadsheet; save it as CSV"):
+        SOURCES["flipkart"].read(dataset("flipkart", table="été.xlsx"), root / "raw")
+    (root / "raw" / "PRODUITS.CSV").unlink()
+    with pytest.raises(DataError, match=r"is a spreadsheet"):
+        SOURCES["flipkart"].read(dataset("flipkart"), root / "raw")
+
+
+def test_separator_and_encoding_can_be_given(root):
+    (root / "raw" / "Images").mkdir(parents=True)
+    flipkart_table().to_csv(root / "raw" / "t.csv", index=False, sep=":", encoding="cp1251")
+    given = dataset("flipkart", separator=":", encoding="cp1251")
+    assert SOURCES["flipkart"].read(given, root / "raw")[0].title == "Clock"
+    with pytest.raises(DataError, match=r"cannot be read with encoding utf-7x .* set dataset\.encoding"):
+        SOURCES["flipkart"].read(given.model_copy(update={"encoding": "utf-7x"}), root / "raw")
+
+
+def test_a_malformed_row_is_a_product_with_its_line(root):
+    (root / "raw" / "Images").mkdir(parents=True)
+    (root / "raw" / "t.csv").write_text("image,label\na.png,Mode\nb.png,Tee, blue\nc.png,Mode\n")
+    columns = ColumnNames(id=None, image="image", label="label", title=None, description=None)
+    products = SOURCES["flipkart"].read(dataset("flipkart", columns=columns), root / "raw")
+    assert [product.product_id for product in products] == ["row_0", "row_1", "row_2"]
+    assert products[1].malformed == "line 3 has 3 fields, expected 2: b.png,Tee, blue"
 
 
 def test_folder_source(root):

@@ -44,12 +44,12 @@ def test_the_closure_of_a_module_by_hand():
     found = names(code.code_of(PACKAGE / "core" / "files.py"))
     assert found == {"core/files.py"}
     found = names(code.code_of(PACKAGE / "core" / "failures.py"))
-    assert found == {"__init__.py", "core/__init__.py", "core/failures.py", "core/files.py"}
+    assert found == {"__init__.py", "core/__init__.py", "core/failures.py", "core/files.py", "core/names.py"}
 
 
 def test_a_script_outside_the_package_is_no_part_of_it_and_what_is_skipped_takes_its_own_along(tmp_path):
     (tmp_path / "stage.py").write_text("from bakeoff.core.failures import drawing\n")
-    whole = {"__init__.py", "core/__init__.py", "core/failures.py", "core/files.py"}
+    whole = {"__init__.py", "core/__init__.py", "core/failures.py", "core/files.py", "core/names.py"}
     assert names(code.code_of(tmp_path / "stage.py")) == whole
     left = code.code_of(tmp_path / "stage.py", skip=lambda name, path: path.name == "failures.py")
     assert names(left) == {"__init__.py", "core/__init__.py"}

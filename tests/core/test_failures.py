@@ -66,7 +66,7 @@ def test_what_is_told_has_neither_passwords_nor_half_characters(tmp_path, capfd)
     with failures.surviving("an upload", tmp_path):
         raise OSError("http://user:secret@example.org/x caf\udce9.jpg")
     [failure] = failures.read_failures(tmp_path)
-    assert failure.error == "OSError: http://example.org/x caf\\udce9.jpg"
+    assert failure.error == "OSError: http://example.org/x café.jpg"
     assert "secret" not in failure.traceback
     assert "secret" not in capfd.readouterr().err
 

@@ -1,5 +1,6 @@
 """Where things are, also in DVC's copies; errors become one sentence."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,15 @@ def test_a_full_disk_is_said_in_words(capsys):
     with pytest.raises(SystemExit), exit_cleanly():
         raise OSError(28, "No space left on device", "/data/images.arrow")
     assert "no space left on the disk while writing /data/images.arrow" in capsys.readouterr().err
+
+
+def test_a_screen_without_the_signs_gets_others_in_their_place(monkeypatch):
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", screen)
+    with exit_cleanly():
+        print("Épicerie caf\udce9")
+    screen.flush()
+    assert screen.buffer.getvalue() == b"?picerie caf?\n"
 
 
 def test_debug_shows_the_traceback():

@@ -1,4 +1,4 @@
-"""Which training answers, and which photos a table names: no framework needed."""
+"""Which training answers: no framework needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from bakeoff.core.errors import EvaluationError
 from bakeoff.deploy.prediction.candidates import find_candidate
 from bakeoff.deploy.prediction.request import _stamp
-from bakeoff.deploy.prediction.sources import Columns, list_photos
 from records_made import metrics_record, training_record
 
 
@@ -31,15 +30,6 @@ def test_of_several_seeds_the_one_that_is_registered_answers(tmp_path):
         find_candidate(tmp_path, "swin_t-frozen", seed=None)
     with pytest.raises(EvaluationError, match="no training of candidate 'tiny-frozen' with seed 7 in"):
         find_candidate(tmp_path, "tiny-frozen", seed=7)
-
-
-def test_a_tables_paths_are_taken_as_they_are(tmp_path):
-    (tmp_path / "new.csv").write_text("sku,image,label\n1,two  spaces.jpg, Red  Pan \n2,  ,\n")
-    table = list_photos(tmp_path / "new.csv").table
-    assert table["image"].tolist() == ["two  spaces.jpg", ""]
-    assert table["path"].tolist() == [str(tmp_path / "two  spaces.jpg"), ""]
-    labels = list_photos(tmp_path / "new.csv", Columns(label="label")).table["label"].tolist()
-    assert labels == ["Red Pan", None]
 
 
 def test_an_empty_path_is_not_the_working_folder():

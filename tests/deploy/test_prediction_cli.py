@@ -107,7 +107,7 @@ def test_a_table_on_the_screen_and_files_that_are_no_photos(in_study, tmp_path):
     (tmp_path / "deep" / "er" / source.name).write_bytes(source.read_bytes())
     done = predict(tmp_path, "--threshold", "0.8")
     assert "deep/er" in done.stdout
-    assert "left out, not photos by their extension: 1 of the folder's files." in done.stderr
+    assert "left out, not photos by their extension: 1 of the folder's files (notes.txt)." in done.stderr
     assert "(on the test products 50% reached it, of which 90% were right)" in done.stderr
     promised = predict(tmp_path).stderr
     assert "of them below 0.7 (for 90% right), marked `review` for a human (on the test products 60% " in promised
@@ -140,12 +140,12 @@ def test_sources_that_cannot_be_used(in_study, tmp_path):
     assert "holds 0 files and no photo; photos end in .avif, .bmp" in said(tmp_path)
     table = tmp_path / "t.csv"
     table.write_text("photo,x\na.jpg,1\n")
-    assert "has no column 'image'; its columns are photo, x. Name the right one with --image-column" in said(table)
+    assert "has no column 'image' (--image-column); its columns are photo, x." in said(table)
     assert "has no column 'sku'" in said(table, "--image-column", "photo", "--id-column", "sku")
     table.write_text("image\n")
     assert "has no rows; it needs one row per photo" in said(table)
     table.write_text("")
-    assert "cannot be read as csv: " in said(table)
+    assert "must begin with a line of column names, then one row per product; got ''" in said(table)
     (tmp_path / "t.parquet").write_text("no parquet")
     assert "cannot be read as parquet: " in said(tmp_path / "t.parquet")
 

@@ -54,7 +54,7 @@ def photo() -> bytes:
 def read_as_predict_does(folder: Path) -> Photos:
     """The photo on its way through `bakeoff predict`."""
     (folder / "photo.png").write_bytes(photo())
-    (packed,) = read_files([str(folder / "photo.png")], PREPARE)
+    (packed,) = read_files([str(folder / "photo.png")], PREPARE, malformed=[None])
     assert isinstance(packed, Packed)
     assert (packed.encoded[:3], packed.width) == (b"\xff\xd8\xff", 150)
     return Photos([open_packed(packed.encoded)])

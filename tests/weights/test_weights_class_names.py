@@ -36,3 +36,8 @@ def test_class_names_that_cannot_be_used(tmp_path):
     (tmp_path / "latin.txt").write_bytes("v\u00eatement".encode("latin-1"))
     with pytest.raises(DataError, match="is not UTF-8 text"):
         read_class_names(tmp_path / "latin.txt")
+
+
+def test_class_names_are_read_as_the_catalogues_labels(tmp_path):
+    (tmp_path / "names.txt").write_text("E\u0301picerie\nHome\u00a0 Decor\nSho\u200bes\n", encoding="utf-8")
+    assert read_class_names(tmp_path / "names.txt") == ["Épicerie", "Home Decor", "Shoes"]

@@ -121,7 +121,7 @@ def _doubtful(table: pd.DataFrame, params: Mapping[str, Any]) -> dict[str, str]:
 
 def _exp_show(root: Path, *, all_commits: bool) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json", *(["-A"] if all_commits else [])]
-    answer = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    answer = subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if answer.returncode:
         last = (answer.stderr.strip().splitlines() or ["no message"])[-1]
         raise EvaluationError(f"`dvc exp show --json` in {root} failed: {last}")

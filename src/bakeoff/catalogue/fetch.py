@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from bakeoff.catalogue.params import ColumnNames, DatasetParams
 from bakeoff.catalogue.sources import SOURCES, SourceUnavailableError, list_files
 from bakeoff.core.errors import DataError
 from bakeoff.core.files import replacing
+from bakeoff.core.names import readable
 from bakeoff.core.paths import main_checkout
 from bakeoff.records.catalogue import RawFile, SourceRecord
 from bakeoff.records.weights import file_sha256
@@ -111,9 +113,10 @@ def _list_with_digests(root: Path) -> list[RawFile]:
     known = json.loads(cache_file.read_text(encoding="utf-8")) if cache_file.is_file() else {}
     files, cache = [], {}
     paths = [path for path in list_files(root) if path.suffix != ".deb" and path.is_file()]
-    for path in track(sorted(paths), description="listing raw files", disable=len(paths) < 100):
+    in_order = sorted(paths, key=lambda path: [os.fsencode(part) for part in path.parts])
+    for path in track(in_order, description="listing raw files", disable=len(paths) < 100):
         status = path.stat()
-        name, stamp = path.relative_to(root).as_posix(), [status.st_size, status.st_mtime_ns]
+        name, stamp = readable(path.relative_to(root).as_posix()), [status.st_size, status.st_mtime_ns]
         earlier = known.get(name)
         digest = earlier[2] if earlier and earlier[:2] == stamp else file_sha256(path)
         cache[name] = [*stamp, digest]

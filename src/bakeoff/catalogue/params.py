@@ -40,6 +40,10 @@ class DatasetParams(Section):
     root: str
     table: str | None
     images: str | None
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """Of a text table's fields; null = found."""
+    encoding: str | None = None
+    """Of a text table; null = found."""
     columns: ColumnNames
     drop: list[str]
     allow_pickle: bool

@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bakeoff.catalogue.pack import Packed, pack_all
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
 from bakeoff.catalogue.sources import SOURCES, RawProduct
 from bakeoff.core.errors import DataError
+from bakeoff.core.names import clean_label, find_alike, readable
 from bakeoff.core.paths import main_checkout
 from bakeoff.data.decode import Rejection, locate
 from bakeoff.data.store import ImageStore, StoreWriter
@@ -40,11 +42,11 @@ _TEXTS = ("product_id", "label", "title", "description", "official_split", "form
 class _Ledger:
     """What has been rejected so far, and the accepted rows with their hashes."""
 
-    rejected: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    rejected: list[tuple[str, ...]] = field(default_factory=list)
 
     def reject(self, product: RawProduct, refusal: Rejection) -> None:
         row = (product.product_id, product.image_path, product.label or "", refusal.reason, refusal.detail)
-        self.rejected.append(row)
+        self.rejected.append(tuple(map(readable, row)))
 
 
 @dataclass(frozen=True)
@@ -113,22 +115,29 @@ def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, pa
 
 
 def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledger) -> list[RawProduct]:
-    """Reject repeated ids, empty and excluded labels; labels that differ by white space alone become one."""
+    """Reject malformed rows, repeated ids, empty and excluded labels; names that print alike become one."""
     seen: set[str] = set()
-    excluded = set(dataset.exclude_labels)
+    excluded = set(map(clean_label, dataset.exclude_labels))
     sound = []
-    for product in raw:
-        label = " ".join((product.label or "").split())
+    for found in raw:
+        product = replace(found, product_id=readable(found.product_id), label=clean_label(found.label or ""))
+        if product.malformed:
+            ledger.reject(product, Rejection("malformed_row", product.malformed))
+            continue
         if product.product_id in seen:
             ledger.reject(product, Rejection("duplicate_product_id", "an earlier product has this id"))
-        elif not label:
+        elif not product.label:
             ledger.reject(product, Rejection("empty_label", "the label is empty"))
-        elif label in excluded:
+        elif product.label in excluded:
             ledger.reject(product, Rejection("excluded_label", "listed in dataset.exclude_labels"))
         else:
-            values = {**vars(product), "label": label}
-            sound.append(RawProduct(**values))
+            sound.append(product)
         seen.add(product.product_id)
+    for group in find_alike(str(product.label) for product in sound):
+        sys.stderr.write(
+            f"bakeoff: WARNING: the labels {', '.join(map(repr, group))} look alike or differ by case alone, and are "
+            "classes of their own; where they mean the same, give them one spelling.\n"
+        )
     return sound
 
 
@@ -149,7 +158,8 @@ def _decode_all(
         for (product, _), result in zip(found, results, strict=True):
             if isinstance(result, Packed):
                 facts = {key: value for key, value in vars(result).items() if key != "encoded"}
-                rows.append({**vars(product), **facts, "draft": writer.append(result.encoded)})
+                facts |= {"image_path": readable(product.image_path), "draft": writer.append(result.encoded)}
+                rows.append(vars(product) | facts)
             else:
                 ledger.reject(product, result)
             bar.advance(task)

@@ -1,6 +1,7 @@
 """What can go wrong in bakeoff, each told in one clear sentence; the command line prints it without a traceback."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -44,7 +45,12 @@ class SetupError(BakeoffError):
 
 @contextlib.contextmanager
 def exit_cleanly(*, debug: bool = False) -> Iterator[None]:
-    """Turn a `BakeoffError` (and a full disk) into one sentence on stderr and exit status 1; `debug` shows where."""
+    """Turn a `BakeoffError` (and a full disk) into one sentence on stderr and exit status 1; `debug` shows where.
+
+    Signs that the screen's encoding lacks are replaced there.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         yield
     except (BakeoffError, OSError) as error:

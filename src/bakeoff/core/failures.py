@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bakeoff.core.files import write_json
+from bakeoff.core.names import readable
 
 FILE = "failures.json"
 _MAX_CHARS = 300
@@ -131,4 +132,4 @@ def _in_one_line(error: Exception) -> str:
 
 def _clean(text: str) -> str:
     """Return text that can be written and shown: no user and password of a URL, no half characters of a file name."""
-    return re.sub(r"(?<=://)[^/\s@]+@", "", text).encode("utf-8", "backslashreplace").decode()
+    return readable(re.sub(r"(?<=://)[^/\s@]+@", "", text))

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from bakeoff.core.names import find_file
+
 REASONS = (
     "unreadable",
     "truncated",
@@ -24,6 +26,7 @@ REASONS = (
     "too_small",
     "missing_file",
     "outside_data_folder",
+    "malformed_row",
     "duplicate_product_id",
     "empty_label",
     "class_too_small",
@@ -90,7 +93,7 @@ def locate(root: Path, folder: Path, image_path: str) -> Path | Rejection:
     if not image_path:
         return Rejection("missing_file", "the source names no image")
     try:
-        target = (folder / image_path).resolve()
+        target = find_file(folder, image_path).resolve()
         if not _is_inside(target, root, folder):
             return Rejection("outside_data_folder", _way_out(root, folder, image_path))
         if not target.is_file():

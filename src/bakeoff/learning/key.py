@@ -122,7 +122,7 @@ def versions(source: str) -> dict[str, str]:
 def git_commit() -> str | None:
     """Return the commit of the working folder, or None outside a repository."""
     command = ["git", "rev-parse", "--verify", "--quiet", "HEAD"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    answer = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
     return answer.stdout.strip() or None
 
 

@@ -26,6 +26,7 @@ CODES = {
         "empty_file": N_("empty file"),
         "empty_label": N_("empty label"),
         "excluded_label": N_("excluded label"),
+        "malformed_row": N_("malformed row"),
         "missing_file": N_("missing file"),
         "not_an_image": N_("not an image"),
         "outside_data_folder": N_("outside the data folder"),

@@ -43,7 +43,7 @@ class Worker:
             cwd=root,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             start_new_session=True,  # Ctrl-C is the session's to handle
         )
 

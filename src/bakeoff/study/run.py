@@ -166,7 +166,7 @@ def print_weights(root: Path) -> None:
 def unfinished(root: Path, params: Params) -> list[str]:
     """Return the candidates with a stage that is not up to date: their older results in runs/ must not be compared."""
     command = [sys.executable, "-m", "dvc", "status", "--json"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode != 0:
         raise SetupError(f"`dvc status` failed: {done.stderr.strip()}")
     return candidates_behind(json.loads(done.stdout), params)

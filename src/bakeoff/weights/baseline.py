@@ -6,6 +6,7 @@ from pathlib import Path
 from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, Found, NotFound, copy_file, find_keras_file
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import DataError, WeightsError
+from bakeoff.core.names import clean_label
 from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.candidate import BASELINE
@@ -116,8 +117,8 @@ def read_class_names(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8 text; baseline.class_names is a text file or JSON.") from None
-    names = _json_names(text, path) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
-    names = [name for name in names if name]
+    names = _json_names(text, path) if path.suffix == ".json" else text.splitlines()
+    names = [name for name in map(clean_label, names) if name]
     if not names or len(set(names)) != len(names):
         raise DataError(f"{path} must list each of the earlier model's classes once, in output order; got {names}.")
     return names

@@ -21,6 +21,8 @@ class RawProduct:
     title: str | None = None
     description: str | None = None
     official_split: str | None = None
+    malformed: str | None = None
+    """Why the source could not tell the product's fields apart, and where."""
 
 
 class SourceUnavailableError(DataError):
@@ -64,12 +66,9 @@ def list_files(root: Path) -> Iterator[Path]:
     """
     for folder, names, files in os.walk(root, followlinks=True):
         here = Path(folder)
-        names[:] = sorted(
-            name
-            for name in names
-            if not name.startswith(".") and not name.endswith(".tmp") and not _comes_round(here / name, root)
-        )
-        for name in sorted(files):
+        entered = (name for name in names if not name.startswith(".") and not name.endswith(".tmp"))
+        names[:] = sorted((name for name in entered if not _comes_round(here / name, root)), key=os.fsencode)
+        for name in sorted(files, key=os.fsencode):
             if not name.startswith("."):
                 yield Path(folder) / name
 

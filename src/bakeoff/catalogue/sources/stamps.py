@@ -104,7 +104,7 @@ def _require(tool: str, root: Path) -> None:
 
 
 def _run(command: list[str], scratch: Path, *, reason: str, root: Path) -> None:
-    done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=scratch, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise _unavailable(f"`{command[0]}` failed ({last})", reason, root)

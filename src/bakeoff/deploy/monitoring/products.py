@@ -1,5 +1,6 @@
 """Which products are compared: new ones, with the study's classes where they are known, and the study's own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,14 +8,14 @@ import pandas as pd
 
 from bakeoff.core.errors import DataError, EvaluationError, ParamsError
 from bakeoff.core.machine import ComputeParams
+from bakeoff.core.names import clean_label
 from bakeoff.data.table import Catalogue, load_catalogue
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, collect_sample
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
 from bakeoff.deploy.prediction.launch import make_request, scored
-from bakeoff.deploy.prediction.sources import TABLE_SUFFIXES, Columns, Photos, folder_labels, list_photos, read_table
+from bakeoff.deploy.prediction.sources import Columns, Photos, is_table, list_photos
 from bakeoff.records.files import require_same_labels
 
-DEFAULT_COLUMN = "label"
 SMALL_TEST = 200
 """Below this many test products the validation products join in; they chose the best epoch, which moves them little."""
 
@@ -31,37 +32,28 @@ def list_new_products(source: Path, labels: list[str] | None, *, label_column: s
         label_column: the table's column; None = `label` where the table has one.
         columns: the table's other columns.
     """
-    is_table = source.is_file() and source.suffix.lower() in TABLE_SUFFIXES
-    if source.is_file() and not is_table:
+    if source.is_file() and not is_table(source):
         raise ParamsError(f"{source} is one file; monitoring needs a folder or a table of products, or take `predict`.")
-    if not is_table:
-        if label_column is not None:
-            raise ParamsError(f"--label-column belongs to a table; {source} is a folder, whose subfolders are classes.")
-        photos = list_photos(source)
-        found = folder_labels(photos)
-        return _with_labels(photos, found, labels) if labels and set(found) & set(labels) else photos
-    if labels is None:
-        return list_photos(source, Columns(columns.image, columns.id))
-    column = label_column or (DEFAULT_COLUMN if DEFAULT_COLUMN in read_table(source) else None)
-    photos = list_photos(source, Columns(columns.image, columns.id, column))
-    return _with_labels(photos, photos.table["label"].tolist(), labels)
-
-
-def encode_labels(photos: Photos, labels: list[str]) -> np.ndarray:
-    """Return (N,) class indices, NO_LABEL where a product has none."""
-    ids = {label: number for number, label in enumerate(labels)}
-    return np.array([ids.get(label, NO_LABEL) for label in photos.table["label"]], dtype=np.int64)
-
-
-def _with_labels(photos: Photos, found: list[str | None], labels: list[str]) -> Photos:
-    unknown = sorted({label for label in found if label is not None} - set(labels))
-    if unknown:
+    if source.is_dir() and label_column is not None:
+        raise ParamsError(f"--label-column belongs to a table; {source} is a folder, whose subfolders are classes.")
+    photos = list_photos(source, replace(columns, label=label_column if labels else None, find_label=bool(labels)))
+    found, known = set(photos.table["label"]) - {None}, set(map(clean_label, labels or []))
+    if not labels or (source.is_dir() and not found & known):
+        return replace(photos, table=photos.table.assign(label=None))
+    if found - known:
+        unknown = sorted(found - known)
         listed = ", ".join(map(repr, unknown[:5])) + (", …" if len(unknown) > 5 else "")
         raise DataError(
             f"{len(unknown)} labels of the new products are not among the study's ({listed}); the study's are "
             f"{', '.join(map(repr, labels))}. Rename them, leave those products out, or add --unlabelled."
         )
-    return Photos(photos.table.assign(label=np.array(found, dtype=object)), photos.n_left_out)
+    return photos
+
+
+def encode_labels(photos: Photos, labels: list[str]) -> np.ndarray:
+    """Return (N,) class indices, NO_LABEL where a product has none."""
+    ids = {clean_label(label): number for number, label in enumerate(labels)}
+    return np.array([ids.get(label, NO_LABEL) for label in photos.table["label"]], dtype=np.int64)
 
 
 def score_reference(

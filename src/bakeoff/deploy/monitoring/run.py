@@ -14,12 +14,12 @@ from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section, read_yaml
 from bakeoff.core.translation import Translator
 from bakeoff.deploy.monitoring.figure import draw_monitoring
-from bakeoff.deploy.monitoring.products import DEFAULT_COLUMN, encode_labels, list_new_products, score_reference
+from bakeoff.deploy.monitoring.products import encode_labels, list_new_products, score_reference
 from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import Sample, collect_sample
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.launch import make_request, scored
-from bakeoff.deploy.prediction.sources import Columns, Photos
+from bakeoff.deploy.prediction.sources import LABEL_COLUMN, Columns, Photos
 
 REPORT_FILE, FIGURE_FILE = "monitoring.json", "monitor.png"
 
@@ -59,8 +59,7 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         label_column=options.label_column,
         columns=options.columns,
     )
-    if not options.unlabelled and not any(photos.table["label"].notna()):
-        sys.stderr.write(f"{_why_unlabelled(source, options)}: the products count as unlabelled.\n")
+    _tell(photos, source, options)
     params = load_section(project / "params.yaml", ComputeParams)
     reference, test_split, splits = score_reference(project, candidate, params)
     new = _score_new(photos, candidate, params)
@@ -81,12 +80,21 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
     return report, folder
 
 
+def _tell(photos: Photos, source: Path, options: MonitorOptions) -> None:
+    """Say on stderr how many products have a class, and what was left out."""
+    n, n_labelled = len(photos.table), sum(label is not None for label in photos.table["label"])
+    lines = [f"{n_labelled} of {n} products have a class."] if n_labelled else []
+    if not n_labelled and not options.unlabelled:
+        lines = [f"{_why_unlabelled(source, options)}: the products count as unlabelled."]
+    sys.stderr.write("".join(f"{line}\n" for line in (*lines, photos.left_out) if line))
+
+
 def _why_unlabelled(source: Path, options: MonitorOptions) -> str:
     if source.is_dir():
         return f"no subfolder of {source} is named like a class of the study"
     if options.label_column:
         return f"column {options.label_column!r} of {source} is empty"
-    return f"{source} has no classes in a column {DEFAULT_COLUMN!r} (--label-column names another)"
+    return f"{source} has no classes in a column {LABEL_COLUMN!r} (--label-column names another)"
 
 
 def settle_folder(project: Path, name: str, *, force: bool) -> Path:
@@ -108,5 +116,5 @@ def settle_folder(project: Path, name: str, *, force: bool) -> Path:
 def _score_new(photos: Photos, candidate: TrainedCandidate, params: ComputeParams) -> Sample:
     label_ids = encode_labels(photos, candidate.labels)
     request = make_request(candidate, params, title="new photos", more=True)
-    with scored(request, photos.table.loc[:, ["path"]]) as folder:
+    with scored(request, photos.table.loc[:, ["path", "malformed"]]) as folder:
         return collect_sample(folder, label_ids, temperature=candidate.calibration.temperature)

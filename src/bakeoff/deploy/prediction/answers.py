@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bakeoff.core.names import visible
 from bakeoff.deploy.prediction.scores import CHUNK, read_chunks
 from bakeoff.evaluation.calibration import apply_temperature
 
@@ -67,7 +68,9 @@ def count(answers: list[Answer], tally: Tally) -> None:
         tally.n += 1
         tally.n_review += bool(answer["review"])
         if answer["reason"] is not None:
-            tally.first_refusal = tally.first_refusal or f"{answer['image'] or answer['id']}: {answer['detail']}"
+            tally.first_refusal = tally.first_refusal or visible(
+                f"{answer['image'] or answer['id']}: {answer['detail']}"
+            )
             tally.reasons[answer["reason"]] += 1
 
 

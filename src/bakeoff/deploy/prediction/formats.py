@@ -1,6 +1,7 @@
 """Answers as a table on the screen, JSON, CSV or Parquet, written as they come; a file appears when it is whole."""
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -12,9 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.files import replacing
+from bakeoff.core.names import visible
 from bakeoff.deploy.prediction.answers import Answer
 
 FORMATS = ("table", "json", "parquet", "csv")
@@ -82,6 +85,8 @@ def write_answers(answers: Iterable[list[Answer]], *, form: str, output: Path | 
         "csv": _write_csv,
         "parquet": _write_parquet,
     }
+    if output is None and form != "table" and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # data, whatever signs the screen can show
     with _target(output, binary=form == "parquet") as target:
         writers[form](answers, target, top_k)
 
@@ -139,7 +144,7 @@ def _write_table(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -
             if shown == SCREEN_ROWS:
                 left += 1
                 continue
-            table.add_row(*_cells(answer))
+            table.add_row(*(Text(visible(cell)) for cell in _cells(answer)))
             shown += 1
     Console(file=target).print(table)
     if left:

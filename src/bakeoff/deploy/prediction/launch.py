@@ -55,7 +55,7 @@ def scored(request: Request, listing: pd.DataFrame, *, keep: bool = False) -> It
 
     Args:
         request: candidate and settings.
-        listing: column `path`, or `image`, `width` and `height` of store rows.
+        listing: columns `path` and `malformed`, or `image`, `width` and `height` of store rows.
         keep: leave the scores in .bakeoff/ when the block is done, for the next time.
 
     Raises:
@@ -100,7 +100,7 @@ def _carry_out_elsewhere(request: Request, folder: Path) -> None:
             f"{python} is missing, and {Path(request.training_dir).parents[1].name} needs it; run `make setup`."
         )
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "VIRTUAL_ENV"}}
-    environment["PYTHONPATH"] = str(Path(bakeoff.__file__).parents[1])
+    environment |= {"PYTHONPATH": str(Path(bakeoff.__file__).parents[1]), "PYTHONUTF8": "1"}
     command = [str(python), "-m", "bakeoff.deploy.prediction.request", str(folder)]
     done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
     if done.returncode != 0:

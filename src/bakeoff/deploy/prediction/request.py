@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,6 +49,8 @@ class Request:
 
     def save(self, folder: Path, listing: pd.DataFrame) -> None:
         """Write the request and its photos into the folder that the scores go to."""
+        if "path" in listing:  # names of files need not be text
+            listing = listing.assign(path=[path.encode("utf-8", "surrogateescape") for path in listing["path"]])
         listing.to_parquet(folder / LISTING_FILE, index=False)
         (folder / REQUEST_FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
@@ -63,7 +66,7 @@ def request_key(request: Request, listing: pd.DataFrame) -> str:
 
     A file counts with its path, size and time of change, so that a replaced photo is looked at again.
     """
-    stamps = listing.to_dict("list") if request.store else [_stamp(path) for path in listing["path"]]
+    stamps = listing.to_dict("list") if request.store else [*map(_stamp, listing["path"]), *listing["malformed"]]
     values = [request.training_key, request.training_dir, request.prepare, request.store, request.more, CHUNK, stamps]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
@@ -92,7 +95,7 @@ def carry_out(folder: Path) -> None:
 def _photos(request: Request, listing: pd.DataFrame) -> Any:
     if request.store is None:
         prepare = validate_section(PackParams, request.prepare, where=f"{REQUEST_FILE}, prepare")
-        return read_files(listing["path"].tolist(), prepare)
+        return read_files(list(map(os.fsdecode, listing["path"])), prepare, malformed=listing["malformed"].tolist())
     sizes = list(zip(listing["width"], listing["height"], strict=True))
     return read_store(ImageStore(Path(request.store)), listing["image"].tolist(), sizes)
 

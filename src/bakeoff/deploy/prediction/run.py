@@ -54,7 +54,7 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
     photos = list_photos(source, options.columns)
     request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
     tally = Tally()
-    with scored(request, photos.table.loc[:, ["path"]]) as folder:
+    with scored(request, photos.table.loc[:, ["path", "malformed"]]) as folder:
         chosen = {"temperature": temperature, "top_k": top_k, "threshold": _threshold(candidate, options)}
 
         def chunks() -> Iterator[list[Answer]]:
@@ -62,7 +62,7 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
 
         _count_all(chunks(), tally)
         write_answers(chunks(), form=form, output=options.output, top_k=top_k)
-    _tell(tally, candidate, options, n_left_out=photos.n_left_out)
+    _tell(tally, candidate, options, left_out=photos.left_out)
     return tally
 
 
@@ -75,7 +75,7 @@ def _count_all(chunks: Iterable[list[Answer]], tally: Tally) -> None:
         raise DataError(f"{what} be read ({_refusals(tally)}); nothing was written.")
 
 
-def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *, n_left_out: int) -> None:
+def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *, left_out: str | None) -> None:
     """Say on stderr what was done and left out."""
     n_sound = tally.n - tally.n_refused
     lines = [
@@ -84,8 +84,8 @@ def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *,
     ]
     if tally.n_refused:
         lines.append(f"{_photos(tally.n_refused)} could not be read ({_refusals(tally)}).")
-    if n_left_out:
-        lines.append(f"left out, not photos by their extension: {n_left_out} of the folder's files.")
+    if left_out:
+        lines.append(left_out)
     if options.output:
         lines.append(f"{options.output} written.")
     sys.stderr.write("".join(f"{line}\n" for line in lines))

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from bakeoff.catalogue.pack import Packed, pack_all
+from bakeoff.core.names import readable
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
 from bakeoff.data.products import Photos
@@ -30,21 +31,26 @@ class ScoringSettings:
     """Also measure the photos, and keep features where the predictor gives any."""
 
 
-def read_files(paths: Sequence[str], prepare: PackParams) -> Iterator[Packed | Rejection]:
+def read_files(
+    paths: Sequence[str], prepare: PackParams, *, malformed: Sequence[str | None]
+) -> Iterator[Packed | Rejection]:
     """Yield every file as `prepare` would pack it, in order: the same pixels that a product of the study has."""
     missing = {place for place, path in enumerate(paths) if not _is_file(path)}
     found = [Path(path) for place, path in enumerate(paths) if place not in missing]
     packed = pack_all(found, len(found), prepare, hashes=False)
-    for place, path in enumerate(paths):
-        yield (
-            Rejection("missing_file", f"{path or 'an empty path'} is not a file") if place in missing else next(packed)
-        )
+    for place, (path, problem) in enumerate(zip(paths, malformed, strict=True)):
+        if problem:
+            yield Rejection("malformed_row", problem)
+        elif place in missing:
+            yield Rejection("missing_file", f"{readable(path) or 'an empty path'} is not a file")
+        else:
+            yield next(packed)
 
 
 def _is_file(path: str) -> bool:
     try:
         return bool(path) and Path(path).is_file()
-    except OSError:  # a name that is too long, such as a web address
+    except (OSError, ValueError):  # a name that is too long, such as a web address
         return False
 
 

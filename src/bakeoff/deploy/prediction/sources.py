@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from bakeoff.catalogue.sources.base import list_files
-from bakeoff.catalogue.sources.flipkart import read_table
 from bakeoff.catalogue.sources.folder import IMAGE_SUFFIXES
+from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, read_table
 from bakeoff.core.errors import DataError
+from bakeoff.core.names import clean_label, find_file, readable, table_label, visible
 
 SUFFIXES = IMAGE_SUFFIXES | {".avif", ".jp2", ".ppm", ".tga", ".ico", ".pcx"}
-TABLE_SUFFIXES = (".csv", ".parquet")
+LABEL_COLUMN = "label"
+_SHOWN = 5
 _ID_COLUMNS = ("product_id", "id", "sku")
 
 
@@ -24,6 +25,8 @@ class Columns:
     image: str = "image"
     id: str | None = None
     label: str | None = None
+    find_label: bool = False
+    """Take LABEL_COLUMN where there is one and none is named."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,18 @@ class Photos:
     """The photos to look at, in a fixed order."""
 
     table: pd.DataFrame
-    """id str, image str (as the source gives it), path str, label str or None; index 0 to N-1."""
-    n_left_out: int = 0
-    """Files of a folder that are not photos by their extension."""
+    """id str, image str (as the source gives it), path str, label str or None (as `prepare` reads it), malformed str or
+    None (why a table's row cannot be used); index 0 to N-1."""
+    left_out: str | None = None
+    """A sentence about the files of a folder that are not photos by their extension."""
 
 
 def list_photos(source: Path, columns: Columns | None = None) -> Photos:
     """Return the photos of a source; they are not opened yet.
 
     Args:
-        source: a photo, a folder (searched with all folders below it), or a table (.csv or .parquet) whose paths are
-            relative to the table's own folder.
+        source: a photo, a folder (searched with all folders below it; its first level gives labels), or a table whose
+            paths are relative to the table's own folder.
         columns: which columns of a table to read.
 
     Raises:
@@ -53,16 +57,16 @@ def list_photos(source: Path, columns: Columns | None = None) -> Photos:
     if not source.is_file():
         raise DataError(
             f"{source} is neither a file nor a folder; give a photo, a folder of photos, or a table "
-            f"({' or '.join(TABLE_SUFFIXES)}) with a column of paths."
+            "(.csv or .parquet) with a column of paths."
         )
-    if source.suffix.lower() in TABLE_SUFFIXES:
+    if is_table(source):
         return _list_table(source, columns)
-    return Photos(_frame([source.name], [source.name], [str(source)], [None]))
+    return Photos(_frame([source.name], [str(source)], [None]))
 
 
-def folder_labels(photos: Photos) -> list[str | None]:
-    """Return the first folder below the source for each photo of a folder, None for those beside the folders."""
-    return [image.split("/", 1)[0] if "/" in image else None for image in photos.table["image"]]
+def is_table(source: Path) -> bool:
+    """Return whether a source is a table by its name."""
+    return source.is_file() and source.suffix.lower() in (*TABLE_SUFFIXES, *SPREADSHEETS, ".txt")
 
 
 def _list_folder(folder: Path) -> Photos:
@@ -71,37 +75,38 @@ def _list_folder(folder: Path) -> Photos:
     if not found:
         listed = ", ".join(sorted(SUFFIXES))
         raise DataError(f"{folder} holds {len(files)} files and no photo; photos end in {listed}.")
-    names = [path.relative_to(folder).as_posix() for path in found]
-    table = _frame(names, names, [str(path) for path in found], [None] * len(names))
-    return Photos(table, n_left_out=len(files) - len(found))
+    names = [path.relative_to(folder) for path in found]
+    labels = [clean_label(name.parts[0]) if len(name.parts) > 1 else None for name in names]
+    table = _frame([name.as_posix() for name in names], [str(path) for path in found], labels)
+    others = [visible(path.relative_to(folder).as_posix()) for path in files if path.suffix.lower() not in SUFFIXES]
+    listed = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
+    told = f"left out, not photos by their extension: {len(others)} of the folder's files ({listed})."
+    return Photos(table, told if others else None)
 
 
 def _list_table(path: Path, columns: Columns) -> Photos:
     table = read_table(path)
-    _require(table, columns.image, path, option="--image-column")
-    identifier = columns.id or next((name for name in _ID_COLUMNS if name in table), columns.image)
-    _require(table, identifier, path, option="--id-column")
-    if columns.label is not None:
-        _require(table, columns.label, path, option="--label-column")
-    images = ["" if pd.isna(value) or not str(value).strip() else str(value) for value in table[columns.image]]
-    labels = _texts(table[columns.label]) if columns.label else [None] * len(table)
-    if not images:
+    identifier = columns.id or next((name for name in _ID_COLUMNS if table.has(name)), columns.image)
+    label = columns.label or (LABEL_COLUMN if columns.find_label and table.has(LABEL_COLUMN) else None)
+    labelled = {"--label-column": label} if label else {}
+    table.require({"--image-column": columns.image, "--id-column": identifier, **labelled})
+    if not table.malformed:
         raise DataError(f"{path} has no rows; it needs one row per photo.")
-    ids = [str(value) for value in table[identifier]]
-    return Photos(_frame(ids, images, [str(path.parent / image) if image else "" for image in images], labels))
+    images = [image or "" for image in table.texts(columns.image)]
+    paths = [str(find_file(path.parent, image)) if image else "" for image in images]
+    labels = [cell and (table_label(cell) or None) for cell in table.texts(label)]
+    ids = [cell or f"row_{row}" for row, cell in enumerate(table.texts(identifier))]
+    return Photos(_frame(images, paths, labels, ids=ids, malformed=table.malformed))
 
 
-def _require(table: pd.DataFrame, column: str, path: Path, *, option: str) -> None:
-    if column not in table:
-        names = ", ".join(map(str, table.columns))
-        raise DataError(f"{path} has no column {column!r}; its columns are {names}. Name the right one with {option}.")
-
-
-def _texts(values: Any) -> list[str | None]:
-    """Return values as text without surplus white space; empty and missing ones as None."""
-    return [None if pd.isna(value) else " ".join(str(value).split()) or None for value in values]
-
-
-def _frame(ids: list[str], images: list[str], paths: list[str], labels: Sequence[str | None]) -> pd.DataFrame:
-    columns = {"id": ids, "image": images, "path": paths}
-    return pd.DataFrame({**columns, "label": pd.Series(labels, dtype=object)})
+def _frame(
+    images: list[str],
+    paths: list[str],
+    labels: Sequence[str | None],
+    *,
+    ids: list[str] | None = None,
+    malformed: Sequence[str | None] | None = None,
+) -> pd.DataFrame:
+    shown, nothing = list(map(readable, images)), [None] * len(paths)
+    columns = {"id": ids or shown, "image": shown, "path": paths, "label": labels, "malformed": malformed or nothing}
+    return pd.DataFrame(columns, dtype=object)  # a path need not be text

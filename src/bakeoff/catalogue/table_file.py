@@ -1,0 +1,224 @@
+"""Tables as people export them, read in one way by `prepare`, `predict` and `monitor`; no row is lost."""
+
+import codecs
+import csv
+import io
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bakeoff.catalogue.convert import read_pickle, with_named_index
+from bakeoff.core.errors import DataError
+from bakeoff.core.names import clean_label, readable
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pkl", ".pickle")
+SPREADSHEETS = (".xlsx", ".xls", ".ods")
+_SPREADSHEET_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_SEPARATORS = (",", ";", "\t", "|")
+_SAMPLE_ROWS, _SAMPLE_CHARS = 50, 100_000
+_SHOWN_CHARS = 80
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file in its order."""
+
+    path: Path
+    frame: pd.DataFrame
+    """N rows; columns named as `clean_label` has them."""
+    malformed: list[str | None]
+    """For each of the N rows, with its line, why its fields cannot be told apart; None for the sound ones."""
+
+    def require(self, columns: Mapping[str, str]) -> None:
+        """Check that columns, by the flag or the key that names each, are there once.
+
+        Raises:
+            DataError: one is missing or there twice; the message lists the table's columns.
+        """
+        names = self.frame.columns.tolist()
+        for key, column in columns.items():
+            found = names.count(clean_label(column))
+            if found != 1:
+                has = f"{found} columns" if found else "no column"
+                raise DataError(f"{self.path} has {has} {column!r} ({key}); its columns are {', '.join(names)}.")
+
+    def has(self, column: str) -> bool:
+        """Return whether there is such a column."""
+        return clean_label(column) in self.frame.columns
+
+    def texts(self, column: str | None) -> list[str | None]:
+        """Return a column's cells as stripped text, null where a cell is empty or the column is not given."""
+        if column is None:
+            return [None] * len(self.frame)
+        try:
+            return [_text(cell) for cell in self.frame[clean_label(column)]]
+        except UnicodeDecodeError:
+            raise DataError(
+                f"column {column!r} of {self.path} holds the pictures themselves, not paths; write each to a file of "
+                "its own and put the files' names into the column."
+            ) from None
+
+
+def read_table(
+    path: Path, *, allow_pickle: bool = False, separator: str | None = None, encoding: str | None = None
+) -> Table:
+    """Return the table in `path`; the cells of a text file stay text ("NA" is a word, 007 keeps its zeros).
+
+    Args:
+        path: Parquet or a pickle by its suffix; text with separated fields otherwise.
+        allow_pickle: unpickling runs code.
+        separator: of the fields; None = found.
+        encoding: of the text; None = by its byte order mark, else UTF-8, else cp1252.
+
+    Raises:
+        DataError: the file cannot be read; the message says how to save it.
+    """
+    suffix = path.suffix.lower()
+    malformed = None
+    if suffix in (".pkl", ".pickle"):
+        frame = read_pickle(path, allow_pickle=allow_pickle)
+    elif suffix == ".parquet":
+        frame = _read_parquet(path)
+    else:
+        frame, malformed = _parse(_decode(path.read_bytes(), path, encoding).replace("\0", ""), path, separator)
+    frame = with_named_index(frame)
+    frame.columns = [clean_label(str(name)) for name in frame.columns]
+    return Table(path, frame, malformed or [None] * len(frame))
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (ValueError, OSError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DataError(f"{path} cannot be read as parquet: {' '.join(str(error).split())}") from None
+
+
+def _decode(raw: bytes, path: Path, encoding: str | None) -> str:
+    if raw.startswith(_SPREADSHEET_STARTS):
+        raise DataError(f"{path} is a spreadsheet; save it as CSV (in Excel: `CSV UTF-8`) and name that file.")
+    known = encoding or next((name for mark, name in _BOMS if raw.startswith(mark)), None)
+    try:
+        text = raw.decode(known or "utf-8", "strict" if known else "surrogateescape").removeprefix("\ufeff")
+    except (LookupError, UnicodeError) as error:
+        raise DataError(
+            f"{path} cannot be read with encoding {known} ({error}); save it as UTF-8, or set dataset.encoding "
+            "(utf-8, cp1252, utf-16, …)."
+        ) from None
+    n_escaped = len(re.findall(r"[\ud800-\udfff]", text))
+    if not n_escaped:
+        return text
+    sys.stderr.write(
+        f"bakeoff: {path} is not UTF-8 and was read as cp1252 (Windows, Western Europe); where accents are wrong, "
+        "save it as UTF-8 or set dataset.encoding.\n"
+    )
+    is_mostly_utf8 = len(text) - n_escaped - sum(map(str.isascii, text)) > n_escaped
+    return readable(text) if is_mostly_utf8 else raw.decode("cp1252", "backslashreplace")
+
+
+def _parse(text: str, path: Path, separator: str | None) -> tuple[pd.DataFrame, list[str | None]]:
+    """Return the rows below the header and what is wrong with each; malformed rows have null cells."""
+    csv.field_size_limit(2**31 - 1)
+    lines = list(io.StringIO(text, newline=""))
+    hint = re.fullmatch(r'"?sep=(.)"?\s*', lines[0], re.IGNORECASE) if lines else None  # Excel's own line
+    first = 1 if hint else 0
+    between = separator or (hint[1] if hint else _find_separator("".join(lines[first:])[:_SAMPLE_CHARS]))
+    rows = list(_split(lines, between, start=first))
+    if not rows or rows[0][1] is None:
+        raise DataError(f"{path} must begin with a line of column names, then one row per product; got {text[:40]!r}.")
+    header, width = _settle_width(rows[0][1], [row for _, row in rows[1:] if row])
+    cells, malformed = [], []
+    below = rows[1][0] - 1 if len(rows) > 1 else len(lines)
+    for line, row in _split(lines, between, start=below, width=width):
+        fits = row is not None and len(row) == width and not any(map(str.strip, row[len(header) :]))
+        cells.append(row[: len(header)] if row and fits else [None] * len(header))
+        malformed.append(None if fits else _problem(lines[line - 1], row, line, width))
+    return pd.DataFrame(cells, columns=pd.Index(header, dtype=object), dtype=object), malformed
+
+
+def _problem(text: str, row: list[str] | None, line: int, width: int) -> str:
+    what = "a quote that is not closed as it should be" if row is None else f"{len(row)} fields, expected {width}"
+    return f"line {line} has {what}: {text.strip()[:_SHOWN_CHARS]}"
+
+
+def _find_separator(sample: str) -> str:
+    """Return the separator that gives the header most fields, and most rows as many."""
+
+    def agreement(separator: str) -> tuple[bool, bool, int]:
+        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator, skipinitialspace=True)
+        widths = [len(row) for row in islice(rows, _SAMPLE_ROWS) if row] or [0]
+        return widths[0] > 1, 2 * widths.count(widths[0]) > len(widths), widths[0]
+
+    return max(_SEPARATORS, key=agreement)
+
+
+def _settle_width(header: list[str], rows: list[list[str]]) -> tuple[list[str], int]:
+    """Return the named columns and how many fields a row has: a separator may end every row, or the header alone."""
+    usual = Counter(map(len, rows)).most_common(1)[0][0] if rows else len(header)
+    if usual < len(header) and not any(map(str.strip, header[usual:])):
+        return header[:usual], usual
+    beyond = [any(map(str.strip, row[len(header) :])) for row in rows if len(row) == usual]
+    return header, usual if usual > len(header) and 2 * sum(beyond) < len(beyond) else len(header)
+
+
+def _split(
+    lines: list[str], separator: str, *, start: int, width: int | None = None
+) -> Iterator[tuple[int, list[str] | None]]:
+    """Yield (its line, from 1; its fields, or None where its quotes are broken) for each row that is not blank.
+
+    Such a row is given up at its first line, so that no quote swallows the rows after it.
+    """
+    while start < len(lines):
+        base = start
+        reader = csv.reader(
+            (lines[place] for place in range(base, len(lines))), delimiter=separator, strict=True, skipinitialspace=True
+        )
+        try:
+            for row in reader:
+                end = base + reader.line_num
+                if end > start + 1 and width and _swallows_rows(row, separator, width):
+                    raise csv.Error
+                if len(row) > 1 or any(map(str.strip, row)):
+                    yield start + 1, row
+                start = end
+        except csv.Error:
+            yield start + 1, None
+            start += 1
+
+
+def _swallows_rows(row: list[str], separator: str, width: int) -> bool:
+    """Return whether a field's lines have the separators of whole rows, as between two stray quotes."""
+    tight = re.compile(re.escape(separator) + r"(?!\s)")  # in prose a comma is followed by a space
+    for column, field in enumerate(row):
+        counts = [len(tight.findall(line)) for line in re.split(r"\r\n|\r|\n", field)]
+        if len(counts) > 1 and width > 1:
+            inner, at_ends = counts[1:-1], (counts[0], counts[-1]) == (width - 1 - column, column)
+            if (at_ends and not inner) or (width - 1 in inner and (at_ends or len(row) != width)):
+                return True
+    return False
+
+
+def _text(cell: Any) -> str | None:
+    """Return a cell as stripped text, null where it is empty; whole floats (integers beside gaps) lose their `.0`."""
+    if isinstance(cell, dict):  # a picture as Hugging Face stores it
+        cell = cell["bytes"] if cell.get("bytes") else cell.get("path", cell)
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8")
+    if cell is None or (pd.api.types.is_scalar(cell) and pd.isna(cell)):
+        return None
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    if isinstance(cell, list | tuple | np.ndarray):
+        cell = json.dumps([str(part) for part in cell])
+    return readable(str(cell)).strip() or None
