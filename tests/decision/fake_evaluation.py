@@ -46,7 +46,9 @@ def make_products(n_test: int, labels: list[str], training: TrainingRecord) -> C
         ids = [f"{split}-{i:05d}" for i in range(n)]
         label_ids = (np.arange(n) % len(labels)).astype(np.int64)
         tables.append(pd.DataFrame({"product_id": ids, "split": split, "label_id": label_ids, "image": 0}))
-    return Catalogue(pd.concat(tables, ignore_index=True), labels, _store(), training.dataset)
+    products = pd.concat(tables, ignore_index=True)
+    products["group_id"] = np.arange(len(products))
+    return Catalogue(products, labels, _store(), training.dataset)
 
 
 @cache
