@@ -63,6 +63,12 @@ def test_equal_mass_error_by_hand():
     assert equal_mass_error(CONFIDENCE[:1], CORRECT[:1], n_bins=15) == pytest.approx(0.05)
 
 
+def test_a_constant_confidence_that_is_right_as_often_as_it_says_has_no_equal_mass_error():
+    correct = np.random.default_rng(0).permutation(np.arange(200) < 140)
+    assert equal_mass_error(np.full(200, 0.7), correct, n_bins=10) == pytest.approx(0, abs=1e-12)
+    assert equal_mass_error(np.full(200, 0.9), correct, n_bins=10) == pytest.approx(0.2)
+
+
 def test_bins_are_open_below_and_closed_above():
     assert equal_width_bins(np.array([0.0, 0.2, 0.21, 1.0]), 5).tolist() == [0, 0, 1, 4]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from bakeoff.statistics.binning import equal_mass_bins
 from bakeoff.statistics.bootstrap import statistic_interval
 from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.wilson import wilson_interval
@@ -30,14 +31,12 @@ def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, n
 
 
 def equal_mass_error(confidence: np.ndarray, correct: np.ndarray, *, n_bins: int) -> float:
-    """Return the same with bins that hold equally many products, in order of confidence.
+    """Return the same with bins that hold about equally many products, in order of confidence; ties share a bin.
 
     Source:
         J. Nixon et al., Measuring calibration in deep learning, CVPR workshops 2019.
     """
-    order = np.lexsort((correct, confidence))
-    gaps = np.array_split((confidence - correct)[order], min(n_bins, len(order)))
-    return float(sum(abs(gap.sum()) for gap in gaps) / len(order))
+    return _error(equal_mass_bins(confidence, n_bins), confidence - correct, n_bins)
 
 
 def calibration_error_interval(
