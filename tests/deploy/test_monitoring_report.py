@@ -139,7 +139,7 @@ def test_a_drop_of_accuracy_is_an_alarm_and_a_small_one_is_not(catalogue, tmp_pa
     report = build_report((reference, same, reference), LABELS, words, header=HEADER)
     assert report["verdict"] == "calm"
     assert "is within chance" in report["sentences"][0]
-    assert "With this many products a drop of 22.5 points would be found four times in five." in report["sentences"][0]
+    assert "With this many products a drop of 22.7 points would be found four times in five." in report["sentences"][0]
     assert "The 60 new products differ from the study’s in none of the 11 respects" in report["sentences"][1]
     better = population(300, seed=7, wrong=0.0)
     report = build_report((worse, better, worse), LABELS, words, header=HEADER)

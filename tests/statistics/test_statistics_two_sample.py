@@ -65,7 +65,7 @@ def test_difference_of_shares_is_newcombes():
 
 def power(hits: int, sizes: tuple[int, int], drop: float, alpha: float) -> float:
     """How often a drop is found, from every pair of counts."""
-    share, found = (hits + 1.959964**2 / 2) / (sizes[0] + 1.959964**2), 0.0
+    share, found = (hits + 0.5) / (sizes[0] + 1), 0.0
     for first in range(sizes[0] + 1):
         for second in range(sizes[1] + 1):
             table = [[first, sizes[0] - first], [second, sizes[1] - second]]

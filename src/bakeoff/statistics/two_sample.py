@@ -15,7 +15,7 @@ from scipy.stats import binom, fisher_exact, ks_2samp
 from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.binning import equal_mass_bins
 from bakeoff.statistics.interval import hold
-from bakeoff.statistics.wilson import Z_95, wilson_interval
+from bakeoff.statistics.wilson import wilson_interval
 
 POWER = 0.8
 _EXACT_UP_TO = 500
@@ -119,11 +119,11 @@ def difference_of_shares(hits: tuple[int, int], sizes: tuple[int, int]) -> Share
 def detectable_drop(hits: int, sizes: tuple[int, int], *, alpha: float = 0.05) -> float | None:
     """Return the smallest drop, to 0.001, that Fisher's test at `alpha` finds with POWER at least; None if none is.
 
-    The exact power, both samples drawn, the first with the middle of Wilson's interval: all hits would promise too
+    The exact power, both samples drawn, the first with half a hit and half a miss added: all hits would promise too
     much. Of a large first sample `_COUNTS_TRIED` counts are tested and the others interpolated.
     """
     _need(*sizes, least=1)
-    share = (hits + Z_95**2 / 2) / (sizes[0] + Z_95**2)
+    share = (hits + 0.5) / (sizes[0] + 1)
     ends = binom.ppf(np.array([1e-9, 1 - 1e-9]), sizes[0], share)
     tried = np.unique(np.linspace(ends[0], ends[1], _COUNTS_TRIED).astype(int))
     counts = np.arange(tried[0], tried[-1] + 1)
