@@ -15,6 +15,7 @@ from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.split import write_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
+from bakeoff.data.decode import pixel_digest
 from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_texts
 from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
@@ -97,6 +98,9 @@ def test_formats_of_the_contract(root):
     assert list(texts.columns) == list(TEXT_COLUMNS)
     assert texts["product_id"].tolist() == catalogue.products["product_id"].tolist()
     assert texts["title"].isna().all()
+    digests = pd.read_parquet(root / "data" / "catalogue" / "digests.parquet")
+    assert digests["product_id"].tolist() == catalogue.products["product_id"].tolist()
+    assert digests["digest"][0] == pixel_digest(picture(100))
     rows = np.concatenate([catalogue.rows(name) for name in ("train", "validation", "test")])
     assert sorted(rows.tolist()) == list(range(10))
     assert catalogue.label_ids([0, 9]).tolist() == [0, 1]
@@ -125,7 +129,7 @@ def test_same_input_same_bytes(root):
     run(root, dataset("folder"))
     shutil.move(root / "data" / "catalogue", root / "first")
     run(root, dataset("folder"))
-    for name in ("products.parquet", "texts.parquet", "images.arrow", "labels.json", "rejected.csv"):
+    for name in ("products.parquet", "texts.parquet", "digests.parquet", "images.arrow", "labels.json", "rejected.csv"):
         assert (root / "first" / name).read_bytes() == (root / "data" / "catalogue" / name).read_bytes(), name
 
 

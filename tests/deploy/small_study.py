@@ -14,7 +14,7 @@ from PIL import Image
 
 from bakeoff.catalogue.pack import Packed, pack
 from bakeoff.data.store import StoreWriter
-from bakeoff.data.table import Catalogue, load_catalogue
+from bakeoff.data.table import DIGESTS, Catalogue, load_catalogue
 from bakeoff.records.catalogue import LabelsRecord
 from prepared import PREPARE
 from records_made import calibration_record, dataset, metrics_record
@@ -75,10 +75,12 @@ def write_catalogue(project: Path, *, n_per_class: int = 10) -> Catalogue:
             assert isinstance(packed, Packed)
             row = writer.append(packed.encoded)
             name = f"{label}/{path.name}"
-            rows.append((name, row, label, label_id, np.float32(1), packed.width, packed.height, split))
-    columns = ["product_id", "image", "label", "label_id", "weight", "width", "height", "split"]
+            facts = (np.float32(1), packed.width, packed.height, packed.digest, split)
+            rows.append((name, row, label, label_id, *facts))
+    columns = ["product_id", "image", "label", "label_id", "weight", "width", "height", "digest", "split"]
     table = pd.DataFrame(rows, columns=columns)
-    table.drop(columns="split").to_parquet(project / "data" / "catalogue" / "products.parquet")
+    table[["product_id", "digest"]].to_parquet(project / "data" / "catalogue" / DIGESTS)
+    table.drop(columns=["split", "digest"]).to_parquet(project / "data" / "catalogue" / "products.parquet")
     (project / "data" / "splits").mkdir()
     table[["product_id", "split"]].to_parquet(project / "data" / "splits" / "splits.parquet")
     known = dataset(name="colours", kind="synthetic", digest="abc", prepare=prepare)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image, ImageOps
 from typer.testing import CliRunner
 
 from bakeoff.cli import app
@@ -91,6 +93,26 @@ def test_unlabelled_products_and_a_store_that_is_away(in_study, new_products, mo
     assert "count as unlabelled" not in done.stderr
     report = json.loads((in_study / "monitoring" / "plain" / "monitoring.json").read_text())
     assert report["n_labelled"] == 0
+
+
+def test_photos_that_the_candidate_learned_from_are_no_evidence(in_study, new_products, tmp_path):
+    """18 of train as other files under other names beside 30 new ones; then those of train and test alone."""
+    shutil.copytree(new_products / "photos", tmp_path / "all")
+    for number, path in enumerate(sorted((in_study / "raw" / "train").rglob("*.*"))):
+        with Image.open(path) as photo:
+            upright = ImageOps.exif_transpose(photo)
+            upright.save(tmp_path / "all" / path.parent.name / f"own-{number}.png")
+    done = monitor(tmp_path / "all", "--name", "own")
+    report = json.loads((in_study / "monitoring" / "own" / "monitoring.json").read_text())
+    assert report["own_photos"] == {"train": 18, "validation": 0, "test": 0}
+    assert (report["n_new"], report["performance"]["accuracy"]["n"]) == (30, 30)
+    assert {test["n_new"] for test in report["tests"]} == {30}
+    assert "18 of 48 photos are the study’s own (18 train). They were left out." in " ".join(done.stdout.split())
+    done = monitor(in_study / "raw" / "train", "--name", "own", "--force")
+    report = json.loads((in_study / "monitoring" / "own" / "monitoring.json").read_text())
+    assert (report["verdict"], report["n_new"], report["performance"]["accuracy"]["n"]) == ("no_evidence", 18, 18)
+    assert "NO EVIDENCE" in done.stdout
+    assert "18 of 18 photos are the study’s own (18 train). Without them too few are left" in report["sentences"][0]
 
 
 def test_sources_and_labels_that_cannot_be_used(in_study, new_products, tmp_path):

@@ -71,8 +71,10 @@ def test_json_on_stdout_stays_clean_and_the_chosen_candidate_answers(in_study):
     )  # fmt: skip
     answers = json.loads(done.stdout)
     assert [set(answer) for answer in answers] == [
-        {"id", "image", "label", "probability", "review", "top", "reason", "detail"}
+        {"id", "image", "label", "probability", "review", "top", "study_split", "reason", "detail"}
     ] * 2
+    assert [answer["study_split"] for answer in answers] == ["test", "test"]
+    assert "2 photos of the study itself (2 test): no evidence about new ones." in done.stderr
     assert all(len(answer["top"]) == 2 and answer["review"] is True for answer in answers)
     assert "2 photos classified by tiny-frozen (seed 0); 2 of them below 1, marked `review`" in done.stderr
 
@@ -87,6 +89,7 @@ def test_unreadable_photos_are_rows_with_a_reason(in_study, tmp_path):
         rows = list(csv.DictReader(handle))
     assert [row["id"] for row in rows] == ["a", "b", "c", "d"]
     assert [row["reason"] for row in rows] == ["not_an_image", "missing_file", "missing_file", ""]
+    assert [row["study_split"] for row in rows] == ["", "", "", "test"]
     assert rows[3]["label"] in {"red", "green", "blue"}
     assert float(rows[3]["probability"]) >= float(rows[3]["probability_2"]) >= float(rows[3]["probability_3"])
     assert "3 photos could not be read (2 missing_file, 1 not_an_image; the first: broken.jpg" in done.stderr

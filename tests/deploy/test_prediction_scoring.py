@@ -16,11 +16,13 @@ from PIL import Image
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.data.batching import PREDICT_BATCH
-from bakeoff.data.decode import Rejection
+from bakeoff.data.decode import Rejection, pixel_digest
 from bakeoff.data.products import Products
+from bakeoff.data.table import DIGESTS
 from bakeoff.deploy.prediction import launch, request, scores, scoring
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
 from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
+from bakeoff.deploy.prediction.own_photos import find_splits
 from bakeoff.deploy.prediction.request import Request, request_key
 from numpy_predictor import NumpyPredictor
 from prepared import PREPARE as AT_100_PX
@@ -127,6 +129,23 @@ def test_two_processes_do_not_share_a_folder(numpy_request, photos, tmp_path):
         pass
 
 
+def test_the_studys_own_photos_are_found_by_their_pixels(numpy_request, photos, tmp_path, capsys):
+    """The first photo is a copy of a train and a test product in another file format, the second of a test product."""
+    with launch.scored(numpy_request, photos, keep=True) as folder:
+        assert set(find_splits(tmp_path, folder, len(photos))) == {""}
+    assert "digests.parquet is missing: the study's own photos count as new ones; run" in capsys.readouterr().err
+    for name in ("catalogue", "splits"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    colours = [(0, 0, 200), (0, 0, 200), (0, 200, 0), (9, 9, 9)]
+    digests = [pixel_digest(Image.new("RGB", (16, 16), colour)) for colour in colours]
+    ids = ["a", "b", "c", "d"]
+    pd.DataFrame({"product_id": ids, "digest": digests}).to_parquet(tmp_path / "data" / "catalogue" / DIGESTS)
+    splits = pd.DataFrame({"product_id": ids[::-1], "split": ["train", "test", "test", "train"]})
+    splits.to_parquet(tmp_path / "data" / "splits" / "splits.parquet")
+    found = find_splits(tmp_path, folder, len(photos)).tolist()
+    assert found == ["train", "test", "", "train", "", "", "train", "test", "", "train", "test"]
+
+
 @pytest.mark.slow
 def test_a_failing_environment_is_told(numpy_request, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(launch, "_PACKAGES", {"torch": "no_such_package"})
@@ -172,7 +191,7 @@ def test_memory_does_not_grow_with_the_number_of_photos(photos, tmp_path):
 
 def test_a_chunk_of_refusals_keeps_the_width_of_its_columns(tmp_path):
     photos = [Rejection("empty_file", "0 bytes")]
-    scoring.score_photos(WithFeatures(LABELS), photos, tmp_path, settings=scoring.ScoringSettings(more=True))
+    scoring.score_photos(WithFeatures(LABELS), photos, tmp_path, more=True)
     (part,) = scores.read_chunks(tmp_path, 1)
     assert part.probabilities.shape == (1, 3)
     assert part.features is not None

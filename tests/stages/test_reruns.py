@@ -70,6 +70,7 @@ FILES = {
     "stages/throughput.py": {"throughput"},
     "stages/compare.py": {"compare"},
     "data/catalogue/texts.parquet": {"audit"},  # mending a description retrains no image model
+    "data/catalogue/digests.parquet": {"audit"},  # nor does what `bakeoff monitor` recognises photos by
     "data/catalogue/rejected.csv": {"audit"},
     "data/audit/audit.json": {"compare"},
     "data/catalogue/products.parquet": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import chi2_contingency, ks_2samp
+from scipy.stats import binom, chi2_contingency, fisher_exact, ks_2samp
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.two_sample import (
@@ -63,9 +63,29 @@ def test_difference_of_shares_is_newcombes():
     assert difference_of_shares((10, 10), (10, 10)).p_value == 1
 
 
-def test_detectable_drop_by_hand():
-    expected = (1.96 + 0.8416) * np.sqrt(0.8 * 0.2 * (1 / 100 + 1 / 400))
-    assert detectable_drop(0.8, (100, 400)) == pytest.approx(expected, rel=1e-4)
+def power(hits: int, sizes: tuple[int, int], drop: float, alpha: float) -> float:
+    """How often a drop is found, from every pair of counts."""
+    share, found = (hits + 0.5) / (sizes[0] + 1), 0.0
+    for first in range(sizes[0] + 1):
+        for second in range(sizes[1] + 1):
+            table = [[first, sizes[0] - first], [second, sizes[1] - second]]
+            if second / sizes[1] < first / sizes[0] and fisher_exact(table).pvalue < alpha:
+                found += binom.pmf(first, sizes[0], share) * binom.pmf(second, sizes[1], share - drop)
+    return found
+
+
+@pytest.mark.parametrize(("hits", "sizes", "alpha"), [(27, (30, 20), 0.05), (20, (20, 35), 0.05 / 11)])
+def test_the_detectable_drop_is_the_smallest_that_fishers_test_finds_four_times_in_five(hits, sizes, alpha):
+    drop = detectable_drop(hits, sizes, alpha=alpha)
+    assert drop is not None
+    assert power(hits, sizes, drop, alpha) >= 0.8 > power(hits, sizes, drop - 0.001, alpha)
+
+
+def test_detectable_drop_of_large_and_of_hopeless_samples():
+    # normal approximation: (1.96 + 0.8416) sqrt(0.9 0.1 / 10000 + 0.891 0.109 / 100000) = 0.0089
+    assert detectable_drop(9_000, (10_000, 100_000)) == pytest.approx(0.01), "rounded up to a tenth of a point"
+    assert detectable_drop(90, (100, 2), alpha=0.05 / 11) is None
+    assert detectable_drop(0, (100, 100)) is None
 
 
 def test_calibration_shift_finds_overconfidence_alone():
@@ -75,6 +95,13 @@ def test_calibration_shift_finds_overconfidence_alone():
     worse = rng.uniform(size=600) < confidence - 0.2
     assert calibration_shift((confidence, honest), (confidence, same)).p_value > 0.05
     assert calibration_shift((confidence, honest), (confidence, worse)).p_value < 0.01
+
+
+def test_tied_confidences_say_nothing_about_calibration():
+    """Both samples are right 7 times in 10; the order of the rows must not matter."""
+    correct = np.arange(300) % 10 < 7
+    found = calibration_shift((np.full(300, 0.7), np.sort(correct)), (np.full(300, 0.7), correct))
+    assert (found.statistic, found.p_value) == (pytest.approx(0), 1)
 
 
 def test_levels_hold_on_samples_of_one_population():

@@ -31,7 +31,7 @@ class Packed:
     format: str
     mode: str
     digest: str = ""
-    """Of the pixels; like the hashes only where they were asked for."""
+    """Of the original's pixels; like the hashes only where it was asked for."""
     phash: int = 0
     mirrored: int = 0
 
@@ -89,7 +89,7 @@ def pack(path: Path, params: PackParams, *, hashes: bool = True) -> Packed | Rej
     return pack_bytes(original, params, hashes=hashes)
 
 
-def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True) -> Packed | Rejection:
+def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, digest: bool = True) -> Packed | Rejection:
     """Return the picture in a file's bytes, encoded for the store with its hashes, or why it is rejected."""
     decoded = decode(original, max_megapixels=params.max_megapixels, min_side_px=params.min_side_px)
     if isinstance(decoded, Rejection):
@@ -100,7 +100,7 @@ def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True) -> P
         height=decoded.height,
         format=decoded.format,
         mode=decoded.mode,
-        digest=pixel_digest(decoded.image) if hashes else "",
+        digest=pixel_digest(decoded.image) if digest else "",
         phash=perceptual_hash(decoded.image) if hashes else 0,
         mirrored=mirrored_hash(decoded.image) if hashes else 0,
     )

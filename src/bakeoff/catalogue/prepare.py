@@ -24,7 +24,7 @@ from bakeoff.core.names import clean_label, find_alike, readable
 from bakeoff.core.paths import main_checkout
 from bakeoff.data.decode import Rejection, locate
 from bakeoff.data.store import ImageStore, StoreWriter
-from bakeoff.data.table import PRODUCT_COLUMNS, SPLITS, TEXT_COLUMNS
+from bakeoff.data.table import DIGESTS, PRODUCT_COLUMNS, SPLITS, TEXT_COLUMNS
 from bakeoff.records.catalogue import Dataset, LabelsRecord, PackParams, SourceRecord
 
 _TYPES = {
@@ -63,7 +63,7 @@ class Prepared:
 
 
 def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, out_dir: Path) -> Prepared:
-    """Write products.parquet, texts.parquet, images.arrow, labels.json and rejected.csv; return the counts.
+    """Write products, texts and digests .parquet, images.arrow, labels.json and rejected.csv; return the counts.
 
     The folder appears whole or not at all.
 
@@ -258,7 +258,8 @@ def _write_store(table: pd.DataFrame, draft: Path, target: Path) -> str:
 
 
 def _write_tables(table: pd.DataFrame, folder: Path) -> None:
-    """Write products.parquet, which image classifiers read, and texts.parquet, which they do not."""
+    """Write products.parquet, which image classifiers read, and what they do not: texts and digests of the pixels."""
     table = table.assign(weight=1.0).astype(_TYPES | dict.fromkeys(_TEXTS, "string"))  # all-null columns stay text
     table[list(PRODUCT_COLUMNS)].to_parquet(folder / "products.parquet", index=False)
     table[list(TEXT_COLUMNS)].to_parquet(folder / "texts.parquet", index=False)
+    table[["product_id", "digest"]].to_parquet(folder / DIGESTS, index=False)

@@ -27,6 +27,8 @@ PRODUCT_COLUMNS = (
     "mode",
 )
 TEXT_COLUMNS = ("product_id", "title", "description")
+DIGESTS = "digests.parquet"
+"""product_id, and digest of the original photo's pixels: `bakeoff.data.decode.pixel_digest`."""
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,23 @@
 Permutation tests hold their level at any sample size; their p-values are (1 + n extreme) / (1 + n permutations).
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.stats import fisher_exact, ks_2samp, norm
+from scipy.stats import binom, fisher_exact, ks_2samp
 
 from bakeoff.core.errors import EvaluationError
+from bakeoff.statistics.binning import equal_mass_bins
 from bakeoff.statistics.interval import hold
 from bakeoff.statistics.wilson import wilson_interval
 
+POWER = 0.8
 _EXACT_UP_TO = 500
+_COUNTS_TRIED = 30
 _PERMUTATIONS_AT_ONCE = 250
 _PSI_FLOOR = 0.5
 """Added to every count, so that an empty class does not make the index infinite."""
@@ -111,14 +116,28 @@ def difference_of_shares(hits: tuple[int, int], sizes: tuple[int, int]) -> Share
     return ShareDifference(difference, float(low), float(high), float(fisher_exact(table).pvalue))
 
 
-def detectable_drop(share: float, sizes: tuple[int, int], *, alpha: float = 0.05) -> float:
-    """Return the drop of a share that is found with probability 0.8 at level `alpha`, normal approximation.
+def detectable_drop(hits: int, sizes: tuple[int, int], *, alpha: float = 0.05) -> float | None:
+    """Return the smallest drop, to 0.001, that Fisher's test at `alpha` finds with POWER at least; None if none is.
 
-    A share near 0 or 1 counts as 0.02 or 0.98: its own spread would say that nothing is too small to be found.
+    The exact power, both samples drawn, the first with half a hit and half a miss added: all hits would promise too
+    much. Of a large first sample `_COUNTS_TRIED` counts are tested and the others interpolated.
     """
     _need(*sizes, least=1)
-    middle = min(max(share, 0.02), 0.98)
-    return float((norm.isf(alpha / 2) + norm.isf(0.2)) * np.sqrt(middle * (1 - middle) * (1 / sizes[0] + 1 / sizes[1])))
+    share = (hits + 0.5) / (sizes[0] + 1)
+    ends = binom.ppf(np.array([1e-9, 1 - 1e-9]), sizes[0], share)
+    tried = np.unique(np.linspace(ends[0], ends[1], _COUNTS_TRIED).astype(int))
+    counts = np.arange(tried[0], tried[-1] + 1)
+    most = np.interp(counts, tried, [_most_found(int(count), sizes, alpha) for count in tried])
+    drops = np.append(np.arange(0.001, share, 0.001), share)
+    found = binom.cdf(np.floor(most + 1e-9)[:, None], sizes[1], share - drops)
+    enough = binom.pmf(counts, sizes[0], share) @ found >= POWER
+    return float(drops[enough.argmax()]) if enough.any() else None
+
+
+def _most_found(hits: int, sizes: tuple[int, int], alpha: float) -> int:
+    """Return the largest count of the second sample that is found to be a drop; -1 where none is."""
+    below = range(math.ceil(hits * sizes[1] / sizes[0]))
+    return bisect_left(below, True, key=lambda count: difference_of_shares((hits, count), sizes).p_value >= alpha) - 1
 
 
 def calibration_shift(
@@ -132,12 +151,12 @@ def calibration_shift(
     """Return how differently two samples of confidence (n,) and correctness (n,) are calibrated, p by permutation.
 
     The statistic is the sum over bins (of equal mass over both samples) of the difference between the samples' mean
-    gaps of confidence and correctness, weighted by the bin's share.
+    gaps of confidence and correctness, weighted by the bin's share; equal confidences share a bin.
     """
     _need(len(first[0]), len(second[0]), least=1)
     confidence = np.concatenate([first[0], second[0]])
     gaps = confidence - np.concatenate([first[1], second[1]])
-    bins = np.eye(n_bins)[_equal_mass(confidence, n_bins)]
+    bins = np.eye(n_bins)[equal_mass_bins(confidence, n_bins)]
     signs = np.concatenate([np.zeros(len(first[0])), np.ones(len(second[0]))])
     observed = _gap_difference(signs[None], gaps, bins)[0]
     drawn = _permuted(signs, lambda many: _gap_difference(many, gaps, bins), n_permutations, seed)
@@ -164,13 +183,6 @@ def _gap_difference(is_second: np.ndarray, gaps: np.ndarray, bins: np.ndarray) -
     both = (n_second > 0) & (n_first > 0)
     apart = sum_second / np.maximum(n_second, 1) - sum_first / np.maximum(n_first, 1)
     return (np.abs(apart) * both * n_all).sum(axis=1) / n_all.sum()
-
-
-def _equal_mass(values: np.ndarray, n_bins: int) -> np.ndarray:
-    """Return (N,) bin numbers below n_bins; equal values may lie in two bins."""
-    ranks = np.empty(len(values), dtype=np.int64)
-    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
-    return ranks * n_bins // len(values)
 
 
 def _chi_square(seconds: np.ndarray, totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:

@@ -67,7 +67,7 @@ def _metrics(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield f"{test['name']}_statistic", test["statistic"]
         yield f"{test['name']}_p_holm", test["p_holm"]
     performance = report["performance"]
-    if performance:
+    if performance and report["verdict"] != "no_evidence":
         for name in ("accuracy", "accuracy_at_deployment"):
             for part in ("value", "low", "high"):
                 yield name if part == "value" else f"{name}_{part}", performance[name][part]

@@ -109,7 +109,7 @@ def read_photo(encoded: bytes, prepare: PackParams, row: int) -> Image.Image:
     Raises:
         DataError: the catalogue would not take it; the message names `row`.
     """
-    packed = pack_bytes(encoded, prepare, hashes=False)
+    packed = pack_bytes(encoded, prepare, hashes=False, digest=False)
     if isinstance(packed, Rejection):
         raise DataError(f"row {row}: the image cannot be used: {packed.reason} ({packed.detail}).")
     return open_packed(packed.encoded)

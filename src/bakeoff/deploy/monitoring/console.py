@@ -11,9 +11,7 @@ from bakeoff.core.translation import N_, Translator
 from bakeoff.deploy.monitoring.verdict import NAMES, VERDICTS, write_p
 
 _COLUMNS = (N_("what"), N_("study"), N_("new"), N_("n"), N_("statistic"), N_("p (Holm)"), N_("differs"))
-
-
-_STYLES = {"alarm": "bold red", "changed": "bold yellow", "calm": "bold green"}
+_STYLES = {"alarm": "bold red", "changed": "bold yellow", "calm": "bold green", "no_evidence": "bold red"}
 _STATISTICS = {
     "kolmogorov_smirnov": "D",
     "mmd_permutation": "MMD²",
@@ -40,16 +38,10 @@ def _table(tests: list[Mapping[str, Any]], t: Translator) -> Table:
     for title in _COLUMNS:
         table.add_column(t.gettext(title), overflow="fold")
     for test in tests:
-        means = [_mean(test, name, t) for name in ("reference", "new")]
+        means = ["" if test.get(name) is None else t.number(test[name], ".3g") for name in ("reference", "new")]
         sizes = f"{t.number(test['n_reference'], ',d')} / {t.number(test['n_new'], ',d')}"
         statistic = f"{_STATISTICS[test['test']]} {t.number(test['statistic'], '.3g')}"
         differs = t.gettext("yes") if test["differs"] else t.gettext("no")
         title, p_value = NAMES[test["name"]], write_p(test["p_holm"], t)
         table.add_row(t.gettext(title), *means, sizes, statistic, p_value, differs)
     return table
-
-
-def _mean(test: Mapping[str, Any], name: str, t: Translator) -> str:
-    """Return a sample's mean, where there is one."""
-    mean = test.get(name)
-    return "" if mean is None else t.number(mean, ".3g")

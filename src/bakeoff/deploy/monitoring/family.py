@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from bakeoff.deploy.monitoring.performance import count_reference
 from bakeoff.deploy.monitoring.sample import Sample
 from bakeoff.deploy.prediction.measures import MEASURES
 from bakeoff.statistics.paired import holm
@@ -71,9 +72,10 @@ def _predictions(reference: Sample, new: Sample, seed: int) -> Iterator[Record]:
 
 def _performance(test_split: Sample, new: Sample, seed: int) -> Iterator[Record]:
     first, second = (sample.predicted == sample.label_ids for sample in (test_split, new))
-    found = difference_of_shares((int(first.sum()), int(second.sum())), (len(first), len(second)))
+    hits, n = count_reference(test_split)
+    found = difference_of_shares((hits, int(second.sum())), (n, len(second)))
     record = _record("accuracy", "performance", "fisher_exact", found.difference, found.p_value, (first, second))
-    yield {**record, "low": found.low, "high": found.high}
+    yield {**record, "reference": hits / n, "n_reference": n, "low": found.low, "high": found.high}
     shift = calibration_shift((test_split.confidence, first), (new.confidence, second), seed=seed)
     pair = (test_split.confidence - first, new.confidence - second)
     yield _record("calibration", "performance", "calibration_permutation", shift.statistic, shift.p_value, pair)

@@ -94,9 +94,8 @@ def _draw_shares(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:
     places = np.arange(len(labels))
     for offset, name, colour in ((-0.2, "reference", _STUDY), (0.2, "new", _NEW)):
         axis.barh(places + offset, [shares[label][name] for label in labels], height=0.38, color=colour)
-    _name_classes(axis, labels)
+    _name_classes(axis, labels, len(shares), t)
     _head(axis, _test(report, "class_shares"), t)
-    _tell_left_out(axis, len(shares), t)
 
 
 def _draw_recalls(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:
@@ -109,20 +108,17 @@ def _draw_recalls(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:
             one = classes[label][name]
             if one:
                 _draw_interval(axis, one, place + offset, colour)
-    _name_classes(axis, labels)
+    _name_classes(axis, labels, len(classes), t)
     axis.set_xlim(-0.02, 1.02)
     axis.set_title(t.gettext("recall per class"), fontsize=10, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
-    _tell_left_out(axis, len(classes), t)
 
 
 def _draw_accuracy(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:
     estimate, performance = report["estimated_accuracy"], report["performance"]
+    rows = [(t.gettext("test at deployment"), estimate["accuracy_at_deployment"], _STUDY)]
     if performance:
-        rows = [(t.gettext("test at deployment"), performance["accuracy_at_deployment"], _STUDY)]
         rows.append((t.gettext("new, measured"), performance["accuracy"], _NEW))
-    else:
-        rows = [(t.gettext("test at deployment"), estimate["accuracy_at_deployment"], _STUDY)]
     rows.append((t.gettext("new, estimate: confidence"), estimate["average_confidence"], "#777777"))
     rows.append((t.gettext("new, estimate: threshold"), estimate["threshold_on_confidence"], "#777777"))
     for place, (_, one, colour) in enumerate(rows):
@@ -140,12 +136,9 @@ def _draw_interval(axis: Axes, one: Mapping[str, float], place: float, colour: s
     axis.plot([one["value"]], [place], "o", color=colour, markersize=5)
 
 
-def _name_classes(axis: Axes, labels: list[str]) -> None:
+def _name_classes(axis: Axes, labels: list[str], n_classes: int, t: Translator) -> None:
     axis.set_yticks(np.arange(len(labels)), [textwrap.shorten(label, 28, placeholder="…") for label in labels])
     axis.tick_params(axis="y", labelsize=9)
     axis.set_ylim(len(labels) - 0.4, -0.6)
-
-
-def _tell_left_out(axis: Axes, n_classes: int, t: Translator) -> None:
     if n_classes > _MAX_CLASSES:
         axis.set_xlabel(t.gettext("the {n} most frequent classes", n=_MAX_CLASSES), fontsize=9)

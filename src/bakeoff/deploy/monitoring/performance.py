@@ -24,30 +24,35 @@ def measure_performance(test_split: Sample, new: Sample, labels: list[str], *, a
         alpha: level at which a drop must show: that of a family of tests by their number.
     """
     first, second = (sample.predicted == sample.label_ids for sample in (test_split, new))
-    hits, sizes = (int(first.sum()), int(second.sum())), (len(first), len(second))
-    found = difference_of_shares(hits, sizes)
+    (hits, n), n_new = count_reference(test_split), len(second)
+    found = difference_of_shares((hits, int(second.sum())), (n, n_new))
     return {
-        "accuracy": share_record(hits[1], sizes[1]),
-        "accuracy_at_deployment": share_record(hits[0], sizes[0]),
+        "accuracy": share_record(int(second.sum()), n_new),
+        "accuracy_at_deployment": share_record(hits, n),
         "difference": {"value": found.difference, "low": found.low, "high": found.high, "p_value": found.p_value},
-        "detectable_drop": min(hits[0] / sizes[0], detectable_drop(hits[0] / sizes[0], sizes, alpha=alpha)),
+        "detectable_drop": detectable_drop(hits, (n, n_new), alpha=alpha),
         "per_class": _recalls(test_split, new, labels),
         "confusion": {"labels": labels, "counts": count_confusions(new.label_ids, new.predicted, len(labels)).tolist()},
         "calibration": {
             "ece": equal_mass_error(new.confidence, second, n_bins=_N_BINS),
             "ece_at_deployment": equal_mass_error(test_split.confidence, first, n_bins=_N_BINS),
             "mean_confidence": float(new.confidence.mean()),
-            "n": sizes[1],
-            "n_at_deployment": sizes[0],
+            "n": n_new,
+            "n_at_deployment": len(first),
         },
     }
+
+
+def count_reference(test_split: Sample) -> tuple[int, int]:
+    """Return right answers and products: the accuracy at deployment, which verdict and text hold new ones against."""
+    return int((test_split.predicted == test_split.label_ids).sum()), len(test_split)
 
 
 def estimate_accuracy(reference: Sample, new: Sample, test_split: Sample) -> dict[str, Any]:
     """Return what the accuracy may be without labels: by the mean confidence, and by a threshold on it.
 
-    Both take for granted that confidence means on the new products what it meant in the study; the intervals hold the
-    chance of drawing these products only.
+    Both take for granted that confidence means on the new products what it meant in the study. The interval of the mean
+    holds the chance of drawing these new products only, that of the threshold also the chance of drawing the reference.
 
     Args:
         reference: labelled products of the study.
@@ -58,26 +63,38 @@ def estimate_accuracy(reference: Sample, new: Sample, test_split: Sample) -> dic
         S. Garg et al., Leveraging unlabeled data to predict out-of-distribution performance, ICLR 2022,
         arXiv:2201.04234, equation 1 (ATC with maximum confidence).
     """
-    interval = mean_interval(new.confidence, None, n_resamples=_RESAMPLES)
-    correct = reference.predicted == reference.label_ids
-    n_wrong = int((~correct).sum())
-    ordered = np.sort(reference.confidence)
-    threshold = float(ordered[n_wrong - 1]) if n_wrong else -np.inf
-    above = int((new.confidence > threshold).sum())
+    mean, n = mean_interval(new.confidence, None, n_resamples=_RESAMPLES), len(new)
+    average = {"value": mean.estimate, "low": mean.low, "high": mean.high, "n": n, "method": mean.method}
+    wrong = reference.predicted != reference.label_ids
+    threshold = _fit_threshold(reference.confidence, wrong)
+    above = share_record(int((new.confidence > threshold).sum()), n) | {"method": "bootstrap_both"}
+    low, high = _threshold_ends(reference.confidence, wrong, new.confidence)
+    ends = {"low": min(above["low"], float(low)), "high": max(above["high"], float(high))}
     return {
         "is_estimate": True,
-        "average_confidence": {
-            "value": float(new.confidence.mean()),
-            "low": interval.low,
-            "high": interval.high,
-            "n": len(new),
-            "method": interval.method,
-        },
-        "threshold_on_confidence": {**share_record(above, len(new)), "threshold": max(threshold, 0.0)},
-        "accuracy_at_deployment": share_record(
-            int((test_split.predicted == test_split.label_ids).sum()), len(test_split)
-        ),
+        "average_confidence": average,
+        "threshold_on_confidence": {**above, **ends, "threshold": max(threshold, 0.0)},
+        "accuracy_at_deployment": share_record(*count_reference(test_split)),
     }
+
+
+def _fit_threshold(confidence: np.ndarray, wrong: np.ndarray) -> float:
+    """Return the confidence (N,) that as many products do not exceed as are wrong (N,)."""
+    n_wrong = int(wrong.sum())
+    return float(np.partition(confidence, n_wrong - 1)[n_wrong - 1]) if n_wrong else -np.inf
+
+
+def _threshold_ends(confidence: np.ndarray, wrong: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Return the 95 % percentiles of the share of `new` (M,) above a threshold, both samples resampled.
+
+    On average a coin decides about one product a resample: a reference (N,) without a wrong answer would never vary.
+    """
+    rng, n = np.random.default_rng(0), len(confidence)
+    chance = (n * wrong + 0.5) / (n + 1)
+    draws = (rng.integers(n, size=n) for _ in range(_RESAMPLES))
+    thresholds = [_fit_threshold(confidence[rows], rng.random(n) < chance[rows]) for rows in draws]
+    shares = 1 - np.searchsorted(np.sort(new), thresholds, side="right") / len(new)
+    return np.quantile(rng.binomial(len(new), shares) / len(new), [0.025, 0.975])
 
 
 def share_record(hits: int, n: int) -> dict[str, Any]:

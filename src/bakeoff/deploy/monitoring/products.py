@@ -74,7 +74,8 @@ def score_reference(
     store = data / "catalogue" / "images.arrow"
     request = make_request(candidate, compute, title="the study's photos", store=store, more=True)
     with scored(request, listing, keep=True) as folder:
-        sample = collect_sample(folder, catalogue.label_ids(rows), temperature=candidate.calibration.temperature)
+        label_ids, everything = catalogue.label_ids(rows), np.ones(len(rows), dtype=bool)
+        sample = collect_sample(folder, label_ids, everything, temperature=candidate.calibration.temperature)
     is_test = np.arange(len(rows)) < len(catalogue.rows("test"))
     return sample, sample.rows(is_test), splits
 

@@ -37,6 +37,7 @@ def build_report(
         raise DataError(f"monitoring needs at least {MIN_NEW} photos that can be read, got {len(new)}{left_out}.")
     labelled = new.rows(new.labelled)
     tests = run_tests(reference, new, test_split, seed=seed)
+    alpha = ALPHA / len(tests)  # what the smallest of Holm's p-values is held against
     report: dict[str, Any] = {
         **header,
         "language": t.language,
@@ -48,19 +49,14 @@ def build_report(
         "n_test": len(test_split),
         "alpha": ALPHA,
         "correction": "holm",
-        "verdict": settle_verdict(tests),
+        "verdict": "no_evidence" if header.get("own_left_out") == [] else settle_verdict(tests),
         "tests": tests,
         "class_shares": _shares(reference, new, labels),
-        "performance": _performance(test_split, labelled, labels, n_tests=len(tests)) if len(labelled) else None,
+        "performance": measure_performance(test_split, labelled, labels, alpha=alpha) if len(labelled) else None,
         "estimated_accuracy": estimate_accuracy(reference, new, test_split),
     }
     report["sentences"] = write_sentences(report, t)
     return report
-
-
-def _performance(test_split: Sample, labelled: Sample, labels: list[str], *, n_tests: int) -> dict[str, Any]:
-    """Return accuracy and the rest; the smallest of Holm's p-values is held against ALPHA / n_tests."""
-    return measure_performance(test_split, labelled, labels, alpha=ALPHA / n_tests)
 
 
 def _shares(reference: Sample, new: Sample, labels: list[str]) -> dict[str, dict[str, float]]:

@@ -7,18 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import write_json
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section, read_yaml
 from bakeoff.core.translation import Translator
+from bakeoff.data.table import SPLITS
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.products import encode_labels, list_new_products, score_reference
-from bakeoff.deploy.monitoring.report import build_report
+from bakeoff.deploy.monitoring.report import MIN_NEW, build_report
 from bakeoff.deploy.monitoring.sample import Sample, collect_sample
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.launch import make_request, scored
+from bakeoff.deploy.prediction.own_photos import find_splits
 from bakeoff.deploy.prediction.sources import LABEL_COLUMN, Columns, Photos
 
 REPORT_FILE, FIGURE_FILE = "monitoring.json", "monitor.png"
@@ -62,7 +66,7 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
     _tell(photos, source, options)
     params = load_section(project / "params.yaml", ComputeParams)
     reference, test_split, splits = score_reference(project, candidate, params)
-    new = _score_new(photos, candidate, params)
+    new, own = _score_new(photos, candidate, params, project)
     t = Translator(read_yaml(project / "params.yaml").get("language", "en"))
     header = {
         "name": name,
@@ -71,6 +75,7 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         "training_key": candidate.training.key,
         "source": str(source),
         "reference_splits": splits,
+        **own,
         "monitored_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     report = build_report((reference, new, test_split), candidate.labels, t, header=header)
@@ -113,8 +118,18 @@ def settle_folder(project: Path, name: str, *, force: bool) -> Path:
     return folder
 
 
-def _score_new(photos: Photos, candidate: TrainedCandidate, params: ComputeParams) -> Sample:
+def _score_new(
+    photos: Photos, candidate: TrainedCandidate, params: ComputeParams, project: Path
+) -> tuple[Sample, dict[str, Any]]:
+    """Return the new products and how many are the study's own: left out, but test's or all where too few are left."""
     label_ids = encode_labels(photos, candidate.labels)
     request = make_request(candidate, params, title="new photos", more=True)
     with scored(request, photos.table.loc[:, ["path", "malformed"]]) as folder:
-        return collect_sample(folder, label_ids, temperature=candidate.calibration.temperature)
+        own = find_splits(project, folder, len(label_ids))
+        for left_out in (SPLITS, SPLITS[:2], ()):
+            wanted = ~np.isin(own, left_out)
+            new = collect_sample(folder, label_ids, wanted, temperature=candidate.calibration.temperature)
+            if len(new) >= MIN_NEW:
+                break
+    counts = {split: int((own == split).sum()) for split in SPLITS}
+    return new, {"own_photos": counts, "own_left_out": list(left_out)}

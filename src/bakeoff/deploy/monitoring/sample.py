@@ -60,26 +60,25 @@ class Sample:
         )
 
 
-def collect_sample(folder: Path, label_ids: np.ndarray, *, temperature: float, seed: int = 0) -> Sample:
+def collect_sample(folder: Path, label_ids: np.ndarray, wanted: np.ndarray, *, temperature: float) -> Sample:
     """Return the scores of a folder as a sample.
 
     Args:
         folder: of the chunks, with measures.
         label_ids: (N,) of all photos in order, NO_LABEL where unknown.
+        wanted: (N,) bool, which photos count.
         temperature: of the candidate's calibration.
-        seed: of the drawing of the photos whose features are kept.
     """
     n = len(label_ids)
     kept = np.zeros(n, dtype=bool)
-    kept[np.random.default_rng(seed).permutation(n)[:MAX_FEATURES]] = True
+    kept[np.random.default_rng(0).permutation(np.flatnonzero(wanted))[:MAX_FEATURES]] = True
     probabilities, measures, features, sound = [], [], [], []
     reasons: Counter[str] = Counter()
     start = 0
     for scores in read_chunks(folder, n):
-        fine = np.array([reason is None for reason in scores.reasons])
+        fine = np.array([reason is None for reason in scores.reasons]) & wanted[start : start + len(scores.reasons)]
         reasons.update(reason for reason in scores.reasons if reason is not None)
-        if fine.any():
-            probabilities.append(apply_temperature(scores.probabilities[fine].astype(np.float64), temperature))
+        probabilities.append(scores.probabilities[fine].astype(np.float64))
         measures.append(np.asarray(scores.measures)[fine])
         chosen = fine & kept[start : start + len(fine)]
         if scores.features is not None:
@@ -87,7 +86,8 @@ def collect_sample(folder: Path, label_ids: np.ndarray, *, temperature: float, s
         sound.append(fine)
         start += len(fine)
     all_sound = np.concatenate(sound)
-    all_probabilities = np.concatenate(probabilities) if probabilities else np.zeros((0, 1))
+    raw = np.concatenate(probabilities)
+    all_probabilities = apply_temperature(raw, temperature) if len(raw) else raw
     vectors = np.concatenate(features) if features else log_vectors(all_probabilities[kept[all_sound]])
     return Sample(
         probabilities=all_probabilities,

@@ -19,8 +19,13 @@ NAMES = {
     "calibration": N_("calibration"),
 }
 
-VERDICTS = {"alarm": N_("ALARM"), "changed": N_("CHANGED"), "calm": N_("NO ALARM")}
+VERDICTS = {"alarm": N_("ALARM"), "changed": N_("CHANGED"), "calm": N_("NO ALARM"), "no_evidence": N_("NO EVIDENCE")}
 _SMALLEST_P = 0.001
+_OWN = {  # by how many splits were left out
+    3: N_("They were left out."),
+    2: N_("Those of train and validation were left out; those of test are compared with themselves."),
+    0: N_("Without them too few are left: the accuracy of {accuracy} is no evidence about new products."),
+}
 
 
 def settle_verdict(tests: Sequence[Mapping[str, Any]]) -> str:
@@ -33,8 +38,10 @@ def settle_verdict(tests: Sequence[Mapping[str, Any]]) -> str:
 
 def write_sentences(report: Mapping[str, Any], t: Translator) -> list[str]:
     """Return the verdict's sentences: accuracy or its estimate, what differs, what was left out, what to do."""
-    tests = report["tests"]
-    sentences = [_accuracy(report, t) if report["performance"] else _estimate(report, t)]
+    tests, own = report["tests"], _own_photos(report, t)
+    if report["verdict"] == "no_evidence":
+        return own
+    sentences = [*own, _accuracy(report, t) if report["performance"] else _estimate(report, t)]
     drifting = [test["name"] for test in tests if test["differs"] and test["name"] != "accuracy"]
     if drifting:
         sentences.append(
@@ -74,6 +81,23 @@ def write_sentences(report: Mapping[str, Any], t: Translator) -> list[str]:
     return sentences
 
 
+def _own_photos(report: Mapping[str, Any], t: Translator) -> list[str]:
+    """Return what is said of the study's own photos among the new ones."""
+    own = {split: n for split, n in report.get("own_photos", {}).items() if n}
+    if not own:
+        return []
+    left_out = report["own_left_out"]
+    found = t.ngettext(
+        "{n:,d} of {n_all:,d} photos is the study’s own ({splits}).",
+        "{n:,d} of {n_all:,d} photos are the study’s own ({splits}).",
+        sum(own.values()),
+        n_all=report["n_new"] + sum(own.get(split, 0) for split in left_out),
+        splits=t.join(f"{n} {split}" for split, n in own.items()),
+    )
+    accuracy = (report["performance"] or {}).get("accuracy") or report["estimated_accuracy"]["average_confidence"]
+    return [f"{found} {t.gettext(_OWN[len(left_out)], accuracy=t.percent(accuracy['value']))}"]
+
+
 def write_p(p_value: float, t: Translator) -> str:
     """Return `p = 0.020`, or `p < 0.001`."""
     return (
@@ -101,13 +125,11 @@ def _accuracy(report: Mapping[str, Any], t: Translator) -> str:
     )
     gaps = {"points": points, "p": write_p(test["p_holm"], t), "n_tests": len(report["tests"])}
     if not test["differs"]:
-        return f"{measured} " + t.gettext(
-            "The difference of {points:+.1f} points is no more than chance explains ({p}, corrected for {n_tests} "
-            "tests); with this many products a drop of less than about {detectable:.0f} points would often go "
-            "unnoticed.",
-            detectable=100 * performance["detectable_drop"],
-            **gaps,
-        )
+        chance = N_("The difference of {points:+.1f} points is within chance ({p}, corrected for {n_tests} tests).")
+        found = N_("With this many products a drop of {drop:.1f} points would be found four times in five.")
+        drop, too_few = performance["detectable_drop"], N_("So few products cannot show any drop four times in five.")
+        power = t.gettext(found, drop=100 * drop) if drop else t.gettext(too_few)
+        return f"{measured} {t.gettext(chance, **gaps)} {power}"
     gaps["points"] = abs(points)
     if points < 0:
         return f"{measured} " + t.gettext(

@@ -14,8 +14,8 @@ from bakeoff.deploy.prediction.scores import CHUNK, read_chunks
 from bakeoff.evaluation.calibration import apply_temperature
 
 Answer = dict[str, Any]
-"""id, image, label, probability, review, top ([{label, probability}]), reason, detail: the last two or the others are
-null."""
+"""id, image, label, probability, review, top ([{label, probability}]), study_split (null for a photo that is not the
+study's own), reason, detail: the last two or the four after image are null."""
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Tally:
 
     n: int = 0
     n_review: int = 0
+    study_splits: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     first_refusal: str = ""
 
@@ -36,7 +37,7 @@ class Tally:
 def answer_all(
     folder: Path, photos: pd.DataFrame, labels: list[str], *, temperature: float, top_k: int, threshold: float
 ) -> Iterator[list[Answer]]:
-    """Yield the answers to `photos` (columns id, image) chunk by chunk.
+    """Yield the answers to `photos` (columns id, image, study_split) chunk by chunk.
 
     Args:
         folder: of the chunks.
@@ -52,13 +53,12 @@ def answer_all(
         raw = scores.probabilities[sound].astype(np.float64)
         calibrated = iter(apply_temperature(raw, temperature) if len(raw) else raw)
         answers = []
-        for place, (identifier, image) in enumerate(zip(rows["id"], rows["image"], strict=True)):
-            answer = {"id": identifier, "image": image}
+        for place, photo in enumerate(rows[["id", "image", "study_split"]].to_dict("records")):
             if scores.reasons[place] is None:
-                answer |= _classified(next(calibrated), labels, top_k=top_k, threshold=threshold)
+                found = _classified(next(calibrated), labels, top_k=top_k, threshold=threshold)
             else:
-                answer |= _refused(scores.reasons[place], scores.details[place])
-            answers.append(answer)
+                found = _refused(scores.reasons[place], scores.details[place])
+            answers.append(photo | {"study_split": photo["study_split"] or None} | found)
         yield answers
 
 
@@ -67,6 +67,7 @@ def count(answers: list[Answer], tally: Tally) -> None:
     for answer in answers:
         tally.n += 1
         tally.n_review += bool(answer["review"])
+        tally.study_splits.update(filter(None, [answer["study_split"]]))
         if answer["reason"] is not None:
             tally.first_refusal = tally.first_refusal or visible(
                 f"{answer['image'] or answer['id']}: {answer['detail']}"

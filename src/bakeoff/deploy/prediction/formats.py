@@ -32,6 +32,7 @@ _SCHEMA = pa.schema(
         ("probability", pa.float64()),
         ("review", pa.bool_()),
         ("top", _TOP),
+        ("study_split", pa.string()),
         ("reason", pa.string()),
         ("detail", pa.string()),
     ]
@@ -114,7 +115,7 @@ def _write_json(answers: Iterable[list[Answer]], target: IO[str], top_k: int) ->
 def _write_csv(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -> None:
     """Write the first class as label and probability, the others as label_2, probability_2, …."""
     others = [f"{name}_{place}" for place in range(2, top_k + 1) for name in ("label", "probability")]
-    names = ["id", "image", "label", "probability", "review", *others, "reason", "detail"]
+    names = ["id", "image", "label", "probability", "review", *others, "study_split", "reason", "detail"]
     writer = csv.DictWriter(target, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for chunk in answers:

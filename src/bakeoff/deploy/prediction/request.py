@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import validate_section
 from bakeoff.data.store import ImageStore
-from bakeoff.deploy.prediction.scores import CHUNK, n_chunks, n_done
-from bakeoff.deploy.prediction.scoring import ScoringSettings, read_files, read_store, score_photos
+from bakeoff.deploy.prediction.scores import CHUNK, Scores, n_chunks, n_done
+from bakeoff.deploy.prediction.scoring import read_files, read_store, score_photos
 from bakeoff.predictors.loading import load_predictor
 from bakeoff.records.catalogue import PackParams
 
@@ -67,7 +68,8 @@ def request_key(request: Request, listing: pd.DataFrame) -> str:
     A file counts with its path, size and time of change, so that a replaced photo is looked at again.
     """
     stamps = listing.to_dict("list") if request.store else [*map(_stamp, listing["path"]), *listing["malformed"]]
-    values = [request.training_key, request.training_dir, request.prepare, request.store, request.more, CHUNK, stamps]
+    settings = [value for name, value in vars(request).items() if name not in ("device", "threads", "title")]
+    values = [*settings, CHUNK, list(Scores.__annotations__), stamps]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
@@ -88,8 +90,7 @@ def carry_out(folder: Path) -> None:
     photos = _photos(request, listing.iloc[done * CHUNK :])
     with progress_bar() as bar:
         task = bar.add_task(request.title, total=len(listing), completed=done * CHUNK)
-        settings = ScoringSettings(done, more=request.more)
-        score_photos(predictor, photos, folder, settings=settings, advance=lambda n: bar.advance(task, n))
+        score_photos(predictor, photos, folder, first_chunk=done, more=request.more, advance=partial(bar.advance, task))
 
 
 def _photos(request: Request, listing: pd.DataFrame) -> Any:

@@ -8,10 +8,12 @@ from pathlib import Path
 from bakeoff.core.errors import DataError, ParamsError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section
+from bakeoff.data.table import SPLITS
 from bakeoff.deploy.prediction.answers import Answer, Tally, answer_all, count
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.formats import settle_format, write_answers
 from bakeoff.deploy.prediction.launch import make_request, scored
+from bakeoff.deploy.prediction.own_photos import find_splits
 from bakeoff.deploy.prediction.sources import Columns, list_photos
 
 
@@ -55,10 +57,11 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
     request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
     tally = Tally()
     with scored(request, photos.table.loc[:, ["path", "malformed"]]) as folder:
+        table = photos.table.assign(study_split=find_splits(project, folder, len(photos.table)))
         chosen = {"temperature": temperature, "top_k": top_k, "threshold": _threshold(candidate, options)}
 
         def chunks() -> Iterator[list[Answer]]:
-            return answer_all(folder, photos.table, candidate.labels, **chosen)
+            return answer_all(folder, table, candidate.labels, **chosen)
 
         _count_all(chunks(), tally)
         write_answers(chunks(), form=form, output=options.output, top_k=top_k)
@@ -82,6 +85,11 @@ def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *,
         f"{_photos(n_sound)} classified by {candidate.name} (seed {candidate.seed}); {tally.n_review} of them "
         f"{_why_reviewed(candidate, options)}."
     ]
+    if tally.study_splits:
+        splits = ", ".join(f"{n} {split}" for split in SPLITS if (n := tally.study_splits[split]))
+        lines.append(
+            f"{_photos(tally.study_splits.total())} of the study itself ({splits}): no evidence about new ones."
+        )
     if tally.n_refused:
         lines.append(f"{_photos(tally.n_refused)} could not be read ({_refusals(tally)}).")
     if left_out:

@@ -22,6 +22,8 @@ class Scores:
     reasons: list[str | None]
     """Why a photo could not be used (one of `bakeoff.data.decode.REASONS`), None where it could."""
     details: list[str | None]
+    digests: list[str]
+    """Of the original's pixels; empty for refused photos and rows of a store."""
     probabilities: np.ndarray
     """(N, K) float32, rows sum to 1, not calibrated."""
     measures: np.ndarray | None = None
@@ -53,6 +55,7 @@ def write_chunk(folder: Path, number: int, scores: Scores) -> None:
     columns: dict[str, pa.Array] = {
         "reason": pa.array(scores.reasons, type=pa.string()),
         "detail": pa.array(scores.details, type=pa.string()),
+        "digest": pa.array(scores.digests, type=pa.string()),
         "probabilities": _lists(scores.probabilities.astype(np.float32)),
     }
     if scores.measures is not None:
@@ -67,20 +70,15 @@ def read_chunks(folder: Path, n_photos: int) -> Iterator[Scores]:
     """Yield the scores of `n_photos` photos chunk by chunk, in order."""
     for number in range(n_chunks(n_photos)):
         table = pq.read_table(chunk_file(folder, number))
-        measures = (
-            np.column_stack([table.column(name).to_numpy() for name in MEASURES]) if _has(table, MEASURES) else None
-        )
+        columns = [table.column(name).to_numpy() for name in MEASURES if name in table.column_names]
         yield Scores(
             reasons=table.column("reason").to_pylist(),
             details=table.column("detail").to_pylist(),
+            digests=table.column("digest").to_pylist(),
             probabilities=_rows(table, "probabilities"),
-            measures=measures,
-            features=_rows(table, "features") if _has(table, ("features",)) else None,
+            measures=np.column_stack(columns) if columns else None,
+            features=_rows(table, "features") if "features" in table.column_names else None,
         )
-
-
-def _has(table: pa.Table, names: tuple[str, ...]) -> bool:
-    return set(names) <= set(table.column_names)
 
 
 def _lists(values: np.ndarray) -> pa.FixedSizeListArray:

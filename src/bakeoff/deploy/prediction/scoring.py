@@ -1,7 +1,6 @@
 """Photos through a predictor, a few at a time: memory does not grow with their number, and finished chunks stay."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,6 @@ from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk
 from bakeoff.predictors.protocol import GivesFeatures, Predictor
 from bakeoff.records.catalogue import PackParams
-
-
-@dataclass(frozen=True)
-class ScoringSettings:
-    """How photos are scored."""
-
-    first_chunk: int = 0
-    """How many chunks are there already."""
-    more: bool = False
-    """Also measure the photos, and keep features where the predictor gives any."""
 
 
 def read_files(
@@ -65,7 +54,8 @@ def score_photos(
     photos: Iterable[Packed | Rejection],
     folder: Path,
     *,
-    settings: ScoringSettings | None = None,
+    first_chunk: int = 0,
+    more: bool = False,
     advance: Callable[[int], Any] = lambda n: None,
 ) -> None:
     """Write the scores of all photos into `folder`, `CHUNK` of them a file.
@@ -74,16 +64,16 @@ def score_photos(
         predictor: the candidate.
         photos: from the first photo of the first chunk to write.
         folder: where the numbered chunks lie.
-        settings: first chunk, and whether more than probabilities is wanted.
+        first_chunk: how many chunks are there already.
+        more: also measure the photos, and keep features where the predictor gives any.
         advance: called with the number of photos that were just finished.
     """
-    settings = settings or ScoringSettings()
-    source, number = iter(photos), settings.first_chunk
+    source, number = iter(photos), first_chunk
     while chunk := list(islice(source, CHUNK)):
         parts = []
         for start in range(0, len(chunk), PREDICT_BATCH):
             batch = chunk[start : start + PREDICT_BATCH]
-            parts.append(_score_batch(predictor, batch, more=settings.more))
+            parts.append(_score_batch(predictor, batch, more=more))
             advance(len(batch))
         write_chunk(folder, number, _join(parts))
         number += 1
@@ -104,6 +94,7 @@ def _score_batch(predictor: Predictor, batch: list[Packed | Rejection], *, more:
     return Scores(
         reasons=[refused[place].reason if place in refused else None for place in range(n)],
         details=[refused[place].detail if place in refused else None for place in range(n)],
+        digests=["" if isinstance(photo, Rejection) else photo.digest for photo in batch],
         probabilities=_spread(probabilities, places, n),
         measures=_spread(np.asarray(measures).reshape(-1, len(MEASURES)), places, n) if more else None,
         features=None if features is None else _spread(features, places, n),
@@ -137,6 +128,7 @@ def _join(parts: list[Scores]) -> Scores:
     return Scores(
         reasons=[reason for part in parts for reason in part.reasons],
         details=[detail for part in parts for detail in part.details],
+        digests=[digest for part in parts for digest in part.digests],
         probabilities=np.concatenate([part.probabilities for part in parts]),
         measures=stack([part.measures for part in parts]),
         features=stack([part.features for part in parts]),
