@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bakeoff.core.errors import ParamsError, SetupError
+from bakeoff.core.progress import screen
 from bakeoff.core.section import validate_section
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice_record import ChoiceRecord
@@ -40,7 +40,7 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     """
     _check_environments(root)
     params = _planned_params(root, overrides)
-    t, console = Translator(params.language), Console()
+    t, console = Translator(params.language), screen()
     console.print(expected_time(params, t))
     _agree_to_full(params, yes=yes)
     stale = clear_stale_locks(root)
@@ -160,7 +160,7 @@ def print_weights(root: Path) -> None:
         source = record.source if record.pretrained else f"RANDOM START ({record.reason})"
         commercial = {True: "yes", False: "NO", None: "see the model card"}[record.commercial_use]
         table.add_row(folder.name, source, record.licence, commercial)
-    Console().print(table)
+    screen().print(table)
 
 
 def unfinished(root: Path, params: Params) -> list[str]:
@@ -219,7 +219,7 @@ def show(root: Path) -> None:
     source = SourceRecord.read_current(root / "data" / "source.json")
     if source and source.fallback_reason:
         choice = ChoiceRecord.read(root / "reports" / "choice.json")
-        Console().print(
+        screen().print(
             Text(
                 Translator(choice.language).gettext(
                     "The generated catalogue was used: the demo photos could not be downloaded here."

@@ -1,8 +1,11 @@
 """Batches of photos or of cached features, in an order that depends on seed and epoch alone, never on workers."""
 
 import random
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -106,10 +109,28 @@ class PhotoBatches:
         return DataLoader(
             self.dataset,
             batch_sampler=batches,
-            num_workers=self.options.workers,
+            num_workers=self.options.workers if self._fits_shared_memory() else 0,
             generator=generator,  # else a pass would draw from the global generator that dropout uses
             worker_init_fn=_seed_worker,
         )
+
+    def _fits_shared_memory(self) -> bool:
+        """Return whether the loader processes can hand over what they load ahead: two batches each."""
+        n_bytes = 2 * self.options.workers * self.options.batch_size * 3 * self.dataset.preprocessing.image_size**2
+        return n_bytes == 0 or _has_shared_memory(n_bytes)
+
+
+@cache
+def _has_shared_memory(n_bytes: int, folder: str = "/dev/shm") -> bool:
+    """Return whether Linux has so much memory between processes; where not, say so once."""
+    try:
+        enough = sys.platform != "linux" or shutil.disk_usage(folder).free > n_bytes
+    except OSError:
+        enough = False
+    if not enough:
+        mib = n_bytes / 2**20
+        sys.stderr.write(f"bakeoff: {folder} has less than {mib:.0f} MiB; photos are loaded without other processes.\n")
+    return enough
 
 
 class TensorBatches:
