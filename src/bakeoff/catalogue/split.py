@@ -91,7 +91,7 @@ def draw_class_balance(counts: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(9, height), layout="constrained")
     axes = figure.add_subplot()
     for offset, name in zip((0.27, 0.0, -0.27), SPLITS, strict=True):
-        total = int(counts[name].sum())
+        total = int(counts[name].to_numpy().sum())
         share = 100 * ordered[name] / max(1, total)
         places = [place + offset for place in range(len(ordered))]
         bars = axes.barh(places, share, height=0.25, color=_COLOURS[name], label=f"{name} ({total})")

@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-_MAX_CHARS = 300
 _FREE = "free some space"
 _REMEDIES = {errno.ENOSPC: _FREE, errno.EDQUOT: _FREE, errno.EMFILE: "allow more with `ulimit -n 4096`"}
 """What to do about the system's errors; about most it is plain."""
@@ -67,6 +66,8 @@ def exit_cleanly(*, debug: bool = False) -> Iterator[None]:
 
 def _sentence(error: BaseException) -> str:
     """Return the one sentence that the user reads."""
+    from bakeoff.core.failures import in_one_line
+
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; the same command starts again, and goes on where it can."
     if isinstance(error, BakeoffError):
@@ -74,7 +75,7 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         remedy = _REMEDIES.get(error.errno or 0, "mend that")
         return f"{error.strerror}: {os.fsdecode(error.filename)}; {remedy} and run again."
-    told = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_CHARS]
+    told = in_one_line(error)
     if isinstance(error, OSError) and error.errno in _REMEDIES:
         return f"{told}; {_REMEDIES[error.errno]} and run again; {_keep(error)}."
     if isinstance(error, ImportError):

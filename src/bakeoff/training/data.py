@@ -106,31 +106,28 @@ class PhotoBatches:
 
     def _loader(self, batches: list[list[int]], epoch: int) -> DataLoader:
         generator = torch.Generator().manual_seed(derive_seed(self.options.seed, "workers", epoch))
+        batch_bytes = self.options.batch_size * 3 * self.dataset.preprocessing.image_size**2
         return DataLoader(
             self.dataset,
             batch_sampler=batches,
-            num_workers=self.options.workers if self._fits_shared_memory() else 0,
+            num_workers=_loader_workers(self.options.workers, batch_bytes),
             generator=generator,  # else a pass would draw from the global generator that dropout uses
             worker_init_fn=_seed_worker,
         )
 
-    def _fits_shared_memory(self) -> bool:
-        """Return whether the loader processes can hand over what they load ahead: two batches each."""
-        n_bytes = 2 * self.options.workers * self.options.batch_size * 3 * self.dataset.preprocessing.image_size**2
-        return n_bytes == 0 or _has_shared_memory(n_bytes)
-
 
 @cache
-def _has_shared_memory(n_bytes: int, folder: str = "/dev/shm") -> bool:
-    """Return whether Linux has so much memory between processes; where not, say so once."""
+def _loader_workers(wanted: int, batch_bytes: int, *, shared: str = "/dev/shm") -> int:
+    """Return the loader processes that Linux's shared memory has room for, with two batches each; none is said once."""
     try:
-        enough = sys.platform != "linux" or shutil.disk_usage(folder).free > n_bytes
+        fits = not wanted or sys.platform != "linux" or shutil.disk_usage(shared).free > 2 * wanted * batch_bytes
     except OSError:
-        enough = False
-    if not enough:
-        mib = n_bytes / 2**20
-        sys.stderr.write(f"bakeoff: {folder} has less than {mib:.0f} MiB; photos are loaded without other processes.\n")
-    return enough
+        fits = False
+    if not fits:
+        sys.stderr.write(
+            f"bakeoff: {shared} is too small for {wanted} loader processes; photos are loaded in this one.\n"
+        )
+    return wanted if fits else 0
 
 
 class TensorBatches:
