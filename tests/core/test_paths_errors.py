@@ -49,7 +49,10 @@ def test_an_error_is_one_sentence_and_status_1(capsys):
     ("error", "told"),
     [
         (OSError(28, "No space left on device", "/d/x.arrow"), "No space left on device: /d/x.arrow; free some space"),
-        (OSError(13, "Permission denied", b"/d/a.csv"), "Permission denied: /d/a.csv; mend that"),
+        (
+            OSError(13, "Permission denied", b"/d/a.csv"),
+            "Permission denied: /d/a.csv; make it usable for you and run again",
+        ),
         (OSError(24, "Too many open files", "/d/x"), "Too many open files: /d/x; allow more with `ulimit -n 4096`"),
         (IsADirectoryError(21, "Is a directory", "/d/params.yaml"), "Is a directory: /d/params.yaml; mend that"),
         (OSError(30, "Read-only file system", "/d/a", None, "/d/b"), "Read-only file system: /d/a"),

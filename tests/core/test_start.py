@@ -44,6 +44,14 @@ def test_a_script_runs_as_python_would_run_it_in_the_pinned_environment(tmp_path
     assert not {"ONEDNN_DEFAULT_FPMATH_MODE", "PYTHONWARNINGS"} & environment.keys()
 
 
+def test_a_module_runs_as_python_would_run_it(tmp_path):
+    (tmp_path / "worker.py").write_text("import sys\nprint(__name__, sys.argv[1:])")
+    environment = os.environ | {"PYTHONPATH": f"{SRC}{os.pathsep}{tmp_path}"}
+    command = [sys.executable, "-m", "bakeoff.core.start", "-m", "worker", "x"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "__main__ ['x']\n", done.stderr
+
+
 def test_what_fails_while_a_script_imports_is_one_sentence(tmp_path):
     done = run_script(tmp_path, "import there_is_none")
     assert done.returncode == 1

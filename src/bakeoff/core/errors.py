@@ -8,8 +8,11 @@ import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-_FREE = "free some space"
-_REMEDIES = {errno.ENOSPC: _FREE, errno.EDQUOT: _FREE, errno.EMFILE: "allow more with `ulimit -n 4096`"}
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "make it usable for you"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more with `ulimit -n 4096`"),
+}
 """What to do about the system's errors; about most it is plain."""
 
 

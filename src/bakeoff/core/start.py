@@ -1,6 +1,6 @@
 """How a process of bakeoff starts: whatever the user's shell, notebook or home folder sets, results are the same.
 
-`python -m bakeoff.core.start SCRIPT [ARG ...]` runs a stage's script so, its imports included in the error boundary.
+`python -m bakeoff.core.start SCRIPT [ARG ...]` runs a stage so, its imports included in the error boundary.
 """
 
 import os
@@ -37,12 +37,16 @@ def pin_environment() -> None:
 
 
 def main() -> None:
-    """Run the script that the command line names, as `python SCRIPT` would."""
+    """Run the script (or `-m` module) that the command line names, as `python` would."""
     pin_environment()
     sys.argv = sys.argv[1:]
-    sys.path[0] = str(Path(sys.argv[0]).parent)
     with exit_cleanly():
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        if sys.argv[0] == "-m":
+            sys.argv = sys.argv[1:]
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        else:
+            sys.path[0] = str(Path(sys.argv[0]).parent)
+            runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":
