@@ -9,11 +9,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from bakeoff.backbones.candidates import candidates_table, write_candidates
 from bakeoff.backbones.params import StudyBackbones
 from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.progress import screen
 from bakeoff.core.section import load_top
 
 
@@ -26,7 +25,7 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         study = load_top(args.params, StudyBackbones)
-        Console().print(candidates_table(write_candidates(study, args.out, args.runs)))
+        screen().print(candidates_table(write_candidates(study, args.out, args.runs)))
 
 
 if __name__ == "__main__":

@@ -20,5 +20,5 @@ if [ ! -x "$python" ]; then
     echo "bakeoff: $python is missing; run 'make setup' in $root." >&2
     exit 1
 fi
-unset PYTHONHOME VIRTUAL_ENV
-PYTHONPATH="$PWD/src" PYTHONUNBUFFERED=1 PYTHONUTF8=1 exec "$python" "$@"
+unset PYTHONHOME VIRTUAL_ENV PYTHONWARNINGS PYTHONOPTIMIZE PYTHONSAFEPATH PYTHONSTARTUP PYTHONINSPECT PYTHONDEVMODE
+PYTHONPATH="$PWD/src" PYTHONUNBUFFERED=1 PYTHONUTF8=1 PYTHONHASHSEED=0 exec "$python" -m bakeoff.core.start "$@"

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from bakeoff.cli import app, main
 from bakeoff.core.translation import Translator
-from bakeoff.study.doctor import Finding, examine, print_findings
+from bakeoff.study.doctor import Finding, _folder, examine, print_findings
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.torch
@@ -113,7 +113,7 @@ def test_launcher_finds_the_main_checkouts_environment_from_a_temp_copy(tmp_path
     python.write_text('#!/bin/sh\necho "$PYTHONPATH $*"\n')
     python.chmod(0o755)
     said = run_launcher(copy, "torch", "stages/x.py", "--flag")
-    assert said.stdout == f"{copy}/src stages/x.py --flag\n"
+    assert said.stdout == f"{copy}/src -m bakeoff.core.start stages/x.py --flag\n"
 
 
 def test_launcher_names_what_is_missing(tmp_path):
@@ -133,6 +133,14 @@ def test_stages_that_are_not_up_to_date_name_their_candidates():
     ]
     assert candidates_behind(["compare", "interpret@c-frozen-0"], params) == []
     assert len(candidates_behind(["prepare"], params)) == 5
+
+
+def test_a_folder_that_queued_experiments_fail_in_is_told():
+    assert _folder(Path("/home/me/bakeoff")).level == "ok"
+    for name in ("/home/me/c# projects", "/home/Zoé/bakeoff"):
+        found = _folder(Path(name))
+        assert found.level == "note"
+        assert "`dvc exp run --temp` and `--queue` fail there" in found.found
 
 
 def test_windows_itself_is_not_supported_and_wsl_is_named(capsys):

@@ -46,10 +46,68 @@ def test_an_error_is_one_sentence_and_status_1(capsys):
     assert capsys.readouterr().err == "bakeoff: the table has no column 'image'; it has: a, b.\n"
 
 
-def test_a_full_disk_is_said_in_words(capsys):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(28, "No space left on device", "/d/x.arrow"), "No space left on device: /d/x.arrow; free some space"),
+        (
+            OSError(13, "Permission denied", b"/d/a.csv"),
+            "Permission denied: /d/a.csv; make it usable for you and run again",
+        ),
+        (OSError(24, "Too many open files", "/d/x"), "Too many open files: /d/x; allow more with `ulimit -n 4096`"),
+        (IsADirectoryError(21, "Is a directory", "/d/params.yaml"), "Is a directory: /d/params.yaml; mend that"),
+        (OSError(30, "Read-only file system", "/d/a", None, "/d/b"), "Read-only file system: /d/a"),
+    ],
+)
+def test_an_error_of_the_system_names_its_file(capsys, error, told):
+    with pytest.raises(SystemExit) as stop, exit_cleanly():
+        raise error
+    assert stop.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"bakeoff: {told}"), said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            ZeroDivisionError("division\nby zero"),
+            "unexpected error: ZeroDivisionError: division by zero;",
+        ),
+        (
+            OSError(28, "No space left on device"),
+            "OSError: [Errno 28] No space left on device; free some",
+        ),
+        (ModuleNotFoundError("No module named 'timm'"), "a package cannot be loaded (ModuleNotFoundError: No module"),
+    ],
+)
+def test_what_nobody_foresaw_is_one_sentence_and_a_log(tmp_path, monkeypatch, capsys, error, told):
+    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
+    with pytest.raises(SystemExit) as stop, exit_cleanly():
+        raise error
+    assert stop.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"bakeoff: {told}"), said
+    assert said.count("\n") == 1
+    (log,) = (tmp_path / ".bakeoff" / "logs").iterdir()
+    assert f"the traceback is in {log}" in said
+    assert f"{type(error).__name__}: " in log.read_text()
+
+
+def test_a_log_that_cannot_be_written_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
+    (tmp_path / ".bakeoff").write_text("a file")
     with pytest.raises(SystemExit), exit_cleanly():
-        raise OSError(28, "No space left on device", "/data/images.arrow")
-    assert "no space left on the disk while writing /data/images.arrow" in capsys.readouterr().err
+        raise KeyError("x")
+    assert "the traceback could not be kept" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_one_line_and_status_130(capsys):
+    with pytest.raises(SystemExit) as stop, exit_cleanly():
+        raise KeyboardInterrupt
+    assert stop.value.code == 130
+    assert capsys.readouterr().err.startswith("bakeoff: interrupted; the same command starts again")
 
 
 def test_a_screen_without_the_signs_gets_others_in_their_place(monkeypatch):

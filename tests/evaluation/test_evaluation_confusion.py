@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import confusion_matrix
 
+from bakeoff.data.figures import Figure
 from bakeoff.data.predictions import Predictions
 from bakeoff.evaluation.confusion import write_confusion_csv, write_report
 from bakeoff.evaluation.confusion_figure import draw_confusion
@@ -63,6 +64,27 @@ def test_figure_grows_with_the_classes(tmp_path, n_labels):
     with Image.open(path) as image:
         assert 500 < image.width < 4000
         assert np.asarray(image.convert("L")).std() > 5
+
+
+def test_a_thousand_classes_are_those_with_most_mistakes(tmp_path):
+    counts = 9 * np.eye(1000, dtype=np.int64)
+    counts[997, 3] = counts[3, 998] = 2
+    drawn = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda figure, path, **options: drawn.append(figure))
+        draw_confusion(counts, [f"c{i}" for i in range(1000)], tmp_path / "x.png", title="t")
+    axes = drawn[0].axes[0]
+    names = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert len(names) == 200
+    assert {"c3", "c997", "c998"} <= set(names)
+    assert "the 200 classes with most mistakes of 1,000; confusion.csv has all of them" in axes.get_title()
+    assert axes.images[0].get_array()[names.index("c997"), names.index("c3")] == pytest.approx(2 / 11)
+
+
+def test_a_strip_tells_any_name_on_one_line(tmp_path):
+    draw_strip([Image.new("RGB", (50, 40))], ["90%"], tmp_path / "x.jpg", heading="a\nb $c$ → " + "鞋" * 300)
+    with Image.open(tmp_path / "x.jpg") as image:
+        assert image.height == 34 + SIDE_PX + 26
 
 
 # 8 classes: 0 and 5 are mixed up in half of their products, 2 and 7 once, the rest is right

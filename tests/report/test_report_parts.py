@@ -222,3 +222,14 @@ def test_the_checklist_says_what_is_not_proved(findings, tmp_path):
     broken = lines_of(dataclasses.replace(findings, done=[bare]), AUDIT)
     unproved = {name for name, line in broken.items() if line.state == "not_proved"}
     assert {"Transforms are tested", "Versions are recorded"} <= unproved
+
+
+def test_a_users_name_is_no_markup_in_the_page_or_the_card():
+    from bakeoff.report.render import environment
+
+    name = 'a `b` **c** <i> & "d" [e](f) | g_h &lt; $x$'
+    page = environment("en").from_string("{{ ('**' ~ name|verbatim ~ '** and `x`')|rich }}")
+    shown = "a `b` **c** &lt;i&gt; &amp; &#34;d&#34; [e](f) | g_h &amp;lt; $x$"
+    assert page.render(name=name) == f"<strong>{shown}</strong> and <code>x</code>"
+    card = environment("en", html=False).from_string("{{ name|literal }}")
+    assert card.render(name=name) == r'a \`b\` \*\*c\*\* \<i\> & "d" \[e\](f) \| g\_h \&lt; \$x\$'

@@ -46,6 +46,29 @@ def test_committed_params_are_the_default_composition():
     assert compose(ROOT, [])["models"] == list(compose(ROOT, [])["backbones"])
 
 
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("weights.folder=/a,b", "quote it: \"weights.folder='/a,b'\" as a text, \"weights.folder=['/a',b]\" as a list"),
+        ("models=resnet18,resnet50", '"models=[resnet18,resnet50]" as a list'),
+        ("models=[resnet18", '"models=[resnet18]" as a list'),
+        ("dataset.table=a (1).csv", "\"dataset.table='a (1).csv'\" as a text"),
+        ("dataset.root=~/photos", "\"dataset.root='~/photos'\" as a text"),
+        ("dataset.licence=it's", "'dataset.licence='\"'\"'it"),
+        ("full", "'full' is not a choice; expected key=value"),
+    ],
+)
+def test_a_value_that_hydra_reads_otherwise_is_told_how_to_quote(override, told):
+    with pytest.raises(ParamsError, match=r"quote it|expected key=value") as error:
+        _COMPOSE(ROOT, [override])
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_quoted_value_is_taken_as_it_is():
+    assert _COMPOSE(ROOT, ["weights.folder='/a,b: [c]'"])["weights"]["folder"] == "/a,b: [c]"
+
+
 def test_full_is_system_1_to_the_letter():
     full = compose(ROOT, ["profile=full"])
     training = full["training"]

@@ -137,6 +137,17 @@ def test_loader_processes_change_nothing(catalogue: Catalogue, make_request: Cal
     assert torch.equal(before, torch.get_rng_state())  # dropout's numbers do not depend on the loader
 
 
+def test_without_shared_memory_photos_are_loaded_in_this_process(tmp_path: Path, capsys: Any) -> None:
+    from bakeoff.training.data import _loader_workers
+
+    for place in (str(tmp_path), str(tmp_path / "missing")):
+        assert _loader_workers(2, 2**60, shared=place) == 0
+        assert "is too small for 2 loader processes; photos are loaded here" in capsys.readouterr().err
+        assert _loader_workers(0, 2**60, shared=place) == 0
+    assert _loader_workers(2, 1, shared=str(tmp_path)) == 2
+    assert capsys.readouterr().err == ""
+
+
 def test_the_key_follows_what_determines_the_result(
     catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any]
 ) -> None:

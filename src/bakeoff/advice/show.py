@@ -10,33 +10,34 @@ from rich.tree import Tree
 
 from bakeoff.advice.advise import Advice
 from bakeoff.advice.rules import Leaf, Question, Step, rules
+from bakeoff.core.progress import screen
 from bakeoff.core.translation import Translator
 
 
 def show_advice(advice: Advice, t: Translator, *, console: Console | None = None) -> None:
     """Print facts, both trees, the backbones with licences and speeds, and the command to try them."""
-    screen = console or Console()
+    terminal = console or screen()
     facts = advice.facts
-    screen.print(_facts_line(advice, t), style="bold", highlight=False)
+    terminal.print(_facts_line(advice, t), style="bold", highlight=False)
     if "images" in facts.assumed:
         assumed = t.gettext(
             "No catalogue here yet: the size of the Flipkart sample is assumed. Give --images and --classes for yours."
         )
-        screen.print(assumed, style="yellow", highlight=False)
+        terminal.print(assumed, style="yellow", highlight=False)
     if "classes" in facts.assumed:
         assumed = t.gettext("The number of classes is assumed: give --classes.")
-        screen.print(assumed, style="yellow", highlight=False)
-    screen.print(_tree(rules().family.title, advice.family_steps, advice.family, t))
+        terminal.print(assumed, style="yellow", highlight=False)
+    terminal.print(_tree(rules().family.title, advice.family_steps, advice.family, t))
     machine = _tree(rules().machine.title, advice.machine_steps, advice.machine, t)
     machine.add(Text(_plan(advice.machine, t), style="bold"))
-    screen.print(machine)
-    screen.print(_table(advice, t))
+    terminal.print(machine)
+    terminal.print(_table(advice, t))
     for note in _notes(advice, t):
-        screen.print(note, style="dim", highlight=False)
+        terminal.print(note, style="dim", highlight=False)
     if advice.models:
-        screen.print(t.gettext("Try them:"), style="bold")
-        screen.print(f"  {advice.command}", soft_wrap=True, highlight=False, markup=False)
-    screen.print(
+        terminal.print(t.gettext("Try them:"), style="bold")
+        terminal.print(f"  {advice.command}", soft_wrap=True, highlight=False, markup=False)
+    terminal.print(
         t.gettext("Rules of thumb open a study, they do not close it: the measured leaderboard decides."),
         style="dim",
         highlight=False,

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from bakeoff.core.translation import Translator
+from bakeoff.data.figures import Figure
 
 _DOT, _LINE = "#0072B2", "#D55E00"  # Okabe and Ito's palette, distinguishable to colour-blind eyes
 _ROW_INCHES = 0.42
@@ -28,7 +27,6 @@ def draw_splits(studies: Sequence[Mapping[str, Any]], path: Path, t: Translator)
             fontsize=11,
         )
     panels[-1].set_xlabel(t.gettext("test accuracy (dots: splits; line: mean and 95% interval, corrected)"))
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
 

@@ -15,6 +15,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import write_json
 from bakeoff.core.paths import state_dir
+from bakeoff.core.progress import screen
 from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import Translator
 
@@ -59,7 +60,7 @@ def aggregate(
     written = {"measure": "accuracy", "split": "test", "language": language, "interval": "nadeau_bengio_t_95"}
     written |= {"studies": records, "notes": _notes(several, single, t)}
     _write(out_dir, written, t)
-    _print(console or Console(), written, out_dir, t)
+    _print(console or screen(), written, out_dir, t)
     return written
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress
 
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.files import replacing
+from bakeoff.core.progress import screen
 from bakeoff.records.weights import Reason, Source
 
 SAFETENSORS = "model.safetensors"
@@ -173,7 +173,7 @@ def _transport_error() -> type[Exception]:
 
 def _copy_with_bar(response: Any, target: Any) -> None:
     total = int(response.headers.get("Content-Length") or 0) or None
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=screen(stderr=True), transient=True) as progress:
         task = progress.add_task("EfficientNet-B0 weights", total=total)
         while chunk := response.read(_CHUNK):
             target.write(chunk)

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from bakeoff.core.errors import BakeoffError, SetupError
 from bakeoff.core.seeding import default_threads
+from bakeoff.core.start import pin_environment
 
 
 @contextmanager
 def _quiet_import() -> Iterator[None]:
     """Hold back what TensorFlow's C++ side prints while it loads; show it where the import fails."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    pin_environment()  # here too, for a server of MLflow that loads the model by itself
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

@@ -2,16 +2,17 @@
 
 import hashlib
 import json
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from rich.text import Text
 
 from bakeoff.core.failures import drawing
+from bakeoff.core.progress import screen
 from bakeoff.data.contact_sheet import new_sheet, paste
+from bakeoff.data.figures import MAX_BARS, Figure, of_classes, shorten
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import read_products, read_texts
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, Quantiles
@@ -67,33 +68,36 @@ def _texts_digest(texts: pd.DataFrame) -> str:
 
 def draw_class_counts(labels: Any, rejected: pd.DataFrame) -> Figure:
     """Return the number of accepted products per class, with the rejected ones of the same classes behind."""
-    accepted = labels.value_counts().sort_values()
+    counts = labels.value_counts().sort_values()
+    accepted = counts.tail(MAX_BARS)
     lost = rejected["label"].value_counts().reindex(accepted.index, fill_value=0)
     figure = Figure(figsize=(9, 1.6 + 0.36 * len(accepted)), layout="constrained")
     axes = figure.add_subplot()
-    bars = axes.barh(range(len(accepted)), accepted, color=_BLUE, label=f"accepted ({accepted.sum()})")
+    bars = axes.barh(range(len(accepted)), accepted, color=_BLUE, label=f"accepted ({counts.sum()})")
     if lost.sum():
         axes.barh(
             range(len(accepted)), lost, left=accepted, color=_ORANGE, label=f"rejected in these classes ({lost.sum()})"
         )
         axes.legend(loc="lower right", frameon=False)
     axes.bar_label(bars, label_type="center", color="white", fontsize=9)
-    axes.set_yticks(range(len(accepted)), [str(label) for label in accepted.index])
+    axes.set_yticks(range(len(accepted)), [shorten(label) for label in accepted.index])
     axes.set_xlabel("products")
-    axes.set_title("Products per class")
+    axes.set_title("Products per class" + of_classes(len(counts)))
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
     """Return a contact sheet: a row of evenly spaced products for each class (the largest classes first)."""
-    labels = [str(label) for label in table["label"].value_counts().index[:_CLASSES_SHOWN]]
+    classes = table["label"].value_counts().index
+    labels = [str(label) for label in classes[:_CLASSES_SHOWN]]
     height_in = _CELL_IN * len(labels) + 0.4
     figure, sheet = new_sheet(_LABEL_IN + _CELL_IN * _PER_CLASS_SHOWN, height_in)
     for number, label in enumerate(labels, start=1):
         bottom = height_in - 0.4 - _CELL_IN * number
         middle = (_LABEL_IN - 0.1, bottom + _CELL_IN / 2)
-        sheet.text(*middle, textwrap.fill(label, 17), ha="right", va="center", fontsize=9)
+        lines = [line.plain.rstrip() for line in Text(shorten(label, 48)).wrap(screen(), 17)]
+        sheet.text(*middle, "\n".join(lines), ha="right", va="center", fontsize=9)
         own = table.loc[table["label"] == label, "image"].to_numpy()
         chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), _PER_CLASS_SHOWN)).astype(int))]
         for column, row in enumerate(chosen):
@@ -101,7 +105,8 @@ def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
             picture.thumbnail((160, 160))
             left = _LABEL_IN + column * _CELL_IN
             paste(sheet, np.asarray(picture), left=left + 0.03, bottom=bottom + 0.03, side=_CELL_IN - 0.06)
-    figure.suptitle("Products as stored, some of each class")
+    title = "Products as stored, some of each class" + of_classes(len(classes), _CLASSES_SHOWN).replace("\n", ", ")
+    figure.suptitle(title, y=1 - 0.1 / height_in, va="top")
     return figure
 
 

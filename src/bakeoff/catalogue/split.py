@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from bakeoff.catalogue.params import SplitParams
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import drawing
+from bakeoff.data.figures import MAX_BARS, Figure, of_classes, shorten
 from bakeoff.data.table import SPLITS, read_products
 
 _COLOURS = {"train": "#0072b2", "validation": "#e69f00", "test": "#009e73"}
@@ -86,19 +86,19 @@ def draw_class_balance(counts: pd.DataFrame) -> Figure:
     Args:
         counts: products by class (rows) and split (columns).
     """
-    ordered = counts.loc[counts.sum(axis=1).sort_values().index]
+    ordered = counts.loc[counts.sum(axis=1).sort_values().index].tail(MAX_BARS)
     height = 1.6 + 0.55 * len(ordered)
     figure = Figure(figsize=(9, height), layout="constrained")
     axes = figure.add_subplot()
     for offset, name in zip((0.27, 0.0, -0.27), SPLITS, strict=True):
-        share = 100 * ordered[name] / max(1, ordered[name].sum())
+        total = int(counts[name].to_numpy().sum())
+        share = 100 * ordered[name] / max(1, total)
         places = [place + offset for place in range(len(ordered))]
-        total = int(ordered[name].sum())
         bars = axes.barh(places, share, height=0.25, color=_COLOURS[name], label=f"{name} ({total})")
         axes.bar_label(bars, labels=[str(n) for n in ordered[name]], padding=3, fontsize=8)
-    axes.set_yticks(range(len(ordered)), [str(label) for label in ordered.index])
+    axes.set_yticks(range(len(ordered)), [shorten(label) for label in ordered.index])
     axes.set_xlabel("share of the split, % (bars: number of products)")
-    axes.set_title("Class balance per split")
+    axes.set_title("Class balance per split" + of_classes(len(counts)))
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.08)
     axes.legend(loc="lower right", frameon=False)

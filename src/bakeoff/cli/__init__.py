@@ -3,6 +3,7 @@
 from bakeoff.cli import decide, deploy, house, measure, study  # noqa: F401 - importing registers a module's commands
 from bakeoff.cli.app import PANELS, app
 from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.start import pin_environment
 
 __all__ = ["app", "main"]
 
@@ -13,5 +14,11 @@ def main() -> None:
     """Run the command line; a product error is one sentence and exit status 1."""
     import sys
 
+    pin_environment()
     with exit_cleanly(debug="--debug" in sys.argv):
-        app()
+        try:
+            app()
+        except SystemExit as stop:
+            if stop.code == 130:  # Typer's, after Ctrl-C
+                raise KeyboardInterrupt from None
+            raise

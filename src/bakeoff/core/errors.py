@@ -1,10 +1,20 @@
 """What can go wrong in bakeoff, each told in one clear sentence; the command line prints it without a traceback."""
 
 import contextlib
+import errno
 import io
 import os
 import sys
+import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
+
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "make it usable for you"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more with `ulimit -n 4096`"),
+}
+"""What to do about the system's errors; about most it is plain."""
 
 
 class BakeoffError(Exception):
@@ -45,23 +55,49 @@ class SetupError(BakeoffError):
 
 @contextlib.contextmanager
 def exit_cleanly(*, debug: bool = False) -> Iterator[None]:
-    """Turn a `BakeoffError` (and a full disk) into one sentence on stderr and exit status 1; `debug` shows where.
+    """Turn what goes wrong into one sentence on stderr and exit status 1 (130 after Ctrl-C); `debug` shows where.
 
-    Signs that the screen's encoding lacks are replaced there.
+    What no message was written for leaves its traceback in .bakeoff/logs. Signs that the screen's encoding lacks are
+    replaced there.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
         yield
-    except (BakeoffError, OSError) as error:
+    except (Exception, KeyboardInterrupt) as error:
         if debug or os.environ.get("BAKEOFF_DEBUG") == "1":
             raise
         sys.stderr.write(f"bakeoff: {_sentence(error)}\n")
-        raise SystemExit(1) from None
+        raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
 
 
 def _sentence(error: BaseException) -> str:
-    """Return the one sentence that the user reads, in words even where the system gives a number."""
-    if isinstance(error, OSError) and error.errno == 28:
-        return f"no space left on the disk while writing {error.filename or 'a file'}; free some and run again."
-    return str(error)
+    """Return the one sentence that the user reads."""
+    from bakeoff.core.failures import in_one_line
+
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; the same command starts again, and goes on where it can."
+    if isinstance(error, BakeoffError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        remedy = _REMEDIES.get(error.errno or 0, "mend that")
+        return f"{error.strerror}: {os.fsdecode(error.filename)}; {remedy} and run again."
+    told = in_one_line(error)
+    if isinstance(error, OSError) and error.errno in _REMEDIES:
+        return f"{told}; {_REMEDIES[error.errno]} and run again; {_keep(error)}."
+    if isinstance(error, ImportError):
+        return f"a package cannot be loaded ({told}); run `make setup`; {_keep(error)}."
+    return f"unexpected error: {told}; {_keep(error)}, please report it."
+
+
+def _keep(error: BaseException) -> str:
+    """Write the traceback to a file of its own and return where it is, as the rest of a sentence."""
+    from bakeoff.core.paths import state_dir
+
+    text = "".join(traceback.format_exception(error))
+    try:
+        file = state_dir("logs") / f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}-{os.getpid()}.log"
+        file.write_text(f"{sys.argv}\n{text}", encoding="utf-8", errors="backslashreplace")
+    except OSError as failed:
+        return f"the traceback could not be kept ({failed}), BAKEOFF_DEBUG=1 shows it"
+    return f"the traceback is in {file}"

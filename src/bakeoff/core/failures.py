@@ -65,7 +65,7 @@ def surviving(
         raise
     except Exception as error:
         attempt.error = error
-        failure = Failure(what, _in_one_line(error), _clean(traceback.format_exc()))
+        failure = Failure(what, in_one_line(error), _clean(traceback.format_exc()))
         try:
             _replace(folder, what, failure)
             where = f"The traceback is in {folder / FILE}; please report it."
@@ -125,7 +125,8 @@ def _replace(folder: Path, what: str, *new: Failure) -> None:
         (folder / FILE).unlink()
 
 
-def _in_one_line(error: Exception) -> str:
+def in_one_line(error: BaseException) -> str:
+    """Return an error's type and message, shortened."""
     text = " ".join(_clean(str(error)).split())
     return f"{type(error).__name__}: {text}"[:_MAX_CHARS] if text else type(error).__name__
 

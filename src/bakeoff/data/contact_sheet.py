@@ -2,7 +2,8 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+
+from bakeoff.data.figures import Figure
 
 
 def new_sheet(width_in: float, height_in: float) -> tuple[Figure, Axes]:

@@ -3,12 +3,13 @@
 import contextlib
 import hashlib
 import io
+import re
 import struct
 import threading
 import warnings
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -37,7 +38,7 @@ JPEG_QUALITY = 95
 _LOSSLESS = {"PNG", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "PCX"}
 _KEPT_AS_IS = {"PNG", "JPEG"}
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "TGA", "ICO", "PCX", "JPEG2000")
+_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "HEIF", "PPM", "TGA", "ICO", "PCX", "JPEG2000")
 """What is read at all: formats that start other programs (EPS, WMF) are not_an_image here."""
 _LONGEST_ASPECT = 40
 _BROKEN = (
@@ -54,6 +55,19 @@ _BROKEN = (
     zlib.error,
 )
 _ORIENTATION = 0x0112
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
+_KNOWN = {
+    rb"version https://git-lfs": ("not_an_image", "Git LFS pointer: run `git lfs pull` where the photos come from"),
+    rb"(?s).{4}ftyp(hei|hev|mif1|msf1)": (
+        "unreadable",
+        "HEIC photo: needs bakeoff's extra `heif`, or is damaged",
+    ),
+    rb"(?s).{4}ftypavi": ("unreadable", "AVIF photo: this build of Pillow does not read it; convert it to JPEG"),
+    rb"(?is)\s*<(!doctype )?html": ("not_an_image", "web page, perhaps in place of the photo: fetch it again"),
+    rb"(?s)\s*(\xef\xbb\xbf)?\s*<(?=.{,4000}?<?svg[\s>])": ("not_an_image", "SVG drawing: convert it to PNG"),
+}
+"""How files that Pillow does not know begin, the reason and what to do."""
 _pillow_limits = threading.Lock()
 
 
@@ -132,13 +146,31 @@ def decode(encoded: bytes, *, max_megapixels: float, min_side_px: int) -> Decode
     with _own_limits(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(io.BytesIO(encoded), formats=_readable_formats()) as opened:
-                refusal = _check_size(opened.size, max_megapixels=max_megapixels, min_side_px=min_side_px)
-                return refusal or _flatten(opened)
+            return _open(encoded, max_megapixels, min_side_px)
         except MemoryError:
             return Rejection("too_large", "does not fit into memory")
         except _BROKEN as error:  # UnidentifiedImageError is an OSError
+            with contextlib.suppress(MemoryError, *_BROKEN):
+                found = _open(_without_metadata(encoded), max_megapixels, min_side_px)
+                return replace(found, untouched=False) if isinstance(found, Decoded) else found
             return _refuse(encoded, error)
+
+
+def _open(encoded: bytes, max_megapixels: float, min_side_px: int) -> Decoded | Rejection:
+    with Image.open(io.BytesIO(encoded), formats=_readable_formats()) as opened:
+        refusal = _check_size(opened.size, max_megapixels=max_megapixels, min_side_px=min_side_px)
+        return refusal or _flatten(opened)
+
+
+def _without_metadata(encoded: bytes) -> bytes:
+    """Return a PNG's chunks that decide its pixels, for Pillow reads all others too; nothing of other files."""
+    kept, start = [_PNG], len(_PNG) if encoded.startswith(_PNG) else len(encoded)
+    while start < len(encoded):
+        end = start + 12 + int.from_bytes(encoded[start : start + 4], "big")
+        if encoded[start + 4 : start + 8] in _PIXEL_CHUNKS:
+            kept.append(encoded[start:end])
+        start = end
+    return b"".join(kept)
 
 
 def _refuse(encoded: bytes, error: BaseException) -> Rejection:
@@ -147,6 +179,9 @@ def _refuse(encoded: bytes, error: BaseException) -> Rejection:
         return Rejection("truncated", "the WebP file is shorter than its header says")
     if not isinstance(error, UnidentifiedImageError):
         return Rejection("truncated" if _is_cut_short(error) else "unreadable", _one_line(error))
+    for start, (reason, detail) in _KNOWN.items():
+        if re.match(start, encoded):
+            return Rejection(reason, detail)
     if encoded.startswith(_MAGIC):
         return Rejection("unreadable", "starts like an image, but its header cannot be read")
     return Rejection("not_an_image", f"starts with {encoded[:16]!r}")
@@ -154,8 +189,12 @@ def _refuse(encoded: bytes, error: BaseException) -> Rejection:
 
 @cache
 def _readable_formats() -> tuple[str, ...]:
-    """Return the formats of `_FORMATS` that this build of Pillow knows."""
+    """Return the formats of `_FORMATS` that this build of Pillow knows, and its extension for HEIC if installed."""
     Image.init()
+    with contextlib.suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
@@ -199,18 +238,44 @@ def _flatten(opened: ImageFile.ImageFile | Image.Image) -> Decoded:
     """Return the first frame upright, 8-bit RGB and on white."""
     frames = getattr(opened, "n_frames", 1)
     file_format, mode = opened.format or "unknown", opened.mode
+    packing = str(opened.tile[0].args) if file_format == "PNG" else ""
     opened.load()
-    orientation = opened.getexif().get(_ORIENTATION, 1)
-    upright = ImageOps.exif_transpose(opened) if orientation not in (0, 1) else opened.copy()
+    orientation = _orientation(opened)
+    upright = opened.copy()
+    upright.info = {name: upright.info[name] for name in ("transparency",) if name in upright.info}
+    if orientation not in (0, 1):
+        upright.getexif()[_ORIENTATION] = orientation  # alone: Pillow writes the block anew, which other tags may break
+        upright = ImageOps.exif_transpose(upright)
     transparent = upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info
     if transparent:
-        layer = upright.convert("RGBA")
+        layer = _layer(upright, packing)
         flat = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
     else:
         flat = _to_eight_bits(upright).convert("RGB")
     flat.info = {}
     untouched = mode == "RGB" and not transparent and frames == 1 and orientation in (0, 1)
     return Decoded(flat, file_format, mode, flat.width, flat.height, untouched)
+
+
+def _orientation(opened: Image.Image) -> int:
+    """Return EXIF's orientation; upright where the block is broken."""
+    try:
+        return opened.getexif().get(_ORIENTATION, 1)
+    except _BROKEN:
+        return 1
+
+
+def _layer(image: Image.Image, packing: str) -> Image.Image:
+    """Return a picture as RGBA; a PNG's transparent colour has the file's bits (`packing`), Pillow's pixels have 8."""
+    colour = image.info.get("transparency")
+    if image.mode.startswith("I"):
+        opaque = Image.fromarray(np.where(np.asarray(image) == colour, 0, 255).astype(np.uint8))
+        return Image.merge("LA", (_to_eight_bits(image), opaque)).convert("RGBA")
+    if packing == "RGB;16B" and isinstance(colour, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in colour)
+    elif packing in ("L;2", "L;4") and isinstance(colour, int):
+        image.info["transparency"] = colour * 255 // (2 ** int(packing[2:]) - 1)
+    return image.convert("RGBA")
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:

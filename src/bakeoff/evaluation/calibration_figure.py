@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from bakeoff.data.figures import Figure
 from bakeoff.records.evaluation import Calibration, CalibrationRecord, ReliabilityBin
 
 _BEFORE, _AFTER = "#0072B2", "#D55E00"  # Okabe and Ito, told apart by every kind of colour vision
@@ -31,7 +31,6 @@ def draw_calibration(record: CalibrationRecord, path: Path, *, title: str) -> No
     grid[0, 0].set_ylabel("share that is right")
     grid[1, 0].set_ylabel("photos")
     figure.suptitle(title, fontsize=11)
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
 
 

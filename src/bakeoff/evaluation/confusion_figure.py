@@ -1,4 +1,4 @@
-"""confusion.png: counts and shares in one matrix that stays readable from 2 to a few hundred classes."""
+"""confusion.png: counts and shares in one matrix that stays readable; of many classes, those with most mistakes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+from bakeoff.data.figures import Figure, shorten
 
 MAX_UNORDERED = 12
 """Classes up to which the catalogue's own order is kept and shares are written into the cells."""
 _GROUP_COLOUR = "#D55E00"
-_MAX_LABEL_CHARS = 30
+_MAX_CLASSES = 200
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def draw_confusion(
     """Draw the matrix: colour is the share of the true class (row), the number in a cell is the count.
 
     Up to `MAX_UNORDERED` classes stand in the catalogue's order; more are clustered, and groups of confusable
-    classes framed.
+    classes framed. Beyond `_MAX_CLASSES` those with most mistakes are drawn.
 
     Args:
         counts: (K, K) int64, rows true, columns predicted.
@@ -60,13 +61,14 @@ def draw_confusion(
     """
     n_labels = len(labels)
     clustered = order is not None and n_labels > MAX_UNORDERED
-    shown = list(order) if order is not None and clustered else list(range(n_labels))
-    scale, counts = _scale(n_labels), counts[np.ix_(shown, shown)]
+    shown = _with_most_mistakes(counts, list(order) if order is not None and clustered else list(range(n_labels)))
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)[np.ix_(shown, shown)]
+    counts, totals, n_labels = counts[np.ix_(shown, shown)], totals[shown], len(shown)
+    scale = _scale(n_labels)
     side = max(scale.cell_in * n_labels, 2.4)
     figure = Figure(figsize=(side + 3.4, side + 2.8), layout="constrained")
     axes = figure.add_subplot()
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.6, 0, 1))  # lifts the small shares: errors
     _name_axes(axes, [labels[label] for label in shown], totals.ravel().tolist(), scale.label_pt)
     if scale.count_pt is not None:
@@ -74,15 +76,23 @@ def draw_confusion(
     if clustered:
         _frame_groups(axes, shown, groups)
         title += "\nclasses that are confused stand side by side" + (", groups framed" if groups else "")
+    if n_labels < len(labels):
+        title += f"\nthe {n_labels} classes with most mistakes of {len(labels):,}; confusion.csv has all of them"
     axes.set_title(title, fontsize=11)
     figure.colorbar(image, ax=axes, shrink=min(0.6, 6 / side), label="share of the true class")
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130 if n_labels <= 130 else 110)
+
+
+def _with_most_mistakes(counts: np.ndarray, order: list[int]) -> list[int]:
+    """Return at most `_MAX_CLASSES` of `order`, in its order: those that products are taken from or for most often."""
+    mistakes = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
+    chosen = set(np.argsort(-mistakes, kind="stable")[:_MAX_CLASSES].tolist())
+    return [label for label in order if label in chosen]
 
 
 def _name_axes(axes: Any, names: list[str], totals: list[int], size: float) -> None:
     """Label rows and columns; with very many, faint lines every ten lead the eye."""
-    short, n_labels = [_shorten(name) for name in names], len(names)
+    short, n_labels = [shorten(name) for name in names], len(names)
     rotation = 45 if n_labels <= 60 else 90
     align = {"ha": "right", "rotation_mode": "anchor"} | ({} if rotation == 45 else {"va": "center"})
     axes.set_xticks(range(n_labels), short, rotation=rotation, fontsize=size, **align)
@@ -118,9 +128,6 @@ def _frame_groups(axes: Any, shown: list[int], groups: Sequence[Sequence[int]]) 
     """Frame each group's square on the diagonal."""
     place = {label: number for number, label in enumerate(shown)}
     for group in groups:
-        first, size = min(place[label] for label in group) - 0.5, len(group)
+        places = [place[label] for label in group if label in place]
+        first, size = min(places, default=0) - 0.5, len(places)
         axes.add_patch(Rectangle((first, first), size, size, fill=False, edgecolor=_GROUP_COLOUR, linewidth=1.4))
-
-
-def _shorten(label: str) -> str:
-    return label if len(label) <= _MAX_LABEL_CHARS else label[: _MAX_LABEL_CHARS - 1] + "…"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bakeoff.core.failures import drawing
+from bakeoff.data.figures import shorten
 from bakeoff.data.predictions import Predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.evaluation import uncertainty
@@ -123,8 +124,7 @@ def _draw(findings: Findings, counts: np.ndarray, catalogue: Catalogue, out_dir:
         draw_calibration(findings.calibration, path, title=title)
     for pair in confusions.pairs:
         with drawing(out_dir / pair.picture, out_dir) as path:
-            heading = (
-                f"{catalogue.labels[pair.true]} → {catalogue.labels[pair.predicted]}   {pair.count} / {pair.total}"
-            )
+            true, predicted = (shorten(catalogue.labels[label], 40) for label in (pair.true, pair.predicted))
+            heading = f"{true} → {predicted}: {pair.count} / {pair.total}"
             captions = [f"{confidence:.0%}" for confidence in pair.confidences]
             draw_strip(read_photos(catalogue, pair.product_ids), captions, path, heading=heading)

@@ -1,12 +1,11 @@
 """Contact strips of the products of one class that were taken for another: the photo and how sure the mistake was."""
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
-import matplotlib
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from bakeoff.data.figures import font_file, shorten
 from bakeoff.data.table import Catalogue
 
 SIDE_PX = 180
@@ -26,14 +25,15 @@ def draw_strip(photos: Sequence[Image.Image], captions: Sequence[str], path: Pat
     width = max(len(photos), 2) * (SIDE_PX + _GAP_PX) + _GAP_PX
     strip = Image.new("RGB", (width, _HEAD_PX + SIDE_PX + _FOOT_PX), "white")
     draw = ImageDraw.Draw(strip)
-    draw.text((_GAP_PX, 8), _fit(heading, width - 2 * _GAP_PX), fill=_INK, font=plain_font(16))
+    font = ImageFont.truetype(font_file(heading), 16)
+    draw.text((_GAP_PX, 8), _fit(heading, font, width - 2 * _GAP_PX), fill=_INK, font=font)
     for number, (photo, caption) in enumerate(zip(photos, captions, strict=True)):
         left = _GAP_PX + number * (SIDE_PX + _GAP_PX)
         shown = ImageOps.contain(photo, (SIDE_PX, SIDE_PX))
         draw.rectangle((left, _HEAD_PX, left + SIDE_PX - 1, _HEAD_PX + SIDE_PX - 1), fill=_QUIET)
         strip.paste(shown, (left + (SIDE_PX - shown.width) // 2, _HEAD_PX + (SIDE_PX - shown.height) // 2))
         centre = (left + SIDE_PX / 2, _HEAD_PX + SIDE_PX + 5)
-        draw.text(centre, caption, fill=_INK, font=plain_font(14), anchor="ma")
+        draw.text(centre, caption, fill=_INK, font=ImageFont.truetype(font_file(), 14), anchor="ma")
     path.parent.mkdir(parents=True, exist_ok=True)
     strip.save(path, quality=85)
 
@@ -44,15 +44,9 @@ def read_photos(catalogue: Catalogue, product_ids: Sequence[str]) -> list[Image.
     return [chosen.photo(number) for number in range(len(chosen))]
 
 
-def _fit(text: str, width_px: int) -> str:
-    """Return the text, cut and ended by … where it is wider than `width_px`."""
-    font, shown = plain_font(16), text
+def _fit(text: str, font: ImageFont.FreeTypeFont, width_px: int) -> str:
+    """Return the text on one line, cut and ended by … where it is wider than `width_px`."""
+    shown = shorten(text, 200)
     while font.getlength(shown) > width_px and len(shown) > 2:
         shown = shown[:-2] + "…"
     return shown
-
-
-@cache
-def plain_font(size: int) -> ImageFont.FreeTypeFont:
-    """Return matplotlib's own DejaVu Sans, which knows accents and the arrow on every machine."""
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)

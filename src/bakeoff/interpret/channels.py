@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from bakeoff.data.figures import Figure
 from bakeoff.data.products import StoredProducts
 from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.interpretation import Channel, ChannelImportance, ChannelResult
@@ -132,5 +132,4 @@ def draw_channels(result: ChannelResult, path: Path, *, title: str) -> None:
     )
     axes.set_title(f"{title}\n{result.n} test photos, accuracy {result.baseline_accuracy:.3f} unshuffled", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)

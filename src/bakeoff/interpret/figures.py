@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
-from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
+from bakeoff.data.figures import Figure, shorten
 from bakeoff.records.interpretation import ExplainedPhoto
 
 _BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
@@ -19,8 +19,8 @@ _SMOOTHING = 0.015
 def caption(candidate: str, photo: ExplainedPhoto) -> str:
     """Return what stands above the panels: the verdict as sign and words, legible without colours."""
     verdict = "✓ right" if photo.correct else "✗ wrong"
-    truth = "" if photo.correct else f", truly {photo.true}"
-    sentence = f"{verdict}: {photo.predicted} with probability {photo.probability:.2f}{truth}"
+    truth = "" if photo.correct else f", truly {shorten(photo.true, 60)}"
+    sentence = f"{verdict}: {shorten(photo.predicted, 60)} with probability {photo.probability:.2f}{truth}"
     return "\n".join([*textwrap.wrap(sentence, 110), *textwrap.wrap(f"{candidate} · {photo.product_id}", 110)])
 
 

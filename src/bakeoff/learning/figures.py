@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bakeoff.data.contact_sheet import new_sheet, paste
+from bakeoff.data.figures import Figure, shorten
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.history import Row
 
@@ -84,13 +84,13 @@ def write_preview(
     n_rows = -(-len(chosen) // _N_COLUMNS)
     figure, sheet = new_sheet(_CELL_IN * _N_COLUMNS, (_CELL_IN + _LABEL_IN) * n_rows + _TITLE_IN)
     products = catalogue.at(chosen)
-    for place, label in enumerate(catalogue.label_ids(chosen)):
+    for place, label_id in enumerate(catalogue.label_ids(chosen)):
         left, bottom = place % _N_COLUMNS * _CELL_IN, (n_rows - 1 - place // _N_COLUMNS) * (_CELL_IN + _LABEL_IN)
         photo = transform(products.photo(place))
         paste(sheet, photo, left=left + 0.05, bottom=bottom + 0.05, side=_CELL_IN - 0.1)
-        sheet.text(left + _CELL_IN / 2, bottom + _CELL_IN, catalogue.labels[label], ha="center", fontsize=9)
+        label = shorten(catalogue.labels[label_id], 26)
+        sheet.text(left + _CELL_IN / 2, bottom + _CELL_IN, label, ha="center", fontsize=9)
     figure.suptitle(title, fontsize=11)
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
 
@@ -119,5 +119,4 @@ def write_history_figure(path: Path, rows: Sequence[Row], *, title: str, best_ep
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend(frameon=False)
     figure.suptitle(title)
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bakeoff.core.failures import read_failures
+from bakeoff.core.progress import screen
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.summary import Summary
 from bakeoff.report.facts import Facts, read_choice, read_summaries
@@ -34,14 +35,15 @@ def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
     Raises:
         EvaluationError: no comparison has been made yet, or an older version made it.
     """
-    screen = console or Console()
+    terminal = console or screen()
     choice = read_choice(reports_dir)
     facts = Facts((), read_summaries(reports_dir), choice)
     language = facts.choice.language
-    screen.print(_leaderboard(facts, Translator(language), wide=screen.width >= _WIDE))
+    terminal.print(_leaderboard(facts, Translator(language), wide=terminal.width >= _WIDE))
     template = environment(language, html=False).get_template("console.txt")
-    screen.print(Text.from_markup(template.render(choice=facts.choice, failures=read_failures(reports_dir))), end="")
-    screen.print(_places(facts, reports_dir, Translator(language)), soft_wrap=True)
+    text = template.render(choice=facts.choice, failures=read_failures(reports_dir))
+    terminal.print(Text.from_markup(text, emoji=False), end="")
+    terminal.print(_places(facts, reports_dir, Translator(language)), soft_wrap=True)
 
 
 def _leaderboard(facts: Facts, t: Translator, *, wide: bool) -> Table:

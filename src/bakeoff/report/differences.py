@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from bakeoff.core.translation import Translator
+from bakeoff.data.figures import Figure
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary

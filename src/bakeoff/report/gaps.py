@@ -4,12 +4,12 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from bakeoff.core.failures import read_failures
 from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import Translator
-from bakeoff.evaluation.pairs import plain_font
+from bakeoff.data.figures import font_file
 
 
 def fill_gaps(out_dir: Path, names: Sequence[str], *, language: LanguageCode) -> None:
@@ -38,5 +38,5 @@ def _write_picture(path: Path, lines: Sequence[str]) -> None:
     picture = Image.new("RGB", (1000, 80), "white")
     draw = ImageDraw.Draw(picture)
     for number, line in enumerate(lines):
-        draw.text((12, 12 + 28 * number), line, fill="black", font=plain_font(15))
+        draw.text((12, 12 + 28 * number), line, fill="black", font=ImageFont.truetype(font_file(line), 15))
     picture.save(path)

@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 from adjustText import adjust_text
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+
+from bakeoff.data.figures import Figure
 
 _POINT_PX, _LINE_PX, _STEP_PX = 8.0, 3.0, 8.0
 _START_PX = 11.0

@@ -71,6 +71,10 @@ CODES = {
 """What the codes of the records are called."""
 
 
+_HIDDEN, _SHOWN = str.maketrans("`*", "\ue000\ue001"), str.maketrans("\ue000\ue001", "`*")
+"""`verbatim` hides a name's own signs from `rich`, which shows them again."""
+
+
 @cache
 def environment(language: LanguageCode, *, html: bool = True) -> Environment:
     """Return the templates in one language; text is escaped where they make HTML."""
@@ -123,9 +127,10 @@ def filters(t: Translator) -> dict[str, Any]:
         "needed_in_words": lambda needed: needed_in_words(needed, t),
         "known": known,
         "rich": marked_up,
+        "verbatim": lambda text: text.translate(_HIDDEN),
+        "literal": literal,
         "breakable": breakable,
         "raw": raw,
-        "cell": cell,
         "prose": prose,
         "tight": lambda text: re.sub(r"\n\s*\n", "\n", text),
         "terminal": rich.markup.escape,
@@ -145,7 +150,7 @@ def raw(value: Any) -> str:
 def marked_up(text: str) -> Markup:
     """Return text with `code` and **strong** marked up, everything else escaped."""
     escaped = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
-    return Markup(re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", escaped))
+    return Markup(re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", escaped).translate(_SHOWN))
 
 
 def breakable(name: str) -> Markup:
@@ -159,9 +164,9 @@ def prose(text: str) -> str:
     return Markup(line) if isinstance(text, Markup) else line
 
 
-def cell(text: Any) -> str:
-    """Return text for a cell of a Markdown table, in which a bar would begin another."""
-    return str(text).replace("|", "/")
+def literal(name: str) -> str:
+    """Return a user's name as Markdown shows it unchanged."""
+    return re.sub(r"([\\`*_\[\]<>|~$#]|&(?=#?\w+;))", r"\\\1", name)
 
 
 def mlflow_filter(key: str) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bakeoff.core.translation import Translator
+from bakeoff.data.figures import Figure
 from bakeoff.decision.measures import Measure
 from bakeoff.decision.pareto import Plane, front
 from bakeoff.decision.summary import Summary

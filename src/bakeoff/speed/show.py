@@ -1,9 +1,9 @@
 """The table that a session ends with."""
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from bakeoff.core.progress import screen
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 
 
@@ -17,10 +17,10 @@ def print_session(record: ThroughputRecord) -> None:
     ranked = sorted(record.networks.items(), key=lambda item: -item[1].images_per_s)
     for name, speed in ranked:
         table.add_row(name, *_cells(speed))
-    console = Console()
+    console = screen()
     console.print(table)
     for name, problem in sorted(record.failed.items()):
-        console.print(f"failed: {name}: {problem}", markup=False, soft_wrap=True)
+        console.print(f"failed: {name}: {problem}", soft_wrap=True)
     noisy = [name for name, speed in ranked if speed.noisy]
     if noisy:
         console.print(

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def compose(root: Path, overrides: list[str]) -> dict[str, Any]:
     """Return conf/ composed with Hydra overrides such as `profile=full` or `models=[resnet18]`, resolved.
 
     Raises:
-        ParamsError: an unknown group, choice or key; legal choices are listed.
+        ParamsError: an unknown group, choice or key; legal choices are listed. Or a value that needs quotes.
     """
     from dvc.utils.hydra import compose_and_dump
     from hydra.errors import HydraException
@@ -30,6 +31,7 @@ def compose(root: Path, overrides: list[str]) -> dict[str, Any]:
     conf = root / "conf"
     if not (conf / "config.yaml").is_file():
         raise ParamsError(f"{conf}/config.yaml is missing; run this in the project's folder.")
+    _check_grammar(overrides)
     _check_choices(conf, overrides)
     logging.getLogger("dvc").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
@@ -39,6 +41,28 @@ def compose(root: Path, overrides: list[str]) -> dict[str, Any]:
         except (HydraException, OmegaConfBaseException) as error:
             raise ParamsError(f"conf/ does not compose with {overrides}: {' '.join(str(error).split())}") from None
         return read_yaml(target)
+
+
+def _check_grammar(overrides: list[str]) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    for override in overrides:
+        try:
+            if not OverridesParser.create().parse_override(override).is_sweep_override():
+                continue
+        except HydraException:
+            pass
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise ParamsError(f"{override!r} is not a choice; expected key=value, such as profile=full.")
+        items = [item.strip(" '\"") for item in value.strip("[]").split(",")]
+        text, listed = (_in_shell(f"{key}={_hydra(one)}") for one in (value, items))
+        raise ParamsError(f"{override} is not one value to Hydra; quote it: {text} as a text, {listed} as a list.")
+
+
+def _in_shell(text: str) -> str:
+    return shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'
 
 
 def _check_choices(conf: Path, overrides: list[str]) -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 from packaging.utils import canonicalize_name
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bakeoff.core.errors import BakeoffError
 from bakeoff.core.failures import FILE, read_failures
 from bakeoff.core.paths import environment_python, main_checkout
+from bakeoff.core.progress import screen
 
 Level = Literal["ok", "note", "fix"]
 _NEEDED_GIB = 12.0
@@ -57,6 +57,7 @@ def examine(root: Path) -> list[Finding]:
         *(_pins(root, name) for name in ("torch", "tf")),
         _hub(),
         _disk(root),
+        _folder(root),
         *_git(root),
         _dvc(root),
         _params(root),
@@ -88,13 +89,14 @@ def _system(name: str) -> Finding:
 
 def print_findings(findings: list[Finding]) -> int:
     """Print the findings as a table and return the exit status: 1 where something must be fixed."""
-    marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fix": "[bold red]FIX[/]"}
+    styles = {"ok": "green", "note": "yellow", "fix": "bold red"}
     table = Table(title="bakeoff doctor")
     for column in ("", "what", "found", "do"):
         table.add_column(column, overflow="fold")
     for item in findings:
-        table.add_row(marks[item.level], *map(Text, (item.name, item.found, item.remedy)))  # text, never markup
-    Console().print(table)
+        level = item.level.upper() if item.level == "fix" else item.level
+        table.add_row(Text(level, styles[item.level]), item.name, item.found, item.remedy)
+    screen().print(table)
     return 1 if any(item.level == "fix" for item in findings) else 0
 
 
@@ -184,6 +186,13 @@ def _disk(root: Path) -> Finding:
     if free < _NEEDED_GIB:
         return Finding("disk", "note", found, f"a start from nothing needs {_NEEDED_GIB:.0f} GiB")
     return Finding("disk", "ok", found)
+
+
+def _folder(root: Path) -> Finding:
+    if "#" in str(root) or not str(root).isascii():
+        found = f"{root} has # or letters beyond ASCII: `dvc exp run --temp` and `--queue` fail there"
+        return Finding("folder", "note", found, "move the project to a plain path before you queue experiments")
+    return Finding("folder", "ok", str(root))
 
 
 def _git(root: Path) -> list[Finding]:

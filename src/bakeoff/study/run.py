@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from bakeoff.core.errors import ParamsError, SetupError
+from bakeoff.core.progress import screen
 from bakeoff.core.section import validate_section
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice_record import ChoiceRecord
@@ -40,15 +39,13 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     """
     _check_environments(root)
     params = _planned_params(root, overrides)
-    t, console = Translator(params.language), Console()
+    t, console = Translator(params.language), screen()
     console.print(expected_time(params, t))
     _agree_to_full(params, yes=yes)
     stale = clear_stale_locks(root)
     if stale:
         processes = ", ".join(process or t.gettext("its file was cut short") for process in stale)
-        console.print(
-            Text(t.gettext("Cleared locks of DVC processes that no longer run: {processes}.", processes=processes))
-        )
+        console.print(t.gettext("Cleared locks of DVC processes that no longer run: {processes}.", processes=processes))
     if overrides or not (root / "params.yaml").is_file():
         write_params(root, overrides)
     started = time.monotonic()
@@ -58,7 +55,7 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     failed = dvc(root, "repro", "--keep-going") != 0
     left = untaken_user_files(root)  # DVC takes their candidates for up to date
     if failed or left:
-        console.print(Text(t.gettext("Some stages failed (see above); comparing what exists."), style="bold red"))
+        console.print(t.gettext("Some stages failed (see above); comparing what exists."), style="bold red")
         compare_now(root, partial=True, failed_stages=[change.stages[-1] for change in left])
     else:
         show(root)
@@ -160,7 +157,7 @@ def print_weights(root: Path) -> None:
         source = record.source if record.pretrained else f"RANDOM START ({record.reason})"
         commercial = {True: "yes", False: "NO", None: "see the model card"}[record.commercial_use]
         table.add_row(folder.name, source, record.licence, commercial)
-    Console().print(table)
+    screen().print(table)
 
 
 def unfinished(root: Path, params: Params) -> list[str]:
@@ -219,14 +216,9 @@ def show(root: Path) -> None:
     source = SourceRecord.read_current(root / "data" / "source.json")
     if source and source.fallback_reason:
         choice = ChoiceRecord.read(root / "reports" / "choice.json")
-        Console().print(
-            Text(
-                Translator(choice.language).gettext(
-                    "The generated catalogue was used: the demo photos could not be downloaded here."
-                ),
-                style="bold",
-            )
-        )
+        t = Translator(choice.language)
+        told = t.gettext("The generated catalogue was used: the demo photos could not be downloaded here.")
+        screen().print(told, style="bold")
 
 
 def _check_environments(root: Path) -> None:

@@ -1,8 +1,11 @@
 """Batches of photos or of cached features, in an order that depends on seed and epoch alone, never on workers."""
 
 import random
+import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -103,13 +106,28 @@ class PhotoBatches:
 
     def _loader(self, batches: list[list[int]], epoch: int) -> DataLoader:
         generator = torch.Generator().manual_seed(derive_seed(self.options.seed, "workers", epoch))
+        batch_bytes = self.options.batch_size * 3 * self.dataset.preprocessing.image_size**2
         return DataLoader(
             self.dataset,
             batch_sampler=batches,
-            num_workers=self.options.workers,
+            num_workers=_loader_workers(self.options.workers, batch_bytes),
             generator=generator,  # else a pass would draw from the global generator that dropout uses
             worker_init_fn=_seed_worker,
         )
+
+
+@cache
+def _loader_workers(wanted: int, batch_bytes: int, *, shared: str = "/dev/shm") -> int:
+    """Return the loader processes that Linux's shared memory has room for, with two batches each; none is said once."""
+    try:
+        fits = not wanted or sys.platform != "linux" or shutil.disk_usage(shared).free > 2 * wanted * batch_bytes
+    except OSError:
+        fits = False
+    if not fits:
+        sys.stderr.write(
+            f"bakeoff: {shared} is too small for {wanted} loader processes; photos are loaded in this one.\n"
+        )
+    return wanted if fits else 0
 
 
 class TensorBatches:

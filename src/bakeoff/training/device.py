@@ -56,7 +56,7 @@ def autocast_dtype(device: torch.device, mixed_precision: str) -> torch.dtype | 
 def make_deterministic(device: torch.device) -> None:
     """Ask for deterministic kernels: strictly on the CPU; on a GPU some backward passes have none and only warn."""
     if device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bakeoff.core.progress import screen
 from bakeoff.core.translation import N_, Translator
 from bakeoff.deploy.monitoring.verdict import NAMES, VERDICTS, write_p
 
@@ -23,7 +24,7 @@ _STATISTICS = {
 
 def print_monitoring(report: Mapping[str, Any], folder: Path, *, console: Console | None = None) -> None:
     """Print the verdict in sentences, a table of the tests, and where the files are."""
-    console = console or Console()
+    console = console or screen()
     t = Translator(report["language"])
     verdict = report["verdict"]
     console.print(t.gettext(VERDICTS[verdict]), style=_STYLES[verdict])

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from bakeoff.core.translation import Translator
+from bakeoff.data.figures import Figure, shorten
 from bakeoff.deploy.monitoring.sample import Sample
 from bakeoff.deploy.monitoring.verdict import NAMES, VERDICTS, write_p
 from bakeoff.deploy.prediction.measures import MEASURES
@@ -43,7 +43,6 @@ def draw_monitoring(report: Mapping[str, Any], samples: tuple[Sample, Sample], t
         _draw_shares(axes[2, 1], report, t)
     _draw_accuracy(axes[2, 2], report, t)
     figure.suptitle(_title(report, t), x=0.01, ha="left", fontsize=11)
-    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
 
 
@@ -137,7 +136,7 @@ def _draw_interval(axis: Axes, one: Mapping[str, float], place: float, colour: s
 
 
 def _name_classes(axis: Axes, labels: list[str], n_classes: int, t: Translator) -> None:
-    axis.set_yticks(np.arange(len(labels)), [textwrap.shorten(label, 28, placeholder="…") for label in labels])
+    axis.set_yticks(np.arange(len(labels)), [shorten(label, 28) for label in labels])
     axis.tick_params(axis="y", labelsize=9)
     axis.set_ylim(len(labels) - 0.4, -0.6)
     if n_classes > _MAX_CLASSES:

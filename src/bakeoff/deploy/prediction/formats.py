@@ -11,13 +11,13 @@ from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.files import replacing
 from bakeoff.core.names import visible
+from bakeoff.core.progress import screen
 from bakeoff.deploy.prediction.answers import Answer
 
 FORMATS = ("table", "json", "parquet", "csv")
@@ -147,7 +147,7 @@ def _write_table(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -
                 continue
             table.add_row(*(Text(visible(cell)) for cell in _cells(answer)))
             shown += 1
-    Console(file=target).print(table)
+    screen(file=target).print(table)
     if left:
         sys.stderr.write(f"{left} more photos; --format csv, json or parquet holds all of them.\n")
 

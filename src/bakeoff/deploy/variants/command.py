@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
@@ -14,6 +13,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.core.files import write_json
 from bakeoff.core.locks import measuring_lock, waiting_lock
 from bakeoff.core.machine import ComputeParams
+from bakeoff.core.progress import screen
 from bakeoff.core.section import load_section
 from bakeoff.core.seeding import default_threads
 from bakeoff.data.table import load_catalogue
@@ -138,11 +138,11 @@ def _print(candidate: str, rows: list[dict[str, Any]], task: Task) -> None:
         table.add_column(column, justify="right")
     for row in rows:
         table.add_row(row["variant"], *(_cells(row) if row["status"] == "ok" else ["failed"]))
-    console = Console()
+    console = screen()
     console.print(table)
     for row in rows:
         if row["status"] == "failed":
-            console.print(f"{row['variant']} failed: {row['problem']}", markup=False, soft_wrap=True)
+            console.print(f"{row['variant']} failed: {row['problem']}", soft_wrap=True)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -1,0 +1,79 @@
+"""The figure that every static picture is drawn on: alike on every machine, with users' names as they are written."""
+
+import re
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib import figure, font_manager
+from rich.cells import cell_len, set_cell_size
+
+MAX_BARS = 60
+"""Classes that a bar chart can name and stay readable."""
+_FONTS = (
+    *("Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "Source Han Sans"),
+    *("WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "IPAGothic", "NanumGothic"),
+    *("Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Arial Unicode MS", "Unifont"),
+    *("Noto Sans Arabic", "Noto Sans Devanagari", "Noto Sans Thai"),
+)
+"""Asked for what DejaVu Sans, which comes with matplotlib, does not have."""
+_NO_GLYPH = r"Glyph \d+ .* missing from "
+
+
+class Figure(figure.Figure):
+    """matplotlib's figure without the user's own style and without formulas: `$` is a dollar.
+
+    A character that no font has is drawn as a box; that is said once, on stderr.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """Make a figure as matplotlib's own does."""
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({"text.parse_math": False, "font.family": ["DejaVu Sans", *_installed()]})
+        super().__init__(**options)
+
+    def savefig(self, target: Any, **options: Any) -> None:
+        """Draw and write as matplotlib's own does; a file's folder is made."""
+        if isinstance(target, Path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.filterwarnings("always", _NO_GLYPH)
+            super().savefig(target, **options)
+        for told in caught:
+            if re.match(_NO_GLYPH, str(told.message)):
+                _tell_missing_glyphs()
+            else:
+                warnings.warn_explicit(told.message, told.category, told.filename, told.lineno)
+
+
+@cache
+def _installed() -> list[str]:
+    known = font_manager.fontManager.get_font_names()
+    return [name for name in _FONTS if name in known]
+
+
+@cache
+def _tell_missing_glyphs() -> None:
+    told = "the fonts here lack some characters, which figures show as boxes; install others (Debian: fonts-noto-cjk)"
+    sys.stderr.write(f"bakeoff: note: {told}.\n")
+
+
+@cache
+def font_file(text: str = "") -> str:
+    """Return the file of the first of the fonts that has all characters of `text`; DejaVu Sans where none has."""
+    files = [font_manager.findfont(name) for name in ("DejaVu Sans", *_installed())]
+    return next((file for file in files if {*map(ord, text)} <= {*font_manager.get_font(file).get_charmap()}), files[0])
+
+
+def of_classes(n_classes: int, n_shown: int = MAX_BARS) -> str:
+    """Return a title's second line where not all classes are shown, the largest ones being."""
+    return f"\nthe {n_shown} largest of {n_classes:,} classes" if n_classes > n_shown else ""
+
+
+def shorten(name: str, width: int = 30) -> str:
+    """Return a name on one line, its end replaced by … where it is wider than `width` narrow letters."""
+    line = " ".join(name.split())
+    return line if cell_len(line) <= width else set_cell_size(line, width - 1).rstrip() + "…"
