@@ -68,7 +68,7 @@ def test_download_is_checked_and_not_repeated(server, tmp_path):
     found = find_keras_file(out, timeout_s=5, url=url, md5=MD5)
     assert found == Found(out / KERAS_FILE, "hub", url_or_id=url)
     assert (out / KERAS_FILE).read_bytes() == CONTENT
-    assert find_keras_file(out, timeout_s=1, url="http://127.0.0.1:9/x", md5=MD5) != NotFound("hub_unreachable")
+    assert find_keras_file(out, timeout_s=1, url="http://127.0.0.1:9/x", md5=MD5) != NotFound("unreachable")
 
 
 def test_a_changed_file_is_refused_and_removed(server, tmp_path):
@@ -102,10 +102,10 @@ def test_an_html_page_is_a_reason_and_the_next_source_is_asked(server, weights_p
 
 
 def test_unreachable_missing_and_offline(server, tmp_path, monkeypatch):
-    assert find_keras_file(tmp_path, timeout_s=2, url="http://127.0.0.1:9/x") == NotFound("hub_unreachable")
+    assert find_keras_file(tmp_path, timeout_s=2, url="http://127.0.0.1:9/x") == NotFound("unreachable")
     assert find_keras_file(tmp_path, timeout_s=5, url=f"{server}/none.h5") == NotFound("not_found")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert find_keras_file(tmp_path, timeout_s=5, url=f"{server}/{KERAS_FILE}", md5=MD5) == NotFound("hub_unreachable")
+    assert find_keras_file(tmp_path, timeout_s=5, url=f"{server}/{KERAS_FILE}", md5=MD5) == NotFound("unreachable")
 
 
 def test_a_server_that_speaks_no_http_is_out_of_reach(tmp_path):
@@ -119,7 +119,7 @@ def test_a_server_that_speaks_no_http_is_out_of_reach(tmp_path):
 
         threading.Thread(target=answer, daemon=True).start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/{KERAS_FILE}"
-        assert find_keras_file(tmp_path, timeout_s=5, url=url) == NotFound("hub_unreachable")
+        assert find_keras_file(tmp_path, timeout_s=5, url=url) == NotFound("unreachable")
     assert list(tmp_path.iterdir()) == []
 
 

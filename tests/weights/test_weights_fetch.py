@@ -171,9 +171,9 @@ def test_an_unreachable_hub_fails_fast_and_loudly(settings, weights_params, no_h
     start = time.monotonic()
     record = fetch_weights(settings(), weights_params(sources=["folder", "package", "hub"]), tmp_path / "out")
     assert time.monotonic() - start < 5
-    assert (record.source, record.reason, record.file) == ("random", "hub_unreachable", None)
-    assert "RANDOM START: resnet18 has no pretrained weights (hub_unreachable)" in capsys.readouterr().err
-    assert json.loads((tmp_path / "out" / "record.json").read_text())["reason"] == "hub_unreachable"
+    assert (record.source, record.reason, record.file) == ("random", "unreachable", None)
+    assert "RANDOM START: resnet18 has no pretrained weights (unreachable: no answer: check" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out" / "record.json").read_text())["reason"] == "unreachable"
     classifier, report = build_classifier(settings(), n_classes=2, seed=0, weights_dir=tmp_path / "out")
     assert report.fits
     plain, _ = build_classifier(settings(), n_classes=2, seed=0, weights_dir=None)
@@ -268,31 +268,114 @@ class LyingHub(Portal):
     longer = False
 
 
+class RefusingHub(Portal):
+    """Answers every request with one status."""
+
+    status, code, login = 500, None, None
+
+    def do_HEAD(self):
+        type(self).login = self.headers.get("Authorization")
+        self.send_response(self.status)
+        if self.code:
+            self.send_header("X-Error-Code", self.code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD
+
+
 class LongerFile(LyingHub):
     longer = True
 
 
-@pytest.mark.parametrize("answering", [Portal, LyingHub, LongerFile])
-def test_an_html_page_in_place_of_the_hub(settings, weights_params, no_hub, tmp_path, monkeypatch, capsys, answering):
+@pytest.fixture
+def serve(no_hub, tmp_path, monkeypatch):
+    """Put a server in the hub's place, with an empty cache."""
     from huggingface_hub import constants
 
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), answering) as httpd:
+    servers = []
+
+    def start(answering):
+        httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answering)
+        servers.append(httpd)
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{httpd.server_address[1]}"
         monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        )
-        given = weights_params(sources=["hub"])
-        record = fetch_weights(settings(), given, tmp_path / "out")
-        assert (record.source, record.reason) == ("random", "html_page")
-        assert "an HTML page came instead of the file (a login page" in capsys.readouterr().err
-        assert not [path for path in (tmp_path / "cache").rglob("*") if "safetensors" in path.name]
-        with pytest.raises(WeightsError, match=r"\(html_page: an HTML page came instead .*policy is require"):
-            fetch_weights(settings(), weights_params(sources=["hub"], policy="require"), tmp_path / "other")
+        url = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield start
+    for httpd in servers:
         httpd.shutdown()
+        httpd.server_close()
+
+
+@pytest.mark.parametrize("answering", [Portal, LyingHub, LongerFile])
+def test_an_html_page_in_place_of_the_hub(settings, weights_params, serve, tmp_path, capsys, answering):
+    serve(answering)
+    given = weights_params(sources=["hub"])
+    record = fetch_weights(settings(), given, tmp_path / "out")
+    assert (record.source, record.reason) == ("random", "html_page")
+    assert "an HTML page came instead of the file (a login page" in capsys.readouterr().err
+    assert not [path for path in (tmp_path / "cache").rglob("*") if "safetensors" in path.name]
+    with pytest.raises(WeightsError, match=r"\(html_page: an HTML page came instead .*policy is require"):
+        fetch_weights(settings(), weights_params(sources=["hub"], policy="require"), tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason", "words"),
+    [
+        (401, None, "unauthorised", "run `hf auth login`, or set HF_TOKEN"),
+        (401, "RepoNotFound", "unauthorised", "or has no such repository"),
+        (401, "GatedRepo", "gated", "accept the terms on the repository's page"),
+        (403, "GatedRepo", "gated", "accept the terms on the repository's page"),
+        (403, None, "gated", "set HF_TOKEN to a token of that account"),
+        (404, "EntryNotFound", "not_found", "(not_found)"),
+        (404, None, "not_found", "(not_found)"),
+        (429, None, "rate_limited", "wait some minutes, or set HF_TOKEN"),
+        (500, None, "server_error", "the server itself failed: wait and try again"),
+        (503, None, "server_error", "the server itself failed: wait and try again"),
+    ],
+)
+def test_a_hub_that_refuses_is_told_with_what_to_do(
+    status, code, reason, words, settings, weights_params, serve, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    serve(type("Refusing", (RefusingHub,), {"status": status, "code": code}))
+    start = time.monotonic()
+    record = fetch_weights(settings(), weights_params(sources=["hub"]), tmp_path / "out")
+    assert time.monotonic() - start < 5  # huggingface_hub itself would try again for a minute
+    assert (record.source, record.reason) == ("random", reason)
+    assert f"no pretrained weights ({reason}" in (told := capsys.readouterr().err)
+    assert words in told
+
+
+def test_the_users_token_is_sent(settings, weights_params, serve, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    serve(RefusingHub)
+    fetch_weights(settings(), weights_params(sources=["hub"]), tmp_path / "out")
+    assert RefusingHub.login == "Bearer hf_mine"
+
+
+def test_a_hub_that_never_answers_is_unreachable_within_the_timeout(settings, weights_params, serve, tmp_path):
+    serve(type("Silent", (Portal,), {"do_HEAD": lambda _: time.sleep(3)}))
+    start = time.monotonic()
+    record = fetch_weights(settings(), weights_params(sources=["hub"], hub_timeout_s=0.2), tmp_path / "out")
+    assert time.monotonic() - start < 2
+    assert record.reason == "unreachable"
+
+
+def test_a_cached_file_serves_where_the_hub_fails(settings, weights_params, serve, resnet_folder, tmp_path):
+    serve(RefusingHub)
+    repository = tmp_path / "cache" / "models--timm--resnet18.a1_in1k"
+    (repository / "snapshots" / "0123abc").mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0123abc")
+    (resnet_folder / "resnet18.safetensors").rename(repository / "snapshots" / "0123abc" / "model.safetensors")
+    record = fetch_weights(settings(), weights_params(sources=["hub"]), tmp_path / "out")
+    assert (record.source, record.revision) == ("hub", "0123abc")
 
 
 def test_a_random_record_is_replaced_by_a_real_one(settings, weights_params, resnet_folder, tmp_path):
