@@ -1,10 +1,14 @@
 """Each source of weights with real files; the hub by a client that meets a closed port."""
 
+import argparse
 import http.server
 import json
 import threading
 import time
+import warnings
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -12,8 +16,8 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from bakeoff.backbones.classifier import build_classifier  # noqa: E402
 from bakeoff.backbones.compat import import_timm  # noqa: E402
-from bakeoff.backbones.hub import Found  # noqa: E402
-from bakeoff.backbones.loading import read_checkpoint  # noqa: E402
+from bakeoff.backbones.hub import Found, refuse_stand_in  # noqa: E402
+from bakeoff.backbones.loading import backbone_part, read_checkpoint  # noqa: E402
 from bakeoff.core.errors import WeightsError  # noqa: E402
 from bakeoff.records.weights import file_sha256, read_record  # noqa: E402
 from bakeoff.weights import fetch  # noqa: E402
@@ -166,6 +170,86 @@ def test_a_pickle_runs_no_code_and_needs_tensors(tmp_path, capsys):
         read_checkpoint(tmp_path / "empty.pth")
 
 
+NESTED = [("state_dict",), ("model_state_dict",), ("model",), ("net",), ("state_dict_ema",), ("model_ema",)]
+
+
+@pytest.mark.parametrize("nested", [(), *NESTED])
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "net.", "backbone.", "module.model.", "student.backbone."])
+def test_a_checkpoint_in_any_wrapper_gives_the_same_backbone(nested, prefix, tmp_path):
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    state = network.state_dict()
+    content = {f"{prefix}{key}": value for key, value in state.items()}
+    for name in reversed(nested):
+        content = {name: content, "epoch": 3, "best": np.float64(0.5), "args": argparse.Namespace(out=Path("x"))}
+    torch.save(content, tmp_path / "x.pth")
+    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"))
+    assert found.keys() == state.keys()
+    assert all(torch.equal(found[key], value) for key, value in state.items())
+
+
+def test_the_averaged_weights_of_a_lightning_file_are_taken_without_what_lies_beside_them(tmp_path):
+    network = torch.nn.Linear(2, 2)
+    mean = {key: value + 1 for key, value in network.state_dict().items()}
+    state = {f"net.{key}": value for key, value in network.state_dict().items()} | {"criterion.weight": torch.ones(2)}
+    state["val_acc.total"] = torch.ones(1)
+    torch.save({"pytorch-lightning_version": "2.5", "state_dict": state, "hyper_parameters": {}}, tmp_path / "x.pth")
+    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"))
+    assert {key: value.tolist() for key, value in found.items()} == {
+        key: value.tolist() for key, value in network.state_dict().items()
+    }
+    state |= {f"ema_net.{key}": value for key, value in mean.items()}
+    torch.save({"state_dict": state}, tmp_path / "x.pth")
+    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"))
+    assert all(torch.equal(found[key], value) for key, value in mean.items())
+
+
+def test_bakeoffs_own_trained_model_is_a_checkpoint(settings, weights_params, tmp_path):
+    trained, _ = build_classifier(settings(), n_classes=3, seed=1, weights_dir=None)
+    torch.save(trained.state_dict(), tmp_path / "resnet18.pth")
+    fetch_weights(settings(), weights_params(folder=str(tmp_path)), tmp_path / "out")
+    again, _ = build_classifier(settings(), n_classes=3, seed=0, weights_dir=tmp_path / "out")
+    assert torch.equal(again.backbone.conv1.weight, trained.backbone.conv1.weight)
+
+
+def test_a_torchscript_archive_and_a_whole_module_are_refused_with_how_to_save_them(tmp_path):
+    linear = torch.nn.Linear(2, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch 2.13 deprecates what earlier projects used
+        torch.jit.trace(linear, torch.zeros(1, 2)).save(tmp_path / "script.pt")
+    with pytest.raises(
+        WeightsError, match=r"is a TorchScript archive.*torch\.jit\.load\('script\.pt'\)\.state_dict\(\)"
+    ):
+        read_checkpoint(tmp_path / "script.pt")
+    torch.save(linear, tmp_path / "whole.pth")
+    with pytest.raises(WeightsError, match=r"holds a pickled torch\S+Linear, a whole module .*model\.state_dict\(\)"):
+        read_checkpoint(tmp_path / "whole.pth")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(value, settings, weights_params, tmp_path):
+    state = import_timm().create_model("resnet18", num_classes=5).state_dict()
+    state["layer1.0.conv1.weight"][0, 0, 0, 0] = value
+    torch.save(state, tmp_path / "resnet18.pth")
+    with pytest.raises(WeightsError, match=r"NaN or infinite numbers in 1 of \d+ tensors \(layer1\.0\.conv1\.weight"):
+        fetch_weights(settings(), weights_params(folder=str(tmp_path)), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", r"Git LFS pointer, .*`git lfs pull`"),
+        (b"<!DOCTYPE html><html><title>Sign in</title></html>", "is an HTML page, not weights"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_what_stands_in_for_a_file_is_named(content, words, suffix, settings, weights_params, tmp_path):
+    (tmp_path / f"resnet18.{suffix}").write_bytes(content)
+    with pytest.raises(WeightsError, match=words):
+        fetch_weights(settings(), weights_params(folder=str(tmp_path)), tmp_path / "out")
+    with pytest.raises(WeightsError, match=words):
+        refuse_stand_in(tmp_path)
+
+
 def test_an_unreachable_hub_fails_fast_and_loudly(settings, weights_params, no_hub, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     start = time.monotonic()
@@ -281,7 +365,8 @@ class RefusingHub(Portal):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_GET = do_HEAD
+    def do_GET(self):
+        self.do_HEAD()
 
 
 class LongerFile(LyingHub):

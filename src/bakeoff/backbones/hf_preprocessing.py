@@ -72,13 +72,11 @@ def network_input(photo: Image.Image, preprocessing: Preprocessing) -> np.ndarra
 
 
 def published_folder(name: str) -> Path:
-    """Return the folder with a model's configuration files: the user's, or the hub's cache; it may not be there.
-
-    The hub is asked by our own client: transformers retries an unreachable one for 97 s.
-    """
+    """Return the folder with a model's configuration files: the user's, or the hub's cache; it may not be there."""
     folder = main_checkout() / name
     if folder.is_dir():
         return folder
+    # asked for by our own client: transformers retries an unreachable hub for 97 s
     on_hub = network_files_on_hub(name, revision=None, timeout_s=_HUB_TIMEOUT_S)
     return on_hub[PROCESSOR].parent if on_hub else folder
 

@@ -28,15 +28,14 @@ _HTML = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|title|script)\b", re.I | re.S
 )
 _SNIFFED = 4096  # bytes
+_BINARY = (".safetensors", ".bin", ".pth", ".pt")
 WHAT_TO_DO: dict[Reason, str] = {
-    "unauthorised": "the hub refuses the login, or has no such repository: run `hf auth login`, or set HF_TOKEN to a "
-    "valid token",
+    "unauthorised": "the hub refuses the login, or has no such repository: run `hf auth login`, or set HF_TOKEN anew",
     "gated": "access is refused: accept the terms on the repository's page and set HF_TOKEN to a token of that account",
     "rate_limited": "too many requests: wait some minutes, or set HF_TOKEN, which raises the limit",
     "server_error": "the server itself failed: wait and try again",
     "unreachable": "no answer: check the network, HTTPS_PROXY and HF_ENDPOINT, or put the file into weights.folder",
-    "html_page": "an HTML page came instead of the file, a login page or a proxy's notice: log in there, or put the "
-    "file into weights.folder",
+    "html_page": "an HTML page came instead of the file, a login page or a proxy's notice: log in there",
 }
 """What to do about each reason why a server gave no file, those that tell most first."""
 
@@ -96,7 +95,7 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
         with urllib.request.urlopen(url, timeout=timeout_s) as response, partial.open("wb") as target:
             _copy_with_bar(response, target)
         if _is_html(partial):
-            return _html_instead(url)
+            return NotFound("html_page")
         if (found_md5 := _md5(partial)) != md5:
             raise WeightsError(
                 f"{url} gave a file with MD5 {found_md5}, expected {md5}; something on the way changed it. Try again."
@@ -114,53 +113,47 @@ def _download(repo_id: str, name: str, *, timeout_s: float, revision: str | None
 
     refused: Reason | None = None
     try:
-        get_hf_file_metadata(hf_hub_url(repo_id, name, revision=revision), timeout=timeout_s)
+        url = hf_hub_url(repo_id, name, revision=revision)
+        if get_hf_file_metadata(url, timeout=timeout_s).etag is None:  # something answered, but not as a hub does
+            refused = _what_answers(url, timeout_s)
     except errors.HFValidationError:  # cannot be a repository's name
         return NotFound("not_found")
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError, _transport_error()) as error:
         refused = _hub_refusal(error)
+    offline = refused is not None
     try:
-        found = hf_hub_download(
-            repo_id, name, revision=revision, etag_timeout=timeout_s, local_files_only=refused is not None
-        )
-        path = Path(found)
+        path = Path(hf_hub_download(repo_id, name, revision=revision, etag_timeout=timeout_s, local_files_only=offline))
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, _transport_error()) as error:
-        if isinstance(error.__cause__, errors.FileMetadataError):  # something answered, but not as a hub does
-            return _html_or_unreachable(hf_hub_url(repo_id, name), timeout_s)
         return NotFound(refused or _hub_refusal(error))
     except OSError as error:
         if error.errno is not None:  # the disk's; huggingface_hub's own, a file of another size, has no number
             raise
         sys.stderr.write(f"bakeoff: {repo_id}/{name}: {str(error).splitlines()[0]}\n")
-        return _html_or_unreachable(hf_hub_url(repo_id, name), timeout_s)
+        return NotFound(_what_answers(url, timeout_s))
     if _is_html(path):
         path.resolve().unlink()  # the cache would hand it out for ever
         path.unlink(missing_ok=True)
-        return _html_instead(f"{repo_id}/{name}")
+        return NotFound("html_page")
     # The cache keeps …/snapshots/<commit>/<name>.
     return Found(path, "hub", url_or_id=repo_id, revision=path.parent.name)
 
 
-def _html_or_unreachable(url: str, timeout_s: float) -> NotFound:
+def _what_answers(url: str, timeout_s: float) -> Reason:
     """Look at what came in place of the hub."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response:
-            return _html_instead(url) if _HTML.match(response.read(_SNIFFED)) else NotFound("unreachable")
+            return "html_page" if _HTML.match(response.read(_SNIFFED)) else "unreachable"
     except (OSError, http.client.HTTPException):
-        return NotFound("unreachable")
-
-
-def _html_instead(what: str) -> NotFound:
-    sys.stderr.write(
-        f"bakeoff: {what}: an HTML page came instead of the file (a login page, or a proxy's notice); "
-        "going on without it\n"
-    )
-    return NotFound("html_page")
+        return "unreachable"
 
 
 def _is_html(path: Path) -> bool:
+    return _HTML.match(_head(path)) is not None
+
+
+def _head(path: Path) -> bytes:
     with path.open("rb") as handle:
-        return _HTML.match(handle.read(_SNIFFED)) is not None
+        return handle.read(_SNIFFED)
 
 
 def _hub_refusal(error: Exception) -> Reason:
@@ -194,6 +187,19 @@ def _copy_with_bar(response: Any, target: Any) -> None:
             progress.advance(task, len(chunk))
 
 
+def refuse_stand_in(path: Path) -> None:
+    """Refuse what often lies under a weights file's name, also inside a folder.
+
+    Raises:
+        WeightsError: a Git LFS pointer, or an HTML page.
+    """
+    for file in sorted(file for file in path.iterdir() if file.suffix in _BINARY) if path.is_dir() else [path]:
+        if _head(file).startswith(b"version https://git-lfs"):
+            raise WeightsError(f"{file} is a Git LFS pointer, not the weights: run `git lfs pull` in its repository.")
+        if _is_html(file):
+            raise WeightsError(f"{file} is an HTML page, not weights: download the file itself, logged in if need be.")
+
+
 def _md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
@@ -203,6 +209,7 @@ def _is_true(variable: str) -> bool:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file whole or not at all."""
+    """Copy a file whole or not at all; one that stands in for another is refused."""
+    refuse_stand_in(source)
     with replacing(target) as partial:
         shutil.copyfile(source, partial)

@@ -92,10 +92,9 @@ def _describe_timm(name: str, image_size: int | None, listed: dict[str, Backbone
     }
 
 
-def _describe_mambavision(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
+def _describe_mambavision(name: str, image_size: int | None, _: dict[str, BackboneParams]) -> dict[str, Any]:
     from bakeoff.backbones.mamba import architecture_name, default_cfg
 
-    del listed
     cfg = default_cfg(name)
     return {
         "weights_id": "/".join(urlparse(cfg["url"]).path.strip("/").split("/")[:2]),
@@ -107,13 +106,12 @@ def _describe_mambavision(name: str, image_size: int | None, listed: dict[str, B
     }
 
 
-def _describe_hf(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
+def _describe_hf(name: str, image_size: int | None, _: dict[str, BackboneParams]) -> dict[str, Any]:
     from pathlib import Path
 
     from bakeoff.backbones.hf import hf_licence, location
     from bakeoff.backbones.hf_preprocessing import hf_preprocessing
 
-    del listed
     licence = hf_licence(name)
     return {
         "weights_id": None if Path(location(name)).is_dir() else name,

@@ -13,17 +13,8 @@ from bakeoff.core.errors import WeightsError
 RECORD_NAME = "record.json"
 FILE_NAME = "model.safetensors"
 Source = Literal["hub", "folder", "package", "random", "user_file"]
-Reason = Literal[
-    "unauthorised",
-    "gated",
-    "rate_limited",
-    "server_error",
-    "unreachable",
-    "html_page",
-    "not_found",
-    "no_published_weights",
-    "offline_by_params",
-]
+Refusal = Literal["unauthorised", "gated", "rate_limited", "server_error", "unreachable", "html_page", "not_found"]
+Reason = Refusal | Literal["no_published_weights", "offline_by_params"]
 
 
 class WeightsRecord(BaseModel):
