@@ -221,7 +221,9 @@ def test_a_torchscript_archive_and_a_whole_module_are_refused_with_how_to_save_t
     ):
         read_checkpoint(tmp_path / "script.pt")
     torch.save(linear, tmp_path / "whole.pth")
-    with pytest.raises(WeightsError, match=r"holds a pickled torch\S+Linear, a whole module .*model\.state_dict\(\)"):
+    with pytest.raises(
+        WeightsError, match=r"holds a pickled torch\S+Linear, a module or other code; .*model\.state_dict\(\)"
+    ):
         read_checkpoint(tmp_path / "whole.pth")
 
 
@@ -237,7 +239,10 @@ def test_weights_that_are_no_numbers_are_refused(value, settings, weights_params
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", r"Git LFS pointer, .*`git lfs pull`"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            r"Git LFS pointer, not the weights: run `git lfs pull`",
+        ),
         (b"<!DOCTYPE html><html><title>Sign in</title></html>", "is an HTML page, not weights"),
     ],
 )
@@ -403,7 +408,7 @@ def test_an_html_page_in_place_of_the_hub(settings, weights_params, serve, tmp_p
     given = weights_params(sources=["hub"])
     record = fetch_weights(settings(), given, tmp_path / "out")
     assert (record.source, record.reason) == ("random", "html_page")
-    assert "an HTML page came instead of the file (a login page" in capsys.readouterr().err
+    assert "html_page: an HTML page came instead of the file, a login page" in capsys.readouterr().err
     assert not [path for path in (tmp_path / "cache").rglob("*") if "safetensors" in path.name]
     with pytest.raises(WeightsError, match=r"\(html_page: an HTML page came instead .*policy is require"):
         fetch_weights(settings(), weights_params(sources=["hub"], policy="require"), tmp_path / "other")
