@@ -83,7 +83,7 @@ def weights_record(model: str = "mobilenetv2", *, pretrained: bool = True, **cha
         values |= {"revision": "a1b2c3d4e5f60718", "sha256": "9f" * 32}
     else:
         values |= {"source": "random", "file": None, "url_or_id": None, "revision": None, "sha256": None}
-        values |= {"reason": "hub_unreachable"}
+        values |= {"reason": "unreachable"}
     return WeightsRecord.model_validate(values | changes)
 
 

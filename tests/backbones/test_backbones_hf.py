@@ -11,6 +11,7 @@ from hf_models import MODELS, WIDTHS, save_model  # noqa: E402
 from bakeoff.backbones.classifier import build_classifier, n_trainable, set_mode  # noqa: E402
 from bakeoff.backbones.compat import import_transformers  # noqa: E402
 from bakeoff.backbones.hf import build_hf, load_hf  # noqa: E402
+from bakeoff.backbones.networks import check_forward  # noqa: E402
 from bakeoff.backbones.params import BackboneParams  # noqa: E402
 from bakeoff.backbones.registry import describe  # noqa: E402
 from bakeoff.core.errors import ParamsError, WeightsError  # noqa: E402
@@ -208,6 +209,13 @@ def test_another_size_than_the_networks_is_refused(model_folder):
     folder, _ = model_folder("vit")
     with pytest.raises(ParamsError, match=r"gives no features of photos of 64 px: .*leave image_size null.*\(32 px\)"):
         build_hf(folder, image_size=64)
+
+
+def test_the_study_refuses_another_size_than_the_networks(model_folder, defaults):
+    folder, _ = model_folder("vit")
+    check_forward(described(folder, defaults))
+    with pytest.raises(ParamsError, match=r"gives no features of photos of 64 px: .*leave image_size null"):
+        check_forward(described(folder, defaults.model_copy(update={"image_size": 64})))
 
 
 def test_a_folder_without_a_processor_or_a_config(model_folder, defaults, tmp_path):

@@ -103,6 +103,47 @@ def test_an_unknown_tag_lists_the_legal_ones(describe):
         describe("resnet18.nope")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "statistics"),
+    [
+        ("tf_efficientnet_b0_ns", "tf_efficientnet_b0.ns_jft_in1k", ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))),
+        ("vit_base_patch16_224_in21k", "vit_base_patch16_224.augreg_in21k", ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))),
+    ],
+)
+def test_a_name_that_timm_has_changed_is_todays_under_the_studys_name(old, new, statistics, describe):
+    found, today = describe(old), describe(new)
+    assert found.name == new
+    assert found == today.model_copy(update={"model": old})
+    assert (found.weights_id, found.preprocessing.mean, found.preprocessing.std) == (f"timm/{new}", *statistics)
+    assert describe("mine", mine=BackboneParams(name=old)).name == new
+
+
+@pytest.mark.parametrize(
+    ("model", "image_size", "words"),
+    [
+        ("crossvit_9_240.in1k", 224, r"crossvit_9_240\.in1k takes photos of 240 px and cannot compute 224 px \(.*null"),
+        ("xcit_nano_12_p8_224", 225, r"xcit_nano_12_p8_224 cannot be built for 225 px: .*leave image_size null"),
+        pytest.param(
+            "gemma4_vit_167m_enc",
+            None,
+            r"gives \(1, \d+, \d+\) for one photo, not pooled features \(1, D\)",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_network_that_cannot_take_the_photos_ends_before_anything_is_written(
+    model, image_size, words, defaults, tmp_path
+):
+    from bakeoff.backbones.candidates import write_candidates
+    from bakeoff.backbones.params import StudyBackbones
+
+    sized = defaults.model_copy(update={"image_size": image_size})
+    study = StudyBackbones(models=[model], modes=["frozen"], seeds=[0], backbones={}, backbone_defaults=sized)
+    with pytest.raises(ParamsError, match=words):
+        write_candidates(study, tmp_path / "out", tmp_path / "runs")
+    assert not (tmp_path / "out").exists()
+
+
 def test_candidates_are_written_and_other_studies_tidied(defaults, tmp_path):
     from bakeoff.backbones.candidates import candidates_table, write_candidates
     from bakeoff.backbones.params import StudyBackbones

@@ -104,10 +104,68 @@ def test_images_that_are_not_square_are_refused(tmp_path, params):
         load(params, tmp_path / "m.keras")
 
 
+@pytest.fixture(scope="module")
+def keras_layers():
+    from bakeoff.baseline_tf.runtime import keras
+
+    return keras, keras.layers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5"])
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_a_sequential_model_with_augmentation_answers_as_before_it_was_saved(
+    name, policy, tmp_path, backbone, params, pixels, keras_layers
+):
+    keras, layers = keras_layers
+    keras.utils.set_random_seed(1)
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        augment = keras.Sequential([layers.RandomFlip(), layers.RandomZoom(0.1)], name="augment")
+        top = layers.Dense(3, activation="softmax", dtype="float32")
+        model = keras.Sequential([keras.Input((32, 32, 3)), augment, backbone, layers.Dropout(0.3), top])
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    model.save_weights(tmp_path / name) if name.endswith("weights.h5") else model.save(tmp_path / name)
+    expected = model(pixels, training=False).numpy()[:, [1, 2, 0]]
+    np.testing.assert_allclose(load(params, tmp_path / name)(pixels, training=False).numpy(), expected, atol=1e-4)
+
+
+def altered(kind, backbone, keras, layers):
+    """A classifier with a layer that holds no weights and alters what the backbone sees or gives."""
+    images = keras.Input((32, 32, 3))
+    before = {"rescaling": layers.Rescaling(0.5), "lambda": layers.Lambda(lambda x: x * 0.5, output_shape=(32, 32, 3))}
+    maps = keras.Model(backbone.input, backbone.layers[-1].input)(before.get(kind, lambda x: x)(images))
+    pooling = layers.GlobalMaxPooling2D() if kind == "global_max_pooling2d" else layers.GlobalAveragePooling2D()
+    return keras.Model(images, layers.Dense(3, activation="softmax", name="top")(pooling(maps)))
+
+
+@pytest.mark.parametrize("kind", ["rescaling", "lambda", "global_max_pooling2d"])
+@pytest.mark.parametrize("legacy", [True, False])
+def test_weights_alone_of_a_model_that_does_more_are_refused(
+    kind, legacy, tmp_path, backbone, params, keras_layers, write_legacy
+):
+    path = tmp_path / ("m.h5" if legacy else "m.weights.h5")
+    model = altered(kind, backbone, *keras_layers)
+    write_legacy(path, model) if legacy else model.save_weights(path)
+    with pytest.raises(WeightsError, match=rf"not one dense layer on 1280 features .*\['{kind}\S*', 'top'\]"):
+        load(params, path)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path, earlier, params):
+    top = earlier.get_layer("top")
+    before = top.get_weights()
+    top.set_weights([before[0] * np.nan, before[1]])
+    earlier.save_weights(tmp_path / "m.weights.h5")
+    top.set_weights(before)
+    with pytest.raises(WeightsError, match=r"m\.weights\.h5 holds NaN or infinite numbers in top; give an earlier"):
+        load(params, tmp_path / "m.weights.h5")
+
+
 def test_code_in_a_model_file_is_not_run(tmp_path, backbone, params):
     from bakeoff.baseline_tf.runtime import keras
 
     shifted = keras.layers.Lambda(lambda x: x + 1)(backbone.output)
     keras.Model(backbone.input, keras.layers.Dense(3)(shifted)).save(tmp_path / "m.keras")
-    with pytest.raises(WeightsError, match="cannot be rebuilt by Keras"):
+    with pytest.raises(WeightsError, match=r"cannot be rebuilt by Keras .*no Lambda, no class of its own"):
         load(params, tmp_path / "m.keras")

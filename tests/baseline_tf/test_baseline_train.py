@@ -208,7 +208,7 @@ def test_random_weights_are_taken_where_the_record_says_so(train, tmp_path):
         sha256=None,
         licence="Apache-2.0",
         commercial_use=True,
-        reason="hub_unreachable",
+        reason="unreachable",
     )
     record.write(tmp_path / "weights")
     values = train(tmp_path / "out", weights=tmp_path / "weights")

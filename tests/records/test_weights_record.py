@@ -29,7 +29,7 @@ def record(**changes):
     return WeightsRecord(**given)
 
 
-def random(reason="hub_unreachable"):
+def random(reason="unreachable"):
     return record(source="random", file=None, sha256=None, revision=None, reason=reason)
 
 
@@ -85,9 +85,16 @@ def test_existing_means_record_and_unchanged_file(tmp_path):
     assert existing_record(tmp_path) == random()
 
 
+def test_a_reason_under_its_earlier_name_is_still_read(tmp_path):
+    random("unreachable").write(tmp_path)
+    path = tmp_path / "record.json"
+    path.write_text(path.read_text().replace("unreachable", "hub_unreachable"))
+    assert read_record(tmp_path).reason == "unreachable"
+
+
 def test_retry_only_where_a_new_attempt_may_help(tmp_path):
     record().write(tmp_path / "real")
-    for reason in ("hub_unreachable", "not_found", "no_published_weights", "gated", "html_page", "offline_by_params"):
+    for reason in ("unreachable", "not_found", "no_published_weights", "gated", "html_page", "offline_by_params"):
         random(reason).write(tmp_path / reason)
-    assert retry_needed(tmp_path) == ["gated", "html_page", "hub_unreachable", "not_found", "offline_by_params"]
+    assert retry_needed(tmp_path) == ["gated", "html_page", "not_found", "offline_by_params", "unreachable"]
     assert retry_needed(tmp_path / "nowhere") == []

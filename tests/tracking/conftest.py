@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
+import signal
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +25,7 @@ def bare_project(tmp_path, monkeypatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bakeoff.core.failures._told", set())
     return tmp_path
 
 
@@ -42,6 +48,52 @@ def project(bare_project, made_database) -> Path:
     (bare_project / "mlruns").mkdir()
     shutil.copyfile(made_database, bare_project / "mlruns" / "mlflow.db")
     return bare_project
+
+
+class Server:
+    """A real `mlflow server` over a store of its own, on one port also after it was stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        from bakeoff.tracking.local_server import answers
+        from bakeoff.tracking.store import Store
+        from bakeoff.tracking.ui import server_command, server_environment
+
+        store = Store(f"sqlite:///{self._folder}/mlflow.db", f"file://{self._folder}/artifacts")
+        with (self._folder / "server.log").open("w") as log:
+            self._process = subprocess.Popen(
+                server_command(store, self.port),
+                env=server_environment(),
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                start_new_session=True,
+            )
+        deadline_s = time.monotonic() + 90
+        while not answers(self.port):
+            assert time.monotonic() < deadline_s, (self._folder / "server.log").read_text()
+            time.sleep(0.3)
+
+    def stop(self) -> None:
+        """Kill it with its worker."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

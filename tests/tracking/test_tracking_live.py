@@ -1,12 +1,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import subprocess
 import time
-import urllib.error
-import urllib.request
+from pathlib import Path
 
 import pytest
 from tracking_files import epoch_row, header, write_candidate, write_training
@@ -14,7 +10,6 @@ from tracking_files import epoch_row, header, write_candidate, write_training
 from bakeoff.tracking.live import live_run
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.store import open_client
-from bakeoff.tracking.ui import server_command, server_environment
 
 
 def steps(run_id, name="epoch/train_loss"):
@@ -85,60 +80,39 @@ def test_system_metrics_are_logged_while_training(project, tracking_params):
 @pytest.mark.slow
 @pytest.mark.torch  # mlflow-skinny has no server
 @pytest.mark.survives
-def test_a_server_killed_in_the_middle_costs_one_warning_and_sync_repairs(project, tracking_params, monkeypatch, capfd):
-    server, uri = start_server(project)
-    try:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        watching = tracking_params.model_copy(update={"system_metrics": True})
-        capfd.readouterr()
-        with live_run(header(), watching) as run:
-            run.log_epoch(epoch_row(1))
-            assert steps(run.run_id) == [(1, 1.0)]
-            stop(server)
-            started_s = time.monotonic()
-            for epoch in range(2, 30):
-                run.log_epoch(epoch_row(epoch))
-        assert time.monotonic() - started_s < 15
-        warnings = [line for line in capfd.readouterr().err.splitlines() if line.strip()]
-        assert len(warnings) == 1, warnings
-        assert "did not take tiny-frozen" in warnings[0]
-        server, _ = start_server(project, port=int(uri.rpartition(":")[2]))
-        folder = write_candidate(project / "runs" / "tiny-frozen" / "seed_0")
-        assert replay(folder, params=tracking_params) == run.run_id
-        assert steps(run.run_id) == [(1, 1.0), (2, 0.5)]
-        assert open_client()[0].get_run(run.run_id).data.metrics["test_accuracy"] == 0.75
-    finally:
-        stop(server)
+def test_a_server_killed_in_the_middle_costs_one_warning_and_sync_repairs(
+    project, tracking_params, mlflow_server, monkeypatch, capfd
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server.uri)
+    watching = tracking_params.model_copy(update={"system_metrics": True})
+    capfd.readouterr()
+    with live_run(header(), watching) as run:
+        run.log_epoch(epoch_row(1))
+        assert steps(run.run_id) == [(1, 1.0)]
+        mlflow_server.stop()
+        started_s = time.monotonic()
+        for epoch in range(2, 30):
+            run.log_epoch(epoch_row(epoch))
+    assert time.monotonic() - started_s < 15
+    folder = write_candidate(project / "runs" / "tiny-frozen" / "seed_0")
+    assert replay(folder, params=tracking_params) is None
+    warnings = [line for line in capfd.readouterr().err.splitlines() if line.strip()]
+    assert len(warnings) == 1, warnings
+    assert "did not take tiny-frozen (its server does not answer)" in warnings[0]
+    mlflow_server.start()
+    assert replay(folder, params=tracking_params) == run.run_id
+    assert steps(run.run_id) == [(1, 1.0), (2, 0.5)]
+    assert open_client()[0].get_run(run.run_id).data.metrics["test_accuracy"] == 0.75
 
 
-def start_server(project, port=None):
-    """A real `mlflow server` over a store of its own, ready to answer."""
-    if port is None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-    folder = project / "server"
-    folder.mkdir(exist_ok=True)
-    from bakeoff.tracking.store import Store
-
-    command = server_command(Store(f"sqlite:///{folder}/mlflow.db", f"file://{folder}/artifacts"), port)
-    with (project / "server.log").open("w") as log:
-        server = subprocess.Popen(
-            command, env=server_environment(), stdout=log, stderr=log, cwd=project, start_new_session=True
-        )
-    deadline_s = time.monotonic() + 90
-    while time.monotonic() < deadline_s:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                return server, f"http://127.0.0.1:{port}"
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
-    raise AssertionError((project / "server.log").read_text())
-
-
-def stop(server):
-    import signal
-
-    if server.poll() is None:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.parametrize("experiment", ["50% off", "run #1 l'été"])
+def test_a_server_takes_an_experiment_of_any_name(experiment, project, tracking_params, mlflow_server, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server.uri)
+    folder = write_candidate(project / "runs" / "tiny-frozen" / "seed_0")
+    run_id = replay(folder, params=tracking_params.model_copy(update={"experiment": experiment}))
+    client, _ = open_client()
+    assert client.get_experiment(client.get_run(run_id).info.experiment_id).name == experiment
+    found = client.download_artifacts(run_id, "evaluation/confusion.csv", str(project))
+    assert Path(found).read_bytes() == (folder / "evaluation" / "confusion.csv").read_bytes()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from tracking_files import write_candidate, write_evaluation, write_reports
 
-from bakeoff.core.errors import EvaluationError
+from bakeoff.core.errors import EvaluationError, ParamsError
+from bakeoff.core.section import validate_section
 from bakeoff.decision.choice_record import Corrected, CorrectedValue
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.comparison import log_comparison
 from bakeoff.tracking.mirror import replay
+from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.rebuild import sync
 from bakeoff.tracking.registry import description_of, find_version, register_winner, update_registry
 from bakeoff.tracking.store import open_client
@@ -72,6 +75,40 @@ def test_the_winner_is_registered_once_with_card_tags_and_alias(project, trackin
     assert expected.items() <= version.tags.items()
     assert version.tags["key"] == client.get_run(run_id).data.tags[names.KEY]
     assert (Path(location.removeprefix("file://")) / "README.md").read_text(encoding="utf-8") == CARD
+
+
+@pytest.mark.parametrize("experiment", ["50% off", "run #1", "été", "l'été; #2"])
+def test_any_name_and_any_checkout_hold_artifacts_and_a_champion(
+    experiment, project, made_database, tracking_params, monkeypatch
+):
+    from mlflow.artifacts import download_artifacts
+
+    checkout = project / "my shop #1 (100%) été"
+    (checkout / "mlruns").mkdir(parents=True)
+    shutil.copyfile(made_database, checkout / "mlruns" / "mlflow.db")
+    monkeypatch.setenv("BAKEOFF_ROOT", str(checkout))
+    params = tracking_params.model_copy(update={"experiment": experiment})
+    run_id = log_training(checkout, params)
+    log_comparison(write_choice(checkout, "tiny-frozen", "a" * 16), checkout / "runs", params)
+    client, store = open_client()
+    assert client.list_artifacts(run_id, "evaluation")
+    assert [path.name for path in sorted((checkout / "mlruns" / "artifacts").iterdir())] == sorted(
+        [experiment, f"{experiment}-comparison"]
+    )
+    assert find_version(client, experiment).run_id == run_id
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    folder = download_artifacts(f"models:/{experiment}@champion", dst_path=str(project / "got"))
+    assert (Path(folder) / "README.md").read_text(encoding="utf-8") == CARD
+    assert update_registry(checkout / "reports", params).version == "1"
+
+
+@pytest.mark.parametrize("experiment", ["team/bakeoff", "shop: 2026", "", " x", "..", "a@b", "what?", 'a"b', "a\nb"])
+def test_a_name_that_no_registered_model_can_have_is_refused_with_the_parameters(experiment, tracking_params):
+    given = tracking_params.model_dump() | {"experiment": experiment}
+    with pytest.raises(
+        ParamsError, match=r"params\.yaml: experiment: .* cannot name a model in MLflow's registry: give"
+    ):
+        validate_section(TrackingParams, given, where="params.yaml")
 
 
 @pytest.mark.slow

@@ -186,7 +186,7 @@ def test_dvc_experiment_and_random_start_are_tagged(project, tracking_params, mo
     assert tags["bakeoff.dvc_experiment"] == "merry-owl"
     assert tags["bakeoff.pretrained"] == "no"
     assert tags["bakeoff.commercial_use"] == "unknown"
-    assert tags["bakeoff.weights_reason"] == "hub_unreachable"
+    assert tags["bakeoff.weights_reason"] == "unreachable"
 
 
 def test_missing_training_is_told(project, tracking_params):

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 
 import pytest
-from tracking_files import header, write_candidate, write_evaluation, write_json, write_picture, write_reports
+from tracking_files import (
+    epoch_row,
+    header,
+    write_candidate,
+    write_evaluation,
+    write_json,
+    write_picture,
+    write_reports,
+)
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.tracking.comparison import log_comparison
@@ -99,6 +109,54 @@ def test_sync_without_a_server_stops_with_a_sentence(runs_dir, project, tracking
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(TrackingError, match=r"cannot be written .* start its server, or unset"):
         sync(runs_dir, project / "reports", tracking_params)
+
+
+STORES = [
+    (
+        "postgresql://u:p@127.0.0.1:9/x",
+        r"postgresql://127\.0\.0\.1:9/x .*driver is missing: `pip install 'psycopg\[binary\]'`",
+    ),
+    ("mysql://u:p@127.0.0.1/x", r"driver is missing: `pip install 'mysqlclient'`"),
+    ("file:///nowhere/mlruns", r"file:///nowhere/mlruns .*MLflow 3 writes no plain folder: name a database"),
+    ("plain", "MLflow 3 writes no plain folder: name a database, sqlite:////full/path"),
+    ("databricks", "Databricks' credentials are missing: set DATABRICKS_HOST"),
+    ("http://127.0.0.1:9", r"http://127\.0\.0\.1:9 .*its server does not answer"),
+    ("sqlite+pysqlite:////proc/nowhere/x.db", "unable to open database file"),
+    ("gopher://x", "unsupported URI"),
+]
+
+
+@pytest.mark.survives
+@pytest.mark.parametrize(("uri", "words"), STORES)
+def test_a_store_that_cannot_be_used_costs_a_training_one_line_and_sync_says_why(
+    uri, words, runs_dir, project, tracking_params, monkeypatch, capfd
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    started_s = time.monotonic()
+    with live_run(header(), tracking_params) as run:
+        run.log_epoch(epoch_row(1))
+    assert replay(runs_dir / "tiny-frozen" / "seed_0", params=tracking_params) is None
+    lines = capfd.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert re.search(rf"^bakeoff: warning: the MLflow store .*{words}.*`bakeoff sync` repairs the store", lines[0])
+    assert "u:p" not in lines[0]
+    with pytest.raises(TrackingError, match=rf"{words}.* unset MLFLOW_TRACKING_URI to use the local store") as told:
+        sync(runs_dir, project / "reports", tracking_params)
+    assert "u:p" not in str(told.value)
+    assert time.monotonic() - started_s < 20  # MLflow itself tries ten times at a database, for 200 s
+
+
+def test_a_run_and_an_experiment_of_the_environment_have_no_effect(runs_dir, project, tracking_params, monkeypatch):
+    """A notebook's or an MLflow project's, which such a shell has set."""
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "77")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
+    with live_run(header(), tracking_params) as run:
+        run.log_epoch(epoch_row(1))
+    assert replay(runs_dir / "tiny-frozen" / "seed_0", params=tracking_params) == run.run_id
+    client, _ = open_client()
+    assert client.get_experiment(client.get_run(run.run_id).info.experiment_id).name == "bakeoff"
+    assert sorted(one.name for one in client.search_experiments()) == ["Default", "bakeoff"]
 
 
 def test_the_comparison_is_one_run_of_its_own_experiment(project, tracking_params):

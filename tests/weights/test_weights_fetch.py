@@ -1,10 +1,14 @@
 """Each source of weights with real files; the hub by a client that meets a closed port."""
 
+import argparse
 import http.server
 import json
 import threading
 import time
+import warnings
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -12,8 +16,8 @@ from safetensors.torch import load_file, save_file  # noqa: E402
 
 from bakeoff.backbones.classifier import build_classifier  # noqa: E402
 from bakeoff.backbones.compat import import_timm  # noqa: E402
-from bakeoff.backbones.hub import Found  # noqa: E402
-from bakeoff.backbones.loading import read_checkpoint  # noqa: E402
+from bakeoff.backbones.hub import Found, refuse_stand_in  # noqa: E402
+from bakeoff.backbones.loading import backbone_part, read_checkpoint  # noqa: E402
 from bakeoff.core.errors import WeightsError  # noqa: E402
 from bakeoff.records.weights import file_sha256, read_record  # noqa: E402
 from bakeoff.weights import fetch  # noqa: E402
@@ -166,14 +170,99 @@ def test_a_pickle_runs_no_code_and_needs_tensors(tmp_path, capsys):
         read_checkpoint(tmp_path / "empty.pth")
 
 
+NESTED = [("state_dict",), ("model_state_dict",), ("model",), ("net",), ("state_dict_ema",), ("model_ema",)]
+
+
+@pytest.mark.parametrize("nested", [(), *NESTED])
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "net.", "backbone.", "module.model.", "student.backbone."])
+def test_a_checkpoint_in_any_wrapper_gives_the_same_backbone(nested, prefix, tmp_path):
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    state = network.state_dict()
+    content = {f"{prefix}{key}": value for key, value in state.items()}
+    for name in reversed(nested):
+        content = {name: content, "epoch": 3, "best": np.float64(0.5), "args": argparse.Namespace(out=Path("x"))}
+    torch.save(content, tmp_path / "x.pth")
+    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"))
+    assert found.keys() == state.keys()
+    assert all(torch.equal(found[key], value) for key, value in state.items())
+
+
+def test_the_averaged_weights_of_a_lightning_file_are_taken_without_what_lies_beside_them(tmp_path):
+    network = torch.nn.Linear(2, 2)
+    mean = {key: value + 1 for key, value in network.state_dict().items()}
+    state = {f"net.{key}": value for key, value in network.state_dict().items()} | {"criterion.weight": torch.ones(2)}
+    state["val_acc.total"] = torch.ones(1)
+    torch.save({"pytorch-lightning_version": "2.5", "state_dict": state, "hyper_parameters": {}}, tmp_path / "x.pth")
+    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"))
+    assert {key: value.tolist() for key, value in found.items()} == {
+        key: value.tolist() for key, value in network.state_dict().items()
+    }
+    state |= {f"ema_net.{key}": value for key, value in mean.items()}
+    torch.save({"state_dict": state}, tmp_path / "x.pth")
+    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"))
+    assert all(torch.equal(found[key], value) for key, value in mean.items())
+
+
+def test_bakeoffs_own_trained_model_is_a_checkpoint(settings, weights_params, tmp_path):
+    trained, _ = build_classifier(settings(), n_classes=3, seed=1, weights_dir=None)
+    torch.save(trained.state_dict(), tmp_path / "resnet18.pth")
+    fetch_weights(settings(), weights_params(folder=str(tmp_path)), tmp_path / "out")
+    again, _ = build_classifier(settings(), n_classes=3, seed=0, weights_dir=tmp_path / "out")
+    assert torch.equal(again.backbone.conv1.weight, trained.backbone.conv1.weight)
+
+
+def test_a_torchscript_archive_and_a_whole_module_are_refused_with_how_to_save_them(tmp_path):
+    linear = torch.nn.Linear(2, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch 2.13 deprecates what earlier projects used
+        torch.jit.trace(linear, torch.zeros(1, 2)).save(tmp_path / "script.pt")
+    with pytest.raises(
+        WeightsError, match=r"is a TorchScript archive.*torch\.jit\.load\('script\.pt'\)\.state_dict\(\)"
+    ):
+        read_checkpoint(tmp_path / "script.pt")
+    torch.save(linear, tmp_path / "whole.pth")
+    with pytest.raises(
+        WeightsError, match=r"holds a pickled torch\S+Linear, a module or other code; .*model\.state_dict\(\)"
+    ):
+        read_checkpoint(tmp_path / "whole.pth")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(value, settings, weights_params, tmp_path):
+    state = import_timm().create_model("resnet18", num_classes=5).state_dict()
+    state["layer1.0.conv1.weight"][0, 0, 0, 0] = value
+    torch.save(state, tmp_path / "resnet18.pth")
+    with pytest.raises(WeightsError, match=r"NaN or infinite numbers in 1 of \d+ tensors \(layer1\.0\.conv1\.weight"):
+        fetch_weights(settings(), weights_params(folder=str(tmp_path)), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            r"Git LFS pointer, not the weights: run `git lfs pull`",
+        ),
+        (b"<!DOCTYPE html><html><title>Sign in</title></html>", "is an HTML page, not weights"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_what_stands_in_for_a_file_is_named(content, words, suffix, settings, weights_params, tmp_path):
+    (tmp_path / f"resnet18.{suffix}").write_bytes(content)
+    with pytest.raises(WeightsError, match=words):
+        fetch_weights(settings(), weights_params(folder=str(tmp_path)), tmp_path / "out")
+    with pytest.raises(WeightsError, match=words):
+        refuse_stand_in(tmp_path)
+
+
 def test_an_unreachable_hub_fails_fast_and_loudly(settings, weights_params, no_hub, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     start = time.monotonic()
     record = fetch_weights(settings(), weights_params(sources=["folder", "package", "hub"]), tmp_path / "out")
     assert time.monotonic() - start < 5
-    assert (record.source, record.reason, record.file) == ("random", "hub_unreachable", None)
-    assert "RANDOM START: resnet18 has no pretrained weights (hub_unreachable)" in capsys.readouterr().err
-    assert json.loads((tmp_path / "out" / "record.json").read_text())["reason"] == "hub_unreachable"
+    assert (record.source, record.reason, record.file) == ("random", "unreachable", None)
+    assert "RANDOM START: resnet18 has no pretrained weights (unreachable: no answer: check" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out" / "record.json").read_text())["reason"] == "unreachable"
     classifier, report = build_classifier(settings(), n_classes=2, seed=0, weights_dir=tmp_path / "out")
     assert report.fits
     plain, _ = build_classifier(settings(), n_classes=2, seed=0, weights_dir=None)
@@ -268,31 +357,115 @@ class LyingHub(Portal):
     longer = False
 
 
+class RefusingHub(Portal):
+    """Answers every request with one status."""
+
+    status, code, login = 500, None, None
+
+    def do_HEAD(self):
+        type(self).login = self.headers.get("Authorization")
+        self.send_response(self.status)
+        if self.code:
+            self.send_header("X-Error-Code", self.code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self):
+        self.do_HEAD()
+
+
 class LongerFile(LyingHub):
     longer = True
 
 
-@pytest.mark.parametrize("answering", [Portal, LyingHub, LongerFile])
-def test_an_html_page_in_place_of_the_hub(settings, weights_params, no_hub, tmp_path, monkeypatch, capsys, answering):
+@pytest.fixture
+def serve(no_hub, tmp_path, monkeypatch):
+    """Put a server in the hub's place, with an empty cache."""
     from huggingface_hub import constants
 
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), answering) as httpd:
+    servers = []
+
+    def start(answering):
+        httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answering)
+        servers.append(httpd)
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{httpd.server_address[1]}"
         monkeypatch.setattr(constants, "ENDPOINT", endpoint)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        )
-        given = weights_params(sources=["hub"])
-        record = fetch_weights(settings(), given, tmp_path / "out")
-        assert (record.source, record.reason) == ("random", "html_page")
-        assert "an HTML page came instead of the file (a login page" in capsys.readouterr().err
-        assert not [path for path in (tmp_path / "cache").rglob("*") if "safetensors" in path.name]
-        with pytest.raises(WeightsError, match=r"\(html_page: an HTML page came instead .*policy is require"):
-            fetch_weights(settings(), weights_params(sources=["hub"], policy="require"), tmp_path / "other")
+        url = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield start
+    for httpd in servers:
         httpd.shutdown()
+        httpd.server_close()
+
+
+@pytest.mark.parametrize("answering", [Portal, LyingHub, LongerFile])
+def test_an_html_page_in_place_of_the_hub(settings, weights_params, serve, tmp_path, capsys, answering):
+    serve(answering)
+    given = weights_params(sources=["hub"])
+    record = fetch_weights(settings(), given, tmp_path / "out")
+    assert (record.source, record.reason) == ("random", "html_page")
+    assert "html_page: an HTML page came instead of the file, a login page" in capsys.readouterr().err
+    assert not [path for path in (tmp_path / "cache").rglob("*") if "safetensors" in path.name]
+    with pytest.raises(WeightsError, match=r"\(html_page: an HTML page came instead .*policy is require"):
+        fetch_weights(settings(), weights_params(sources=["hub"], policy="require"), tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "reason", "words"),
+    [
+        (401, None, "unauthorised", "run `hf auth login`, or set HF_TOKEN"),
+        (401, "RepoNotFound", "unauthorised", "or has no such repository"),
+        (401, "GatedRepo", "gated", "accept the terms on the repository's page"),
+        (403, "GatedRepo", "gated", "accept the terms on the repository's page"),
+        (403, None, "gated", "set HF_TOKEN to a token of that account"),
+        (404, "EntryNotFound", "not_found", "(not_found)"),
+        (404, None, "not_found", "(not_found)"),
+        (429, None, "rate_limited", "wait some minutes, or set HF_TOKEN"),
+        (500, None, "server_error", "the server itself failed: wait and try again"),
+        (503, None, "server_error", "the server itself failed: wait and try again"),
+    ],
+)
+def test_a_hub_that_refuses_is_told_with_what_to_do(
+    status, code, reason, words, settings, weights_params, serve, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    serve(type("Refusing", (RefusingHub,), {"status": status, "code": code}))
+    start = time.monotonic()
+    record = fetch_weights(settings(), weights_params(sources=["hub"]), tmp_path / "out")
+    assert time.monotonic() - start < 5  # huggingface_hub itself would try again for a minute
+    assert (record.source, record.reason) == ("random", reason)
+    assert f"no pretrained weights ({reason}" in (told := capsys.readouterr().err)
+    assert words in told
+
+
+def test_the_users_token_is_sent(settings, weights_params, serve, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    serve(RefusingHub)
+    fetch_weights(settings(), weights_params(sources=["hub"]), tmp_path / "out")
+    assert RefusingHub.login == "Bearer hf_mine"
+
+
+def test_a_hub_that_never_answers_is_unreachable_within_the_timeout(settings, weights_params, serve, tmp_path):
+    serve(type("Silent", (Portal,), {"do_HEAD": lambda _: time.sleep(3)}))
+    start = time.monotonic()
+    record = fetch_weights(settings(), weights_params(sources=["hub"], hub_timeout_s=0.2), tmp_path / "out")
+    assert time.monotonic() - start < 2
+    assert record.reason == "unreachable"
+
+
+def test_a_cached_file_serves_where_the_hub_fails(settings, weights_params, serve, resnet_folder, tmp_path):
+    serve(RefusingHub)
+    repository = tmp_path / "cache" / "models--timm--resnet18.a1_in1k"
+    (repository / "snapshots" / "0123abc").mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0123abc")
+    (resnet_folder / "resnet18.safetensors").rename(repository / "snapshots" / "0123abc" / "model.safetensors")
+    record = fetch_weights(settings(), weights_params(sources=["hub"]), tmp_path / "out")
+    assert (record.source, record.revision) == ("hub", "0123abc")
 
 
 def test_a_random_record_is_replaced_by_a_real_one(settings, weights_params, resnet_folder, tmp_path):

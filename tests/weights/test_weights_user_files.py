@@ -40,7 +40,7 @@ class Study:
             sha256=None if random else "0" * 64,
             licence="MIT",
             commercial_use=True,
-            reason="hub_unreachable" if random else None,
+            reason="unreachable" if random else None,
             source_sha256=source_digest(file) if file else None,
         ).write(self.root / "weights" / "m")
 

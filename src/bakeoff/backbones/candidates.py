@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from bakeoff.backbones.networks import check_forward
 from bakeoff.backbones.params import StudyBackbones
 from bakeoff.backbones.registry import describe
 from bakeoff.core.errors import ParamsError
@@ -19,11 +20,14 @@ def write_candidates(study: StudyBackbones, out_dir: Path, runs_dir: Path) -> li
     `runs_dir` (DVC's cache keeps them); the baseline is part of every study.
 
     Raises:
-        ParamsError: an unknown model, or one named as the baseline; nothing is written or removed then.
+        ParamsError: an unknown model, one that takes no photos of its image_size, or one named as the baseline; nothing
+            is written or removed then.
     """
     if BASELINE in study.models:
         raise ParamsError(f"models must not name {BASELINE!r}: the TensorFlow baseline is part of every study.")
     described = [describe(model, study.backbones, study.backbone_defaults) for model in study.models]
+    for settings in described:
+        check_forward(settings)
     out_dir.mkdir(parents=True, exist_ok=True)
     for path in out_dir.glob("*.json"):
         if path.name.removesuffix(".json") not in study.models:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,12 +71,19 @@ def network_input(photo: Image.Image, preprocessing: Preprocessing) -> np.ndarra
     return (unit - mean) / std
 
 
-def _processor(name: str) -> Any:
+def published_folder(name: str) -> Path:
+    """Return the folder with a model's configuration files: the user's, or the hub's cache; it may not be there."""
     folder = main_checkout() / name
+    if folder.is_dir():
+        return folder
+    # asked for by our own client: transformers retries an unreachable hub for 97 s
+    on_hub = network_files_on_hub(name, revision=None, timeout_s=_HUB_TIMEOUT_S)
+    return on_hub[PROCESSOR].parent if on_hub else folder
+
+
+def _processor(name: str) -> Any:
+    folder = published_folder(name)
     try:
-        if not folder.is_dir():  # asked for by our own client: transformers retries an unreachable hub for 97 s
-            on_hub = network_files_on_hub(name, revision=None, timeout_s=_HUB_TIMEOUT_S)
-            folder = on_hub[PROCESSOR].parent if on_hub else folder
         if not folder.is_dir():
             raise OSError(
                 f"it is not a folder in {main_checkout()}, and neither the hub nor its cache has {PROCESSOR}."

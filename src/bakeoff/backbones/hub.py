@@ -28,6 +28,16 @@ _HTML = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|title|script)\b", re.I | re.S
 )
 _SNIFFED = 4096  # bytes
+_BINARY = (".safetensors", ".bin", ".pth", ".pt")
+WHAT_TO_DO: dict[Reason, str] = {
+    "unauthorised": "the hub refuses the login, or has no such repository: run `hf auth login`, or set HF_TOKEN anew",
+    "gated": "access is refused: accept the terms on the repository's page and set HF_TOKEN to a token of that account",
+    "rate_limited": "too many requests: wait some minutes, or set HF_TOKEN, which raises the limit",
+    "server_error": "the server itself failed: wait and try again",
+    "unreachable": "no answer: check the network, HTTPS_PROXY and HF_ENDPOINT, or put the file into weights.folder",
+    "html_page": "an HTML page came instead of the file, a login page or a proxy's notice: log in there",
+}
+"""What to do about each reason why a server gave no file, those that tell most first."""
 
 
 @dataclass(frozen=True)
@@ -47,23 +57,23 @@ class NotFound:
     reason: Reason
 
 
+def in_words(reason: Reason | None) -> str:
+    """Return a reason, with what to do about it."""
+    return f"{reason}: {WHAT_TO_DO[reason]}" if reason in WHAT_TO_DO else str(reason)
+
+
 def find_on_hub(
     repo_id: str | None, file_names: tuple[str, ...], *, timeout_s: float, revision: str | None = None
 ) -> Found | NotFound:
     """Return the first of `file_names` that the repository has, downloaded to huggingface_hub's cache, or the reason.
 
-    One short request comes first: huggingface_hub itself retries an unreachable hub for 23 s per file. HF_HUB_OFFLINE
-    is honoured: then only its cache is looked at. `revision` is a commit; None = the newest.
+    One short request comes first: huggingface_hub itself retries a hub that fails for up to 60 s per file. Where that
+    is refused, and with HF_HUB_OFFLINE, its cache alone is looked at. `revision` is a commit; None = the newest.
     """
-    if repo_id is None:
-        return NotFound("no_published_weights")
-    from huggingface_hub import constants
-
-    offline = bool(constants.HF_HUB_OFFLINE) or not _hub_answers(timeout_s)
-    outcome: Found | NotFound = NotFound("not_found")
-    for name in file_names:
-        outcome = _download(repo_id, name, timeout_s=timeout_s, offline=offline, revision=revision)
-        if isinstance(outcome, Found) or outcome.reason in ("gated", "html_page"):
+    outcome: Found | NotFound = NotFound("no_published_weights")
+    for name in file_names if repo_id else ():
+        outcome = _download(str(repo_id), name, timeout_s=timeout_s, revision=revision)
+        if isinstance(outcome, Found) or outcome.reason != "not_found":
             return outcome
     return outcome
 
@@ -78,90 +88,87 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
     if path.is_file() and _md5(path) == md5:
         return Found(path, "hub", url_or_id=url)
     if _is_true("HF_HUB_OFFLINE"):
-        return NotFound("hub_unreachable")
+        return NotFound("unreachable")
     out_dir.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response, partial.open("wb") as target:
             _copy_with_bar(response, target)
         if _is_html(partial):
-            return _html_instead(url)
+            return NotFound("html_page")
         if (found_md5 := _md5(partial)) != md5:
             raise WeightsError(
                 f"{url} gave a file with MD5 {found_md5}, expected {md5}; something on the way changed it. Try again."
             )
         partial.replace(path)
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        return NotFound("not_found" if getattr(error, "code", None) == 404 else "hub_unreachable")
+        return NotFound(_refusal(getattr(error, "code", None)))
     finally:
         partial.unlink(missing_ok=True)
     return Found(path, "hub", url_or_id=url)
 
 
-def _download(repo_id: str, name: str, *, timeout_s: float, offline: bool, revision: str | None) -> Found | NotFound:
-    from huggingface_hub import errors, hf_hub_download, hf_hub_url
+def _download(repo_id: str, name: str, *, timeout_s: float, revision: str | None) -> Found | NotFound:
+    from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
+    refused: Reason | None = None
     try:
-        found = hf_hub_download(repo_id, name, revision=revision, etag_timeout=timeout_s, local_files_only=offline)
-        path = Path(found)
-    except errors.GatedRepoError:
-        return NotFound("gated")
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError):
+        url = hf_hub_url(repo_id, name, revision=revision)
+        if get_hf_file_metadata(url, timeout=timeout_s).etag is None:  # something answered, but not as a hub does
+            refused = _what_answers(url, timeout_s)
+    except errors.HFValidationError:  # cannot be a repository's name
         return NotFound("not_found")
-    except (
-        errors.LocalEntryNotFoundError,
-        errors.HfHubHTTPError,
-        errors.OfflineModeIsEnabled,
-        _transport_error(),
-    ) as e:
-        answered = isinstance(e.__cause__, errors.FileMetadataError)  # but not as a hub does
-        return _html_or_unreachable(hf_hub_url(repo_id, name), timeout_s) if answered else NotFound("hub_unreachable")
+    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError, _transport_error()) as error:
+        refused = _hub_refusal(error)
+    offline = refused is not None
+    try:
+        path = Path(hf_hub_download(repo_id, name, revision=revision, etag_timeout=timeout_s, local_files_only=offline))
+    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, _transport_error()) as error:
+        return NotFound(refused or _hub_refusal(error))
     except OSError as error:
         if error.errno is not None:  # the disk's; huggingface_hub's own, a file of another size, has no number
             raise
         sys.stderr.write(f"bakeoff: {repo_id}/{name}: {str(error).splitlines()[0]}\n")
-        return _html_or_unreachable(hf_hub_url(repo_id, name), timeout_s)
+        return NotFound(_what_answers(url, timeout_s))
     if _is_html(path):
         path.resolve().unlink()  # the cache would hand it out for ever
         path.unlink(missing_ok=True)
-        return _html_instead(f"{repo_id}/{name}")
+        return NotFound("html_page")
     # The cache keeps …/snapshots/<commit>/<name>.
     return Found(path, "hub", url_or_id=repo_id, revision=path.parent.name)
 
 
-def _html_or_unreachable(url: str, timeout_s: float) -> NotFound:
+def _what_answers(url: str, timeout_s: float) -> Reason:
     """Look at what came in place of the hub."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response:
-            return _html_instead(url) if _HTML.match(response.read(_SNIFFED)) else NotFound("hub_unreachable")
+            return "html_page" if _HTML.match(response.read(_SNIFFED)) else "unreachable"
     except (OSError, http.client.HTTPException):
-        return NotFound("hub_unreachable")
-
-
-def _html_instead(what: str) -> NotFound:
-    sys.stderr.write(
-        f"bakeoff: {what}: an HTML page came instead of the file (a login page, or a proxy's notice); "
-        "going on without it\n"
-    )
-    return NotFound("html_page")
+        return "unreachable"
 
 
 def _is_html(path: Path) -> bool:
+    return _HTML.match(_head(path)) is not None
+
+
+def _head(path: Path) -> bytes:
     with path.open("rb") as handle:
-        return _HTML.match(handle.read(_SNIFFED)) is not None
+        return handle.read(_SNIFFED)
 
 
-def _hub_answers(timeout_s: float) -> bool:
-    """Return whether the hub answers one request at all; its status does not matter."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+def _hub_refusal(error: Exception) -> Reason:
+    """Return why the hub gives no file. Its code tells a gated repository, whatever the status (401 without login)."""
+    from huggingface_hub.errors import GatedRepoError
 
-    try:
-        get_session().head(constants.ENDPOINT, timeout=timeout_s)
-    except (OSError, _transport_error()) as error:
-        sys.stderr.write(f"bakeoff: {constants.ENDPOINT} does not answer ({error}); going on without it\n")
-        return False
-    return True
+    if isinstance(error, GatedRepoError):
+        return "gated"
+    return _refusal(getattr(getattr(error, "response", None), "status_code", None))
+
+
+def _refusal(status: int | None) -> Reason:
+    """Return what an HTTP status means for a download; None = no answer."""
+    known: dict[int | None, Reason] = {401: "unauthorised", 403: "gated", 404: "not_found", 429: "rate_limited"}
+    return known.get(status, "server_error" if status and status >= 500 else "unreachable")
 
 
 def _transport_error() -> type[Exception]:
@@ -180,6 +187,19 @@ def _copy_with_bar(response: Any, target: Any) -> None:
             progress.advance(task, len(chunk))
 
 
+def refuse_stand_in(path: Path) -> None:
+    """Refuse what often lies under a weights file's name, also inside a folder.
+
+    Raises:
+        WeightsError: a Git LFS pointer, or an HTML page.
+    """
+    for file in sorted(file for file in path.iterdir() if file.suffix in _BINARY) if path.is_dir() else [path]:
+        if _head(file).startswith(b"version https://git-lfs"):
+            raise WeightsError(f"{file} is a Git LFS pointer, not the weights: run `git lfs pull` in its repository.")
+        if _is_html(file):
+            raise WeightsError(f"{file} is an HTML page, not weights: download the file itself, logged in if need be.")
+
+
 def _md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
@@ -189,6 +209,7 @@ def _is_true(variable: str) -> bool:
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a file whole or not at all."""
+    """Copy a file whole or not at all; one that stands in for another is refused."""
+    refuse_stand_in(source)
     with replacing(target) as partial:
         shutil.copyfile(source, partial)

@@ -2,12 +2,16 @@
 
 import argparse
 import pickle
+import re
 import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PosixPath
 
+import numpy as np
 import torch
+from numpy._core.multiarray import scalar
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -15,13 +19,12 @@ from torch import Tensor, nn
 from bakeoff.core.errors import WeightsError
 
 State = dict[str, Tensor]
-_NESTED = (
-    "state_dict_ema",
-    "model_ema",
-    "state_dict",
-    "model",
-)  # the averaged weights first: they are what is published
-_PREFIXES = ("module.", "model.", "_orig_mod.", "encoder.")
+_NESTED = ("state_dict_ema", "model_ema", "ema", "state_dict", "model_state_dict", "model_state", "model", "net")
+"""The averaged weights first: they are what is published."""
+_PREFIXES = ("module.", "model.", "net.", "network.", "backbone.", "_orig_mod.", "encoder.")
+_HARMLESS = [argparse.Namespace, PosixPath, scalar, (scalar, "numpy.core.multiarray.scalar"), np.dtype]
+_HARMLESS += [type(np.dtype(name)) for name in ("float32", "float64", "int64")]
+"""What trainings write beside their weights: arguments and best figures."""
 COUNTERS = ("num_batches_tracked",)
 _N_NAMED = 3
 
@@ -71,11 +74,32 @@ def read_checkpoint(path: Path, *, prefixes: tuple[str, ...] = _PREFIXES) -> Sta
     try:
         content = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
     except (SafetensorError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise WeightsError(
-            f"{path} is not a readable checkpoint ({reason}); expected safetensors or a torch file."
-        ) from None
+        raise WeightsError(_unreadable(path, str(error).strip())) from None
     return strip_prefixes(_unwrap(content, path), prefixes)
+
+
+def _unreadable(path: Path, error: str) -> str:
+    """Return what a file is that holds no tensors alone, and how to save it again."""
+    if found := re.search(r"GLOBAL (\S+)", error):
+        return (
+            f"{path} is not a readable checkpoint: it holds a pickled {found[1]}, a module or other code; where it "
+            "was made, save the weights alone: torch.save(model.state_dict(), 'weights.pth')."
+        )
+    reason = next(iter(error.splitlines()), "it ends too early")
+    return f"{path} is not a readable checkpoint ({reason}); expected safetensors or a torch file."
+
+
+def backbone_part(backbone: nn.Module, state: State) -> State:
+    """Return what lies under the one prefix that the backbone's own keys have, as in Lightning's or bakeoff's files.
+
+    Such a file holds a loss, a head or metrics beside the backbone; averaged weights (`ema`) come before others.
+    """
+    wanted = max(network_of(backbone).state_dict(), key=len)
+    found = sorted((key.removesuffix(wanted) for key in state if key.endswith(f".{wanted}")), key=len)
+    if wanted in state or not found:
+        return state
+    prefix = next((text for text in found if "ema" in text), found[0])
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
 def strip_prefixes(state: State, prefixes: tuple[str, ...] = _PREFIXES) -> State:
@@ -145,7 +169,12 @@ def filtered(backbone: nn.Module, state: State) -> State:
 
 
 def _load_pickle(path: Path) -> object:
-    with torch.serialization.safe_globals([argparse.Namespace]):
+    if zipfile.is_zipfile(path) and any(name.endswith("/constants.pkl") for name in zipfile.ZipFile(path).namelist()):
+        raise WeightsError(
+            f"{path} is a TorchScript archive, code and weights; save its weights alone: "
+            f"torch.save(torch.jit.load('{path.name}').state_dict(), 'weights.pth')."
+        )
+    with torch.serialization.safe_globals(_HARMLESS):
         return torch.load(path, map_location="cpu", weights_only=True)
 
 

@@ -1,8 +1,9 @@
 """What a transformers network is built from, stored beside its weights: building it asks no hub and no other folder."""
 
+import sys
 from pathlib import Path
 
-from bakeoff.backbones.hub import Found, copy_file, find_on_hub
+from bakeoff.backbones.hub import Found, copy_file, find_on_hub, in_words
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.paths import main_checkout
 from bakeoff.records.settings import CandidateSettings
@@ -72,6 +73,7 @@ def network_files_on_hub(repo_id: str, *, revision: str | None, timeout_s: float
     for name in (CONFIG, PROCESSOR):
         outcome = find_on_hub(repo_id, (name,), timeout_s=timeout_s, revision=revision)
         if not isinstance(outcome, Found):
+            sys.stderr.write(f"bakeoff: {repo_id}/{name}: {in_words(outcome.reason)}\n")
             return {}
         found[name], revision = outcome.path, outcome.revision
     return found

@@ -22,7 +22,8 @@ def describe(model: str, backbones: dict[str, BackboneParams], defaults: Backbon
     """Return the full settings of one model of the study.
 
     Args:
-        model: a key of `backbones`, or any timm name (`resnet18`, `convnext_tiny.fb_in22k_ft_in1k`).
+        model: a key of `backbones`, or any timm name (`resnet18`, `convnext_tiny.fb_in22k_ft_in1k`). One that timm has
+            renamed (`tf_efficientnet_b0_ns`) stays the study's name; the settings' `name` is timm's present one.
         backbones: section `backbones`.
         defaults: what a timm name without an entry gets, and what an entry leaves out.
 
@@ -36,10 +37,9 @@ def describe(model: str, backbones: dict[str, BackboneParams], defaults: Backbon
     return CandidateSettings(
         model=model,
         source=source,
-        name=entry.name,
         head=entry.head or defaults.head,
         training=merge_overrides(defaults.training, entry.training or {}),
-        **described | _stated(entry.licence or LicenceParams()),
+        **{"name": entry.name} | described | _stated(entry.licence or LicenceParams()),
     )
 
 
@@ -78,9 +78,11 @@ def timm_cfg(name: str, listed: dict[str, BackboneParams] | None = None) -> Any:
 
 
 def _describe_timm(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
+    name = import_timm().models.get_deprecated_models().get(name) or name
     cfg = timm_cfg(name, listed).to_dict()
     licence = cfg.get("license")
     return {
+        "name": name,
         "weights_id": cfg.get("hf_hub_id"),
         "licence_code": TIMM_CODE,
         "licence_weights": licence_name(licence),
@@ -90,10 +92,9 @@ def _describe_timm(name: str, image_size: int | None, listed: dict[str, Backbone
     }
 
 
-def _describe_mambavision(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
+def _describe_mambavision(name: str, image_size: int | None, _: dict[str, BackboneParams]) -> dict[str, Any]:
     from bakeoff.backbones.mamba import architecture_name, default_cfg
 
-    del listed
     cfg = default_cfg(name)
     return {
         "weights_id": "/".join(urlparse(cfg["url"]).path.strip("/").split("/")[:2]),
@@ -105,13 +106,12 @@ def _describe_mambavision(name: str, image_size: int | None, listed: dict[str, B
     }
 
 
-def _describe_hf(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
+def _describe_hf(name: str, image_size: int | None, _: dict[str, BackboneParams]) -> dict[str, Any]:
     from pathlib import Path
 
     from bakeoff.backbones.hf import hf_licence, location
     from bakeoff.backbones.hf_preprocessing import hf_preprocessing
 
-    del listed
     licence = hf_licence(name)
     return {
         "weights_id": None if Path(location(name)).is_dir() else name,

@@ -45,7 +45,8 @@ def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_name
     model = _load_whole(weights) if weights.whole_model else _rebuild(weights, params, n_classes=len(labels))
     _check_model(model, weights, n_classes=len(class_names))
     model.trainable = False
-    return keras.Model(model.input, keras.ops.take(model.output, order, axis=-1), name="baseline_tf_as_is")
+    outputs = keras.ops.take(model.outputs[0], order, axis=-1)
+    return keras.Model(model.inputs[0], outputs, name="baseline_tf_as_is")
 
 
 def _load_whole(weights: WeightsFile) -> Any:
@@ -56,8 +57,9 @@ def _load_whole(weights: WeightsFile) -> Any:
     except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(
-            f"{weights.path} cannot be rebuilt by Keras {keras.__version__} ({reason}); in the earlier project save "
-            "its weights alone (model.save_weights('earlier.weights.h5')) and give that file."
+            f"{weights.path} cannot be rebuilt by Keras {keras.__version__} ({reason}); in the earlier project, build "
+            "it from Keras' own layers alone (no Lambda, no class of its own), copy its weights (set_weights), save it "
+            "as .keras; of EfficientNet-B0 with one dense layer, model.save_weights('earlier.weights.h5') will do."
         ) from None
 
 
@@ -85,14 +87,13 @@ def _rebuild(weights: WeightsFile, params: BaselineParams, *, n_classes: int) ->
 
 def _check_model(model: Any, weights: WeightsFile, *, n_classes: int) -> None:
     """Refuse a model whose input is not a square RGB image or whose outputs are not one per class name."""
-    shape = model.input_shape
-    if not (isinstance(shape, tuple) and len(shape) == 4 and shape[1] == shape[2] and shape[3] == 3):
-        raise WeightsError(f"{weights.path} must take square RGB images (N, H, H, 3), its input is {shape}.")
-    outputs = model.output_shape
-    if not (isinstance(outputs, tuple) and len(outputs) == 2):
-        raise WeightsError(f"{weights.path} must give one score per class, (N, K), its output is {outputs}.")
-    if outputs[1] != n_classes:
-        raise WeightsError(_wrong_outputs(weights.path, outputs[1], n_classes))
+    taken, given = ([tuple(tensor.shape) for tensor in side or ()] for side in (model.inputs, model.outputs))
+    if not (len(taken) == 1 and len(taken[0]) == 4 and taken[0][1] == taken[0][2] and taken[0][3] == 3):
+        raise WeightsError(f"{weights.path} must take square RGB images (N, H, H, 3), its input is {taken}.")
+    if not (len(given) == 1 and len(given[0]) == 2):
+        raise WeightsError(f"{weights.path} must give one score per class, (N, K), its output is {given}.")
+    if given[0][1] != n_classes:
+        raise WeightsError(_wrong_outputs(weights.path, given[0][1], n_classes))
 
 
 def _wrong_outputs(path: Path, n_outputs: int, n_classes: int) -> str:

@@ -19,6 +19,13 @@ from bakeoff.baseline_tf.runtime import keras
 from bakeoff.core.errors import WeightsError
 
 SUFFIXES = (".weights.h5", ".h5", ".hdf5", ".keras")
+_INERT = re.compile(
+    r"input_layer|functional|sequential|activation|softmax|add|multiply|reshape|zero_padding2d|global_average_pooling2d"
+    r"|random_\w+|gaussian_\w+|(spatial_|alpha_)?dropout(2d)?"
+)
+"""Layers without weights, by class, that our network has as well or that do nothing in prediction."""
+_ALTERS = re.compile(r"(lambda|global_max_pooling2d|flatten|resizing|center_crop)(_\d+)?|tf\..*")
+"""The same the other way round, by name, for legacy files, which name no classes."""
 _BACKBONE_LAYER = re.compile(r"^(stem_|top_conv$|top_bn$|block\d+[a-z]_)")
 
 
@@ -34,7 +41,7 @@ class WeightsFile:
     """The file also holds the architecture."""
 
     def others(self) -> dict[str, list[np.ndarray]]:
-        """Return the layers that are not part of the backbone: the earlier project's head."""
+        """Return the layers that are not part of the backbone: the earlier project's head, and what alters photos."""
         return {
             name: arrays
             for name, arrays in self.layers.items()
@@ -46,7 +53,7 @@ def read_weights_file(path: Path) -> WeightsFile:
     """Return what a `.keras`, `.weights.h5` or legacy `.h5` file holds.
 
     Raises:
-        WeightsError: the file is missing, has another ending, or is in none of these formats.
+        WeightsError: the file is missing, has another ending, is in none of these formats, or holds NaN.
     """
     path = Path(path)
     if not path.is_file():
@@ -54,10 +61,15 @@ def read_weights_file(path: Path) -> WeightsFile:
     if not path.name.endswith(SUFFIXES):
         raise WeightsError(f"weights file {path} must end in one of {', '.join(SUFFIXES)}.")
     try:
-        return _read_keras(path) if path.suffix == ".keras" else _read_h5(path)
+        weights = _read_keras(path) if path.suffix == ".keras" else _read_h5(path)
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         reason = " ".join(str(error).split())[:120]
         raise WeightsError(f"{path} is not a Keras weights file ({reason}); save it again with Keras.") from None
+    if broken := [name for name, arrays in weights.layers.items() if not all(np.isfinite(one).all() for one in arrays)]:
+        raise WeightsError(
+            f"{path} holds NaN or infinite numbers in {', '.join(broken[:3])}; give an earlier checkpoint."
+        )
+    return weights
 
 
 def load_backbone(backbone: Any, weights: WeightsFile) -> None:
@@ -135,13 +147,17 @@ def _native_groups(file: Any) -> list[str]:
 
 
 def _native_layers(file: Any) -> dict[str, list[np.ndarray]]:
-    """Return the arrays of a Keras 3 file by the layer names it records beside them."""
+    """Return the arrays of a Keras 3 file by the layer names it records beside them; none for what alters photos."""
     layers: dict[str, list[np.ndarray]] = {}
 
     def visit(path: str, item: Any) -> None:
         if isinstance(item, h5py.Group) and "name" in item.attrs and not path.startswith("optimizer"):
             arrays = [np.asarray(item[key]) for key in sorted(item, key=int)]
-            if arrays:
+            folder, _, kind = path.removesuffix("/vars").rpartition("layers/")
+            kind = re.sub(r"_\d+$", "", kind)
+            outside = f"{folder}layers/normalization" not in file
+            alters = outside if kind == "rescaling" else "layers/" in path and not _INERT.fullmatch(kind)
+            if arrays or alters:
                 layers[str(item.attrs["name"])] = arrays
 
     file.visititems(visit)
@@ -151,7 +167,10 @@ def _native_layers(file: Any) -> dict[str, list[np.ndarray]]:
 def _legacy_layers(group: Any) -> dict[str, list[np.ndarray]]:
     """Return the arrays of a legacy file; a nested model's weight names say which inner layer each belongs to."""
     layers: dict[str, list[np.ndarray]] = {}
-    for outer in _names(group, "layer_names"):
+    outers = _names(group, "layer_names")
+    for outer in outers:
+        if _ALTERS.fullmatch(outer) or (outer.startswith("rescaling") and "stem_conv" not in outers):
+            layers[outer] = []
         for weight in _names(group[outer], "weight_names"):
             parts = weight.split("/")
             layers.setdefault(parts[-2] if len(parts) > 1 else outer, []).append(np.asarray(group[outer][weight]))

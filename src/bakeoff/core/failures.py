@@ -19,6 +19,7 @@ from bakeoff.core.names import readable
 
 FILE = "failures.json"
 _MAX_CHARS = 300
+_told: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def surviving(
 ) -> Iterator[Attempt]:
     """Let the block fail: warn, keep the error in `folder`/failures.json, and go on after the block.
 
-    A block that succeeds takes back what an earlier one of the same name left there.
+    A block that succeeds takes back what an earlier one of the same name left there. The same warning comes once per
+    process.
 
     Args:
         what: what the block makes, as the warning names it.
@@ -65,14 +67,16 @@ def surviving(
         raise
     except Exception as error:
         attempt.error = error
-        failure = Failure(what, in_one_line(error), _clean(traceback.format_exc()))
+        failure = Failure(what, in_one_line(error), clean(traceback.format_exc()))
         try:
             _replace(folder, what, failure)
             where = f"The traceback is in {folder / FILE}; please report it."
         except OSError as full:
             where = f"Its traceback could not be kept ({full})."
         line = tell(error) or f"WARNING: {what} could not be made ({failure.error}); no number is lost. {where}"
-        sys.stderr.write(f"bakeoff: {_clean(line)}\n")
+        if line not in _told:
+            _told.add(line)
+            sys.stderr.write(f"bakeoff: {clean(line)}\n")
         return
     with contextlib.suppress(OSError):  # what was made is there, whatever is told of an earlier attempt
         if any(failure.what == what for failure in read_failures(folder)):
@@ -127,10 +131,10 @@ def _replace(folder: Path, what: str, *new: Failure) -> None:
 
 def in_one_line(error: BaseException) -> str:
     """Return an error's type and message, shortened."""
-    text = " ".join(_clean(str(error)).split())
+    text = " ".join(clean(str(error)).split())
     return f"{type(error).__name__}: {text}"[:_MAX_CHARS] if text else type(error).__name__
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Return text that can be written and shown: no user and password of a URL, no half characters of a file name."""
     return readable(re.sub(r"(?<=://)[^/\s@]+@", "", text))

@@ -6,14 +6,15 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from bakeoff.core.errors import WeightsError
 
 RECORD_NAME = "record.json"
 FILE_NAME = "model.safetensors"
 Source = Literal["hub", "folder", "package", "random", "user_file"]
-Reason = Literal["hub_unreachable", "not_found", "no_published_weights", "gated", "html_page", "offline_by_params"]
+Refusal = Literal["unauthorised", "gated", "rate_limited", "server_error", "unreachable", "html_page", "not_found"]
+Reason = Refusal | Literal["no_published_weights", "offline_by_params"]
 
 
 class WeightsRecord(BaseModel):
@@ -40,6 +41,11 @@ class WeightsRecord(BaseModel):
     """Side, px, that the stored tables of positions are made for; None where any side will do."""
     network_files: dict[str, str] = {}
     """Only for a transformers model: SHA-256 by name of the files in this folder that its network is built from."""
+
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _earlier_name(cls, value: object) -> object:
+        return "unreachable" if value == "hub_unreachable" else value
 
     @model_validator(mode="after")
     def _file_or_reason(self) -> WeightsRecord:

@@ -50,7 +50,10 @@ CODES = {
         "user_file": N_("your file"),
     },
     "random": {
-        "hub_unreachable": N_("hub unreachable"),
+        "unauthorised": N_("login refused"),
+        "rate_limited": N_("too many requests to the hub"),
+        "server_error": N_("the hub failed"),
+        "unreachable": N_("hub unreachable"),
         "not_found": N_("not found"),
         "no_published_weights": N_("no published weights"),
         "gated": N_("access must be asked for"),

@@ -13,7 +13,7 @@ from bakeoff.tracking.monitoring import REPORT_FILE, log_report, monitoring_name
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import has_training, read_results
 from bakeoff.tracking.registry import update_registry
-from bakeoff.tracking.store import resolve_store, store_errors, survive_store
+from bakeoff.tracking.store import in_words, resolve_store, store_errors, survive_store
 from bakeoff.tracking.tags import run_name
 
 
@@ -73,15 +73,14 @@ def sync(
             problems.append(str(error))
         n_monitored = _log_monitoring(monitoring_dir, params, problems) if monitoring_dir else 0
     except store_errors() as error:
-        reason = " ".join(str(error).split())[:300]
         raise TrackingError(
-            f"the MLflow store {resolve_store().uri} cannot be written ({reason}); start its server, or unset "
-            "MLFLOW_TRACKING_URI to use the local store, then run `bakeoff sync` again."
+            f"the MLflow store {resolve_store().shown} cannot be written ({in_words(error)}); start its server, or "
+            "unset MLFLOW_TRACKING_URI to use the local store, then run `bakeoff sync` again."
         ) from None
     with survive_store("the champion"):  # a store may have runs and no registry
         registered = update_registry(reports_dir, params) if comparison else None
     return SyncReport(
-        resolve_store().uri,
+        resolve_store().shown,
         outcomes["created"],
         outcomes["updated"],
         outcomes["unchanged"],

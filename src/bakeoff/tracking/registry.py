@@ -157,7 +157,7 @@ def _find_or_make_version(client: MlflowClient, model: str, run: Run) -> ModelVe
     """Return the version of this candidate's training, made where there is none."""
     known = run.data.tags
     identity = {"candidate": known["bakeoff.candidate"], "training_key": known[names.TRAINING_KEY]}
-    for found in client.search_model_versions(f"name = '{model}'"):
+    for found in client.search_model_versions(f'name = "{model}"'):
         if identity.items() <= found.tags.items():
             return found
     model_id = known[names.MODEL]

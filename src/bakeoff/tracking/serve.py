@@ -14,7 +14,7 @@ from bakeoff.tracking import tags as names
 from bakeoff.tracking.local_server import HOST, run_server
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.registry import CHAMPION, find_version, training_runs
-from bakeoff.tracking.store import open_client, store_errors
+from bakeoff.tracking.store import in_words, open_client, store_errors
 
 _APP = Path(__file__).with_name("serving_app.py")
 
@@ -39,7 +39,7 @@ def serve_model(port: int, candidate: str | None = None) -> None:
     try:
         served = champion(params) if candidate is None else trained(candidate, params, project_root() / "runs")
     except store_errors() as error:
-        raise TrackingError(f"the MLflow store cannot be used: {' '.join(str(error).split())}") from None
+        raise TrackingError(f"the MLflow store cannot be used: {in_words(error)}") from None
     command, example = server_command(served, port), f"bakeoff serve --port {port + 1}"
     run_server(command, environment=_environment(served), port=port, example=example, welcome=welcome(served, port))
 
@@ -54,7 +54,7 @@ def champion(params: TrackingParams) -> Served:
     version = find_version(client, params.experiment)
     if version is None:
         raise TrackingError(
-            f"no model is registered as {params.experiment}@{CHAMPION} in {store.uri}; run `bakeoff run`, or "
+            f"no model is registered as {params.experiment}@{CHAMPION} in {store.shown}; run `bakeoff run`, or "
             "`bakeoff sync` where reports/ holds a choice already, or serve one by name with --candidate."
         )
     who = f"{version.tags.get('candidate')} (champion, version {version.version})"
@@ -75,7 +75,7 @@ def trained(candidate: str, params: TrackingParams, runs_dir: Path) -> Served:
             who = f"{candidate} ({folder.name.replace('_', ' ')})"
             return Served(f"models:/{run.data.tags[names.MODEL]}", who, run.data.params.get("framework", ""))
     raise TrackingError(
-        f"{store.uri} has no logged model of {folder}; set tracking.log_models: true in conf/config.yaml, then "
+        f"{store.shown} has no logged model of {folder}; set tracking.log_models: true in conf/config.yaml, then "
         "`bakeoff params` and `bakeoff sync`."
     )
 

@@ -6,15 +6,17 @@ import contextlib
 import logging
 import os
 import sqlite3
+import textwrap
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from filelock import FileLock
 
-from bakeoff.core.failures import Attempt, surviving
+from bakeoff.core.failures import Attempt, clean, surviving
 from bakeoff.core.paths import main_checkout, state_dir
 
 if TYPE_CHECKING:
@@ -36,11 +38,18 @@ _ENVIRONMENT = {
 _CHATTY = {
     "alembic": logging.WARNING,
     "mlflow.pyfunc": logging.WARNING,
-    "mlflow.store.db.utils": logging.WARNING,
+    "mlflow.store.db.utils": logging.CRITICAL,
     "mlflow.store.model_registry.abstract_store": logging.WARNING,
     "mlflow.system_metrics": logging.CRITICAL,
     "mlflow.utils.autologging_utils": logging.CRITICAL,
+    "mlflow.utils.databricks_utils": logging.CRITICAL,
     "urllib3.connectionpool": logging.ERROR,
+}
+_DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+_IN_WORDS = {
+    "maintenance mode": "MLflow 3 writes no plain folder: name a database, sqlite:////full/path/mlflow.db, or a server",
+    "Databricks credential": "Databricks' credentials are missing: set DATABRICKS_HOST and DATABRICKS_TOKEN",
+    "Max retries exceeded": "its server does not answer",
 }
 
 
@@ -50,6 +59,11 @@ class Store:
 
     uri: str
     artifacts: str | None
+
+    @property
+    def shown(self) -> str:
+        """The URI without user and password."""
+        return clean(self.uri)
 
     @property
     def folder(self) -> Path | None:
@@ -113,13 +127,25 @@ def _database(store: Store) -> Path:
 def _client(uri: str) -> MlflowClient:
     from mlflow import MlflowClient
 
+    if not uri.startswith(("http", _SQLITE)):
+        from mlflow.store.db import utils
+
+        utils.MAX_RETRY_COUNT = 1  # its ten tries at a database that is away take 200 s
     return MlflowClient(tracking_uri=uri)
 
 
 def open_client() -> tuple[MlflowClient, Store]:
-    """Return a client of the store, created where needed, one per process and URI."""
+    """Return a client of the store, created where needed, one per process and URI.
+
+    Raises:
+        ConnectionError: the database's Python driver is not installed.
+    """
     store = ensure_store()
-    return _client(store.uri), store
+    try:
+        return _client(store.uri), store
+    except ModuleNotFoundError as error:
+        package = _DRIVERS.get(str(error.name), error.name)
+        raise ConnectionError(f"its driver is missing: `pip install '{package}'` into this environment") from None
 
 
 def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
@@ -128,7 +154,7 @@ def experiment_id(client: MlflowClient, store: Store, name: str) -> str:
 
     found = client.get_experiment_by_name(name)
     if found is None:
-        location = None if store.artifacts is None else f"{store.artifacts}/{name}"
+        location = None if store.artifacts is None else f"{store.artifacts}/{quote(name)}"
         try:
             return client.create_experiment(name, artifact_location=location)
         except MlflowException as error:
@@ -159,6 +185,13 @@ def is_store_error(error: Exception | None) -> bool:
         return False
 
 
+def in_words(error: Exception) -> str:
+    """Return why a store failed, with what to do about it where that is known."""
+    text = clean(" ".join(str(error).split())) or type(error).__name__
+    known = next((words for sign, words in _IN_WORDS.items() if sign in text), None)
+    return known or textwrap.shorten(text, 200, placeholder=" …")
+
+
 def survive_store(
     what: str, place: str = "", *, unless: tuple[type[Exception], ...] = ()
 ) -> AbstractContextManager[Attempt]:
@@ -174,9 +207,8 @@ def survive_store(
     def tell(error: Exception) -> str | None:
         if not is_store_error(error):
             return None
-        reason = " ".join(str(error).split()) or type(error).__name__
         return (
-            f"warning: the MLflow store {resolve_store().uri} did not take {what} ({reason[:160]}); "
+            f"warning: the MLflow store {resolve_store().shown} did not take {what} ({in_words(error)}); "
             "the files under runs/, reports/ and monitoring/ are the record, `bakeoff sync` repairs the store."
         )
 

@@ -3,13 +3,14 @@
 import json
 import os
 import sys
+from urllib.parse import quote
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.paths import project_root
 from bakeoff.core.section import load_section
 from bakeoff.tracking.local_server import HOST, run_server
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.store import Store, experiment_id, open_client, store_errors
+from bakeoff.tracking.store import Store, experiment_id, in_words, open_client, store_errors
 
 _COLUMNS = (
     "metrics.`test_accuracy`",
@@ -35,12 +36,12 @@ def serve_ui(port: int) -> None:
     try:
         store, address = prepare_view(params, port)
     except store_errors() as error:
-        raise TrackingError(f"the MLflow store cannot be used: {' '.join(str(error).split())}") from None
+        raise TrackingError(f"the MLflow store cannot be used: {in_words(error)}") from None
     if os.environ.get("MLFLOW_TRACKING_URI"):
         sys.stdout.write(
-            f"MLFLOW_TRACKING_URI is set: the runs are on {store.uri}; unset it to serve the local store.\n"
+            f"MLFLOW_TRACKING_URI is set: the runs are on {store.shown}; unset it to serve the local store.\n"
         )
-    registry = f"http://{HOST}:{port}/#/models/{params.experiment}"
+    registry = f"http://{HOST}:{port}/#/models/{quote(params.experiment)}"
     run_server(
         server_command(store, port),
         environment=server_environment(),

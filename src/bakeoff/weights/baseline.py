@@ -65,6 +65,11 @@ def _take_user_files(
     """Store the earlier project's model, and with `as_is` the names of its classes."""
     path = main_checkout() / str(baseline.weights_file)
     known = kept if kept and kept.source == "user_file" and kept.url_or_id == baseline.weights_file else None
+    if path.is_dir():
+        raise WeightsError(
+            f"baseline.weights_file: {path} is a folder, as a SavedModel is; in the earlier project, save the model "
+            "again as one file: model.save('earlier.keras')."
+        )
     if not path.is_file() and not known:
         raise WeightsError(
             f"baseline.weights_file: {path} does not exist; give a .weights.h5, .h5 or .keras file, or null."

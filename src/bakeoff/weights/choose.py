@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.backbones.hub import Found, NotFound
+from bakeoff.backbones.hub import WHAT_TO_DO, Found, NotFound, in_words
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import WeightsError
 from bakeoff.records.weights import Reason, WeightsRecord
 
-_BY_WEIGHT: tuple[Reason, ...] = ("gated", "html_page", "hub_unreachable", "not_found", "no_published_weights")
+_BY_WEIGHT: tuple[Reason, ...] = (*WHAT_TO_DO, "not_found", "no_published_weights")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def keep_without_source(kept: WeightsRecord, params: WeightsParams, path: Path |
 def record_random(record: WeightsRecord, out_dir: Path) -> WeightsRecord:
     """Write a random start's record, say so loudly, and return it."""
     sys.stderr.write(
-        f"bakeoff: RANDOM START: {record.model} has no pretrained weights ({_in_words(record.reason)}); "
+        f"bakeoff: RANDOM START: {record.model} has no pretrained weights ({in_words(record.reason)}); "
         "its accuracy says nothing about the backbone. `bakeoff weights --retry` tries again.\n"
     )
     record.write(out_dir)
@@ -90,16 +90,11 @@ def record_random(record: WeightsRecord, out_dir: Path) -> WeightsRecord:
 
 def _require_sentence(asked: Asked, params: WeightsParams, reason: Reason) -> str:
     return (
-        f"no pretrained weights for {asked.model} ({_in_words(reason)}; looked in "
+        f"no pretrained weights for {asked.model} ({in_words(reason)}; looked in "
         f"{', '.join(params.sources) or 'no source'}{f', hub id {asked.weights_id}' if asked.weights_id else ''}) "
         f"and weights.policy is require: put {asked.wanted} into weights.folder, get the hub in reach, or set "
         "weights.policy to prefer."
     )
-
-
-def _in_words(reason: Reason | None) -> str:
-    told = ": an HTML page came instead of the file, a login page or a proxy's notice"
-    return f"{reason}{told if reason == 'html_page' else ''}"
 
 
 def _strongest(outcomes: list[NotFound], *, hub_asked: bool) -> NotFound:

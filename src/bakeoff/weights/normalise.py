@@ -7,7 +7,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-from bakeoff.backbones.loading import State, compare, filtered, load_state, network_of, read_checkpoint
+from bakeoff.backbones.hub import refuse_stand_in
+from bakeoff.backbones.loading import State, backbone_part, compare, filtered, load_state, network_of, read_checkpoint
 from bakeoff.backbones.networks import build_backbone, classifier_prefixes
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.files import replacing
@@ -30,10 +31,16 @@ def write_normalised(
         network_dir: where an `hf` candidate's config.json is.
 
     Raises:
-        WeightsError: the checkpoint belongs to another architecture.
+        WeightsError: the checkpoint belongs to another architecture, holds NaN, or is not a checkpoint.
     """
+    refuse_stand_in(source)
     backbone = _loaded(settings, source, network_dir)
     state = {key: value.contiguous().clone() for key, value in network_of(backbone).state_dict().items()}
+    if broken := [key for key, value in state.items() if not value.isfinite().all()]:
+        raise WeightsError(
+            f"{source} holds NaN or infinite numbers in {len(broken)} of {len(state)} tensors ({broken[0]} …): its "
+            "training diverged, or the file is damaged; give an earlier checkpoint."
+        )
     try:
         with replacing(target) as partial:
             save_file(state, partial, metadata={"format": "pt"})  # one entry: several come in random order
@@ -57,7 +64,8 @@ def _loaded(settings: CandidateSettings, source: Path, network_dir: Path | None)
 
 
 def _translated(backbone: nn.Module, state: State, classifier: tuple[str, ...]) -> State:
-    """Return the state under timm's present key names, where the file has older ones."""
+    """Return the state under timm's present key names, where the file has older ones, or has others beside them."""
+    state = backbone_part(backbone, state)
     if is_lite0_layout(state):
         state = convert_lite0(state)
     if compare(backbone, state, classifier).fits:
