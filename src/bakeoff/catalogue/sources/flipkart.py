@@ -9,7 +9,7 @@ import pandas as pd
 
 from bakeoff.catalogue.convert import read_pickle
 from bakeoff.catalogue.params import ColumnNames, DatasetParams
-from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError
+from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, split_of
 from bakeoff.core.errors import DataError
 
 DEFAULT_TABLE = "flipkart_com-ecommerce_sample_1050.csv"
@@ -51,6 +51,7 @@ class FlipkartSource:
         _check_columns(table, dataset, path)
         table = table.drop(columns=dataset.drop)
         columns = {field: _texts(table, getattr(dataset.columns, field)) for field in ColumnNames.model_fields}
+        columns["split"] = _official_splits(columns["split"], f"{path}, column {dataset.columns.split}")
         products = []
         for row in range(len(table)):
             cells = {field: values[row] for field, values in columns.items()}
@@ -58,7 +59,12 @@ class FlipkartSource:
             label = first_level(cells["label"]) if cells["label"] else None
             products.append(
                 RawProduct(
-                    product_id or f"row_{row}", cells["image"] or "", label, cells["title"], cells["description"]
+                    product_id or f"row_{row}",
+                    cells["image"] or "",
+                    label,
+                    cells["title"],
+                    cells["description"],
+                    cells["split"],
                 )
             )
         return products
@@ -123,6 +129,17 @@ def _check_columns(table: pd.DataFrame, dataset: DatasetParams, path: Path) -> N
 
 def _texts(table: pd.DataFrame, column: str | None) -> list[str | None]:
     return [None] * len(table) if column is None else [_text(cell) for cell in table[column]]
+
+
+def _official_splits(words: list[str | None], where: str) -> list[str | None]:
+    """Return each row's split, None where the cell is empty."""
+    known = {word: split_of(word) for word in words if word}
+    if unknown := sorted(word for word, split in known.items() if split is None):
+        raise DataError(
+            f"{where} must hold train, validation or test (or nothing), got {', '.join(map(repr, unknown[:5]))}; "
+            "correct it or set dataset.columns.split: null."
+        )
+    return [known[word] if word else None for word in words]
 
 
 def _text(cell: Any) -> str | None:
