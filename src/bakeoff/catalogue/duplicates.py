@@ -10,6 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 _BLOCK = (128, 4096)
+_WHOLE = 2  # its place among the views
 _LONGEST_PX, _LEAST_PX = 256, 8
 _TOLERANCE = 16  # of 255: what JPEG leaves of a uniform border
 _CROPPED = 0.05  # on each side
@@ -40,13 +41,15 @@ def perceptual_hashes(image: Image.Image) -> tuple[int, int]:
 
 
 def find_views(image: Image.Image) -> tuple[View, ...]:
-    """Return the picture, its middle and, if it has a uniform border, what is inside it, all as seen at 256 px."""
+    """Return what is inside the picture's uniform border, the middle of that, and the whole if it has a border.
+
+    All as seen at 256 px.
+    """
     small = image.reduce(math.ceil(max(image.size) / _LONGEST_PX))
-    width, height = small.size
-    across, down = round(_CROPPED * width), round(_CROPPED * height)
-    whole, middle = (0, 0, width, height), (across, down, width - across, height - down)
-    inside = _inside_border(small)
-    return tuple(_view(small, box) for box in (whole, middle, inside)[: 2 if inside == whole else 3])
+    left, top, right, bottom = inside = _inside_border(small)
+    across, down = round(_CROPPED * (right - left)), round(_CROPPED * (bottom - top))
+    whole, middle = (0, 0, *small.size), (left + across, top + down, right - across, bottom - down)
+    return tuple(_view(small, box) for box in (inside, middle, whole)[: 2 if inside == whole else 3])
 
 
 def _view(small: Image.Image, box: tuple[int, int, int, int]) -> View:
@@ -58,19 +61,19 @@ def _view(small: Image.Image, box: tuple[int, int, int, int]) -> View:
 
 
 def _inside_border(small: Image.Image) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of what is inside the uniform border, px."""
-    values, cut = np.asarray(small).astype(np.int16), []
-    for _ in range(4):  # a quarter turn brings the next side up: top, right, bottom, left
-        cut.append(_count_border_lines(values))
-        values = np.rot90(values[cut[-1] :])
-    return cut[3], cut[0], small.width - cut[1], small.height - cut[2]
+    """Return left, top, right and bottom of what is inside the uniform border, px; of the whole where little is."""
+    values = np.asarray(small).astype(np.int16)
+    top, right, bottom, left = (_count_border_lines(np.rot90(values, n_turns)) for n_turns in range(4))
+    inside = left, top, small.width - right, small.height - bottom
+    wide_enough = min(inside[2] - left, inside[3] - top) >= _LEAST_PX
+    return inside if wide_enough else (0, 0, *small.size)
 
 
 def _count_border_lines(values: np.ndarray) -> int:
-    """Return how many of the first rows have one and the same colour, (H, W, 3) int16; 0 where too few would stay."""
-    colour, n = np.median(values[0], axis=0), len(values)
-    n_lines = next((row for row, line in enumerate(values) if np.abs(line - colour).max() > _TOLERANCE), n)
-    return n_lines if n_lines <= n - _LEAST_PX else 0
+    """Return how many of the first rows have one and the same colour, (H, W, 3) int16."""
+    colour = np.median(values[0], axis=0)
+    borders = (np.abs(line - colour).max() <= _TOLERANCE for line in values)
+    return next((row for row, is_border in enumerate(borders) if not is_border), len(values))
 
 
 def group_duplicates(
@@ -119,14 +122,19 @@ def _near_pairs(left: np.ndarray, right: np.ndarray, distance: int) -> Iterator[
 
 
 def _pairs_of_views(views: Sequence[tuple[View, ...]]) -> Iterator[np.ndarray]:
-    """Yield (M, 2) pairs with two views of near hashes, correlated colours, and the same place within even margins."""
+    """Yield (M, 2) pairs with two views of near hashes, correlated colours, and the same place within even margins.
+
+    Two whole pictures with borders are not compared: what they have in common may be the border.
+    """
     owners = np.repeat(np.arange(len(views)), [len(own) for own in views])
     flat = [view for own in views for view in own]
+    bordered = np.array([place == _WHOLE for own in views for place in range(len(own))])
     hashes, shapes = np.array([view.phash for view in flat], np.uint64), np.array([view.shape for view in flat])
     colours = np.frombuffer(b"".join(view.colours for view in flat), np.uint8).astype(np.float32).reshape(-1, 64, 3)
     colours = (colours - colours.mean(axis=1, keepdims=True)).reshape(len(flat), -1)
     colours /= np.maximum(np.linalg.norm(colours, axis=1, keepdims=True), 1e-6)
     for one, other in (pairs.T for pairs in _near_pairs(hashes, hashes, _VIEW_DISTANCE)):
         alike = (np.abs(shapes[one] - shapes[other]) <= _SHAPE_TOLERANCE).all(axis=1)
+        alike &= ~(bordered[one] & bordered[other])
         alike &= np.einsum("nd,nd->n", colours[one], colours[other]) >= _LEAST_CORRELATION
         yield np.stack([owners[one[alike]], owners[other[alike]]], axis=1)

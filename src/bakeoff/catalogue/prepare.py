@@ -183,8 +183,8 @@ def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Led
     if dataset.duplicates == "drop" and len(table):
         first = _group(table, dataset.phash_distance)
         _warn_of_conflicts(table, first)
-        kept = table[["product_id", "label"]].iloc[first]
-        details = [f"of {product_id} ({label})" for product_id, label in kept.itertuples(index=False)]
+        kept = zip(table["product_id"].iloc[first], table["label"].iloc[first], table["label"], strict=True)
+        details = [f"of {name}" + (f", a photo of {label}" if label != own else "") for name, label, own in kept]
         table = _reject_rows(table, first != np.arange(len(table)), "duplicate_image", details, ledger)
     if len(table):
         table["group_id"] = _group(table, dataset.phash_distance, mirrored=table["mirrored"].to_numpy(np.uint64))

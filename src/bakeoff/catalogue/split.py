@@ -151,11 +151,13 @@ def _count_members(products: pd.DataFrame, groups: pd.DataFrame) -> dict[str, An
 
 def _official_groups(products: pd.DataFrame) -> tuple[dict[int, str], list[str]]:
     """Return the official split of each group that has one, and the splits that are not among the official ones."""
-    known = products.dropna(subset="official_split") if "official_split" in products else products[:0]
+    known = products[["group_id", "official_split"]].dropna() if "official_split" in products else pd.DataFrame()
     found: dict[int, str] = {}
+    if known.empty:
+        return found, []
     for name in reversed(SPLITS):  # train last: it takes the groups that lie in several
         found |= dict.fromkeys(known.loc[known["official_split"] == name, "group_id"].tolist(), name)
-    missing = [name for name in SPLITS if len(known) and name not in set(known["official_split"])]
+    missing = [name for name in SPLITS if name not in set(known["official_split"])]
     if "train" in missing:
         raise DataError(
             "the official split has no product to train with; add some, or leave that split out "
