@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from bakeoff.catalogue.duplicates import group_duplicates, mirrored_hash, perceptual_hash
+from bakeoff.catalogue.duplicates import View, find_views, group_duplicates, perceptual_hashes
 
 
 def test_groups_by_hand():
@@ -38,12 +38,13 @@ def test_agrees_with_a_plain_double_loop(values, distance):
                 assert groups[i] == groups[j]
 
 
-def test_more_than_one_chunk():
-    hashes = np.arange(1500, dtype=np.uint64) << np.uint64(20)
-    hashes[1400] = hashes[3]
-    groups = group_duplicates([str(n) for n in range(1500)], hashes, distance=0)
-    assert groups[1400] == 3
-    assert len(set(groups.tolist())) == 1499
+def test_more_than_one_block():
+    hashes = np.arange(9000, dtype=np.uint64) << np.uint64(20)
+    hashes[8400] = hashes[3]
+    hashes[8500] = hashes[8450]
+    groups = group_duplicates([str(n) for n in range(9000)], hashes, distance=0)
+    assert groups[[8400, 8500]].tolist() == [3, 8450]
+    assert len(set(groups.tolist())) == 8998
 
 
 @pytest.mark.torch
@@ -53,7 +54,98 @@ def test_perceptual_hash_survives_a_resize_and_knows_the_mirror():
     values[10:40, 5:30] = (200, 30, 30)
     values[50:70, 30:75] = (20, 30, 130)
     image = Image.fromarray(values)
-    small = image.resize((64, 64))
-    assert (perceptual_hash(image) ^ perceptual_hash(small)).bit_count() <= 4
-    assert mirrored_hash(image) == perceptual_hash(ImageOps.mirror(image))
-    assert perceptual_hash(image) != mirrored_hash(image)
+    (one, mirrored), small = perceptual_hashes(image), image.resize((64, 64))
+    assert (one ^ perceptual_hashes(small)[0]).bit_count() <= 4
+    assert perceptual_hashes(ImageOps.mirror(image)) == (mirrored, one)
+    assert one != mirrored
+
+
+def view(phash: int, *, colour: int = 0, shape: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> View:
+    """A view of which two agree where hash, colours and shape do."""
+    return View(phash, np.random.default_rng(colour).bytes(192), shape)
+
+
+@pytest.mark.parametrize(
+    ("other", "together"),
+    [
+        (view(0xFFFF), True),  # 16 bits apart
+        (view(0x1FFFF), False),  # 17
+        (view(0, colour=1), False),  # other colours
+        (view(0, shape=(0.09, 0.0, -0.09)), True),
+        (view(0, shape=(0.11, 0.0, 0.0)), False),  # wider
+        (view(0, shape=(0.0, 0.11, 0.0)), False),  # elsewhere in its picture
+    ],
+)
+def test_views_join_where_hash_colours_and_place_agree(other, together):
+    far = view(2**64 - 1, colour=2)
+    hashes = np.array([0, 2**64 - 1], dtype=np.uint64)  # the whole pictures have nothing in common
+    groups = group_duplicates(["a", "b"], hashes, distance=0, views=[(far, view(0)), (other,)])
+    assert groups.tolist() == ([0, 0] if together else [0, 1])
+
+
+def test_pictures_of_one_colour_are_not_joined_by_their_views():
+    flat = [(View(0, bytes([grey] * 192), (0.0, 0.0, 0.0)),) for grey in (10, 200)]
+    hashes = np.array([0, 2**64 - 1], dtype=np.uint64)
+    assert group_duplicates(["a", "b"], hashes, distance=0, views=flat).tolist() == [0, 1]
+
+
+def scene(number: int, size: tuple[int, int] = (150, 110)) -> Image.Image:
+    """A picture of twelve coloured shapes on a noisy ground, or (odd numbers) on pure white."""
+    rng = np.random.default_rng(number)
+    noise = 0 if number % 2 else rng.integers(-12, 13, (size[1], size[0], 3))
+    image = Image.fromarray(
+        np.clip(np.full((size[1], size[0], 3), 255 - 25 * (1 - number % 2)) + noise, 0, 255).astype(np.uint8)
+    )
+    pen = ImageDraw.Draw(image)
+    for _ in range(12):
+        left, top = int(rng.integers(15, size[0] - 50)), int(rng.integers(15, size[1] - 45))
+        box = (left, top, left + int(rng.integers(10, 36)), top + int(rng.integers(10, 31)))
+        pen.ellipse(box, fill=tuple(rng.integers(0, 230, 3).tolist()))
+    return image
+
+
+CHANGES = {
+    "white margin": lambda image: ImageOps.expand(image, 8, "white"),
+    "wide black margin": lambda image: ImageOps.expand(image, 22, "black"),
+    "grey margin": lambda image: ImageOps.expand(image, 15, (128, 128, 128)),
+    "square": lambda image: ImageOps.pad(image, (150, 150), color="white"),
+    "crop": lambda image: image.crop((7, 5, 143, 105)),
+    "darker": lambda image: ImageEnhance.Brightness(image).enhance(0.8),
+}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_copies_are_found_and_other_pictures_are_not(change):
+    pytest.importorskip("imagehash")
+    originals = [scene(number) for number in range(8)]
+    pictures = originals + [CHANGES[change](image) for image in originals]
+    groups = group_duplicates(
+        [str(n) for n in range(16)],
+        np.array([perceptual_hashes(image)[0] for image in pictures], dtype=np.uint64),
+        distance=4,
+        views=[find_views(image) for image in pictures],
+    )
+    assert groups.tolist() == [*range(8), *range(8)]
+
+
+@pytest.mark.torch
+def test_views_by_hand():
+    pytest.importorskip("imagehash")
+    plain = Image.new("RGB", (40, 20), "red")
+    assert len(find_views(plain)) == 2, "of one colour: nothing is inside a border"
+    framed = Image.new("RGB", (100, 60), "white")
+    framed.paste(scene(0).crop((20, 20, 60, 40)), (10, 30))  # its centre is 20 px left of and 10 px below the picture's
+    inside, middle, whole = find_views(framed)
+    assert inside.shape == pytest.approx((np.log(40 / 20), -20 / 40, 10 / 20))
+    assert middle.shape == pytest.approx((np.log(36 / 18), -20 / 36, 10 / 18))
+    assert whole.shape == pytest.approx((np.log(100 / 60), 0, 0))
+
+
+@pytest.mark.torch
+def test_different_photos_in_one_thick_frame_stay_apart():
+    pytest.importorskip("imagehash")
+    framed = [ImageOps.expand(scene(number), 80, "black") for number in range(8)]
+    hashes = np.array([perceptual_hashes(image)[0] for image in framed], dtype=np.uint64)
+    views = [find_views(image) for image in framed]
+    assert group_duplicates([*"abcdefgh"], hashes, distance=0, views=views).tolist() == [*range(8)]

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import ImageOps
 
 from bakeoff.catalogue.audit import audit
 from bakeoff.catalogue.fetch import fetch, refetch_needed
@@ -15,7 +16,7 @@ from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.split import write_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
-from bakeoff.data.decode import pixel_digest
+from bakeoff.data.decode import REASONS, pixel_digest
 from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_texts
 from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
@@ -141,6 +142,61 @@ def test_duplicates(root, policy, n_accepted, n_groups):
     found = examined(root)
     assert (found.n_accepted, found.n_groups) == (n_accepted, n_groups)
     assert found.rejected == ({"duplicate_image": 1} if policy == "drop" else {})
+
+
+@pytest.mark.parametrize("policy", ["group", "drop"])
+def test_a_photo_of_many_products_and_labels_is_a_placeholder(root, policy, capsys):
+    fill(root, {"a": 4, "b": 4, "c": 4})
+    raw = root / "data" / "raw" / "folder"
+    for number, label in enumerate("aabbc"):  # the largest label has 2 of 5
+        (raw / label / f"none{number}.png").write_bytes(encode(picture(999), "PNG"))
+    assert run(root, dataset("folder", duplicates=policy)).rejected == {"placeholder": 5}
+    assert "WARNING: one photo is that of 5 products of 3 classes" in capsys.readouterr().err
+    assert "placeholder" in REASONS
+    assert examined(root).per_class == {"a": 4, "b": 4, "c": 4}
+    assert run(root, dataset("folder", duplicates="keep")).rejected == {}
+
+
+@pytest.mark.parametrize("labels", ["aaaab", "abab"])  # 4 of 5 agree, and four products only
+def test_a_photo_under_several_labels_is_told(root, labels, capsys):
+    fill(root, {"a": 4, "b": 4})
+    raw = root / "data" / "raw" / "folder"
+    for number, label in enumerate(labels):
+        (raw / label / f"same{number}.png").write_bytes(encode(picture(999), "PNG"))
+    assert run(root, dataset("folder", duplicates="group")).rejected == {}
+    last = labels.index("b")
+    told = f"1 photos, the same or nearly the same, have several labels, for example a__same0.png (a), b__same{last}"
+    assert told in capsys.readouterr().err
+    assert run(root, dataset("folder", duplicates="drop")).rejected == {"duplicate_image": len(labels) - 1}
+    details = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["detail"]
+    assert details[f"b__same{last}.png"] == "of a__same0.png, a photo of a"
+    assert details[details.index.str.startswith("a")].tolist() == ["of a__same0.png"] * (labels.count("a") - 1)
+    assert told in capsys.readouterr().err
+
+
+def test_nothing_but_a_placeholder(root):
+    fill(root, {"a": 1, "b": 1})
+    raw = root / "data" / "raw" / "folder"
+    for number in range(6):
+        (raw / "ab"[number % 2] / f"{number}.png").write_bytes(encode(picture(999), "PNG"))
+    with pytest.raises(DataError, match=r"0 usable class\(es\).*placeholder, one photo of 6 products of 2 classes"):
+        run(root, dataset("folder", duplicates="group"))
+
+
+def test_a_framed_copy_shares_its_group(root):
+    fill(root, {"a": 4, "b": 4})
+    framed = ImageOps.expand(picture(101), 6, "white")
+    (root / "data" / "raw" / "folder" / "b" / "framed.png").write_bytes(encode(framed, "PNG"))
+    run(root, dataset("folder", duplicates="group"))
+    assert (examined(root).n_accepted, examined(root).n_groups) == (9, 8)
+
+
+def test_a_distance_that_chains_photos_is_told(root, capsys):
+    fill(root, {"a": 4, "b": 4})
+    run(root, dataset("folder", duplicates="group", phash_distance=12))
+    assert "phash_distance" not in capsys.readouterr().err
+    run(root, dataset("folder", duplicates="group", phash_distance=13))
+    assert "phash_distance is 13: above 12 bits, different photos chain" in capsys.readouterr().err
 
 
 def test_mirrored_pictures_share_a_group_but_are_kept(root):

@@ -14,6 +14,7 @@ from bakeoff.catalogue.convert import convert_pickle
 from bakeoff.catalogue.fetch import fallback_dataset, fetch, refetch_needed
 from bakeoff.catalogue.params import ColumnNames, DatasetParams, SyntheticParams
 from bakeoff.catalogue.sources import SOURCES
+from bakeoff.catalogue.sources.base import split_of
 from bakeoff.catalogue.sources.synthetic import CLASSES, generate
 from bakeoff.core.errors import DataError
 from bakeoff.records.catalogue import RawFile, SourceRecord
@@ -179,6 +180,91 @@ def test_folder_source(root):
         ("shoes__2.jpg", "shoes"),
         ("loose.jpg", None),
     }
+
+
+def put(root, *names: str) -> None:
+    for name in names:
+        (root / "raw" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "raw" / name).write_bytes(b"x")
+
+
+def read_folder(root, **changes) -> set[tuple[str, str | None, str | None]]:
+    """Image path, label and official split of every product of a folder source."""
+    products = SOURCES["folder"].read(dataset("folder", **changes), root / "raw")
+    return {(product.image_path, product.label, product.official_split) for product in products}
+
+
+@pytest.mark.parametrize(
+    ("word", "split"),
+    [
+        *[(word, "train") for word in ("train", "Training", "TRAIN", "training_set", "trainset")],
+        *[(word, "validation") for word in ("val", "Valid", "validation", "dev", "Val Set")],
+        *[(word, "test") for word in ("test", "Testing", "test-set", " test ")],
+        *[(word, None) for word in ("trains", "toy train", "contest", "a", "")],
+    ],
+)
+def test_split_of(word, split):
+    assert split_of(word) == split
+
+
+def test_folders_named_like_splits_are_the_official_split(root):
+    put(root, "Training/cats/1.jpg", "Training/dogs/2.jpg", "val/cats/3.jpg", "test/images/cats/4.jpg")
+    put(root, "test/images/dogs/5.jpg", "test/loose.jpg", "test/notes.txt", "val/dogs/broken.txt", "labels.csv")
+    assert read_folder(root) == {
+        ("Training/cats/1.jpg", "cats", "train"),
+        ("Training/dogs/2.jpg", "dogs", "train"),
+        ("val/cats/3.jpg", "cats", "validation"),
+        ("val/dogs/broken.txt", "dogs", "validation"),  # of no use, but `prepare` is to say so
+        ("test/images/cats/4.jpg", "cats", "test"),
+        ("test/images/dogs/5.jpg", "dogs", "test"),
+        ("test/loose.jpg", None, None),
+    }
+    put(root, "extra/cats/6.jpg")
+    with pytest.raises(DataError, match=r"named like splits \(Training, test, val\) and others with photos \(extra\)"):
+        read_folder(root)
+
+
+@pytest.mark.parametrize("wrapper", ["dataset", "a/b/c", "images"])
+def test_wrapper_folders_are_no_classes(root, wrapper):
+    put(
+        root,
+        f"{wrapper}/cats/1.jpg",
+        f"{wrapper}/dogs/small/2.jpg",
+        "meta/classes.txt",
+        "__MACOSX/dataset/cats/._1.jpg",
+    )
+    put(root, f"{wrapper}/__MACOSX/cats/1.jpg", f"{wrapper}/.DS_Store", f"{wrapper}/cats/._1.jpg", "cover.jpg")
+    assert read_folder(root) == {
+        (f"{wrapper}/cats/1.jpg", "cats", None),
+        (f"{wrapper}/dogs/small/2.jpg", "dogs", None),
+        ("cover.jpg", None, None),
+    }
+
+
+def test_classes_that_happen_to_be_called_train_stay_classes(root):
+    put(root, "train/1.jpg", "car/2.jpg", "plane/3.jpg")
+    assert {label for _, label, _ in read_folder(root)} == {"train", "car", "plane"}
+
+
+def test_the_folder_of_the_classes_can_be_named(root):
+    put(root, "archive/cats/1.jpg", "archive/dogs/2.jpg", "masks/3.jpg")
+    assert {label for _, label, _ in read_folder(root)} == {"archive", "masks"}
+    assert read_folder(root, images="archive") == {("cats/1.jpg", "cats", None), ("dogs/2.jpg", "dogs", None)}
+    assert SOURCES["folder"].image_folder(dataset("folder", images="archive"), root / "raw") == root / "raw" / "archive"
+    with pytest.raises(DataError, match=r"with its photos in .*/raw/nowhere"):
+        fetch(dataset("folder", images="nowhere"), root, root / "source.json")
+
+
+def test_a_table_can_name_the_official_split(root):
+    (root / "raw" / "Images").mkdir(parents=True)
+    table = pd.DataFrame({"image": ["a.jpg", "b.jpg", "c.jpg"], "label": "x", "set": ["Training", "val", ""]})
+    table.to_csv(root / "raw" / "t.csv", index=False)
+    columns = ColumnNames(id=None, image="image", label="label", title=None, description=None, split="set")
+    products = SOURCES["flipkart"].read(dataset("flipkart", columns=columns), root / "raw")
+    assert [product.official_split for product in products] == ["train", "validation", None]
+    table.assign(set=["train", "fold 1", "fold 2"]).to_csv(root / "raw" / "t.csv", index=False)
+    with pytest.raises(DataError, match=r"column set must hold train, validation or test .*, got 'fold 1', 'fold 2'"):
+        SOURCES["flipkart"].read(dataset("flipkart", columns=columns), root / "raw")
 
 
 def test_fetch_lists_and_notices_changes(root):

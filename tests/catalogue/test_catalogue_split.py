@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,6 +123,74 @@ def test_a_class_that_shared_groups_keep_out_is_refused():
     stuck = products([["a", "c"], ["a", "c"], ["a", "b"], ["b", "c"], ["b"]])
     with pytest.raises(DataError, match="may not be torn apart"):
         make_split(stuck, PARAMS)
+
+
+def test_a_group_counts_for_each_class_by_its_own_products():
+    # one group holds 2 of the 42 of a and 40 of the 80 of b; by its 42 products it would be all that a trains with
+    table = products([["a"] * 2 + ["b"] * 40] + [["a"]] * 40 + [["b"]] * 40)
+    joined = table.merge(make_split(table, PARAMS), on="product_id")
+    own = joined[joined["group_id"] != 0].groupby(["label", "split"]).size()
+    assert own.to_dict() == {
+        (label, split): n for label in "ab" for split, n in (("train", 32), ("validation", 4), ("test", 4))
+    }
+    assert set(joined.loc[joined["group_id"] == 0, "split"]) == {"train"}
+
+
+def test_three_groups_stay_for_three_splits_however_large():
+    split = make_split(products([["a"] * 5] * 3 + [["b"]] * 4), PARAMS)
+    assert sorted(split["split"].value_counts().to_dict().items()) == [("test", 6), ("train", 7), ("validation", 6)]
+
+
+def official(words: list[tuple[str, str | None]], groups: list[int] | None = None) -> pd.DataFrame:
+    """Products with a label and an official split each, in groups of one unless told otherwise."""
+    rows = [(f"p{n:03d}", label, word) for n, (label, word) in enumerate(words)]
+    table = pd.DataFrame(rows, columns=["product_id", "label", "official_split"])
+    return table.assign(group_id=np.arange(len(rows)) if groups is None else groups)
+
+
+def sizes(table: pd.DataFrame, split: pd.DataFrame) -> dict[tuple[str, str], int]:
+    return table.merge(split, on="product_id").groupby(["official_split", "split"]).size().to_dict()
+
+
+def test_a_whole_official_split_is_kept():
+    table = official([(label, word) for label in "ab" for word in ["train"] * 3 + ["validation"] * 4 + ["test"] * 5])
+    assert make_split(table, PARAMS)["split"].tolist() == table["official_split"].tolist()
+
+
+@pytest.mark.parametrize(("known", "missing"), [("test", "validation"), ("validation", "test")])
+def test_a_split_that_the_official_one_lacks_is_cut_from_train(known, missing):
+    table = official([(label, word) for label in "ab" for word in ["train"] * 18 + [known] * 5])
+    split = make_split(table, PARAMS)
+    assert sizes(table, split) == {("train", "train"): 32, ("train", missing): 4, (known, known): 10}
+    assert make_split(table, PARAMS, previous=split).equals(split)
+
+
+def test_products_without_an_official_split_are_divided_by_the_shares():
+    table = official([("a", None)] * 50 + [("a", word) for word in ["train"] * 3 + ["validation"] * 3 + ["test"] * 3])
+    split = make_split(table, PARAMS)
+    assert split["split"][:50].value_counts().to_dict() == {"train": 40, "validation": 5, "test": 5}
+    assert split["split"][50:].tolist() == table["official_split"][50:].tolist()
+
+
+def test_a_group_that_spans_official_splits_stays_together_and_is_told(tmp_path, capsys):
+    words = ["train"] * 6 + ["validation"] * 4 + ["test"] * 4
+    table = official([("a", word) for word in words], groups=[*range(10), 0, 7, 12, 13])
+    split = make_split(table, PARAMS)
+    assert split["split"][10:].tolist() == ["train", "validation", "test", "test"]
+    catalogue = tmp_path / "catalogue"
+    catalogue.mkdir()
+    table.to_parquet(catalogue / "products.parquet")
+    write_split(catalogue, PARAMS, tmp_path / "splits")
+    assert "2 products are not in their official validation or test split" in capsys.readouterr().err
+    assert json.loads((tmp_path / "splits" / "split.json").read_text())["n_moved_from_official_split"] == 2
+
+
+def test_an_official_split_that_cannot_be_kept_is_refused():
+    with pytest.raises(DataError, match=r"has no product to train with.*columns\.split: null"):
+        make_split(official([("a", "test")] * 3 + [("a", "validation")] * 3), PARAMS)
+    held_out = [("a", word) for word in ("train", "validation", "test")] + [("b", "test")] * 3
+    with pytest.raises(DataError, match=r"class 'b' has no product left for train: .* the official split has them"):
+        make_split(official(held_out), PARAMS)
 
 
 def test_write_split_and_previous(tmp_path):

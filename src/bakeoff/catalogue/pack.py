@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from bakeoff.catalogue.duplicates import mirrored_hash, perceptual_hash
+from bakeoff.catalogue.duplicates import View, find_views, perceptual_hashes
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection, decode, encode_for_store, pixel_digest
 from bakeoff.records.catalogue import PackParams
@@ -34,6 +34,7 @@ class Packed:
     """Of the original's pixels; like the hashes only where it was asked for."""
     phash: int = 0
     mirrored: int = 0
+    views: tuple[View, ...] = ()
 
 
 def pack_all(
@@ -94,6 +95,7 @@ def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, dige
     decoded = decode(original, max_megapixels=params.max_megapixels, min_side_px=params.min_side_px)
     if isinstance(decoded, Rejection):
         return decoded
+    phash, mirrored = perceptual_hashes(decoded.image) if hashes else (0, 0)
     return Packed(
         encoded=encode_for_store(decoded, original, store_px=params.store_px),
         width=decoded.width,
@@ -101,6 +103,7 @@ def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, dige
         format=decoded.format,
         mode=decoded.mode,
         digest=pixel_digest(decoded.image) if digest else "",
-        phash=perceptual_hash(decoded.image) if hashes else 0,
-        mirrored=mirrored_hash(decoded.image) if hashes else 0,
+        phash=phash,
+        mirrored=mirrored,
+        views=find_views(decoded.image) if hashes else (),
     )

@@ -18,6 +18,8 @@ class ColumnNames(Section):
     label: str | None
     title: str | None
     description: str | None
+    split: str | None = None
+    """The official split: train, validation or test, in any usual spelling."""
 
 
 class SyntheticParams(Section):

@@ -1,11 +1,12 @@
 """The one split that every candidate shares: stratified, whole groups, the same for the same seed.
 
 Within a class the groups are put in the order of a hash and cut into three stretches, so few products would change
-sides when others join; with the earlier split given, none does.
+sides when others join; with the earlier split given, none does. An official split that the source names is kept.
 """
 
 import hashlib
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,8 +27,14 @@ _CUT_ORDER = ("test", "validation", "train")
 def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return which product is in which split.
 
+    The official split is kept, and a split that it lacks is cut from train. A group that spans official splits goes to
+    the first of train, validation and test that it lies in, so that nothing of train is left in test. A group counts
+    for a class by its products of that class; where these are more than validation or test should hold, it goes to
+    train, and the shares are those of the other groups.
+
     Args:
-        products: `product_id`, `label`, `group_id`; the order of rows does not matter.
+        products: `product_id`, `label`, `group_id`, and `official_split` where there is one; the order of rows does not
+            matter.
         params: the three shares and the seed.
         previous: an earlier split of the same seed (`product_id`, `split`); its products stay where they were, unless a
             new product joins two groups that lay in different splits.
@@ -37,19 +44,25 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
         of a class kept within its largest group wherever it has enough groups.
 
     Raises:
-        DataError: a class has fewer than three groups, or shared groups keep a class out of a split.
+        DataError: a class has fewer than three groups, shared groups or the official split keep a class out of a split,
+            or the official split has nothing to train with.
     """
     groups = _describe_groups(products, params.seed)
-    _require_three_groups(groups)
-    pins = _pin(products, previous)
-    n_groups = Counter(label for labels in groups["labels"] for label in labels)
-    owner = groups["labels"].map(lambda labels: min(labels, key=lambda label: (n_groups[label], label)))
-    assigned: dict[int, str] = {}
-    for label in sorted(n_groups):
-        own = groups[owner == label]
-        own_pins = {group: pins[group] for group in own.index if group in pins}
-        assigned |= _fill_class(own["size"], own_pins, params) if own_pins else _cut_class(own["size"], params)
-    _complete_classes(groups, assigned)
+    members = _count_members(products, groups)
+    _require_three_groups(members)
+    shares = {name: getattr(params, name) for name in SPLITS}
+    official, missing = _official_groups(products)
+    fixed = {group: name for group, name in official.items() if name != "train" or not missing}
+    assigned = _pin(products, previous) | fixed
+    large = _large_groups(members, min(params.validation, params.test)) - set(assigned)
+    assigned |= dict.fromkeys(large, "train")
+    done = large | set(fixed)
+    for label in sorted(members, key=lambda label: (len(members[label]), label)):
+        own = members[label][[group not in done for group in members[label].index]]
+        of_train = [group in official for group in own.index]
+        for part, allowed in ((own[[not known for known in of_train]], SPLITS), (own[of_train], ("train", *missing))):
+            assigned |= _divide(part, assigned, {name: shares[name] for name in allowed})
+    _complete_classes(groups, assigned, held={group for group, name in fixed.items() if name != "train"})
     names = [assigned[int(group)] for group in products["group_id"]]
     return pd.DataFrame({"product_id": products["product_id"].to_list(), "split": names})
 
@@ -73,7 +86,14 @@ def write_split(
     out_dir.mkdir(parents=True, exist_ok=True)
     split.to_parquet(out_dir / "splits.parquet", index=False)
     counts = pd.crosstab(products["label"], split["split"]).reindex(columns=list(SPLITS), fill_value=0)
-    record = {**params.model_dump(), "counts": {name: counts[name].to_dict() for name in SPLITS}}
+    record: dict[str, Any] = {**params.model_dump(), "counts": {name: counts[name].to_dict() for name in SPLITS}}
+    held_out = products["official_split"].isin(SPLITS[1:]) if "official_split" in products else False
+    if n_moved := int((held_out & (split["split"] != products.get("official_split"))).sum()):
+        record["n_moved_from_official_split"] = n_moved
+        sys.stderr.write(
+            f"bakeoff: WARNING: {n_moved} products are not in their official validation or test split, because nearly "
+            "the same photo is in train, or in validation.\n"
+        )
     (out_dir / "split.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     with drawing(out_dir / "figures" / "class_balance.png", out_dir) as path:
         draw_class_balance(counts).savefig(path, dpi=130)
@@ -106,11 +126,10 @@ def draw_class_balance(counts: pd.DataFrame) -> Figure:
 
 
 def _describe_groups(products: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return one row per group, in hash order: `size` products, `labels` (the classes in it)."""
+    """Return one row per group, in hash order: `labels` (the classes in it)."""
     grouped = products.groupby("group_id", sort=True)
     groups = pd.DataFrame(
         {
-            "size": grouped.size(),
             "labels": grouped["label"].agg(lambda labels: tuple(sorted(set(labels)))),
             "first": grouped["product_id"].min(),
         }
@@ -121,9 +140,43 @@ def _describe_groups(products: pd.DataFrame, seed: int) -> pd.DataFrame:
     return groups.sort_values(["hash", "first"])
 
 
-def _require_three_groups(groups: pd.DataFrame) -> None:
-    n_groups = Counter(label for labels in groups["labels"] for label in labels)
-    small = {label: n for label, n in sorted(n_groups.items()) if n < len(SPLITS)}
+def _count_members(products: pd.DataFrame, groups: pd.DataFrame) -> dict[str, Any]:
+    """Return for each class a Series: its products in each of its groups, which are the index, in hash order."""
+    places = pd.Series(range(len(groups)), index=groups.index)
+    return {
+        str(label): own.value_counts().sort_index(key=lambda group_ids: places.loc[group_ids].to_numpy())
+        for label, own in products.groupby("label")["group_id"]
+    }
+
+
+def _official_groups(products: pd.DataFrame) -> tuple[dict[int, str], list[str]]:
+    """Return the official split of each group that has one, and the splits that are not among the official ones."""
+    known = products[["group_id", "official_split"]].dropna() if "official_split" in products else pd.DataFrame()
+    found: dict[int, str] = {}
+    if known.empty:
+        return found, []
+    for name in reversed(SPLITS):  # train last: it takes the groups that lie in several
+        found |= dict.fromkeys(known.loc[known["official_split"] == name, "group_id"].tolist(), name)
+    missing = [name for name in SPLITS if name not in set(known["official_split"])]
+    if "train" in missing:
+        raise DataError(
+            "the official split has no product to train with; add some, or leave that split out "
+            "(dataset.columns.split: null)."
+        )
+    return found, missing
+
+
+def _large_groups(members: dict[str, Any], share: float) -> set[int]:
+    """Return the groups with more than `share` of a class's products, largest first while three others stay."""
+    large: set[int] = set()
+    for sizes in members.values():
+        over = sizes[sizes > max(1, share * sizes.sum())].sort_values(ascending=False, kind="stable")
+        large |= set(over.index[: len(sizes) - len(SPLITS)].tolist())
+    return large
+
+
+def _require_three_groups(members: dict[str, Any]) -> None:
+    small = {label: len(sizes) for label, sizes in sorted(members.items()) if len(sizes) < len(SPLITS)}
     if small:
         listed = ", ".join(f"{label!r} ({n})" for label, n in small.items())
         raise DataError(
@@ -132,39 +185,48 @@ def _require_three_groups(groups: pd.DataFrame) -> None:
         )
 
 
-def _cut_class(sizes: Any, params: SplitParams) -> dict[int, str]:
+def _divide(sizes: Any, assigned: Mapping[int, str], shares: Mapping[str, float]) -> dict[int, str]:
+    """Give one class's groups to the splits of `shares`; those that are assigned already stay."""
+    pins = {group: assigned[group] for group in sizes.index if group in assigned}
+    return _fill_class(sizes, pins, shares) if pins else _cut_class(sizes, shares)
+
+
+def _cut_class(sizes: Any, shares: Mapping[str, float]) -> dict[int, str]:
     """Cut one class's groups, in hash order, nearest to its shares; each stretch gets one where it can."""
-    ends = sizes.cumsum().tolist()
-    n_groups, total = len(ends), sum(sizes)
-    first = _nearest(ends, params.test * total, lowest=1, highest=n_groups - 2)
-    second = _nearest(ends, (params.test + params.validation) * total, lowest=first + 1, highest=n_groups - 1)
-    stretches = (sizes.index[:first], sizes.index[first:second], sizes.index[second:])
-    return {int(group): name for name, stretch in zip(_CUT_ORDER, stretches, strict=True) for group in stretch}
+    names = [name for name in _CUT_ORDER if name in shares]
+    ends, total = sizes.cumsum().tolist(), sum(sizes)
+    cuts = [0]
+    for number, _ in enumerate(names[1:], start=1):
+        target = sum(shares[name] for name in names[:number]) / sum(shares.values()) * total
+        cuts.append(_nearest(ends, target, lowest=cuts[-1] + 1, highest=len(ends) - len(names) + number))
+    stretches = zip(names, cuts, [*cuts[1:], len(ends)], strict=True)
+    return {int(group): name for name, start, stop in stretches for group in sizes.index[start:stop]}
 
 
 def _nearest(ends: list[int], target: float, *, lowest: int, highest: int) -> int:
     """Return how many groups to take so that their products come nearest to `target`, within the bounds."""
-    candidates = range(min(lowest, len(ends)), max(min(lowest, len(ends)), highest) + 1)
+    highest = max(highest, lowest - 1)  # too few groups: train, which is last, is served first
+    candidates = range(min(lowest, highest), highest + 1)
     return min(candidates, key=lambda n: (abs((ends[n - 1] if n else 0) - target), n))
 
 
-def _fill_class(sizes: Any, pins: Mapping[int, str], params: SplitParams) -> dict[int, str]:
+def _fill_class(sizes: Any, pins: Mapping[int, str], shares: Mapping[str, float]) -> dict[int, str]:
     """Keep the pinned groups and give each new one, in hash order, to the split that lacks most of its share."""
     total = sum(sizes)
-    lacking = {name: getattr(params, name) * total for name in SPLITS}
+    lacking = {name: share / sum(shares.values()) * total for name, share in shares.items()}
     for group, name in pins.items():
-        lacking[name] -= sizes[group]
+        lacking[name] = lacking.get(name, 0) - sizes[group]
     assigned = dict(pins)
     for group, size in zip(sizes.index.tolist(), sizes.tolist(), strict=True):
         if group not in pins:
-            name = max(SPLITS, key=lambda split: lacking[split])
+            name = max(shares, key=lambda split: lacking[split])
             assigned[group] = name
             lacking[name] -= size
     return assigned
 
 
-def _complete_classes(groups: pd.DataFrame, assigned: dict[int, str]) -> None:
-    """Move whole groups until every class has one in each split (needed where groups hold several classes)."""
+def _complete_classes(groups: pd.DataFrame, assigned: dict[int, str], *, held: set[int]) -> None:
+    """Move whole groups, but none `held`, until every class has one in each split."""
     members: dict[str, list[int]] = {}
     for group, labels in zip(groups.index.tolist(), groups["labels"], strict=True):
         for label in labels:
@@ -175,12 +237,14 @@ def _complete_classes(groups: pd.DataFrame, assigned: dict[int, str]) -> None:
             movable = [
                 group
                 for group in members[label]
-                if all(present[other][assigned[group]] > 1 for other in groups.at[group, "labels"])
+                if group not in held
+                and all(present[other][assigned[group]] > 1 for other in groups.at[group, "labels"])
             ]
             if not movable:
                 raise DataError(
                     f"class {label!r} has no product left for {missing}: its products are near-duplicates of other "
-                    "classes' and may not be torn apart. Set dataset.duplicates to drop or keep."
+                    "classes' and may not be torn apart, or the official split has them elsewhere. Set "
+                    "dataset.duplicates to drop or keep, or list the class in dataset.exclude_labels."
                 )
             group = max(movable, key=lambda group: present[label][assigned[group]])
             for other in groups.at[group, "labels"]:

@@ -33,6 +33,7 @@ REASONS = (
     "class_too_small",
     "excluded_label",
     "duplicate_image",
+    "placeholder",
 )
 JPEG_QUALITY = 95
 _LOSSLESS = {"PNG", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "PCX"}

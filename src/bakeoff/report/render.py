@@ -30,6 +30,7 @@ CODES = {
         "missing_file": N_("missing file"),
         "not_an_image": N_("not an image"),
         "outside_data_folder": N_("outside the data folder"),
+        "placeholder": N_("placeholder"),
         "too_large": N_("photo too large"),
         "too_small": N_("photo too small"),
         "truncated": N_("truncated"),

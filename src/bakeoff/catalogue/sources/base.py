@@ -1,6 +1,7 @@
 """What every source of products offers; reading is separate from judging, which is `prepare`'s."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Protocol
 
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.core.errors import DataError
+
+_SPLIT = re.compile(r"(train|val|valid|validation|dev|test)(?:ing)?(?:[ _-]?(?:set|data|split))?", re.IGNORECASE)
+_NOT_DATA = {"__MACOSX", "@eaDir"}  # what macOS and Synology leave beside the files
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class RawProduct:
     title: str | None = None
     description: str | None = None
     official_split: str | None = None
+    """One of SPLITS, where the source has a split of its own."""
     malformed: str | None = None
     """Why the source could not tell the product's fields apart, and where."""
 
@@ -57,8 +62,14 @@ class Source(Protocol):
         ...
 
 
+def split_of(word: str) -> str | None:
+    """Return the split that a word names in any usual spelling (train, Training, val, test_set), None for others."""
+    found = _SPLIT.fullmatch(word.strip())
+    return found and {"train": "train", "test": "test"}.get(found[1].lower(), "validation")
+
+
 def list_files(root: Path) -> Iterator[Path]:
-    """Yield the files below `root` in a fixed order, without hidden ones and half-finished downloads.
+    """Yield the files below `root` in a fixed order, without hidden ones, half-finished downloads and __MACOSX.
 
     Links to folders are followed, since people link `Images` to another disk, but for those to a folder that the way
     there went through: they would come round for ever. What a link out of the data folder leads to is refused later,
@@ -66,8 +77,15 @@ def list_files(root: Path) -> Iterator[Path]:
     """
     for folder, names, files in os.walk(root, followlinks=True):
         here = Path(folder)
-        entered = (name for name in names if not name.startswith(".") and not name.endswith(".tmp"))
-        names[:] = sorted((name for name in entered if not _comes_round(here / name, root)), key=os.fsencode)
+        names[:] = sorted(
+            (
+                name
+                for name in names
+                if not (name.startswith(".") or name.endswith(".tmp") or name in _NOT_DATA)
+                and not _comes_round(here / name, root)
+            ),
+            key=os.fsencode,
+        )
         for name in sorted(files, key=os.fsencode):
             if not name.startswith("."):
                 yield Path(folder) / name

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bakeoff.catalogue.params import ColumnNames, DatasetParams
-from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError
+from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, split_of
 from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, Table, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import find_file, table_label
@@ -46,12 +46,15 @@ class FlipkartSource:
         )
         _check_columns(table, dataset)
         columns = {field: table.texts(getattr(dataset.columns, field)) for field in ColumnNames.model_fields}
+        columns["split"] = _official_splits(columns["split"], f"{path}, column {dataset.columns.split}")
         products = []
         for row, malformed in enumerate(table.malformed):
             cells = {field: values[row] for field, values in columns.items()}
             label = table_label(cells["label"]) if cells["label"] else None
-            image, texts = cells["image"] or "", (cells["title"], cells["description"])
-            products.append(RawProduct(cells["id"] or f"row_{row}", image, label, *texts, malformed=malformed))
+            texts = cells["title"], cells["description"], cells["split"]
+            products.append(
+                RawProduct(cells["id"] or f"row_{row}", cells["image"] or "", label, *texts, malformed=malformed)
+            )
         return products
 
 
@@ -81,3 +84,14 @@ def _check_columns(table: Table, dataset: DatasetParams) -> None:
     both = sorted(set(named.values()) & set(dataset.drop))
     if both:
         raise DataError(f"dataset.drop leaves out {', '.join(both)} of {table.path}, which dataset.columns uses.")
+
+
+def _official_splits(words: list[str | None], where: str) -> list[str | None]:
+    """Return each row's split, None where the cell is empty."""
+    known = {word: split_of(word) for word in words if word}
+    if unknown := sorted(word for word, split in known.items() if split is None):
+        raise DataError(
+            f"{where} must hold train, validation or test (or nothing), got {', '.join(map(repr, unknown[:5]))}; "
+            "correct it or set dataset.columns.split: null."
+        )
+    return [known[word] if word else None for word in words]
