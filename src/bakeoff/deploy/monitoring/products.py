@@ -10,6 +10,7 @@ from bakeoff.core.errors import DataError, EvaluationError, ParamsError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.names import clean_label
 from bakeoff.data.table import Catalogue, load_catalogue
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, collect_sample
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
 from bakeoff.deploy.prediction.launch import make_request, scored
@@ -77,7 +78,16 @@ def score_reference(
         label_ids, everything = catalogue.label_ids(rows), np.ones(len(rows), dtype=bool)
         sample = collect_sample(folder, label_ids, everything, temperature=candidate.calibration.temperature)
     is_test = np.arange(len(rows)) < len(catalogue.rows("test"))
-    return sample, sample.rows(is_test), splits
+    return sample, replace(sample.rows(is_test), corrected=_corrected(project, candidate)), splits
+
+
+def _corrected(project: Path, candidate: TrainedCandidate) -> float | None:
+    """Return what choice.json says to expect of a winner, None for another candidate or training."""
+    choice = ChoiceRecord.read_current(project / "reports" / "choice.json")
+    if choice is None or candidate.name not in choice.corrected:
+        return None
+    is_chosen = candidate.training.key in choice.inputs.keys.values()
+    return choice.corrected[candidate.name].accuracy.estimate if is_chosen else None
 
 
 def _require_same_data(candidate: TrainedCandidate, catalogue: Catalogue) -> None:
