@@ -66,7 +66,7 @@ def _load_whole(weights: WeightsFile) -> Any:
         layer = layers.pop()
         layers += getattr(layer, "layers", [])
         if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()  # Keras 3.15 forgets it inside a nested model of a legacy file: photos pass unnormalised
+            layer.finalize_state()  # Keras 3.15 forgets it in a nested model of a legacy file: photos pass as they are
     return model
 
 
