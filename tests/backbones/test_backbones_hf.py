@@ -8,10 +8,10 @@ import pytest
 torch = pytest.importorskip("torch")
 from hf_models import MODELS, WIDTHS, save_model  # noqa: E402
 
+from bakeoff.backbones.candidates import check_forward  # noqa: E402
 from bakeoff.backbones.classifier import build_classifier, n_trainable, set_mode  # noqa: E402
 from bakeoff.backbones.compat import import_transformers  # noqa: E402
 from bakeoff.backbones.hf import build_hf, load_hf  # noqa: E402
-from bakeoff.backbones.networks import check_forward  # noqa: E402
 from bakeoff.backbones.params import BackboneParams  # noqa: E402
 from bakeoff.backbones.registry import describe  # noqa: E402
 from bakeoff.core.errors import ParamsError, WeightsError  # noqa: E402

@@ -112,8 +112,10 @@ def keras_layers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5"])
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [("m.keras", "mixed_float16"), ("m.h5", "float32"), ("m.weights.h5", "float32")],
+)
 def test_a_sequential_model_with_augmentation_answers_as_before_it_was_saved(
     name, policy, tmp_path, backbone, params, pixels, keras_layers
 ):

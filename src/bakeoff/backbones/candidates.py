@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import torch
 from rich.table import Table
 
-from bakeoff.backbones.networks import check_forward
+from bakeoff.backbones.networks import build_backbone
 from bakeoff.backbones.params import StudyBackbones
-from bakeoff.backbones.registry import describe
+from bakeoff.backbones.registry import describe, timm_cfg
 from bakeoff.core.errors import ParamsError
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.pruning import prune_runs
@@ -36,6 +37,46 @@ def write_candidates(study: StudyBackbones, out_dir: Path, runs_dir: Path) -> li
         settings.write(out_dir / f"{settings.model}.json")
     prune_runs(runs_dir, study.candidates())
     return described
+
+
+def check_forward(settings: CandidateSettings) -> None:
+    """Refuse a candidate that takes no photos of its size: one photo goes through it on the device `meta`, in 0.2 s.
+
+    Where that fails, real numbers decide. MambaVision takes every size (it pads; tried from 32 to 512 px) and cannot be
+    built on `meta`.
+
+    Raises:
+        ParamsError: it cannot be built or computed for that size, or gives no pooled features.
+    """
+    if settings.source == "mambavision":
+        return
+    network_dir = None
+    if settings.source == "hf":
+        from bakeoff.backbones.hf_preprocessing import published_folder
+
+        network_dir = published_folder(settings.name)
+    try:
+        shape = _output_shape(settings, network_dir, device="meta")
+    except ParamsError:
+        shape = _output_shape(settings, network_dir, device="cpu")
+    if len(shape) != 2:
+        raise ParamsError(
+            f"{settings.name} gives {shape} for one photo, not pooled features (1, D); take another model."
+        )
+
+
+def _output_shape(settings: CandidateSettings, network_dir: Path | None, *, device: str) -> tuple[int, ...]:
+    size = settings.preprocessing.image_size
+    try:
+        with torch.device(device), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            backbone = build_backbone(settings, network_dir=network_dir)[0].eval()
+            return tuple(backbone(torch.zeros(1, 3, size, size)).shape)
+    except (RuntimeError, ValueError, TypeError, AssertionError, AttributeError, LookupError) as error:
+        own = f"takes photos of {timm_cfg(settings.name).input_size[-1]} px and " if settings.source == "timm" else ""
+        raise ParamsError(
+            f"{settings.name} {own}cannot compute {size} px ({' '.join(str(error).split())[:160]}); leave image_size "
+            "null to use its own size, or take another model."
+        ) from None
 
 
 def candidates_table(candidates: list[CandidateSettings]) -> Table:

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from bakeoff.backbones.compat import import_timm
@@ -37,50 +36,9 @@ def build_backbone(
     return build_hf(network_dir, image_size=settings.preprocessing.image_size)
 
 
-def check_forward(settings: CandidateSettings) -> None:
-    """Refuse a candidate that takes no photos of its size: one photo goes through it on the device `meta`, in 0.2 s.
-
-    Where that fails, real numbers decide. MambaVision takes every size (it pads; tried from 32 to 512 px) and cannot be
-    built on `meta`.
-
-    Raises:
-        ParamsError: it cannot be built or computed for that size, or gives no pooled features.
-    """
-    if settings.source == "mambavision":
-        return
-    network_dir = None
-    if settings.source == "hf":
-        from bakeoff.backbones.hf_preprocessing import published_folder
-
-        network_dir = published_folder(settings.name)
-    try:
-        shape = _output_shape(settings, network_dir, device="meta")
-    except ParamsError:
-        shape = _output_shape(settings, network_dir, device="cpu")
-    if len(shape) != 2:
-        raise ParamsError(
-            f"{settings.name} gives {shape} for one photo, not pooled features (1, D); take another model."
-        )
-
-
-def _output_shape(settings: CandidateSettings, network_dir: Path | None, *, device: str) -> tuple[int, ...]:
-    size = settings.preprocessing.image_size
-    try:
-        with torch.device(device), torch.no_grad(), torch.random.fork_rng(devices=[]):
-            backbone = build_backbone(settings, network_dir=network_dir)[0].eval()
-            return tuple(backbone(torch.zeros(1, 3, size, size)).shape)
-    except (RuntimeError, ValueError, TypeError, AssertionError, AttributeError, LookupError) as error:
-        cfg = _timm_cfg(settings.name)
-        own = f"takes photos of {cfg.input_size[-1]} px and " if cfg else ""
-        raise ParamsError(
-            f"{settings.name} {own}cannot compute {size} px ({' '.join(str(error).split())[:160]}); leave image_size "
-            "null to use its own size, or take another model."
-        ) from None
-
-
 def timm_arguments(name: str, image_size: int) -> dict[str, Any]:
     """Return the size arguments of timm's create_model: a network with fixed input must be told another size."""
-    cfg = _timm_cfg(name)
+    cfg = import_timm().models.get_pretrained_cfg(name, allow_unregistered=False)
     if cfg is None or not cfg.fixed_input_size or cfg.input_size[-1] == image_size:
         return {}
     return {"img_size": image_size}
@@ -90,19 +48,15 @@ def fixed_side(settings: CandidateSettings) -> int | None:
     """Return the side, px, that a timm network's tables of positions are made for; None where any side will do."""
     if settings.source != "timm":
         return None
-    cfg = _timm_cfg(settings.name)
+    cfg = import_timm().models.get_pretrained_cfg(settings.name, allow_unregistered=False)
     return settings.preprocessing.image_size if cfg and cfg.fixed_input_size else None
 
 
 def classifier_prefixes(name: str) -> tuple[str, ...]:
     """Return the names of timm's classifier layers, which a checkpoint holds and a backbone does not."""
-    cfg = _timm_cfg(name)
+    cfg = import_timm().models.get_pretrained_cfg(name, allow_unregistered=False)
     classifier = (cfg.classifier if cfg else None) or ()
     return (classifier,) if isinstance(classifier, str) else tuple(classifier)
-
-
-def _timm_cfg(name: str) -> Any:
-    return import_timm().models.get_pretrained_cfg(name, allow_unregistered=False)
 
 
 def _build_timm(settings: CandidateSettings) -> tuple[nn.Module, int]:

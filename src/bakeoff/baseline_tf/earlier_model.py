@@ -53,7 +53,7 @@ def _load_whole(weights: WeightsFile) -> Any:
     """Return the whole model of a file, checked to be an EfficientNet-B0 first; code inside it is never run."""
     load_backbone(build_backbone(224, imagenet_rescaling=True), weights)
     try:
-        return keras.models.load_model(weights.path, compile=False, safe_mode=True)
+        model = keras.models.load_model(weights.path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, NotImplementedError, AttributeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(
@@ -61,6 +61,13 @@ def _load_whole(weights: WeightsFile) -> Any:
             "it from Keras' own layers alone (no Lambda, no class of its own), copy its weights (set_weights), save it "
             "as .keras; of EfficientNet-B0 with one dense layer, model.save_weights('earlier.weights.h5') will do."
         ) from None
+    layers = [model]
+    while layers:
+        layer = layers.pop()
+        layers += getattr(layer, "layers", [])
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # Keras 3.15 forgets it in a nested model of a legacy file: photos pass as they are
+    return model
 
 
 def _rebuild(weights: WeightsFile, params: BaselineParams, *, n_classes: int) -> Any:
