@@ -142,7 +142,7 @@ def test_without_shared_memory_photos_are_loaded_in_this_process(tmp_path: Path,
 
     for place in (str(tmp_path), str(tmp_path / "missing")):
         assert _loader_workers(2, 2**60, shared=place) == 0
-        assert "is too small for 2 loader processes; photos are loaded here" in capsys.readouterr().err
+        assert "is too small for 2 loader processes; photos are loaded in this one" in capsys.readouterr().err
         assert _loader_workers(0, 2**60, shared=place) == 0
     assert _loader_workers(2, 1, shared=str(tmp_path)) == 2
     assert capsys.readouterr().err == ""

@@ -135,6 +135,7 @@ def filters(t: Translator) -> dict[str, Any]:
         "literal": literal,
         "breakable": breakable,
         "raw": raw,
+        "cell": cell,
         "prose": prose,
         "tight": lambda text: re.sub(r"\n\s*\n", "\n", text),
         "terminal": rich.markup.escape,
@@ -166,6 +167,11 @@ def prose(text: str) -> str:
     """Return text on one line, whatever lines a template had; what is escaped stays so."""
     line = re.sub(r"[ \n]+", " ", text).strip(" ")
     return Markup(line) if isinstance(text, Markup) else line
+
+
+def cell(text: Any) -> str:
+    """Return text for a cell of a Markdown table, in which a bar would begin another."""
+    return str(text).replace("|", "\\|")
 
 
 def literal(name: str) -> str:
