@@ -4,8 +4,8 @@
 
 Test sets are simulated from a known population, so the true value is known. 80 sets by default (under a minute on two
 free cores, too few to judge a bar: their own error is 2.4 points); `--full` has 2,000; where a set is slow a half or a
-quarter of them. Simulated sets use 1,000 resamples where the product uses 10,000; the times are of 10,000. Python's own module
-`statistics` is not hidden by this file: see the end.
+quarter of them. Simulated sets use 1,000 resamples where the product uses 10,000; the times are of 10,000. Python's
+own module `statistics` is not hidden by this file: see the end.
 """
 
 from __future__ import annotations
