@@ -3,9 +3,9 @@
     PYTHONPATH=src .venv-torch/bin/python benchmarks/statistics.py [--full]
 
 Test sets are simulated from a known population, so the true value is known. 80 sets by default (under a minute on two
-free cores, too few to judge a bar: their own error is 2.4 points); `--full` has 2,000; where a set is slow a quarter of
-them. Simulated sets use 1,000 resamples where the product uses 10,000; the times are of 10,000. Python's own module
-`statistics` is not hidden by this file: see the end.
+free cores, too few to judge a bar: their own error is 2.4 points); `--full` has 2,000; where a set is slow a half or a
+quarter of them. Simulated sets use 1,000 resamples where the product uses 10,000; the times are of 10,000. Python's
+own module `statistics` is not hidden by this file: see the end.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ BARS = {
         for name, n in (("accuracy", SMALL), ("accuracy", MIDDLE), ("macro_f1", MIDDLE))
     },
     "pr_auc_27_classes": [0.9, 1.0],
-    "calibration_error": [0.85, 1.0],
+    "ece_worst": [0.83, 1.0],
     "false_positive_rate": 0.06,
     "false_positive_rate_in_groups": 0.06,
     "all_confusion_intervals_s": 2.0,
@@ -84,7 +84,7 @@ def main() -> None:
         grouped = [measured[name] for population_, measured in done["groups"].items() if f"n={n}," in population_]
         figures[f"{name}_in_groups_{n}"] = min(grouped)
     figures["pr_auc_27_classes"] = done["auc_and_log_loss"][f"27 classes, n={TWENTY_EACH}"]["pr_auc jackknife"]
-    figures["calibration_error"] = min(measured["ours"] for measured in done["calibration_error"].values())
+    figures["ece_worst"] = min(measured["ours"] for measured in done["calibration_error"].values())
     print(json.dumps({"benchmark": "statistics", "figures": {**figures, **done, "n_sets": n_sets}, "bars": BARS}))
 
 
@@ -108,8 +108,7 @@ def simulate(n_sets: int, n_workers: int) -> dict[str, dict[str, dict[str, float
     ]
     plans += [
         ("groups", f"27 classes, n={n}, alike {alike:g}", coverage_in_groups, (n, alike, n_sets // 4))
-        for n in (MIDDLE, SMALL)
-        for alike in (0.8, 1.0)
+        for n, alike in ((MIDDLE, 0.8), (MIDDLE, 1.0), (SMALL, 1.0))
     ]
     plans += [
         (
@@ -122,7 +121,7 @@ def simulate(n_sets: int, n_workers: int) -> dict[str, dict[str, dict[str, float
     ]
     plans += [("per_class", f"27 classes, n={n}", coverage_per_class, (n, n_sets)) for n in (MIDDLE, SMALL)]
     plans += [
-        ("calibration_error", f"n={n}, off by {gap:g}", coverage_of_calibration, (n, gap, n_sets))
+        ("calibration_error", f"n={n}, off by {gap:g}", coverage_of_calibration, (n, gap, n_sets // 2))
         for n in (MIDDLE, SMALL)
         for gap in (0.0, 0.06, 0.12)
     ]
@@ -256,7 +255,7 @@ def coverage_in_groups(n: int, alike: float, n_sets: int) -> dict[str, float]:
     label_ids = np.repeat(np.arange(n_labels), class_sizes(shares, n))
     groups = groups_within(label_ids)
     _, first_of = np.unique(groups, return_index=True)
-    many = np.repeat(label_ids, 400_000 // n)
+    many = np.repeat(label_ids, 150_000 // n)
     truth = split_metrics(many, softmax_scores(many, n_labels, rng))
     hits: dict[str, int] = {}
     for _ in range(n_sets):
@@ -326,7 +325,7 @@ def coverage_of_scores(n_labels: int, n: int, n_sets: int) -> dict[str, float]:
     """Return the coverage for macro ROC-AUC, macro PR-AUC (where it has an interval) and log loss of a softmax."""
     rng, (shares, _) = np.random.default_rng(n), population(n_labels)
     label_ids = np.repeat(np.arange(n_labels), class_sizes(shares, n))
-    many = np.repeat(label_ids, 400_000 // n)  # prevalences as in the test sets, which precision depends on
+    many = np.repeat(label_ids, 150_000 // n)  # prevalences as in the test sets, which precision depends on
     probabilities = softmax_scores(many, n_labels, rng)
     truth = (
         macro_auc_interval(probabilities, many)[0],
