@@ -80,7 +80,7 @@ BARS = {
     for data in DISTANCES
     for name in CHANGES
     if name.startswith(("margin", "square", "jpeg", "half"))
-}
+} | {"group_cpu_s": 120.0}
 
 
 def main() -> None:
@@ -185,14 +185,15 @@ def time_of_grouping(n: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, (n, 5), dtype=np.uint64)
     views = [tuple(View(int(phash), rng.bytes(192), (0.0, 0.0, 0.0)) for phash in row) for row in hashes[:, 2:]]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     seconds = timed(
         lambda: group_duplicates(
             [str(k) for k in range(n)], hashes[:, 0], distance=4, mirrored=hashes[:, 1], views=views
         )
     )
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    return {"n_grouped": n, "group_s": round(seconds, 1), "group_mib": round(grown)}
+    wall = time.perf_counter() - start
+    return {"n_grouped": n, "group_s": round(wall, 1), "group_cpu_s": round(seconds, 1), "group_mib": round(grown)}
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,11 +115,20 @@ def group_duplicates(
 
 def _near_pairs(left: np.ndarray, right: np.ndarray, distance: int) -> Iterator[np.ndarray]:
     """Yield (M, 2) pairs i, j < i with at most `distance` differing bits, in blocks that fit the processor's cache."""
-    for start in range(0, len(left), _BLOCK[0]):
-        for other in range(0, min(start + _BLOCK[0], len(right)), _BLOCK[1]):
-            bits = np.bitwise_count(left[start : start + _BLOCK[0], None] ^ right[None, other : other + _BLOCK[1]])
-            found = np.argwhere(bits <= distance) + np.array([start, other])
-            yield found[found[:, 1] < found[:, 0]]
+    n_rows, n_columns = _BLOCK
+
+    def compare(start: int) -> np.ndarray:
+        found = []
+        for other in range(0, min(start + n_rows, len(right)), n_columns):
+            block = right[other : other + n_columns]
+            near = np.bitwise_count(left[start : start + n_rows, None] ^ block) <= distance
+            rows, columns = np.divmod(np.flatnonzero(near), len(block))  # twice as fast as argwhere
+            found.append(np.stack([rows + start, columns + other], axis=1))
+        pairs = np.concatenate(found)
+        return pairs[pairs[:, 1] < pairs[:, 0]]
+
+    with ThreadPoolExecutor() as pool:
+        yield from pool.map(compare, range(0, len(left), n_rows))
 
 
 def _pairs_of_views(views: Sequence[tuple[View, ...]]) -> Iterator[np.ndarray]:

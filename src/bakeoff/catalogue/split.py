@@ -47,8 +47,7 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
         DataError: a class has fewer than three groups, shared groups or the official split keep a class out of a split,
             or the official split has nothing to train with.
     """
-    groups = _describe_groups(products, params.seed)
-    members = _count_members(products, groups)
+    members = _count_members(products, params.seed)
     _require_three_groups(members)
     shares = {name: getattr(params, name) for name in SPLITS}
     official, missing = _official_groups(products)
@@ -62,7 +61,7 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
         of_train = [group in official for group in own.index]
         for part, allowed in ((own[[not known for known in of_train]], SPLITS), (own[of_train], ("train", *missing))):
             assigned |= _divide(part, assigned, {name: shares[name] for name in allowed})
-    _complete_classes(groups, assigned, held={group for group, name in fixed.items() if name != "train"})
+    _complete_classes(members, assigned, held={group for group, name in fixed.items() if name != "train"})
     names = [assigned[int(group)] for group in products["group_id"]]
     return pd.DataFrame({"product_id": products["product_id"].to_list(), "split": names})
 
@@ -125,28 +124,14 @@ def draw_class_balance(counts: pd.DataFrame) -> Figure:
     return figure
 
 
-def _describe_groups(products: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return one row per group, in hash order: `labels` (the classes in it)."""
-    grouped = products.groupby("group_id", sort=True)
-    groups = pd.DataFrame(
-        {
-            "labels": grouped["label"].agg(lambda labels: tuple(sorted(set(labels)))),
-            "first": grouped["product_id"].min(),
-        }
-    )
-    groups["hash"] = [
-        hashlib.blake2b(f"{seed}\0{first}".encode(), digest_size=8).hexdigest() for first in groups["first"]
-    ]
-    return groups.sort_values(["hash", "first"])
-
-
-def _count_members(products: pd.DataFrame, groups: pd.DataFrame) -> dict[str, Any]:
+def _count_members(products: pd.DataFrame, seed: int) -> dict[str, Any]:
     """Return for each class a Series: its products in each of its groups, which are the index, in hash order."""
-    places = pd.Series(range(len(groups)), index=groups.index)
-    return {
-        str(label): own.value_counts().sort_index(key=lambda group_ids: places.loc[group_ids].to_numpy())
-        for label, own in products.groupby("label")["group_id"]
+    order = {
+        group: (hashlib.blake2b(f"{seed}\0{first}".encode(), digest_size=8).hexdigest(), first)
+        for group, first in products.groupby("group_id")["product_id"].min().items()
     }
+    counted = {str(label): own.value_counts() for label, own in products.groupby("label")["group_id"]}
+    return {label: sizes.loc[sorted(sizes.index, key=order.__getitem__)] for label, sizes in counted.items()}
 
 
 def _official_groups(products: pd.DataFrame) -> tuple[dict[int, str], list[str]]:
@@ -225,20 +210,19 @@ def _fill_class(sizes: Any, pins: Mapping[int, str], shares: Mapping[str, float]
     return assigned
 
 
-def _complete_classes(groups: pd.DataFrame, assigned: dict[int, str], *, held: set[int]) -> None:
+def _complete_classes(members: dict[str, Any], assigned: dict[int, str], *, held: set[int]) -> None:
     """Move whole groups, but none `held`, until every class has one in each split."""
-    members: dict[str, list[int]] = {}
-    for group, labels in zip(groups.index.tolist(), groups["labels"], strict=True):
-        for label in labels:
-            members.setdefault(label, []).append(group)
-    present = {label: Counter(assigned[group] for group in own) for label, own in members.items()}
+    labels: dict[int, list[str]] = {}
+    for label, sizes in members.items():
+        for group in sizes.index:
+            labels.setdefault(group, []).append(label)
+    present = {label: Counter(assigned[group] for group in sizes.index) for label, sizes in members.items()}
     for label in sorted(members, key=lambda label: (len(members[label]), label)):
         for missing in [name for name in SPLITS if not present[label][name]]:
             movable = [
                 group
-                for group in members[label]
-                if group not in held
-                and all(present[other][assigned[group]] > 1 for other in groups.at[group, "labels"])
+                for group in members[label].index
+                if group not in held and all(present[other][assigned[group]] > 1 for other in labels[group])
             ]
             if not movable:
                 raise DataError(
@@ -247,7 +231,7 @@ def _complete_classes(groups: pd.DataFrame, assigned: dict[int, str], *, held: s
                     "dataset.duplicates to drop or keep, or list the class in dataset.exclude_labels."
                 )
             group = max(movable, key=lambda group: present[label][assigned[group]])
-            for other in groups.at[group, "labels"]:
+            for other in labels[group]:
                 present[other][assigned[group]] -= 1
                 present[other][missing] += 1
             assigned[group] = missing
