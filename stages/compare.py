@@ -24,39 +24,29 @@ from bakeoff.tracking.params import TrackingParams
 def main() -> None:
     """Read the flags and params, compare, and mirror the reports to MLflow."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--out", type=Path, default=Path("reports"))
-    parser.add_argument("--speed", type=Path, default=Path("measurements/throughput.json"), help="of every network")
-    parser.add_argument("--audit", type=Path, default=Path("data/audit/audit.json"), help="shown where it exists")
-    parser.add_argument(
-        "--products", type=Path, default=Path("data/catalogue/products.parquet"), help="which of them show one photo"
-    )
+    for name, place, told in (
+        ("params", "params.yaml", None),
+        ("runs", "runs", None),
+        ("out", "reports", None),
+        ("speed", "measurements/throughput.json", "of every network"),
+        ("audit", "data/audit/audit.json", "shown where it exists"),
+        ("products", "data/catalogue/products.parquet", "which of them show one photo"),
+    ):
+        parser.add_argument(f"--{name}", type=Path, default=Path(place), help=told)
     parser.add_argument("--partial", action="store_true", help="list missing candidates as failed")
     parser.add_argument("--failed", nargs="*", default=[], help="candidates whose older results must not count")
     args = parser.parse_args()
     with exit_cleanly():
         params = read_yaml(args.params)
-        choices = choices_made(project_root(), params)
+        lists, choices = load_top(args.params, StudyLists), choices_made(project_root(), params)
+        files = args.audit, args.speed, references(params), args.products
         compare(
             args.runs,
             args.out,
-            study=Study(
-                load_top(args.params, StudyLists),
-                unfinished=frozenset(args.failed),
-                choices=None if choices is None else tuple(choices),
-            ),
+            study=Study(lists, frozenset(args.failed), choices),
             params=load_section(args.params, CompareParams),
             partial=args.partial,
-            inputs=ReportInputs(
-                language=params["language"],
-                audit_file=args.audit,
-                products_file=args.products,
-                params=params,
-                speed_file=args.speed,
-                references=references(params),
-                failures_dir=state_dir("failures"),
-            ),
+            inputs=ReportInputs(params["language"], *files, params, state_dir("failures")),
         )
         log_comparison(args.out, args.runs, load_section(args.params, TrackingParams))
 

@@ -21,7 +21,7 @@ CARD = {  # package: (distribution, the parts of the product that must import it
     "sklearn": ("scikit-learn", "evaluation"),
     "pandas": ("pandas", "data"),
     "captum": ("captum", "interpret"),
-    "matplotlib": ("matplotlib", "catalogue"),
+    "matplotlib": ("matplotlib", "data"),
 }
 LATER = ("training", "predictors", "speed", "interpret", "deploy", "tracking", "study")
 

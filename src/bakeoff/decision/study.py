@@ -1,5 +1,6 @@
 """The study as the comparison sees it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bakeoff.records.candidate import Candidate
@@ -13,7 +14,7 @@ class Study:
     lists: StudyLists
     unfinished: frozenset[str] = frozenset()
     """Candidates one of whose stages failed in this run: what runs/ still holds of them is older and does not count."""
-    choices: tuple[str, ...] | None = ()
+    choices: Sequence[str] | None = ()
     """What `-S` takes to compose its params.yaml from conf/; None where no choices do."""
 
     def candidates(self) -> list[Candidate]:
