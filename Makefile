@@ -91,7 +91,7 @@ params: .venv-torch/.ready  ## compose params.yaml from conf/
 
 messages: .venv-torch/.ready  ## bring the French catalogue up to date with code and templates
 	@mkdir -p .bakeoff
-	cd src/bakeoff && ../../.venv-torch/bin/pybabel -q extract -F ../../pyproject.toml -k N_ --add-location=file --sort-by-file \
+	cd src/bakeoff && ../../.venv-torch/bin/pybabel -q extract -F ../../pyproject.toml -k N_ --no-location --sort-output \
 		-o ../../.bakeoff/bakeoff.pot . && ../../.venv-torch/bin/pybabel -q update -i ../../.bakeoff/bakeoff.pot -d locale -D bakeoff -l fr \
 		--width=120 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 

@@ -54,7 +54,8 @@ def main() -> None:
             name = f"n={n}, sd {sd}{', groups' if grouped else ''}"
             print(f"{name}: {found}", file=sys.stderr, flush=True)
             figures |= {f"{name}: {figure}": value for figure, value in found.items()}
-            bars |= {f"{name}: bias of accuracy": [-1, 1], f"{name}: coverage of accuracy": [0.92, 0.98]}
+            for value in ("accuracy", "macro_f1", "lead"):
+                bars |= {f"{name}: bias of {value}": [-1, 1], f"{name}: coverage of {value}": [0.92, 0.98]}
     print(json.dumps({"benchmark": "winner", "figures": figures, "bars": bars}))
 
 

@@ -330,7 +330,7 @@ def test_the_reason_tells_the_tie():
         ({"log_loss": 0.2}, "with the better log loss"),
         ({"train_time_s": 5.0}, "cheaper to train"),
         ({"mode": "frozen"}, "frozen"),
-        ({}, "listed first"),
+        ({}, "first by name"),
     ],
 )
 def test_among_equals_the_sentence_says_what_decided(changes, why):

@@ -111,24 +111,28 @@ def test_groups_and_their_sentence():
     three = outcomes({"a": right((0, 36)), "b": right((0, 35)), "c": right((0, 10))})
     pairs = pair_tests(three, ["a", "b", "c"])
     assert pairs.groups() == [["a", "b"]]
-    assert groups_sentence(pairs.groups(), pairs, three, t=ENGLISH) == (
+    assert groups_sentence(pairs.groups(), pairs, three, n_resamples=2000, t=ENGLISH) == (
         "a and b: these two cannot be told apart with 40 test photos."
     )
     # 12 against 2 of 200: the interval leaves 0 out, three tests do not
     wide = outcomes({"a": right((0, 150), n=200), "b": right((0, 138), (150, 152), n=200), "c": right((0, 9), n=200)})
     pairs = pair_tests(wide, ["a", "b", "c"])
-    told = groups_sentence([["a", "b"]], pairs, wide, t=ENGLISH)
+    told = groups_sentence([["a", "b"]], pairs, wide, n_resamples=2000, t=ENGLISH)
     assert re.fullmatch(r"a and b: these two .* 200 test photos; between \d+ and [\d,]+ would be needed\.", told), told
     alike = outcomes({name: right((0, 30)) for name in "abcdefg"})
     pairs = pair_tests(alike, list("abcdefg"))
-    assert groups_sentence(pairs.groups(), pairs, alike, t=ENGLISH) == (
+    assert groups_sentence(pairs.groups(), pairs, alike, n_resamples=2000, t=ENGLISH) == (
         "The seven candidates from a to g cannot be told apart with 40 test photos."
     )
-    assert "ces quatre candidats ne peuvent être départagés" in groups_sentence([list("abcd")], pairs, alike, t=FRENCH)
-    assert groups_sentence([], pairs, alike, t=FRENCH) == (
+    assert "ces quatre candidats ne peuvent être départagés" in groups_sentence(
+        [list("abcd")], pairs, alike, n_resamples=2000, t=FRENCH
+    )
+    assert groups_sentence([], pairs, alike, n_resamples=2000, t=FRENCH) == (
         "Chacun des sept candidats comparés se distingue du suivant au classement avec 40 photos de test."
     )
-    assert groups_sentence([], pair_tests(alike, ["a"]), alike, t=ENGLISH).startswith("Fewer than two candidates")
+    assert groups_sentence([], pair_tests(alike, ["a"]), alike, n_resamples=2000, t=ENGLISH).startswith(
+        "Fewer than two candidates"
+    )
 
 
 def test_several_seeds_are_compared_by_their_mean():
@@ -141,19 +145,35 @@ def test_several_seeds_are_compared_by_their_mean():
     assert row["low_points"] < 20 < row["high_points"]
 
 
-def test_resamples_keep_each_class_s_number_of_products():
-    labels = np.array([0, 1, 0, 2, 1, 0])
-    drawn = np.concatenate(list(resamples(labels, 500, 0)))
+def test_resamples_draw_as_many_products_as_there_are():
+    drawn = np.concatenate(list(resamples(6, 500, 0)))
     assert drawn.shape == (500, 6)
-    for label, size in ((0, 3), (1, 2), (2, 1)):
-        assert (drawn[:, labels == label].sum(axis=1) == size).all()
-    assert drawn[:, 0].mean() == pytest.approx(1, abs=0.1)
-    assert (drawn == np.concatenate(list(resamples(labels, 500, 0)))).all()
+    assert (drawn.sum(axis=1) == 6).all()
+    assert drawn.mean(axis=0) == pytest.approx(np.ones(6), abs=0.15)
+    assert (drawn == 0).mean() == pytest.approx((5 / 6) ** 6, abs=0.03)
+    assert (drawn == np.concatenate(list(resamples(6, 500, 0)))).all()
+
+
+def test_equals_are_not_said_to_be_chosen_again():
+    same = winners({"a": right((0, 37)), "b": right((0, 37)), "c": right((0, 9))}, {"a": 10.0})
+    assert same["best"]["candidate"] == "a"
+    assert same["stability"]["winner_share"] is None
+    assert "These photos do not tell a and b apart" in same["stability"]["sentence"]
+
+
+def test_a_resample_without_an_area_does_not_count():
+    labels = [0] * 18 + [1] * 2  # one resample in seven holds the first class alone
+    study = outcomes({"a": [True] * 20, "b": [True] * 17 + [False] * 3}, labels=labels)
+    items = [summary("a", roc_auc=1.0, n_test=20), summary("b", roc_auc=0.5, n_test=20)]
+    rule = Rule.of(NO_LIMITS.model_copy(update={"maximise": "roc_auc"}))
+    redrawn = redraw(items, rule, study, n_resamples=500)
+    assert 350 < len(redrawn.objective) < 480
+    assert np.isfinite(redrawn.objective).all()
 
 
 def test_groups_are_drawn_whole():
     labels, groups = np.array([0, 1, 0, 1, 1]), np.array([7, 3, 7, 3, 9])
-    drawn = np.concatenate(list(resamples(np.zeros(5, dtype=np.int64), 300, 0, groups)))
+    drawn = np.concatenate(list(resamples(5, 300, 0, groups)))
     assert (drawn[:, 0] == drawn[:, 2]).all()
     assert (drawn[:, 1] == drawn[:, 3]).all()
     assert (drawn[:, [0, 1, 4]].sum(axis=1) == 3).all()  # three groups, three draws
@@ -172,7 +192,7 @@ def test_resampled_metrics_equal_scikit_learn_s():
     study = outcomes({"a": seeds}, labels=labels.tolist(), n_labels=3)
     noisy = [each + rng.random((45, 3)) / 3 for each in study.probabilities["a"]]
     study = Outcomes(labels, 3, study.predicted, {"a": noisy})
-    weights = next(resamples(labels, 4, 1))
+    weights = next(resamples(45, 4, 1))
     for name, expected in (
         ("accuracy", lambda s, w: np.average(study.correct("a")[s], weights=w)),
         ("macro_f1", lambda s, w: f1_score(labels, study.predicted["a"][s], sample_weight=w, average="macro")),
@@ -221,7 +241,7 @@ def test_a_winner_by_chance_is_corrected_by_hand():
     rule = Rule.of(NO_LIMITS)
     redrawn = redraw(items, rule, study, n_resamples=4000)
     # a wins a resample unless b leads by two products or more: its shares on the products left out, one by one
-    weights = np.concatenate(list(resamples(np.zeros(40, dtype=np.int64), 4000, 0)))
+    weights = np.concatenate(list(resamples(40, 4000, 0)))
     lead = weights[:, 10:20].sum(axis=1) - weights[:, 0:10].sum(axis=1)
     b_wins, out = lead >= 2, weights == 0
     by_b = (out & b_wins[:, None]).sum(axis=0) / out.sum(axis=0)
@@ -232,7 +252,7 @@ def test_a_winner_by_chance_is_corrected_by_hand():
     always_a = (weights[:, 0:10].sum(axis=1) + weights[:, 20:30].sum(axis=1)) / 40
     assert redrawn.shifts["accuracy"].optimism == pytest.approx((own / 40 - always_a).mean())
     study.predicted["baseline_tf"] = study.predicted["b"]
-    found = correct(items[0], redrawn, study, t=ENGLISH)
+    found = correct(items[0], redrawn, study, 4000, ENGLISH)
     lead = lead_over(study, "a", "baseline_tf", 4000)
     shift = redrawn.shifts["accuracy"]
     assert found.accuracy.estimate == pytest.approx(0.5 + 0.75 * shift.left_out - 0.25 * shift.optimism)
@@ -242,7 +262,7 @@ def test_a_winner_by_chance_is_corrected_by_hand():
     assert found.lead is not None
     assert found.lead.estimate == pytest.approx(found.accuracy.estimate - 0.5)
     assert found.lead.low == pytest.approx(lead[1].low + shift.left_out)
-    assert "a stands first partly because these 40 photos happen to suit it: expect an accuracy of" in found.sentence
+    assert "a was chosen partly because these 40 photos happen to suit it: expect an accuracy of" in found.sentence
     assert "rather than the 0.500 measured" in found.sentence
 
 
@@ -286,7 +306,8 @@ def test_the_matrix_total_moves_with_the_accuracy():
     b = summary("b", accuracy=0.5, matrix_total=6.9, n_test=40)
     rule = Rule.of(NO_LIMITS.model_copy(update={"maximise": "matrix_total"}))
     fixed, _ = review([a, b], rule, study, n_resamples=500, t=ENGLISH)
-    assert fixed.shares == {"a": 1.0}
+    assert (fixed.shares, fixed.winner_share) == ({}, None)
+    assert fixed.sentence.startswith("These photos do not tell a and b apart: in every resample")
     moving, _ = review([a, b], rule, study, n_resamples=2000, t=ENGLISH, accuracy_weight=5.0)
     assert 0.2 < moving.shares["a"] < 0.95
 

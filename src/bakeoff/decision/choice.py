@@ -10,6 +10,7 @@ from bakeoff.decision.choice_record import Stability
 from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.params import CompareParams
+from bakeoff.decision.resampling import bounded_resamples
 from bakeoff.decision.rules import (
     EXCLUSIONS,
     KINDS,
@@ -150,6 +151,7 @@ def certainty(
     ]
     pairs = pair_tests(outcomes, tested)
     comparisons: list[dict[str, Any]] = []
+    n_resamples = bounded_resamples(params.n_bootstrap, outcomes.n)
     if BASELINE in tested:
         comparisons += compare_with(pairs, outcomes, BASELINE, "baseline", n_resamples=params.n_bootstrap, t=t)
     if pairs.names:
@@ -165,7 +167,7 @@ def certainty(
     return {
         "comparisons": comparisons,
         "indistinguishable": groups,
-        "groups_sentence": groups_sentence(groups, pairs, outcomes, t=t),
+        "groups_sentence": groups_sentence(groups, pairs, outcomes, n_resamples=n_resamples, t=t),
         "stability": reviews[-1][0].model_dump(),  # of the best of all
         "corrected": {
             name: found.model_dump() for name, (_, found) in zip(chosen_from, reviews, strict=False) if found

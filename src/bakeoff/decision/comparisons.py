@@ -21,7 +21,6 @@ _NUMBERS = dict(
     )
 )
 _MAX_NAMED = 6
-_GROUP_RESAMPLES = 2_000
 Role = Literal["baseline", "best"]
 
 
@@ -119,7 +118,7 @@ def compare_with(
             "n_tests": family,
             "verdict": _verdict(difference, adjusted[name]),
             "n_right": int(outcomes.correct(name).all(axis=0).sum()),
-            "n_needed": needed_range(test, interval, outcomes.n, alpha=ALPHA / family),
+            "n_needed": _needed(test, interval, outcomes, ALPHA / family),
         }
         rows.append(row | {"sentence": pair_sentence(row, t)})
     return rows
@@ -158,7 +157,7 @@ def pair_sentence(row: dict[str, Any], t: Translator) -> str:
         if row["n_right"] == row["n"]:
             return t.gettext("{candidate} and {against} are both right on all {n} test photos", **values)
         return t.gettext("{candidate} and {against} are right on the same {right} of {n} test photos", **values)
-    if row["b"] == row["c"]:
+    if row["b"] == row["c"] and row["difference_points"] == 0:
         return t.gettext(
             "{candidate} and {against} cannot be told apart by accuracy with {n} test photos: each is ahead on {b} of "
             "them (corrected {p})",
@@ -185,7 +184,9 @@ def _difference(outcomes: Outcomes, first: str, second: str, n_resamples: int) -
     return paired_difference(*correct, n_resamples=n_resamples, groups=outcomes.groups)
 
 
-def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, outcomes: Outcomes, *, t: Translator) -> str:
+def groups_sentence(
+    groups: Sequence[Sequence[str]], pairs: PairTests, outcomes: Outcomes, *, n_resamples: int, t: Translator
+) -> str:
     """Return who cannot be told apart, first group by group, and how many photos would tell the first from the last."""
     if len(pairs.names) < 2:
         return t.gettext("Fewer than two candidates can be compared.")
@@ -195,13 +196,13 @@ def groups_sentence(groups: Sequence[Sequence[str]], pairs: PairTests, outcomes:
             k=_counted(len(pairs.names), t),
             n=t.number(outcomes.n, ",d"),
         )
-    return " ".join(_group_sentence(group, pairs, outcomes, t) for group in groups)
+    return " ".join(_group_sentence(group, pairs, outcomes, n_resamples, t) for group in groups)
 
 
-def _group_sentence(group: Sequence[str], pairs: PairTests, outcomes: Outcomes, t: Translator) -> str:
+def _group_sentence(group: Sequence[str], pairs: PairTests, outcomes: Outcomes, n_resamples: int, t: Translator) -> str:
     test = pairs.between(group[0], group[-1])[0]
-    _, interval = _difference(outcomes, group[0], group[-1], _GROUP_RESAMPLES)
-    needed = needed_in_words(needed_range(test, interval, outcomes.n, alpha=ALPHA / pairs.n_pairs), t)
+    _, interval = _difference(outcomes, group[0], group[-1], n_resamples)
+    needed = needed_in_words(_needed(test, interval, outcomes, ALPHA / pairs.n_pairs), t)
     gaps = {"k": _counted(len(group), t), "n": t.number(outcomes.n, ",d"), "names": t.join(group)}
     if len(group) == 2:
         told = t.gettext("{names}: these two cannot be told apart with {n} test photos", **gaps)
@@ -227,6 +228,12 @@ def p_in_words(p_value: float, t: Translator) -> str:
     if p_value < 0.001:
         return f"p < {t.number(0.001, '.3f')}"
     return f"p = {t.number(p_value, '.3f' if p_value < 0.01 else '.2f')}"
+
+
+def _needed(test: McNemar, interval: Interval, outcomes: Outcomes, alpha: float) -> list[int] | None:
+    """Return the range of products needed; products that show one photo count as one."""
+    found = needed_range(test, interval, outcomes.n, alpha=alpha)
+    return found and [round(n * outcomes.n / outcomes.n_effective) for n in found]
 
 
 def needed_in_words(needed: Sequence[int] | None, t: Translator) -> str:

@@ -45,34 +45,24 @@ def work_of(rule: Rule, outcomes: Outcomes, n_candidates: int) -> int:
     return n_candidates * n_seeds * per_training.get(rule.maximise.name, 4 * outcomes.n)
 
 
-def resamples(
-    strata: np.ndarray, n_resamples: int, seed: int, groups: np.ndarray | None = None
-) -> Iterator[np.ndarray]:
+def resamples(n: int, n_resamples: int, seed: int, groups: np.ndarray | None = None) -> Iterator[np.ndarray]:
     """Yield (b, N) float32 chunks of how often each product occurs in each resample.
 
     They lie in memory product by product, the order in which a sparse matrix sums them.
 
     Args:
-        strata: (N,) int64 from 0; each keeps its number of products, or of groups.
+        n: products.
         n_resamples: drawn in all.
         seed: of the draws.
-        groups: (N,) int64; products of one group are drawn together, in the stratum of its first product.
+        groups: (N,) int64; products of one group are drawn together.
     """
     rng = np.random.default_rng(seed)
-    members = np.arange(len(strata))
-    if groups is not None:
-        _, first, members = np.unique(groups, return_index=True, return_inverse=True)
-        strata = strata[first]
-    n = len(strata)
-    order = np.argsort(strata, kind="stable")
-    sizes = np.bincount(strata)[strata[order]]
-    firsts = np.searchsorted(strata[order], strata[order])
-    chunk = max(1, DRAWS_AT_ONCE // len(members))
+    members = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    n_units, chunk = int(members.max()) + 1, max(1, DRAWS_AT_ONCE // n)
     for start in range(0, n_resamples, chunk):
         rows = min(chunk, n_resamples - start)
-        drawn = firsts + np.minimum((rng.random((rows, n)) * sizes).astype(np.int64), sizes - 1)
-        flat = (order[drawn] * rows + np.arange(rows)[:, None]).ravel()
-        counts = np.bincount(flat, minlength=rows * n).reshape(n, rows).astype(np.float32)
+        drawn = rng.integers(n_units, size=(rows, n_units)) * rows + np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * n_units).reshape(n_units, rows).astype(np.float32)
         yield (counts if groups is None else counts[members]).T
 
 

@@ -146,7 +146,9 @@ def _decider(best: Summary, tied: Sequence[Summary], rule: Rule, t: Translator) 
         differs = [i for i, value in enumerate(preferences(item, rule)) if value != mine[i]]
         last = max(last, differs[0] if differs else len(mine) if item is not best else -1)
     if last == len(mine):
-        return t.gettext("listed first")
+        return t.gettext("first by name")
+    if last == 0 and not rule.maximise.is_time and any(math.isinf(preferences(item, rule)[0]) for item in tied):
+        return t.gettext("with a comparable time")
     return t.gettext(N_("more accurate") if rule.maximise.is_time and last == 0 else PREFERENCES[last])
 
 

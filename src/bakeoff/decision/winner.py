@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bakeoff.core.translation import Translator
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice_record import Corrected, CorrectedValue, Stability
 from bakeoff.decision.comparisons import lead_over
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.resampling import (
     MAX_AUC_PRODUCTS,
-    MIN_RESAMPLES,
     bounded_resamples,
     objectives,
     resampled_metric,
@@ -67,8 +66,11 @@ def redraw(
     measured = {
         (metric, name): resampled_metric(metric, outcomes, name, whole)[0] for metric in CORRECTED for name in names
     }
-    for weights in resamples(np.zeros(outcomes.n, dtype=np.int64), n_resamples, 0, outcomes.groups):
-        drawn.append(objectives(items, rule, outcomes, weights, accuracy_weight))
+    for chunk in resamples(outcomes.n, n_resamples, 0, outcomes.groups):
+        values = objectives(items, rule, outcomes, chunk, accuracy_weight)
+        sound = np.isfinite(values).all(axis=1)  # ROC-AUC of a resample of one class alone is not defined
+        drawn.append(values[sound])
+        weights = chunk if sound.all() else np.asfortranarray(chunk[sound])
         won = pick(drawn[-1], costs, tolerance)
         for metric in CORRECTED:
             luck[metric] -= _gain(metric, outcomes, winner, weights, measured)
@@ -128,10 +130,9 @@ def review(
         t: says it in the reader's language.
         accuracy_weight: points of `matrix_total` per unit of accuracy, where that is maximised.
     """
-    why = _not_resampled(eligible, rule, outcomes.n, t)
-    if not eligible or why:
-        stability = Stability(n_resamples=0, shares={}, winner_share=None, sentence=why or "")
-        return stability, correct(eligible[0], None, outcomes, t=t) if eligible else None
+    if why := _not_resampled(eligible, rule, outcomes.n, t):
+        stability = Stability(n_resamples=0, shares={}, winner_share=None, sentence=why)
+        return stability, correct(eligible[0], None, outcomes, n_resamples, t) if len(eligible) == 1 else None
     n = bounded_resamples(n_resamples, outcomes.n, work=work_of(rule, outcomes, len(eligible)))
     redrawn = redraw(eligible, rule, outcomes, n_resamples=n, accuracy_weight=accuracy_weight)
     items = sorted(eligible, key=lambda item: item.candidate)
@@ -140,14 +141,18 @@ def review(
     observed = objectives(items, rule, outcomes, whole, accuracy_weight)[0]
     again = chosen_again(observed, redrawn.objective, lambda values: pick(values, costs, tolerance))
     shares = {items[i].candidate: float(again[i]) for i in np.argsort(-again, kind="stable") if again[i]}
-    winner = eligible[0].candidate
-    stability = Stability(
-        n_resamples=n,
-        shares=shares,
-        winner_share=shares.get(winner, 0.0),
-        sentence=_sentence(winner, shares, outcomes.n, t),
-    )
-    return stability, correct(eligible[0], redrawn, outcomes, t=t)
+    winner, place = eligible[0].candidate, items.index(eligible[0])
+    same = np.ptp(redrawn.objective - redrawn.objective[:, [place]], axis=0) == 0
+    if same.sum() > 1:  # nothing that other photos would do is known of their difference
+        told = t.gettext(
+            "These photos do not tell {names} apart: in every resample they stay as far apart as they are.",
+            names=t.join(items[i].candidate for i in np.flatnonzero(same)),
+        )
+        stability = Stability(n_resamples=n, shares={}, winner_share=None, sentence=told)
+    else:
+        sentence = _sentence(winner, shares, outcomes.n, t)
+        stability = Stability(n_resamples=n, shares=shares, winner_share=shares.get(winner, 0.0), sentence=sentence)
+    return stability, correct(eligible[0], redrawn, outcomes, n_resamples, t)
 
 
 def _not_resampled(eligible: Sequence[Summary], rule: Rule, n: int, t: Translator) -> str | None:
@@ -172,13 +177,14 @@ def only_one(winner: str, t: Translator) -> str:
     return t.gettext("{winner} is the only eligible candidate: there was nothing to choose between.", winner=winner)
 
 
-def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, *, t: Translator) -> Corrected:
+def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, n_resamples: int, t: Translator) -> Corrected:
     """Return the winner's accuracy, macro F1 and lead over the baseline, corrected for having been chosen.
 
     Args:
         best: the winner.
         redrawn: its resamples; None where nothing was to choose between, which leaves every value as measured.
         outcomes: of every candidate on the test products.
+        n_resamples: of the interval of the lead.
         t: says it in the reader's language.
     """
     n = len(redrawn.objective) if redrawn else 0
@@ -190,16 +196,27 @@ def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, *, t: Tr
     accuracy = _value(best.accuracy, by_accuracy, (low[0], high[1]))
     f1_ends = best.macro_f1_low + by_f1.ends[0], best.macro_f1_high + by_f1.ends[1]
     lead = None
-    if found := lead_over(outcomes, best.candidate, BASELINE, n or MIN_RESAMPLES):
+    if found := lead_over(outcomes, best.candidate, BASELINE, bounded_resamples(n_resamples, outcomes.n)):
         ends = found[1].low + by_accuracy.ends[0], found[1].high + by_accuracy.ends[1]
         lead = _value(found[0], by_accuracy, ends, least=-1.0)
-    return Corrected(
-        n_resamples=n,
-        accuracy=accuracy,
-        macro_f1=_value(best.macro_f1, by_f1, f1_ends),
-        lead=lead,
-        sentence=_expectation(best, accuracy, t),
-    )
+    macro_f1 = _value(best.macro_f1, by_f1, f1_ends)
+    told = _expectation(best, accuracy, t)
+    if accuracy.estimate <= accuracy.measured - _AS_MEASURED:
+        told = " ".join([told, *_more(macro_f1, lead, t)])
+    return Corrected(n_resamples=n, accuracy=accuracy, macro_f1=macro_f1, lead=lead, sentence=told)
+
+
+def _more(macro_f1: CorrectedValue, lead: CorrectedValue | None, t: Translator) -> list[str]:
+    """Return the same of macro F1 and of the lead, each a sentence."""
+    text = N_("{what}: {estimate} ({low} to {high}) rather than {measured}.")
+    told = [t.gettext(text, what=t.gettext("Macro F1"), **_written(macro_f1, 1, ".3f", t))]
+    if lead is not None:
+        told.append(t.gettext(text, what=t.gettext("Points ahead of the baseline"), **_written(lead, 100, "+.1f", t)))
+    return told
+
+
+def _written(value: CorrectedValue, factor: int, spec: str, t: Translator) -> dict[str, str]:
+    return {name: t.number(factor * getattr(value, name), spec) for name in ("measured", "estimate", "low", "high")}
 
 
 def _value(measured: float, shift: Shift, ends: tuple[float, float], *, least: float = 0.0) -> CorrectedValue:
@@ -211,11 +228,11 @@ def _value(measured: float, shift: Shift, ends: tuple[float, float], *, least: f
 
 def _expectation(best: Summary, accuracy: CorrectedValue, t: Translator) -> str:
     """Return what to expect on new photos, and why that is less than what was measured."""
-    gaps = {name: t.number(getattr(accuracy, name), ".3f") for name in ("measured", "estimate", "low", "high")}
+    gaps = _written(accuracy, 1, ".3f", t)
     if accuracy.estimate > accuracy.measured - _AS_MEASURED:
         return t.gettext("Expect an accuracy of {estimate} on new photos (95% interval {low} to {high}).", **gaps)
     return t.gettext(
-        "{candidate} stands first partly because these {n:,d} photos happen to suit it: expect an accuracy of "
+        "{candidate} was chosen partly because these {n:,d} photos happen to suit it: expect an accuracy of "
         "{estimate} on new ones (95% interval {low} to {high}) rather than the {measured} measured.",
         candidate=best.candidate,
         n=best.n_test,

@@ -62,6 +62,8 @@ class Overfitting(Section):
 class MetricsRecord(_OfEvaluation):
     """metrics.json: every metric (`bakeoff.evaluation.metrics`) of each split, intervals of test, each class."""
 
+    FORMAT: ClassVar[int] = 2
+
     candidate: str
     model: str
     mode: str

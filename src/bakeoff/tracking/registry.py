@@ -67,7 +67,9 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> Registration |
     path, model = reports_dir / "choice.json", params.experiment
     if not path.is_file():
         return None
-    choice = ChoiceRecord.read(path)
+    choice = ChoiceRecord.read_current(path)
+    if choice is None:
+        return None
     best = choice.best
     client, _ = open_client()
     if best is None:

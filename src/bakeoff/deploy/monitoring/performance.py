@@ -28,7 +28,7 @@ def measure_performance(test_split: Sample, new: Sample, labels: list[str], *, a
     found = difference_of_shares((hits, int(second.sum())), (n, n_new))
     return {
         "accuracy": share_record(int(second.sum()), n_new),
-        "accuracy_at_deployment": share_record(hits, n),
+        "accuracy_at_deployment": share_record(hits, n) | {"measured": float(first.mean())},
         "difference": {"value": found.difference, "low": found.low, "high": found.high, "p_value": found.p_value},
         "detectable_drop": detectable_drop(hits, (n, n_new), alpha=alpha),
         "per_class": _recalls(test_split, new, labels),
@@ -50,7 +50,7 @@ def count_reference(test_split: Sample) -> tuple[int, int]:
     """
     measured = int((test_split.predicted == test_split.label_ids).sum())
     n = len(test_split)
-    return measured if test_split.corrected is None else round(test_split.corrected * n), n
+    return min(n, max(0, round(measured - test_split.luck * n))), n
 
 
 def estimate_accuracy(reference: Sample, new: Sample, test_split: Sample) -> dict[str, Any]:
@@ -79,7 +79,8 @@ def estimate_accuracy(reference: Sample, new: Sample, test_split: Sample) -> dic
         "is_estimate": True,
         "average_confidence": average,
         "threshold_on_confidence": {**above, **ends, "threshold": max(threshold, 0.0)},
-        "accuracy_at_deployment": share_record(*count_reference(test_split)),
+        "accuracy_at_deployment": share_record(*count_reference(test_split))
+        | {"measured": float((test_split.predicted == test_split.label_ids).mean())},
     }
 
 

@@ -78,16 +78,16 @@ def score_reference(
         label_ids, everything = catalogue.label_ids(rows), np.ones(len(rows), dtype=bool)
         sample = collect_sample(folder, label_ids, everything, temperature=candidate.calibration.temperature)
     is_test = np.arange(len(rows)) < len(catalogue.rows("test"))
-    return sample, replace(sample.rows(is_test), corrected=_corrected(project, candidate)), splits
+    return sample, replace(sample.rows(is_test), luck=_luck(project, candidate)), splits
 
 
-def _corrected(project: Path, candidate: TrainedCandidate) -> float | None:
-    """Return what choice.json says to expect of a winner, None for another candidate or training."""
+def _luck(project: Path, candidate: TrainedCandidate) -> float:
+    """Return by how much choice.json corrects a winner's accuracy, 0 for another candidate or training."""
     choice = ChoiceRecord.read_current(project / "reports" / "choice.json")
     if choice is None or candidate.name not in choice.corrected:
-        return None
-    is_chosen = candidate.training.key in choice.inputs.keys.values()
-    return choice.corrected[candidate.name].accuracy.estimate if is_chosen else None
+        return 0.0
+    accuracy = choice.corrected[candidate.name].accuracy
+    return accuracy.measured - accuracy.estimate if candidate.training.key in choice.inputs.keys.values() else 0.0
 
 
 def _require_same_data(candidate: TrainedCandidate, catalogue: Catalogue) -> None:

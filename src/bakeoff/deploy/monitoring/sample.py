@@ -33,8 +33,8 @@ class Sample:
     n_refused: int = 0
     reasons: tuple[tuple[str, int], ...] = ()
     """Why photos could not be read, and how many."""
-    corrected: float | None = None
-    """Of the winner's test products: its accuracy corrected for having been chosen by them."""
+    luck: float = 0.0
+    """Of the winner's test products: how much its accuracy owes to having been chosen by them."""
 
     def __len__(self) -> int:
         """Return N."""

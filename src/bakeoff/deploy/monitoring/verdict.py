@@ -120,7 +120,7 @@ def _accuracy(report: Mapping[str, Any], t: Translator) -> str:
         low=t.percent(now["low"]),
         high=t.percent(now["high"]),
         n=now["n"],
-        before=t.percent(before["value"]),
+        before=_before(before, t),
         n_before=before["n"],
     )
     gaps = {"points": points, "p": write_p(test["p_holm"], t), "n_tests": len(report["tests"])}
@@ -151,6 +151,14 @@ def _estimate(report: Mapping[str, Any], t: Translator) -> str:
         "{threshold} by a threshold on it (at deployment it was {before} of {n_before:,d} test products).",
         confidence=t.percent(estimate["average_confidence"]["value"]),
         threshold=t.percent(estimate["threshold_on_confidence"]["value"]),
-        before=t.percent(before["value"]),
+        before=_before(before, t),
         n_before=before["n"],
     )
+
+
+def _before(accuracy: Mapping[str, Any], t: Translator) -> str:
+    """Return the accuracy at deployment; of a winner that had luck with its test products, both figures."""
+    value, measured = t.percent(accuracy["value"]), t.percent(accuracy["measured"])
+    if value == measured:
+        return value
+    return t.gettext("{value} (corrected for having been chosen; {measured} measured)", value=value, measured=measured)

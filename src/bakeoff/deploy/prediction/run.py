@@ -119,9 +119,12 @@ def _why_reviewed(candidate: TrainedCandidate, options: PredictOptions) -> str:
         said, share = f"below {options.threshold:g}, marked `review` for a human", row and row.coverage
         right = row and row.accuracy
     elif promise.threshold is None:
-        return f"marked `review` for a human: no threshold kept {promise.promised:.0%} right on the validation products"
+        told = f"no threshold kept {100 * promise.promised:g}% right on the validation products"
+        return f"marked `review` for a human: {told}"
     else:
-        said = f"below {promise.threshold:.3g} (for {promise.promised:.0%} right), marked `review` for a human"
+        promised = f"for {100 * promise.promised:g}% right"
+        told = f"{promised}, which the test products refute" if promise.refuted else promised
+        said = f"below {promise.threshold:.3g} ({told}), marked `review` for a human"
         share, right = promise.share, promise.precision
     if share is None or right is None:
         return said
