@@ -1,7 +1,9 @@
 """Where things are, also in DVC's copies; errors become one sentence."""
 
 import io
+from email.message import Message
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 
@@ -56,16 +58,19 @@ def test_an_error_is_one_sentence_and_status_1(capsys):
         ),
         (OSError(24, "Too many open files", "/d/x"), "Too many open files: /d/x; allow more with `ulimit -n 4096`"),
         (IsADirectoryError(21, "Is a directory", "/d/params.yaml"), "Is a directory: /d/params.yaml; mend that"),
-        (OSError(30, "Read-only file system", "/d/a", None, "/d/b"), "Read-only file system: /d/a"),
+        (OSError(30, "Read-only file system", "/d/a", None, "/d/b"), "Read-only file system: /d/a and /d/b; make"),
+        (FileNotFoundError(2, "No such file or directory", Path("/d/x")), "No such file or directory: /d/x; mend that"),
     ],
 )
-def test_an_error_of_the_system_names_its_file(capsys, error, told):
+def test_an_error_of_the_system_names_its_file(tmp_path, monkeypatch, capsys, error, told):
+    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
     with pytest.raises(SystemExit) as stop, exit_cleanly():
         raise error
     assert stop.value.code == 1
     said = capsys.readouterr().err
     assert said.startswith(f"bakeoff: {told}"), said
     assert said.count("\n") == 1
+    assert ("the traceback is in" in said) == (tmp_path / ".bakeoff" / "logs").exists() == ("mend that" in told)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +83,11 @@ def test_an_error_of_the_system_names_its_file(capsys, error, told):
         (
             OSError(28, "No space left on device"),
             "OSError: [Errno 28] No space left on device; free some",
+        ),
+        (OSError(9, "Bad file descriptor", 5), "unexpected error: OSError: [Errno 9] Bad file descriptor: 5;"),
+        (
+            HTTPError("https://x", 403, "Forbidden", Message(), None),
+            "unexpected error: HTTPError: HTTP Error 403: Forb",
         ),
         (ModuleNotFoundError("No module named 'timm'"), "a package cannot be loaded (ModuleNotFoundError: No module"),
     ],

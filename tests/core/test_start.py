@@ -44,6 +44,17 @@ def test_a_script_runs_as_python_would_run_it_in_the_pinned_environment(tmp_path
     assert not {"ONEDNN_DEFAULT_FPMATH_MODE", "PYTHONWARNINGS"} & environment.keys()
 
 
+def test_the_shells_filters_give_way_to_pythons_own(tmp_path):
+    code = (
+        "import sys, warnings\nwarnings.warn('look at this')\n"
+        "warnings.warn('soon', PendingDeprecationWarning)\nprint(sys.warnoptions)"
+    )
+    done = run_script(tmp_path, code, PYTHONWARNINGS="error,ignore::UserWarning")
+    assert done.stdout == "[]\n", done.stderr
+    assert "UserWarning: look at this" in done.stderr
+    assert "soon" not in done.stderr
+
+
 def test_a_module_runs_as_python_would_run_it(tmp_path):
     (tmp_path / "worker.py").write_text("import sys\nprint(__name__, sys.argv[1:])")
     environment = os.environ | {"PYTHONPATH": f"{SRC}{os.pathsep}{tmp_path}"}

@@ -9,10 +9,26 @@ from pathlib import Path
 import pytest
 
 from bakeoff.tracking import store
-from bakeoff.tracking.store import Store, ensure_store, experiment_id, open_client, resolve_store
+from bakeoff.tracking.store import Store, ensure_store, experiment_id, in_words, open_client, resolve_store
 
 SOURCE = Path(__file__).parents[2] / "src"
 OPEN = "from bakeoff.tracking.store import open_client; print(len(open_client()[0].search_experiments()))"
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("NewConnectionError('x: Connection refused')", "its server does not answer"),
+        ("ConnectTimeoutError(<x>, 'Connection to x timed out.')", "its server does not answer"),
+        ("SSLError(1, 'certificate verify failed')", "SSLError(1, 'certificate verify failed')"),
+        ("NameResolutionError(\"Failed to resolve 'x'\")", "NameResolutionError(\"Failed to resolve 'x'\")"),
+    ],
+)
+def test_a_server_out_of_reach_is_told_with_its_cause(cause, words):
+    error = ConnectionError(
+        f"HTTPSConnectionPool(host='x', port=443): Max retries exceeded with url: / (Caused by {cause})"
+    )
+    assert in_words(error) == words
 
 
 @pytest.mark.slow

@@ -234,7 +234,7 @@ def test_a_saved_model_folder_and_a_pointer_are_refused_with_what_to_do(weights_
         fetch_baseline_weights(weights_params(), baseline(weights_file=str(tmp_path / "m.keras")), tmp_path / "out")
 
 
-@pytest.mark.parametrize(("status", "reason"), [(403, "gated"), (429, "rate_limited"), (502, "server_error")])
+@pytest.mark.parametrize(("status", "reason"), [(403, "unauthorised"), (429, "rate_limited"), (502, "server_error")])
 def test_a_server_that_refuses_is_a_reason(status, reason, tmp_path):
     class Refusing(Quiet):
         def do_GET(self):

@@ -182,7 +182,7 @@ def test_a_checkpoint_in_any_wrapper_gives_the_same_backbone(nested, prefix, tmp
     for name in reversed(nested):
         content = {name: content, "epoch": 3, "best": np.float64(0.5), "args": argparse.Namespace(out=Path("x"))}
     torch.save(content, tmp_path / "x.pth")
-    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"))
+    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"), where="x.pth")
     assert found.keys() == state.keys()
     assert all(torch.equal(found[key], value) for key, value in state.items())
 
@@ -193,14 +193,57 @@ def test_the_averaged_weights_of_a_lightning_file_are_taken_without_what_lies_be
     state = {f"net.{key}": value for key, value in network.state_dict().items()} | {"criterion.weight": torch.ones(2)}
     state["val_acc.total"] = torch.ones(1)
     torch.save({"pytorch-lightning_version": "2.5", "state_dict": state, "hyper_parameters": {}}, tmp_path / "x.pth")
-    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"))
+    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"), where="x.pth")
     assert {key: value.tolist() for key, value in found.items()} == {
         key: value.tolist() for key, value in network.state_dict().items()
     }
     state |= {f"ema_net.{key}": value for key, value in mean.items()}
     torch.save({"state_dict": state}, tmp_path / "x.pth")
-    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"))
+    found = backbone_part(network, read_checkpoint(tmp_path / "x.pth"), where="x.pth")
     assert all(torch.equal(found[key], value) for key, value in mean.items())
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"ema": {"decay": 0.99, "shadow_params": [torch.ones(2, 2)]}},
+        {"ema": {"decay": torch.tensor(0.99)}},
+        {"ema": {"model": {"decay": 0.99}}},
+        {"state_dict_ema": {}, "model": {"name": "x"}},
+    ],
+)
+def test_what_holds_no_weights_under_a_known_name_is_passed_over(beside, tmp_path):
+    state = torch.nn.Linear(2, 2).state_dict()
+    torch.save({**beside, "state_dict": state}, tmp_path / "x.pth")
+    assert read_checkpoint(tmp_path / "x.pth").keys() == state.keys()
+
+
+def under(prefix, number):
+    return {f"{prefix}weight": torch.full((2, 2), number), f"{prefix}bias": torch.full((2,), number)}
+
+
+@pytest.mark.parametrize(
+    ("state", "number"),
+    [
+        (under("a.", 1.0) | under("a_ema.", 2.0), 2.0),
+        (under("model.", 1.0) | under("ema.module.", 2.0), 2.0),
+        (under("net.", 1.0) | {"semantic.weight": torch.ones(5, 2)}, 1.0),
+        (under("net.", 1.0) | {"schema.weight": torch.ones(2, 2)}, 1.0),
+        (under("student.", 1.0) | {"t.weight": torch.ones(9, 2), "t.bias": torch.ones(9)}, 1.0),
+        (under("net.", 1.0) | under("model.net.", 1.0), 1.0),
+    ],
+)
+def test_the_backbones_part_is_the_one_that_fits(state, number):
+    found = backbone_part(torch.nn.Linear(2, 2), state, where="x.pth")
+    assert {key: value.unique().tolist() for key, value in found.items()} == {"weight": [number], "bias": [number]}
+
+
+@pytest.mark.parametrize("names", [("student.", "teacher."), ("teacher.", "student."), ("ema.a.", "ema.b.")])
+def test_several_networks_that_fit_are_refused_by_name(names):
+    state = under(names[0], 1.0) | under(names[1], 2.0)
+    words = rf"x\.pth holds several networks that fit \({names[0]}, {names[1]}\): save the state_dict\(\) of one alone"
+    with pytest.raises(WeightsError, match=words):
+        backbone_part(torch.nn.Linear(2, 2), state, where="x.pth")
 
 
 def test_bakeoffs_own_trained_model_is_a_checkpoint(settings, weights_params, tmp_path):
@@ -421,7 +464,7 @@ def test_an_html_page_in_place_of_the_hub(settings, weights_params, serve, tmp_p
         (401, "RepoNotFound", "unauthorised", "or has no such repository"),
         (401, "GatedRepo", "gated", "accept the terms on the repository's page"),
         (403, "GatedRepo", "gated", "accept the terms on the repository's page"),
-        (403, None, "gated", "set HF_TOKEN to a token of that account"),
+        (403, None, "unauthorised", "the server or a proxy refuses"),
         (404, "EntryNotFound", "not_found", "(not_found)"),
         (404, None, "not_found", "(not_found)"),
         (429, None, "rate_limited", "wait some minutes, or set HF_TOKEN"),

@@ -30,7 +30,7 @@ _HTML = re.compile(
 _SNIFFED = 4096  # bytes
 _BINARY = (".safetensors", ".bin", ".pth", ".pt")
 WHAT_TO_DO: dict[Reason, str] = {
-    "unauthorised": "the hub refuses the login, or has no such repository: run `hf auth login`, or set HF_TOKEN anew",
+    "unauthorised": "the server or a proxy refuses, or has no such repository: run `hf auth login`, or set HF_TOKEN",
     "gated": "access is refused: accept the terms on the repository's page and set HF_TOKEN to a token of that account",
     "rate_limited": "too many requests: wait some minutes, or set HF_TOKEN, which raises the limit",
     "server_error": "the server itself failed: wait and try again",
@@ -167,7 +167,7 @@ def _hub_refusal(error: Exception) -> Reason:
 
 def _refusal(status: int | None) -> Reason:
     """Return what an HTTP status means for a download; None = no answer."""
-    known: dict[int | None, Reason] = {401: "unauthorised", 403: "gated", 404: "not_found", 429: "rate_limited"}
+    known: dict[int | None, Reason] = {401: "unauthorised", 403: "unauthorised", 404: "not_found", 429: "rate_limited"}
     return known.get(status, "server_error" if status and status >= 500 else "unreachable")
 
 

@@ -75,7 +75,10 @@ def read_checkpoint(path: Path, *, prefixes: tuple[str, ...] = _PREFIXES) -> Sta
         content = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
     except (SafetensorError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise WeightsError(_unreadable(path, str(error).strip())) from None
-    return strip_prefixes(_unwrap(content, path), prefixes)
+    tensors = _unwrap(content)
+    if not tensors:
+        raise WeightsError(f"{path} holds no tensors; expected a state dict, alone or under {', '.join(_NESTED)}.")
+    return strip_prefixes(tensors, prefixes)
 
 
 def _unreadable(path: Path, error: str) -> str:
@@ -89,17 +92,26 @@ def _unreadable(path: Path, error: str) -> str:
     return f"{path} is not a readable checkpoint ({reason}); expected safetensors or a torch file."
 
 
-def backbone_part(backbone: nn.Module, state: State) -> State:
+def backbone_part(backbone: nn.Module, state: State, *, where: str) -> State:
     """Return what lies under the one prefix that the backbone's own keys have, as in Lightning's or bakeoff's files.
 
     Such a file holds a loss, a head or metrics beside the backbone; averaged weights (`ema`) come before others.
+
+    Raises:
+        WeightsError: networks with different numbers fit equally well, as a student and its teacher do.
     """
     wanted = max(network_of(backbone).state_dict(), key=len)
-    found = sorted((key.removesuffix(wanted) for key in state if key.endswith(f".{wanted}")), key=len)
+    found = [key.removesuffix(wanted) for key in state if key.endswith(f".{wanted}")]
     if wanted in state or not found:
         return state
-    prefix = next((text for text in found if "ema" in text), found[0])
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+    found = [text for text in found if re.search(r"(^|[._])ema[._]", text)] or found
+    parts = {text: {key.removeprefix(text): state[key] for key in state if key.startswith(text)} for text in found}
+    lacking = {text: len((left := compare(backbone, part)).missing + left.mismatched) for text, part in parts.items()}
+    first, *others = [text for text in parts if lacking[text] == min(lacking.values())]
+    if any(not torch.equal(state[p + key], state.get(first + key, torch.empty(0))) for p in others for key in parts[p]):
+        names = ", ".join([first, *others])
+        raise WeightsError(f"{where} holds several networks that fit ({names}): save the state_dict() of one alone.")
+    return parts[first]
 
 
 def strip_prefixes(state: State, prefixes: tuple[str, ...] = _PREFIXES) -> State:
@@ -178,17 +190,10 @@ def _load_pickle(path: Path) -> object:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def _unwrap(content: object, path: Path) -> State:
-    while isinstance(content, Mapping):
-        nested = next((content[key] for key in _NESTED if isinstance(content.get(key), Mapping)), None)
-        if nested is None:
-            break
-        content = nested
-    tensors = (
-        {key: value for key, value in content.items() if isinstance(value, Tensor)}
-        if isinstance(content, Mapping)
-        else {}
-    )
-    if not tensors:
-        raise WeightsError(f"{path} holds no tensors; expected a state dict, alone or under {', '.join(_NESTED)}.")
-    return tensors
+def _unwrap(content: object) -> State:
+    """Return the first nested state dict, else the mapping's own tensors; single numbers alone are none."""
+    if not isinstance(content, Mapping):
+        return {}
+    own = {key: value for key, value in content.items() if isinstance(value, Tensor)}
+    nested = (_unwrap(content.get(key)) for key in _NESTED)
+    return next(filter(None, nested), own if any(value.ndim for value in own.values()) else {})

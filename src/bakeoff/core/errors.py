@@ -79,9 +79,10 @@ def _sentence(error: BaseException) -> str:
         return "interrupted; the same command starts again, and goes on where it can."
     if isinstance(error, BakeoffError):
         return str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        remedy = _REMEDIES.get(error.errno or 0, "mend that")
-        return f"{error.strerror}: {os.fsdecode(error.filename)}; {remedy} and run again."
+    if isinstance(error, OSError) and error.strerror and isinstance(error.filename, str | bytes | os.PathLike):
+        names = map(os.fsdecode, filter(None, (error.filename, error.filename2)))
+        remedy = _REMEDIES.get(error.errno or 0) or f"mend that ({_keep(error)})"
+        return f"{error.strerror}: {' and '.join(names)}; {remedy} and run again."
     told = in_one_line(error)
     if isinstance(error, OSError) and error.errno in _REMEDIES:
         return f"{told}; {_REMEDIES[error.errno]} and run again; {_keep(error)}."

@@ -30,7 +30,11 @@ _UNSET = (
 def pin_environment() -> None:
     """Give this process and those that it starts the environment that results are defined in."""
     if os.environ.get("PYTHONWARNINGS"):
-        warnings.simplefilter("ignore")
+        sys.warnoptions.clear()
+        warnings.resetwarnings()
+        for category in (ResourceWarning, ImportWarning, PendingDeprecationWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", category)
+        warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
     for name in _UNSET:
         os.environ.pop(name, None)
     os.environ.update(_PINNED)

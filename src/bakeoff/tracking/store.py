@@ -49,7 +49,7 @@ _DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLd
 _IN_WORDS = {
     "maintenance mode": "MLflow 3 writes no plain folder: name a database, sqlite:////full/path/mlflow.db, or a server",
     "Databricks credential": "Databricks' credentials are missing: set DATABRICKS_HOST and DATABRICKS_TOKEN",
-    "Max retries exceeded": "its server does not answer",
+    **dict.fromkeys(("NewConnectionError", "ConnectTimeout"), "its server does not answer"),
 }
 
 
@@ -189,7 +189,8 @@ def in_words(error: Exception) -> str:
     """Return why a store failed, with what to do about it where that is known."""
     text = clean(" ".join(str(error).split())) or type(error).__name__
     known = next((words for sign, words in _IN_WORDS.items() if sign in text), None)
-    return known or textwrap.shorten(text, 200, placeholder=" …")
+    _, caused, cause = text.rpartition("(Caused by ")
+    return known or textwrap.shorten(cause.removesuffix(")") if caused else text, 200, placeholder=" …")
 
 
 def survive_store(

@@ -58,14 +58,13 @@ def _loaded(settings: CandidateSettings, source: Path, network_dir: Path | None)
     with torch.random.fork_rng(devices=[]):
         backbone, _ = build_backbone(settings)
     classifier = _CLASSIFIERS.get(settings.source) or classifier_prefixes(settings.name)
-    state = _translated(backbone, read_checkpoint(source), classifier)
+    state = _translated(backbone, backbone_part(backbone, read_checkpoint(source), where=str(source)), classifier)
     load_state(backbone, state, architecture=settings.architecture, where=str(source), classifier=classifier)
     return backbone
 
 
 def _translated(backbone: nn.Module, state: State, classifier: tuple[str, ...]) -> State:
-    """Return the state under timm's present key names, where the file has older ones, or has others beside them."""
-    state = backbone_part(backbone, state)
+    """Return the state under timm's present key names, where the file has older ones."""
     if is_lite0_layout(state):
         state = convert_lite0(state)
     if compare(backbone, state, classifier).fits:
