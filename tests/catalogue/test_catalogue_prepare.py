@@ -157,7 +157,7 @@ def test_a_photo_of_many_products_and_labels_is_a_placeholder(root, policy, caps
     assert run(root, dataset("folder", duplicates="keep")).rejected == {}
 
 
-@pytest.mark.parametrize("labels", ["aaaab", "abab"])  # 4 of 5 agree, and four products only
+@pytest.mark.parametrize("labels", ["aaaab", "abab", "aaaabb"])  # 4 of 5 agree, four products only, two labels
 def test_a_photo_under_several_labels_is_told(root, labels, capsys):
     fill(root, {"a": 4, "b": 4})
     raw = root / "data" / "raw" / "folder"
@@ -171,15 +171,31 @@ def test_a_photo_under_several_labels_is_told(root, labels, capsys):
     details = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["detail"]
     assert details[f"b__same{last}.png"] == "of a__same0.png, a photo of a"
     assert details[details.index.str.startswith("a")].tolist() == ["of a__same0.png"] * (labels.count("a") - 1)
-    assert told in capsys.readouterr().err
+    assert capsys.readouterr().err.count("have several labels") == 1
+
+
+def test_photos_listed_once_for_each_category_are_no_placeholders(root):
+    fill(root, dict.fromkeys("abcde", 1))
+    raw = root / "data" / "raw" / "folder"
+    for label in "abcde":
+        for number in range(4):  # four products, each in five categories
+            (raw / label / f"same{number}.png").write_bytes(encode(picture(900 + number), "PNG"))
+    assert "placeholder" not in run(root, dataset("folder", duplicates="group")).rejected
+    for number in range(15):  # three times the median of 5
+        (raw / "abcde"[number % 5] / f"none{number}.png").write_bytes(encode(picture(999), "PNG"))
+    assert run(root, dataset("folder", duplicates="group")).rejected == {"placeholder": 15}
+    (raw / "a" / "none0.png").unlink()
+    assert "placeholder" not in run(root, dataset("folder", duplicates="group")).rejected
 
 
 def test_nothing_but_a_placeholder(root):
-    fill(root, {"a": 1, "b": 1})
+    fill(root, {"a": 1, "b": 1, "c": 1})
     raw = root / "data" / "raw" / "folder"
     for number in range(6):
-        (raw / "ab"[number % 2] / f"{number}.png").write_bytes(encode(picture(999), "PNG"))
-    with pytest.raises(DataError, match=r"0 usable class\(es\).*placeholder, one photo of 6 products of 2 classes"):
+        (raw / "abc"[number % 3] / f"{number}.png").write_bytes(encode(picture(999), "PNG"))
+    with pytest.raises(
+        DataError, match=r"0 usable class\(es\).*placeholder, one photo is that of 6 products of 3 classes"
+    ):
         run(root, dataset("folder", duplicates="group"))
 
 
@@ -223,7 +239,7 @@ def test_a_linked_class_counts_inside_the_data_folder_and_is_named_outside(root)
     assert details == [f"the link {raw / 'a'} leads out of {raw}, to {elsewhere}; put the files themselves there"]
     shutil.rmtree(raw / "b")
     with pytest.raises(
-        DataError, match=r"4 outside_data_folder; the first outside_data_folder: the link .*a leads out"
+        DataError, match=r"4 outside_data_folder, 1 empty_label; the first outside_data_folder: the link .*a leads out"
     ):
         run(root, dataset("folder"))
 

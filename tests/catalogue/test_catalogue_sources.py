@@ -197,9 +197,12 @@ def read_folder(root, **changes) -> set[tuple[str, str | None, str | None]]:
 @pytest.mark.parametrize(
     ("word", "split"),
     [
-        *[(word, "train") for word in ("train", "Training", "TRAIN", "training_set", "trainset")],
-        *[(word, "validation") for word in ("val", "Valid", "validation", "dev", "Val Set")],
-        *[(word, "test") for word in ("test", "Testing", "test-set", " test ")],
+        *[
+            (word, "train")
+            for word in ("trainval", "train_val", "train", "Training", "TRAIN", "training_set", "trainset")
+        ],
+        *[(word, "validation") for word in ("eval", "Evaluation", "val", "Valid", "validation", "dev", "Val Set")],
+        *[(word, "test") for word in ("holdout", "hold_out", "test", "Testing", "test-set", " test ")],
         *[(word, None) for word in ("trains", "toy train", "contest", "a", "")],
     ],
 )
@@ -239,6 +242,67 @@ def test_wrapper_folders_are_no_classes(root, wrapper):
         (f"{wrapper}/dogs/small/2.jpg", "dogs", None),
         ("cover.jpg", None, None),
     }
+
+
+def test_photos_count_whatever_their_suffix(root):
+    put(root, "a/x/1.jpg", "a/y/1.jpg", "b/1.heic", "b/2.HEIC", "b/3", "notes.txt", "meta/LICENSE", "c/clip.mp4")
+    assert {label for _, label, _ in read_folder(root)} == {"a", "b", "c", "meta"}  # `prepare` says what is no photo
+    assert len(read_folder(root)) == 7
+    shutil.rmtree(root / "raw")
+    put(root, "train/cat/1.jpg", "train/dog/2.heic", "test/cat/3.heic", "test/dog/4.AVIF")
+    expected = {("cat", "train"), ("dog", "train"), ("cat", "test"), ("dog", "test")}
+    assert {(label, split) for _, label, split in read_folder(root)} == expected
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("train_images", "test_images"),
+        ("train2017", "test2017"),
+        ("train", "holdout"),
+        ("my-train", "Test 1"),
+        ("train/images", "test"),
+    ],
+)
+def test_joined_split_words_are_splits(root, train, test):
+    put(root, f"{train}/cat/1.jpg", f"{train}/dog/2.jpg", f"{test}/cat/3.jpg", "labels/train/1.txt")
+    assert {(label, split) for _, label, split in read_folder(root)} == {
+        ("cat", "train"),
+        ("dog", "train"),
+        ("cat", "test"),
+    }
+
+
+def test_a_class_in_one_split_is_no_wrapper_in_another(root):
+    put(root, "train/cat/a/1.jpg", "train/cat/b/2.jpg", "test/cat/3.jpg", "test/dog/4.jpg")
+    assert {(label, split) for _, label, split in read_folder(root)} == {
+        ("cat", "train"),
+        ("cat", "test"),
+        ("dog", "test"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "splits", "others"),
+    [
+        (["cat/train/1.jpg", "cat/test/2.jpg", "dog/train/3.jpg"], "cat/test, cat/train, dog/train", "cat, dog"),
+        (["train/cat/1.jpg", "train/dog/2.jpg", "extra/cat/3.jpg"], "train", "extra"),
+        (["train/cat/1.jpg", "train/dog/2.jpg", "unlabelled/3.jpg"], "train", "unlabelled"),
+        (["seg_train/cat/1.jpg", "seg_test/cat/2.jpg", "seg_pred/3.jpg"], "seg_test, seg_train", "seg_pred"),
+    ],
+)
+def test_splits_among_classes_are_refused(root, names, splits, others):
+    put(root, *names)
+    with pytest.raises(
+        DataError, match=rf"like splits \({splits}\) and others with photos \({others}\).*dataset.images"
+    ):
+        read_folder(root)
+
+
+def test_classes_with_a_split_word_in_their_name_stay_classes(root):
+    put(root, "toy train/1.jpg", "test tube/2.jpg", "car/3.jpg")
+    assert {label for _, label, _ in read_folder(root)} == {"toy train", "test tube", "car"}
 
 
 def test_classes_that_happen_to_be_called_train_stay_classes(root):

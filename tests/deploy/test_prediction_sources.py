@@ -63,13 +63,13 @@ def test_a_row_that_does_not_fit_keeps_its_place(tmp_path):
 
 
 def test_names_that_are_not_utf8_and_files_that_are_left_out(tmp_path):
-    write_photos(tmp_path, b"caf\xe9/1.jpg", "1.jpg", "notes\n.txt", *(f"{n}.heic" for n in range(5)))
+    write_photos(tmp_path, b"caf\xe9/1.jpg", "1.jpg", "notes\n.txt", *(f"{n}.xyz" for n in range(5)))
     photos = list_photos(tmp_path)
     assert photos.table["id"].tolist() == ["1.jpg", "café/1.jpg"]
     assert photos.table["label"].tolist() == [None, "café"]
     assert all(map(os.path.exists, photos.table["path"]))
     assert photos.left_out == (
-        "left out, not photos by their extension: 6 of the folder's files (0.heic, 1.heic, 2.heic, 3.heic, 4.heic, …)."
+        "left out, not photos by their extension: 6 of the folder's files (0.xyz, 1.xyz, 2.xyz, 3.xyz, 4.xyz, …)."
     )
     request = Request("torch", str(tmp_path), "k", PREPARE.model_dump(), "cpu", 1, title="t")
     listing = photos.table[["path", "malformed"]]
@@ -120,3 +120,9 @@ def test_monitor_reads_labels_as_the_study_did(tmp_path):
     with pytest.raises(DataError, match=r"1 labels of the new products are not among the study's \('e'\)"):
         new_products(tmp_path / "folder")
     assert new_products(tmp_path / "folder" / "e") == [None]
+
+
+def test_monitoring_finds_the_classes_below_wrappers_and_splits(tmp_path):
+    write_photos(tmp_path, *(f"new/train/{label}/1.jpg" for label in LABELS), "loose.jpg")
+    photos = list_new_products(tmp_path, LABELS, label_column=None, columns=Columns())
+    assert set(photos.table["label"]) == {None, *LABELS}

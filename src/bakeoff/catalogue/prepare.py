@@ -34,7 +34,7 @@ _TYPES = {
     "width": "int32",
     "height": "int32",
 }
-_PLACEHOLDER_PRODUCTS, _PLACEHOLDER_SHARE = 5, 2 / 3
+_PLACEHOLDER_PRODUCTS, _PLACEHOLDER_LABELS, _PLACEHOLDER_TIMES = 5, 3, 3
 _CHAINING_BITS = 12
 _TEXTS = ("product_id", "label", "title", "description", "official_split", "format", "mode")
 
@@ -189,15 +189,16 @@ def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Led
             "into one group (at 18, 333 of 418 drawings); 4 to 8 is usual"
         )
     table = _reject_placeholders(table, ledger)
-    if dataset.duplicates == "drop" and len(table):
+    if not len(table):
+        return table
+    table["group_id"] = _group(table, dataset.phash_distance, mirrored=table["mirrored"].to_numpy(np.uint64))
+    _warn_of_conflicts(table, table["group_id"].to_numpy())
+    if dataset.duplicates == "drop":
         first = _group(table, dataset.phash_distance)
-        _warn_of_conflicts(table, first)
         kept = zip(table["product_id"].iloc[first], table["label"].iloc[first], table["label"], strict=True)
         details = [f"of {name}" + (f", a photo of {label}" if label != own else "") for name, label, own in kept]
         table = _reject_rows(table, first != np.arange(len(table)), "duplicate_image", details, ledger)
-    if len(table):
-        table["group_id"] = _group(table, dataset.phash_distance, mirrored=table["mirrored"].to_numpy(np.uint64))
-        _warn_of_conflicts(table, table["group_id"].to_numpy())
+        table["group_id"] = table.index.to_series().groupby(table["group_id"]).transform("min")
     return table
 
 
@@ -207,14 +208,16 @@ def _group(table: pd.DataFrame, distance: int, *, mirrored: np.ndarray | None = 
 
 
 def _reject_placeholders(table: pd.DataFrame, ledger: _Ledger) -> pd.DataFrame:
-    """Reject photos that stand in for others: the same pixels in five products or more, no label on over two thirds."""
+    """Reject photos that stand in for many products of many labels, far more than other repeated photos."""
     counts = table.groupby(["digest", "label"]).size().groupby("digest").agg(["sum", "max", "size"])
-    counts = counts[(counts["sum"] >= _PLACEHOLDER_PRODUCTS) & (counts["max"] <= _PLACEHOLDER_SHARE * counts["sum"])]
-    for _, (n, _, n_labels) in counts.iterrows():
-        _warn(f"one photo is that of {n} products of {n_labels} classes, so they are rejected (reason: placeholder)")
-    told = {
-        digest: f"one photo of {n} products of {n_labels} classes" for digest, n, _, n_labels in counts.itertuples()
-    }
+    n, repeated = counts["sum"], counts.loc[counts["sum"] > 1, "sum"]
+    counts = counts[(n >= _PLACEHOLDER_PRODUCTS) & (counts["size"] >= _PLACEHOLDER_LABELS) & (counts["max"] <= n / 2)]
+    usual = [repeated.drop(digest).median() for digest in counts.index]  # NaN where no other is repeated
+    least = np.where(np.isnan(usual), len(table) / 100, _PLACEHOLDER_TIMES * np.array(usual))
+    counts = counts[counts["sum"] >= least]
+    told = {digest: f"one photo is that of {n} products of {k} classes" for digest, n, _, k in counts.itertuples()}
+    for detail in told.values():
+        _warn(f"{detail}, so they are rejected (reason: placeholder)")
     details = [told.get(digest, "") for digest in table["digest"]]
     return _reject_rows(table, table["digest"].isin(told).to_numpy(), "placeholder", details, ledger)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.core.errors import DataError
 
-_SPLIT = re.compile(r"(train|val|valid|validation|dev|test)(?:ing)?(?:[ _-]?(?:set|data|split))?", re.IGNORECASE)
+_SPLIT = re.compile(r"(?i)(train(.?val)?|e?val(id|idation|uation)?|dev|test|hold.?out)(ing)?([ _-]?(set|data|split))?")
 _NOT_DATA = {"__MACOSX", "@eaDir"}  # what macOS and Synology leave beside the files
 
 
@@ -65,7 +65,7 @@ class Source(Protocol):
 def split_of(word: str) -> str | None:
     """Return the split that a word names in any usual spelling (train, Training, val, test_set), None for others."""
     found = _SPLIT.fullmatch(word.strip())
-    return found and {"train": "train", "test": "test"}.get(found[1].lower(), "validation")
+    return found and {"tr": "train", "te": "test", "ho": "test"}.get(found[1][:2].lower(), "validation")
 
 
 def list_files(root: Path) -> Iterator[Path]:

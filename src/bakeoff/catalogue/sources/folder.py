@@ -1,20 +1,27 @@
 """A folder per class: `<root>/<class>/…/<photo>`, or `<root>/<split>/<class>/…/<photo>`."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, list_files, split_of
 from bakeoff.core.errors import DataError
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jfif"}
+_Parts = tuple[str, ...]
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jfif", ".heic", ".heif"}
+PHOTO_SUFFIXES |= {".avif", ".jp2", ".ppm", ".tga", ".ico", ".pcx"}
+_NO_PHOTO = re.compile(
+    r"(?i).*\.(txt|[ct]sv|jsonl?|md|rst|xml|ya?ml|toml|html?|pdf|py|ipynb|log|ini|db|zip|gz|tar|np[yz]|mat|h5|pth?|parquet"
+    r"|pkl|pickle|xlsx?|docx?|mp[34]|mov|avi|wav|sh|url|lnk)|readme|licen[cs]e|copying|notice|changelog|makefile"
+)
 
 
 class FolderSource:
     """Label = first folder below the root; every file in it is a product, so that none is lost silently.
 
-    Folders named like splits (train, val, test) are the official split, and a folder that alone holds all photos is a
-    wrapper: in both the classes are one level below.
+    Folders named like splits (train, val2017, seg_test) are the official split, and a folder that alone holds all
+    photos is a wrapper: in both the classes are one level below.
     """
 
     def present(self, dataset: DatasetParams, root: Path) -> bool:
@@ -40,51 +47,61 @@ class FolderSource:
         """Return one product per file below a class folder; a photo outside any class folder has no label.
 
         Raises:
-            DataError: there are folders named like splits and others beside them.
+            DataError: folders named like splits lie beside others, or below the classes.
         """
         base = self.image_folder(dataset, root)
         files = [path.relative_to(base).parts for path in list_files(base)]
-        levels = _class_levels([parts for parts in files if _is_photo(parts)], base)
+        levels = _class_levels([parts for parts in files if not _NO_PHOTO.fullmatch(parts[-1])], base)
         products = []
         for parts in files:
             level = next((level for level in levels if parts[: len(level)] == level), parts[:-1])
             below = parts[len(level) :]
-            if len(below) > 1 or _is_photo(parts):
+            if len(below) > 1 or not _NO_PHOTO.fullmatch(parts[-1]):
                 label = below[0] if len(below) > 1 else None
                 split = levels.get(level)
                 products.append(RawProduct("__".join(parts), "/".join(parts), label, official_split=split))
         return products
 
 
-def _is_photo(parts: tuple[str, ...]) -> bool:
-    return Path(parts[-1]).suffix.lower() in IMAGE_SUFFIXES
-
-
-def _class_levels(photos: Sequence[tuple[str, ...]], base: Path) -> dict[tuple[str, ...], str | None]:
+def _class_levels(photos: Sequence[_Parts], base: Path) -> dict[_Parts, str | None]:
     """Return the folders, as parts below `base`, whose subfolders are the classes, and the official split of each."""
     level = _skip_wrappers(photos, ())
-    splits = {name: split_of(name) for name in sorted(_folders(photos, level))}
-    named = [name for name, split in splits.items() if split]
-    if len(named) < len(splits) and len({splits[name] for name in named}) > 1:
-        others = ", ".join(name for name in splits if name not in named)
+    below = {name: _folders(photos, (*level, name)) for name in sorted(_folders(photos, level))}
+    splits = {name: _folder_split(name) for name in below}
+    if not all(splits.values()):  # a class may be called "toy train"
+        splits = {name: split_of(name) or (split if below[name] else None) for name, split in splits.items()}
+    named, others = [[name for name in splits if bool(splits[name]) == known] for known in (True, False)]
+    inside = [f"{name}/{one}" for name in others for one in sorted(below[name]) if _folder_split(one)]
+    clear = any(split_of(name) and len(below[name]) > 1 for name in named) or len({splits[name] for name in named}) > 1
+    clear |= any(len({*map(_folder_split, below[name])} - {None}) > 1 for name in others)
+    if others and (clear or any(below[name] & below[other] for name in named for other in others)):
         raise DataError(
-            f"{base.joinpath(*level)} holds folders named like splits ({', '.join(named)}) and others with photos "
-            f"({others}); move the others elsewhere, or name the folder of the class folders in dataset.images."
+            f"{base.joinpath(*level)} holds folders named like splits ({', '.join(named + inside)}) and others with "
+            f"photos ({', '.join(others)}); splits belong above the classes (train/<class>/…): move the others "
+            "elsewhere, or name the folder of the splits or classes in dataset.images; a class needs another name."
         )
     if len(named) < max(2, len(splits)):
         return {level: None}
-    return {_skip_wrappers(photos, (*level, name)): split for name, split in splits.items()}
+    known = [_folders(photos, _skip_wrappers(photos, (*level, name))) for name in splits]
+    classes = {name for names in known if len(names) > 1 for name in names}
+    return {_skip_wrappers(photos, (*level, name), classes): split for name, split in splits.items()}
 
 
-def _skip_wrappers(photos: Sequence[tuple[str, ...]], level: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the first level from `level` down with two folders of photos or more, or `level` where none has."""
+def _folder_split(name: str) -> str | None:
+    """Return the split that a folder's name is, begins or ends with: train, train2017, seg_train."""
+    words = [word for word in re.split(r"[ _\-\d]+", name) if word]
+    return split_of(name) or (split_of(words[0]) or split_of(words[-1]) if words else None)
+
+
+def _skip_wrappers(photos: Sequence[_Parts], level: _Parts, classes: Set[str] = frozenset()) -> _Parts:
+    """Return the first level from `level` down with two folders of photos or a class, or `level` where none has."""
     deeper = level
-    while len(names := _folders(photos, deeper)) == 1:
+    while len(names := _folders(photos, deeper)) == 1 and not names & classes:
         deeper += tuple(names)
     return deeper if names else level
 
 
-def _folders(photos: Sequence[tuple[str, ...]], level: tuple[str, ...]) -> set[str]:
+def _folders(photos: Sequence[_Parts], level: _Parts) -> set[str]:
     """Return the names of the folders at `level` with photos in them or below."""
     depth = len(level)
     return {parts[depth] for parts in photos if parts[:depth] == level and len(parts) > depth + 1}

@@ -24,8 +24,8 @@ SMALL_TEST = 200
 def list_new_products(source: Path, labels: list[str] | None, *, label_column: str | None, columns: Columns) -> Photos:
     """Return new photos with their classes where the source gives any.
 
-    A folder gives classes where one of its subfolders is named like a class of the study, a table where it has the
-    column.
+    A folder gives classes where one of its subfolders is named like a class of the study, below wrappers and splits
+    too; a table where it has the column.
 
     Args:
         source: a folder or a table.
@@ -38,7 +38,13 @@ def list_new_products(source: Path, labels: list[str] | None, *, label_column: s
     if source.is_dir() and label_column is not None:
         raise ParamsError(f"--label-column belongs to a table; {source} is a folder, whose subfolders are classes.")
     photos = list_photos(source, replace(columns, label=label_column if labels else None, find_label=bool(labels)))
-    found, known = set(photos.table["label"]) - {None}, set(map(clean_label, labels or []))
+    known = set(map(clean_label, labels or []))
+    if source.is_dir():
+        ways = [map(clean_label, image.split("/")[:-1]) for image in photos.table["image"]]
+        pairs = zip(ways, photos.table["label"], strict=True)
+        classes = [next((part for part in way if part in known), label) for way, label in pairs]
+        photos = replace(photos, table=photos.table.assign(label=pd.Series(classes, dtype=object)))
+    found = set(photos.table["label"]) - {None}
     if not labels or (source.is_dir() and not found & known):
         return replace(photos, table=photos.table.assign(label=None))
     if found - known:

@@ -7,12 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from bakeoff.catalogue.sources.base import list_files
-from bakeoff.catalogue.sources.folder import IMAGE_SUFFIXES
+from bakeoff.catalogue.sources.folder import PHOTO_SUFFIXES as SUFFIXES
 from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import clean_label, find_file, readable, table_label, visible
 
-SUFFIXES = IMAGE_SUFFIXES | {".avif", ".jp2", ".ppm", ".tga", ".ico", ".pcx"}
 LABEL_COLUMN = "label"
 _SHOWN = 5
 _ID_COLUMNS = ("product_id", "id", "sku")
