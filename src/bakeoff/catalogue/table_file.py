@@ -1,11 +1,15 @@
 """Tables as people export them, read in one way by `prepare`, `predict` and `monitor`; no row is lost."""
 
+import bz2
 import codecs
 import csv
+import gzip
 import io
 import json
+import lzma
 import re
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,11 +26,17 @@ from bakeoff.core.names import clean_label, readable
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pkl", ".pickle")
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
-_SPREADSHEET_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+_UNPACK = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\0": lzma.decompress}
+_PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE_ROWS, _SAMPLE_CHARS = 50, 100_000
 _SHOWN_CHARS = 80
+_RARE, _USUAL, _MOST = 0.05, 0.2, 0.8
+_CELL_LINES = 100
+_WORD = frozenset("a")
+_Shapes = dict[int, set[frozenset[str]]]
 
 
 @dataclass(frozen=True)
@@ -69,13 +79,19 @@ class Table:
             ) from None
 
 
+def table_suffix(path: Path) -> str:
+    """Return a file's suffix in lower case, of `t.csv.gz` the `.csv`."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix in _PACKED_SUFFIXES else suffix
+
+
 def read_table(
     path: Path, *, allow_pickle: bool = False, separator: str | None = None, encoding: str | None = None
 ) -> Table:
     """Return the table in `path`; the cells of a text file stay text ("NA" is a word, 007 keeps its zeros).
 
     Args:
-        path: Parquet or a pickle by its suffix; text with separated fields otherwise.
+        path: Parquet or a pickle by its suffix; text with separated fields, gzip, bzip2 or xz, otherwise.
         allow_pickle: unpickling runs code.
         separator: of the fields; None = found.
         encoding: of the text; None = by its byte order mark, else UTF-8, else cp1252.
@@ -90,7 +106,8 @@ def read_table(
     elif suffix == ".parquet":
         frame = _read_parquet(path)
     else:
-        frame, malformed = _parse(_decode(path.read_bytes(), path, encoding).replace("\0", ""), path, separator)
+        text = _decode(_unpack(path.read_bytes(), path), path, encoding).replace("\0", "")
+        frame, malformed = _parse(re.sub(r"\x1a+\s*\Z", "", text), path, separator)
     frame = with_named_index(frame)
     frame.columns = [clean_label(str(name)) for name in frame.columns]
     return Table(path, frame, malformed or [None] * len(frame))
@@ -105,9 +122,20 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} cannot be read as parquet: {' '.join(str(error).split())}") from None
 
 
-def _decode(raw: bytes, path: Path, encoding: str | None) -> str:
-    if raw.startswith(_SPREADSHEET_STARTS):
+def _unpack(raw: bytes, path: Path) -> bytes:
+    is_sheet = path.suffix.lower() in SPREADSHEETS or b"xl/" in raw or b"content.xml" in raw
+    if raw.startswith(_OLD_EXCEL) or (raw.startswith(_ZIP) and is_sheet):
         raise DataError(f"{path} is a spreadsheet; save it as CSV (in Excel: `CSV UTF-8`) and name that file.")
+    if raw.startswith(_ZIP):
+        raise DataError(f"{path} is a ZIP archive; unpack it first and name the table that was in it.")
+    unpack = next((unpack for start, unpack in _UNPACK.items() if raw.startswith(start)), bytes)
+    try:
+        return unpack(raw)
+    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+        raise DataError(f"{path} cannot be unpacked ({error}); unpack it first and name the table itself.") from None
+
+
+def _decode(raw: bytes, path: Path, encoding: str | None) -> str:
     known = encoding or next((name for mark, name in _BOMS if raw.startswith(mark)), None)
     try:
         text = raw.decode(known or "utf-8", "strict" if known else "surrogateescape").removeprefix("\ufeff")
@@ -119,11 +147,12 @@ def _decode(raw: bytes, path: Path, encoding: str | None) -> str:
     n_escaped = len(re.findall(r"[\ud800-\udfff]", text))
     if not n_escaped:
         return text
+    is_mostly_utf8 = len(text) - n_escaped - sum(map(str.isascii, text)) >= n_escaped
+    what = f"is UTF-8 but for {n_escaped} bytes, which were" if is_mostly_utf8 else "is not UTF-8 and was"
     sys.stderr.write(
-        f"bakeoff: {path} is not UTF-8 and was read as cp1252 (Windows, Western Europe); where accents are wrong, "
+        f"bakeoff: {path} {what} read as cp1252 (Windows, Western Europe); where accents are wrong, "
         "save it as UTF-8 or set dataset.encoding.\n"
     )
-    is_mostly_utf8 = len(text) - n_escaped - sum(map(str.isascii, text)) > n_escaped
     return readable(text) if is_mostly_utf8 else raw.decode("cp1252", "backslashreplace")
 
 
@@ -131,16 +160,20 @@ def _parse(text: str, path: Path, separator: str | None) -> tuple[pd.DataFrame, 
     """Return the rows below the header and what is wrong with each; malformed rows have null cells."""
     csv.field_size_limit(2**31 - 1)
     lines = list(io.StringIO(text, newline=""))
-    hint = re.fullmatch(r'"?sep=(.)"?\s*', lines[0], re.IGNORECASE) if lines else None  # Excel's own line
-    first = 1 if hint else 0
+    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
+    hint = re.fullmatch(r'"?sep=(.)"?\s*', lines[first], re.IGNORECASE) if lines else None  # Excel's own line
+    first += bool(hint)
     between = separator or (hint[1] if hint else _find_separator("".join(lines[first:])[:_SAMPLE_CHARS]))
-    rows = list(_split(lines, between, start=first))
+    lines, rules, rows = _settle_quotes(lines, between, first)
     if not rows or rows[0][1] is None:
         raise DataError(f"{path} must begin with a line of column names, then one row per product; got {text[:40]!r}.")
     header, width = _settle_width(rows[0][1], [row for _, row in rows[1:] if row])
     cells, malformed = [], []
+    shapes = _usual_shapes(sound := [row for _, row in rows[1:] if row and len(row) == width])
+    n_broken = sum(re.search(r"[\r\n]", "".join(row)) is not None for row in sound)
+    suspect = width if shapes or n_broken <= max(2, _RARE * len(sound)) else None
     below = rows[1][0] - 1 if len(rows) > 1 else len(lines)
-    for line, row in _split(lines, between, start=below, width=width):
+    for line, row in _split(lines, rules, start=below, width=suspect, shapes=shapes):
         fits = row is not None and len(row) == width and not any(map(str.strip, row[len(header) :]))
         cells.append(row[: len(header)] if row and fits else [None] * len(header))
         malformed.append(None if fits else _problem(lines[line - 1], row, line, width))
@@ -172,41 +205,97 @@ def _settle_width(header: list[str], rows: list[list[str]]) -> tuple[list[str], 
     return header, usual if usual > len(header) and 2 * sum(beyond) < len(beyond) else len(header)
 
 
+def _settle_quotes(
+    lines: list[str], separator: str, start: int
+) -> tuple[list[str], dict[str, Any], list[tuple[int, list[str] | None]]]:
+    """Return lines, rules and rows under which fewest quotes are broken; only many broken rows question the usual.
+
+    Spark and MySQL write a quote as `\\"`; others put spaces between the closing quote and the separator.
+    """
+    rules = {"delimiter": separator, "strict": True, "skipinitialspace": True}
+    between = re.escape(separator)
+    spaced = re.compile(rf'((?<!")"|(?<![^ {between}])"") +(?=[{between}\r\n]|$)')
+    readings = [(lines, rules, list(_split(lines, rules, start=start)))]
+    if _count_broken(readings[0][2]) > _RARE * len(readings[0][2]):
+        trimmed = [spaced.sub(r"\1", line) for line in lines]
+        escaped = rules | {"escapechar": "\\", "doublequote": False}
+        others = [(trimmed, rules)] + [(lines, escaped)] * any('\\"' in line for line in lines)
+        readings += [(*other, list(_split(*other, start=start))) for other in others]
+    return min(readings, key=lambda reading: _count_broken(reading[2]))
+
+
+def _count_broken(rows: list[tuple[int, list[str] | None]]) -> int:
+    return sum(row is None for _, row in rows)
+
+
 def _split(
-    lines: list[str], separator: str, *, start: int, width: int | None = None
+    lines: list[str], rules: dict[str, Any], *, start: int, width: int | None = None, shapes: _Shapes | None = None
 ) -> Iterator[tuple[int, list[str] | None]]:
     """Yield (its line, from 1; its fields, or None where its quotes are broken) for each row that is not blank.
 
-    Such a row is given up at its first line, so that no quote swallows the rows after it.
+    Such a row is given up at its first line, so that no quote swallows the rows after it; with shapes, what follows up
+    to the next odd quote is a row only where it looks like one, not where it is the rest of a cell.
     """
+    doubtful_end = 0
     while start < len(lines):
         base = start
-        reader = csv.reader(
-            (lines[place] for place in range(base, len(lines))), delimiter=separator, strict=True, skipinitialspace=True
-        )
+        reader = csv.reader((lines[place] for place in range(base, len(lines))), **rules)
         try:
             for row in reader:
                 end = base + reader.line_num
-                if end > start + 1 and width and _swallows_rows(row, separator, width):
+                if end > start + 1 and width and _swallows_rows(row, rules["delimiter"], width, shapes or {}):
                     raise csv.Error
                 if len(row) > 1 or any(map(str.strip, row)):
-                    yield start + 1, row
+                    is_rest = start < doubtful_end and (
+                        not _looks_usual(row, shapes) if shapes else end == doubtful_end
+                    )
+                    yield start + 1, None if is_rest else row
                 start = end
         except csv.Error:
             yield start + 1, None
             start += 1
+            after = range(start, min(start + _CELL_LINES, len(lines))) if shapes is not None else ()
+            doubtful_end = next((place + 1 for place in after if lines[place].count('"') % 2), doubtful_end)
 
 
-def _swallows_rows(row: list[str], separator: str, width: int) -> bool:
-    """Return whether a field's lines have the separators of whole rows, as between two stray quotes."""
+def _swallows_rows(row: list[str], separator: str, width: int, shapes: _Shapes) -> bool:
+    """Return whether a field's lines are mostly rows of the table, as between two stray quotes."""
     tight = re.compile(re.escape(separator) + r"(?!\s)")  # in prose a comma is followed by a space
     for column, field in enumerate(row):
-        counts = [len(tight.findall(line)) for line in re.split(r"\r\n|\r|\n", field)]
-        if len(counts) > 1 and width > 1:
-            inner, at_ends = counts[1:-1], (counts[0], counts[-1]) == (width - 1 - column, column)
-            if (at_ends and not inner) or (width - 1 in inner and (at_ends or len(row) != width)):
-                return True
+        first, *more = [tight.split(line) for line in re.split(r"\r\n|\r|\n", field)]
+        if not more or width == 1:
+            continue
+        *inner, last = more
+        whole = [len(cells) == width and _looks_usual(cells, shapes) for cells in inner]
+        at_ends = (len(first), len(last)) == (width - column, column + 1)
+        if (
+            2 * sum(whole) > len(inner)
+            if inner
+            else at_ends and _looks_usual([*last[:-1], "", *first[1:]], shapes, column)
+        ):
+            return True
     return False
+
+
+def _usual_shapes(rows: list[list[str]]) -> _Shapes:
+    """Return the kinds of sign that cells have, of the columns (ids, file names) that are told by them."""
+    shapes = {}
+    for column, cells in enumerate(zip(*rows, strict=True)):
+        counts = Counter(map(_shape, cells))
+        usual = {shape for shape, count in counts.items() if count >= _USUAL * len(cells)}
+        if _WORD not in usual and sum(counts[shape] for shape in usual) >= _MOST * len(cells):
+            shapes[column] = usual
+    return shapes
+
+
+def _shape(cell: str) -> frozenset[str]:
+    return frozenset("9" if sign.isdigit() else "a" if sign.isalpha() else sign for sign in cell if not sign.isspace())
+
+
+def _looks_usual(cells: list[str], shapes: _Shapes, but: int | None = None) -> bool:
+    """Return whether the cells of a row, but for one column, have the shapes of their columns."""
+    inside = ((column, usual) for column, usual in shapes.items() if column != but and column < len(cells))
+    return all(_shape(cells[column]) in usual for column, usual in inside)
 
 
 def _text(cell: Any) -> str | None:
@@ -217,7 +306,7 @@ def _text(cell: Any) -> str | None:
         cell = cell.decode("utf-8")
     if cell is None or (pd.api.types.is_scalar(cell) and pd.isna(cell)):
         return None
-    if isinstance(cell, float) and cell.is_integer():
+    if isinstance(cell, float | np.floating) and cell.is_integer():
         cell = int(cell)
     if isinstance(cell, list | tuple | np.ndarray):
         cell = json.dumps([str(part) for part in cell])
