@@ -1,15 +1,11 @@
 """Tables as people export them, read in one way by `prepare`, `predict` and `monitor`; no row is lost."""
 
-import bz2
 import codecs
 import csv
-import gzip
 import io
 import json
-import lzma
 import re
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,16 +22,13 @@ from bakeoff.core.names import clean_label, readable
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pkl", ".pickle")
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
-_ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-_UNPACK = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\0": lzma.decompress}
-_PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
+_PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")  # ZIP, gzip, bzip2, xz
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE_ROWS, _SAMPLE_CHARS = 50, 100_000
 _SHOWN_CHARS = 80
 _RARE, _USUAL, _MOST = 0.05, 0.2, 0.8
 _CELL_LINES = 100
-_WORD = frozenset("a")
 _Shapes = dict[int, set[frozenset[str]]]
 
 
@@ -79,19 +72,13 @@ class Table:
             ) from None
 
 
-def table_suffix(path: Path) -> str:
-    """Return a file's suffix in lower case, of `t.csv.gz` the `.csv`."""
-    suffix = path.suffix.lower()
-    return Path(path.stem).suffix.lower() if suffix in _PACKED_SUFFIXES else suffix
-
-
 def read_table(
     path: Path, *, allow_pickle: bool = False, separator: str | None = None, encoding: str | None = None
 ) -> Table:
     """Return the table in `path`; the cells of a text file stay text ("NA" is a word, 007 keeps its zeros).
 
     Args:
-        path: Parquet or a pickle by its suffix; text with separated fields, gzip, bzip2 or xz, otherwise.
+        path: Parquet or a pickle by its suffix; text with separated fields otherwise.
         allow_pickle: unpickling runs code.
         separator: of the fields; None = found.
         encoding: of the text; None = by its byte order mark, else UTF-8, else cp1252.
@@ -106,7 +93,7 @@ def read_table(
     elif suffix == ".parquet":
         frame = _read_parquet(path)
     else:
-        text = _decode(_unpack(path.read_bytes(), path), path, encoding).replace("\0", "")
+        text = _decode(path.read_bytes(), path, encoding).replace("\0", "")
         frame, malformed = _parse(re.sub(r"\x1a+\s*\Z", "", text), path, separator)
     frame = with_named_index(frame)
     frame.columns = [clean_label(str(name)) for name in frame.columns]
@@ -122,20 +109,12 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} cannot be read as parquet: {' '.join(str(error).split())}") from None
 
 
-def _unpack(raw: bytes, path: Path) -> bytes:
-    is_sheet = path.suffix.lower() in SPREADSHEETS or b"xl/" in raw or b"content.xml" in raw
-    if raw.startswith(_OLD_EXCEL) or (raw.startswith(_ZIP) and is_sheet):
-        raise DataError(f"{path} is a spreadsheet; save it as CSV (in Excel: `CSV UTF-8`) and name that file.")
-    if raw.startswith(_ZIP):
-        raise DataError(f"{path} is a ZIP archive; unpack it first and name the table that was in it.")
-    unpack = next((unpack for start, unpack in _UNPACK.items() if raw.startswith(start)), bytes)
-    try:
-        return unpack(raw)
-    except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"{path} cannot be unpacked ({error}); unpack it first and name the table itself.") from None
-
-
 def _decode(raw: bytes, path: Path, encoding: str | None) -> str:
+    is_zipped_sheet = path.suffix.lower() in SPREADSHEETS or b"xl/" in raw or b"content.xml" in raw
+    if raw.startswith(b"\xd0\xcf\x11\xe0") or (raw.startswith(_PACKED[0]) and is_zipped_sheet):
+        raise DataError(f"{path} is a spreadsheet; save it as CSV (in Excel: `CSV UTF-8`) and name that file.")
+    if raw.startswith(_PACKED):
+        raise DataError(f"{path} is compressed; unpack it first and name the table that was in it.")
     known = encoding or next((name for mark, name in _BOMS if raw.startswith(mark)), None)
     try:
         text = raw.decode(known or "utf-8", "strict" if known else "surrogateescape").removeprefix("\ufeff")
@@ -159,12 +138,17 @@ def _decode(raw: bytes, path: Path, encoding: str | None) -> str:
 def _parse(text: str, path: Path, separator: str | None) -> tuple[pd.DataFrame, list[str | None]]:
     """Return the rows below the header and what is wrong with each; malformed rows have null cells."""
     csv.field_size_limit(2**31 - 1)
+    text = re.sub(r'((?<!")(?:"")*"|(?<![^ ,;\t|\n])"") +(?=[,;\t|\r\n]|\Z)', r"\1", text)  # "a" ,"b"
     lines = list(io.StringIO(text, newline=""))
     first = next((place for place, line in enumerate(lines) if line.strip()), 0)
     hint = re.fullmatch(r'"?sep=(.)"?\s*', lines[first], re.IGNORECASE) if lines else None  # Excel's own line
     first += bool(hint)
     between = separator or (hint[1] if hint else _find_separator("".join(lines[first:])[:_SAMPLE_CHARS]))
-    lines, rules, rows = _settle_quotes(lines, between, first)
+    rules = {"delimiter": between, "strict": True, "skipinitialspace": True}
+    rows = list(_split(lines, rules, start=first))
+    if '\\"' in text and sum(row is None for _, row in rows) > _RARE * len(rows):  # as Spark and MySQL write quotes
+        rules |= {"escapechar": "\\", "doublequote": False}
+        rows = list(_split(lines, rules, start=first))
     if not rows or rows[0][1] is None:
         raise DataError(f"{path} must begin with a line of column names, then one row per product; got {text[:40]!r}.")
     header, width = _settle_width(rows[0][1], [row for _, row in rows[1:] if row])
@@ -203,29 +187,6 @@ def _settle_width(header: list[str], rows: list[list[str]]) -> tuple[list[str], 
         return header[:usual], usual
     beyond = [any(map(str.strip, row[len(header) :])) for row in rows if len(row) == usual]
     return header, usual if usual > len(header) and 2 * sum(beyond) < len(beyond) else len(header)
-
-
-def _settle_quotes(
-    lines: list[str], separator: str, start: int
-) -> tuple[list[str], dict[str, Any], list[tuple[int, list[str] | None]]]:
-    """Return lines, rules and rows under which fewest quotes are broken; only many broken rows question the usual.
-
-    Spark and MySQL write a quote as `\\"`; others put spaces between the closing quote and the separator.
-    """
-    rules = {"delimiter": separator, "strict": True, "skipinitialspace": True}
-    between = re.escape(separator)
-    spaced = re.compile(rf'((?<!")"|(?<![^ {between}])"") +(?=[{between}\r\n]|$)')
-    readings = [(lines, rules, list(_split(lines, rules, start=start)))]
-    if _count_broken(readings[0][2]) > _RARE * len(readings[0][2]):
-        trimmed = [spaced.sub(r"\1", line) for line in lines]
-        escaped = rules | {"escapechar": "\\", "doublequote": False}
-        others = [(trimmed, rules)] + [(lines, escaped)] * any('\\"' in line for line in lines)
-        readings += [(*other, list(_split(*other, start=start))) for other in others]
-    return min(readings, key=lambda reading: _count_broken(reading[2]))
-
-
-def _count_broken(rows: list[tuple[int, list[str] | None]]) -> int:
-    return sum(row is None for _, row in rows)
 
 
 def _split(
@@ -283,13 +244,13 @@ def _usual_shapes(rows: list[list[str]]) -> _Shapes:
     for column, cells in enumerate(zip(*rows, strict=True)):
         counts = Counter(map(_shape, cells))
         usual = {shape for shape, count in counts.items() if count >= _USUAL * len(cells)}
-        if _WORD not in usual and sum(counts[shape] for shape in usual) >= _MOST * len(cells):
+        if frozenset("a") not in usual and sum(counts[shape] for shape in usual) >= _MOST * len(cells):
             shapes[column] = usual
     return shapes
 
 
 def _shape(cell: str) -> frozenset[str]:
-    return frozenset("9" if sign.isdigit() else "a" if sign.isalpha() else sign for sign in cell if not sign.isspace())
+    return frozenset(re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", "".join(cell.split()))))
 
 
 def _looks_usual(cells: list[str], shapes: _Shapes, but: int | None = None) -> bool:

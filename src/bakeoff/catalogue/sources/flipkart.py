@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bakeoff.catalogue.params import ColumnNames, DatasetParams
 from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, split_of
-from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, Table, read_table, table_suffix
+from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, Table, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import find_file, table_label
 
@@ -66,7 +66,7 @@ def _find_table(dataset: DatasetParams, root: Path) -> Path | None:
     if (root / DEFAULT_TABLE).is_file():
         return root / DEFAULT_TABLE
     files = [path for path in sorted(root.glob("*")) if path.is_file()]
-    tables = [path for path in files if table_suffix(path) in TABLE_SUFFIXES]
+    tables = [path for path in files if path.suffix.lower() in TABLE_SUFFIXES]
     tables = tables or [path for path in files if path.suffix.lower() in SPREADSHEETS]  # refused with what to do
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)

@@ -9,7 +9,7 @@ import pandas as pd
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.sources.folder import IMAGE_SUFFIXES
-from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, read_table, table_suffix
+from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import clean_label, find_file, readable, table_label, visible
 from bakeoff.core.section import load_section
@@ -75,7 +75,7 @@ def list_photos(source: Path, columns: Columns | None = None) -> Photos:
 
 def is_table(source: Path) -> bool:
     """Return whether a source is a table by its name."""
-    return source.is_file() and table_suffix(source) in (*TABLE_SUFFIXES, *SPREADSHEETS, ".txt")
+    return source.is_file() and source.suffix.lower() in (*TABLE_SUFFIXES, *SPREADSHEETS, ".txt")
 
 
 def _list_folder(folder: Path) -> Photos:
