@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection
@@ -120,3 +121,12 @@ def test_monitor_reads_labels_as_the_study_did(tmp_path):
     with pytest.raises(DataError, match=r"1 labels of the new products are not among the study's \('e'\)"):
         new_products(tmp_path / "folder")
     assert new_products(tmp_path / "folder" / "e") == [None]
+
+
+def test_a_table_is_read_with_the_separator_and_encoding_of_the_study(tmp_path):
+    values = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))
+    dataset = values["dataset"] | {"separator": "~", "encoding": "cp437"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"dataset": dataset}), encoding="utf-8")
+    (tmp_path / "new.csv").write_bytes("image~label\né.png~L\n".encode("cp437"))
+    columns = Columns(find_label=True).as_in_study(tmp_path)
+    assert list_photos(tmp_path / "new.csv", columns).table["image"].tolist() == ["é.png"]
