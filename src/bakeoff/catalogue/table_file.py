@@ -220,7 +220,7 @@ def _split(
 
 
 def _swallows_rows(row: list[str], separator: str, width: int, shapes: _Shapes) -> bool:
-    """Return whether a field's lines are mostly rows of the table, as between two stray quotes."""
+    """Return whether a field's lines are rows: all of them, or one where columns have shapes to tell it by."""
     tight = re.compile(re.escape(separator) + r"(?!\s)")  # in prose a comma is followed by a space
     for column, field in enumerate(row):
         first, *more = [tight.split(line) for line in re.split(r"\r\n|\r|\n", field)]
@@ -229,11 +229,9 @@ def _swallows_rows(row: list[str], separator: str, width: int, shapes: _Shapes) 
         *inner, last = more
         whole = [len(cells) == width and _looks_usual(cells, shapes) for cells in inner]
         at_ends = (len(first), len(last)) == (width - column, column + 1)
-        if (
-            2 * sum(whole) > len(inner)
-            if inner
-            else at_ends and _looks_usual([*last[:-1], "", *first[1:]], shapes, column)
-        ):
+        if at_ends and not inner:
+            whole = [_looks_usual([*last[:-1], "", *first[1:]], shapes, column)]
+        if whole and (any if shapes else all)(whole):
             return True
     return False
 
