@@ -74,8 +74,11 @@ def simulate(kind: tuple[int, int, bool], n_studies: int) -> dict[str, float]:
             f"coverage of {name}": round(float(inside.mean()), 3),
             f"raw coverage of {name}": round(float(raw_inside.mean()), 3),
         }
-    found["said to be chosen again"] = round(float(np.mean([row["share"] for row in rows])), 3)
-    found["chosen again"] = round(float(np.mean([row["again"] for row in rows])), 3)
+    found["said to be chosen again"] = round(
+        float(np.mean([row["share"] for row in rows if row["share"] is not None])), 3
+    )
+    told = [row["again"] for row in rows if row["share"] is not None]
+    found["chosen again"] = round(float(np.mean(told)), 3)
     return found
 
 

@@ -59,6 +59,8 @@ def test_what_is_not_seen_is_not_part_of_a_label(label, clean):
         ('["A >> B', "A"),
         ("['A', 'B']", "A"),
         ("[A >> B]", "A"),
+        ("['Shoes [men]']", "Shoes [men]"),
+        (r"['L\'Or']", "L'Or"),
         ("[]", ""),
         ("[New] Shoes >> Boots", "[New] Shoes"),
         ('[ "Home\u00a0 Decor >> Clocks" ]', "Home Decor"),

@@ -268,7 +268,7 @@ def test_a_winner_by_chance_is_corrected_by_hand():
 
 def test_shares_read_as_exactly_as_they_are_known():
     shares = (0.0, 0.0404, 0.17, 0.83, 0.9996, 1.0)
-    texts = ("less than 5%", "less than 5%", "15%", "85%", "more than 95%", "more than 95%")
+    texts = ("less than 5%", "less than 5%", "about 15%", "about 85%", "more than 95%", "more than 95%")
     assert tuple(share_in_words(share, ENGLISH) for share in shares) == texts
 
 

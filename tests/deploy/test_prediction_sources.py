@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection
@@ -126,3 +127,12 @@ def test_monitoring_finds_the_classes_below_wrappers_and_splits(tmp_path):
     write_photos(tmp_path, *(f"new/train/{label}/1.jpg" for label in LABELS), "loose.jpg")
     photos = list_new_products(tmp_path, LABELS, label_column=None, columns=Columns())
     assert set(photos.table["label"]) == {None, *LABELS}
+
+
+def test_a_table_is_read_with_the_separator_and_encoding_of_the_study(tmp_path):
+    values = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))
+    dataset = values["dataset"] | {"separator": "~", "encoding": "cp437"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"dataset": dataset}), encoding="utf-8")
+    (tmp_path / "new.csv").write_bytes("image~label\né.png~L\n".encode("cp437"))
+    columns = Columns(find_label=True).as_in_study(tmp_path)
+    assert list_photos(tmp_path / "new.csv", columns).table["image"].tolist() == ["é.png"]

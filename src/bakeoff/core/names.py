@@ -1,5 +1,6 @@
 """What people see as one name is one name: labels, ids and file names from outside, read and compared in one way."""
 
+import ast
 import json
 import os
 import re
@@ -52,7 +53,10 @@ def table_label(text: str) -> str:
         try:
             levels = json.loads(text)
         except json.JSONDecodeError:
-            levels = re.split(r"""["']\s*,\s*["']""", text.strip("[]\"' "))
+            try:
+                levels = ast.literal_eval(text)
+            except (ValueError, SyntaxError):
+                levels = [text.strip("[]\"' ")]
         text = str(levels[0]) if levels else ""
     return clean_label(text.split(_LEVEL_MARK)[0])
 

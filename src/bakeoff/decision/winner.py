@@ -244,7 +244,11 @@ def share_in_words(share: float, t: Translator) -> str:
     """Return a share to the nearest 5 %, which is as well as it is known: `85%`, `less than 5%`, `more than 95%`."""
     if share < 0.05:
         return t.gettext("less than 5%")
-    return t.gettext("more than 95%") if share > 0.95 else t.percent(round(20 * share) / 20, 0)
+    return (
+        t.gettext("more than 95%")
+        if share > 0.95
+        else t.gettext("about {share}", share=t.percent(round(20 * share) / 20, 0))
+    )
 
 
 def _sentence(winner: str, shares: Mapping[str, float], n: int, t: Translator) -> str:
@@ -255,7 +259,7 @@ def _sentence(winner: str, shares: Mapping[str, float], n: int, t: Translator) -
             "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases.", **gaps
         )
     return t.gettext(
-        "Tested on {n:,d} other photos, the same rule would choose {winner} again in about {share} of cases, {other} "
+        "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases, {other} "
         "in {second}.",
         other=other,
         second=share_in_words(shares[other], t),

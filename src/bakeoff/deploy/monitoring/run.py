@@ -61,7 +61,7 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         source,
         None if options.unlabelled else candidate.labels,
         label_column=options.label_column,
-        columns=options.columns,
+        columns=options.columns.as_in_study(project),
     )
     _tell(photos, source, options)
     params = load_section(project / "params.yaml", ComputeParams)

@@ -53,7 +53,7 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
     candidate = find_candidate(project, options.candidate, seed=options.seed)
     temperature = candidate.calibration.temperature
     top_k = min(options.top_k, len(candidate.labels))
-    photos = list_photos(source, options.columns)
+    photos = list_photos(source, options.columns.as_in_study(project))
     request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
     tally = Tally()
     with scored(request, photos.table.loc[:, ["path", "malformed"]]) as folder:

@@ -1,16 +1,18 @@
 """Which photos are asked about: one file, a folder with everything below it, or a table with a column of paths."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.sources.folder import PHOTO_SUFFIXES as SUFFIXES
 from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import clean_label, find_file, readable, table_label, visible
+from bakeoff.core.section import load_section
 
 LABEL_COLUMN = "label"
 _SHOWN = 5
@@ -26,6 +28,13 @@ class Columns:
     label: str | None = None
     find_label: bool = False
     """Take LABEL_COLUMN where there is one and none is named."""
+    separator: str | None = None
+    encoding: str | None = None
+
+    def as_in_study(self, project: Path) -> "Columns":
+        """Return them with the separator and the encoding that params.yaml gives for tables."""
+        dataset = load_section(project / "params.yaml", DatasetParams)
+        return replace(self, separator=dataset.separator, encoding=dataset.encoding)
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ def _list_folder(folder: Path) -> Photos:
 
 
 def _list_table(path: Path, columns: Columns) -> Photos:
-    table = read_table(path)
+    table = read_table(path, separator=columns.separator, encoding=columns.encoding)
     identifier = columns.id or next((name for name in _ID_COLUMNS if table.has(name)), columns.image)
     label = columns.label or (LABEL_COLUMN if columns.find_label and table.has(LABEL_COLUMN) else None)
     labelled = {"--label-column": label} if label else {}
