@@ -73,7 +73,7 @@ FILES = {
     "data/catalogue/digests.parquet": {"audit"},  # nor does what `bakeoff monitor` recognises photos by
     "data/catalogue/rejected.csv": {"audit"},
     "data/audit/audit.json": {"compare"},
-    "data/catalogue/products.parquet": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET},
+    "data/catalogue/products.parquet": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
     "data/catalogue/labels.json": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
     "data/catalogue/images.arrow": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
     "data/splits/splits.parquet": {*TRAINERS, *EVALUATE, *INTERPRET},
