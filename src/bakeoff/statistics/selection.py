@@ -1,12 +1,15 @@
 """The price of having been chosen: how much better the best of several looks on the products that it was chosen by."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import gammainc, gammaincinv
 
 Array = np.ndarray
 _LEFT_OUT = 0.75
+_ALIKE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,10 @@ def chosen_again(observed: Array, drawn: Array, choose: Callable[[Array], Array]
     """Return (C,) how likely other test products of the same number would choose each candidate, summing to 1.
 
     Resampled values scatter around observed ones, which lie further apart than the true ones. So the observed are drawn
-    towards their mean until their variance is what the resampled noise leaves, true values are drawn around them, and
-    the rule is applied to those with noise added: an empirical Bayes estimate, its noise the resamples' own.
+    towards their mean, true values are drawn around them, and the rule is applied to those with noise added, the noise
+    being the resamples' own. How far to draw them is not known from few candidates: each draw has its own shrinkage B,
+    from its distribution given the observed variance if B is uniform beforehand. It is proportional to
+    B^((C - 1) / 2) exp(-B r), r being (C - 1) / 2 times the observed variance over that of the noise.
 
     Args:
         observed: (C,) what the rule maximises.
@@ -54,13 +59,21 @@ def chosen_again(observed: Array, drawn: Array, choose: Callable[[Array], Array]
         choose: from (B, C) values to (B,) the candidate that the rule takes.
 
     Source:
-        C. N. Morris, Parametric empirical Bayes inference: theory and applications, J. Am. Stat. Assoc. 78 (1983)
-        47-55, DOI 10.1080/01621459.1983.10477920.
+        W. E. Strawderman, Proper Bayes minimax estimators of the multivariate normal mean, Ann. Math. Stat. 42 (1971)
+        385-388, DOI 10.1214/aoms/1177693528.
     """
     noise = drawn - observed
-    own = noise - noise.mean(axis=1, keepdims=True)
-    spread = float(observed.var(ddof=1))
-    kept = max(0.0, 1 - float(own.var(axis=0).sum()) / (len(observed) - 1) / spread) if spread > 0 else 0.0
+    own, n_freedom = noise - noise.mean(axis=1, keepdims=True), len(observed) - 1
+    rng, uniform = np.random.default_rng(0), (np.arange(len(noise)) + 0.5) / len(noise)
+    shape, variance = n_freedom / 2 + 1, float(own.var(axis=0).sum()) / n_freedom
+    rate = n_freedom * float(observed.var(ddof=1)) / (2 * variance) if variance > 0 else math.inf
+    if math.isinf(rate):
+        kept = np.ones(len(noise))
+    elif rate < _ALIKE:
+        kept = 1 - uniform ** (1 / shape)
+    else:
+        kept = 1 - gammaincinv(shape, uniform * gammainc(shape, rate)) / rate
+    kept = rng.permutation(np.clip(kept, 0, 1))[:, None]
     centre = observed.mean() + kept * (observed - observed.mean())
-    other = noise[np.random.default_rng(0).permutation(len(noise))]
-    return np.bincount(choose(centre + np.sqrt(kept) * other + noise), minlength=len(observed)) / len(noise)
+    drawn_true = centre + np.sqrt(kept) * noise[rng.permutation(len(noise))]
+    return np.bincount(choose(drawn_true + noise), minlength=len(observed)) / len(noise)
