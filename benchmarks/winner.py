@@ -31,6 +31,7 @@ from bakeoff.decision.summary import Summary
 from bakeoff.decision.winner import review
 from bakeoff.records.candidate import BASELINE
 from bakeoff.statistics.bootstrap import confusion_intervals
+from bakeoff.statistics.groups import group_sizes, macro_copies, widen
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
 from bakeoff.statistics.wilson import wilson_interval
 
@@ -159,6 +160,8 @@ def with_interval(best: Summary, outcomes: Outcomes) -> Summary:
     """Return the winner's line with its interval of macro F1, which `evaluate` computes."""
     counts = count_confusions(outcomes.label_ids, outcomes.predicted[best.candidate][0], N_CLASSES)
     f1 = confusion_intervals(counts, ["macro_f1"], n_resamples=N_RESAMPLES)["macro_f1"]
+    copies = macro_copies(group_sizes(outcomes.groups, outcomes.n), outcomes.label_ids)
+    f1 = widen(f1, copies, (0.0, 1.0))
     return replace(best, macro_f1_low=f1.low, macro_f1_high=f1.high)
 
 

@@ -18,8 +18,8 @@ class Shift:
 
     A resample holds 63 % of the products, so its winner is a little worse than the one that all products choose, and
     `left_out` too low; resampled differences between candidates are larger than the true ones, so `optimism` finds too
-    little luck. Weighted 3 to 1 they were within a point of the truth in every simulation of docs/statistics.md, and an
-    interval that reaches from one to the other held it in 92 to 98 %; neither did alone.
+    little luck. Weighted 3 to 1 they were within a point of the true accuracy in every simulation of
+    docs/statistics.md, and an interval that reaches from one to the other held it in 95 to 98 %; neither did alone.
 
     Source:
         I. Tsamardinos, E. Greasidou and G. Borboudakis, Bootstrapping the out-of-sample predictions for efficient and
