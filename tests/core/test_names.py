@@ -74,6 +74,7 @@ def test_of_a_category_tree_the_first_level_counts(cell, label):
 def test_labels_that_print_alike_are_found():
     assert find_alike(["Shoes", "shoes", "Bags", "Shoes"]) == [["Shoes", "shoes"]]
     assert find_alike(["ﬁn", "fin"]) == [["fin", "ﬁn"]]
+    assert find_alike(["❤ love", "❤\ufe0f love"]) == [["❤ love", "❤\ufe0f love"]]
     assert not find_alike(["A", "B"])
 
 

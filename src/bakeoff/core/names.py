@@ -18,6 +18,8 @@ _INVISIBLE = re.compile(
 _BREAKS_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _TREE = re.compile(r"""\[\s*["'].*|\[[^][]*>>[^][]*\]|\[\s*\]""", re.DOTALL)
 _LEVEL_MARK = ">>"
+_VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))
+"""Say how the sign before them is drawn, such as a heart as text or as a picture."""
 
 
 def readable(text: str) -> str:
@@ -65,7 +67,7 @@ def find_alike(labels: Iterable[str]) -> list[list[str]]:
     """Return the groups of different labels that differ by case alone or print alike, each sorted."""
     groups: dict[str, list[str]] = {}
     for label in sorted(set(labels)):
-        shown = "".join(sign for sign in label if unicodedata.category(sign) != "Cf")
+        shown = "".join(sign for sign in label if unicodedata.category(sign) != "Cf" and sign not in _VARIATIONS)
         groups.setdefault(unicodedata.normalize("NFKC", shown).casefold(), []).append(label)
     return [group for group in groups.values() if len(group) > 1]
 
