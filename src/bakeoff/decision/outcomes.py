@@ -109,19 +109,17 @@ def outcomes_of(done: Sequence[Evaluated], groups: Mapping[str, int] | None = No
     """
     if not done:
         return None
-    found: dict[str, list[TestOutcomes]] = {}
+    found: dict[str, list[Evaluated]] = {}
     for one in done:
-        found.setdefault(one.candidate.name, []).append(one.test)
-    alone: dict[str, list[np.ndarray]] = {}
-    for one in done:
-        alone.setdefault(one.candidate.name, []).append(_classified_alone(one))
+        found.setdefault(one.candidate.name, []).append(one)
+    first = done[0].test
     return Outcomes(
-        label_ids=done[0].test.label_ids,
-        n_labels=len(done[0].test.labels),
-        predicted={name: np.stack([test.predicted for test in tests]) for name, tests in found.items()},
-        probabilities={name: [test.probabilities for test in tests] for name, tests in found.items()},
-        groups=_shared(done[0].test.product_ids, groups or {}),
-        automated={name: np.stack(each) for name, each in alone.items()},
+        label_ids=first.label_ids,
+        n_labels=len(first.labels),
+        predicted={name: np.stack([one.test.predicted for one in each]) for name, each in found.items()},
+        probabilities={name: [one.test.probabilities for one in each] for name, each in found.items()},
+        groups=_shared(first.product_ids, groups or {}),
+        automated={name: np.stack([_classified_alone(one) for one in each]) for name, each in found.items()},
     )
 
 
