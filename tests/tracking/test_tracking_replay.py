@@ -196,7 +196,11 @@ def test_missing_training_is_told(project, tracking_params):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is not valid JSON"), ("[1]", "does not hold what it should: file: Input should be"), ("{}", "lacks key")],
+    [
+        ("{", "is not valid JSON"),
+        ("[1]", "does not hold what it should: file: Input should be"),
+        ('{"format": 2}', "lacks key"),
+    ],
 )
 def test_broken_records_are_told(candidate, tracking_params, text, message):
     (candidate / "evaluation" / "metrics.json").write_text(text, encoding="utf-8")
