@@ -48,6 +48,16 @@ def test_an_error_is_one_sentence_and_status_1(capsys):
     assert capsys.readouterr().err == "bakeoff: the table has no column 'image'; it has: a, b.\n"
 
 
+def one_sentence(capsys, error, told):
+    with pytest.raises(SystemExit) as stop, exit_cleanly():
+        raise error
+    assert stop.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"bakeoff: {told}"), said
+    assert said.count("\n") == 1
+    return said
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [
@@ -64,12 +74,7 @@ def test_an_error_is_one_sentence_and_status_1(capsys):
 )
 def test_an_error_of_the_system_names_its_file(tmp_path, monkeypatch, capsys, error, told):
     monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
-    with pytest.raises(SystemExit) as stop, exit_cleanly():
-        raise error
-    assert stop.value.code == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"bakeoff: {told}"), said
-    assert said.count("\n") == 1
+    said = one_sentence(capsys, error, told)
     assert ("the traceback is in" in said) == (tmp_path / ".bakeoff" / "logs").exists() == ("mend that" in told)
 
 
@@ -94,12 +99,7 @@ def test_an_error_of_the_system_names_its_file(tmp_path, monkeypatch, capsys, er
 )
 def test_what_nobody_foresaw_is_one_sentence_and_a_log(tmp_path, monkeypatch, capsys, error, told):
     monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
-    with pytest.raises(SystemExit) as stop, exit_cleanly():
-        raise error
-    assert stop.value.code == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"bakeoff: {told}"), said
-    assert said.count("\n") == 1
+    said = one_sentence(capsys, error, told)
     (log,) = (tmp_path / ".bakeoff" / "logs").iterdir()
     assert f"the traceback is in {log}" in said
     assert f"{type(error).__name__}: " in log.read_text()

@@ -3,7 +3,7 @@
 The rule is applied to resampled test sets, the same ones for every candidate.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +36,14 @@ _AS_MEASURED = 0.0005
 class Redrawn:
     """The rule applied to B resampled test sets."""
 
+    items: list[Summary]
+    """C candidates in the order of their names."""
+    observed: np.ndarray
+    """(C,) what the rule maximises, as measured."""
     objective: np.ndarray
-    """(B, C) what it maximises; candidates in the order of their names."""
+    """(B, C) the same in each resample."""
+    choose: Callable[[np.ndarray], np.ndarray]
+    """From (B, C) values to (B,) the candidate that the rule takes."""
     shifts: Mapping[str, Shift]
     """By measure of CORRECTED, of the winner."""
 
@@ -63,6 +69,10 @@ def redraw(
     left_out, n_won = np.zeros((len(items), outcomes.n)), np.zeros(len(items))
     luck, drawn = dict.fromkeys(CORRECTED, 0.0), []
     whole = np.ones((1, outcomes.n), dtype=np.float32)
+
+    def choose(values: np.ndarray) -> np.ndarray:
+        return pick(values, costs, tolerance)
+
     measured = {
         (metric, name): resampled_metric(metric, outcomes, name, whole)[0] for metric in CORRECTED for name in names
     }
@@ -71,7 +81,7 @@ def redraw(
         sound = np.isfinite(values).all(axis=1)  # ROC-AUC of a resample of one class alone is not defined
         drawn.append(values[sound])
         weights = chunk if sound.all() else np.asfortranarray(chunk[sound])
-        won = pick(drawn[-1], costs, tolerance)
+        won = choose(drawn[-1])
         for metric in CORRECTED:
             luck[metric] -= _gain(metric, outcomes, winner, weights, measured)
         for i in np.unique(won):
@@ -90,7 +100,8 @@ def redraw(
         )
         for metric in CORRECTED
     }
-    return Redrawn(np.concatenate(drawn), shifts)
+    observed = objectives(items, rule, outcomes, whole, accuracy_weight)[0]
+    return Redrawn(items, observed, np.concatenate(drawn), choose, shifts)
 
 
 def _gain(
@@ -135,11 +146,7 @@ def review(
         return stability, correct(eligible[0], None, outcomes, n_resamples, t) if len(eligible) == 1 else None
     n = bounded_resamples(n_resamples, outcomes.n, work=work_of(rule, outcomes, len(eligible)))
     redrawn = redraw(eligible, rule, outcomes, n_resamples=n, accuracy_weight=accuracy_weight)
-    items = sorted(eligible, key=lambda item: item.candidate)
-    costs, tolerance = preference_costs(items, rule), rule.tolerance(outcomes.n)
-    whole = np.ones((1, outcomes.n), dtype=np.float32)
-    observed = objectives(items, rule, outcomes, whole, accuracy_weight)[0]
-    again = chosen_again(observed, redrawn.objective, lambda values: pick(values, costs, tolerance))
+    items, again = redrawn.items, chosen_again(redrawn.observed, redrawn.objective, redrawn.choose)
     shares = {items[i].candidate: float(again[i]) for i in np.argsort(-again, kind="stable") if again[i]}
     winner, place = eligible[0].candidate, items.index(eligible[0])
     same = np.ptp(redrawn.objective - redrawn.objective[:, [place]], axis=0) == 0
