@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bakeoff.catalogue.params import DatasetParams
 from bakeoff.core.errors import ParamsError
 from bakeoff.study import composition
 from bakeoff.study.composition import choices, choices_made, differences
@@ -90,6 +91,13 @@ def test_every_model_file_composes(name):
 @pytest.mark.parametrize("name", choices(ROOT / "conf")["dataset"])
 def test_every_dataset_composes_under_its_own_name(name):
     assert compose(ROOT, [f"dataset={name}"])["dataset"]["name"] == name
+
+
+def test_a_dataset_file_says_what_differs_alone(tmp_path):
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (tmp_path / "conf" / "dataset" / "own.yaml").write_text("name: own\nkind: folder\nroot: photos\nimages: inside\n")
+    own = DatasetParams.model_validate(composition.compose(tmp_path, ["dataset=own"])["dataset"])
+    assert (own.root, own.images, own.duplicates, own.columns.label) == ("photos", "inside", "group", None)
 
 
 @pytest.mark.parametrize("name", ["convnext_tiny.fb_in22k_ft_in1k", "resnet18"])
