@@ -423,10 +423,11 @@ def test_an_audit_by_hand(root):
 def test_parallel_packing_gives_the_same_in_the_same_order(root):
     pytest.importorskip("imagehash")
     from bakeoff.catalogue.pack import pack, pack_all
+    from bakeoff.catalogue.photo_file import PhotoFile
 
-    paths = []
+    photos = []
     for number in range(310):
         path = root / f"{number}.png"
         path.write_bytes(encode(picture(number), "PNG") if number % 10 else b"")
-        paths.append(path)
-    assert list(pack_all(paths, len(paths), PREPARE)) == [pack(path, PREPARE) for path in paths]
+        photos.append(PhotoFile(path))
+    assert list(pack_all(photos, len(photos), PREPARE)) == [pack(photo, PREPARE) for photo in photos]

@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 
 from bakeoff.catalogue.pack import Packed, pack
+from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import DIGESTS, Catalogue, load_catalogue
 from bakeoff.records.catalogue import LabelsRecord
@@ -71,7 +72,7 @@ def write_catalogue(project: Path, *, n_per_class: int = 10) -> Catalogue:
             path = project / "raw" / split / label / f"p{number:03d}.{'png' if number % 2 else 'jpg'}"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(photo_bytes(label, rng, form=_FORMS[number % len(_FORMS)]))
-            packed = pack(path, prepare)
+            packed = pack(PhotoFile(path), prepare)
             assert isinstance(packed, Packed)
             row = writer.append(packed.encoded)
             name = f"{label}/{path.name}"

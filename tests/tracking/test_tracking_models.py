@@ -15,6 +15,7 @@ from PIL import Image
 from tracking_files import write_json
 
 from bakeoff.catalogue.pack import pack
+from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.core.errors import DataError, EvaluationError
 from bakeoff.data.products import Photos
 from bakeoff.data.store import ImageStore, StoreWriter
@@ -57,7 +58,7 @@ def test_a_photo_is_packed_and_opened_as_the_catalogues_are(tmp_path):
     large = tmp_path / "large.png"
     Image.fromarray(pixels).save(large)
     with StoreWriter(tmp_path / "images.arrow") as writer:
-        writer.append(pack(large, prepare, hashes=False).encoded)  # type: ignore[union-attr]
+        writer.append(pack(PhotoFile(large), prepare, hashes=False).encoded)  # type: ignore[union-attr]
     stored = ImageStore(tmp_path / "images.arrow").read(0)
     given = read_photo(large.read_bytes(), prepare, 0)
     assert given.size == (83, 64)

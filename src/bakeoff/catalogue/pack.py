@@ -9,9 +9,9 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 from bakeoff.catalogue.duplicates import View, find_views, perceptual_hashes
+from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection, decode, encode_for_store, pixel_digest
 from bakeoff.records.catalogue import PackParams
@@ -38,13 +38,13 @@ class Packed:
 
 
 def pack_all(
-    paths: Iterable[Path], n_paths: int, params: PackParams, *, hashes: bool = True
+    photos: Iterable[PhotoFile], n_photos: int, params: PackParams, *, hashes: bool = True
 ) -> Iterator[Packed | Rejection]:
-    """Yield one result per path, in order, on all cores; a few chunks per core are held in memory at a time.
+    """Yield one result per photo, in order, on all cores; a few chunks per core are held in memory at a time.
 
     Args:
-        paths: the files.
-        n_paths: their number.
+        photos: where each lies.
+        n_photos: their number.
         params: section `prepare`.
         hashes: also what finds duplicates; needs imagehash, which .venv-torch alone has.
 
@@ -52,12 +52,12 @@ def pack_all(
         DataError: a decoding process was killed.
     """
     n_workers = os.cpu_count() or 1
-    if n_paths < _SERIAL_BELOW or n_workers == 1:
-        yield from map(partial(pack, params=params, hashes=hashes), paths)
+    if n_photos < _SERIAL_BELOW or n_workers == 1:
+        yield from map(partial(pack, params=params, hashes=hashes), photos)
         return
     with ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting: deque[Future[list[Packed | Rejection]]] = deque()
-        source = iter(paths)
+        source = iter(photos)
         try:
             while chunk := list(islice(source, _CHUNK)):
                 waiting.append(pool.submit(_pack_chunk, chunk, params, hashes))
@@ -72,22 +72,14 @@ def pack_all(
             ) from None
 
 
-def _pack_chunk(paths: list[Path], params: PackParams, hashes: bool) -> list[Packed | Rejection]:
-    return [pack(path, params, hashes=hashes) for path in paths]
+def _pack_chunk(photos: list[PhotoFile], params: PackParams, hashes: bool) -> list[Packed | Rejection]:
+    return [pack(photo, params, hashes=hashes) for photo in photos]
 
 
-def pack(path: Path, params: PackParams, *, hashes: bool = True) -> Packed | Rejection:
-    """Return one file's picture, encoded for the store with its hashes, or why it is rejected."""
-    limit_bytes = params.max_megapixels * 1e6 * 8  # 16-bit RGBA, uncompressed
-    try:
-        if path.stat().st_size > limit_bytes:
-            return Rejection(
-                "too_large", f"{path.stat().st_size} bytes, more than {params.max_megapixels:g} megapixels can need"
-            )
-        original = path.read_bytes()
-    except OSError as error:
-        return Rejection("unreadable", f"{type(error).__name__}: {error.strerror}")
-    return pack_bytes(original, params, hashes=hashes)
+def pack(photo: PhotoFile, params: PackParams, *, hashes: bool = True) -> Packed | Rejection:
+    """Return a photo's picture, encoded for the store with its hashes, or why it is rejected."""
+    original = photo.read(params.max_megapixels)
+    return original if isinstance(original, Rejection) else pack_bytes(original, params, hashes=hashes)
 
 
 def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, digest: bool = True) -> Packed | Rejection:

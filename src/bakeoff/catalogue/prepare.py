@@ -17,6 +17,7 @@ from bakeoff.catalogue.duplicates import group_duplicates
 from bakeoff.catalogue.fetch import effective_dataset
 from bakeoff.catalogue.pack import Packed, pack_all
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
+from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.catalogue.sources import SOURCES, RawProduct
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import clean_label, find_alike, readable
@@ -46,7 +47,7 @@ class _Ledger:
     rejected: list[tuple[str, ...]] = field(default_factory=list)
 
     def reject(self, product: RawProduct, refusal: Rejection) -> None:
-        row = (product.product_id, product.image_path, product.label or "", refusal.reason, refusal.detail)
+        row = (product.product_id, product.shown_image, product.label or "", refusal.reason, refusal.detail)
         self.rejected.append(tuple(map(readable, row)))
 
 
@@ -147,19 +148,20 @@ def _decode_all(
 ) -> pd.DataFrame:
     """Pack every picture into the draft store and return the accepted products with sizes and hashes."""
     draft, ledger = sinks
-    located = [(product, locate(*folders, product.image_path)) for product in products]
+    root, folder = folders
+    located = [(product, locate(root, root if product.part else folder, product.image_path)) for product in products]
     for product, place in located:
         if isinstance(place, Rejection):
             ledger.reject(product, place)
-    found = [(product, place) for product, place in located if isinstance(place, Path)]
+    found = [(product, PhotoFile(place, product.part)) for product, place in located if isinstance(place, Path)]
     rows = []
     with StoreWriter(draft) as writer, Progress() as bar:
         task = bar.add_task("decoding photos", total=len(found))
-        results = pack_all([place for _, place in found], len(found), params)
+        results = pack_all([photo for _, photo in found], len(found), params)
         for (product, _), result in zip(found, results, strict=True):
             if isinstance(result, Packed):
                 facts = {key: value for key, value in vars(result).items() if key != "encoded"}
-                facts |= {"image_path": readable(product.image_path), "draft": writer.append(result.encoded)}
+                facts |= {"image_path": readable(product.shown_image), "draft": writer.append(result.encoded)}
                 rows.append(vars(product) | facts)
             else:
                 ledger.reject(product, result)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bakeoff.catalogue.params import DatasetParams
+from bakeoff.catalogue.photo_file import Cell, Stretch
 from bakeoff.core.errors import DataError
 
 _SPLIT = re.compile(r"(?i)(train(.?val)?|e?val(id|idation|uation)?|dev|test|hold.?out)(ing)?([ _-]?(set|data|split))?")
@@ -20,7 +21,7 @@ class RawProduct:
 
     product_id: str
     image_path: str
-    """Relative to `Source.image_folder`; empty where the source names none."""
+    """Relative to `Source.image_folder`, of an archive or table that holds photos to the root; empty where none is."""
     label: str | None
     title: str | None = None
     description: str | None = None
@@ -28,6 +29,13 @@ class RawProduct:
     """One of SPLITS, where the source has a split of its own."""
     malformed: str | None = None
     """Why the source could not tell the product's fields apart, and where."""
+    part: Stretch | Cell | None = None
+    """Where in that file the photo is; None = the file is the photo."""
+
+    @property
+    def shown_image(self) -> str:
+        """Return where the photo lies, for people."""
+        return f"{self.image_path}/{self.part.name}" if self.part else self.image_path
 
 
 class SourceUnavailableError(DataError):

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from bakeoff.catalogue.pack import Packed, pack_all
+from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.core.names import readable
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
@@ -25,7 +26,7 @@ def read_files(
 ) -> Iterator[Packed | Rejection]:
     """Yield every file as `prepare` would pack it, in order: the same pixels that a product of the study has."""
     missing = {place for place, path in enumerate(paths) if not _is_file(path)}
-    found = [Path(path) for place, path in enumerate(paths) if place not in missing]
+    found = [PhotoFile(Path(path)) for place, path in enumerate(paths) if place not in missing]
     packed = pack_all(found, len(found), prepare, hashes=False)
     for place, (path, problem) in enumerate(zip(paths, malformed, strict=True)):
         if problem:
