@@ -2,14 +2,15 @@
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.photo_file import Cell, Stretch
 from bakeoff.core.errors import DataError
+from bakeoff.core.names import find_file
 
 _SPLIT = re.compile(r"(?i)(train(.?val)?|e?val(id|idation|uation)?|dev|test|hold.?out)(ing)?([ _-]?(set|data|split))?")
 _NOT_DATA = {"__MACOSX", "@eaDir"}  # what macOS and Synology leave beside the files
@@ -46,28 +47,42 @@ class SourceUnavailableError(DataError):
         self.reason = reason
 
 
-class Source(Protocol):
-    """A kind of data set."""
+class Source(ABC):
+    """A kind of data set: raw files that people put into its root, unless it can get them by itself."""
 
+    @abstractmethod
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether the raw files are in `root`."""
-        ...
+
+    @abstractmethod
+    def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
+        """Return every product the source lists, in a fixed order.
+
+        Raises:
+            DataError: the files are not laid out as they should be.
+        """
 
     def acquire(self, dataset: DatasetParams, root: Path) -> None:
-        """Bring the raw files into `root`, where that can be done; does nothing where they are there.
+        """Bring the raw files into `root`, where that can be done; do nothing where they are there.
 
         Raises:
             SourceUnavailableError: they are missing and cannot be got; the message says which files to put where.
         """
-        ...
+        if not self.present(dataset, root):
+            message = f"dataset {dataset.name!r} needs {self.needs(dataset, root)} and run again."
+            raise SourceUnavailableError(message, reason="files_missing")
+
+    def needs(self, dataset: DatasetParams, root: Path) -> str:
+        """Return which raw files belong where, as the end of "dataset 'shoes' needs …"."""
+        return f"its files in {root}; put them there"
 
     def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
-        """Return the folder that image paths are relative to."""
-        ...
+        """Return the folder that image paths are relative to: `<root>/<dataset.images>`."""
+        return find_file(root, dataset.images) if dataset.images else root
 
-    def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return every product the source lists, in a fixed order."""
-        ...
+    def class_order(self, dataset: DatasetParams, root: Path) -> list[str] | None:
+        """Return the classes in the source's own order, for `label_id`; None = sorted as text."""
+        return None
 
 
 def split_of(word: str) -> str | None:

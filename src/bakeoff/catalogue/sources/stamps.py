@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bakeoff.catalogue.params import DatasetParams
-from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, list_files
+from bakeoff.catalogue.sources.base import RawProduct, Source, SourceUnavailableError, list_files
 
 PACKAGE = "tuxpaint-stamps-default"
 _INSIDE = Path("usr/share/tuxpaint/stamps")
@@ -14,7 +14,7 @@ _KEPT = {".png", ".txt"}
 _FRENCH = "fr.utf8="
 
 
-class StampsSource:
+class StampsSource(Source):
     """Label = first folder below the stamps; the `.svg` twins and the sounds are left out.
 
     A `<name>_mirror.png` is a drawing of its own that Tux Paint shows when a stamp is flipped; it is a product.

@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFilter
 
 from bakeoff.catalogue.params import DatasetParams, SyntheticParams
-from bakeoff.catalogue.sources.base import RawProduct
+from bakeoff.catalogue.sources.base import RawProduct, Source
 from bakeoff.core.errors import DataError
 
 
@@ -55,7 +55,7 @@ class Truth:
     broken: str | None = None
 
 
-class SyntheticSource:
+class SyntheticSource(Source):
     """Writes `products.csv`, `Images/` and `truth.json`, the same for the same seed."""
 
     def present(self, dataset: DatasetParams, root: Path) -> bool:
