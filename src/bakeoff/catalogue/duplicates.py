@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -84,6 +85,7 @@ def group_duplicates(
     distance: int,
     mirrored: np.ndarray | None = None,
     views: Sequence[tuple[View, ...]] = (),
+    groups: Sequence[str | None] = (),
 ) -> np.ndarray:
     """Return for each picture the position of the first picture of its group.
 
@@ -93,12 +95,13 @@ def group_duplicates(
         distance: differing bits of 64 up to which two pictures are near-duplicates.
         mirrored: (N,) uint64 hashes of the mirror images, where mirrored pictures belong together too.
         views: of the N pictures, where copies with other margins belong together too.
+        groups: names of N groups that the source knows, whatever the pictures show; None = of no group.
 
     Returns:
         (N,) int64, each at most its own position; groups are connected components.
     """
-    n, first = len(digests), dict[str, int]()
-    pairs = [np.array([(place, first.setdefault(digest, place)) for place, digest in enumerate(digests)])]
+    n = len(digests)
+    pairs = [_pairs_of_names(digests), _pairs_of_names(groups)]
     pairs += _near_pairs(hashes, hashes, distance)
     if mirrored is not None:
         for one, other in ((mirrored, hashes), (hashes, mirrored)):  # near the limit only one direction may match
@@ -107,10 +110,17 @@ def group_duplicates(
         pairs += _pairs_of_views(views)
     edges = np.concatenate(pairs)
     graph = coo_array((np.ones(len(edges), dtype=bool), (edges[:, 0], edges[:, 1])), shape=(n, n))
-    _, first_places, groups = np.unique(
+    _, first_places, components = np.unique(
         connected_components(graph, directed=False)[1], return_index=True, return_inverse=True
     )
-    return first_places[groups]
+    return first_places[components]
+
+
+def _pairs_of_names(names: Sequence[Any]) -> np.ndarray:
+    """Return (M, 2) pairs i, j <= i: each position with a name (text) and the first with the same one."""
+    first: dict[str, int] = {}
+    pairs = [(place, first.setdefault(name, place)) for place, name in enumerate(names) if isinstance(name, str)]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
 def _near_pairs(left: np.ndarray, right: np.ndarray, distance: int) -> Iterator[np.ndarray]:

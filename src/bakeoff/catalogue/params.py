@@ -30,7 +30,7 @@ class SyntheticParams(Section):
     seed: Annotated[int, Field(ge=0)]
 
 
-DatasetKind = Literal["stamps", "flipkart", "folder", "synthetic"]
+DatasetKind = Literal["stamps", "flipkart", "folder", "synthetic", "rakuten", "food101", "cars"]
 
 
 class DatasetParams(Section):

@@ -6,8 +6,10 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +26,7 @@ from bakeoff.core.names import clean_label, find_alike, readable
 from bakeoff.core.paths import main_checkout
 from bakeoff.data.decode import Rejection, locate
 from bakeoff.data.store import ImageStore, StoreWriter
-from bakeoff.data.table import DIGESTS, PRODUCT_COLUMNS, SPLITS, TEXT_COLUMNS
+from bakeoff.data.table import BOX_COLUMNS, DIGESTS, PRODUCT_COLUMNS, SPLITS, TEXT_COLUMNS, UNLABELLED
 from bakeoff.records.catalogue import Dataset, LabelsRecord, PackParams, SourceRecord
 
 _TYPES = {
@@ -53,15 +55,17 @@ class _Ledger:
 
 @dataclass(frozen=True)
 class Prepared:
-    """How many products were read, accepted, and rejected for which reason."""
+    """How many labelled products were read, accepted, and rejected for which reason, and how many have no label."""
 
     n_read: int
     n_accepted: int
     rejected: dict[str, int]
+    n_unlabelled: int = 0
 
     def __str__(self) -> str:
         told = ", ".join(f"{n} {reason}" for reason, n in self.rejected.items()) or "none"
-        return f"{self.n_accepted} of {self.n_read} products accepted; rejected: {told}"
+        unlabelled = f"; {self.n_unlabelled} without a label are in {UNLABELLED}" if self.n_unlabelled else ""
+        return f"{self.n_accepted} of {self.n_read} products accepted; rejected: {told}{unlabelled}"
 
 
 def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, out_dir: Path) -> Prepared:
@@ -93,16 +97,18 @@ def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, ou
 
 def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, params: PrepareParams) -> Prepared:
     reader, root = SOURCES[dataset.kind], main_checkout() / source.root
-    raw = reader.read(dataset, root)
+    images, listed = reader.image_folder(dataset, root), reader.read(dataset, root)
+    raw = [product for product in listed if not product.is_unlabelled]
     ledger = _Ledger()
     sound = _check_records(raw, dataset, ledger)
     draft = folder.parent / "draft.arrow"
-    table = _decode_all(sound, (root, reader.image_folder(dataset, root)), params, (draft, ledger))
+    table = _decode_all(sound, (root, images), params, (draft, ledger))
     table = _settle_duplicates(table, dataset, ledger)
     table = _settle_small_classes(table, params, ledger)
-    labels = _encode_labels(table, dataset, ledger)
+    labels = _encode_labels(table, dataset, ledger, order=reader.class_order(dataset, root) or [])
     digest = _write_store(table, draft, folder / "images.arrow")
     _write_tables(table, folder)
+    _write_unlabelled([product for product in listed if product.is_unlabelled], images, folder)
     rejected = pd.DataFrame(ledger.rejected, columns=["product_id", "image", "label", "reason", "detail"])
     rejected.to_csv(folder / "rejected.csv", index=False)
     named = source.model_dump(include={"name", "kind", "licence", "source_url", "fallback_reason"})
@@ -113,7 +119,8 @@ def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, pa
             f"{len(raw)} products read, but {len(table)} accepted and {len(rejected)} rejected: please report."
         )
     reasons = rejected["reason"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    return Prepared(len(raw), len(table), {str(reason): int(n) for reason, n in reasons.items()})
+    counts = {str(reason): int(n) for reason, n in reasons.items()}
+    return Prepared(len(raw), len(table), counts, n_unlabelled=len(listed) - len(raw))
 
 
 def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledger) -> list[RawProduct]:
@@ -181,8 +188,12 @@ def _count_reasons(ledger: _Ledger) -> str:
 
 
 def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger) -> pd.DataFrame:
-    """Give duplicates one `group_id`, or drop all but the first; mirrored pictures share a group in both cases."""
-    table["group_id"] = np.arange(len(table), dtype=np.int64)
+    """Give duplicates one `group_id`, or drop all but the first; mirrored pictures share a group in both cases.
+
+    So do products that the source says belong together, even where duplicates are kept.
+    """
+    known = table["group"].fillna(table.index.to_series().map("\0{}".format))
+    table["group_id"] = table.index.to_series().groupby(known).transform("min")
     if dataset.duplicates == "keep":
         return table
     if dataset.phash_distance > _CHAINING_BITS:
@@ -193,7 +204,8 @@ def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Led
     table = _reject_placeholders(table, ledger)
     if not len(table):
         return table
-    table["group_id"] = _group(table, dataset.phash_distance, mirrored=table["mirrored"].to_numpy(np.uint64))
+    further = {"mirrored": table["mirrored"].to_numpy(np.uint64), "groups": table["group"].tolist()}
+    table["group_id"] = _group(table, dataset.phash_distance, **further)
     _warn_of_conflicts(table, table["group_id"].to_numpy())
     if dataset.duplicates == "drop":
         first = _group(table, dataset.phash_distance)
@@ -204,9 +216,9 @@ def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Led
     return table
 
 
-def _group(table: pd.DataFrame, distance: int, *, mirrored: np.ndarray | None = None) -> np.ndarray:
+def _group(table: pd.DataFrame, distance: int, **further: Any) -> np.ndarray:
     hashes, views = table["phash"].to_numpy(dtype=np.uint64), table["views"].tolist()
-    return group_duplicates(table["digest"].tolist(), hashes, distance=distance, mirrored=mirrored, views=views)
+    return group_duplicates(table["digest"].tolist(), hashes, distance=distance, views=views, **further)
 
 
 def _reject_placeholders(table: pd.DataFrame, ledger: _Ledger) -> pd.DataFrame:
@@ -263,11 +275,11 @@ def _reject_rows(
     return table.iloc[np.flatnonzero(~refused)].reset_index(drop=True)
 
 
-def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger) -> list[str]:
-    """Add `label_id` and return the class names in LabelEncoder's order."""
-    from sklearn.preprocessing import LabelEncoder
-
-    names = sorted(set(table["label"]))
+def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger, *, order: Sequence[str]) -> list[str]:
+    """Add `label_id` and return the class names in the source's own order; those that it lacks come last, sorted."""
+    found = set(table["label"])
+    names = [name for name in map(clean_label, order) if name in found]
+    names += sorted(found - set(names))
     if len(names) < 2:
         lost = sorted({(label, reason, detail) for _, _, label, reason, detail in ledger.rejected})
         told = "; ".join(f"{label!r}: {reason}, {detail}" for label, reason, detail in lost[:3]) or "none"
@@ -276,9 +288,8 @@ def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger)
             f"are needed to compare classifiers. Check dataset.columns.label. Rejected products: "
             f"{len(ledger.rejected)} ({told}{'; …' if len(lost) > 3 else ''})."
         )
-    encoder = LabelEncoder()
-    table["label_id"] = encoder.fit_transform(table["label"])
-    return [str(name) for name in names]
+    table["label_id"] = pd.Categorical(table["label"], categories=names).codes
+    return names
 
 
 def _write_store(table: pd.DataFrame, draft: Path, target: Path) -> str:
@@ -301,6 +312,26 @@ def _write_store(table: pd.DataFrame, draft: Path, target: Path) -> str:
 def _write_tables(table: pd.DataFrame, folder: Path) -> None:
     """Write products.parquet, which image classifiers read, and what they do not: texts and digests of the pixels."""
     table = table.assign(weight=1.0).astype(_TYPES | dict.fromkeys(_TEXTS, "string"))  # all-null columns stay text
-    table[list(PRODUCT_COLUMNS)].to_parquet(folder / "products.parquet", index=False)
+    table[list(PRODUCT_COLUMNS)].join(_known_besides(table)).to_parquet(folder / "products.parquet", index=False)
     table[list(TEXT_COLUMNS)].to_parquet(folder / "texts.parquet", index=False)
     table[["product_id", "digest"]].to_parquet(folder / DIGESTS, index=False)
+
+
+def _known_besides(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the boxes and the columns that the source alone has, nullable; no column where it knows none."""
+    more = pd.DataFrame(table["more"].tolist(), index=table.index).convert_dtypes()
+    if clash := sorted({*more.columns} & {*PRODUCT_COLUMNS, *BOX_COLUMNS}):
+        raise DataError(f"the source's columns {', '.join(clash)} have names that products.parquet uses itself.")
+    if any(box is not None for box in table["box"]):
+        boxes = [box or [None] * len(BOX_COLUMNS) for box in table["box"]]
+        more[list(BOX_COLUMNS)] = pd.DataFrame(boxes, index=table.index, dtype="Int32")
+    return more
+
+
+def _write_unlabelled(products: list[RawProduct], images: Path, folder: Path) -> None:
+    """Write the products without a label as a table that `predict` takes, its paths relative to data/catalogue."""
+    if products:
+        away = os.path.relpath(images.resolve(), (main_checkout() / "data" / "catalogue").resolve())
+        columns = ["product_id", "image", "title", "description"]
+        rows = [(one.product_id, f"{away}/{one.image_path}", one.title, one.description) for one in products]
+        pd.DataFrame(rows, columns=columns, dtype="string").to_parquet(folder / UNLABELLED, index=False)

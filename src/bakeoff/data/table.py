@@ -26,7 +26,11 @@ PRODUCT_COLUMNS = (
     "format",
     "mode",
 )
+BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
+"""Of the object in the original photo, px, half-open; only where the source knows it."""
 TEXT_COLUMNS = ("product_id", "title", "description")
+UNLABELLED = "unlabelled.parquet"
+"""Products whose source keeps the labels to itself: product_id, image, title, description, for `bakeoff predict`."""
 DIGESTS = "digests.parquet"
 """product_id, and digest of the original photo's pixels: `bakeoff.data.decode.pixel_digest`."""
 

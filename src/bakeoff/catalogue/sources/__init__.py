@@ -1,8 +1,11 @@
 """The kinds of data set, by the name that `dataset.kind` gives."""
 
 from bakeoff.catalogue.sources.base import RawProduct, Source, SourceUnavailableError, list_files
+from bakeoff.catalogue.sources.cars import CarsSource
 from bakeoff.catalogue.sources.flipkart import FlipkartSource
 from bakeoff.catalogue.sources.folder import FolderSource
+from bakeoff.catalogue.sources.food101 import Food101Source
+from bakeoff.catalogue.sources.rakuten import RakutenSource
 from bakeoff.catalogue.sources.stamps import StampsSource
 from bakeoff.catalogue.sources.synthetic import SyntheticSource
 
@@ -11,6 +14,9 @@ SOURCES: dict[str, Source] = {
     "flipkart": FlipkartSource(),
     "folder": FolderSource(),
     "synthetic": SyntheticSource(),
+    "rakuten": RakutenSource(),
+    "food101": Food101Source(),
+    "cars": CarsSource(),
 }
 
 __all__ = ["SOURCES", "RawProduct", "Source", "SourceUnavailableError", "list_files"]

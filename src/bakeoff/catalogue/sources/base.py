@@ -3,8 +3,8 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bakeoff.catalogue.params import DatasetParams
@@ -32,6 +32,14 @@ class RawProduct:
     """Why the source could not tell the product's fields apart, and where."""
     part: Stretch | Cell | None = None
     """Where in that file the photo is; None = the file is the photo."""
+    group: str | None = None
+    """Products of one group never lie in two splits."""
+    box: tuple[int, int, int, int] | None = None
+    """Left, top, right, bottom of the object in the photo, px, half-open."""
+    more: Mapping[str, str | int | None] = field(default_factory=dict)
+    """What else the source knows, by column of products.parquet: make, year."""
+    is_unlabelled: bool = False
+    """The source keeps its label to itself, as a challenge's test set: `predict` takes it, the study does not."""
 
     @property
     def shown_image(self) -> str:

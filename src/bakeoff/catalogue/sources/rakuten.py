@@ -1,0 +1,138 @@
+"""Rakuten France's challenge: 84,916 products with photo and text in 27 classes, and 13,812 without a label.
+
+Source: https://challengedata.ens.fr/challenges/35, as published there and in copies with other file names.
+"""
+
+from pathlib import Path
+
+from bakeoff.catalogue.params import DatasetParams
+from bakeoff.catalogue.sources.base import RawProduct, Source
+from bakeoff.catalogue.table_file import Table, read_table
+from bakeoff.core.errors import DataError
+
+_TABLES = {
+    "X_train": ("X_train_update.csv", "X_train.csv"),
+    "Y_train": ("Y_train_CVw08PX.csv", "Y_train.csv"),
+    "X_test": ("X_test_update.csv", "X_test.csv"),
+}
+_PHOTOS = {
+    "train": ("images/images/image_train", "images/image_train", "images/image_training"),
+    "test": ("images/images/image_test", "images/image_test"),
+}
+CLASSES = {
+    10: "Livre occasion",
+    40: "Jeu vidéo, accessoire tech.",
+    50: "Accessoire Console",
+    60: "Console de jeu",
+    1140: "Figurine",
+    1160: "Carte Collection",
+    1180: "Jeu Plateau",
+    1280: "Jouet enfant, déguisement",
+    1281: "Jeu de société",
+    1300: "Jouet tech",
+    1301: "Paire de chaussettes",
+    1302: "Jeu extérieur, vêtement",
+    1320: "Autour du bébé",
+    1560: "Mobilier intérieur",
+    1920: "Chambre",
+    1940: "Cuisine",
+    2060: "Décoration intérieure",
+    2220: "Animal",
+    2280: "Revues et journaux",
+    2403: "Magazines, livres et BDs",
+    2462: "Jeu occasion",
+    2522: "Bureautique et papeterie",
+    2582: "Mobilier extérieur",
+    2583: "Autour de la piscine",
+    2585: "Bricolage",
+    2705: "Livre neuf",
+    2905: "Jeu PC",
+}
+"""What the challenge's `prdtypecode` means, in numeric order."""
+
+
+class RakutenSource(Source):
+    """Label = code and name; tables are joined by their index column, whatever the order of their rows."""
+
+    def present(self, dataset: DatasetParams, root: Path) -> bool:
+        """Return whether the training tables and their photos are there."""
+        return bool(
+            _find(root, _TABLES["X_train"]) and _find(root, _TABLES["Y_train"]) and _find(root, _PHOTOS["train"])
+        )
+
+    def needs(self, dataset: DatasetParams, root: Path) -> str:
+        """Name the tables and the folder of photos."""
+        tables = " and ".join(" or ".join(_TABLES[name]) for name in ("X_train", "Y_train"))
+        return f"{tables} in {root}, and the photos in {' or '.join(_PHOTOS['train'])} below it; put them there"
+
+    def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
+        """Return the products of X_train, and those of X_test where it is there as ones without a label.
+
+        Raises:
+            DataError: a column is missing, or the indexes of X_train and Y_train differ.
+        """
+        described, coded = (_read(root, name) for name in ("X_train", "Y_train"))
+        codes = dict(zip(_index(coded), coded.texts("prdtypecode"), strict=True))
+        if lacking := [index for index in _index(described) if index not in codes]:
+            raise DataError(
+                f"{coded.path} has no row for {len(lacking)} products of {described.path} (the first: index "
+                f"{lacking[0]}); both must come from the same version of the challenge."
+            )
+        products = [_product(row, root, "train", label=_label(codes[str(row["index"])])) for row in _rows(described)]
+        if _find(root, _TABLES["X_test"]) and _find(root, _PHOTOS["test"]):
+            products += [_product(row, root, "test", label=None) for row in _rows(_read(root, "X_test"))]
+        return products
+
+    def class_order(self, dataset: DatasetParams, root: Path) -> list[str]:
+        """Return the classes by their code as a number."""
+        return [_label(str(code)) for code in CLASSES]
+
+
+def code_of(label: str) -> str:
+    """Return the `prdtypecode` of a class, for a file that the challenge takes."""
+    return label.split(" ", maxsplit=1)[0]
+
+
+def _label(code: str | None) -> str:
+    known = CLASSES.get(int(code)) if code and code.isdecimal() else None
+    return f"{code} {known}" if known else code or ""
+
+
+def _find(root: Path, names: tuple[str, ...]) -> Path | None:
+    return next((root / name for name in names if (root / name).exists()), None)
+
+
+def _read(root: Path, name: str) -> Table:
+    path = _find(root, _TABLES[name])
+    if path is None:
+        raise DataError(f"{root} has no {' or '.join(_TABLES[name])}.")
+    table = read_table(path)
+    needed = ["prdtypecode"] if name == "Y_train" else ["designation", "description", "productid", "imageid"]
+    table.require(
+        {f"as the challenge publishes {name}": needed[0]} | {f"{name}, {column}": column for column in needed}
+    )
+    return table
+
+
+def _index(table: Table) -> list[str]:
+    return [str(cell) for cell in table.frame.iloc[:, 0]]
+
+
+def _rows(table: Table) -> list[dict[str, str | None]]:
+    columns = {name: table.texts(name) for name in ("designation", "description", "productid", "imageid")}
+    rows = zip(_index(table), table.malformed, *columns.values(), strict=True)
+    return [dict(zip(("index", "malformed", *columns), row, strict=True)) for row in rows]
+
+
+def _product(row: dict[str, str | None], root: Path, part: str, *, label: str | None) -> RawProduct:
+    folder = next(name for name in _PHOTOS[part] if (root / name).exists())
+    return RawProduct(
+        str(row["index"]),
+        f"{folder}/image_{row['imageid']}_product_{row['productid']}.jpg",
+        label,
+        row["designation"],
+        row["description"],
+        malformed=row["malformed"],
+        group=row["productid"],
+        is_unlabelled=label is None,
+    )
