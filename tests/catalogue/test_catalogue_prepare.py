@@ -55,7 +55,7 @@ def test_every_bad_file_is_accounted_for(root):
     (root / "data" / "raw" / "folder" / "loose.png").write_bytes(encode(picture(), "PNG"))
     found = run(root, dataset("folder"))
     rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["reason"].to_dict()
-    assert rejected == {f"a__{name}": reason for name, reason in REJECTED.items()} | {"loose.png": "empty_label"}
+    assert rejected == {f"a/{name}": reason for name, reason in REJECTED.items()} | {"loose.png": "empty_label"}
     assert found.n_accepted == 8 + len(ACCEPTED)
     assert found.n_read == found.n_accepted + sum(found.rejected.values())
     assert str(found).startswith(f"{found.n_accepted} of {found.n_read} products accepted; rejected: ")
@@ -165,12 +165,12 @@ def test_a_photo_under_several_labels_is_told(root, labels, capsys):
         (raw / label / f"same{number}.png").write_bytes(encode(picture(999), "PNG"))
     assert run(root, dataset("folder", duplicates="group")).rejected == {}
     last = labels.index("b")
-    told = f"1 photos, the same or nearly the same, have several labels, for example a__same0.png (a), b__same{last}"
+    told = f"1 photos, the same or nearly the same, have several labels, for example a/same0.png (a), b/same{last}"
     assert told in capsys.readouterr().err
     assert run(root, dataset("folder", duplicates="drop")).rejected == {"duplicate_image": len(labels) - 1}
     details = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["detail"]
-    assert details[f"b__same{last}.png"] == "of a__same0.png, a photo of a"
-    assert details[details.index.str.startswith("a")].tolist() == ["of a__same0.png"] * (labels.count("a") - 1)
+    assert details[f"b/same{last}.png"] == "of a/same0.png, a photo of a"
+    assert details[details.index.str.startswith("a")].tolist() == ["of a/same0.png"] * (labels.count("a") - 1)
     assert capsys.readouterr().err.count("have several labels") == 1
 
 
@@ -306,7 +306,7 @@ def test_names_that_print_alike_are_one_class_and_case_alone_is_told(root, capsy
     assert examined(root).per_class == {"\u00c9picerie": 6, "\u00e9picerie": 3}
     assert "the labels '\u00c9picerie', '\u00e9picerie' look alike or differ by case alone" in capsys.readouterr().err
     rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv")
-    assert "caf\u00e9__1\u00e9.png" in rejected["product_id"].tolist()
+    assert "caf\u00e9/1\u00e9.png" in rejected["product_id"].tolist()
 
 
 def test_a_malformed_row_is_rejected_with_its_line(root):

@@ -17,6 +17,7 @@ from bakeoff.catalogue.sources import SOURCES
 from bakeoff.catalogue.sources.base import split_of
 from bakeoff.catalogue.sources.synthetic import CLASSES, generate
 from bakeoff.core.errors import DataError
+from bakeoff.data.decode import Rejection
 from bakeoff.records.catalogue import RawFile, SourceRecord
 from catalogue.bad_images import encode, picture
 from catalogue.datasets import NO_COLUMNS, dataset_params
@@ -165,7 +166,7 @@ def test_a_malformed_row_is_a_product_with_its_line(root):
     columns = ColumnNames(id=None, image="image", label="label", title=None, description=None)
     products = SOURCES["flipkart"].read(dataset("flipkart", columns=columns), root / "raw")
     assert [product.product_id for product in products] == ["row_0", "row_1", "row_2"]
-    assert products[1].malformed == "line 3 has 3 fields, expected 2: b.png,Tee, blue"
+    assert products[1].refused == Rejection("malformed_row", "line 3 has 3 fields, expected 2: b.png,Tee, blue")
 
 
 def test_folder_source(root):
@@ -176,8 +177,8 @@ def test_folder_source(root):
         (root / "raw" / name).write_bytes(b"x")
     products = SOURCES["folder"].read(dataset("folder"), root / "raw")
     assert {(p.product_id, p.label) for p in products} == {
-        ("shoes__red__1.jpg", "shoes"),
-        ("shoes__2.jpg", "shoes"),
+        ("shoes/red/1.jpg", "shoes"),
+        ("shoes/2.jpg", "shoes"),
         ("loose.jpg", None),
     }
 

@@ -30,7 +30,7 @@ class SyntheticParams(Section):
     seed: Annotated[int, Field(ge=0)]
 
 
-DatasetKind = Literal["stamps", "flipkart", "folder", "synthetic", "rakuten", "food101", "cars"]
+DatasetKind = Literal["stamps", "flipkart", "folder", "synthetic", "rakuten", "food101", "cars", "webdataset"]
 
 
 class DatasetParams(Section):

@@ -124,14 +124,14 @@ def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, pa
 
 
 def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledger) -> list[RawProduct]:
-    """Reject malformed rows, repeated ids, empty and excluded labels; names that print alike become one."""
+    """Reject what the source refused, repeated ids, empty and excluded labels; names that print alike become one."""
     seen: set[str] = set()
     excluded = set(map(clean_label, dataset.exclude_labels))
     sound = []
     for found in raw:
         product = replace(found, product_id=readable(found.product_id), label=clean_label(found.label or ""))
-        if product.malformed:
-            ledger.reject(product, Rejection("malformed_row", product.malformed))
+        if product.refused:
+            ledger.reject(product, product.refused)
             continue
         if product.product_id in seen:
             ledger.reject(product, Rejection("duplicate_product_id", "an earlier product has this id"))

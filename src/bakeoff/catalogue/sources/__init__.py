@@ -8,6 +8,7 @@ from bakeoff.catalogue.sources.food101 import Food101Source
 from bakeoff.catalogue.sources.rakuten import RakutenSource
 from bakeoff.catalogue.sources.stamps import StampsSource
 from bakeoff.catalogue.sources.synthetic import SyntheticSource
+from bakeoff.catalogue.sources.webdataset import WebdatasetSource
 
 SOURCES: dict[str, Source] = {
     "stamps": StampsSource(),
@@ -17,6 +18,7 @@ SOURCES: dict[str, Source] = {
     "rakuten": RakutenSource(),
     "food101": Food101Source(),
     "cars": CarsSource(),
+    "webdataset": WebdatasetSource(),
 }
 
 __all__ = ["SOURCES", "RawProduct", "Source", "SourceUnavailableError", "list_files"]

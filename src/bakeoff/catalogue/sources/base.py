@@ -11,9 +11,10 @@ from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.photo_file import Cell, Stretch
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import find_file
+from bakeoff.data.decode import Rejection
 
 _SPLIT = re.compile(r"(?i)(train(.?val)?|e?val(id|idation|uation)?|dev|test|hold.?out)(ing)?([ _-]?(set|data|split))?")
-_NOT_DATA = {"__MACOSX", "@eaDir"}  # what macOS and Synology leave beside the files
+NOT_DATA = {"__MACOSX", "@eaDir"}  # what macOS and Synology leave beside the files
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class RawProduct:
     description: str | None = None
     official_split: str | None = None
     """One of SPLITS, where the source has a split of its own."""
-    malformed: str | None = None
-    """Why the source could not tell the product's fields apart, and where."""
+    refused: Rejection | None = None
+    """Why the source cannot use it: its row's fields cannot be told apart, its archive leads elsewhere."""
     part: Stretch | Cell | None = None
     """Where in that file the photo is; None = the file is the photo."""
     group: str | None = None
@@ -99,6 +100,12 @@ def split_of(word: str) -> str | None:
     return found and {"tr": "train", "te": "test", "ho": "test"}.get(found[1][:2].lower(), "validation")
 
 
+def folder_split(name: str) -> str | None:
+    """Return the split that the name of a folder or a shard is, begins or ends with: train, train2017, seg_train."""
+    words = [word for word in re.split(r"[ _\-\d]+", name) if word]
+    return split_of(name) or (split_of(words[0]) or split_of(words[-1]) if words else None)
+
+
 def list_files(root: Path) -> Iterator[Path]:
     """Yield the files below `root` in a fixed order, without hidden ones, half-finished downloads and __MACOSX.
 
@@ -112,7 +119,7 @@ def list_files(root: Path) -> Iterator[Path]:
             (
                 name
                 for name in names
-                if not (name.startswith(".") or name.endswith(".tmp") or name in _NOT_DATA)
+                if not (name.startswith(".") or name.endswith(".tmp") or name in NOT_DATA)
                 and not _comes_round(here / name, root)
             ),
             key=os.fsencode,

@@ -7,6 +7,7 @@ from bakeoff.catalogue.sources.base import RawProduct, Source, split_of
 from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, Table, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import find_file, table_label
+from bakeoff.data.decode import Rejection
 
 DEFAULT_TABLE = "flipkart_com-ecommerce_sample_1050.csv"
 
@@ -39,12 +40,13 @@ class FlipkartSource(Source):
         columns = {field: table.texts(getattr(dataset.columns, field)) for field in ColumnNames.model_fields}
         columns["split"] = _official_splits(columns["split"], f"{path}, column {dataset.columns.split}")
         products = []
-        for row, malformed in enumerate(table.malformed):
+        for row, problem in enumerate(table.malformed):
             cells = {field: values[row] for field, values in columns.items()}
             label = table_label(cells["label"]) if cells["label"] else None
             texts = cells["title"], cells["description"], cells["split"]
+            refused = Rejection("malformed_row", problem) if problem else None
             products.append(
-                RawProduct(cells["id"] or f"row_{row}", cells["image"] or "", label, *texts, malformed=malformed)
+                RawProduct(cells["id"] or f"row_{row}", cells["image"] or "", label, *texts, refused=refused)
             )
         return products
 

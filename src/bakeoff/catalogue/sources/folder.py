@@ -1,12 +1,16 @@
 """A folder per class: `<root>/<class>/…/<photo>`, or `<root>/<split>/<class>/…/<photo>`."""
 
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 
+from bakeoff.catalogue.archives import is_archive, list_members
 from bakeoff.catalogue.params import DatasetParams
-from bakeoff.catalogue.sources.base import RawProduct, Source, list_files, split_of
+from bakeoff.catalogue.photo_file import Stretch
+from bakeoff.catalogue.sources.base import NOT_DATA, RawProduct, Source, folder_split, list_files, split_of
 from bakeoff.core.errors import DataError
+from bakeoff.data.decode import Rejection
 
 _Parts = tuple[str, ...]
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jfif", ".heic", ".heif"}
@@ -17,17 +21,29 @@ _NO_PHOTO = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file below the root, or inside an archive there."""
+
+    parts: _Parts
+    image_path: str
+    where: Stretch | None = None
+    refused: Rejection | None = None
+
+
 class FolderSource(Source):
     """Label = first folder below the root; every file in it is a product, so that none is lost silently.
 
     Folders named like splits (train, val2017, seg_test) are the official split, and a folder that alone holds all
-    photos is a wrapper: in both the classes are one level below.
+    photos is a wrapper: in both the classes are one level below. Where no folder holds photos, ZIP and tar files are
+    read, each as if it were a folder of its name; nothing is unpacked.
     """
 
     def present(self, dataset: DatasetParams, root: Path) -> bool:
-        """Return whether the root holds a folder with a file."""
+        """Return whether the root holds a folder with a file, or an archive."""
         base = self.image_folder(dataset, root)
-        return base.is_dir() and any(len(path.relative_to(base).parts) > 1 for path in list_files(base))
+        found = list_files(base) if base.is_dir() else ()
+        return any(len(path.relative_to(base).parts) > 1 or is_archive(path) for path in found)
 
     def needs(self, dataset: DatasetParams, root: Path) -> str:
         """Show what a folder of a class looks like."""
@@ -44,30 +60,42 @@ class FolderSource(Source):
             DataError: folders named like splits lie beside others, or below the classes.
         """
         base = self.image_folder(dataset, root)
-        files = [path.relative_to(base).parts for path in list_files(base)]
-        levels = _class_levels([parts for parts in files if not _NO_PHOTO.fullmatch(parts[-1])], base)
+        files = [_File(path.relative_to(base).parts, path.relative_to(base).as_posix()) for path in list_files(base)]
+        archives = [path for path in list_files(base) if is_archive(path)]
+        if not any(len(file.parts) > 1 and not _NO_PHOTO.fullmatch(file.parts[-1]) for file in files):
+            files += [file for archive in archives for file in _inside(archive, base, root)]
+        levels = _class_levels([file.parts for file in files if not _NO_PHOTO.fullmatch(file.parts[-1])], base)
         products = []
-        for parts in files:
-            level = next((level for level in levels if parts[: len(level)] == level), parts[:-1])
-            below = parts[len(level) :]
-            if len(below) > 1 or not _NO_PHOTO.fullmatch(parts[-1]):
-                label = below[0] if len(below) > 1 else None
+        for file in files:
+            level = next((level for level in levels if file.parts[: len(level)] == level), file.parts[:-1])
+            below = file.parts[len(level) :]
+            if len(below) > 1 or not _NO_PHOTO.fullmatch(file.parts[-1]):
+                label, known = below[0] if len(below) > 1 else None, {"part": file.where, "refused": file.refused}
                 split = levels.get(level)
-                products.append(RawProduct("__".join(parts), "/".join(parts), label, official_split=split))
+                products.append(RawProduct("/".join(file.parts), file.image_path, label, official_split=split, **known))
         return products
+
+
+def _inside(archive: Path, base: Path, root: Path) -> Iterator[_File]:
+    """Yield an archive's files as if it were a folder, without hidden ones and what macOS leaves."""
+    place = archive.relative_to(root).as_posix()
+    above = archive.relative_to(base).with_suffix("").parts
+    for member in list_members(archive):
+        if not any(part.startswith(".") or part in NOT_DATA for part in member.parts):
+            yield _File((*above, *member.parts), place, member.where, member.refused)
 
 
 def _class_levels(photos: Sequence[_Parts], base: Path) -> dict[_Parts, str | None]:
     """Return the folders, as parts below `base`, whose subfolders are the classes, and the official split of each."""
     level = _skip_wrappers(photos, ())
     below = {name: _folders(photos, (*level, name)) for name in sorted(_folders(photos, level))}
-    splits = {name: _folder_split(name) for name in below}
+    splits = {name: folder_split(name) for name in below}
     if not all(splits.values()):  # a class may be called "toy train"
         splits = {name: split_of(name) or (split if below[name] else None) for name, split in splits.items()}
     named, others = [[name for name in splits if bool(splits[name]) == known] for known in (True, False)]
-    inside = [f"{name}/{one}" for name in others for one in sorted(below[name]) if _folder_split(one)]
+    inside = [f"{name}/{one}" for name in others for one in sorted(below[name]) if folder_split(one)]
     clear = any(split_of(name) and len(below[name]) > 1 for name in named) or len({splits[name] for name in named}) > 1
-    clear |= any(len({*map(_folder_split, below[name])} - {None}) > 1 for name in others)
+    clear |= any(len({*map(folder_split, below[name])} - {None}) > 1 for name in others)
     if others and (clear or any(below[name] & below[other] for name in named for other in others)):
         raise DataError(
             f"{base.joinpath(*level)} holds folders named like splits ({', '.join(named + inside)}) and others with "
@@ -79,12 +107,6 @@ def _class_levels(photos: Sequence[_Parts], base: Path) -> dict[_Parts, str | No
     known = [_folders(photos, _skip_wrappers(photos, (*level, name))) for name in splits]
     classes = {name for names in known if len(names) > 1 for name in names}
     return {_skip_wrappers(photos, (*level, name), classes): split for name, split in splits.items()}
-
-
-def _folder_split(name: str) -> str | None:
-    """Return the split that a folder's name is, begins or ends with: train, train2017, seg_train."""
-    words = [word for word in re.split(r"[ _\-\d]+", name) if word]
-    return split_of(name) or (split_of(words[0]) or split_of(words[-1]) if words else None)
 
 
 def _skip_wrappers(photos: Sequence[_Parts], level: _Parts, classes: Set[str] = frozenset()) -> _Parts:

@@ -9,6 +9,7 @@ from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.sources.base import RawProduct, Source
 from bakeoff.catalogue.table_file import Table, read_table
 from bakeoff.core.errors import DataError
+from bakeoff.data.decode import Rejection
 
 _TABLES = {
     "X_train": ("X_train_update.csv", "X_train.csv"),
@@ -132,7 +133,7 @@ def _product(row: dict[str, str | None], root: Path, part: str, *, label: str | 
         label,
         row["designation"],
         row["description"],
-        malformed=row["malformed"],
+        refused=Rejection("malformed_row", row["malformed"]) if row["malformed"] else None,
         group=row["productid"],
         is_unlabelled=label is None,
     )
