@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from bakeoff.predictors.torch_predictor import TorchPredictor
 
 
-def load_predictor(training_dir: Path, *, device: str) -> TorchPredictor | KerasPredictor:
+def load_predictor(
+    training_dir: Path, *, device: str = "auto", weights_root: Path | None = None
+) -> TorchPredictor | KerasPredictor:
     """Return the predictor of a training folder, in whose framework's environment this must run.
 
     Args:
         training_dir: runs/<candidate>/seed_<s>/training.
         device: auto, cpu, cuda or mps.
+        weights_root: folder with weights/<model>, for a frozen PyTorch candidate that lies outside its project.
 
     Raises:
         EvaluationError: the folder holds no training.
@@ -28,4 +31,4 @@ def load_predictor(training_dir: Path, *, device: str) -> TorchPredictor | Keras
         return load_keras_predictor(training_dir, device=device)
     from bakeoff.predictors.torch_predictor import load_torch_predictor
 
-    return load_torch_predictor(training_dir, device=device)
+    return load_torch_predictor(training_dir, weights_root=weights_root, device=device)

@@ -188,10 +188,7 @@ def _save_model(folder: Path, *, files: Mapping[str, Path], training: TrainingRe
 
     with tempfile.TemporaryDirectory(prefix="bakeoff-light-") as name:
         light = Path(name)
-        for target, source in files.items():
-            (light / target).parent.mkdir(parents=True, exist_ok=True)
-            if source.suffix not in HEAVY:
-                shutil.copyfile(source, light / target)
+        link_files({target: source for target, source in files.items() if source.suffix not in HEAVY}, light)
         package = light / "code" / "bakeoff"
         shutil.copytree(Path(bakeoff.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
         mlflow.pyfunc.save_model(
@@ -229,20 +226,11 @@ def signature() -> ModelSignature:
 
     The parameter `top_k` adds the columns `top_labels` and `top_probabilities`.
     """
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
-    from mlflow.types.schema import Array
+    import pandas as pd
+    from mlflow.models import infer_signature
 
-    outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.string, "label"),
-        ColSpec(DataType.double, "probability"),
-        ColSpec(Array(DataType.double), "probabilities"),
-    ]
-    return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "image")]),
-        outputs=Schema(outputs),
-        params=ParamSchema([ParamSpec("top_k", DataType.long, 0)]),
-    )
+    answer = pd.DataFrame({"label": ["a"], "probability": [1.0], "probabilities": [[1.0]]})
+    return infer_signature(input_example(), answer, {"top_k": 0})
 
 
 def input_example() -> DataFrame:
