@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bakeoff.core.files import write_json
 from bakeoff.records.weights import WeightsRecord
-from bakeoff.tracking.records import Part
+from bakeoff.tracking.records import Part, as_value
 from bakeoff.tracking.runs import log_tags
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def _copy_light_files(source: Path, target: Path) -> None:
 
 def _add_extras(part: Part, staging: Path, weights: WeightsRecord) -> None:
     if part.name == "training":
-        _write_json(staging / "weights" / "record.json", weights.model_dump(mode="json"))
+        write_json(staging / "weights" / "record.json", weights.model_dump(mode="json"))
     confusion = part.folder / "confusion.csv"
     if part.name == "evaluation" and confusion.is_file():
-        _write_json(staging / _CONFUSION_TABLE, table_of_csv(confusion))
+        write_json(staging / _CONFUSION_TABLE, table_of_csv(confusion))
 
 
 def table_of_csv(path: Path) -> dict[str, Any]:
@@ -59,22 +60,7 @@ def table_of_csv(path: Path) -> dict[str, Any]:
     return {"columns": columns, "data": [[as_value(cell) for cell in row] for row in rows]}
 
 
-def as_value(cell: str) -> str | int | float | None:
-    """Return a CSV cell as the number it spells, None where it is empty, else its text."""
-    for kind in (int, float):
-        try:
-            return kind(cell)
-        except ValueError:
-            continue
-    return cell or None
-
-
 def mark_table(client: MlflowClient, run: Run, artifact_file: str) -> None:
     """Set the tag by which MLflow's evaluation view knows an artifact as a table."""
     value = json.dumps([{"path": artifact_file, "type": "table"}])
     log_tags(client, run, {_TABLES_TAG: value})
-
-
-def _write_json(path: Path, values: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values, ensure_ascii=False, indent=1), encoding="utf-8")
