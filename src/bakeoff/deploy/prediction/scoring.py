@@ -1,7 +1,8 @@
 """Photos through a predictor, a few at a time: memory does not grow with their number, and finished chunks stay."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +25,15 @@ def read_files(
     paths: Sequence[str], prepare: PackParams, *, malformed: Sequence[str | None]
 ) -> Iterator[Packed | Rejection]:
     """Yield every file as `prepare` would pack it, in order: the same pixels that a product of the study has."""
-    missing = {place for place, path in enumerate(paths) if not _is_file(path)}
-    found = [Path(path) for place, path in enumerate(paths) if place not in missing]
-    packed = pack_all(found, len(found), prepare, hashes=False)
-    for place, (path, problem) in enumerate(zip(paths, malformed, strict=True)):
+    are_files = list(map(os.path.isfile, paths))  # false, too, of a name that is too long, such as a web address
+    packed = pack_all(map(Path, compress(paths, are_files)), sum(are_files), prepare, hashes=False)
+    for path, problem, is_file in zip(paths, malformed, are_files, strict=True):
         if problem:
             yield Rejection("malformed_row", problem)
-        elif place in missing:
+        elif not is_file:
             yield Rejection("missing_file", f"{readable(path) or 'an empty path'} is not a file")
         else:
             yield next(packed)
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return bool(path) and Path(path).is_file()
-    except (OSError, ValueError):  # a name that is too long, such as a web address
-        return False
 
 
 def read_store(store: ImageStore, rows: Sequence[int], sizes: Sequence[tuple[int, int]]) -> Iterator[Packed]:
