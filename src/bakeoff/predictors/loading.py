@@ -1,20 +1,12 @@
 """Opens a trained candidate as a predictor; the framework is imported only here, and only the one that is needed."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from bakeoff.predictors.protocol import ImageGradients
 from bakeoff.records.training import TrainingRecord
 
-if TYPE_CHECKING:
-    from bakeoff.baseline_tf.predictor import KerasPredictor
-    from bakeoff.predictors.torch_predictor import TorchPredictor
 
-
-def load_predictor(
-    training_dir: Path, *, device: str = "auto", weights_root: Path | None = None
-) -> TorchPredictor | KerasPredictor:
+def load_predictor(training_dir: Path, *, device: str = "auto", weights_root: Path | None = None) -> ImageGradients:
     """Return the predictor of a training folder, in whose framework's environment this must run.
 
     Args:

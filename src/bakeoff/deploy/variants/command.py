@@ -42,13 +42,13 @@ _CELLS = {
 """The table's columns and what a row shows in each."""
 
 
-def run_variants(root: Path, candidate: str, *, seed: int = 0, names: list[str] | None = None) -> list[dict[str, Any]]:
-    """Measure a candidate's variants, write and print them, and return their rows.
+def run_variants(root: Path, candidate: str, *, seed: int | None = None, names: list[str] | None = None) -> None:
+    """Measure a candidate's variants, write and print them.
 
     Args:
         root: the project.
         candidate: a trained PyTorch candidate.
-        seed: which training seed.
+        seed: which training seed; None = the one to deploy.
         names: variants; None = all.
 
     Raises:
@@ -77,7 +77,6 @@ def run_variants(root: Path, candidate: str, *, seed: int = 0, names: list[str] 
             _write(root / VARIANTS_FILE, candidate, key=key, n_test=len(task.label_ids), rows=rows)
         progress.update(bar, completed=len(chosen) + 1)
     _print(candidate, rows, task)
-    return rows
 
 
 def _prepare(root: Path, candidate: str, training_dir: Path, folder: Path) -> tuple[Plain, Task]:
