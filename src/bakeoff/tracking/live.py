@@ -108,15 +108,7 @@ class LiveRun:
 
 @contextlib.contextmanager
 def live_run(header: TrainingHeader, params: TrackingParams) -> Iterator[LiveRun]:
-    """Show a training in MLflow while the block runs.
-
-    Args:
-        header: what is known of the training at its start.
-        params: section `tracking`.
-
-    Yields:
-        A `LiveRun`, whose `log_epoch` takes history.csv's rows as dictionaries.
-    """
+    """Show a training in MLflow while the block runs, which gets a `LiveRun` to log its epochs."""
     run = LiveRun(header, params)
     run.start()
     try:

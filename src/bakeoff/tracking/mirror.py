@@ -44,10 +44,6 @@ _LOSS = "epoch/train_loss"
 def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
     """Make or update the candidate's MLflow run from its files; whatever fails there costs one warning line, no stage.
 
-    Args:
-        candidate_dir: runs/<candidate>/seed_<s>.
-        params: section `tracking`.
-
     Returns:
         The run's id, or None where the store did not take it.
 

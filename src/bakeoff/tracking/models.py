@@ -59,13 +59,8 @@ _CALIBRATION = f"evaluation/{CALIBRATION}"
 def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Path) -> None:
     """Log the candidate's model once per run: loadable by `mlflow.pyfunc.load_model` in its framework's environment.
 
-    In a local store the weight files are hard links to those under runs/ and weights/: no second copy lies on the disk.
-
-    Args:
-        client: a client of the store.
-        run: the candidate's run, which gets the tag `bakeoff.logged_model`.
-        store: where it is.
-        training_dir: runs/<candidate>/seed_<s>/training.
+    The run gets the tag `bakeoff.logged_model`. In a local store the weight files are hard links to those under runs/
+    and weights/: no second copy lies on the disk.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
@@ -119,13 +114,8 @@ def relink_model(client: MlflowClient, run: Run, *, training_dir: Path) -> None:
 def log_calibration(client: MlflowClient, run: Run, *, evaluation_dir: Path) -> bool:
     """Put the evaluation's calibration.json into the run's logged model, from where it makes probabilities calibrated.
 
-    Args:
-        client: a client of the store.
-        run: a run that has a logged model.
-        evaluation_dir: runs/<candidate>/seed_<s>/evaluation; without the file nothing is done.
-
     Returns:
-        Whether the model did not have this very file yet.
+        Whether the model did not have this very file yet; without the file nothing is done.
     """
     path = evaluation_dir / CALIBRATION
     if not path.is_file():

@@ -46,11 +46,7 @@ def register_winner(reports_dir: Path, params: TrackingParams) -> str | None:
 def update_registry(reports_dir: Path, params: TrackingParams) -> str | None:
     """Make the registered model `tracking.experiment` say what reports/choice.json says; again changes nothing.
 
-    Of several seeds, the one with the best validation accuracy is registered.
-
-    Args:
-        reports_dir: folder with choice.json, and model_card.md for the version's description.
-        params: section `tracking`.
+    Of several seeds, the one with the best validation accuracy is registered; model_card.md describes the version.
 
     Returns:
         What was done, in a sentence; None where there is no choice.json yet.

@@ -72,8 +72,8 @@ def _performance(test_split: Sample, new: Sample, seed: int) -> Iterator[Record]
     first, second = (sample.predicted == sample.label_ids for sample in (test_split, new))
     hits, n = count_reference(test_split)
     found = difference_of_shares((hits, int(second.sum())), (n, len(second)))
-    drop = TwoSample(found.difference, found.p_value)
-    record = _record("accuracy", "performance", "fisher_exact", drop, (first, second))
+    change = TwoSample(found.difference, found.p_value)
+    record = _record("accuracy", "performance", "fisher_exact", change, (first, second))
     yield {**record, "reference": hits / n, "n_reference": n, "low": found.low, "high": found.high}
     shift = calibration_shift((test_split.confidence, first), (new.confidence, second), seed=seed)
     pair = (test_split.confidence - first, new.confidence - second)
