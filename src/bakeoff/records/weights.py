@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.section import Section
@@ -38,7 +38,7 @@ class WeightsRecord(Section):
     """Only for a baseline taken as it is: the earlier model's classes in the order of its outputs."""
     image_size: int | None = None
     """Side, px, that the stored tables of positions are made for; None where any side will do."""
-    network_files: dict[str, str] = {}
+    network_files: dict[str, str] = Field(default_factory=dict)
     """Only for a transformers model: SHA-256 by name of the files in this folder that its network is built from."""
 
     @field_validator("reason", mode="before")

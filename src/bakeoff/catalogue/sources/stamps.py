@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bakeoff.catalogue.params import DatasetParams
-from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, list_files
+from bakeoff.catalogue.sources.base import RawProduct, Source, SourceUnavailableError, list_files
 
 PACKAGE = "tuxpaint-stamps-default"
 _INSIDE = Path("usr/share/tuxpaint/stamps")
@@ -14,11 +14,13 @@ _KEPT = {".png", ".txt"}
 _FRENCH = "fr.utf8="
 
 
-class StampsSource:
+class StampsSource(Source):
     """Label = first folder below the stamps; the `.svg` twins and the sounds are left out.
 
     A `<name>_mirror.png` is a drawing of its own that Tux Paint shows when a stamp is flipped; it is a product.
     """
+
+    IMAGES = "stamps"
 
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether the unpacked stamps are in the root."""
@@ -31,7 +33,7 @@ class StampsSource:
         _require("dpkg", root)
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as scratch:
-            package = _own_package(root) or _download(Path(scratch), root)
+            package = _find_package(root) or _download(Path(scratch), root)  # a .deb put there works offline
             unpacked = Path(scratch) / "unpacked"
             _run(["dpkg", "-x", str(package), str(unpacked)], Path(scratch), reason="package_not_unpacked", root=root)
             kept = Path(scratch) / "stamps"
@@ -41,10 +43,6 @@ class StampsSource:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     path.rename(target)
             kept.rename(root / "stamps")
-
-    def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
-        """Return `<root>/stamps`."""
-        return root / "stamps"
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
         """Return one product per PNG: English line = title, French line = description."""
@@ -76,9 +74,8 @@ def _read_text(path: Path) -> tuple[str | None, str | None]:
     return english or None, french or None
 
 
-def _own_package(root: Path) -> Path | None:
-    """Return a .deb that someone put into the root, so that fetching works offline."""
-    return next(iter(sorted(root.glob(f"{PACKAGE}*.deb"))), None)
+def _find_package(folder: Path) -> Path | None:
+    return next(iter(sorted(folder.glob(f"{PACKAGE}*.deb"))), None)
 
 
 def _download(scratch: Path, root: Path) -> Path:
@@ -92,7 +89,7 @@ def _download(scratch: Path, root: Path) -> Path:
         apt += ["-o", f"Dir::State::lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}"]
         for step in (["update"], ["download", PACKAGE]):
             _run([*apt, *step], scratch, reason="package_not_downloaded", root=root)
-    found = next(iter(sorted(scratch.glob(f"{PACKAGE}*.deb"))), None)
+    found = _find_package(scratch)
     if found is None:
         raise _unavailable(f"apt-get left no {PACKAGE}*.deb", "package_not_downloaded", root)
     return found
