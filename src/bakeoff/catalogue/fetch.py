@@ -21,15 +21,7 @@ _ALL_NULL = ColumnNames(id=None, image=None, label=None, title=None, description
 
 
 def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> SourceRecord:
-    """Get the data set, or its fallback where it cannot be had, and write source.json.
-
-    Args:
-        dataset: section `dataset`.
-        main_root: the main checkout, which `dataset.root` is relative to.
-        out: source.json.
-
-    Returns:
-        What was written.
+    """Get the data set, or its fallback where it cannot be had, and write source.json (`out`).
 
     Raises:
         DataError: the files are missing and there is no fallback; the message says which to put where.

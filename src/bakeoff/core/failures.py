@@ -87,13 +87,7 @@ def surviving(
 def drawing(path: Path, folder: Path, *, kept: Path | None = None) -> Iterator[Path]:
     """Let the picture or page `path` below `folder` fail (`surviving`); half a file does not stay.
 
-    Args:
-        path: the file that the block writes; its folder is made.
-        folder: the stage's output.
-        kept: where failures.json is kept, if not in `folder`.
-
-    Yields:
-        `path`.
+    Its folder is made, and failures.json kept in `kept` or else in `folder`.
     """
     with surviving(path.relative_to(folder).as_posix(), kept or folder):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from bakeoff.core.failures import in_one_line
 from bakeoff.core.names import find_file
 
 REASONS = (
@@ -43,27 +44,24 @@ _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "HEIF", 
 """What is read at all: formats that start other programs (EPS, WMF) are not_an_image here."""
 _LONGEST_ASPECT = 40
 _BROKEN = (
-    RuntimeError,  # AVIF's decoder, and NotImplementedError
+    RuntimeError,
     OSError,
     SyntaxError,
     ValueError,
     TypeError,
     EOFError,
-    IndexError,
-    KeyError,
+    LookupError,
     OverflowError,
     struct.error,
     zlib.error,
 )
+"""What Pillow's decoders raise for damaged files; RuntimeError is AVIF's."""
 _ORIENTATION = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
 _KNOWN = {
     rb"version https://git-lfs": ("not_an_image", "Git LFS pointer: run `git lfs pull` where the photos come from"),
-    rb"(?s).{4}ftyp(hei|hev|mif1|msf1)": (
-        "unreadable",
-        "HEIC photo: needs bakeoff's extra `heif`, or is damaged",
-    ),
+    rb"(?s).{4}ftyp(hei|hev|mif1|msf1)": ("unreadable", "HEIC photo: needs bakeoff's extra `heif`, or is damaged"),
     rb"(?s).{4}ftypavi": ("unreadable", "AVIF photo: this build of Pillow does not read it; convert it to JPEG"),
     rb"(?is)\s*<(!doctype )?html": ("not_an_image", "web page, perhaps in place of the photo: fetch it again"),
     rb"(?s)\s*(\xef\xbb\xbf)?\s*<(?=.{,4000}?<?svg[\s>])": ("not_an_image", "SVG drawing: convert it to PNG"),
@@ -179,7 +177,7 @@ def _refuse(encoded: bytes, error: BaseException) -> Rejection:
     if _is_short_webp(encoded):
         return Rejection("truncated", "the WebP file is shorter than its header says")
     if not isinstance(error, UnidentifiedImageError):
-        return Rejection("truncated" if _is_cut_short(error) else "unreadable", _one_line(error))
+        return Rejection("truncated" if _is_cut_short(error) else "unreadable", in_one_line(error)[:200])
     for start, (reason, detail) in _KNOWN.items():
         if re.match(start, encoded):
             return Rejection(reason, detail)
@@ -202,10 +200,7 @@ def _readable_formats() -> tuple[str, ...]:
 def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> bytes:
     """Return the bytes to store: the original's where they can stay, else PNG (small, lossless source) or JPEG.
 
-    Args:
-        decoded: the picture.
-        original: the file it came from.
-        store_px: longest allowed shorter side, px.
+    The shorter side becomes `store_px` at most.
     """
     fits = min(decoded.image.size) <= store_px
     if fits and decoded.untouched and decoded.format in _KEPT_AS_IS:
@@ -312,10 +307,8 @@ def _own_limits() -> Iterator[None]:
 
 
 def _is_cut_short(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, EOFError) or any(
-        word in text for word in ("truncated", "unexpected end", "eof", "incomplete")
-    )
+    words = ("truncated", "unexpected end", "eof", "incomplete")
+    return isinstance(error, EOFError) or any(word in str(error).lower() for word in words)
 
 
 def _is_short_webp(encoded: bytes) -> bool:
@@ -323,7 +316,3 @@ def _is_short_webp(encoded: bytes) -> bool:
     if encoded[:4] != b"RIFF" or encoded[8:12] != b"WEBP":
         return False
     return len(encoded) < 8 + int.from_bytes(encoded[4:8], "little")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

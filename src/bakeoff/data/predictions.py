@@ -150,12 +150,9 @@ def check_products(predictions: Predictions, *, where: str) -> None:
         raise EvaluationError(
             f"{where}: {int(twice.sum())} rows repeat a product, first {_product(predictions, twice)}; {_AGAIN}."
         )
-    strange = sorted(set(products["origin"]) - set(ORIGINS))
-    if strange:
-        raise EvaluationError(f"{where}: the origins are {', '.join(ORIGINS)}, got {', '.join(map(repr, strange))}.")
-    unknown = sorted(set(products["split"]) - set(SPLITS))
-    if unknown:
-        raise EvaluationError(f"{where}: the splits are {', '.join(SPLITS)}, got {', '.join(map(repr, unknown))}.")
+    for name, known in (("origin", ORIGINS), ("split", SPLITS)):
+        if unknown := sorted(set(products[name]) - set(known)):
+            raise EvaluationError(f"{where}: the {name}s are {', '.join(known)}, got {', '.join(map(repr, unknown))}.")
     outside = ~products["label_id"].between(0, n_labels - 1).to_numpy()
     if outside.any():
         raise EvaluationError(
