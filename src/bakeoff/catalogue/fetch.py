@@ -17,8 +17,6 @@ from bakeoff.core.paths import main_checkout, state_dir
 from bakeoff.records.catalogue import RawFile, SourceRecord
 from bakeoff.records.weights import file_sha256
 
-_ALL_NULL = ColumnNames(id=None, image=None, label=None, title=None, description=None)
-
 
 def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> SourceRecord:
     """Get the data set, or its fallback where it cannot be had, and write source.json (`out`).
@@ -71,7 +69,7 @@ def fallback_dataset(dataset: DatasetParams) -> DatasetParams:
         "root": "data/raw/synthetic",
         "table": None,
         "images": None,
-        "columns": _ALL_NULL,
+        "columns": ColumnNames.model_validate(dict.fromkeys(ColumnNames.model_fields)),
         "drop": [],
         "exclude_labels": [],
         "duplicates": "group",

@@ -44,13 +44,9 @@ class Clocks:
 
 
 def is_noisy(drift: float, disagreement: float, *, on_cpu: bool) -> bool:
-    """Return whether a turn was noisy.
+    """Return whether a turn was noisy, by its drift and disagreement (`bakeoff.speed.pool`), which are shares.
 
-    Args:
-        drift: by which share the machine's speed changed.
-        disagreement: by which share one timing of the forward pass exceeds the other; on a GPU the way from end to end
-            also copies, so there it does not count.
-        on_cpu: whether the network ran on the CPU.
+    On a GPU the way from end to end also copies, so there the disagreement does not count.
     """
     return drift > MAX_DRIFT or (on_cpu and disagreement > MAX_DISAGREEMENT)
 

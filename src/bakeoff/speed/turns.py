@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from pydantic import TypeAdapter
 
 from bakeoff.core.errors import MemoryExhaustedError
 from bakeoff.data.products import Products
@@ -64,9 +65,7 @@ class Turn:
     @classmethod
     def of_json(cls, values: dict[str, Any]) -> Turn:
         """Return the turn that `as_json` wrote."""
-        timings = {int(size): Timings(**found) for size, found in values["timings"].items()}
-        before, after = values["index"]
-        return cls(timings, Walks(**values["walks"]), (before, after), values["memory_scope"], values["seconds"])
+        return TypeAdapter(cls).validate_python(values)
 
 
 class Stand:

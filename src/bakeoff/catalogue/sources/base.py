@@ -17,7 +17,7 @@ _NOT_DATA = {"__MACOSX", "@eaDir"}  # what macOS and Synology leave beside the f
 
 @dataclass(frozen=True)
 class RawProduct:
-    """One product as the source has it, unchecked."""
+    """One product as the source has it, unchecked; the fields in the order of `ColumnNames`."""
 
     product_id: str
     image_path: str

@@ -37,15 +37,9 @@ class FlipkartSource(Source):
         _check_columns(table, dataset)
         columns = {field: table.texts(getattr(dataset.columns, field)) for field in ColumnNames.model_fields}
         columns["split"] = _official_splits(columns["split"], f"{path}, column {dataset.columns.split}")
-        products = []
-        for row, malformed in enumerate(table.malformed):
-            cells = {field: values[row] for field, values in columns.items()}
-            label = table_label(cells["label"]) if cells["label"] else None
-            texts = cells["title"], cells["description"], cells["split"]
-            products.append(
-                RawProduct(cells["id"] or f"row_{row}", cells["image"] or "", label, *texts, malformed=malformed)
-            )
-        return products
+        columns["label"] = [table_label(cell) if cell else None for cell in columns["label"]]
+        rows = enumerate(zip(*columns.values(), table.malformed, strict=True))
+        return [RawProduct(key or f"row_{row}", image or "", *others) for row, (key, image, *others) in rows]
 
 
 def _find_table(dataset: DatasetParams, root: Path) -> Path | None:

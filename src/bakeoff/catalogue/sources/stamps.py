@@ -52,23 +52,16 @@ class StampsSource(Source):
             if path.suffix.lower() == ".png":
                 relative = path.relative_to(folder)
                 label = relative.parts[0] if len(relative.parts) > 1 else None
-                title, description = _read_text(_text_of(path))
                 product_id = "__".join(relative.with_suffix("").parts)
-                products.append(RawProduct(product_id, relative.as_posix(), label, title, description))
+                products.append(RawProduct(product_id, relative.as_posix(), label, *_read_texts(path)))
         return products
 
 
-def _text_of(image: Path) -> Path:
-    """Return the text beside an image; a mirror image shares its twin's."""
-    own = image.with_suffix(".txt")
-    return own if own.is_file() else image.with_name(image.stem.removesuffix("_mirror") + ".txt")
-
-
-def _read_text(path: Path) -> tuple[str | None, str | None]:
-    """Return the English first line and the French line of a stamp's text, each null where it is missing."""
-    if not path.is_file():
-        return None, None
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+def _read_texts(image: Path) -> tuple[str | None, str | None]:
+    """Return the English first line and the French line beside a stamp or its twin, each null where it is missing."""
+    files = [image.with_name(f"{name}.txt") for name in (image.stem, image.stem.removesuffix("_mirror"))]
+    file = next((file for file in files if file.is_file()), None)
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file else []
     english = lines[0].strip() if lines and "=" not in lines[0].split(" ")[0] else ""
     french = next((line.removeprefix(_FRENCH).strip() for line in lines if line.startswith(_FRENCH)), "")
     return english or None, french or None

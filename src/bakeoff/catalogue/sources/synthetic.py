@@ -88,10 +88,6 @@ def generate(root: Path, params: SyntheticParams) -> dict[str, Truth]:
 
     Every class has `n_per_class` sound products, some blurred, bordered or with a colour cast; exact and
     near-duplicates and three broken files come on top.
-
-    Args:
-        root: the folder to write; `Images/`, `products.csv` and `truth.json` are made there.
-        params: products per class, side in px, seed.
     """
     images = root / "Images"
     if images.exists() and not (root / "truth.json").is_file():
