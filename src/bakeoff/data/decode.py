@@ -97,11 +97,8 @@ class Decoded:
 def locate(root: Path, folder: Path, image_path: str) -> Path | Rejection:
     """Return where a product's image lies, or why it cannot be used.
 
-    Args:
-        root: the data folder.
-        folder: what `image_path` is relative to; it may itself be a link to elsewhere. A link below it, to a folder or
-            to a photo, works as long as it stays inside.
-        image_path: as the source gives it.
+    `image_path` is relative to `folder`, which may itself be a link out of the data folder, `root`. A link below it, to
+    a folder or to a photo, works as long as it stays inside.
     """
     if not image_path:
         return Rejection("missing_file", "the source names no image")
@@ -133,12 +130,8 @@ def _way_out(root: Path, folder: Path, image_path: str) -> str:
 def decode(encoded: bytes, *, max_megapixels: float, min_side_px: int) -> Decoded | Rejection:
     """Return the picture in `encoded`, or why there is none.
 
-    The first frame counts, EXIF orientation is applied, transparency is composed on white, 16 bits become 8.
-
-    Args:
-        encoded: a whole file.
-        max_megapixels: larger pictures are refused by their header, before a pixel is decoded.
-        min_side_px: pictures with a shorter side below this are refused.
+    The first frame counts, EXIF orientation is applied, transparency is composed on white, 16 bits become 8. Pictures
+    beyond `max_megapixels`, or with a side below `min_side_px`, are refused by their header, before a pixel is decoded.
     """
     if not encoded:
         return Rejection("empty_file", "0 bytes")
@@ -157,8 +150,7 @@ def decode(encoded: bytes, *, max_megapixels: float, min_side_px: int) -> Decode
 
 def _open(encoded: bytes, max_megapixels: float, min_side_px: int) -> Decoded | Rejection:
     with Image.open(io.BytesIO(encoded), formats=_readable_formats()) as opened:
-        refusal = _check_size(opened.size, max_megapixels=max_megapixels, min_side_px=min_side_px)
-        return refusal or _flatten(opened)
+        return _check_size(*opened.size, max_megapixels, min_side_px) or _flatten(opened)
 
 
 def _without_metadata(encoded: bytes) -> bytes:
@@ -219,13 +211,12 @@ def pixel_digest(image: Image.Image) -> str:
     return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
 
 
-def _check_size(size: tuple[int, int], *, max_megapixels: float, min_side_px: int) -> Rejection | None:
-    width, height = size
+def _check_size(width: int, height: int, max_megapixels: float, min_side_px: int) -> Rejection | None:
     if width * height > max_megapixels * 1e6:
         return Rejection("too_large", f"{width}x{height} px, more than {max_megapixels:g} megapixels")
-    if min(size) < min_side_px:
+    if min(width, height) < min_side_px:
         return Rejection("too_small", f"{width}x{height} px, a side below {min_side_px}")
-    if max(size) > _LONGEST_ASPECT * min(size):  # resizing the shorter side to a network's input would need gigabytes
+    if max(width, height) > _LONGEST_ASPECT * min(width, height):  # resizing it for a network would need gigabytes
         return Rejection("too_large", f"{width}x{height} px, over {_LONGEST_ASPECT} times as long as wide")
     return None
 

@@ -1,5 +1,6 @@
 """The clocks of a measurement, the process's peak memory, and an index that tells whether the machine stayed steady."""
 
+import re
 import resource
 import sys
 import time
@@ -62,9 +63,8 @@ def reset_peak() -> str:
 
 def peak_memory_mib() -> float:
     """Return the peak resident set size since the last `reset_peak`, MiB."""
-    if _STATUS.is_file():
-        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
+    status = _STATUS.read_text(encoding="ascii", errors="replace") if _STATUS.is_file() else ""
+    if found := re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE):
+        return int(found[1]) / 1024
     bytes_per_unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_per_unit / 2**20
