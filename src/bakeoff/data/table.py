@@ -13,20 +13,21 @@ from bakeoff.data.store import ImageStore
 from bakeoff.records.catalogue import Dataset, LabelsRecord
 
 SPLITS = ("train", "validation", "test")
-PRODUCT_COLUMNS = (
-    "product_id",
-    "image",
-    "label",
-    "label_id",
-    "group_id",
-    "weight",
-    "official_split",
-    "width",
-    "height",
-    "format",
-    "mode",
-)
-TEXT_COLUMNS = ("product_id", "title", "description")
+PRODUCT_COLUMNS = {
+    "product_id": "string",
+    "image": "int64",
+    "label": "string",
+    "label_id": "int64",
+    "group_id": "int64",
+    "weight": "float32",
+    "official_split": "string",
+    "width": "int32",
+    "height": "int32",
+    "format": "string",
+    "mode": "string",
+}
+"""Of products.parquet, with their types: a column that is null throughout stays text."""
+TEXT_COLUMNS = dict.fromkeys(("product_id", "title", "description"), "string")
 DIGESTS = "digests.parquet"
 """product_id, and digest of the original photo's pixels: `bakeoff.data.decode.pixel_digest`."""
 
@@ -84,10 +85,6 @@ class Catalogue:
 
 def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
     """Return the catalogue that `prepare` and `split` wrote.
-
-    Args:
-        catalogue_dir: holds products.parquet, images.arrow and labels.json.
-        splits_file: splits.parquet, one row per product.
 
     Raises:
         DataError: a file is missing, or the split belongs to another catalogue.

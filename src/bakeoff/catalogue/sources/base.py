@@ -2,13 +2,14 @@
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.core.errors import DataError
+from bakeoff.core.names import find_file
 
 _SPLIT = re.compile(r"(?i)(train(.?val)?|e?val(id|idation|uation)?|dev|test|hold.?out)(ing)?([ _-]?(set|data|split))?")
 _NOT_DATA = {"__MACOSX", "@eaDir"}  # what macOS and Synology leave beside the files
@@ -16,7 +17,7 @@ _NOT_DATA = {"__MACOSX", "@eaDir"}  # what macOS and Synology leave beside the f
 
 @dataclass(frozen=True)
 class RawProduct:
-    """One product as the source has it, unchecked."""
+    """One product as the source has it, unchecked; the fields in the order of `ColumnNames`."""
 
     product_id: str
     image_path: str
@@ -38,12 +39,15 @@ class SourceUnavailableError(DataError):
         self.reason = reason
 
 
-class Source(Protocol):
+class Source(ABC):
     """A kind of data set."""
 
+    IMAGES: str | None = None
+    """Where its photos always lie; None where `dataset.images` says it."""
+
+    @abstractmethod
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether the raw files are in `root`."""
-        ...
 
     def acquire(self, dataset: DatasetParams, root: Path) -> None:
         """Bring the raw files into `root`, where that can be done; does nothing where they are there.
@@ -51,15 +55,23 @@ class Source(Protocol):
         Raises:
             SourceUnavailableError: they are missing and cannot be got; the message says which files to put where.
         """
-        ...
+        if not self.present(dataset, root):
+            needs = self._needs(dataset, root)
+            raise SourceUnavailableError(
+                f"dataset {dataset.name!r} needs {needs} and run again.", reason="files_missing"
+            )
+
+    def _needs(self, dataset: DatasetParams, root: Path) -> str:
+        """Return what to put where, of a source that can be given its files only."""
+        raise NotImplementedError
 
     def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
         """Return the folder that image paths are relative to."""
-        ...
+        return find_file(root, self.IMAGES or dataset.images or "")
 
+    @abstractmethod
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
         """Return every product the source lists, in a fixed order."""
-        ...
 
 
 def split_of(word: str) -> str | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bakeoff.catalogue.params import ColumnNames, DatasetParams
-from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, split_of
+from bakeoff.catalogue.sources.base import RawProduct, Source, split_of
 from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, Table, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import find_file, table_label
@@ -11,26 +11,16 @@ from bakeoff.core.names import find_file, table_label
 DEFAULT_TABLE = "flipkart_com-ecommerce_sample_1050.csv"
 
 
-class FlipkartSource:
+class FlipkartSource(Source):
     """A label that is a category tree (`["A >> B >> C"]`) gives its first level; any other label is taken as it is."""
 
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether a table and the image folder are there."""
         return _find_table(dataset, root) is not None and self.image_folder(dataset, root).is_dir()
 
-    def acquire(self, dataset: DatasetParams, root: Path) -> None:
-        """Say what is missing; nothing can be downloaded."""
-        if not self.present(dataset, root):
-            table = dataset.table or DEFAULT_TABLE
-            raise SourceUnavailableError(
-                f"dataset {dataset.name!r} needs the table {root / table} and its photos in "
-                f"{self.image_folder(dataset, root)}; put both there and run again.",
-                reason="files_missing",
-            )
-
-    def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
-        """Return `<root>/<dataset.images>`."""
-        return find_file(root, dataset.images) if dataset.images else root
+    def _needs(self, dataset: DatasetParams, root: Path) -> str:
+        table, photos = root / (dataset.table or DEFAULT_TABLE), self.image_folder(dataset, root)
+        return f"the table {table} and its photos in {photos}; put both there"
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
         """Return one product per row of the table.
@@ -47,15 +37,9 @@ class FlipkartSource:
         _check_columns(table, dataset)
         columns = {field: table.texts(getattr(dataset.columns, field)) for field in ColumnNames.model_fields}
         columns["split"] = _official_splits(columns["split"], f"{path}, column {dataset.columns.split}")
-        products = []
-        for row, malformed in enumerate(table.malformed):
-            cells = {field: values[row] for field, values in columns.items()}
-            label = table_label(cells["label"]) if cells["label"] else None
-            texts = cells["title"], cells["description"], cells["split"]
-            products.append(
-                RawProduct(cells["id"] or f"row_{row}", cells["image"] or "", label, *texts, malformed=malformed)
-            )
-        return products
+        columns["label"] = [table_label(cell) if cell else None for cell in columns["label"]]
+        rows = enumerate(zip(*columns.values(), table.malformed, strict=True))
+        return [RawProduct(key or f"row_{row}", image or "", *others) for row, (key, image, *others) in rows]
 
 
 def _find_table(dataset: DatasetParams, root: Path) -> Path | None:

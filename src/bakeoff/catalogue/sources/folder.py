@@ -5,7 +5,7 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 
 from bakeoff.catalogue.params import DatasetParams
-from bakeoff.catalogue.sources.base import RawProduct, SourceUnavailableError, list_files, split_of
+from bakeoff.catalogue.sources.base import RawProduct, Source, list_files, split_of
 from bakeoff.core.errors import DataError
 
 _Parts = tuple[str, ...]
@@ -17,7 +17,7 @@ _NO_PHOTO = re.compile(
 )
 
 
-class FolderSource:
+class FolderSource(Source):
     """Label = first folder below the root; every file in it is a product, so that none is lost silently.
 
     Folders named like splits (train, val2017, seg_test) are the official split, and a folder that alone holds all
@@ -29,19 +29,10 @@ class FolderSource:
         base = self.image_folder(dataset, root)
         return base.is_dir() and any(len(path.relative_to(base).parts) > 1 for path in list_files(base))
 
-    def acquire(self, dataset: DatasetParams, root: Path) -> None:
-        """Say what is missing; nothing can be downloaded."""
-        if not self.present(dataset, root):
-            base = self.image_folder(dataset, root)
-            raise SourceUnavailableError(
-                f"dataset {dataset.name!r} needs one folder per class with its photos in {base} "
-                f"(for example {base}/shoes/1.jpg), found none; put them there and run again.",
-                reason="files_missing",
-            )
-
-    def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
-        """Return `<root>/<dataset.images>`."""
-        return root / dataset.images if dataset.images else root
+    def _needs(self, dataset: DatasetParams, root: Path) -> str:
+        base = self.image_folder(dataset, root)
+        found = f"(for example {base}/shoes/1.jpg), found none"
+        return f"one folder per class with its photos in {base} {found}; put them there"
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
         """Return one product per file below a class folder; a photo outside any class folder has no label.
