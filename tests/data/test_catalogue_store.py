@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 
@@ -25,14 +26,16 @@ def test_read_decodes_rgb(tmp_path):
     assert ImageStore(tmp_path / "images.arrow").read(0).tobytes() == picture().tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_store_is_picklable_and_fork_safe(tmp_path):
     with StoreWriter(tmp_path / "images.arrow") as writer:
         writer.append(b"one")
     store = pickle.loads(pickle.dumps(ImageStore(tmp_path / "images.arrow")))
     assert store.encoded(0) == b"one"
-    store._pid = os.getpid() + 1  # as after a fork
-    assert store.encoded(0) == b"one"
-    assert store._pid == os.getpid()
+    reader = multiprocessing.get_context("fork").Process(target=lambda: os._exit(store.encoded(0) != b"one"))
+    reader.start()
+    reader.join()
+    assert reader.exitcode == 0
 
 
 def _fail_while_writing(path):
@@ -55,7 +58,7 @@ def test_failure_leaves_no_file_and_keeps_the_earlier_one(tmp_path):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_full_disk_surfaces_and_leaves_no_store(tmp_path):
-    (tmp_path / "images.arrow.tmp").symlink_to("/dev/full")
+    (tmp_path / f"images.arrow.{os.getpid()}.tmp").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left") as caught, StoreWriter(tmp_path / "images.arrow") as writer:
         writer.append(b"x" * 100)
     assert caught.value.errno == 28

@@ -21,8 +21,7 @@ from bakeoff.data.products import Photos
 from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.models import input_example, link_files, requirements
-from bakeoff.tracking.photos import PhotoClassifierModel, as_bytes, read_photo
-from bakeoff.tracking.request_error import RequestError
+from bakeoff.tracking.photos import PhotoClassifierModel, RequestError, as_bytes, read_photo
 from bakeoff.tracking.store import open_client
 from bakeoff.tracking.tags import MODEL
 from prepared import PREPARE

@@ -5,14 +5,14 @@ import math
 from tracking_files import epoch_row, header, write_candidate, write_evaluation, write_picture
 
 from bakeoff.records.evaluation import BeforeAfter, IntervalRecord, Overfitting
-from bakeoff.tracking.artifacts import as_value
 from bakeoff.tracking.records import (
+    as_value,
     epoch_metrics,
     finite,
     flatten,
     hash_of,
-    read_history,
     read_results,
+    read_rows,
     run_metrics,
     run_params,
 )
@@ -40,7 +40,7 @@ def test_only_finite_numbers_become_metrics():
 
 
 def test_history_of_a_model_taken_over_as_it_is_is_empty(tmp_path):
-    assert read_history(tmp_path) == []
+    assert read_rows(tmp_path / "history.csv") == []
 
 
 def test_the_hash_tells_pieces_apart():

@@ -187,8 +187,6 @@ def test_variants_that_are_none(tmp_path: Path, train: Callable[..., Path], cata
     with pytest.raises(EvaluationError, match="no training of candidate 'nobody'"):
         run_variants(tmp_path, "nobody")
     predictor = _predictor(train("finetune"))
-    with pytest.raises(EvaluationError, match="variant 'fp4' is unknown; expected one of contiguous"):
-        build("fp4", _plain(predictor, tmp_path))
     elsewhere = Plain(predictor.module, 64, torch.device("meta"), tmp_path)
     with pytest.raises(EvaluationError, match="packed weights are for CPUs, the device is meta"):
         build("packed", elsewhere)

@@ -27,10 +27,6 @@ _BLUE, _ORANGE = "#0072b2", "#e69f00"
 def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
     """Write audit.json and figures/ of a prepared catalogue and return the record.
 
-    Args:
-        catalogue_dir: what `prepare` wrote.
-        out_dir: the folder to write.
-
     Raises:
         DataError: a file of the catalogue is missing.
     """

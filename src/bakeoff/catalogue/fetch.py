@@ -11,25 +11,15 @@ from rich.progress import track
 from bakeoff.catalogue.params import ColumnNames, DatasetParams
 from bakeoff.catalogue.sources import SOURCES, SourceUnavailableError, list_files
 from bakeoff.core.errors import DataError
-from bakeoff.core.files import replacing
+from bakeoff.core.files import write_json
 from bakeoff.core.names import readable
-from bakeoff.core.paths import main_checkout
+from bakeoff.core.paths import main_checkout, state_dir
 from bakeoff.records.catalogue import RawFile, SourceRecord
 from bakeoff.records.weights import file_sha256
 
-_ALL_NULL = ColumnNames(id=None, image=None, label=None, title=None, description=None)
-
 
 def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> SourceRecord:
-    """Get the data set, or its fallback where it cannot be had, and write source.json.
-
-    Args:
-        dataset: section `dataset`.
-        main_root: the main checkout, which `dataset.root` is relative to.
-        out: source.json.
-
-    Returns:
-        What was written.
+    """Get the data set, or its fallback where it cannot be had, and write source.json (`out`).
 
     Raises:
         DataError: the files are missing and there is no fallback; the message says which to put where.
@@ -79,7 +69,7 @@ def fallback_dataset(dataset: DatasetParams) -> DatasetParams:
         "root": "data/raw/synthetic",
         "table": None,
         "images": None,
-        "columns": _ALL_NULL,
+        "columns": ColumnNames.model_validate(dict.fromkeys(ColumnNames.model_fields)),
         "drop": [],
         "exclude_labels": [],
         "duplicates": "group",
@@ -107,9 +97,7 @@ def _list_with_digests(root: Path) -> list[RawFile]:
 
     Packages someone put beside the data (.deb) are not raw files of a catalogue.
     """
-    cache_file = (
-        main_checkout() / ".bakeoff" / "digests" / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
-    )
+    cache_file = state_dir("digests") / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
     known = json.loads(cache_file.read_text(encoding="utf-8")) if cache_file.is_file() else {}
     files, cache = [], {}
     paths = [path for path in list_files(root) if path.suffix != ".deb" and path.is_file()]
@@ -121,6 +109,5 @@ def _list_with_digests(root: Path) -> list[RawFile]:
         digest = earlier[2] if earlier and earlier[:2] == stamp else file_sha256(path)
         cache[name] = [*stamp, digest]
         files.append(RawFile(path=name, size=status.st_size, sha256=digest))
-    with replacing(cache_file) as partial:
-        partial.write_text(json.dumps(cache), encoding="utf-8")
+    write_json(cache_file, cache)
     return files

@@ -1,14 +1,14 @@
 """All pairs of 64-bit hashes within a few differing bits: exact, and far faster than comparing all with all.
 
-Of hashes cut into c stretches of bits, two that differ in d bits differ in at most d // c of some stretch, so only those
-that agree there but for so many bits are compared.
+Of hashes cut into c stretches of bits, two that differ in d bits differ in at most d // c bits of some stretch, so only
+those that agree there but for so many bits are compared.
 
 Source: Norouzi, Punjani and Fleet, Fast Search in Hamming Space with Multi-Index Hashing (CVPR 2012),
 doi:10.1109/CVPR.2012.6248043.
 """
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb
 
 import numpy as np
@@ -28,7 +28,7 @@ def find_near(hashes: np.ndarray, distance: int) -> Iterator[np.ndarray]:
     """
     n_stretches = min(_STRETCHES, key=lambda n: _cost(len(hashes), distance, n))
     edges = np.linspace(0, _BITS, n_stretches + 1).astype(int).tolist()
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         keys = ((hashes >> np.uint64(low)) & np.uint64(2 ** (high - low) - 1)).astype(np.int64)
         order = np.argsort(keys, kind="stable")
         keys, ordered = keys[order], hashes[order]
@@ -65,7 +65,7 @@ def _candidates(keys: np.ndarray, starts: np.ndarray, mask: int) -> Iterator[tup
     first, counts = first[own], (last - first)[own]
     ends = np.cumsum(counts)
     cuts = np.searchsorted(ends, np.arange(_BATCH, ends[-1], _BATCH)) + 1 if len(own) else []
-    for place, part in zip(np.split(own, cuts), zip(np.split(first, cuts), np.split(counts, cuts)), strict=True):
-        begin, n = part
+    parts = zip(*(np.split(values, cuts) for values in (own, first, counts)), strict=True)
+    for place, begin, n in parts:
         within = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
         yield np.repeat(place, n), np.repeat(begin, n) + within

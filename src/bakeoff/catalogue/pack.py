@@ -42,11 +42,7 @@ def pack_all(
 ) -> Iterator[Packed | Rejection]:
     """Yield one result per photo, in order, on all cores; a few chunks per core are held in memory at a time.
 
-    Args:
-        photos: where each lies.
-        n_photos: their number.
-        params: section `prepare`.
-        hashes: also what finds duplicates; needs imagehash, which .venv-torch alone has.
+    With `hashes` also what finds duplicates, for which .venv-torch alone has imagehash.
 
     Raises:
         DataError: a decoding process was killed.

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +29,16 @@ from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.data.table import BOX_COLUMNS, DIGESTS, PRODUCT_COLUMNS, SPLITS, TEXT_COLUMNS, UNLABELLED
 from bakeoff.records.catalogue import Dataset, LabelsRecord, PackParams, SourceRecord
 
-_TYPES = {
-    "image": "int64",
-    "label_id": "int64",
-    "group_id": "int64",
-    "weight": "float32",
-    "width": "int32",
-    "height": "int32",
-}
 _PLACEHOLDER_PRODUCTS, _PLACEHOLDER_LABELS, _PLACEHOLDER_TIMES = 5, 3, 3
 _CHAINING_BITS = 12
-_TEXTS = ("product_id", "label", "title", "description", "official_split", "format", "mode")
 
 
-@dataclass
-class _Ledger:
-    """What has been rejected so far, and the accepted rows with their hashes."""
-
-    rejected: list[tuple[str, ...]] = field(default_factory=list)
+class _Ledger(list[tuple[str, ...]]):
+    """What has been rejected so far: product id, image, label, reason and detail."""
 
     def reject(self, product: RawProduct, refusal: Rejection) -> None:
         row = (product.product_id, product.shown_image, product.label or "", refusal.reason, refusal.detail)
-        self.rejected.append(tuple(map(readable, row)))
+        self.append(tuple(map(readable, row)))
 
 
 @dataclass(frozen=True)
@@ -71,13 +59,7 @@ class Prepared:
 def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, out_dir: Path) -> Prepared:
     """Write products, texts and digests .parquet, images.arrow, labels.json and rejected.csv; return the counts.
 
-    The folder appears whole or not at all.
-
-    Args:
-        source_json: what `fetch` wrote; raw files lie in its `root` below the main checkout.
-        dataset: section `dataset`.
-        params: section `prepare`.
-        out_dir: the folder to write; an earlier one is replaced.
+    The folder appears whole or not at all; an earlier one is replaced.
 
     Raises:
         DataError: fewer than two classes are left, or a class is too small and params say `error`.
@@ -109,7 +91,7 @@ def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, pa
     digest = _write_store(table, draft, folder / "images.arrow")
     _write_tables(table, folder)
     _write_unlabelled([product for product in listed if product.is_unlabelled], images, folder)
-    rejected = pd.DataFrame(ledger.rejected, columns=["product_id", "image", "label", "reason", "detail"])
+    rejected = pd.DataFrame(ledger, columns=["product_id", "image", "label", "reason", "detail"])
     rejected.to_csv(folder / "rejected.csv", index=False)
     named = source.model_dump(include={"name", "kind", "licence", "source_url", "fallback_reason"})
     packing = PackParams.model_validate(params.model_dump(include=set(PackParams.model_fields)))
@@ -156,12 +138,12 @@ def _decode_all(
     """Pack every picture into the draft store and return the accepted products with sizes and hashes."""
     draft, ledger = sinks
     root, folder = folders
-    located = [(product, locate(root, root if product.part else folder, product.image_path)) for product in products]
-    for product, place in located:
-        if isinstance(place, Rejection):
+    found, rows = [], []
+    for product in products:
+        if isinstance(place := locate(root, root if product.part else folder, product.image_path), Rejection):
             ledger.reject(product, place)
-    found = [(product, PhotoFile(place, product.part)) for product, place in located if isinstance(place, Path)]
-    rows = []
+        else:
+            found.append((product, PhotoFile(place, product.part)))
     with StoreWriter(draft) as writer, Progress() as bar:
         task = bar.add_task("decoding photos", total=len(found))
         results = pack_all([photo for _, photo in found], len(found), params)
@@ -179,10 +161,10 @@ def _decode_all(
 
 
 def _count_reasons(ledger: _Ledger) -> str:
-    counts = pd.Series([row[3] for row in ledger.rejected], dtype=object).value_counts()
+    counts = pd.Series([row[3] for row in ledger], dtype=object).value_counts()
     if not len(counts):
         return "the source lists none"
-    _, _, _, reason, detail = next(row for row in ledger.rejected if row[3] == counts.index[0])
+    _, _, _, reason, detail = next(row for row in ledger if row[3] == counts.index[0])
     listed = ", ".join(f"{n} {name}" for name, n in counts.items())
     return f"{listed}; the first {reason}: {detail}"
 
@@ -270,8 +252,7 @@ def _reject_rows(
     """Reject the rows where `refused` (N,) bool is true, each with its detail, and return the others, renumbered."""
     for position in np.flatnonzero(refused):
         row = table.iloc[position]
-        product = RawProduct(row["product_id"], row["image_path"], row["label"])
-        ledger.reject(product, Rejection(reason, details[position]))
+        ledger.reject(RawProduct(*row[["product_id", "image_path", "label"]]), Rejection(reason, details[position]))
     return table.iloc[np.flatnonzero(~refused)].reset_index(drop=True)
 
 
@@ -281,12 +262,12 @@ def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger,
     names = [name for name in map(clean_label, order) if name in found]
     names += sorted(found - set(names))
     if len(names) < 2:
-        lost = sorted({(label, reason, detail) for _, _, label, reason, detail in ledger.rejected})
+        lost = sorted({(label, reason, detail) for _, _, label, reason, detail in ledger})
         told = "; ".join(f"{label!r}: {reason}, {detail}" for label, reason, detail in lost[:3]) or "none"
         raise DataError(
             f"dataset {dataset.name!r} has {len(names)} usable class(es) ({', '.join(names) or 'none'}); at least two "
             f"are needed to compare classifiers. Check dataset.columns.label. Rejected products: "
-            f"{len(ledger.rejected)} ({told}{'; …' if len(lost) > 3 else ''})."
+            f"{len(ledger)} ({told}{'; …' if len(lost) > 3 else ''})."
         )
     table["label_id"] = pd.Categorical(table["label"], categories=names).codes
     return names
@@ -311,7 +292,7 @@ def _write_store(table: pd.DataFrame, draft: Path, target: Path) -> str:
 
 def _write_tables(table: pd.DataFrame, folder: Path) -> None:
     """Write products.parquet, which image classifiers read, and what they do not: texts and digests of the pixels."""
-    table = table.assign(weight=1.0).astype(_TYPES | dict.fromkeys(_TEXTS, "string"))  # all-null columns stay text
+    table = table.assign(weight=1.0).astype(PRODUCT_COLUMNS | TEXT_COLUMNS)
     table[list(PRODUCT_COLUMNS)].join(_known_besides(table)).to_parquet(folder / "products.parquet", index=False)
     table[list(TEXT_COLUMNS)].to_parquet(folder / "texts.parquet", index=False)
     table[["product_id", "digest"]].to_parquet(folder / DIGESTS, index=False)

@@ -17,6 +17,7 @@ import pandas as pd
 from bakeoff.catalogue.params import SplitParams
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import drawing
+from bakeoff.core.files import write_json
 from bakeoff.data.figures import MAX_BARS, Figure, of_classes, shorten
 from bakeoff.data.table import SPLITS, read_products
 
@@ -60,7 +61,9 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
         own = members[label][[group not in done for group in members[label].index]]
         of_train = [group in official for group in own.index]
         for part, allowed in ((own[[not known for known in of_train]], SPLITS), (own[of_train], ("train", *missing))):
-            assigned |= _divide(part, assigned, {name: shares[name] for name in allowed})
+            pins = {group: assigned[group] for group in part.index if group in assigned}
+            own_shares = {name: shares[name] for name in allowed}
+            assigned |= _fill_class(part, pins, own_shares) if pins else _cut_class(part, own_shares)
     _complete_classes(members, assigned, held={group for group, name in fixed.items() if name != "train"})
     names = [assigned[int(group)] for group in products["group_id"]]
     return pd.DataFrame({"product_id": products["product_id"].to_list(), "split": names})
@@ -71,14 +74,8 @@ def write_split(
 ) -> pd.DataFrame:
     """Write splits.parquet, split.json and figures/class_balance.png, and return the split.
 
-    Args:
-        catalogue_dir: what `prepare` wrote.
-        params: section `split`.
-        out_dir: the folder to write.
-        previous: an earlier folder of this stage, of the same seed.
-
     Raises:
-        DataError: `previous` is not such a folder or has another seed.
+        DataError: `previous` is not an earlier folder of this stage, or has another seed.
     """
     products = read_products(catalogue_dir)
     split = make_split(products, params, previous=None if previous is None else _read_previous(previous, params.seed))
@@ -93,18 +90,14 @@ def write_split(
             f"bakeoff: WARNING: {n_moved} products are not in their official validation or test split, because nearly "
             "the same photo is in train, or in validation.\n"
         )
-    (out_dir / "split.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(out_dir / "split.json", record)
     with drawing(out_dir / "figures" / "class_balance.png", out_dir) as path:
         draw_class_balance(counts).savefig(path, dpi=130)
     return split
 
 
 def draw_class_balance(counts: pd.DataFrame) -> Figure:
-    """Return the share of each class within each split, with the number of products on every bar.
-
-    Args:
-        counts: products by class (rows) and split (columns).
-    """
+    """Return the share of each class within each split, from the numbers of products by class and split (columns)."""
     ordered = counts.loc[counts.sum(axis=1).sort_values().index].tail(MAX_BARS)
     height = 1.6 + 0.55 * len(ordered)
     figure = Figure(figsize=(9, height), layout="constrained")
@@ -168,12 +161,6 @@ def _require_three_groups(members: dict[str, Any]) -> None:
             f"every class needs at least 3 groups of products, one for each split; too small: {listed}. "
             "Add products, or let `prepare` reject the class (prepare.class_too_small: reject)."
         )
-
-
-def _divide(sizes: Any, assigned: Mapping[int, str], shares: Mapping[str, float]) -> dict[int, str]:
-    """Give one class's groups to the splits of `shares`; those that are assigned already stay."""
-    pins = {group: assigned[group] for group in sizes.index if group in assigned}
-    return _fill_class(sizes, pins, shares) if pins else _cut_class(sizes, shares)
 
 
 def _cut_class(sizes: Any, shares: Mapping[str, float]) -> dict[int, str]:

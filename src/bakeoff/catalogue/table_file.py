@@ -77,11 +77,8 @@ def read_table(
 ) -> Table:
     """Return the table in `path`; the cells of a text file stay text ("NA" is a word, 007 keeps its zeros).
 
-    Args:
-        path: Parquet or a pickle by its suffix; text with separated fields otherwise.
-        allow_pickle: unpickling runs code.
-        separator: of the fields; None = found.
-        encoding: of the text; None = by its byte order mark, else UTF-8, else cp1252.
+    It is Parquet or a pickle by its suffix, else text, whose separator is found where none is given, and its encoding
+    by a byte order mark; without one it is UTF-8, else cp1252.
 
     Raises:
         DataError: the file cannot be read; the message says how to save it.

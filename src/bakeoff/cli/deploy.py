@@ -22,12 +22,10 @@ def export(
 
         bakeoff export mobilenetv2-finetune --output mobilenetv2.onnx
     """
-    from bakeoff.decision.deployed import seed_or_deployed
     from bakeoff.deploy.export import export_candidate, trained_folder
 
-    target, runs = output or Path(f"{candidate}.onnx"), project() / "runs"
-    folder = trained_folder(runs, candidate, seed_or_deployed(runs, candidate, seed))
-    difference = export_candidate(folder, target)
+    target = output or Path(f"{candidate}.onnx")
+    difference = export_candidate(trained_folder(project() / "runs", candidate, seed), target)
     size = target.stat().st_size / 2**20
     typer.echo(f"{target} written, {size:.0f} MiB; ONNX Runtime differs by {difference:.1g} of the largest logit.")
 

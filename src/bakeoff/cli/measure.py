@@ -66,8 +66,6 @@ def variants(
 
     Examples: `bakeoff variants mobilenetv2-finetune`, `bakeoff variants swin_t-frozen --variant onnxruntime`
     """
-    from bakeoff.decision.deployed import seed_or_deployed
     from bakeoff.deploy.variants.command import run_variants
 
-    found = seed_or_deployed(project() / "runs", candidate, seed)
-    run_variants(project(), candidate, seed=found, names=variant)
+    run_variants(project(), candidate, seed=seed, names=variant)

@@ -80,8 +80,7 @@ def _chosen_by_user() -> dict[str, str]:
 
 def _is_glibc() -> bool:
     """Return whether malloc is glibc's."""
-    name = _malloc_file()
-    return name is not None and name.startswith(("libc.so.6", "libc-2."))
+    return (_malloc_file() or "").startswith(("libc.so.6", "libc-2."))
 
 
 def _malloc_file() -> str | None:

@@ -41,9 +41,8 @@ def module_file(name: str) -> Path | None:
 def code_of(start: Path, *, skip: Callable[[str, Path], bool] = lambda name, path: False) -> frozenset[Path]:
     """Return the package's files that a file imports, directly or not, the `__init__.py` above them included.
 
-    Args:
-        start: a script, or a module of the package, which then counts too.
-        skip: given a module's name and file, whether to leave it and what it alone imports out.
+    A module of the package counts itself. What `skip` (of name and file) is true for is left out, and what it alone
+    imports.
     """
     found = {start} if start.is_relative_to(PACKAGE) else set()
     todo = [start]

@@ -46,16 +46,10 @@ def surviving(
     tell: Callable[[Exception], str | None] = lambda _: None,
     unless: tuple[type[Exception], ...] = (),
 ) -> Iterator[Attempt]:
-    """Let the block fail: warn, keep the error in `folder`/failures.json, and go on after the block.
+    """Let the block, which makes `what`, fail: warn, keep the error in `folder`/failures.json, and go on after it.
 
     A block that succeeds takes back what an earlier one of the same name left there. The same warning comes once per
-    process.
-
-    Args:
-        what: what the block makes, as the warning names it.
-        folder: where failures.json is kept; made where it is not there.
-        tell: returns the warning for an error that has one of its own.
-        unless: errors that pass through.
+    process; `tell` returns that of an error that has one of its own. Errors in `unless` pass through.
 
     Yields:
         How the block ended, to be read after it.
@@ -87,13 +81,7 @@ def surviving(
 def drawing(path: Path, folder: Path, *, kept: Path | None = None) -> Iterator[Path]:
     """Let the picture or page `path` below `folder` fail (`surviving`); half a file does not stay.
 
-    Args:
-        path: the file that the block writes; its folder is made.
-        folder: the stage's output.
-        kept: where failures.json is kept, if not in `folder`.
-
-    Yields:
-        `path`.
+    Its folder is made, and failures.json kept in `kept` or else in `folder`.
     """
     with surviving(path.relative_to(folder).as_posix(), kept or folder):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the name `path` when the block ends without an error.
-
-    Args:
-        path: the file to write; its folder is made.
-    """
+    """Yield a path beside `path`, whose folder is made; it takes its name when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:

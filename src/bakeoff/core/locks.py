@@ -11,12 +11,7 @@ from filelock import FileLock, Timeout
 
 @contextmanager
 def waiting_lock(path: Path, *, what: str) -> Iterator[None]:
-    """Hold a lock file, waiting for another process with one line on stderr.
-
-    Args:
-        path: the lock file; its folder is made.
-        what: what the other process holds, for that line.
-    """
+    """Hold a lock file; where another process has it, say on stderr `what` it holds, and wait."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, mode=0o666)
     try:

@@ -78,10 +78,8 @@ def find_file(folder: Path, name: str) -> Path:
     for spelling in dict.fromkeys((name, slashed, unquote(name), unquote(slashed))):
         place: Path | None = folder
         for part in Path(spelling).parts:
-            place = _find_entry(place, part)
-            if place is None:
-                break
-        else:
+            place = place and _find_entry(place, part)
+        if place:
             return place
     return folder / name
 

@@ -7,8 +7,6 @@ environments, no raw data, no MLflow store and no caches: those are always the m
 import os
 from pathlib import Path
 
-_COPIES = ("/.dvc/tmp/exps/",)
-
 
 def project_root(start: Path | None = None) -> Path:
     """Return the folder with dvc.yaml that holds `start` (default: the working folder), or `start` itself."""
@@ -27,12 +25,7 @@ def main_checkout(start: Path | None = None) -> Path:
     override = os.environ.get("BAKEOFF_ROOT")
     if override:
         return Path(override).resolve()
-    root = project_root(start)
-    text = root.as_posix() + "/"
-    for mark in _COPIES:
-        if mark in text:
-            return Path(text.split(mark, 1)[0])
-    return root
+    return Path(project_root(start).as_posix().split("/.dvc/tmp/exps/", 1)[0])
 
 
 def state_dir(name: str) -> Path:

@@ -96,8 +96,4 @@ class _Numbers(string.Formatter):
         text = super().format_field(value, format_spec)
         if not format_spec or isinstance(value, bool) or not isinstance(value, int | float):
             return text
-        return (
-            text.translate(self._marks).replace("-", "\u2212", 1)
-            if text.startswith("-")
-            else text.translate(self._marks)
-        )
+        return text.translate(self._marks).replace("-", "\u2212", text.startswith("-"))

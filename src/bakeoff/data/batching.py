@@ -9,9 +9,7 @@ PREDICT_BATCH = 32
 def n_batches(n_rows: int, batch_size: int) -> int:
     """Return the number of batches; a last batch of one row (batch norm cannot train on it) joins the one before.
 
-    Args:
-        n_rows: rows of one pass.
-        batch_size: rows per batch; 1 leaves every row a batch of its own.
+    A batch size of 1 leaves every row a batch of its own.
     """
     whole, rest = divmod(n_rows, batch_size)
     joins = rest == 1 and whole > 0

@@ -16,15 +16,7 @@ def new_sheet(width_in: float, height_in: float) -> tuple[Figure, Axes]:
 
 
 def paste(axes: Axes, photo: np.ndarray, *, left: float, bottom: float, side: float) -> None:
-    """Show a photo as large as a square lets it be, in its middle.
-
-    Args:
-        axes: of `new_sheet`.
-        photo: (H, W, 3) uint8.
-        left: of the square, in.
-        bottom: of the square, in.
-        side: of the square, in.
-    """
+    """Show a photo, (H, W, 3) uint8, in the middle of a square of `new_sheet`, in inches, as large as that lets it."""
     height, width = photo.shape[:2]
     across, up = side * width / max(width, height), side * height / max(width, height)
     x, y = left + (side - across) / 2, bottom + (side - up) / 2

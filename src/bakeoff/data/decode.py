@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from bakeoff.core.failures import in_one_line
 from bakeoff.core.names import find_file
 
 REASONS = (
@@ -43,27 +44,24 @@ _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "HEIF", 
 """What is read at all: formats that start other programs (EPS, WMF) are not_an_image here."""
 _LONGEST_ASPECT = 40
 _BROKEN = (
-    RuntimeError,  # AVIF's decoder, and NotImplementedError
+    RuntimeError,
     OSError,
     SyntaxError,
     ValueError,
     TypeError,
     EOFError,
-    IndexError,
-    KeyError,
+    LookupError,
     OverflowError,
     struct.error,
     zlib.error,
 )
+"""What Pillow's decoders raise for damaged files; RuntimeError is AVIF's."""
 _ORIENTATION = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND")
 _KNOWN = {
     rb"version https://git-lfs": ("not_an_image", "Git LFS pointer: run `git lfs pull` where the photos come from"),
-    rb"(?s).{4}ftyp(hei|hev|mif1|msf1)": (
-        "unreadable",
-        "HEIC photo: needs bakeoff's extra `heif`, or is damaged",
-    ),
+    rb"(?s).{4}ftyp(hei|hev|mif1|msf1)": ("unreadable", "HEIC photo: needs bakeoff's extra `heif`, or is damaged"),
     rb"(?s).{4}ftypavi": ("unreadable", "AVIF photo: this build of Pillow does not read it; convert it to JPEG"),
     rb"(?is)\s*<(!doctype )?html": ("not_an_image", "web page, perhaps in place of the photo: fetch it again"),
     rb"(?s)\s*(\xef\xbb\xbf)?\s*<(?=.{,4000}?<?svg[\s>])": ("not_an_image", "SVG drawing: convert it to PNG"),
@@ -99,11 +97,8 @@ class Decoded:
 def locate(root: Path, folder: Path, image_path: str) -> Path | Rejection:
     """Return where a product's image lies, or why it cannot be used.
 
-    Args:
-        root: the data folder.
-        folder: what `image_path` is relative to; it may itself be a link to elsewhere. A link below it, to a folder or
-            to a photo, works as long as it stays inside.
-        image_path: as the source gives it.
+    `image_path` is relative to `folder`, which may itself be a link out of the data folder, `root`. A link below it, to
+    a folder or to a photo, works as long as it stays inside.
     """
     if not image_path:
         return Rejection("missing_file", "the source names no image")
@@ -135,12 +130,8 @@ def _way_out(root: Path, folder: Path, image_path: str) -> str:
 def decode(encoded: bytes, *, max_megapixels: float, min_side_px: int) -> Decoded | Rejection:
     """Return the picture in `encoded`, or why there is none.
 
-    The first frame counts, EXIF orientation is applied, transparency is composed on white, 16 bits become 8.
-
-    Args:
-        encoded: a whole file.
-        max_megapixels: larger pictures are refused by their header, before a pixel is decoded.
-        min_side_px: pictures with a shorter side below this are refused.
+    The first frame counts, EXIF orientation is applied, transparency is composed on white, 16 bits become 8. Pictures
+    beyond `max_megapixels`, or with a side below `min_side_px`, are refused by their header, before a pixel is decoded.
     """
     if not encoded:
         return Rejection("empty_file", "0 bytes")
@@ -159,8 +150,7 @@ def decode(encoded: bytes, *, max_megapixels: float, min_side_px: int) -> Decode
 
 def _open(encoded: bytes, max_megapixels: float, min_side_px: int) -> Decoded | Rejection:
     with Image.open(io.BytesIO(encoded), formats=_readable_formats()) as opened:
-        refusal = _check_size(opened.size, max_megapixels=max_megapixels, min_side_px=min_side_px)
-        return refusal or _flatten(opened)
+        return _check_size(*opened.size, max_megapixels, min_side_px) or _flatten(opened)
 
 
 def _without_metadata(encoded: bytes) -> bytes:
@@ -179,7 +169,7 @@ def _refuse(encoded: bytes, error: BaseException) -> Rejection:
     if _is_short_webp(encoded):
         return Rejection("truncated", "the WebP file is shorter than its header says")
     if not isinstance(error, UnidentifiedImageError):
-        return Rejection("truncated" if _is_cut_short(error) else "unreadable", _one_line(error))
+        return Rejection("truncated" if _is_cut_short(error) else "unreadable", in_one_line(error)[:200])
     for start, (reason, detail) in _KNOWN.items():
         if re.match(start, encoded):
             return Rejection(reason, detail)
@@ -202,10 +192,7 @@ def _readable_formats() -> tuple[str, ...]:
 def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> bytes:
     """Return the bytes to store: the original's where they can stay, else PNG (small, lossless source) or JPEG.
 
-    Args:
-        decoded: the picture.
-        original: the file it came from.
-        store_px: longest allowed shorter side, px.
+    The shorter side becomes `store_px` at most.
     """
     fits = min(decoded.image.size) <= store_px
     if fits and decoded.untouched and decoded.format in _KEPT_AS_IS:
@@ -224,13 +211,12 @@ def pixel_digest(image: Image.Image) -> str:
     return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
 
 
-def _check_size(size: tuple[int, int], *, max_megapixels: float, min_side_px: int) -> Rejection | None:
-    width, height = size
+def _check_size(width: int, height: int, max_megapixels: float, min_side_px: int) -> Rejection | None:
     if width * height > max_megapixels * 1e6:
         return Rejection("too_large", f"{width}x{height} px, more than {max_megapixels:g} megapixels")
-    if min(size) < min_side_px:
+    if min(width, height) < min_side_px:
         return Rejection("too_small", f"{width}x{height} px, a side below {min_side_px}")
-    if max(size) > _LONGEST_ASPECT * min(size):  # resizing the shorter side to a network's input would need gigabytes
+    if max(width, height) > _LONGEST_ASPECT * min(width, height):  # resizing it for a network would need gigabytes
         return Rejection("too_large", f"{width}x{height} px, over {_LONGEST_ASPECT} times as long as wide")
     return None
 
@@ -312,10 +298,8 @@ def _own_limits() -> Iterator[None]:
 
 
 def _is_cut_short(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, EOFError) or any(
-        word in text for word in ("truncated", "unexpected end", "eof", "incomplete")
-    )
+    words = ("truncated", "unexpected end", "eof", "incomplete")
+    return isinstance(error, EOFError) or any(word in str(error).lower() for word in words)
 
 
 def _is_short_webp(encoded: bytes) -> bool:
@@ -323,7 +307,3 @@ def _is_short_webp(encoded: bytes) -> bool:
     if encoded[:4] != b"RIFF" or encoded[8:12] != b"WEBP":
         return False
     return len(encoded) < 8 + int.from_bytes(encoded[4:8], "little")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

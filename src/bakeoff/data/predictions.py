@@ -66,14 +66,14 @@ def make_predictions(
         learnt_from: the split whose products the candidate has seen; None where it has learnt from none.
 
     Raises:
-        EvaluationError: the probabilities are not probabilities.
+        EvaluationError: the probabilities are not probabilities, or a product is there twice or in an unknown split.
     """
     table = catalogue.products.loc[:, list(COLUMNS)].reset_index(drop=True)
     table["loss"] = np.asarray(losses, dtype=np.float32)
     table["origin"] = np.where((table["split"] == learnt_from).to_numpy(), "in_sample", "held_out")
     predictions = Predictions(table, np.asarray(probabilities, dtype=np.float32), list(catalogue.labels))
-    check_products(predictions, where="the catalogue")
-    check_probabilities(predictions, where="the candidate's predictions")
+    _check_products(predictions, where="the catalogue")
+    _check_probabilities(predictions, where="the candidate's predictions")
     return predictions
 
 
@@ -117,8 +117,8 @@ def read_predictions(path: Path, *, catalogue: Catalogue | None = None) -> Predi
         probabilities=flat.reshape(-1, column.type.list_size),
         labels=labels,
     )
-    check_products(predictions, where=str(path))
-    check_probabilities(predictions, where=str(path))
+    _check_products(predictions, where=str(path))
+    _check_probabilities(predictions, where=str(path))
     if catalogue is not None:
         _require_same_products(predictions, catalogue, path)
     return predictions
@@ -138,24 +138,17 @@ def _require_format(table: pa.Table, path: Path) -> list[str]:
     return json.loads(header)
 
 
-def check_products(predictions: Predictions, *, where: str) -> None:
-    """Check that each product stands there once, in a known split, with a class below K.
-
-    Raises:
-        EvaluationError: a product twice, another split, or a class number that no label has.
-    """
+def _check_products(predictions: Predictions, *, where: str) -> None:
+    """Check that each product stands there once, of a known origin, in a known split, with a class below K."""
     products, n_labels = predictions.products, len(predictions.labels)
     twice = products["product_id"].duplicated().to_numpy()
     if twice.any():
         raise EvaluationError(
             f"{where}: {int(twice.sum())} rows repeat a product, first {_product(predictions, twice)}; {_AGAIN}."
         )
-    strange = sorted(set(products["origin"]) - set(ORIGINS))
-    if strange:
-        raise EvaluationError(f"{where}: the origins are {', '.join(ORIGINS)}, got {', '.join(map(repr, strange))}.")
-    unknown = sorted(set(products["split"]) - set(SPLITS))
-    if unknown:
-        raise EvaluationError(f"{where}: the splits are {', '.join(SPLITS)}, got {', '.join(map(repr, unknown))}.")
+    for name, known in (("origin", ORIGINS), ("split", SPLITS)):
+        if unknown := sorted(set(products[name]) - set(known)):
+            raise EvaluationError(f"{where}: the {name}s are {', '.join(known)}, got {', '.join(map(repr, unknown))}.")
     outside = ~products["label_id"].between(0, n_labels - 1).to_numpy()
     if outside.any():
         raise EvaluationError(
@@ -165,12 +158,8 @@ def check_products(predictions: Predictions, *, where: str) -> None:
         )
 
 
-def check_probabilities(predictions: Predictions, *, where: str) -> None:
-    """Check shape, range and sums of (N, K) probabilities.
-
-    Raises:
-        EvaluationError: another shape, a NaN or infinity, a value outside [0, 1], or a row that does not sum to 1.
-    """
+def _check_probabilities(predictions: Predictions, *, where: str) -> None:
+    """Check shape, range and sums of (N, K) probabilities."""
     values, n_rows, n_labels = predictions.probabilities, len(predictions.products), len(predictions.labels)
     if values.shape != (n_rows, n_labels):
         raise EvaluationError(

@@ -45,16 +45,9 @@ class StoredProducts:
         return StoredProducts(self.store, self.rows[np.asarray(positions, dtype=np.int64)])
 
 
-@dataclass(frozen=True)
-class Photos:
+class Photos(list[Image.Image]):
     """Products that are nothing but decoded RGB photos."""
-
-    photos: Sequence[Image.Image]
-
-    def __len__(self) -> int:
-        """Return N."""
-        return len(self.photos)
 
     def photo(self, position: int) -> Image.Image:
         """Return a photo."""
-        return self.photos[position]
+        return self[position]

@@ -13,22 +13,23 @@ from bakeoff.data.store import ImageStore
 from bakeoff.records.catalogue import Dataset, LabelsRecord
 
 SPLITS = ("train", "validation", "test")
-PRODUCT_COLUMNS = (
-    "product_id",
-    "image",
-    "label",
-    "label_id",
-    "group_id",
-    "weight",
-    "official_split",
-    "width",
-    "height",
-    "format",
-    "mode",
-)
+PRODUCT_COLUMNS = {
+    "product_id": "string",
+    "image": "int64",
+    "label": "string",
+    "label_id": "int64",
+    "group_id": "int64",
+    "weight": "float32",
+    "official_split": "string",
+    "width": "int32",
+    "height": "int32",
+    "format": "string",
+    "mode": "string",
+}
+"""Of products.parquet, with their types: a column that is null throughout stays text."""
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
 """Of the object in the original photo, px, half-open; only where the source knows it."""
-TEXT_COLUMNS = ("product_id", "title", "description")
+TEXT_COLUMNS = dict.fromkeys(("product_id", "title", "description"), "string")
 UNLABELLED = "unlabelled.parquet"
 """Products whose source keeps the labels to itself: product_id, image, title, description, for `bakeoff predict`."""
 DIGESTS = "digests.parquet"
@@ -88,10 +89,6 @@ class Catalogue:
 
 def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
     """Return the catalogue that `prepare` and `split` wrote.
-
-    Args:
-        catalogue_dir: holds products.parquet, images.arrow and labels.json.
-        splits_file: splits.parquet, one row per product.
 
     Raises:
         DataError: a file is missing, or the split belongs to another catalogue.

@@ -1,23 +1,18 @@
 """Opens a trained candidate as a predictor; the framework is imported only here, and only the one that is needed."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from bakeoff.predictors.protocol import ImageGradients
 from bakeoff.records.training import TrainingRecord
 
-if TYPE_CHECKING:
-    from bakeoff.baseline_tf.predictor import KerasPredictor
-    from bakeoff.predictors.torch_predictor import TorchPredictor
 
-
-def load_predictor(training_dir: Path, *, device: str) -> TorchPredictor | KerasPredictor:
+def load_predictor(training_dir: Path, *, device: str = "auto", weights_root: Path | None = None) -> ImageGradients:
     """Return the predictor of a training folder, in whose framework's environment this must run.
 
     Args:
         training_dir: runs/<candidate>/seed_<s>/training.
         device: auto, cpu, cuda or mps.
+        weights_root: folder with weights/<model>, for a frozen PyTorch candidate that lies outside its project.
 
     Raises:
         EvaluationError: the folder holds no training.
@@ -28,4 +23,4 @@ def load_predictor(training_dir: Path, *, device: str) -> TorchPredictor | Keras
         return load_keras_predictor(training_dir, device=device)
     from bakeoff.predictors.torch_predictor import load_torch_predictor
 
-    return load_torch_predictor(training_dir, device=device)
+    return load_torch_predictor(training_dir, weights_root=weights_root, device=device)

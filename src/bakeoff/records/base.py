@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from bakeoff.core.errors import BakeoffError, DataError
 from bakeoff.core.files import write_json
+from bakeoff.core.section import Section
 
 
-class Record(BaseModel):
+class Record(Section):
     """A JSON file of fixed form: unknown and missing keys are refused, types are strict, nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     FORMAT: ClassVar[int] = 1
     """Raised when the file's form changes; a file of another form is refused in one sentence."""

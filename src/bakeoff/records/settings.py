@@ -5,21 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from bakeoff.core.errors import ParamsError
-from bakeoff.core.section import Mode
+from bakeoff.core.section import Mode, Section
 from bakeoff.records.recipe import HeadParams, ScheduleOverrides
 
 Source = Literal["timm", "mambavision", "hf"]
 Triple = tuple[float, float, float]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Preprocessing(_Frozen):
+class Preprocessing(Section):
     """How the weights want their photos: square side in px, share of the side that the crop keeps, statistics.
 
     The network gets (pixel / 255 - mean) / std, mean and std in the order of its own channels.
@@ -35,7 +31,7 @@ class Preprocessing(_Frozen):
     """Turned round just before the network: photos, previews and heat maps are RGB everywhere."""
 
 
-class CandidateSettings(_Frozen):
+class CandidateSettings(Section):
     """One model of the study: which network, which weights under which licence, which transforms, head and schedule."""
 
     model: str

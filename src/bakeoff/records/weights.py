@@ -6,9 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bakeoff.core.errors import WeightsError
+from bakeoff.core.section import Section
 
 RECORD_NAME = "record.json"
 FILE_NAME = "model.safetensors"
@@ -17,10 +18,8 @@ Refusal = Literal["unauthorised", "gated", "rate_limited", "server_error", "unre
 Reason = Refusal | Literal["no_published_weights", "offline_by_params"]
 
 
-class WeightsRecord(BaseModel):
+class WeightsRecord(Section):
     """Provenance, digest and licence of one weights file, or why the model starts from random numbers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     model: str
     source: Source
@@ -39,7 +38,7 @@ class WeightsRecord(BaseModel):
     """Only for a baseline taken as it is: the earlier model's classes in the order of its outputs."""
     image_size: int | None = None
     """Side, px, that the stored tables of positions are made for; None where any side will do."""
-    network_files: dict[str, str] = {}
+    network_files: dict[str, str] = Field(default_factory=dict)
     """Only for a transformers model: SHA-256 by name of the files in this folder that its network is built from."""
 
     @field_validator("reason", mode="before")
@@ -60,10 +59,16 @@ class WeightsRecord(BaseModel):
         """Whether the backbone starts from learned weights."""
         return self.source != "random"
 
+    @property
+    def files(self) -> dict[str, str | None]:
+        """The SHA-256 of each file beside the record, by its name."""
+        return {**self.network_files, **({self.file: self.sha256} if self.file else {})}
+
     def write(self, folder: Path) -> None:
         """Write record.json into `folder`; files that the record before it named, and this one does not, go."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in _files_named(folder) - {self.file, *self.network_files}:
+        earlier = read_record(folder).files if (folder / RECORD_NAME).is_file() else {}
+        for name in set(earlier) - set(self.files):
             (folder / name).unlink(missing_ok=True)
         (folder / RECORD_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
@@ -85,34 +90,19 @@ def read_record(folder: Path) -> WeightsRecord:
         ) from None
 
 
-def _files_named(folder: Path) -> set[str]:
-    """Return the files that the record in `folder` names; none where there is no record."""
-    if not (folder / RECORD_NAME).is_file():
-        return set()
-    record = read_record(folder)
-    return {*record.network_files, *([record.file] if record.file else [])}
-
-
 def existing_record(folder: Path) -> WeightsRecord | None:
     """Return the record in `folder` whose files are there and unchanged, or None."""
     if not (folder / RECORD_NAME).is_file():
         return None
     record = read_record(folder)
-    files: dict[str, str | None] = dict(record.network_files)
-    if record.file is not None:
-        files[record.file] = record.sha256
-    intact = all((folder / name).is_file() and file_sha256(folder / name) == files[name] for name in files)
-    return record if intact else None
+    whole = all((folder / name).is_file() and file_sha256(folder / name) == sha for name, sha in record.files.items())
+    return record if whole else None
 
 
 def retry_needed(weights_root: Path) -> list[str]:
     """Return the models whose record says `random` for a reason that may have passed, sorted; also `baseline_tf`."""
-    models = []
-    for path in sorted(weights_root.glob(f"*/{RECORD_NAME}")):
-        record = read_record(path.parent)
-        if not record.pretrained and record.reason != "no_published_weights":
-            models.append(path.parent.name)
-    return models
+    records = {path.parent.name: read_record(path.parent) for path in sorted(weights_root.glob(f"*/{RECORD_NAME}"))}
+    return [name for name, one in records.items() if not one.pretrained and one.reason != "no_published_weights"]
 
 
 def file_sha256(path: Path) -> str:

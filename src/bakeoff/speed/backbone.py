@@ -24,12 +24,7 @@ def open_backbone(
 ) -> TorchPredictor:
     """Return a PyTorch candidate's network with random weights, in evaluation mode.
 
-    Args:
-        settings: the candidate.
-        labels: K class names.
-        compute: device and threads.
-        scan: which selective scan.
-        weights_dir: weights/<model>, where a transformers network's config.json is kept; its source serves too.
+    `weights_dir` is weights/<model>, where a transformers network's config.json is kept; its source serves too.
     """
     set_threads(compute.threads)
     keep_freed_memory()

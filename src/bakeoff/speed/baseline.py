@@ -21,11 +21,7 @@ def open_baseline(
 ) -> KerasPredictor:
     """Return the TensorFlow baseline's network: with random weights, or the earlier project's where that is taken over.
 
-    Args:
-        params: section `baseline`.
-        labels: K class names.
-        compute: device and threads.
-        weights_dir: weights/baseline_tf, which keeps an earlier project's file.
+    `weights_dir` is weights/baseline_tf, which keeps an earlier project's file.
     """
     device = start(device=compute.device, threads=compute.threads)
     network = _earlier(params, labels, weights_dir) if params.mode == "as_is" else _fresh(params, len(labels))

@@ -1,5 +1,6 @@
 """The clocks of a measurement, the process's peak memory, and an index that tells whether the machine stayed steady."""
 
+import re
 import resource
 import sys
 import time
@@ -44,13 +45,9 @@ class Clocks:
 
 
 def is_noisy(drift: float, disagreement: float, *, on_cpu: bool) -> bool:
-    """Return whether a turn was noisy.
+    """Return whether a turn was noisy, by its drift and disagreement (`bakeoff.speed.pool`), which are shares.
 
-    Args:
-        drift: by which share the machine's speed changed.
-        disagreement: by which share one timing of the forward pass exceeds the other; on a GPU the way from end to end
-            also copies, so there it does not count.
-        on_cpu: whether the network ran on the CPU.
+    On a GPU the way from end to end also copies, so there the disagreement does not count.
     """
     return drift > MAX_DRIFT or (on_cpu and disagreement > MAX_DISAGREEMENT)
 
@@ -66,9 +63,8 @@ def reset_peak() -> str:
 
 def peak_memory_mib() -> float:
     """Return the peak resident set size since the last `reset_peak`, MiB."""
-    if _STATUS.is_file():
-        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
+    status = _STATUS.read_text(encoding="ascii", errors="replace") if _STATUS.is_file() else ""
+    if found := re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE):
+        return int(found[1]) / 1024
     bytes_per_unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_per_unit / 2**20

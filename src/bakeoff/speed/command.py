@@ -20,14 +20,10 @@ def measure_study(
     rounds: int | None = None,
     budget_s: float | None = None,
 ) -> ThroughputRecord:
-    """Measure the networks of a study, write and print the record, and return it.
+    """Measure the networks of a study, write and print measurements/throughput.json (`out`), and return the record.
 
-    Args:
-        root: the project.
-        out: measurements/throughput.json.
-        candidates: only the networks of these; the others' earlier records stay. Empty = all.
-        rounds: instead of throughput.rounds.
-        budget_s: instead of throughput.budget_s.
+    With `candidates` only their networks; the others' earlier records stay. `rounds` and `budget_s` take the place of
+    the params'.
 
     Raises:
         EvaluationError: an unknown candidate, or nothing could be measured; an earlier file stays.
@@ -44,9 +40,7 @@ def measure_study(
         others = set(known) - set(chosen)
         kept = {name: speed for name, speed in earlier.networks.items() if name in others}
         failed = {name: problem for name, problem in earlier.failed.items() if name in others}
-        record = record.model_copy(
-            update={"networks": kept | record.networks, "failed": failed | record.failed},
-        )
+        record = record.model_copy(update={"networks": kept | record.networks, "failed": failed | record.failed})
     record.write(out)
     return record
 

@@ -1,5 +1,6 @@
 """The figures of one network from the calls of all its turns together."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,16 +12,14 @@ from bakeoff.speed.turns import Timings, Turn, Walks
 
 
 def pool_turns(turns: Sequence[Turn], description: Mapping[str, Any]) -> NetworkSpeed:
-    """Return a network's record, from the calls of all turns; it is noisy where most turns were.
+    """Return a network's record, from the calls of all turns, one at least; it is noisy where most turns were.
 
-    Args:
-        turns: at least one.
-        description: of the network (`Timeable.description`), with `gmacs` and `gmacs_method`.
+    The description is `Timeable.description` with `gmacs` and `gmacs_method`.
     """
     on_cpu = description["device"] == "cpu"
     n_noisy = sum(is_noisy(drift(turn), disagreement(turn), on_cpu=on_cpu) for turn in turns)
     sweep = [_batch(size, [turn.timings[size] for turn in turns]) for size in sorted(turns[0].timings)]
-    best = max((point for point in sweep if point.images_per_s), key=_by_speed)
+    best = max(sweep, key=lambda point: (point.images_per_s or 0.0, -point.batch_size))
     speeds = _round_medians(turns, best.batch_size, lambda second: best.batch_size / second)
     latencies = _round_medians(turns, 1, lambda second: 1000 * second)
     pooled = 1000 * np.concatenate([turn.timings[1].seconds for turn in turns])
@@ -73,10 +72,6 @@ def disagreement(turn: Turn) -> float:
     return pair[1] / pair[0] - 1 if pair[0] > 0 else 0.0
 
 
-def _by_speed(point: BatchSpeed) -> tuple[float, int]:
-    return point.images_per_s or 0.0, -point.batch_size
-
-
 def _batch(size: int, several: Sequence[Timings]) -> BatchSpeed:
     seconds = [second for timings in several for second in timings.seconds]
     cpu_s = sum(timings.cpu_s for timings in several)
@@ -99,9 +94,9 @@ def _round_medians(turns: Sequence[Turn], size: int, figure: Any) -> list[float]
 
 def _end_to_end(several: Sequence[Walks]) -> EndToEnd:
     """Return the figures of the walks at the batch size at which most photos went."""
-    n_of: dict[int, int] = {}
+    n_of = Counter[int]()
     for walks in several:
-        n_of[walks.batch_size] = n_of.get(walks.batch_size, 0) + walks.n_images
+        n_of[walks.batch_size] += walks.n_images
     size, n = max(n_of.items(), key=lambda item: (item[1], -item[0]))
     same = [walks for walks in several if walks.batch_size == size]
     steps = {name: sum(getattr(walks, f"{name}_s") for walks in same) for name in ("decode", "preprocess", "forward")}

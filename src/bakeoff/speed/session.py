@@ -8,7 +8,7 @@ import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,22 +90,21 @@ class _Measured:
     turns: dict[str, list[Turn]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
-    def give_up(self, network: str, error: EvaluationError) -> None:
-        """Leave a network out from here on."""
-        self.failed[network] = str(error)
-        for held in (self.described, self.turns):
-            held.pop(network, None)
-        if network in self.workers:
-            self.workers.pop(network).close()
+    @contextlib.contextmanager
+    def or_leave_out(self, network: str) -> Iterator[None]:
+        """Leave a network out from here on where the block fails."""
+        try:
+            yield
+        except EvaluationError as error:
+            self.failed[network] = str(error)
+            for held in (self.described, self.turns):
+                held.pop(network, None)
+            if network in self.workers:
+                self.workers.pop(network).close()
 
 
 def measure_networks(root: Path, networks: Sequence[str], params: ThroughputParams) -> ThroughputRecord:
     """Measure the networks, taking turns, under the machine's lock; one that fails is left out of the rest.
-
-    Args:
-        root: the project, with params.yaml, data/catalogue and data/candidates.
-        networks: names of models, or `baseline_tf`.
-        params: section throughput.
 
     Raises:
         EvaluationError: nothing could be measured.
@@ -137,24 +136,16 @@ def measure_networks(root: Path, networks: Sequence[str], params: ThroughputPara
 def _load(found: _Measured, root: Path, networks: Sequence[str], progress: Progress) -> None:
     """Start the processes, two at a time, and wait until each is ready."""
     task = progress.add_task("loading", total=len(networks))
-    waiting, left = [], list(networks)
-    while left or waiting:
-        while left and len(waiting) < LOADING_AT_ONCE:
-            name = left.pop(0)
-            try:
-                found.workers[name] = Worker(root, name)
-                waiting.append(name)
-            except EvaluationError as error:
-                found.give_up(name, error)
-                progress.advance(task)
-        if waiting:
-            name = waiting.pop(0)
-            progress.update(task, description=f"loading {name}")
-            try:
-                found.described[name] = found.workers[name].answer()["ready"]
-            except EvaluationError as error:
-                found.give_up(name, error)
-            progress.advance(task)
+    nobody = [None] * (LOADING_AT_ONCE - 1)
+    for started, awaited in zip([*networks, *nobody], [*nobody, *networks], strict=True):
+        if started:
+            with found.or_leave_out(started):
+                found.workers[started] = Worker(root, started)
+        if awaited in found.workers:
+            progress.update(task, description=f"loading {awaited}")
+            with found.or_leave_out(awaited):
+                found.described[awaited] = found.workers[awaited].answer()["ready"]
+        progress.update(task, completed=len(found.described) + len(found.failed))
 
 
 def _go_round(found: _Measured, params: ThroughputParams, progress: Progress) -> None:
@@ -165,9 +156,7 @@ def _go_round(found: _Measured, params: ThroughputParams, progress: Progress) ->
         start = number % len(names) if names else 0
         for name in names[start:] + names[:start]:
             progress.update(task, description=f"round {number + 1} of {params.rounds}: {name}")
-            try:
+            with found.or_leave_out(name):
                 turn = found.workers[name].take_turn(params.budget_s / params.rounds)
                 found.turns.setdefault(name, []).append(turn)
-            except EvaluationError as error:
-                found.give_up(name, error)
             progress.advance(task)

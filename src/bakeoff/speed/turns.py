@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from pydantic import TypeAdapter
 
 from bakeoff.core.errors import MemoryExhaustedError
 from bakeoff.data.products import Products
@@ -64,9 +65,7 @@ class Turn:
     @classmethod
     def of_json(cls, values: dict[str, Any]) -> Turn:
         """Return the turn that `as_json` wrote."""
-        timings = {int(size): Timings(**found) for size, found in values["timings"].items()}
-        before, after = values["index"]
-        return cls(timings, Walks(**values["walks"]), (before, after), values["memory_scope"], values["seconds"])
+        return TypeAdapter(cls).validate_python(values)
 
 
 class Stand:
@@ -138,14 +137,11 @@ class Stand:
             call()
             found.seconds.append(clocks.wall() - began)
         found.cpu_s = clocks.cpu() - cpu_start
-        found.memory_mib = self._peak_mib()
+        on_device = self.network.device_peak_mib()
+        found.memory_mib = peak_memory_mib() if on_device is None else on_device
         self._memory.setdefault(size, found.memory_mib)  # a later turn finds what larger batches fetched still there
         self._s_per_image[size] = min(found.seconds) / size
         return found
-
-    def _peak_mib(self) -> float:
-        on_device = self.network.device_peak_mib()
-        return peak_memory_mib() if on_device is None else on_device
 
     def _lacks_memory(self, size: int) -> bool:
         """Return whether a batch size would take more than is free: an exhausted machine kills the process silently."""

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bakeoff.core.files import write_json
 from bakeoff.records.weights import WeightsRecord
-from bakeoff.tracking.records import Part
+from bakeoff.tracking.records import Part, as_value
 from bakeoff.tracking.runs import log_tags
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 HEAVY = {".safetensors", ".h5", ".keras", ".parquet", ".pt", ".pth", ".npy", ".npz", ".tmp"}
+_HEAVY_FILES = shutil.ignore_patterns(*(f"*{suffix}" for suffix in HEAVY))
 _CONFUSION_TABLE = "evaluation/confusion_matrix.json"
 _TABLES_TAG = "mlflow.loggedArtifacts"
 
@@ -28,27 +30,19 @@ def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part], *,
     with tempfile.TemporaryDirectory(prefix="bakeoff-mlflow-") as name:
         staging = Path(name)
         for part in parts:
-            _copy_light_files(part.folder, staging / part.name)
+            shutil.copytree(part.folder, staging / part.name, ignore=_HEAVY_FILES, copy_function=shutil.copyfile)
             _add_extras(part, staging, weights)
         client.log_artifacts(run.info.run_id, str(staging))
     if any(part.name == "evaluation" for part in parts):
         mark_table(client, run, _CONFUSION_TABLE)
 
 
-def _copy_light_files(source: Path, target: Path) -> None:
-    for path in sorted(source.rglob("*")):
-        if path.is_file() and path.suffix not in HEAVY:
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
-
-
 def _add_extras(part: Part, staging: Path, weights: WeightsRecord) -> None:
     if part.name == "training":
-        _write_json(staging / "weights" / "record.json", weights.model_dump(mode="json"))
+        write_json(staging / "weights" / "record.json", weights.model_dump(mode="json"))
     confusion = part.folder / "confusion.csv"
     if part.name == "evaluation" and confusion.is_file():
-        _write_json(staging / _CONFUSION_TABLE, table_of_csv(confusion))
+        write_json(staging / _CONFUSION_TABLE, table_of_csv(confusion))
 
 
 def table_of_csv(path: Path) -> dict[str, Any]:
@@ -59,22 +53,7 @@ def table_of_csv(path: Path) -> dict[str, Any]:
     return {"columns": columns, "data": [[as_value(cell) for cell in row] for row in rows]}
 
 
-def as_value(cell: str) -> str | int | float | None:
-    """Return a CSV cell as the number it spells, None where it is empty, else its text."""
-    for kind in (int, float):
-        try:
-            return kind(cell)
-        except ValueError:
-            continue
-    return cell or None
-
-
 def mark_table(client: MlflowClient, run: Run, artifact_file: str) -> None:
     """Set the tag by which MLflow's evaluation view knows an artifact as a table."""
     value = json.dumps([{"path": artifact_file, "type": "table"}])
     log_tags(client, run, {_TABLES_TAG: value})
-
-
-def _write_json(path: Path, values: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values, ensure_ascii=False, indent=1), encoding="utf-8")

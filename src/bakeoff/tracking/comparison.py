@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +11,9 @@ from bakeoff.core.failures import FILE
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.measures import RECORDED
 from bakeoff.records.candidate import Candidate
-from bakeoff.tracking.artifacts import as_value, mark_table, table_of_csv
+from bakeoff.tracking.artifacts import mark_table, table_of_csv
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.records import finite, has_training, hash_of, read_results
+from bakeoff.tracking.records import as_value, finite, has_training, hash_of, read_results, read_rows
 from bakeoff.tracking.registry import register_winner
 from bakeoff.tracking.runs import find_run, log_final_metrics
 from bakeoff.tracking.store import experiment_id, finished_run, is_store_error, open_client, survive_store
@@ -82,9 +81,7 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
 
 def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, leaderboard: Path) -> None:
     """Make the candidates' runs show the leaderboard's times: those of trainings that were compared, by their keys."""
-    with leaderboard.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
+    for row in read_rows(leaderboard):
         times = finite({one.path.removeprefix("speed."): as_value(row.get(one.name) or "") for one in _SPEED})
         folder = Candidate(row["candidate"], int(row["seed"])).folder(runs_dir)
         if not times or not has_training(folder):

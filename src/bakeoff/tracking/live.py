@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.learning.key import git_commit
@@ -42,15 +42,33 @@ class LiveRun:
 
     def start(self) -> None:
         """Make the run, or go on with the one that has the same training key, and watch CPU and memory."""
-        self._attempt(self._open)
+        header = self._header
+        with self._attempt():
+            client, store = open_client()
+            experiment = experiment_id(client, store, self._params.experiment)
+            found = runs.find_run(client, experiment, candidate=header.candidate, keys={"training": header.key})
+            run = found or runs.create_run(client, experiment, training=header, commit=git_commit())
+            if found:
+                client.update_run(run.info.run_id, status="RUNNING")
+            self._client, self._run = client, run
+            runs.log_params(client, run, run_params(header))
+            self._logged = set(logged_epochs(client, run))
         if self._client and self._params.system_metrics:
             with survive_store("CPU and memory"):
                 self._start_monitor()
 
     def log_epoch(self, row: Mapping[str, Any]) -> None:
         """Log one row of history.csv as metrics `epoch/<column>` at step `epoch`; an epoch that is there stays."""
-        if self._client:
-            self._attempt(lambda: self._log_epoch(row))
+        if self._client is None or self._run is None:
+            return
+        with self._attempt():
+            from mlflow.entities import Metric
+
+            epoch, now_ms = int(float(row["epoch"])), int(time.time() * 1000)
+            if epoch not in self._logged:
+                metrics = [Metric(name, value, now_ms, epoch) for name, value in epoch_metrics(row).items()]
+                runs.log_in_batches(self._client, self._run.info.run_id, "metrics", metrics)
+                self._logged.add(epoch)
 
     def stop(self) -> None:
         """Stop watching; the run stays open until `replay` has put the finished training's figures in."""
@@ -62,27 +80,18 @@ class LiveRun:
     def fail(self, sentence: str, status: str = "FAILED") -> None:
         """Close the run as FAILED (or KILLED), with the reason in the tag `bakeoff.error`."""
         self.stop()
-        if self._client:
-            self._attempt(lambda: self._close(sentence, status))
+        if self._client and self._run:
+            with self._attempt():
+                runs.log_tags(self._client, self._run, {names.ERROR: sentence[:_MAX_SENTENCE_CHARS]})
+                self._client.set_terminated(self._run.info.run_id, status)
 
-    def _attempt(self, call: Callable[[], None]) -> None:
-        """Do it; at the first failure warn and let it be from then on."""
+    @contextlib.contextmanager
+    def _attempt(self) -> Iterator[None]:
+        """Let the block fail: at the first failure warn and let it be from then on."""
         with survive_store(names.run_name(self._header), self._header.key) as attempt:
-            call()
+            yield
         if attempt.error:
             self._client = None
-
-    def _open(self) -> None:
-        client, store = open_client()
-        experiment = experiment_id(client, store, self._params.experiment)
-        header = self._header
-        found = runs.find_run(client, experiment, candidate=header.candidate, keys={"training": header.key})
-        run = found or runs.create_run(client, experiment, training=header, commit=git_commit())
-        if found:
-            client.update_run(run.info.run_id, status="RUNNING")
-        self._client, self._run = client, run
-        runs.log_params(client, run, run_params(header))
-        self._logged = set(logged_epochs(client, run))
 
     def _start_monitor(self) -> None:
         from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
@@ -96,33 +105,10 @@ class LiveRun:
         )
         self._monitor.start()
 
-    def _log_epoch(self, row: Mapping[str, Any]) -> None:
-        from mlflow.entities import Metric
-
-        epoch, now_ms = int(float(row["epoch"])), int(time.time() * 1000)
-        if epoch in self._logged or self._client is None or self.run_id is None:
-            return
-        metrics = [Metric(name, value, now_ms, epoch) for name, value in epoch_metrics(row).items()]
-        runs.log_in_batches(self._client, self.run_id, "metrics", metrics)
-        self._logged.add(epoch)
-
-    def _close(self, sentence: str, status: str) -> None:
-        if self._client and self._run:
-            runs.log_tags(self._client, self._run, {names.ERROR: sentence[:_MAX_SENTENCE_CHARS]})
-            self._client.set_terminated(self._run.info.run_id, status)
-
 
 @contextlib.contextmanager
 def live_run(header: TrainingHeader, params: TrackingParams) -> Iterator[LiveRun]:
-    """Show a training in MLflow while the block runs.
-
-    Args:
-        header: what is known of the training at its start.
-        params: section `tracking`.
-
-    Yields:
-        A `LiveRun`, whose `log_epoch` takes history.csv's rows as dictionaries.
-    """
+    """Show a training in MLflow while the block runs, which gets a `LiveRun` to log its epochs."""
     run = LiveRun(header, params)
     run.start()
     try:

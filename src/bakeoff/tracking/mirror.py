@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,11 +19,12 @@ from bakeoff.tracking.lineage import log_dataset
 from bakeoff.tracking.models import log_calibration, log_model, relink_model
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import (
+    HISTORY,
     Part,
     Results,
     epoch_metrics,
-    read_history,
     read_results,
+    read_rows,
     run_metrics,
     run_params,
 )
@@ -39,22 +38,11 @@ if TYPE_CHECKING:
     from bakeoff.tracking.store import Store
 
 _LOCK_S = 120
-
-
-@dataclass(frozen=True)
-class Mirrored:
-    """What a replay did: the run's id and whether it was made, changed or already said it all."""
-
-    run_id: str
-    outcome: Literal["created", "updated", "unchanged"]
+_LOSS = "epoch/train_loss"
 
 
 def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
     """Make or update the candidate's MLflow run from its files; whatever fails there costs one warning line, no stage.
-
-    Args:
-        candidate_dir: runs/<candidate>/seed_<s>.
-        params: section `tracking`.
 
     Returns:
         The run's id, or None where the store did not take it.
@@ -66,7 +54,7 @@ def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
     results = read_results(candidate_dir)
     run_id = None
     with survive_store(names.run_name(results.training), results.training.key):
-        run_id = mirror(results, params).run_id
+        run_id, _ = mirror(results, params)
     log_events(results, params)
     return run_id
 
@@ -79,8 +67,8 @@ def log_events(results: Results, params: TrackingParams) -> None:
             write_events(results)
 
 
-def mirror(results: Results, params: TrackingParams) -> Mirrored:
-    """Make or update the run of a training and the stages after it; errors pass through.
+def mirror(results: Results, params: TrackingParams) -> tuple[str, Literal["created", "updated", "unchanged"]]:
+    """Make or update the run of a training and the stages after it, and return its id and which; errors pass through.
 
     The numbers go first: where a figure or the model cannot be logged, the run is finished without it, and the next
     replay tries again.
@@ -107,7 +95,7 @@ def mirror(results: Results, params: TrackingParams) -> Mirrored:
             _log_files(client, run, training=training, changed=changed)
         if params.log_models and _log_or_mend_model(client, run, store=store, results=results):
             changed = changed or [parts["training"]]
-    return Mirrored(run.info.run_id, "created" if found is None else "updated" if changed else "unchanged")
+    return run.info.run_id, "created" if found is None else "updated" if changed else "unchanged"
 
 
 def _log_or_mend_model(client: MlflowClient, run: Run, *, store: Store, results: Results) -> bool:
@@ -128,7 +116,7 @@ def _log_numbers(client: MlflowClient, run: Run, *, results: Results, changed: l
     if part in changed:
         runs.log_params(client, run, run_params(training))
         runs.log_tags(client, run, names.identity_tags(training, results.cost.git_commit))
-        log_history(client, run, rows=read_history(part.folder), started_ms=started_ms)
+        log_history(client, run, rows=read_rows(part.folder / HISTORY), started_ms=started_ms)
     runs.log_final_metrics(client, run, run_metrics(results), timestamp_ms=int(time.time() * 1000))
 
 
@@ -152,19 +140,14 @@ def log_history(client: MlflowClient, run: Run, *, rows: list[dict[str, str]], s
     for row in rows:
         values, epoch = epoch_metrics(row), int(float(row["epoch"]))
         now_ms += 1000 * values.get("epoch/seconds", 0.0)
-        if not _agrees(values, logged.get(epoch)):
+        if not math.isclose(values.get(_LOSS, math.nan), logged.get(epoch, math.nan), rel_tol=1e-4):
             metrics += [Metric(name, value, int(now_ms), epoch) for name, value in values.items()]
     runs.log_in_batches(client, run.info.run_id, "metrics", metrics)
 
 
 def logged_epochs(client: MlflowClient, run: Run) -> dict[int, float]:
     """Return the training loss of each epoch that the run has (an epoch is logged in one batch, so one name tells)."""
-    if "epoch/train_loss" not in run.data.metrics:
+    if _LOSS not in run.data.metrics:
         return {}
-    history: list[Any] = client.get_metric_history(run.info.run_id, "epoch/train_loss")
+    history: list[Any] = client.get_metric_history(run.info.run_id, _LOSS)
     return {point.step: point.value for point in sorted(history, key=lambda point: point.timestamp)}
-
-
-def _agrees(values: Mapping[str, float], logged_loss: float | None) -> bool:
-    loss = values.get("epoch/train_loss")
-    return loss is not None and logged_loss is not None and math.isclose(loss, logged_loss, rel_tol=1e-4)

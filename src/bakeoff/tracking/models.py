@@ -59,13 +59,8 @@ _CALIBRATION = f"evaluation/{CALIBRATION}"
 def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Path) -> None:
     """Log the candidate's model once per run: loadable by `mlflow.pyfunc.load_model` in its framework's environment.
 
-    In a local store the weight files are hard links to those under runs/ and weights/: no second copy lies on the disk.
-
-    Args:
-        client: a client of the store.
-        run: the candidate's run, which gets the tag `bakeoff.logged_model`.
-        store: where it is.
-        training_dir: runs/<candidate>/seed_<s>/training.
+    The run gets the tag `bakeoff.logged_model`. In a local store the weight files are hard links to those under runs/
+    and weights/: no second copy lies on the disk.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
@@ -119,13 +114,8 @@ def relink_model(client: MlflowClient, run: Run, *, training_dir: Path) -> None:
 def log_calibration(client: MlflowClient, run: Run, *, evaluation_dir: Path) -> bool:
     """Put the evaluation's calibration.json into the run's logged model, from where it makes probabilities calibrated.
 
-    Args:
-        client: a client of the store.
-        run: a run that has a logged model.
-        evaluation_dir: runs/<candidate>/seed_<s>/evaluation; without the file nothing is done.
-
     Returns:
-        Whether the model did not have this very file yet.
+        Whether the model did not have this very file yet; without the file nothing is done.
     """
     path = evaluation_dir / CALIBRATION
     if not path.is_file():
@@ -188,10 +178,7 @@ def _save_model(folder: Path, *, files: Mapping[str, Path], training: TrainingRe
 
     with tempfile.TemporaryDirectory(prefix="bakeoff-light-") as name:
         light = Path(name)
-        for target, source in files.items():
-            (light / target).parent.mkdir(parents=True, exist_ok=True)
-            if source.suffix not in HEAVY:
-                shutil.copyfile(source, light / target)
+        link_files({target: source for target, source in files.items() if source.suffix not in HEAVY}, light)
         package = light / "code" / "bakeoff"
         shutil.copytree(Path(bakeoff.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
         mlflow.pyfunc.save_model(
@@ -229,20 +216,11 @@ def signature() -> ModelSignature:
 
     The parameter `top_k` adds the columns `top_labels` and `top_probabilities`.
     """
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
-    from mlflow.types.schema import Array
+    import pandas as pd
+    from mlflow.models import infer_signature
 
-    outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType.string, "label"),
-        ColSpec(DataType.double, "probability"),
-        ColSpec(Array(DataType.double), "probabilities"),
-    ]
-    return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "image")]),
-        outputs=Schema(outputs),
-        params=ParamSchema([ParamSpec("top_k", DataType.long, 0)]),
-    )
+    answer = pd.DataFrame({"label": ["a"], "probability": [1.0], "probabilities": [[1.0]]})
+    return infer_signature(input_example(), answer, {"top_k": 0})
 
 
 def input_example() -> DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
 from PIL import Image
 
 from bakeoff.catalogue.pack import pack_bytes
@@ -16,10 +17,31 @@ from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
 from bakeoff.data.products import Photos
 from bakeoff.data.store import open_packed
+from bakeoff.evaluation.calibration import apply_temperature
 from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.catalogue import PackParams
 from bakeoff.records.evaluation import CALIBRATION, CalibrationRecord
 from bakeoff.records.training import TrainingRecord
+
+
+class RequestError(MlflowException):
+    """A request that cannot be answered; its sentence stays as it is.
+
+    MLflow's server puts the whole request's data before the message of an error that a model raises.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+        super().__init__(sentence, error_code=INVALID_PARAMETER_VALUE)
+
+    @property
+    def message(self) -> Any:
+        """The sentence."""
+        return self._sentence
+
+    @message.setter
+    def message(self, value: Any) -> None:
+        """Keep the sentence, whatever is put before it."""
 
 
 class PhotoClassifierModel:
@@ -41,8 +63,6 @@ class PhotoClassifierModel:
             model_input: as `predict` takes it.
             params: `top_k`, or nothing.
         """
-        from bakeoff.tracking.request_error import RequestError
-
         try:
             return self.predict(model_input, top_k=int((params or {}).get("top_k") or 0))
         except DataError as error:
@@ -80,11 +100,7 @@ class PhotoClassifierModel:
         """Return (n, K) float64 probabilities."""
         photos = [read_photo(data, self._prepare, row) for row, data in enumerate(encoded, start=first_row)]
         scores = self._predictor.predict(Photos(photos)).astype(np.float64)
-        if self._calibration is None:
-            return scores
-        from bakeoff.evaluation.calibration import apply_temperature
-
-        return apply_temperature(scores, self._calibration.temperature)
+        return scores if self._calibration is None else apply_temperature(scores, self._calibration.temperature)
 
 
 def as_bytes(value: Any, row: int) -> bytes:

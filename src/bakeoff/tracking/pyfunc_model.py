@@ -14,26 +14,17 @@ class Candidate(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load the model with the predictor that evaluated it."""
+        from bakeoff.predictors.loading import load_predictor
         from bakeoff.tracking.photos import PhotoClassifierModel
 
         training_dir, weights = Path(context.artifacts["training"]), context.artifacts.get("weights")
-        predictor = _open(training_dir, weights)
+        predictor = load_predictor(training_dir, weights_root=Path(weights) if weights else None)
         print(f"This model runs {predictor.speed_up()}.", file=sys.stderr)
         self._model = PhotoClassifierModel(training_dir, predictor)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         """Return label, probability and probabilities of each photo in the column `image`, and `top_k` if asked."""
         return self._model.answer(model_input, params)
-
-
-def _open(training_dir: Path, weights: str | None) -> Any:
-    if (training_dir / "model.keras").is_file():
-        from bakeoff.baseline_tf.predictor import load_keras_predictor
-
-        return load_keras_predictor(training_dir)
-    from bakeoff.predictors.torch_predictor import load_torch_predictor
-
-    return load_torch_predictor(training_dir, weights_root=Path(weights) if weights else None)
 
 
 mlflow.models.set_model(Candidate())

@@ -1,6 +1,8 @@
 """Rebuilds an MLflow store from runs/, reports/ and monitoring/ alone: after `dvc pull`, or when a server was away."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +52,7 @@ def sync(
     folders = [folder for folder in sorted(runs_dir.glob("*/seed_*")) if has_training(folder)]
     outcomes: Counter[str] = Counter()
     problems: list[str] = []
-    registered, comparison = None, False
+    registered, comparison, n_monitored = None, False, 0
     try:
         for folder in track(folders, description="MLflow", disable=not folders):
             try:
@@ -58,20 +60,15 @@ def sync(
             except BakeoffError as error:
                 problems.append(str(error))
                 continue
-            name = run_name(results.training)
-            with survive_store(name, results.training.key, unless=store_errors()) as attempt:
-                outcomes[mirror(results, params).outcome] += 1
-            if attempt.error:
-                problems.append(f"{name} ({type(attempt.error).__name__}, see above)")
+            with _noting(problems, run_name(results.training), results.training.key):
+                outcomes[mirror(results, params)[1]] += 1
             log_events(results, params)
-        try:
-            with survive_store("the comparison", unless=(BakeoffError, *store_errors())) as attempt:
-                comparison = log_reports(reports_dir, runs_dir, params) is not None
-            if attempt.error:
-                problems.append(f"the comparison ({type(attempt.error).__name__}, see above)")
-        except BakeoffError as error:
-            problems.append(str(error))
-        n_monitored = _log_monitoring(monitoring_dir, params, problems) if monitoring_dir else 0
+        with _noting(problems, "the comparison"):
+            comparison = log_reports(reports_dir, runs_dir, params) is not None
+        for path in sorted(monitoring_dir.glob(f"*/{REPORT_FILE}")) if monitoring_dir else []:
+            with _noting(problems, monitoring_name(path.parent)):
+                log_report(path.parent, params)
+                n_monitored += 1
     except store_errors() as error:
         raise TrackingError(
             f"the MLflow store {resolve_store().shown} cannot be written ({in_words(error)}); start its server, or "
@@ -86,20 +83,18 @@ def sync(
         outcomes["unchanged"],
         comparison,
         tuple(problems),
-        registered.sentence if registered else None,
+        registered,
         n_monitored,
     )
 
 
-def _log_monitoring(monitoring_dir: Path, params: TrackingParams, problems: list[str]) -> int:
-    """Log every monitoring report and return how many are in the store."""
-    n_logged = 0
-    for path in sorted(monitoring_dir.glob(f"*/{REPORT_FILE}")):
-        try:
-            with survive_store(monitoring_name(path.parent), unless=(TrackingError, *store_errors())) as attempt:
-                log_report(path.parent, params)
-        except TrackingError as error:
-            problems.append(str(error))
-            continue
-        n_logged += attempt.error is None
-    return n_logged
+@contextmanager
+def _noting(problems: list[str], what: str, place: str = "") -> Iterator[None]:
+    """Let the block fail, and note why `what` is left out; the store's own errors pass through."""
+    try:
+        with survive_store(what, place, unless=(BakeoffError, *store_errors())) as attempt:
+            yield
+        if attempt.error:
+            problems.append(f"{what} ({type(attempt.error).__name__}, see above)")
+    except BakeoffError as error:
+        problems.append(str(error))

@@ -18,9 +18,9 @@ from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 
 PartName = Literal["training", "evaluation", "interpretation"]
 PARTS: tuple[PartName, ...] = get_args(PartName)
-_TRAINING = "training.json"
+_TRAINING, HISTORY = "training.json", "history.csv"
 _DIGESTED: dict[PartName, tuple[str, ...]] = {
-    "training": (_TRAINING, "cost.json", "history.csv"),
+    "training": (_TRAINING, "cost.json", HISTORY),
     "evaluation": (METRICS, CALIBRATION, CONFUSIONS, "confusion.csv", "classification_report.txt"),
     "interpretation": (CHANNELS_FILE, ATTRIBUTIONS_FILE),
 }
@@ -200,22 +200,21 @@ def finite(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def epoch_metrics(row: Mapping[str, Any]) -> dict[str, float]:
     """Return one epoch's row as metrics `epoch/<column>`; the final ones carry plain names."""
-    values = {f"epoch/{name}": _number(value) for name, value in row.items() if name != "epoch"}
-    return finite(values)
+    return finite({f"epoch/{name}": as_value(str(value)) for name, value in row.items() if name != "epoch"})
 
 
-def _number(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        return None
+def as_value(cell: str) -> str | int | float | None:
+    """Return a CSV cell as the number it spells, None where it is empty, else its text."""
+    for kind in (int, float):
+        try:
+            return kind(cell)
+        except ValueError:
+            continue
+    return cell or None
 
 
-def read_history(training_dir: Path) -> list[dict[str, str]]:
-    """Return history.csv's rows, one per epoch, as text; none where nothing was trained."""
-    path = training_dir / "history.csv"
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Return a CSV file's rows as text by column; none where there is no file, as of a history without epochs."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:

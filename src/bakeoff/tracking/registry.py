@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,49 +33,34 @@ _DESCRIPTION = (
 )
 
 
-@dataclass(frozen=True)
-class Registration:
-    """What the registry says after a comparison, in a sentence; `version` is None where nothing was registered."""
-
-    sentence: str
-    version: str | None = None
-
-
-def register_winner(reports_dir: Path, params: TrackingParams) -> Registration | None:
+def register_winner(reports_dir: Path, params: TrackingParams) -> str | None:
     """Do what `update_registry` does and print its sentence; a store that fails costs one warning line on stderr."""
     with survive_store("the champion"):
         done = update_registry(reports_dir, params)
         if done:
-            sys.stdout.write(f"MLflow registry: {done.sentence}\n")
+            sys.stdout.write(f"MLflow registry: {done}\n")
         return done
     return None
 
 
-def update_registry(reports_dir: Path, params: TrackingParams) -> Registration | None:
+def update_registry(reports_dir: Path, params: TrackingParams) -> str | None:
     """Make the registered model `tracking.experiment` say what reports/choice.json says; again changes nothing.
 
-    Of several seeds, the one with the best validation accuracy is registered.
-
-    Args:
-        reports_dir: folder with choice.json, and model_card.md for the version's description.
-        params: section `tracking`.
+    Of several seeds, the one with the best validation accuracy is registered; model_card.md describes the version.
 
     Returns:
-        What was done; None where there is no choice.json yet.
+        What was done, in a sentence; None where there is no choice.json yet.
     """
-    path, model = reports_dir / "choice.json", params.experiment
-    if not path.is_file():
-        return None
-    choice = ChoiceRecord.read_current(path)
+    choice, model = ChoiceRecord.read_current(reports_dir / "choice.json"), params.experiment
     if choice is None:
         return None
     best = choice.best
     client, _ = open_client()
     if best is None:
-        return Registration(f"no candidate was chosen, so nothing is registered{_who_stays(client, model)}.")
+        return f"no candidate was chosen, so nothing is registered{_who_stays(client, model)}."
     run = _run_to_deploy(client, best, model)
     if run is None:
-        return Registration(
+        return (
             f"{best['candidate']} has no logged model in this store (tracking.log_models: true and `bakeoff sync` "
             f"log it), so it is not registered{_who_stays(client, model)}."
         )
@@ -89,7 +73,10 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> Registration |
         _tag(client, version, _tags(best, choice.corrected.get(best["candidate"]), run))
         number = str(version.version)  # an int in an sqlite store, whatever its type says
         before = move_aliases(client, registered, number)
-    return Registration(_sentence(model, number, best, run, before), number)
+    seeds = best.get("n_seeds") or 1
+    of_seeds = f", seed {run.data.tags.get('bakeoff.seed', 0)}, the best of {seeds} on validation" if seeds > 1 else ""
+    was = f", version {before} is previous" if before else ""
+    return f"{model} version {number} ({best['candidate']}{of_seeds}) is champion{was}."
 
 
 def find_version(client: MlflowClient, model: str, alias: str = CHAMPION) -> ModelVersion | None:
@@ -224,10 +211,3 @@ def _who_stays(client: MlflowClient, model: str) -> str:
     if champion is None:
         return ""
     return f"; version {champion.version} ({champion.tags.get('candidate')}) stays champion"
-
-
-def _sentence(model: str, version: str, best: Mapping[str, Any], run: Run, before: str | None) -> str:
-    seeds = best.get("n_seeds") or 1
-    of_seeds = f", seed {run.data.tags.get('bakeoff.seed', 0)}, the best of {seeds} on validation" if seeds > 1 else ""
-    was = f", version {before} is previous" if before else ""
-    return f"{model} version {version} ({best['candidate']}{of_seeds}) is champion{was}."

@@ -13,6 +13,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -35,17 +38,13 @@ class RawPhotos:
         if not _is_photo(scope):
             await self._app(scope, receive, send)
             return
-        body = as_json(await _whole_body(receive), scope.get("query_string", b""))
+        body = as_json(await Request(scope, receive).body(), scope.get("query_string", b""))
         kept = [pair for pair in scope["headers"] if pair[0].lower() not in {b"content-type", b"content-length"}]
         headers = [*kept, (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        sent = False
+        messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
         async def receive_json() -> Message:
-            nonlocal sent
-            if sent:
-                return await receive()  # the client's disconnect
-            sent = True
-            return {"type": "http.request", "body": body, "more_body": False}
+            return next(messages, None) or await receive()  # then the client's disconnect
 
         await self._app({**scope, "headers": headers}, receive_json, send)
 
@@ -63,17 +62,7 @@ def as_json(photo: bytes, query: bytes) -> bytes:
 def _is_photo(scope: Message) -> bool:
     if scope["type"] != "http" or scope["path"] != _PATH or scope["method"] != "POST":
         return False
-    content_type = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1").lower()
-    return content_type.startswith(_RAW)
-
-
-async def _whole_body(receive: Receive) -> bytes:
-    parts, more = [], True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(parts)
+    return Headers(scope=scope).get("content-type", "").lower().startswith(_RAW)
 
 
 def make_app(model_uri: str) -> Any:

@@ -65,11 +65,6 @@ class Store:
         """The URI without user and password."""
         return clean(self.uri)
 
-    @property
-    def folder(self) -> Path | None:
-        """The folder of a local store's database, or None."""
-        return Path(self.uri.removeprefix(_SQLITE)).parent if self.uri.startswith(_SQLITE) else None
-
 
 def resolve_store() -> Store:
     """Return the store to use: MLFLOW_TRACKING_URI if set, else sqlite under the main checkout's mlruns/.

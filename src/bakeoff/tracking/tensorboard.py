@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.core.paths import state_dir
-from bakeoff.tracking.records import Results, epoch_metrics, read_history, run_metrics
+from bakeoff.tracking.records import HISTORY, Results, epoch_metrics, read_rows, run_metrics
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -41,31 +41,26 @@ def write_events(results: Results) -> Path:
 
 def _events(results: Results) -> Iterator[Event]:
     from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
 
     now_s = results.ended_s - results.cost.train_time_s
     yield Event(wall_time=now_s, file_version="brain.Event:2")
-    for row in read_history(results.parts["training"].folder):
+    for row in read_rows(results.parts["training"].folder / HISTORY):
         values = epoch_metrics(row)
         now_s += values.get("epoch/seconds", 0.0)
-        yield Event(wall_time=now_s, step=int(float(row["epoch"])), summary=_summary(_scalars(values)))
+        yield Event(wall_time=now_s, step=int(float(row["epoch"])), summary=_scalars(values))
     final = {f"final/{name}": value for name, value in run_metrics(results).items()}
-    yield Event(wall_time=now_s, step=0, summary=_summary(_scalars(final)))
+    yield Event(wall_time=now_s, step=0, summary=_scalars(final))
     if evaluation := results.parts.get("evaluation"):
         values = [*_images(evaluation.folder / "figures" / "confusion.png", "confusion")]
         values += _texts(evaluation.folder / "classification_report.txt", "classification_report")
-        yield Event(wall_time=now_s, step=0, summary=_summary(values))
+        yield Event(wall_time=now_s, step=0, summary=Summary(value=values))
 
 
-def _summary(values: list[Any]) -> Any:
+def _scalars(metrics: Mapping[str, float]) -> Any:
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    return Summary(value=values)
-
-
-def _scalars(metrics: Mapping[str, float]) -> list[Any]:
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
-    return [Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()]
+    return Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()])
 
 
 def _images(path: Path, tag: str) -> list[Any]:

@@ -19,7 +19,7 @@ NOT_DATA = {"__MACOSX", "@eaDir"}  # what macOS and Synology leave beside the fi
 
 @dataclass(frozen=True)
 class RawProduct:
-    """One product as the source has it, unchecked."""
+    """One product as the source has it, unchecked; the fields in the order of `ColumnNames`."""
 
     product_id: str
     image_path: str
@@ -59,17 +59,12 @@ class SourceUnavailableError(DataError):
 class Source(ABC):
     """A kind of data set: raw files that people put into its root, unless it can get them by itself."""
 
+    IMAGES: str | None = None
+    """Where its photos always lie; None where `dataset.images` says it."""
+
     @abstractmethod
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether the raw files are in `root`."""
-
-    @abstractmethod
-    def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return every product the source lists, in a fixed order.
-
-        Raises:
-            DataError: the files are not laid out as they should be.
-        """
 
     def acquire(self, dataset: DatasetParams, root: Path) -> None:
         """Bring the raw files into `root`, where that can be done; do nothing where they are there.
@@ -78,20 +73,30 @@ class Source(ABC):
             SourceUnavailableError: they are missing and cannot be got; the message says which files to put where.
         """
         if not self.present(dataset, root):
-            message = f"dataset {dataset.name!r} needs {self.needs(dataset, root)} and run again."
-            raise SourceUnavailableError(message, reason="files_missing")
+            needs = self._needs(dataset, root)
+            raise SourceUnavailableError(
+                f"dataset {dataset.name!r} needs {needs} and run again.", reason="files_missing"
+            )
 
-    def needs(self, dataset: DatasetParams, root: Path) -> str:
-        """Return which raw files belong where, as the end of "dataset 'shoes' needs …"."""
-        return f"its files in {root}; put them there"
+    def _needs(self, dataset: DatasetParams, root: Path) -> str:
+        """Return what to put where, of a source that can be given its files only."""
+        raise NotImplementedError
 
     def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
-        """Return the folder that image paths are relative to: `<root>/<dataset.images>`."""
-        return find_file(root, dataset.images) if dataset.images else root
+        """Return the folder that image paths are relative to."""
+        return find_file(root, self.IMAGES or dataset.images or "")
 
     def class_order(self, dataset: DatasetParams, root: Path) -> list[str] | None:
         """Return the classes in the source's own order, for `label_id`; None = sorted as text."""
         return None
+
+    @abstractmethod
+    def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
+        """Return every product the source lists, in a fixed order.
+
+        Raises:
+            DataError: the files are not laid out as they should be.
+        """
 
 
 def split_of(word: str) -> str | None:

@@ -33,8 +33,7 @@ class CarsSource(Source):
         published = _find(root, _META) and _find(root, _TRAIN) and _folder(root, "cars_train")
         return bool(published or (_find(root, _ALL) and _folder(root, "car_ims")))
 
-    def needs(self, dataset: DatasetParams, root: Path) -> str:
-        """Name the files as published."""
+    def _needs(self, dataset: DatasetParams, root: Path) -> str:
         return f"devkit/{_META}, devkit/{_TRAIN}, devkit/{_TEST}, cars_train/ and cars_test/ in {root}; put them there"
 
     def image_folder(self, dataset: DatasetParams, root: Path) -> Path:

@@ -19,10 +19,9 @@ class FlipkartSource(Source):
         """Return whether a table and the image folder are there."""
         return _find_table(dataset, root) is not None and self.image_folder(dataset, root).is_dir()
 
-    def needs(self, dataset: DatasetParams, root: Path) -> str:
-        """Name the table and the folder."""
-        photos = self.image_folder(dataset, root)
-        return f"the table {root / (dataset.table or DEFAULT_TABLE)} and its photos in {photos}; put both there"
+    def _needs(self, dataset: DatasetParams, root: Path) -> str:
+        table, photos = root / (dataset.table or DEFAULT_TABLE), self.image_folder(dataset, root)
+        return f"the table {table} and its photos in {photos}; put both there"
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
         """Return one product per row of the table.
@@ -39,16 +38,10 @@ class FlipkartSource(Source):
         _check_columns(table, dataset)
         columns = {field: table.texts(getattr(dataset.columns, field)) for field in ColumnNames.model_fields}
         columns["split"] = _official_splits(columns["split"], f"{path}, column {dataset.columns.split}")
-        products = []
-        for row, problem in enumerate(table.malformed):
-            cells = {field: values[row] for field, values in columns.items()}
-            label = table_label(cells["label"]) if cells["label"] else None
-            texts = cells["title"], cells["description"], cells["split"]
-            refused = Rejection("malformed_row", problem) if problem else None
-            products.append(
-                RawProduct(cells["id"] or f"row_{row}", cells["image"] or "", label, *texts, refused=refused)
-            )
-        return products
+        columns["label"] = [table_label(cell) if cell else None for cell in columns["label"]]
+        refused = [problem and Rejection("malformed_row", problem) for problem in table.malformed]
+        rows = enumerate(zip(*columns.values(), refused, strict=True))
+        return [RawProduct(key or f"row_{row}", image or "", *others) for row, (key, image, *others) in rows]
 
 
 def _find_table(dataset: DatasetParams, root: Path) -> Path | None:

@@ -45,13 +45,10 @@ class FolderSource(Source):
         found = list_files(base) if base.is_dir() else ()
         return any(len(path.relative_to(base).parts) > 1 or is_archive(path) for path in found)
 
-    def needs(self, dataset: DatasetParams, root: Path) -> str:
-        """Show what a folder of a class looks like."""
+    def _needs(self, dataset: DatasetParams, root: Path) -> str:
         base = self.image_folder(dataset, root)
-        return (
-            f"one folder per class with its photos in {base} (for example {base}/shoes/1.jpg), found none; "
-            "put them there"
-        )
+        found = f"(for example {base}/shoes/1.jpg), found none"
+        return f"one folder per class with its photos in {base} {found}; put them there"
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
         """Return one product per file below a class folder; a photo outside any class folder has no label.

@@ -20,8 +20,7 @@ class Food101Source(Source):
         base = self.image_folder(dataset, root).parent
         return all((base / "meta" / name).is_file() for name in (*_LISTS.values(), "classes.txt"))
 
-    def needs(self, dataset: DatasetParams, root: Path) -> str:
-        """Name the archive and what it unpacks to."""
+    def _needs(self, dataset: DatasetParams, root: Path) -> str:
         archive = "http://data.vision.ee.ethz.ch/cvl/food-101.tar.gz"
         return f"images/ and meta/ of {archive} in {root}; unpack it there"
 

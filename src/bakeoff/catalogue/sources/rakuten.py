@@ -61,8 +61,7 @@ class RakutenSource(Source):
             _find(root, _TABLES["X_train"]) and _find(root, _TABLES["Y_train"]) and _find(root, _PHOTOS["train"])
         )
 
-    def needs(self, dataset: DatasetParams, root: Path) -> str:
-        """Name the tables and the folder of photos."""
+    def _needs(self, dataset: DatasetParams, root: Path) -> str:
         tables = " and ".join(" or ".join(_TABLES[name]) for name in ("X_train", "Y_train"))
         return f"{tables} in {root}, and the photos in {' or '.join(_PHOTOS['train'])} below it; put them there"
 

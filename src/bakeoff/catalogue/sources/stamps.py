@@ -20,6 +20,8 @@ class StampsSource(Source):
     A `<name>_mirror.png` is a drawing of its own that Tux Paint shows when a stamp is flipped; it is a product.
     """
 
+    IMAGES = "stamps"
+
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether the unpacked stamps are in the root."""
         return (root / "stamps").is_dir()
@@ -31,7 +33,7 @@ class StampsSource(Source):
         _require("dpkg", root)
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as scratch:
-            package = _own_package(root) or _download(Path(scratch), root)
+            package = _find_package(root) or _download(Path(scratch), root)  # a .deb put there works offline
             unpacked = Path(scratch) / "unpacked"
             _run(["dpkg", "-x", str(package), str(unpacked)], Path(scratch), reason="package_not_unpacked", root=root)
             kept = Path(scratch) / "stamps"
@@ -42,10 +44,6 @@ class StampsSource(Source):
                     path.rename(target)
             kept.rename(root / "stamps")
 
-    def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
-        """Return `<root>/stamps`."""
-        return root / "stamps"
-
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
         """Return one product per PNG: English line = title, French line = description."""
         folder = self.image_folder(dataset, root)
@@ -54,31 +52,23 @@ class StampsSource(Source):
             if path.suffix.lower() == ".png":
                 relative = path.relative_to(folder)
                 label = relative.parts[0] if len(relative.parts) > 1 else None
-                title, description = _read_text(_text_of(path))
                 product_id = "__".join(relative.with_suffix("").parts)
-                products.append(RawProduct(product_id, relative.as_posix(), label, title, description))
+                products.append(RawProduct(product_id, relative.as_posix(), label, *_read_texts(path)))
         return products
 
 
-def _text_of(image: Path) -> Path:
-    """Return the text beside an image; a mirror image shares its twin's."""
-    own = image.with_suffix(".txt")
-    return own if own.is_file() else image.with_name(image.stem.removesuffix("_mirror") + ".txt")
-
-
-def _read_text(path: Path) -> tuple[str | None, str | None]:
-    """Return the English first line and the French line of a stamp's text, each null where it is missing."""
-    if not path.is_file():
-        return None, None
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+def _read_texts(image: Path) -> tuple[str | None, str | None]:
+    """Return the English first line and the French line beside a stamp or its twin, each null where it is missing."""
+    files = [image.with_name(f"{name}.txt") for name in (image.stem, image.stem.removesuffix("_mirror"))]
+    file = next((file for file in files if file.is_file()), None)
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file else []
     english = lines[0].strip() if lines and "=" not in lines[0].split(" ")[0] else ""
     french = next((line.removeprefix(_FRENCH).strip() for line in lines if line.startswith(_FRENCH)), "")
     return english or None, french or None
 
 
-def _own_package(root: Path) -> Path | None:
-    """Return a .deb that someone put into the root, so that fetching works offline."""
-    return next(iter(sorted(root.glob(f"{PACKAGE}*.deb"))), None)
+def _find_package(folder: Path) -> Path | None:
+    return next(iter(sorted(folder.glob(f"{PACKAGE}*.deb"))), None)
 
 
 def _download(scratch: Path, root: Path) -> Path:
@@ -92,7 +82,7 @@ def _download(scratch: Path, root: Path) -> Path:
         apt += ["-o", f"Dir::State::lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}"]
         for step in (["update"], ["download", PACKAGE]):
             _run([*apt, *step], scratch, reason="package_not_downloaded", root=root)
-    found = next(iter(sorted(scratch.glob(f"{PACKAGE}*.deb"))), None)
+    found = _find_package(scratch)
     if found is None:
         raise _unavailable(f"apt-get left no {PACKAGE}*.deb", "package_not_downloaded", root)
     return found

@@ -41,6 +41,8 @@ CLASSES: dict[str, Look] = {
 }
 DEFECTS = ("blur", "border", "colour_cast")
 _EVERY = 15  # one of so many products gets each defect, and one of so many a duplicate
+_Row = tuple[str, ...]
+"""Id, image, label, title and description."""
 
 
 @dataclass
@@ -48,7 +50,7 @@ class Truth:
     """What is known about one product; `bbox_px` is left, top, right, bottom of the object, half-open."""
 
     label: str
-    bbox_px: tuple[int, int, int, int] | None
+    bbox_px: tuple[int, ...] | None
     defects: list[str] = field(default_factory=list)
     duplicate_of: str | None = None
     duplicate_kind: str | None = None
@@ -57,6 +59,8 @@ class Truth:
 
 class SyntheticSource(Source):
     """Writes `products.csv`, `Images/` and `truth.json`, the same for the same seed."""
+
+    IMAGES = "Images"
 
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether the root holds the catalogue of these very params."""
@@ -73,10 +77,6 @@ class SyntheticSource(Source):
             raise DataError("dataset.synthetic must say n_per_class, image_px and seed for kind synthetic, got null.")
         generate(root, dataset.synthetic)
 
-    def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
-        """Return `<root>/Images`."""
-        return root / "Images"
-
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
         """Return one product per row of products.csv."""
         table = pd.read_csv(root / "products.csv", dtype=str, keep_default_na=False)
@@ -88,10 +88,6 @@ def generate(root: Path, params: SyntheticParams) -> dict[str, Truth]:
 
     Every class has `n_per_class` sound products, some blurred, bordered or with a colour cast; exact and
     near-duplicates and three broken files come on top.
-
-    Args:
-        root: the folder to write; `Images/`, `products.csv` and `truth.json` are made there.
-        params: products per class, side in px, seed.
     """
     images = root / "Images"
     if images.exists() and not (root / "truth.json").is_file():
@@ -101,7 +97,7 @@ def generate(root: Path, params: SyntheticParams) -> dict[str, Truth]:
     images.mkdir(parents=True)
     (root / "truth.json").write_text("{}", encoding="utf-8")  # marks the folder as ours while it is incomplete
     truths: dict[str, Truth] = {}
-    rows: list[tuple[str, str, str, str, str]] = []
+    rows: list[_Row] = []
     for class_number, (label, look) in enumerate(CLASSES.items()):
         for number in range(params.n_per_class):
             rng = np.random.default_rng([params.seed, class_number, number])
@@ -163,17 +159,11 @@ def _apply_texture(surface: np.ndarray, texture: str, *, period: int) -> np.ndar
 
 
 def _plant_defect(picture: Image.Image, number: int, truth: Truth) -> Image.Image:
-    """Return the picture with a defect on every few products, each kind in turn."""
-    for offset, defect in enumerate(DEFECTS, start=1):
-        if number % _EVERY == offset:
-            truth.defects.append(defect)
-            return _spoil(picture, defect, truth)
-    return picture
-
-
-def _spoil(picture: Image.Image, defect: str, truth: Truth) -> Image.Image:
-    """Return the picture blurred, with a white border of a quarter of its side, or with a red cast."""
-    side = picture.width
+    """Return the picture; every few are blurred, or get a white border of a quarter of their side, or a red cast."""
+    side, defect = picture.width, dict(enumerate(DEFECTS, start=1)).get(number % _EVERY)
+    if defect is None:
+        return picture
+    truth.defects.append(defect)
     if defect == "blur":
         return picture.filter(ImageFilter.GaussianBlur(side / 40))
     if defect == "colour_cast":
@@ -181,36 +171,27 @@ def _spoil(picture: Image.Image, defect: str, truth: Truth) -> Image.Image:
     inner, margin = side // 2, side // 4
     framed = Image.new("RGB", picture.size, "white")
     framed.paste(picture.resize((inner, inner), Image.Resampling.LANCZOS), (margin, margin))
-    if truth.bbox_px is not None:
-        left, top, right, bottom = (margin + edge * inner / side for edge in truth.bbox_px)
-        truth.bbox_px = (int(left), int(top), int(np.ceil(right)), int(np.ceil(bottom)))
+    left, top, right, bottom = (margin + edge * inner / side for edge in truth.bbox_px or ())
+    truth.bbox_px = (int(left), int(top), int(np.ceil(right)), int(np.ceil(bottom)))
     return framed
 
 
 def _plant_duplicates(
-    images: Path, picture: Image.Image, product_id: str, row: tuple[str, ...], truths: dict[str, Truth]
-) -> list[tuple[str, str, str, str, str]]:
+    images: Path, picture: Image.Image, product_id: str, row: _Row, truths: dict[str, Truth]
+) -> list[_Row]:
     """Add a byte-for-byte copy and a slightly smaller, re-compressed one."""
-    original = truths[product_id]
-    rows: list[tuple[str, str, str, str, str]] = []
-    for kind in ("exact", "near"):
-        copy_id = f"{product_id}_{kind}"
-        target = images / f"{copy_id}.jpg"
-        box = original.bbox_px
-        if kind == "exact":
-            shutil.copyfile(images / f"{product_id}.jpg", target)
-        else:
-            side = picture.width * 9 // 10
-            picture.resize((side, side), Image.Resampling.LANCZOS).save(target, quality=70)
-            if box is not None:
-                left, top, right, bottom = (round(edge * side / picture.width) for edge in box)
-                box = (left, top, right, bottom)
-        truths[copy_id] = Truth(original.label, box, list(original.defects), product_id, kind)
-        rows.append((copy_id, target.name, row[2], row[3], row[4]))
-    return rows
+    original, side = truths[product_id], picture.width * 9 // 10
+    box = original.bbox_px or ()
+    boxes = {"exact": box, "near": tuple(round(edge * side / picture.width) for edge in box)}
+    shutil.copyfile(images / f"{product_id}.jpg", images / f"{product_id}_exact.jpg")
+    smaller = picture.resize((side, side), Image.Resampling.LANCZOS)
+    smaller.save(images / f"{product_id}_near.jpg", quality=70)
+    for kind, box in boxes.items():
+        truths[f"{product_id}_{kind}"] = Truth(original.label, box, list(original.defects), product_id, kind)
+    return [(f"{product_id}_{kind}", f"{product_id}_{kind}.jpg", *row[2:]) for kind in boxes]
 
 
-def _plant_broken(images: Path, truths: dict[str, Truth]) -> list[tuple[str, str, str, str, str]]:
+def _plant_broken(images: Path, truths: dict[str, Truth]) -> list[_Row]:
     """Add a truncated, a zero-byte and an HTML file, all named .jpg."""
     label = next(iter(CLASSES))
     sound = (images / f"{label}_0000.jpg").read_bytes()
@@ -219,21 +200,16 @@ def _plant_broken(images: Path, truths: dict[str, Truth]) -> list[tuple[str, str
         "empty_file": b"",
         "not_an_image": b"<!DOCTYPE html><html><body>404 not found</body></html>",
     }
-    rows: list[tuple[str, str, str, str, str]] = []
     for reason, content in contents.items():
-        product_id = f"broken_{reason}"
-        (images / f"{product_id}.jpg").write_bytes(content)
-        truths[product_id] = Truth(label, None, broken=reason)
-        rows.append((product_id, f"{product_id}.jpg", label, "Broken photo", "Photo cassée"))
-    return rows
+        (images / f"broken_{reason}.jpg").write_bytes(content)
+        truths[f"broken_{reason}"] = Truth(label, None, broken=reason)
+    names = [f"broken_{reason}" for reason in contents]
+    return [(name, f"{name}.jpg", label, "Broken photo", "Photo cassée") for name in names]
 
 
 def _texts(look: Look, number: int, rng: np.random.Generator) -> tuple[str, str]:
     """Return title and description, in English for even numbers and in French for odd ones."""
     size = int(rng.integers(10, 60))
-    english = (
-        f"{look.english.capitalize()}, {size} cm",
-        f"A {look.english} of {size} cm for the house and the garden.",
-    )
-    french = (f"{look.french.capitalize()}, {size} cm", f"Une {look.french} de {size} cm pour la maison et le jardin.")
-    return french if number % 2 else english
+    if number % 2:
+        return f"{look.french.capitalize()}, {size} cm", f"Une {look.french} de {size} cm pour la maison et le jardin."
+    return f"{look.english.capitalize()}, {size} cm", f"A {look.english} of {size} cm for the house and the garden."

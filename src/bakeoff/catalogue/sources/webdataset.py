@@ -33,8 +33,7 @@ class WebdatasetSource(Source):
         """Return whether there is a shard."""
         return bool(_shards(self.image_folder(dataset, root)))
 
-    def needs(self, dataset: DatasetParams, root: Path) -> str:
-        """Name the shards."""
+    def _needs(self, dataset: DatasetParams, root: Path) -> str:
         return f"tar shards in {self.image_folder(dataset, root)}; put them there"
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:

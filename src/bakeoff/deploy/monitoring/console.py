@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from bakeoff.core.progress import screen
@@ -22,10 +21,9 @@ _STATISTICS = {
 }
 
 
-def print_monitoring(report: Mapping[str, Any], folder: Path, *, console: Console | None = None) -> None:
+def print_monitoring(report: Mapping[str, Any], folder: Path) -> None:
     """Print the verdict in sentences, a table of the tests, and where the files are."""
-    console = console or screen()
-    t = Translator(report["language"])
+    console, t = screen(), Translator(report["language"])
     verdict = report["verdict"]
     console.print(t.gettext(VERDICTS[verdict]), style=_STYLES[verdict])
     for sentence in report["sentences"]:

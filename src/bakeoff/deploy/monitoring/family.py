@@ -10,6 +10,7 @@ from bakeoff.deploy.monitoring.sample import Sample
 from bakeoff.deploy.prediction.measures import MEASURES
 from bakeoff.statistics.paired import holm
 from bakeoff.statistics.two_sample import (
+    TwoSample,
     calibration_shift,
     difference_of_shares,
     kolmogorov_smirnov,
@@ -43,15 +44,13 @@ def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int =
 
 def _inputs(reference: Sample, new: Sample) -> Iterator[Record]:
     for place, name in enumerate(MEASURES):
-        first, second = reference.measures[:, place], new.measures[:, place]
-        found = kolmogorov_smirnov(first, second)
-        yield _record(name, "input", "kolmogorov_smirnov", found.statistic, found.p_value, (first, second))
+        pair = reference.measures[:, place], new.measures[:, place]
+        yield _record(name, "input", "kolmogorov_smirnov", kolmogorov_smirnov(*pair), pair)
 
 
 def _features(reference: Sample, new: Sample, seed: int) -> Record:
-    found = mmd_test(reference.vectors, new.vectors, seed=seed)
+    values = vars(mmd_test(reference.vectors, new.vectors, seed=seed)) | {"vectors": reference.vector_kind}
     sizes = {"n_reference": len(reference.vectors), "n_new": len(new.vectors)}
-    values = {"statistic": found.statistic, "p_value": found.p_value, "vectors": reference.vector_kind}
     return {"name": "features", "kind": "features", "test": "mmd_permutation", **values, **sizes}
 
 
@@ -60,38 +59,35 @@ def _predictions(reference: Sample, new: Sample, seed: int) -> Iterator[Record]:
     pair = (reference.predicted, new.predicted)
     shares = shares_test(*pair, n_labels, seed=seed)
     yield {
-        **_record("class_shares", "prediction", "chi_square_permutation", shares.statistic, shares.p_value, pair),
+        **_record("class_shares", "prediction", "chi_square_permutation", shares, pair),
         "reference": None,
         "new": None,
         "population_stability": population_stability(*pair, n_labels),
     }
     pair = (reference.confidence, new.confidence)
-    found = kolmogorov_smirnov(*pair)
-    yield _record("confidence", "prediction", "kolmogorov_smirnov", found.statistic, found.p_value, pair)
+    yield _record("confidence", "prediction", "kolmogorov_smirnov", kolmogorov_smirnov(*pair), pair)
 
 
 def _performance(test_split: Sample, new: Sample, seed: int) -> Iterator[Record]:
     first, second = (sample.predicted == sample.label_ids for sample in (test_split, new))
     hits, n = count_reference(test_split)
     found = difference_of_shares((hits, int(second.sum())), (n, len(second)))
-    record = _record("accuracy", "performance", "fisher_exact", found.difference, found.p_value, (first, second))
+    change = TwoSample(found.difference, found.p_value)
+    record = _record("accuracy", "performance", "fisher_exact", change, (first, second))
     yield {**record, "reference": hits / n, "n_reference": n, "low": found.low, "high": found.high}
     shift = calibration_shift((test_split.confidence, first), (new.confidence, second), seed=seed)
     pair = (test_split.confidence - first, new.confidence - second)
-    yield _record("calibration", "performance", "calibration_permutation", shift.statistic, shift.p_value, pair)
+    yield _record("calibration", "performance", "calibration_permutation", shift, pair)
 
 
-def _record(
-    name: str, kind: str, test: str, statistic: float, p_value: float, pair: tuple[np.ndarray, np.ndarray]
-) -> Record:
+def _record(name: str, kind: str, test: str, found: TwoSample, pair: tuple[np.ndarray, np.ndarray]) -> Record:
     """Return a test's record with size and mean of both samples."""
     first, second = pair
     return {
         "name": name,
         "kind": kind,
         "test": test,
-        "statistic": statistic,
-        "p_value": p_value,
+        **vars(found),
         "n_reference": len(first),
         "n_new": len(second),
         "reference": float(np.mean(first)),

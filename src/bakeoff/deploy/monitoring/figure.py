@@ -21,14 +21,7 @@ _MAX_CLASSES = 12
 
 
 def draw_monitoring(report: Mapping[str, Any], samples: tuple[Sample, Sample], t: Translator, path: Path) -> None:
-    """Write monitor.png.
-
-    Args:
-        report: what `build_report` returned.
-        samples: reference and new.
-        t: says it in the reader's language.
-        path: the file.
-    """
+    """Write monitor.png of what `build_report` returned; `samples` are reference and new."""
     figure = Figure(figsize=(13, 10.5), layout="constrained")
     axes = figure.subplots(3, 3)
     reference, new = samples

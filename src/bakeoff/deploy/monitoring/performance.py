@@ -28,7 +28,7 @@ def measure_performance(test_split: Sample, new: Sample, labels: list[str], *, a
     found = difference_of_shares((hits, int(second.sum())), (n, n_new))
     return {
         "accuracy": share_record(int(second.sum()), n_new),
-        "accuracy_at_deployment": share_record(hits, n) | {"measured": float(first.mean())},
+        "accuracy_at_deployment": _at_deployment(test_split),
         "difference": {"value": found.difference, "low": found.low, "high": found.high, "p_value": found.p_value},
         "detectable_drop": detectable_drop(hits, (n, n_new), alpha=alpha),
         "per_class": _recalls(test_split, new, labels),
@@ -51,6 +51,11 @@ def count_reference(test_split: Sample) -> tuple[int, int]:
     measured = int((test_split.predicted == test_split.label_ids).sum())
     n = len(test_split)
     return min(n, max(0, round(measured - test_split.luck * n))), n
+
+
+def _at_deployment(test_split: Sample) -> dict[str, Any]:
+    right = test_split.predicted == test_split.label_ids
+    return share_record(*count_reference(test_split)) | {"measured": float(right.mean())}
 
 
 def estimate_accuracy(reference: Sample, new: Sample, test_split: Sample) -> dict[str, Any]:
@@ -79,8 +84,7 @@ def estimate_accuracy(reference: Sample, new: Sample, test_split: Sample) -> dic
         "is_estimate": True,
         "average_confidence": average,
         "threshold_on_confidence": {**above, **ends, "threshold": max(threshold, 0.0)},
-        "accuracy_at_deployment": share_record(*count_reference(test_split))
-        | {"measured": float((test_split.predicted == test_split.label_ids).mean())},
+        "accuracy_at_deployment": _at_deployment(test_split),
     }
 
 
@@ -111,10 +115,9 @@ def share_record(hits: int, n: int) -> dict[str, Any]:
 
 def _recalls(test_split: Sample, new: Sample, labels: list[str]) -> dict[str, Any]:
     """Return each class's recall, null where it has no new product."""
-    found: dict[str, Any] = {}
-    for label_id, label in enumerate(labels):
-        found[label] = {}
-        for name, sample in (("new", new), ("at_deployment", test_split)):
-            mine = sample.predicted[sample.label_ids == label_id]
-            found[label][name] = share_record(int((mine == label_id).sum()), len(mine)) if len(mine) else None
-    return found
+
+    def recall(sample: Sample, label_id: int) -> dict[str, Any] | None:
+        mine = sample.predicted[sample.label_ids == label_id]
+        return share_record(int((mine == label_id).sum()), len(mine)) if len(mine) else None
+
+    return {name: {"new": recall(new, n), "at_deployment": recall(test_split, n)} for n, name in enumerate(labels)}

@@ -88,8 +88,7 @@ def collect_sample(folder: Path, label_ids: np.ndarray, wanted: np.ndarray, *, t
         sound.append(fine)
         start += len(fine)
     all_sound = np.concatenate(sound)
-    raw = np.concatenate(probabilities)
-    all_probabilities = apply_temperature(raw, temperature) if len(raw) else raw
+    all_probabilities = apply_temperature(np.concatenate(probabilities), temperature)
     vectors = np.concatenate(features) if features else log_vectors(all_probabilities[kept[all_sound]])
     return Sample(
         probabilities=all_probabilities,

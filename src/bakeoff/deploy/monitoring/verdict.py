@@ -1,6 +1,6 @@
 """The verdict in sentences, in the language of params."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bakeoff.core.translation import N_, Translator
@@ -36,56 +36,44 @@ def settle_verdict(tests: Sequence[Mapping[str, Any]]) -> str:
     return "changed" if differing else "calm"
 
 
-def write_sentences(report: Mapping[str, Any], t: Translator) -> list[str]:
-    """Return the verdict's sentences: accuracy or its estimate, what differs, what was left out, what to do."""
-    tests, own = report["tests"], _own_photos(report, t)
+def write_sentences(report: Mapping[str, Any], t: Translator) -> Iterator[str]:
+    """Yield the verdict's sentences: accuracy or its estimate, what differs, what was left out, what to do."""
+    tests, own = report["tests"], {split: n for split, n in report.get("own_photos", {}).items() if n}
+    if own:
+        yield _own_photos(report, own, t)
     if report["verdict"] == "no_evidence":
-        return own
-    sentences = [*own, _accuracy(report, t) if report["performance"] else _estimate(report, t)]
+        return
+    yield _accuracy(report, t) if report["performance"] else _estimate(report, t)
     drifting = [test["name"] for test in tests if test["differs"] and test["name"] != "accuracy"]
     if drifting:
-        sentences.append(
-            t.gettext(
-                "The new products differ from the study’s, more than chance explains, in: {names}.",
-                names=t.join(t.gettext(NAMES[name]) for name in drifting),
-            )
+        yield t.gettext(
+            "The new products differ from the study’s, more than chance explains, in: {names}.",
+            names=t.join(t.gettext(NAMES[name]) for name in drifting),
         )
     elif not any(test["differs"] for test in tests):
-        sentences.append(
-            t.gettext(
-                "The {n:,d} new products differ from the study’s in none of the {n_tests} respects tested, beyond what "
-                "chance explains.",
-                n_tests=len(tests),
-                n=report["n_new"],
-            )
+        yield t.gettext(
+            "The {n:,d} new products differ from the study’s in none of the {n_tests} respects tested, beyond what "
+            "chance explains.",
+            n_tests=len(tests),
+            n=report["n_new"],
         )
     if report["n_refused"]:
-        sentences.append(
-            t.ngettext(
-                "{n} photo could not be read and was left out.",
-                "{n:,d} photos could not be read and were left out.",
-                report["n_refused"],
-            )
+        yield t.ngettext(
+            "{n} photo could not be read and was left out.",
+            "{n:,d} photos could not be read and were left out.",
+            report["n_refused"],
         )
     if report["verdict"] == "alarm":
-        sentences.append(
-            t.gettext("Look at the classes that lost most, and train again with new products among the study’s.")
-        )
+        yield t.gettext("Look at the classes that lost most, and train again with new products among the study’s.")
     elif drifting and not report["performance"]:
-        sentences.append(
-            t.gettext(
-                "Label a random sample of the new products and run `bakeoff monitor` on it: only that tells "
-                "whether accuracy suffers."
-            )
+        yield t.gettext(
+            "Label a random sample of the new products and run `bakeoff monitor` on it: only that tells "
+            "whether accuracy suffers."
         )
-    return sentences
 
 
-def _own_photos(report: Mapping[str, Any], t: Translator) -> list[str]:
-    """Return what is said of the study's own photos among the new ones."""
-    own = {split: n for split, n in report.get("own_photos", {}).items() if n}
-    if not own:
-        return []
+def _own_photos(report: Mapping[str, Any], own: Mapping[str, int], t: Translator) -> str:
+    """Return what is said of the study's own photos among the new ones, `own` of each split."""
     left_out = report["own_left_out"]
     found = t.ngettext(
         "{n:,d} of {n_all:,d} photos is the study’s own ({splits}).",
@@ -95,7 +83,7 @@ def _own_photos(report: Mapping[str, Any], t: Translator) -> list[str]:
         splits=t.join(f"{n} {split}" for split, n in own.items()),
     )
     accuracy = (report["performance"] or {}).get("accuracy") or report["estimated_accuracy"]["average_confidence"]
-    return [f"{found} {t.gettext(_OWN[len(left_out)], accuracy=t.percent(accuracy['value']))}"]
+    return f"{found} {t.gettext(_OWN[len(left_out)], accuracy=t.percent(accuracy['value']))}"
 
 
 def write_p(p_value: float, t: Translator) -> str:
@@ -124,23 +112,21 @@ def _accuracy(report: Mapping[str, Any], t: Translator) -> str:
         n_before=before["n"],
     )
     gaps = {"points": points, "p": write_p(test["p_holm"], t), "n_tests": len(report["tests"])}
-    if not test["differs"]:
+    if test["differs"]:
+        gaps["points"] = abs(points)
+        drop = N_("This drop of {points:.1f} points is more than chance explains ({p}, corrected for {n_tests} tests).")
+        gain = N_(
+            "This gain of {points:.1f} points is more than chance explains ({p}, corrected for {n_tests} tests): the "
+            "new products are easier than the study’s, or the network has learned from some of them."
+        )
+        told = t.gettext(drop, **gaps) if points < 0 else t.gettext(gain, **gaps)
+    else:
         chance = N_("The difference of {points:+.1f} points is within chance ({p}, corrected for {n_tests} tests).")
         found = N_("With this many products a drop of {drop:.1f} points would be found four times in five.")
         drop, too_few = performance["detectable_drop"], N_("So few products cannot show any drop four times in five.")
         power = t.gettext(found, drop=100 * drop) if drop else t.gettext(too_few)
-        return f"{measured} {t.gettext(chance, **gaps)} {power}"
-    gaps["points"] = abs(points)
-    if points < 0:
-        return f"{measured} " + t.gettext(
-            "This drop of {points:.1f} points is more than chance explains ({p}, corrected for {n_tests} tests).",
-            **gaps,
-        )
-    return f"{measured} " + t.gettext(
-        "This gain of {points:.1f} points is more than chance explains ({p}, corrected for {n_tests} tests): the new "
-        "products are easier than the study’s, or the network has learned from some of them.",
-        **gaps,
-    )
+        told = f"{t.gettext(chance, **gaps)} {power}"
+    return f"{measured} {told}"
 
 
 def _estimate(report: Mapping[str, Any], t: Translator) -> str:

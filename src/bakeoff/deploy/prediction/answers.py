@@ -1,8 +1,9 @@
 """From raw scores to what a person or a shop system reads: class, calibrated probability, top k, or why not."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from bakeoff.evaluation.calibration import apply_temperature
 
 Answer = dict[str, Any]
 """id, image, label, probability, review, top ([{label, probability}]), study_split (null for a photo that is not the
-study's own), reason, detail: the last two or the four after image are null."""
+study's own), reason, detail: the last two, or label to top, are null."""
+_REFUSED: Answer = dict.fromkeys(("label", "probability", "review", "top"))
 
 
 @dataclass
@@ -48,23 +50,21 @@ def answer_all(
         threshold: below this probability a photo is marked for a human.
     """
     for number, scores in enumerate(read_chunks(folder, len(photos))):
-        rows = photos.iloc[number * CHUNK : (number + 1) * CHUNK]
+        rows = photos.iloc[number * CHUNK : (number + 1) * CHUNK][["id", "image", "study_split"]].to_dict("records")
         sound = np.array([reason is None for reason in scores.reasons])
-        raw = scores.probabilities[sound].astype(np.float64)
-        calibrated = iter(apply_temperature(raw, temperature) if len(raw) else raw)
+        calibrated = iter(apply_temperature(scores.probabilities[sound].astype(np.float64), temperature))
         answers = []
-        for place, photo in enumerate(rows[["id", "image", "study_split"]].to_dict("records")):
-            if scores.reasons[place] is None:
-                found = _classified(next(calibrated), labels, top_k=top_k, threshold=threshold)
-            else:
-                found = _refused(scores.reasons[place], scores.details[place])
-            answers.append(photo | {"study_split": photo["study_split"] or None} | found)
+        for photo, reason, detail in zip(rows, scores.reasons, scores.details, strict=True):
+            own = {"study_split": photo["study_split"] or None, "reason": reason, "detail": detail}
+            found = _REFUSED if reason else _classified(next(calibrated), labels, top_k=top_k, threshold=threshold)
+            answers.append(photo | found | own)
         yield answers
 
 
-def count(answers: list[Answer], tally: Tally) -> None:
-    """Add a chunk's answers to what is told at the end."""
-    for answer in answers:
+def count(chunks: Iterable[list[Answer]]) -> Tally:
+    """Return what is told of all answers at the end."""
+    tally = Tally()
+    for answer in chain.from_iterable(chunks):
         tally.n += 1
         tally.n_review += bool(answer["review"])
         tally.study_splits.update(filter(None, [answer["study_split"]]))
@@ -73,23 +73,11 @@ def count(answers: list[Answer], tally: Tally) -> None:
                 f"{answer['image'] or answer['id']}: {answer['detail']}"
             )
             tally.reasons[answer["reason"]] += 1
+    return tally
 
 
 def _classified(probabilities: np.ndarray, labels: list[str], *, top_k: int, threshold: float) -> Answer:
     """Return the answer of (K,) float64 probabilities; ties go to the earlier label."""
     order = np.argsort(-probabilities, kind="stable")[:top_k]
     top = [{"label": labels[index], "probability": float(probabilities[index])} for index in order]
-    first = top[0]
-    return {
-        "label": first["label"],
-        "probability": first["probability"],
-        "review": first["probability"] < threshold,
-        "top": top,
-        "reason": None,
-        "detail": None,
-    }
-
-
-def _refused(reason: str | None, detail: str | None) -> Answer:
-    nothing = dict.fromkeys(("label", "probability", "review", "top"))
-    return {**nothing, "reason": reason, "detail": detail}
+    return {**top[0], "review": top[0]["probability"] < threshold, "top": top}

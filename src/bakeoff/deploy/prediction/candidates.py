@@ -27,27 +27,6 @@ class TrainedCandidate:
         """The K class names, in the order of the probabilities' columns."""
         return self.training.labels
 
-    @property
-    def environment(self) -> str:
-        """`torch` or `tf`."""
-        return self.training.environment
-
-    @cached_property
-    def metrics(self) -> MetricsRecord:
-        """Its evaluation's metrics.
-
-        Raises:
-            EvaluationError: they are missing, or belong to an earlier training.
-        """
-        found = MetricsRecord.read(self.folder / "evaluation" / METRICS)
-        if found.training_key != self.training.key:
-            raise EvaluationError(
-                f"{self.folder / 'evaluation'} belongs to an earlier training of {self.name} (key "
-                f"{found.training_key}, the training's is {self.training.key}); run `bakeoff run` (or `dvc repro`) to "
-                "evaluate it again."
-            )
-        return found
-
     @cached_property
     def calibration(self) -> CalibrationRecord:
         """Its evaluation's calibration.
@@ -55,9 +34,16 @@ class TrainedCandidate:
         Raises:
             EvaluationError: it is missing, or belongs to an earlier training.
         """
-        found = CalibrationRecord.read(self.folder / "evaluation" / CALIBRATION)
-        if found.key != self.metrics.key:
-            raise EvaluationError(f"{self.folder / 'evaluation'} holds records of two evaluations; run `bakeoff run`.")
+        folder = self.folder / "evaluation"
+        metrics = MetricsRecord.read(folder / METRICS)
+        if metrics.training_key != self.training.key:
+            raise EvaluationError(
+                f"{folder} belongs to an earlier training of {self.name} (key {metrics.training_key}, the training's "
+                f"is {self.training.key}); run `bakeoff run` (or `dvc repro`) to evaluate it again."
+            )
+        found = CalibrationRecord.read(folder / CALIBRATION)
+        if found.key != metrics.key:
+            raise EvaluationError(f"{folder} holds records of two evaluations; run `bakeoff run`.")
         return found
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -105,10 +106,9 @@ def _target(output: Path | None, *, binary: bool) -> Iterator[IO[Any]]:
 def _write_json(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -> None:
     """Write one array with an object a line."""
     before = "[\n"
-    for chunk in answers:
-        for answer in chunk:
-            target.write(before + json.dumps(answer, ensure_ascii=False))
-            before = ",\n"
+    for answer in chain.from_iterable(answers):
+        target.write(before + json.dumps(answer, ensure_ascii=False))
+        before = ",\n"
     target.write("\n]\n")
 
 
@@ -118,14 +118,13 @@ def _write_csv(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -> 
     names = ["id", "image", "label", "probability", "review", *others, "study_split", "reason", "detail"]
     writer = csv.DictWriter(target, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for chunk in answers:
-        for answer in chunk:
-            further = {
-                f"{name}_{place}": value
-                for place, one in enumerate((answer["top"] or [])[1:], start=2)
-                for name, value in one.items()
-            }
-            writer.writerow(answer | further)
+    for answer in chain.from_iterable(answers):
+        further = {
+            f"{name}_{place}": value
+            for place, one in enumerate((answer["top"] or [])[1:], start=2)
+            for name, value in one.items()
+        }
+        writer.writerow(answer | further)
 
 
 def _write_parquet(answers: Iterable[list[Answer]], target: IO[bytes], top_k: int) -> None:
@@ -139,16 +138,11 @@ def _write_table(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -
     table = Table()
     for name in ("photo", "class", "probability", "next", "human?"):
         table.add_column(name, justify="right" if name == "probability" else "left", overflow="fold")
-    shown = left = 0
-    for chunk in answers:
-        for answer in chunk:
-            if shown == SCREEN_ROWS:
-                left += 1
-                continue
-            table.add_row(*(Text(visible(cell)) for cell in _cells(answer)))
-            shown += 1
+    rows = chain.from_iterable(answers)
+    for answer in islice(rows, SCREEN_ROWS):
+        table.add_row(*(Text(visible(cell)) for cell in _cells(answer)))
     screen(file=target).print(table)
-    if left:
+    if left := sum(1 for _ in rows):
         sys.stderr.write(f"{left} more photos; --format csv, json or parquet holds all of them.\n")
 
 

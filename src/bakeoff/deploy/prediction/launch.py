@@ -37,7 +37,7 @@ def make_request(
         more: also measures and features.
     """
     return Request(
-        environment=candidate.environment,
+        environment=candidate.training.environment,
         training_dir=str((candidate.folder / "training").resolve()),
         training_key=candidate.training.key,
         prepare=candidate.training.dataset.prepare.model_dump(),

@@ -18,7 +18,8 @@ from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import validate_section
 from bakeoff.data.store import ImageStore
-from bakeoff.deploy.prediction.scores import CHUNK, Scores, n_chunks, n_done
+from bakeoff.deploy.prediction.measures import MEASURES
+from bakeoff.deploy.prediction.scores import CHUNK, Scores, n_done
 from bakeoff.deploy.prediction.scoring import read_files, read_store, score_photos
 from bakeoff.predictors.loading import load_predictor
 from bakeoff.records.catalogue import PackParams
@@ -69,7 +70,7 @@ def request_key(request: Request, listing: pd.DataFrame) -> str:
     """
     stamps = listing.to_dict("list") if request.store else [*map(_stamp, listing["path"]), *listing["malformed"]]
     settings = [value for name, value in vars(request).items() if name not in ("device", "threads", "title")]
-    values = [*settings, CHUNK, list(Scores.__annotations__), stamps]
+    values = [*settings, CHUNK, MEASURES, list(Scores.__annotations__), stamps]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
@@ -81,8 +82,6 @@ def carry_out(folder: Path) -> None:
     """
     request, listing = load_request(folder)
     done = n_done(folder)
-    if done >= n_chunks(len(listing)):
-        return
     predictor = load_predictor(Path(request.training_dir), device=request.device)
     predictor.set_threads(request.threads)
     if len(listing) - done * CHUNK >= ENOUGH_TO_TRY:

@@ -1,15 +1,15 @@
 """What `bakeoff predict` does: find candidate and photos, score them, write the answers, tell what was left out."""
 
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bakeoff.core.errors import DataError, ParamsError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section
 from bakeoff.data.table import SPLITS
-from bakeoff.deploy.prediction.answers import Answer, Tally, answer_all, count
+from bakeoff.deploy.prediction.answers import Tally, answer_all, count
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.formats import settle_format, write_answers
 from bakeoff.deploy.prediction.launch import make_request, scored
@@ -51,31 +51,21 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
         raise ParamsError(f"--top-k must be at least 1, got {options.top_k}.")
     form = settle_format(options.form, options.output, force=options.force)
     candidate = find_candidate(project, options.candidate, seed=options.seed)
-    temperature = candidate.calibration.temperature
-    top_k = min(options.top_k, len(candidate.labels))
+    temperature, labels = candidate.calibration.temperature, candidate.labels
+    top_k = min(options.top_k, len(labels))
     photos = list_photos(source, options.columns.as_in_study(project))
     request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
-    tally = Tally()
     with scored(request, photos.table.loc[:, ["path", "malformed"]]) as folder:
         table = photos.table.assign(study_split=find_splits(project, folder, len(photos.table)))
         chosen = {"temperature": temperature, "top_k": top_k, "threshold": _threshold(candidate, options)}
-
-        def chunks() -> Iterator[list[Answer]]:
-            return answer_all(folder, table, candidate.labels, **chosen)
-
-        _count_all(chunks(), tally)
+        chunks = partial(answer_all, folder, table, labels, **chosen)
+        tally = count(chunks())
+        if tally.n_refused == tally.n:
+            what = "the photo could not" if tally.n == 1 else f"none of {tally.n:,d} photos could"
+            raise DataError(f"{what} be read ({_refusals(tally)}); nothing was written.")
         write_answers(chunks(), form=form, output=options.output, top_k=top_k)
     _tell(tally, candidate, options, left_out=photos.left_out)
     return tally
-
-
-def _count_all(chunks: Iterable[list[Answer]], tally: Tally) -> None:
-    """Count first: where no photo could be read, nothing is written."""
-    for answers in chunks:
-        count(answers, tally)
-    if tally.n_refused == tally.n:
-        what = "the photo could not" if tally.n == 1 else f"none of {tally.n:,d} photos could"
-        raise DataError(f"{what} be read ({_refusals(tally)}); nothing was written.")
 
 
 def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *, left_out: str | None) -> None:

@@ -1,15 +1,16 @@
 """The raw scores of many photos in numbered Parquet files, so that a stopped run goes on where it ended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bakeoff.core.files import replacing
-from bakeoff.deploy.prediction.measures import MEASURES
 
 CHUNK = 512
 """Photos per file: what an interruption costs at most."""
@@ -17,7 +18,7 @@ CHUNK = 512
 
 @dataclass(frozen=True)
 class Scores:
-    """What was found out about some photos, one row each; rows of refused photos are NaN."""
+    """What was found out about some photos, one row each; rows of refused photos are NaN. A field is a column."""
 
     reasons: list[str | None]
     """Why a photo could not be used (one of `bakeoff.data.decode.REASONS`), None where it could."""
@@ -44,47 +45,34 @@ def n_chunks(n_photos: int) -> int:
 
 def n_done(folder: Path) -> int:
     """Return how many chunks are complete, counted from the first without a gap."""
-    number = 0
-    while chunk_file(folder, number).is_file():
-        number += 1
-    return number
+    return next(number for number in count() if not chunk_file(folder, number).is_file())
 
 
-def write_chunk(folder: Path, number: int, scores: Scores) -> None:
+def write_chunk(folder: Path, number: int, parts: Sequence[Scores]) -> None:
     """Write one chunk, whole or not at all."""
-    columns: dict[str, pa.Array] = {
-        "reason": pa.array(scores.reasons, type=pa.string()),
-        "detail": pa.array(scores.details, type=pa.string()),
-        "digest": pa.array(scores.digests, type=pa.string()),
-        "probabilities": _lists(scores.probabilities.astype(np.float32)),
-    }
-    if scores.measures is not None:
-        columns |= {name: pa.array(values) for name, values in zip(MEASURES, scores.measures.T, strict=True)}
-    if scores.features is not None:
-        columns["features"] = _lists(scores.features.astype(np.float32))
     with replacing(chunk_file(folder, number)) as partial:
-        pq.write_table(pa.table(columns), partial)
+        pq.write_table(pa.concat_tables(map(_table, parts)), partial)
 
 
 def read_chunks(folder: Path, n_photos: int) -> Iterator[Scores]:
     """Yield the scores of `n_photos` photos chunk by chunk, in order."""
     for number in range(n_chunks(n_photos)):
         table = pq.read_table(chunk_file(folder, number))
-        columns = [table.column(name).to_numpy() for name in MEASURES if name in table.column_names]
-        yield Scores(
-            reasons=table.column("reason").to_pylist(),
-            details=table.column("detail").to_pylist(),
-            digests=table.column("digest").to_pylist(),
-            probabilities=_rows(table, "probabilities"),
-            measures=np.column_stack(columns) if columns else None,
-            features=_rows(table, "features") if "features" in table.column_names else None,
-        )
+        yield Scores(**{name: _values(table.column(name)) for name in table.column_names})
 
 
-def _lists(values: np.ndarray) -> pa.FixedSizeListArray:
+def _table(scores: Scores) -> pa.Table:
+    return pa.table({name: _column(values) for name, values in vars(scores).items() if values is not None})
+
+
+def _column(values: Any) -> pa.Array:
+    if isinstance(values, list):
+        return pa.array(values, type=pa.string())
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).ravel()), values.shape[1])
 
 
-def _rows(table: pa.Table, name: str) -> np.ndarray:
-    column = table.column(name).combine_chunks()
-    return column.flatten().to_numpy(zero_copy_only=False).reshape(len(table), column.type.list_size)
+def _values(column: pa.ChunkedArray) -> Any:
+    if pa.types.is_string(column.type):
+        return column.to_pylist()
+    rows = column.combine_chunks()
+    return rows.flatten().to_numpy(zero_copy_only=False).reshape(len(rows), rows.type.list_size)

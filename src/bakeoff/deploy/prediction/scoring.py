@@ -1,7 +1,8 @@
 """Photos through a predictor, a few at a time: memory does not grow with their number, and finished chunks stay."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,16 @@ def read_files(
     paths: Sequence[str], prepare: PackParams, *, malformed: Sequence[str | None]
 ) -> Iterator[Packed | Rejection]:
     """Yield every file as `prepare` would pack it, in order: the same pixels that a product of the study has."""
-    missing = {place for place, path in enumerate(paths) if not _is_file(path)}
-    found = [PhotoFile(Path(path)) for place, path in enumerate(paths) if place not in missing]
-    packed = pack_all(found, len(found), prepare, hashes=False)
-    for place, (path, problem) in enumerate(zip(paths, malformed, strict=True)):
+    are_files = list(map(os.path.isfile, paths))  # false, too, of a name that is too long, such as a web address
+    found = (PhotoFile(Path(path)) for path in compress(paths, are_files))
+    packed = pack_all(found, sum(are_files), prepare, hashes=False)
+    for path, problem, is_file in zip(paths, malformed, are_files, strict=True):
         if problem:
             yield Rejection("malformed_row", problem)
-        elif place in missing:
+        elif not is_file:
             yield Rejection("missing_file", f"{readable(path) or 'an empty path'} is not a file")
         else:
             yield next(packed)
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return bool(path) and Path(path).is_file()
-    except (OSError, ValueError):  # a name that is too long, such as a web address
-        return False
 
 
 def read_store(store: ImageStore, rows: Sequence[int], sizes: Sequence[tuple[int, int]]) -> Iterator[Packed]:
@@ -76,25 +70,22 @@ def score_photos(
             batch = chunk[start : start + PREDICT_BATCH]
             parts.append(_score_batch(predictor, batch, more=more))
             advance(len(batch))
-        write_chunk(folder, number, _join(parts))
+        write_chunk(folder, number, parts)
         number += 1
 
 
 def _score_batch(predictor: Predictor, batch: list[Packed | Rejection], *, more: bool) -> Scores:
-    sound = [(place, photo) for place, photo in enumerate(batch) if not isinstance(photo, Rejection)]
-    refused = {place: photo for place, photo in enumerate(batch) if isinstance(photo, Rejection)}
-    places = [place for place, _ in sound]
-    images = [open_packed(photo.encoded) for _, photo in sound]
+    refused = [photo if isinstance(photo, Rejection) else None for photo in batch]
+    sound = [photo for photo in batch if not isinstance(photo, Rejection)]
+    places = [place for place, refusal in enumerate(refused) if refusal is None]
+    images = [open_packed(photo.encoded) for photo in sound]
     probabilities, features = _classify(predictor, images, more=more)
-    measures = [
-        measure_photo(image, width=photo.width, height=photo.height)
-        for image, (_, photo) in zip(images, sound, strict=True)
-        if more
-    ]
+    pairs = zip(images, sound, strict=True)
+    measures = [measure_photo(image, width=photo.width, height=photo.height) for image, photo in pairs if more]
     n = len(batch)
     return Scores(
-        reasons=[refused[place].reason if place in refused else None for place in range(n)],
-        details=[refused[place].detail if place in refused else None for place in range(n)],
+        reasons=[refusal and refusal.reason for refusal in refused],
+        details=[refusal and refusal.detail for refusal in refused],
         digests=["" if isinstance(photo, Rejection) else photo.digest for photo in batch],
         probabilities=_spread(probabilities, places, n),
         measures=_spread(np.asarray(measures).reshape(-1, len(MEASURES)), places, n) if more else None,
@@ -119,18 +110,3 @@ def _spread(values: np.ndarray, places: list[int], n: int) -> np.ndarray:
     spread = np.full((n, values.shape[1]), np.nan, dtype=values.dtype)
     spread[places] = values
     return spread
-
-
-def _join(parts: list[Scores]) -> Scores:
-    def stack(arrays: list[np.ndarray | None]) -> np.ndarray | None:
-        given = [array for array in arrays if array is not None]
-        return np.concatenate(given) if given else None
-
-    return Scores(
-        reasons=[reason for part in parts for reason in part.reasons],
-        details=[detail for part in parts for detail in part.details],
-        digests=[digest for part in parts for digest in part.digests],
-        probabilities=np.concatenate([part.probabilities for part in parts]),
-        measures=stack([part.measures for part in parts]),
-        features=stack([part.features for part in parts]),
-    )

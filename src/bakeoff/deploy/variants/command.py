@@ -28,15 +28,27 @@ from bakeoff.speed.params import ThroughputParams
 from bakeoff.training.device import resolve_device
 
 VARIANTS_FILE = "measurements/variants.json"
+_CELLS = {
+    "images/s\n× plain": "{images_per_s:.1f}\n× {speedup:.2f}",
+    "latency ms\n× plain": "{latency_ms_p50:.1f}\n× {latency_speedup:.2f}",
+    "MiB": "{size_mib:.1f}",
+    "to make\ns": "{setup_s:.1f}",
+    "accuracy": "{accuracy:.3f}",
+    "points lost\n95 %": (
+        "{accuracy_lost_points:.1f}\n({accuracy_lost_low_points:.1f} to {accuracy_lost_high_points:.1f})"
+    ),
+    "agrees": "{agreement:.3f}",
+}
+"""The table's columns and what a row shows in each."""
 
 
-def run_variants(root: Path, candidate: str, *, seed: int = 0, names: list[str] | None = None) -> list[dict[str, Any]]:
-    """Measure a candidate's variants, write and print them, and return their rows.
+def run_variants(root: Path, candidate: str, *, seed: int | None = None, names: list[str] | None = None) -> None:
+    """Measure a candidate's variants, write and print them.
 
     Args:
         root: the project.
         candidate: a trained PyTorch candidate.
-        seed: which training seed.
+        seed: which training seed; None = the one to deploy.
         names: variants; None = all.
 
     Raises:
@@ -65,7 +77,6 @@ def run_variants(root: Path, candidate: str, *, seed: int = 0, names: list[str] 
             _write(root / VARIANTS_FILE, candidate, key=key, n_test=len(task.label_ids), rows=rows)
         progress.update(bar, completed=len(chosen) + 1)
     _print(candidate, rows, task)
-    return rows
 
 
 def _prepare(root: Path, candidate: str, training_dir: Path, folder: Path) -> tuple[Plain, Task]:
@@ -98,9 +109,9 @@ def _batch_size(root: Path, candidate: str, params: ThroughputParams) -> int:
 def _write(path: Path, candidate: str, *, key: str, n_test: int, rows: list[dict[str, Any]]) -> None:
     """Put the rows into the file; rows of the same training that were not measured now stay."""
     held = _read(path)
-    before = held.get(candidate, {})
-    measured = {row["variant"] for row in rows}
-    kept = [row for row in before.get("variants", []) if row["variant"] not in measured] if _same(before, key) else []
+    before, measured = held.get(candidate, {}), {row["variant"] for row in rows}
+    same = before["variants"] if before.get("key") == key else []
+    kept = [row for row in same if row["variant"] not in measured]
     order = ["plain", *BUILDERS]
     variants = sorted([*rows, *kept], key=lambda row: order.index(row["variant"]))
     write_json(path, {**held, candidate: {"key": key, "n_test": n_test, "variants": variants}})
@@ -117,42 +128,17 @@ def _read(path: Path) -> dict[str, Any]:
     return held
 
 
-def _same(record: dict[str, Any], key: str) -> bool:
-    return record.get("key") == key
-
-
 def _print(candidate: str, rows: list[dict[str, Any]], task: Task) -> None:
     title = f"Variants of {candidate}: {len(task.label_ids)} test photos, batch {task.batch_size}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("variant", no_wrap=True)
-    columns = (
-        "images/s\n× plain",
-        "latency ms\n× plain",
-        "MiB",
-        "to make\ns",
-        "accuracy",
-        "points lost\n95 %",
-        "agrees",
-    )
-    for column in columns:
+    for column in _CELLS:
         table.add_column(column, justify="right")
     for row in rows:
-        table.add_row(row["variant"], *(_cells(row) if row["status"] == "ok" else ["failed"]))
+        cells = [cell.format(**row) for cell in _CELLS.values()] if row["status"] == "ok" else ["failed"]
+        table.add_row(row["variant"], *cells)
     console = screen()
     console.print(table)
     for row in rows:
         if row["status"] == "failed":
             console.print(f"{row['variant']} failed: {row['problem']}", soft_wrap=True)
-
-
-def _cells(row: dict[str, Any]) -> list[str]:
-    low, high = row["accuracy_lost_low_points"], row["accuracy_lost_high_points"]
-    return [
-        f"{row['images_per_s']:.1f}\n× {row['speedup']:.2f}",
-        f"{row['latency_ms_p50']:.1f}\n× {row['latency_speedup']:.2f}",
-        f"{row['size_mib']:.1f}",
-        f"{row['setup_s']:.1f}",
-        f"{row['accuracy']:.3f}",
-        f"{row['accuracy_lost_points']:.1f}\n({low:.1f} to {high:.1f})",
-        f"{row['agreement']:.3f}",
-    ]

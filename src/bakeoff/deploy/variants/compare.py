@@ -56,23 +56,12 @@ def compare_variants(
     return rows
 
 
-_EMPTY: dict[str, Any] = {
-    "variant": None,
-    "images_per_s": None,
-    "speedup": None,
-    "latency_ms_p50": None,
-    "latency_speedup": None,
-    "size_mib": None,
-    "setup_s": None,
-    "accuracy": None,
-    "accuracy_lost_points": None,
-    "accuracy_lost_low_points": None,
-    "accuracy_lost_high_points": None,
-    "agreement": None,
-    "log_loss": None,
-    "status": "failed",
-    "problem": None,
-}
+_COLUMNS = (
+    *("variant", "images_per_s", "speedup", "latency_ms_p50", "latency_speedup", "size_mib", "setup_s", "accuracy"),
+    *("accuracy_lost_points", "accuracy_lost_low_points", "accuracy_lost_high_points", "agreement", "log_loss"),
+    *("status", "problem"),
+)
+_EMPTY: dict[str, Any] = dict.fromkeys(_COLUMNS) | {"status": "failed"}
 
 
 def _row(
@@ -88,18 +77,17 @@ def _classify(logits: Logits, task: Task) -> tuple[np.ndarray, float]:
     That is what compiling costs. All batches have one size: a compiled network is compiled anew for another.
     """
     size, n = task.batch_size, len(task.photos)
-    parts, seconds = [], []
-    for start in range(0, n, size):
-        rows = np.arange(start, start + size) % n
-        began = time.perf_counter()
-        parts.append(logits(task.photos[rows]))
-        seconds.append(time.perf_counter() - began)
-    if len(seconds) == 1:
-        began = time.perf_counter()
-        logits(task.photos[np.arange(size) % n])
-        seconds.append(time.perf_counter() - began)
-    found = torch.from_numpy(np.concatenate(parts)[:n])
-    return probabilities(found, task.probability_kind).numpy().astype(np.float64), max(0.0, seconds[0] - seconds[-1])
+    timed = [_timed(logits, task.photos[np.arange(start, start + size) % n]) for start in range(0, n, size)]
+    found = torch.from_numpy(np.concatenate([part for part, _ in timed])[:n])
+    last_s = timed[-1][1] if len(timed) > 1 else _timed(logits, task.photos[np.arange(size) % n])[1]
+    return probabilities(found, task.probability_kind).numpy().astype(np.float64), max(0.0, timed[0][1] - last_s)
+
+
+def _timed(logits: Logits, photos: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the photos' logits (N, K) and how many seconds they took."""
+    began = time.perf_counter()
+    found = logits(photos)
+    return found, time.perf_counter() - began
 
 
 def _quality(found: np.ndarray, expected: np.ndarray, task: Task) -> dict[str, float]:
@@ -140,9 +128,7 @@ def _turns(
     start = time.perf_counter()
     while len(own) < MIN_PAIRS or (len(own) < MAX_PAIRS and time.perf_counter() - start < budget_s):
         for call, seconds in ((logits, own), (reference, plain)):
-            began = time.perf_counter()
-            call(photos)
-            seconds.append(time.perf_counter() - began)
+            seconds.append(_timed(call, photos)[1])
     return own, plain
 
 
