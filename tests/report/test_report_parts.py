@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -184,10 +186,15 @@ def card_of(facts):
 def lines_of(facts, audit, **splits):
     from bakeoff.core.translation import Translator
     from bakeoff.report.page.checklist import checklist
+    from bakeoff.report.render import environment
 
     changed = dataclasses.replace(facts, audit=audit)
     changed.__dict__["dataset"] = {"splits": splits, "fallback_reason": None}
-    return {line.title.split(".")[0]: line for line in checklist(changed, Translator("en"))}
+    context = {"facts": changed, "choice": changed.choice, **checklist(changed, Translator("en"))}
+    page = environment("en").get_template("sections/checklist.html").render(context)
+    lines = re.findall(r'<li class="(\w+)">.*?<strong>(.*?)\.</strong> <span>(.*?)</span>', page, re.DOTALL)
+    assert len(lines) == 8
+    return {title: SimpleNamespace(state=state, text=text) for state, title, text in lines}
 
 
 def test_the_checklist_is_computed(findings):

@@ -127,7 +127,7 @@ _SECTIONS: Mapping[str, tuple[str, Callable[[_Page], dict[str, Any]]]] = {
     "colour": (N_("Colour"), _colour),
     "licences": (N_("Licences"), lambda page: {}),
     "data": (N_("Data"), lambda page: {}),
-    "checklist": (N_("Checklist"), lambda page: {"checks": checklist(page.facts, page.t)}),
+    "checklist": (N_("Checklist"), lambda page: checklist(page.facts, page.t)),
     "reproduce": (N_("Reproduce"), lambda page: {}),
     "not_chosen": (N_("Not chosen"), lambda page: {}),
 }
