@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from decision.fake_evidence import AUDIT, write_findings
-from decision.fake_study import summary
+from decision.fake_study import summary, write_history
 from records_made import choice_record
 
 pytest.importorskip("jinja2")
@@ -163,6 +163,15 @@ def test_curves_need_both_lines(findings, tmp_path):
     row = learning_views([record])["rows"][0]
     assert [panel["measure"] for panel in row["curves"]] == ["loss", "accuracy"]
     assert learning_views([dataclasses.replace(record, folder=tmp_path)])["curves"] == []
+
+
+def test_a_long_training_is_drawn_with_fewer_points_and_told_with_all_its_epochs(findings, tmp_path):
+    from bakeoff.report.page.learning import learning_views
+
+    write_history(tmp_path, last=0.9, n_epochs=900)
+    row = learning_views([dataclasses.replace(findings.done[0], folder=tmp_path)])["rows"][0]
+    assert row["epochs"] == 900
+    assert len(row["curves"][0]["lines"]["train"].split()) == 226
 
 
 def test_speed_tells_noise(findings):

@@ -21,9 +21,9 @@ def learning_views(records: Sequence[Evaluated]) -> dict[str, Any]:
 
 
 def _row(record: Evaluated) -> dict[str, Any]:
-    history = read_history(record).to_dict("records")
-    step = max(1, len(history) // _MAX_POINTS)
-    history = [*history[:-1:step], *history[-1:]]
+    epochs = read_history(record).to_dict("records")
+    step = max(1, len(epochs) // _MAX_POINTS)
+    history = [*epochs[:-1:step], *epochs[-1:]]
     measures, splits = ("accuracy", "log_loss"), record.metrics.splits
     values = {m: {s: splits[s][m] for s in SPLITS} for m in measures}
     panels = [panel for measure in ("loss", "accuracy") if (panel := _panel(history, measure))]
@@ -32,7 +32,7 @@ def _row(record: Evaluated) -> dict[str, Any]:
         "values": values,
         "overfitting": record.metrics.overfitting,
         "best_epoch": record.training.best_epoch,
-        "epochs": len(history),
+        "epochs": len(epochs),
         "stopped_early": record.training.stopped_early,
         "curves": panels,
     }
