@@ -93,7 +93,9 @@ def compare(
     summaries, matrix = with_matrix(summarise(table), done, params.matrix, language=given.language)
     notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
     outcomes = outcomes_of(done, read_groups(given.products_file))
-    failed = [{"candidate": o.candidate.name, "seed": o.candidate.seed, "problem": o.problem} for o in found.failed]
+    failed = [
+        {"candidate": one.candidate.name, "seed": one.candidate.seed, "problem": one.problem} for one in found.failed
+    ]
     choice = ChoiceRecord(
         **choose(summaries, params, t=t, outcomes=outcomes, failed=failed, notes=notes),
         seeds=seed_spread({name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}),
@@ -109,19 +111,23 @@ def compare(
     learning_curves(done).to_csv(out_dir / "learning_curves.csv", index=False, float_format="%.6g")
     choice.write(out_dir / "choice.json")
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
+    _tell(Facts(done, summaries, choice, audit, given.params), params, out_dir, t)
+    fill_gaps(out_dir, TELLING, language=given.language)
+    failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist
+    return choice
+
+
+def _tell(facts: Facts, params: CompareParams, out_dir: Path, t: Translator) -> None:
+    """Write TELLING, each of which may fail."""
+    allowed = {"allow_random": params.allow_random_weights, "allow_not_learned": params.allow_not_learned}
     with failures.drawing(out_dir / "pareto.png", out_dir) as path:
-        shown = {"allow_random": params.allow_random_weights, "allow_not_learned": params.allow_not_learned}
-        draw_pareto(summaries, path, plane=Plane.of(params.pareto, **shown), t=t)
+        draw_pareto(facts.summaries, path, plane=Plane.of(params.pareto, **allowed), t=t)
     with failures.drawing(out_dir / "differences.png", out_dir) as path:
-        draw_differences(summaries, choice, path, t=t)
-    facts = Facts(done, summaries, choice, audit, given.params)
+        draw_differences(facts.summaries, facts.choice, path, t=t)
     with failures.drawing(out_dir / "index.html", out_dir) as path:
         write_report(facts, path)
     with failures.drawing(out_dir / "model_card.md", out_dir) as path:
         write_model_card(path, facts)
-    fill_gaps(out_dir, TELLING, language=given.language)
-    failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist
-    return choice
 
 
 def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator) -> list[str]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from bakeoff.core.failures import surviving
 from bakeoff.core.translation import N_, Translator
+from bakeoff.decision.collect import Evaluated
 from bakeoff.report.facts import Facts
 from bakeoff.report.page.board import board
 from bakeoff.report.page.calibration import calibration_views
@@ -95,11 +96,11 @@ def _colour(page: _Page) -> dict[str, Any]:
     return {"channels": [(name, channels) for name, channels in found if channels]}
 
 
-def _ranked(page: _Page) -> list[Any]:
+def _ranked(page: _Page) -> list[Evaluated]:
     return page.facts.first_records([item.candidate for item in page.facts.summaries])
 
 
-def _leading_first(page: _Page) -> list[Any]:
+def _leading_first(page: _Page) -> list[Evaluated]:
     return page.facts.first_records([*page.facts.leading, *(item.candidate for item in page.facts.summaries)])
 
 
