@@ -6,13 +6,13 @@ import pytest
 from bakeoff.core.errors import EvaluationError
 from bakeoff.interpret.generic import (
     GREY,
-    AttributionSettings,
     GenericExplainer,
     integrated_gradients,
     legendre_path,
     occlusion,
     occlusion_windows,
 )
+from bakeoff.interpret.params import InterpretParams
 from numpy_predictor import SIDE, NumpyPredictor, make_catalogue
 
 
@@ -79,7 +79,9 @@ def test_windows_that_do_not_fit(window_px, stride_px):
 def test_explainer_names_its_scores(tmp_path, kind, score):
     catalogue = make_catalogue(tmp_path)
     predictor = NumpyPredictor(catalogue.labels, probability_kind=kind)
-    explainer = GenericExplainer(predictor, AttributionSettings(steps=4, window_px=8, stride_px=8))
+    size = {"integrated_gradients_steps": 4, "occlusion_window_px": 8, "occlusion_stride_px": 8}
+    params = InterpretParams(n_correct=1, n_wrong=1, channel_repeats=1, channel_max_rows=None, **size)
+    explainer = GenericExplainer(predictor, params)
     assert explainer.scores == {"integrated_gradients": score, "occlusion": "probability"}
     image = predictor.images(catalogue.at([0]))[0]
     assert explainer.integrated_gradients(image, 0).shape == (SIDE, SIDE, 3)

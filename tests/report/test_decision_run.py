@@ -385,8 +385,8 @@ def test_pictures_beyond_the_budget_are_counted_not_embedded(tmp_path):
         assert small.size == (100, 50)
         assert small.getpixel((5, 5)) == (255, 255, 255)  # transparent becomes white
     budget = Budget(len(data))
-    assert str(budget.embed(path, max_px=100)).startswith("data:image/jpeg;base64,")
-    assert budget.embed(path, max_px=100) is None
+    assert str(budget.embed(tmp_path, "a.png", max_px=100)).startswith("data:image/jpeg;base64,")
+    assert budget.embed(tmp_path, "a.png", max_px=100) is None
     assert budget.n_left_out == 1
 
 

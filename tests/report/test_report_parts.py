@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from decision.fake_evidence import AUDIT, write_findings
-from decision.fake_study import summary
+from decision.fake_study import summary, write_history
 from records_made import choice_record
 
 pytest.importorskip("jinja2")
@@ -49,7 +51,7 @@ def test_each_measure_has_its_own_front_of_those_not_excluded():
 
     def fronts(*, random=False):
         choice = choice_record(limits={"allow_random_weights": random, "allow_not_learned": False})
-        views = tradeoff_views(items, choice, Translator("en"), keys={})
+        views = tradeoff_views(items, choice, Translator("en"))
         return {view["name"]: view["front_names"] for view in views}
 
     assert fronts() == {"latency_ms": ["quick", "slow"], "images_per_s": ["slow"], "size_mib": ["slow"]}
@@ -61,14 +63,14 @@ def test_a_view_has_a_point_a_label_and_a_tip_for_each_candidate(findings):
     from bakeoff.report.page.tradeoff import tradeoff_views
 
     t = Translator("en")
-    views = tradeoff_views(findings.summaries, findings.choice, t, keys={"swin_t-frozen": ["k1"]})
+    views = tradeoff_views(findings.summaries, findings.choice, t)
     assert [view["name"] for view in views] == ["latency_ms", "images_per_s", "size_mib"]
     assert len(views[0]["points"]) == 15
     point = next(point for point in views[0]["points"] if point["candidate"] == "swin_t-frozen")
-    assert point["tip"][-1] == 'MLflow: tags."bakeoff.training_key" = "k1"'
+    assert point["tip"][-1] == 'MLflow: tags."bakeoff.training_key" = "key-of-swin_t-frozen"'
     assert point["high"] <= point["y"] <= point["low"]
     elsewhere = [dataclasses.replace(item, time_comparable=False) for item in findings.summaries]
-    assert [view["name"] for view in tradeoff_views(elsewhere, findings.choice, t, keys={})] == ["size_mib"]
+    assert [view["name"] for view in tradeoff_views(elsewhere, findings.choice, t)] == ["size_mib"]
 
 
 def test_the_board_leaves_out_columns_that_nobody_fills(findings):
@@ -98,7 +100,7 @@ def test_bars_join_those_that_are_not_told_apart(findings):
 
 
 def test_confusions_follow_the_clustered_order(findings):
-    from bakeoff.report.page.confusions import class_order, confusion_view
+    from bakeoff.report.page.confusions import confusion_view
     from bakeoff.report.page.embedding import Budget
 
     record = next(record for record in findings.done if record.candidate.name == "mobilenetv2-frozen")
@@ -106,7 +108,6 @@ def test_confusions_follow_the_clustered_order(findings):
     confusions = json.loads((record.folder / "evaluation" / "confusions.json").read_text(encoding="utf-8"))
     assert confusions["order"] != sorted(confusions["order"])
     assert view["labels"] == [record.training.labels[label_id] for label_id in confusions["order"]]
-    assert class_order(record, record.training.labels) == view["labels"]
     assert view["never"] == ["vehicles"]
     assert sum(cell["n"] for cell in view["cells"]) == 105
     right = [cell for cell in view["cells"] if cell["right"]]
@@ -147,7 +148,7 @@ def test_empty_bins_are_left_out_of_the_diagram(findings):
     from bakeoff.report.page.calibration import calibration_views
 
     views = calibration_views(findings.done, ["swin_t-frozen"])
-    assert [detail["candidate"] for detail in views["details"]] == ["swin_t-frozen"]
+    assert [detail["record"].candidate.name for detail in views["details"]] == ["swin_t-frozen"]
     before, after = views["details"][0]["panels"]
     record = next(record for record in findings.done if record.candidate.name == "swin_t-frozen")
     for panel, stage in ((before, "before"), (after, "after")):
@@ -162,6 +163,15 @@ def test_curves_need_both_lines(findings, tmp_path):
     row = learning_views([record])["rows"][0]
     assert [panel["measure"] for panel in row["curves"]] == ["loss", "accuracy"]
     assert learning_views([dataclasses.replace(record, folder=tmp_path)])["curves"] == []
+
+
+def test_a_long_training_is_drawn_with_fewer_points_and_told_with_all_its_epochs(findings, tmp_path):
+    from bakeoff.report.page.learning import learning_views
+
+    write_history(tmp_path, last=0.9, n_epochs=900)
+    row = learning_views([dataclasses.replace(findings.done[0], folder=tmp_path)])["rows"][0]
+    assert row["epochs"] == 900
+    assert len(row["curves"][0]["lines"]["train"].split()) == 226
 
 
 def test_speed_tells_noise(findings):
@@ -184,10 +194,15 @@ def card_of(facts):
 def lines_of(facts, audit, **splits):
     from bakeoff.core.translation import Translator
     from bakeoff.report.page.checklist import checklist
+    from bakeoff.report.render import environment
 
     changed = dataclasses.replace(facts, audit=audit)
     changed.__dict__["dataset"] = {"splits": splits, "fallback_reason": None}
-    return {line.title.split(".")[0]: line for line in checklist(changed, Translator("en"))}
+    context = {"facts": changed, "choice": changed.choice, **checklist(changed, Translator("en"))}
+    page = environment("en").get_template("sections/checklist.html").render(context)
+    lines = re.findall(r'<li class="(\w+)">.*?<strong>(.*?)\.</strong> <span>(.*?)</span>', page, re.DOTALL)
+    assert len(lines) == 8
+    return {title: SimpleNamespace(state=state, text=text) for state, title, text in lines}
 
 
 def test_the_checklist_is_computed(findings):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bakeoff.aggregation.table import study_title
 from bakeoff.core.translation import Translator
 from bakeoff.data.figures import Figure
 
@@ -19,13 +20,7 @@ def draw_splits(studies: Sequence[Mapping[str, Any]], path: Path, t: Translator)
     for axes, study in zip(panels, studies, strict=True):
         _draw_study(axes, study)
         axes.xaxis.set_major_formatter(lambda value, _: t.number(value, ".3f"))
-        axes.set_title(
-            t.gettext(
-                "{dataset}, profile {profile}: test accuracy over {n} splits", n=study["n_splits"], **_named(study)
-            ),
-            loc="left",
-            fontsize=11,
-        )
+        axes.set_title(study_title(study, t), loc="left", fontsize=11)
     panels[-1].set_xlabel(t.gettext("test accuracy (dots: splits; line: mean and 95% interval, corrected)"))
     figure.savefig(path)
 
@@ -45,7 +40,3 @@ def _draw_study(axes: Any, study: Mapping[str, Any]) -> None:
     axes.grid(axis="x", color="#dddddd", linewidth=0.8, zorder=0)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _named(study: Mapping[str, Any]) -> dict[str, Any]:
-    return {"dataset": study["dataset"], "profile": study["profile"]}

@@ -17,7 +17,6 @@ from bakeoff.core.errors import EvaluationError
 class SplitMean:
     """A mean over splits, in the unit of the values; `p_value` is two-sided, for a true mean of 0; 1 without spread."""
 
-    n_splits: int
     mean: float
     sd: float
     standard_error: float
@@ -27,13 +26,12 @@ class SplitMean:
     p_value: float
 
 
-def split_mean(values: np.ndarray, *, test_to_train: float, level: float = 0.95) -> SplitMean:
-    """Return the mean over splits with the corrected resampled t interval.
+def split_mean(values: np.ndarray, *, test_to_train: float) -> SplitMean:
+    """Return the mean over splits with the corrected resampled t interval at 95 %, J - 1 degrees of freedom.
 
     Args:
         values: (J,) one value per split, J ≥ 2.
         test_to_train: n_test / n_train of one split, > 0.
-        level: confidence level of `low` and `high`, J - 1 degrees of freedom.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
@@ -42,9 +40,8 @@ def split_mean(values: np.ndarray, *, test_to_train: float, level: float = 0.95)
         raise EvaluationError(f"n_test / n_train must be above 0, got {test_to_train}; see split.test and split.train.")
     n_splits, mean, sd = len(values), float(values.mean()), float(values.std(ddof=1))
     error = sd * math.sqrt(1 / n_splits + test_to_train)
-    half = float(stats.t.ppf((1 + level) / 2, n_splits - 1)) * error
+    half = float(stats.t.ppf(0.975, n_splits - 1)) * error
     return SplitMean(
-        n_splits=n_splits,
         mean=mean,
         sd=sd,
         standard_error=error,

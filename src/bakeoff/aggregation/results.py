@@ -61,7 +61,8 @@ def from_folder(folder: Path) -> Result:
     Raises:
         EvaluationError: a file is missing, or no candidate has a result.
     """
-    table_file = next((path for path in _leaderboards(folder) if path.is_file()), None)
+    places = (folder / "reports" / "leaderboard.csv", folder / "leaderboard.csv")
+    table_file = next((path for path in places if path.is_file()), None)
     if table_file is None or not (folder / "params.yaml").is_file():
         raise EvaluationError(
             f"{folder} must hold params.yaml and reports/leaderboard.csv of one split; "
@@ -73,10 +74,14 @@ def from_folder(folder: Path) -> Result:
     if lacking:
         raise EvaluationError(f"{table_file} is not a leaderboard: it lacks {', '.join(sorted(lacking))}.")
     done = table.loc[table["status"] == "ok", :]
-    means: dict[Any, float] = done.groupby("candidate")["accuracy"].mean().to_dict()
+    means = done.groupby("candidate")["accuracy"].mean().to_dict()
     accuracies = {str(name): float(value) for name, value in means.items()}
-    when = f"{table_file.stat().st_mtime:020.3f}"
-    return _checked(Result(folder.name or str(folder), params, accuracies, when, _doubtful(done, params)))
+    name, when = folder.name or str(folder), f"{table_file.stat().st_mtime:020.3f}"
+    if not isinstance(params.get("split"), Mapping) or "seed" not in params["split"]:
+        raise EvaluationError(f"{name}: params.yaml names no split.seed, so its split is not known.")
+    if not accuracies:
+        raise EvaluationError(f"{name}: the leaderboard holds no candidate with a result.")
+    return Result(name, params, accuracies, when, _doubtful(done, params))
 
 
 def from_experiments(root: Path, names: Sequence[str] = (), *, all_commits: bool = False) -> list[Result]:
@@ -102,11 +107,6 @@ def from_experiments(root: Path, names: Sequence[str] = (), *, all_commits: bool
             "--all-commits also looks at experiments of older commits."
         )
     return [by_name[name] for name in names]
-
-
-def _leaderboards(folder: Path) -> Iterator[Path]:
-    yield folder / "reports" / "leaderboard.csv"
-    yield folder / "leaderboard.csv"
 
 
 def _doubtful(table: pd.DataFrame, params: Mapping[str, Any]) -> dict[str, str]:
@@ -150,11 +150,3 @@ def _result(revision: Mapping[str, Any]) -> Iterator[Result]:
         name = revision.get("name") or revision["rev"]
         apart = {name: str(metrics[name]["apart"]) for name in accuracies if "apart" in metrics[name]}
         yield Result(str(name), params, accuracies, str(data.get("timestamp") or ""), apart)
-
-
-def _checked(result: Result) -> Result:
-    if not isinstance(result.params.get("split"), Mapping) or "seed" not in result.params["split"]:
-        raise EvaluationError(f"{result.name}: params.yaml names no split.seed, so its split is not known.")
-    if not result.accuracies:
-        raise EvaluationError(f"{result.name}: the leaderboard holds no candidate with a result.")
-    return result

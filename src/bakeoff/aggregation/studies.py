@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.aggregation.resampled import SplitMean, ranks, split_mean
+from bakeoff.aggregation.resampled import ranks, split_mean
 from bakeoff.aggregation.results import Result
 from bakeoff.core.errors import EvaluationError
 
@@ -65,62 +65,40 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
     """
     if len(study.splits) < 2:
         raise EvaluationError(_one_split(study))
-    ratio = study.test_to_train
-    ranked = [
-        name
-        for name in _candidates(study)
-        if name not in study.apart and all(name in accuracies for accuracies in study.splits.values())
-    ]
-    table = np.array([[study.splits[split][name] for split in study.splits] for name in ranked])
-    rows = _ranked_rows(ranked, table, ratio) if ranked else []
-    others = [_apart_row(name, study, ratio) for name in _candidates(study) if name not in ranked]
-    rows += sorted(others, key=lambda row: row["apart"] is not None)
+    rows = {
+        name: _mean_row(name, study) for name in sorted({name for split in study.splits.values() for name in split})
+    }
+    ranked = [name for name, row in rows.items() if row["apart"] is None and row["n_splits"] == len(study.splits)]
+    ranked.sort(key=lambda name: -rows[name]["mean"])
+    table = np.array([rows[name]["values"] for name in ranked])
+    for name, values, places in zip(ranked, table, ranks(table), strict=True):
+        row = rows[name]
+        row |= {"n_best": int((places == 1).sum()), "mean_rank": float(places.mean()), "ranks": places.tolist()}
+        if name != ranked[0]:
+            behind = split_mean(100 * (table[0] - values), test_to_train=study.test_to_train)
+            row["behind_best"] = {"points": behind.mean, "low": behind.low, "high": behind.high}
+            row["behind_best"]["p_value"] = behind.p_value
+    others = sorted(rows.keys() - set(ranked), key=lambda name: (rows[name]["apart"] is not None, name))
     return {
         "dataset": study.params["dataset"]["name"],
         "profile": study.params.get("profile"),
         "n_splits": len(study.splits),
         "splits": [{"split": split, "from": study.sources[split]} for split in study.splits],
-        "test_to_train": ratio,
+        "test_to_train": study.test_to_train,
         "n_replaced": study.n_replaced,
-        "candidates": rows,
+        "candidates": [rows[name] for name in (*ranked, *others)],
     }
 
 
-def _ranked_rows(names: Sequence[str], table: np.ndarray, ratio: float) -> list[dict[str, Any]]:
-    order: list[int] = np.argsort(-table.mean(axis=1), kind="stable").tolist()
-    placed = ranks(table)
-    rows = []
-    for index in order:
-        behind = None
-        if index != order[0]:
-            difference = split_mean(100 * (table[order[0]] - table[index]), test_to_train=ratio)
-            behind = {"points": difference.mean, "low": difference.low, "high": difference.high}
-            behind["p_value"] = difference.p_value
-        row = _mean_row(names[index], table[index], split_mean(table[index], test_to_train=ratio))
-        row |= {"apart": None, "n_best": int((placed[index] == 1).sum()), "mean_rank": float(placed[index].mean())}
-        rows.append(row | {"ranks": placed[index].tolist(), "behind_best": behind})
-    return rows
-
-
-def _apart_row(name: str, study: StudySplits, ratio: float) -> dict[str, Any]:
+def _mean_row(name: str, study: StudySplits) -> dict[str, Any]:
+    """Return a candidate's mean over the splits that it has a result on, as of one without a rank."""
     values = np.array([accuracies[name] for accuracies in study.splits.values() if name in accuracies])
-    found = split_mean(values, test_to_train=ratio) if len(values) > 1 else None
-    nothing = {"apart": study.apart.get(name), "n_best": None, "mean_rank": None, "ranks": None, "behind_best": None}
-    return _mean_row(name, values, found) | nothing
-
-
-def _mean_row(name: str, values: np.ndarray, found: SplitMean | None) -> dict[str, Any]:
+    found = asdict(split_mean(values, test_to_train=study.test_to_train)) if len(values) > 1 else {}
     row: dict[str, Any] = {"candidate": name, "n_splits": len(values), "mean": float(values.mean())}
-    parts = asdict(found) if found else {}
-    for key in ("sd", "standard_error", "standard_error_uncorrected"):
-        row[key] = parts.get(key)
-    row["low"] = max(0.0, found.low) if found else None
-    row["high"] = min(1.0, found.high) if found else None
-    return row | {"values": values.tolist()}
-
-
-def _candidates(study: StudySplits) -> list[str]:
-    return sorted({name for accuracies in study.splits.values() for name in accuracies})
+    row |= {key: found.get(key) for key in ("sd", "standard_error", "standard_error_uncorrected")}
+    row |= {"low": max(0.0, found["low"]) if found else None, "high": min(1.0, found["high"]) if found else None}
+    row |= {"values": values.tolist(), "apart": study.apart.get(name)}
+    return row | dict.fromkeys(("n_best", "mean_rank", "ranks", "behind_best"))
 
 
 def _join(results: Sequence[Result]) -> StudySplits:

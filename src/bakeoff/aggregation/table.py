@@ -25,17 +25,21 @@ _WIDE_CHARS, _NAME_CHARS = 120, 32
 _ALPHA = 0.05
 
 
-def study_table(study: Mapping[str, Any], t: Translator, *, width: int = _WIDE_CHARS) -> Table:
-    """Return one row per candidate, the highest mean first; a narrow terminal gets fewer columns."""
-    names = [row["candidate"] for row in study["candidates"]]
-    columns = tuple(_COLUMNS) if width >= _WIDE_CHARS else _NARROW
-    title = t.gettext(
+def study_title(study: Mapping[str, Any], t: Translator) -> str:
+    """Return which study it is, and over how many splits."""
+    return t.gettext(
         "{dataset}, profile {profile}: test accuracy over {n} splits",
         dataset=study["dataset"],
         profile=study["profile"],
         n=study["n_splits"],
     )
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+
+
+def study_table(study: Mapping[str, Any], t: Translator, *, width: int = _WIDE_CHARS) -> Table:
+    """Return one row per candidate, the highest mean first; a narrow terminal gets fewer columns."""
+    names = [row["candidate"] for row in study["candidates"]]
+    columns = tuple(_COLUMNS) if width >= _WIDE_CHARS else _NARROW
+    table = Table(title=study_title(study, t), box=box.SIMPLE, title_justify="left")
     table.add_column(t.gettext("candidate"), overflow="fold", min_width=min(_NAME_CHARS, max(map(len, names))))
     for name in columns:
         table.add_column(t.gettext(_COLUMNS[name]), justify="right", no_wrap=name == "interval")

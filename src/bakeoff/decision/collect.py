@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,14 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.outcomes import TestOutcomes, read_test_outcomes
 from bakeoff.decision.study import Study
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.evaluation import CALIBRATION, METRICS, CalibrationRecord, MetricsRecord
+from bakeoff.records.evaluation import (
+    CALIBRATION,
+    CONFUSIONS,
+    METRICS,
+    CalibrationRecord,
+    ConfusionsRecord,
+    MetricsRecord,
+)
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.training import CostRecord, TrainingRecord
 
@@ -37,6 +45,11 @@ class Evaluated:
     def n_test(self) -> int:
         """Number of test products behind the accuracy."""
         return self.metrics.n("test")
+
+    @cached_property
+    def confusions(self) -> ConfusionsRecord:
+        """Which classes it mixes up; the reports alone read it."""
+        return ConfusionsRecord.read(self.folder / "evaluation" / CONFUSIONS)
 
 
 @dataclass(frozen=True)

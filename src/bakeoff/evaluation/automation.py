@@ -35,7 +35,7 @@ def automation_record(
     """
     threshold = fit_threshold(*validation, precision)
     confidence, correct = test
-    alone = np.zeros(len(confidence), dtype=bool) if threshold is None else confidence >= threshold
+    alone = confidence >= (np.inf if threshold is None else threshold)
     share, n = float(alone.mean()), int(alone.sum())
     low, high = wilson_interval(share, len(alone) / copies)
     found: dict[str, Any] = {"promised": precision, "threshold": threshold, "share": share}

@@ -1,9 +1,9 @@
 """The confusion matrix as files: confusion.csv, and scikit-learn's text report."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import classification_report
 
 from bakeoff.evaluation.metrics import UNDEFINED
@@ -12,10 +12,8 @@ from bakeoff.evaluation.metrics import UNDEFINED
 def write_confusion_csv(counts: np.ndarray, labels: list[str], path: Path) -> None:
     """Write the counts with a header of labels; the first column names each row's true label."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["true", *labels])
-        writer.writerows([label, *row] for label, row in zip(labels, counts.tolist(), strict=True))
+    table = pd.DataFrame(counts, index=labels, columns=labels)
+    table.to_csv(path, index_label="true", encoding="utf-8", lineterminator="\r\n")
 
 
 def write_report(label_ids: np.ndarray, predicted: np.ndarray, labels: list[str], path: Path) -> None:

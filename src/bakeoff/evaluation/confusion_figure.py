@@ -27,14 +27,13 @@ class _Scale:
     """None: no numbers; the colour and confusion.csv say it."""
 
 
-def _scale(n_labels: int) -> _Scale:
-    if n_labels <= MAX_UNORDERED:
-        return _Scale(0.68, 10, 10)
-    if n_labels <= 60:
-        return _Scale(0.36, 9, 8)
-    if n_labels <= 130:
-        return _Scale(0.19, 7, 5.5)
-    return _Scale(0.14, 6, None)
+_SCALES = {
+    MAX_UNORDERED: _Scale(0.68, 10, 10),
+    60: _Scale(0.36, 9, 8),
+    130: _Scale(0.19, 7, 5.5),
+    _MAX_CLASSES: _Scale(0.14, 6, None),
+}
+"""By the most classes that each is for."""
 
 
 def draw_confusion(
@@ -65,7 +64,7 @@ def draw_confusion(
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)[np.ix_(shown, shown)]
     counts, totals, n_labels = counts[np.ix_(shown, shown)], totals[shown], len(shown)
-    scale = _scale(n_labels)
+    scale = next(scale for most, scale in _SCALES.items() if n_labels <= most)
     side = max(scale.cell_in * n_labels, 2.4)
     figure = Figure(figsize=(side + 3.4, side + 2.8), layout="constrained")
     axes = figure.add_subplot()

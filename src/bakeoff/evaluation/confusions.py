@@ -43,18 +43,13 @@ def cluster(counts: np.ndarray) -> tuple[list[int], list[list[int]]]:
         Bioinformatics 17 (2001) S22-S29, DOI 10.1093/bioinformatics/17.suppl_1.S22.
     """
     rates = confusion_rates(counts)
-    if len(counts) < 3 or not rates.any():
-        return list(range(len(counts))), [[0, 1]] if _confusable(counts, rates) else []
+    if not rates.any():
+        return list(range(len(counts))), []
     tree = linkage(squareform(1 - rates, checks=False), method="average", optimal_ordering=True)
     order = leaves_list(tree).tolist()
     numbers = fcluster(tree, 1 - MIN_MUTUAL_RATE + 1e-9, criterion="distance")
     members = [[label for label in order if numbers[label] == number] for number in dict.fromkeys(numbers[order])]
     return order, [group for group in members if len(group) > 1 and confused_within(counts, group) >= MIN_CONFUSED]
-
-
-def _confusable(counts: np.ndarray, rates: np.ndarray) -> bool:
-    """Return whether the two classes of a (2, 2) matrix make a group."""
-    return len(counts) == 2 and rates[0, 1] >= MIN_MUTUAL_RATE and confused_within(counts, [0, 1]) >= MIN_CONFUSED
 
 
 def confused_within(counts: np.ndarray, group: list[int]) -> int:

@@ -139,8 +139,8 @@ def _share(part: int, whole: int) -> float | None:
 
 def all_split_metrics(predictions: Predictions, *, top_k: Sequence[int], n_bins: int) -> dict[str, dict[str, Any]]:
     """Return each split's metrics and mean training loss, as `splits` of metrics.json."""
-    splits, training_losses = {}, predictions.mean_losses()
-    for name in SPLITS:
-        values = split_metrics(*predictions.split(name), top_k=top_k, n_bins=n_bins)
-        splits[name] = {**values, "training_loss": training_losses[name]}
-    return splits
+    losses = predictions.mean_losses()
+    return {
+        name: split_metrics(*predictions.split(name), top_k=top_k, n_bins=n_bins) | {"training_loss": losses[name]}
+        for name in SPLITS
+    }

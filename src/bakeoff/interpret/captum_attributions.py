@@ -1,30 +1,26 @@
 """Integrated Gradients and Occlusion by Captum, for torch candidates; the only module here that imports torch."""
 
 from contextlib import AbstractContextManager
-from typing import Protocol
 
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients, Occlusion
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.interpret.generic import BATCH_IMAGES, GREY, AttributionSettings, occlusion_windows
+from bakeoff.interpret.generic import BATCH_IMAGES, GREY, occlusion_windows
+from bakeoff.interpret.params import InterpretParams
 from bakeoff.training.out_of_memory import out_of_memory_in_words
 
 
-class TorchPredictorLike(Protocol):
-    """What Captum needs of a torch predictor."""
-
-    module: torch.nn.Module
-    """(N, 3, H, W) float32 in [0, 1] -> (N, K) logits, normalisation inside."""
-
-
 class CaptumExplainer:
-    """Explains the logit of a class of a torch module, in eval mode and on the module's own device."""
+    """Explains the logit of a class of a torch module, in eval mode and on the module's own device.
 
-    def __init__(self, predictor: TorchPredictorLike, settings: AttributionSettings) -> None:
-        self.module = predictor.module.eval().requires_grad_(False)
-        self.settings = settings
+    The module takes (N, 3, H, W) float32 in [0, 1] to (N, K) logits, normalisation inside.
+    """
+
+    def __init__(self, module: torch.nn.Module, params: InterpretParams) -> None:
+        self.module = module.eval().requires_grad_(False)
+        self.params = params
         self.scores = {"integrated_gradients": "logit", "occlusion": "logit"}
         held = next(self.module.parameters(), None)
         self.device = held.device if held is not None else torch.device("cpu")
@@ -36,7 +32,7 @@ class CaptumExplainer:
                 self._batch(image),
                 baselines=GREY,
                 target=int(target),
-                n_steps=self.settings.steps,
+                n_steps=self.params.integrated_gradients_steps,
                 method="gausslegendre",
                 internal_batch_size=BATCH_IMAGES,
             )
@@ -44,10 +40,9 @@ class CaptumExplainer:
 
     def occlusion(self, image: np.ndarray, target: int) -> np.ndarray:
         """Return (H, W) float32 drops of logit `target` for (H, W, 3) `image` under a mid-grey window."""
-        window, stride = self.settings.window_px, self.settings.stride_px
-        next(
-            occlusion_windows(image.shape[:2], window_px=window, stride_px=stride)
-        )  # one clear sentence before Captum's
+        window, stride = self.params.occlusion_window_px, self.params.occlusion_stride_px
+        # One clear sentence before Captum's.
+        next(occlusion_windows(image.shape[:2], window_px=window, stride_px=stride))
         with self._in_words("Occlusion", image):
             drops = Occlusion(self.module).attribute(
                 self._batch(image),

@@ -1,6 +1,6 @@
 """What colour is worth: accuracy lost when the red, green or blue planes are shuffled between photos."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +15,8 @@ CHANNELS: tuple[Channel, ...] = get_args(Channel)
 BATCH_IMAGES = 32
 _HELD_BYTES = 2**30
 _COLOURS = {"red": "#b2182b", "green": "#1b7837", "blue": "#2166ac"}
+Photos = Callable[[np.ndarray], np.ndarray]
+"""From places to a new array of the photos there, (n, H, W, 3) float32."""
 
 
 def choose_rows(rows: np.ndarray, max_rows: int | None, *, seed: int) -> np.ndarray:
@@ -50,7 +52,7 @@ def permutation_importance(
         Breiman: Random Forests, Machine Learning 45, 2001, section 10, doi:10.1023/A:1010933404324.
     """
     repeats, seed = shuffles
-    photos = _Photos(predictor, products)
+    photos = _photos(predictor, products)
     generator = np.random.default_rng(seed)
     channels: dict[Channel, ChannelImportance] = {}
     for channel, name in enumerate(CHANNELS):
@@ -82,30 +84,23 @@ def _summarise(baseline_correct: np.ndarray, correct: np.ndarray) -> ChannelImpo
     )
 
 
-class _Photos:
-    """The chosen photos, decoded once where they fit in 1 GiB, else decoded again for each shuffle."""
-
-    def __init__(self, predictor: Predictor, products: StoredProducts) -> None:
-        self._predictor, self._products = predictor, products
-        n_bytes = len(products) * predictor.image_size**2 * 3 * 4
-        self._held = predictor.images(products) if n_bytes <= _HELD_BYTES else None
-
-    def take(self, places: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Return a new array of the photos at `places`, (n, H, W, 3) float32."""
-        if self._held is not None:
-            return self._held[places]
-        return self._predictor.images(self._products.at(places))
+def _photos(predictor: Predictor, products: StoredProducts) -> Photos:
+    """Return the products' photos, decoded once where they fit in 1 GiB, else again for each shuffle."""
+    if len(products) * predictor.image_size**2 * 3 * 4 > _HELD_BYTES:
+        return lambda places: predictor.images(products.at(places))
+    held = predictor.images(products)
+    return lambda places: held[places]
 
 
 def _predict_shuffled(
-    predictor: Predictor, photos: _Photos, channel: int, *, order: np.ndarray, advance: Callable[[int], object]
+    predictor: Predictor, photos: Photos, channel: int, *, order: np.ndarray, advance: Callable[[int], object]
 ) -> np.ndarray:
     """Return the predicted classes, (N,) int64, with `channel` of photo i taken from photo order[i]."""
     predicted = []
     for start in range(0, len(order), BATCH_IMAGES):
         places = np.arange(start, min(start + BATCH_IMAGES, len(order)))
-        mixed = photos.take(places)
-        mixed[..., channel] = photos.take(order[places])[..., channel]
+        mixed = photos(places)
+        mixed[..., channel] = photos(order[places])[..., channel]
         predicted.append(predictor.predict_images(mixed).argmax(axis=1))
         advance(len(places))
     return np.concatenate(predicted)

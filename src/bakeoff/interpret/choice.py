@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from bakeoff.data.predictions import Predictions
 
@@ -32,38 +33,23 @@ def choose_photos(predictions: Predictions, *, n_correct: int, n_wrong: int) -> 
 
     Fewer come back where fewer exist. Ties are broken by product id, so the choice depends on the predictions alone.
     """
-    photos = _test_photos(predictions)
+    table = pd.DataFrame(
+        {
+            "row": np.arange(len(predictions.products)),
+            "product_id": predictions.products["product_id"].to_numpy(),
+            "true": predictions.products["label_id"].to_numpy(),
+            "predicted": predictions.probabilities.argmax(axis=1),
+            "probability": predictions.probabilities.max(axis=1),
+        }
+    )
+    table = table.loc[predictions.products["split"].to_numpy() == "test", :]
+    table = table.sort_values(["probability", "product_id"], ascending=[False, True])
+    table["place"] = table.groupby(["true", table["true"] == table["predicted"]]).cumcount()
+    by_place = table.sort_values("place", kind="stable").drop(columns="place")
+    photos = [Chosen(**photo) for photo in by_place.to_dict("records")]
     right = [photo for photo in photos if photo.correct]
     wrong = [photo for photo in photos if not photo.correct]
-    return _across_classes(right)[:n_correct] + _across_classes(wrong)[:n_wrong]
-
-
-def _test_photos(predictions: Predictions) -> list[Chosen]:
-    table = predictions.products
-    rows = np.flatnonzero((table["split"] == "test").to_numpy())
-    best = predictions.probabilities.argmax(axis=1)
-    return [
-        Chosen(
-            row=int(row),
-            product_id=str(table["product_id"].iloc[row]),
-            true=int(table["label_id"].iloc[row]),
-            predicted=int(best[row]),
-            probability=float(predictions.probabilities[row, best[row]]),
-        )
-        for row in rows
-    ]
-
-
-def _across_classes(photos: list[Chosen]) -> list[Chosen]:
-    """Return the photos ordered by their rank within their class, then by confidence."""
-    ordered = sorted(photos, key=lambda photo: (-photo.probability, photo.product_id))
-    seen: dict[int, int] = {}
-    ranks = []
-    for photo in ordered:
-        ranks.append(seen.get(photo.true, 0))
-        seen[photo.true] = ranks[-1] + 1
-    by_rank = sorted(range(len(ordered)), key=lambda place: ranks[place])  # stable: keeps the confidence order
-    return [ordered[place] for place in by_rank]
+    return right[:n_correct] + wrong[:n_wrong]
 
 
 def safe_name(product_id: str) -> str:

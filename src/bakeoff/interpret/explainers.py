@@ -1,43 +1,25 @@
-"""Which explainer a framework's candidates get; torch is imported only where torch made the candidate."""
+"""The methods that explain a photo, and which explainer a candidate gets; torch is imported only where it made it."""
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
-from bakeoff.core.errors import EvaluationError
-from bakeoff.interpret.generic import AttributionSettings, GenericExplainer
+from bakeoff.interpret.generic import GenericExplainer
 from bakeoff.interpret.params import InterpretParams
 
-
-class Explainer(Protocol):
-    """Heat maps of one photo for one class."""
-
-    scores: dict[str, str]
-    """Method -> what it explains: `logit` or `probability`."""
-
-    def integrated_gradients(self, image: np.ndarray, target: int) -> np.ndarray:
-        """Return (H, W, 3) float32 for (H, W, 3) float32 in [0, 1]."""
-        ...
-
-    def occlusion(self, image: np.ndarray, target: int) -> np.ndarray:
-        """Return (H, W) float32 for (H, W, 3) float32 in [0, 1]."""
-        ...
-
-
-def open_explainer(framework: str, predictor: Any, params: InterpretParams) -> Explainer:
-    """Return Captum's explainer for `torch`, the framework-free one for `tf`."""
-    choices = {"torch": _captum, "tf": GenericExplainer}
-    if framework not in choices:
-        raise EvaluationError(f"framework must be one of {', '.join(choices)}, got {framework!r}.")
-    settings = AttributionSettings(
-        steps=params.integrated_gradients_steps,
-        window_px=params.occlusion_window_px,
-        stride_px=params.occlusion_stride_px,
-    )
-    return choices[framework](predictor, settings)
-
-
-def _captum(predictor: Any, settings: AttributionSettings) -> Explainer:
+if TYPE_CHECKING:
     from bakeoff.interpret.captum_attributions import CaptumExplainer
 
-    return CaptumExplainer(predictor, settings)
+Explainer: TypeAlias = "GenericExplainer | CaptumExplainer"
+METHODS = {"integrated_gradients": "Integrated Gradients", "occlusion": "Occlusion"}
+"""An explainer's methods, and the titles over their panels; figures, records and progress follow from this table.
+
+Each takes an image (H, W, 3) float32 in [0, 1] and a class index, and returns a signed map (H, W) or (H, W, 3) float32.
+"""
+
+
+def open_explainer(environment: str, predictor: Any, params: InterpretParams) -> Explainer:
+    """Return Captum's explainer for `torch`, the framework-free one for `tf`."""
+    if environment == "tf":
+        return GenericExplainer(predictor, params)
+    from bakeoff.interpret.captum_attributions import CaptumExplainer
+
+    return CaptumExplainer(predictor.module, params)

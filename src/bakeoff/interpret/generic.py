@@ -5,11 +5,11 @@ Both equal Captum's (tests prove it on a torch module); Captum itself explains t
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from bakeoff.core.errors import EvaluationError
+from bakeoff.interpret.params import InterpretParams
 from bakeoff.predictors.protocol import ImageGradients
 
 GREY = 0.5
@@ -20,25 +20,14 @@ Gradients = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Scores = Callable[[np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True)
-class AttributionSettings:
-    """How finely one photo is explained: steps of the integral, window and stride in px."""
-
-    steps: int
-    window_px: int
-    stride_px: int
-
-
 def legendre_path(steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes in (0, 1) and weights summing to 1 of the Gauss-Legendre rule, both (steps,) float64."""
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     return (nodes + 1) / 2, weights / 2
 
 
-def integrated_gradients(
-    gradients: Gradients, image: np.ndarray, target: int, *, steps: int, baseline: float = GREY
-) -> np.ndarray:
-    """Return each pixel's and channel's share of score(image) - score(baseline), (H, W, 3) float32.
+def integrated_gradients(gradients: Gradients, image: np.ndarray, target: int, *, steps: int) -> np.ndarray:
+    """Return each pixel's and channel's share of score(image) - score(`GREY`), (H, W, 3) float32.
 
     IG_i(x) = (x_i - x'_i) * integral over a in [0, 1] of dF(x' + a (x - x')) / dx_i, the integral by Gauss-Legendre.
     Completeness: the shares sum to F(x) - F(x'), up to the rule's error.
@@ -48,24 +37,23 @@ def integrated_gradients(
         image: (H, W, 3) float32 in [0, 1].
         target: class whose score is explained.
         steps: gradients that are computed.
-        baseline: constant x' in [0, 1].
 
     Source:
         Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks, ICML 2017, eq. 1, arXiv:1703.01365.
     """
     alphas, weights = legendre_path(steps)
-    difference = image - np.float32(baseline)
+    difference = image - np.float32(GREY)
     total = np.zeros(image.shape, dtype=np.float64)
     for start in range(0, steps, BATCH_IMAGES):
         chosen = slice(start, start + BATCH_IMAGES)
         factors = alphas[chosen].astype(np.float32)[:, None, None, None]
-        points = np.float32(baseline) + factors * difference[None]
+        points = np.float32(GREY) + factors * difference[None]
         slopes = gradients(points, np.full(len(points), target, dtype=np.int64))
         total += np.tensordot(weights[chosen], slopes.astype(np.float64), axes=1)
     return (total * difference).astype(np.float32)
 
 
-def occlusion(scores: Scores, image: np.ndarray, *, window_px: int, stride_px: int, value: float = GREY) -> np.ndarray:
+def occlusion(scores: Scores, image: np.ndarray, *, window_px: int, stride_px: int) -> np.ndarray:
     """Return how much the score falls where a grey window covers the photo, (H, W) float32.
 
     A pixel gets the mean drop over the windows that cover it; windows at the lower and right edge are cut there.
@@ -75,7 +63,6 @@ def occlusion(scores: Scores, image: np.ndarray, *, window_px: int, stride_px: i
         image: (H, W, 3) float32 in [0, 1].
         window_px: side of the square window.
         stride_px: px between windows, at most window_px so that every pixel is covered.
-        value: grey of the window, in [0, 1].
 
     Raises:
         EvaluationError: the stride leaves gaps, or the window is larger than the photo.
@@ -86,20 +73,18 @@ def occlusion(scores: Scores, image: np.ndarray, *, window_px: int, stride_px: i
     """
     windows = list(occlusion_windows(image.shape[:2], window_px=window_px, stride_px=stride_px))
     total, covered = np.zeros(image.shape[:2]), np.zeros(image.shape[:2])
-    base: float | None = None
+    values: list[float] = []
     for start in range(0, len(windows), BATCH_IMAGES):
         chosen = windows[start : start + BATCH_IMAGES]
         pictures = np.repeat(image[None], len(chosen), axis=0)
         for picture, (rows, columns) in zip(pictures, chosen, strict=True):
-            picture[rows, columns] = value
-        if base is None:  # the untouched photo rides along with the first batch
-            values = scores(np.concatenate([image[None], pictures]))
-            base, values = float(values[0]), values[1:]
-        else:
-            values = scores(pictures)
-        for drop, (rows, columns) in zip(base - np.asarray(values, np.float64), chosen, strict=True):
-            total[rows, columns] += drop
-            covered[rows, columns] += 1
+            picture[rows, columns] = GREY
+        if start == 0:  # the untouched photo rides along with the first batch
+            pictures = np.concatenate([image[None], pictures])
+        values.extend(scores(pictures).tolist())
+    for value, (rows, columns) in zip(values[1:], windows, strict=True):
+        total[rows, columns] += values[0] - value
+        covered[rows, columns] += 1
     return (total / covered).astype(np.float32)
 
 
@@ -126,21 +111,18 @@ def _starts(side: int, window_px: int, stride_px: int) -> list[int]:
 class GenericExplainer:
     """Explains any predictor: gradients of its score, probabilities for Occlusion."""
 
-    def __init__(self, predictor: ImageGradients, settings: AttributionSettings) -> None:
+    def __init__(self, predictor: ImageGradients, params: InterpretParams) -> None:
         self.predictor = predictor
-        self.settings = settings
+        self.params = params
         gradient_score = "probability" if predictor.probability_kind == "as_is" else "logit"
         self.scores = {"integrated_gradients": gradient_score, "occlusion": "probability"}
 
     def integrated_gradients(self, image: np.ndarray, target: int) -> np.ndarray:
         """Return (H, W, 3) float32 shares of the score of class `target` for (H, W, 3) `image`."""
-        return integrated_gradients(self.predictor.gradients, image, target, steps=self.settings.steps)
+        steps = self.params.integrated_gradients_steps
+        return integrated_gradients(self.predictor.gradients, image, target, steps=steps)
 
     def occlusion(self, image: np.ndarray, target: int) -> np.ndarray:
         """Return (H, W) float32 drops of the probability of class `target` for (H, W, 3) `image`."""
-
-        def scores(images: np.ndarray) -> np.ndarray:
-            return self.predictor.predict_images(images)[:, target]
-
-        size = {"window_px": self.settings.window_px, "stride_px": self.settings.stride_px}
-        return occlusion(scores, image, **size)
+        size = {"window_px": self.params.occlusion_window_px, "stride_px": self.params.occlusion_stride_px}
+        return occlusion(lambda images: self.predictor.predict_images(images)[:, target], image, **size)

@@ -1,6 +1,5 @@
 """One candidate explained from end to end: colour channels over the test split, heat maps of a few test photos."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +13,9 @@ from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
 from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
-from bakeoff.interpret.explainers import Explainer, open_explainer
+from bakeoff.interpret.explainers import METHODS, Explainer, open_explainer
 from bakeoff.interpret.figures import caption, draw_attributions
 from bakeoff.interpret.generic import GREY
-from bakeoff.interpret.methods import Method, methods_of
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.predictors.loading import load_predictor
 from bakeoff.predictors.protocol import ImageGradients
@@ -64,12 +62,11 @@ def open_subject(training_dir: Path, catalogue: Catalogue, compute: ComputeParam
 def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretParams) -> None:
     """Write channels.json, figures/channels.png, attributions.json and attributions/<product>.png under `out_dir`."""
     explainer = open_explainer(subject.training.environment, subject.predictor, params)
-    methods = methods_of(subject.training.environment)
     key = derived_key(subject.training.key, params.model_dump())
     chosen = choose_photos(subject.predictions, n_correct=params.n_correct, n_wrong=params.n_wrong)
     with Progress() as progress:
         channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
-        explained = _explain_photos(subject, explainer, methods, chosen, progress=progress)
+        explained = _explain_photos(subject, explainer, chosen, progress=progress)
     requested = PhotoCounts(n_correct=params.n_correct, n_wrong=params.n_wrong)
     n_correct = sum(photo.correct for photo in chosen)
     found = PhotoCounts(n_correct=n_correct, n_wrong=len(chosen) - n_correct)
@@ -79,7 +76,7 @@ def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretPar
         found=found,
         note=_note(requested, found),
         baseline=GREY,
-        explained_score={method.name: explainer.scores.get(method.name, "logit") for method in methods},
+        explained_score=explainer.scores,
         items=[photo for photo, _ in explained],
     ).write(out_dir / ATTRIBUTIONS_FILE)
     with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
@@ -111,16 +108,16 @@ def _explain_channels(
 
 
 def _explain_photos(
-    subject: Subject, explainer: Explainer, methods: Sequence[Method], chosen: list[Chosen], *, progress: Progress
+    subject: Subject, explainer: Explainer, chosen: list[Chosen], *, progress: Progress
 ) -> list[tuple[ExplainedPhoto, Maps]]:
     """Return for each chosen photo what attributions.json says of it, and what its figure shows."""
     labels = subject.catalogue.labels
-    task = progress.add_task("explaining photos", total=len(methods) * len(chosen))
+    task = progress.add_task("explaining photos", total=len(METHODS) * len(chosen))
     items = []
     for photo in chosen:
         image, maps = subject.predictor.images(subject.catalogue.at([photo.row]))[0], {}
-        for method in methods:
-            maps[method.title] = method.attribute(explainer, image, photo.predicted)
+        for method, title in METHODS.items():
+            maps[title] = getattr(explainer, method)(image, photo.predicted)
             progress.advance(task)
         explained = ExplainedPhoto(
             product_id=photo.product_id,
@@ -128,7 +125,7 @@ def _explain_photos(
             predicted=labels[photo.predicted],
             probability=photo.probability,
             correct=photo.correct,
-            method="+".join(method.name for method in methods),
+            method="+".join(METHODS),
             figure=f"attributions/{safe_name(photo.product_id)}.png",
         )
         items.append((explained, (image, maps)))
@@ -137,9 +134,6 @@ def _explain_photos(
 
 def _note(requested: PhotoCounts, found: PhotoCounts) -> str | None:
     """Return one sentence where fewer photos exist than were asked for."""
-    parts = []
-    if found.n_correct < requested.n_correct:
-        parts.append(f"only {found.n_correct} of {requested.n_correct} correct test photos exist")
-    if found.n_wrong < requested.n_wrong:
-        parts.append(f"only {found.n_wrong} of {requested.n_wrong} wrong test photos exist")
+    counts = (("correct", found.n_correct, requested.n_correct), ("wrong", found.n_wrong, requested.n_wrong))
+    parts = [f"only {n} of {wanted} {kind} test photos exist" for kind, n, wanted in counts if n < wanted]
     return "; ".join(parts) + "." if parts else None

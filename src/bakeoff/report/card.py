@@ -1,6 +1,5 @@
 """The winner's model card in the Hugging Face Hub's form: a YAML head for tools; model_card.md is for people."""
 
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import yaml
 from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.licences import commercial_use, licence_of_code, licence_text
 from bakeoff.decision.measures import MEASURES
-from bakeoff.records.evaluation import CONFUSIONS, ConfusionsRecord
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
 from bakeoff.report.facts import Facts
@@ -29,30 +27,8 @@ _LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras"}
 def write_model_card(path: Path, facts: Facts) -> None:
     """Write the model card of the winner's deployed training; a sentence where nothing was chosen."""
     template = environment(facts.choice.language, html=False).get_template("model_card.md")
-    record = facts.deployed
-    head = "" if record is None else front_matter(record)
-    path.write_text(head + tidy(template.render(facts=facts, **_about(facts, record))), encoding="utf-8")
-
-
-def _about(facts: Facts, record: Evaluated | None) -> dict[str, Any]:
-    """Return what the template needs of the deployed training beside its records."""
-    best = facts.choice.best
-    if record is None or best is None:
-        return {"record": None}
-    return {
-        "record": record,
-        "n_seeds": sum(one.candidate.name == record.candidate.name for one in facts.done),
-        "commercial": commercial_use(record.training),
-        "licence_of_code": licence_of_code(record.training),
-        "half_interval_points": math.ceil(50 * (best["accuracy_high"] - best["accuracy_low"])),
-        "never_predicted": _never_predicted(record),
-    }
-
-
-def _never_predicted(record: Evaluated) -> list[str]:
-    """Return the labels that no test photo was given."""
-    confusions = ConfusionsRecord.read(record.folder / "evaluation" / CONFUSIONS)
-    return [record.training.labels[index] for index in confusions.never_predicted]
+    head = "" if facts.deployed is None else front_matter(facts.deployed)
+    path.write_text(head + tidy(template.render(facts=facts, record=facts.deployed)), encoding="utf-8")
 
 
 def front_matter(record: Evaluated) -> str:
@@ -100,21 +76,14 @@ def _base_model(training: TrainingRecord) -> str | None:
 def _tags(record: Evaluated) -> list[str]:
     training = record.training
     marks = {
+        "licence-unknown": licence_of_code(training) == "unknown",
         "random-weights": not training.weights.pretrained,
         "non-commercial": commercial_use(training) is False,
         "commercial-use-unknown": commercial_use(training) is None,
         "calibrated": True,
     }
-    names = [
-        "image-classification",
-        "product-photos",
-        "bakeoff",
-        record.candidate.model,
-        training.mode,
-    ]
-    if licence_of_code(training) == "unknown":
-        names.append("licence-unknown")
-    return [*dict.fromkeys(name for name in names if name), *(name for name, holds in marks.items() if holds)]
+    names = ("image-classification", "product-photos", "bakeoff", record.candidate.model, training.mode)
+    return [*dict.fromkeys(names), *(name for name, holds in marks.items() if holds)]
 
 
 def _results(record: Evaluated) -> dict[str, Any]:

@@ -12,16 +12,11 @@ from bakeoff.core.failures import read_failures
 from bakeoff.core.progress import screen
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.summary import Summary
-from bakeoff.report.facts import Facts, read_choice, read_summaries
+from bakeoff.report.facts import Facts, read_decision
 from bakeoff.report.render import environment, is_known
 
 _WIDE = 112
 _NAME_CHARS = 36
-_MARKS = {
-    "RANDOM START": N_("RANDOM START"),
-    "NON-COMMERCIAL": N_("NON-COMMERCIAL"),
-    "CHECK LICENCE": N_("CHECK LICENCE"),
-}
 Cell = Callable[[Summary, Translator], str]
 
 
@@ -36,12 +31,11 @@ def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
         EvaluationError: no comparison has been made yet, or an older version made it.
     """
     terminal = console or screen()
-    choice = read_choice(reports_dir)
-    facts = Facts((), read_summaries(reports_dir), choice)
-    language = facts.choice.language
+    choice, summaries = read_decision(reports_dir)
+    facts, language = Facts((), summaries, choice), choice.language
     terminal.print(_leaderboard(facts, Translator(language), wide=terminal.width >= _WIDE))
     template = environment(language, html=False).get_template("console.txt")
-    text = template.render(choice=facts.choice, failures=read_failures(reports_dir))
+    text = template.render(choice=choice, failures=read_failures(reports_dir))
     terminal.print(Text.from_markup(text, emoji=False), end="")
     terminal.print(_places(facts, reports_dir, Translator(language)), soft_wrap=True)
 
@@ -90,7 +84,7 @@ _COLUMNS: dict[str, tuple[Cell, bool]] = {
 
 
 def _marks(item: Summary, t: Translator) -> list[str]:
-    found = [t.gettext(_MARKS[mark]) for mark in item.marks]
+    found = [t.gettext(mark) for mark in item.marks]  # which macros.html says too
     return found if item.learned else [*found, t.gettext("DID NOT LEARN")]
 
 

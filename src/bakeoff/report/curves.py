@@ -1,7 +1,6 @@
 """reports/learning_curves.csv: every training's history in one table, which `dvc plots` draws."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
@@ -10,22 +9,17 @@ from bakeoff.decision.collect import Evaluated
 COLUMNS = [
     *("candidate", "seed", "epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy"),
 ]
-_HISTORY = COLUMNS[2:]
+
+
+def read_history(one: Evaluated) -> pd.DataFrame:
+    """Return COLUMNS, one row per epoch of the training; none where its history.csv is missing."""
+    path = one.folder / "training" / "history.csv"
+    if not path.is_file():
+        return pd.DataFrame(columns=COLUMNS)
+    return pd.read_csv(path).assign(candidate=one.candidate.name, seed=one.candidate.seed).reindex(columns=COLUMNS)
 
 
 def learning_curves(done: Sequence[Evaluated]) -> pd.DataFrame:
-    """Return COLUMNS, one row per epoch of every training with a result; a history.csv that is missing has no rows."""
-    parts = [pd.DataFrame(columns=COLUMNS)]
-    for one in done:
-        path = one.folder / "training" / "history.csv"
-        if path.is_file():
-            history = pd.read_csv(path).reindex(columns=_HISTORY)
-            history.insert(0, "candidate", one.candidate.name)
-            history.insert(1, "seed", one.candidate.seed)
-            parts.append(history)
-    return pd.concat(parts[1:], ignore_index=True) if len(parts) > 1 else parts[0]
-
-
-def write_curves(table: pd.DataFrame, path: Path) -> None:
-    """Write learning_curves.csv."""
-    table.to_csv(path, index=False, float_format="%.6g")
+    """Return the histories of every training with a result, one below the other."""
+    parts = [history for history in map(read_history, done) if len(history)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)

@@ -8,7 +8,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from bakeoff.core.translation import Translator
-from bakeoff.data.figures import Figure
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary
@@ -19,7 +18,6 @@ _ROW_IN = 0.31
 _LEGEND_COLUMNS = 4
 _BAR_STEP = 0.035
 """Share of the axes' width between two bars."""
-_DPI = 130
 
 
 def draw_differences(summaries: Sequence[Summary], choice: ChoiceRecord, path: Path, *, t: Translator) -> None:
@@ -38,13 +36,9 @@ def draw_differences(summaries: Sequence[Summary], choice: ChoiceRecord, path: P
         J. Demsar, Statistical comparisons of classifiers over multiple data sets, J. Mach. Learn. Res. 7 (2006) 1-30,
         for the form; ranks over data sets are replaced by accuracies on one.
     """
-    figure = Figure(figsize=(9.6, 1.9 + _ROW_IN * max(3, len(summaries))), dpi=_DPI, facecolor=palette.BACKGROUND)
-    axes = figure.add_subplot()
-    palette.style(axes)
+    figure, axes = palette.open_figure(1.9 + _ROW_IN * max(3, len(summaries)))
     if not summaries:
-        axes.text(
-            0.5, 0.5, t.gettext("no candidate has a result"), transform=axes.transAxes, ha="center", color=palette.INK
-        )
+        palette.say(axes, t.gettext("no candidate has a result"))
     else:
         _draw_rows(axes, summaries, choice, t)
         _draw_bars(axes, summaries, choice.indistinguishable)

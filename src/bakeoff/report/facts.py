@@ -15,7 +15,6 @@ from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.collect import Evaluated, collect
 from bakeoff.decision.deployed import deployed_seed
 from bakeoff.decision.leaderboard import read_leaderboard
-from bakeoff.decision.licences import commercial_use, licence_of_code
 from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import EXCLUSIONS, Rule
@@ -100,22 +99,14 @@ class Facts:
         }
 
     @cached_property
-    def weights(self) -> list[dict[str, Any]]:
-        """A row per backbone: where its weights came from, and the licences of code and weights."""
-        first: dict[str, Evaluated] = {}
-        for record in self.done:
-            first.setdefault(record.candidate.model, record)
-        return [_weights_row(record) for record in first.values()]
+    def backbones(self) -> list[Evaluated]:
+        """Each backbone's first training with a result."""
+        return list({record.candidate.model: record for record in reversed(self.done)}.values())[::-1]
 
     @cached_property
     def commits(self) -> list[str]:
         """The commits that the trainings were made at."""
         return sorted({commit for one in self.done if (commit := one.cost.git_commit)})
-
-    @cached_property
-    def short_commits(self) -> list[str]:
-        """The same, ten digits each."""
-        return [commit[:10] for commit in self.commits]
 
     @cached_property
     def versions(self) -> dict[str, Mapping[str, str]]:
@@ -141,13 +132,8 @@ class Facts:
             ran = record.training.training
             shown = {name: ran.get(name) for name in ("epochs", "learning_rate", "max_steps", "batch_size")}
             shown["loss"] = record.training.loss
-            row = found.setdefault(json.dumps(shown, sort_keys=True), {**shown, "candidates": [], "modes": []})
-            for key, value in (
-                ("candidates", record.candidate.name),
-                ("modes", record.candidate.mode or BASELINE),
-            ):
-                if value not in row[key]:
-                    row[key].append(value)
+            row = found.setdefault(json.dumps(shown, sort_keys=True), {**shown, "candidates": {}, "modes": {}})
+            row["candidates"][record.candidate.name] = row["modes"][record.candidate.mode or BASELINE] = None
         return list(found.values())
 
     @cached_property
@@ -168,19 +154,6 @@ class Facts:
         best = self.choice.best["candidate"] if self.choice.best else None
         names = [name for group in self.choice.indistinguishable if best in group for name in group]
         return [name for name in dict.fromkeys(names) if name != best]
-
-    @cached_property
-    def limits(self) -> dict[str, list[str]]:
-        """What is said of single candidates beside their numbers: their names by what holds."""
-        done = self.done
-        found = {
-            "random": [one.candidate.name for one in done if not one.training.weights.pretrained],
-            "not_learned": [one.candidate.name for one in done if not one.training.learned],
-            "failed": [row.candidate for row in self.choice.failed],
-            "overfits": [one.candidate.name for one in done if one.metrics.overfitting.overfits],
-            "noisy": [item.candidate for item in self.summaries if item.noisy],
-        }
-        return {name: list(dict.fromkeys(names)) for name, names in found.items()}
 
     @cached_property
     def own_aggregate(self) -> Mapping[str, Any] | None:
@@ -205,24 +178,6 @@ class Facts:
         return of_seed[deployed_seed({seed: one.metrics.accuracy("validation") for seed, one in of_seed.items()})]
 
 
-def _weights_row(record: Evaluated) -> dict[str, Any]:
-    training, weights = record.training, record.training.weights
-    return {
-        "model": record.candidate.model,
-        "architecture": training.architecture_title,
-        "n_parameters": training.n_parameters,
-        "pretrained": weights.pretrained,
-        "source": weights.source,
-        "origin": weights.url_or_id or weights.file,
-        "revision": weights.revision,
-        "sha256": weights.sha256,
-        "reason": weights.reason,
-        "licence_code": licence_of_code(training),
-        "licence_weights": weights.licence,
-        "commercial": commercial_use(training),
-    }
-
-
 def read_facts(root: Path, reports_dir: Path) -> Facts:
     """Return what a finished study left.
 
@@ -233,7 +188,7 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
     Raises:
         EvaluationError: no comparison has been made, or no candidate has a result.
     """
-    choice, summaries = read_choice(reports_dir), read_summaries(reports_dir)
+    choice, summaries = read_decision(reports_dir)
     params = read_yaml(root / "params.yaml")
     study = Study(load_top(root / "params.yaml", StudyLists))
     speed = ThroughputRecord.read_if_there(root / "measurements" / "throughput.json")
@@ -247,28 +202,17 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
     )
 
 
-def read_choice(reports_dir: Path) -> ChoiceRecord:
-    """Return choice.json.
+def read_decision(reports_dir: Path) -> tuple[ChoiceRecord, list[Summary]]:
+    """Return choice.json, and leaderboard.csv as a line per candidate.
 
     Raises:
-        EvaluationError: it is missing, or another version wrote it.
+        EvaluationError: one is missing, or another version wrote choice.json.
     """
-    return ChoiceRecord.read(_existing(reports_dir / "choice.json"))
-
-
-def read_summaries(reports_dir: Path) -> list[Summary]:
-    """Return leaderboard.csv, a line per candidate.
-
-    Raises:
-        EvaluationError: it is missing.
-    """
-    return summarise(read_leaderboard(_existing(reports_dir / "leaderboard.csv")))
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise EvaluationError(f"{path} is missing; run `bakeoff run`, or `bakeoff compare --partial`.")
-    return path
+    paths = reports_dir / "choice.json", reports_dir / "leaderboard.csv"
+    for path in paths:
+        if not path.is_file():
+            raise EvaluationError(f"{path} is missing; run `bakeoff run`, or `bakeoff compare --partial`.")
+    return ChoiceRecord.read(paths[0]), summarise(read_leaderboard(paths[1]))
 
 
 def _read_aggregate(path: Path) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bakeoff.core.translation import Translator
+from bakeoff.data.figures import Figure
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE as BASELINE_NAME
 
+DPI = 130
 BACKGROUND = "#ffffff"
 INK = "#1d2733"
 SOFT = "#7b8896"
@@ -28,16 +30,21 @@ def mode_title(mode: str, t: Translator) -> str:
     return {"frozen": t.gettext("frozen"), "finetune": t.gettext("fine-tuned")}.get(mode, mode)
 
 
-def style(axes: Axes) -> None:
-    """Draw a light grid and two thin axes."""
-    axes.set_facecolor(BACKGROUND)
+def open_figure(height_in: float) -> tuple[Figure, Axes]:
+    """Return a figure 9.6 inches wide, and its axes: a light grid and two thin lines."""
+    figure = Figure(figsize=(9.6, height_in), dpi=DPI, facecolor=BACKGROUND)
+    axes = figure.add_subplot(facecolor=BACKGROUND)
     axes.grid(visible=True, color=FAINT, linewidth=0.6, alpha=0.6)
     axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(FAINT)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.tick_params(colors=INK, which="both")
+    return figure, axes
+
+
+def say(axes: Axes, text: str) -> None:
+    """Write what stands in place of a figure of nothing."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=INK)
 
 
 def legend_entry(label: str, colour: str, marker: str = "o", *, hollow: bool = False) -> Line2D:

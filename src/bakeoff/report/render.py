@@ -13,6 +13,7 @@ from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice import baseline_excluded
 from bakeoff.decision.comparisons import needed_in_words, p_in_words, pair_sentence
+from bakeoff.decision.licences import commercial_use, licence_of_code
 from bakeoff.decision.sentences import rule_in_words
 from bakeoff.decision.winner import only_one, share_in_words
 
@@ -100,6 +101,8 @@ def environment(language: LanguageCode, *, html: bool = True) -> Environment:
         "join": t.join,
         "language": language,
         "mlflow_filter": mlflow_filter,
+        "commercial_use": commercial_use,
+        "licence_of_code": licence_of_code,
         "baseline_excluded": lambda codes: baseline_excluded(codes, t),
         "only_one": lambda winner: only_one(winner, t),
         "pair_sentence": lambda row: pair_sentence(row, t),

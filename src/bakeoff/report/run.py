@@ -12,7 +12,7 @@ from bakeoff.core.translation import Translator
 from bakeoff.data.table import read_groups
 from bakeoff.decision.choice import choose
 from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord
-from bakeoff.decision.collect import Collected, Evaluated, Failed, collect
+from bakeoff.decision.collect import Collected, Evaluated, collect
 from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
 from bakeoff.decision.matrix_rows import with_matrix
 from bakeoff.decision.metrics_file import flat_metrics
@@ -21,13 +21,13 @@ from bakeoff.decision.params import CompareParams
 from bakeoff.decision.pareto import Plane
 from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.study import Study
-from bakeoff.decision.summary import Summary, summarise
+from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import timing_notes, usual_device
 from bakeoff.records.catalogue import AuditRecord
 from bakeoff.records.pruning import prune_runs
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.report.card import write_model_card
-from bakeoff.report.curves import learning_curves, write_curves
+from bakeoff.report.curves import learning_curves
 from bakeoff.report.differences import draw_differences
 from bakeoff.report.facts import Facts
 from bakeoff.report.gaps import fill_gaps
@@ -92,8 +92,13 @@ def compare(
     table = build_leaderboard(found)
     summaries, matrix = with_matrix(summarise(table), done, params.matrix, language=given.language)
     notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
+    outcomes = outcomes_of(done, read_groups(given.products_file))
+    failed = [
+        {"candidate": one.candidate.name, "seed": one.candidate.seed, "problem": one.problem} for one in found.failed
+    ]
     choice = ChoiceRecord(
-        **_choice(found, summaries, params, notes=notes, groups=read_groups(given.products_file), t=t),
+        **choose(summaries, params, t=t, outcomes=outcomes, failed=failed, notes=notes),
+        seeds=seed_spread({name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}),
         matrix=matrix,
         references=[dict(row) for row in given.references],
         inputs=_inputs(runs_dir, study, done, partial=partial),
@@ -103,62 +108,26 @@ def compare(
     for name in (*REPORTS, *TELLING, failures.FILE):
         (out_dir / name).unlink(missing_ok=True)
     write_leaderboard(table, out_dir / "leaderboard.csv")
-    write_curves(learning_curves(done), out_dir / "learning_curves.csv")
+    learning_curves(done).to_csv(out_dir / "learning_curves.csv", index=False, float_format="%.6g")
     choice.write(out_dir / "choice.json")
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
-    _draw(summaries, choice, params, out_dir, language=given.language)
-    facts = Facts(done, summaries, choice, audit, given.params)
-    with failures.drawing(out_dir / "index.html", out_dir) as path:
-        write_report(facts, path)
-    with failures.drawing(out_dir / "model_card.md", out_dir) as path:
-        write_model_card(path, facts)
+    _tell(Facts(done, summaries, choice, audit, given.params), params, out_dir, t)
     fill_gaps(out_dir, TELLING, language=given.language)
     failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist
     return choice
 
 
-def _choice(
-    found: Collected,
-    summaries: Sequence[Summary],
-    params: CompareParams,
-    *,
-    notes: Sequence[str],
-    groups: Mapping[str, int],
-    t: Translator,
-) -> dict[str, Any]:
-    outcomes = outcomes_of(found.done, groups)
-    choice = choose(
-        summaries,
-        params,
-        t=t,
-        outcomes=outcomes,
-        failed=_failures(found.failed),
-        notes=notes,
-    )
-    hits = {name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}
-    return choice | {"seeds": seed_spread(hits)}
-
-
-def _draw(
-    summaries: Sequence[Summary],
-    choice: ChoiceRecord,
-    params: CompareParams,
-    out_dir: Path,
-    *,
-    language: LanguageCode,
-) -> None:
-    t = Translator(language)
-    plane = Plane.of(
-        params.pareto, allow_random=params.allow_random_weights, allow_not_learned=params.allow_not_learned
-    )
+def _tell(facts: Facts, params: CompareParams, out_dir: Path, t: Translator) -> None:
+    """Write TELLING, each of which may fail."""
+    allowed = {"allow_random": params.allow_random_weights, "allow_not_learned": params.allow_not_learned}
     with failures.drawing(out_dir / "pareto.png", out_dir) as path:
-        draw_pareto(summaries, path, plane=plane, t=t)
+        draw_pareto(facts.summaries, path, plane=Plane.of(params.pareto, **allowed), t=t)
     with failures.drawing(out_dir / "differences.png", out_dir) as path:
-        draw_differences(summaries, choice, path, t=t)
-
-
-def _failures(failed: Sequence[Failed]) -> list[dict[str, Any]]:
-    return [{"candidate": one.candidate.name, "seed": one.candidate.seed, "problem": one.problem} for one in failed]
+        draw_differences(facts.summaries, facts.choice, path, t=t)
+    with failures.drawing(out_dir / "index.html", out_dir) as path:
+        write_report(facts, path)
+    with failures.drawing(out_dir / "model_card.md", out_dir) as path:
+        write_model_card(path, facts)
 
 
 def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator) -> list[str]:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from bakeoff.core.translation import Translator
-from bakeoff.data.figures import Figure
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.measures import Measure
 from bakeoff.decision.pareto import Plane, front
 from bakeoff.decision.summary import Summary
@@ -21,10 +21,15 @@ from bakeoff.report import palette
 from bakeoff.report.labels import leader, place_labels
 
 _LOG_RANGE = 10.0
-_DPI = 130
 _LABEL_POINTS = 8.5
 _DASHES = (0, (5, 3))
 _NON_COMMERCIAL_MARKER = "D"
+_AXES = {
+    "latency_ms": N_("time per photo at batch 1, median, ms"),
+    "ms_per_image": N_("time per photo at the best batch size, ms"),
+    "accuracy": N_("test accuracy"),
+}
+_WITH_INTERVAL = ("accuracy", "macro_f1")
 
 
 def draw_pareto(summaries: Sequence[Summary], target: Path, *, plane: Plane, t: Translator) -> None:
@@ -36,15 +41,14 @@ def draw_pareto(summaries: Sequence[Summary], target: Path, *, plane: Plane, t: 
         plane: the two measures.
         t: says it in the reader's language.
     """
-    figure = Figure(figsize=(9.6, 6.0), dpi=_DPI, facecolor=palette.BACKGROUND)
+    figure, axes = palette.open_figure(6.0)
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
     items = [item for item in summaries if all(map(math.isfinite, plane.point(item)))]
     _style(axes, plane, t)
     if items:
         _set_scales(axes, items, plane, t)
         best = front(summaries, plane)
-        axes.plot(*_columns(best, plane), color=palette.INK, linewidth=1.4, linestyle=_DASHES, zorder=2)
+        axes.plot(*_points(best, plane).T, color=palette.INK, linewidth=1.4, linestyle=_DASHES, zorder=2)
         for item in items:
             _draw_point(axes, item, plane)
         _add_legend(axes, items, t)
@@ -52,28 +56,22 @@ def draw_pareto(summaries: Sequence[Summary], target: Path, *, plane: Plane, t: 
         figure.tight_layout()
         _draw_labels(axes, items, best, plane)
     else:
-        text = t.gettext(
-            "no candidate has both {x} and {y}",
-            x=plane.x.named(t),
-            y=plane.y.named(t),
-        )
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=palette.INK)
+        palette.say(axes, t.gettext("no candidate has both {x} and {y}", x=plane.x.named(t), y=plane.y.named(t)))
     figure.savefig(target, format="png", facecolor=palette.BACKGROUND)
 
 
-def _columns(items: Sequence[Summary], plane: Plane) -> tuple[list[float], list[float]]:
-    points = [plane.point(item) for item in items]
-    return [x for x, _ in points], [y for _, y in points]
+def _points(items: Sequence[Summary], plane: Plane) -> np.ndarray:
+    """Return (N, 2) float64, the candidates' two measures."""
+    return np.array([plane.point(item) for item in items]).reshape(-1, 2)
 
 
 def _style(axes: Axes, plane: Plane, t: Translator) -> None:
-    palette.style(axes)
     x, y = _axis(plane.x, t), _axis(plane.y, t)
     if plane.x.more_is_better:
         x = t.gettext("{axis}   (right is better)", axis=x)
     else:
         x = t.gettext("{axis}   (left is better)", axis=x)
-    if _interval_names(plane.y):
+    if plane.y.name in _WITH_INTERVAL:
         y = t.gettext("{axis}   (bars: 95% interval)", axis=y)
     if not plane.y.more_is_better:
         y = t.gettext("{axis}   (lower is better)", axis=y)
@@ -82,27 +80,18 @@ def _style(axes: Axes, plane: Plane, t: Translator) -> None:
 
 
 def _axis(measure: Measure, t: Translator) -> str:
-    if measure.name == "latency_ms":
-        return t.gettext("time per photo at batch 1, median, ms")
-    if measure.name == "ms_per_image":
-        return t.gettext("time per photo at the best batch size, ms")
-    if measure.name == "accuracy":
-        return t.gettext("test accuracy")
+    if measure.name in _AXES:
+        return t.gettext(_AXES[measure.name])
     name = measure.named(t)
     return t.gettext("{measure}, {unit}", measure=name, unit=t.gettext(measure.unit)) if measure.unit else name
 
 
-def _interval_names(measure: Measure) -> tuple[str, str] | None:
-    """Return where a candidate's line holds the measure's interval."""
-    known = measure.name in ("accuracy", "macro_f1")
-    return (f"{measure.name}_low", f"{measure.name}_high") if known else None
-
-
 def _interval(item: Summary, measure: Measure) -> tuple[float, float]:
     """Return the interval, the value itself twice where there is none."""
-    names, value = _interval_names(measure), measure.value(item)
-    low, high = (getattr(item, name) for name in names) if names else (value, value)
-    return (low if math.isfinite(low) else value), (high if math.isfinite(high) else value)
+    value = measure.value(item)
+    ends = [getattr(item, f"{measure.name}_{end}") for end in ("low", "high")] if measure.name in _WITH_INTERVAL else []
+    low, high = (end if math.isfinite(end) else value for end in ends or (value, value))
+    return low, high
 
 
 def _set_scales(axes: Axes, items: Sequence[Summary], plane: Plane, t: Translator) -> None:
@@ -111,7 +100,7 @@ def _set_scales(axes: Axes, items: Sequence[Summary], plane: Plane, t: Translato
         low = min(_interval(item, measure)[0] for item in items)
         high = max(_interval(item, measure)[1] for item in items)
         room = 0.22 if axis is axes.xaxis else 0.06
-        if measure.name not in ("accuracy", "macro_f1") and low > 0 and high / low > _LOG_RANGE:
+        if measure.name not in _WITH_INTERVAL and low > 0 and high / low > _LOG_RANGE:
             (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
             limit(low / 1.6, high * 1.9)
             axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -170,10 +159,9 @@ def _name_left_out(figure: Figure, names: Sequence[str], t: Translator) -> None:
 
 def _draw_labels(axes: Axes, items: Sequence[Summary], best: Sequence[Summary], plane: Plane) -> None:
     """Write each candidate's name where it covers nothing; a thin line leads to it where it stands off."""
-    points, names, bounds = _pixels(axes, items, plane), [item.candidate for item in items], axes.get_window_extent()
-    boxes = place_labels(
-        names, points, bounds.extents, font_px=_LABEL_POINTS * _DPI / 72, line=_pixels(axes, best, plane)
-    )
+    points, line = (axes.transData.transform(_points(those, plane)) for those in (items, best))
+    names, bounds = [item.candidate for item in items], axes.get_window_extent()
+    boxes = place_labels(names, points, bounds.extents, font_px=_LABEL_POINTS * palette.DPI / 72, line=line)
     halo = [withStroke(linewidth=2.5, foreground=palette.BACKGROUND)]
     style = {"fontsize": _LABEL_POINTS, "color": palette.INK, "transform": None, "zorder": 5, "path_effects": halo}
     for name, point, box in zip(names, points, boxes, strict=True):
@@ -181,10 +169,3 @@ def _draw_labels(axes: Axes, items: Sequence[Summary], best: Sequence[Summary], 
         ends = leader(point, box)
         if ends is not None:
             axes.add_line(Line2D(*ends.T, color=palette.SOFT, linewidth=0.8, transform=None, zorder=2))
-
-
-def _pixels(axes: Axes, items: Sequence[Summary], plane: Plane) -> np.ndarray:
-    """Return (N, 2) px, where the candidates' points are drawn."""
-    if not items:
-        return np.zeros((0, 2))
-    return axes.transData.transform([plane.point(item) for item in items])

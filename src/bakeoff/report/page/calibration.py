@@ -11,22 +11,20 @@ SIDE, _LOW, _HIGH = 300, 40, 288
 
 
 def calibration_views(records: Sequence[Evaluated], leading: Sequence[str]) -> dict[str, Any]:
-    """Return a row per calibrated candidate, and pictures and the threshold table of the leading ones.
+    """Return the candidates' records, and those of the leading ones with their pictures.
 
     Args:
         records: one per candidate, in rank order.
         leading: the candidates that are shown in detail.
     """
     return {
-        "rows": [{"candidate": one.candidate.name, **dict(one.calibration)} for one in records],
-        "details": [_detail(one) for one in records if one.candidate.name in leading],
+        "records": records,
+        "details": [
+            {"record": one, "panels": [_panel(stage, values) for stage, values in one.calibration.test]}
+            for one in records
+            if one.candidate.name in leading
+        ],
     }
-
-
-def _detail(one: Evaluated) -> dict[str, Any]:
-    test = one.calibration.test
-    panels = [_panel("before", test.before), _panel("after", test.after)]
-    return {"candidate": one.candidate.name, "panels": panels, **dict(one.calibration)}
 
 
 def _panel(stage: str, values: Calibration) -> dict[str, Any]:

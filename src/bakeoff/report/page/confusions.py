@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from bakeoff.decision.collect import Evaluated
-from bakeoff.records.evaluation import CONFUSIONS, ConfusionsRecord, Pair
+from bakeoff.records.evaluation import Pair
 from bakeoff.report.page.embedding import Budget
 from bakeoff.statistics.matrix import count_confusions
 
@@ -21,16 +23,16 @@ def confusion_view(record: Evaluated, budget: Budget, *, photos: bool) -> dict[s
         budget: of the page's pictures.
         photos: whether the pairs come with photos.
     """
-    analysis = ConfusionsRecord.read(record.folder / "evaluation" / CONFUSIONS)
-    labels, order, test = record.training.labels, analysis.order, record.test
-    counts = count_confusions(test.label_ids, test.predicted, len(labels)).tolist()
+    analysis, labels, test = record.confusions, record.training.labels, record.test
+    order = analysis.order
+    counts = count_confusions(test.label_ids, test.predicted, len(labels))[np.ix_(order, order)]
     return {
         "candidate": record.candidate.name,
         "seed": record.candidate.seed,
         "n": len(labels),
         "labels": [labels[i] for i in order],
-        "totals": [sum(counts[i]) for i in order],
-        "cells": _cells(counts, order),
+        "totals": counts.sum(axis=1).tolist(),
+        "cells": _cells(counts),
         "pairs": [_pair(record, pair, labels, budget if photos else None) for pair in analysis.pairs[:_N_PAIRS]],
         "groups": [
             {**dict(group), "labels": [labels[i] for i in group.label_ids]} for group in analysis.groups[:_MAX_GROUPS]
@@ -39,24 +41,15 @@ def confusion_view(record: Evaluated, budget: Budget, *, photos: bool) -> dict[s
     }
 
 
-def class_order(record: Evaluated, labels: Sequence[str]) -> list[str]:
-    """Return the classes in the candidate's clustered order."""
-    return [labels[i] for i in ConfusionsRecord.read(record.folder / "evaluation" / CONFUSIONS).order]
-
-
-def _cells(counts: Sequence[Sequence[int]], order: Sequence[int]) -> list[dict[str, Any]]:
+def _cells(counts: np.ndarray) -> list[dict[str, Any]]:
     """Return the cells that are not empty: row, column, count, share of the true class, and whether it is right."""
-    cells = []
-    for y, i in enumerate(order):
-        total = sum(counts[i])
-        for x, j in enumerate(order):
-            if counts[i][j]:
-                cells.append({"x": x, "y": y, "n": counts[i][j], "share": counts[i][j] / total, "right": i == j})
-    return cells
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return [
+        {"x": x, "y": y, "n": int(counts[y, x]), "share": float(shares[y, x]), "right": x == y}
+        for y, x in np.argwhere(counts).tolist()
+    ]
 
 
 def _pair(record: Evaluated, pair: Pair, labels: Sequence[str], budget: Budget | None) -> dict[str, Any]:
-    path = (record.folder / "evaluation" / pair.picture).resolve()
-    inside = path.is_relative_to((record.folder / "evaluation").resolve()) and path.is_file()
-    picture = budget.embed(path, max_px=_PAIR_PX) if budget and inside else None
+    picture = budget.embed(record.folder / "evaluation", pair.picture, max_px=_PAIR_PX) if budget else None
     return {**dict(pair), "true": labels[pair.true], "predicted": labels[pair.predicted], "picture": picture}

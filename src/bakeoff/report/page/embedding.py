@@ -33,8 +33,11 @@ class Budget:
         self.left = n_bytes
         self.n_left_out = 0
 
-    def embed(self, path: Path, *, max_px: int) -> str | None:
-        """Return the picture as a data URI, or None where it no longer fits."""
+    def embed(self, folder: Path, name: str, *, max_px: int) -> str | None:
+        """Return the picture as a data URI, or None where it no longer fits, or is missing or outside its folder."""
+        path = (folder / name).resolve()
+        if not (path.is_relative_to(folder.resolve()) and path.is_file()):
+            return None
         data = shrink_to_jpeg(path, max_px=max_px)
         if len(data) > self.left:
             self.n_left_out += 1

@@ -1,6 +1,5 @@
 """What the report shows beside the numbers, read from a candidate's folder: heat maps and colour channels."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 from bakeoff.decision.collect import Evaluated
@@ -35,14 +34,6 @@ def read_heat_maps(record: Evaluated, budget: Budget) -> list[HeatMap]:
     attributions = AttributionsRecord.read_if_there(folder / ATTRIBUTIONS_FILE)
     found = []
     for photo in attributions.items if attributions else ():
-        path = _figure_path(folder, photo.figure)
-        picture = budget.embed(path, max_px=_HEATMAP_PX) if path else None
-        if picture:
+        if picture := budget.embed(folder, photo.figure, max_px=_HEATMAP_PX):
             found.append(HeatMap(record.candidate.name, photo, picture))
     return found
-
-
-def _figure_path(folder: Path, figure: str) -> Path | None:
-    """Return the figure's file below the interpretation folder, None where there is none."""
-    path = (folder / figure).resolve()
-    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None

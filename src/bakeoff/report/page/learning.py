@@ -1,11 +1,11 @@
 """Learning curves as small multiples, and train, validation and test side by side with the overfitting gap."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from bakeoff.data.table import SPLITS
 from bakeoff.decision.collect import Evaluated
+from bakeoff.report.curves import read_history
 from bakeoff.report.page.plot import Scale, polyline, scale_around
 from bakeoff.report.render import is_known
 
@@ -21,7 +21,9 @@ def learning_views(records: Sequence[Evaluated]) -> dict[str, Any]:
 
 
 def _row(record: Evaluated) -> dict[str, Any]:
-    history = _read_history(record)
+    epochs = read_history(record).to_dict("records")
+    step = max(1, len(epochs) // _MAX_POINTS)
+    history = [*epochs[:-1:step], *epochs[-1:]]
     measures, splits = ("accuracy", "log_loss"), record.metrics.splits
     values = {m: {s: splits[s][m] for s in SPLITS} for m in measures}
     panels = [panel for measure in ("loss", "accuracy") if (panel := _panel(history, measure))]
@@ -30,30 +32,13 @@ def _row(record: Evaluated) -> dict[str, Any]:
         "values": values,
         "overfitting": record.metrics.overfitting,
         "best_epoch": record.training.best_epoch,
-        "epochs": len(history),
+        "epochs": len(epochs),
         "stopped_early": record.training.stopped_early,
         "curves": panels,
     }
 
 
-def _read_history(record: Evaluated) -> list[dict[str, float]]:
-    path = record.folder / "training" / "history.csv"
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(file)]
-    step = max(1, len(rows) // _MAX_POINTS)
-    return [*rows[:-1:step], *rows[-1:]]
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text) if text else float("nan")
-    except ValueError:
-        return float("nan")
-
-
-def _panel(history: Sequence[Mapping[str, float]], measure: str) -> dict[str, Any] | None:
+def _panel(history: Sequence[Mapping[Hashable, Any]], measure: str) -> dict[str, Any] | None:
     """Return two lines over the epochs, of `train_<measure>` and `validation_<measure>`; None without both."""
     lines = {
         split: [(row["epoch"], row[name]) for row in history if is_known(row.get(name)) and is_known(row.get("epoch"))]

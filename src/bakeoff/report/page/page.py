@@ -12,13 +12,14 @@ from markupsafe import Markup
 
 from bakeoff.core.failures import surviving
 from bakeoff.core.translation import N_, Translator
+from bakeoff.decision.collect import Evaluated
 from bakeoff.report.facts import Facts
 from bakeoff.report.page.board import board
 from bakeoff.report.page.calibration import calibration_views
 from bakeoff.report.page.checklist import checklist
 from bakeoff.report.page.classes import class_table
 from bakeoff.report.page.comparisons import comparisons
-from bakeoff.report.page.confusions import class_order, confusion_view
+from bakeoff.report.page.confusions import confusion_view
 from bakeoff.report.page.embedding import Budget
 from bakeoff.report.page.evidence import read_channels, read_heat_maps
 from bakeoff.report.page.learning import learning_views
@@ -68,16 +69,10 @@ def _answers(page: _Page) -> dict[str, Any]:
     return {"answers": answers}
 
 
-def _tradeoff(page: _Page) -> dict[str, Any]:
-    keys: dict[str, list[str]] = {}
-    for record in page.facts.done:
-        keys.setdefault(record.candidate.name, []).append(record.training.key)
-    return {"views": tradeoff_views(page.facts.summaries, page.facts.choice, page.t, keys=keys)}
-
-
 def _classes(page: _Page) -> dict[str, Any]:
     first = page.facts.first_records(page.facts.leading)[0]
-    return {"classes": class_table(_ranked(page), class_order(first, page.facts.dataset["labels"]))}
+    labels = page.facts.dataset["labels"]
+    return {"classes": class_table(_ranked(page), [labels[i] for i in first.confusions.order])}
 
 
 def _confusions(page: _Page) -> dict[str, Any]:
@@ -101,18 +96,21 @@ def _colour(page: _Page) -> dict[str, Any]:
     return {"channels": [(name, channels) for name, channels in found if channels]}
 
 
-def _ranked(page: _Page) -> list[Any]:
+def _ranked(page: _Page) -> list[Evaluated]:
     return page.facts.first_records([item.candidate for item in page.facts.summaries])
 
 
-def _leading_first(page: _Page) -> list[Any]:
+def _leading_first(page: _Page) -> list[Evaluated]:
     return page.facts.first_records([*page.facts.leading, *(item.candidate for item in page.facts.summaries)])
 
 
 _SECTIONS: Mapping[str, tuple[str, Callable[[_Page], dict[str, Any]]]] = {
     "answer": (N_("Answer"), _answers),
     "leaderboard": (N_("Leaderboard"), lambda page: {"board": board(page.facts, page.t)}),
-    "tradeoff": (N_("Trade-off"), _tradeoff),
+    "tradeoff": (
+        N_("Trade-off"),
+        lambda page: {"views": tradeoff_views(page.facts.summaries, page.facts.choice, page.t)},
+    ),
     "comparisons": (N_("Differences"), lambda page: {"paired": comparisons(page.facts.choice, page.facts.summaries)}),
     "matrix": (N_("Matrix"), lambda page: {}),
     "classes": (N_("Classes"), _classes),
@@ -127,7 +125,7 @@ _SECTIONS: Mapping[str, tuple[str, Callable[[_Page], dict[str, Any]]]] = {
     "colour": (N_("Colour"), _colour),
     "licences": (N_("Licences"), lambda page: {}),
     "data": (N_("Data"), lambda page: {}),
-    "checklist": (N_("Checklist"), lambda page: {"checks": checklist(page.facts, page.t)}),
+    "checklist": (N_("Checklist"), lambda page: checklist(page.facts, page.t)),
     "reproduce": (N_("Reproduce"), lambda page: {}),
     "not_chosen": (N_("Not chosen"), lambda page: {}),
 }

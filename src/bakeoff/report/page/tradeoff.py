@@ -1,6 +1,6 @@
 """The scatter of accuracy against what it costs, as geometry for SVG: one view per measure, each with its own front."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,16 +20,13 @@ _LABEL_PX = 12.5
 COSTS = ("latency_ms", "images_per_s", "size_mib")
 
 
-def tradeoff_views(
-    summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator, *, keys: Mapping[str, Sequence[str]]
-) -> list[dict[str, Any]]:
+def tradeoff_views(summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator) -> list[dict[str, Any]]:
     """Return one picture per measure that any candidate has.
 
     Args:
         summaries: one per candidate.
         choice: whose `limits` say whether random starts may lie on a front.
         t: says it in the reader's language.
-        keys: candidate to the training keys of its MLflow runs.
     """
     limits = choice.limits
     allowed = {"allow_random": limits["allow_random_weights"], "allow_not_learned": limits["allow_not_learned"]}
@@ -38,11 +35,11 @@ def tradeoff_views(
         plane = Plane.of((name, "accuracy"), **allowed)
         items = [item for item in summaries if is_known(plane.x.value(item))]
         if items:
-            views.append(_view(items, plane, lambda item: _tip(item, t, keys)))
+            views.append(_view(items, plane, t))
     return views
 
 
-def _view(items: Sequence[Summary], plane: Plane, tip: Callable[[Summary], list[str]]) -> dict[str, Any]:
+def _view(items: Sequence[Summary], plane: Plane, t: Translator) -> dict[str, Any]:
     cost = plane.x.value
     x = scale_around(map(cost, items), _LEFT, _RIGHT, margin=0.1)
     low, high = min(item.accuracy_low for item in items), max(item.accuracy_high for item in items)
@@ -50,7 +47,7 @@ def _view(items: Sequence[Summary], plane: Plane, tip: Callable[[Summary], list[
     y = Scale(max(0.0, low - pad), min(1.0, high + pad), _BOTTOM, _TOP)
     best = front(items, plane)
     line = [(x(cost(item)), y(item.accuracy)) for item in best]
-    points = [_point(item, x(cost(item)), y) | {"tip": tip(item), "on_front": item in best} for item in items]
+    points = [_point(item, x(cost(item)), y) | {"tip": _tip(item, t), "on_front": item in best} for item in items]
     _label(points, line)
     return {
         "name": plane.x.name,
@@ -88,7 +85,7 @@ def _label(points: list[dict[str, Any]], line: Sequence[tuple[float, float]]) ->
         point["leader"] = None if ends is None else [round(float(value), 1) for value in ends.ravel()]
 
 
-def _tip(item: Summary, t: Translator, keys: Mapping[str, Sequence[str]]) -> list[str]:
+def _tip(item: Summary, t: Translator) -> list[str]:
     """Return the lines that hovering over a point, or focusing it, shows."""
     num, pct = filters(t)["num"], t.percent
     accuracy = {"accuracy": pct(item.accuracy), "low": pct(item.accuracy_low), "high": pct(item.accuracy_high)}
@@ -102,5 +99,5 @@ def _tip(item: Summary, t: Translator, keys: Mapping[str, Sequence[str]]) -> lis
             )
         )
     lines.append(t.gettext("{size} MiB, licence {licence}", size=num(item.size_mib, 0), licence=item.licence))
-    runs = [t.gettext("MLflow: {filter}", filter=mlflow_filter(key)) for key in keys.get(item.candidate, ())]
+    runs = [t.gettext("MLflow: {filter}", filter=mlflow_filter(key)) for key in item.keys]
     return [*lines, *runs]
