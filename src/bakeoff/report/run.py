@@ -14,7 +14,7 @@ from bakeoff.decision.choice import choose
 from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord
 from bakeoff.decision.collect import Collected, Evaluated, Failed, collect
 from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
-from bakeoff.decision.matrix_rows import with_matrix
+from bakeoff.decision.matrix import with_matrix
 from bakeoff.decision.metrics_file import flat_metrics
 from bakeoff.decision.outcomes import outcomes_of
 from bakeoff.decision.params import CompareParams
@@ -90,7 +90,7 @@ def compare(
     found = collect(runs_dir, study, partial=partial, speed=speed)
     done = found.done
     table = build_leaderboard(found)
-    summaries, matrix = with_matrix(summarise(table), done, params.matrix, language=given.language)
+    summaries, matrix = with_matrix(summarise(table), len(done[0].test.labels), params.matrix, t=t)
     notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
     choice = ChoiceRecord(
         **_choice(found, summaries, params, notes=notes, groups=read_groups(given.products_file), t=t),
