@@ -23,6 +23,7 @@ from bakeoff.decision.rules import (
     refusals,
 )
 from bakeoff.decision.scenarios import scenario_rows
+from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.sentences import (
     answer_sentence,
     compares_backbones,
@@ -94,6 +95,7 @@ def choose(
         "best_commercial_reason": commercial_reason,
         "noise": _noise(ranking.eligible),
         **certain,
+        "seeds": seed_spread({name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}),
         "scenarios": scenario_rows(summaries, ranking.rule, params.scenarios, best=best, t=t),
         "apart": excluded(summaries, ranking.rule, t=t),
         "eligible": [as_record(item) for item in ranking.eligible],
@@ -153,16 +155,14 @@ def certainty(
     comparisons: list[dict[str, Any]] = []
     n_resamples = bounded_resamples(params.n_bootstrap, outcomes.n)
     if BASELINE in tested:
-        comparisons += compare_with(pairs, outcomes, BASELINE, "baseline", n_resamples=params.n_bootstrap, t=t)
+        comparisons += compare_with(pairs, outcomes, BASELINE, "baseline", n_resamples=n_resamples, t=t)
     if pairs.names:
         best = ranking.eligible[0].candidate if ranking.eligible else pairs.names[0]
-        comparisons += compare_with(pairs, outcomes, best, "best", n_resamples=params.n_bootstrap, t=t)
+        comparisons += compare_with(pairs, outcomes, best, "best", n_resamples=n_resamples, t=t)
     groups = pairs.groups()
     chosen_from = {items[0].candidate: items for items in (ranking.commercial, ranking.eligible) if items}
-    weight = _accuracy_weight(params, outcomes.n_labels)
     reviews = [
-        review(items, ranking.rule, outcomes, n_resamples=params.n_bootstrap, t=t, accuracy_weight=weight)
-        for items in chosen_from.values() or [[]]
+        review(items, ranking.rule, outcomes, n_resamples=n_resamples, t=t) for items in chosen_from.values() or [[]]
     ]
     return {
         "comparisons": comparisons,
@@ -193,12 +193,6 @@ def as_record(item: Summary) -> dict[str, Any]:
     values: dict[str, Any] = asdict(item) | {"keys": list(item.keys)}
     values |= values.pop("values")
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
-
-
-def _accuracy_weight(params: CompareParams, n_labels: int) -> float:
-    """Return points of the decision matrix' total per unit of accuracy, between chance and 1."""
-    weights = params.matrix.weights.model_dump()
-    return 10 * weights["accuracy"] / math.fsum(weights.values()) / (1 - 1 / n_labels) if n_labels > 1 else 0.0
 
 
 def _refused(item: Summary, reasons: list[str]) -> dict[str, Any]:

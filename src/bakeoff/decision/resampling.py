@@ -107,15 +107,14 @@ def _weighted_share(hits: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return hit / (len(hits) * weights.sum(axis=1, dtype=np.float64))
 
 
-def objectives(
-    items: Sequence[Summary], rule: Rule, outcomes: Outcomes, weights: np.ndarray, accuracy_weight: float
-) -> np.ndarray:
+def objectives(items: Sequence[Summary], rule: Rule, outcomes: Outcomes, weights: np.ndarray) -> np.ndarray:
     """Return (b, C) what the rule maximises in each resample."""
     if rule.maximise.name != "matrix_total":
         names = [item.candidate for item in items]
         return np.stack([resampled_metric(rule.maximise.name, outcomes, name, weights) for name in names], axis=1)
     moved = [resampled_metric("accuracy", outcomes, item.candidate, weights) - item.accuracy for item in items]
-    return np.stack([item.matrix_total + accuracy_weight * d for item, d in zip(items, moved, strict=True)], axis=1)
+    per_unit = rule.accuracy_points / (1 - 1 / outcomes.n_labels)
+    return np.stack([item.matrix_total + per_unit * d for item, d in zip(items, moved, strict=True)], axis=1)
 
 
 def _roc_auc(label_ids: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:

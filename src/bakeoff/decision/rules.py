@@ -49,12 +49,16 @@ class Rule:
     limits: Limits
     allow_random_weights: bool = False
     allow_not_learned: bool = False
+    accuracy_points: float = 0.0
+    """What an accuracy of 1 rather than chance adds to `matrix_total`."""
 
     @classmethod
-    def of(cls, params: CompareParams, limits: Limits | None = None) -> Rule:
-        """Return the rule of section `compare`, with its own limits or others."""
+    def of(cls, params: CompareParams) -> Rule:
+        """Return the rule of section `compare`."""
         flags = params.allow_random_weights, params.allow_not_learned
-        return cls(MEASURES[params.maximise], params.subject_to if limits is None else limits, *flags)
+        weights = params.matrix.weights.model_dump()
+        points = 10 * weights["accuracy"] / math.fsum(weights.values())
+        return cls(MEASURES[params.maximise], params.subject_to, *flags, points)
 
     def tolerance(self, n_test: int) -> float:
         """Return how far behind the best still counts as equal: a test product, or a tenth for a throughput.

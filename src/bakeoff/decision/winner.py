@@ -48,9 +48,7 @@ class Redrawn:
     """By measure of CORRECTED, of the winner."""
 
 
-def redraw(
-    eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_resamples: int, accuracy_weight: float = 0.0
-) -> Redrawn:
+def redraw(eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_resamples: int) -> Redrawn:
     """Apply the rule to resampled test sets.
 
     Products are drawn whatever their class, groups whole: within classes of a few products there would be too little to
@@ -60,8 +58,7 @@ def redraw(
         eligible: who may be chosen, the winner first; at least two.
         rule: what is maximised, within what tolerance; not a time.
         outcomes: of every candidate on the test products.
-        n_resamples: wanted; fewer where there are many products.
-        accuracy_weight: points of `matrix_total` per unit of accuracy, where that is maximised.
+        n_resamples: test sets drawn.
     """
     items = sorted(eligible, key=lambda item: item.candidate)
     names, winner = [item.candidate for item in items], eligible[0].candidate
@@ -77,7 +74,7 @@ def redraw(
         (metric, name): resampled_metric(metric, outcomes, name, whole)[0] for metric in CORRECTED for name in names
     }
     for chunk in resamples(outcomes.n, n_resamples, 0, outcomes.groups):
-        values = objectives(items, rule, outcomes, chunk, accuracy_weight)
+        values = objectives(items, rule, outcomes, chunk)
         sound = np.isfinite(values).all(axis=1)  # ROC-AUC of a resample of one class alone is not defined
         drawn.append(values[sound])
         weights = chunk if sound.all() else np.asfortranarray(chunk[sound])
@@ -100,7 +97,7 @@ def redraw(
         )
         for metric in CORRECTED
     }
-    observed = objectives(items, rule, outcomes, whole, accuracy_weight)[0]
+    observed = objectives(items, rule, outcomes, whole)[0]
     return Redrawn(items, observed, np.concatenate(drawn), choose, shifts)
 
 
@@ -129,7 +126,6 @@ def review(
     *,
     n_resamples: int,
     t: Translator,
-    accuracy_weight: float = 0.0,
 ) -> tuple[Stability, Corrected | None]:
     """Return how likely other products would choose the same, and what to expect of the winner, None without one.
 
@@ -137,15 +133,14 @@ def review(
         eligible: who may be chosen, the winner first.
         rule: what is maximised, within what tolerance.
         outcomes: of every candidate on the test products.
-        n_resamples: wanted; fewer where there are many products.
+        n_resamples: wanted; fewer where the rule takes long to apply.
         t: says it in the reader's language.
-        accuracy_weight: points of `matrix_total` per unit of accuracy, where that is maximised.
     """
     if why := _not_resampled(eligible, rule, outcomes.n, t):
         stability = Stability(n_resamples=0, shares={}, winner_share=None, sentence=why)
         return stability, correct(eligible[0], None, outcomes, n_resamples, t) if len(eligible) == 1 else None
     n = bounded_resamples(n_resamples, outcomes.n, work=work_of(rule, outcomes, len(eligible)))
-    redrawn = redraw(eligible, rule, outcomes, n_resamples=n, accuracy_weight=accuracy_weight)
+    redrawn = redraw(eligible, rule, outcomes, n_resamples=n)
     items, again = redrawn.items, chosen_again(redrawn.observed, redrawn.objective, redrawn.choose)
     shares = {items[i].candidate: float(again[i]) for i in np.argsort(-again, kind="stable") if again[i]}
     winner, place = eligible[0].candidate, items.index(eligible[0])
@@ -203,9 +198,10 @@ def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, n_resamp
     accuracy = _value(best.accuracy, by_accuracy, (low[0], high[1]))
     f1_ends = best.macro_f1_low + by_f1.ends[0], best.macro_f1_high + by_f1.ends[1]
     lead = None
-    if found := lead_over(outcomes, best.candidate, BASELINE, bounded_resamples(n_resamples, outcomes.n)):
-        ends = found[1].low + by_accuracy.ends[0], found[1].high + by_accuracy.ends[1]
-        lead = _value(found[0], by_accuracy, ends, least=-1.0)
+    if best.candidate != BASELINE and BASELINE in outcomes.predicted:
+        measured, interval = lead_over(outcomes, best.candidate, BASELINE, n_resamples)
+        ends = interval.low + by_accuracy.ends[0], interval.high + by_accuracy.ends[1]
+        lead = _value(measured, by_accuracy, ends, least=-1.0)
     macro_f1 = _value(best.macro_f1, by_f1, f1_ends)
     told = _expectation(best, accuracy, t)
     if accuracy.estimate <= accuracy.measured - _AS_MEASURED:
@@ -227,10 +223,9 @@ def _written(value: CorrectedValue, factor: int, spec: str, t: Translator) -> di
 
 
 def _value(measured: float, shift: Shift, ends: tuple[float, float], *, least: float = 0.0) -> CorrectedValue:
-    given = [measured + shift.total, measured + shift.left_out, *ends]
-    estimate, left_out, low, high = np.clip(given, least, 1).tolist()
+    estimate, low, high = np.clip([measured + shift.total, *ends], least, 1).tolist()
     low, high = hold(estimate, low, high)
-    return CorrectedValue(measured=measured, estimate=estimate, low=float(low), high=float(high), left_out=left_out)
+    return CorrectedValue(measured=measured, estimate=estimate, low=float(low), high=float(high))
 
 
 def _expectation(best: Summary, accuracy: CorrectedValue, t: Translator) -> str:

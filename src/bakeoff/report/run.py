@@ -19,7 +19,6 @@ from bakeoff.decision.metrics_file import flat_metrics
 from bakeoff.decision.outcomes import outcomes_of
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.pareto import Plane
-from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.decision.timing import timing_notes, usual_device
@@ -93,7 +92,14 @@ def compare(
     summaries, matrix = with_matrix(summarise(table), len(done[0].test.labels), params.matrix, t=t)
     notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
     choice = ChoiceRecord(
-        **_choice(found, summaries, params, notes=notes, groups=read_groups(given.products_file), t=t),
+        **choose(
+            summaries,
+            params,
+            t=t,
+            outcomes=outcomes_of(done, read_groups(given.products_file)),
+            failed=_failures(found.failed),
+            notes=notes,
+        ),
         matrix=matrix,
         references=[dict(row) for row in given.references],
         inputs=_inputs(runs_dir, study, done, partial=partial),
@@ -115,28 +121,6 @@ def compare(
     fill_gaps(out_dir, TELLING, language=given.language)
     failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist
     return choice
-
-
-def _choice(
-    found: Collected,
-    summaries: Sequence[Summary],
-    params: CompareParams,
-    *,
-    notes: Sequence[str],
-    groups: Mapping[str, int],
-    t: Translator,
-) -> dict[str, Any]:
-    outcomes = outcomes_of(found.done, groups)
-    choice = choose(
-        summaries,
-        params,
-        t=t,
-        outcomes=outcomes,
-        failed=_failures(found.failed),
-        notes=notes,
-    )
-    hits = {name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}
-    return choice | {"seeds": seed_spread(hits)}
 
 
 def _draw(
