@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.measures import LIMITED
 from bakeoff.decision.params import Limits
-from bakeoff.decision.rules import KINDS, PREFERENCES, ROUNDING, Refusal, Rule, preferences
+from bakeoff.decision.rules import KINDS, ROUNDING, Refusal, Rule, preferences
 from bakeoff.decision.summary import Summary
 
 _LIMITS = N_("Relax the limits in compare.subject_to of conf/config.yaml.")
@@ -141,15 +141,13 @@ def _why(ranked: Sequence[Summary], rule: Rule, t: Translator) -> str:
 
 def _decider(best: Summary, tied: Sequence[Summary], rule: Rule, t: Translator) -> str:
     """Return which of the rule's preferences put the best before the last of those tied with it."""
-    mine, last = preferences(best, rule), -1
-    for item in tied:
-        differs = [i for i, value in enumerate(preferences(item, rule)) if value != mine[i]]
-        last = max(last, differs[0] if differs else len(mine) if item is not best else -1)
-    if last == len(mine):
-        return t.gettext("first by name")
-    if last == 0 and not rule.maximise.is_time and any(math.isinf(preferences(item, rule)[0]) for item in tied):
+    mine, others = preferences(best, rule), [preferences(item, rule) for item in tied if item is not best]
+    reasons = [*mine, N_("first by name")]
+    deciders = [next((name for name in mine if other[name] != mine[name]), reasons[-1]) for other in others]
+    last = max(deciders, key=reasons.index)
+    if last == "faster" and any(math.isinf(other[last]) for other in others):
         return t.gettext("with a comparable time")
-    return t.gettext(N_("more accurate") if rule.maximise.is_time and last == 0 else PREFERENCES[last])
+    return t.gettext(last)
 
 
 def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], rule: Rule, *, t: Translator) -> str:
