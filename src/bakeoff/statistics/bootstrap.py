@@ -57,28 +57,22 @@ def confusion_intervals(
     unknown = sorted(set(names) - set(METRICS))
     if unknown:
         raise EvaluationError(f"no such metric of a confusion matrix: {unknown}; there are {', '.join(METRICS)}.")
-    whole = Margins.of(counts)
+    whole, smooth = Margins.of(counts), Margins.of(Smoothing.of(counts).smooth(counts))
     estimates = {name: float(METRICS[name](whole)[0]) for name in names}
     if np.trace(counts) == counts.sum():
-        return {name: _all_right(name, counts, estimates[name]) for name in names}
-    closed = [name for name in names if name in SHARES_OF_PRODUCTS]
+        return {name: _all_right(name, counts, estimate) for name, estimate in estimates.items()}
     drawn = [name for name in names if name not in SHARES_OF_PRODUCTS]
-    found = {name: wilson(estimates[name], int(counts.sum())) for name in closed}
-    if drawn:
-        smooth = Margins.of(Smoothing.of(counts).smooth(counts))
-        for name, draws in _drawn_metrics(counts, drawn, n_resamples, seed).items():
-            centre = float(METRICS[name](smooth)[0])
-            low, high = bias_corrected(draws, centre, LEVEL)
-            shift = estimates[name] - centre
-            low, high = np.clip([low + shift, high + shift], *bounds_of(name))
-            found[name] = Interval(estimates[name], low, high, "bootstrap_confusion", n_resamples)
-    return {name: found[name] for name in names}
-
-
-def _drawn_metrics(counts: Array, names: list[str], n_resamples: int, seed: int) -> dict[str, Array]:
-    """Return (n_resamples,) values of each metric."""
-    parts = [{name: METRICS[name](some) for name in names} for some in resampled_margins(counts, n_resamples, seed)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+    parts = [{name: METRICS[name](some) for name in drawn} for some in resampled_margins(counts, n_resamples, seed)]
+    found = {}
+    for name, estimate in estimates.items():
+        if name in SHARES_OF_PRODUCTS:
+            found[name] = wilson(estimate, int(counts.sum()))
+            continue
+        centre = float(METRICS[name](smooth)[0])
+        ends = bias_corrected(np.concatenate([part[name] for part in parts]), centre, LEVEL)
+        low, high = np.clip(np.add(ends, estimate - centre), *bounds_of(name))
+        found[name] = Interval(estimate, low, high, "bootstrap_confusion", n_resamples)
+    return found
 
 
 def _all_right(name: str, counts: Array, estimate: float) -> Interval:
