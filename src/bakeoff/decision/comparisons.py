@@ -40,11 +40,6 @@ class PairTests:
         test = self.tests[second, first]
         return McNemar(test.c, test.b, test.p_value, test.test), self.p_holm[second, first]
 
-    @property
-    def n_pairs(self) -> int:
-        """Tests in the family."""
-        return len(self.tests)
-
     def groups(self) -> list[list[str]]:
         """Return the maximal runs of two or more ranks in which no two candidates are told apart.
 
@@ -76,7 +71,7 @@ def pair_tests(outcomes: Outcomes, names: Sequence[str]) -> PairTests:
     """
     pairs = list(combinations(names, 2))
     tests = {(a, b): mcnemar(outcomes.correct(a), outcomes.correct(b), groups=outcomes.groups) for a, b in pairs}
-    adjusted = holm(np.array([tests[pair].p_value for pair in pairs])) if pairs else np.zeros(0)
+    adjusted = holm(np.array([tests[pair].p_value for pair in pairs]))
     return PairTests(tuple(names), tests, dict(zip(pairs, adjusted.tolist(), strict=True)))
 
 
@@ -97,14 +92,12 @@ def compare_with(
         t: says it in the reader's language.
     """
     others = [name for name in pairs.names if name != against]
-    adjusted = {name: pairs.between(name, against)[1] for name in others}
-    if role == "baseline" and others:
-        own = holm(np.array([pairs.between(name, against)[0].p_value for name in others]))
-        adjusted = dict(zip(others, own.tolist(), strict=True))
-    family = len(others) if role == "baseline" else pairs.n_pairs
+    found = [pairs.between(name, against) for name in others]
+    family, adjusted = len(pairs.tests), [p_value for _, p_value in found]
+    if role == "baseline":
+        family, adjusted = len(others), holm(np.array([test.p_value for test, _ in found])).tolist()
     rows = []
-    for name in others:
-        test = pairs.between(name, against)[0]
+    for name, (test, _), p_value in zip(others, found, adjusted, strict=True):
         difference, interval = lead_over(outcomes, name, against, n_resamples)
         answers = outcomes.predicted[name], outcomes.predicted[against]
         f1, f1_interval = paired_macro_f1(
@@ -126,9 +119,9 @@ def compare_with(
             "macro_f1_high": f1_interval.high,
             "test": test.test,
             "p_value": test.p_value,
-            "p_holm": adjusted[name],
+            "p_holm": p_value,
             "n_tests": family,
-            "verdict": _verdict(difference, adjusted[name]),
+            "verdict": _verdict(difference, p_value),
             "n_right": int(outcomes.correct(name).all(axis=0).sum()),
             "n_needed": _needed(test, interval, outcomes, ALPHA / family),
         }
@@ -208,7 +201,7 @@ def groups_sentence(
 def _group_sentence(group: Sequence[str], pairs: PairTests, outcomes: Outcomes, n_resamples: int, t: Translator) -> str:
     test = pairs.between(group[0], group[-1])[0]
     _, interval = lead_over(outcomes, group[0], group[-1], n_resamples)
-    needed = needed_in_words(_needed(test, interval, outcomes, ALPHA / pairs.n_pairs), t)
+    needed = needed_in_words(_needed(test, interval, outcomes, ALPHA / len(pairs.tests)), t)
     gaps = {"k": _counted(len(group), t), "n": t.number(outcomes.n, ",d"), "names": t.join(group)}
     if len(group) == 2:
         told = t.gettext("{names}: these two cannot be told apart with {n} test photos", **gaps)

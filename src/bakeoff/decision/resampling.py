@@ -36,12 +36,7 @@ def bounded_resamples(wanted: int, n_products: int, *, work: int = 1) -> int:
 def work_of(rule: Rule, outcomes: Outcomes, n_candidates: int) -> int:
     """Return the multiplications of one resample, sparse ones counted fourfold; a training more is as much again."""
     n_seeds = max(len(predicted) for predicted in outcomes.predicted.values())
-    per_training = {
-        "accuracy": outcomes.n,
-        "automated": outcomes.n,
-        "matrix_total": outcomes.n,
-        "roc_auc": outcomes.n**2,
-    }
+    per_training = {"roc_auc": outcomes.n**2} | dict.fromkeys(("accuracy", "automated", "matrix_total"), outcomes.n)
     return n_candidates * n_seeds * per_training.get(rule.maximise.name, 4 * outcomes.n)
 
 

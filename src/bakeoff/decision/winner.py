@@ -3,7 +3,7 @@
 The rule is applied to resampled test sets, the same ones for every candidate.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,12 +38,10 @@ class Redrawn:
 
     items: list[Summary]
     """C candidates in the order of their names."""
-    observed: np.ndarray
-    """(C,) what the rule maximises, as measured."""
     objective: np.ndarray
-    """(B, C) the same in each resample."""
-    choose: Callable[[np.ndarray], np.ndarray]
-    """From (B, C) values to (B,) the candidate that the rule takes."""
+    """(B, C) what the rule maximises in each resample."""
+    again: np.ndarray
+    """(C,) how likely other products would choose each."""
     shifts: Mapping[str, Shift]
     """By measure of CORRECTED, of the winner."""
 
@@ -67,12 +65,17 @@ def redraw(eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_res
     luck, drawn = dict.fromkeys(CORRECTED, 0.0), []
     whole = np.ones((1, outcomes.n), dtype=np.float32)
 
-    def choose(values: np.ndarray) -> np.ndarray:
-        return pick(values, costs, tolerance)
-
     measured = {
         (metric, name): resampled_metric(metric, outcomes, name, whole)[0] for metric in CORRECTED for name in names
     }
+
+    def choose(values: np.ndarray) -> np.ndarray:
+        return pick(values, costs, tolerance)
+
+    def gain(metric: str, name: str, weights: np.ndarray) -> float:
+        """Return how much better than measured a candidate is in these resamples, summed."""
+        return float((resampled_metric(metric, outcomes, name, weights) - measured[metric, name]).sum())
+
     for chunk in resamples(outcomes.n, n_resamples, 0, outcomes.groups):
         values = objectives(items, rule, outcomes, chunk)
         sound = np.isfinite(values).all(axis=1)  # ROC-AUC of a resample of one class alone is not defined
@@ -80,13 +83,13 @@ def redraw(eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_res
         weights = chunk if sound.all() else np.asfortranarray(chunk[sound])
         won = choose(drawn[-1])
         for metric in CORRECTED:
-            luck[metric] -= _gain(metric, outcomes, winner, weights, measured)
+            luck[metric] -= gain(metric, winner, weights)
         for i in np.unique(won):
             chosen = np.asfortranarray(weights[won == i])
             left_out[i] += (chosen == 0).sum(axis=0)
             n_won[i] += len(chosen)
             for metric in CORRECTED:
-                luck[metric] += _gain(metric, outcomes, names[i], chosen, measured)
+                luck[metric] += gain(metric, names[i], chosen)
     shares = np.where(left_out.sum(axis=0) > 0, left_out, n_won[:, None])
     mixture = dict(zip(names, shares / shares.sum(axis=0), strict=True))
     alone = {winner: np.ones(outcomes.n)}
@@ -97,15 +100,8 @@ def redraw(eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_res
         )
         for metric in CORRECTED
     }
-    observed = objectives(items, rule, outcomes, whole)[0]
-    return Redrawn(items, observed, np.concatenate(drawn), choose, shifts)
-
-
-def _gain(
-    metric: str, outcomes: Outcomes, name: str, weights: np.ndarray, measured: Mapping[tuple[str, str], float]
-) -> float:
-    """Return how much better than measured a candidate is in these resamples, summed."""
-    return float((resampled_metric(metric, outcomes, name, weights) - measured[metric, name]).sum())
+    observed, objective = objectives(items, rule, outcomes, whole)[0], np.concatenate(drawn)
+    return Redrawn(items, objective, chosen_again(observed, objective, choose), shifts)
 
 
 def _mixed(metric: str, outcomes: Outcomes, mixture: Mapping[str, np.ndarray]) -> float:
@@ -141,7 +137,7 @@ def review(
         return stability, correct(eligible[0], None, outcomes, n_resamples, t) if len(eligible) == 1 else None
     n = bounded_resamples(n_resamples, outcomes.n, work=work_of(rule, outcomes, len(eligible)))
     redrawn = redraw(eligible, rule, outcomes, n_resamples=n)
-    items, again = redrawn.items, chosen_again(redrawn.observed, redrawn.objective, redrawn.choose)
+    items, again = redrawn.items, redrawn.again
     shares = {items[i].candidate: float(again[i]) for i in np.argsort(-again, kind="stable") if again[i]}
     winner, place = eligible[0].candidate, items.index(eligible[0])
     same = np.ptp(redrawn.objective - redrawn.objective[:, [place]], axis=0) == 0

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.statistics.checks import check_counts, check_resamples, check_values
+from bakeoff.statistics.checks import check_counts, check_values
 from bakeoff.statistics.interval import LEVEL, Interval, hold
 from bakeoff.statistics.matrix import METRICS, Margins, f1
 from bakeoff.statistics.resample import Smoothing, resampled_margins, resampled_means, strata_rows
@@ -45,14 +45,13 @@ def confusion_intervals(
         seed: of the draws.
 
     Raises:
-        EvaluationError: not a confusion matrix, an unknown metric, or too few resamples.
+        EvaluationError: not a confusion matrix, or an unknown metric.
 
     Source:
         B. Efron, Better bootstrap confidence intervals, J. Am. Stat. Assoc. 82 (1987) 171-185, DOI
         10.1080/01621459.1987.10478410, with acceleration 0, around the smoothed matrix, shifted to the measured value.
     """
     counts = check_counts(counts)
-    check_resamples(n_resamples)
     names = list(METRICS) if metrics is None else list(metrics)
     unknown = sorted(set(names) - set(METRICS))
     if unknown:
@@ -133,7 +132,6 @@ def mean_interval(values: Array, strata: Array | None, *, n_resamples: int = 10_
         D. V. Hinkley, Bootstrap Methods and their Application (1997), equation 5.37.
     """
     values = check_values(values, "a measure")
-    check_resamples(n_resamples)
     groups = strata_rows(strata, len(values))
     estimate = float(values.mean())
     if np.isin(values, (0.0, 1.0)).all():
@@ -173,7 +171,6 @@ def statistic_interval(
     Source:
         A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application (1997), equation 5.6.
     """
-    check_resamples(n_resamples)
     groups = strata_rows(check_values(strata, "strata"), len(strata))
     rng = np.random.default_rng(seed)
     estimate = float(statistic(np.arange(len(strata))))

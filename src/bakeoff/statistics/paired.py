@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.bootstrap import bias_corrected
-from bakeoff.statistics.checks import check_correct, check_label_ids, check_resamples, check_same_length, check_values
+from bakeoff.statistics.checks import check_correct, check_label_ids, check_same_length, check_values
 from bakeoff.statistics.groups import group_sizes, group_sums, macro_copies, widen
 from bakeoff.statistics.interval import LEVEL, Interval
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
@@ -79,7 +79,6 @@ def paired_difference(
     wrong on the same products, resamples would say that no difference is possible: then the interval is what an exact
     test leaves possible with no such product. Arguments are those of `mcnemar`.
     """
-    check_resamples(n_resamples)
     hits_a, hits_b, n_trainings = _hits(correct_a, correct_b)
     behind, sizes = group_sums(hits_b - hits_a, groups), group_sums(np.ones(len(hits_a)), groups)
     if not behind.any():
@@ -106,7 +105,6 @@ def paired_macro_f1(  # noqa: PLR0913 - draws and groups as in the other compari
     Products are drawn anew by true class, the same for both candidates and all trainings; label_ids (N,), predicted_a
     and predicted_b (N,) or (S, N) of S trainings are classes below K, `groups` as in `mcnemar`.
     """
-    check_resamples(n_resamples)
     first, second = np.atleast_2d(predicted_a), np.atleast_2d(predicted_b)
     check_same_length(label_ids=len(label_ids), predicted_a=first.shape[1], predicted_b=second.shape[1])
     true = check_label_ids(label_ids, n_labels, "label_ids")
