@@ -111,7 +111,7 @@ def _why(ranked: Sequence[Summary], rule: Rule, t: Translator) -> str:
     top = max(ranked, key=rule.objective)
     if n == 1:
         return t.gettext("the only eligible candidate")
-    equals = [item for item in ranked if abs(rule.objective(item) - rule.objective(best)) <= ROUNDING]
+    tied = [item for item in ranked if abs(rule.objective(item) - rule.objective(best)) <= ROUNDING]
     if rule.objective(top) > rule.objective(best) + ROUNDING:
         least = rule.objective(top) - rule.tolerance(best.n_test) - ROUNDING
         tied = [item for item in ranked if rule.objective(item) >= least]
@@ -122,21 +122,16 @@ def _why(ranked: Sequence[Summary], rule: Rule, t: Translator) -> str:
             where = t.gettext("within one test product of {top} ({value})", **gaps)
         else:
             where = t.gettext("within 1/{n_test:,d} of {top} ({value})", n_test=best.n_test, **gaps)
-        return t.gettext(
-            "{where} and {why}, of {n} eligible candidates", where=where, why=_decider(best, tied, rule, t), n=n
-        )
-    if len(equals) > 1:
-        where = t.gettext(
-            "the same {measure} as {others}",
-            measure=rule.maximise.named(t),
-            others=t.join(item.candidate for item in equals if item is not best),
-        )
-        return t.gettext(
-            "{where} and {why}, of {n} eligible candidates", where=where, why=_decider(best, equals, rule, t), n=n
-        )
-    if rule.maximise.name == "accuracy":
+    elif len(tied) > 1:
+        others = t.join(item.candidate for item in tied if item is not best)
+        where = t.gettext("the same {measure} as {others}", measure=rule.maximise.named(t), others=others)
+    elif rule.maximise.name == "accuracy":
         return t.gettext("the most accurate of {n} eligible candidates", n=n)
-    return t.gettext("the highest {measure} of {n} eligible candidates", measure=rule.maximise.named(t), n=n)
+    else:
+        return t.gettext("the highest {measure} of {n} eligible candidates", measure=rule.maximise.named(t), n=n)
+    return t.gettext(
+        "{where} and {why}, of {n} eligible candidates", where=where, why=_decider(best, tied, rule, t), n=n
+    )
 
 
 def _decider(best: Summary, tied: Sequence[Summary], rule: Rule, t: Translator) -> str:

@@ -55,11 +55,10 @@ def mcnemar(correct_a: Array, correct_b: Array, *, groups: Array | None = None) 
     if n_trainings > 1 or group_sizes(groups, len(hits_a)).max() > 1:
         return McNemar(b, c, sign_flip(hits_a, hits_b, n_trainings, groups=groups), "sign_flip_exact")
     few, n = min(b, c), b + c
-    p_value = min(1.0, 2 * float(binom.cdf(few, n, 0.5))) if n else 1.0
+    p_value = 2 * float(binom.cdf(few, n, 0.5))
     if n < FEW_DISCORDANT:
-        return McNemar(b, c, p_value, "mcnemar_exact")
-    mid_p = 2 * float(binom.cdf(few, n, 0.5)) - float(binom.pmf(few, n, 0.5))
-    return McNemar(b, c, min(1.0, mid_p), "mcnemar_mid_p")
+        return McNemar(b, c, min(1.0, p_value), "mcnemar_exact")
+    return McNemar(b, c, min(1.0, p_value - float(binom.pmf(few, n, 0.5))), "mcnemar_mid_p")
 
 
 def _hits(correct_a: Array, correct_b: Array) -> tuple[Array, Array, int]:
