@@ -61,8 +61,6 @@ class CorrectedValue(Section):
     estimate: float
     low: float
     high: float
-    left_out: float
-    """Each resample's winner on the products left out of it, alone (`statistics.selection.Shift`)."""
 
 
 class Corrected(Section):
