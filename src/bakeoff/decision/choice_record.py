@@ -93,7 +93,7 @@ class ChoiceInputs(Section):
 class ChoiceRecord(Record):
     """reports/choice.json."""
 
-    FORMAT: ClassVar[int] = 2
+    FORMAT: ClassVar[int] = 3
     STAGE: ClassVar[str] = "compare"
     ERROR: ClassVar[type[BakeoffError]] = EvaluationError
 

@@ -59,7 +59,7 @@ def write_leaderboard(table: pd.DataFrame, path: Path) -> None:
 def read_leaderboard(path: Path) -> pd.DataFrame:
     """Return a written leaderboard with its types: yes/no columns hold True, False or None."""
     flags = dict.fromkeys(_FLAGS, {"True": True, "False": False}.get)
-    table = pd.read_csv(path, dtype={"rank": "Int64", "seed": int}, converters=flags)
+    table = pd.read_csv(path, dtype={"rank": "Int64", "seed": int, "key": str}, converters=flags)
     return table.astype(dict.fromkeys(_FLAGS, object))
 
 
