@@ -85,11 +85,11 @@ def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
     schedule = {"epochs": 1, "learning_rate": 1e-7, "max_steps": None}
     with progress_bar() as progress:
         run = SimpleNamespace(params=params(frozen=schedule, batch_size=2))
-        recorder = _fit(run, learner, sequences, lambda row: None, progress)  # type: ignore[arg-type]
+        fitted = _fit(run, learner, sequences, lambda row: None, progress)  # type: ignore[arg-type]
     losses = [-math.log(share) for share in (1 / 8, 3 / 8, 4 / 8)]
-    (row,) = recorder.rows
+    (row,) = fitted.rows
     assert row["train_loss"] == pytest.approx((3 * losses[0] + losses[1] + losses[2]) / 5, rel=1e-5)
-    assert recorder.step_losses == [pytest.approx(row["train_loss"])]
+    assert fitted.step_losses == [pytest.approx(row["train_loss"])]
     assert row["validation_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)  # weights are for learning alone
 
 

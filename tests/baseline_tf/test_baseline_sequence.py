@@ -12,7 +12,7 @@ pytestmark = pytest.mark.tf
 def images(colours):
     from bakeoff.baseline_tf.sequence import ImageSequence, Preprocessing
 
-    return ImageSequence(colours, colours.rows("train"), Preprocessing(32), batch_size=10, seed=5)
+    return ImageSequence(colours, colours.rows("train"), Preprocessing(image_size=32), batch_size=10, seed=5)
 
 
 def test_it_is_a_keras_sequence_without_workers(images):

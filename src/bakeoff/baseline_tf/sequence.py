@@ -1,24 +1,27 @@
 """Keras Sequences (`keras.utils.PyDataset`): seeded batches of photos from the packed store, or of cached features."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.data.batching import batch_slice, n_batches
 from bakeoff.data.products import Products
 from bakeoff.data.table import Catalogue
-from bakeoff.data.transforms import resize_crop
+from bakeoff.data.transforms import transform_photo
+from bakeoff.records.settings import Geometry
 
 
-@dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Geometry):
     """How a photo becomes the square input; EfficientNet-B0 was trained for 224 px of a 256 px bicubic resize."""
 
-    image_size: int
     crop_pct: float = 0.875
+    crop_mode: str = "center"
     interpolation: str = "bicubic"
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what training.json says of it."""
+        return self.model_dump(exclude={"crop_mode"})
 
 
 def read_pixels(products: Products, preprocessing: Preprocessing) -> np.ndarray:
@@ -26,14 +29,8 @@ def read_pixels(products: Products, preprocessing: Preprocessing) -> np.ndarray:
     size = preprocessing.image_size
     pixels = np.empty((len(products), size, size, 3), dtype=np.uint8)
     for position in range(len(products)):
-        pixels[position] = resize_photo(products.photo(position), preprocessing)
+        pixels[position] = transform_photo(products.photo(position), preprocessing)
     return pixels
-
-
-def resize_photo(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
-    """Return one photo, resized and cropped, (H, W, 3) uint8."""
-    used = preprocessing
-    return resize_crop(image, used.image_size, crop_pct=used.crop_pct, interpolation=used.interpolation)
 
 
 class Batches(keras.utils.PyDataset):

@@ -30,16 +30,16 @@ def digest(values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
 
-def training_key(header: TrainingHeader, catalogue: Catalogue) -> str:
+def training_key(header: TrainingHeader, catalogue: Catalogue, settings: dict[str, Any]) -> str:
     """Return the key of a training.
 
     Args:
-        header: a PyTorch candidate's, whatever its own key.
+        header: whatever its own key.
         catalogue: its data digest and its split are part of the key.
+        settings: what determines a result beside these: the network and how photos become its input.
     """
     determined = header.model_dump(mode="json", include=_DETERMINING)
-    settings = {"source", "name", "preprocessing", "head"}
-    determined["settings"] = header.backbone.model_dump(mode="json", include=settings)
+    determined["settings"] = settings
     determined["weights"] = weights_identity(header.weights, header.seed)
     determined["data"] = data_identity(catalogue) | {
         "splits": split_digest(catalogue),
