@@ -100,7 +100,7 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     keep_freed_memory()
     device = resolve_device(request.compute.device)
     make_deterministic(device)
-    classifier, _ = build_classifier(
+    classifier = build_classifier(
         request.settings,
         n_classes=len(catalogue.labels),
         seed=request.seed,
