@@ -67,7 +67,7 @@ def test_the_clock_holds_epochs_and_features_alone(frozen_dir):
 
 def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
     from bakeoff.baseline_tf.runtime import keras
-    from bakeoff.baseline_tf.sequence import FeatureSequence
+    from bakeoff.baseline_tf.sequence import Batches
     from bakeoff.baseline_tf.train import _fit
     from bakeoff.core.progress import progress_bar
 
@@ -79,8 +79,8 @@ def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
     learner.set_weights([np.log([[1.0, 3.0, 4.0]]).astype(np.float32)])  # softmax (1, 3, 4) / 8
     ones = np.ones((3, 1), np.float32)
     sequences = (
-        FeatureSequence(uneven, rows, ones, batch_size=2, seed=0),  # 2 + 1: one batch
-        FeatureSequence(uneven, rows, ones, batch_size=8),
+        Batches(uneven, rows, ones.__getitem__, batch_size=2, seed=0),  # 2 + 1: one batch
+        Batches(uneven, rows, ones.__getitem__, batch_size=8),
     )
     schedule = {"epochs": 1, "learning_rate": 1e-7, "max_steps": None}
     with progress_bar() as progress:

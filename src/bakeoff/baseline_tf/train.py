@@ -17,7 +17,7 @@ from bakeoff.baseline_tf.earlier_model import load_earlier_model
 from bakeoff.baseline_tf.forward import compile_forward, probability_kind, row_losses, to_probabilities
 from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone
 from bakeoff.baseline_tf.runtime import Device, keras, peak_memory_mib, start
-from bakeoff.baseline_tf.sequence import Batches, FeatureSequence, ImageSequence, Preprocessing, read_pixels
+from bakeoff.baseline_tf.sequence import Batches, Preprocessing, read_pixels
 from bakeoff.core.errors import EvaluationError, TrainingError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
@@ -166,14 +166,13 @@ def _train(run: BaselineRun, on_epoch: Callable[[dict[str, Any]], None], progres
     classifier = model.build_classifier(
         backbone, n_classes=len(run.catalogue.labels), loss=params.loss, dropout=params.dropout, seed=run.seed
     )
-    feature_time_s = 0.0
+    features, feature_time_s, learner = None, 0.0, model.logits_model(classifier)
     if params.mode == "frozen" and cache:
-        started_s = time.perf_counter()
-        learner, sequences = model.build_head(classifier), _feature_sequences(run, backbone, progress)
+        started_s, learner = time.perf_counter(), model.build_head(classifier)
+        rows = np.concatenate([run.catalogue.rows("train"), run.catalogue.rows("validation")])
+        features = _forward_with_bar(run, backbone, rows, progress, "features of the backbone")
         feature_time_s = time.perf_counter() - started_s
-    else:
-        learner, sequences = model.logits_model(classifier), _image_sequences(run)
-    history = _fit(run, learner, sequences, on_epoch, progress)
+    history = _fit(run, learner, _sequences(run, features), on_epoch, progress)
     return Trained(classifier, params.image_size, history, feature_time_s)
 
 
@@ -202,26 +201,20 @@ def _fit(
     return history
 
 
-def _image_sequences(run: BaselineRun) -> tuple[ImageSequence, ImageSequence]:
-    preprocessing = Preprocessing(image_size=run.params.image_size)
+def _sequences(run: BaselineRun, features: np.ndarray | None) -> tuple[Batches, Batches]:
+    """Return both splits: their photos, or the pooled features (N, D) of train and validation where there are some."""
     train, validation = run.catalogue.rows("train"), run.catalogue.rows("validation")
-    size = run.params.batch_size
-    return (
-        ImageSequence(run.catalogue, train, preprocessing, batch_size=size, seed=run.seed),
-        ImageSequence(run.catalogue, validation, preprocessing, batch_size=size),
-    )
+    preprocessing, size = Preprocessing(image_size=run.params.image_size), run.params.batch_size
 
+    def photos_at(positions: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda chosen: read_pixels(run.catalogue.at(positions[chosen]), preprocessing).astype(np.float32)
 
-def _feature_sequences(run: BaselineRun, backbone: Any, progress: Progress) -> tuple[FeatureSequence, FeatureSequence]:
-    """Return both splits as pooled features, one forward pass per photo."""
-    train, validation = run.catalogue.rows("train"), run.catalogue.rows("validation")
-    size = run.params.batch_size
-    features = _forward_with_bar(
-        run, backbone, np.concatenate([train, validation]), progress, "features of the backbone"
-    )
+    inputs = [photos_at(train), photos_at(validation)]
+    if features is not None:
+        inputs = [part.__getitem__ for part in np.split(features, [len(train)])]
     return (
-        FeatureSequence(run.catalogue, train, features[: len(train)], batch_size=size, seed=run.seed),
-        FeatureSequence(run.catalogue, validation, features[len(train) :], batch_size=size),
+        Batches(run.catalogue, train, inputs[0], batch_size=size, seed=run.seed),
+        Batches(run.catalogue, validation, inputs[1], batch_size=size),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from bakeoff.data.contact_sheet import new_sheet, paste
@@ -33,13 +34,9 @@ def choose_samples(labels: np.ndarray, *, seed: int, n_photos: int) -> np.ndarra
         n_photos: how many are wanted.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
-    turn = np.zeros(len(labels), dtype=np.int64)
-    seen: dict[int, int] = {}
-    for index in order:
-        label = int(labels[index])
-        turn[index] = seen[label] = seen.get(label, -1) + 1
-    ranked = sorted(order.tolist(), key=lambda index: (turn[index], labels[index]))
-    return np.asarray(ranked[:n_photos], dtype=np.int64)
+    shuffled = pd.Series(labels[order])
+    turn = shuffled.groupby(shuffled).cumcount()
+    return order[np.lexsort((shuffled, turn))][:n_photos]
 
 
 def write_preview(

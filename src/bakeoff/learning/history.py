@@ -28,14 +28,9 @@ def write_history(rows: Sequence[Row], path: Path) -> None:
     pd.DataFrame(list(rows), columns=list(COLUMNS)).to_csv(path, index=False)
 
 
-def is_better(row: Row, best: Row | None) -> bool:
-    """Return whether an epoch beats the best: higher validation accuracy, or the same at a lower validation loss."""
-    if best is None:
-        return True
-    return (row["validation_accuracy"], -row["validation_loss"]) > (
-        best["validation_accuracy"],
-        -best["validation_loss"],
-    )
+def _rank(row: Row) -> tuple[float, float]:
+    """Return what epochs are compared by: a higher validation accuracy, of equals the lower validation loss."""
+    return row["validation_accuracy"], -row["validation_loss"]
 
 
 @dataclass
@@ -88,7 +83,8 @@ class History:
             **measured,
         }
         self.rows.append(row)
-        if better := is_better(row, self.best):
+        better = self.best is None or _rank(row) > _rank(self.best)
+        if better:
             self.best = row
         return better
 

@@ -43,7 +43,7 @@ def training_key(header: TrainingHeader, catalogue: Catalogue, settings: dict[st
     determined["weights"] = weights_identity(header.weights, header.seed)
     determined["data"] = data_identity(catalogue) | {
         "splits": split_digest(catalogue),
-        "weights": weight_digest(catalogue),
+        "weights": _frame_digest(catalogue, ["product_id", "weight"]),  # the products' in training
     }
     return digest(determined)
 
@@ -89,11 +89,6 @@ def data_identity(catalogue: Catalogue) -> dict[str, Any]:
 def split_digest(catalogue: Catalogue) -> str:
     """Return a digest of which product is in which split: results of different splits do not compare."""
     return _frame_digest(catalogue, ["product_id", "split"])
-
-
-def weight_digest(catalogue: Catalogue) -> str:
-    """Return a digest of the products' training weights."""
-    return _frame_digest(catalogue, ["product_id", "weight"])
 
 
 def merged_training(

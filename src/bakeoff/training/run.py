@@ -256,15 +256,10 @@ def _header(
         device=device.type,
         device_name=device_name(device),
         threads=threads,
-        scan=scan_name(settings, request.scan.implementation, device.type),
+        scan=resolve(request.scan.implementation, device.type) if settings.source == "mambavision" else None,
         loss=request.training.loss.name,
         versions=versions(settings.source),
         key="",
     )
     network = settings.model_dump(mode="json", include={"source", "name", "preprocessing", "head"})
     return header.model_copy(update={"key": training_key(header, catalogue, network)})
-
-
-def scan_name(settings: CandidateSettings, requested: str, device: str) -> str | None:
-    """Return the selective scan a candidate runs on, on a type of device; None for a backbone without one."""
-    return resolve(requested, device) if settings.source == "mambavision" else None
