@@ -28,7 +28,9 @@ class MambaBackbone(nn.Module):
     def __init__(self, network: Any, scan: str) -> None:
         super().__init__()
         self.network = network
-        self.num_features: int = network.norm.num_features  # the last batch norm's: the package names no width
+        if not isinstance(network.norm, nn.BatchNorm2d):
+            raise SetupError(f"mambavision: expected a BatchNorm2d before pooling, got {type(network.norm).__name__}.")
+        self.num_features = network.norm.num_features  # the package names no width
         self.scan = scan
 
     def forward_stages(self, images: Tensor) -> list[Tensor]:

@@ -58,7 +58,7 @@ def write_leaderboard(table: pd.DataFrame, path: Path) -> None:
 
 def read_leaderboard(path: Path) -> pd.DataFrame:
     """Return a written leaderboard with its types: yes/no columns hold True, False or None."""
-    flags = dict.fromkeys(_FLAGS, {"True": True, "False": False}.get)
+    flags = dict.fromkeys(_FLAGS, lambda text: {"true": True, "false": False}.get(text.lower()))  # spreadsheets shout
     table = pd.read_csv(path, dtype={"rank": "Int64", "seed": int, "key": str}, converters=flags)
     return table.astype(dict.fromkeys(_FLAGS, object))
 

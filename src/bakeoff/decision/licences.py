@@ -25,7 +25,7 @@ def strictest(verdicts: Sequence[bool | None]) -> bool | None:
     """Return False where one is, else None where one is not known, else True."""
     if False in verdicts:
         return False
-    return None if None in verdicts else True
+    return True if all(verdict is True for verdict in verdicts) else None
 
 
 def licence_of_code(training: TrainingRecord) -> str:

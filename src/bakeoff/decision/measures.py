@@ -137,7 +137,7 @@ LIMITED = (
 )
 """Those that `compare.subject_to` may bound."""
 
-COLUMNS = {
+BOARD_COLUMNS = {
     "macro_f1": Column(
         N_("macro F1"), N_("mean of the classes’ F1: small classes count as much as large ones"), "base"
     ),

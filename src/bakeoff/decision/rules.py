@@ -47,8 +47,8 @@ class Rule:
     limits: Limits
     allow_random_weights: bool = False
     allow_not_learned: bool = False
-    accuracy_points: float = 0.0
-    """What an accuracy of 1 rather than chance adds to `matrix_total`."""
+    accuracy_points: float = math.nan
+    """What an accuracy of 1 rather than chance adds to `matrix_total`; only where the rule draws resamples."""
 
     @classmethod
     def of(cls, params: CompareParams) -> Rule:

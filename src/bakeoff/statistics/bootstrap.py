@@ -61,7 +61,8 @@ def confusion_intervals(
     if np.trace(counts) == counts.sum():
         return {name: _all_right(name, counts, estimate) for name, estimate in estimates.items()}
     drawn = [name for name in names if name not in SHARES_OF_PRODUCTS]
-    parts = [{name: METRICS[name](some) for name in drawn} for some in resampled_margins(counts, n_resamples, seed)]
+    resampled = resampled_margins(counts, n_resamples, seed) if drawn else ()
+    parts = [{name: METRICS[name](some) for name in drawn} for some in resampled]
     found = {}
     for name, estimate in estimates.items():
         if name in SHARES_OF_PRODUCTS:

@@ -29,6 +29,8 @@ class CheckpointFolder:
     def load(self) -> dict[str, Any] | None:
         """Return the last state, or None where there is none; an unreadable one is named on stderr and dropped."""
         path = self.folder / STATE_FILE
+        for partial in self.folder.glob(f"{STATE_FILE}.*.tmp"):  # of a process that was killed while it wrote
+            partial.unlink()
         if not path.is_file():
             return None
         try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.core.translation import N_, Translator
-from bakeoff.decision.measures import COLUMNS, MEASURES
+from bakeoff.decision.measures import BOARD_COLUMNS, MEASURES
 from bakeoff.decision.summary import Summary
 from bakeoff.report.facts import Facts
 from bakeoff.report.render import is_known
@@ -19,7 +19,7 @@ def board(facts: Facts, t: Translator) -> dict[str, Any]:
         {"key": name, "is_time": MEASURES[name].is_time, "first": _FIRST[MEASURES[name].more_is_better]}
         | column._asdict()
         for group in ("base", *_GROUPS)
-        for name, column in COLUMNS.items()
+        for name, column in BOARD_COLUMNS.items()
         if column.group == group and any(is_known(getattr(item, name)) for item in facts.summaries)
     ]
     used = {column["group"] for column in shown}
