@@ -129,12 +129,12 @@ def study(rng: np.random.Generator, n: int, sd: float, *, grouped: bool) -> dict
     ends = {
         "accuracy": wilson_interval(best.accuracy, n),
         "macro_f1": (best.macro_f1_low, best.macro_f1_high),
-        "lead": (lead[1].low, lead[1].high) if lead else None,
+        "lead": (lead[1].low, lead[1].high),
     }
     row: dict[str, Any] = {"share": stability.winner_share}
     for name, truth in truths.items():
         value, raw = getattr(values, name), ends[name]
-        if value is not None and raw is not None:
+        if value is not None:
             row[name] = (
                 *(value.estimate, value.measured, truth),
                 *(value.low <= truth <= value.high, raw[0] <= truth <= raw[1]),

@@ -19,7 +19,7 @@ def one_thread():
 
 
 def build(settings, *, seed=0, n_classes=3):
-    return build_classifier(settings, n_classes=n_classes, seed=seed, weights_dir=None)[0]
+    return build_classifier(settings, n_classes=n_classes, seed=seed, weights_dir=None)
 
 
 def step(classifier, size=64):

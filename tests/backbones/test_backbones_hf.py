@@ -88,8 +88,7 @@ def test_a_whole_candidate(name, model_folder, images, defaults, weights_params,
     assert (settings.licence_weights, settings.commercial_use) == ("unknown", None)
     record = fetch_weights(settings, weights_params(policy="require"), tmp_path / "weights")
     assert (record.source, set(record.network_files)) == ("folder", {"config.json", "preprocessor_config.json"})
-    classifier, report = build_classifier(settings, n_classes=3, seed=0, weights_dir=tmp_path / "weights")
-    assert report.fits
+    classifier = build_classifier(settings, n_classes=3, seed=0, weights_dir=tmp_path / "weights")
     assert classifier.n_features == WIDTHS[name]
     assert {parameter.dtype for parameter in classifier.parameters()} == {torch.float32}
     for mode in ("frozen", "finetune"):

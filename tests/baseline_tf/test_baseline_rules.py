@@ -67,7 +67,7 @@ def test_the_clock_holds_epochs_and_features_alone(frozen_dir):
 
 def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
     from bakeoff.baseline_tf.runtime import keras
-    from bakeoff.baseline_tf.sequence import FeatureSequence
+    from bakeoff.baseline_tf.sequence import Batches
     from bakeoff.baseline_tf.train import _fit
     from bakeoff.core.progress import progress_bar
 
@@ -79,17 +79,17 @@ def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
     learner.set_weights([np.log([[1.0, 3.0, 4.0]]).astype(np.float32)])  # softmax (1, 3, 4) / 8
     ones = np.ones((3, 1), np.float32)
     sequences = (
-        FeatureSequence(uneven, rows, ones, batch_size=2, seed=0),  # 2 + 1: one batch
-        FeatureSequence(uneven, rows, ones, batch_size=8),
+        Batches(uneven, rows, ones.__getitem__, batch_size=2, seed=0),  # 2 + 1: one batch
+        Batches(uneven, rows, ones.__getitem__, batch_size=8),
     )
     schedule = {"epochs": 1, "learning_rate": 1e-7, "max_steps": None}
     with progress_bar() as progress:
         run = SimpleNamespace(params=params(frozen=schedule, batch_size=2))
-        recorder = _fit(run, learner, sequences, lambda row: None, progress)  # type: ignore[arg-type]
+        fitted = _fit(run, learner, sequences, lambda row: None, progress)  # type: ignore[arg-type]
     losses = [-math.log(share) for share in (1 / 8, 3 / 8, 4 / 8)]
-    (row,) = recorder.rows
+    (row,) = fitted.rows
     assert row["train_loss"] == pytest.approx((3 * losses[0] + losses[1] + losses[2]) / 5, rel=1e-5)
-    assert recorder.step_losses == [pytest.approx(row["train_loss"])]
+    assert fitted.step_losses == [pytest.approx(row["train_loss"])]
     assert row["validation_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)  # weights are for learning alone
 
 

@@ -10,9 +10,14 @@ pytestmark = pytest.mark.tf
 
 @pytest.fixture
 def images(colours):
-    from bakeoff.baseline_tf.sequence import ImageSequence, Preprocessing
+    from bakeoff.baseline_tf.sequence import Batches, Preprocessing, read_pixels
 
-    return ImageSequence(colours, colours.rows("train"), Preprocessing(32), batch_size=10, seed=5)
+    rows, used = colours.rows("train"), Preprocessing(image_size=32)
+
+    def photos(chosen):
+        return read_pixels(colours.at(rows[chosen]), used).astype(np.float32)
+
+    return Batches(colours, rows, photos, batch_size=10, seed=5)
 
 
 def test_it_is_a_keras_sequence_without_workers(images):
@@ -28,7 +33,7 @@ def test_24_products_in_batches_of_10_are_10_10_and_4(images):
 
 def test_a_batch_holds_the_photos_in_0_to_255_and_their_one_hot_labels(images, colours):
     pixels, one_hot = images[0]
-    first = colours.rows("train")[images.order()[0]]
+    first = colours.rows("train")[images.order[0]]
     photo = colours.at([first]).photo(0)
     expected = resize_crop(photo, 32, crop_pct=0.875, interpolation="bicubic")
     assert pixels.shape == (10, 32, 32, 3)
@@ -40,21 +45,21 @@ def test_a_batch_holds_the_photos_in_0_to_255_and_their_one_hot_labels(images, c
 
 
 def test_the_order_follows_seed_and_epoch_alone(images):
-    first = images.order()
+    first = images.order
     images.set_epoch(1)
-    second = images.order()
+    second = images.order
     images.set_epoch(0)
-    np.testing.assert_array_equal(images.order(), first)
+    np.testing.assert_array_equal(images.order, first)
     assert not np.array_equal(first, second)
     assert sorted(second) == list(range(24))
 
 
 def test_without_a_seed_the_order_is_the_catalogues(colours):
-    from bakeoff.baseline_tf.sequence import FeatureSequence
+    from bakeoff.baseline_tf.sequence import Batches
 
     rows = colours.rows("validation")
     features = np.arange(6, dtype=np.float32).reshape(3, 2)
-    sequence = FeatureSequence(colours, rows, features, batch_size=2)
+    sequence = Batches(colours, rows, features.__getitem__, batch_size=2)
     assert len(sequence) == 1  # a third row alone joins the two before it
     np.testing.assert_array_equal(sequence[0][0], features)
 
@@ -62,20 +67,20 @@ def test_without_a_seed_the_order_is_the_catalogues(colours):
 def test_training_weights_come_along_where_they_differ(colours):
     import dataclasses
 
-    from bakeoff.baseline_tf.sequence import FeatureSequence
+    from bakeoff.baseline_tf.sequence import Batches
 
     products = colours.products.assign(weight=np.linspace(0.5, 1, len(colours.products), dtype=np.float32))
     weighted = dataclasses.replace(colours, products=products)
     rows = colours.rows("train")
-    sequence = FeatureSequence(weighted, rows, np.zeros((len(rows), 2), np.float32), batch_size=24, seed=0)
-    np.testing.assert_allclose(sequence[0][2], products["weight"].to_numpy()[rows[sequence.order()]])
+    sequence = Batches(weighted, rows, np.zeros((len(rows), 2), np.float32).__getitem__, batch_size=24, seed=0)
+    np.testing.assert_allclose(sequence[0][2], products["weight"].to_numpy()[rows[sequence.order]])
     assert sequence.weight_of(0) == pytest.approx(products["weight"].to_numpy()[rows].sum())
 
 
 def test_a_single_last_row_joins_the_batch_before(colours):
-    from bakeoff.baseline_tf.sequence import FeatureSequence
+    from bakeoff.baseline_tf.sequence import Batches
 
     rows = colours.rows("train")  # 24 = 23 + 1
-    sequence = FeatureSequence(colours, rows, np.zeros((24, 2), np.float32), batch_size=23, seed=0)
+    sequence = Batches(colours, rows, np.zeros((24, 2), np.float32).__getitem__, batch_size=23, seed=0)
     assert [len(sequence[index][0]) for index in range(len(sequence))] == [24]
     assert (sequence.size_of(0), sequence.weight_of(0)) == (24, 24.0)

@@ -357,7 +357,7 @@ def test_an_edited_text_trains_no_image_model_again(root):
         files = [root / "data" / "catalogue" / name for name in ("products.parquet", "images.arrow", "labels.json")]
         return (
             catalogue.dataset.digest,
-            training_key(training_record(), catalogue),
+            training_key(training_record(), catalogue, {}),
             examined(root).texts_digest,
             [file.read_bytes() for file in files],
         )

@@ -75,7 +75,9 @@ def test_labels_that_print_alike_are_found():
     assert find_alike(["Shoes", "shoes", "Bags", "Shoes"]) == [["Shoes", "shoes"]]
     assert find_alike(["ﬁn", "fin"]) == [["fin", "ﬁn"]]
     assert find_alike(["❤ love", "❤\ufe0f love"]) == [["❤ love", "❤\ufe0f love"]]
-    assert not find_alike(["A", "B"])
+    assert find_alike(["T-shirt", "T\u2011shirt", "T\u2013shirt"]) == [["T-shirt", "T\u2011shirt", "T\u2013shirt"]]
+    assert find_alike(["Women's", "Women\u2019s"]) == [["Women's", "Women\u2019s"]]
+    assert not find_alike(["A", "B", "T shirt", "T-shirt"])
 
 
 def test_what_is_shown_has_no_bytes_and_no_line_ends():

@@ -200,7 +200,7 @@ def fake_choice(summaries: list[Any], language: str) -> ChoiceRecord:
 def corrected_of(best: Any) -> Corrected:
     """Return a winner's figures a point below what was measured."""
     values = {
-        name: CorrectedValue(measured=value, estimate=value - 0.01, low=value - 0.1, high=value + 0.05, left_out=value)
+        name: CorrectedValue(measured=value, estimate=value - 0.01, low=value - 0.1, high=value + 0.05)
         for name, value in (("accuracy", best.accuracy), ("macro_f1", best.macro_f1), ("lead", 0.05))
     }
     return Corrected(n_resamples=10_000, sentence=f"Expect {best.accuracy - 0.01:.3f}.", **values)

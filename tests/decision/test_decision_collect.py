@@ -254,7 +254,6 @@ def test_outcomes_hold_every_seed(tmp_path):
     assert outcomes.n == 105
     assert outcomes.correct("baseline_tf").sum(axis=1).tolist() == [90, 91]
     assert outcomes.correct("baseline_tf").mean(axis=0)[[89, 90, 91]].tolist() == [1.0, 0.5, 0.0]
-    assert outcomes_of([]) is None
     ids = done[0].test.product_ids
     assert outcomes.groups is None
     assert outcomes_of(done, {ids[3]: 8, ids[5]: 9}).groups is None  # each alone in its group

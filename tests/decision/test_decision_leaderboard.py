@@ -89,6 +89,9 @@ def test_the_csv_round_trip_keeps_yes_no_and_unknown(tmp_path):
     assert again["rank"].tolist()[:3] == [1, 2, 3]
     assert pd.isna(again["rank"].iloc[3])
     assert summarise(again) == summarise(table)
+    path = tmp_path / "leaderboard.csv"
+    path.write_text(path.read_text().replace("True", "TRUE").replace("False", "FALSE"))  # as spreadsheets save it
+    assert summarise(read_leaderboard(path)) == summarise(table)
 
 
 def with_weights(training, **changes):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bakeoff.backbones.params import BackboneParams
-from bakeoff.core.errors import EvaluationError, ParamsError
+from bakeoff.core.errors import ParamsError
 from bakeoff.core.section import validate_section
 from bakeoff.decision.references import references
 from bakeoff.decision.seeds import seed_spread
@@ -64,10 +64,13 @@ def test_spread_of_two_seeds_worked_out_by_hand():
     spread = seed_spread({"a-frozen": hits, "one-frozen": hits[:1]})
     assert list(spread) == ["a-frozen"]
     assert (spread["a-frozen"]["n_seeds"], spread["a-frozen"]["mean"]) == (2, 0.625)
-    assert spread["a-frozen"]["sd_seeds"] >= 0
-    assert spread["a-frozen"]["sd_data"] > 0
+    assert spread["a-frozen"]["sd_seeds"] == pytest.approx(np.sqrt(2) / 8)
+    assert spread["a-frozen"]["sd_data"] == pytest.approx(np.sqrt((3 / 16 + 1 / 4) / 2 / 3))
 
 
-def test_refuses_hits_of_another_shape():
-    with pytest.raises(EvaluationError, match=r"expected hits of shape \(seeds, products\), got \(4,\)"):
-        seed_spread({"a-frozen": np.ones(4, dtype=bool)})
+def test_seeds_that_agree_leave_all_to_the_data_and_one_product_cannot_tell():
+    hits = np.stack([np.repeat([True, False], [6, 4])] * 3)
+    spread = seed_spread({"a-frozen": hits, "b-frozen": hits[:, :1]})
+    assert spread["a-frozen"]["sd_seeds"] == 0
+    assert spread["a-frozen"]["sd_data"] == pytest.approx(np.sqrt(0.6 * 0.4 / 9))
+    assert spread["b-frozen"]["sd_data"] is None

@@ -180,7 +180,7 @@ def test_refuses_a_study_without_a_comparison(project, tmp_path):
     choice_file.write_text("{}")
     with pytest.raises(
         EvaluationError,
-        match=r"choice.json was written by another version .* reads 2.; run `dvc repro compare`",
+        match=r"choice.json was written by another version .* reads 3.; run `dvc repro compare`",
     ):
         note_text(project)
     choice_file.write_text("{")

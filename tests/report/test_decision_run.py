@@ -250,7 +250,7 @@ def test_an_older_choice_is_not_printed(reports, tmp_path):
     write_json(tmp_path / "choice.json", {"best": None})
     with pytest.raises(
         EvaluationError,
-        match=r"choice.json was written by another version .* reads 2.; run `dvc repro compare`",
+        match=r"choice.json was written by another version .* reads 3.; run `dvc repro compare`",
     ):
         print_summary(tmp_path)
 

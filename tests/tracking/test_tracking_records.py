@@ -39,6 +39,11 @@ def test_only_finite_numbers_become_metrics():
     assert epoch_metrics({"epoch": "3", "train_loss": "0.25", "validation_loss": ""}) == {"epoch/train_loss": 0.25}
 
 
+def test_a_cell_is_a_number_where_it_spells_a_finite_one():
+    cells = ["3", "0.5", "", "shoes", "Infinity", "nan"]
+    assert [as_value(cell) for cell in cells] == [3, 0.5, None, "shoes", "Infinity", "nan"]
+
+
 def test_history_of_a_model_taken_over_as_it_is_is_empty(tmp_path):
     assert read_rows(tmp_path / "history.csv") == []
 

@@ -41,7 +41,7 @@ def write_choice(project: Path, candidate: str, *keys: str, **changes) -> Path:
     best = {"candidate": candidate, "accuracy": 0.75, "accuracy_low": 0.301, "accuracy_high": 0.954, "n_test": 4}
     best |= {"keys": list(keys), "licence": "Apache-2.0", "commercial_use": True, "pretrained": True}
     best |= {"n_seeds": len(keys)} | changes
-    value = CorrectedValue(measured=0.75, estimate=0.71234, low=0.2, high=0.91, left_out=0.7)
+    value = CorrectedValue(measured=0.75, estimate=0.71234, low=0.2, high=0.91)
     found = Corrected(n_resamples=100, accuracy=value, macro_f1=value, lead=None, sentence="")
     choice_record(best=best, corrected={candidate: found}).write(reports / "choice.json")
     (reports / "model_card.md").write_text(CARD, encoding="utf-8")

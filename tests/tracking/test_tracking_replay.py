@@ -132,6 +132,16 @@ def test_another_evaluation_key_makes_another_run_that_holds_everything(candidat
     assert replay(candidate, params=tracking_params) == first
 
 
+def test_a_class_called_infinity_and_a_link_to_nowhere_cost_nothing(candidate, tracking_params, project):
+    (candidate / "evaluation" / "confusion.csv").write_text("true,Infinity,b\nInfinity,1,0\nb,0,1\n", encoding="utf-8")
+    (candidate / "training" / "figures").mkdir(exist_ok=True)
+    (candidate / "training" / "figures" / "gone.png").symlink_to("/nonexistent/gone.png")
+    run = run_of(replay(candidate, params=tracking_params))
+    (table,) = (project / "mlruns" / "artifacts").rglob("confusion_matrix.json")
+    assert json.loads(table.read_text())["data"][0] == ["Infinity", 1, 0]
+    assert run.info.status == "FINISHED"
+
+
 def test_an_older_trainings_evaluation_is_left_out(candidate, tracking_params):
     write_training(candidate, key="1" * 16)
     run = run_of(replay(candidate, params=tracking_params))

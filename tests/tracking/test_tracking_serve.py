@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -30,7 +31,7 @@ from bakeoff.tracking import serve
 from bakeoff.tracking.comparison import log_comparison
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.serve import Served, champion, serve_model, server_command, trained, welcome
-from bakeoff.tracking.serving_app import as_json
+from bakeoff.tracking.serving_app import RawPhotos, as_json
 from prepared import PREPARE
 from records_made import calibration_record, choice_record, metrics_record
 
@@ -239,6 +240,19 @@ def test_the_welcome_has_a_line_to_copy():
     text = welcome(Served("models:/bakeoff/1", "tiny-frozen (champion, version 1)", "pytorch"), 5001)
     assert "tiny-frozen (champion, version 1) answers at http://127.0.0.1:5001/invocations; stop it" in text
     assert "curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg" in text
+
+
+def test_a_client_that_hangs_up_in_an_upload_is_not_answered():
+    events = iter([{"type": "http.request", "body": b"abc", "more_body": True}, {"type": "http.disconnect"}])
+    scope = {"type": "http", "path": "/invocations", "method": "POST", "headers": [(b"content-type", b"image/png")]}
+
+    async def receive():
+        return next(events)
+
+    async def never(*arguments):
+        raise AssertionError("half a photo reached the model")
+
+    asyncio.run(RawPhotos(never)(scope, receive, never))
 
 
 def test_a_photo_becomes_the_request_mlflow_knows():

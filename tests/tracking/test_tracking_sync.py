@@ -94,7 +94,7 @@ def test_a_broken_record_is_left_out_and_named(name, runs_dir, project, tracking
 
 
 @pytest.mark.parametrize(
-    ("text", "problem"), [("{", "is not valid JSON"), ('{"format": 2, "best": {}}', "lacks language")]
+    ("text", "problem"), [("{", "is not valid JSON"), ('{"format": 3, "best": {}}', "lacks language")]
 )
 def test_a_broken_choice_is_named_and_leaves_no_run(runs_dir, project, tracking_params, text, problem):
     (write_reports(project / "reports") / "choice.json").write_text(text, encoding="utf-8")

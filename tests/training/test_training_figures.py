@@ -11,13 +11,13 @@ from PIL import Image
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import resize_crop
 from bakeoff.learning.figures import choose_samples, preview_title, write_history_figure, write_preview
-from bakeoff.learning.size import size_mib
+from bakeoff.learning.outputs import size_mib
+from bakeoff.records.settings import Geometry
 
 VERMILION = (213, 94, 0)
 
 
-class Used:
-    image_size, crop_pct, interpolation = 224, 0.875, "bicubic"
+USED = Geometry(image_size=224, crop_pct=0.875, crop_mode="center", interpolation="bicubic")
 
 
 def rows(n: int) -> list[dict]:
@@ -49,13 +49,13 @@ def test_the_preview_shows_training_photos_of_every_class_after_the_transform(
         return resize_crop(photo, 32, crop_pct=1.0, interpolation="bilinear")
 
     path = tmp_path / "figures" / "preview.png"
-    write_preview(path, catalogue, transform, title=preview_title("swin_t", Used()), seed=0, n_photos=7)
+    write_preview(path, catalogue, transform, title=preview_title("swin_t", USED), seed=0, n_photos=7)
     assert len(seen) == 7
     with Image.open(path) as picture:
         assert picture.size == (round(1.9 * 6 * 120), round((2.15 * 2 + 0.6) * 120))  # two rows of six
     for colour in ((200, 60, 60), (60, 200, 60), (60, 60, 200)):  # the classes of the catalogue
         assert has_colour(path, colour)
-    assert preview_title("swin_t", Used()) == "swin_t sees: bicubic resize, crop 0.875, 224 × 224 px"
+    assert preview_title("swin_t", USED) == "swin_t sees: bicubic resize, crop 0.875, 224 × 224 px"
 
 
 def test_the_history_without_an_epoch_says_that_nothing_was_trained(tmp_path: Path) -> None:

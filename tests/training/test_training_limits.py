@@ -108,7 +108,7 @@ def test_predictions_without_memory(plan: Callable[..., Any], tmp_path: Path) ->
 
 
 def test_what_counts_as_out_of_memory() -> None:
-    from bakeoff.training.out_of_memory import out_of_memory_in_words
+    from bakeoff.learning.out_of_memory import out_of_memory_in_words
 
     def use(work: Callable[[], Any]) -> None:
         with out_of_memory_in_words(TrainingError, "here", remedies="set this"):

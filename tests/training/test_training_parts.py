@@ -44,19 +44,20 @@ def test_every_loss_of_params_has_its_formula_and_its_probabilities(name: str, k
 
     params = training_params(loss=name).loss
     assert (params.name, params.probabilities) == (name, kind)
-    assert losses.make_loss(params) is getattr(losses, name)
+    assert losses.LOSSES[params.name] is getattr(losses, name)
     assert training_params(loss={"name": name}).loss == params
     assert set(losses.LOSSES) == {"cross_entropy", "bce"}
 
 
 def test_unknown_loss_augmentation_and_device_list_the_legal_ones() -> None:
-    from bakeoff.training.augment import augmentation_by_name
+    from bakeoff.training.augment import AUGMENTATIONS
     from bakeoff.training.device import resolve_device
 
     with pytest.raises(ValidationError, match=r"'hinge' found using 'name' does not match .* 'cross_entropy', 'bce'"):
         training_params(loss="hinge")
-    with pytest.raises(TrainingError, match="'rotate' is not known; choose one of none, flip"):
-        augmentation_by_name("rotate")
+    with pytest.raises(ValidationError, match="Input should be 'none' or 'flip'"):
+        training_params(augment="rotate")
+    assert {training_params(augment=name).augment for name in AUGMENTATIONS} == {"none", "flip"}
     with pytest.raises(TrainingError, match=r"compute.device is 'tpu', but .* choose one of these or auto"):
         resolve_device("tpu")
 
@@ -85,18 +86,24 @@ def test_flip_mirrors_whole_photos() -> None:
     assert 20 < sum(mirrored) < 44
 
 
-def _row(epoch: int, accuracy: float, loss: float) -> dict[str, Any]:
-    return {"epoch": epoch, "validation_accuracy": accuracy, "validation_loss": loss}
-
-
 def test_the_best_epoch_wins_by_accuracy_then_by_loss_then_by_being_first() -> None:
-    from bakeoff.learning.history import best_row, epochs_since_best
+    from bakeoff.learning.history import History
+    from bakeoff.records.recipe import ScheduleParams
 
-    rows = [_row(1, 0.5, 1.0), _row(2, 0.7, 0.9), _row(3, 0.7, 0.8), _row(4, 0.7, 0.8), _row(5, 0.6, 0.1)]
-    best = best_row(rows)
-    assert best is not None
-    assert best["epoch"] == 3
-    assert epochs_since_best(rows) == 2
+    history = History(ScheduleParams(epochs=6, learning_rate=0.1, max_steps=None), n_batches=2, patience_epochs=2)
+    outcomes = [(0.5, 1.0), (0.7, 0.9), (0.7, 0.8), (0.7, 0.8), (0.6, 0.1)]
+    better, over = [], []
+    for accuracy, loss in outcomes:
+        history.step_losses += [2.0, 1.0]
+        better.append(history.add_epoch([3, 1], validation_accuracy=accuracy, validation_loss=loss))
+        over.append(history.is_over)
+    assert history.best is not None
+    assert history.best["epoch"] == 3
+    assert better == [True, True, True, False, False]
+    assert over == [False, False, False, False, True]  # two epochs after the best one
+    assert history.stopped_early
+    assert history.rows[-1]["step"] == 10 < history.total_steps == 12
+    assert history.rows[-1]["train_loss"] == 1.75  # by the steps' weights 3 and 1
 
 
 def test_a_run_that_does_not_learn_is_told_so() -> None:

@@ -16,7 +16,7 @@ from bakeoff.data.products import Photos, StoredProducts
 from bakeoff.data.table import Catalogue
 from bakeoff.records.training import TrainingRecord
 from records_made import training_record
-from training.conftest import make_catalogue, training_params
+from training.conftest import make_catalogue
 
 torch = pytest.importorskip("torch")
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
@@ -52,14 +52,14 @@ def _written(folder: Path, catalogue: Catalogue) -> Predictions:
 
 def _own_losses(folder: Path, catalogue: Catalogue, loss: str) -> np.ndarray:
     """Each product's loss, (N,), by the trainer's own formula on the reloaded network's logits."""
-    from bakeoff.training.losses import make_loss
+    from bakeoff.training.losses import LOSSES
     from bakeoff.training.module import photo_tensor
 
     predictor, products = _load(folder), _all(catalogue)
     label_ids = torch.from_numpy(catalogue.label_ids(np.arange(len(products))))
     with torch.no_grad():
         logits = predictor.module(photo_tensor(predictor.images(products), torch.device("cpu")))
-        return make_loss(training_params(loss=loss).loss)(logits, label_ids).numpy()
+        return LOSSES[loss](logits, label_ids).numpy()
 
 
 @pytest.mark.parametrize("name", ["test_resnet.r160_in1k", "test_vit.r160_in1k", "mobilenetv3_small_050.lamb_in1k"])

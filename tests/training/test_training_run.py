@@ -283,3 +283,11 @@ def test_features_are_computed_once_and_again_where_they_are_broken(
     assert "cannot be used" in capsys.readouterr().err
     assert np.array_equal(third.array, expected)
     assert third.array.shape == (24, plan.model.classifier.n_features)
+
+
+def test_what_a_killed_process_left_of_a_checkpoint_is_removed(tmp_path: Path) -> None:
+    from bakeoff.training.resume import CheckpointFolder
+
+    (tmp_path / "state.pt.12345.tmp").write_bytes(b"half a state")
+    assert CheckpointFolder(tmp_path).load() is None
+    assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from bakeoff.backbones import hub
-from bakeoff.backbones.hub import KERAS_FILE, Found, NotFound, find_keras_file
+from bakeoff.backbones.hub import KERAS_FILE, Found, find_keras_file
 from bakeoff.core.errors import DataError, WeightsError
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.recipe import ScheduleParams
@@ -68,7 +68,7 @@ def test_download_is_checked_and_not_repeated(server, tmp_path):
     found = find_keras_file(out, timeout_s=5, url=url, md5=MD5)
     assert found == Found(out / KERAS_FILE, "hub", url_or_id=url)
     assert (out / KERAS_FILE).read_bytes() == CONTENT
-    assert find_keras_file(out, timeout_s=1, url="http://127.0.0.1:9/x", md5=MD5) != NotFound("unreachable")
+    assert find_keras_file(out, timeout_s=1, url="http://127.0.0.1:9/x", md5=MD5) != "unreachable"
 
 
 def test_a_changed_file_is_refused_and_removed(server, tmp_path):
@@ -86,7 +86,7 @@ def html_server(folder):
 def test_an_html_page_is_a_reason_and_the_next_source_is_asked(server, weights_params, tmp_path, monkeypatch, capsys):
     html_server(tmp_path / "www")
     url = f"{server}/{KERAS_FILE}"
-    assert find_keras_file(tmp_path / "out", timeout_s=5, url=url) == NotFound("html_page")
+    assert find_keras_file(tmp_path / "out", timeout_s=5, url=url) == "html_page"
     assert list((tmp_path / "out").iterdir()) == []
     monkeypatch.setattr(module, "find_keras_file", functools.partial(find_keras_file, url=url))
     given = weights_params(sources=["hub", "folder"])
@@ -101,10 +101,10 @@ def test_an_html_page_is_a_reason_and_the_next_source_is_asked(server, weights_p
 
 
 def test_unreachable_missing_and_offline(server, tmp_path, monkeypatch):
-    assert find_keras_file(tmp_path, timeout_s=2, url="http://127.0.0.1:9/x") == NotFound("unreachable")
-    assert find_keras_file(tmp_path, timeout_s=5, url=f"{server}/none.h5") == NotFound("not_found")
+    assert find_keras_file(tmp_path, timeout_s=2, url="http://127.0.0.1:9/x") == "unreachable"
+    assert find_keras_file(tmp_path, timeout_s=5, url=f"{server}/none.h5") == "not_found"
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert find_keras_file(tmp_path, timeout_s=5, url=f"{server}/{KERAS_FILE}", md5=MD5) == NotFound("unreachable")
+    assert find_keras_file(tmp_path, timeout_s=5, url=f"{server}/{KERAS_FILE}", md5=MD5) == "unreachable"
 
 
 def test_a_server_that_speaks_no_http_is_out_of_reach(tmp_path):
@@ -118,7 +118,7 @@ def test_a_server_that_speaks_no_http_is_out_of_reach(tmp_path):
 
         threading.Thread(target=answer, daemon=True).start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/{KERAS_FILE}"
-        assert find_keras_file(tmp_path, timeout_s=5, url=url) == NotFound("unreachable")
+        assert find_keras_file(tmp_path, timeout_s=5, url=url) == "unreachable"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -243,7 +243,7 @@ def test_a_server_that_refuses_is_a_reason(status, reason, tmp_path):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as httpd:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{httpd.server_address[1]}/{KERAS_FILE}"
-        assert find_keras_file(tmp_path, timeout_s=5, url=url, md5=MD5) == NotFound(reason)
+        assert find_keras_file(tmp_path, timeout_s=5, url=url, md5=MD5) == reason
         httpd.shutdown()
 
 

@@ -76,8 +76,7 @@ def test_package_weights_become_the_backbone(lite0, weights_params, tmp_path):
     assert (record.licence, record.commercial_use, record.file) == ("Apache-2.0", True, "model.safetensors")
     assert record.sha256 == file_sha256(tmp_path / record.file)
     assert read_record(tmp_path) == record
-    classifier, report = build_classifier(lite0, n_classes=3, seed=0, weights_dir=tmp_path)
-    assert report.fits
+    classifier = build_classifier(lite0, n_classes=3, seed=0, weights_dir=tmp_path)
     stored = load_file(tmp_path / record.file)
     assert not [key for key in stored if key.startswith("classifier")]
     assert all(torch.equal(value, stored[key]) for key, value in classifier.backbone.state_dict().items())
@@ -135,7 +134,7 @@ def test_older_key_layouts_go_through_timms_own_conversion(settings, weights_par
     torch.save({"model": state}, tmp_path / "swin.pth")
     out = tmp_path / "out"
     fetch_weights(swin, weights_params(folder=str(tmp_path)), out)
-    classifier, _ = build_classifier(swin, n_classes=2, seed=0, weights_dir=out)
+    classifier = build_classifier(swin, n_classes=2, seed=0, weights_dir=out)
     expected = network.state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in classifier.backbone.state_dict().items())
 
@@ -247,10 +246,10 @@ def test_several_networks_that_fit_are_refused_by_name(names):
 
 
 def test_bakeoffs_own_trained_model_is_a_checkpoint(settings, weights_params, tmp_path):
-    trained, _ = build_classifier(settings(), n_classes=3, seed=1, weights_dir=None)
+    trained = build_classifier(settings(), n_classes=3, seed=1, weights_dir=None)
     torch.save(trained.state_dict(), tmp_path / "resnet18.pth")
     fetch_weights(settings(), weights_params(folder=str(tmp_path)), tmp_path / "out")
-    again, _ = build_classifier(settings(), n_classes=3, seed=0, weights_dir=tmp_path / "out")
+    again = build_classifier(settings(), n_classes=3, seed=0, weights_dir=tmp_path / "out")
     assert torch.equal(again.backbone.conv1.weight, trained.backbone.conv1.weight)
 
 
@@ -306,9 +305,8 @@ def test_an_unreachable_hub_fails_fast_and_loudly(settings, weights_params, no_h
     assert (record.source, record.reason, record.file) == ("random", "unreachable", None)
     assert "RANDOM START: resnet18 has no pretrained weights (unreachable: no answer: check" in capsys.readouterr().err
     assert json.loads((tmp_path / "out" / "record.json").read_text())["reason"] == "unreachable"
-    classifier, report = build_classifier(settings(), n_classes=2, seed=0, weights_dir=tmp_path / "out")
-    assert report.fits
-    plain, _ = build_classifier(settings(), n_classes=2, seed=0, weights_dir=None)
+    classifier = build_classifier(settings(), n_classes=2, seed=0, weights_dir=tmp_path / "out")
+    plain = build_classifier(settings(), n_classes=2, seed=0, weights_dir=None)
     assert torch.equal(classifier.backbone.conv1.weight, plain.backbone.conv1.weight)
 
 
@@ -533,7 +531,7 @@ def test_weights_made_for_another_size_are_fetched_anew(settings, weights_params
     assert fetch_weights(vit, params, out).image_size == 64
     assert len(asked) == 1
     assert fetch_weights(larger, params, out).image_size == 96
-    classifier, _ = build_classifier(larger, n_classes=2, seed=0, weights_dir=out)
+    classifier = build_classifier(larger, n_classes=2, seed=0, weights_dir=out)
     assert classifier.backbone.pos_embed.shape[1] == 1 + (96 // 16) ** 2
 
 

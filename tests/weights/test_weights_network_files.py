@@ -44,7 +44,7 @@ def described(name, defaults):
 
 
 def features(settings, weights_dir):
-    classifier, _ = build_classifier(settings, n_classes=3, seed=0, weights_dir=weights_dir)
+    classifier = build_classifier(settings, n_classes=3, seed=0, weights_dir=weights_dir)
     images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         return classifier.eval().features(images)

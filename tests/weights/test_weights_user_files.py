@@ -18,8 +18,8 @@ class Study:
         self.mine.mkdir()
         self.params: Params = load_params(project_root() / "params.yaml").model_copy(update={"models": ["m"]})
         self.given(folder=str(self.mine), sources=["folder", "package", "hub"])
-        (root / "candidates").mkdir()
-        settings(model="m").write(root / "candidates" / "m.json")
+        (root / "data" / "candidates").mkdir(parents=True)
+        settings(model="m").write(root / "data" / "candidates" / "m.json")
 
     def given(self, **changes):
         self.params = self.params.model_copy(update={"weights": self.params.weights.model_copy(update=changes)})
@@ -45,9 +45,7 @@ class Study:
         ).write(self.root / "weights" / "m")
 
     def changes(self):
-        found = user_file_changes(
-            self.params, candidates_dir=self.root / "candidates", weights_root=self.root / "weights"
-        )
+        found = user_file_changes(self.root, self.params)
         return [(change.model, change.kind, change.path.name, change.stages[-1]) for change in found]
 
 
@@ -140,13 +138,13 @@ def test_a_transformers_folder_counts_with_all_its_files(study, settings, tmp_pa
     own.mkdir()
     for name in ("config.json", "model.safetensors", "preprocessor_config.json"):
         (own / name).write_bytes(b"1")
-    settings(model="m", source="hf", name=str(own)).write(study.root / "candidates" / "m.json")
+    settings(model="m", source="hf", name=str(own)).write(study.root / "data" / "candidates" / "m.json")
     study.given(folder=None)
     study.record("folder", own, url=str(own))
     (own / ".cache").write_bytes(b"2")
     assert study.changes() == []
     (own / "preprocessor_config.json").write_bytes(b"2")
-    found = user_file_changes(study.params, candidates_dir=tmp_path / "candidates", weights_root=tmp_path / "weights")
+    found = user_file_changes(tmp_path, study.params)
     assert [change.stages for change in found] == [("candidates", "weights@m")]
     assert str(found[0]) == f"{own} changed since it was stored in weights/m"
 

@@ -45,7 +45,7 @@ def advise(facts: Facts, root: Path) -> Advice:
     hours = {card.model: _hours(card, facts) for card in models}
     numbers |= _whole_study(list(hours.values()))
     machine_steps, machine = walk(rules().machine, numbers)
-    command = experiment_command([card.model for card in models], machine, dataset=facts.dataset)
+    choices = overrides([card.model for card in models], machine, dataset=facts.dataset)
     return Advice(
         facts=facts,
         family_steps=family_steps,
@@ -55,29 +55,21 @@ def advise(facts: Facts, root: Path) -> Advice:
         models=models,
         left_out=left_out,
         hours=hours,
-        command=command,
+        command=" ".join(["dvc exp run", *(f"-S '{one}'" if "[" in one else f"-S {one}" for one in choices)]),
     )
 
 
-def experiment_command(models: Sequence[str], leaf: Leaf, *, dataset: str | None) -> str:
-    """Return the `dvc exp run` that tries the models as the leaf says."""
-    return " ".join(["dvc exp run", *(f"-S {_quoted(one)}" for one in overrides(models, leaf, dataset=dataset))])
-
-
 def overrides(models: Sequence[str], leaf: Leaf, *, dataset: str | None) -> list[str]:
-    """Return the command's choices, groups first."""
-    groups = [f"dataset={dataset}"] if dataset else []
+    """Return the choices of the `dvc exp run` that tries the models as the leaf says, groups first."""
     profile = [one for one in leaf.overrides if one.startswith("profile=")]
-    values = [f"models=[{','.join(models)}]", f"modes=[{','.join(leaf.modes)}]"]
-    values += [f"training.batch_size={leaf.batch_size}"]
-    values += [one for one in leaf.overrides if one not in profile]
-    if not profile:  # a profile brings its own rates
-        values += [f"training.{mode}.learning_rate={rate:g}" for mode, rate in leaf.modes.items()]
-    return groups + profile + values
-
-
-def _quoted(choice: str) -> str:
-    return f"'{choice}'" if "[" in choice else choice
+    rates = {} if profile else leaf.modes  # a profile brings its own rates
+    return [
+        *([f"dataset={dataset}"] if dataset else []),
+        *profile,
+        *(f"models=[{','.join(models)}]", f"modes=[{','.join(leaf.modes)}]", f"training.batch_size={leaf.batch_size}"),
+        *(one for one in leaf.overrides if one not in profile),
+        *(f"training.{mode}.learning_rate={rate:g}" for mode, rate in rates.items()),
+    ]
 
 
 def _by_licence(known: Sequence[Card], *, commercial: bool) -> tuple[list[Card], list[tuple[str, bool]]]:

@@ -76,23 +76,17 @@ def gather(
         ParamsError: a value out of bounds, or an unknown device.
         DataError: a catalogue is there and cannot be read.
     """
-    counted = catalogue_counts(root / "data" / "audit" / "audit.json") if None in (n_images, n_classes) else None
-    assumed: list[str] = []
-    if counted is None:
-        if n_images is None:
-            assumed.append("images")
-        elif n_classes is None:
-            assumed.append("classes")
-    usual = counted or (ASSUMED_IMAGES, ASSUMED_CLASSES, None)
-    counts_are_the_catalogues = counted is not None and n_images is None and n_classes is None
-    dataset = usual[2] if counts_are_the_catalogues else None
+    missing = [what for what, given in {"images": n_images, "classes": n_classes}.items() if given is None]
+    counted = catalogue_counts(root / "data" / "audit" / "audit.json") if missing else None
+    usual_images, usual_classes, dataset = counted or (ASSUMED_IMAGES, ASSUMED_CLASSES, None)
+    known = len(missing) == 2 and (root / "conf" / "dataset" / f"{dataset}.yaml").is_file()
     return Facts(
-        n_images=usual[0] if n_images is None else n_images,
-        n_classes=usual[1] if n_classes is None else n_classes,
+        n_images=usual_images if n_images is None else n_images,
+        n_classes=usual_classes if n_classes is None else n_classes,
         device=this_device() if device is None else device,  # type: ignore[arg-type] - checked there
         n_cores=this_machines_cores(),
         hours=hours,
         commercial=commercial,
-        dataset=dataset if dataset and (root / "conf" / "dataset" / f"{dataset}.yaml").is_file() else None,
-        assumed=tuple(assumed),
+        dataset=dataset if known else None,
+        assumed=() if counted else tuple(missing[:1]),
     )

@@ -1,6 +1,6 @@
 """What is known beforehand of the backbones in conf/model/: licence, published accuracy, measured speed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,31 +31,26 @@ def cards(root: Path, models: Sequence[str], *, device: Device, n_cores: int) ->
     Speeds come from this machine's own measurements of the same device where there are any, else, for a CPU, from the
     rules' table in proportion to the cores.
     """
-    here = dict(_measured_here(root, device))
+    measured = ThroughputRecord.read_current(root / "measurements" / "throughput.json")
+    networks = measured.networks if measured else {}
+    here = {name: one.images_per_s for name, one in networks.items() if one.device.lower().startswith(device)}
     defaults = validate_section(
         BackboneDefaults, read_yaml(root / "conf" / "config.yaml")["backbone_defaults"], where="conf/config.yaml"
     )
     found = []
     for model in models:
-        entry = _entry(root, model)
-        if entry is None:
+        file = root / "conf" / "model" / f"{model}.yaml"
+        if not file.is_file():
             continue
+        entry = validate_section(BackboneParams, read_yaml(file)["backbones"][model], where=str(file))
         settings = _settings(root, model, entry, defaults)
-        known = [settings.licence_code, settings.licence_weights]
         speed = here.get(model)
         if speed is None and device == "cpu" and model in rules().measured_images_per_s:
             speed = rules().measured_images_per_s[model] * n_cores / rules().measured_cores
         top1 = entry.imagenet_top1.value if entry.imagenet_top1 else None
-        licence = known[0] if len(set(known)) == 1 else " / ".join(known)
+        licence = " / ".join(dict.fromkeys([settings.licence_code, settings.licence_weights]))
         found.append(Card(model, settings.architecture, licence, settings.commercial_use, top1, speed, model in here))
     return found
-
-
-def _entry(root: Path, model: str) -> BackboneParams | None:
-    file = root / "conf" / "model" / f"{model}.yaml"
-    if not file.is_file():
-        return None
-    return validate_section(BackboneParams, read_yaml(file)["backbones"][model], where=str(file))
 
 
 def _settings(root: Path, model: str, entry: BackboneParams, defaults: BackboneDefaults) -> CandidateSettings:
@@ -65,11 +60,3 @@ def _settings(root: Path, model: str, entry: BackboneParams, defaults: BackboneD
     from bakeoff.backbones.registry import describe  # loads timm, some seconds
 
     return describe(model, {model: entry}, defaults)
-
-
-def _measured_here(root: Path, device: Device) -> Iterator[tuple[str, float]]:
-    """Yield model and images/s of every network that was measured here on a device of this type."""
-    record = ThroughputRecord.read_current(root / "measurements" / "throughput.json")
-    for model, speed in (record.networks if record else {}).items():
-        if speed.device.lower().startswith(device):
-            yield model, speed.images_per_s

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bakeoff.backbones.loading import LoadReport, load_backbone_file
+from bakeoff.backbones.loading import load_state, read_checkpoint
 from bakeoff.backbones.networks import build_backbone
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.section import MODE_NAMES, Mode
@@ -63,8 +63,8 @@ def build_classifier(
     weights_dir: Path | None,
     scan: str = "auto",
     network_dir: Path | None = None,
-) -> tuple[Classifier, LoadReport]:
-    """Return the candidate, its backbone loaded strictly from `weights_dir`, and what the loading left over.
+) -> Classifier:
+    """Return the candidate, its backbone loaded strictly from `weights_dir`.
 
     The initialisation depends on `seed` alone and leaves the global random state as it was.
 
@@ -88,11 +88,10 @@ def build_classifier(
         # A generator state of its own: the head's start does not depend on the backbone's number of draws.
         torch.manual_seed(seed)
         head = build_head(settings.head, n_features=n_features, n_classes=n_classes)
-    report = LoadReport()
-    record = read_record(weights_dir) if weights_dir is not None else None
-    if weights_dir is not None and record is not None and record.file is not None:
-        report = load_backbone_file(backbone, weights_dir / record.file, architecture=settings.architecture)
-    return Classifier(backbone, head, n_features), report
+    if weights_dir is not None and (file := read_record(weights_dir).file):
+        state = read_checkpoint(weights_dir / file, prefixes=())  # its keys are the backbone's own
+        load_state(backbone, state, architecture=settings.architecture, where=str(weights_dir / file))
+    return Classifier(backbone, head, n_features)
 
 
 def set_mode(classifier: Classifier, mode: Mode) -> None:

@@ -52,12 +52,6 @@ def pooled_features(output: Mapping[str, Any]) -> Tensor:
     return found.mean(dim=1) if found.ndim == 3 else found  # tokens (N, T, D), or features (N, D)
 
 
-def location(name: str) -> str:
-    """Return the folder that `name` means (a relative one is taken from the main checkout), else the hub id."""
-    folder = main_checkout() / name
-    return str(folder) if folder.is_dir() else name
-
-
 def build_hf(folder: Path, *, image_size: int) -> tuple[HfBackbone, int]:
     """Return the backbone of the config.json in `folder` with fresh weights, and its width D.
 

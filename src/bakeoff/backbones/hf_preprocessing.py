@@ -14,7 +14,7 @@ from bakeoff.backbones.hf import first_line
 from bakeoff.backbones.network_files import CONFIG, PROCESSOR, network_files_on_hub
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.paths import main_checkout
-from bakeoff.data.transforms import resize_crop, to_unit
+from bakeoff.data.transforms import to_unit, transform_photo
 from bakeoff.records.settings import Preprocessing, Triple
 
 _NEVER_NORMALISES = ("MobileViTImageProcessor", "MobileViTImageProcessorPil")  # whatever its file says
@@ -123,13 +123,7 @@ def _candidates(kind: str, values: Values, *, side: int) -> Iterator[Preprocessi
 
 def _pixels(photo: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     """Return an RGB photo as (3, H, W) uint8 in the network's order of channels."""
-    pixels = resize_crop(
-        photo,
-        preprocessing.image_size,
-        crop_pct=preprocessing.crop_pct,
-        interpolation=preprocessing.interpolation,
-        crop_mode=preprocessing.crop_mode,
-    )
+    pixels = transform_photo(photo, preprocessing)
     return pixels[..., :: -1 if preprocessing.channel_order == "bgr" else 1].transpose(2, 0, 1)
 
 

@@ -50,13 +50,6 @@ class Found:
     revision: str | None = None
 
 
-@dataclass(frozen=True)
-class NotFound:
-    """Why a source has nothing."""
-
-    reason: Reason
-
-
 def in_words(reason: Reason | None) -> str:
     """Return a reason, with what to do about it."""
     return f"{reason}: {WHAT_TO_DO[reason]}" if reason in WHAT_TO_DO else str(reason)
@@ -64,21 +57,21 @@ def in_words(reason: Reason | None) -> str:
 
 def find_on_hub(
     repo_id: str | None, file_names: tuple[str, ...], *, timeout_s: float, revision: str | None = None
-) -> Found | NotFound:
+) -> Found | Reason:
     """Return the first of `file_names` that the repository has, downloaded to huggingface_hub's cache, or the reason.
 
     One short request comes first: huggingface_hub itself retries a hub that fails for up to 60 s per file. Where that
     is refused, and with HF_HUB_OFFLINE, its cache alone is looked at. `revision` is a commit; None = the newest.
     """
-    outcome: Found | NotFound = NotFound("no_published_weights")
+    outcome: Found | Reason = "no_published_weights"
     for name in file_names if repo_id else ():
         outcome = _download(str(repo_id), name, timeout_s=timeout_s, revision=revision)
-        if isinstance(outcome, Found) or outcome.reason != "not_found":
+        if outcome != "not_found":
             return outcome
     return outcome
 
 
-def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md5: str = KERAS_MD5) -> Found | NotFound:
+def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md5: str = KERAS_MD5) -> Found | Reason:
     """Download Keras' EfficientNet-B0 without its top into `out_dir`, checked against the digest Keras publishes.
 
     Raises:
@@ -87,28 +80,28 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
     path = out_dir / KERAS_FILE
     if path.is_file() and _md5(path) == md5:
         return Found(path, "hub", url_or_id=url)
-    if _is_true("HF_HUB_OFFLINE"):
-        return NotFound("unreachable")
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        return "unreachable"
     out_dir.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response, partial.open("wb") as target:
             _copy_with_bar(response, target)
         if _is_html(partial):
-            return NotFound("html_page")
+            return "html_page"
         if (found_md5 := _md5(partial)) != md5:
             raise WeightsError(
                 f"{url} gave a file with MD5 {found_md5}, expected {md5}; something on the way changed it. Try again."
             )
         partial.replace(path)
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        return NotFound(_refusal(getattr(error, "code", None)))
+        return _refusal(getattr(error, "code", None))
     finally:
         partial.unlink(missing_ok=True)
     return Found(path, "hub", url_or_id=url)
 
 
-def _download(repo_id: str, name: str, *, timeout_s: float, revision: str | None) -> Found | NotFound:
+def _download(repo_id: str, name: str, *, timeout_s: float, revision: str | None) -> Found | Reason:
     from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     refused: Reason | None = None
@@ -117,23 +110,23 @@ def _download(repo_id: str, name: str, *, timeout_s: float, revision: str | None
         if get_hf_file_metadata(url, timeout=timeout_s).etag is None:  # something answered, but not as a hub does
             refused = _what_answers(url, timeout_s)
     except errors.HFValidationError:  # cannot be a repository's name
-        return NotFound("not_found")
+        return "not_found"
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError, _transport_error()) as error:
         refused = _hub_refusal(error)
     offline = refused is not None
     try:
         path = Path(hf_hub_download(repo_id, name, revision=revision, etag_timeout=timeout_s, local_files_only=offline))
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, _transport_error()) as error:
-        return NotFound(refused or _hub_refusal(error))
+        return refused or _hub_refusal(error)
     except OSError as error:
         if error.errno is not None:  # the disk's; huggingface_hub's own, a file of another size, has no number
             raise
         sys.stderr.write(f"bakeoff: {repo_id}/{name}: {str(error).splitlines()[0]}\n")
-        return NotFound(_what_answers(url, timeout_s))
+        return _what_answers(url, timeout_s)
     if _is_html(path):
         path.resolve().unlink()  # the cache would hand it out for ever
         path.unlink(missing_ok=True)
-        return NotFound("html_page")
+        return "html_page"
     # The cache keeps …/snapshots/<commit>/<name>.
     return Found(path, "hub", url_or_id=repo_id, revision=path.parent.name)
 
@@ -202,10 +195,6 @@ def refuse_stand_in(path: Path) -> None:
 
 def _md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-
-
-def _is_true(variable: str) -> bool:
-    return os.environ.get(variable, "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -19,18 +19,16 @@ _SEQUENCES = {
 }
 """By class: children that surely run one right after the other. Names alone prove nothing: other classes with `fc1` and
 `act` split or norm in between, and others hold a batch norm named `norm1` that runs before `conv1`."""
-_ACTIVATIONS = {"relu": ("relu", ""), "gelu-none": ("gelu", "none"), "gelu-tanh": ("gelu", "tanh")}
-"""oneDNN's names, operation and algorithm, of the activations that it fuses."""
 
 
 class PackedLinear(nn.Module):
-    """A linear layer (…, D) → (…, E), its weights packed for oneDNN, an activation fused in."""
+    """A linear layer (…, D) → (…, E), its weights packed for oneDNN, an activation (`_fusible`) fused in."""
 
-    def __init__(self, linear: nn.Linear, activation: nn.Module | None = None) -> None:
+    def __init__(self, linear: nn.Linear, activation: tuple[str, str]) -> None:
         super().__init__()
         self.bias = None if linear.bias is None else linear.bias.detach()
         self.packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach().contiguous(), None)
-        self.post, self.algorithm = _fused(activation)
+        self.post, self.algorithm = activation
 
     def forward(self, values: Tensor) -> Tensor:
         """Return (…, E) of values (…, D)."""
@@ -40,14 +38,14 @@ class PackedLinear(nn.Module):
 class PackedConv2d(nn.Module):
     """A convolution (N, C, H, W) → (N, K, H', W') in channels-last memory, packed and fused likewise."""
 
-    def __init__(self, convolution: nn.Conv2d, activation: nn.Module | None = None) -> None:
+    def __init__(self, convolution: nn.Conv2d, activation: tuple[str, str]) -> None:
         super().__init__()
         self.bias = None if convolution.bias is None else convolution.bias.detach()
         sides = (convolution.padding, convolution.stride, convolution.dilation)
         self.geometry = (*([*side] for side in sides), convolution.groups)
         weight = convolution.weight.detach().contiguous(memory_format=torch.channels_last)
         self.packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *self.geometry)
-        self.post, self.algorithm = _fused(activation)
+        self.post, self.algorithm = activation
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return (N, K, H', W') of maps (N, C, H, W)."""
@@ -91,16 +89,15 @@ def _fold_batch_norms(module: nn.Module) -> None:
 def _pack_children(module: nn.Module) -> None:
     for name, child in list(module._modules.items()):
         follower = _follower(module, name)
-        activation = module.get_submodule(follower) if follower else None
-        if _fused_name(activation) is None:
-            activation = None
+        activation = _fusible(module.get_submodule(follower)) if follower else None
+        packing = activation or ("none", "")
         if type(child) is nn.Linear and child.weight.dtype == torch.float32:
-            setattr(module, name, PackedLinear(child, activation))
+            setattr(module, name, PackedLinear(child, packing))
         elif type(child) is nn.Conv2d and child.weight.dtype == torch.float32 and _is_plain(child):
-            setattr(module, name, PackedConv2d(child, activation))
+            setattr(module, name, PackedConv2d(child, packing))
         else:
             continue
-        if activation is not None and follower:
+        if activation and follower:
             setattr(module, follower, nn.Identity())
 
 
@@ -122,12 +119,8 @@ def _follower(module: nn.Module, name: str) -> str | None:
     return next((other for other in rest if not isinstance(module.get_submodule(other), nn.Identity)), None)
 
 
-def _fused_name(activation: nn.Module | None) -> str | None:
-    if isinstance(activation, nn.ReLU):
-        return "relu"
-    return f"gelu-{activation.approximate}" if isinstance(activation, nn.GELU) else None
-
-
-def _fused(activation: nn.Module | None) -> tuple[str, str]:
-    name = _fused_name(activation)
-    return ("none", "") if name is None else _ACTIVATIONS[name]
+def _fusible(module: nn.Module) -> tuple[str, str] | None:
+    """Return oneDNN's names, operation and algorithm, of an activation that it fuses; None for any other module."""
+    if isinstance(module, nn.ReLU):
+        return "relu", ""
+    return ("gelu", module.approximate) if isinstance(module, nn.GELU) else None

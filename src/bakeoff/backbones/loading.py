@@ -142,8 +142,8 @@ def compare(backbone: nn.Module, state: Mapping[str, Tensor], classifier: tuple[
 
 def load_state(
     backbone: nn.Module, state: State, *, architecture: str, where: str, classifier: tuple[str, ...] = ()
-) -> LoadReport:
-    """Load `state` into the backbone and return what was left out on purpose.
+) -> None:
+    """Load `state` into the backbone, the checkpoint's own classifier layers left out.
 
     Raises:
         WeightsError: they do not match; nothing was loaded then.
@@ -158,17 +158,6 @@ def load_state(
     network = network_of(backbone)
     own = network.state_dict()
     network.load_state_dict({key: state.get(key, own[key]) for key in own}, strict=True)
-    return report
-
-
-def load_backbone_file(backbone: nn.Module, path: Path, *, architecture: str) -> LoadReport:
-    """Load a normalised weights/<model>/model.safetensors strictly; its keys are the backbone's own.
-
-    Raises:
-        WeightsError: missing, unreadable, or of another architecture.
-    """
-    state = read_checkpoint(path, prefixes=())
-    return load_state(backbone, state, architecture=architecture, where=str(path))
 
 
 def filtered(backbone: nn.Module, state: State) -> State:

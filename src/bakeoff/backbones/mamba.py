@@ -4,7 +4,6 @@ The package's code is under the NVIDIA Source Code License-NC and its weights un
 """
 
 import importlib
-import inspect
 import warnings
 from types import ModuleType
 from typing import Any
@@ -15,23 +14,23 @@ from torch import Tensor, nn
 from bakeoff.backbones.compat import import_timm
 from bakeoff.backbones.mamba_layers import run_stage
 from bakeoff.backbones.names import unknown_name
-from bakeoff.core.errors import ParamsError, SetupError
+from bakeoff.core.errors import SetupError
 from bakeoff.scan.dispatch import check_name, selective_scan
 from bakeoff.scan.stand_in import standin
 
 _DEPRECATED = r"Importing from timm\.models\.(registry|layers) is deprecated"
 _PREFIX = "mamba_vision_"
-_OPTIONS = ("drop_path_rate", "drop_rate", "in_chans", "layer_scale", "layer_scale_conv")
-"""Not attn_drop_rate: the package drops attention in evaluation mode as well."""
 
 
 class MambaBackbone(nn.Module):
     """MambaVision without its classifier: images (N, 3, H, W) to pooled features (N, num_features)."""
 
-    def __init__(self, network: nn.Module, num_features: int, scan: str) -> None:
+    def __init__(self, network: Any, scan: str) -> None:
         super().__init__()
         self.network = network
-        self.num_features = num_features
+        if not isinstance(network.norm, nn.BatchNorm2d):
+            raise SetupError(f"mambavision: expected a BatchNorm2d before pooling, got {type(network.norm).__name__}.")
+        self.num_features = network.norm.num_features  # the package names no width
         self.scan = scan
 
     def forward_stages(self, images: Tensor) -> list[Tensor]:
@@ -45,14 +44,10 @@ class MambaBackbone(nn.Module):
             maps = stages[-1] if level.downsample is None else level.downsample(stages[-1])
         return stages
 
-    def forward_features(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Return pooled features (N, num_features) of images (N, 3, H, W)."""
         network: Any = self.network
         return network.avgpool(network.norm(self.forward_stages(images)[-1])).flatten(1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return pooled features (N, num_features) of images (N, 3, H, W)."""
-        return self.forward_features(images)
 
 
 def import_mambavision() -> ModuleType:
@@ -89,37 +84,21 @@ def default_cfg(name: str) -> dict[str, Any]:
     return dict(known[name])
 
 
-def build_mambavision(name: str, *, scan: str = "auto", **options: Any) -> MambaBackbone:
+def build_mambavision(name: str, *, scan: str = "auto") -> MambaBackbone:
     """Return a MambaVision backbone with fresh weights.
 
     Args:
         name: registered name.
         scan: `auto` or an implementation that params.yaml may name (`scan.implementation`).
-        options: drop_path_rate, drop_rate, in_chans, layer_scale, layer_scale_conv. The package itself
-            swallows unknown ones silently.
 
     Raises:
-        ParamsError: unknown name, option or scan.
+        ParamsError: unknown name or scan.
     """
-    module = import_mambavision()
     default_cfg(name)
     check_name(scan)
-    unknown = sorted(set(options) - set(_OPTIONS))
-    if unknown:
-        raise ParamsError(f"{name}: unknown option {', '.join(unknown)}; legal options: {', '.join(_OPTIONS)}.")
-    entry = getattr(module, name)
-    network = entry(pretrained=False, num_classes=0, **options)
-    return MambaBackbone(network, num_features=_width(network), scan=scan)
+    return MambaBackbone(getattr(import_mambavision(), name)(pretrained=False, num_classes=0), scan)
 
 
 def architecture_name(name: str) -> str:
     """Return what people call it: `MambaVision-B`."""
     return "MambaVision-" + name.removeprefix(_PREFIX).replace("_", "-")
-
-
-def _width(network: nn.Module) -> int:
-    """Return D of the pooled features: the width of the last batch norm, since the package names none."""
-    norm = network.norm
-    if not isinstance(norm, nn.BatchNorm2d):
-        raise SetupError(f"mambavision: expected a BatchNorm2d before pooling, found {inspect.getmodule(norm)}.")
-    return norm.num_features

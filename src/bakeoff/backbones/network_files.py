@@ -73,7 +73,7 @@ def network_files_on_hub(repo_id: str, *, revision: str | None, timeout_s: float
     for name in (CONFIG, PROCESSOR):
         outcome = find_on_hub(repo_id, (name,), timeout_s=timeout_s, revision=revision)
         if not isinstance(outcome, Found):
-            sys.stderr.write(f"bakeoff: {repo_id}/{name}: {in_words(outcome.reason)}\n")
+            sys.stderr.write(f"bakeoff: {repo_id}/{name}: {in_words(outcome)}\n")
             return {}
         found[name], revision = outcome.path, outcome.revision
     return found

@@ -14,6 +14,7 @@ from bakeoff.backbones.licences import (
 from bakeoff.backbones.names import unknown_name
 from bakeoff.backbones.params import BackboneDefaults, BackboneParams, LicenceParams
 from bakeoff.core.errors import ParamsError
+from bakeoff.core.paths import main_checkout
 from bakeoff.records.recipe import merge_overrides
 from bakeoff.records.settings import CandidateSettings, Preprocessing
 
@@ -109,12 +110,12 @@ def _describe_mambavision(name: str, image_size: int | None, _: dict[str, Backbo
 def _describe_hf(name: str, image_size: int | None, _: dict[str, BackboneParams]) -> dict[str, Any]:
     from pathlib import Path
 
-    from bakeoff.backbones.hf import hf_licence, location
+    from bakeoff.backbones.hf import hf_licence
     from bakeoff.backbones.hf_preprocessing import hf_preprocessing
 
     licence = hf_licence(name)
     return {
-        "weights_id": None if Path(location(name)).is_dir() else name,
+        "weights_id": None if (main_checkout() / name).is_dir() else name,
         "licence_code": "Apache-2.0",  # transformers' own code
         "licence_weights": licence_name(licence),
         "commercial_use": allows_commercial_use(licence),

@@ -1,13 +1,12 @@
 """Compiled forward passes (eager calls run at a third of the speed) and the numbers that follow from scores."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax, softmax
 
 from bakeoff.baseline_tf.runtime import tf
-from bakeoff.baseline_tf.sequence import Preprocessing, read_pixels
-from bakeoff.data.table import Catalogue
 
 _SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1 before a logarithm, as Keras does."""
@@ -20,20 +19,6 @@ def compile_forward(model: Any) -> Callable[[np.ndarray], np.ndarray]:
     return lambda images: call(tf.constant(images, tf.float32)).numpy()
 
 
-def forward_rows(
-    forward: Callable[[np.ndarray], np.ndarray],
-    catalogue: Catalogue,
-    positions: np.ndarray,
-    preprocessing: Preprocessing,
-    *,
-    batch_size: int,
-) -> Iterator[np.ndarray]:
-    """Yield the outputs for the products at `positions`, batch by batch, in order."""
-    for start in range(0, len(positions), batch_size):
-        pixels = read_pixels(catalogue.at(positions[start : start + batch_size]), preprocessing)
-        yield forward(pixels.astype(np.float32))
-
-
 def to_probabilities(scores: np.ndarray, *, score: str, kind: str) -> np.ndarray:
     """Return probabilities (N, K) float32, rows sum to 1, from scores (N, K).
 
@@ -44,7 +29,7 @@ def to_probabilities(scores: np.ndarray, *, score: str, kind: str) -> np.ndarray
     """
     values = scores.astype(np.float64)
     if score == "logits":
-        values = _softmax(values) if kind == "softmax" else _sigmoid(values)
+        values = softmax(values, axis=1) if kind == "softmax" else np.exp(-np.logaddexp(0, -values))
     total = values.sum(axis=1, keepdims=True)
     n_classes = values.shape[1]
     even = np.full_like(values, 1 / n_classes)  # every sigmoid is exactly 0: no class is preferred
@@ -64,8 +49,7 @@ def row_losses(scores: np.ndarray, label_ids: np.ndarray, *, score: str, loss: s
     one_hot = np.eye(values.shape[1])[label_ids]
     if loss == "cross_entropy":
         if score == "logits":
-            shifted = values - values.max(axis=1, keepdims=True)
-            log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+            log_probabilities = log_softmax(values, axis=1)
         else:
             shares = values / np.maximum(values.sum(axis=1, keepdims=True), _SMALLEST)
             log_probabilities = np.log(np.clip(shares, _SMALLEST, 1))
@@ -83,12 +67,3 @@ def probability_kind(score: str, loss: str) -> str:
     if score == "sigmoid":
         return "sigmoid_normalised"
     return "softmax" if loss == "cross_entropy" else "sigmoid_normalised"
-
-
-def _softmax(values: np.ndarray) -> np.ndarray:
-    shifted = np.exp(values - values.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return np.exp(-np.logaddexp(0, -values))

@@ -14,21 +14,14 @@ from bakeoff.baseline_tf import forward
 from bakeoff.baseline_tf.cost import count_gmacs
 from bakeoff.baseline_tf.model import score_model
 from bakeoff.baseline_tf.record import MODEL_FILE, versions
-from bakeoff.baseline_tf.runtime import (
-    Device,
-    keras,
-    limit_threads,
-    out_of_memory_in_words,
-    peak_memory_mib,
-    start,
-    tf,
-)
-from bakeoff.baseline_tf.sequence import Preprocessing, read_pixels, resize_photo
+from bakeoff.baseline_tf.runtime import Device, keras, limit_threads, peak_memory_mib, start, tf
+from bakeoff.baseline_tf.sequence import Preprocessing, read_pixels
 from bakeoff.core.allocator import allocator_name
 from bakeoff.core.errors import EvaluationError, MemoryExhaustedError
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.products import Products
-from bakeoff.data.transforms import to_unit
+from bakeoff.data.transforms import to_unit, transform_photo
+from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.records.training import TrainingRecord
 
 _MAX_PIXEL = 255.0
@@ -163,7 +156,7 @@ class KerasPredictor:
 
     def transform(self, photo: Image.Image) -> np.ndarray:
         """Return a decoded photo resized and cropped, (H, W, 3) uint8."""
-        return resize_photo(photo, self._preprocessing)
+        return transform_photo(photo, self._preprocessing)
 
     def forward(self, pixels: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities of photos (N, H, W, 3) uint8 in a single forward pass."""

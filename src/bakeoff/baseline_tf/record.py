@@ -11,7 +11,7 @@ from bakeoff.baseline_tf.runtime import Device, keras, tf
 from bakeoff.baseline_tf.sequence import Preprocessing
 from bakeoff.core.paths import relative_to_project
 from bakeoff.data.table import Catalogue
-from bakeoff.learning.key import data_identity, digest, split_digest, weight_digest, weights_identity
+from bakeoff.learning.key import split_digest, training_key
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord
@@ -51,7 +51,13 @@ def training_header(
         versions=versions(),
         key="",
     )
-    return header.model_copy(update={"key": baseline_key(header, catalogue, params)})
+    settings = {
+        "image_size": params.image_size,
+        "pretrained": params.pretrained,
+        "preprocessing": Preprocessing(image_size=params.image_size).recorded(),
+        "class_names": record.class_names if params.mode == "as_is" else None,
+    }
+    return header.model_copy(update={"key": training_key(header, catalogue, settings)})
 
 
 def merged_training(params: BaselineParams) -> dict[str, Any]:
@@ -67,22 +73,6 @@ def merged_training(params: BaselineParams) -> dict[str, Any]:
     if params.mode == "as_is":
         return {"epochs": 0, "learning_rate": None, "max_steps": None, **shared}
     return {**getattr(params, params.mode).model_dump(mode="json"), **shared}
-
-
-def baseline_key(header: TrainingHeader, catalogue: Catalogue, params: BaselineParams) -> str:
-    """Return 16 hex digits over all that determines the result: settings, data, split, weights, machine, versions."""
-    names = {"mode", "seed", "training", "labels", "device", "device_name", "threads", "versions"}
-    determined = header.model_dump(mode="json", include=names) | {
-        "image_size": params.image_size,
-        "pretrained": params.pretrained,
-        "preprocessing": vars(Preprocessing(params.image_size)),
-        "weights": weights_identity(header.weights, header.seed),
-        "class_names": header.weights.class_names if params.mode == "as_is" else None,
-        "data": data_identity(catalogue),
-        "splits": catalogue.products["split"].astype(str).tolist(),
-        "sample_weights": weight_digest(catalogue),
-    }
-    return digest(determined)
 
 
 def versions() -> dict[str, str]:

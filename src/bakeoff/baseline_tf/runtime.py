@@ -4,7 +4,6 @@ The other modules of this package take `tf` and `keras` from here, so that the s
 """
 
 import os
-import resource
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.core.errors import BakeoffError, SetupError
+from bakeoff.core.errors import SetupError
+from bakeoff.core.machine import cpu_name, peak_resident_mib
 from bakeoff.core.seeding import default_threads
 from bakeoff.core.start import pin_environment
 
@@ -43,16 +43,7 @@ with _quiet_import():
 
 _CPUS_AT_START = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
-__all__ = [
-    "Device",
-    "available_threads",
-    "keras",
-    "limit_threads",
-    "out_of_memory_in_words",
-    "peak_memory_mib",
-    "start",
-    "tf",
-]
+__all__ = ["Device", "keras", "limit_threads", "peak_memory_mib", "start", "tf"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ def start(*, device: str, threads: int | None) -> Device:
         tf.config.set_visible_devices([], "GPU")
     n_threads = limit_threads(threads or default_threads())
     tf.config.experimental.enable_op_determinism()
-    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if use_gpu else _cpu_name()
+    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if use_gpu else cpu_name()
     return Device(kind="cuda" if use_gpu else "cpu", name=str(name), threads=n_threads)
 
 
@@ -139,33 +130,4 @@ def peak_memory_mib(device: Device) -> float:
     """Return the most memory used so far, MiB: of the GPU where one is used, else resident memory of the process."""
     if device.kind == "cuda":
         return float(tf.config.experimental.get_memory_info("GPU:0")["peak"]) / 2**20
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 1024
-
-
-@contextmanager
-def out_of_memory_in_words(error: type[BakeoffError], doing: str, *, remedies: str) -> Iterator[None]:
-    """Turn TensorFlow's exhausted device into `error`; any other error passes.
-
-    Args:
-        error: what to raise.
-        doing: candidate, activity and sizes.
-        remedies: what to set, as the second half of a sentence.
-
-    Raises:
-        BakeoffError: `error`, where memory ran out.
-    """
-    try:
-        yield
-    except tf.errors.ResourceExhaustedError:
-        raise error(f"{doing}: out of memory; {remedies}.") from None
-
-
-def _cpu_name() -> str:
-    """Return the processor's model name."""
-    listing = Path("/proc/cpuinfo")
-    if listing.is_file():
-        for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return os.uname().machine
+    return peak_resident_mib()

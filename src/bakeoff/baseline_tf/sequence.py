@@ -1,24 +1,28 @@
-"""Keras Sequences (`keras.utils.PyDataset`): seeded batches of photos from the packed store, or of cached features."""
+"""A Keras Sequence (`keras.utils.PyDataset`): seeded batches of photos from the packed store, or of cached features."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.data.batching import batch_slice, n_batches
 from bakeoff.data.products import Products
 from bakeoff.data.table import Catalogue
-from bakeoff.data.transforms import resize_crop
+from bakeoff.data.transforms import transform_photo
+from bakeoff.records.settings import Geometry
 
 
-@dataclass(frozen=True)
-class Preprocessing:
+class Preprocessing(Geometry):
     """How a photo becomes the square input; EfficientNet-B0 was trained for 224 px of a 256 px bicubic resize."""
 
-    image_size: int
     crop_pct: float = 0.875
+    crop_mode: str = "center"
     interpolation: str = "bicubic"
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what training.json says of it."""
+        return self.model_dump(exclude={"crop_mode"})
 
 
 def read_pixels(products: Products, preprocessing: Preprocessing) -> np.ndarray:
@@ -26,22 +30,34 @@ def read_pixels(products: Products, preprocessing: Preprocessing) -> np.ndarray:
     size = preprocessing.image_size
     pixels = np.empty((len(products), size, size, 3), dtype=np.uint8)
     for position in range(len(products)):
-        pixels[position] = resize_photo(products.photo(position), preprocessing)
+        pixels[position] = transform_photo(products.photo(position), preprocessing)
     return pixels
 
 
-def resize_photo(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
-    """Return one photo, resized and cropped, (H, W, 3) uint8."""
-    used = preprocessing
-    return resize_crop(image, used.image_size, crop_pct=used.crop_pct, interpolation=used.interpolation)
-
-
 class Batches(keras.utils.PyDataset):
-    """What both sequences share: one-hot labels, training weights, and an order drawn from seed + epoch."""
+    """Inputs with one-hot labels and training weights, in an order drawn from seed + epoch."""
 
-    def __init__(self, catalogue: Catalogue, positions: np.ndarray, *, batch_size: int, seed: int | None) -> None:
-        """Hold `positions` into the products; `seed` None keeps their order and leaves the training weights out."""
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        positions: np.ndarray,
+        inputs: Callable[[np.ndarray], np.ndarray],
+        *,
+        batch_size: int,
+        seed: int | None = None,
+    ) -> None:
+        """Hold `positions` into the products.
+
+        Args:
+            catalogue: their labels and weights.
+            positions: (N,) int64.
+            inputs: from indices into `positions` to what the network takes, float32: photos (n, H, W, 3) in 0-255, as
+                Keras' EfficientNet wants them, or pooled features (n, D).
+            batch_size: rows per batch.
+            seed: of the order; None keeps that of `positions` and leaves the training weights out.
+        """
         super().__init__(workers=0)
+        self.inputs = inputs
         self.positions = np.asarray(positions, dtype=np.int64)
         self.batch_size = batch_size
         self.seed = seed
@@ -61,14 +77,10 @@ class Batches(keras.utils.PyDataset):
         batch = (self.inputs(chosen), self.one_hot[chosen])
         return batch if self.weights is None else (*batch, self.weights[chosen])
 
-    def order(self) -> np.ndarray:
-        """Return this epoch's order, (N,) int64 indices into `positions`: the same for the same seed and epoch."""
-        return self._order
-
     def set_epoch(self, epoch: int) -> None:
-        """Draw the order of epoch `epoch`, from 0."""
+        """Draw the order of epoch `epoch`, from 0: (N,) int64 indices into `positions`, the same for the same seed."""
         n = len(self.positions)
-        self._order = np.arange(n) if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(n)
+        self.order = np.arange(n) if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(n)
 
     def size_of(self, index: int) -> int:
         """Return the number of rows of batch `index`."""
@@ -81,49 +93,4 @@ class Batches(keras.utils.PyDataset):
 
     def _chosen(self, index: int) -> np.ndarray:
         """Return batch `index` as indices into `positions`."""
-        return self._order[batch_slice(index, len(self.positions), self.batch_size)]
-
-    def inputs(self, chosen: np.ndarray) -> np.ndarray:
-        """Return the network's input for indices into `positions`."""
-        raise NotImplementedError
-
-
-class ImageSequence(Batches):
-    """Batches of photos, (N, H, W, 3) float32 in 0-255, as Keras' EfficientNet wants them."""
-
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        positions: np.ndarray,
-        preprocessing: Preprocessing,
-        *,
-        batch_size: int,
-        seed: int | None = None,
-    ) -> None:
-        super().__init__(catalogue, positions, batch_size=batch_size, seed=seed)
-        self.catalogue = catalogue
-        self.preprocessing = preprocessing
-
-    def inputs(self, chosen: np.ndarray) -> np.ndarray:
-        """Return the photos of `chosen`, (N, H, W, 3) float32 in 0-255."""
-        return read_pixels(self.catalogue.at(self.positions[chosen]), self.preprocessing).astype(np.float32)
-
-
-class FeatureSequence(Batches):
-    """Batches of cached pooled features, (N, D) float32."""
-
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        positions: np.ndarray,
-        features: np.ndarray,
-        *,
-        batch_size: int,
-        seed: int | None = None,
-    ) -> None:
-        super().__init__(catalogue, positions, batch_size=batch_size, seed=seed)
-        self.features = features
-
-    def inputs(self, chosen: np.ndarray) -> np.ndarray:
-        """Return the features of `chosen`, (N, D) float32."""
-        return self.features[chosen]
+        return self.order[batch_slice(index, len(self.positions), self.batch_size)]

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,22 @@ from rich.progress import Progress
 from bakeoff.baseline_tf import model, record
 from bakeoff.baseline_tf.callbacks import EpochRecorder
 from bakeoff.baseline_tf.earlier_model import load_earlier_model
-from bakeoff.baseline_tf.forward import compile_forward, forward_rows, probability_kind, row_losses, to_probabilities
+from bakeoff.baseline_tf.forward import compile_forward, probability_kind, row_losses, to_probabilities
 from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone
-from bakeoff.baseline_tf.runtime import Device, keras, out_of_memory_in_words, peak_memory_mib, start
-from bakeoff.baseline_tf.sequence import Batches, FeatureSequence, ImageSequence, Preprocessing, resize_photo
+from bakeoff.baseline_tf.runtime import Device, keras, peak_memory_mib, start
+from bakeoff.baseline_tf.sequence import Batches, Preprocessing, read_pixels
 from bakeoff.core.errors import EvaluationError, TrainingError
-from bakeoff.core.failures import drawing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.batching import PREDICT_BATCH
-from bakeoff.data.predictions import Predictions, make_predictions, write_predictions
+from bakeoff.data.predictions import Predictions, make_predictions
 from bakeoff.data.table import Catalogue
-from bakeoff.learning.figures import preview_title, write_history_figure, write_preview
-from bakeoff.learning.history import majority_share, why_not_learned, write_history
-from bakeoff.learning.key import git_commit, now_utc
+from bakeoff.learning.history import History
+from bakeoff.learning.key import now_utc
+from bakeoff.learning.out_of_memory import out_of_memory_in_words
+from bakeoff.learning.outputs import cost_record, draw_figures, size_mib, training_record, write_outputs
 from bakeoff.learning.params import BaselineParams
-from bakeoff.learning.size import size_mib
-from bakeoff.records.recipe import ScheduleParams
-from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
+from bakeoff.records.training import TrainingHeader, TrainingRecord
 from bakeoff.records.weights import WeightsRecord, read_record
 
 
@@ -55,14 +52,9 @@ class Trained:
 
     model: Any
     image_size: int
-    history: list[dict[str, Any]]
-    steps_run: int
-    best_epoch: int
-    best_validation_accuracy: float
-    step_losses: list[float]
+    history: History
     feature_time_s: float = 0.0
     """What computing the cached features took."""
-    stopped_early: bool = False
 
 
 def prepare_run(
@@ -121,12 +113,20 @@ def train_baseline(
         predict_time_s = time.perf_counter() - predict_start
     out_dir.mkdir(parents=True, exist_ok=True)
     trained.model.save(out_dir / record.MODEL_FILE)
-    write_history(trained.history, out_dir / "history.csv")
-    write_predictions(predictions, out_dir / "predictions.parquet")
-    _cost(run, trained, started_at=started_at, predict_time_s=predict_time_s).write(out_dir / "cost.json")
+    peak_mib = round(peak_memory_mib(run.device), 1)
+    cost = cost_record(
+        run.header,
+        trained.history,
+        feature_time_s=trained.feature_time_s,
+        started_at=started_at,
+        predict_time_s=predict_time_s,
+        train_memory_mib=peak_mib,
+        train_resident_mib=peak_mib,
+    )
     values = _record(run, trained)
-    values.write(out_dir / "training.json")
-    _draw(run, trained, out_dir)
+    write_outputs(out_dir, values, cost, history=trained.history, predictions=predictions)
+    used = Preprocessing(image_size=trained.image_size)
+    draw_figures(out_dir, values, trained.history, catalogue=run.catalogue, used=used)
     if values.not_learned:
         sys.stderr.write(f"bakeoff: WARNING: baseline_tf DID NOT LEARN: {values.not_learned}.\n")
     return values
@@ -166,27 +166,14 @@ def _train(run: BaselineRun, on_epoch: Callable[[dict[str, Any]], None], progres
     classifier = model.build_classifier(
         backbone, n_classes=len(run.catalogue.labels), loss=params.loss, dropout=params.dropout, seed=run.seed
     )
-    feature_time_s = 0.0
+    features, feature_time_s, learner = None, 0.0, model.logits_model(classifier)
     if params.mode == "frozen" and cache:
-        started_s = time.perf_counter()
-        learner, sequences = model.build_head(classifier), _feature_sequences(run, backbone, progress)
+        started_s, learner = time.perf_counter(), model.build_head(classifier)
+        rows = np.concatenate([run.catalogue.rows("train"), run.catalogue.rows("validation")])
+        features = _forward_with_bar(run, backbone, rows, progress, "features of the backbone")
         feature_time_s = time.perf_counter() - started_s
-    else:
-        learner, sequences = model.logits_model(classifier), _image_sequences(run)
-    recorder = _fit(run, learner, sequences, on_epoch, progress)
-    if recorder.best is None:
-        raise TrainingError("baseline_tf ended before its first epoch; run it again.")
-    return Trained(
-        model=classifier,
-        image_size=params.image_size,
-        history=recorder.rows,
-        steps_run=recorder.steps_run,
-        best_epoch=recorder.best["epoch"],
-        best_validation_accuracy=recorder.best["validation_accuracy"],
-        step_losses=recorder.step_losses,
-        feature_time_s=feature_time_s,
-        stopped_early=recorder.stopped_early,
-    )
+    history = _fit(run, learner, _sequences(run, features), on_epoch, progress)
+    return Trained(classifier, params.image_size, history, feature_time_s)
 
 
 def _fit(
@@ -195,9 +182,9 @@ def _fit(
     sequences: tuple[Batches, Batches],
     on_epoch: Callable[[dict[str, Any]], None],
     progress: Progress,
-) -> EpochRecorder:
-    """Train `learner` (inputs to logits) and leave it with its best epoch's weights."""
-    schedule: ScheduleParams = getattr(run.params, run.params.mode)
+) -> History:
+    """Train `learner` (inputs to logits), leave it with its best epoch's weights and return how it went."""
+    schedule = run.params.frozen if run.params.mode == "frozen" else run.params.finetune
     losses = {"cross_entropy": keras.losses.CategoricalCrossentropy, "bce": keras.losses.BinaryCrossentropy}
     learner.compile(
         optimizer=keras.optimizers.AdamW(schedule.learning_rate, weight_decay=run.params.optimizer.weight_decay),
@@ -206,34 +193,28 @@ def _fit(
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
     train, validation = sequences
-    patience = run.params.early_stop_patience_epochs
-    recorder = EpochRecorder(sequences, schedule, patience_epochs=patience, on_epoch=on_epoch, progress=progress)
+    history = History(schedule, len(train), run.params.early_stop_patience_epochs)
+    recorder = EpochRecorder(sequences, history, on_epoch=on_epoch, progress=progress)
     learner.fit(
         train, validation_data=validation, epochs=schedule.epochs, shuffle=False, verbose=0, callbacks=[recorder]
     )
-    return recorder
+    return history
 
 
-def _image_sequences(run: BaselineRun) -> tuple[ImageSequence, ImageSequence]:
-    preprocessing = Preprocessing(run.params.image_size)
+def _sequences(run: BaselineRun, features: np.ndarray | None) -> tuple[Batches, Batches]:
+    """Return both splits: their photos, or the pooled features (N, D) of train and validation where there are some."""
     train, validation = run.catalogue.rows("train"), run.catalogue.rows("validation")
-    size = run.params.batch_size
-    return (
-        ImageSequence(run.catalogue, train, preprocessing, batch_size=size, seed=run.seed),
-        ImageSequence(run.catalogue, validation, preprocessing, batch_size=size),
-    )
+    preprocessing, size = Preprocessing(image_size=run.params.image_size), run.params.batch_size
 
+    def photos_at(positions: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda chosen: read_pixels(run.catalogue.at(positions[chosen]), preprocessing).astype(np.float32)
 
-def _feature_sequences(run: BaselineRun, backbone: Any, progress: Progress) -> tuple[FeatureSequence, FeatureSequence]:
-    """Return both splits as pooled features, one forward pass per photo."""
-    train, validation = run.catalogue.rows("train"), run.catalogue.rows("validation")
-    size = run.params.batch_size
-    features = _forward_with_bar(
-        run, backbone, np.concatenate([train, validation]), progress, "features of the backbone"
-    )
+    inputs = [photos_at(train), photos_at(validation)]
+    if features is not None:
+        inputs = [part.__getitem__ for part in np.split(features, [len(train)])]
     return (
-        FeatureSequence(run.catalogue, train, features[: len(train)], batch_size=size, seed=run.seed),
-        FeatureSequence(run.catalogue, validation, features[len(train) :], batch_size=size),
+        Batches(run.catalogue, train, inputs[0], batch_size=size, seed=run.seed),
+        Batches(run.catalogue, validation, inputs[1], batch_size=size),
     )
 
 
@@ -247,14 +228,15 @@ def _forward_with_bar(
     batch_size: int | None = None,
 ) -> np.ndarray:
     """Return the outputs of `net` for products, (N, …) float32, `batch_size` (None = the training's) at a time."""
-    preprocessing = Preprocessing(net.input_shape[1] or run.params.image_size)
+    preprocessing = Preprocessing(image_size=net.input_shape[1] or run.params.image_size)
     task = progress.add_task(title, total=len(positions))
     parts = []
     forward = compile_forward(net)
     size = batch_size or run.params.batch_size
-    for part in forward_rows(forward, run.catalogue, positions, preprocessing, batch_size=size):
-        parts.append(part)
-        progress.advance(task, len(part))
+    for start_row in range(0, len(positions), size):
+        pixels = read_pixels(run.catalogue.at(positions[start_row : start_row + size]), preprocessing)
+        parts.append(forward(pixels.astype(np.float32)))
+        progress.advance(task, len(pixels))
     return np.concatenate(parts)
 
 
@@ -272,60 +254,23 @@ def _take_over(run: BaselineRun, progress: Progress) -> Trained:
     scores = _forward_with_bar(run, earlier, rows, progress, "validation by the earlier model")
     accuracy = float(np.mean(scores.argmax(axis=1) == run.catalogue.label_ids(rows)))
     image_size = earlier.input_shape[1] or run.params.image_size
-    return Trained(
-        earlier, image_size, [], steps_run=0, best_epoch=0, best_validation_accuracy=accuracy, step_losses=[]
-    )
-
-
-def _draw(run: BaselineRun, trained: Trained, out_dir: Path) -> None:
-    """Draw the learning curves and photos as the network sees them."""
-    figures, title = out_dir / "figures", f"baseline_tf seed {run.seed}"
-    with drawing(figures / "history.png", out_dir) as path:
-        write_history_figure(path, trained.history, title=title, best_epoch=trained.best_epoch)
-    with drawing(figures / "preview.png", out_dir) as path:
-        used = Preprocessing(trained.image_size)
-        transform = partial(resize_photo, preprocessing=used)
-        write_preview(path, run.catalogue, transform, title=preview_title("baseline_tf", used), seed=run.seed)
+    history = History(run.params.frozen, 0, None, best={"epoch": 0, "validation_accuracy": accuracy})
+    return Trained(earlier, image_size, history)
 
 
 def _record(run: BaselineRun, trained: Trained) -> TrainingRecord:
     """Return training.json: what was known beforehand, and what came out."""
     _, score = model.score_model(trained.model)
-    train, validation = (run.catalogue.label_ids(run.catalogue.rows(split)) for split in ("train", "validation"))
-    majority = majority_share(train, validation)
-    not_learned = why_not_learned(trained.best_validation_accuracy, majority, trained.step_losses)
     n_trainable = 0 if run.params.mode == "as_is" else model.count_parameters(trained.model, trainable_only=True)
-    return TrainingRecord.model_validate(
-        dict(run.header)
-        | {
-            "n_parameters": model.count_parameters(trained.model),
-            "n_trainable": n_trainable,
-            "n_features": model.N_FEATURES,
-            "size_mib": size_mib(weight.shape for weight in trained.model.weights),
-            "epochs_run": len(trained.history),
-            "steps_run": trained.steps_run,
-            "best_epoch": trained.best_epoch,
-            "best_validation_accuracy": trained.best_validation_accuracy,
-            "stopped_early": trained.stopped_early,
-            "learned": not_learned is None,
-            "not_learned": not_learned,
-            "score": score,
-            "probabilities": probability_kind(score, run.params.loss),
-            "preprocessing": vars(Preprocessing(trained.image_size)),
-        }
-    )
-
-
-def _cost(run: BaselineRun, trained: Trained, *, started_at: str, predict_time_s: float) -> CostRecord:
-    peak_mib = round(peak_memory_mib(run.device), 1)
-    return CostRecord(
-        key=run.header.key,
-        git_commit=git_commit(),
-        started_at=started_at,
-        ended_at=now_utc(),
-        train_time_s=trained.feature_time_s + sum(row["seconds"] for row in trained.history),
-        feature_time_s=trained.feature_time_s,
-        predict_time_s=predict_time_s,
-        train_memory_mib=peak_mib,
-        train_resident_mib=peak_mib,
+    return training_record(
+        run.header,
+        trained.history,
+        run.catalogue,
+        n_parameters=model.count_parameters(trained.model),
+        n_trainable=n_trainable,
+        n_features=model.N_FEATURES,
+        size_mib=size_mib(weight.shape for weight in trained.model.weights),
+        score=score,
+        probabilities=probability_kind(score, run.params.loss),
+        preprocessing=Preprocessing(image_size=trained.image_size).recorded(),
     )

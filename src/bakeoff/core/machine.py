@@ -1,5 +1,9 @@
-"""Sections `compute` and `scan`: on what the study runs."""
+"""Sections `compute` and `scan`: on what the study runs; and what this machine says of itself."""
 
+import platform
+import resource
+import sys
+from pathlib import Path
 from typing import Literal
 
 from bakeoff.core.section import PositiveInt, Section
@@ -16,3 +20,17 @@ class ScanParams(Section):
     """Section `scan`: which selective scan MambaVision runs on."""
 
     implementation: Literal["auto", "reference", "torch", "cpu", "triton", "mamba_ssm"]
+
+
+def cpu_name() -> str:
+    """Return the processor's model name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines() if cpuinfo.is_file() else []
+    named = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or platform.machine()
+
+
+def peak_resident_mib() -> float:
+    """Return this process's largest resident memory so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

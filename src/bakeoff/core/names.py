@@ -18,8 +18,10 @@ _INVISIBLE = re.compile(
 _BREAKS_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _TREE = re.compile(r"""\[\s*["'].*|\[[^][]*>>[^][]*\]|\[\s*\]""", re.DOTALL)
 _LEVEL_MARK = ">>"
-_VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))
+_VARIATIONS = dict.fromkeys(range(0xFE00, 0xFE10))
 """Say how the sign before them is drawn, such as a heart as text or as a picture."""
+_ONE_FOR_ALL = {"Pd": "-", "Pi": "'", "Pf": "'", "Cf": ""}
+"""How dashes, quotation marks and what is not drawn (Unicode's categories) are compared."""
 
 
 def readable(text: str) -> str:
@@ -64,11 +66,12 @@ def table_label(text: str) -> str:
 
 
 def find_alike(labels: Iterable[str]) -> list[list[str]]:
-    """Return the groups of different labels that differ by case alone or print alike, each sorted."""
+    """Return the groups of different labels that differ by case, dash or quotation mark or print alike, each sorted."""
     groups: dict[str, list[str]] = {}
     for label in sorted(set(labels)):
-        shown = "".join(sign for sign in label if unicodedata.category(sign) != "Cf" and sign not in _VARIATIONS)
-        groups.setdefault(unicodedata.normalize("NFKC", shown).casefold(), []).append(label)
+        plain = unicodedata.normalize("NFKC", label.translate(_VARIATIONS)).replace('"', "'")
+        signs = (_ONE_FOR_ALL.get(unicodedata.category(sign), sign) for sign in plain)
+        groups.setdefault("".join(signs).casefold(), []).append(label)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -19,7 +19,7 @@ PositiveFloat = Annotated[float, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """A part of params.yaml: unknown keys refused, no coercion, never changed after it is read."""
+    """A part of params.yaml or of a record: unknown keys refused, no coercion, never changed after it is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

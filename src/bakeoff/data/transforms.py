@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from bakeoff.core.errors import ParamsError
+from bakeoff.records.settings import Geometry
 
 CropMode = Literal["center", "squash", "center_floor", "squash_floor"]
 INTERPOLATIONS: dict[str, Image.Resampling] = {
@@ -44,6 +45,13 @@ def resize_crop(
         resized.convert("RGB"), image_size, offset=math.floor if crop_mode.endswith("floor") else round
     )
     return np.asarray(cropped, dtype=np.uint8)
+
+
+def transform_photo(image: Image.Image, used: Geometry) -> np.ndarray:
+    """Return a photo as (H, W, 3) uint8, resized and cropped as a candidate's weights want it."""
+    return resize_crop(
+        image, used.image_size, crop_pct=used.crop_pct, interpolation=used.interpolation, crop_mode=used.crop_mode
+    )
 
 
 def to_unit(pixels: np.ndarray) -> np.ndarray:

@@ -2,27 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from bakeoff.core.translation import Translator
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice_record import Stability
 from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.resampling import bounded_resamples
-from bakeoff.decision.rules import (
-    EXCLUSIONS,
-    KINDS,
-    Refusal,
-    Rule,
-    commercial_refusal,
-    exclusions,
-    other_device,
-    rank_eligible,
-    refusals,
-)
+from bakeoff.decision.rules import KINDS, Ranking, Rule, commercial_refusal, other_device, rank
 from bakeoff.decision.scenarios import scenario_rows
+from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.sentences import (
     answer_sentence,
     compares_backbones,
@@ -34,16 +25,6 @@ from bakeoff.decision.sentences import (
 from bakeoff.decision.summary import Summary
 from bakeoff.decision.winner import review
 from bakeoff.records.candidate import BASELINE
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Who may be chosen, in order, and why the others may not."""
-
-    rule: Rule
-    eligible: list[Summary]
-    commercial: list[Summary]
-    why_not: Mapping[str, list[Refusal]]
 
 
 def choose(
@@ -68,7 +49,7 @@ def choose(
     ranking = rank(summaries, Rule.of(params), t=t)
     best = ranking.eligible[0] if ranking.eligible else None
     opening = random_opening(summaries, allowed=params.allow_random_weights, t=t)
-    certain = certainty(summaries, ranking, params, outcomes, t=t)
+    certain = _certainty(ranking, params, outcomes, t)
     best_reason = _best_reason(ranking, certain, t)
     commercial_reason = _commercial_reason(ranking, certain, t)
     return {
@@ -94,8 +75,9 @@ def choose(
         "best_commercial_reason": commercial_reason,
         "noise": _noise(ranking.eligible),
         **certain,
+        "seeds": seed_spread({name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}),
         "scenarios": scenario_rows(summaries, ranking.rule, params.scenarios, best=best, t=t),
-        "apart": excluded(summaries, ranking.rule, t=t),
+        "apart": _apart(summaries, ranking, t),
         "eligible": [as_record(item) for item in ranking.eligible],
         "refused": [
             _refused(item, [refusal.sentence for refusal in found])
@@ -108,30 +90,13 @@ def choose(
         "failed": list(failed),
         "notes": [
             *notes,
-            *_baseline_note(summaries, ranking.rule, certain["comparisons"], t),
+            *_baseline_note(ranking, certain["comparisons"], t),
             *_groups_note(outcomes, t),
         ],
     }
 
 
-def rank(summaries: Sequence[Summary], rule: Rule, *, t: Translator) -> Ranking:
-    """Return who may be chosen by a rule, in order."""
-    why_not = {item.candidate: refusals(item, rule, t=t) for item in summaries}
-    eligible = rank_eligible([item for item in summaries if not why_not[item.candidate]], rule)
-    allowed = [item for item in eligible if item.commercial_use is True]
-    if allowed and allowed[0] is not eligible[0]:  # the best candidate is both answers where it may be
-        allowed = rank_eligible(allowed, rule)
-    return Ranking(rule, eligible, allowed, why_not)
-
-
-def certainty(
-    summaries: Sequence[Summary],
-    ranking: Ranking,
-    params: CompareParams,
-    outcomes: Outcomes | None,
-    *,
-    t: Translator,
-) -> dict[str, Any]:
+def _certainty(ranking: Ranking, params: CompareParams, outcomes: Outcomes | None, t: Translator) -> dict[str, Any]:
     """Return `comparisons`, `indistinguishable`, `groups_sentence`, `stability` and `corrected`.
 
     Excluded candidates take no part in the tests: their results say nothing about their backbones, and each further
@@ -146,23 +111,19 @@ def certainty(
             "stability": nothing.model_dump(),
             "corrected": {},
         }
-    tested = [
-        item.candidate for item in summaries if item.candidate == BASELINE or not exclusions(item, ranking.rule, t=t)
-    ]
+    tested = [name for name in ranking.why_not if name == BASELINE or not ranking.exclusions(name)]
     pairs = pair_tests(outcomes, tested)
     comparisons: list[dict[str, Any]] = []
     n_resamples = bounded_resamples(params.n_bootstrap, outcomes.n)
     if BASELINE in tested:
-        comparisons += compare_with(pairs, outcomes, BASELINE, "baseline", n_resamples=params.n_bootstrap, t=t)
+        comparisons += compare_with(pairs, outcomes, BASELINE, "baseline", n_resamples=n_resamples, t=t)
     if pairs.names:
         best = ranking.eligible[0].candidate if ranking.eligible else pairs.names[0]
-        comparisons += compare_with(pairs, outcomes, best, "best", n_resamples=params.n_bootstrap, t=t)
+        comparisons += compare_with(pairs, outcomes, best, "best", n_resamples=n_resamples, t=t)
     groups = pairs.groups()
     chosen_from = {items[0].candidate: items for items in (ranking.commercial, ranking.eligible) if items}
-    weight = _accuracy_weight(params, outcomes.n_labels)
     reviews = [
-        review(items, ranking.rule, outcomes, n_resamples=params.n_bootstrap, t=t, accuracy_weight=weight)
-        for items in chosen_from.values() or [[]]
+        review(items, ranking.rule, outcomes, n_resamples=n_resamples, t=t) for items in chosen_from.values() or [[]]
     ]
     return {
         "comparisons": comparisons,
@@ -175,11 +136,11 @@ def certainty(
     }
 
 
-def excluded(summaries: Sequence[Summary], rule: Rule, *, t: Translator) -> list[dict[str, Any]]:
+def _apart(summaries: Sequence[Summary], ranking: Ranking, t: Translator) -> list[dict[str, Any]]:
     """Return choice.json's `apart`: who is excluded or cannot be compared, and why."""
     rows = []
     for item in summaries:
-        found = [refusal for refusal in exclusions(item, rule, t=t) if refusal.code in EXCLUSIONS]
+        found = ranking.exclusions(item.candidate)
         if not item.time_comparable and math.isfinite(item.latency_ms):
             found.append(other_device(item, t=t))
         rows += [
@@ -195,12 +156,6 @@ def as_record(item: Summary) -> dict[str, Any]:
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
 
 
-def _accuracy_weight(params: CompareParams, n_labels: int) -> float:
-    """Return points of the decision matrix' total per unit of accuracy, between chance and 1."""
-    weights = params.matrix.weights.model_dump()
-    return 10 * weights["accuracy"] / math.fsum(weights.values()) / (1 - 1 / n_labels) if n_labels > 1 else 0.0
-
-
 def _refused(item: Summary, reasons: list[str]) -> dict[str, Any]:
     return {"candidate": item.candidate, "accuracy": item.accuracy, "reasons": reasons}
 
@@ -211,28 +166,18 @@ def _best_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translator) ->
     if not ranked:
         return nothing_sentence(ranking.why_not, ranking.rule, t=t)
     answer = t.gettext("Best: {answer}", answer=answer_sentence(ranked, ranking.rule, t=t))
-    runner_up = ranked[1].candidate if len(ranked) > 1 else None
-    rows = [row for row in certain["comparisons"] if row["role"] == "best" and row["candidate"] == runner_up]
-    said = [row["sentence"] for row in rows]
-    return " ".join(
-        [
-            answer,
-            *_expected(certain, ranked[0]),
-            *(t.gettext("Runner-up: {sentence}.", sentence=sentence) for sentence in said),
-        ]
-    )
+    second = ranked[1].candidate if len(ranked) > 1 else None
+    rows = [row for row in certain["comparisons"] if row["role"] == "best" and row["candidate"] == second]
+    told = [t.gettext("Runner-up: {sentence}.", sentence=row["sentence"]) for row in rows]
+    return " ".join([answer, *_expected(certain, ranked[0]), *told])
 
 
-def _baseline_note(
-    summaries: Sequence[Summary], rule: Rule, comparisons: Sequence[Mapping[str, Any]], t: Translator
-) -> list[str]:
+def _baseline_note(ranking: Ranking, comparisons: Sequence[Mapping[str, Any]], t: Translator) -> list[str]:
     """Return what weakens the comparisons with a baseline that is excluded; nothing where none was made."""
     if not any(row["role"] == "baseline" for row in comparisons):
         return []
-    found = [
-        refusal.code for item in summaries if item.candidate == BASELINE for refusal in exclusions(item, rule, t=t)
-    ]
-    return [baseline_excluded(found, t)] if found else []
+    found = ranking.exclusions(BASELINE)
+    return [baseline_excluded([refusal.code for refusal in found], t)] if found else []
 
 
 def _groups_note(outcomes: Outcomes | None, t: Translator) -> list[str]:
@@ -275,26 +220,22 @@ def _commercial_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translat
             "{candidate} may also be used commercially ({licence}).", candidate=best.candidate, licence=best.licence
         )
     lost = 100 * (best.accuracy - found.accuracy)
-    price = (
-        t.gettext("It gives up {points:.1f} points of accuracy.", points=lost)
-        if lost > 0
-        else t.gettext("It gives up no accuracy.")
-    )
+    text = N_("It gives up {points:.1f} points of accuracy.") if lost > 0 else N_("It gives up no accuracy.")
     answer = answer_sentence(ranking.commercial, ranking.rule, t=t, commercial=True)
-    told = t.gettext("Best for commercial use: {answer} {price}", answer=answer, price=price)
+    told = t.gettext("Best for commercial use: {answer} {price}", answer=answer, price=t.gettext(text, points=lost))
     return " ".join([told, *_expected(certain, found)])
 
 
 def _expected(certain: Mapping[str, Any], winner: Summary) -> list[str]:
     """Return what to expect of a winner on new photos."""
-    return [found["sentence"] for name, found in certain["corrected"].items() if name == winner.candidate]
+    found = certain["corrected"].get(winner.candidate)
+    return [found["sentence"]] if found else []
 
 
 def _noise(ranked: list[Summary]) -> dict[str, Any] | None:
     if not ranked:
         return None
-    best = ranked[0]
-    half = 100 * (best.accuracy_high - best.accuracy_low) / 2
+    best, half = ranked[0], 100 * (ranked[0].accuracy_high - ranked[0].accuracy_low) / 2
     noise: dict[str, Any] = {"n_test": best.n_test, "half_width_points": half, "runner_up": None}
     if len(ranked) > 1:
         noise["runner_up"] = ranked[1].candidate

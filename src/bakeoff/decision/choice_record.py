@@ -61,8 +61,6 @@ class CorrectedValue(Section):
     estimate: float
     low: float
     high: float
-    left_out: float
-    """Each resample's winner on the products left out of it, alone (`statistics.selection.Shift`)."""
 
 
 class Corrected(Section):
@@ -95,7 +93,7 @@ class ChoiceInputs(Section):
 class ChoiceRecord(Record):
     """reports/choice.json."""
 
-    FORMAT: ClassVar[int] = 2
+    FORMAT: ClassVar[int] = 3
     STAGE: ClassVar[str] = "compare"
     ERROR: ClassVar[type[BakeoffError]] = EvaluationError
 

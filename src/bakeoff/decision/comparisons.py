@@ -9,8 +9,6 @@ import numpy as np
 
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.outcomes import Outcomes
-from bakeoff.decision.resampling import bounded_resamples
-from bakeoff.statistics.cliques import indistinguishable
 from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.paired import McNemar, holm, mcnemar, needed_range, paired_difference, paired_macro_f1
 
@@ -42,18 +40,28 @@ class PairTests:
         test = self.tests[second, first]
         return McNemar(test.c, test.b, test.p_value, test.test), self.p_holm[second, first]
 
-    @property
-    def n_pairs(self) -> int:
-        """Tests in the family."""
-        return len(self.tests)
-
     def groups(self) -> list[list[str]]:
-        """Return the maximal groups of neighbours in rank of whom no two are told apart."""
-        p_values = np.ones((len(self.names), len(self.names)))
-        for (first, second), p_value in self.p_holm.items():
-            i, j = self.names.index(first), self.names.index(second)
-            p_values[i, j] = p_values[j, i] = p_value
-        return indistinguishable(self.names, p_values, ALPHA)
+        """Return the maximal runs of two or more ranks in which no two candidates are told apart.
+
+        Groups may share candidates: A and C may differ while B differs from neither. A candidate told apart from both
+        its neighbours is in no group.
+
+        Source:
+            J. Demsar, Statistical comparisons of classifiers over multiple data sets, J. Mach. Learn. Res. 7 (2006)
+            1-30, figure 1: groups of classifiers that are not significantly different are connected.
+        """
+        groups: list[list[str]] = []
+        reached = 0
+        for start in range(len(self.names)):
+            stop = start + 1
+            while stop < len(self.names) and all(
+                self.p_holm[name, self.names[stop]] > ALPHA for name in self.names[start:stop]
+            ):
+                stop += 1
+            if stop - start > 1 and stop > reached:
+                groups.append(list(self.names[start:stop]))
+            reached = max(reached, stop)
+        return groups
 
 
 def pair_tests(outcomes: Outcomes, names: Sequence[str]) -> PairTests:
@@ -63,7 +71,7 @@ def pair_tests(outcomes: Outcomes, names: Sequence[str]) -> PairTests:
     """
     pairs = list(combinations(names, 2))
     tests = {(a, b): mcnemar(outcomes.correct(a), outcomes.correct(b), groups=outcomes.groups) for a, b in pairs}
-    adjusted = holm(np.array([tests[pair].p_value for pair in pairs])) if pairs else np.zeros(0)
+    adjusted = holm(np.array([tests[pair].p_value for pair in pairs]))
     return PairTests(tuple(names), tests, dict(zip(pairs, adjusted.tolist(), strict=True)))
 
 
@@ -84,16 +92,13 @@ def compare_with(
         t: says it in the reader's language.
     """
     others = [name for name in pairs.names if name != against]
-    adjusted = {name: pairs.between(name, against)[1] for name in others}
-    if role == "baseline" and others:
-        own = holm(np.array([pairs.between(name, against)[0].p_value for name in others]))
-        adjusted = dict(zip(others, own.tolist(), strict=True))
-    family = len(others) if role == "baseline" else pairs.n_pairs
-    n_resamples = bounded_resamples(n_resamples, outcomes.n)
+    found = [pairs.between(name, against) for name in others]
+    family, adjusted = len(pairs.tests), [p_value for _, p_value in found]
+    if role == "baseline":
+        family, adjusted = len(others), holm(np.array([test.p_value for test, _ in found])).tolist()
     rows = []
-    for name in others:
-        test = pairs.between(name, against)[0]
-        difference, interval = _difference(outcomes, name, against, n_resamples)
+    for name, (test, _), p_value in zip(others, found, adjusted, strict=True):
+        difference, interval = lead_over(outcomes, name, against, n_resamples)
         answers = outcomes.predicted[name], outcomes.predicted[against]
         f1, f1_interval = paired_macro_f1(
             outcomes.label_ids, *answers, outcomes.n_labels, n_resamples=n_resamples, groups=outcomes.groups
@@ -114,9 +119,9 @@ def compare_with(
             "macro_f1_high": f1_interval.high,
             "test": test.test,
             "p_value": test.p_value,
-            "p_holm": adjusted[name],
+            "p_holm": p_value,
             "n_tests": family,
-            "verdict": _verdict(difference, adjusted[name]),
+            "verdict": _verdict(difference, p_value),
             "n_right": int(outcomes.correct(name).all(axis=0).sum()),
             "n_needed": _needed(test, interval, outcomes, ALPHA / family),
         }
@@ -172,15 +177,9 @@ def pair_sentence(row: dict[str, Any], t: Translator) -> str:
     return t.gettext("{told}; {needed} would be needed", told=told, needed=needed) if needed else told
 
 
-def lead_over(outcomes: Outcomes, name: str, against: str, n_resamples: int) -> tuple[float, Interval] | None:
-    """Return a candidate's lead in accuracy (a share) and its interval; None over itself or over one without result."""
-    if name == against or against not in outcomes.predicted:
-        return None
-    return _difference(outcomes, name, against, n_resamples)
-
-
-def _difference(outcomes: Outcomes, first: str, second: str, n_resamples: int) -> tuple[float, Interval]:
-    correct = outcomes.correct(first), outcomes.correct(second)
+def lead_over(outcomes: Outcomes, name: str, against: str, n_resamples: int) -> tuple[float, Interval]:
+    """Return a candidate's lead in accuracy over another (a share) and its interval."""
+    correct = outcomes.correct(name), outcomes.correct(against)
     return paired_difference(*correct, n_resamples=n_resamples, groups=outcomes.groups)
 
 
@@ -201,8 +200,8 @@ def groups_sentence(
 
 def _group_sentence(group: Sequence[str], pairs: PairTests, outcomes: Outcomes, n_resamples: int, t: Translator) -> str:
     test = pairs.between(group[0], group[-1])[0]
-    _, interval = _difference(outcomes, group[0], group[-1], n_resamples)
-    needed = needed_in_words(_needed(test, interval, outcomes, ALPHA / pairs.n_pairs), t)
+    _, interval = lead_over(outcomes, group[0], group[-1], n_resamples)
+    needed = needed_in_words(_needed(test, interval, outcomes, ALPHA / len(pairs.tests)), t)
     gaps = {"k": _counted(len(group), t), "n": t.number(outcomes.n, ",d"), "names": t.join(group)}
     if len(group) == 2:
         told = t.gettext("{names}: these two cannot be told apart with {n} test photos", **gaps)

@@ -23,7 +23,8 @@ def deployed_seed(accuracies: Mapping[int, float | None]) -> int:
     """
     if not accuracies:
         raise EvaluationError("a seed to deploy needs at least one finished training, got none; run `dvc repro`.")
-    return min(accuracies, key=lambda seed: (-_or_worst(accuracies[seed]), seed))
+    known = {seed: -1.0 if accuracy is None else accuracy for seed, accuracy in accuracies.items()}
+    return min(known, key=lambda seed: (-known[seed], seed))
 
 
 def deployed_folder(runs_dir: Path, candidate: str) -> Path:
@@ -52,7 +53,3 @@ def seed_or_deployed(runs_dir: Path, candidate: str, seed: int | None) -> int:
     if not Candidate(candidate).seeds(runs_dir, _EVALUATED):
         return next((one.seed for one in Candidate(candidate).seeds(runs_dir)), 0)
     return Candidate.at(deployed_folder(runs_dir, candidate)).seed
-
-
-def _or_worst(accuracy: float | None) -> float:
-    return -1.0 if accuracy is None else accuracy

@@ -42,11 +42,11 @@ def build_leaderboard(found: Collected) -> pd.DataFrame:
     rows = [_row(one, device) for one in found.done]
     rows += [_empty_row(one.candidate) | {"status": "failed", "problem": one.problem} for one in found.failed]
     table = pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(_FLAGS, object))
-    order = {item.candidate: rank for rank, item in enumerate(summarise(table), start=1)}
-    done = table["status"] == "ok"
     numbers = [name for name in COLUMNS if name not in {*_FLAGS, *_TEXTS}]
     table[numbers] = table[numbers].apply(pd.to_numeric)
-    table["rank"] = pd.Series([order.get(name) for name in table["candidate"]], dtype="Int64").where(done)
+    order = {item.candidate: rank for rank, item in enumerate(summarise(table), start=1)}
+    ranks = pd.Series([order.get(name) for name in table["candidate"]], dtype="Int64")
+    table["rank"] = ranks.where(table["status"] == "ok")
     table["seed"] = table["seed"].astype(int)
     return table.sort_values(["rank", "seed"], kind="stable", na_position="last", ignore_index=True)
 
@@ -58,11 +58,9 @@ def write_leaderboard(table: pd.DataFrame, path: Path) -> None:
 
 def read_leaderboard(path: Path) -> pd.DataFrame:
     """Return a written leaderboard with its types: yes/no columns hold True, False or None."""
-    table = pd.read_csv(path, dtype={"rank": "Int64", "seed": int}).astype(dict.fromkeys(_FLAGS, object))
-    words = {"True": True, "False": False}
-    for column in _FLAGS:
-        table[column] = pd.Series([words.get(str(value)) for value in table[column]], dtype=object)
-    return table
+    flags = dict.fromkeys(_FLAGS, lambda text: {"true": True, "false": False}.get(text.lower()))  # spreadsheets shout
+    table = pd.read_csv(path, dtype={"rank": "Int64", "seed": int, "key": str}, converters=flags)
+    return table.astype(dict.fromkeys(_FLAGS, object))
 
 
 def _row(one: Evaluated, device: str | None) -> dict[str, Any]:

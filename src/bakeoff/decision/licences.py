@@ -1,5 +1,7 @@
 """What may be done with a candidate: its licence in words, and whether commercial use is proven."""
 
+from collections.abc import Sequence
+
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
 
@@ -16,12 +18,14 @@ def commercial_use(training: TrainingRecord) -> bool | None:
     One "no" forbids; "yes" needs every part to say so. A random start has no published weights, so only the
     backbone's own entry counts.
     """
-    verdicts = [_code(training)[1]]
-    if training.weights.pretrained:
-        verdicts.append(training.weights.commercial_use)
+    return strictest([_code(training)[1], *([training.weights.commercial_use] if training.weights.pretrained else [])])
+
+
+def strictest(verdicts: Sequence[bool | None]) -> bool | None:
+    """Return False where one is, else None where one is not known, else True."""
     if False in verdicts:
         return False
-    return None if None in verdicts else True
+    return True if all(verdict is True for verdict in verdicts) else None
 
 
 def licence_of_code(training: TrainingRecord) -> str:

@@ -98,17 +98,15 @@ def read_test_outcomes(path: Path) -> TestOutcomes:
     return TestOutcomes(ordered, label_ids[order].astype(np.int64), probabilities[order], tuple(predictions.labels))
 
 
-def outcomes_of(done: Sequence[Evaluated], groups: Mapping[str, int] | None = None) -> Outcomes | None:
-    """Return the outcomes of every training, None without one.
+def outcomes_of(done: Sequence[Evaluated], groups: Mapping[str, int] | None = None) -> Outcomes:
+    """Return the outcomes of every training.
 
     `collect` has refused those whose test products, true classes or labels differ.
 
     Args:
-        done: the trainings with a result.
+        done: the trainings with a result, one or more.
         groups: product id to the group of products that show one photo; others stand alone.
     """
-    if not done:
-        return None
     found: dict[str, list[Evaluated]] = {}
     for one in done:
         found.setdefault(one.candidate.name, []).append(one)

@@ -36,12 +36,7 @@ def bounded_resamples(wanted: int, n_products: int, *, work: int = 1) -> int:
 def work_of(rule: Rule, outcomes: Outcomes, n_candidates: int) -> int:
     """Return the multiplications of one resample, sparse ones counted fourfold; a training more is as much again."""
     n_seeds = max(len(predicted) for predicted in outcomes.predicted.values())
-    per_training = {
-        "accuracy": outcomes.n,
-        "automated": outcomes.n,
-        "matrix_total": outcomes.n,
-        "roc_auc": outcomes.n**2,
-    }
+    per_training = {"roc_auc": outcomes.n**2} | dict.fromkeys(("accuracy", "automated", "matrix_total"), outcomes.n)
     return n_candidates * n_seeds * per_training.get(rule.maximise.name, 4 * outcomes.n)
 
 
@@ -107,15 +102,14 @@ def _weighted_share(hits: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return hit / (len(hits) * weights.sum(axis=1, dtype=np.float64))
 
 
-def objectives(
-    items: Sequence[Summary], rule: Rule, outcomes: Outcomes, weights: np.ndarray, accuracy_weight: float
-) -> np.ndarray:
+def objectives(items: Sequence[Summary], rule: Rule, outcomes: Outcomes, weights: np.ndarray) -> np.ndarray:
     """Return (b, C) what the rule maximises in each resample."""
     if rule.maximise.name != "matrix_total":
         names = [item.candidate for item in items]
         return np.stack([resampled_metric(rule.maximise.name, outcomes, name, weights) for name in names], axis=1)
     moved = [resampled_metric("accuracy", outcomes, item.candidate, weights) - item.accuracy for item in items]
-    return np.stack([item.matrix_total + accuracy_weight * d for item, d in zip(items, moved, strict=True)], axis=1)
+    per_unit = rule.accuracy_points / (1 - 1 / outcomes.n_labels)
+    return np.stack([item.matrix_total + per_unit * d for item, d in zip(items, moved, strict=True)], axis=1)
 
 
 def _roc_auc(label_ids: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:

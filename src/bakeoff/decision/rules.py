@@ -16,8 +16,6 @@ from bakeoff.decision.params import CompareParams, Limits
 from bakeoff.decision.summary import Summary
 
 ROUNDING = 1e-9
-PREFERENCES = (N_("faster"), N_("with the better log loss"), N_("cheaper to train"), N_("frozen"))
-"""What decides between equals, in this order, as `preferences` has it; accuracy in place of speed for a throughput."""
 NOISE_OF_SPEED = 0.1
 """Throughputs closer than the drift that a measurement may have count as equal."""
 EXCLUSIONS = ("random_weights", "not_learned")
@@ -49,12 +47,16 @@ class Rule:
     limits: Limits
     allow_random_weights: bool = False
     allow_not_learned: bool = False
+    accuracy_points: float = math.nan
+    """What an accuracy of 1 rather than chance adds to `matrix_total`; only where the rule draws resamples."""
 
     @classmethod
-    def of(cls, params: CompareParams, limits: Limits | None = None) -> Rule:
-        """Return the rule of section `compare`, with its own limits or others."""
+    def of(cls, params: CompareParams) -> Rule:
+        """Return the rule of section `compare`."""
         flags = params.allow_random_weights, params.allow_not_learned
-        return cls(MEASURES[params.maximise], params.subject_to if limits is None else limits, *flags)
+        weights = params.matrix.weights.model_dump()
+        points = 10 * weights["accuracy"] / math.fsum(weights.values())
+        return cls(MEASURES[params.maximise], params.subject_to, *flags, points)
 
     def tolerance(self, n_test: int) -> float:
         """Return how far behind the best still counts as equal: a test product, or a tenth for a throughput.
@@ -71,24 +73,38 @@ class Rule:
         return math.log(value) if self.maximise.is_time else value
 
 
-def refusals(item: Summary, rule: Rule, *, t: Translator) -> list[Refusal]:
-    """Return why a candidate may not be chosen; empty where it may."""
-    return exclusions(item, rule, t=t) + limit_refusals(item, rule, t=t)
+@dataclass(frozen=True)
+class Ranking:
+    """Who may be chosen by a rule, in order, and why the others may not."""
+
+    rule: Rule
+    eligible: list[Summary]
+    commercial: list[Summary]
+    """Those that may be used commercially, in order."""
+    why_not: dict[str, list[Refusal]]
+
+    def exclusions(self, candidate: str) -> list[Refusal]:
+        """Return why a candidate's result says nothing about its backbone."""
+        return [refusal for refusal in self.why_not[candidate] if refusal.code in EXCLUSIONS]
 
 
-def exclusions(item: Summary, rule: Rule, *, t: Translator) -> list[Refusal]:
-    """Return why a result says nothing about its backbone, unless params allow it: codes of `EXCLUSIONS`."""
+def rank(summaries: Sequence[Summary], rule: Rule, *, t: Translator) -> Ranking:
+    """Return who may be chosen by a rule, in order."""
+    why_not = {item.candidate: _refusals(item, rule, t=t) for item in summaries}
+    eligible = rank_eligible([item for item in summaries if not why_not[item.candidate]], rule)
+    allowed = [item for item in eligible if item.commercial_use is True]
+    if allowed and allowed[0] is not eligible[0]:  # the best candidate is both answers where it may be
+        allowed = rank_eligible(allowed, rule)
+    return Ranking(rule, eligible, allowed, why_not)
+
+
+def _refusals(item: Summary, rule: Rule, *, t: Translator) -> list[Refusal]:
+    """Return why a candidate may not be chosen: the limits that it breaks, too, or that cannot be checked for it."""
     found = []
     if not item.pretrained and not rule.allow_random_weights:
         found.append(Refusal("random_weights", t.gettext("it started from random weights")))
     if not item.learned and not rule.allow_not_learned:
         found.append(Refusal("not_learned", t.gettext("it did not learn")))
-    return found
-
-
-def limit_refusals(item: Summary, rule: Rule, *, t: Translator) -> list[Refusal]:
-    """Return the limits that a candidate breaks or that cannot be checked for it."""
-    found = []
     for measure, limit in LIMITED:
         bound = rule.limits.bound(limit.name)
         if bound is not None:
@@ -117,7 +133,7 @@ def commercial_refusal(item: Summary, *, t: Translator) -> str | None:
 def rank_eligible(items: Sequence[Summary], rule: Rule) -> list[Summary]:
     """Return the candidates in the order in which they would be chosen.
 
-    The next one is, of those within the rule's tolerance of the best value left, the first by `PREFERENCES`; of those
+    The next one is, of those within the rule's tolerance of the best value left, the first by `preferences`; of those
     the better value, then the name.
     """
     left, ranked = sorted(items, key=lambda item: item.candidate), []
@@ -129,16 +145,18 @@ def rank_eligible(items: Sequence[Summary], rule: Rule) -> list[Summary]:
     return ranked
 
 
-def preferences(item: Summary, rule: Rule) -> tuple[float, ...]:
-    """Return what decides between equals in the order of `PREFERENCES`, less is better; unknown is worst."""
-    first = -item.accuracy if rule.maximise.is_time else item.comparable_latency_ms
-    values = (first, item.log_loss, item.train_time_s, float(item.mode != "frozen"))
-    return tuple(math.inf if math.isnan(value) else value for value in values)
+def preferences(item: Summary, rule: Rule) -> dict[str, float]:
+    """Return what decides between equals, in this order, by what the better is called; less is better, unknown last."""
+    is_time = rule.maximise.is_time
+    first = {N_("more accurate"): -item.accuracy} if is_time else {N_("faster"): item.comparable_latency_ms}
+    values = first | {N_("with the better log loss"): item.log_loss, N_("cheaper to train"): item.train_time_s}
+    values[N_("frozen")] = float(item.mode != "frozen")
+    return {name: math.inf if math.isnan(value) else value for name, value in values.items()}
 
 
 def preference_costs(items: Sequence[Summary], rule: Rule) -> np.ndarray:
     """Return (C,) the candidates' places among equals, less is better."""
-    return np.unique([preferences(item, rule) for item in items], axis=0, return_inverse=True)[1].ravel()
+    return np.unique([[*preferences(item, rule).values()] for item in items], axis=0, return_inverse=True)[1].ravel()
 
 
 def pick(objective: np.ndarray, costs: np.ndarray, tolerance: float) -> np.ndarray:
@@ -161,16 +179,13 @@ def _broken(item: Summary, measure: Measure, limit: str, bound: float, *, t: Tra
     value = measure.value(item)
     if math.isnan(value):
         return [_unknown(item, measure, t=t)]
-    kept = value >= bound if measure.more_is_better else value <= bound
-    if kept:
+    if value >= bound if measure.more_is_better else value <= bound:
         return []
     gaps = {"measure": measure.named(t), "value": t.number(value, measure.spec)}
     gaps |= {"limit": limit, "bound": t.number(bound, "g")}
-    if measure.more_is_better:
-        return [
-            Refusal(limit, t.gettext("its {measure} of {value} is below compare.subject_to.{limit} = {bound}", **gaps))
-        ]
-    return [Refusal(limit, t.gettext("its {measure} of {value} is above compare.subject_to.{limit} = {bound}", **gaps))]
+    below = N_("its {measure} of {value} is below compare.subject_to.{limit} = {bound}")
+    above = N_("its {measure} of {value} is above compare.subject_to.{limit} = {bound}")
+    return [Refusal(limit, t.gettext(below if measure.more_is_better else above, **gaps))]
 
 
 def _unknown(item: Summary, measure: Measure, *, t: Translator) -> Refusal:

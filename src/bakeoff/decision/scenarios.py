@@ -6,7 +6,7 @@ from typing import Any
 
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.params import Limits
-from bakeoff.decision.rules import Rule, rank_eligible, refusals
+from bakeoff.decision.rules import Rule, rank
 from bakeoff.decision.sentences import ENOUGH_CALLS, counted, limits_in_words
 from bakeoff.decision.summary import Summary
 
@@ -43,43 +43,26 @@ def scenario_title(name: str, t: Translator) -> str:
 
 
 def _row(name: str, summaries: Sequence[Summary], rule: Rule, best: Summary | None, t: Translator) -> dict[str, Any]:
-    why_not = {item.candidate: refusals(item, rule, t=t) for item in summaries}
-    ranked = rank_eligible([item for item in summaries if not why_not[item.candidate]], rule)
+    ranking = rank(summaries, rule, t=t)
     said = {"scenario": scenario_title(name, t), "limits": limits_in_words(rule.limits, t=t)}
     row = {"name": name, "title": said["scenario"], "subject_to": rule.limits.model_dump()}
-    row["limits_in_words"] = said["limits"]
-    if not ranked:
-        sentence = t.gettext(
-            "{scenario} ({limits}): none of {n} candidates: {whys}.",
-            **said,
-            n=len(summaries),
-            whys=counted(why_not, t=t),
-        )
-        if any(refusal.code == "few_calls" for found in why_not.values() for refusal in found):
+    row |= {"limits_in_words": said["limits"], "candidate": None, "accuracy": None}
+    if not ranking.eligible:
+        gaps = {"n": len(summaries), "whys": counted(ranking.why_not, t=t)}
+        sentence = t.gettext("{scenario} ({limits}): none of {n} candidates: {whys}.", **said, **gaps)
+        if any(refusal.code == "few_calls" for found in ranking.why_not.values() for refusal in found):
             sentence += " " + t.gettext(ENOUGH_CALLS)
-        return row | {"candidate": None, "accuracy": None, "sentence": sentence}
-    found = ranked[0]
+        return row | {"sentence": sentence}
+    found = ranking.eligible[0]
+    lost = 100 * (best.accuracy - found.accuracy) if best else 0.0
     said |= {"candidate": found.candidate, "accuracy": t.gettext("accuracy {accuracy:.3f}", accuracy=found.accuracy)}
-    return row | {
-        "candidate": found.candidate,
-        "accuracy": found.accuracy,
-        "sentence": _sentence(found, best, said, t),
-    }
-
-
-def _sentence(found: Summary, best: Summary | None, said: Mapping[str, str], t: Translator) -> str:
     if best is None:
-        return t.gettext("{scenario} ({limits}): {candidate}, {accuracy}.", **said)
-    if found.candidate == best.candidate:
-        return t.gettext("{scenario} ({limits}): {candidate} as well, {accuracy}.", **said)
-    lost = 100 * (best.accuracy - found.accuracy)
-    if lost <= 0:
-        return t.gettext(
-            "{scenario} ({limits}): {candidate}, {accuracy}, no less than {best}.", **said, best=best.candidate
-        )
-    return t.gettext(
-        "{scenario} ({limits}): {candidate}, {accuracy}, {points:.1f} points less than {best}.",
-        **said,
-        best=best.candidate,
-        points=lost,
-    )
+        text = N_("{scenario} ({limits}): {candidate}, {accuracy}.")
+    elif found.candidate == best.candidate:
+        text = N_("{scenario} ({limits}): {candidate} as well, {accuracy}.")
+    elif lost <= 0:
+        text = N_("{scenario} ({limits}): {candidate}, {accuracy}, no less than {best}.")
+    else:
+        text = N_("{scenario} ({limits}): {candidate}, {accuracy}, {points:.1f} points less than {best}.")
+    sentence = t.gettext(text, **said, best=best and best.candidate, points=lost)
+    return row | {"candidate": found.candidate, "accuracy": found.accuracy, "sentence": sentence}

@@ -5,9 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.core.errors import EvaluationError
-from bakeoff.statistics.seeds import split_variance
-
 
 def seed_spread(correct: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
     """Return choice.json's `seeds`; candidates with a single training have no entry.
@@ -18,21 +15,20 @@ def seed_spread(correct: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
 
     Returns:
         candidate to {"n_seeds", "mean" (accuracy, share), "sd_seeds" and "sd_data" (standard deviations of one
-        training's accuracy, shares; null for a single product)}. `sd_seeds` is what another seed changes, `sd_data`
-        what other test products change.
+        training's accuracy, shares; null for a single product)}. `sd_seeds` is what another seed changes on these
+        products, `sd_data` what other test products change; each holds what is new with every seed and product, so
+        their squares add up to more than the whole.
 
-    Raises:
-        EvaluationError: an array that is not (S, N) with S and N of at least 1.
+    Source:
+        S. R. Searle, G. Casella and C. E. McCulloch, Variance Components (1992), section 4.5.
     """
-    spread = {}
-    for candidate, hits in correct.items():
-        values = np.asarray(hits, dtype=bool)
-        if values.ndim != 2 or 0 in values.shape:
-            raise EvaluationError(
-                f"{candidate}: expected hits of shape (seeds, products), got {values.shape}; "
-                "give one row of test products per seed."
-            )
-        if len(values) > 1:
-            found = split_variance(values)
-            spread[candidate] = {name: found[name] for name in ("n_seeds", "mean", "sd_seeds", "sd_data")}
-    return spread
+    return {
+        candidate: {
+            "n_seeds": len(hits),
+            "mean": float(hits.mean()),
+            "sd_seeds": float(hits.mean(axis=1).std(ddof=1)),
+            "sd_data": (float(hits.var(axis=1, ddof=1).mean()) / hits.shape[1]) ** 0.5 if hits.shape[1] > 1 else None,
+        }
+        for candidate, hits in correct.items()
+        if len(hits) > 1
+    }

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.measures import LIMITED
 from bakeoff.decision.params import Limits
-from bakeoff.decision.rules import KINDS, PREFERENCES, ROUNDING, Refusal, Rule, preferences
+from bakeoff.decision.rules import KINDS, ROUNDING, Refusal, Rule, preferences
 from bakeoff.decision.summary import Summary
 
 _LIMITS = N_("Relax the limits in compare.subject_to of conf/config.yaml.")
@@ -111,7 +111,7 @@ def _why(ranked: Sequence[Summary], rule: Rule, t: Translator) -> str:
     top = max(ranked, key=rule.objective)
     if n == 1:
         return t.gettext("the only eligible candidate")
-    equals = [item for item in ranked if abs(rule.objective(item) - rule.objective(best)) <= ROUNDING]
+    tied = [item for item in ranked if abs(rule.objective(item) - rule.objective(best)) <= ROUNDING]
     if rule.objective(top) > rule.objective(best) + ROUNDING:
         least = rule.objective(top) - rule.tolerance(best.n_test) - ROUNDING
         tied = [item for item in ranked if rule.objective(item) >= least]
@@ -122,34 +122,27 @@ def _why(ranked: Sequence[Summary], rule: Rule, t: Translator) -> str:
             where = t.gettext("within one test product of {top} ({value})", **gaps)
         else:
             where = t.gettext("within 1/{n_test:,d} of {top} ({value})", n_test=best.n_test, **gaps)
-        return t.gettext(
-            "{where} and {why}, of {n} eligible candidates", where=where, why=_decider(best, tied, rule, t), n=n
-        )
-    if len(equals) > 1:
-        where = t.gettext(
-            "the same {measure} as {others}",
-            measure=rule.maximise.named(t),
-            others=t.join(item.candidate for item in equals if item is not best),
-        )
-        return t.gettext(
-            "{where} and {why}, of {n} eligible candidates", where=where, why=_decider(best, equals, rule, t), n=n
-        )
-    if rule.maximise.name == "accuracy":
+    elif len(tied) > 1:
+        others = t.join(item.candidate for item in tied if item is not best)
+        where = t.gettext("the same {measure} as {others}", measure=rule.maximise.named(t), others=others)
+    elif rule.maximise.name == "accuracy":
         return t.gettext("the most accurate of {n} eligible candidates", n=n)
-    return t.gettext("the highest {measure} of {n} eligible candidates", measure=rule.maximise.named(t), n=n)
+    else:
+        return t.gettext("the highest {measure} of {n} eligible candidates", measure=rule.maximise.named(t), n=n)
+    return t.gettext(
+        "{where} and {why}, of {n} eligible candidates", where=where, why=_decider(best, tied, rule, t), n=n
+    )
 
 
 def _decider(best: Summary, tied: Sequence[Summary], rule: Rule, t: Translator) -> str:
     """Return which of the rule's preferences put the best before the last of those tied with it."""
-    mine, last = preferences(best, rule), -1
-    for item in tied:
-        differs = [i for i, value in enumerate(preferences(item, rule)) if value != mine[i]]
-        last = max(last, differs[0] if differs else len(mine) if item is not best else -1)
-    if last == len(mine):
-        return t.gettext("first by name")
-    if last == 0 and not rule.maximise.is_time and any(math.isinf(preferences(item, rule)[0]) for item in tied):
+    mine, others = preferences(best, rule), [preferences(item, rule) for item in tied if item is not best]
+    reasons = [*mine, N_("first by name")]
+    deciders = [next((name for name in mine if other[name] != mine[name]), reasons[-1]) for other in others]
+    last = max(deciders, key=reasons.index)
+    if last == "faster" and any(math.isinf(other[last]) for other in others):
         return t.gettext("with a comparable time")
-    return t.gettext(N_("more accurate") if rule.maximise.is_time and last == 0 else PREFERENCES[last])
+    return t.gettext(last)
 
 
 def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], rule: Rule, *, t: Translator) -> str:

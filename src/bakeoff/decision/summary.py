@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bakeoff.decision.licences import marks
+from bakeoff.decision.licences import marks, strictest
 from bakeoff.decision.measures import MEASURES, RECORDED
 from bakeoff.statistics.wilson import wilson_interval
 
@@ -83,37 +83,28 @@ def summarise(table: pd.DataFrame) -> list[Summary]:
 
 
 def _summarise_one(rows: list[dict[str, Any]]) -> Summary:
-    first, n_test = rows[0], int(rows[0]["n_test"])
-    timed = [row for row in rows if row["time_comparable"]]
-    accuracy = fmean(float(row["accuracy"]) for row in rows)
-    low, high = wilson_interval(accuracy, float(first["n_effective"]))
-    values: dict[str, Any] = {
-        "n_seeds": len(rows),
-        "n_test": n_test,
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "pretrained": all(bool(row["pretrained"]) for row in rows),
-        "learned": all(bool(row["learned"]) for row in rows),
-        "time_comparable": bool(timed),
-        "noisy": any(row["noisy"] is True for row in timed or rows),
-        "commercial_use": _strictest([row["commercial_use"] for row in rows]),
-        "keys": tuple(row["key"] for row in rows if isinstance(row["key"], str)),
-        "n_latency": _mean(timed or rows, "n_latency"),
-        "values": {one.name: _mean((timed or rows) if one.is_time else rows, one.name) for one in RECORDED},
-    }
-    values |= {name: str(first[name]) for name in _TEXTS}
-    values |= {name: _mean(rows, name) for name in ("macro_f1_low", "macro_f1_high")}
-    return Summary(**values)
+    first, timed = rows[0], [row for row in rows if row["time_comparable"]]
+    low, high = wilson_interval(_mean(rows, "accuracy"), float(first["n_effective"]))
+    texts: dict[str, Any] = {name: str(first[name]) for name in _TEXTS}
+    return Summary(
+        **texts,
+        n_seeds=len(rows),
+        n_test=int(first["n_test"]),
+        accuracy_low=low,
+        accuracy_high=high,
+        macro_f1_low=_mean(rows, "macro_f1_low"),
+        macro_f1_high=_mean(rows, "macro_f1_high"),
+        pretrained=all(row["pretrained"] for row in rows),
+        learned=all(row["learned"] for row in rows),
+        time_comparable=bool(timed),
+        noisy=any(row["noisy"] for row in timed or rows),
+        commercial_use=strictest([row["commercial_use"] for row in rows]),
+        keys=tuple(row["key"] for row in rows),
+        n_latency=_mean(timed or rows, "n_latency"),
+        values={one.name: _mean((timed or rows) if one.is_time else rows, one.name) for one in RECORDED},
+    )
 
 
 def _mean(rows: list[dict[str, Any]], name: str) -> float:
-    values = [row[name] for row in rows]
-    if any(value is None or pd.isna(value) for value in values):
-        return math.nan
-    return fmean(float(value) for value in values)
-
-
-def _strictest(verdicts: list[Any]) -> bool | None:
-    if any(verdict is False for verdict in verdicts):
-        return False
-    return True if all(verdict is True for verdict in verdicts) else None
+    mean = fmean(float(row[name]) for row in rows)
+    return math.nan if math.isnan(mean) else mean  # always the same NaN, so that equal lines compare as equal

@@ -3,7 +3,7 @@
 The rule is applied to resampled test sets, the same ones for every candidate.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,19 +38,15 @@ class Redrawn:
 
     items: list[Summary]
     """C candidates in the order of their names."""
-    observed: np.ndarray
-    """(C,) what the rule maximises, as measured."""
     objective: np.ndarray
-    """(B, C) the same in each resample."""
-    choose: Callable[[np.ndarray], np.ndarray]
-    """From (B, C) values to (B,) the candidate that the rule takes."""
+    """(B, C) what the rule maximises in each resample."""
+    again: np.ndarray
+    """(C,) how likely other products would choose each."""
     shifts: Mapping[str, Shift]
     """By measure of CORRECTED, of the winner."""
 
 
-def redraw(
-    eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_resamples: int, accuracy_weight: float = 0.0
-) -> Redrawn:
+def redraw(eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_resamples: int) -> Redrawn:
     """Apply the rule to resampled test sets.
 
     Products are drawn whatever their class, groups whole: within classes of a few products there would be too little to
@@ -60,8 +56,7 @@ def redraw(
         eligible: who may be chosen, the winner first; at least two.
         rule: what is maximised, within what tolerance; not a time.
         outcomes: of every candidate on the test products.
-        n_resamples: wanted; fewer where there are many products.
-        accuracy_weight: points of `matrix_total` per unit of accuracy, where that is maximised.
+        n_resamples: test sets drawn.
     """
     items = sorted(eligible, key=lambda item: item.candidate)
     names, winner = [item.candidate for item in items], eligible[0].candidate
@@ -70,26 +65,31 @@ def redraw(
     luck, drawn = dict.fromkeys(CORRECTED, 0.0), []
     whole = np.ones((1, outcomes.n), dtype=np.float32)
 
-    def choose(values: np.ndarray) -> np.ndarray:
-        return pick(values, costs, tolerance)
-
     measured = {
         (metric, name): resampled_metric(metric, outcomes, name, whole)[0] for metric in CORRECTED for name in names
     }
+
+    def choose(values: np.ndarray) -> np.ndarray:
+        return pick(values, costs, tolerance)
+
+    def gain(metric: str, name: str, weights: np.ndarray) -> float:
+        """Return how much better than measured a candidate is in these resamples, summed."""
+        return float((resampled_metric(metric, outcomes, name, weights) - measured[metric, name]).sum())
+
     for chunk in resamples(outcomes.n, n_resamples, 0, outcomes.groups):
-        values = objectives(items, rule, outcomes, chunk, accuracy_weight)
+        values = objectives(items, rule, outcomes, chunk)
         sound = np.isfinite(values).all(axis=1)  # ROC-AUC of a resample of one class alone is not defined
         drawn.append(values[sound])
         weights = chunk if sound.all() else np.asfortranarray(chunk[sound])
         won = choose(drawn[-1])
         for metric in CORRECTED:
-            luck[metric] -= _gain(metric, outcomes, winner, weights, measured)
+            luck[metric] -= gain(metric, winner, weights)
         for i in np.unique(won):
             chosen = np.asfortranarray(weights[won == i])
             left_out[i] += (chosen == 0).sum(axis=0)
             n_won[i] += len(chosen)
             for metric in CORRECTED:
-                luck[metric] += _gain(metric, outcomes, names[i], chosen, measured)
+                luck[metric] += gain(metric, names[i], chosen)
     shares = np.where(left_out.sum(axis=0) > 0, left_out, n_won[:, None])
     mixture = dict(zip(names, shares / shares.sum(axis=0), strict=True))
     alone = {winner: np.ones(outcomes.n)}
@@ -100,15 +100,8 @@ def redraw(
         )
         for metric in CORRECTED
     }
-    observed = objectives(items, rule, outcomes, whole, accuracy_weight)[0]
-    return Redrawn(items, observed, np.concatenate(drawn), choose, shifts)
-
-
-def _gain(
-    metric: str, outcomes: Outcomes, name: str, weights: np.ndarray, measured: Mapping[tuple[str, str], float]
-) -> float:
-    """Return how much better than measured a candidate is in these resamples, summed."""
-    return float((resampled_metric(metric, outcomes, name, weights) - measured[metric, name]).sum())
+    observed, objective = objectives(items, rule, outcomes, whole)[0], np.concatenate(drawn)
+    return Redrawn(items, objective, chosen_again(observed, objective, choose), shifts)
 
 
 def _mixed(metric: str, outcomes: Outcomes, mixture: Mapping[str, np.ndarray]) -> float:
@@ -129,7 +122,6 @@ def review(
     *,
     n_resamples: int,
     t: Translator,
-    accuracy_weight: float = 0.0,
 ) -> tuple[Stability, Corrected | None]:
     """Return how likely other products would choose the same, and what to expect of the winner, None without one.
 
@@ -137,16 +129,15 @@ def review(
         eligible: who may be chosen, the winner first.
         rule: what is maximised, within what tolerance.
         outcomes: of every candidate on the test products.
-        n_resamples: wanted; fewer where there are many products.
+        n_resamples: wanted; fewer where the rule takes long to apply.
         t: says it in the reader's language.
-        accuracy_weight: points of `matrix_total` per unit of accuracy, where that is maximised.
     """
     if why := _not_resampled(eligible, rule, outcomes.n, t):
         stability = Stability(n_resamples=0, shares={}, winner_share=None, sentence=why)
         return stability, correct(eligible[0], None, outcomes, n_resamples, t) if len(eligible) == 1 else None
     n = bounded_resamples(n_resamples, outcomes.n, work=work_of(rule, outcomes, len(eligible)))
-    redrawn = redraw(eligible, rule, outcomes, n_resamples=n, accuracy_weight=accuracy_weight)
-    items, again = redrawn.items, chosen_again(redrawn.observed, redrawn.objective, redrawn.choose)
+    redrawn = redraw(eligible, rule, outcomes, n_resamples=n)
+    items, again = redrawn.items, redrawn.again
     shares = {items[i].candidate: float(again[i]) for i in np.argsort(-again, kind="stable") if again[i]}
     winner, place = eligible[0].candidate, items.index(eligible[0])
     same = np.ptp(redrawn.objective - redrawn.objective[:, [place]], axis=0) == 0
@@ -203,9 +194,10 @@ def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, n_resamp
     accuracy = _value(best.accuracy, by_accuracy, (low[0], high[1]))
     f1_ends = best.macro_f1_low + by_f1.ends[0], best.macro_f1_high + by_f1.ends[1]
     lead = None
-    if found := lead_over(outcomes, best.candidate, BASELINE, bounded_resamples(n_resamples, outcomes.n)):
-        ends = found[1].low + by_accuracy.ends[0], found[1].high + by_accuracy.ends[1]
-        lead = _value(found[0], by_accuracy, ends, least=-1.0)
+    if best.candidate != BASELINE and BASELINE in outcomes.predicted:
+        measured, interval = lead_over(outcomes, best.candidate, BASELINE, n_resamples)
+        ends = interval.low + by_accuracy.ends[0], interval.high + by_accuracy.ends[1]
+        lead = _value(measured, by_accuracy, ends, least=-1.0)
     macro_f1 = _value(best.macro_f1, by_f1, f1_ends)
     told = _expectation(best, accuracy, t)
     if accuracy.estimate <= accuracy.measured - _AS_MEASURED:
@@ -227,10 +219,9 @@ def _written(value: CorrectedValue, factor: int, spec: str, t: Translator) -> di
 
 
 def _value(measured: float, shift: Shift, ends: tuple[float, float], *, least: float = 0.0) -> CorrectedValue:
-    given = [measured + shift.total, measured + shift.left_out, *ends]
-    estimate, left_out, low, high = np.clip(given, least, 1).tolist()
+    estimate, low, high = np.clip([measured + shift.total, *ends], least, 1).tolist()
     low, high = hold(estimate, low, high)
-    return CorrectedValue(measured=measured, estimate=estimate, low=float(low), high=float(high), left_out=left_out)
+    return CorrectedValue(measured=measured, estimate=estimate, low=float(low), high=float(high))
 
 
 def _expectation(best: Summary, accuracy: CorrectedValue, t: Translator) -> str:

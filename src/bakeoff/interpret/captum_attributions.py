@@ -9,7 +9,7 @@ from captum.attr import IntegratedGradients, Occlusion
 from bakeoff.core.errors import EvaluationError
 from bakeoff.interpret.generic import BATCH_IMAGES, GREY, occlusion_windows
 from bakeoff.interpret.params import InterpretParams
-from bakeoff.training.out_of_memory import out_of_memory_in_words
+from bakeoff.learning.out_of_memory import out_of_memory_in_words
 
 
 class CaptumExplainer:

@@ -76,7 +76,7 @@ def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretPar
         found=found,
         note=_note(requested, found),
         baseline=GREY,
-        explained_score=explainer.scores,
+        explained_score={name: explainer.scores[name] for name in METHODS},
         items=[photo for photo, _ in explained],
     ).write(out_dir / ATTRIBUTIONS_FILE)
     with drawing(out_dir / "figures" / "channels.png", out_dir) as path:

@@ -2,40 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from bakeoff.data.contact_sheet import new_sheet, paste
 from bakeoff.data.figures import Figure, shorten
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.history import Row
+from bakeoff.records.settings import Geometry
 
 _TRAIN, _VALIDATION = "#0072B2", "#D55E00"  # Okabe and Ito, told apart by every kind of colour vision
 _N_COLUMNS, _CELL_IN, _LABEL_IN, _TITLE_IN = 6, 1.9, 0.25, 0.6
 
 
-class Transform(Protocol):
-    """What both frameworks' preprocessing says of itself."""
-
-    @property
-    def image_size(self) -> int:
-        """Side of the square input, px."""
-        ...
-
-    @property
-    def crop_pct(self) -> float:
-        """Share of the resized side that the crop keeps."""
-        ...
-
-    @property
-    def interpolation(self) -> str:
-        """How the resize interpolates."""
-        ...
-
-
-def preview_title(model: str, used: Transform) -> str:
+def preview_title(model: str, used: Geometry) -> str:
     """Return the preview's heading: which model sees the photos, and what was done to them."""
     size = used.image_size
     order = ", channels as blue, green, red" if getattr(used, "channel_order", "rgb") == "bgr" else ""
@@ -51,13 +34,9 @@ def choose_samples(labels: np.ndarray, *, seed: int, n_photos: int) -> np.ndarra
         n_photos: how many are wanted.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
-    turn = np.zeros(len(labels), dtype=np.int64)
-    seen: dict[int, int] = {}
-    for index in order:
-        label = int(labels[index])
-        turn[index] = seen[label] = seen.get(label, -1) + 1
-    ranked = sorted(order.tolist(), key=lambda index: (turn[index], labels[index]))
-    return np.asarray(ranked[:n_photos], dtype=np.int64)
+    shuffled = pd.Series(labels[order])
+    turn = shuffled.groupby(shuffled).cumcount()
+    return order[np.lexsort((shuffled, turn))][:n_photos]
 
 
 def write_preview(

@@ -1,11 +1,14 @@
-"""What happened, epoch by epoch: the rows of history.csv, and the verdict whether a run learned at all."""
+"""What happened, epoch by epoch: the rows of history.csv, when a training ends, and whether it learned at all."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from bakeoff.records.recipe import ScheduleParams
 
 COLUMNS = (
     "epoch",
@@ -25,29 +28,65 @@ def write_history(rows: Sequence[Row], path: Path) -> None:
     pd.DataFrame(list(rows), columns=list(COLUMNS)).to_csv(path, index=False)
 
 
-def is_better(row: Row, best: Row | None) -> bool:
-    """Return whether an epoch beats the best: higher validation accuracy, or the same at a lower validation loss."""
-    if best is None:
-        return True
-    return (row["validation_accuracy"], -row["validation_loss"]) > (
-        best["validation_accuracy"],
-        -best["validation_loss"],
-    )
+def _rank(row: Row) -> tuple[float, float]:
+    """Return what epochs are compared by: a higher validation accuracy, of equals the lower validation loss."""
+    return row["validation_accuracy"], -row["validation_loss"]
 
 
-def best_row(rows: Sequence[Row]) -> Row | None:
-    """Return the best epoch's row, the earliest of equals; None where there is no row."""
+@dataclass
+class History:
+    """A training so far, in either framework: its epochs and steps, which epoch is the best, and when it is over."""
+
+    schedule: ScheduleParams
+    n_batches: int
+    """Steps of an epoch."""
+    patience_epochs: int | None
+    rows: list[Row] = field(default_factory=list)
+    step_losses: list[float] = field(default_factory=list)
     best: Row | None = None
-    for row in rows:
-        if is_better(row, best):
-            best = row
-    return best
 
+    @property
+    def total_steps(self) -> int:
+        """Steps that the schedule has at most."""
+        steps = self.schedule.epochs * self.n_batches
+        return min(steps, self.schedule.max_steps or steps)
 
-def epochs_since_best(rows: Sequence[Row]) -> int:
-    """Return how many epochs have passed since the best one."""
-    best = best_row(rows)
-    return rows[-1]["epoch"] - best["epoch"] if best is not None else 0
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether too many epochs have passed since the best one."""
+        if self.patience_epochs is None or self.best is None:
+            return False
+        return len(self.rows) - self.best["epoch"] >= self.patience_epochs
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the schedule, its step cap or the patience has ended the training."""
+        return len(self.step_losses) >= self.total_steps or self.out_of_patience
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the patience ended the training before its schedule did."""
+        return self.out_of_patience and len(self.step_losses) < self.total_steps
+
+    def add_epoch(self, weight_sums: Sequence[float], **measured: float) -> bool:
+        """Add the row of an epoch and return whether it is the best so far.
+
+        Args:
+            weight_sums: of the training weights of each of its steps.
+            measured: the row's other columns: train_accuracy, validation_loss, validation_accuracy and seconds.
+        """
+        row: Row = {
+            "epoch": len(self.rows) + 1,
+            "step": len(self.step_losses),
+            "train_loss": float(np.average(self.step_losses[-len(weight_sums) :], weights=weight_sums)),
+            "learning_rate": self.schedule.learning_rate,
+            **measured,
+        }
+        self.rows.append(row)
+        better = self.best is None or _rank(row) > _rank(self.best)
+        if better:
+            self.best = row
+        return better
 
 
 def majority_share(train_labels: np.ndarray, validation_labels: np.ndarray) -> float:

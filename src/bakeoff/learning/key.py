@@ -30,20 +30,20 @@ def digest(values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
 
-def training_key(header: TrainingHeader, catalogue: Catalogue) -> str:
+def training_key(header: TrainingHeader, catalogue: Catalogue, settings: dict[str, Any]) -> str:
     """Return the key of a training.
 
     Args:
-        header: a PyTorch candidate's, whatever its own key.
+        header: whatever its own key.
         catalogue: its data digest and its split are part of the key.
+        settings: what determines a result beside these: the network and how photos become its input.
     """
     determined = header.model_dump(mode="json", include=_DETERMINING)
-    settings = {"source", "name", "preprocessing", "head"}
-    determined["settings"] = header.backbone.model_dump(mode="json", include=settings)
+    determined["settings"] = settings
     determined["weights"] = weights_identity(header.weights, header.seed)
     determined["data"] = data_identity(catalogue) | {
         "splits": split_digest(catalogue),
-        "weights": weight_digest(catalogue),
+        "weights": _frame_digest(catalogue, ["product_id", "weight"]),  # the products' in training
     }
     return digest(determined)
 
@@ -89,11 +89,6 @@ def data_identity(catalogue: Catalogue) -> dict[str, Any]:
 def split_digest(catalogue: Catalogue) -> str:
     """Return a digest of which product is in which split: results of different splits do not compare."""
     return _frame_digest(catalogue, ["product_id", "split"])
-
-
-def weight_digest(catalogue: Catalogue) -> str:
-    """Return a digest of the products' training weights."""
-    return _frame_digest(catalogue, ["product_id", "weight"])
 
 
 def merged_training(

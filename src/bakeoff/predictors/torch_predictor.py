@@ -18,18 +18,17 @@ from bakeoff.core.errors import EvaluationError, MemoryExhaustedError, SetupErro
 from bakeoff.core.seeding import set_threads
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.products import Products
-from bakeoff.data.transforms import to_unit
+from bakeoff.data.transforms import to_unit, transform_photo
 from bakeoff.learning.key import versions
+from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.predictors.cost import count_gmacs, file_mib
 from bakeoff.predictors.trained import load_photo_classifier
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
 from bakeoff.scan.dispatch import resolve_recorded
-from bakeoff.training.data import transform_photo
 from bakeoff.training.device import device_name, peak_cuda_memory_mib, resolve_device, synchronise
 from bakeoff.training.losses import probabilities
 from bakeoff.training.module import PhotoClassifier, photo_tensor
-from bakeoff.training.out_of_memory import out_of_memory_in_words
 
 
 @dataclass(frozen=True)

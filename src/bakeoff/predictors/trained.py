@@ -29,7 +29,7 @@ def load_photo_classifier(
     if mode == "as_is":
         raise EvaluationError(f"{training_dir} is an earlier model's; expected a PyTorch candidate.")
     weights_dir = _weights_dir(record, training_dir, weights_root) if mode == "frozen" else None
-    classifier, _ = build_classifier(
+    classifier = build_classifier(
         settings,
         n_classes=len(record.labels),
         seed=record.seed,

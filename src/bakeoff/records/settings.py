@@ -15,16 +15,22 @@ Source = Literal["timm", "mambavision", "hf"]
 Triple = tuple[float, float, float]
 
 
-class Preprocessing(Section):
-    """How the weights want their photos: square side in px, share of the side that the crop keeps, statistics.
+class Geometry(Section):
+    """How a photo becomes the square input: side in px, share of the resized side that the crop keeps."""
+
+    image_size: int
+    crop_pct: Annotated[float, Field(gt=0, le=1)]
+    crop_mode: str
+    interpolation: str
+
+
+class Preprocessing(Geometry):
+    """How the weights want their photos: geometry and statistics.
 
     The network gets (pixel / 255 - mean) / std, mean and std in the order of its own channels.
     """
 
     image_size: Annotated[int, Field(ge=32, le=1024)]
-    crop_pct: Annotated[float, Field(gt=0, le=1)]
-    crop_mode: str
-    interpolation: str
     mean: Triple
     std: Triple
     channel_order: Literal["rgb", "bgr"] = "rgb"

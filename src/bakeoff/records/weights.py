@@ -23,11 +23,11 @@ class WeightsRecord(Section):
 
     model: str
     source: Source
-    file: str | None
+    file: str | None = None
     """Name inside the record's folder; None for a random start."""
     url_or_id: str | None
-    revision: str | None
-    sha256: str | None
+    revision: str | None = None
+    sha256: str | None = None
     licence: str
     commercial_use: bool | None
     reason: Reason | None = None

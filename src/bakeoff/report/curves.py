@@ -16,7 +16,8 @@ def read_history(one: Evaluated) -> pd.DataFrame:
     path = one.folder / "training" / "history.csv"
     if not path.is_file():
         return pd.DataFrame(columns=COLUMNS)
-    return pd.read_csv(path).assign(candidate=one.candidate.name, seed=one.candidate.seed).reindex(columns=COLUMNS)
+    numbers = pd.read_csv(path).reindex(columns=COLUMNS[2:]).apply(pd.to_numeric, errors="coerce")
+    return numbers.assign(candidate=one.candidate.name, seed=one.candidate.seed).reindex(columns=COLUMNS)
 
 
 def learning_curves(done: Sequence[Evaluated]) -> pd.DataFrame:

@@ -101,7 +101,10 @@ class Facts:
     @cached_property
     def backbones(self) -> list[Evaluated]:
         """Each backbone's first training with a result."""
-        return list({record.candidate.model: record for record in reversed(self.done)}.values())[::-1]
+        found: dict[str, Evaluated] = {}
+        for record in self.done:
+            found.setdefault(record.candidate.model, record)
+        return list(found.values())
 
     @cached_property
     def commits(self) -> list[str]:

@@ -14,12 +14,11 @@ from bakeoff.decision.choice import choose
 from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord
 from bakeoff.decision.collect import Collected, Evaluated, collect
 from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
-from bakeoff.decision.matrix_rows import with_matrix
+from bakeoff.decision.matrix import with_matrix
 from bakeoff.decision.metrics_file import flat_metrics
 from bakeoff.decision.outcomes import outcomes_of
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.pareto import Plane
-from bakeoff.decision.seeds import seed_spread
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import timing_notes, usual_device
@@ -90,7 +89,7 @@ def compare(
     found = collect(runs_dir, study, partial=partial, speed=speed)
     done = found.done
     table = build_leaderboard(found)
-    summaries, matrix = with_matrix(summarise(table), done, params.matrix, language=given.language)
+    summaries, matrix = with_matrix(summarise(table), len(done[0].test.labels), params.matrix, t=t)
     notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
     outcomes = outcomes_of(done, read_groups(given.products_file))
     failed = [
@@ -98,7 +97,6 @@ def compare(
     ]
     choice = ChoiceRecord(
         **choose(summaries, params, t=t, outcomes=outcomes, failed=failed, notes=notes),
-        seeds=seed_spread({name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}),
         matrix=matrix,
         references=[dict(row) for row in given.references],
         inputs=_inputs(runs_dir, study, done, partial=partial),

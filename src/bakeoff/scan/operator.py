@@ -33,24 +33,20 @@ IMPLEMENTATIONS = {
 }
 
 
-@torch.library.custom_op("bakeoff::selective_scan", mutates_args=())
-def scan_forward(  # noqa: PLR0913, PLR0917 - an operator's schema
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    delta_softplus: bool,
-    implementation: str,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+_GIVEN = "Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor? D, Tensor? z, Tensor? delta_bias, "
+_GIVEN += "bool delta_softplus, str implementation"
+"""What both operators take first: the fields of `Inputs`, and a key of `IMPLEMENTATIONS`."""
+
+
+@torch.library.custom_op(
+    "bakeoff::selective_scan", mutates_args=(), schema=f"({_GIVEN}, bool keep) -> (Tensor, Tensor, Tensor)"
+)
+def scan_forward(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
     """Return y (b, d, L) in u's type, the last state (b, d, n), and with `keep` what the backward pass starts from."""
-    inputs = Inputs(u, delta, A, B, C, D, z, delta_bias, delta_softplus)
+    *given, implementation, keep = arguments
+    inputs = Inputs(*given)
     check_values(inputs)
-    with torch.autocast(u.device.type, enabled=False):  # it would take products in half precision
+    with torch.autocast(inputs.u.device.type, enabled=False):  # it would take products in half precision
         return IMPLEMENTATIONS[implementation].forward(inputs, keep=keep)
 
 
@@ -67,26 +63,17 @@ def _(*arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
-@torch.library.custom_op("bakeoff::selective_scan_backward", mutates_args=())
-def scan_backward(  # noqa: PLR0913, PLR0917 - an operator's schema
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    z: Tensor | None,
-    delta_bias: Tensor | None,
-    delta_softplus: bool,
-    implementation: str,
-    saved: Tensor,
-    grad_y: Tensor,
-    grad_last: Tensor | None,
-) -> list[Tensor]:
+@torch.library.custom_op(
+    "bakeoff::selective_scan_backward",
+    mutates_args=(),
+    schema=f"({_GIVEN}, Tensor saved, Tensor grad_y, Tensor? grad_last) -> Tensor[]",
+)
+def scan_backward(*arguments: Any) -> list[Tensor]:
     """Return the gradients of the tensors given, in the signature's order."""
-    inputs = Inputs(u, delta, A, B, C, D, z, delta_bias, delta_softplus)
+    *given, implementation, saved, grad_y, grad_last = arguments
+    inputs = Inputs(*given)
     _check_saved(IMPLEMENTATIONS[implementation].saved_shape(inputs), saved)
-    with torch.autocast(u.device.type, enabled=False):
+    with torch.autocast(inputs.u.device.type, enabled=False):
         gradients = IMPLEMENTATIONS[implementation].backward(inputs, saved, grad_y, grad_last)
     return [gradient for gradient in gradients if gradient is not None]
 

@@ -30,7 +30,7 @@ def open_backbone(
     keep_freed_memory()
     device = resolve_device(compute.device)
     found = find_network_files(settings, weights_dir, revision=None, timeout_s=HUB_S, kept=existing_record(weights_dir))
-    classifier, _ = build_classifier(
+    classifier = build_classifier(
         settings,
         n_classes=len(labels),
         seed=0,

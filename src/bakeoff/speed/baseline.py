@@ -28,7 +28,7 @@ def open_baseline(
     n_parameters = count_parameters(network)
     facts = KerasFacts(
         labels=labels,
-        preprocessing=Preprocessing(network.input_shape[1] or params.image_size),
+        preprocessing=Preprocessing(image_size=network.input_shape[1] or params.image_size),
         score=score_model(network)[1],
         loss=params.loss,
         n_parameters=n_parameters,

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.statistics.checks import check_counts, check_resamples, check_values
+from bakeoff.statistics.checks import check_counts, check_values
 from bakeoff.statistics.interval import LEVEL, Interval, hold
 from bakeoff.statistics.matrix import METRICS, Margins, f1
 from bakeoff.statistics.resample import Smoothing, resampled_margins, resampled_means, strata_rows
@@ -45,40 +45,34 @@ def confusion_intervals(
         seed: of the draws.
 
     Raises:
-        EvaluationError: not a confusion matrix, an unknown metric, or too few resamples.
+        EvaluationError: not a confusion matrix, or an unknown metric.
 
     Source:
         B. Efron, Better bootstrap confidence intervals, J. Am. Stat. Assoc. 82 (1987) 171-185, DOI
         10.1080/01621459.1987.10478410, with acceleration 0, around the smoothed matrix, shifted to the measured value.
     """
     counts = check_counts(counts)
-    check_resamples(n_resamples)
     names = list(METRICS) if metrics is None else list(metrics)
     unknown = sorted(set(names) - set(METRICS))
     if unknown:
         raise EvaluationError(f"no such metric of a confusion matrix: {unknown}; there are {', '.join(METRICS)}.")
-    whole = Margins.of(counts)
+    whole, smooth = Margins.of(counts), Margins.of(Smoothing.of(counts).smooth(counts))
     estimates = {name: float(METRICS[name](whole)[0]) for name in names}
     if np.trace(counts) == counts.sum():
-        return {name: _all_right(name, counts, estimates[name]) for name in names}
-    closed = [name for name in names if name in SHARES_OF_PRODUCTS]
+        return {name: _all_right(name, counts, estimate) for name, estimate in estimates.items()}
     drawn = [name for name in names if name not in SHARES_OF_PRODUCTS]
-    found = {name: wilson(estimates[name], int(counts.sum())) for name in closed}
-    if drawn:
-        smooth = Margins.of(Smoothing.of(counts).smooth(counts))
-        for name, draws in _drawn_metrics(counts, drawn, n_resamples, seed).items():
-            centre = float(METRICS[name](smooth)[0])
-            low, high = bias_corrected(draws, centre, LEVEL)
-            shift = estimates[name] - centre
-            low, high = np.clip([low + shift, high + shift], *bounds_of(name))
-            found[name] = Interval(estimates[name], low, high, "bootstrap_confusion", n_resamples)
-    return {name: found[name] for name in names}
-
-
-def _drawn_metrics(counts: Array, names: list[str], n_resamples: int, seed: int) -> dict[str, Array]:
-    """Return (n_resamples,) values of each metric."""
-    parts = [{name: METRICS[name](some) for name in names} for some in resampled_margins(counts, n_resamples, seed)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+    resampled = resampled_margins(counts, n_resamples, seed) if drawn else ()
+    parts = [{name: METRICS[name](some) for name in drawn} for some in resampled]
+    found = {}
+    for name, estimate in estimates.items():
+        if name in SHARES_OF_PRODUCTS:
+            found[name] = wilson(estimate, int(counts.sum()))
+            continue
+        centre = float(METRICS[name](smooth)[0])
+        ends = bias_corrected(np.concatenate([part[name] for part in parts]), centre, LEVEL)
+        low, high = np.clip(np.add(ends, estimate - centre), *bounds_of(name))
+        found[name] = Interval(estimate, low, high, "bootstrap_confusion", n_resamples)
+    return found
 
 
 def _all_right(name: str, counts: Array, estimate: float) -> Interval:
@@ -139,7 +133,6 @@ def mean_interval(values: Array, strata: Array | None, *, n_resamples: int = 10_
         D. V. Hinkley, Bootstrap Methods and their Application (1997), equation 5.37.
     """
     values = check_values(values, "a measure")
-    check_resamples(n_resamples)
     groups = strata_rows(strata, len(values))
     estimate = float(values.mean())
     if np.isin(values, (0.0, 1.0)).all():
@@ -179,7 +172,6 @@ def statistic_interval(
     Source:
         A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application (1997), equation 5.6.
     """
-    check_resamples(n_resamples)
     groups = strata_rows(check_values(strata, "strata"), len(strata))
     rng = np.random.default_rng(seed)
     estimate = float(statistic(np.arange(len(strata))))

@@ -71,9 +71,3 @@ def check_same_length(**lengths: int) -> None:
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise EvaluationError(f"the same products are needed in each, in the same order, got {told}; compare again.")
-
-
-def check_resamples(n_resamples: int) -> None:
-    """Refuse a bootstrap that is too short for its percentiles."""
-    if n_resamples < 100:
-        raise EvaluationError(f"a bootstrap needs 100 resamples or more, got {n_resamples}; raise `n_bootstrap`.")

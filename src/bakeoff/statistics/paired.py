@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.bootstrap import bias_corrected
-from bakeoff.statistics.checks import check_correct, check_label_ids, check_resamples, check_same_length, check_values
+from bakeoff.statistics.checks import check_correct, check_label_ids, check_same_length, check_values
 from bakeoff.statistics.groups import group_sizes, group_sums, macro_copies, widen
 from bakeoff.statistics.interval import LEVEL, Interval
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
@@ -55,11 +55,10 @@ def mcnemar(correct_a: Array, correct_b: Array, *, groups: Array | None = None) 
     if n_trainings > 1 or group_sizes(groups, len(hits_a)).max() > 1:
         return McNemar(b, c, sign_flip(hits_a, hits_b, n_trainings, groups=groups), "sign_flip_exact")
     few, n = min(b, c), b + c
-    p_value = min(1.0, 2 * float(binom.cdf(few, n, 0.5))) if n else 1.0
+    p_value = 2 * float(binom.cdf(few, n, 0.5))
     if n < FEW_DISCORDANT:
-        return McNemar(b, c, p_value, "mcnemar_exact")
-    mid_p = 2 * float(binom.cdf(few, n, 0.5)) - float(binom.pmf(few, n, 0.5))
-    return McNemar(b, c, min(1.0, mid_p), "mcnemar_mid_p")
+        return McNemar(b, c, min(1.0, p_value), "mcnemar_exact")
+    return McNemar(b, c, min(1.0, p_value - float(binom.pmf(few, n, 0.5))), "mcnemar_mid_p")
 
 
 def _hits(correct_a: Array, correct_b: Array) -> tuple[Array, Array, int]:
@@ -79,7 +78,6 @@ def paired_difference(
     wrong on the same products, resamples would say that no difference is possible: then the interval is what an exact
     test leaves possible with no such product. Arguments are those of `mcnemar`.
     """
-    check_resamples(n_resamples)
     hits_a, hits_b, n_trainings = _hits(correct_a, correct_b)
     behind, sizes = group_sums(hits_b - hits_a, groups), group_sums(np.ones(len(hits_a)), groups)
     if not behind.any():
@@ -106,7 +104,6 @@ def paired_macro_f1(  # noqa: PLR0913 - draws and groups as in the other compari
     Products are drawn anew by true class, the same for both candidates and all trainings; label_ids (N,), predicted_a
     and predicted_b (N,) or (S, N) of S trainings are classes below K, `groups` as in `mcnemar`.
     """
-    check_resamples(n_resamples)
     first, second = np.atleast_2d(predicted_a), np.atleast_2d(predicted_b)
     check_same_length(label_ids=len(label_ids), predicted_a=first.shape[1], predicted_b=second.shape[1])
     true = check_label_ids(label_ids, n_labels, "label_ids")

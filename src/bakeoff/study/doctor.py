@@ -233,7 +233,7 @@ def _params(root: Path) -> Finding:
 def _user_files(root: Path) -> Finding:
     """Look whether the user's own weights files are as they were stored; DVC does not notice."""
     from bakeoff.study.params import load_params
-    from bakeoff.study.run import user_file_changes
+    from bakeoff.study.user_files import user_file_changes
 
     name = "your weights files"
     try:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import model_validator
 
 from bakeoff.backbones.params import StudyBackbones, WeightsParams
 from bakeoff.catalogue.params import DatasetParams, PrepareParams, SplitParams
 from bakeoff.core.machine import ComputeParams, ScanParams
-from bakeoff.core.section import LanguageCode, Section, read_yaml, validate_section
+from bakeoff.core.section import LanguageCode, read_yaml, validate_section
 from bakeoff.decision.params import CompareParams
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.interpret.params import InterpretParams
@@ -51,13 +50,6 @@ class Params(StudyBackbones):
         return self
 
 
-SECTIONS: dict[str, type[Section]] = {
-    name: field.annotation
-    for name, field in Params.model_fields.items()
-    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
-}
-
-
 def load_params(path: Path) -> Params:
     """Return all of params.yaml, checked.
 
@@ -67,21 +59,15 @@ def load_params(path: Path) -> Params:
     return validate_section(Params, read_yaml(path), where=str(path))
 
 
-def compose_checked(root: Path, overrides: list[str]) -> dict[str, Any]:
-    """Return conf/ composed with overrides, as plain values that make valid params.
+def write_params(root: Path, overrides: list[str]) -> Params:
+    """Compose params.yaml anew and return it checked; written exactly as `dvc exp run` writes it.
 
     Raises:
         ParamsError: an unknown group, choice or key, or a value of the wrong type; legal choices are listed.
     """
-    values = compose(root, overrides)
-    validate_section(Params, values, where="conf/")
-    return values
-
-
-def write_params(root: Path, overrides: list[str]) -> Params:
-    """Compose params.yaml anew and return it checked; written exactly as `dvc exp run` writes it."""
-    values = compose_checked(root, overrides)
     from omegaconf import OmegaConf
 
+    values = compose(root, overrides)
+    params = validate_section(Params, values, where="conf/")
     (root / "params.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(values)), encoding="utf-8")
-    return load_params(root / "params.yaml")
+    return params

@@ -9,23 +9,22 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from bakeoff.core.errors import ParamsError, SetupError
+from bakeoff.core.paths import environment_python
 from bakeoff.core.progress import screen
 from bakeoff.core.section import validate_section
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import SourceRecord
+from bakeoff.records.weights import read_record, retry_needed
 from bakeoff.study.composition import compose, differences
 from bakeoff.study.dvc_locks import clear_stale_locks
 from bakeoff.study.params import Params, load_params, write_params
-
-if TYPE_CHECKING:
-    from bakeoff.study.user_files import UserFileChange
+from bakeoff.study.user_files import UserFileChange, user_file_changes
 
 _QUICK_MIN_PER_CANDIDATE = 1.7  # two slow CPU cores: 15 candidates took 27 min (docs/benchmarks.md)
 _QUICK_MIN_FIXED = 2.0
@@ -109,8 +108,6 @@ def retry_weights(root: Path) -> None:
     So also where a file of the user's is another than the one that was stored, appeared before it in the order of the
     sources, or is gone; every such file is named on stderr.
     """
-    from bakeoff.records.weights import retry_needed
-
     params = load_params(root / "params.yaml")
     stages = {BASELINE: "weights_baseline", **{model: f"weights@{model}" for model in params.models}}
     forced: list[str] = []
@@ -126,15 +123,6 @@ def retry_weights(root: Path) -> None:
         dvc(root, "repro", "--quiet", "--single-item", "--force", stage)
 
 
-def user_file_changes(root: Path, params: Params) -> list[UserFileChange]:
-    """Return the user's weights files that are not as weights/ has them."""
-    from bakeoff.study import user_files
-
-    return user_files.user_file_changes(
-        params, candidates_dir=root / "data" / "candidates", weights_root=root / "weights"
-    )
-
-
 def untaken_user_files(root: Path) -> list[UserFileChange]:
     """Return the changes that the weights stages could not take up; where a file is gone, `prefer` keeps its copy."""
     params = load_params(root / "params.yaml")
@@ -144,8 +132,6 @@ def untaken_user_files(root: Path) -> list[UserFileChange]:
 
 def print_weights(root: Path) -> None:
     """Print one line per backbone: source, licence, commercial use, and the reason of a random start."""
-    from bakeoff.records.weights import read_record
-
     folders = sorted(path.parent for path in (root / "weights").glob("*/record.json"))
     if not folders:
         raise SetupError("no weights yet; `bakeoff run` (or `dvc repro weights`) gets them.")
@@ -222,8 +208,6 @@ def show(root: Path) -> None:
 
 
 def _check_environments(root: Path) -> None:
-    from bakeoff.core.paths import environment_python
-
     for name in ("torch", "tf"):
         if not environment_python(name).is_file():
             raise SetupError(

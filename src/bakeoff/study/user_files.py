@@ -48,20 +48,19 @@ class UserFileChange:
         return f"{self.path} {_WORDS[self.kind]} weights/{self.model}"
 
 
-def user_file_changes(params: Params, *, candidates_dir: Path, weights_root: Path) -> list[UserFileChange]:
+def user_file_changes(root: Path, params: Params) -> list[UserFileChange]:
     """Return what changed for the backbones of the study that have a record, and for the baseline.
 
     Args:
+        root: the project.
         params: the study; what changed in it is DVC's to notice.
-        candidates_dir: data/candidates.
-        weights_root: weights/.
 
     Raises:
         WeightsError: a record is not bakeoff's.
     """
-    changes = []
+    changes, weights_root = [], root / "weights"
     for model in params.models:
-        settings_file, folder = candidates_dir / f"{model}.json", weights_root / model
+        settings_file, folder = root / "data" / "candidates" / f"{model}.json", weights_root / model
         if settings_file.is_file() and (folder / RECORD_NAME).is_file():
             changes.append(_of_candidate(CandidateSettings.read(settings_file), params.weights, read_record(folder)))
     if (weights_root / BASELINE / RECORD_NAME).is_file():

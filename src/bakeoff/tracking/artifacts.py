@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 HEAVY = {".safetensors", ".h5", ".keras", ".parquet", ".pt", ".pth", ".npy", ".npz", ".tmp"}
-_HEAVY_FILES = shutil.ignore_patterns(*(f"*{suffix}" for suffix in HEAVY))
 _CONFUSION_TABLE = "evaluation/confusion_matrix.json"
 _TABLES_TAG = "mlflow.loggedArtifacts"
 
@@ -30,11 +29,19 @@ def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part], *,
     with tempfile.TemporaryDirectory(prefix="bakeoff-mlflow-") as name:
         staging = Path(name)
         for part in parts:
-            shutil.copytree(part.folder, staging / part.name, ignore=_HEAVY_FILES, copy_function=shutil.copyfile)
+            _copy_light_files(part.folder, staging / part.name)
             _add_extras(part, staging, weights)
         client.log_artifacts(run.info.run_id, str(staging))
     if any(part.name == "evaluation" for part in parts):
         mark_table(client, run, _CONFUSION_TABLE)
+
+
+def _copy_light_files(source: Path, target: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        if path.is_file() and path.suffix not in HEAVY:  # no file: a link of DVC's cache to what is gone from it
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
 
 
 def _add_extras(part: Part, staging: Path, weights: WeightsRecord) -> None:

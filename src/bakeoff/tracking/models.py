@@ -178,7 +178,10 @@ def _save_model(folder: Path, *, files: Mapping[str, Path], training: TrainingRe
 
     with tempfile.TemporaryDirectory(prefix="bakeoff-light-") as name:
         light = Path(name)
-        link_files({target: source for target, source in files.items() if source.suffix not in HEAVY}, light)
+        for target, source in files.items():
+            if source.suffix not in HEAVY:
+                (light / target).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, light / target)  # a link would keep the mode of DVC's cache: read-only
         package = light / "code" / "bakeoff"
         shutil.copytree(Path(bakeoff.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
         mlflow.pyfunc.save_model(

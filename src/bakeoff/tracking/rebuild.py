@@ -97,4 +97,4 @@ def _noting(problems: list[str], what: str, place: str = "") -> Iterator[None]:
         if attempt.error:
             problems.append(f"{what} ({type(attempt.error).__name__}, see above)")
     except BakeoffError as error:
-        problems.append(str(error))
+        problems.append(f"{what}: {error}")

@@ -204,10 +204,11 @@ def epoch_metrics(row: Mapping[str, Any]) -> dict[str, float]:
 
 
 def as_value(cell: str) -> str | int | float | None:
-    """Return a CSV cell as the number it spells, None where it is empty, else its text."""
+    """Return a CSV cell as the finite number it spells, None where it is empty, else its text (a class `Infinity`)."""
     for kind in (int, float):
         try:
-            return kind(cell)
+            if math.isfinite(value := kind(cell)):
+                return value
         except ValueError:
             continue
     return cell or None

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -38,7 +38,11 @@ class RawPhotos:
         if not _is_photo(scope):
             await self._app(scope, receive, send)
             return
-        body = as_json(await Request(scope, receive).body(), scope.get("query_string", b""))
+        try:
+            photo = await Request(scope, receive).body()
+        except ClientDisconnect:
+            return
+        body = as_json(photo, scope.get("query_string", b""))
         kept = [pair for pair in scope["headers"] if pair[0].lower() not in {b"content-type", b"content-length"}]
         headers = [*kept, (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         messages = iter([{"type": "http.request", "body": body, "more_body": False}])

@@ -5,8 +5,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bakeoff.core.errors import TrainingError
-
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 
@@ -27,10 +25,3 @@ def flip(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {"none": keep, "flip": flip}
-
-
-def augmentation_by_name(name: str) -> Augmentation:
-    """Return the augmentation of that name."""
-    if name not in AUGMENTATIONS:
-        raise TrainingError(f"training.augment {name!r} is not known; choose one of {', '.join(AUGMENTATIONS)}.")
-    return AUGMENTATIONS[name]

@@ -3,43 +3,21 @@
 import random
 import shutil
 import sys
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.batching import n_batches, split_batches
 from bakeoff.data.table import Catalogue
-from bakeoff.data.transforms import resize_crop
+from bakeoff.data.transforms import transform_photo
 from bakeoff.records.settings import Preprocessing
-
-
-class BatchSource(Protocol):
-    """Labelled inputs that come batch by batch; inputs are photos (N, C, H, W) uint8 or features (N, D) float32."""
-
-    labels: np.ndarray
-    """(N,) int64 class indices of all rows."""
-    weights: np.ndarray
-    """(N,) float32 training weights (`products.weight`) of all rows."""
-
-    def __len__(self) -> int:
-        """Return the number of batches of one pass."""
-        ...
-
-    def shuffled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield (inputs, labels, training weights) in the epoch's own random order."""
-        ...
-
-    def ordered(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (inputs, labels) in the rows' order; weights are for learning alone."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -69,42 +47,42 @@ class PhotoDataset(Dataset[tuple[Tensor, int]]):
         return torch.from_numpy(pixels.transpose(2, 0, 1).copy()), int(self.labels[index])
 
 
-def transform_photo(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
-    """Return a photo as (H, W, 3) uint8, resized and cropped as the candidate's weights want it."""
-    return resize_crop(
-        image,
-        preprocessing.image_size,
-        crop_pct=preprocessing.crop_pct,
-        interpolation=preprocessing.interpolation,
-        crop_mode=preprocessing.crop_mode,
-    )
+class Batches(ABC):
+    """Labelled inputs that come batch by batch; inputs are photos (N, C, H, W) uint8 or features (N, D) float32."""
 
-
-class PhotoBatches:
-    """Photos decoded from the packed store as they are needed."""
-
-    def __init__(self, dataset: PhotoDataset, options: LoaderOptions, weights: np.ndarray | None = None) -> None:
-        """Hold the photos; `weights` (N,) float32 None = all alike."""
-        self.dataset, self.options = dataset, options
-        self.labels = dataset.labels
-        self.weights = _all_alike(len(dataset)) if weights is None else weights
+    def __init__(self, labels: np.ndarray, options: LoaderOptions, weights: np.ndarray | None = None) -> None:
+        """Hold class indices (N,) int64 and training weights (`products.weight`), (N,) float32, None = all alike."""
+        self.labels, self.options = labels, options
+        self.weights = torch.ones(len(labels)) if weights is None else torch.from_numpy(weights)
 
     def __len__(self) -> int:
         """Return the number of batches of one pass."""
-        return n_batches(len(self.dataset), self.options.batch_size)
+        return n_batches(len(self.labels), self.options.batch_size)
 
     def shuffled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield the photos in the epoch's random order."""
-        order = epoch_order(len(self.dataset), self.options.seed, epoch)
+        """Yield (inputs, labels, training weights) in the epoch's own random order."""
+        order = epoch_order(len(self.labels), self.options.seed, epoch)
         batches = split_batches(order, self.options.batch_size)
-        for (photos, labels), batch in zip(self._loader(batches, epoch), batches, strict=True):
-            yield photos, labels, torch.from_numpy(self.weights[batch])
+        for (inputs, labels), batch in zip(self._load(batches, epoch), batches, strict=True):
+            yield inputs, labels, self.weights[batch]
 
     def ordered(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the photos in order."""
-        return iter(self._loader(split_batches(np.arange(len(self.dataset)), self.options.batch_size), 0))
+        """Yield (inputs, labels) in the rows' order; weights are for learning alone."""
+        return iter(self._load(split_batches(np.arange(len(self.labels)), self.options.batch_size), 0))
 
-    def _loader(self, batches: list[list[int]], epoch: int) -> DataLoader:
+    @abstractmethod
+    def _load(self, batches: list[list[int]], epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
+        """Yield (inputs, labels) of each batch's rows."""
+
+
+class PhotoBatches(Batches):
+    """Photos decoded from the packed store as they are needed."""
+
+    def __init__(self, dataset: PhotoDataset, options: LoaderOptions, weights: np.ndarray | None = None) -> None:
+        super().__init__(dataset.labels, options, weights)
+        self.dataset = dataset
+
+    def _load(self, batches: list[list[int]], epoch: int) -> DataLoader:
         generator = torch.Generator().manual_seed(derive_seed(self.options.seed, "workers", epoch))
         batch_bytes = self.options.batch_size * 3 * self.dataset.preprocessing.image_size**2
         return DataLoader(
@@ -130,39 +108,22 @@ def _loader_workers(wanted: int, batch_bytes: int, *, shared: str = "/dev/shm") 
     return wanted if fits else 0
 
 
-class TensorBatches:
+class TensorBatches(Batches):
     """Inputs that fit in memory (cached features), sliced directly: a DataLoader would cost more than the head."""
 
     def __init__(
         self, inputs: Tensor, labels: np.ndarray, options: LoaderOptions, weights: np.ndarray | None = None
     ) -> None:
-        """Hold inputs (N, …) and labels (N,); `weights` (N,) float32 None = all alike."""
-        self.inputs, self.labels, self.options = inputs, labels, options
-        self.weights = _all_alike(len(labels)) if weights is None else weights
-        self._targets = torch.from_numpy(np.asarray(labels, dtype=np.int64)).to(inputs.device)
-        self._weights = torch.from_numpy(self.weights).to(inputs.device)
+        """Hold inputs (N, …); labels and weights as `Batches` does."""
+        super().__init__(labels, options, weights)
+        self.inputs = inputs
+        self.weights = self.weights.to(inputs.device)
+        self._targets = torch.from_numpy(labels).to(inputs.device)
 
-    def __len__(self) -> int:
-        """Return the number of batches of one pass."""
-        return n_batches(len(self.labels), self.options.batch_size)
-
-    def shuffled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield the rows in the epoch's random order."""
-        for index in self._indices(epoch_order(len(self.labels), self.options.seed, epoch)):
-            yield self.inputs[index], self._targets[index], self._weights[index]
-
-    def ordered(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the rows in order."""
-        for index in self._indices(np.arange(len(self.labels))):
+    def _load(self, batches: list[list[int]], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for batch in batches:
+            index = torch.tensor(batch, device=self.inputs.device)
             yield self.inputs[index], self._targets[index]
-
-    def _indices(self, order: np.ndarray) -> Iterator[Tensor]:
-        for batch in split_batches(order, self.options.batch_size):
-            yield torch.from_numpy(np.asarray(batch)).to(self.inputs.device)
-
-
-def _all_alike(n: int) -> np.ndarray:
-    return np.ones(n, dtype=np.float32)
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:

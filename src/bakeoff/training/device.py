@@ -2,28 +2,17 @@
 
 import os
 import platform
-import resource
-import sys
-from pathlib import Path
 
 import torch
 
 from bakeoff.core.errors import TrainingError
-
-
-def available_devices() -> list[str]:
-    """Return what this machine offers, best first: `cuda`, `mps`, `cpu`."""
-    found = []
-    if torch.cuda.is_available():
-        found.append("cuda")
-    if torch.backends.mps.is_available():
-        found.append("mps")
-    return [*found, "cpu"]
+from bakeoff.core.machine import cpu_name
 
 
 def resolve_device(name: str) -> torch.device:
     """Return the device for `compute.device`; `auto` takes CUDA, then MPS, then the CPU."""
-    available = available_devices()
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = [kind for kind, is_there in there.items() if is_there]
     if name == "auto":
         return torch.device(available[0])
     if name not in available:
@@ -38,12 +27,7 @@ def device_name(device: torch.device) -> str:
     """Return the name on the box: the GPU's, or the CPU's model."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")
-    if device.type == "cpu" and cpuinfo.is_file():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return cpu_name() if device.type == "cpu" else platform.processor() or platform.machine()
 
 
 def autocast_dtype(device: torch.device, mixed_precision: str) -> torch.dtype | None:
@@ -68,12 +52,6 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def peak_memory_mib() -> float:
-    """Return this process's largest resident memory so far, MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def peak_cuda_memory_mib(device: torch.device) -> float | None:

@@ -22,10 +22,10 @@ from bakeoff.core.progress import progress_bar
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.key import feature_key
+from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.records.training import TrainingHeader
 from bakeoff.training.data import LoaderOptions, PhotoBatches, PhotoDataset
 from bakeoff.training.module import PhotoClassifier
-from bakeoff.training.out_of_memory import inputs_in_words, out_of_memory_in_words
 
 FEATURES_FILE = "features.npy"
 RECORD_FILE = "features.json"

@@ -4,27 +4,25 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bakeoff.core.errors import TrainingError
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.seeding import derive_seed
-from bakeoff.learning.history import Row, epochs_since_best, is_better, majority_share, why_not_learned
+from bakeoff.learning.history import History, Row
+from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.learning.params import TrainingParams
 from bakeoff.records.recipe import ScheduleParams
-from bakeoff.training.augment import augmentation_by_name
-from bakeoff.training.data import BatchSource
+from bakeoff.training.augment import AUGMENTATIONS
+from bakeoff.training.data import Batches
 from bakeoff.training.device import autocast_dtype
-from bakeoff.training.losses import make_loss, weighted_mean
-from bakeoff.training.out_of_memory import inputs_in_words, out_of_memory_in_words
+from bakeoff.training.losses import LOSSES, weighted_mean
 from bakeoff.training.resume import CheckpointFolder
 
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": torch.optim.AdamW}
 OnEpoch = Callable[[Row], None]
 
 
@@ -39,44 +37,16 @@ class LoopOptions:
     title: str = "training"
 
 
-@dataclass
-class _State:
-    """What changes while training and is saved to resume it, beside the module and the optimiser."""
-
-    rows: list[Row] = field(default_factory=list)
-    step_losses: list[float] = field(default_factory=list)
-    best: Row | None = None
-    best_tensors: dict[str, Tensor] = field(default_factory=dict)
-
-    @property
-    def steps(self) -> int:
-        return len(self.step_losses)
-
-
-@dataclass(frozen=True)
-class LoopResult:
-    """How the training went; the module holds the best epoch's weights."""
-
-    rows: list[Row]
-    steps_run: int
-    best_epoch: int
-    best_validation_accuracy: float
-    train_time_s: float
-    stopped_early: bool
-    not_learned: str | None
-    """Why the run did not learn, in words; None where it did."""
-
-
 def train_module(
     module: nn.Module,
     *,
-    train: BatchSource,
-    validation: BatchSource,
+    train: Batches,
+    validation: Batches,
     options: LoopOptions,
     checkpoint: CheckpointFolder | None = None,
     on_epoch: OnEpoch | None = None,
-) -> LoopResult:
-    """Train a module in place and leave the best epoch's weights in it.
+) -> History:
+    """Train a module in place, leave the best epoch's weights in it and return how it went.
 
     Args:
         module: maps a batch's inputs to logits (N, K); on the device; parameters without gradient stay as they are.
@@ -97,56 +67,42 @@ def train_module(
     if checkpoint is not None:
         trainer.restore(checkpoint.load())
     trainer.run(checkpoint, on_epoch)
-    return trainer.finish()
+    module.load_state_dict(trainer.best_tensors, strict=False)
+    module.eval()
+    return trainer.history
 
 
 class _Trainer:
-    def __init__(self, module: nn.Module, train: BatchSource, validation: BatchSource, options: LoopOptions) -> None:
+    def __init__(self, module: nn.Module, train: Batches, validation: Batches, options: LoopOptions) -> None:
         self.module, self.train, self.validation, self.options = module, train, validation, options
         shared = options.training
-        self.loss = make_loss(shared.loss)
-        self.augment = augmentation_by_name(shared.augment)
-        self.optimizer = OPTIMIZERS[shared.optimizer.name](
+        self.loss = LOSSES[shared.loss.name]
+        self.augment = AUGMENTATIONS[shared.augment]
+        self.optimizer = torch.optim.AdamW(
             [parameter for parameter in module.parameters() if parameter.requires_grad],
             lr=options.schedule.learning_rate,
             weight_decay=shared.optimizer.weight_decay,
         )
         self.dtype = autocast_dtype(options.device, shared.mixed_precision)
         self.scaler = torch.amp.GradScaler(options.device.type, enabled=self.dtype is torch.float16)
-        self.state = _State()
+        self.history = History(options.schedule, len(train), shared.early_stop_patience_epochs)
+        self.best_tensors: dict[str, Tensor] = {}
 
     def run(self, checkpoint: CheckpointFolder | None, on_epoch: OnEpoch | None) -> None:
         """Train epoch after epoch until the schedule, its step cap or the patience ends it."""
+        history = self.history
         with progress_bar() as bar:
             title = self.options.title.removesuffix(" seed 0")  # a bar has 80 characters for all it tells
-            task = bar.add_task(title, total=self._total_steps(), completed=self.state.steps)
-            while not self._is_over():
-                row = self._epoch(len(self.state.rows) + 1, lambda: bar.advance(task))
-                self.state.rows.append(row)
-                if is_better(row, self.state.best):
-                    self.state.best, self.state.best_tensors = row, _copy_learned(self.module)
-                bar.update(task, description=f"{title} {_in_words(row)}")
-                if checkpoint is not None and not self._is_over() and checkpoint.is_due():
+            task = bar.add_task(title, total=history.total_steps, completed=len(history.step_losses))
+            while not history.is_over:
+                if self._epoch(lambda: bar.advance(task)):
+                    self.best_tensors = _copy_learned(self.module)
+                row = history.rows[-1]
+                bar.update(task, description=f"{title} · epoch {row['epoch']} · val {row['validation_accuracy']:.3f}")
+                if checkpoint is not None and not history.is_over and checkpoint.is_due():
                     checkpoint.save(self._snapshot())
                 if on_epoch is not None:
                     on_epoch(dict(row))
-
-    def finish(self) -> LoopResult:
-        """Put the best weights back and sum up."""
-        best, rows = self.state.best, self.state.rows
-        assert best is not None  # params ask for one epoch or more
-        self.module.load_state_dict(self.state.best_tensors, strict=False)
-        self.module.eval()
-        majority = majority_share(self.train.labels, self.validation.labels)
-        return LoopResult(
-            rows=rows,
-            steps_run=self.state.steps,
-            best_epoch=best["epoch"],
-            best_validation_accuracy=best["validation_accuracy"],
-            train_time_s=sum(row["seconds"] for row in rows),
-            stopped_early=self._out_of_patience() and self.state.steps < self._total_steps(),
-            not_learned=why_not_learned(best["validation_accuracy"], majority, self.state.step_losses),
-        )
 
     def restore(self, saved: dict[str, Any] | None) -> None:
         """Continue from a snapshot, with every random state as it was."""
@@ -155,7 +111,8 @@ class _Trainer:
         self.module.load_state_dict(saved["module"], strict=False)
         self.optimizer.load_state_dict(saved["optimizer"])
         self.scaler.load_state_dict(saved["scaler"])
-        self.state = _State(saved["rows"], saved["step_losses"], saved["best"], saved["best_tensors"])
+        self.history = replace(self.history, **saved["history"])
+        self.best_tensors = saved["best_tensors"]
         torch.set_rng_state(saved["rng"])
         if saved["cuda_rng"] is not None:
             torch.cuda.set_rng_state(saved["cuda_rng"], self.options.device)
@@ -166,54 +123,37 @@ class _Trainer:
             "module": _copy_learned(self.module),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "rows": self.state.rows,
-            "step_losses": self.state.step_losses,
-            "best": self.state.best,
-            "best_tensors": self.state.best_tensors,
+            "history": {name: getattr(self.history, name) for name in ("rows", "step_losses", "best")},
+            "best_tensors": self.best_tensors,
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state(self.options.device) if on_cuda else None,
         }
 
-    def _total_steps(self) -> int:
-        steps = self.options.schedule.epochs * len(self.train)
-        return min(steps, self.options.schedule.max_steps or steps)
-
-    def _is_over(self) -> bool:
-        return self.state.steps >= self._total_steps() or self._out_of_patience()
-
-    def _out_of_patience(self) -> bool:
-        patience = self.options.training.early_stop_patience_epochs
-        return patience is not None and bool(self.state.rows) and epochs_since_best(self.state.rows) >= patience
-
-    def _epoch(self, epoch: int, advance: Callable[[], None]) -> Row:
-        started = time.perf_counter()
+    def _epoch(self, advance: Callable[[], None]) -> bool:
+        """Train one epoch, validate it and return whether it is the best so far."""
+        started, epoch = time.perf_counter(), len(self.history.rows) + 1
         generator = torch.Generator().manual_seed(derive_seed(self.options.seed, "augment", epoch))
         self.module.train()
-        losses, hits, n_rows, weight_sums = [], 0, 0, []
+        hits, n_rows, weight_sums = 0, 0, []
         for inputs, labels, weights in self.train.shuffled(epoch):
-            if self.state.steps >= self._total_steps():
+            if len(self.history.step_losses) >= self.history.total_steps:
                 break
             with self._explained("training", inputs):
-                loss, n_hits = self._step(self.augment(inputs, generator), labels, weights)
-            losses.append(loss)
+                hits += self._step(self.augment(inputs, generator), labels, weights)
             weight_sums.append(float(weights.sum()))
             n_rows += len(labels)
-            hits += n_hits
             advance()
         validation_loss, validation_accuracy = self._validate()
-        return {
-            "epoch": epoch,
-            "step": self.state.steps,
-            "train_loss": float(np.average(losses, weights=weight_sums)),
-            "train_accuracy": hits / n_rows,
-            "validation_loss": validation_loss,
-            "validation_accuracy": validation_accuracy,
-            "learning_rate": self.options.schedule.learning_rate,
-            "seconds": time.perf_counter() - started,
-        }
+        return self.history.add_epoch(
+            weight_sums,
+            train_accuracy=hits / n_rows,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            seconds=time.perf_counter() - started,
+        )
 
-    def _step(self, inputs: Tensor, labels: Tensor, weights: Tensor) -> tuple[float, int]:
-        """Take one optimiser step and return its weighted mean loss and the number of photos it had right."""
+    def _step(self, inputs: Tensor, labels: Tensor, weights: Tensor) -> int:
+        """Take one optimiser step, keep its weighted mean loss and return the number of photos it had right."""
         inputs, labels, weights = (self._to_device(tensor) for tensor in (inputs, labels, weights))
         self.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(self.options.device.type, dtype=self.dtype, enabled=self.dtype is not None):
@@ -222,14 +162,14 @@ class _Trainer:
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(
-                f"the training loss became {value} at step {self.state.steps + 1} with learning rate "
+                f"the training loss became {value} at step {len(self.history.step_losses) + 1} with learning rate "
                 f"{self.options.schedule.learning_rate:g}; lower it, or set training.mixed_precision: off."
             )
         self.scaler.scale(loss).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.state.step_losses.append(value)
-        return value, int((logits.detach().argmax(dim=1) == labels).sum())
+        self.history.step_losses.append(value)
+        return int((logits.detach().argmax(dim=1) == labels).sum())
 
     @torch.inference_mode()
     def _validate(self) -> tuple[float, float]:
@@ -273,7 +213,3 @@ def _copy_learned(module: nn.Module) -> dict[str, Tensor]:
     fixed = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
     state = module.state_dict()
     return {name: tensor.detach().cpu().clone() for name, tensor in state.items() if name not in fixed}
-
-
-def _in_words(row: Row) -> str:
-    return f"· epoch {row['epoch']} · val {row['validation_accuracy']:.3f}"

@@ -6,8 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bakeoff.learning.losses import LossParams
-
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -42,15 +40,7 @@ def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
     return (losses * weights).sum() / weights.sum()
 
 
-LOSSES: dict[str, Callable[[LossParams], Loss]] = {
-    "cross_entropy": lambda params: cross_entropy,
-    "bce": lambda params: bce,
-}
-
-
-def make_loss(params: LossParams) -> Loss:
-    """Return the loss that params name, with its parameters."""
-    return LOSSES[params.name](params)
+LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "bce": bce}
 
 
 def probabilities(logits: Tensor, kind: str) -> Tensor:

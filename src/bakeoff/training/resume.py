@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from bakeoff.core.files import replacing
 from bakeoff.core.locks import waiting_lock
 
 STATE_FILE = "state.pt"
@@ -28,6 +29,8 @@ class CheckpointFolder:
     def load(self) -> dict[str, Any] | None:
         """Return the last state, or None where there is none; an unreadable one is named on stderr and dropped."""
         path = self.folder / STATE_FILE
+        for partial in self.folder.glob(f"{STATE_FILE}.*.tmp"):  # of a process that was killed while it wrote
+            partial.unlink()
         if not path.is_file():
             return None
         try:
@@ -45,16 +48,12 @@ class CheckpointFolder:
     def save(self, state: dict[str, Any]) -> None:
         """Replace the state in one step: a killed process leaves the old one or the new one."""
         started = time.monotonic()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / f"{STATE_FILE}.tmp"
         try:
-            with partial.open("wb") as handle:
+            with replacing(self.folder / STATE_FILE) as partial, partial.open("wb") as handle:
                 torch.save(state, handle)
                 handle.flush()
                 os.fsync(handle.fileno())
-            os.replace(partial, self.folder / STATE_FILE)
         except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
-            partial.unlink(missing_ok=True)
             sys.stderr.write(f"bakeoff: warning: no resume checkpoint written ({error}); the training goes on.\n")
         self._written_at = time.monotonic()
         self._last_write_s = self._written_at - started

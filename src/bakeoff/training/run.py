@@ -3,7 +3,6 @@
 import sys
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,41 +14,33 @@ from bakeoff.backbones.network_files import copy_config
 from bakeoff.core.allocator import keep_freed_memory
 from bakeoff.core.code import code_digest
 from bakeoff.core.errors import ParamsError, TrainingError
-from bakeoff.core.failures import drawing
-from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.core.machine import ComputeParams, ScanParams, peak_resident_mib
 from bakeoff.core.paths import project_root, relative_to_project, state_dir
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import Mode
 from bakeoff.core.seeding import seed_everything, set_threads
 from bakeoff.data.batching import PREDICT_BATCH
-from bakeoff.data.predictions import Predictions, make_predictions, write_predictions
+from bakeoff.data.predictions import Predictions, make_predictions
 from bakeoff.data.table import Catalogue
-from bakeoff.data.transforms import to_unit
-from bakeoff.learning.figures import preview_title, write_history_figure, write_preview
-from bakeoff.learning.history import write_history
-from bakeoff.learning.key import digest, git_commit, merged_training, now_utc, split_digest, training_key, versions
+from bakeoff.data.transforms import to_unit, transform_photo
+from bakeoff.learning.history import History
+from bakeoff.learning.key import digest, merged_training, now_utc, split_digest, training_key, versions
+from bakeoff.learning.out_of_memory import out_of_memory_in_words
+from bakeoff.learning.outputs import cost_record, draw_figures, size_mib, training_record, write_outputs
 from bakeoff.learning.params import TrainingParams
-from bakeoff.learning.size import size_mib
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.recipe import single_row_problem
 from bakeoff.records.settings import CandidateSettings
-from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
+from bakeoff.records.training import TrainingHeader, TrainingRecord
 from bakeoff.records.weights import WeightsRecord, read_record
 from bakeoff.scan.dispatch import resolve
 from bakeoff.training.checkpoint import MODEL_FILE, save_classifier
-from bakeoff.training.data import BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches, transform_photo
-from bakeoff.training.device import (
-    device_name,
-    make_deterministic,
-    peak_cuda_memory_mib,
-    peak_memory_mib,
-    resolve_device,
-)
+from bakeoff.training.data import Batches, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
+from bakeoff.training.device import device_name, make_deterministic, peak_cuda_memory_mib, resolve_device
 from bakeoff.training.features import Features, cached_features
-from bakeoff.training.loop import LoopOptions, LoopResult, OnEpoch, train_module
-from bakeoff.training.losses import make_loss, probabilities
+from bakeoff.training.loop import LoopOptions, OnEpoch, train_module
+from bakeoff.training.losses import LOSSES, probabilities
 from bakeoff.training.module import PhotoClassifier, photo_tensor
-from bakeoff.training.out_of_memory import out_of_memory_in_words
 from bakeoff.training.resume import CheckpointFolder, locked_checkpoint
 
 
@@ -109,7 +100,7 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     keep_freed_memory()
     device = resolve_device(request.compute.device)
     make_deterministic(device)
-    classifier, _ = build_classifier(
+    classifier = build_classifier(
         request.settings,
         n_classes=len(catalogue.labels),
         seed=request.seed,
@@ -151,19 +142,28 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
     resumed = digest([plan.header.key, code_digest(Path(__file__).resolve())])  # other code starts anew
     with locked_checkpoint(state_dir("checkpoints"), resumed) as checkpoint:
         seed_everything(plan.request.seed)
-        result, extraction_s = _learn(plan, checkpoint, on_epoch)
+        history, extraction_s = _learn(plan, checkpoint, on_epoch)
         trained = time.perf_counter()
         predictions = _predict(plan)
-        cost = _cost(plan, result, extraction_s, started_at=started_at, predict_time_s=time.perf_counter() - trained)
-        record = _record(plan, result)
-        _write_outputs(plan, result, out_dir)
-        write_predictions(predictions, out_dir / "predictions.parquet")
-        cost.write(out_dir / "cost.json")
-        record.write(out_dir / "training.json")  # last: where it is, nothing but pictures can be missing
+        cuda_mib = peak_cuda_memory_mib(plan.device)
+        cost = cost_record(
+            plan.header,
+            history,
+            feature_time_s=extraction_s,
+            started_at=started_at,
+            predict_time_s=time.perf_counter() - trained,
+            train_memory_mib=peak_resident_mib() if cuda_mib is None else cuda_mib,
+            train_resident_mib=peak_resident_mib(),
+        )
+        kind = plan.request.training.loss.probabilities
+        record = training_record(plan.header, history, plan.catalogue, probabilities=kind, **plan.sizes)
+        save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
+        copy_config(project_root() / plan.header.weights_dir, out_dir)
+        write_outputs(out_dir, record, cost, history=history, predictions=predictions)
         checkpoint.clear()
-    _draw(plan, result, out_dir)
-    if result.not_learned:
-        sys.stderr.write(f"bakeoff: WARNING: {plan.title} DID NOT LEARN: {result.not_learned}.\n")
+    draw_figures(out_dir, record, history, catalogue=plan.catalogue, used=plan.request.settings.preprocessing)
+    if record.not_learned:
+        sys.stderr.write(f"bakeoff: WARNING: {plan.title} DID NOT LEARN: {record.not_learned}.\n")
     return record
 
 
@@ -173,7 +173,7 @@ def _predict(plan: TrainingPlan) -> Predictions:
 
     A frozen one's head reads the cached features.
     """
-    catalogue, loss = plan.catalogue, make_loss(plan.request.training.loss)
+    catalogue, loss = plan.catalogue, LOSSES[plan.request.training.loss.name]
     preprocessing, kind = plan.request.settings.preprocessing, plan.request.training.loss.probabilities
     plan.model.eval()
     features = _features(plan).array if plan.request.mode == "frozen" else None
@@ -196,60 +196,32 @@ def _predict(plan: TrainingPlan) -> Predictions:
     return make_predictions(catalogue, np.concatenate(probabilities_of), np.concatenate(losses))
 
 
-def _draw(plan: TrainingPlan, result: LoopResult, out_dir: Path) -> None:
-    """Draw the learning curves and photos as the network sees them."""
-    settings, figures = plan.request.settings, out_dir / "figures"
-    with drawing(figures / "history.png", out_dir) as path:
-        write_history_figure(path, result.rows, title=plan.title, best_epoch=result.best_epoch)
-    with drawing(figures / "preview.png", out_dir) as path:
-        title = preview_title(settings.model, settings.preprocessing)
-        transform = partial(transform_photo, preprocessing=settings.preprocessing)
-        write_preview(path, plan.catalogue, transform, title=title, seed=plan.request.seed)
-
-
-def _learn(plan: TrainingPlan, checkpoint: CheckpointFolder, on_epoch: OnEpoch | None) -> tuple[LoopResult, float]:
-    """Train on cached features or on photos; return the result and what extracting features took, s."""
+def _learn(plan: TrainingPlan, checkpoint: CheckpointFolder, on_epoch: OnEpoch | None) -> tuple[History, float]:
+    """Train on cached features or on photos; return how it went and what extracting features took, s."""
     request = plan.request
     schedule = request.training.schedule(
         request.mode, request.settings.training, random_start=not plan.weights.pretrained
     )
     options = LoopOptions(request.training, schedule, request.seed, plan.device, plan.title)
-    module: nn.Module = plan.model
-    train, validation, extraction_s = _photo_sources(plan) if not plan.uses_features else _feature_sources(plan)
-    if plan.uses_features:
-        module = plan.model.classifier.head
-    result = train_module(
+    features = _features(plan) if plan.uses_features else None
+    train, validation = (_batches(plan, plan.catalogue.rows(split), features) for split in ("train", "validation"))
+    module: nn.Module = plan.model.classifier.head if features else plan.model
+    history = train_module(
         module, train=train, validation=validation, options=options, checkpoint=checkpoint, on_epoch=on_epoch
     )
-    return result, extraction_s
-
-
-def _photo_sources(plan: TrainingPlan) -> tuple[BatchSource, BatchSource, float]:
-    training, preprocessing = plan.request.training, plan.request.settings.preprocessing
-    options = LoaderOptions(training.batch_size, plan.request.seed, training.loader_workers)
-    train, validation = (
-        PhotoBatches(PhotoDataset(plan.catalogue, rows, preprocessing), options, plan.catalogue.weights(rows))
-        for rows in (plan.catalogue.rows("train"), plan.catalogue.rows("validation"))
-    )
-    return train, validation, 0.0
-
-
-def _feature_sources(plan: TrainingPlan) -> tuple[BatchSource, BatchSource, float]:
-    training, catalogue = plan.request.training, plan.catalogue
-    features = _features(plan)
-    options = LoaderOptions(training.batch_size, plan.request.seed)
-    train, validation = (
-        TensorBatches(
-            torch.from_numpy(features.array[rows]).to(plan.device),
-            catalogue.label_ids(rows),
-            options,
-            catalogue.weights(rows),
-        )
-        for rows in (catalogue.rows("train"), catalogue.rows("validation"))
-    )
     # All products have features, to be predicted; a training needs those it learns from and those it validates on.
-    share = (len(train.labels) + len(validation.labels)) / len(catalogue.products)
-    return train, validation, features.extraction_s * share
+    share = (len(train.labels) + len(validation.labels)) / len(plan.catalogue.products)
+    return history, features.extraction_s * share if features else 0.0
+
+
+def _batches(plan: TrainingPlan, rows: np.ndarray, features: Features | None) -> Batches:
+    """Return batches of the features of some products, or of their photos where there are none."""
+    training, catalogue, weights = plan.request.training, plan.catalogue, plan.catalogue.weights(rows)
+    options = LoaderOptions(training.batch_size, plan.request.seed, training.loader_workers)
+    if features is None:
+        return PhotoBatches(PhotoDataset(catalogue, rows, plan.request.settings.preprocessing), options, weights)
+    inputs = torch.from_numpy(features.array[rows]).to(plan.device)
+    return TensorBatches(inputs, catalogue.label_ids(rows), options, weights)
 
 
 def _features(plan: TrainingPlan) -> Features:
@@ -284,55 +256,10 @@ def _header(
         device=device.type,
         device_name=device_name(device),
         threads=threads,
-        scan=scan_name(settings, request.scan.implementation, device.type),
+        scan=resolve(request.scan.implementation, device.type) if settings.source == "mambavision" else None,
         loss=request.training.loss.name,
         versions=versions(settings.source),
         key="",
     )
-    return header.model_copy(update={"key": training_key(header, catalogue)})
-
-
-def scan_name(settings: CandidateSettings, requested: str, device: str) -> str | None:
-    """Return the selective scan a candidate runs on, on a type of device; None for a backbone without one."""
-    return resolve(requested, device) if settings.source == "mambavision" else None
-
-
-def _record(plan: TrainingPlan, result: LoopResult) -> TrainingRecord:
-    return TrainingRecord.model_validate(
-        dict(plan.header)
-        | plan.sizes
-        | {
-            "probabilities": plan.request.training.loss.probabilities,
-            "epochs_run": len(result.rows),
-            "steps_run": result.steps_run,
-            "best_epoch": result.best_epoch,
-            "best_validation_accuracy": result.best_validation_accuracy,
-            "stopped_early": result.stopped_early,
-            "learned": result.not_learned is None,
-            "not_learned": result.not_learned,
-        }
-    )
-
-
-def _cost(
-    plan: TrainingPlan, result: LoopResult, extraction_s: float, *, started_at: str, predict_time_s: float
-) -> CostRecord:
-    cuda_mib = peak_cuda_memory_mib(plan.device)
-    return CostRecord(
-        key=plan.header.key,
-        git_commit=git_commit(),
-        started_at=started_at,
-        ended_at=now_utc(),
-        train_time_s=result.train_time_s + extraction_s,
-        feature_time_s=extraction_s,
-        predict_time_s=predict_time_s,
-        train_memory_mib=peak_memory_mib() if cuda_mib is None else cuda_mib,
-        train_resident_mib=peak_memory_mib(),
-    )
-
-
-def _write_outputs(plan: TrainingPlan, result: LoopResult, out_dir: Path) -> None:
-    """Write the model, what its network is built from, and the history."""
-    save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
-    copy_config(project_root() / plan.header.weights_dir, out_dir)
-    write_history(result.rows, out_dir / "history.csv")
+    network = settings.model_dump(mode="json", include={"source", "name", "preprocessing", "head"})
+    return header.model_copy(update={"key": training_key(header, catalogue, network)})

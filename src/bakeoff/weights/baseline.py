@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, Found, NotFound, copy_file, find_keras_file
+from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, Found, copy_file, find_keras_file
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import DataError, WeightsError
 from bakeoff.core.names import clean_label
 from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.candidate import BASELINE
-from bakeoff.records.weights import WeightsRecord, existing_record, file_sha256
-from bakeoff.weights.choose import Asked, choose, keep_without_source, record_random
+from bakeoff.records.weights import Reason, WeightsRecord, existing_record, file_sha256
+from bakeoff.weights.choose import choose, keep_without_source, record_random
 from bakeoff.weights.folder import baseline_file, or_not_found
 
 MODEL = BASELINE
@@ -31,32 +31,30 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
     if baseline.weights_file is not None:
         return _take_user_files(params, baseline, out_dir, kept)
     if baseline.pretrained == "random":
-        return record_random(_record(None, out_dir, reason=NotFound("offline_by_params")), out_dir)
+        return record_random(_record("offline_by_params", out_dir), out_dir)
     if kept and kept.source == "user_file":
         kept = None  # the params name it no longer
-    outcome = choose(_asked(params, out_dir), params, kept)
+    outcome = choose(
+        {
+            "folder": lambda: or_not_found(baseline_file(params.folder), params.folder),
+            "package": lambda: "not_found",
+            "hub": lambda: find_keras_file(out_dir, timeout_s=params.hub_timeout_s),
+        },
+        params,
+        kept,
+        model=MODEL,
+        weights_id=KERAS_URL,
+        wanted=KERAS_FILE,
+    )
     if isinstance(outcome, WeightsRecord):
         return outcome
-    if isinstance(outcome, NotFound):
-        return record_random(_record(None, out_dir, reason=outcome), out_dir)
+    if not isinstance(outcome, Found):
+        return record_random(_record(outcome, out_dir), out_dir)
     if outcome.path.parent != out_dir:
         copy_file(outcome.path, out_dir / KERAS_FILE)
     record = _record(outcome, out_dir)
     record.write(out_dir)
     return record
-
-
-def _asked(params: WeightsParams, out_dir: Path) -> Asked:
-    return Asked(
-        model=MODEL,
-        weights_id=KERAS_URL,
-        wanted=KERAS_FILE,
-        searches={
-            "folder": lambda: or_not_found(baseline_file(params.folder), params.folder),
-            "package": lambda: NotFound("not_found"),
-            "hub": lambda: find_keras_file(out_dir, timeout_s=params.hub_timeout_s),
-        },
-    )
 
 
 def _take_user_files(
@@ -85,7 +83,6 @@ def _take_user_files(
         source="user_file",
         file=path.name,
         url_or_id=baseline.weights_file,
-        revision=None,
         sha256=sha256,
         licence="unknown",
         commercial_use=None,
@@ -143,17 +140,19 @@ def _json_names(text: str, path: Path) -> list[str]:
         ) from None
 
 
-def _record(found: Found | None, out_dir: Path, *, reason: NotFound | None = None) -> WeightsRecord:
-    sha256 = file_sha256(out_dir / KERAS_FILE) if found else None
+def _record(outcome: Found | Reason, out_dir: Path) -> WeightsRecord:
+    if not isinstance(outcome, Found):
+        return WeightsRecord(
+            model=MODEL, source="random", url_or_id=KERAS_URL, licence=_LICENCE, commercial_use=True, reason=outcome
+        )
+    sha256 = file_sha256(out_dir / KERAS_FILE)
     return WeightsRecord(
         model=MODEL,
-        source=found.source if found else "random",
-        file=KERAS_FILE if found else None,
-        url_or_id=found.url_or_id if found else KERAS_URL,
-        revision=None,
+        source=outcome.source,
+        file=KERAS_FILE,
+        url_or_id=outcome.url_or_id,
         sha256=sha256,
         licence=_LICENCE,
         commercial_use=True,
-        reason=reason.reason if reason else None,
-        source_sha256=sha256 if found and found.source == "folder" else None,
+        source_sha256=sha256 if outcome.source == "folder" else None,
     )

@@ -5,10 +5,9 @@ A real record is never replaced by a random one; another real source that the pa
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.backbones.hub import WHAT_TO_DO, Found, NotFound, in_words
+from bakeoff.backbones.hub import WHAT_TO_DO, Found, in_words
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import WeightsError
 from bakeoff.records.weights import Reason, WeightsRecord
@@ -16,49 +15,51 @@ from bakeoff.records.weights import Reason, WeightsRecord
 _BY_WEIGHT: tuple[Reason, ...] = (*WHAT_TO_DO, "not_found", "no_published_weights")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A backbone whose weights are looked for.
-
-    Attributes:
-        model: its name in the study.
-        weights_id: the hub's id or address.
-        wanted: what to put into `weights.folder`, for the error.
-        searches: how to ask each source that `weights.sources` may name.
-    """
-
-    model: str
-    weights_id: str | None
-    wanted: str
-    searches: Mapping[str, Callable[[], Found | NotFound]]
-
-
-def choose(asked: Asked, params: WeightsParams, kept: WeightsRecord | None) -> Found | WeightsRecord | NotFound:
+def choose(
+    searches: Mapping[str, Callable[[], Found | Reason]],
+    params: WeightsParams,
+    kept: WeightsRecord | None,
+    *,
+    model: str,
+    weights_id: str | None,
+    wanted: str,
+) -> Found | WeightsRecord | Reason:
     """Return a file to install, the record that stays as it is, or the reason for a random start.
 
     Args:
-        asked: the backbone.
+        searches: how to ask each source that `weights.sources` may name.
         params: policy and sources in their order.
         kept: the record that is stored with its file and still answers the params; None = none. One from the hub is on
             disk already: only the sources before the hub are asked, and outrank it.
+        model: the backbone's name in the study.
+        weights_id: the hub's id or address.
+        wanted: what to put into `weights.folder`, for the error.
 
     Raises:
         WeightsError: policy `require` and nothing found, or the user's file that the record names is gone.
     """
-    missed: list[NotFound] = []
+    missed: set[Reason] = set()
     for source in params.sources:
         if kept and kept.source == source == "hub":
             return kept
-        outcome = asked.searches[source]()
+        outcome = searches[source]()
         if isinstance(outcome, Found):
             return outcome
-        missed.append(outcome)
+        missed.add(outcome)
     if kept and kept.pretrained:
         named = kept.source == "folder" and "folder" in params.sources and params.folder
         return keep_without_source(kept, params, str(kept.url_or_id)) if named else kept
-    reason = _strongest(missed, hub_asked="hub" in params.sources)
+    # The reason that tells the user most; sources left out by params say so where nothing else does.
+    reason: Reason = "offline_by_params"
+    if "hub" in params.sources:
+        reason = next(reason for reason in _BY_WEIGHT if reason in missed)
     if params.policy == "require":
-        raise WeightsError(_require_sentence(asked, params, reason.reason))
+        raise WeightsError(
+            f"no pretrained weights for {model} ({in_words(reason)}; looked in "
+            f"{', '.join(params.sources) or 'no source'}{f', hub id {weights_id}' if weights_id else ''}) "
+            f"and weights.policy is require: put {wanted} into weights.folder, get the hub in reach, or set "
+            "weights.policy to prefer."
+        )
     return reason
 
 
@@ -86,20 +87,3 @@ def record_random(record: WeightsRecord, out_dir: Path) -> WeightsRecord:
     )
     record.write(out_dir)
     return record
-
-
-def _require_sentence(asked: Asked, params: WeightsParams, reason: Reason) -> str:
-    return (
-        f"no pretrained weights for {asked.model} ({in_words(reason)}; looked in "
-        f"{', '.join(params.sources) or 'no source'}{f', hub id {asked.weights_id}' if asked.weights_id else ''}) "
-        f"and weights.policy is require: put {asked.wanted} into weights.folder, get the hub in reach, or set "
-        "weights.policy to prefer."
-    )
-
-
-def _strongest(outcomes: list[NotFound], *, hub_asked: bool) -> NotFound:
-    """Return the reason that tells the user most; sources left out by params say so where nothing else does."""
-    reasons = {outcome.reason for outcome in outcomes}
-    if not hub_asked:
-        return NotFound("offline_by_params")
-    return NotFound(next(reason for reason in _BY_WEIGHT if reason in reasons))

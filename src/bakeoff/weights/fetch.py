@@ -5,12 +5,12 @@ PyTorch is imported only once a file has been found.
 
 from pathlib import Path
 
-from bakeoff.backbones.hub import SAFETENSORS, Found, NotFound, find_on_hub
+from bakeoff.backbones.hub import SAFETENSORS, Found, find_on_hub
 from bakeoff.backbones.network_files import CONFIG, find_network_files, store_network_files
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import FILE_NAME, WeightsRecord, existing_record, source_digest
-from bakeoff.weights.choose import Asked, choose, record_random
+from bakeoff.weights.choose import choose, record_random
 from bakeoff.weights.folder import candidate_file, candidate_names, or_not_found
 from bakeoff.weights.package import find_in_package
 
@@ -29,7 +29,18 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
     kept = existing_record(out_dir)
     if kept and not _answers(kept, settings):
         kept = None  # something else was asked for since
-    outcome = choose(_asked(settings, params), params, kept)
+    outcome = choose(
+        {
+            "folder": lambda: or_not_found(candidate_file(settings, params.folder), params.folder),
+            "package": lambda: find_in_package(settings.name) if settings.source == "timm" else "not_found",
+            "hub": lambda: find_on_hub(settings.weights_id, hub_files(settings), timeout_s=params.hub_timeout_s),
+        },
+        params,
+        kept,
+        model=settings.model,
+        weights_id=settings.weights_id,
+        wanted=f"a checkpoint named {settings.model}.safetensors or {settings.model}.pth",
+    )
     if isinstance(outcome, WeightsRecord):
         return _with_licence(outcome, settings, out_dir)
     revision = outcome.revision if isinstance(outcome, Found) else None
@@ -40,13 +51,10 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
         WeightsRecord(
             model=settings.model,
             source="random",
-            file=None,
             url_or_id=settings.weights_id,
-            revision=None,
-            sha256=None,
             licence=settings.licence_weights,
             commercial_use=settings.commercial_use,
-            reason=outcome.reason,
+            reason=outcome,
             network_files=store_network_files(network, out_dir),
         ),
         out_dir,
@@ -84,19 +92,6 @@ def hub_files(settings: CandidateSettings) -> tuple[str, ...]:
     from bakeoff.backbones.mamba import default_cfg
 
     return (SAFETENSORS, default_cfg(settings.name)["url"].rsplit("/", 1)[-1])
-
-
-def _asked(settings: CandidateSettings, params: WeightsParams) -> Asked:
-    return Asked(
-        model=settings.model,
-        weights_id=settings.weights_id,
-        wanted=f"a checkpoint named {settings.model}.safetensors or {settings.model}.pth",
-        searches={
-            "folder": lambda: or_not_found(candidate_file(settings, params.folder), params.folder),
-            "package": lambda: find_in_package(settings.name) if settings.source == "timm" else NotFound("not_found"),
-            "hub": lambda: find_on_hub(settings.weights_id, hub_files(settings), timeout_s=params.hub_timeout_s),
-        },
-    )
 
 
 def _install(settings: CandidateSettings, found: Found, network: dict[str, Path], out_dir: Path) -> WeightsRecord:

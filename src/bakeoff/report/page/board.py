@@ -4,22 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.core.translation import N_, Translator
-from bakeoff.decision.measures import RECORDED
+from bakeoff.decision.measures import BOARD_COLUMNS, MEASURES
 from bakeoff.decision.summary import Summary
 from bakeoff.report.facts import Facts
 from bakeoff.report.render import is_known
 
 _GROUPS = {"quality": N_("Quality"), "speed": N_("Speed"), "cost": N_("Cost")}
+_FIRST = {True: "descending", False: "ascending"}
 
 
 def board(facts: Facts, t: Translator) -> dict[str, Any]:
     """Return the columns that any candidate fills, their groups, and the rows in rank order."""
     shown = [
-        {"key": one.name, "is_time": one.is_time, "first": "descending" if one.more_is_better else "ascending"}
-        | one.column._asdict()
+        {"key": name, "is_time": MEASURES[name].is_time, "first": _FIRST[MEASURES[name].more_is_better]}
+        | column._asdict()
         for group in ("base", *_GROUPS)
-        for one in RECORDED
-        if one.column and one.column.group == group and any(is_known(getattr(i, one.name)) for i in facts.summaries)
+        for name, column in BOARD_COLUMNS.items()
+        if column.group == group and any(is_known(getattr(item, name)) for item in facts.summaries)
     ]
     used = {column["group"] for column in shown}
     return {
