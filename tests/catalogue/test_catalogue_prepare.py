@@ -10,10 +10,10 @@ from PIL import ImageOps
 
 from bakeoff.catalogue.audit import audit
 from bakeoff.catalogue.fetch import fetch, refetch_needed
-from bakeoff.catalogue.params import ColumnNames, DatasetParams, PrepareParams, SplitParams
+from bakeoff.catalogue.params import ColumnNames, DatasetParams, PrepareParams
 from bakeoff.catalogue.prepare import Prepared, prepare
 from bakeoff.catalogue.sources.base import list_files
-from bakeoff.catalogue.split import write_split
+from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
 from bakeoff.data.decode import REASONS, pixel_digest
@@ -22,12 +22,13 @@ from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
 from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
 from catalogue.datasets import dataset_params as dataset
+from catalogue.datasets import split_params
 from records_made import training_record
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
 
 PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
-SPLIT = SplitParams(train=0.6, validation=0.2, test=0.2, seed=0)
+SPLIT = split_params(train=0.6, validation=0.2, test=0.2)
 
 
 def run(root, data: DatasetParams, params: PrepareParams = PREPARE) -> Prepared:
