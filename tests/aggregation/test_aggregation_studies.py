@@ -251,13 +251,19 @@ def method_folders(tmp_path, method, varies):
     """Folders of three results that differ in `split.<varies>`."""
     given = []
     for number, accuracy in enumerate((0.80, 0.84, 0.82)):
-        split = {"train": 0.8, "validation": 0.1, "test": 0.1, "method": method, "n_folds": 5, "fold": 0} | {varies: number}
-        given.append(str(write_split(tmp_path / f"r{number}", split.get("seed", 0), {"a-frozen": accuracy}, split=split)))
+        split = {"train": 0.8, "validation": 0.1, "test": 0.1, "method": method, "n_folds": 5, "fold": 0} | {
+            varies: number
+        }
+        given.append(
+            str(write_split(tmp_path / f"r{number}", split.get("seed", 0), {"a-frozen": accuracy}, split=split))
+        )
     return given
 
 
 def test_folds_are_splits_with_the_share_of_a_fold(tmp_path, console):
-    study = aggregate(tmp_path, method_folders(tmp_path, "kfold", "fold"), tmp_path / "reports", console=console)["studies"][0]
+    study = aggregate(tmp_path, method_folders(tmp_path, "kfold", "fold"), tmp_path / "reports", console=console)[
+        "studies"
+    ][0]
     assert [one["split"] for one in study["splits"]] == ["seed 0, fold 0", "seed 0, fold 1", "seed 0, fold 2"]
     assert study["test_to_train"] == pytest.approx(0.2 / (0.8 * 8 / 9))  # of all products; n_test / n_train
     row = study["candidates"][0]
@@ -268,5 +274,7 @@ def test_a_fold_names_no_holdout_and_an_official_test_set_is_one_split(tmp_path,
     holdout = method_folders(tmp_path / "holdout", "holdout", "seed")
     study = aggregate(tmp_path, holdout, tmp_path / "reports", console=console)["studies"][0]
     assert [one["split"] for one in study["splits"]] == ["seed 0", "seed 1", "seed 2"]
-    with pytest.raises(EvaluationError, match=r"of one split \(official test set\).* with split\.method holdout or kfold"):
+    with pytest.raises(
+        EvaluationError, match=r"of one split \(official test set\).* with split\.method holdout or kfold"
+    ):
         aggregate(tmp_path, method_folders(tmp_path / "official", "official", "seed"), tmp_path / "reports")

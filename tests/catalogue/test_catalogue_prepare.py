@@ -112,6 +112,19 @@ def test_formats_of_the_contract(root):
         catalogue.rows("dev")
 
 
+def test_unused_products_are_not_in_the_catalogue_that_trainers_see(root):
+    fill(root, {"b": 5, "a": 5})
+    run(root, dataset("folder"))
+    folder = root / "data" / "catalogue"
+    ids = pd.read_parquet(folder / "products.parquet")["product_id"]
+    places = ["train", "unused", "test", "validation", "train"] * 2
+    pd.DataFrame({"product_id": ids, "split": places}).to_parquet(root / "splits.parquet")
+    catalogue = load_catalogue(folder, root / "splits.parquet")
+    assert catalogue.products["product_id"].tolist() == ids.drop([1, 6]).tolist()
+    assert catalogue.rows("train").tolist() == [0, 3, 4, 7]
+    assert catalogue.at([1]).photo(0).tobytes() == ImageStore(folder / "images.arrow").read(2).tobytes()
+
+
 def test_load_catalogue_refuses_what_does_not_belong_together(root):
     fill(root, {"b": 5, "a": 5})
     run(root, dataset("folder"))

@@ -63,7 +63,10 @@ def test_a_thousand_classes_are_the_largest_sixty(tmp_path):
     names = [f"class {number}" for number in range(1000)]
     labels = pd.Series(np.repeat(names, 2 + np.arange(1000) // 10))
     counts = pd.crosstab(labels, pd.Series(np.resize(["train", "validation", "test"], len(labels)), name="split"))
-    for figure in (draw_class_counts(labels, pd.DataFrame({"label": []})), draw_class_balance(counts, "holdout, seed 0")):
+    for figure in (
+        draw_class_counts(labels, pd.DataFrame({"label": []})),
+        draw_class_balance(counts, "holdout, seed 0"),
+    ):
         axes = figure.axes[0]
         assert len(axes.get_yticklabels()) == 60
         assert axes.get_yticklabels()[-1].get_text().startswith("class 99")

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.folds import assign_folds, order_groups
@@ -60,19 +61,19 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
     return _table(products, _divide(products, params, previous, whole_test=params.method == "kfold"))
 
 
-def find_leaks(products: pd.DataFrame) -> Any:
-    """Return which products, (N,) bool, are not in the official test set and in a group with one that is."""
-    is_test = products["official_split"].eq("test").fillna(value=False).to_numpy(dtype=bool)
-    return products["group_id"].isin(products["group_id"][is_test]).to_numpy() & ~is_test
+def find_leaks(groups: pd.Series, is_test: np.ndarray) -> np.ndarray:
+    """Return which products, (N,) bool, are not in test and in a group with one that is."""
+    return groups.isin(groups[is_test]).to_numpy() & ~is_test
 
 
 def _keep_test(products: pd.DataFrame, params: SplitParams, previous: pd.DataFrame | None) -> pd.DataFrame:
-    if "official_split" not in products or not products["official_split"].eq("test").any():
+    is_test = products["official_split"].isin(["test"]).to_numpy() if "official_split" in products else np.array([])
+    if not is_test.any():
         raise DataError(
             "split.method: official needs a source with an official test set, and no product is in one; name the "
             "column (dataset.columns.split), or set split.method: holdout."
         )
-    leaks = find_leaks(products)
+    leaks = find_leaks(products["group_id"], is_test)
     left_out = leaks & (params.official_leaks == "drop")
     apart = products["group_id"].where(~leaks, products["group_id"] + products["group_id"].max() + 1)
     used = products.assign(group_id=apart, official_split=products["official_split"].fillna("train"))[~left_out]
@@ -189,9 +190,7 @@ def _fill_class(sizes: Any, pins: Mapping[int, str], shares: Mapping[str, float]
     return assigned
 
 
-def _complete_classes(
-    members: dict[str, Any], assigned: dict[int, str], *, held: set[int], whole_test: bool
-) -> None:
+def _complete_classes(members: dict[str, Any], assigned: dict[int, str], *, held: set[int], whole_test: bool) -> None:
     """Move whole groups, but none `held`, until every class has one in each split; `whole_test`: none into test."""
     needed = SPLITS[:2] if whole_test else SPLITS
     labels: dict[int, list[str]] = {}

@@ -75,7 +75,8 @@ def _make_folds(train: pd.DataFrame, seed: int) -> pd.DataFrame:
 def _record(
     products: pd.DataFrame, split: pd.DataFrame, counts: pd.DataFrame, params: SplitParams, earlier: pd.DataFrame | None
 ) -> SplitRecord:
-    is_official, is_kfold = params.method == "official", params.method == "kfold"
+    is_kfold = params.method == "kfold"
+    leaks = find_leaks(products["group_id"], (split["split"] == "test").to_numpy())
     official = products.get("official_split", pd.Series(index=products.index, dtype=object))
     moved = official.isin(SPLITS[1:]) & (split["split"] != official) & (split["split"] != UNUSED)
     inputs = [products[[name for name in _INPUTS if name in products]], *([] if earlier is None else [earlier])]
@@ -85,8 +86,8 @@ def _record(
         fold=params.fold if is_kfold else None,
         n_folds=params.n_folds if is_kfold else None,
         counts={name: {str(label): int(n) for label, n in counts[name].items()} for name in SPLITS},
-        n_official_leaks=int(find_leaks(products).sum()) if is_official else 0,
         n_unused=int((split["split"] == UNUSED).sum()),
+        n_leaks=int((leaks & (split["split"] != UNUSED)).sum()),
         n_moved_from_official_split=0 if is_kfold else int(moved.sum()),
         digest=_digest(split[["product_id", "split"]]),
         inputs=_digest(*inputs, params=params.model_dump_json()),
@@ -128,7 +129,7 @@ def _read_previous(folder: Path, params: SplitParams) -> pd.DataFrame:
         )
     earlier = SplitRecord.read(record)
     for name in ("seed", "method"):
-        given, wanted = getattr(earlier, name), getattr(params, name)
-        if given != wanted:
-            raise DataError(f"the split in {folder} has {name} {given}, split.{name} is {wanted}; leave --previous out.")
+        had, wanted = getattr(earlier, name), getattr(params, name)
+        if had != wanted:
+            raise DataError(f"the split in {folder} has {name} {had}, split.{name} is {wanted}; leave --previous out.")
     return pd.read_parquet(table)

@@ -116,24 +116,19 @@ class SplitRecord(Record):
     n_folds: int | None
     counts: dict[str, dict[str, int]]
     """Split to class to products."""
-    n_official_leaks: int
-    """Products outside the official test set whose group lies in it too (method official)."""
     n_unused: int
-    """Those of them that were dropped; 0 where they were kept."""
+    """Products in no split, since their group lies in the official test set."""
+    n_leaks: int
+    """Products of train or validation whose group lies in test too, counted in the finished split."""
     n_moved_from_official_split: int
     """Products that are not in their official validation or test set, since their group is elsewhere."""
     digest: str
     """SHA-256 over which product is where, sorted by product."""
     inputs: str
-    """SHA-256 over what it was made from: products with labels, groups and official splits, params, an earlier split."""
+    """SHA-256 over what it was made from: labels, groups and official splits, section `split`, an earlier split."""
 
     @property
     def title(self) -> str:
         """Return what names the split, in English: `holdout, seed 0`, `5-fold, fold 2, seed 0`."""
         name = self.method if self.fold is None else f"{self.n_folds}-fold, fold {self.fold}"
         return f"{name}, seed {self.seed}"
-
-    @property
-    def n_leaks(self) -> int:
-        """Return how many products of train or validation are in a group of the test set."""
-        return self.n_official_leaks - self.n_unused
