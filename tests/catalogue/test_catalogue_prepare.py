@@ -17,6 +17,7 @@ from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
 from bakeoff.data.decode import REASONS, pixel_digest
+from bakeoff.data.store import ImageStore
 from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_texts
 from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
