@@ -101,24 +101,18 @@ def _digest(*tables: pd.DataFrame, params: str = "") -> str:
 
 def _warn(record: SplitRecord) -> None:
     """Tell of official splits that were not kept, of leaks, and of classes without a product in a split."""
-    told = []
-    if n := record.n_moved_from_official_split:
-        told.append(
-            f"{n} products are not in their official validation or test split, because nearly the same photo is in "
-            "train, or in validation"
-        )
-    if record.n_unused:
-        told.append(f"{record.n_unused} products are unused, because nearly the same photo is in the official test set")
-    if record.n_leaks:
-        told.append(
-            f"{record.n_leaks} products of train or validation show nearly the same photo as one of the official test "
-            "set, so its accuracy is too high (split.official_leaks: drop leaves them out)"
-        )
+    told = {
+        "products are not in their official validation or test split, because nearly the same photo is in train, or in "
+        "validation": record.n_moved_from_official_split,
+        "products are unused, because nearly the same photo is in the official test set": record.n_unused,
+        "products of train or validation show nearly the same photo as one of the official test set, so accuracies may "
+        "be too high (split.official_leaks: drop leaves them out)": record.n_leaks,
+    }
+    sentences = [f"{n} {text}" for text, n in told.items() if n]
     for name, counts in record.counts.items():
-        if lacking := [label for label, n in counts.items() if not n]:
-            shown = ", ".join(map(repr, lacking[:5])) + (", …" if len(lacking) > 5 else "")
-            told.append(f"{len(lacking)} classes have no product in {name}: {shown}")
-    sys.stderr.writelines(f"bakeoff: WARNING: {sentence}.\n" for sentence in told)
+        if lacking := [repr(label) for label, n in counts.items() if not n]:
+            sentences.append(f"{name} has no product of {', '.join(lacking[:5])}{', …' if lacking[5:] else ''}")
+    sys.stderr.writelines(f"bakeoff: WARNING: {sentence}.\n" for sentence in sentences)
 
 
 def _read_previous(folder: Path, params: SplitParams) -> pd.DataFrame:
