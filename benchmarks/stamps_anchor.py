@@ -13,7 +13,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from bakeoff.catalogue.split import write_split
+from bakeoff.catalogue.split_folder import write_split
 from bakeoff.data.predictions import read_predictions
 from bakeoff.data.table import load_catalogue
 from bakeoff.records.settings import CandidateSettings

@@ -31,6 +31,7 @@ def main() -> None:
         ("speed", "measurements/throughput.json", "of every network"),
         ("audit", "data/audit/audit.json", "shown where it exists"),
         ("products", "data/catalogue/products.parquet", "which of them show one photo"),
+        ("split", "data/splits/split.json", "how they were divided"),
     ):
         parser.add_argument(f"--{name}", type=Path, default=Path(place), help=told)
     parser.add_argument("--partial", action="store_true", help="list missing candidates as failed")
@@ -39,7 +40,7 @@ def main() -> None:
     with exit_cleanly():
         params = read_yaml(args.params)
         lists, choices = load_top(args.params, StudyLists), choices_made(project_root(), params)
-        files = args.audit, args.speed, references(params), args.products
+        files = args.audit, args.speed, references(params), args.products, args.split
         compare(
             args.runs,
             args.out,

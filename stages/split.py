@@ -1,6 +1,7 @@
 """`.venv-torch/bin/python stages/split.py --catalogue data/catalogue --out data/splits`: about 3 s.
 
-Puts every product into train, validation or test, once for all candidates: 80/10/10 %, stratified, groups kept whole.
+Puts every product into train, validation or test, once for all candidates: stratified, groups kept whole; by default
+80/10/10 %, or the source's official split.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from bakeoff.catalogue.params import SplitParams
-from bakeoff.catalogue.split import write_split
+from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.section import load_section
 

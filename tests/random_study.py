@@ -45,6 +45,7 @@ from records_made import (
     cost_record,
     dataset,
     network_speed,
+    split_record,
     throughput_record,
     training_record,
     weights_record,
@@ -147,6 +148,7 @@ def run_everything(found: RandomStudy) -> None:
         root / "measurements" / "throughput.json",
         references(params),
         root / "failures",
+        split_file=root / "data" / "splits" / "split.json",
     )
     compare(root / "runs", reports, study=found.study, params=section, partial=True, inputs=inputs)
     write_note(root, reports, language=params["language"])
@@ -171,8 +173,7 @@ def _write_catalogue(root: Path, rng: np.random.Generator, n_labels: int) -> Cat
     LabelsRecord(labels=labels, dataset=known).write(folder / "labels.json")
     audit(folder, root / "data" / "audit")
     counts = pd.crosstab(products["label"], products["split"]).reindex(columns=list(SPLITS), fill_value=0)
-    split = {"train": 0.8, "validation": 0.1, "test": 0.1, "seed": 0}
-    write_json(root / "data" / "splits" / "split.json", split | {"counts": counts.to_dict()})
+    split_record(counts=counts.to_dict()).write(root / "data" / "splits" / "split.json")
     products[["product_id", "split"]].to_parquet(root / "data" / "splits" / "splits.parquet", index=False)
     return load_catalogue(folder, root / "data" / "splits" / "splits.parquet")
 

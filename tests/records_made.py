@@ -7,7 +7,7 @@ from typing import Any
 
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.catalogue import AuditRecord, Dataset, Quantiles
+from bakeoff.records.catalogue import AuditRecord, Dataset, Quantiles, SplitRecord
 from bakeoff.records.evaluation import (
     Automation,
     BeforeAfter,
@@ -319,6 +319,23 @@ def calibration_record(*, temperature: float = 1.7, **changes: Any) -> Calibrati
         "warning": None,
     }
     return CalibrationRecord.model_validate(values | changes)
+
+
+def split_record(**changes: Any) -> SplitRecord:
+    """Return a split.json of five products in a holdout."""
+    values = {
+        "method": "holdout",
+        "seed": 0,
+        "fold": None,
+        "n_folds": None,
+        "counts": {"train": {"a": 2, "b": 1}, "validation": {"a": 1, "b": 0}, "test": {"a": 0, "b": 1}},
+        "n_unused": 0,
+        "n_leaks": 0,
+        "n_moved_from_official_split": 0,
+        "digest": "0123456789abcdef",
+        "inputs": "i",
+    }
+    return SplitRecord.model_validate(values | changes)
 
 
 def audit_record(**changes: Any) -> AuditRecord:

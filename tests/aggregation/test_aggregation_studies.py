@@ -245,3 +245,36 @@ def test_one_split_is_not_enough_and_a_folder_needs_its_files(tmp_path):
     (nothing / "params.yaml").write_text("split: {train: 0.8}\n")
     with pytest.raises(EvaluationError, match=r"c: params\.yaml names no split\.seed"):
         aggregate(tmp_path, [str(nothing)], tmp_path / "reports")
+
+
+def method_folders(tmp_path, method, varies):
+    """Folders of three results that differ in `split.<varies>`."""
+    given = []
+    for number, accuracy in enumerate((0.80, 0.84, 0.82)):
+        split = {"train": 0.8, "validation": 0.1, "test": 0.1, "method": method, "n_folds": 5, "fold": 0} | {
+            varies: number
+        }
+        given.append(
+            str(write_split(tmp_path / f"r{number}", split.get("seed", 0), {"a-frozen": accuracy}, split=split))
+        )
+    return given
+
+
+def test_folds_are_splits_with_the_share_of_a_fold(tmp_path, console):
+    study = aggregate(tmp_path, method_folders(tmp_path, "kfold", "fold"), tmp_path / "reports", console=console)[
+        "studies"
+    ][0]
+    assert [one["split"] for one in study["splits"]] == ["seed 0, fold 0", "seed 0, fold 1", "seed 0, fold 2"]
+    assert study["test_to_train"] == pytest.approx(0.2 / (0.8 * 8 / 9))  # of all products; n_test / n_train
+    row = study["candidates"][0]
+    assert row["standard_error"] == pytest.approx(0.02 * (1 / 3 + 0.2 / (0.8 * 8 / 9)) ** 0.5)
+
+
+def test_a_fold_names_no_holdout_and_an_official_test_set_is_one_split(tmp_path, console):
+    holdout = method_folders(tmp_path / "holdout", "holdout", "seed")
+    study = aggregate(tmp_path, holdout, tmp_path / "reports", console=console)["studies"][0]
+    assert [one["split"] for one in study["splits"]] == ["seed 0", "seed 1", "seed 2"]
+    with pytest.raises(
+        EvaluationError, match=r"of one split \(official test set\).* with split\.method holdout or kfold"
+    ):
+        aggregate(tmp_path, method_folders(tmp_path / "official", "official", "seed"), tmp_path / "reports")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bakeoff.catalogue.params import ColumnNames, DatasetParams, SyntheticParams
+from bakeoff.catalogue.params import ColumnNames, DatasetParams, SplitParams, SyntheticParams
 
 NO_COLUMNS = ColumnNames(id=None, image=None, label=None, title=None, description=None)
 
@@ -27,3 +27,9 @@ def dataset_params(kind: str, **changes: object) -> DatasetParams:
         synthetic=SyntheticParams(n_per_class=16, image_px=64, seed=0),
     )
     return base.model_copy(update=changes)
+
+
+def split_params(**changes: object) -> SplitParams:
+    """Return a section for a holdout of 80, 10 and 10 %."""
+    values = {"method": "holdout", "train": 0.8, "validation": 0.1, "test": 0.1, "seed": 0}
+    return SplitParams.model_validate(values | {"n_folds": 5, "fold": 0, "official_leaks": "drop"} | changes)

@@ -10,24 +10,26 @@ from PIL import ImageOps
 
 from bakeoff.catalogue.audit import audit
 from bakeoff.catalogue.fetch import fetch, refetch_needed
-from bakeoff.catalogue.params import ColumnNames, DatasetParams, PrepareParams, SplitParams
+from bakeoff.catalogue.params import ColumnNames, DatasetParams, PrepareParams
 from bakeoff.catalogue.prepare import Prepared, prepare
 from bakeoff.catalogue.sources.base import list_files
-from bakeoff.catalogue.split import write_split
+from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
 from bakeoff.data.decode import REASONS, pixel_digest
+from bakeoff.data.store import ImageStore
 from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_texts
 from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
 from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
 from catalogue.datasets import dataset_params as dataset
+from catalogue.datasets import split_params
 from records_made import training_record
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
 
 PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
-SPLIT = SplitParams(train=0.6, validation=0.2, test=0.2, seed=0)
+SPLIT = split_params(train=0.6, validation=0.2, test=0.2)
 
 
 def run(root, data: DatasetParams, params: PrepareParams = PREPARE) -> Prepared:
@@ -109,6 +111,19 @@ def test_formats_of_the_contract(root):
     assert stored.tobytes() == picture(100).tobytes()  # a/0.png was written second
     with pytest.raises(DataError, match="train, validation, test, got 'dev'"):
         catalogue.rows("dev")
+
+
+def test_unused_products_are_not_in_the_catalogue_that_trainers_see(root):
+    fill(root, {"b": 5, "a": 5})
+    run(root, dataset("folder"))
+    folder = root / "data" / "catalogue"
+    ids = pd.read_parquet(folder / "products.parquet")["product_id"]
+    places = ["train", "unused", "test", "validation", "train"] * 2
+    pd.DataFrame({"product_id": ids, "split": places}).to_parquet(root / "splits.parquet")
+    catalogue = load_catalogue(folder, root / "splits.parquet")
+    assert catalogue.products["product_id"].tolist() == ids.drop([1, 6]).tolist()
+    assert catalogue.rows("train").tolist() == [0, 3, 4, 7]
+    assert catalogue.at([1]).photo(0).tobytes() == ImageStore(folder / "images.arrow").read(2).tobytes()
 
 
 def test_load_catalogue_refuses_what_does_not_belong_together(root):

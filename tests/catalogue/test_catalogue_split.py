@@ -1,18 +1,20 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bakeoff.catalogue.params import SplitParams
-from bakeoff.catalogue.split import draw_class_balance, make_split, write_split
+from bakeoff.catalogue.folds import assign_folds
+from bakeoff.catalogue.split import make_split
+from bakeoff.catalogue.split_folder import draw_class_balance, write_split
 from bakeoff.core.errors import DataError
+from bakeoff.records.catalogue import SplitRecord
+from catalogue.datasets import split_params
 
-PARAMS = SplitParams(train=0.8, validation=0.1, test=0.1, seed=0)
+PARAMS = split_params()
+OFFICIAL, KFOLD = (split_params(method=method) for method in ("official", "kfold"))
 
 
 def products(groups: list[list[str]]) -> pd.DataFrame:
@@ -52,7 +54,7 @@ def catalogues(draw):
 @given(catalogues(), st.integers(0, 5), st.sampled_from([(0.8, 0.1, 0.1), (0.6, 0.2, 0.2), (0.34, 0.33, 0.33)]))
 @settings(max_examples=25)
 def test_invariant_one(table, seed, shares):
-    params = SplitParams(train=shares[0], validation=shares[1], test=shares[2], seed=seed)
+    params = split_params(train=shares[0], validation=shares[1], test=shares[2], seed=seed)
     split = make_split(table, params)
     assert split["product_id"].tolist() == table["product_id"].tolist()  # complete and disjoint
     joined = table.merge(split, on="product_id")
@@ -182,7 +184,7 @@ def test_a_group_that_spans_official_splits_stays_together_and_is_told(tmp_path,
     table.to_parquet(catalogue / "products.parquet")
     write_split(catalogue, PARAMS, tmp_path / "splits")
     assert "2 products are not in their official validation or test split" in capsys.readouterr().err
-    assert json.loads((tmp_path / "splits" / "split.json").read_text())["n_moved_from_official_split"] == 2
+    assert SplitRecord.read(tmp_path / "splits" / "split.json").n_moved_from_official_split == 2
 
 
 def test_an_official_split_that_cannot_be_kept_is_refused():
@@ -203,6 +205,10 @@ def test_write_split_and_previous(tmp_path):
     assert write_split(catalogue, PARAMS, tmp_path / "again", previous=tmp_path / "splits").equals(split)
     with pytest.raises(DataError, match=r"has seed 0, split\.seed is 7"):
         write_split(catalogue, PARAMS.model_copy(update={"seed": 7}), tmp_path / "x", previous=tmp_path / "splits")
+    with pytest.raises(DataError, match=r"has method holdout, split\.method is official"):
+        write_split(catalogue, OFFICIAL, tmp_path / "x", previous=tmp_path / "splits")
+    with pytest.raises(DataError, match="cut anew from all products"):
+        make_split(products([["a"]] * 10), KFOLD, previous=split)
     with pytest.raises(DataError, match="lacks one"):
         write_split(catalogue, PARAMS, tmp_path / "x", previous=tmp_path)
     with pytest.raises(DataError, match="dvc repro prepare"):
@@ -211,5 +217,188 @@ def test_write_split_and_previous(tmp_path):
 
 def test_figure_shows_every_class():
     counts = pd.DataFrame({"train": [8, 4], "validation": [1, 1], "test": [1, 1]}, index=["a", "b"])
-    axes = draw_class_balance(counts).axes[0]
+    axes = draw_class_balance(counts, "holdout, seed 0").axes[0]
+    assert axes.get_title() == "Class balance per split: holdout, seed 0"
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["b", "a"]
+
+
+def leaking() -> pd.DataFrame:
+    """Ten official train and four test products a class; p000 and p001 are in one group with the first test product."""
+    words = [(label, word) for label in "ab" for word in ["train"] * 10 + ["test"] * 4]
+    return official(words, groups=[10, 10, *range(2, 28)])
+
+
+def test_an_official_test_set_stays_whole_and_what_leaks_is_unused_with_a_reason():
+    table = leaking()
+    split = make_split(table, OFFICIAL)
+    assert sizes(table, split) == {
+        ("train", "unused"): 2,
+        ("train", "train"): 16,  # validation is a ninth of 8 and of 10 groups
+        ("train", "validation"): 2,
+        ("test", "test"): 8,
+    }
+    assert split["product_id"][split["split"] == "unused"].tolist() == ["p000", "p001"]
+    reasons = split["reason"].fillna("")
+    assert set(zip(split["split"] == "unused", reasons, strict=True)) == {
+        (True, "in a group of the official test set"),
+        (False, ""),
+    }
+
+
+def test_kept_leaks_stay_in_train_and_are_told(tmp_path, capsys):
+    table, kept = leaking(), OFFICIAL.model_copy(update={"official_leaks": "keep"})
+    split = make_split(table, kept)
+    assert sizes(table, split) == {("train", "train"): 18, ("train", "validation"): 2, ("test", "test"): 8}
+    assert split["reason"].isna().all()
+    assert split["split"][0] == split["split"][1]  # still one group beside the test product's
+    table.to_parquet(tmp_path / "products.parquet")
+    write_split(tmp_path, kept, tmp_path / "kept")
+    assert "2 products of train or validation show nearly the same photo" in capsys.readouterr().err
+    write_split(tmp_path, OFFICIAL, tmp_path / "dropped")
+    assert "2 products are unused, because nearly the same" in capsys.readouterr().err
+    records = [SplitRecord.read(tmp_path / name / "split.json") for name in ("kept", "dropped")]
+    assert [(one.n_unused, one.n_leaks) for one in records] == [(0, 2), (2, 0)]
+    assert len({one.digest for one in records}) == len({one.inputs for one in records}) == 2
+
+
+def test_official_keeps_a_validation_set_and_gives_products_without_an_entry_to_train():
+    words = ["train"] * 6 + ["validation"] * 3 + ["test"] * 3 + [None] * 3
+    table = official([("a", word) for word in words])
+    split = make_split(table, OFFICIAL)["split"].tolist()
+    assert split == [word or "train" for word in words]
+
+
+def test_official_takes_small_classes_and_none_into_its_test_set(tmp_path, capsys):
+    held_out = [("a", word) for word in ["train"] * 5 + ["test"]]
+    table = official([*held_out, ("b", "train"), ("b", "test"), ("c", "train"), ("c", "train")])
+    split = make_split(table, OFFICIAL)["split"].tolist()
+    assert split[5:8] == ["test", "train", "test"]
+    assert sorted(split[8:]) == ["train", "validation"]
+    table.to_parquet(tmp_path / "products.parquet")
+    write_split(tmp_path, OFFICIAL, tmp_path / "splits")
+    told = capsys.readouterr().err
+    assert "WARNING: test has no product of 'c'." in told
+    assert "WARNING: validation has no product of 'b'." in told
+
+
+def test_official_needs_a_test_set_and_something_to_train_with():
+    for table in (products([["a"]] * 9), official([("a", "train")] * 9)):
+        with pytest.raises(DataError, match="needs a source with an official test set"):
+            make_split(table, OFFICIAL)
+    with pytest.raises(DataError, match="class 'b' has no product left for train"):
+        make_split(official([("a", "train")] * 5 + [("a", "test"), ("b", "test")]), OFFICIAL)
+
+
+@st.composite
+def official_catalogues(draw):
+    """Catalogues with official train and test sets, and perhaps validation, drawn without regard to groups."""
+    table = draw(catalogues())
+    words = ["train", "train", "test", *draw(st.sampled_from([[], ["validation"], [None]]))]
+    table["official_split"] = draw(st.lists(st.sampled_from(words), min_size=len(table), max_size=len(table)))
+    return table
+
+
+@given(official_catalogues(), st.integers(0, 3), st.sampled_from(["drop", "keep"]))
+@settings(max_examples=40)
+def test_official_invariants(table, seed, leaks):
+    params = split_params(method="official", seed=seed, official_leaks=leaks)
+    is_test = table["official_split"] == "test"
+    trainable = table["group_id"][~is_test & ~(table["group_id"].isin(table["group_id"][is_test]) & (leaks == "drop"))]
+    n_groups = table.loc[trainable.index].groupby("label")["group_id"].nunique().reindex(table["label"].unique())
+    if not is_test.any() or n_groups.fillna(0).min() == 0 or (table["official_split"] == "train").sum() == 0:
+        return
+    split = make_split(table, params)
+    assert split["product_id"].tolist() == table["product_id"].tolist()
+    assert ((split["split"] == "test") == is_test).all()
+    assert (split["split"] == "unused").sum() == (0 if leaks == "keep" else len(table) - is_test.sum() - len(trainable))
+    used = table.assign(split=split["split"])[split["split"] != "unused"]
+    if leaks == "keep":
+        used = used[used["split"] != "test"]
+    assert (used.groupby("group_id")["split"].nunique() == 1).all()
+    counts = pd.crosstab(used["label"], used["split"]).reindex(columns=["train", "validation"], fill_value=0)
+    assert (counts["train"] > 0).all()
+    alone = used.groupby("group_id")["label"].nunique().max() == 1
+    if alone and "validation" not in set(table["official_split"]):
+        assert (counts["validation"][n_groups >= 2] > 0).all()
+    shuffled = make_split(table.sample(frac=1, random_state=seed), params).set_index("product_id")
+    assert shuffled.loc[split["product_id"], "split"].tolist() == split["split"].tolist()
+
+
+@given(catalogues(), st.integers(0, 3), st.integers(3, 6))
+@settings(max_examples=25)
+def test_the_test_sets_of_all_folds_are_everything_once(table, seed, n_folds):
+    splits = [
+        make_split(table, split_params(method="kfold", seed=seed, n_folds=n_folds, fold=k)) for k in range(n_folds)
+    ]
+    tests = pd.concat([split["product_id"][split["split"] == "test"] for split in splits])
+    assert sorted(tests) == sorted(table["product_id"])  # complete, and each once
+    n_groups = table.groupby("label")["group_id"].nunique()
+    shared = table.groupby("group_id")["label"].nunique().max() > 1
+    for split in splits:
+        joined = table.merge(split, on="product_id")
+        assert (joined.groupby("group_id")["split"].nunique() == 1).all()
+        counts = pd.crosstab(joined["label"], joined["split"]).reindex(columns=["train", "validation", "test"])
+        assert (counts[["train", "validation"]] > 0).all(axis=None)
+        if not shared:
+            assert (counts["test"][n_groups >= n_folds] > 0).all()
+            largest = table.groupby(["label", "group_id"]).size().groupby("label").max()
+            own = table["label"].value_counts()
+            assert (abs(counts["test"] - own / n_folds) <= largest).all()
+    again = make_split(table.sample(frac=1, random_state=seed), KFOLD.model_copy(update={"seed": seed}))
+    first = make_split(table, KFOLD.model_copy(update={"seed": seed})).set_index("product_id")["split"]
+    assert (again["split"].to_numpy() == first.loc[again["product_id"]].to_numpy()).all()
+
+
+def test_fifty_products_in_five_folds_give_10_4_36_and_official_words_do_not_matter():
+    table = products([["a"]] * 50).assign(official_split=["test"] * 25 + ["train"] * 25)
+    split = make_split(table, KFOLD)
+    assert split["split"].value_counts().to_dict() == {"train": 36, "test": 10, "validation": 4}  # 4.4 of 40
+    assert make_split(table.drop(columns="official_split"), KFOLD).equals(split)
+
+
+def test_folds_spread_groups_of_several_classes():
+    # a and b share three groups and b has two of its own: each of b's five groups is in a fold of its own
+    table = products([["a", "b"]] * 3 + [["b"]] * 2)
+    folds = assign_folds(table, 5, seed=0)
+    assert sorted(folds.values()) == [0, 1, 2, 3, 4]
+    assert assign_folds(products([["a"] * 4, ["a"], ["a"], ["a"], ["a"]]), 2, seed=0)[0] not in {
+        assign_folds(products([["a"] * 4, ["a"], ["a"], ["a"], ["a"]]), 2, seed=0)[group] for group in (1, 2, 3, 4)
+    }
+
+
+def test_inner_folds_are_of_train_alone_and_keep_groups(tmp_path):
+    table = products([["a", "a"]] * 20 + [["b"]] * 30)
+    table.to_parquet(tmp_path / "products.parquet")
+    split = write_split(tmp_path, PARAMS, tmp_path / "splits")
+    folds = pd.read_parquet(tmp_path / "splits" / "folds.parquet")
+    assert folds["fold"].dtype == np.int8
+    assert folds["product_id"].tolist() == split["product_id"][split["split"] == "train"].tolist()
+    joined = folds.merge(table, on="product_id")
+    assert (joined.groupby("group_id")["fold"].nunique() == 1).all()
+    counts = pd.crosstab(joined["label"], joined["fold"])
+    assert counts.loc["b"].max() - counts.loc["b"].min() <= 1
+    assert counts.loc["a"].max() - counts.loc["a"].min() <= 2
+
+
+def test_the_record_tells_method_and_digests_and_the_order_of_rows_does_not_matter(tmp_path):
+    table = products([["a"]] * 10 + [["b"]] * 8)
+    records = []
+    for name, rows, params in (
+        ("one", table, KFOLD.model_copy(update={"fold": 2})),
+        ("two", table.sample(frac=1, random_state=1), KFOLD.model_copy(update={"fold": 2})),
+        ("three", table, KFOLD),
+        ("four", table, PARAMS),
+    ):
+        (tmp_path / name).mkdir()
+        rows.to_parquet(tmp_path / name / "products.parquet")
+        write_split(tmp_path / name, params, tmp_path / name / "splits")
+        records.append(SplitRecord.read(tmp_path / name / "splits" / "split.json"))
+    assert [one.title for one in records] == [
+        *["5-fold, fold 2, seed 0"] * 2,
+        "5-fold, fold 0, seed 0",
+        "holdout, seed 0",
+    ]
+    assert records[0].counts == {"train": {"a": 7, "b": 5}, "validation": {"a": 1, "b": 1}, "test": {"a": 2, "b": 2}}
+    assert records[0] == records[1]
+    assert len({one.digest for one in records}) == len({one.inputs for one in records}) == 3
+    assert (records[3].fold, records[3].n_folds) == (None, None)

@@ -11,7 +11,7 @@ import pytest
 from scipy.io import savemat
 
 from bakeoff.catalogue.fetch import fetch
-from bakeoff.catalogue.params import PrepareParams, SplitParams
+from bakeoff.catalogue.params import PrepareParams
 from bakeoff.catalogue.prepare import Prepared, prepare
 from bakeoff.catalogue.sources import SOURCES
 from bakeoff.catalogue.sources.rakuten import CLASSES, code_of
@@ -20,11 +20,11 @@ from bakeoff.core.errors import DataError
 from bakeoff.data.table import UNLABELLED, read_products
 from bakeoff.records.catalogue import LabelsRecord
 from catalogue.bad_images import encode, picture
-from catalogue.datasets import dataset_params
+from catalogue.datasets import dataset_params, split_params
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
 PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
-SPLIT = SplitParams(train=0.6, validation=0.2, test=0.2, seed=0)
+SPLIT = split_params(train=0.6, validation=0.2, test=0.2)
 
 
 def put(path: Path, number: int) -> None:

@@ -7,7 +7,7 @@ from matplotlib import pyplot
 from PIL import Image
 
 from bakeoff.catalogue.audit import draw_class_counts
-from bakeoff.catalogue.split import draw_class_balance
+from bakeoff.catalogue.split_folder import draw_class_balance
 from bakeoff.data import figures
 from bakeoff.data.figures import Figure, font_file, shorten
 
@@ -63,7 +63,10 @@ def test_a_thousand_classes_are_the_largest_sixty(tmp_path):
     names = [f"class {number}" for number in range(1000)]
     labels = pd.Series(np.repeat(names, 2 + np.arange(1000) // 10))
     counts = pd.crosstab(labels, pd.Series(np.resize(["train", "validation", "test"], len(labels)), name="split"))
-    for figure in (draw_class_counts(labels, pd.DataFrame({"label": []})), draw_class_balance(counts)):
+    for figure in (
+        draw_class_counts(labels, pd.DataFrame({"label": []})),
+        draw_class_balance(counts, "holdout, seed 0"),
+    ):
         axes = figure.axes[0]
         assert len(axes.get_yticklabels()) == 60
         assert axes.get_yticklabels()[-1].get_text().startswith("class 99")

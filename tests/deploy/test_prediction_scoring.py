@@ -144,6 +144,9 @@ def test_the_studys_own_photos_are_found_by_their_pixels(numpy_request, photos, 
     splits.to_parquet(tmp_path / "data" / "splits" / "splits.parquet")
     found = find_splits(tmp_path, folder, len(photos)).tolist()
     assert found == ["train", "test", "", "train", "", "", "train", "test", "", "train", "test"]
+    splits.replace({"train": "unused"}).to_parquet(tmp_path / "data" / "splits" / "splits.parquet")
+    found = find_splits(tmp_path, folder, len(photos)).tolist()
+    assert found == ["test", "test", "", "test", "", "", "test", "test", "", "test", "test"]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import LANGUAGES
 from bakeoff.report.facts import read_facts
 from bakeoff.report.note import write_note
+from records_made import split_record
 
 pytestmark = pytest.mark.torch  # jinja2 lives in .venv-torch
 
@@ -171,6 +172,21 @@ def test_protection_against_leakage_is_the_params(project, kind, said):
     params["dataset"]["duplicates"] = kind
     file.write_text(yaml.safe_dump(params))
     assert said in note_text(project)
+
+
+def test_the_note_tells_another_method_of_the_split_and_its_leaks(project):
+    path = project / "data" / "splits" / "split.json"
+    split_record().write(path)
+    assert "Stratified split, seed 0:" in note_text(project)
+    assert "one is kept and the others are dropped" in note_text(project)
+    split_record(method="kfold", fold=1, n_folds=5).write(path)
+    text = note_text(project)
+    assert "Stratified 5-fold split, seed 0: fold 1 is the test set (counted from 0)." in text
+    assert "every class is in each split" not in text
+    split_record(method="official", n_leaks=3).write(path)
+    text = note_text(project)
+    assert "3 products of train or validation have near-duplicates in the test set" in text
+    assert "Leakage:" not in text
 
 
 def test_refuses_a_study_without_a_comparison(project, tmp_path):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from decision.fake_evidence import AUDIT, write_findings
 from decision.fake_study import summary, write_history
-from records_made import choice_record
+from records_made import choice_record, split_record
 
 pytest.importorskip("jinja2")
 pytestmark = pytest.mark.torch
@@ -216,6 +216,49 @@ def test_the_checklist_is_computed(findings):
     assert lines["No duplicates across the splits"].text.startswith("51 duplicates were dropped; 19 products resemble")
     assert "each of the 1,031 groups" in lines["No duplicates across the splits"].text
     assert lines["Seeds are fixed"].text.startswith("Seed 0 in every training.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "told"),
+    [
+        ({}, "proved", "Stratified split (holdout), seed 0. 51 duplicates were dropped"),
+        (
+            {"method": "kfold", "fold": 2, "n_folds": 5},
+            "proved",
+            "Stratified 5-fold split, seed 0: fold 2 is the test set (counted from 0). 51 duplicates",
+        ),
+        (
+            {"method": "official", "n_unused": 7},
+            "proved",
+            "Official split: the source’s own test set, whole (seed 0). 7 products are unused: their groups lie in the "
+            "official test set. 51 duplicates",
+        ),
+        (
+            {"method": "official", "n_leaks": 1234},
+            "not_proved",
+            "Official split: the source’s own test set, whole (seed 0). 1,234 products of train or validation have "
+            "near-duplicates in the test set (official_leaks: keep), so accuracies may be too high.",
+        ),
+        (
+            {"n_moved_from_official_split": 2},
+            "proved",
+            "Stratified split (holdout), seed 0. 2 products left the official validation or test set, whose groups are "
+            "elsewhere. 51 duplicates",
+        ),
+    ],
+)
+def test_the_method_of_the_split_is_told_and_what_it_proves(findings, changes, state, told):
+    from bakeoff.core.translation import Translator
+    from bakeoff.report.split_sentence import split_in_words
+
+    facts = dataclasses.replace(findings, split=split_record(**changes))
+    line = lines_of(facts, AUDIT, test=105)["No duplicates across the splits"]
+    assert line.state == state
+    assert line.text.startswith(told)
+    assert ("each of the 1,031 groups whole" in line.text) == (state == "proved")
+    card = card_of(facts)
+    assert split_in_words(facts.split, Translator("en")) in card
+    assert ("Photos found to be near-duplicates never lie" in card) == (state == "proved")
 
 
 def test_the_checklist_says_what_is_not_proved(findings, tmp_path):

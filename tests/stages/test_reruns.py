@@ -76,6 +76,7 @@ FILES = {
     "data/catalogue/products.parquet": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
     "data/catalogue/labels.json": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
     "data/catalogue/images.arrow": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
+    "data/splits/split.json": {"compare"},
     "data/splits/splits.parquet": {*TRAINERS, *EVALUATE, *INTERPRET},
     f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput"},
     f"weights/{MODEL}/record.json": {"train_torch", "interpret"},

@@ -12,8 +12,10 @@ from bakeoff.data.batching import n_batches
 from bakeoff.learning.params import BaselineParams, TrainingParams
 from bakeoff.records.recipe import ScheduleOverrides, merge_overrides
 from bakeoff.study.params import Params, load_params
+from catalogue.datasets import split_params
 
 ROOT = Path(__file__).resolve().parents[2]
+SPLIT = split_params().model_dump()
 
 
 @pytest.fixture
@@ -44,7 +46,10 @@ def test_committed_params_are_valid(values):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"split": {"train": 0.9, "validation": 0.1, "test": 0.1, "seed": 0}}, r"split: train .* must be 1, got 1\.1"),
+        ({"split": SPLIT | {"train": 0.9}}, r"split: train .* must be 1, got 1\.1"),
+        ({"split": SPLIT | {"fold": 5}}, r"split: fold must be 0 to n_folds - 1 = 4, got 5"),
+        ({"split": SPLIT | {"n_folds": 2}}, r"split\.n_folds = 2"),
+        ({"split": SPLIT | {"method": "random"}}, r"split\.method = 'random'.*'holdout', 'official' or 'kfold'"),
         ({"modes": ["frozen", "thawed"]}, r"modes\.1 = 'thawed'.*'frozen' or 'finetune'"),
         ({"modes": ["frozen", "frozen"]}, "no repeats"),
         ({"seeds": []}, "at least one value"),

@@ -17,6 +17,7 @@ from bakeoff.records.candidate import Candidate
 _SAME = ("dataset", "profile", "prepare", "split", "weights", "training", "baseline", "backbone_defaults", "seeds")
 """Sections that decide what an accuracy means; results that differ in one of them are not put together."""
 _VARIES = ("seed", "fold")
+OFFICIAL = "official test set"
 _METRICS = "reports/metrics.json"
 _DOUBTS = {"random_weights": ("pretrained", "allow_random_weights"), "not_learned": ("learned", "allow_not_learned")}
 """Reasons for exclusion: the leaderboard's column, and what in section `compare` overrules it."""
@@ -36,9 +37,12 @@ class Result:
 
     @property
     def split(self) -> str:
-        """What names the split among those of its study: `seed 3`, `seed 0, fold 2`."""
+        """What names the split among those of its study: `seed 3`, `seed 0, fold 2`, `official test set`."""
         section = self.params["split"]
-        return ", ".join(f"{key} {section[key]}" for key in _VARIES if key in section)
+        method = section.get("method", "holdout")
+        if method == "official":
+            return OFFICIAL  # whatever the seed, which cuts validation from train
+        return f"seed {section['seed']}" + (f", fold {section['fold']}" if method == "kfold" else "")
 
     @property
     def identity(self) -> dict[str, Any]:

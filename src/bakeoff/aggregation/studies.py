@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.aggregation.resampled import ranks, split_mean
-from bakeoff.aggregation.results import Result
+from bakeoff.aggregation.results import OFFICIAL, Result
 from bakeoff.core.errors import EvaluationError
 
 
@@ -36,8 +36,12 @@ class StudySplits:
 
     @property
     def test_to_train(self) -> float:
-        """Test products per training product, from the shares in section `split`."""
-        return float(self.params["split"]["test"]) / float(self.params["split"]["train"])
+        """Test products per training product, from section `split`."""
+        split = self.params["split"]
+        test, train = float(split["test"]), float(split["train"])
+        if split.get("method") == "kfold":  # train and validation share the n_folds - 1 other folds
+            return (train + float(split["validation"])) / train / (split["n_folds"] - 1)
+        return test / train
 
 
 def group_results(results: Sequence[Result], *, apart: bool) -> list[StudySplits]:
@@ -146,5 +150,6 @@ def _one_split(study: StudySplits) -> str:
     split, names = next(iter(study.sources.items()))
     return (
         f"all results ({', '.join(names)}) are of one split ({split}); at least two are needed: "
-        "run `dvc exp run -S split.seed=1` and so on, as `bakeoff aggregate --help` shows."
+        "run `dvc exp run -S split.seed=1` and so on, as `bakeoff aggregate --help` shows"
+        + (", with split.method holdout or kfold." if split == OFFICIAL else ".")
     )

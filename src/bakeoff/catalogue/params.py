@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from bakeoff.core.section import Section, Share
-from bakeoff.records.catalogue import PackParams
+from bakeoff.records.catalogue import PackParams, SplitMethod
 
 
 class ColumnNames(Section):
@@ -20,6 +20,8 @@ class ColumnNames(Section):
     description: str | None
     split: str | None = None
     """The official split: train, validation or test, in any usual spelling."""
+    group: str | None = None
+    """Products of one group never lie in two splits."""
 
 
 class SyntheticParams(Section):
@@ -64,15 +66,22 @@ class PrepareParams(PackParams):
 
 
 class SplitParams(Section):
-    """Shares of the three splits, which sum to 1, and the seed (section `split`)."""
+    """How products are divided (section `split`)."""
 
+    method: SplitMethod
     train: Share
     validation: Share
     test: Share
     seed: Annotated[int, Field(ge=0)]
+    n_folds: Annotated[int, Field(ge=3, le=100)]
+    """At least 3, so that each class of three groups has one in train, validation and test of every fold."""
+    fold: Annotated[int, Field(ge=0)]
+    official_leaks: Literal["drop", "keep"]
 
     @model_validator(mode="after")
-    def _sum_to_one(self) -> SplitParams:
+    def _check(self) -> SplitParams:
+        if self.fold >= self.n_folds:
+            raise ValueError(f"fold must be 0 to n_folds - 1 = {self.n_folds - 1}, got {self.fold}")
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-9:
             raise ValueError(f"train + validation + test must be 1, got {total:g}")

@@ -4,56 +4,99 @@ Within a class the groups are put in the order of a hash and cut into three stre
 sides when others join; with the earlier split given, none does. An official split that the source names is kept.
 """
 
-import hashlib
-import json
-import sys
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from bakeoff.catalogue.folds import assign_folds, order_groups
 from bakeoff.catalogue.params import SplitParams
 from bakeoff.core.errors import DataError
-from bakeoff.core.failures import drawing
-from bakeoff.core.files import write_json
-from bakeoff.data.figures import MAX_BARS, Figure, of_classes, shorten
-from bakeoff.data.table import SPLITS, read_products
+from bakeoff.data.table import SPLITS, UNUSED
 
-_COLOURS = {"train": "#0072b2", "validation": "#e69f00", "test": "#009e73"}
 _CUT_ORDER = ("test", "validation", "train")
+_LEAK = "in a group of the official test set"
 
 
 def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return which product is in which split.
 
-    The official split is kept, and a split that it lacks is cut from train. A group that spans official splits goes to
-    the first of train, validation and test that it lies in, so that nothing of train is left in test. A group counts
-    for a class by its products of that class; where these are more than validation or test should hold, it goes to
-    train, and the shares are those of the other groups.
+    - holdout: the shares; an official split is kept, and a split that it lacks is cut from train. A group that spans
+      official splits goes to the first of train, validation and test that it lies in.
+    - official: as holdout, but the official test set stays whole, and no other product joins it. Products outside it
+      whose group lies in it too are unused, or stay where they are.
+    - kfold: test is one of `n_folds` folds, and validation is cut from the rest. Official splits are not used.
+
+    A group counts for a class by its products of that class; where these are more than validation or test should hold,
+    it goes to train, and the shares are those of the other groups.
 
     Args:
         products: `product_id`, `label`, `group_id`, and `official_split` where there is one; the order of rows does not
             matter.
-        params: the three shares and the seed.
+        params: method, shares and seed.
         previous: an earlier split of the same seed (`product_id`, `split`); its products stay where they were, unless a
-            new product joins two groups that lay in different splits.
+            new product joins two groups that lay in different splits. Not of kfold, whose folds would overlap.
 
     Returns:
-        `product_id`, `split`, in the order of `products`: no group in two splits, every class in all three, the shares
-        of a class kept within its largest group wherever it has enough groups.
+        `product_id`, `split`, in the order of `products`, and, of official, `reason` (null but for unused products): no
+        group in two splits, every class in all three, the shares of a class kept within its largest group wherever it
+        has enough groups. With official and kfold the test set may lack a class that has no product or fewer groups
+        than folds, and validation one of which nothing but a group to train with is left.
 
     Raises:
-        DataError: a class has fewer than three groups, shared groups or the official split keep a class out of a split,
-            or the official split has nothing to train with.
+        DataError: a class has fewer than three groups or nothing to train with, shared groups or the official split
+            keep a class out of a split, the official split has nothing to train with, or no test set for official.
     """
+    if params.method == "official":
+        return _keep_test(products, params, previous)
+    if params.method == "kfold":
+        if previous is not None:
+            raise DataError("the folds of split.method: kfold are cut anew from all products; leave --previous out.")
+        folds = assign_folds(products, params.n_folds, seed=params.seed)
+        words = ["test" if folds[group] == params.fold else "train" for group in products["group_id"]]
+        products = products.assign(official_split=words)
+    _require_three_groups(products)
+    return _table(products, _divide(products, params, previous, whole_test=params.method == "kfold"))
+
+
+def find_leaks(groups: pd.Series, is_test: np.ndarray) -> np.ndarray:
+    """Return which products, (N,) bool, are not in test and in a group with one that is."""
+    return groups.isin(groups[is_test]).to_numpy() & ~is_test
+
+
+def _keep_test(products: pd.DataFrame, params: SplitParams, previous: pd.DataFrame | None) -> pd.DataFrame:
+    is_test = products["official_split"].isin(["test"]).to_numpy() if "official_split" in products else np.array([])
+    if not is_test.any():
+        raise DataError(
+            "split.method: official needs a source with an official test set, and no product is in one; name the "
+            "column (dataset.columns.split), or set split.method: holdout."
+        )
+    leaks = find_leaks(products["group_id"], is_test)
+    left_out = leaks & (params.official_leaks == "drop")
+    apart = products["group_id"].where(~leaks, products["group_id"] + products["group_id"].max() + 1)
+    used = products.assign(group_id=apart, official_split=products["official_split"].fillna("train"))[~left_out]
+    table = _table(used, _divide(used, params, previous, whole_test=True))
+    split = products[["product_id"]].merge(table, on="product_id", how="left").fillna({"split": UNUSED})
+    return split.assign(reason=pd.Series([_LEAK if out else None for out in left_out], dtype="string"))
+
+
+def _table(products: pd.DataFrame, assigned: Mapping[int, str]) -> pd.DataFrame:
+    names = [assigned[int(group)] for group in products["group_id"]]
+    return pd.DataFrame({"product_id": products["product_id"].to_list(), "split": names})
+
+
+def _divide(
+    products: pd.DataFrame, params: SplitParams, previous: pd.DataFrame | None, *, whole_test: bool
+) -> dict[int, str]:
+    """Return the split of every group; with `whole_test` no group joins the official test set."""
     members = _count_members(products, params.seed)
-    _require_three_groups(members)
     shares = {name: getattr(params, name) for name in SPLITS}
     official, missing = _official_groups(products)
     fixed = {group: name for group, name in official.items() if name != "train" or not missing}
-    assigned = _pin(products, previous) | fixed
+    pinned = {group: name for group, name in _pin(products, previous).items() if name != "test" or not whole_test}
+    assigned = pinned | fixed
     large = _large_groups(members, min(params.validation, params.test)) - set(assigned)
     assigned |= dict.fromkeys(large, "train")
     done = large | set(fixed)
@@ -64,65 +107,14 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
             pins = {group: assigned[group] for group in part.index if group in assigned}
             own_shares = {name: shares[name] for name in allowed}
             assigned |= _fill_class(part, pins, own_shares) if pins else _cut_class(part, own_shares)
-    _complete_classes(members, assigned, held={group for group, name in fixed.items() if name != "train"})
-    names = [assigned[int(group)] for group in products["group_id"]]
-    return pd.DataFrame({"product_id": products["product_id"].to_list(), "split": names})
-
-
-def write_split(
-    catalogue_dir: Path, params: SplitParams, out_dir: Path, *, previous: Path | None = None
-) -> pd.DataFrame:
-    """Write splits.parquet, split.json and figures/class_balance.png, and return the split.
-
-    Raises:
-        DataError: `previous` is not an earlier folder of this stage, or has another seed.
-    """
-    products = read_products(catalogue_dir)
-    split = make_split(products, params, previous=None if previous is None else _read_previous(previous, params.seed))
-    out_dir.mkdir(parents=True, exist_ok=True)
-    split.to_parquet(out_dir / "splits.parquet", index=False)
-    counts = pd.crosstab(products["label"], split["split"]).reindex(columns=list(SPLITS), fill_value=0)
-    record: dict[str, Any] = {**params.model_dump(), "counts": {name: counts[name].to_dict() for name in SPLITS}}
-    held_out = products["official_split"].isin(SPLITS[1:]) if "official_split" in products else False
-    if n_moved := int((held_out & (split["split"] != products.get("official_split"))).sum()):
-        record["n_moved_from_official_split"] = n_moved
-        sys.stderr.write(
-            f"bakeoff: WARNING: {n_moved} products are not in their official validation or test split, because nearly "
-            "the same photo is in train, or in validation.\n"
-        )
-    write_json(out_dir / "split.json", record)
-    with drawing(out_dir / "figures" / "class_balance.png", out_dir) as path:
-        draw_class_balance(counts).savefig(path, dpi=130)
-    return split
-
-
-def draw_class_balance(counts: pd.DataFrame) -> Figure:
-    """Return the share of each class within each split, from the numbers of products by class and split (columns)."""
-    ordered = counts.loc[counts.sum(axis=1).sort_values().index].tail(MAX_BARS)
-    height = 1.6 + 0.55 * len(ordered)
-    figure = Figure(figsize=(9, height), layout="constrained")
-    axes = figure.add_subplot()
-    for offset, name in zip((0.27, 0.0, -0.27), SPLITS, strict=True):
-        total = int(counts[name].to_numpy().sum())
-        share = 100 * ordered[name] / max(1, total)
-        places = [place + offset for place in range(len(ordered))]
-        bars = axes.barh(places, share, height=0.25, color=_COLOURS[name], label=f"{name} ({total})")
-        axes.bar_label(bars, labels=[str(n) for n in ordered[name]], padding=3, fontsize=8)
-    axes.set_yticks(range(len(ordered)), [shorten(label) for label in ordered.index])
-    axes.set_xlabel("share of the split, % (bars: number of products)")
-    axes.set_title("Class balance per split" + of_classes(len(counts)))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.08)
-    axes.legend(loc="lower right", frameon=False)
-    return figure
+    held = {group for group, name in fixed.items() if name != "train"}
+    _complete_classes(members, assigned, held=held, whole_test=whole_test)
+    return assigned
 
 
 def _count_members(products: pd.DataFrame, seed: int) -> dict[str, Any]:
     """Return for each class a Series: its products in each of its groups, which are the index, in hash order."""
-    order = {
-        group: (hashlib.blake2b(f"{seed}\0{first}".encode(), digest_size=8).hexdigest(), first)
-        for group, first in products.groupby("group_id")["product_id"].min().items()
-    }
+    order = order_groups(products, seed)
     counted = {str(label): own.value_counts() for label, own in products.groupby("label")["group_id"]}
     return {label: sizes.loc[sorted(sizes.index, key=order.__getitem__)] for label, sizes in counted.items()}
 
@@ -149,13 +141,14 @@ def _large_groups(members: dict[str, Any], share: float) -> set[int]:
     large: set[int] = set()
     for sizes in members.values():
         over = sizes[sizes > max(1, share * sizes.sum())].sort_values(ascending=False, kind="stable")
-        large |= set(over.index[: len(sizes) - len(SPLITS)].tolist())
+        large |= set(over.index[: max(0, len(sizes) - len(SPLITS))].tolist())
     return large
 
 
-def _require_three_groups(members: dict[str, Any]) -> None:
-    small = {label: len(sizes) for label, sizes in sorted(members.items()) if len(sizes) < len(SPLITS)}
-    if small:
+def _require_three_groups(products: pd.DataFrame) -> None:
+    n_groups = products.groupby("label")["group_id"].nunique()
+    small = n_groups[n_groups < len(SPLITS)]
+    if len(small):
         listed = ", ".join(f"{label!r} ({n})" for label, n in small.items())
         raise DataError(
             f"every class needs at least 3 groups of products, one for each split; too small: {listed}. "
@@ -197,20 +190,23 @@ def _fill_class(sizes: Any, pins: Mapping[int, str], shares: Mapping[str, float]
     return assigned
 
 
-def _complete_classes(members: dict[str, Any], assigned: dict[int, str], *, held: set[int]) -> None:
-    """Move whole groups, but none `held`, until every class has one in each split."""
+def _complete_classes(members: dict[str, Any], assigned: dict[int, str], *, held: set[int], whole_test: bool) -> None:
+    """Move whole groups, but none `held`, until every class has one in each split; `whole_test`: none into test."""
+    needed = SPLITS[:2] if whole_test else SPLITS
     labels: dict[int, list[str]] = {}
     for label, sizes in members.items():
         for group in sizes.index:
             labels.setdefault(group, []).append(label)
     present = {label: Counter(assigned[group] for group in sizes.index) for label, sizes in members.items()}
     for label in sorted(members, key=lambda label: (len(members[label]), label)):
-        for missing in [name for name in SPLITS if not present[label][name]]:
+        for missing in [name for name in needed if not present[label][name]]:
             movable = [
                 group
                 for group in members[label].index
                 if group not in held and all(present[other][assigned[group]] > 1 for other in labels[group])
             ]
+            if not movable and whole_test and missing == "validation":
+                continue
             if not movable:
                 raise DataError(
                     f"class {label!r} has no product left for {missing}: its products are near-duplicates of other "
@@ -231,15 +227,3 @@ def _pin(products: pd.DataFrame, previous: pd.DataFrame | None) -> dict[int, str
     known = products.merge(previous, on="product_id")
     counts = pd.crosstab(known["group_id"], known["split"]).reindex(columns=list(SPLITS), fill_value=0)
     return dict(zip(counts.index.tolist(), counts.idxmax(axis=1).astype(str), strict=True))
-
-
-def _read_previous(folder: Path, seed: int) -> pd.DataFrame:
-    record, table = folder / "split.json", folder / "splits.parquet"
-    if not (record.is_file() and table.is_file()):
-        raise DataError(
-            f"an earlier split needs split.json and splits.parquet, {folder} lacks one; leave --previous out."
-        )
-    earlier = json.loads(record.read_text(encoding="utf-8"))["seed"]
-    if earlier != seed:
-        raise DataError(f"the split in {folder} has seed {earlier}, split.seed is {seed}; leave --previous out.")
-    return pd.read_parquet(table)

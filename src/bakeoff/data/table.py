@@ -13,6 +13,8 @@ from bakeoff.data.store import ImageStore
 from bakeoff.records.catalogue import Dataset, LabelsRecord
 
 SPLITS = ("train", "validation", "test")
+UNUSED = "unused"
+"""In splits.parquet: of no split, and so of no `Catalogue`; its column `reason` says why."""
 PRODUCT_COLUMNS = {
     "product_id": "string",
     "image": "int64",
@@ -41,7 +43,7 @@ class Catalogue:
     """Products, labels and images; "rows" and "positions" count `products`, not the rows of the store."""
 
     products: pd.DataFrame
-    """products.parquet and its `split`, index 0 to N-1, in the order of products.parquet."""
+    """products.parquet and its `split`, index 0 to N-1, in the order of products.parquet, less the unused ones."""
     labels: list[str]
     """K class names; `label_id` indexes them."""
     store: ImageStore
@@ -105,6 +107,7 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
             f"{splits_file} lists {len(splits)} products, {catalogue_dir} holds {len(products)}, and they must be the "
             "same ones; run `dvc repro split`."
         )
+    joined = joined[joined["split"] != UNUSED].reset_index(drop=True)
     store = ImageStore(catalogue_dir / "images.arrow")
     return Catalogue(products=joined, labels=header.labels, store=store, dataset=header.dataset)
 

@@ -1,11 +1,13 @@
-"""What is known of a catalogue beside its products: source.json, labels.json and audit.json."""
+"""What is known of a catalogue beside its products: source.json, labels.json, audit.json and split.json."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section
 from bakeoff.records.base import Record
+
+SplitMethod = Literal["holdout", "official", "kfold"]
 
 
 class RawFile(Section):
@@ -99,3 +101,34 @@ class AuditRecord(Record):
     height_px: Quantiles
     n_with_title: int
     n_with_description: int
+
+
+class SplitRecord(Record):
+    """data/splits/split.json: how the products were divided, from what, and with what result."""
+
+    FORMAT: ClassVar[int] = 2
+    STAGE: ClassVar[str] = "split"
+
+    method: SplitMethod
+    seed: int
+    fold: int | None
+    """Which fold is the test set, and of how many; None but for kfold."""
+    n_folds: int | None
+    counts: dict[str, dict[str, int]]
+    """Split to class to products."""
+    n_unused: int
+    """Products in no split, since their group lies in the official test set."""
+    n_leaks: int
+    """Products of train or validation whose group lies in test too, counted in the finished split."""
+    n_moved_from_official_split: int
+    """Products that are not in their official validation or test set, since their group is elsewhere."""
+    digest: str
+    """SHA-256 over which product is where, sorted by product."""
+    inputs: str
+    """SHA-256 over what it was made from: labels, groups and official splits, section `split`, an earlier split."""
+
+    @property
+    def title(self) -> str:
+        """Return what names the split, in English: `holdout, seed 0`, `5-fold, fold 2, seed 0`."""
+        name = self.method if self.fold is None else f"{self.n_folds}-fold, fold {self.fold}"
+        return f"{name}, seed {self.seed}"

@@ -21,7 +21,7 @@ from bakeoff.decision.rules import EXCLUSIONS, Rule
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.records.candidate import BASELINE
-from bakeoff.records.catalogue import AuditRecord
+from bakeoff.records.catalogue import AuditRecord, SplitRecord
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
 
@@ -40,6 +40,8 @@ class Facts:
     params: Mapping[str, Any] = field(default_factory=dict)
     """params.yaml."""
     aggregate: Mapping[str, Any] = field(default_factory=dict)
+    split: SplitRecord | None = None
+    """How the products were divided; None leaves it out."""
 
     def record(self, candidate: str) -> Evaluated | None:
         """Return the candidate's first training with a result."""
@@ -202,6 +204,7 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
         audit=AuditRecord.read_if_there(root / "data" / "audit" / "audit.json"),
         params=params,
         aggregate=_read_aggregate(reports_dir / "aggregate.json"),
+        split=SplitRecord.read_current(root / "data" / "splits" / "split.json"),
     )
 
 

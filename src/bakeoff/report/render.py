@@ -16,6 +16,7 @@ from bakeoff.decision.comparisons import needed_in_words, p_in_words, pair_sente
 from bakeoff.decision.licences import commercial_use, licence_of_code
 from bakeoff.decision.sentences import rule_in_words
 from bakeoff.decision.winner import only_one, share_in_words
+from bakeoff.report.split_sentence import split_in_words
 
 UNKNOWN = "–"
 CODES = {
@@ -107,6 +108,7 @@ def environment(language: LanguageCode, *, html: bool = True) -> Environment:
         "only_one": lambda winner: only_one(winner, t),
         "pair_sentence": lambda row: pair_sentence(row, t),
         "rule_in_words": lambda rule: rule_in_words(rule, t=t),
+        "split_in_words": lambda split: split_in_words(split, t),
     }
     return templates
 

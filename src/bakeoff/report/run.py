@@ -22,7 +22,7 @@ from bakeoff.decision.pareto import Plane
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import timing_notes, usual_device
-from bakeoff.records.catalogue import AuditRecord
+from bakeoff.records.catalogue import AuditRecord, SplitRecord
 from bakeoff.records.pruning import prune_runs
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.report.card import write_model_card
@@ -52,6 +52,8 @@ class ReportInputs:
     """Published results to show beside ours, from `references.references`."""
     products_file: Path | None = None
     """data/catalogue/products.parquet: which test products show one photo."""
+    split_file: Path | None = None
+    """data/splits/split.json: how the products were divided."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """params.yaml."""
     failures_dir: Path | None = None
@@ -86,6 +88,7 @@ def compare(
     prune_runs(runs_dir, study.candidates())
     speed = ThroughputRecord.read_if_there(given.speed_file) if given.speed_file else None
     audit = AuditRecord.read_if_there(given.audit_file) if given.audit_file else None
+    split = SplitRecord.read_current(given.split_file) if given.split_file else None
     found = collect(runs_dir, study, partial=partial, speed=speed)
     done = found.done
     table = build_leaderboard(found)
@@ -109,7 +112,7 @@ def compare(
     learning_curves(done).to_csv(out_dir / "learning_curves.csv", index=False, float_format="%.6g")
     choice.write(out_dir / "choice.json")
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
-    _tell(Facts(done, summaries, choice, audit, given.params), params, out_dir, t)
+    _tell(Facts(done, summaries, choice, audit, given.params, split=split), params, out_dir, t)
     fill_gaps(out_dir, TELLING, language=given.language)
     failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist
     return choice

@@ -40,8 +40,12 @@ class FlipkartSource(Source):
         columns["split"] = _official_splits(columns["split"], f"{path}, column {dataset.columns.split}")
         columns["label"] = [table_label(cell) if cell else None for cell in columns["label"]]
         refused = [problem and Rejection("malformed_row", problem) for problem in table.malformed]
+        groups = columns.pop("group")
         rows = enumerate(zip(*columns.values(), refused, strict=True))
-        return [RawProduct(key or f"row_{row}", image or "", *others) for row, (key, image, *others) in rows]
+        return [
+            RawProduct(key or f"row_{row}", image or "", *others, group=groups[row])
+            for row, (key, image, *others) in rows
+        ]
 
 
 def _find_table(dataset: DatasetParams, root: Path) -> Path | None:

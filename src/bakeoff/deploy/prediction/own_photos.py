@@ -13,7 +13,8 @@ from bakeoff.deploy.prediction.scores import read_chunks
 def find_splits(project: Path, folder: Path, n_photos: int) -> np.ndarray:
     """Return the study's split that each photo's pixels lie in, (N,) str; empty where they are not the study's.
 
-    Of several splits train comes before validation before test. Files that are missing are told on stderr.
+    Of several splits train comes before validation before test. Unused photos count as new ones: no candidate has
+    learned from them or was judged on them. Files that are missing are told on stderr.
     """
     files = [project / "data" / "catalogue" / DIGESTS, project / "data" / "splits" / "splits.parquet"]
     if missing := [path for path in files if not path.is_file()]:
