@@ -50,7 +50,7 @@ def test_packed_tables_are_refused(tmp_path):
     for pack in (gzip.compress, bz2.compress, lzma.compress):
         with pytest.raises(DataError, match="is compressed; unpack it first"):
             read(tmp_path, pack(b"a,b\n1,2\n"))
-    for inside, what in (("t.csv", "is compressed; unpack it"), ("xl/workbook.xml", "is a spreadsheet; save it")):
+    for inside, what in (("t.csv", "is compressed; unpack it"), ("xl/workbook.xml", "cannot be read as a spreadsheet")):
         with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
             archive.writestr(inside, "a,b")
         with pytest.raises(DataError, match=what):
@@ -169,7 +169,7 @@ def test_what_is_no_table_is_one_sentence(tmp_path):
             read(tmp_path, empty)
     assert len(read(tmp_path, HEADER).frame) == 0
     for start, name in ((b"PK\x03\x04", "t.xlsx"), (b"\xd0\xcf\x11\xe0", "t.csv")):
-        with pytest.raises(DataError, match="is a spreadsheet; save it as CSV"):
+        with pytest.raises(DataError, match=r"cannot be read as a spreadsheet .*; open it in a spread.* as CSV UTF-8"):
             read(tmp_path, start + b"x", name)
     with pytest.raises(DataError, match=r"cannot be read with encoding utf-8 \(.*save it as UTF-8, or set"):
         read(tmp_path, b"a,b\n\xe9,1\n", encoding="utf-8")
@@ -205,7 +205,7 @@ def test_cells_of_parquet(tmp_path):
     assert table.texts("binary") == ["é", None]
     assert table.texts("list") == ['["A", "B"]', None]
     assert table.texts(None) == [None, None]
-    with pytest.raises(DataError, match=r"column 'image' of .* holds the pictures themselves, not paths"):
+    with pytest.raises(DataError, match=r"column 'image' of .* holds pictures, where text is needed"):
         table.texts("image")
 
 

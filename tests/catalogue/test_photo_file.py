@@ -73,7 +73,7 @@ def test_damage_and_missing_files_are_reasons(tmp_path):
     (tmp_path / "a.zip").write_bytes(np.random.default_rng(0).bytes(100))
     damaged = PhotoFile(tmp_path / "a.zip", Stretch("a.jpg", 0, 100, deflated=True)).read(1)
     assert isinstance(damaged, Rejection)
-    assert (damaged.reason, "the archive is damaged here" in damaged.detail) == ("truncated", True)
+    assert (damaged.reason, "the archive or table is damaged here" in damaged.detail) == ("truncated", True)
     gone = PhotoFile(tmp_path / "gone.jpg").read(1)
     assert isinstance(gone, Rejection)
     assert (gone.reason, "FileNotFoundError" in gone.detail) == ("unreadable", True)

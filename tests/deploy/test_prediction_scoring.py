@@ -45,7 +45,7 @@ def photos(tmp_path) -> pd.DataFrame:
         paths.append(str(path))
     (tmp_path / "photos" / "4.png").write_text("no photo")
     (tmp_path / "photos" / "5.png").unlink()
-    return pd.DataFrame({"path": paths, "malformed": None}, dtype=object)
+    return pd.DataFrame({"path": paths, "malformed": None, "column": None}, dtype=object)
 
 
 class WithFeatures(NumpyPredictor):

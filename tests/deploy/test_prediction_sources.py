@@ -15,7 +15,7 @@ from bakeoff.deploy.monitoring.products import encode_labels, list_new_products
 from bakeoff.deploy.prediction.formats import write_answers
 from bakeoff.deploy.prediction.request import Request, load_request, request_key
 from bakeoff.deploy.prediction.scoring import read_files
-from bakeoff.deploy.prediction.sources import Columns, list_photos
+from bakeoff.deploy.prediction.sources import LISTING, Columns, list_photos
 from prepared import PREPARE
 
 
@@ -73,7 +73,7 @@ def test_names_that_are_not_utf8_and_files_that_are_left_out(tmp_path):
         "left out, not photos by their extension: 6 of the folder's files (0.xyz, 1.xyz, 2.xyz, 3.xyz, 4.xyz, …)."
     )
     request = Request("torch", str(tmp_path), "k", PREPARE.model_dump(), "cpu", 1, title="t")
-    listing = photos.table[["path", "malformed"]]
+    listing = photos.table[LISTING]
     request.save(tmp_path, listing)
     kept = load_request(tmp_path)[1]
     assert [os.fsdecode(path) for path in kept["path"]] == photos.table["path"].tolist()

@@ -14,8 +14,10 @@ from typing import Any
 
 from rich.progress import Progress
 
+from bakeoff.core import hub_refusals
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.files import replacing
+from bakeoff.core.hub_refusals import hub_refusal, refusal
 from bakeoff.core.progress import screen
 from bakeoff.records.weights import Reason, Source
 
@@ -29,11 +31,7 @@ _HTML = re.compile(
 )
 _SNIFFED = 4096  # bytes
 _BINARY = (".safetensors", ".bin", ".pth", ".pt")
-WHAT_TO_DO: dict[Reason, str] = {
-    "unauthorised": "the server or a proxy refuses, or has no such repository: run `hf auth login`, or set HF_TOKEN",
-    "gated": "access is refused: accept the terms on the repository's page and set HF_TOKEN to a token of that account",
-    "rate_limited": "too many requests: wait some minutes, or set HF_TOKEN, which raises the limit",
-    "server_error": "the server itself failed: wait and try again",
+WHAT_TO_DO: dict[Reason, str] = hub_refusals.WHAT_TO_DO | {  # type: ignore[assignment]
     "unreachable": "no answer: check the network, HTTPS_PROXY and HF_ENDPOINT, or put the file into weights.folder",
     "html_page": "an HTML page came instead of the file, a login page or a proxy's notice: log in there",
 }
@@ -95,7 +93,7 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
             )
         partial.replace(path)
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        return _refusal(getattr(error, "code", None))
+        return refusal(getattr(error, "code", None))
     finally:
         partial.unlink(missing_ok=True)
     return Found(path, "hub", url_or_id=url)
@@ -112,12 +110,12 @@ def _download(repo_id: str, name: str, *, timeout_s: float, revision: str | None
     except errors.HFValidationError:  # cannot be a repository's name
         return "not_found"
     except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError, _transport_error()) as error:
-        refused = _hub_refusal(error)
+        refused = hub_refusal(error)
     offline = refused is not None
     try:
         path = Path(hf_hub_download(repo_id, name, revision=revision, etag_timeout=timeout_s, local_files_only=offline))
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, _transport_error()) as error:
-        return refused or _hub_refusal(error)
+        return refused or hub_refusal(error)
     except OSError as error:
         if error.errno is not None:  # the disk's; huggingface_hub's own, a file of another size, has no number
             raise
@@ -147,21 +145,6 @@ def _is_html(path: Path) -> bool:
 def _head(path: Path) -> bytes:
     with path.open("rb") as handle:
         return handle.read(_SNIFFED)
-
-
-def _hub_refusal(error: Exception) -> Reason:
-    """Return why the hub gives no file. Its code tells a gated repository, whatever the status (401 without login)."""
-    from huggingface_hub.errors import GatedRepoError
-
-    if isinstance(error, GatedRepoError):
-        return "gated"
-    return _refusal(getattr(getattr(error, "response", None), "status_code", None))
-
-
-def _refusal(status: int | None) -> Reason:
-    """Return what an HTTP status means for a download; None = no answer."""
-    known: dict[int | None, Reason] = {401: "unauthorised", 403: "unauthorised", 404: "not_found", 429: "rate_limited"}
-    return known.get(status, "server_error" if status and status >= 500 else "unreachable")
 
 
 def _transport_error() -> type[Exception]:

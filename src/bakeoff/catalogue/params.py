@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bakeoff.core.section import Section, Share
+from bakeoff.core.section import PositiveInt, Section, Share
 from bakeoff.records.catalogue import PackParams, SplitMethod
 
 
@@ -32,7 +32,9 @@ class SyntheticParams(Section):
     seed: Annotated[int, Field(ge=0)]
 
 
-DatasetKind = Literal["stamps", "flipkart", "folder", "synthetic", "rakuten", "food101", "cars", "webdataset"]
+DatasetKind = Literal[
+    "stamps", "table", "flipkart", "huggingface", "folder", "synthetic", "rakuten", "food101", "cars", "webdataset"
+]
 
 
 class DatasetParams(Section):
@@ -43,15 +45,26 @@ class DatasetParams(Section):
     fallback: DatasetKind | None
     root: str
     table: str | None
+    sheet: str | None
+    """Of a spreadsheet, or the configuration of a data set on the Hugging Face hub; null = the first, the only one."""
     images: str | None
+    photos: Literal["first", "all"]
+    """Of a table's product with several photos."""
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     """Of a text table's fields; null = found."""
     encoding: str | None = None
     """Of a text table; null = found."""
     columns: ColumnNames
+    keep: list[str]
+    """Columns that products.parquet has too."""
     drop: list[str]
     allow_pickle: bool
+    label_level: Annotated[int, Field(ge=1, le=3)]
+    label_separator: Annotated[str, Field(min_length=1)] | None
+    several_labels: Literal["reject", "first"]
+    classes: Annotated[list[str], Field(min_length=2)] | None
     exclude_labels: list[str]
+    min_class_size: PositiveInt | None
     duplicates: Literal["drop", "group", "keep"]
     phash_distance: Annotated[int, Field(ge=0, le=32)]
     licence: str

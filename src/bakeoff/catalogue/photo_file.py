@@ -2,11 +2,13 @@
 
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from bakeoff.data.decode import Rejection
+
+_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,8 @@ class PhotoFile:
             size, encoded = self._read(limit)
         except OSError as error:
             return Rejection("unreadable", f"{type(error).__name__}: {error.strerror or error}")
-        except zlib.error as error:
-            return Rejection("truncated", f"the archive is damaged here ({error})")
+        except (zlib.error, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+            return Rejection("truncated", f"the archive or table is damaged here ({error})")
         if size > limit:
             return Rejection("too_large", f"{size} bytes, more than {max_megapixels:g} megapixels can need")
         return encoded
@@ -77,10 +79,16 @@ class PhotoFile:
         return len(encoded), encoded
 
 
+def picture_in(value: Any) -> bytes:
+    """Return the bytes of a cell's picture, of several the first; none where it is empty."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return (value.get("bytes") if isinstance(value, dict) else value) or b""
+
+
 def _read_cell(path: Path, cell: Cell) -> bytes:
     first, group = next((first, group) for first, end, group in _row_groups(path) if cell.row < end)
-    value = _read_column(path, group, cell.column)[cell.row - first].as_py()
-    return (value.get("bytes") if isinstance(value, dict) else value) or b""
+    return picture_in(_open_column(path, group, cell.column)[cell.row - first])
 
 
 @lru_cache(maxsize=8)
@@ -96,8 +104,26 @@ def _row_groups(path: Path) -> list[tuple[int, int, int]]:
     return found
 
 
-@lru_cache(maxsize=2)  # rows come in order
-def _read_column(path: Path, group: int, column: str) -> Any:
-    import pyarrow.parquet as pq
+class _Column:
+    """A column of a row group, a few rows at a time: pandas writes 85,000 photos as one group of 4 GB."""
 
-    return pq.ParquetFile(path).read_row_group(group, columns=[column]).column(0)
+    def __init__(self, path: Path, group: int, column: str) -> None:
+        import pyarrow.parquet as pq
+
+        read = pq.ParquetFile(path, memory_map=True).iter_batches
+        self._read = partial(read, _ROWS, row_groups=[group], columns=[column], use_threads=False)
+        self._restart()
+
+    def _restart(self) -> None:
+        self._first, self._batches, self._batch = 0, self._read(), ()
+
+    def __getitem__(self, row: int) -> Any:
+        if row < self._first:
+            self._restart()
+        while row >= self._first + len(self._batch):
+            self._first += len(self._batch)
+            self._batch = next(self._batches).column(0)
+        return self._batch[row - self._first].as_py()
+
+
+_open_column = lru_cache(maxsize=2)(_Column)  # rows come in order

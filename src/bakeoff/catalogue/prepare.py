@@ -86,7 +86,7 @@ def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, pa
     draft = folder.parent / "draft.arrow"
     table = _decode_all(sound, (root, images), params, (draft, ledger))
     table = _settle_duplicates(table, dataset, ledger)
-    table = _settle_small_classes(table, params, ledger)
+    table = _settle_small_classes(table, params, ledger, at_least=dataset.min_class_size or 0)
     labels = _encode_labels(table, dataset, ledger, order=reader.class_order(dataset, root) or [])
     digest = _write_store(table, draft, folder / "images.arrow")
     _write_tables(table, folder)
@@ -109,6 +109,7 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledge
     """Reject what the source refused, repeated ids, empty and excluded labels; names that print alike become one."""
     seen: set[str] = set()
     excluded = set(map(clean_label, dataset.exclude_labels))
+    known = set(map(clean_label, dataset.classes or []))
     sound = []
     for found in raw:
         product = replace(found, product_id=readable(found.product_id), label=clean_label(found.label or ""))
@@ -121,6 +122,8 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledge
             ledger.reject(product, Rejection("empty_label", "the label is empty"))
         elif product.label in excluded:
             ledger.reject(product, Rejection("excluded_label", "listed in dataset.exclude_labels"))
+        elif known and product.label not in known:
+            ledger.reject(product, Rejection("unknown_class", "not listed in dataset.classes"))
         else:
             sound.append(product)
         seen.add(product.product_id)
@@ -232,8 +235,13 @@ def _warn(sentence: str) -> None:
     sys.stderr.write(f"bakeoff: WARNING: {sentence}.\n")
 
 
-def _settle_small_classes(table: pd.DataFrame, params: PrepareParams, ledger: _Ledger) -> pd.DataFrame:
-    """Reject classes with fewer groups than there are splits, or stop, as params say."""
+def _settle_small_classes(
+    table: pd.DataFrame, params: PrepareParams, ledger: _Ledger, *, at_least: int
+) -> pd.DataFrame:
+    """Reject classes with fewer than `at_least` products; as params say, those with fewer groups than splits."""
+    sizes = np.asarray(table.groupby("label")["label"].transform("size"))
+    details = [f"{n} products, dataset.min_class_size is {at_least}" for n in sizes]
+    table = _reject_rows(table, sizes < at_least, "class_too_small", details, ledger)
     n_groups = table.groupby("label")["group_id"].nunique()
     small = n_groups[n_groups < len(SPLITS)]
     if len(small) and params.class_too_small == "error":
@@ -259,7 +267,7 @@ def _reject_rows(
 def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger, *, order: Sequence[str]) -> list[str]:
     """Add `label_id` and return the class names in the source's own order; those that it lacks come last, sorted."""
     found = set(table["label"])
-    names = [name for name in map(clean_label, order) if name in found]
+    names = [name for name in dict.fromkeys(map(clean_label, order)) if name in found]
     names += sorted(found - set(names))
     if len(names) < 2:
         lost = sorted({(label, reason, detail) for _, _, label, reason, detail in ledger})

@@ -1,35 +1,25 @@
 """Tables as people export them, read in one way by `prepare`, `predict` and `monitor`; no row is lost."""
 
-import codecs
-import csv
-import io
 import json
-import re
-import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from bakeoff.catalogue.convert import read_pickle, with_named_index
+from bakeoff.catalogue.photo_file import Cell, picture_in
+from bakeoff.catalogue.spreadsheet import SPREADSHEETS, is_spreadsheet, read_spreadsheet
+from bakeoff.catalogue.text_table import read_text_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import clean_label, readable
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pkl", ".pickle")
-SPREADSHEETS = (".xlsx", ".xls", ".ods")
-_PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")  # ZIP, gzip, bzip2, xz
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_SEPARATORS = (",", ";", "\t", "|")
-_SAMPLE_ROWS, _SAMPLE_CHARS = 50, 100_000
-_SHOWN_CHARS = 80
-_RARE, _USUAL, _MOST = 0.05, 0.2, 0.8
-_CELL_LINES = 100
-_Shapes = dict[int, set[frozenset[str]]]
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pkl", ".pickle", *SPREADSHEETS)
+_PEEKED_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -41,6 +31,8 @@ class Table:
     """N rows; columns named as `clean_label` has them."""
     malformed: list[str | None]
     """For each of the N rows, with its line, why its fields cannot be told apart; None for the sound ones."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """Columns of pictures inside a Parquet file, which `frame` lacks, and how the file names each."""
 
     def require(self, columns: Mapping[str, str]) -> None:
         """Check that columns, by the flag or the key that names each, are there once.
@@ -48,7 +40,7 @@ class Table:
         Raises:
             DataError: one is missing or there twice; the message lists the table's columns.
         """
-        names = self.frame.columns.tolist()
+        names = [*self.frame.columns, *self.pictures]
         for key, column in columns.items():
             found = names.count(clean_label(column))
             if found != 1:
@@ -63,198 +55,102 @@ class Table:
         """Return a column's cells as stripped text, null where a cell is empty or the column is not given."""
         if column is None:
             return [None] * len(self.frame)
+        if clean_label(column) in self.pictures:
+            raise DataError(f"column {column!r} of {self.path} holds pictures, where text is needed.")
         try:
             return [_text(cell) for cell in self.frame[clean_label(column)]]
         except UnicodeDecodeError:
             raise DataError(
-                f"column {column!r} of {self.path} holds the pictures themselves, not paths; write each to a file of "
-                "its own and put the files' names into the column."
+                f"column {column!r} of {self.path} holds bytes that are not text. Pictures are read from a column of a "
+                "Parquet file that holds nothing else; `bakeoff convert` makes one of a pickle."
             ) from None
+
+    def cells(self, column: str) -> list[Cell] | None:
+        """Return where each row's picture lies, None where the column does not hold the pictures themselves."""
+        name = self.pictures.get(clean_label(column))
+        return [Cell(name, row) for row in range(len(self.frame))] if name else None
 
 
 def read_table(
-    path: Path, *, allow_pickle: bool = False, separator: str | None = None, encoding: str | None = None
+    path: Path,
+    *,
+    allow_pickle: bool = False,
+    separator: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
 ) -> Table:
     """Return the table in `path`; the cells of a text file stay text ("NA" is a word, 007 keeps its zeros).
 
-    It is Parquet or a pickle by its suffix, else text, whose separator is found where none is given, and its encoding
-    by a byte order mark; without one it is UTF-8, else cp1252.
+    It is Parquet or a pickle by its suffix, a spreadsheet by its suffix or content, else text, whose separator is found
+    where none is given, and its encoding by a byte order mark; without one it is UTF-8, else cp1252.
 
     Raises:
         DataError: the file cannot be read; the message says how to save it.
     """
     suffix = path.suffix.lower()
-    malformed = None
+    malformed, pictures = None, list[str]()
     if suffix in (".pkl", ".pickle"):
         frame = read_pickle(path, allow_pickle=allow_pickle)
     elif suffix == ".parquet":
-        frame = _read_parquet(path)
+        frame, pictures = _read_parquet(path)
+    elif is_spreadsheet(path, raw := path.read_bytes()):
+        frame = read_spreadsheet(path, sheet)
     else:
-        text = _decode(path.read_bytes(), path, encoding).replace("\0", "")
-        frame, malformed = _parse(re.sub(r"\x1a+\s*\Z", "", text), path, separator)
+        frame, malformed = read_text_table(path, raw, separator=separator, encoding=encoding)
     frame = with_named_index(frame)
     frame.columns = [clean_label(str(name)) for name in frame.columns]
-    return Table(path, frame, malformed or [None] * len(frame))
+    return Table(path, frame, malformed or [None] * len(frame), {clean_label(name): name for name in pictures})
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def read_class_names(path: Path) -> dict[str, list[str]]:
+    """Return the classes that the numbers of a Parquet file's columns stand for, as `datasets` stores them."""
+    known = json.loads((pq.read_schema(path).metadata or {}).get(b"huggingface", b"{}"))
+    features = known.get("info", {}).get("features") or {}
+    inner = {name: kind.get("feature", kind) for name, kind in features.items() if isinstance(kind, dict)}
+    return {name: kind["names"] for name, kind in inner.items() if isinstance(kind, dict) and "names" in kind}
+
+
+def _read_parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table without its columns of pictures, and these: all pictures together may not fit into memory."""
     try:
-        return pd.read_parquet(path)
-    except (ValueError, OSError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        with pq.ParquetFile(path, memory_map=True) as file:
+            names = [column.name for column in file.schema_arrow]
+            pictures = [column.name for column in file.schema_arrow if _holds_pictures(file, column)]
+        frame = pd.read_parquet(path, columns=[name for name in names if name not in pictures] if pictures else None)
+        classes = read_class_names(path)
+    except (ValueError, OSError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DataError(f"{path} cannot be read as parquet: {' '.join(str(error).split())}") from None
+    for name in classes.keys() & set(frame.columns):
+        frame[name] = pd.Series([_name_classes(cell, classes[name]) for cell in frame[name]], frame.index, dtype=object)
+    return frame, pictures
 
 
-def _decode(raw: bytes, path: Path, encoding: str | None) -> str:
-    is_zipped_sheet = path.suffix.lower() in SPREADSHEETS or b"xl/" in raw or b"content.xml" in raw
-    if raw.startswith(b"\xd0\xcf\x11\xe0") or (raw.startswith(_PACKED[0]) and is_zipped_sheet):
-        raise DataError(f"{path} is a spreadsheet; save it as CSV (in Excel: `CSV UTF-8`) and name that file.")
-    if raw.startswith(_PACKED):
-        raise DataError(f"{path} is compressed; unpack it first and name the table that was in it.")
-    known = encoding or next((name for mark, name in _BOMS if raw.startswith(mark)), None)
-    n_zeros = [raw[first::2].count(0) for first in (0, 1)]
-    if known is None and max(n_zeros) > len(raw) / 8 and min(n_zeros) < max(n_zeros) / 4:  # UTF-16 without its mark
-        known = "utf-16-le" if n_zeros[1] > n_zeros[0] else "utf-16-be"
-    try:
-        text = raw.decode(known or "utf-8", "strict" if known else "surrogateescape").removeprefix("\ufeff")
-    except (LookupError, UnicodeError) as error:
-        raise DataError(
-            f"{path} cannot be read with encoding {known} ({error}); save it as UTF-8, or set dataset.encoding "
-            "(utf-8, cp1252, utf-16, …)."
-        ) from None
-    n_escaped = len(re.findall(r"[\ud800-\udfff]", text))
-    if not n_escaped:
-        return text
-    is_mostly_utf8 = len(text) - n_escaped - sum(map(str.isascii, text)) >= n_escaped
-    what = f"is UTF-8 but for {n_escaped} bytes, which were" if is_mostly_utf8 else "is not UTF-8 and was"
-    sys.stderr.write(
-        f"bakeoff: {path} {what} read as cp1252 (Windows, Western Europe); where accents are wrong, "
-        "save it as UTF-8 or set dataset.encoding.\n"
-    )
-    return readable(text) if is_mostly_utf8 else raw.decode("cp1252", "backslashreplace")
-
-
-def _parse(text: str, path: Path, separator: str | None) -> tuple[pd.DataFrame, list[str | None]]:
-    """Return the rows below the header and what is wrong with each; malformed rows have null cells."""
-    csv.field_size_limit(2**31 - 1)
-    text = re.sub(r'((?<!")(?:"")*"|(?<![^ ,;\t|\n])"") +(?=[,;\t|\r\n]|\Z)', r"\1", text)  # "a" ,"b"
-    lines = list(io.StringIO(text, newline=""))
-    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
-    hint = re.fullmatch(r'"?sep=(.)"?\s*', lines[first], re.IGNORECASE) if lines else None  # Excel's own line
-    first += bool(hint)
-    between = separator or (hint[1] if hint else _find_separator("".join(lines[first:])[:_SAMPLE_CHARS]))
-    rules = {"delimiter": between, "strict": True, "skipinitialspace": True}
-    rows = list(_split(lines, rules, start=first))
-    if '\\"' in text and sum(row is None for _, row in rows) > _RARE * len(rows):  # as Spark and MySQL write quotes
-        rules |= {"escapechar": "\\", "doublequote": False}
-        rows = list(_split(lines, rules, start=first))
-    if not rows or rows[0][1] is None:
-        raise DataError(f"{path} must begin with a line of column names, then one row per product; got {text[:40]!r}.")
-    header, width = _settle_width(rows[0][1], [row for _, row in rows[1:] if row])
-    cells, malformed = [], []
-    shapes = _usual_shapes(sound := [row for _, row in rows[1:] if row and len(row) == width])
-    n_broken = sum(re.search(r"[\r\n]", "".join(row)) is not None for row in sound)
-    suspect = width if shapes or n_broken <= max(2, _RARE * len(sound)) else None
-    below = rows[1][0] - 1 if len(rows) > 1 else len(lines)
-    for line, row in _split(lines, rules, start=below, width=suspect, shapes=shapes):
-        fits = row is not None and len(row) in (width, len(header)) and not any(map(str.strip, row[len(header) :]))
-        cells.append(row[: len(header)] if row and fits else [None] * len(header))
-        malformed.append(None if fits else _problem(lines[line - 1], row, line, width))
-    return pd.DataFrame(cells, columns=pd.Index(header, dtype=object), dtype=object), malformed
-
-
-def _problem(text: str, row: list[str] | None, line: int, width: int) -> str:
-    what = "a quote that is not closed as it should be" if row is None else f"{len(row)} fields, expected {width}"
-    return f"line {line} has {what}: {text.strip()[:_SHOWN_CHARS]}"
-
-
-def _find_separator(sample: str) -> str:
-    """Return the separator that gives the header most fields, and most rows as many."""
-
-    def agreement(separator: str) -> tuple[bool, bool, int]:
-        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=separator, skipinitialspace=True)
-        widths = [len(row) for row in islice(rows, _SAMPLE_ROWS) if row] or [0]
-        return widths[0] > 1, 2 * widths.count(widths[0]) > len(widths), widths[0]
-
-    return max(_SEPARATORS, key=agreement)
-
-
-def _settle_width(header: list[str], rows: list[list[str]]) -> tuple[list[str], int]:
-    """Return the named columns and how many fields a row has: a separator may end every row, or the header alone."""
-    usual = Counter(map(len, rows)).most_common(1)[0][0] if rows else len(header)
-    if usual < len(header) and not any(map(str.strip, header[usual:])):
-        return header[:usual], usual
-    beyond = [any(map(str.strip, row[len(header) :])) for row in rows if len(row) == usual]
-    return header, usual if usual > len(header) and 2 * sum(beyond) < len(beyond) else len(header)
-
-
-def _split(
-    lines: list[str], rules: dict[str, Any], *, start: int, width: int | None = None, shapes: _Shapes | None = None
-) -> Iterator[tuple[int, list[str] | None]]:
-    """Yield (its line, from 1; its fields, or None where its quotes are broken) for each row that is not blank.
-
-    Such a row is given up at its first line, so that no quote swallows the rows after it; with shapes, what follows up
-    to the next odd quote is a row only where it looks like one, not where it is the rest of a cell.
-    """
-    doubtful_end = 0
-    while start < len(lines):
-        base = start
-        reader = csv.reader((lines[place] for place in range(base, len(lines))), **rules)
-        try:
-            for row in reader:
-                end = base + reader.line_num
-                if end > start + 1 and width and _swallows_rows(row, rules["delimiter"], width, shapes or {}):
-                    raise csv.Error
-                if len(row) > 1 or any(map(str.strip, row)):
-                    is_rest = start < doubtful_end and (
-                        not _looks_usual(row, shapes) if shapes else end == doubtful_end
-                    )
-                    yield start + 1, None if is_rest else row
-                start = end
-        except csv.Error:
-            yield start + 1, None
-            start += 1
-            after = range(start, min(start + _CELL_LINES, len(lines))) if shapes is not None else ()
-            doubtful_end = next((place + 1 for place in after if lines[place].count('"') % 2), doubtful_end)
-
-
-def _swallows_rows(row: list[str], separator: str, width: int, shapes: _Shapes) -> bool:
-    """Return whether a field's lines are rows: all of them, or one where columns have shapes to tell it by."""
-    tight = re.compile(re.escape(separator) + r"(?!\s)")  # in prose a comma is followed by a space
-    for column, field in enumerate(row):
-        first, *more = [tight.split(line) for line in re.split(r"\r\n|\r|\n", field)]
-        if not more or width == 1:
-            continue
-        *inner, last = more
-        whole = [len(cells) == width and _looks_usual(cells, shapes) for cells in inner]
-        at_ends = (len(first), len(last)) == (width - column, column + 1)
-        if at_ends and not inner:
-            whole = [_looks_usual([*last[:-1], "", *first[1:]], shapes, column)]
-        if whole and (any if shapes else all)(whole):
-            return True
+def _holds_pictures(file: pq.ParquetFile, column: pa.Field) -> bool:
+    """Return whether a column's first cell that is not empty is bytes that are not text."""
+    kind = column.type
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        kind = kind.value_type
+    if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        kind = kind.field("bytes").type
+    if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
+        return False
+    for batch in file.iter_batches(_PEEKED_ROWS, columns=[column.name]):
+        for found in filter(None, (picture_in(cell.as_py()) for cell in batch.column(0))):
+            try:
+                found.decode("utf-8")
+            except UnicodeDecodeError:
+                return True
+            return False
     return False
 
 
-def _usual_shapes(rows: list[list[str]]) -> _Shapes:
-    """Return the kinds of sign that cells have, of the columns (ids, file names) that are told by them."""
-    shapes = {}
-    for column, cells in enumerate(zip(*rows, strict=True)):
-        counts = Counter(map(_shape, cells))
-        usual = {shape for shape, count in counts.items() if count >= _USUAL * len(cells)}
-        if frozenset("a") not in usual and sum(counts[shape] for shape in usual) >= _MOST * len(cells):
-            shapes[column] = usual
-    return shapes
-
-
-def _shape(cell: str) -> frozenset[str]:
-    return frozenset(re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", "".join(cell.split()))))
-
-
-def _looks_usual(cells: list[str], shapes: _Shapes, but: int | None = None) -> bool:
-    """Return whether the cells of a row, but for one column, have the shapes of their columns."""
-    inside = ((column, usual) for column, usual in shapes.items() if column != but and column < len(cells))
-    return all(_shape(cells[column]) in usual for column, usual in inside)
+def _name_classes(cell: Any, names: list[str]) -> Any:
+    """Return the name of a class's number, or of several; null where the number stands for no class (-1)."""
+    if isinstance(cell, np.ndarray | list):
+        return [_name_classes(one, names) for one in cell]
+    return names[int(cell)] if pd.notna(cell) and 0 <= int(cell) < len(names) else None
 
 
 def _text(cell: Any) -> str | None:

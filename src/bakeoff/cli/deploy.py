@@ -32,7 +32,9 @@ def export(
 
 @app.command(rich_help_panel=DEPLOY)
 def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
-    source: Annotated[Path, typer.Argument(help="A photo, a folder of photos, or a table (.csv, .parquet) of paths.")],
+    source: Annotated[
+        Path, typer.Argument(help="A photo, a folder of photos, or a table (.csv, .xlsx, .parquet) of them.")
+    ],
     candidate: Annotated[str | None, typer.Option(help="Default: the one that the study chose.")] = None,
     seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
     top_k: Annotated[int, typer.Option(help="How many classes to give per photo, the likeliest first.")] = 3,
@@ -78,6 +80,28 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
 
 
 @app.command(rich_help_panel=DEPLOY)
+def submission(
+    candidate: Annotated[str, typer.Argument(help="A trained candidate: mamba_t-frozen, swin_t-finetune, …")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Default: submission-CANDIDATE.csv in this folder.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the output where it exists.")] = False,
+) -> None:
+    """Write the file that a challenge takes: a candidate's class for each product whose label is kept secret.
+
+    These products are in data/catalogue/unlabelled.parquet. For Rakuten's challenge: its index and prdtypecode.
+
+        bakeoff submission mamba_t-finetune --output y_test.csv
+    """
+    from bakeoff.deploy.prediction.submission import write_submission
+
+    target = output or Path(f"submission-{candidate}.csv")
+    n_products = write_submission(project(), candidate, target, seed=seed, force=force)
+    typer.echo(f"{target} written: the classes of {n_products:,d} products by {candidate}.")
+
+
+@app.command(rich_help_panel=DEPLOY)
 def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen on 127.0.0.1.")] = 5001,
     candidate: Annotated[
@@ -101,7 +125,9 @@ def serve(
 def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
     source: Annotated[
         Path,
-        typer.Argument(help="New products: a folder (a subfolder per class where known), or a table (.csv, .parquet)."),
+        typer.Argument(
+            help="New products: a folder (a subfolder per class where known), or a table (.csv, .xlsx, .parquet)."
+        ),
     ],
     candidate: Annotated[str | None, typer.Option(help="Default: the one that the study chose.")] = None,
     seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,

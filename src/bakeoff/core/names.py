@@ -1,6 +1,7 @@
 """What people see as one name is one name: labels, ids and file names from outside, read and compared in one way."""
 
 import ast
+import contextlib
 import json
 import os
 import re
@@ -50,19 +51,31 @@ def clean_label(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(_INVISIBLE.sub("", readable(text)).split()))
 
 
-def table_label(text: str) -> str:
-    """Return the class's name in a table's cell: of a category tree (`["A >> B >> C"]`, `A >> B`) the first level."""
+def table_label(text: str, level: int = 1) -> str:
+    """Return the class's name in a table's cell: of a category tree (`category_levels`) one level, or its last."""
+    return category_levels(text)[:level][-1]
+
+
+def category_levels(text: str) -> list[str]:
+    """Return the levels of a category tree (`["A >> B >> C"]`, `A >> B`, `["A", "B"]`); any other text is one level."""
+    top, *others = _parse_list(text) or [""] if _TREE.fullmatch(text.strip()) else [text]
+    levels = top.split(_LEVEL_MARK) if _LEVEL_MARK in top else [top, *others]
+    first, *below = map(clean_label, levels)
+    return [first, *filter(None, below)]
+
+
+def split_cell(text: str, separator: str) -> list[str]:
+    """Return what a cell with several entries holds: a JSON or Python list, or text between separators (a pattern)."""
+    entries = _parse_list(text) if _TREE.fullmatch(text.strip()) else re.split(separator, text)
+    return [entry.strip() for entry in entries if entry.strip()]
+
+
+def _parse_list(text: str) -> list[str]:
     text = text.strip()
-    if _TREE.fullmatch(text):
-        try:
-            levels = json.loads(text)
-        except json.JSONDecodeError:
-            try:
-                levels = ast.literal_eval(text)
-            except (ValueError, SyntaxError):
-                levels = [text.strip("[]\"' ")]
-        text = str(levels[0]) if levels else ""
-    return clean_label(text.split(_LEVEL_MARK)[0])
+    for parse in (json.loads, ast.literal_eval):
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return [str(entry) for entry in parse(text)]
+    return [text.strip("[]\"' ")]
 
 
 def find_alike(labels: Iterable[str]) -> list[list[str]]:

@@ -31,6 +31,8 @@ REASONS = (
     "malformed_row",
     "duplicate_product_id",
     "empty_label",
+    "several_labels",
+    "unknown_class",
     "class_too_small",
     "excluded_label",
     "duplicate_image",

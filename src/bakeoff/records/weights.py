@@ -9,12 +9,12 @@ from typing import Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bakeoff.core.errors import WeightsError
+from bakeoff.core.hub_refusals import Refusal
 from bakeoff.core.section import Section
 
 RECORD_NAME = "record.json"
 FILE_NAME = "model.safetensors"
 Source = Literal["hub", "folder", "package", "random", "user_file"]
-Refusal = Literal["unauthorised", "gated", "rate_limited", "server_error", "unreachable", "html_page", "not_found"]
 Reason = Refusal | Literal["no_published_weights", "offline_by_params"]
 
 

@@ -51,7 +51,7 @@ class WebdatasetSource(Source):
         for shard in shards:
             for key, sample in _samples(shard):
                 cells = _read_cells(shard, sample, dataset.columns)
-                label = table_label(cells["label"]) if cells["label"] else None
+                label = table_label(cells["label"], dataset.label_level) if cells["label"] else None
                 if label and classes and label.isdecimal():
                     label = classes[int(label)] if int(label) < len(classes) else None
                 photo = sample[_photo(sample)]

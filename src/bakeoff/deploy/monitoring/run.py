@@ -23,7 +23,7 @@ from bakeoff.deploy.monitoring.sample import Sample, collect_sample
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.deploy.prediction.own_photos import find_splits
-from bakeoff.deploy.prediction.sources import LABEL_COLUMN, Columns, Photos
+from bakeoff.deploy.prediction.sources import LABEL_COLUMN, LISTING, Columns, Photos
 
 REPORT_FILE, FIGURE_FILE = "monitoring.json", "monitor.png"
 
@@ -124,7 +124,7 @@ def _score_new(
     """Return the new products and how many are the study's own: left out, but test's or all where too few are left."""
     label_ids = encode_labels(photos, candidate.labels)
     request = make_request(candidate, params, title="new photos", more=True)
-    with scored(request, photos.table.loc[:, ["path", "malformed"]]) as folder:
+    with scored(request, photos.table.loc[:, LISTING]) as folder:
         own = find_splits(project, folder, len(label_ids))
         for left_out in (SPLITS, SPLITS[:2], ()):
             wanted = ~np.isin(own, left_out)

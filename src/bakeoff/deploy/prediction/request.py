@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from bakeoff.catalogue.photo_file import Cell
 from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import validate_section
@@ -68,7 +69,11 @@ def request_key(request: Request, listing: pd.DataFrame) -> str:
 
     A file counts with its path, size and time of change, so that a replaced photo is looked at again.
     """
-    stamps = listing.to_dict("list") if request.store else [*map(_stamp, listing["path"]), *listing["malformed"]]
+    stamps = (
+        listing.to_dict("list")
+        if request.store
+        else [*map(_stamp, listing["path"]), *listing["malformed"], *listing["column"]]
+    )
     settings = [value for name, value in vars(request).items() if name not in ("device", "threads", "title")]
     values = [*settings, CHUNK, MEASURES, list(Scores.__annotations__), stamps]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
@@ -95,7 +100,10 @@ def carry_out(folder: Path) -> None:
 def _photos(request: Request, listing: pd.DataFrame) -> Any:
     if request.store is None:
         prepare = validate_section(PackParams, request.prepare, where=f"{REQUEST_FILE}, prepare")
-        return read_files(list(map(os.fsdecode, listing["path"])), prepare, malformed=listing["malformed"].tolist())
+        rows = zip(listing.index.tolist(), listing["column"].tolist(), strict=True)
+        cells = [Cell(column, row) if column else None for row, column in rows]
+        paths = list(map(os.fsdecode, listing["path"]))
+        return read_files(paths, prepare, malformed=listing["malformed"].tolist(), cells=cells)
     sizes = list(zip(listing["width"], listing["height"], strict=True))
     return read_store(ImageStore(Path(request.store)), listing["image"].tolist(), sizes)
 

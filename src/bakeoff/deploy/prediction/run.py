@@ -14,7 +14,7 @@ from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidat
 from bakeoff.deploy.prediction.formats import settle_format, write_answers
 from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.deploy.prediction.own_photos import find_splits
-from bakeoff.deploy.prediction.sources import Columns, list_photos
+from bakeoff.deploy.prediction.sources import LISTING, Columns, list_photos
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
     top_k = min(options.top_k, len(labels))
     photos = list_photos(source, options.columns.as_in_study(project))
     request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
-    with scored(request, photos.table.loc[:, ["path", "malformed"]]) as folder:
+    with scored(request, photos.table.loc[:, LISTING]) as folder:
         table = photos.table.assign(study_split=find_splits(project, folder, len(photos.table)))
         chosen = {"temperature": temperature, "top_k": top_k, "threshold": _threshold(candidate, options)}
         chunks = partial(answer_all, folder, table, labels, **chosen)

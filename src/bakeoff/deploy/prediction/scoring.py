@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from bakeoff.catalogue.pack import Packed, pack_all
-from bakeoff.catalogue.photo_file import PhotoFile
+from bakeoff.catalogue.photo_file import Cell, PhotoFile
 from bakeoff.core.names import readable
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
@@ -23,11 +23,23 @@ from bakeoff.records.catalogue import PackParams
 
 
 def read_files(
-    paths: Sequence[str], prepare: PackParams, *, malformed: Sequence[str | None]
+    paths: Sequence[str],
+    prepare: PackParams,
+    *,
+    malformed: Sequence[str | None],
+    cells: Sequence[Cell | None] | None = None,
 ) -> Iterator[Packed | Rejection]:
-    """Yield every file as `prepare` would pack it, in order: the same pixels that a product of the study has."""
+    """Yield every photo as `prepare` would pack it, in order: the same pixels that a product of the study has.
+
+    Args:
+        paths: N files, photos or tables that hold them.
+        prepare: how photos are packed.
+        malformed: for each of the N why its row cannot be used.
+        cells: for each of the N where in its table the photo is.
+    """
     are_files = list(map(os.path.isfile, paths))  # false, too, of a name that is too long, such as a web address
-    found = (PhotoFile(Path(path)) for path in compress(paths, are_files))
+    parts = cells or [None] * len(paths)
+    found = (PhotoFile(Path(path), part) for path, part in compress(zip(paths, parts, strict=True), are_files))
     packed = pack_all(found, sum(are_files), prepare, hashes=False)
     for path, problem, is_file in zip(paths, malformed, are_files, strict=True):
         if problem:

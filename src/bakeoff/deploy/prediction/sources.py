@@ -1,20 +1,24 @@
 """Which photos are asked about: one file, a folder with everything below it, or a table with a column of paths."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from bakeoff.catalogue.labels import LabelRule
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.sources.folder import PHOTO_SUFFIXES as SUFFIXES
-from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, read_table
+from bakeoff.catalogue.table_file import TABLE_SUFFIXES, read_table
 from bakeoff.core.errors import DataError
-from bakeoff.core.names import clean_label, find_file, readable, table_label, visible
+from bakeoff.core.names import clean_label, find_file, readable, visible
 from bakeoff.core.section import load_section
+from bakeoff.data.decode import Rejection
 
 LABEL_COLUMN = "label"
+LISTING = ["path", "malformed", "column"]
+"""The columns of `Photos.table` that a scoring needs."""
 _SHOWN = 5
 _ID_COLUMNS = ("product_id", "id", "sku")
 
@@ -30,11 +34,12 @@ class Columns:
     """Take LABEL_COLUMN where there is one and none is named."""
     separator: str | None = None
     encoding: str | None = None
+    rule: LabelRule = field(default_factory=LabelRule)
 
     def as_in_study(self, project: Path) -> "Columns":
-        """Return them with the separator and the encoding that params.yaml gives for tables."""
+        """Return them with what params.yaml says of how tables and labels are read."""
         dataset = load_section(project / "params.yaml", DatasetParams)
-        return replace(self, separator=dataset.separator, encoding=dataset.encoding)
+        return replace(self, separator=dataset.separator, encoding=dataset.encoding, rule=LabelRule.of(dataset))
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,8 @@ class Photos:
 
     table: pd.DataFrame
     """id str, image str (as the source gives it), path str, label str or None (as `prepare` reads it), malformed str or
-    None (why a table's row cannot be used); index 0 to N-1."""
+    None (why a table's row cannot be used), column str or None (that holds the picture, where path is the table whose
+    rows these are); index 0 to N-1."""
     left_out: str | None = None
     """A sentence about the files of a folder that are not photos by their extension."""
 
@@ -74,7 +80,7 @@ def list_photos(source: Path, columns: Columns | None = None) -> Photos:
 
 def is_table(source: Path) -> bool:
     """Return whether a source is a table by its name."""
-    return source.is_file() and source.suffix.lower() in (*TABLE_SUFFIXES, *SPREADSHEETS, ".txt")
+    return source.is_file() and source.suffix.lower() in (*TABLE_SUFFIXES, ".txt")
 
 
 def _list_folder(folder: Path) -> Photos:
@@ -100,11 +106,16 @@ def _list_table(path: Path, columns: Columns) -> Photos:
     table.require({"--image-column": columns.image, "--id-column": identifier, **labelled})
     if not table.malformed:
         raise DataError(f"{path} has no rows; it needs one row per photo.")
-    images = [image or "" for image in table.texts(columns.image)]
-    paths = [str(find_file(path.parent, image)) if image else "" for image in images]
-    labels = [cell and (table_label(cell) or None) for cell in table.texts(label)]
-    ids = [cell or f"row_{row}" for row, cell in enumerate(table.texts(identifier))]
-    return Photos(_frame(images, paths, labels, ids=ids, malformed=table.malformed))
+    if cells := table.cells(columns.image):
+        images, paths = [cell.name for cell in cells], [str(path)] * len(cells)
+    else:
+        images = [image or "" for image in table.texts(columns.image)]
+        paths = [str(find_file(path.parent, image)) if image else "" for image in images]
+    labels = [None if isinstance(one, Rejection) else one for one in columns.rule.read(table.texts(label))]
+    keys = images if cells and identifier == columns.image else table.texts(identifier)
+    ids = [cell or f"row_{row}" for row, cell in enumerate(keys)]
+    photos = _frame(images, paths, labels, ids=ids, malformed=table.malformed)
+    return Photos(photos.assign(column=cells[0].column if cells else None))
 
 
 def _frame(
@@ -117,4 +128,4 @@ def _frame(
 ) -> pd.DataFrame:
     shown, nothing = list(map(readable, images)), [None] * len(paths)
     columns = {"id": ids or shown, "image": shown, "path": paths, "label": labels, "malformed": malformed or nothing}
-    return pd.DataFrame(columns, dtype=object)  # a path need not be text
+    return pd.DataFrame(columns | {"column": nothing}, dtype=object)  # a path need not be text
