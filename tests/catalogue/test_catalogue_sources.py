@@ -20,7 +20,7 @@ from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection
 from bakeoff.records.catalogue import RawFile, SourceRecord
 from catalogue.bad_images import encode, picture
-from catalogue.datasets import NO_COLUMNS, dataset_params
+from catalogue.dataset_sections import NO_COLUMNS, dataset_params
 
 FLIPKART = ColumnNames(
     id="uniq_id", image="image", label="product_category_tree", title="product_name", description="description"

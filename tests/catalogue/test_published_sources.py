@@ -20,7 +20,7 @@ from bakeoff.core.errors import DataError
 from bakeoff.data.table import UNLABELLED, read_products
 from bakeoff.records.catalogue import LabelsRecord
 from catalogue.bad_images import encode, picture
-from catalogue.datasets import dataset_params, split_params
+from catalogue.dataset_sections import dataset_params, split_params
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
 PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")

@@ -18,6 +18,7 @@ from bakeoff.cli import app
 from bakeoff.core.errors import BakeoffError
 from bakeoff.data.predictions import read_predictions
 from bakeoff.evaluation.calibration import apply_temperature
+from bakeoff.records.catalogue import LabelsRecord
 from records_made import calibration_record, choice_record
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
@@ -191,3 +192,53 @@ def test_candidates_that_cannot_answer(in_study, tmp_path, monkeypatch):
     monkeypatch.setenv("BAKEOFF_PYTHON_TF", str(tmp_path / "no" / "bin" / "python"))
     assert "is missing, and tiny-frozen needs it; run `make setup`" in said(photo)
     training.write_text(kept)
+
+
+def test_a_submission_has_a_class_for_each_product_without_a_label(in_study, tmp_path, monkeypatch):
+    def submit(*arguments: object) -> str:
+        done = CliRunner().invoke(
+            app, ["submission", "tiny-frozen", "-o", str(tmp_path / "s.csv"), *map(str, arguments)]
+        )
+        return str(done.exception) if done.exception else done.output
+
+    assert "unlabelled.parquet is missing: a submission is for a source that keeps its test labels" in submit()
+    catalogue = in_study / "data" / "catalogue"
+    photos = sorted((in_study / "raw" / "test").rglob("p*.*"))
+    images = [os.path.relpath(path, catalogue) for path in photos]
+    table = pd.DataFrame({"product_id": [str(9 - n) for n in range(len(photos))], "image": images})
+    table.to_parquet(catalogue / "unlabelled.parquet")
+    try:
+        assert f"s.csv written: the classes of {len(photos)} products by tiny-frozen" in submit()
+        predict("raw/test", "--candidate", "tiny-frozen", "-o", tmp_path / "p.parquet")
+        expected = pd.read_parquet(tmp_path / "p.parquet").set_index("id")["label"]
+        written = pd.read_csv(tmp_path / "s.csv", dtype=str)
+        assert written.columns.tolist() == ["product_id", "label"]
+        assert written["product_id"].tolist() == table["product_id"].tolist()
+        names = [path.relative_to(in_study / "raw" / "test").as_posix() for path in photos]
+        assert written["label"].tolist() == expected[names].tolist()
+        assert "exists and stays as it is" in submit()
+
+        header = LabelsRecord.read(catalogue / "labels.json")
+        changed = header.model_copy(update={"dataset": header.dataset.model_copy(update={"kind": "rakuten"})})
+        changed.write(catalogue / "labels.json")
+        submit("--force")
+        assert (tmp_path / "s.csv").read_text().startswith(f",prdtypecode\n9,{expected[names[0]]}\n")
+        header.write(catalogue / "labels.json")
+
+        table.assign(image=["gone.png", *images[1:]]).to_parquet(catalogue / "unlabelled.parquet")
+        assert f"1 of {len(photos)} photos could not be read (the first: 9, " in submit("--force")
+    finally:
+        (catalogue / "unlabelled.parquet").unlink()
+
+
+def test_pictures_inside_a_table_get_the_answers_of_their_files(in_study, tmp_path):
+    photos = sorted((in_study / "raw" / "test").rglob("p*.*"))
+    cells = [{"bytes": path.read_bytes(), "path": path.name} for path in photos]
+    pd.DataFrame({"sku": [f"0{n}" for n in range(len(photos))], "image": cells}).to_parquet(tmp_path / "t.parquet")
+    predict("raw/test", "--candidate", "tiny-frozen", "-o", tmp_path / "files.parquet")
+    predict(tmp_path / "t.parquet", "--candidate", "tiny-frozen", "-o", tmp_path / "cells.parquet")
+    files, found = pd.read_parquet(tmp_path / "files.parquet"), pd.read_parquet(tmp_path / "cells.parquet")
+    assert found["id"].tolist() == [f"0{n}" for n in range(len(photos))]
+    names = [path.relative_to(in_study / "raw" / "test").as_posix() for path in photos]
+    assert found["probability"].tolist() == files.set_index("id")["probability"][names].tolist()
+    assert found["study_split"].tolist() == ["test"] * len(photos)

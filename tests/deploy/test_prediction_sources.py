@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from bakeoff.catalogue.labels import LabelRule
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection
 from bakeoff.deploy.monitoring.products import encode_labels, list_new_products
@@ -136,3 +138,13 @@ def test_a_table_is_read_with_the_separator_and_encoding_of_the_study(tmp_path):
     (tmp_path / "new.csv").write_bytes("image~label\né.png~L\n".encode("cp437"))
     columns = Columns(find_label=True).as_in_study(tmp_path)
     assert list_photos(tmp_path / "new.csv", columns).table["image"].tolist() == ["é.png"]
+
+
+def test_monitor_takes_the_level_and_the_label_that_the_study_took(tmp_path):
+    (tmp_path / "t.csv").write_text('image,label\n1.jpg,A >> B\n2.jpg,"A >> B|C"\n')
+    reject, first = (Columns(rule=LabelRule(2, "|", several)) for several in ("reject", "first"))
+    found = [
+        list_photos(tmp_path / "t.csv", replace(one, find_label=True)).table["label"].tolist()
+        for one in (reject, first)
+    ]
+    assert found == [["B", None], ["B", "B"]]

@@ -55,7 +55,7 @@ def read_pickle(path: Path, *, allow_pickle: bool) -> pd.DataFrame:
         raise DataError(
             f"{path} is a pickle, and unpickling runs whatever code is in it. If you trust the file, run "
             f"`bakeoff convert {path} {target}` once, or set `allow_pickle: true` in "
-            "conf/dataset/flipkart.yaml (or whichever file there names this table)."
+            "the file of conf/dataset/ that names this table."
         )
     try:
         table = pd.read_pickle(path)

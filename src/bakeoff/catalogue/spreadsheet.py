@@ -11,11 +11,12 @@ import subprocess
 import sys
 from datetime import datetime, time
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from bakeoff.core.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
 _LONGEST_S = 600
@@ -28,12 +29,14 @@ def is_spreadsheet(path: Path, raw: bytes) -> bool:
     return path.suffix.lower() in SPREADSHEETS or is_zipped_sheet or raw.startswith(b"\xd0\xcf\x11\xe0")
 
 
-def read_spreadsheet(path: Path, sheet: str | None) -> pd.DataFrame:
+def read_spreadsheet(path: Path, sheet: str | None) -> "pd.DataFrame":
     """Return a sheet, the first by default, as text below its first row that is not empty; empty rows are left out.
 
     Raises:
         DataError: it is protected or damaged, or has no such sheet or no rows.
     """
+    import pandas as pd  # which the other process does not load
+
     command = [sys.executable, "-m", __name__, str(path), *([sheet] if sheet else [])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONUTF8": "1"}
     try:
@@ -54,7 +57,7 @@ def _look_into(path: str, sheet: str | None) -> dict[str, Any]:
     from python_calamine import CalamineError, PasswordError, load_workbook
 
     try:
-        named_so = Path(path).suffix.lower() in SPREADSHEETS
+        named_so = Path(path).suffix in SPREADSHEETS  # alone tells calamine of a password
         book = load_workbook(path if named_so else io.BytesIO(Path(path).read_bytes()))
         if sheet and sheet not in book.sheet_names:
             return {"problem": f"has no sheet {sheet!r} (dataset.sheet); its sheets are {', '.join(book.sheet_names)}"}

@@ -118,7 +118,7 @@ def _read_parquet(path: Path) -> tuple[pd.DataFrame, list[str]]:
             pictures = [column.name for column in file.schema_arrow if _holds_pictures(file, column)]
         frame = pd.read_parquet(path, columns=[name for name in names if name not in pictures] if pictures else None)
         classes = read_class_names(path)
-    except (ValueError, OSError, pa.ArrowException) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, MemoryError, OSError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise DataError(f"{path} cannot be read as parquet: {' '.join(str(error).split())}") from None
