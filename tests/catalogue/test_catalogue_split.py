@@ -11,7 +11,7 @@ from bakeoff.catalogue.split import make_split
 from bakeoff.catalogue.split_folder import draw_class_balance, write_split
 from bakeoff.core.errors import DataError
 from bakeoff.records.catalogue import SplitRecord
-from catalogue.datasets import split_params
+from catalogue.dataset_sections import split_params
 
 PARAMS = split_params()
 OFFICIAL, KFOLD = (split_params(method=method) for method in ("official", "kfold"))

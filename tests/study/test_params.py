@@ -12,7 +12,7 @@ from bakeoff.data.batching import n_batches
 from bakeoff.learning.params import BaselineParams, TrainingParams
 from bakeoff.records.recipe import ScheduleOverrides, merge_overrides
 from bakeoff.study.params import Params, load_params
-from catalogue.datasets import split_params
+from catalogue.dataset_sections import split_params
 
 ROOT = Path(__file__).resolve().parents[2]
 SPLIT = split_params().model_dump()
