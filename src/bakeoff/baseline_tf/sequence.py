@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.data.batching import batch_slice, n_batches
+from bakeoff.data.photo import Photo
 from bakeoff.data.products import Products
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import resize_crop
@@ -30,10 +30,10 @@ def read_pixels(products: Products, preprocessing: Preprocessing) -> np.ndarray:
     return pixels
 
 
-def resize_photo(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+def resize_photo(photo: Photo, preprocessing: Preprocessing) -> np.ndarray:
     """Return one photo, resized and cropped, (H, W, 3) uint8."""
     used = preprocessing
-    return resize_crop(image, used.image_size, crop_pct=used.crop_pct, interpolation=used.interpolation)
+    return resize_crop(photo, used.image_size, crop_pct=used.crop_pct, interpolation=used.interpolation)
 
 
 class Batches(keras.utils.PyDataset):

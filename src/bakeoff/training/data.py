@@ -10,12 +10,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.batching import n_batches, split_batches
+from bakeoff.data.photo import Photo
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import resize_crop
 from bakeoff.records.settings import Preprocessing
@@ -69,10 +69,10 @@ class PhotoDataset(Dataset[tuple[Tensor, int]]):
         return torch.from_numpy(pixels.transpose(2, 0, 1).copy()), int(self.labels[index])
 
 
-def transform_photo(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+def transform_photo(photo: Photo, preprocessing: Preprocessing) -> np.ndarray:
     """Return a photo as (H, W, 3) uint8, resized and cropped as the candidate's weights want it."""
     return resize_crop(
-        image,
+        photo,
         preprocessing.image_size,
         crop_pct=preprocessing.crop_pct,
         interpolation=preprocessing.interpolation,
