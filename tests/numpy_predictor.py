@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from bakeoff.data.photo import Photo, as_image
 from bakeoff.data.predictions import Predictions, make_predictions, write_predictions
 from bakeoff.data.products import Products
 from bakeoff.data.store import ImageStore, StoreWriter
@@ -104,8 +105,8 @@ class NumpyPredictor:
 
         return call
 
-    def transform(self, photo: Image.Image) -> np.ndarray:
-        return np.asarray(photo.convert("RGB").resize((SIDE, SIDE)))
+    def transform(self, photo: Photo) -> np.ndarray:
+        return np.asarray(as_image(photo).resize((SIDE, SIDE)))
 
     def forward(self, pixels: np.ndarray) -> np.ndarray:
         return self._classify(pixels.astype(np.float32) / np.float32(255))

@@ -22,12 +22,8 @@ from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_ca
 from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
 from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
-<<<<<<< HEAD
 from catalogue.dataset_sections import dataset_params as dataset
 from catalogue.dataset_sections import split_params
-=======
-from catalogue.dataset_sections import dataset_params as dataset
->>>>>>> 04ca20f6e77a5b290438c57ab230de04039cab74
 from records_made import training_record
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone

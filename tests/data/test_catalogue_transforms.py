@@ -75,3 +75,45 @@ def test_equals_timm_pixel_for_pixel(
     expected = theirs(photo).numpy().transpose(1, 2, 0)
     ours = to_unit(resize_crop(photo, 64, crop_pct=crop_pct, interpolation=interpolation, crop_mode=crop_mode))
     assert np.abs(ours - expected).max() < 1e-6
+
+
+def _plainly(image: Image.Image, side: int, interpolation: str, *, crop_mode: str) -> np.ndarray:
+    """All of the photo resized to 256 px, then cropped from the rounded offset, by Pillow."""
+    width, height = image.size
+    shorter = min(image.size)
+    size = (256, 256) if crop_mode == "squash" else (256 * width // shorter, 256 * height // shorter)
+    left, top = (round((n - side) / 2) for n in size)
+    resized = image.resize(size, Image.Resampling[interpolation.upper()])
+    return np.asarray(resized.crop((left, top, left + side, top + side)))
+
+
+SIZES = [(500, 500), (512, 683), (683, 512), (512, 1300), (100, 90), (250, 333), (62, 198)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("crop_mode", ["center", "squash"])
+@pytest.mark.parametrize("interpolation", ["bicubic", "nearest"])
+def test_what_the_crop_leaves_out_changes_no_bit_of_the_rest(size, crop_mode, interpolation) -> None:
+    photo = _photo(*size)
+    found = resize_crop(photo, 224, crop_pct=0.875, interpolation=interpolation, crop_mode=crop_mode)
+    np.testing.assert_array_equal(found, _plainly(photo, 224, interpolation, crop_mode=crop_mode))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("size", [*SIZES, (240, 480), (480, 240), (256, 256)])  # 240 = where a crop of 224 ends
+@pytest.mark.parametrize("crop_mode", ["center", "squash"])
+@pytest.mark.parametrize(
+    ("interpolation", "side"), [("bicubic", 224), ("bilinear", 224), ("bicubic", 256), ("lanczos", 97)]
+)
+def test_an_array_is_a_grey_level_off_at_most(size, crop_mode, interpolation, side) -> None:
+    pytest.importorskip("torch")
+    photo = _photo(25, 25).resize(size)
+    found = resize_crop(
+        np.array(photo), side, crop_pct=side / 256, interpolation=interpolation, crop_mode=crop_mode
+    ).astype(int)
+    off = np.abs(found - _plainly(photo, side, interpolation, crop_mode=crop_mode))
+    assert found.shape == (side, side, 3)
+    shrinks = crop_mode == "center" and min(size) >= 500
+    assert off.max() <= (0 if interpolation == "lanczos" else 1 if shrinks else 2)  # PyTorch does not know lanczos
+    assert (off > 1).mean() < 4e-5
+    assert off.mean() < 0.02

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from bakeoff.core.errors import DataError
+from bakeoff.data.photo import as_image
 from bakeoff.data.products import Photos, Products, StoredProducts
 from numpy_predictor import make_catalogue
 
@@ -29,7 +30,7 @@ def test_positions_of_the_catalogue_lead_to_rows_of_the_store(catalogue):
     products = catalogue.at([2, 0, 2])
     assert products.rows.tolist() == [27, 29, 27]
     assert shown(products) == [catalogue.store.read(row).tobytes() for row in (27, 29, 27)]
-    assert products.photo(0).mode == "RGB"
+    assert as_image(products.photo(0)).mode == "RGB"
     assert shown(catalogue.at(catalogue.rows("test"))) == [
         catalogue.store.read(int(row)).tobytes()
         for row in catalogue.products["image"][catalogue.products["split"] == "test"]

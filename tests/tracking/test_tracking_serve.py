@@ -23,8 +23,8 @@ from tracking_files import write_candidate, write_reports
 
 from bakeoff.catalogue.pack import Packed
 from bakeoff.core.errors import EvaluationError, TrackingError
+from bakeoff.data.photo import open_packed
 from bakeoff.data.products import Photos
-from bakeoff.data.store import open_packed
 from bakeoff.deploy.prediction.scoring import read_files
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import serve

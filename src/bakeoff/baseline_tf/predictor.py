@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from bakeoff.baseline_tf import forward
 from bakeoff.baseline_tf.cost import count_gmacs
@@ -19,6 +18,7 @@ from bakeoff.baseline_tf.sequence import Preprocessing, read_pixels
 from bakeoff.core.allocator import allocator_name
 from bakeoff.core.errors import EvaluationError, MemoryExhaustedError
 from bakeoff.data.batching import PREDICT_BATCH
+from bakeoff.data.photo import Photo
 from bakeoff.data.products import Products
 from bakeoff.data.transforms import to_unit, transform_photo
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
@@ -154,7 +154,7 @@ class KerasPredictor:
 
         return forward_once
 
-    def transform(self, photo: Image.Image) -> np.ndarray:
+    def transform(self, photo: Photo) -> np.ndarray:
         """Return a decoded photo resized and cropped, (H, W, 3) uint8."""
         return transform_photo(photo, self._preprocessing)
 

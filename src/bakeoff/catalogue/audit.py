@@ -13,6 +13,7 @@ from bakeoff.core.failures import drawing
 from bakeoff.core.progress import screen
 from bakeoff.data.contact_sheet import new_sheet, paste
 from bakeoff.data.figures import MAX_BARS, Figure, of_classes, shorten
+from bakeoff.data.photo import as_image
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import read_products, read_texts
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, Quantiles
@@ -97,7 +98,7 @@ def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
         own = table.loc[table["label"] == label, "image"].to_numpy()
         chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), _PER_CLASS_SHOWN)).astype(int))]
         for column, row in enumerate(chosen):
-            picture = store.read(int(row))
+            picture = as_image(store.read(int(row)))
             picture.thumbnail((160, 160))
             left = _LABEL_IN + column * _CELL_IN
             paste(sheet, np.asarray(picture), left=left + 0.03, bottom=bottom + 0.03, side=_CELL_IN - 0.06)

@@ -2,13 +2,15 @@
 
 import multiprocessing
 import os
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from bakeoff.catalogue.duplicates import View, find_views, perceptual_hashes
 from bakeoff.catalogue.photo_file import PhotoFile
@@ -16,9 +18,11 @@ from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection, decode, encode_for_store, pixel_digest
 from bakeoff.records.catalogue import PackParams
 
-_SERIAL_BELOW = 300  # starting processes costs two seconds
+SERIAL_BELOW = 300  # starting processes costs two seconds
 _CHUNK = 16
 _CHUNKS_PER_WORKER = 4
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -47,25 +51,44 @@ def pack_all(
     Raises:
         DataError: a decoding process was killed.
     """
-    n_workers = os.cpu_count() or 1
-    if n_photos < _SERIAL_BELOW or n_workers == 1:
+    if n_photos < SERIAL_BELOW or os.cpu_count() == 1:
         yield from map(partial(pack, params=params, hashes=hashes), photos)
         return
-    with ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        waiting: deque[Future[list[Packed | Rejection]]] = deque()
-        source = iter(photos)
+    source = iter(photos)
+    chunks = iter(lambda: list(islice(source, _CHUNK)), [])
+    for results in in_processes(partial(_pack_chunk, params=params, hashes=hashes), chunks):
+        yield from results
+
+
+def in_processes(work: Callable[[_Job], _Result], jobs: Iterable[_Job]) -> Iterator[_Result]:
+    """Yield each job's result, in order, on all cores; a few jobs per core wait at a time.
+
+    Raises:
+        DataError: one of the processes was killed.
+    """
+    n_workers = os.cpu_count() or 1
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_end_with_parent) as pool:
+        waiting: deque[Future[_Result]] = deque()
         try:
-            while chunk := list(islice(source, _CHUNK)):
-                waiting.append(pool.submit(_pack_chunk, chunk, params, hashes))
+            for job in jobs:
+                waiting.append(pool.submit(work, job))
                 if len(waiting) > _CHUNKS_PER_WORKER * n_workers:
-                    yield from waiting.popleft().result()
+                    yield waiting.popleft().result()
             while waiting:
-                yield from waiting.popleft().result()
+                yield waiting.popleft().result()
         except BrokenProcessPool:
             raise DataError(
                 "a process that decodes photos was killed, most likely because memory ran out; "
                 "lower prepare.max_megapixels in conf/config.yaml."
             ) from None
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it does: killed, it cannot tell us."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _pack_chunk(photos: list[PhotoFile], params: PackParams, hashes: bool) -> list[Packed | Rejection]:

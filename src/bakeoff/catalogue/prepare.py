@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,19 +12,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.progress import Progress
 
 from bakeoff.catalogue.duplicates import group_duplicates
 from bakeoff.catalogue.fetch import effective_dataset
-from bakeoff.catalogue.pack import Packed, pack_all
+from bakeoff.catalogue.pack import Packed
+from bakeoff.catalogue.packed import PackedPhotos, packing_folder
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.catalogue.sources import SOURCES, RawProduct
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import clean_label, find_alike, readable
-from bakeoff.core.paths import main_checkout
+from bakeoff.core.paths import main_checkout, state_dir
+from bakeoff.core.progress import progress_bar
 from bakeoff.data.decode import Rejection, locate
-from bakeoff.data.store import ImageStore, StoreWriter
+from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import BOX_COLUMNS, DIGESTS, PRODUCT_COLUMNS, SPLITS, TEXT_COLUMNS, UNLABELLED
 from bakeoff.records.catalogue import Dataset, LabelsRecord, PackParams, SourceRecord
 
@@ -59,7 +59,7 @@ class Prepared:
 def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, out_dir: Path) -> Prepared:
     """Write products, texts and digests .parquet, images.arrow, labels.json and rejected.csv; return the counts.
 
-    The folder appears whole or not at all; an earlier one is replaced.
+    The folder appears whole or not at all; an earlier one is replaced. What a killed run packed is not packed again.
 
     Raises:
         DataError: fewer than two classes are left, or a class is too small and params say `error`.
@@ -67,13 +67,16 @@ def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, ou
     source = SourceRecord.read(source_json)
     dataset = effective_dataset(dataset, source)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out_dir.parent, prefix=f".{out_dir.name}-") as scratch:
-        done = Path(scratch) / "catalogue"
+    packing = PackParams.model_validate(params.model_dump(include=set(PackParams.model_fields)))
+    given = {"files": source.digest, "packing": packing.model_dump()}
+    with packing_folder(state_dir("packed"), given, name=dataset.name) as chunks:
+        done = chunks / "catalogue"
+        shutil.rmtree(done, ignore_errors=True)
         done.mkdir()
         prepared = _prepare_into(done, source, dataset, params)
         if out_dir.exists():
             shutil.rmtree(out_dir)
-        os.replace(done, out_dir)
+        shutil.move(done, out_dir)
     return prepared
 
 
@@ -83,12 +86,13 @@ def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, pa
     raw = [product for product in listed if not product.is_unlabelled]
     ledger = _Ledger()
     sound = _check_records(raw, dataset, ledger)
-    draft = folder.parent / "draft.arrow"
-    table = _decode_all(sound, (root, images), params, (draft, ledger))
+    found = _locate_all(sound, (root, images), ledger)
+    packed = PackedPhotos(folder.parent, [photo for _, photo in found], params)
+    table = _pack_all([product for product, _ in found], packed, root, ledger)
     table = _settle_duplicates(table, dataset, ledger)
     table = _settle_small_classes(table, params, ledger, at_least=dataset.min_class_size or 0)
     labels = _encode_labels(table, dataset, ledger, order=reader.class_order(dataset, root) or [])
-    digest = _write_store(table, draft, folder / "images.arrow")
+    digest = _write_store(table, packed, folder / "images.arrow")
     _write_tables(table, folder)
     _write_unlabelled([product for product in listed if product.is_unlabelled], images, folder)
     rejected = pd.DataFrame(ledger, columns=["product_id", "image", "label", "reason", "detail"])
@@ -135,31 +139,39 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledge
     return sound
 
 
-def _decode_all(
-    products: list[RawProduct], folders: tuple[Path, Path], params: PrepareParams, sinks: tuple[Path, _Ledger]
-) -> pd.DataFrame:
-    """Pack every picture into the draft store and return the accepted products with sizes and hashes."""
-    draft, ledger = sinks
+def _locate_all(
+    products: list[RawProduct], folders: tuple[Path, Path], ledger: _Ledger
+) -> list[tuple[RawProduct, PhotoFile]]:
+    """Return the products whose photos are there, with them; `folders` are the data set's and that of its photos."""
     root, folder = folders
-    found, rows = [], []
+    found = []
     for product in products:
         if isinstance(place := locate(root, root if product.part else folder, product.image_path), Rejection):
             ledger.reject(product, place)
         else:
             found.append((product, PhotoFile(place, product.part)))
-    with StoreWriter(draft) as writer, Progress() as bar:
-        task = bar.add_task("decoding photos", total=len(found))
-        results = pack_all([photo for _, photo in found], len(found), params)
-        for (product, _), result in zip(found, results, strict=True):
-            if isinstance(result, Packed):
-                facts = {key: value for key, value in vars(result).items() if key != "encoded"}
-                facts |= {"image_path": readable(product.shown_image), "draft": writer.append(result.encoded)}
-                rows.append(vars(product) | facts)
-            else:
-                ledger.reject(product, result)
-            bar.advance(task)
+    return found
+
+
+def _pack_all(products: list[RawProduct], packed: PackedPhotos, root: Path, ledger: _Ledger) -> pd.DataFrame:
+    """Pack every photo and return the accepted products with sizes and hashes."""
+    if packed.n_packed:
+        sys.stderr.write(
+            f"bakeoff: {packed.n_packed} of {len(products)} photos were packed by a run that was cut short; "
+            "going on from there.\n"
+        )
+    with progress_bar() as bar:
+        task = bar.add_task("packing photos", total=len(products), completed=packed.n_packed)
+        packed.pack(lambda n: bar.advance(task, n))
+    rows = []
+    for position, (product, result) in enumerate(zip(products, packed, strict=True)):
+        if isinstance(result, Packed):
+            facts = {key: value for key, value in vars(result).items() if key != "encoded"}
+            rows.append(vars(product) | facts | {"image_path": readable(product.shown_image), "position": position})
+        else:
+            ledger.reject(product, result)
     if not rows:
-        raise DataError(f"no usable product in {folders[0]}: {_count_reasons(ledger)}.")
+        raise DataError(f"no usable product in {root}: {_count_reasons(ledger)}.")
     return pd.DataFrame(rows)
 
 
@@ -281,20 +293,18 @@ def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger,
     return names
 
 
-def _write_store(table: pd.DataFrame, draft: Path, target: Path) -> str:
+def _write_store(table: pd.DataFrame, packed: PackedPhotos, target: Path) -> str:
     """Copy the kept pictures in the table's order, add their row as `image`, and return the content's digest."""
     digest = hashlib.sha256()
-    drafted = ImageStore(draft)
     rows = []
     with StoreWriter(target) as writer:
-        for product_id, label, group, row in zip(
-            table["product_id"], table["label"], table["group_id"], table["draft"], strict=True
+        for product_id, label, group, position in zip(
+            table["product_id"], table["label"], table["group_id"], table["position"], strict=True
         ):
-            encoded = drafted.encoded(int(row))
+            encoded = packed.encoded(position)
             rows.append(writer.append(encoded))
             digest.update(json.dumps([product_id, label, int(group)]).encode() + hashlib.sha256(encoded).digest())
     table["image"] = rows
-    draft.unlink()
     return digest.hexdigest()
 
 

@@ -62,9 +62,9 @@ def convert(
 def clean() -> None:
     """Delete .bakeoff/, the caches; runs/, reports/, weights/ and the MLflow store stay.
 
-    It holds checkpoints of interrupted trainings, features of frozen backbones, scores of `predict` and
-    `monitor`, and TensorBoard files. What needs them computes them again, which takes time (TensorBoard
-    files: `bakeoff sync`). Run it while nothing else of bakeoff runs.
+    It holds checkpoints of interrupted trainings, photos that an interrupted `prepare` packed, features
+    of frozen backbones, scores of `predict` and `monitor`, and TensorBoard files. What needs them computes
+    them again, which takes time (TensorBoard files: `bakeoff sync`). Run it while nothing else of bakeoff runs.
     """
     import shutil
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from PIL import Image
 
+from bakeoff.data.photo import Photo
 from bakeoff.data.store import ImageStore
 
 
@@ -19,7 +19,7 @@ class Products(Protocol):
         """Return N."""
         ...
 
-    def photo(self, position: int) -> Image.Image:
+    def photo(self, position: int) -> Photo:
         """Return the photo of product `position`, from 0: decoded, RGB."""
         ...
 
@@ -36,7 +36,7 @@ class StoredProducts:
         """Return N."""
         return len(self.rows)
 
-    def photo(self, position: int) -> Image.Image:
+    def photo(self, position: int) -> Photo:
         """Return a product's photo."""
         return self.store.read(int(self.rows[position]))
 
@@ -45,9 +45,9 @@ class StoredProducts:
         return StoredProducts(self.store, self.rows[np.asarray(positions, dtype=np.int64)])
 
 
-class Photos(list[Image.Image]):
+class Photos(list[Photo]):
     """Products that are nothing but decoded RGB photos."""
 
-    def photo(self, position: int) -> Image.Image:
+    def photo(self, position: int) -> Photo:
         """Return a photo."""
         return self[position]

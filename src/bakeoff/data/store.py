@@ -6,14 +6,13 @@ An Arrow IPC file with one large_binary column `image`. Decoding raw files and c
 from __future__ import annotations
 
 import contextlib
-import io
 from pathlib import Path
 
 import pyarrow as pa
-from PIL import Image
 
 from bakeoff.core.errors import DataError
 from bakeoff.core.files import replacing
+from bakeoff.data.photo import Photo, open_packed
 
 _SCHEMA = pa.schema([pa.field("image", pa.large_binary())])
 _BATCH_ROWS = 256
@@ -50,13 +49,6 @@ class StoreWriter(contextlib.ExitStack):
             self._pending = []
 
 
-def open_packed(encoded: bytes) -> Image.Image:
-    """Return a packed photo decoded: RGB, upright and on white since `prepare`."""
-    image = Image.open(io.BytesIO(encoded))
-    image.load()
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
 class ImageStore:
     """Reads a store by row; picklable, and safe in forked loader workers: a read-only map has no position to share."""
 
@@ -83,8 +75,8 @@ class ImageStore:
             raise DataError(f"{self.path} has rows 0 to {len(self) - 1}, got row {row}; run `dvc repro prepare`.")
         return self._images[row].as_py()
 
-    def read(self, row: int) -> Image.Image:
-        """Return row `row` decoded: RGB, upright and on white since `prepare`."""
+    def read(self, row: int) -> Photo:
+        """Return row `row` decoded."""
         return open_packed(self.encoded(row))
 
     def __reduce__(self) -> tuple[type[ImageStore], tuple[Path]]:

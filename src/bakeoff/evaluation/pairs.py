@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from bakeoff.data.figures import font_file, shorten
+from bakeoff.data.photo import as_image
 from bakeoff.data.table import Catalogue
 
 SIDE_PX = 180
@@ -41,7 +42,7 @@ def draw_strip(photos: Sequence[Image.Image], captions: Sequence[str], path: Pat
 def read_photos(catalogue: Catalogue, product_ids: Sequence[str]) -> list[Image.Image]:
     """Return the products' photos as the store holds them."""
     chosen = catalogue.at(catalogue.products.reset_index().set_index("product_id").loc[list(product_ids), "index"])
-    return [chosen.photo(number) for number in range(len(chosen))]
+    return [as_image(chosen.photo(number)) for number in range(len(chosen))]
 
 
 def _fit(text: str, font: ImageFont.FreeTypeFont, width_px: int) -> str:

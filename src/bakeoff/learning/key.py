@@ -17,9 +17,9 @@ from bakeoff.records.weights import WeightsRecord
 
 KEY_DIGITS = 16
 _PACKAGES = {
-    "timm": ("torch", "timm", "numpy", "pillow"),
-    "mambavision": ("torch", "timm", "numpy", "pillow", "mambavision"),
-    "hf": ("torch", "transformers", "numpy", "pillow"),
+    "timm": ("torch", "timm", "numpy", "pillow", "simplejpeg"),
+    "mambavision": ("torch", "timm", "numpy", "pillow", "simplejpeg", "mambavision"),
+    "hf": ("torch", "transformers", "numpy", "pillow", "simplejpeg"),
 }
 _DETERMINING = {"mode", "seed", "training", "labels", "device", "device_name", "threads", "scan", "versions"}
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from PIL import Image
 
+from bakeoff.data.photo import Photo
 from bakeoff.data.products import Products
 
 
@@ -73,7 +73,7 @@ class Timeable(Protocol):
     description: dict[str, Any]
     """Under what conditions it runs (framework, runtime, device, threads, …) and its size (n_parameters, file_mib)."""
 
-    def transform(self, photo: Image.Image) -> np.ndarray:
+    def transform(self, photo: Photo) -> np.ndarray:
         """Return a decoded photo as the network takes it: (H, W, 3) uint8, resized and cropped."""
         ...
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from bakeoff.backbones.inference import for_cpu_inference
@@ -17,6 +16,7 @@ from bakeoff.core.allocator import allocator_name, keep_freed_memory
 from bakeoff.core.errors import EvaluationError, MemoryExhaustedError, SetupError
 from bakeoff.core.seeding import set_threads
 from bakeoff.data.batching import PREDICT_BATCH
+from bakeoff.data.photo import Photo
 from bakeoff.data.products import Products
 from bakeoff.data.transforms import to_unit, transform_photo
 from bakeoff.learning.key import versions
@@ -138,7 +138,7 @@ class TorchPredictor:
                 parts.append(gradient.permute(0, 2, 3, 1).cpu().numpy())
         return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
 
-    def transform(self, photo: Image.Image) -> np.ndarray:
+    def transform(self, photo: Photo) -> np.ndarray:
         """Return a decoded photo resized and cropped, (H, W, 3) uint8."""
         return transform_photo(photo, self._preprocessing)
 

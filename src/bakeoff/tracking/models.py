@@ -47,7 +47,7 @@ _COMMON = (
     "scikit-learn",
 )
 _REQUIREMENTS = {
-    "pytorch": (*_COMMON, "torch", "torchvision", "timm", "safetensors", "einops", "huggingface_hub"),
+    "pytorch": (*_COMMON, "simplejpeg", "torch", "torchvision", "timm", "safetensors", "einops", "huggingface_hub"),
     "tensorflow": (*_COMMON, "tensorflow-cpu", "tensorflow", "keras", "safetensors", "huggingface_hub"),
 }
 _BY_SOURCE = {"hf": ("transformers",)}

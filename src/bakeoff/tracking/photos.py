@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import INVALID_PARAMETER_VALUE, MlflowException
-from PIL import Image
 
 from bakeoff.catalogue.pack import pack_bytes
 from bakeoff.core.errors import DataError
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
+from bakeoff.data.photo import Photo, open_packed
 from bakeoff.data.products import Photos
-from bakeoff.data.store import open_packed
 from bakeoff.evaluation.calibration import apply_temperature
 from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.catalogue import PackParams
@@ -119,7 +118,7 @@ def as_bytes(value: Any, row: int) -> bytes:
         ) from None
 
 
-def read_photo(encoded: bytes, prepare: PackParams, row: int) -> Image.Image:
+def read_photo(encoded: bytes, prepare: PackParams, row: int) -> Photo:
     """Return a photo file as the catalogue would keep it, RGB.
 
     Raises:

@@ -14,8 +14,9 @@ from bakeoff.catalogue.photo_file import Cell, PhotoFile
 from bakeoff.core.names import readable
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
+from bakeoff.data.photo import Photo, as_image, open_packed
 from bakeoff.data.products import Photos
-from bakeoff.data.store import ImageStore, open_packed
+from bakeoff.data.store import ImageStore
 from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk
 from bakeoff.predictors.protocol import GivesFeatures, Predictor
@@ -93,7 +94,9 @@ def _score_batch(predictor: Predictor, batch: list[Packed | Rejection], *, more:
     images = [open_packed(photo.encoded) for photo in sound]
     probabilities, features = _classify(predictor, images, more=more)
     pairs = zip(images, sound, strict=True)
-    measures = [measure_photo(image, width=photo.width, height=photo.height) for image, photo in pairs if more]
+    measures = [
+        measure_photo(as_image(image), width=photo.width, height=photo.height) for image, photo in pairs if more
+    ]
     n = len(batch)
     return Scores(
         reasons=[refusal and refusal.reason for refusal in refused],
@@ -105,7 +108,7 @@ def _score_batch(predictor: Predictor, batch: list[Packed | Rejection], *, more:
     )
 
 
-def _classify(predictor: Predictor, images: list[Image.Image], *, more: bool) -> tuple[np.ndarray, np.ndarray | None]:
+def _classify(predictor: Predictor, images: list[Photo], *, more: bool) -> tuple[np.ndarray, np.ndarray | None]:
     """Return probabilities (n, K) and features (n, D) or None."""
     if more and isinstance(predictor, GivesFeatures):
         # The width of the features is known from a photo alone.
