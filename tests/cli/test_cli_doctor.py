@@ -30,7 +30,7 @@ def test_a_bad_choice_is_one_sentence(monkeypatch, capsys, tmp_path):
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 1
-    assert "dataset=amazon is unknown; expected one of flipkart, folder, stamps, synthetic" in capsys.readouterr().err
+    assert "dataset=amazon is unknown; expected one of cars, flipkart, folder, food101" in capsys.readouterr().err
 
 
 def test_full_on_a_cpu_wants_yes(monkeypatch):
