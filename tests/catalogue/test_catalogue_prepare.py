@@ -10,6 +10,7 @@ from PIL import ImageOps
 
 from bakeoff.catalogue.audit import audit
 from bakeoff.catalogue.fetch import fetch, refetch_needed
+from bakeoff.catalogue.measures import AUDITED
 from bakeoff.catalogue.params import ColumnNames, DatasetParams, PrepareParams, SplitParams
 from bakeoff.catalogue.prepare import Prepared, prepare
 from bakeoff.catalogue.sources.base import list_files
@@ -101,6 +102,11 @@ def test_formats_of_the_contract(root):
     assert texts["title"].isna().all()
     digests = pd.read_parquet(root / "data" / "catalogue" / "digests.parquet")
     assert digests["product_id"].tolist() == catalogue.products["product_id"].tolist()
+    measures = pd.read_parquet(root / "data" / "catalogue" / "measures.parquet")
+    assert list(measures.columns) == ["product_id", *AUDITED]
+    assert set(measures.dtypes[1:].astype(str)) == {"float32"}
+    assert measures["product_id"].tolist() == digests["product_id"].tolist()
+    assert measures["brightness"].between(0.3, 0.7).all()
     assert digests["digest"][0] == pixel_digest(picture(100))
     rows = np.concatenate([catalogue.rows(name) for name in ("train", "validation", "test")])
     assert sorted(rows.tolist()) == list(range(10))
@@ -164,11 +170,21 @@ def test_a_photo_under_several_labels_is_told(root, labels, capsys):
     for number, label in enumerate(labels):
         (raw / label / f"same{number}.png").write_bytes(encode(picture(999), "PNG"))
     assert run(root, dataset("folder", duplicates="group")).rejected == {}
-    last = labels.index("b")
+    last, share = labels.index("b"), pytest.approx(labels.count("a") / len(labels))
+
+    def weights() -> dict[str, float]:
+        table = pd.read_parquet(root / "data" / "catalogue" / "products.parquet").set_index("product_id")["weight"]
+        return table[table < 1].to_dict()
+
+    assert weights() == {
+        f"{label}/same{number}.png": share if label == "a" else pytest.approx(1 - labels.count("a") / len(labels))
+        for number, label in enumerate(labels)
+    }
     told = f"1 photos, the same or nearly the same, have several labels, for example a/same0.png (a), b/same{last}"
     assert told in capsys.readouterr().err
     assert run(root, dataset("folder", duplicates="drop")).rejected == {"duplicate_image": len(labels) - 1}
     details = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["detail"]
+    assert weights() == {"a/same0.png": share}, "the one that stays"
     assert details[f"b/same{last}.png"] == "of a/same0.png, a photo of a"
     assert details[details.index.str.startswith("a")].tolist() == ["of a/same0.png"] * (labels.count("a") - 1)
     assert capsys.readouterr().err.count("have several labels") == 1

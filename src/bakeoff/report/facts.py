@@ -40,6 +40,8 @@ class Facts:
     params: Mapping[str, Any] = field(default_factory=dict)
     """params.yaml."""
     aggregate: Mapping[str, Any] = field(default_factory=dict)
+    audit_dir: Path | None = None
+    """Where the audit's figures/ lie; None leaves them out."""
 
     def record(self, candidate: str) -> Evaluated | None:
         """Return the candidate's first training with a result."""
@@ -197,6 +199,7 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
         summaries=summaries,
         choice=choice,
         audit=AuditRecord.read_if_there(root / "data" / "audit" / "audit.json"),
+        audit_dir=root / "data" / "audit",
         params=params,
         aggregate=_read_aggregate(reports_dir / "aggregate.json"),
     )
