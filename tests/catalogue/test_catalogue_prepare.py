@@ -21,7 +21,7 @@ from bakeoff.data.decode import REASONS, pixel_digest
 from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_texts
 from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
-from catalogue.bad_images import ACCEPTED, REJECTED, encode, picture, write_all
+from catalogue.bad_images import ACCEPTED, REJECTED, all_files, encode, picture, write_all
 from catalogue.datasets import dataset_params as dataset
 from records_made import training_record
 
@@ -63,6 +63,23 @@ def test_every_bad_file_is_accounted_for(root):
     record = examined(root)
     assert (record.n_read, record.n_accepted, record.rejected) == (found.n_read, found.n_accepted, found.rejected)
     assert record.n_rejected == sum(record.rejected.values()) == sum(record.rejected_per_class.values())
+
+
+@pytest.mark.slow
+def test_broken_files_among_many_each_have_their_reason(root):
+    """Fewer than the 300 among 5,000 that were tried once: `n_sound, n_each = 4700, 20`."""
+    n_sound, n_each = 340, 4
+    fill(root, {"a": n_sound // 2, "b": n_sound // 2})
+    broken = {name: content for name, content in all_files().items() if name in REJECTED}
+    assert len(broken) == 15
+    for number in range(n_each):
+        for name, content in broken.items():
+            (root / "data" / "raw" / "folder" / "ab"[number % 2] / f"{number}_{name}").write_bytes(content)
+    found = run(root, dataset("folder"))  # above 300 photos in several processes
+    rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["reason"].to_dict()
+    planted = [(f"{'ab'[n % 2]}/{n}_{name}", REJECTED[name]) for n in range(n_each) for name in broken]
+    assert rejected == dict(planted)
+    assert (found.n_read, found.n_accepted) == (n_sound + len(planted), n_sound)
 
 
 @pytest.mark.survives

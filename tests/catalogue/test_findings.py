@@ -18,8 +18,6 @@ from bakeoff.catalogue.prepare import prepare
 from catalogue.datasets import dataset_params
 from records_made import audit_record
 
-OF_NAME = {finding.name: finding for finding in FINDINGS}
-
 
 def catalogue(n: int, **columns) -> Examined:
     """N ordinary products, with the given columns in place of theirs."""
@@ -33,7 +31,7 @@ def catalogue(n: int, **columns) -> Examined:
 
 def flagged(name: str, given: Examined) -> dict[str, str | None]:
     """Product and the other one, of a finding, the worst first."""
-    rows = OF_NAME[name].examine(given).rows(name)
+    rows = FINDINGS[name](given).rows(name)
     others = [None if pd.isna(other) else other for other in rows["other_product"]]
     return dict(zip(rows["product_id"], others, strict=True))
 
@@ -41,7 +39,7 @@ def flagged(name: str, given: Examined) -> dict[str, str | None]:
 def test_the_threshold_by_hand():
     # median 3; below it, at distances 0, 1 and 2, the median distance is 1: 3 - 3.5 / 0.6745 * 1
     given = catalogue(6, sharpness=[1.0, 2.0, 3.0, 3.0, 9.0, 9.0])
-    found = OF_NAME["blurred"].examine(given)
+    found = FINDINGS["blurred"](given)
     assert found.threshold == pytest.approx(3 - 3.5 / 0.6745 * 0.5)  # distances 0, 0, 1, 2
     assert found.summary().n == 0
     assert flagged("blurred", catalogue(7, sharpness=[-9.0, 1.0, 2.0, 3.0, 3.0, 9.0, 9.0])) == {"p0": None}
@@ -50,7 +48,7 @@ def test_the_threshold_by_hand():
 def test_where_photos_hardly_differ_the_least_spread_decides():
     size = [0.25] * 98 + [0.24, 0.1]
     assert flagged("small", catalogue(100, megapixels=size)) == {"p99": None}
-    assert OF_NAME["small"].examine(catalogue(100, megapixels=size)).threshold == pytest.approx(
+    assert FINDINGS["small"](catalogue(100, megapixels=size)).threshold == pytest.approx(
         0.25 * 10 ** (-3.5 / 0.6745 * 0.05)
     )
 
@@ -60,7 +58,7 @@ def test_a_thousand_ordinary_photos_flag_few(skewed):
     rng = np.random.default_rng(1)
     draw = (lambda: rng.beta(2, 5, 1000)) if skewed else (lambda: rng.normal(0.5, 0.1, 1000))
     given = catalogue(1000, **{name: draw() for name in AUDITED})
-    n = {name: finding.examine(given).summary().n for name, finding in OF_NAME.items()}
+    n = {name: finding(given).summary().n for name, finding in FINDINGS.items()}
     assert max(n.values()) <= 5, n
 
 
@@ -96,7 +94,7 @@ def test_placeholders_are_among_the_rejected():
             "detail": ["of 2", "cut", "of 2"],
         }
     )
-    found = OF_NAME["placeholder"].examine(Examined(catalogue(3).products, rejected)).rows("placeholder")
+    found = FINDINGS["placeholder"](Examined(catalogue(3).products, rejected)).rows("placeholder")
     assert list(found["product_id"]) == ["a", "c"]
     assert list(found["measure"]) == [2, 2]
 
@@ -115,7 +113,7 @@ def test_texts_repeated_and_under_several_labels():
 
 def test_html_in_texts():
     titles = ["<b>Ball</b>", "5 &lt; 6 &amp; 7", "I <3 this", "R&D; a < b > c", "line<br/>break &eacute;"]
-    rows = OF_NAME["html_in_text"].examine(catalogue(5, title=titles)).rows("html_in_text")
+    rows = FINDINGS["html_in_text"](catalogue(5, title=titles)).rows("html_in_text")
     assert dict(zip(rows["product_id"], rows["measure"], strict=True)) == {"p0": 2, "p1": 2, "p4": 2}
 
 
@@ -131,7 +129,7 @@ def test_a_rare_language():
 
 def test_a_catalogue_without_rejected_products_or_texts_has_no_such_findings():
     given = catalogue(4, title=[None] * 4, description=[None] * 4)
-    assert [name for name in OF_NAME if flagged(name, given)] == []
+    assert [name for name in FINDINGS if flagged(name, given)] == []
 
 
 def test_findings_in_one_line():

@@ -36,7 +36,7 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
     rejected = pd.read_csv(catalogue_dir / "rejected.csv", dtype=str, keep_default_na=False)
     examined = read_examined(catalogue_dir, rejected)
     table, texts = examined.products, examined.products[list(TEXT_COLUMNS)]
-    examinations = {finding.name: finding.examine(examined) for finding in FINDINGS}
+    examinations = {name: examine(examined) for name, examine in FINDINGS.items()}
     record = AuditRecord(
         dataset=LabelsRecord.read(catalogue_dir / "labels.json").dataset,
         texts_digest=_texts_digest(texts),

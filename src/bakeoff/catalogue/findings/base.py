@@ -1,6 +1,6 @@
 """What every finding gives: a score per product, which are flagged, and a summary, as cleanlab's Datalab has it."""
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,7 @@ class Examined:
 
     @cached_property
     def languages(self) -> Column:
-        """The language of each product's title and description, by its ISO 639-1 code; null where it is not sure."""
+        """The language of each product's texts, `find_languages`."""
         return find_languages(self.texts)
 
     @cached_property
@@ -71,15 +71,7 @@ class Examination:
         return FindingSummary(n=int(self.is_flagged.sum()), threshold=self.threshold)
 
 
-class Finding(ABC):
-    """One thing that may be wrong with products."""
-
-    name: str
-    """Of the finding in findings.parquet, and of its sheet."""
-
-    @abstractmethod
-    def examine(self, catalogue: Examined) -> Examination:
-        """Return the score of every product that the finding is about, and which are flagged."""
+Finding = Callable[[Examined], Examination]
 
 
 def read_examined(catalogue_dir: Path, rejected: Table) -> Examined:
@@ -95,9 +87,10 @@ def read_examined(catalogue_dir: Path, rejected: Table) -> Examined:
     return Examined(products, rejected)
 
 
-def first_of_each(product_ids: Column, groups: Column) -> Column:
-    """Return for each product the first product of its group, by id."""
-    return product_ids.groupby(groups).transform("first")
+def repeated(product_ids: Column, groups: Column) -> Examination:
+    """Flag all but the first product of each group, which is the other one; the measure is the group's size."""
+    sizes, first = groups.groupby(groups).transform("size"), product_ids.groupby(groups).transform("first")
+    return Examination(product_ids, sizes, groups.duplicated(), 1.0, others=first)
 
 
 def rival_of_each(products: Table, groups: Column) -> Column:
@@ -105,4 +98,4 @@ def rival_of_each(products: Table, groups: Column) -> Column:
     ids, labels = products["product_id"], products["label"]
     differs = labels != labels.groupby(groups).transform("first")
     second = ids.where(differs).groupby(groups).transform("first")
-    return first_of_each(ids, groups).where(differs, second)
+    return ids.groupby(groups).transform("first").where(differs, second)

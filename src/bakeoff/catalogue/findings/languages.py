@@ -13,13 +13,8 @@ def find_languages(texts: Any) -> Any:
 
     Source: Lui and Baldwin 2012, langid.py: an off-the-shelf language identification tool, ACL demonstrations.
     """
-    known = {text: _find(text) for text in texts.unique() if text}
-    return texts.map(known)
-
-
-def _find(text: str) -> str | None:
-    code, probability = _identifier().classify(text)
-    return code if probability >= _SURE else None
+    guesses = {text: _identifier().classify(text) for text in texts.unique() if text}
+    return texts.map({text: code for text, (code, probability) in guesses.items() if probability >= _SURE})
 
 
 @cache

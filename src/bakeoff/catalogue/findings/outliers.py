@@ -14,8 +14,8 @@ _GREY_CHROMA = 4 / 255
 
 
 @dataclass(frozen=True)
-class Outliers(Finding):
-    """Products whose photo is far out on one side of a measure.
+class Outliers:
+    """The finding of products whose photo is far out on one side of a measure.
 
     The threshold is the median less, or plus, `_FAR` times the median distance from it of the values on that side: a
     modified z-score of 3.5. Medians, because a mean and a standard deviation move with the very photos that are sought.
@@ -27,26 +27,20 @@ class Outliers(Finding):
     doi:10.1016/j.jesp.2013.03.013 (why medians). Most of the measures are CleanVision's.
     """
 
-    name: str
     measure: str
     side: Literal["low", "high"]
     least_spread: float
     """In the measure's unit; of its logarithm to base 10 where that is what is compared."""
     of_logarithm: bool = False
 
-    def examine(self, catalogue: Examined) -> Examination:
+    def __call__(self, catalogue: Examined) -> Examination:
         """Return the measure of every photo, and which lie beyond the threshold."""
-        scores = catalogue.products[self.measure].astype(float)
+        scores, is_low = catalogue.products[self.measure].astype(float), self.side == "low"
         compared = np.log10(scores) if self.of_logarithm else scores
         threshold = self._threshold(compared)
-        is_low = self.side == "low"
-        return Examination(
-            catalogue.products["product_id"],
-            scores,
-            compared < threshold if is_low else compared > threshold,
-            10**threshold if self.of_logarithm else threshold,
-            is_low_worse=is_low,
-        )
+        is_far = compared < threshold if is_low else compared > threshold
+        shown = 10**threshold if self.of_logarithm else threshold
+        return Examination(catalogue.products["product_id"], scores, is_far, shown, is_low_worse=is_low)
 
     def _threshold(self, values: Column) -> float:
         median, sign = float(values.median()), -1 if self.side == "low" else 1
@@ -55,29 +49,25 @@ class Outliers(Finding):
         return median + sign * _FAR * spread
 
 
-OUTLIERS = (
-    Outliers("blurred", "sharpness", "low", 0.1),
-    Outliers("dark", "luma_p99", "low", 0.05),
-    Outliers("bright", "luma_p05", "high", 0.05),
-    Outliers("low_information", "information", "low", 0.1),
-    Outliers("small", "megapixels", "low", 0.05, of_logarithm=True),
-    Outliers("large", "megapixels", "high", 0.05, of_logarithm=True),
-    Outliers("tall", "aspect_ratio", "low", 0.02, of_logarithm=True),
-    Outliers("wide", "aspect_ratio", "high", 0.02, of_logarithm=True),
-    Outliers("colour_dominance", "dominance", "high", 0.01),
-    Outliers("oversaturated", "saturation", "high", 0.02),
-    Outliers("undersaturated", "saturation", "low", 0.02),
-    Outliers("bordered", "border", "high", 0.02),
-)
-
-
-class Greyscale(Finding):
+def greyscale(catalogue: Examined) -> Examination:
     """Photos without colour where most have some: what they are is defined, the catalogue decides whether it is odd."""
+    chroma = catalogue.products["chroma"].astype(float)
+    is_grey = (chroma <= _GREY_CHROMA) & (chroma.median() > _GREY_CHROMA)
+    return Examination(catalogue.products["product_id"], chroma, is_grey, _GREY_CHROMA, is_low_worse=True)
 
-    name = "greyscale"
 
-    def examine(self, catalogue: Examined) -> Examination:
-        """Return the chroma of every photo, and which have none."""
-        chroma = catalogue.products["chroma"].astype(float)
-        is_grey = (chroma <= _GREY_CHROMA) & (chroma.median() > _GREY_CHROMA)
-        return Examination(catalogue.products["product_id"], chroma, is_grey, _GREY_CHROMA, is_low_worse=True)
+FINDINGS: dict[str, Finding] = {
+    "blurred": Outliers("sharpness", "low", 0.1),
+    "dark": Outliers("luma_p99", "low", 0.05),
+    "bright": Outliers("luma_p05", "high", 0.05),
+    "low_information": Outliers("information", "low", 0.1),
+    "small": Outliers("megapixels", "low", 0.05, of_logarithm=True),
+    "large": Outliers("megapixels", "high", 0.05, of_logarithm=True),
+    "tall": Outliers("aspect_ratio", "low", 0.02, of_logarithm=True),
+    "wide": Outliers("aspect_ratio", "high", 0.02, of_logarithm=True),
+    "colour_dominance": Outliers("dominance", "high", 0.01),
+    "oversaturated": Outliers("saturation", "high", 0.02),
+    "undersaturated": Outliers("saturation", "low", 0.02),
+    "bordered": Outliers("border", "high", 0.02),
+    "greyscale": greyscale,
+}
