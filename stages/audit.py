@@ -1,6 +1,6 @@
 """`.venv-torch/bin/python stages/audit.py --catalogue data/catalogue --out data/audit`: about 3 s.
 
-Counts and pictures of what `prepare` accepted and rejected. No trainer depends on it.
+Counts and pictures of what `prepare` accepted and rejected, and what may be wrong with it. No trainer depends on it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bakeoff.catalogue.audit import audit
+from bakeoff.catalogue.audit import audit, list_findings
 from bakeoff.core.errors import exit_cleanly
 
 
@@ -21,6 +21,7 @@ def main() -> None:
     with exit_cleanly():
         record = audit(args.catalogue, args.out)
         print(f"{record.n_accepted} products of {len(record.per_class)} classes in {record.n_groups} groups")
+        print(list_findings(record))
 
 
 if __name__ == "__main__":

@@ -357,6 +357,8 @@ def audit_record(**changes: Any) -> AuditRecord:
         "height_px": quantiles,
         "n_with_title": 1,
         "n_with_description": 0,
+        "languages": {"en": 1},
+        "findings": {"blurred": {"n": 1, "threshold": 1.5}, "dark": {"n": 0, "threshold": 0.2}},
     }
     return AuditRecord.model_validate(values | changes)
 

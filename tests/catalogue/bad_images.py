@@ -24,6 +24,8 @@ REJECTED = {
     "header.webp": "truncated",
     "damaged.webp": "unreadable",
     "truncated_mpo.jpg": "truncated",
+    "pointer.jpg": "not_an_image",
+    "drawing.png": "not_an_image",
 }
 ACCEPTED = (
     "cmyk.jpg",
@@ -93,6 +95,8 @@ def all_files() -> dict[str, bytes]:
         "truncated.png": png[: len(png) // 2],
         "zero.jpg": b"",
         "page.jpg": b"<!DOCTYPE html><html><body>404</body></html>",
+        "pointer.jpg": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n",
+        "drawing.png": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>',
         "bomb.png": bomb(60_000, 60_000),
         "tiny.png": encode(Image.new("RGB", (4, 40)), "PNG"),
         "header.jpg": jpeg[:3],

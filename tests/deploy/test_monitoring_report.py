@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bakeoff.catalogue.measures import measure_photo
 from bakeoff.core.errors import DataError
 from bakeoff.core.translation import Translator
 from bakeoff.data.products import Photos
@@ -17,7 +18,6 @@ from bakeoff.deploy.monitoring.performance import estimate_accuracy, measure_per
 from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors
 from bakeoff.deploy.monitoring.verdict import write_p
-from bakeoff.deploy.prediction.measures import measure_photo
 from bakeoff.statistics.two_sample import detectable_drop
 from numpy_predictor import NumpyPredictor
 

@@ -13,6 +13,7 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
+from bakeoff.catalogue.measures import MEASURES
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.data.batching import PREDICT_BATCH
@@ -21,7 +22,6 @@ from bakeoff.data.products import Products
 from bakeoff.data.table import DIGESTS
 from bakeoff.deploy.prediction import launch, request, scores, scoring
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
-from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
 from bakeoff.deploy.prediction.own_photos import find_splits
 from bakeoff.deploy.prediction.request import Request, request_key
 from numpy_predictor import NumpyPredictor
@@ -201,25 +201,6 @@ def test_a_chunk_of_refusals_keeps_the_width_of_its_columns(tmp_path):
     assert part.features.shape == (1, 3)
     assert part.measures is not None
     assert np.isnan(part.measures).all()
-
-
-def test_measures_of_photos_known_by_hand():
-    grey = measure_photo(Image.new("RGB", (20, 10), (51, 51, 51)), width=2000, height=1000)
-    assert dict(zip(MEASURES, grey, strict=True)) == pytest.approx(
-        {"brightness": 0.2, "contrast": 0, "saturation": 0, "sharpness": 0, "aspect_ratio": 2, "megapixels": 2}
-    )
-    checks = np.indices((16, 16)).sum(axis=0) % 2 * 255
-    board = Image.fromarray(np.repeat(checks[..., None], 3, axis=2).astype(np.uint8))
-    values = dict(zip(MEASURES, measure_photo(board, width=16, height=16), strict=True))
-    assert values["brightness"] == pytest.approx(0.5)
-    assert values["contrast"] == pytest.approx(0.5)
-    # inside, every neighbour differs by 255: the Laplacian is ±1020; at the border the repeated edge takes one away
-    laplacian = np.full((16, 16), 1020.0)
-    laplacian[[0, -1]] -= 255
-    laplacian[:, [0, -1]] -= 255
-    assert values["sharpness"] == pytest.approx(np.log10(1 + (laplacian**2).mean()))
-    red = measure_photo(Image.new("RGB", (600, 900), (255, 0, 0)), width=600, height=900)
-    assert red[MEASURES.index("saturation")] == 1
 
 
 def test_the_request_comes_back_as_it_was_written(numpy_request, photos, tmp_path):

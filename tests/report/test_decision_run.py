@@ -99,6 +99,22 @@ def test_what_failed_of_a_candidate_is_named_in_console_and_report(small_study):
 
 @pytest.mark.usefixtures("no_rendering")
 @pytest.mark.survives
+def test_the_audits_findings_are_on_the_page_with_their_sheets(small_study):
+    found = {"blurred": {"n": 3, "threshold": 2.125}, "missing_title": {"n": 7, "threshold": None}}
+    found["dark"] = {"n": 0, "threshold": 0.1}
+    audit_record(findings=found).write(small_study / "audit.json")
+    (small_study / "figures").mkdir()
+    Image.new("RGB", (990, 240), "white").save(small_study / "figures" / "blurred.png")
+    compare_small(small_study)
+    page = (small_study / "reports" / "index.html").read_text(encoding="utf-8")
+    table = re.findall(r'<th scope="row">([^<]*)</th><td class="n">(\d+)</td><td class="n">([^<]*)</td>', page)
+    assert table == [("title missing", "7", "–"), ("blurred", "3", "2.125")]
+    assert page.count("the worst first") == 1, "one of them has a sheet"
+    assert "Languages of the texts: en 1." in page
+
+
+@pytest.mark.usefixtures("no_rendering")
+@pytest.mark.survives
 def test_a_section_that_fails_leaves_a_sentence_and_the_others_stand(small_study, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("no curves")

@@ -72,7 +72,9 @@ FILES = {
     "data/catalogue/texts.parquet": {"audit"},  # mending a description retrains no image model
     "data/catalogue/digests.parquet": {"audit"},  # nor does what `bakeoff monitor` recognises photos by
     "data/catalogue/rejected.csv": {"audit"},
+    "data/catalogue/measures.parquet": {"audit"},
     "data/audit/audit.json": {"compare"},
+    "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
     "data/catalogue/products.parquet": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
     "data/catalogue/labels.json": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
     "data/catalogue/images.arrow": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},

@@ -1,4 +1,4 @@
-"""What a prepared catalogue is made of: counts, formats, sizes as JSON; class counts and a contact sheet."""
+"""What a prepared catalogue is made of and what may be wrong in it: JSON, findings.parquet, figures and sheets."""
 
 import hashlib
 import json
@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 from rich.text import Text
 
+from bakeoff.catalogue.findings import FINDINGS
+from bakeoff.catalogue.findings.base import read_examined
+from bakeoff.catalogue.findings.sheets import draw_sheets
 from bakeoff.core.failures import drawing
 from bakeoff.core.progress import screen
 from bakeoff.data.contact_sheet import new_sheet, paste
 from bakeoff.data.figures import MAX_BARS, Figure, of_classes, shorten
 from bakeoff.data.photo import as_image
 from bakeoff.data.store import ImageStore
-from bakeoff.data.table import read_products, read_texts
+from bakeoff.data.table import TEXT_COLUMNS
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, Quantiles
 
 _PER_CLASS_SHOWN = 8
@@ -26,13 +29,15 @@ _BLUE, _ORANGE = "#0072b2", "#e69f00"
 
 
 def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
-    """Write audit.json and figures/ of a prepared catalogue and return the record.
+    """Write audit.json, findings.parquet and figures/ of a prepared catalogue and return the record.
 
     Raises:
         DataError: a file of the catalogue is missing.
     """
-    table, texts = read_products(catalogue_dir), read_texts(catalogue_dir)
     rejected = pd.read_csv(catalogue_dir / "rejected.csv", dtype=str, keep_default_na=False)
+    examined = read_examined(catalogue_dir, rejected)
+    table, texts = examined.products, examined.products[list(TEXT_COLUMNS)]
+    examinations = {name: examine(examined) for name, examine in FINDINGS.items()}
     record = AuditRecord(
         dataset=LabelsRecord.read(catalogue_dir / "labels.json").dataset,
         texts_digest=_texts_digest(texts),
@@ -49,13 +54,25 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
         height_px=_quantiles(table["height"]),
         n_with_title=len(texts["title"].dropna()),
         n_with_description=len(texts["description"].dropna()),
+        languages=_counts(examined.languages),
+        findings={name: examination.summary() for name, examination in examinations.items()},
     )
     record.write(out_dir / "audit.json")
+    flagged = pd.concat([examination.rows(name) for name, examination in examinations.items()], ignore_index=True)
+    flagged.to_parquet(out_dir / "findings.parquet", index=False)
+    store = ImageStore(catalogue_dir / "images.arrow")
     with drawing(out_dir / "figures" / "class_counts.png", out_dir) as path:
         draw_class_counts(table["label"], rejected).savefig(path, dpi=130)
     with drawing(out_dir / "figures" / "samples.png", out_dir) as path:
-        draw_samples(table, ImageStore(catalogue_dir / "images.arrow")).savefig(path, dpi=130)
+        draw_samples(table, store).savefig(path, dpi=130)
+    draw_sheets(flagged, table, store, out_dir)
     return record
+
+
+def list_findings(record: AuditRecord) -> str:
+    """Return what was found, and how often, in one line."""
+    told = [f"{found.n} {name.replace('_', ' ')}" for name, found in record.findings.items() if found.n]
+    return f"findings: {', '.join(told) or 'none'}"
 
 
 def _texts_digest(texts: pd.DataFrame) -> str:

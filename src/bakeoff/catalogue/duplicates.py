@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 _BLOCK = (128, 4096)
 _WHOLE = 2  # its place among the views
 _LONGEST_PX, _LEAST_PX = 256, 8
-_TOLERANCE = 16  # of 255: what JPEG leaves of a uniform border
+TOLERANCE = 16  # of 255: what JPEG leaves of a uniform border
 _CROPPED = 0.05  # on each side
 _VIEW_DISTANCE = 16  # bits; benchmarks/duplicates.py measures these three together
 _LEAST_CORRELATION, _SHAPE_TOLERANCE = 0.97, 0.1
@@ -48,7 +48,7 @@ def find_views(image: Image.Image) -> tuple[View, ...]:
     All as seen at 256 px.
     """
     small = image.reduce(math.ceil(max(image.size) / _LONGEST_PX))
-    left, top, right, bottom = inside = _inside_border(small)
+    left, top, right, bottom = inside = inside_border(small)
     across, down = round(_CROPPED * (right - left)), round(_CROPPED * (bottom - top))
     whole, middle = (0, 0, *small.size), (left + across, top + down, right - across, bottom - down)
     return tuple(_view(small, box) for box in (inside, middle, whole)[: 2 if inside == whole else 3])
@@ -62,7 +62,7 @@ def _view(small: Image.Image, box: tuple[int, int, int, int]) -> View:
     return View(perceptual_hashes(content)[0], colours, (math.log(width / height), *shift))
 
 
-def _inside_border(small: Image.Image) -> tuple[int, int, int, int]:
+def inside_border(small: Image.Image) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom of what is inside the uniform border, px; of the whole where little is."""
     values = np.asarray(small).astype(np.int16)
     top, right, bottom, left = (_count_border_lines(np.rot90(values, n_turns)) for n_turns in range(4))
@@ -74,7 +74,7 @@ def _inside_border(small: Image.Image) -> tuple[int, int, int, int]:
 def _count_border_lines(values: np.ndarray) -> int:
     """Return how many of the first rows have one and the same colour, (H, W, 3) int16."""
     colour = np.median(values[0], axis=0)
-    borders = (np.abs(line - colour).max() <= _TOLERANCE for line in values)
+    borders = (np.abs(line - colour).max() <= TOLERANCE for line in values)
     return next((row for row, is_border in enumerate(borders) if not is_border), len(values))
 
 
@@ -82,7 +82,7 @@ def group_duplicates(
     digests: Sequence[str],
     hashes: np.ndarray,
     *,
-    distance: int,
+    distance: int | None = None,
     mirrored: np.ndarray | None = None,
     views: Sequence[tuple[View, ...]] = (),
     groups: Sequence[str | None] = (),
@@ -90,9 +90,10 @@ def group_duplicates(
     """Return for each picture the position of the first picture of its group.
 
     Args:
-        digests: N pixel digests; equal ones are exact duplicates.
+        digests: N pixel digests, or names of clusters found before; equal ones are duplicates.
         hashes: (N,) uint64 perceptual hashes.
-        distance: differing bits of 64 up to which two pictures are near-duplicates.
+        distance: differing bits of 64 up to which two pictures are near-duplicates; None = the hash alone, which sees
+            no colour, is not enough.
         mirrored: (N,) uint64 hashes of the mirror images, where mirrored pictures belong together too.
         views: of the N pictures, where copies with other margins belong together too.
         groups: names of N groups that the source knows, whatever the pictures show; None = of no group.
@@ -102,8 +103,9 @@ def group_duplicates(
     """
     n = len(digests)
     pairs = [_pairs_of_names(digests), _pairs_of_names(groups)]
-    pairs += _near_pairs(hashes, hashes, distance)
-    if mirrored is not None:
+    if distance is not None:
+        pairs += _near_pairs(hashes, hashes, distance)
+    if distance is not None and mirrored is not None:
         for one, other in ((mirrored, hashes), (hashes, mirrored)):  # near the limit only one direction may match
             pairs += _near_pairs(one, other, distance)
     if views:

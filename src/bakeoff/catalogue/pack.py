@@ -7,15 +7,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bakeoff.catalogue.duplicates import View, find_views, perceptual_hashes
+from bakeoff.catalogue.measures import measure_thumbnail, thumbnail
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.core.errors import DataError
-from bakeoff.data.decode import Rejection, decode, encode_for_store, pixel_digest
+from bakeoff.data.decode import Decoded, Rejection, decode, encode_for_store, pixel_digest
 from bakeoff.records.catalogue import PackParams
 
 SERIAL_BELOW = 300  # starting processes costs two seconds
@@ -35,10 +36,12 @@ class Packed:
     format: str
     mode: str
     digest: str = ""
-    """Of the original's pixels; like the hashes only where it was asked for."""
+    """Of the original's pixels; like what follows only where it was asked for."""
     phash: int = 0
     mirrored: int = 0
     views: tuple[View, ...] = ()
+    measures: tuple[float, ...] = ()
+    """`bakeoff.catalogue.measures.AUDITED`."""
 
 
 def pack_all(
@@ -46,7 +49,7 @@ def pack_all(
 ) -> Iterator[Packed | Rejection]:
     """Yield one result per photo, in order, on all cores; a few chunks per core are held in memory at a time.
 
-    With `hashes` also what finds duplicates, for which .venv-torch alone has imagehash.
+    With `hashes` also what finds duplicates, for which .venv-torch alone has imagehash, and the measures for the audit.
 
     Raises:
         DataError: a decoding process was killed.
@@ -106,15 +109,20 @@ def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, dige
     decoded = decode(original, max_megapixels=params.max_megapixels, min_side_px=params.min_side_px)
     if isinstance(decoded, Rejection):
         return decoded
-    phash, mirrored = perceptual_hashes(decoded.image) if hashes else (0, 0)
-    return Packed(
+    packed = Packed(
         encoded=encode_for_store(decoded, original, store_px=params.store_px),
         width=decoded.width,
         height=decoded.height,
         format=decoded.format,
         mode=decoded.mode,
         digest=pixel_digest(decoded.image) if digest else "",
-        phash=phash,
-        mirrored=mirrored,
-        views=find_views(decoded.image) if hashes else (),
     )
+    return replace(packed, **_examine(decoded)) if hashes else packed
+
+
+def _examine(decoded: Decoded) -> dict[str, Any]:
+    """Return the picture's hashes, views and measures."""
+    phash, mirrored = perceptual_hashes(decoded.image)
+    small = thumbnail(decoded.image)
+    measures = measure_thumbnail(small, width=decoded.width, height=decoded.height)
+    return {"phash": phash, "mirrored": mirrored, "views": find_views(small), "measures": measures}

@@ -15,6 +15,7 @@ import pandas as pd
 
 from bakeoff.catalogue.duplicates import group_duplicates
 from bakeoff.catalogue.fetch import effective_dataset
+from bakeoff.catalogue.measures import AUDITED
 from bakeoff.catalogue.pack import Packed
 from bakeoff.catalogue.packed import PackedPhotos, packing_folder
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
@@ -26,7 +27,15 @@ from bakeoff.core.paths import main_checkout, state_dir
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.decode import Rejection, locate
 from bakeoff.data.store import StoreWriter
-from bakeoff.data.table import BOX_COLUMNS, DIGESTS, PRODUCT_COLUMNS, SPLITS, TEXT_COLUMNS, UNLABELLED
+from bakeoff.data.table import (
+    BOX_COLUMNS,
+    DIGESTS,
+    MEASURES_FILE,
+    PRODUCT_COLUMNS,
+    SPLITS,
+    TEXT_COLUMNS,
+    UNLABELLED,
+)
 from bakeoff.records.catalogue import Dataset, LabelsRecord, PackParams, SourceRecord
 
 _PLACEHOLDER_PRODUCTS, _PLACEHOLDER_LABELS, _PLACEHOLDER_TIMES = 5, 3, 3
@@ -187,10 +196,12 @@ def _count_reasons(ledger: _Ledger) -> str:
 def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger) -> pd.DataFrame:
     """Give duplicates one `group_id`, or drop all but the first; mirrored pictures share a group in both cases.
 
-    So do products that the source says belong together, even where duplicates are kept.
+    So do products that the source says belong together, even where duplicates are kept. What is surely one picture,
+    colours compared, is one `cluster`, in which labels that disagree lower each other's weight.
     """
     known = table["group"].fillna(table.index.to_series().map("\0{}".format))
     table["group_id"] = table.index.to_series().groupby(known).transform("min")
+    table["cluster"], table["weight"] = table.index, 1.0
     if dataset.duplicates == "keep":
         return table
     if dataset.phash_distance > _CHAINING_BITS:
@@ -201,21 +212,27 @@ def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Led
     table = _reject_placeholders(table, ledger)
     if not len(table):
         return table
+    hashes, views = table["phash"].to_numpy(np.uint64), table["views"].tolist()
+    table["cluster"] = group_duplicates(table["digest"].tolist(), hashes, views=views)
+    table["weight"] = _agreement(table)
+    _warn_of_conflicts(table)
+    clusters, near = table["cluster"].astype(str).tolist(), dataset.phash_distance
     further = {"mirrored": table["mirrored"].to_numpy(np.uint64), "groups": table["group"].tolist()}
-    table["group_id"] = _group(table, dataset.phash_distance, **further)
-    _warn_of_conflicts(table, table["group_id"].to_numpy())
+    table["group_id"] = group_duplicates(clusters, hashes, distance=near, **further)
     if dataset.duplicates == "drop":
-        first = _group(table, dataset.phash_distance)
+        first = group_duplicates(clusters, hashes, distance=near)
         kept = zip(table["product_id"].iloc[first], table["label"].iloc[first], table["label"], strict=True)
         details = [f"of {name}" + (f", a photo of {label}" if label != own else "") for name, label, own in kept]
         table = _reject_rows(table, first != np.arange(len(table)), "duplicate_image", details, ledger)
-        table["group_id"] = table.index.to_series().groupby(table["group_id"]).transform("min")
+        for name in ("group_id", "cluster"):
+            table[name] = table.index.to_series().groupby(table[name]).transform("min")
     return table
 
 
-def _group(table: pd.DataFrame, distance: int, **further: Any) -> np.ndarray:
-    hashes, views = table["phash"].to_numpy(dtype=np.uint64), table["views"].tolist()
-    return group_duplicates(table["digest"].tolist(), hashes, distance=distance, views=views, **further)
+def _agreement(table: Any) -> Any:
+    """Return the share of each cluster's products that have the product's own label: its training weight."""
+    own = table.groupby(["cluster", "label"])["label"].transform("size")
+    return own / table.groupby("cluster")["label"].transform("size")
 
 
 def _reject_placeholders(table: pd.DataFrame, ledger: _Ledger) -> pd.DataFrame:
@@ -233,12 +250,12 @@ def _reject_placeholders(table: pd.DataFrame, ledger: _Ledger) -> pd.DataFrame:
     return _reject_rows(table, table["digest"].isin(told).to_numpy(), "placeholder", details, ledger)
 
 
-def _warn_of_conflicts(table: pd.DataFrame, groups: np.ndarray) -> None:
-    """Tell of groups (N,) of the same or nearly the same photo with several labels."""
-    n_labels = table.groupby(groups)["label"].nunique()
+def _warn_of_conflicts(table: pd.DataFrame) -> None:
+    """Tell of clusters of the same or nearly the same photo with several labels."""
+    n_labels = table.groupby("cluster")["label"].nunique()
     several = n_labels[n_labels > 1]
     if len(several):
-        own = table.iloc[np.flatnonzero(groups == several.index[0])]
+        own = table[table["cluster"] == several.index[0]]
         shown = ", ".join(f"{name} ({label})" for label, name in own.groupby("label")["product_id"].first()[:5].items())
         _warn(f"{len(several)} photos, the same or nearly the same, have several labels, for example {shown}")
 
@@ -309,11 +326,13 @@ def _write_store(table: pd.DataFrame, packed: PackedPhotos, target: Path) -> str
 
 
 def _write_tables(table: pd.DataFrame, folder: Path) -> None:
-    """Write products.parquet, which image classifiers read, and what they do not: texts and digests of the pixels."""
-    table = table.assign(weight=1.0).astype(PRODUCT_COLUMNS | TEXT_COLUMNS)
+    """Write products.parquet, which image classifiers read, and what they do not: texts, digests and measures."""
+    table = table.astype(PRODUCT_COLUMNS | TEXT_COLUMNS)
     table[list(PRODUCT_COLUMNS)].join(_known_besides(table)).to_parquet(folder / "products.parquet", index=False)
     table[list(TEXT_COLUMNS)].to_parquet(folder / "texts.parquet", index=False)
-    table[["product_id", "digest"]].to_parquet(folder / DIGESTS, index=False)
+    table[["product_id", "digest", "cluster"]].to_parquet(folder / DIGESTS, index=False)
+    measures = pd.DataFrame(table["measures"].tolist(), index=table.index, columns=list(AUDITED), dtype="float32")
+    table[["product_id"]].join(measures).to_parquet(folder / MEASURES_FILE, index=False)
 
 
 def _known_besides(table: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,10 @@ TEXT_COLUMNS = dict.fromkeys(("product_id", "title", "description"), "string")
 UNLABELLED = "unlabelled.parquet"
 """Products whose source keeps the labels to itself: product_id, image, title, description, for `bakeoff predict`."""
 DIGESTS = "digests.parquet"
-"""product_id, and digest of the original photo's pixels: `bakeoff.data.decode.pixel_digest`."""
+"""product_id, digest of the original photo's pixels (`bakeoff.data.decode.pixel_digest`), and cluster, int64: one
+number for all products that show the same or nearly the same picture."""
+MEASURES_FILE = "measures.parquet"
+"""product_id, and what each photo is like (`bakeoff.catalogue.measures.AUDITED`), float32."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
 
 def read_products(catalogue_dir: Path) -> pd.DataFrame:
     """Return products.parquet, index 0 to N-1."""
-    return pd.read_parquet(_prepared(catalogue_dir, "products.parquet")).reset_index(drop=True)
+    return read_prepared(catalogue_dir, "products.parquet")
 
 
 def read_groups(products_file: Path | None) -> dict[str, int]:
@@ -131,11 +134,16 @@ def read_texts(catalogue_dir: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing.
     """
-    return pd.read_parquet(_prepared(catalogue_dir, "texts.parquet")).reset_index(drop=True)
+    return read_prepared(catalogue_dir, "texts.parquet")
 
 
-def _prepared(catalogue_dir: Path, name: str) -> Path:
+def read_prepared(catalogue_dir: Path, name: str) -> pd.DataFrame:
+    """Return a table that `prepare` wrote, one row per product, index 0 to N-1.
+
+    Raises:
+        DataError: the file is missing.
+    """
     path = Path(catalogue_dir) / name
     if not path.is_file():
         raise DataError(f"{path} is missing; run `dvc repro prepare`.")
-    return path
+    return pd.read_parquet(path).reset_index(drop=True)

@@ -80,9 +80,17 @@ class Quantiles(Section):
     max: float
 
 
+class FindingSummary(Section):
+    """How many products a finding flags, and beyond which value of its measure; None where no number decides."""
+
+    n: int
+    threshold: float | None
+
+
 class AuditRecord(Record):
     """data/audit/audit.json: what was read, accepted and rejected, and what the accepted products are like."""
 
+    FORMAT: ClassVar[int] = 2
     STAGE: ClassVar[str] = "audit"
 
     dataset: Dataset
@@ -101,6 +109,10 @@ class AuditRecord(Record):
     height_px: Quantiles
     n_with_title: int
     n_with_description: int
+    languages: dict[str, int]
+    """Products by the language of their texts, ISO 639-1, the most common first; unsure ones are left out."""
+    findings: dict[str, FindingSummary]
+    """Every finding that was looked for, by name; its products are in findings.parquet."""
 
 
 class SplitRecord(Record):

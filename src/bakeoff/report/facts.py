@@ -42,6 +42,8 @@ class Facts:
     aggregate: Mapping[str, Any] = field(default_factory=dict)
     split: SplitRecord | None = None
     """How the products were divided; None leaves it out."""
+    audit_dir: Path | None = None
+    """Where the audit's figures/ lie; None leaves them out."""
 
     def record(self, candidate: str) -> Evaluated | None:
         """Return the candidate's first training with a result."""
@@ -202,6 +204,7 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
         summaries=summaries,
         choice=choice,
         audit=AuditRecord.read_if_there(root / "data" / "audit" / "audit.json"),
+        audit_dir=root / "data" / "audit",
         params=params,
         aggregate=_read_aggregate(reports_dir / "aggregate.json"),
         split=SplitRecord.read_current(root / "data" / "splits" / "split.json"),

@@ -45,7 +45,7 @@ class ReportInputs:
 
     language: LanguageCode = "en"
     audit_file: Path | None = None
-    """data/audit/audit.json, for the report's data section."""
+    """data/audit/audit.json, for the report's data section, with figures/ beside it."""
     speed_file: Path | None = None
     """measurements/throughput.json."""
     references: Sequence[Mapping[str, Any]] = ()
@@ -112,7 +112,9 @@ def compare(
     learning_curves(done).to_csv(out_dir / "learning_curves.csv", index=False, float_format="%.6g")
     choice.write(out_dir / "choice.json")
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
-    _tell(Facts(done, summaries, choice, audit, given.params, split=split), params, out_dir, t)
+    audit_dir = given.audit_file.parent if given.audit_file else None
+    facts = Facts(done, summaries, choice, audit, given.params, split=split, audit_dir=audit_dir)
+    _tell(facts, params, out_dir, t)
     fill_gaps(out_dir, TELLING, language=given.language)
     failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist
     return choice

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from bakeoff.catalogue.measures import MEASURES
 from bakeoff.deploy.monitoring.performance import count_reference
 from bakeoff.deploy.monitoring.sample import Sample
-from bakeoff.deploy.prediction.measures import MEASURES
 from bakeoff.statistics.paired import holm
 from bakeoff.statistics.two_sample import (
     TwoSample,

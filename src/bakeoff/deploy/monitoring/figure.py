@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from bakeoff.catalogue.measures import MEASURES
 from bakeoff.core.translation import Translator
 from bakeoff.data.figures import Figure, shorten
 from bakeoff.deploy.monitoring.sample import Sample
 from bakeoff.deploy.monitoring.verdict import NAMES, VERDICTS, write_p
-from bakeoff.deploy.prediction.measures import MEASURES
 
 _STUDY, _NEW, _ALARM = "#4477AA", "#EE7733", "#BB2233"
 """Tol's colours, told apart by the colour-blind."""

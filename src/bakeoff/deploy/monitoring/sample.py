@@ -23,7 +23,7 @@ class Sample:
     probabilities: np.ndarray
     """(N, K) float64, calibrated."""
     measures: np.ndarray
-    """(N, 6): `bakeoff.deploy.prediction.measures.MEASURES`."""
+    """(N, 6): `bakeoff.catalogue.measures.MEASURES`."""
     vectors: np.ndarray
     """(M, D): features of at most MAX_FEATURES photos, or log probabilities where the candidate gives no features."""
     vector_kind: str

@@ -14,12 +14,12 @@ from typing import Any
 
 import pandas as pd
 
+from bakeoff.catalogue.measures import MEASURES
 from bakeoff.catalogue.photo_file import Cell
 from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import validate_section
 from bakeoff.data.store import ImageStore
-from bakeoff.deploy.prediction.measures import MEASURES
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, n_done
 from bakeoff.deploy.prediction.scoring import read_files, read_store, score_photos
 from bakeoff.predictors.loading import load_predictor

@@ -28,7 +28,7 @@ class Scores:
     probabilities: np.ndarray
     """(N, K) float32, rows sum to 1, not calibrated."""
     measures: np.ndarray | None = None
-    """(N, 6) float64: `bakeoff.deploy.prediction.measures.MEASURES`."""
+    """(N, 6) float64: `bakeoff.catalogue.measures.MEASURES`."""
     features: np.ndarray | None = None
     """(N, D) float32: the backbone's pooled features, where the candidate gives any."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bakeoff.catalogue.measures import MEASURES, measure_photo
 from bakeoff.catalogue.pack import Packed, pack_all
 from bakeoff.catalogue.photo_file import Cell, PhotoFile
 from bakeoff.core.names import readable
@@ -17,7 +18,6 @@ from bakeoff.data.decode import Rejection
 from bakeoff.data.photo import Photo, as_image, open_packed
 from bakeoff.data.products import Photos
 from bakeoff.data.store import ImageStore
-from bakeoff.deploy.prediction.measures import MEASURES, measure_photo
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk
 from bakeoff.predictors.protocol import GivesFeatures, Predictor
 from bakeoff.records.catalogue import PackParams

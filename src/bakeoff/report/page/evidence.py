@@ -1,4 +1,4 @@
-"""What the report shows beside the numbers, read from a candidate's folder: heat maps and colour channels."""
+"""What the report shows beside the numbers: a candidate's heat maps and colour channels, the audit's sheets."""
 
 from typing import NamedTuple
 
@@ -10,9 +10,11 @@ from bakeoff.records.interpretation import (
     ChannelsRecord,
     ExplainedPhoto,
 )
+from bakeoff.report.facts import Facts
 from bakeoff.report.page.embedding import Budget
 
 _HEATMAP_PX = 960
+_SHEET_PX = 800
 
 
 class HeatMap(NamedTuple):
@@ -21,6 +23,15 @@ class HeatMap(NamedTuple):
     candidate: str
     photo: ExplainedPhoto
     picture: str
+
+
+class Found(NamedTuple):
+    """What a finding of the audit flagged: how many products, beyond which measure, and its sheet as a data URI."""
+
+    name: str
+    n: int
+    threshold: float | None
+    picture: str | None
 
 
 def read_channels(record: Evaluated) -> ChannelsRecord | None:
@@ -37,3 +48,14 @@ def read_heat_maps(record: Evaluated, budget: Budget) -> list[HeatMap]:
         if picture := budget.embed(folder, photo.figure, max_px=_HEATMAP_PX):
             found.append(HeatMap(record.candidate.name, photo, picture))
     return found
+
+
+def found_in_catalogue(facts: Facts, budget: Budget) -> list[Found]:
+    """Return the findings that flag products, the most frequent first, with their sheets as far as the budget goes."""
+    findings = facts.audit.findings if facts.audit else {}
+    found = sorted(((name, one) for name, one in findings.items() if one.n), key=lambda item: -item[1].n)
+    figures = facts.audit_dir / "figures" if facts.audit_dir else None
+    return [
+        Found(name, one.n, one.threshold, figures and budget.embed(figures, f"{name}.png", max_px=_SHEET_PX))
+        for name, one in found
+    ]
