@@ -2,11 +2,12 @@
 
 import hashlib
 from collections import Counter
+from typing import Any
 
 import pandas as pd
 
 
-def order_groups(products: pd.DataFrame, seed: int) -> dict[int, tuple[str, str]]:
+def order_groups(products: pd.DataFrame, seed: int) -> dict[Any, tuple[str, Any]]:
     """Return each group's place in an order of the seed's own, which no other product and no order of rows changes."""
     return {
         group: (hashlib.blake2b(f"{seed}\0{first}".encode(), digest_size=8).hexdigest(), first)

@@ -61,7 +61,7 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
     return _table(products, _divide(products, params, previous, whole_test=params.method == "kfold"))
 
 
-def find_leaks(groups: pd.Series, is_test: np.ndarray) -> np.ndarray:
+def find_leaks(groups: Any, is_test: np.ndarray) -> np.ndarray:
     """Return which products, (N,) bool, are not in test and in a group with one that is."""
     return groups.isin(groups[is_test]).to_numpy() & ~is_test
 
@@ -76,7 +76,8 @@ def _keep_test(products: pd.DataFrame, params: SplitParams, previous: pd.DataFra
     leaks = find_leaks(products["group_id"], is_test)
     left_out = leaks & (params.official_leaks == "drop")
     apart = products["group_id"].where(~leaks, products["group_id"] + products["group_id"].max() + 1)
-    used = products.assign(group_id=apart, official_split=products["official_split"].fillna("train"))[~left_out]
+    used = products.assign(group_id=apart, official_split=products["official_split"].fillna("train"))
+    used = used.loc[~left_out, :]
     table = _table(used, _divide(used, params, previous, whole_test=True))
     split = products[["product_id"]].merge(table, on="product_id", how="left").fillna({"split": UNUSED})
     return split.assign(reason=pd.Series([_LEAK if out else None for out in left_out], dtype="string"))

@@ -4,6 +4,7 @@ import hashlib
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.folds import assign_folds
@@ -36,7 +37,9 @@ def write_split(
     split = make_split(products, params, previous=earlier)
     out_dir.mkdir(parents=True, exist_ok=True)
     split.to_parquet(out_dir / "splits.parquet", index=False)
-    _make_folds(products[split["split"] == "train"], params.seed).to_parquet(out_dir / "folds.parquet", index=False)
+    _make_folds(products.loc[split["split"] == "train", :], params.seed).to_parquet(
+        out_dir / "folds.parquet", index=False
+    )
     counts = pd.crosstab(products["label"], split["split"]).reindex(columns=list(SPLITS), fill_value=0)
     record = _record(products, split, counts, params, earlier)
     _warn(record)
@@ -69,27 +72,29 @@ def draw_class_balance(counts: pd.DataFrame, title: str) -> Figure:
 
 def _make_folds(train: pd.DataFrame, seed: int) -> pd.DataFrame:
     folds = assign_folds(train, N_INNER_FOLDS, seed=seed)
-    return train[["product_id"]].assign(fold=train["group_id"].map(folds).astype("int8"))
+    own = np.array([folds[group] for group in train["group_id"]], dtype=np.int8)
+    return pd.DataFrame({"product_id": train["product_id"], "fold": own})
 
 
 def _record(
     products: pd.DataFrame, split: pd.DataFrame, counts: pd.DataFrame, params: SplitParams, earlier: pd.DataFrame | None
 ) -> SplitRecord:
     is_kfold = params.method == "kfold"
-    leaks = find_leaks(products["group_id"], (split["split"] == "test").to_numpy())
-    official = products.get("official_split", pd.Series(index=products.index, dtype=object))
-    moved = official.isin(SPLITS[1:]) & (split["split"] != official) & (split["split"] != UNUSED)
-    inputs = [products[[name for name in _INPUTS if name in products]], *([] if earlier is None else [earlier])]
+    names = split["split"].to_numpy(dtype=object)
+    leaks = find_leaks(products["group_id"], names == "test") & (names != UNUSED)
+    official = products.reindex(columns=["official_split"])["official_split"].astype("string").fillna("")
+    moved = official.isin(SPLITS[1:]).to_numpy() & (names != official.to_numpy(dtype=object)) & (names != UNUSED)
+    inputs = [products.reindex(columns=list(_INPUTS)), *([] if earlier is None else [earlier])]
     return SplitRecord(
         method=params.method,
         seed=params.seed,
         fold=params.fold if is_kfold else None,
         n_folds=params.n_folds if is_kfold else None,
-        counts={name: {str(label): int(n) for label, n in counts[name].items()} for name in SPLITS},
-        n_unused=int((split["split"] == UNUSED).sum()),
-        n_leaks=int((leaks & (split["split"] != UNUSED)).sum()),
+        counts={name: counts[name].to_dict() for name in SPLITS},
+        n_unused=int((names == UNUSED).sum()),
+        n_leaks=int(leaks.sum()),
         n_moved_from_official_split=0 if is_kfold else int(moved.sum()),
-        digest=_digest(split[["product_id", "split"]]),
+        digest=_digest(split.reindex(columns=["product_id", "split"])),
         inputs=_digest(*inputs, params=params.model_dump_json()),
     )
 

@@ -110,7 +110,7 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
             f"{splits_file} lists {len(splits)} products, {catalogue_dir} holds {len(products)}, and they must be the "
             "same ones; run `dvc repro split`."
         )
-    joined = joined[joined["split"] != UNUSED].reset_index(drop=True)
+    joined = joined.loc[joined["split"] != UNUSED, :].reset_index(drop=True)
     store = ImageStore(catalogue_dir / "images.arrow")
     return Catalogue(products=joined, labels=header.labels, store=store, dataset=header.dataset)
 
