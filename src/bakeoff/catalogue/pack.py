@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
-from bakeoff.catalogue.duplicates import View, find_views, perceptual_hashes
+import numpy as np
+
+from bakeoff.catalogue.fingerprint import VIEW, fingerprint
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection, decode, encode_for_store, pixel_digest
@@ -34,7 +36,7 @@ class Packed:
     """Of the original's pixels; like the hashes only where it was asked for."""
     phash: int = 0
     mirrored: int = 0
-    views: tuple[View, ...] = ()
+    views: np.ndarray = field(default_factory=partial(np.zeros, 0, VIEW))
 
 
 def pack_all(
@@ -83,7 +85,6 @@ def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, dige
     decoded = decode(original, max_megapixels=params.max_megapixels, min_side_px=params.min_side_px)
     if isinstance(decoded, Rejection):
         return decoded
-    phash, mirrored = perceptual_hashes(decoded.image) if hashes else (0, 0)
     return Packed(
         encoded=encode_for_store(decoded, original, store_px=params.store_px),
         width=decoded.width,
@@ -91,7 +92,5 @@ def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, dige
         format=decoded.format,
         mode=decoded.mode,
         digest=pixel_digest(decoded.image) if digest else "",
-        phash=phash,
-        mirrored=mirrored,
-        views=find_views(decoded.image) if hashes else (),
+        **(fingerprint(decoded.image)._asdict() if hashes else {}),
     )

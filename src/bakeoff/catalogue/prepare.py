@@ -9,13 +9,12 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.progress import Progress
 
-from bakeoff.catalogue.duplicates import group_duplicates
+from bakeoff.catalogue.duplicates import find_duplicates
 from bakeoff.catalogue.fetch import effective_dataset
 from bakeoff.catalogue.pack import Packed, pack_all
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
@@ -170,7 +169,7 @@ def _count_reasons(ledger: _Ledger) -> str:
 
 
 def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger) -> pd.DataFrame:
-    """Give duplicates one `group_id`, or drop all but the first; mirrored pictures share a group in both cases.
+    """Give near-duplicates one `group_id`, and drop copies but the first where that is wanted, not recoloured variants.
 
     So do products that the source says belong together, even where duplicates are kept.
     """
@@ -186,21 +185,25 @@ def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Led
     table = _reject_placeholders(table, ledger)
     if not len(table):
         return table
-    further = {"mirrored": table["mirrored"].to_numpy(np.uint64), "groups": table["group"].tolist()}
-    table["group_id"] = _group(table, dataset.phash_distance, **further)
-    _warn_of_conflicts(table, table["group_id"].to_numpy())
+    hashes, mirrored = (table[name].to_numpy(np.uint64) for name in ("phash", "mirrored"))
+    found = find_duplicates(
+        table["digest"].tolist(),
+        hashes,
+        distance=dataset.phash_distance,
+        mirrored=mirrored,
+        views=table["views"].tolist(),
+        groups=table["group"].tolist(),
+    )
+    table["group_id"] = found.groups
+    _warn_of_conflicts(table, found.groups)
     if dataset.duplicates == "drop":
-        first = _group(table, dataset.phash_distance)
-        kept = zip(table["product_id"].iloc[first], table["label"].iloc[first], table["label"], strict=True)
+        kept = zip(
+            table["product_id"].iloc[found.copies], table["label"].iloc[found.copies], table["label"], strict=True
+        )
         details = [f"of {name}" + (f", a photo of {label}" if label != own else "") for name, label, own in kept]
-        table = _reject_rows(table, first != np.arange(len(table)), "duplicate_image", details, ledger)
+        table = _reject_rows(table, found.copies != np.arange(len(table)), "duplicate_image", details, ledger)
         table["group_id"] = table.index.to_series().groupby(table["group_id"]).transform("min")
     return table
-
-
-def _group(table: pd.DataFrame, distance: int, **further: Any) -> np.ndarray:
-    hashes, views = table["phash"].to_numpy(dtype=np.uint64), table["views"].tolist()
-    return group_duplicates(table["digest"].tolist(), hashes, distance=distance, views=views, **further)
 
 
 def _reject_placeholders(table: pd.DataFrame, ledger: _Ledger) -> pd.DataFrame:

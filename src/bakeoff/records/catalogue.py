@@ -78,9 +78,18 @@ class Quantiles(Section):
     max: float
 
 
+class ProductGroup(Section):
+    """Products that belong together: near-duplicates, or what the source says is one."""
+
+    n_products: int
+    product_ids: list[str]
+    """The first ones of a large group."""
+
+
 class AuditRecord(Record):
     """data/audit/audit.json: what was read, accepted and rejected, and what the accepted products are like."""
 
+    FORMAT: ClassVar[int] = 2
     STAGE: ClassVar[str] = "audit"
 
     dataset: Dataset
@@ -93,6 +102,8 @@ class AuditRecord(Record):
     rejected_per_class: dict[str, int]
     per_class: dict[str, int]
     n_groups: int
+    largest_groups: list[ProductGroup]
+    """Of two products or more, the largest first."""
     formats: dict[str, int]
     modes: dict[str, int]
     width_px: Quantiles
