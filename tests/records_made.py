@@ -351,6 +351,7 @@ def audit_record(**changes: Any) -> AuditRecord:
         "rejected_per_class": {"a": 1},
         "per_class": {"b": 1, "a": 1},
         "n_groups": 2,
+        "largest_groups": [],
         "formats": {"PNG": 2},
         "modes": {"RGB": 2},
         "width_px": quantiles,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bakeoff.catalogue.audit import draw_class_counts, draw_samples
+from bakeoff.catalogue.audit import draw_class_counts, draw_groups, draw_samples
 from bakeoff.data.contact_sheet import new_sheet, paste
 from bakeoff.data.store import ImageStore, StoreWriter
 
@@ -47,6 +47,21 @@ def test_the_contact_sheet_has_a_row_for_each_class(tmp_path):
     for middle, colour, n in ((105, COLOURS["red"], 8), (235, COLOURS["Home Decor & Festive Needs"], 3)):
         line = (np.abs(pixels[middle] - colour).sum(axis=1) < 10).astype(int)
         assert (np.diff(line) == 1).sum() == n, "photos side by side with white between"
+
+
+def test_the_groups_sheet_names_how_many_and_which_classes(tmp_path):
+    with StoreWriter(tmp_path / "images.arrow") as store:
+        for _ in range(12):
+            buffer = io.BytesIO()
+            Image.new("RGB", (40, 40), "red").save(buffer, "PNG")
+            store.append(buffer.getvalue())
+    groups = [
+        pd.DataFrame({"label": list("aaaaaaaaab"), "image": range(10)}),
+        pd.DataFrame({"label": "c", "image": [10, 11]}),
+    ]
+    figure = draw_groups(groups, ImageStore(tmp_path / "images.arrow"))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["10: a, b", "2: c"]
+    assert len(figure.axes[0].images) == 8 + 2
 
 
 def test_the_bars_are_the_counts_and_the_rejected_stand_behind():

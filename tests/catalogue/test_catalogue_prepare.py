@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 from bakeoff.catalogue.audit import audit
 from bakeoff.catalogue.fetch import fetch, refetch_needed
@@ -252,7 +252,28 @@ def test_a_framed_copy_shares_its_group(root):
     framed = ImageOps.expand(picture(101), 6, "white")
     (root / "data" / "raw" / "folder" / "b" / "framed.png").write_bytes(encode(framed, "PNG"))
     run(root, dataset("folder", duplicates="group"))
+    found = examined(root)
+    assert (found.n_accepted, found.n_groups) == (9, 8)
+    (group,) = found.largest_groups
+    assert (group.n_products, group.product_ids) == (2, ["b/1.png", "b/framed.png"])
+    assert (root / "data" / "audit" / "figures" / "largest_groups.png").is_file()
+
+
+def test_a_recoloured_variant_shares_its_group_and_is_not_dropped(root):
+    fill(root, {"a": 4, "b": 4})
+    recoloured = ImageOps.grayscale(picture(101)).convert("RGB")
+    (root / "data" / "raw" / "folder" / "b" / "grey.png").write_bytes(encode(recoloured, "PNG"))
+    run(root, dataset("folder", duplicates="drop"))
     assert (examined(root).n_accepted, examined(root).n_groups) == (9, 8)
+
+
+def test_blank_photos_are_the_same_by_their_pixels_alone(root):
+    fill(root, {"a": 4, "b": 4})
+    for number, level in enumerate((255, 254, 255)):
+        blank = Image.new("RGB", (60, 60), (level,) * 3)
+        (root / "data" / "raw" / "folder" / "b" / f"blank{number}.png").write_bytes(encode(blank, "PNG"))
+    run(root, dataset("folder", duplicates="group"))
+    assert (examined(root).n_accepted, examined(root).n_groups) == (11, 10)
 
 
 def test_a_distance_that_chains_photos_is_told(root, capsys):
@@ -459,6 +480,8 @@ def test_an_audit_by_hand(root):
     assert (record.n_with_title, record.n_with_description) == (0, 0)
     for name in ("class_counts.png", "samples.png"):  # what they show: test_catalogue_figures.py
         assert (root / "data" / "audit" / "figures" / name).is_file()
+    assert record.largest_groups == []
+    assert not (root / "data" / "audit" / "figures" / "largest_groups.png").exists()
     kept = (root / "data" / "audit" / "audit.json").read_bytes()
     examined(root)
     assert (root / "data" / "audit" / "audit.json").read_bytes() == kept

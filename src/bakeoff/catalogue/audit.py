@@ -19,10 +19,11 @@ from bakeoff.data.figures import MAX_BARS, Figure, of_classes, shorten
 from bakeoff.data.photo import as_image
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import TEXT_COLUMNS
-from bakeoff.records.catalogue import AuditRecord, LabelsRecord, Quantiles
+from bakeoff.records.catalogue import AuditRecord, LabelsRecord, ProductGroup, Quantiles
 
-_PER_CLASS_SHOWN = 8
+_PER_ROW_SHOWN = 8
 _CLASSES_SHOWN = 30
+_GROUPS_SHOWN, _GROUP_LISTED = 20, 50
 _SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
 _CELL_IN, _LABEL_IN = 1.3, 1.4
 _BLUE, _ORANGE = "#0072b2", "#e69f00"
@@ -38,6 +39,7 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
     examined = read_examined(catalogue_dir, rejected)
     table, texts = examined.products, examined.products[list(TEXT_COLUMNS)]
     examinations = {name: examine(examined) for name, examine in FINDINGS.items()}
+    largest = _largest_groups(table)
     record = AuditRecord(
         dataset=LabelsRecord.read(catalogue_dir / "labels.json").dataset,
         texts_digest=_texts_digest(texts),
@@ -48,6 +50,10 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
         rejected_per_class=_counts(rejected["label"]),
         per_class=_counts(table["label"]),
         n_groups=len(set(table["group_id"])),
+        largest_groups=[
+            ProductGroup(n_products=len(own), product_ids=own["product_id"].head(_GROUP_LISTED).tolist())
+            for own in largest
+        ],
         formats=_counts(table["format"]),
         modes=_counts(table["mode"]),
         width_px=_quantiles(table["width"]),
@@ -65,6 +71,9 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
         draw_class_counts(table["label"], rejected).savefig(path, dpi=130)
     with drawing(out_dir / "figures" / "samples.png", out_dir) as path:
         draw_samples(table, store).savefig(path, dpi=130)
+    if largest:
+        with drawing(out_dir / "figures" / "largest_groups.png", out_dir) as path:
+            draw_groups(largest, store).savefig(path, dpi=130)
     draw_sheets(flagged, table, store, out_dir)
     return record
 
@@ -73,6 +82,14 @@ def list_findings(record: AuditRecord) -> str:
     """Return what was found, and how often, in one line."""
     told = [f"{found.n} {name.replace('_', ' ')}" for name, found in record.findings.items() if found.n]
     return f"findings: {', '.join(told) or 'none'}"
+
+
+def _largest_groups(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the products of each of the largest groups of several, the largest first."""
+    sizes = table["group_id"].value_counts()
+    sizes = sizes[sizes > 1]
+    chosen = sorted(sizes.index, key=lambda group: (-sizes[group], group))[:_GROUPS_SHOWN]
+    return [table.loc[table["group_id"] == group] for group in chosen]
 
 
 def _texts_digest(texts: pd.DataFrame) -> str:
@@ -104,22 +121,38 @@ def draw_class_counts(labels: Any, rejected: pd.DataFrame) -> Figure:
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
     """Return a contact sheet: a row of evenly spaced products for each class (the largest classes first)."""
     classes = table["label"].value_counts().index
-    labels = [str(label) for label in classes[:_CLASSES_SHOWN]]
-    height_in = _CELL_IN * len(labels) + 0.4
-    figure, sheet = new_sheet(_LABEL_IN + _CELL_IN * _PER_CLASS_SHOWN, height_in)
-    for number, label in enumerate(labels, start=1):
+    rows = []
+    for label in classes[:_CLASSES_SHOWN]:
+        own = table.loc[table["label"] == label, "image"].to_numpy()
+        chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), _PER_ROW_SHOWN)).astype(int))]
+        rows.append((str(label), chosen))
+    title = "Products as stored, some of each class" + of_classes(len(classes), _CLASSES_SHOWN).replace("\n", ", ")
+    return _draw_rows(rows, store, title)
+
+
+def draw_groups(groups: list[pd.DataFrame], store: ImageStore) -> Figure:
+    """Return a contact sheet: a row of the first products of each group."""
+    rows = []
+    for own in groups:
+        labels = own["label"].unique()
+        rows.append((f"{len(own)}: " + ", ".join(labels[:3]), own["image"].to_numpy()[:_PER_ROW_SHOWN]))
+    return _draw_rows(rows, store, "The largest groups of products that stay together: how many, and their classes")
+
+
+def _draw_rows(rows: list[tuple[str, np.ndarray]], store: ImageStore, title: str) -> Figure:
+    """Return a sheet with a row for each name, of the pictures in these rows of the store."""
+    height_in = _CELL_IN * len(rows) + 0.4
+    figure, sheet = new_sheet(_LABEL_IN + _CELL_IN * _PER_ROW_SHOWN, height_in)
+    for number, (name, images) in enumerate(rows, start=1):
         bottom = height_in - 0.4 - _CELL_IN * number
         middle = (_LABEL_IN - 0.1, bottom + _CELL_IN / 2)
-        lines = [line.plain.rstrip() for line in Text(shorten(label, 48)).wrap(screen(), 17)]
+        lines = [line.plain.rstrip() for line in Text(shorten(name, 48)).wrap(screen(), 17)]
         sheet.text(*middle, "\n".join(lines), ha="right", va="center", fontsize=9)
-        own = table.loc[table["label"] == label, "image"].to_numpy()
-        chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), _PER_CLASS_SHOWN)).astype(int))]
-        for column, row in enumerate(chosen):
+        for column, row in enumerate(images):
             picture = as_image(store.read(int(row)))
             picture.thumbnail((160, 160))
             left = _LABEL_IN + column * _CELL_IN
             paste(sheet, np.asarray(picture), left=left + 0.03, bottom=bottom + 0.03, side=_CELL_IN - 0.06)
-    title = "Products as stored, some of each class" + of_classes(len(classes), _CLASSES_SHOWN).replace("\n", ", ")
     figure.suptitle(title, y=1 - 0.1 / height_in, va="top")
     return figure
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image, ImageChops
 
-from bakeoff.catalogue.duplicates import TOLERANCE, inside_border
+from bakeoff.catalogue.fingerprint import TOLERANCE, inside_border
 
 MEASURES = ("brightness", "contrast", "saturation", "sharpness", "aspect_ratio", "megapixels")
 """Of every photo; what monitoring compares."""
@@ -84,9 +84,9 @@ def _frame(small: Image.Image) -> tuple[float, float]:
     A frame is as wide on both sides and ends in a straight edge along most of what it surrounds: the white ground of a
     product, which ends where the product's outline is, is none.
     """
-    left, top, right, bottom = inside_border(small)
-    values = np.asarray(small).astype(np.int16)[top:bottom, left:right]
-    frame = np.asarray(small).astype(np.int16)[0, 0]
+    whole = np.asarray(small).astype(np.int16)
+    left, top, right, bottom = inside_border(whole, (0, 0, *small.size))
+    values, frame = whole[top:bottom, left:right], whole[0, 0]
     margins = (left, small.width - right, small.width, 1), (top, small.height - bottom, small.height, 0)
     is_inside = np.abs(values - frame).max(axis=2) > TOLERANCE
     found = []

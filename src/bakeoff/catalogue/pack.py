@@ -7,12 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
-from bakeoff.catalogue.duplicates import View, find_views, perceptual_hashes
+import numpy as np
+
+from bakeoff.catalogue.fingerprint import VIEW, fingerprint
 from bakeoff.catalogue.measures import measure_thumbnail, thumbnail
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.core.errors import DataError
@@ -39,7 +41,7 @@ class Packed:
     """Of the original's pixels; like what follows only where it was asked for."""
     phash: int = 0
     mirrored: int = 0
-    views: tuple[View, ...] = ()
+    views: np.ndarray = field(default_factory=partial(np.zeros, 0, VIEW))
     measures: tuple[float, ...] = ()
     """`bakeoff.catalogue.measures.AUDITED`."""
 
@@ -122,7 +124,6 @@ def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, dige
 
 def _examine(decoded: Decoded) -> dict[str, Any]:
     """Return the picture's hashes, views and measures."""
-    phash, mirrored = perceptual_hashes(decoded.image)
     small = thumbnail(decoded.image)
     measures = measure_thumbnail(small, width=decoded.width, height=decoded.height)
-    return {"phash": phash, "mirrored": mirrored, "views": find_views(small), "measures": measures}
+    return {**fingerprint(small)._asdict(), "measures": measures}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bakeoff.catalogue.duplicates import group_duplicates
+from bakeoff.catalogue.duplicates import find_duplicates
 from bakeoff.catalogue.fetch import effective_dataset
 from bakeoff.catalogue.measures import AUDITED
 from bakeoff.catalogue.pack import Packed
@@ -194,7 +194,7 @@ def _count_reasons(ledger: _Ledger) -> str:
 
 
 def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger) -> pd.DataFrame:
-    """Give duplicates one `group_id`, or drop all but the first; mirrored pictures share a group in both cases.
+    """Give near-duplicates one `group_id`, and drop copies but the first where that is wanted, not recoloured variants.
 
     So do products that the source says belong together, even where duplicates are kept. What is surely one picture,
     colours compared, is one `cluster`, in which labels that disagree lower each other's weight.
@@ -212,15 +212,20 @@ def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Led
     table = _reject_placeholders(table, ledger)
     if not len(table):
         return table
-    hashes, views = table["phash"].to_numpy(np.uint64), table["views"].tolist()
-    table["cluster"] = group_duplicates(table["digest"].tolist(), hashes, views=views)
+    hashes, mirrored = (table[name].to_numpy(np.uint64) for name in ("phash", "mirrored"))
+    found = find_duplicates(
+        table["digest"].tolist(),
+        hashes,
+        distance=dataset.phash_distance,
+        mirrored=mirrored,
+        views=table["views"].tolist(),
+        groups=table["group"].tolist(),
+    )
+    table["group_id"], table["cluster"] = found
     table["weight"] = _agreement(table)
     _warn_of_conflicts(table)
-    clusters, near = table["cluster"].astype(str).tolist(), dataset.phash_distance
-    further = {"mirrored": table["mirrored"].to_numpy(np.uint64), "groups": table["group"].tolist()}
-    table["group_id"] = group_duplicates(clusters, hashes, distance=near, **further)
     if dataset.duplicates == "drop":
-        first = group_duplicates(clusters, hashes, distance=near)
+        first = found.copies
         kept = zip(table["product_id"].iloc[first], table["label"].iloc[first], table["label"], strict=True)
         details = [f"of {name}" + (f", a photo of {label}" if label != own else "") for name, label, own in kept]
         table = _reject_rows(table, first != np.arange(len(table)), "duplicate_image", details, ledger)

@@ -87,6 +87,14 @@ class FindingSummary(Section):
     threshold: float | None
 
 
+class ProductGroup(Section):
+    """Products that belong together: near-duplicates, or what the source says is one."""
+
+    n_products: int
+    product_ids: list[str]
+    """The first ones of a large group."""
+
+
 class AuditRecord(Record):
     """data/audit/audit.json: what was read, accepted and rejected, and what the accepted products are like."""
 
@@ -103,6 +111,8 @@ class AuditRecord(Record):
     rejected_per_class: dict[str, int]
     per_class: dict[str, int]
     n_groups: int
+    largest_groups: list[ProductGroup]
+    """Of two products or more, the largest first."""
     formats: dict[str, int]
     modes: dict[str, int]
     width_px: Quantiles
