@@ -21,12 +21,13 @@ from PIL import Image
 
 from bakeoff.aggregation.run import aggregate
 from bakeoff.catalogue.audit import audit
+from bakeoff.catalogue.measures import AUDITED
 from bakeoff.core.files import write_json
 from bakeoff.core.section import validate_section
 from bakeoff.core.translation import Translator
 from bakeoff.data.predictions import make_predictions, write_predictions
 from bakeoff.data.store import StoreWriter
-from bakeoff.data.table import SPLITS, Catalogue, load_catalogue
+from bakeoff.data.table import DIGESTS, MEASURES_FILE, SPLITS, Catalogue, load_catalogue
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.references import references
 from bakeoff.decision.study import Study
@@ -147,7 +148,7 @@ def run_everything(found: RandomStudy) -> None:
         root / "data" / "audit" / "audit.json",
         root / "measurements" / "throughput.json",
         references(params),
-        root / "failures",
+        failures_dir=root / "failures",
         split_file=root / "data" / "splits" / "split.json",
     )
     compare(root / "runs", reports, study=found.study, params=section, partial=True, inputs=inputs)
@@ -167,7 +168,12 @@ def _write_catalogue(root: Path, rng: np.random.Generator, n_labels: int) -> Cat
     table.drop(columns="split").to_parquet(folder / "products.parquet", index=False)
     texts = products[["product_id"]].assign(title="a title", description=None)
     texts.to_parquet(folder / "texts.parquet", index=False)
-    rejected = pd.DataFrame({"reason": ["truncated"] * int(rng.integers(3))}).assign(label=labels[0])
+    taken = pd.DataFrame(rng.random((n, len(AUDITED))), columns=list(AUDITED), dtype="float32")
+    products[["product_id"]].join(taken).to_parquet(folder / MEASURES_FILE, index=False)
+    known = {"digest": [str(number % 5) for number in range(n)], "cluster": np.arange(n)}
+    products[["product_id"]].assign(**known).to_parquet(folder / DIGESTS, index=False)
+    rejected = pd.DataFrame({"reason": ["truncated"] * int(rng.integers(3))})
+    rejected = rejected.assign(product_id="gone", image="gone.jpg", label=labels[0], detail="cut short")
     rejected.to_csv(folder / "rejected.csv", index=False)
     known = dataset(name=str(rng.choice(["stamps", "rakuten", "Mon magasin"])), licence=None)
     LabelsRecord(labels=labels, dataset=known).write(folder / "labels.json")

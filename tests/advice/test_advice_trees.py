@@ -14,6 +14,7 @@ from bakeoff.advice.show import show_advice
 from bakeoff.core.errors import DataError, EvaluationError, ParamsError
 from bakeoff.core.section import LANGUAGES
 from bakeoff.core.translation import Translator
+from bakeoff.records.catalogue import AuditRecord
 from records_made import audit_record, dataset, network_speed, throughput_record
 
 FAMILY, MACHINE = rules().family, rules().machine
@@ -151,7 +152,7 @@ def test_refuses_sizes_devices_and_catalogues_that_are_none(tmp_path):
     with pytest.raises(ParamsError, match="device must be one of cpu, cuda, mps, got 'tpu'"):
         facts(device="tpu")
     broken = tmp_path / "audit.json"
-    broken.write_text("{}")
+    broken.write_text(f'{{"format": {AuditRecord.FORMAT}}}')
     with pytest.raises(DataError, match=r"lacks dataset; run `dvc repro audit`"):
         catalogue_counts(broken)
     assert catalogue_counts(tmp_path / "none.json") is None

@@ -9,6 +9,7 @@ from bakeoff.catalogue.findings.base import Table
 from bakeoff.core.failures import drawing
 from bakeoff.data.contact_sheet import new_sheet, paste
 from bakeoff.data.figures import Figure, shorten
+from bakeoff.data.photo import as_image
 from bakeoff.data.store import ImageStore
 
 _COLUMNS, _ROWS = 6, 4
@@ -56,7 +57,7 @@ def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore) ->
         left, bottom = number % _COLUMNS * _CELL_IN, height_in - _HEAD_IN - step_in * (1 + number // _COLUMNS)
         if product_id in products.index:
             image, label = products.loc[product_id]
-            photo = store.read(int(image))
+            photo = as_image(store.read(int(image)))
             photo.thumbnail((_PHOTO_PX, _PHOTO_PX))
             paste(sheet, np.asarray(photo), left=left + 0.05, bottom=bottom + _TEXT_IN, side=_CELL_IN - 0.1)
             text = f"{told}\n{shorten(product_id, _LETTERS)}\n{shorten(label, _LETTERS)}"

@@ -89,7 +89,7 @@ def _load(name: str, configuration: str | None, cache: str) -> dict[str, Any]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise _explain(name, error, is_local=is_local) from None
-    return dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
+    return {str(name): part for name, part in loaded.items()} if isinstance(loaded, dict) else {"train": loaded}
 
 
 def _explain(name: str, error: Exception, *, is_local: bool) -> DataError:
