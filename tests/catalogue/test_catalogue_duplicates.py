@@ -15,6 +15,8 @@ from bakeoff.catalogue.fingerprint import VIEW, Fingerprint, fingerprint
 FAR = 2**64 - 1
 GREY = tuple(np.random.default_rng(0).integers(0, 256, (8, 8, 1)).repeat(3, axis=2).ravel().tolist())
 
+SYMMETRIC = np.reshape(GREY, (8, 8, 3)) // 2 + np.reshape(GREY, (8, 8, 3))[:, ::-1] // 2
+
 
 def view(
     phash: int, *, colours: Any = GREY, place: tuple[float, float, float] = (0, 0, 0), framed: bool = False
@@ -32,8 +34,8 @@ def find(views: list[np.ndarray], distance: int = 0, *, mirrored: list[int] | No
 
 
 def groups(hashes: list[int], distance: int, **further) -> list[int]:
-    """The groups of pictures with these hashes whose views otherwise differ in place."""
-    views = [view(phash, place=(n, 0, 0)) for n, phash in enumerate(hashes)]
+    """The groups of pictures alike but for these hashes, framed so that the whole alone is compared."""
+    views = [view(phash, colours=SYMMETRIC, framed=True) for phash in hashes]
     return find(views, distance, **further).groups.tolist()
 
 
@@ -52,8 +54,17 @@ def test_mirrored_pictures_belong_together_but_are_no_copies():
     assert groups([left, right], 1) == [0, 1]
     assert groups([left, right], 1, mirrored=[right, left]) == [0, 0]
     assert groups([left, 0], 1, mirrored=[right, right]) == [0, 1], "two mirror images alike prove nothing"
-    apart = [view(left), view(right, place=(1, 0, 0))]
+    apart = [view(left), view(right, colours=np.reshape(GREY, (8, 8, 3))[:, ::-1])]
+    assert find(apart, 1, mirrored=[right, left]).groups.tolist() == [0, 0]
     assert find(apart, 1, mirrored=[right, left]).copies.tolist() == [0, 1]
+    assert find([apart[0], view(right)], 1, mirrored=[right, left]).groups.tolist() == [0, 1], "of other looks"
+
+
+def test_a_near_hash_alone_joins_nobody():
+    other = np.random.default_rng(1).integers(0, 256, 192)
+    assert find([view(0), view(1)], 1).groups.tolist() == [0, 0]
+    assert find([view(0), view(1, colours=other)], 1).groups.tolist() == [0, 1]
+    assert find([view(0), view(1, place=(0.11, 0, 0))], 1).groups.tolist() == [0, 1], "wider"
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=40), st.integers(0, 16))
@@ -72,7 +83,7 @@ def test_many_pictures_with_one_hash(monkeypatch, batch):
     monkeypatch.setattr(duplicates, "_COMPARED", 2)
     monkeypatch.setattr(duplicates, "_BATCH", batch)
     red, blue = np.zeros((8, 8, 3)), np.zeros((8, 8, 3))
-    red[2:5, 2:5], blue[2:5, 2:5] = (200, 10, 10), (10, 10, 200)
+    red[2:5, 2:5], blue[2:5, 2:5] = (200, 10, 10), (10, 10, 200)  # equally light
     found = find([view(7, colours=colours) for colours in (red, blue, red, blue, red, red)])
     assert found.groups.tolist() == [0] * 6
     assert found.copies.tolist() == [0, 1, 0, 1, 0, 0]

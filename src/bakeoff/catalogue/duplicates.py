@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from bakeoff.catalogue.hash_search import find_near
 
 _VIEW_DISTANCE = 8  # bits; benchmarks/duplicates.py measures this and the following together
-_LEAST_CORRELATION, _PLACE_TOLERANCE = 0.97, 0.1
+_LEAST_CORRELATION, _GREY_CORRELATION, _PLACE_TOLERANCE = 0.97, 0.95, 0.1
 _COLOUR_RMS, _CHROMA_RMS = 8.0, 5.5  # of 255
 _COMPARED = 50  # of pictures with one hash: each is compared with this many only
 _BATCH = 2**15
@@ -37,8 +37,9 @@ def find_duplicates(
 ) -> Duplicates:
     """Return which pictures belong together and which of these are copies: connected components both.
 
-    Pictures whose hashes are within the distance, mirrored or not, belong together, and so do those with a view in
-    common; of these, copies are pictures whose colours agree. Blank pictures are copies by their pixels alone.
+    Pictures of near hashes, mirrored or not, belong together where their proportions and lightness agree as well, and
+    so do those with a view in common; of these, copies are pictures whose colours agree. Blank pictures are copies by
+    their pixels alone.
 
     Args:
         digests: N pixel digests; equal ones are copies.
@@ -55,12 +56,17 @@ def find_duplicates(
     both, views = np.concatenate([hashes[seen], mirrored[seen]]), [views[place] for place in seen.tolist()]
     near, copies = [same, _pairs_of_names(groups)], [same]
     if len(seen):
-        whole = np.stack([own[0] for own in views])["colours"]
+        whole = np.stack([own[0] for own in views])
+        colours = np.concatenate([whole["colours"], whole["colours"][:, :, ::-1]])
+        grey = colours.mean(axis=3, keepdims=True)
         for found in _near_pairs(both, distance):
-            is_own = found < len(seen)
-            near.append(seen[found[is_own.any(axis=1)] % len(seen)])
-            pairs = found[is_own.all(axis=1)]
-            copies.append(seen[pairs[_same_colours(whole, *pairs.T)]])
+            one, other = (found % len(seen)).T
+            alike = (found < len(seen)).any(axis=1)
+            alike &= np.abs(whole["place"][one, 0] - whole["place"][other, 0]) <= _PLACE_TOLERANCE
+            alike[alike] = _correlate(grey, *found[alike].T) >= _GREY_CORRELATION
+            near.append(seen[found[alike] % len(seen)])
+            pairs = found[alike & (found < len(seen)).all(axis=1)]
+            copies.append(seen[pairs[_same_colours(colours, *pairs.T)]])
         for pairs, is_copy in _pairs_of_views(views):
             near.append(seen[pairs])
             copies.append(seen[pairs[is_copy]])
@@ -118,8 +124,8 @@ def _pairs_of_views(views: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, n
 
 
 def _correlate(colours: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the correlation of the colours (N, 8, 8, 3) of M pairs, (M,); 0 where one is uniform."""
-    pair = [colours[places].reshape(-1, 64, 3).astype(np.float32) for places in (one, other)]
+    """Return the correlation of the colours (N, 8, 8, C) of M pairs, (M,); 0 where one is uniform."""
+    pair = [colours[places].reshape(-1, 64, colours.shape[3]).astype(np.float32) for places in (one, other)]
     left, right = (values - values.mean(axis=1, keepdims=True) for values in pair)
     sizes = np.linalg.norm(left, axis=(1, 2)) * np.linalg.norm(right, axis=(1, 2))
     return np.einsum("mpc,mpc->m", left, right) / np.maximum(sizes, 1e-6)
