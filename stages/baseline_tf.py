@@ -3,7 +3,7 @@
     .venv-tf/bin/python stages/baseline_tf.py --catalogue data/catalogue --splits data/splits/splits.parquet \
         --weights weights/baseline_tf --seed 0 --out runs/baseline_tf/seed_0/training
 
-Expected: about a minute for 418 photos in frozen mode on two CPU cores; accuracy near 0.5 from random weights.
+Expected: about a minute for 422 photos in frozen mode on two CPU cores; accuracy near 0.5 from random weights.
 """
 
 from __future__ import annotations
