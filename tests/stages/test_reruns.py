@@ -34,7 +34,7 @@ OF_TF = {"baseline_tf", "interpret_baseline", "throughput"}
 ROOMS = {
     "core": ALL,
     "records": ALL,
-    "data": ALL - {"fetch", *WEIGHTS},
+    "data": ALL - set(WEIGHTS),
     "catalogue": CATALOGUE,
     "scan": {"candidates", *WEIGHTS, *OF_TORCH},
     "backbones": {"candidates", *WEIGHTS, *OF_TORCH},
