@@ -12,7 +12,7 @@ from bakeoff.catalogue.hash_search import find_near
 
 _VIEW_DISTANCE = 8  # bits; benchmarks/duplicates.py measures this and the following together
 _LEAST_CORRELATION, _GREY_CORRELATION, _PLACE_TOLERANCE = 0.97, 0.95, 0.1
-_COLOUR_RMS, _CHROMA_RMS = 8.0, 5.5  # of 255
+_COLOUR_RMS, _CHROMA_RMS = 8.0, 4.5  # of 255
 _COMPARED = 50  # of pictures with one hash: each is compared with this many only
 _BATCH = 2**15
 
