@@ -166,7 +166,7 @@ def shard(numbers: range, *, label: str = "cls") -> dict[str, bytes | str]:
 
 def test_shards_are_read_by_key_with_numbered_classes_and_official_splits(root):
     raw = root / "data" / "raw" / "webdataset"
-    write_tar(raw / "train-000000.tar", shard(range(8)) | {"orphan.cls": b"0"})
+    write_tar(raw / "train-000000.tar", shard(range(8)) | {"orphan.cls": b"0", "._0001.jpg": b"x"})
     write_tar(raw / "test-000000.tar", shard(range(8, 12)))
     (raw / "classes.txt").write_text("shoes\nbags\n")
     columns = NO_COLUMNS.model_copy(update={"label": "cls", "title": "txt"})
@@ -174,7 +174,10 @@ def test_shards_are_read_by_key_with_numbered_classes_and_official_splits(root):
     assert (found.n_read, found.n_accepted) == (12, 12)
     assert LabelsRecord.read(root / "data" / "catalogue" / "labels.json").labels == ["shoes", "bags"]
     table = products(root)
-    assert (table.loc["0001", "label"], table.loc["0009", "official_split"]) == ("bags", "test")
+    assert (table.loc["train-000000/0001", "label"], table.loc["test-000000/0009", "official_split"]) == (
+        "bags",
+        "test",
+    )
     texts = pd.read_parquet(root / "data" / "catalogue" / "texts.parquet")
     assert texts["title"].unique().tolist() == ["a caption"]
 
@@ -196,3 +199,33 @@ def test_shards_need_a_label_column(tmp_path):
         SOURCES["webdataset"].read(dataset_params("webdataset"), tmp_path)
     with pytest.raises(DataError, match=r"dataset 'webdataset' needs tar shards in .*nowhere; put them there and run"):
         SOURCES["webdataset"].acquire(dataset_params("webdataset"), tmp_path / "nowhere")
+
+
+def test_shards_whose_keys_start_anew_and_groups_in_their_json(tmp_path):
+    from bakeoff.catalogue.sources import SOURCES
+
+    for name in ("a", "b"):
+        write_tar(tmp_path / f"{name}.tar", shard(range(2), label="json"))
+    columns = NO_COLUMNS.model_copy(update={"label": "json.category", "group": "json.name"})
+    products = SOURCES["webdataset"].read(dataset_params("webdataset", columns=columns), tmp_path)
+    assert [product.product_id for product in products] == ["a/0000", "a/0001", "b/0000", "b/0001"]
+    assert [product.group for product in products] == ["thing 0", "thing 1"] * 2
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut"])
+def test_a_tar_that_is_damaged_behind_its_beginning_is_named(tmp_path, harm):
+    write_tar(tmp_path / "a.tar", {f"{number}.png": bytes(100) for number in range(10)})
+    content = bytearray((tmp_path / "a.tar").read_bytes())
+    content[4 * 1024 + 150] ^= 0xFF  # of the fifth header's checksum
+    (tmp_path / "a.tar").write_bytes(content if harm == "flip" else content[: 4 * 1024 + 100])
+    with pytest.raises(DataError, match=r"a.tar cannot be read as an archive"):
+        list(list_members(tmp_path / "a.tar"))
+
+
+def test_a_zip_of_a_later_version_is_named(tmp_path):
+    write_zip(tmp_path / "a.zip", {"a.png": b"x"})
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 99
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DataError, match=r"a.zip cannot be read as an archive"):
+        list(list_members(tmp_path / "a.zip"))

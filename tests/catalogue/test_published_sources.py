@@ -14,6 +14,7 @@ from bakeoff.catalogue.fetch import fetch
 from bakeoff.catalogue.params import PrepareParams
 from bakeoff.catalogue.prepare import Prepared, prepare
 from bakeoff.catalogue.sources import SOURCES
+from bakeoff.catalogue.sources.base import read_lines
 from bakeoff.catalogue.sources.rakuten import CLASSES, code_of
 from bakeoff.catalogue.split import make_split
 from bakeoff.core.errors import DataError
@@ -113,6 +114,15 @@ def test_rakuten_tables_of_two_versions_are_refused(root):
         run(root, "rakuten")
 
 
+def test_a_malformed_row_of_rakuten_is_rejected_alone(root):
+    raw = root / "data" / "raw" / "rakuten"
+    put_rakuten(raw)
+    table = raw / "X_train_update.csv"
+    table.write_text(table.read_text().replace(",7002,9004\n", ",7002,9004,x,y\n"))
+    found = run(root, "rakuten")
+    assert (found.n_read, found.rejected["malformed_row"]) == (9, 1)
+
+
 def put_food101(raw: Path) -> None:
     classes = ["waffles", "apple_pie"]  # not in Python's order
     for place, label in enumerate(classes):
@@ -138,6 +148,11 @@ def test_food101_keeps_its_test_set_and_its_classes_order(root, below):
         "train": 5,
         "validation": 2,
     }
+
+
+def test_lists_that_are_not_utf8_are_read_as_cp1252(tmp_path):
+    (tmp_path / "classes.txt").write_bytes("café\n\nthé\n".encode("cp1252"))
+    assert read_lines(tmp_path / "classes.txt") == ["café", "thé"]
 
 
 def test_food101_with_a_class_that_is_not_listed_is_refused(root):

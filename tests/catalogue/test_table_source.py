@@ -130,7 +130,7 @@ def test_labels_are_settled_by_params_and_counted(root):
     products = pd.read_parquet(root / "data" / "catalogue" / "products.parquet")
     assert products["brand"].tolist() == [f"maker {number % 2}" for number in range(13)]
     assert products["colour"].isna().all()
-    with pytest.raises(DataError, match=r"columns label have names that products\.parquet uses itself"):
+    with pytest.raises(DataError, match=r"bakeoff has columns called label itself; rename these"):
         run(root, keep=["label"])
     with pytest.raises(DataError, match=r"no column 'size' \(dataset\.keep: size\)"):
         read(root, keep=["size"])
@@ -185,3 +185,11 @@ def test_a_large_row_group_does_not_fill_memory(root):
     assert list(read_table(path).frame.columns) == ["id"]
     assert all(PhotoFile(path, Cell("image", row)).read(10) == photos[row] for row in (0, 4_999, 200, 201))
     assert pa.total_allocated_bytes() - before < 30e6
+
+
+def test_a_table_with_the_photos_inside_must_lie_in_the_root(root, tmp_path):
+    (root / "data" / "raw" / "table").mkdir(parents=True)
+    table = tmp_path / "elsewhere.parquet"
+    pd.DataFrame({"id": ["1"], "label": ["A"], "image": [b"\x89PNG"]}).to_parquet(table)
+    with pytest.raises(DataError, match=r"elsewhere.parquet holds the photos themselves, so it must lie in"):
+        read(root, table=str(table))

@@ -39,7 +39,7 @@ def list_members(archive: Path) -> Iterator[Member]:
         )
     try:
         yield from (_list_zip if archive.suffix.lower() == ".zip" else _list_tar)(archive)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, struct.error, UnicodeError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, struct.error, ValueError, NotImplementedError) as error:
         raise DataError(f"{archive} cannot be read as an archive ({error}); get it again, or unpack it.") from None
 
 
@@ -76,6 +76,12 @@ def _list_tar(archive: Path) -> Iterator[Member]:
             if entry.issparse():
                 refused = Rejection("unreadable", "a sparse file inside the tar")
             yield _member(Stretch(entry.name, entry.offset_data, entry.size), refused)
+        end = opened.offset  # tarfile stops without a word at a header that it cannot read
+    with archive.open("rb") as raw:
+        raw.seek(end)
+        rest = raw.read(tarfile.RECORDSIZE)
+    if len(rest) < tarfile.BLOCKSIZE or any(rest):
+        raise tarfile.ReadError(f"what follows byte {end} is no member and not the end of the archive")
 
 
 def _member(where: Stretch, refused: Rejection | None) -> Member:
@@ -83,4 +89,4 @@ def _member(where: Stretch, refused: Rejection | None) -> Member:
     parts = tuple(part for part in path.parts if part != ".")
     if path.is_absolute() or ".." in parts:
         refused = Rejection("outside_data_folder", f"{where.name!r} leads out of the archive")
-    return Member(tuple(part for part in parts if part not in ("/", "..")), where, refused)
+    return Member(tuple(part for part in parts if part not in ("/", "..")) or ("nameless",), where, refused)

@@ -75,7 +75,10 @@ class PhotoFile:
             archive.seek(self.part.offset)
             encoded = archive.read(size)
         if self.part.deflated:
-            encoded = zlib.decompressobj(-zlib.MAX_WBITS).decompress(encoded, limit + 1)
+            unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
+            encoded = unpacking.decompress(encoded, limit + 1)
+            if len(encoded) <= limit and not unpacking.eof:
+                raise zlib.error("cut short")
         return len(encoded), encoded
 
 

@@ -343,8 +343,11 @@ def _write_tables(table: pd.DataFrame, folder: Path) -> None:
 def _known_besides(table: pd.DataFrame) -> pd.DataFrame:
     """Return the boxes and the columns that the source alone has, nullable; no column where it knows none."""
     more = pd.DataFrame(table["more"].tolist(), index=table.index).convert_dtypes()
-    if clash := sorted({*more.columns} & {*PRODUCT_COLUMNS, *BOX_COLUMNS}):
-        raise DataError(f"the source's columns {', '.join(clash)} have names that products.parquet uses itself.")
+    taken = {*PRODUCT_COLUMNS, *BOX_COLUMNS, *TEXT_COLUMNS, *AUDITED, "split", "digest", "cluster"}
+    if clash := sorted({*more.columns} & taken):
+        raise DataError(
+            f"dataset.keep: bakeoff has columns called {', '.join(clash)} itself; rename these in the table."
+        )
     if any(box is not None for box in table["box"]):
         boxes = [box or [None] * len(BOX_COLUMNS) for box in table["box"]]
         more[list(BOX_COLUMNS)] = pd.DataFrame(boxes, index=table.index, dtype="Int32")
@@ -354,7 +357,7 @@ def _known_besides(table: pd.DataFrame) -> pd.DataFrame:
 def _write_unlabelled(products: list[RawProduct], images: Path, folder: Path) -> None:
     """Write the products without a label as a table that `predict` takes, its paths relative to data/catalogue."""
     if products:
-        away = os.path.relpath(images.resolve(), (main_checkout() / "data" / "catalogue").resolve())
+        away = os.path.relpath(images, main_checkout() / "data" / "catalogue")
         columns = ["product_id", "image", "title", "description"]
         rows = [(one.product_id, f"{away}/{one.image_path}", one.title, one.description) for one in products]
         pd.DataFrame(rows, columns=columns, dtype="string").to_parquet(folder / UNLABELLED, index=False)

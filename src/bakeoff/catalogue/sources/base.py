@@ -10,7 +10,7 @@ from pathlib import Path
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.photo_file import Cell, Stretch
 from bakeoff.core.errors import DataError
-from bakeoff.core.names import find_file
+from bakeoff.core.names import find_file, readable
 from bakeoff.data.decode import Rejection
 
 _SPLIT = re.compile(r"(?i)(train(.?val)?|e?val(id|idation|uation)?|dev|test|hold.?out)(ing)?([ _-]?(set|data|split))?")
@@ -109,6 +109,12 @@ def folder_split(name: str) -> str | None:
     """Return the split that the name of a folder or a shard is, begins or ends with: train, train2017, seg_train."""
     words = [word for word in re.split(r"[ _\-\d]+", name) if word]
     return split_of(name) or (split_of(words[0]) or split_of(words[-1]) if words else None)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a list that are not empty; bytes that are not UTF-8 are read as cp1252."""
+    text = readable(path.read_bytes().decode("utf-8", "surrogateescape"))
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def list_files(root: Path) -> Iterator[Path]:

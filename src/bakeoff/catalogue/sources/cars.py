@@ -6,6 +6,7 @@ doi:10.1109/ICCVW.2013.77. Read as published (devkit, cars_train, cars_test) and
 
 import re
 import zlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def _find(root: Path, name: str) -> Path | None:
     return next(iter(sorted(root.rglob(name))), None)
 
 
+@lru_cache(maxsize=8)
 def _folder(root: Path, name: str) -> Path | None:
     """Return the folder of a half that holds photos; Kaggle's copy has it twice, one in the other."""
     places = (root / name / name, root / name)

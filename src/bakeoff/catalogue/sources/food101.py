@@ -6,7 +6,7 @@ Source: Bossard, Guillaumin and Van Gool, Food-101 (ECCV 2014), doi:10.1007/978-
 from pathlib import Path
 
 from bakeoff.catalogue.params import DatasetParams
-from bakeoff.catalogue.sources.base import RawProduct, Source
+from bakeoff.catalogue.sources.base import RawProduct, Source, read_lines
 from bakeoff.core.errors import DataError
 
 _LISTS = {"train": "train.txt", "test": "test.txt"}
@@ -39,7 +39,7 @@ class Food101Source(Source):
         known = set(self.class_order(dataset, root))
         products = []
         for split, name in _LISTS.items():
-            listed = _lines(self.image_folder(dataset, root).parent / "meta" / name)
+            listed = read_lines(self.image_folder(dataset, root).parent / "meta" / name)
             for line in listed:
                 label = line.split("/")[0]
                 if label not in known:
@@ -49,8 +49,4 @@ class Food101Source(Source):
 
     def class_order(self, dataset: DatasetParams, root: Path) -> list[str]:
         """Return classes.txt as it is; its order is not that of Python's sorting."""
-        return _lines(self.image_folder(dataset, root).parent / "meta" / "classes.txt")
-
-
-def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return read_lines(self.image_folder(dataset, root).parent / "meta" / "classes.txt")

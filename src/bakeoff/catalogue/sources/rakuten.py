@@ -72,13 +72,13 @@ class RakutenSource(Source):
             DataError: a column is missing, or the indexes of X_train and Y_train differ.
         """
         described, coded = (_read(root, name) for name in ("X_train", "Y_train"))
-        codes = dict(zip(_index(coded), coded.texts("prdtypecode"), strict=True))
-        if lacking := [index for index in _index(described) if index not in codes]:
+        codes, rows = dict(zip(_index(coded), coded.texts("prdtypecode"), strict=True)), _rows(described)
+        if lacking := [row["index"] for row in rows if row["index"] not in codes and not row["malformed"]]:
             raise DataError(
                 f"{coded.path} has no row for {len(lacking)} products of {described.path} (the first: index "
                 f"{lacking[0]}); both must come from the same version of the challenge."
             )
-        products = [_product(row, root, "train", label=_label(codes[str(row["index"])])) for row in _rows(described)]
+        products = [_product(row, root, "train", label=_label(codes.get(str(row["index"])))) for row in rows]
         if _find(root, _TABLES["X_test"]) and _find(root, _PHOTOS["test"]):
             products += [_product(row, root, "test", label=None) for row in _rows(_read(root, "X_test"))]
         return products
@@ -127,7 +127,7 @@ def _rows(table: Table) -> list[dict[str, str | None]]:
 def _product(row: dict[str, str | None], root: Path, part: str, *, label: str | None) -> RawProduct:
     folder = next(name for name in _PHOTOS[part] if (root / name).exists())
     return RawProduct(
-        str(row["index"]),
+        row["malformed"].partition(" has ")[0] if row["malformed"] else str(row["index"]),
         f"{folder}/image_{row['imageid']}_product_{row['productid']}.jpg",
         label,
         row["designation"],

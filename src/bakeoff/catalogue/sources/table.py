@@ -45,11 +45,13 @@ class TableSource(Source):
             DataError: no table, one that cannot be read, an unknown column, or a pickle that params do not allow.
         """
         products = list[RawProduct]()
-        for path, split in self._tables(dataset, root):
+        tables = self._tables(dataset, root)
+        for path, split in tables:
+            stem = f"{path.stem}_" if len(tables) > 1 else ""
             given = dataset.model_dump(include={"allow_pickle", "separator", "encoding", "sheet"})
             table = read_table(path, **given)
             _check_columns(table, dataset)
-            products += _read_rows(table, dataset, (root, self.image_folder(dataset, root)), split)
+            products += _read_rows(table, dataset, (root, self.image_folder(dataset, root)), split, stem=stem)
         return list(_number_photos(products)) if dataset.photos == "all" else products
 
     def class_order(self, dataset: DatasetParams, root: Path) -> list[str] | None:
@@ -81,10 +83,10 @@ class TableSource(Source):
 
 
 def _read_rows(
-    table: Table, dataset: DatasetParams, folders: tuple[Path, Path], split: str | None
+    table: Table, dataset: DatasetParams, folders: tuple[Path, Path], split: str | None, *, stem: str
 ) -> Iterator[RawProduct]:
     """Yield a table's products, each photo of a row one of its own with the row's id; folders: root and photos'."""
-    names, stem = dataset.columns, f"{split}_" if split else ""
+    names = dataset.columns
     words = _official_splits(table.texts(names.split), f"{table.path}, column {names.split}")
     columns = [table.texts(name) for name in (names.id, names.title, names.description, names.group)]
     kept = [table.texts(name) for name in dataset.keep]
@@ -111,6 +113,10 @@ def _find_photos(table: Table, dataset: DatasetParams, root: Path, images: Path)
     """Return each row's photos, the first alone unless params want all; a cell that names one file holds one photo."""
     column = str(dataset.columns.image)
     if cells := table.cells(column):
+        if not table.path.is_relative_to(root):
+            raise DataError(
+                f"{table.path} holds the photos themselves, so it must lie in {root} (dataset.root); move it there."
+            )
         place = table.path.relative_to(root).as_posix()
         return [[(place, cell)] for cell in cells]
     n_used = 1 if dataset.photos == "first" else None

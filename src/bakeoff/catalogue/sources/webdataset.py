@@ -12,7 +12,7 @@ from typing import Any
 from bakeoff.catalogue.archives import Member, list_members
 from bakeoff.catalogue.params import ColumnNames, DatasetParams
 from bakeoff.catalogue.photo_file import PhotoFile
-from bakeoff.catalogue.sources.base import RawProduct, Source, folder_split, list_files
+from bakeoff.catalogue.sources.base import NOT_DATA, RawProduct, Source, folder_split, list_files, read_lines
 from bakeoff.catalogue.sources.folder import PHOTO_SUFFIXES
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import table_label
@@ -56,17 +56,24 @@ class WebdatasetSource(Source):
                     label = classes[int(label)] if int(label) < len(classes) else None
                 photo = sample[_photo(sample)]
                 place = shard.relative_to(root).as_posix()
-                known = {"title": cells["title"], "description": cells["description"], "refused": photo.refused}
-                split = splits.get(shard)
-                products.append(
-                    RawProduct(cells["id"] or key, place, label, part=photo.where, official_split=split, **known)
+                product = RawProduct(
+                    cells["id"] or f"{place.rpartition('.')[0]}/{key}",  # keys start anew in each shard
+                    place,
+                    label,
+                    cells["title"],
+                    cells["description"],
+                    splits.get(shard),
+                    photo.refused,
+                    photo.where,
+                    cells["group"],
                 )
+                products.append(product)
         return products
 
     def class_order(self, dataset: DatasetParams, root: Path) -> list[str] | None:
         """Return classes.txt where there is one."""
         found = next((root / name for name in _CLASS_LISTS if (root / name).is_file()), None)
-        return found and [line.strip() for line in found.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return found and read_lines(found)
 
 
 def _shards(folder: Path) -> list[Path]:
@@ -77,6 +84,8 @@ def _samples(shard: Path) -> Iterator[tuple[str, _Sample]]:
     """Yield (key, members by extension) for each run of members with one key that has a photo."""
     key, sample = "", dict[str, Member]()
     for member in list_members(shard):
+        if any(part.startswith(".") or part in NOT_DATA for part in member.parts):
+            continue
         stem, _, extension = member.parts[-1].partition(".")
         own = "/".join((*member.parts[:-1], stem))
         if own != key:
@@ -93,9 +102,9 @@ def _photo(sample: _Sample) -> str:
 
 
 def _read_cells(shard: Path, sample: _Sample, columns: ColumnNames) -> dict[str, str | None]:
-    """Return a sample's id, label, title and description as text, null where it has none."""
+    """Return a sample's id, label, title, description and group as text, null where it has none."""
     cells = {}
-    for field in ("id", "label", "title", "description"):
+    for field in ("id", "label", "title", "description", "group"):
         extension, _, inside = (getattr(columns, field) or "").partition(".")
         value: Any = _read_text(shard, sample[extension]) if extension in sample else None
         if value is not None and inside:
