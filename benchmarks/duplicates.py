@@ -60,9 +60,16 @@ def crop(picture: Image.Image, share: float, *, corner: bool = False) -> Image.I
     return picture.crop((across, down, width - across, height - down))
 
 
+def scale(picture: Image.Image, share: float) -> Image.Image:
+    """Return the picture smaller, but no side below the 16 px that a catalogue takes; its proportions stay."""
+    share = max(share, 16 / min(picture.size))
+    return picture.resize((round(share * picture.width), round(share * picture.height)))
+
+
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "jpeg_60": lambda picture: picture,  # saved at 60 below, the others at 92
-    "half_size": lambda picture: picture.resize((max(16, picture.width // 2), max(16, picture.height // 2))),
+    "half_size": lambda picture: scale(picture, 0.5),
+    "square_size": lambda picture: picture.resize((160, 160)),
     "margin_5_white": lambda picture: frame(picture, 0.05, "white"),
     "margin_10_white": lambda picture: frame(picture, 0.10, "white"),
     "margin_15_white": lambda picture: frame(picture, 0.15, "white"),

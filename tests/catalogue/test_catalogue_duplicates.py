@@ -64,7 +64,12 @@ def test_a_near_hash_alone_joins_nobody():
     other = np.random.default_rng(1).integers(0, 256, 192)
     assert find([view(0), view(1)], 1).groups.tolist() == [0, 0]
     assert find([view(0), view(1, colours=other)], 1).groups.tolist() == [0, 1]
-    assert find([view(0), view(1, place=(0.11, 0, 0))], 1).groups.tolist() == [0, 1], "wider"
+    assert find([view(0), view(1, place=(0.11, 0, 0))], 1).groups.tolist() == [0, 0], "squashed"
+    tinted = np.reshape(GREY, (8, 8, 3)) // 2
+    tinted[:4] += (90, 30, 0)
+    tinted[4:] += (0, 30, 90)  # as light
+    assert find([view(0), view(1, colours=tinted)], 1).groups.tolist() == [0, 0], "recoloured"
+    assert find([view(0), view(1, colours=tinted, place=(0.11, 0, 0))], 1).groups.tolist() == [0, 1], "and squashed"
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=40), st.integers(0, 16))

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from bakeoff.catalogue.hash_search import find_near
 
 _VIEW_DISTANCE = 8  # bits; benchmarks/duplicates.py measures this and the following together
-_LEAST_CORRELATION, _GREY_CORRELATION, _PLACE_TOLERANCE = 0.97, 0.95, 0.1
+_LEAST_CORRELATION, _PLACE_TOLERANCE = 0.97, 0.1
 _COLOUR_RMS, _CHROMA_RMS = 8.0, 4.5  # of 255
 _COMPARED = 50  # of pictures with one hash: each is compared with this many only
 _BATCH = 2**15
@@ -37,9 +37,9 @@ def find_duplicates(
 ) -> Duplicates:
     """Return which pictures belong together and which of these are copies: connected components both.
 
-    Pictures of near hashes, mirrored or not, belong together where their proportions and lightness agree as well, and
-    so do those with a view in common; of these, copies are pictures whose colours agree. Blank pictures are copies by
-    their pixels alone.
+    Pictures of near hashes, mirrored or not, belong together where their colours correlate, or their lightness does and
+    their proportions agree, and so do those with a view in common. Copies are those not mirrored whose colours agree
+    closely. Blank pictures are copies by their pixels alone.
 
     Args:
         digests: N pixel digests; equal ones are copies.
@@ -61,9 +61,10 @@ def find_duplicates(
         grey = colours.mean(axis=3, keepdims=True)
         for found in _near_pairs(both, distance):
             one, other = (found % len(seen)).T
-            alike = (found < len(seen)).any(axis=1)
-            alike &= np.abs(whole["place"][one, 0] - whole["place"][other, 0]) <= _PLACE_TOLERANCE
-            alike[alike] = _correlate(grey, *found[alike].T) >= _GREY_CORRELATION
+            alike = np.abs(whole["place"][one, 0] - whole["place"][other, 0]) <= _PLACE_TOLERANCE
+            alike &= _correlate(grey, *found.T) >= _LEAST_CORRELATION  # a recoloured variant
+            alike |= _correlate(colours, *found.T) >= _LEAST_CORRELATION  # one squashed, too
+            alike &= (found < len(seen)).any(axis=1)
             near.append(seen[found[alike] % len(seen)])
             pairs = found[alike & (found < len(seen)).all(axis=1)]
             copies.append(seen[pairs[_same_colours(colours, *pairs.T)]])
