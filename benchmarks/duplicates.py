@@ -31,6 +31,7 @@ from bakeoff.catalogue.hash_search import find_near
 from bakeoff.catalogue.pack import pack_bytes
 from bakeoff.catalogue.params import SyntheticParams
 from bakeoff.catalogue.sources.synthetic import generate
+from bakeoff.catalogue.thumbnail import Thumbnail
 from bakeoff.data.decode import Rejection, decode
 from bakeoff.records.catalogue import PackParams
 
@@ -160,7 +161,7 @@ def find(prints: Sequence[Fingerprint], distance: int) -> Duplicates:
 
 def measure_rates(pictures: Sequence[Image.Image], distance: int) -> tuple[dict[str, float], dict[str, float]]:
     """Return for each change the share of pictures that are grouped with their changed copy, and taken for a copy."""
-    originals = [fingerprint(picture) for picture in pictures]
+    originals = [fingerprint(Thumbnail(picture)) for picture in pictures]
     found, copies = {}, {}
     for name, change in (CHANGES | RECOLOURED).items():
         pairs = []
@@ -169,7 +170,7 @@ def measure_rates(pictures: Sequence[Image.Image], distance: int) -> tuple[dict[
             if name in RECOLOURED and np.abs(np.asarray(picture, int) - np.asarray(changed, int)).mean() < 2:
                 continue
             quality = 60 if name == "jpeg_60" else 92
-            pairs.append(find([original, fingerprint(saved(changed, quality))], distance))
+            pairs.append(find([original, fingerprint(Thumbnail(saved(changed, quality)))], distance))
         found[name] = round(float(np.mean([not pair.groups.any() for pair in pairs])), 3)
         copies[name] = round(float(np.mean([not pair.copies.any() for pair in pairs])), 3)
     return found, copies
@@ -184,7 +185,7 @@ def saved(picture: Image.Image, quality: int) -> Image.Image:
 
 def count_false_pairs(pictures: Sequence[Image.Image], owners: Sequence[str], distance: int) -> dict[str, int]:
     """Return how many pairs there are, and how many different pictures share a group or are taken for copies."""
-    found, names = find([fingerprint(picture) for picture in pictures], distance), np.array(owners)
+    found, names = find([fingerprint(Thumbnail(picture)) for picture in pictures], distance), np.array(owners)
     different = np.triu(names[:, None] != names[None], k=1)
     counts = {"n_pairs": int(different.sum())}
     for key, first in found._asdict().items():
@@ -211,7 +212,7 @@ def draw_random(number: int) -> Image.Image:
 
 def count_false_pairs_of_random(n: int) -> dict[str, int]:
     """Return how many of n random products share a group with another one, or are taken for copies of one."""
-    found = find([fingerprint(draw_random(number)) for number in range(n)], 8)
+    found = find([fingerprint(Thumbnail(draw_random(number))) for number in range(n)], 8)
     places = np.arange(n)
     lost = {key: int((first != places).sum()) for key, first in found._asdict().items()}
     return {"n_random": n, "false_pairs_random": lost["copies"], "false_groups_random": lost["groups"]}

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 from bakeoff.catalogue import duplicates
 from bakeoff.catalogue.duplicates import Duplicates, find_duplicates
 from bakeoff.catalogue.fingerprint import VIEW, Fingerprint, fingerprint
+from bakeoff.catalogue.thumbnail import Thumbnail
 
 FAR = 2**64 - 1
 GREY = tuple(np.random.default_rng(0).integers(0, 256, (8, 8, 1)).repeat(3, axis=2).ravel().tolist())
@@ -147,12 +148,12 @@ def test_blank_pictures_are_joined_by_their_pixels_alone():
     speck = np.full((300, 300, 3), 255, np.uint8)
     speck[100:104, 50:54] = 0
     for values in (*noisy, speck, np.zeros((20, 400, 3), np.uint8)):
-        blank = fingerprint(Image.fromarray(values))
+        blank = fingerprint(Thumbnail(Image.fromarray(values)))
         assert len(blank.views) == 0
         assert find([blank.views] * 2).groups.tolist() == [0, 1]
         assert find([blank.views] * 3, digests=["a", "b", "a"]).copies.tolist() == [0, 1, 0]
     speck[100:130, 50:80] = 0
-    assert len(fingerprint(Image.fromarray(speck)).views) > 0
+    assert len(fingerprint(Thumbnail(Image.fromarray(speck))).views) > 0
 
 
 @pytest.mark.torch
@@ -162,7 +163,9 @@ def test_perceptual_hash_survives_a_resize_and_knows_the_mirror():
     values[10:40, 5:30] = (200, 30, 30)
     values[50:70, 30:75] = (20, 30, 130)
     image = Image.fromarray(values)
-    own, small, mirror = (fingerprint(one) for one in (image, image.resize((64, 64)), ImageOps.mirror(image)))
+    own, small, mirror = (
+        fingerprint(Thumbnail(one)) for one in (image, image.resize((64, 64)), ImageOps.mirror(image))
+    )
     assert (own.phash ^ small.phash).bit_count() <= 4
     assert (mirror.phash, mirror.mirrored) == (own.mirrored, own.phash)
     assert own.phash != own.mirrored
@@ -195,7 +198,7 @@ CHANGES = {
 
 
 def find_in(pictures: list[Image.Image]) -> Duplicates:
-    found = [fingerprint(image) for image in pictures]
+    found = [fingerprint(Thumbnail(image)) for image in pictures]
     mirrored = [own.mirrored for own in found]
     return find([own.views for own in found], distance=4, mirrored=mirrored)
 
@@ -223,7 +226,7 @@ def test_views_by_hand():
     pytest.importorskip("imagehash")
     framed = Image.new("RGB", (100, 60), "white")
     framed.paste(scene(0).crop((20, 20, 60, 40)), (10, 30))  # its centre is 20 px left of and 10 px below the picture's
-    found: Fingerprint = fingerprint(framed)
+    found: Fingerprint = fingerprint(Thumbnail(framed))
     whole, inside = found.views[:2]
     assert whole["place"] == pytest.approx((np.log(100 / 60), 0, 0))
     assert inside["place"] == pytest.approx((np.log(40 / 20), -20 / 40, 10 / 20))
@@ -231,12 +234,14 @@ def test_views_by_hand():
     # the 5% and 10% crops have the same inside, and are mostly border
     assert found.views["framed"].tolist() == [True, False, True, True]
     assert found.views["place"][2:, 0] == pytest.approx([np.log(96 / 56), np.log(90 / 54)])
-    photo = fingerprint(Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)))
+    photo = fingerprint(
+        Thumbnail(Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)))
+    )
     assert photo.views["framed"].tolist() == [False] * 3, "no border: whole and two crops"
 
 
 @pytest.mark.torch
 def test_different_photos_in_one_thick_frame_stay_apart():
     pytest.importorskip("imagehash")
-    framed = [fingerprint(ImageOps.expand(scene(number), 80, "black")).views for number in range(8)]
+    framed = [fingerprint(Thumbnail(ImageOps.expand(scene(number), 80, "black"))).views for number in range(8)]
     assert find(framed).groups.tolist() == [*range(8)]

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from bakeoff.catalogue.measures import _SATURATION, AUDITED, MEASURES, measure_photo, measure_thumbnail, thumbnail
+from bakeoff.catalogue.measures import _SATURATION, AUDITED, MEASURES, measure_photo, measure_thumbnail
+from bakeoff.catalogue.thumbnail import Thumbnail
 
 
 def measured(image: Image.Image) -> dict[str, float]:
-    values = measure_thumbnail(thumbnail(image), width=image.width, height=image.height)
+    values = measure_thumbnail(Thumbnail(image), width=image.width, height=image.height)
     return dict(zip(AUDITED, values, strict=True))
 
 
@@ -101,8 +102,8 @@ def test_bars_on_two_sides_are_a_border_and_a_round_product_on_white_has_none():
 
 def test_a_thumbnail_is_at_most_256_px_and_shows_blur_as_the_whole_does():
     whole = framed(left=0, top=0, side=100).resize((900, 1200))
-    assert thumbnail(whole).size == (180, 240)
-    assert thumbnail(Image.new("RGB", (40, 30))).size == (40, 30)
+    assert Thumbnail(whole).image.size == (180, 240)
+    assert Thumbnail(Image.new("RGB", (40, 30))).image.size == (40, 30)
     sharp, blurred = measured(whole)["sharpness"], measured(whole.filter(ImageFilter.GaussianBlur(22)))["sharpness"]
     assert blurred < sharp - 1
     assert measured(whole)["brightness"] == pytest.approx(measure_photo(whole, width=900, height=1200)[0], abs=1e-3)

@@ -7,11 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-_LONGEST_PX, _LEAST_PX = 256, 8
-TOLERANCE = 16  # of 255: what JPEG leaves of a uniform border
+from bakeoff.catalogue.thumbnail import TOLERANCE, Box, Thumbnail, inside_border
+
 _CROPS = (0.0, 0.05, 0.1)  # of width and height: an even crop of up to 12% is within 3% of one of them
 _THIN_BORDER = 0.5  # what is inside has at least this share of the area
-_Box = tuple[int, int, int, int]
 
 VIEW = np.dtype([("phash", np.uint64), ("colours", np.uint8, (8, 8, 3)), ("place", np.float32, 3), ("framed", bool)])
 """A picture whole or evenly cropped, with its uniform border or without.
@@ -32,14 +31,14 @@ class Fingerprint(NamedTuple):
     """(V,) VIEW, the whole first; none of a blank picture, whose hashes are chance."""
 
 
-def fingerprint(image: Image.Image) -> Fingerprint:
-    """Return what is kept of an RGB picture.
+def fingerprint(thumbnail: Thumbnail) -> Fingerprint:
+    """Return what is kept of a picture.
 
     Source: imagehash.phash (DCT of the 32x32 grey picture, 8x8 lowest frequencies against their median).
     """
-    small = image.reduce(math.ceil(max(image.size) / _LONGEST_PX))
-    grey, whole = small.convert("L"), (0, 0, *small.size)
-    boxes = {whole: False} if (is_blank := _is_blank(small)) else _find_boxes(small)
+    small, whole = thumbnail.image, thumbnail.whole
+    grey = small.convert("L")
+    boxes = {whole: False} if (is_blank := _is_blank(small)) else _find_boxes(thumbnail)
     shrunk = {box: grey.resize((32, 32), Image.Resampling.LANCZOS, box) for box in boxes}
     views = [
         (_phash(shrunk[box]), np.asarray(small.resize((8, 8), Image.Resampling.BOX, box)), _place(box, whole), framed)
@@ -61,45 +60,28 @@ def _phash(shrunk: Image.Image) -> int:
     return int(str(imagehash.phash(shrunk)), 16)
 
 
-def _place(box: _Box, whole: _Box) -> tuple[float, float, float]:
+def _place(box: Box, whole: Box) -> tuple[float, float, float]:
     left, top, right, bottom = box
     width, height = right - left, bottom - top
     return math.log(width / height), (left + right - whole[2]) / (2 * width), (top + bottom - whole[3]) / (2 * height)
 
 
-def _find_boxes(small: Image.Image) -> dict[_Box, bool]:
+def _find_boxes(thumbnail: Thumbnail) -> dict[Box, bool]:
     """Return left, top, right and bottom of each view, px, the whole first, and whether it is mostly border."""
-    values = np.asarray(small).astype(np.int16)
-    inside = inside_border(values, (0, 0, *small.size))
-    boxes: dict[_Box, bool] = {}
+    inside, (width, height) = thumbnail.inside, thumbnail.image.size
+    boxes: dict[Box, bool] = {}
     for share in _CROPS:
-        across, down = round(share * small.width / 2), round(share * small.height / 2)
-        box = (across, down, small.width - across, small.height - down)
-        own = inside if _is_within(inside, box) else inside_border(values, box)
+        across, down = round(share * width / 2), round(share * height / 2)
+        box = (across, down, width - across, height - down)
+        own = inside if _is_within(inside, box) else inside_border(thumbnail.pixels, box)
         boxes.setdefault(box, _area(own) < _THIN_BORDER * _area(box))
         boxes.setdefault(own, False)
     return boxes
 
 
-def _area(box: _Box) -> int:
+def _area(box: Box) -> int:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _is_within(one: _Box, other: _Box) -> bool:
+def _is_within(one: Box, other: Box) -> bool:
     return all(map(le, other[:2], one[:2])) and all(map(le, one[2:], other[2:]))
-
-
-def inside_border(values: np.ndarray, box: _Box) -> _Box:
-    """Return the part of the box inside its uniform border, of a picture (H, W, 3) int16; all where little is."""
-    left, top, right, bottom = box
-    shown = values[top:bottom, left:right]
-    above, after, below, before = (_count_border_lines(np.rot90(shown, n_turns)) for n_turns in range(4))
-    inside = (left + before, top + above, right - after, bottom - below)
-    return inside if min(inside[2] - inside[0], inside[3] - inside[1]) >= _LEAST_PX else box
-
-
-def _count_border_lines(values: np.ndarray) -> int:
-    """Return how many of the first rows have one and the same colour, (H, W, 3) int16."""
-    colour = np.median(values[0], axis=0)
-    borders = (np.abs(line - colour).max() <= TOLERANCE for line in values)
-    return next((row for row, is_border in enumerate(borders) if not is_border), len(values))

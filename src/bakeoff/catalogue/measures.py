@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image, ImageChops
 
-from bakeoff.catalogue.fingerprint import TOLERANCE, inside_border
+from bakeoff.catalogue.thumbnail import TOLERANCE, Thumbnail
 
 MEASURES = ("brightness", "contrast", "saturation", "sharpness", "aspect_ratio", "megapixels")
 """Of every photo; what monitoring compares."""
@@ -41,7 +41,7 @@ def measure_photo(image: Image.Image, *, width: int, height: int) -> tuple[float
     return *_Look(_shrink(image)).usual(), width / height, width * height / 1e6
 
 
-def measure_thumbnail(small: Image.Image, *, width: int, height: int) -> tuple[float, ...]:
+def measure_thumbnail(thumbnail: Thumbnail, *, width: int, height: int) -> tuple[float, ...]:
     """Return the photo's AUDITED measures, in their order: those of `measure_photo`, and what only the audit asks for.
 
     luma_p05, luma_p99: the luma that 5 % and 99 % of the pixels do not exceed, in [0, 1]; information: entropy of the
@@ -50,14 +50,14 @@ def measure_thumbnail(small: Image.Image, *, width: int, height: int) -> tuple[f
     [0, 1]; border: the share of the picture's area that a frame or two bars take, 0 where it has none.
 
     Args:
-        small: `thumbnail` of the photo.
+        thumbnail: the photo's.
         width: of the original file, upright, px.
         height: likewise.
     """
-    look = _Look(small)
-    means = np.array(small.histogram()).reshape(3, 256) @ _LEVELS / (255 * look.n_pixels)
+    look = _Look(thumbnail.image)
+    means = np.array(thumbnail.image.histogram()).reshape(3, 256) @ _LEVELS / (255 * look.n_pixels)
     chroma = np.array(ImageChops.subtract(*look.extremes).histogram())
-    across, down = _frame(small)
+    across, down = _frame(thumbnail)
     return (
         *look.usual(),
         width / height,
@@ -71,23 +71,15 @@ def measure_thumbnail(small: Image.Image, *, width: int, height: int) -> tuple[f
     )
 
 
-def thumbnail(image: Image.Image) -> Image.Image:
-    """Return a picture averaged over squares of pixels until no side is longer than 256 px, four times as fast as
-    resizing it; what is blurred or framed at that size is so for a network's 224 px too.
-    """
-    return image.reduce(math.ceil(max(image.size) / _SIDE_PX))
-
-
-def _frame(small: Image.Image) -> tuple[float, float]:
+def _frame(thumbnail: Thumbnail) -> tuple[float, float]:
     """Return how much of the width a frame takes on the left as on the right, and of the height above as below.
 
     A frame is as wide on both sides and ends in a straight edge along most of what it surrounds: the white ground of a
     product, which ends where the product's outline is, is none.
     """
-    whole = np.asarray(small).astype(np.int16)
-    left, top, right, bottom = inside_border(whole, (0, 0, *small.size))
-    values, frame = whole[top:bottom, left:right], whole[0, 0]
-    margins = (left, small.width - right, small.width, 1), (top, small.height - bottom, small.height, 0)
+    (left, top, right, bottom), (width, height) = thumbnail.inside, thumbnail.image.size
+    values, frame = thumbnail.pixels[top:bottom, left:right], thumbnail.pixels[0, 0]
+    margins = (left, width - right, width, 1), (top, height - bottom, height, 0)
     is_inside = np.abs(values - frame).max(axis=2) > TOLERANCE
     found = []
     for before, after, length, axis in margins:

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bakeoff.catalogue.fingerprint import VIEW, fingerprint
-from bakeoff.catalogue.measures import measure_thumbnail, thumbnail
+from bakeoff.catalogue.measures import measure_thumbnail
 from bakeoff.catalogue.photo_file import PhotoFile
+from bakeoff.catalogue.thumbnail import Thumbnail
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Decoded, Rejection, decode, encode_for_store, pixel_digest
 from bakeoff.records.catalogue import PackParams
@@ -124,6 +125,6 @@ def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, dige
 
 def _examine(decoded: Decoded) -> dict[str, Any]:
     """Return the picture's hashes, views and measures."""
-    small = thumbnail(decoded.image)
+    small = Thumbnail(decoded.image)
     measures = measure_thumbnail(small, width=decoded.width, height=decoded.height)
     return {**fingerprint(small)._asdict(), "measures": measures}

@@ -8,18 +8,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bakeoff.catalogue.duplicates import find_duplicates
 from bakeoff.catalogue.fetch import effective_dataset
+from bakeoff.catalogue.ledger import Ledger, reject_rows
 from bakeoff.catalogue.measures import AUDITED
 from bakeoff.catalogue.pack import Packed
 from bakeoff.catalogue.packed import PackedPhotos, packing_folder
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
 from bakeoff.catalogue.photo_file import PhotoFile
+from bakeoff.catalogue.settle import settle_duplicates
 from bakeoff.catalogue.sources import SOURCES, RawProduct
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import clean_label, find_alike, readable
@@ -37,17 +37,6 @@ from bakeoff.data.table import (
     UNLABELLED,
 )
 from bakeoff.records.catalogue import Dataset, LabelsRecord, PackParams, SourceRecord
-
-_PLACEHOLDER_PRODUCTS, _PLACEHOLDER_LABELS, _PLACEHOLDER_TIMES = 5, 3, 3
-_CHAINING_BITS = 12
-
-
-class _Ledger(list[tuple[str, ...]]):
-    """What has been rejected so far: product id, image, label, reason and detail."""
-
-    def reject(self, product: RawProduct, refusal: Rejection) -> None:
-        row = (product.product_id, product.shown_image, product.label or "", refusal.reason, refusal.detail)
-        self.append(tuple(map(readable, row)))
 
 
 @dataclass(frozen=True)
@@ -82,23 +71,25 @@ def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, ou
         done = chunks / "catalogue"
         shutil.rmtree(done, ignore_errors=True)
         done.mkdir()
-        prepared = _prepare_into(done, source, dataset, params)
+        prepared = _prepare_into(done, source, dataset, params, packing)
         if out_dir.exists():
             shutil.rmtree(out_dir)
         shutil.move(done, out_dir)
     return prepared
 
 
-def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, params: PrepareParams) -> Prepared:
+def _prepare_into(
+    folder: Path, source: SourceRecord, dataset: DatasetParams, params: PrepareParams, packing: PackParams
+) -> Prepared:
     reader, root = SOURCES[dataset.kind], main_checkout() / source.root
     images, listed = reader.image_folder(dataset, root), reader.read(dataset, root)
     raw = [product for product in listed if not product.is_unlabelled]
-    ledger = _Ledger()
+    ledger = Ledger()
     sound = _check_records(raw, dataset, ledger)
     found = _locate_all(sound, (root, images), ledger)
     packed = PackedPhotos(folder.parent, [photo for _, photo in found], params)
     table = _pack_all([product for product, _ in found], packed, root, ledger)
-    table = _settle_duplicates(table, dataset, ledger)
+    table = settle_duplicates(table, dataset, ledger)
     table = _settle_small_classes(table, params, ledger, at_least=dataset.min_class_size or 0)
     labels = _encode_labels(table, dataset, ledger, order=reader.class_order(dataset, root) or [])
     digest = _write_store(table, packed, folder / "images.arrow")
@@ -107,7 +98,6 @@ def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, pa
     rejected = pd.DataFrame(ledger, columns=["product_id", "image", "label", "reason", "detail"])
     rejected.to_csv(folder / "rejected.csv", index=False)
     named = source.model_dump(include={"name", "kind", "licence", "source_url", "fallback_reason"})
-    packing = PackParams.model_validate(params.model_dump(include=set(PackParams.model_fields)))
     LabelsRecord(labels=labels, dataset=Dataset(**named, digest=digest, prepare=packing)).write(folder / "labels.json")
     if len(table) + len(rejected) != len(raw):
         raise DataError(
@@ -118,7 +108,7 @@ def _prepare_into(folder: Path, source: SourceRecord, dataset: DatasetParams, pa
     return Prepared(len(raw), len(table), counts, n_unlabelled=len(listed) - len(raw))
 
 
-def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledger) -> list[RawProduct]:
+def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger) -> list[RawProduct]:
     """Reject what the source refused, repeated ids, empty and excluded labels; names that print alike become one."""
     seen: set[str] = set()
     excluded = set(map(clean_label, dataset.exclude_labels))
@@ -149,7 +139,7 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: _Ledge
 
 
 def _locate_all(
-    products: list[RawProduct], folders: tuple[Path, Path], ledger: _Ledger
+    products: list[RawProduct], folders: tuple[Path, Path], ledger: Ledger
 ) -> list[tuple[RawProduct, PhotoFile]]:
     """Return the products whose photos are there, with them; `folders` are the data set's and that of its photos."""
     root, folder = folders
@@ -162,7 +152,7 @@ def _locate_all(
     return found
 
 
-def _pack_all(products: list[RawProduct], packed: PackedPhotos, root: Path, ledger: _Ledger) -> pd.DataFrame:
+def _pack_all(products: list[RawProduct], packed: PackedPhotos, root: Path, ledger: Ledger) -> pd.DataFrame:
     """Pack every photo and return the accepted products with sizes and hashes."""
     if packed.n_packed:
         sys.stderr.write(
@@ -184,7 +174,7 @@ def _pack_all(products: list[RawProduct], packed: PackedPhotos, root: Path, ledg
     return pd.DataFrame(rows)
 
 
-def _count_reasons(ledger: _Ledger) -> str:
+def _count_reasons(ledger: Ledger) -> str:
     counts = pd.Series([row[3] for row in ledger], dtype=object).value_counts()
     if not len(counts):
         return "the source lists none"
@@ -193,89 +183,11 @@ def _count_reasons(ledger: _Ledger) -> str:
     return f"{listed}; the first {reason}: {detail}"
 
 
-def _settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger) -> pd.DataFrame:
-    """Give near-duplicates one `group_id`, and drop copies but the first where that is wanted, not recoloured variants.
-
-    So do products that the source says belong together, even where duplicates are kept. What is surely one picture,
-    colours compared, is one `cluster`, in which labels that disagree lower each other's weight.
-    """
-    known = table["group"].fillna(table.index.to_series().map("\0{}".format))
-    table["group_id"] = table.index.to_series().groupby(known).transform("min")
-    table["cluster"], table["weight"] = table.index, 1.0
-    if dataset.duplicates == "keep":
-        return table
-    if dataset.phash_distance > _CHAINING_BITS:
-        _warn(
-            f"dataset.phash_distance is {dataset.phash_distance}: above {_CHAINING_BITS} bits, different photos chain "
-            "into one group (at 18, 333 of 418 drawings); 4 to 8 is usual"
-        )
-    table = _reject_placeholders(table, ledger)
-    if not len(table):
-        return table
-    hashes, mirrored = (table[name].to_numpy(np.uint64) for name in ("phash", "mirrored"))
-    found = find_duplicates(
-        table["digest"].tolist(),
-        hashes,
-        distance=dataset.phash_distance,
-        mirrored=mirrored,
-        views=table["views"].tolist(),
-        groups=table["group"].tolist(),
-    )
-    table["group_id"], table["cluster"] = found
-    table["weight"] = _agreement(table)
-    _warn_of_conflicts(table)
-    if dataset.duplicates == "drop":
-        first = found.copies
-        kept = zip(table["product_id"].iloc[first], table["label"].iloc[first], table["label"], strict=True)
-        details = [f"of {name}" + (f", a photo of {label}" if label != own else "") for name, label, own in kept]
-        table = _reject_rows(table, first != np.arange(len(table)), "duplicate_image", details, ledger)
-        for name in ("group_id", "cluster"):
-            table[name] = table.index.to_series().groupby(table[name]).transform("min")
-    return table
-
-
-def _agreement(table: Any) -> Any:
-    """Return the share of each cluster's products that have the product's own label: its training weight."""
-    own = table.groupby(["cluster", "label"])["label"].transform("size")
-    return own / table.groupby("cluster")["label"].transform("size")
-
-
-def _reject_placeholders(table: pd.DataFrame, ledger: _Ledger) -> pd.DataFrame:
-    """Reject photos that stand in for many products of many labels, far more than other repeated photos."""
-    counts = table.groupby(["digest", "label"]).size().groupby("digest").agg(["sum", "max", "size"])
-    n, repeated = counts["sum"], counts.loc[counts["sum"] > 1, "sum"]
-    counts = counts[(n >= _PLACEHOLDER_PRODUCTS) & (counts["size"] >= _PLACEHOLDER_LABELS) & (counts["max"] <= n / 2)]
-    usual = [repeated.drop(digest).median() for digest in counts.index]  # NaN where no other is repeated
-    least = np.where(np.isnan(usual), len(table) / 100, _PLACEHOLDER_TIMES * np.array(usual))
-    counts = counts[counts["sum"] >= least]
-    told = {digest: f"one photo is that of {n} products of {k} classes" for digest, n, _, k in counts.itertuples()}
-    for detail in told.values():
-        _warn(f"{detail}, so they are rejected (reason: placeholder)")
-    details = [told.get(digest, "") for digest in table["digest"]]
-    return _reject_rows(table, table["digest"].isin(told).to_numpy(), "placeholder", details, ledger)
-
-
-def _warn_of_conflicts(table: pd.DataFrame) -> None:
-    """Tell of clusters of the same or nearly the same photo with several labels."""
-    n_labels = table.groupby("cluster")["label"].nunique()
-    several = n_labels[n_labels > 1]
-    if len(several):
-        own = table[table["cluster"] == several.index[0]]
-        shown = ", ".join(f"{name} ({label})" for label, name in own.groupby("label")["product_id"].first()[:5].items())
-        _warn(f"{len(several)} photos, the same or nearly the same, have several labels, for example {shown}")
-
-
-def _warn(sentence: str) -> None:
-    sys.stderr.write(f"bakeoff: WARNING: {sentence}.\n")
-
-
-def _settle_small_classes(
-    table: pd.DataFrame, params: PrepareParams, ledger: _Ledger, *, at_least: int
-) -> pd.DataFrame:
+def _settle_small_classes(table: pd.DataFrame, params: PrepareParams, ledger: Ledger, *, at_least: int) -> pd.DataFrame:
     """Reject classes with fewer than `at_least` products; as params say, those with fewer groups than splits."""
     sizes = np.asarray(table.groupby("label")["label"].transform("size"))
     details = [f"{n} products, dataset.min_class_size is {at_least}" for n in sizes]
-    table = _reject_rows(table, sizes < at_least, "class_too_small", details, ledger)
+    table = reject_rows(table, sizes < at_least, "class_too_small", details, ledger)
     n_groups = table.groupby("label")["group_id"].nunique()
     small = n_groups[n_groups < len(SPLITS)]
     if len(small) and params.class_too_small == "error":
@@ -285,20 +197,10 @@ def _settle_small_classes(
             "Add photos, list the class in dataset.exclude_labels, or set prepare.class_too_small: reject."
         )
     details = [f"{small.get(label)} different photos, {len(SPLITS)} needed" for label in table["label"]]
-    return _reject_rows(table, table["label"].isin(list(small.index)).to_numpy(), "class_too_small", details, ledger)
+    return reject_rows(table, table["label"].isin(list(small.index)).to_numpy(), "class_too_small", details, ledger)
 
 
-def _reject_rows(
-    table: pd.DataFrame, refused: np.ndarray, reason: str, details: list[str], ledger: _Ledger
-) -> pd.DataFrame:
-    """Reject the rows where `refused` (N,) bool is true, each with its detail, and return the others, renumbered."""
-    for position in np.flatnonzero(refused):
-        row = table.iloc[position]
-        ledger.reject(RawProduct(*row[["product_id", "image_path", "label"]]), Rejection(reason, details[position]))
-    return table.iloc[np.flatnonzero(~refused)].reset_index(drop=True)
-
-
-def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: _Ledger, *, order: Sequence[str]) -> list[str]:
+def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledger, *, order: Sequence[str]) -> list[str]:
     """Add `label_id` and return the class names in the source's own order; those that it lacks come last, sorted."""
     found = set(table["label"])
     names = [name for name in dict.fromkeys(map(clean_label, order)) if name in found]

@@ -6,7 +6,6 @@ doi:10.1109/ICCVW.2013.77. Read as published (devkit, cars_train, cars_test) and
 
 import re
 import zlib
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +47,13 @@ class CarsSource(Source):
             DataError: an annotation file is not laid out as published.
         """
         names = self.class_order(dataset, root)
-        if not _find(root, _TRAIN):
-            return [_product(entry, root, "car_ims", names=names) for entry in _annotations(root, _ALL)]
-        products = [_product(entry, root, "cars_train", names=names) for entry in _annotations(root, _TRAIN)]
         test = next((name for name in (_TEST, _UNLABELLED) if _find(root, name)), None)
-        if test and _folder(root, "cars_test"):
-            products += [_product(entry, root, "cars_test", names=names) for entry in _annotations(root, test)]
+        halves = {"cars_train": _TRAIN, "cars_test": test} if _find(root, _TRAIN) else {"car_ims": _ALL}
+        products = []
+        for half, annotations in halves.items():
+            if annotations and (folder := _folder(root, half)):
+                place = folder.relative_to(root).as_posix()
+                products += [_product(entry, half, place, names=names) for entry in _annotations(root, annotations)]
         return products
 
     def class_order(self, dataset: DatasetParams, root: Path) -> list[str]:
@@ -65,7 +65,6 @@ def _find(root: Path, name: str) -> Path | None:
     return next(iter(sorted(root.rglob(name))), None)
 
 
-@lru_cache(maxsize=8)
 def _folder(root: Path, name: str) -> Path | None:
     """Return the folder of a half that holds photos; Kaggle's copy has it twice, one in the other."""
     places = (root / name / name, root / name)
@@ -92,18 +91,17 @@ def _annotations(root: Path, name: str) -> list[dict[str, Any]]:
     return [{field: np.ravel(row[field]).tolist()[0] for field in fields} for row in table]
 
 
-def _product(entry: dict[str, Any], root: Path, half: str, *, names: list[str]) -> RawProduct:
+def _product(entry: dict[str, Any], half: str, folder: str, *, names: list[str]) -> RawProduct:
     """Return an entry's product; boxes count from 1 and include their last pixel."""
     left, top, right, bottom = (int(entry[field]) for field in _BOX)
     file = Path(str(entry.get("fname") or entry["relative_im_path"])).name
-    folder = _folder(root, half)
     number = int(entry["class"]) if "class" in entry else None
     label = names[number - 1] if number and number <= len(names) else None
     year = re.search(r"\b(\d{4})$", label or "")
     is_test = half == "cars_test" or bool(entry.get("test"))
     return RawProduct(
         f"{half}/{Path(file).stem}",
-        (folder.relative_to(root) / file).as_posix() if folder else f"{half}/{file}",
+        f"{folder}/{file}",
         label,
         official_split="test" if is_test else "train",
         box=(left - 1, top - 1, right, bottom),

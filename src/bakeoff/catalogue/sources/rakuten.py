@@ -78,9 +78,10 @@ class RakutenSource(Source):
                 f"{coded.path} has no row for {len(lacking)} products of {described.path} (the first: index "
                 f"{lacking[0]}); both must come from the same version of the challenge."
             )
-        products = [_product(row, root, "train", label=_label(codes.get(str(row["index"])))) for row in rows]
-        if _find(root, _TABLES["X_test"]) and _find(root, _PHOTOS["test"]):
-            products += [_product(row, root, "test", label=None) for row in _rows(_read(root, "X_test"))]
+        photos, others = ([name for name in _PHOTOS[part] if (root / name).exists()] for part in ("train", "test"))
+        products = [_product(row, photos[0], label=_label(codes.get(str(row["index"])))) for row in rows]
+        if others and _find(root, _TABLES["X_test"]):
+            products += [_product(row, others[0], label=None) for row in _rows(_read(root, "X_test"))]
         return products
 
     def class_order(self, dataset: DatasetParams, root: Path) -> list[str]:
@@ -124,8 +125,7 @@ def _rows(table: Table) -> list[dict[str, str | None]]:
     return [dict(zip(("index", "malformed", *columns), row, strict=True)) for row in rows]
 
 
-def _product(row: dict[str, str | None], root: Path, part: str, *, label: str | None) -> RawProduct:
-    folder = next(name for name in _PHOTOS[part] if (root / name).exists())
+def _product(row: dict[str, str | None], folder: str, *, label: str | None) -> RawProduct:
     return RawProduct(
         row["malformed"].partition(" has ")[0] if row["malformed"] else str(row["index"]),
         f"{folder}/image_{row['imageid']}_product_{row['productid']}.jpg",
