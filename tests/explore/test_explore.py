@@ -120,6 +120,8 @@ def test_sizes_colours_and_lengths_by_hand(tmp_path):
     assert (share.min, share.median, share.max) == (0.5, 0.5, 1)
     assert record.photo_sizes == {"100 × 50": 4}
     first, second = record.classes
+    assert (first.splits, second.splits) == ({"train": 2, "test": 1}, {"validation": 1})
+    assert (first.n_rejected, second.n_rejected) == (1, 0)  # audit_record's
     assert (first.label, first.n, first.n_without_title, first.n_without_description) == ("a", 3, 1, 2)
     assert first.red_dominance == pytest.approx((0.6 + 1 / 3 + 0.25) / 3)
     assert second.red_dominance == pytest.approx(1 / 3)  # black has no colour that dominates

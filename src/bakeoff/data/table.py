@@ -98,8 +98,8 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
     Raises:
         DataError: a file is missing, or the split belongs to another catalogue.
     """
-    joined = read_divided(catalogue_dir, splits_file)
     header = LabelsRecord.read(catalogue_dir / "labels.json")
+    joined = read_divided(catalogue_dir, splits_file)
     joined = joined.loc[joined["split"] != UNUSED, :].reset_index(drop=True)
     store = ImageStore(catalogue_dir / "images.arrow")
     return Catalogue(products=joined, labels=header.labels, store=store, dataset=header.dataset)

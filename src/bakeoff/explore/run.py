@@ -32,7 +32,7 @@ def explore(
     Raises:
         DataError: another file is missing, or is not of this catalogue.
     """
-    divided = read_divided(catalogue_dir, splits_file)
+    divided, audit = read_divided(catalogue_dir, splits_file), AuditRecord.read(audit_file)
     products = _describe_products(catalogue_dir, map_file)
     columns, left_out = balances(divided)
     labels, titles = products["label"], products["title"].str.split().str.join(" ").str.casefold().replace("", pd.NA)
@@ -49,8 +49,8 @@ def explore(
         group_sizes=_counts(products["group_id"].value_counts()),
         photo_sizes=_counts(products["width"].astype(str) + " × " + products["height"].astype(str), _SIZES_SHOWN),
         distributions={name: _quantiles(values) for name in _MEASURED if len(values := products[name].dropna())},
-        classes=_describe_classes(products),
-        languages=AuditRecord.read(audit_file).languages,
+        classes=_describe_classes(products.assign(split=divided["split"]), audit.rejected_per_class),
+        languages=audit.languages,
         n_texts=int(products["words"].count()),
         n_texts_sampled=int(products["is_sampled"].sum()),
     )
@@ -79,18 +79,20 @@ def _describe_products(catalogue_dir: Path, map_file: Path) -> Table:
     )
 
 
-def _describe_classes(products: Table) -> list[ClassFacts]:
+def _describe_classes(products: Table, n_rejected: dict[str, int]) -> list[ClassFacts]:
     """Return what the products of each class are like, the largest class first."""
-    languages = {label: _counts(own) for label, own in products["language"].groupby(products["label"])}
+    languages, splits = (
+        {label: _counts(own) for label, own in products[name].groupby(products["label"])}
+        for name in ("language", "split")
+    )
     empty = {f"n_without_{name}": products[name].fillna("").str.strip() == "" for name in ("title", "description")}
     sums, means, medians = ({"n", *empty}, "sum"), (_COLOURS, "mean"), (("characters", "words"), "median")
     how = {name: how for names, how in (sums, means, medians) for name in names}
     facts: Any = products.assign(n=1, **empty).groupby("label").agg(how)
     facts = facts.sort_values("n", ascending=False, kind="stable").reset_index().astype(object)
-    return [
-        ClassFacts(languages=languages[row["label"]], **row)
-        for row in facts.where(facts.notna(), None).to_dict("records")
-    ]
+    rows = facts.where(facts.notna(), None).to_dict("records")
+    counted = [(row, row["label"], n_rejected.get(row["label"], 0)) for row in rows]
+    return [ClassFacts(**row, splits=splits[x], languages=languages[x], n_rejected=n) for row, x, n in counted]
 
 
 def _counts(values: Column, n_shown: int | None = None) -> dict[str, int]:

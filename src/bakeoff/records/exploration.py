@@ -35,6 +35,8 @@ class ClassFacts(Section):
 
     label: str
     n: int
+    splits: dict[str, int]
+    n_rejected: int
     red: float
     green: float
     blue: float
