@@ -73,18 +73,22 @@ def test_balance_by_any_column():
             "price": [f"{1.37 * number:.2f}" for number in range(1, n // 2 + 1)] * 2,
             "listed": [f"{2019 + number % 5}-03-{1 + number % 28:02d}" for number in range(n)],
             "seen": [f"2026-0{1 + number % 2}-{1 + number % 28:02d}T0{number % 3}:00:00+02:00" for number in range(n)],
+            "ean": [4_000_000_000_000 + number for number in range(n)],
+            "rating": [None, -1, 0.5] * 40,
             "sku": [f"<b>{number}</b>" for number in range(n)],
         }
     )
     found, left_out = balances(table)
     by_name = {one.name: {row.value: row.n for row in one.counts} for one in found}
-    assert list(by_name) == ["label", "brand", "year", "price", "listed", "seen"]
+    assert list(by_name) == ["label", "brand", "year", "price", "listed", "seen", "ean", "rating"]
     assert left_out == {"sku": n}
     assert by_name["brand"] == {"x": 60, "y": 40, None: 20}
     assert list(by_name["year"]) == ["1999", "2001", "2010"], "numbers go by value"
     assert list(by_name["price"])[:2] == ["1 – 2", "2 – 5"]
     assert by_name["price"]["1 – 2"] == 2  # 1.37, twice
     assert sum(by_name["price"].values()) == n
+    assert sum(by_name["ean"].values()) == n
+    assert by_name["rating"] == {None: 40, "-1.0": 40, "0.5": 40}
     assert list(by_name["listed"]) == ["2019", "2020", "2021", "2022", "2023"]
     assert list(by_name["seen"]) == ["2026-01", "2026-02"]
     brand = found[1]
@@ -192,6 +196,7 @@ def test_what_is_missing_is_said(tmp_path, language):
 
 def test_products_beyond_the_sample_of_the_map_are_left_out(tmp_path):
     text = page_of(write_catalogue(tmp_path, list("aabb"), x=[0.0, 1.0, None, None], y=[0.0, 1.0, None, None]))
+    assert text == page_of(tmp_path)  # the same bytes again
     assert "2 of 4 products are shown" in text
     assert text.count("<circle") == 2
 

@@ -69,7 +69,8 @@ def _grouped(column: Column) -> Any:
         if numbers.nunique() <= _NUMBERS_SHOWN:
             return pd.Categorical(texts, known.loc[numbers.sort_values().index].unique(), ordered=True)
         ticks = scale_around(numbers, 0, 1).ticks(_INTERVALS)
-        names = [f"< {ticks[0]:g}", *(f"{low:g} – {high:g}" for low, high in pairwise(ticks)), f"≥ {ticks[-1]:g}"]
+        told = [f"{tick:.12g}" for tick in ticks]
+        names = [f"< {told[0]}", *(f"{low} – {high}" for low, high in pairwise(told)), f"≥ {told[-1]}"]
         intervals = pd.cut(numbers, [-np.inf, *ticks, np.inf], right=False, labels=names)
         return pd.Categorical(intervals.reindex(column.index)).remove_unused_categories()
     days = pd.to_datetime(known, errors="coerce", format="ISO8601", utc=True)
