@@ -1,4 +1,4 @@
-"""The audit's two pictures: bars that count, and a contact sheet whose photos stand where their class is named."""
+"""The audit's contact sheets, whose photos stand where their class is named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from bakeoff.catalogue.audit import draw_class_counts, draw_groups, draw_samples
+from bakeoff.catalogue.audit import draw_groups, draw_samples
 from bakeoff.data.contact_sheet import new_sheet, paste
 from bakeoff.data.store import ImageStore, StoreWriter
 
@@ -62,12 +62,3 @@ def test_the_groups_sheet_names_how_many_and_which_classes(tmp_path):
     figure = draw_groups(groups, ImageStore(tmp_path / "images.arrow"))
     assert [text.get_text() for text in figure.axes[0].texts] == ["10: a, b", "2: c"]
     assert len(figure.axes[0].images) == 8 + 2
-
-
-def test_the_bars_are_the_counts_and_the_rejected_stand_behind():
-    labels = pd.Series(["a"] * 5 + ["b"] * 2)
-    figure = draw_class_counts(labels, pd.DataFrame({"label": ["b", "b", "gone"]}))
-    axes = figure.axes[0]
-    assert [bar.get_width() for bar in axes.patches] == [2, 5, 2, 0]
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["b", "a"]
-    assert rendered(figure).shape[1] == 900

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bakeoff.catalogue.folds import assign_folds
 from bakeoff.catalogue.split import make_split
-from bakeoff.catalogue.split_folder import draw_class_balance, write_split
+from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import DataError
 from bakeoff.records.catalogue import SplitRecord
 from catalogue.dataset_sections import split_params
@@ -201,7 +201,6 @@ def test_write_split_and_previous(tmp_path):
     products([["a"]] * 10 + [["b"]] * 6).to_parquet(catalogue / "products.parquet")
     split = write_split(catalogue, PARAMS, tmp_path / "splits")
     assert pd.read_parquet(tmp_path / "splits" / "splits.parquet").equals(split)
-    assert (tmp_path / "splits" / "figures" / "class_balance.png").stat().st_size > 1000
     assert write_split(catalogue, PARAMS, tmp_path / "again", previous=tmp_path / "splits").equals(split)
     with pytest.raises(DataError, match=r"has seed 0, split\.seed is 7"):
         write_split(catalogue, PARAMS.model_copy(update={"seed": 7}), tmp_path / "x", previous=tmp_path / "splits")
@@ -213,13 +212,6 @@ def test_write_split_and_previous(tmp_path):
         write_split(catalogue, PARAMS, tmp_path / "x", previous=tmp_path)
     with pytest.raises(DataError, match="dvc repro prepare"):
         write_split(tmp_path, PARAMS, tmp_path / "x")
-
-
-def test_figure_shows_every_class():
-    counts = pd.DataFrame({"train": [8, 4], "validation": [1, 1], "test": [1, 1]}, index=["a", "b"])
-    axes = draw_class_balance(counts, "holdout, seed 0").axes[0]
-    assert axes.get_title() == "Class balance per split: holdout, seed 0"
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["b", "a"]
 
 
 def leaking() -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pytest
 
 from decision.fake_evidence import class_names, write_findings
 from decision.fake_study import NO_LIMITS, make_study, speed_file, write_candidate, write_evidence
+from explore.small_catalogue import many_classes
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]  # playwright and jinja2 are in .venv-torch
 FLAGS = [
@@ -61,7 +62,22 @@ def reports(tmp_path_factory):
     for name, n_labels, language in (("en", 7, "en"), ("fr", 27, "fr"), ("many", 101, "en")):
         findings = write_findings(root / name, n_labels=n_labels, language=language)
         write_report(findings, root / f"{name}.html")
+    write_explored(many_classes(root / "explored"), root / "explore.html")
     return root
+
+
+def write_explored(root, path) -> None:
+    """Write the page beside the report, of a prepared catalogue."""
+    from bakeoff.explore.page import write_exploration
+    from bakeoff.explore.run import explore
+
+    data = root / "data"
+    places = (
+        data / "audit" / "audit.json",
+        data / "splits" / "splits.parquet",
+        data / "examination" / "products.parquet",
+    )
+    write_exploration(*explore(data / "catalogue", *places), path, language="en", failures_dir=root)
 
 
 def names(page) -> list[str]:
@@ -90,13 +106,13 @@ def test_a_heading_sorts_and_a_second_press_turns_round(open_page, tmp_path):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("name", ["en", "fr", "many"])
+@pytest.mark.parametrize("name", ["en", "fr", "many", "explore"])
 def test_no_page_scrolls_sideways(open_page, reports, name, width):
     page = open_page(reports / f"{name}.html", viewport={"width": width, "height": 800})
     for _ in range(2):  # folded and unfolded
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
-    assert page.locator("#answer .name").first.is_visible()
+    assert page.locator("main > section h2").first.is_visible()
 
 
 def test_the_leaderboard_fits_and_shows_more_on_request(open_page, reports):
@@ -178,6 +194,32 @@ def test_classes_are_found_by_name(open_page, reports):
     assert all("Piscine" in text for text in rows.all_inner_texts())
 
 
+def test_the_balance_is_shown_by_the_chosen_column(open_page, reports):
+    page = open_page(reports / "explore.html")
+    by_class, by_year = (
+        page.get_by_role("heading", name=f"Products by {name}", exact=True) for name in ("class", "year")
+    )
+    assert by_class.is_visible()
+    assert not by_year.is_visible()
+    page.get_by_label("Balance by").select_option(label="year (20)")
+    assert by_year.is_visible()
+    assert not by_class.is_visible()
+    page.get_by_label("Balance by").select_option(label="class (196)")
+    page.locator('input[data-filter="table-1"]').fill("model 19")
+    assert page.locator("#table-1 tbody tr:visible").count() == 1 + 6  # 19, and 190 to 195
+
+
+def test_a_class_is_picked_out_of_the_map(open_page, reports):
+    page = open_page(reports / "explore.html")
+    assert page.locator("#feature-map g.picked").count() == 0
+    page.get_by_label("Pick out a class").select_option("Make3 Model 190")
+    picked = page.locator("#feature-map g.picked")
+    assert picked.get_attribute("data-class") == "Make3 Model 190"
+    assert page.evaluate("getComputedStyle(document.querySelector('#feature-map g:not(.picked)')).fillOpacity") == "0.1"
+    page.get_by_label("Pick out a class").select_option("")
+    assert page.locator("#feature-map g.picked").count() == 0
+
+
 def test_the_page_speaks_french(open_page, reports):
     page = open_page(reports / "fr.html")
     assert page.locator("html").get_attribute("lang") == "fr"
@@ -188,7 +230,7 @@ def test_the_page_speaks_french(open_page, reports):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["en", "fr"])
+@pytest.mark.parametrize("name", ["en", "fr", "explore"])
 def test_axe_finds_nothing_serious(open_page, reports, name, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
@@ -228,4 +270,6 @@ def test_without_scripts_everything_is_there(browser, reports):
     for place in ("figure[data-view=latency_ms]", "figure[data-view=images_per_s]", ".leaderboard th.group-speed"):
         assert tab.locator(place).first.is_visible()
     assert tab.locator(".matrix .numbers text").first.is_visible()
+    tab.goto((reports / "explore.html").as_uri())
+    assert tab.get_by_role("heading", name="Products by year", exact=True).is_visible()
     tab.close()

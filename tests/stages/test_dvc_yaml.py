@@ -33,7 +33,8 @@ def params_read(script: Path) -> set[str]:
         return {*Params.model_fields} - _UNTRACKED
     if "measure_study(" in source:  # its processes read params.yaml themselves
         source = "".join((SPEED / name).read_text(encoding="utf-8") for name in ("command.py", "worker.py"))
-    return set().union(*(by_class[name] for name in re.findall(r"load_(?:section|top)\([^,]+, (\w+)\)", source)))
+    plain = set(re.findall(r"read_yaml\(args\.params\)\.get\(\"(\w+)\"\)", source))
+    return plain.union(*(by_class[name] for name in re.findall(r"load_(?:section|top)\([^,]+, (\w+)\)", source)))
 
 
 @pytest.mark.parametrize("name", STAGES)

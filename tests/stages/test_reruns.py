@@ -20,14 +20,15 @@ from stages.project import Project
 pytestmark = [pytest.mark.torch, pytest.mark.slow]  # dvc lives in .venv-torch
 MODEL = "mobilenetv2"
 ALL = {
-    *("candidates", "fetch", "prepare", "audit", "split", "weights", "weights_baseline", "baseline_tf", "train_torch"),
-    *("evaluate", "evaluate_baseline", "interpret", "interpret_baseline", "throughput", "compare"),
+    *("candidates", "fetch", "prepare", "audit", "split", "explore", "weights", "weights_baseline", "baseline_tf"),
+    *("train_torch", "evaluate", "evaluate_baseline", "interpret", "interpret_baseline", "throughput", "compare"),
 }
 TRAINERS = {"train_torch", "baseline_tf"}
 EVALUATE = {"evaluate", "evaluate_baseline"}
 INTERPRET = {"interpret", "interpret_baseline"}
 WEIGHTS = {"weights", "weights_baseline"}
-CATALOGUE = {"fetch", "prepare", "audit", "split"}
+CATALOGUE = {"fetch", "prepare", "audit", "split", "explore"}
+TELLING = {"explore", "compare"}
 OF_TORCH = {"train_torch", "interpret", "throughput"}
 OF_TF = {"baseline_tf", "interpret_baseline", "throughput"}
 
@@ -43,14 +44,15 @@ ROOMS = {
     "training": OF_TORCH,
     "baseline_tf": OF_TF,
     "predictors": {*INTERPRET, "throughput"},
-    "statistics": {*EVALUATE, "compare"},
-    "evaluation": {*EVALUATE, "compare"},
+    "statistics": {*EVALUATE, *TELLING},
+    "evaluation": {*EVALUATE, *TELLING},
     "interpret": INTERPRET,
     "speed": {"throughput"},
-    "decision": {"compare"},
-    "report": {"compare"},
+    "decision": TELLING,
+    "explore": {"explore"},
+    "report": TELLING,
     "study": {"compare"},
-    "locale": {"compare"},
+    "locale": TELLING,
     "advice": set(),
     "aggregation": set(),
     "cli": set(),
@@ -69,17 +71,17 @@ FILES = {
     "stages/evaluate.py": EVALUATE,
     "stages/throughput.py": {"throughput"},
     "stages/compare.py": {"compare"},
-    "data/catalogue/texts.parquet": {"audit"},  # mending a description retrains no image model
-    "data/catalogue/digests.parquet": {"audit"},  # nor does what `bakeoff monitor` recognises photos by
+    "data/catalogue/texts.parquet": {"audit", "explore"},  # mending a description retrains no image model
+    "data/catalogue/digests.parquet": {"audit", "explore"},  # nor does what `bakeoff monitor` recognises photos by
     "data/catalogue/rejected.csv": {"audit"},
-    "data/catalogue/measures.parquet": {"audit"},
-    "data/audit/audit.json": {"compare"},
+    "data/catalogue/measures.parquet": {"audit", "explore"},
+    "data/audit/audit.json": TELLING,
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
-    "data/catalogue/products.parquet": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
-    "data/catalogue/labels.json": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
+    "data/catalogue/products.parquet": {"audit", "split", "explore", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
+    "data/catalogue/labels.json": {"audit", "explore", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
     "data/catalogue/images.arrow": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
     "data/splits/split.json": {"compare"},
-    "data/splits/splits.parquet": {*TRAINERS, *EVALUATE, *INTERPRET},
+    "data/splits/splits.parquet": {"explore", *TRAINERS, *EVALUATE, *INTERPRET},
     f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput"},
     f"weights/{MODEL}/record.json": {"train_torch", "interpret"},
     "weights/baseline_tf/record.json": {"baseline_tf", "throughput"},
@@ -91,7 +93,7 @@ FILES = {
 """File of the project or output of a stage: the stages that run again where it changed."""
 PARAMS = {
     ("tracking", "experiment"): set(),
-    ("language",): {"compare"},
+    ("language",): TELLING,
     ("compare", "n_bootstrap"): {"compare"},
     ("evaluate", "n_bootstrap"): {*EVALUATE, "compare"},
     ("throughput", "budget_s"): {"throughput", "compare"},

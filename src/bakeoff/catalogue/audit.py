@@ -15,7 +15,7 @@ from bakeoff.catalogue.findings.sheets import draw_sheets
 from bakeoff.core.failures import drawing
 from bakeoff.core.progress import screen
 from bakeoff.data.contact_sheet import new_sheet, paste
-from bakeoff.data.figures import MAX_BARS, Figure, of_classes, shorten
+from bakeoff.data.figures import Figure, of_classes, shorten
 from bakeoff.data.photo import as_image
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import TEXT_COLUMNS
@@ -26,7 +26,6 @@ _CLASSES_SHOWN = 30
 _GROUPS_SHOWN, _GROUP_LISTED = 20, 50
 _SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
 _CELL_IN, _LABEL_IN = 1.3, 1.4
-_BLUE, _ORANGE = "#0072b2", "#e69f00"
 
 
 def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
@@ -67,8 +66,6 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
     flagged = pd.concat([examination.rows(name) for name, examination in examinations.items()], ignore_index=True)
     flagged.to_parquet(out_dir / "findings.parquet", index=False)
     store = ImageStore(catalogue_dir / "images.arrow")
-    with drawing(out_dir / "figures" / "class_counts.png", out_dir) as path:
-        draw_class_counts(table["label"], rejected).savefig(path, dpi=130)
     with drawing(out_dir / "figures" / "samples.png", out_dir) as path:
         draw_samples(table, store).savefig(path, dpi=130)
     if largest:
@@ -95,27 +92,6 @@ def _largest_groups(table: pd.DataFrame) -> list[pd.DataFrame]:
 def _texts_digest(texts: pd.DataFrame) -> str:
     content = texts.astype(object).where(texts.notna(), None).to_numpy().tolist()
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def draw_class_counts(labels: Any, rejected: pd.DataFrame) -> Figure:
-    """Return the number of accepted products per class, with the rejected ones of the same classes behind."""
-    counts = labels.value_counts().sort_values()
-    accepted = counts.tail(MAX_BARS)
-    lost = rejected["label"].value_counts().reindex(accepted.index, fill_value=0)
-    figure = Figure(figsize=(9, 1.6 + 0.36 * len(accepted)), layout="constrained")
-    axes = figure.add_subplot()
-    bars = axes.barh(range(len(accepted)), accepted, color=_BLUE, label=f"accepted ({counts.sum()})")
-    if lost.sum():
-        axes.barh(
-            range(len(accepted)), lost, left=accepted, color=_ORANGE, label=f"rejected in these classes ({lost.sum()})"
-        )
-        axes.legend(loc="lower right", frameon=False)
-    axes.bar_label(bars, label_type="center", color="white", fontsize=9)
-    axes.set_yticks(range(len(accepted)), [shorten(label) for label in accepted.index])
-    axes.set_xlabel("products")
-    axes.set_title("Products per class" + of_classes(len(counts)))
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:

@@ -1,4 +1,4 @@
-"""data/splits/: the split as files, what they were made from, and a figure of it."""
+"""data/splits/: the split as files, and what they were made from."""
 
 import hashlib
 import sys
@@ -11,21 +11,18 @@ from bakeoff.catalogue.folds import assign_folds
 from bakeoff.catalogue.params import SplitParams
 from bakeoff.catalogue.split import find_leaks, make_split
 from bakeoff.core.errors import DataError
-from bakeoff.core.failures import drawing
-from bakeoff.data.figures import MAX_BARS, Figure, of_classes, shorten
 from bakeoff.data.table import SPLITS, UNUSED, read_products
 from bakeoff.records.catalogue import SplitRecord
 
 N_INNER_FOLDS = 5
 """Of train, for out-of-fold predictions."""
-_COLOURS = {"train": "#0072b2", "validation": "#e69f00", "test": "#009e73"}
 _INPUTS = ("product_id", "label", "group_id", "official_split")
 
 
 def write_split(
     catalogue_dir: Path, params: SplitParams, out_dir: Path, *, previous: Path | None = None
 ) -> pd.DataFrame:
-    """Write splits.parquet, folds.parquet, split.json and figures/class_balance.png, and return the split.
+    """Write splits.parquet, folds.parquet and split.json, and return the split.
 
     folds.parquet has `product_id` and `fold` (int8) of the train products: stratified folds that keep groups whole.
 
@@ -44,30 +41,7 @@ def write_split(
     record = _record(products, split, counts, params, earlier)
     _warn(record)
     record.write(out_dir / "split.json")
-    with drawing(out_dir / "figures" / "class_balance.png", out_dir) as path:
-        draw_class_balance(counts, record.title).savefig(path, dpi=130)
     return split
-
-
-def draw_class_balance(counts: pd.DataFrame, title: str) -> Figure:
-    """Return the share of each class within each split, from the numbers of products by class and split (columns)."""
-    ordered = counts.loc[counts.sum(axis=1).sort_values().index].tail(MAX_BARS)
-    height = 1.6 + 0.55 * len(ordered)
-    figure = Figure(figsize=(9, height), layout="constrained")
-    axes = figure.add_subplot()
-    for offset, name in zip((0.27, 0.0, -0.27), SPLITS, strict=True):
-        total = int(counts[name].to_numpy().sum())
-        share = 100 * ordered[name] / max(1, total)
-        places = [place + offset for place in range(len(ordered))]
-        bars = axes.barh(places, share, height=0.25, color=_COLOURS[name], label=f"{name} ({total})")
-        axes.bar_label(bars, labels=[str(n) for n in ordered[name]], padding=3, fontsize=8)
-    axes.set_yticks(range(len(ordered)), [shorten(label) for label in ordered.index])
-    axes.set_xlabel("share of the split, % (bars: number of products)")
-    axes.set_title(f"Class balance per split: {title}" + of_classes(len(counts)))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.08)
-    axes.legend(loc="lower right", frameon=False)
-    return figure
 
 
 def _make_folds(train: pd.DataFrame, seed: int) -> pd.DataFrame:

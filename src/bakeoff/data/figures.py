@@ -11,8 +11,6 @@ import matplotlib
 from matplotlib import figure, font_manager
 from rich.cells import cell_len, set_cell_size
 
-MAX_BARS = 60
-"""Classes that a bar chart can name and stay readable."""
 _FONTS = (
     *("Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR", "Source Han Sans"),
     *("WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "IPAGothic", "NanumGothic"),
@@ -68,7 +66,7 @@ def font_file(text: str = "") -> str:
     return next((file for file in files if {*map(ord, text)} <= {*font_manager.get_font(file).get_charmap()}), files[0])
 
 
-def of_classes(n_classes: int, n_shown: int = MAX_BARS) -> str:
+def of_classes(n_classes: int, n_shown: int) -> str:
     """Return a title's second line where not all classes are shown, the largest ones being."""
     return f"\nthe {n_shown} largest of {n_classes:,} classes" if n_classes > n_shown else ""
 

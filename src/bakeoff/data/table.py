@@ -98,9 +98,20 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
     Raises:
         DataError: a file is missing, or the split belongs to another catalogue.
     """
-    catalogue_dir = Path(catalogue_dir)
-    products = read_products(catalogue_dir)
     header = LabelsRecord.read(catalogue_dir / "labels.json")
+    joined = read_divided(catalogue_dir, splits_file)
+    joined = joined.loc[joined["split"] != UNUSED, :].reset_index(drop=True)
+    store = ImageStore(catalogue_dir / "images.arrow")
+    return Catalogue(products=joined, labels=header.labels, store=store, dataset=header.dataset)
+
+
+def read_divided(catalogue_dir: Path, splits_file: Path) -> pd.DataFrame:
+    """Return products.parquet with each product's `split`, the unused ones included.
+
+    Raises:
+        DataError: a file is missing, or the split belongs to another catalogue.
+    """
+    products = read_products(catalogue_dir)
     if not Path(splits_file).is_file():
         raise DataError(f"split {splits_file} is missing; run `dvc repro split`.")
     splits = pd.read_parquet(splits_file)
@@ -110,9 +121,7 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
             f"{splits_file} lists {len(splits)} products, {catalogue_dir} holds {len(products)}, and they must be the "
             "same ones; run `dvc repro split`."
         )
-    joined = joined.loc[joined["split"] != UNUSED, :].reset_index(drop=True)
-    store = ImageStore(catalogue_dir / "images.arrow")
-    return Catalogue(products=joined, labels=header.labels, store=store, dataset=header.dataset)
+    return joined
 
 
 def read_products(catalogue_dir: Path) -> pd.DataFrame:

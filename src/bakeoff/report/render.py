@@ -2,13 +2,16 @@
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import rich.markup
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from bakeoff.core.failures import surviving
 from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice import baseline_excluded
@@ -140,6 +143,33 @@ def environment(language: LanguageCode, *, html: bool = True) -> Environment:
     return templates
 
 
+Sections = Mapping[str, tuple[str, Callable[[Any], dict[str, Any]]]]
+"""Name to title and to what a section shows, given the page's facts."""
+
+
+def write_page(
+    path: Path, folder: str, sections: Sections, facts: Any, /, *, failures_dir: Path, **context: Any
+) -> None:
+    """Write a page of the templates in `folder`: page.html, and <section>.html given what each section's view returns.
+
+    A section that fails leaves a sentence in its place and its traceback in `failures_dir`; one without text is left
+    out. `context`, with the language, is for all of them.
+    """
+    templates = environment(context["language"])
+    titles = {name: Translator(context["language"]).gettext(title) for name, (title, _) in sections.items()}
+    context["titles"] = titles
+    shown = {}
+    for name, (_, view) in sections.items():
+        with surviving(f"section {name} of {path.name}", failures_dir) as attempt:
+            text = templates.get_template(f"{folder}/{name}.html").render(context, **view(facts))
+        if attempt.error:
+            text = templates.get_template("failed.html").render(context, name=name)
+        if text.strip():
+            shown[name] = Markup(text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(templates.get_template(f"{folder}/page.html").render(context, sections=shown), encoding="utf-8")
+
+
 def filters(t: Translator) -> dict[str, Any]:
     """Return the filters; each takes an unknown value (None or NaN) and writes an en dash."""
 
@@ -167,6 +197,7 @@ def filters(t: Translator) -> dict[str, Any]:
         "literal": literal,
         "breakable": breakable,
         "raw": raw,
+        "short": lambda value: formatted(value, ",.0f" if abs(value) >= 1000 else ".4g"),
         "cell": cell,
         "prose": prose,
         "tight": lambda text: re.sub(r"\n\s*\n", "\n", text),

@@ -1,16 +1,9 @@
-"""reports/index.html: one file that needs nothing else, filled from page.html, its sections, styles and scripts.
+"""reports/index.html: one file that needs nothing else, filled from sections/, its sections, styles and scripts."""
 
-Each section is made by itself: one that fails leaves a sentence in its place, and the others stand.
-"""
-
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-from bakeoff.core.failures import surviving
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.collect import Evaluated
 from bakeoff.report.facts import Facts
@@ -25,7 +18,7 @@ from bakeoff.report.page.evidence import found_in_catalogue, read_channels, read
 from bakeoff.report.page.learning import learning_views
 from bakeoff.report.page.speed import speed_views
 from bakeoff.report.page.tradeoff import tradeoff_views
-from bakeoff.report.render import environment
+from bakeoff.report.render import Sections, write_page
 
 PICTURE_BYTES = 5_000_000
 """Pictures in base64 take a third more: the page stays under 8 MB."""
@@ -33,19 +26,9 @@ PICTURE_BYTES = 5_000_000
 
 def write_report(facts: Facts, path: Path) -> None:
     """Write the report page in the language of the choice."""
-    templates = environment(facts.choice.language)
     page = _Page(facts, Translator(facts.choice.language))
-    titles = {name: page.t.gettext(title) for name, (title, _) in _SECTIONS.items()}
-    context = {"facts": facts, "choice": facts.choice, "dataset": facts.dataset, "titles": titles}
-    sections = {}
-    for name, (_, view) in _SECTIONS.items():
-        with surviving(f"section {name} of {path.name}", path.parent) as attempt:
-            shown = templates.get_template(f"sections/{name}.html").render(context, **view(page))
-        if attempt.error:
-            shown = templates.get_template("failed.html").render(context, name=name)
-        if shown.strip():
-            sections[name] = Markup(shown)
-    path.write_text(templates.get_template("page.html").render(context, sections=sections), encoding="utf-8")
+    context = {"facts": facts, "choice": facts.choice, "dataset": facts.dataset, "language": facts.choice.language}
+    write_page(path, "sections", _SECTIONS, page, failures_dir=path.parent, **context)
 
 
 @dataclass(frozen=True)
@@ -104,7 +87,7 @@ def _leading_first(page: _Page) -> list[Evaluated]:
     return page.facts.first_records([*page.facts.leading, *(item.candidate for item in page.facts.summaries)])
 
 
-_SECTIONS: Mapping[str, tuple[str, Callable[[_Page], dict[str, Any]]]] = {
+_SECTIONS: Sections = {
     "answer": (N_("Answer"), _answers),
     "leaderboard": (N_("Leaderboard"), lambda page: {"board": board(page.facts, page.t)}),
     "tradeoff": (

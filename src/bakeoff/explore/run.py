@@ -1,0 +1,106 @@
+"""What is in a catalogue, from the tables of prepare, audit, split and, where it is there, examine."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bakeoff.catalogue.findings.base import Column, Table, read_examined
+from bakeoff.catalogue.findings.languages import find_languages
+from bakeoff.data.table import BOX_COLUMNS, read_divided
+from bakeoff.explore.balance import balances
+from bakeoff.records.catalogue import AuditRecord, LabelsRecord, Quantiles
+from bakeoff.records.exploration import ClassFacts, ExplorationRecord
+
+TEXTS_SAMPLED = 20_000
+_SIZES_SHOWN = 10
+_MEASURED = ("width", "height", "aspect_ratio", "megapixels", "object_share", "characters", "words")
+_COLOURS = ("red", "green", "blue", "brightness", "saturation", "red_dominance")
+
+
+def explore(
+    catalogue_dir: Path, audit_file: Path, splits_file: Path, map_file: Path
+) -> tuple[ExplorationRecord, Table]:
+    """Return what is in a catalogue, and its products with all that is known of them.
+
+    Args:
+        catalogue_dir: data/catalogue.
+        audit_file: audit.json.
+        splits_file: splits.parquet.
+        map_file: products.parquet of `examine`, whose columns x and y the products get; it may be missing.
+
+    Raises:
+        DataError: another file is missing, or is not of this catalogue.
+    """
+    divided, audit = read_divided(catalogue_dir, splits_file), AuditRecord.read(audit_file)
+    products = _describe_products(catalogue_dir, map_file)
+    columns, left_out = balances(divided)
+    labels, titles = products["label"], products["title"].str.split().str.join(" ").str.casefold().replace("", pd.NA)
+    record = ExplorationRecord(
+        dataset=LabelsRecord.read(catalogue_dir / "labels.json").dataset,
+        n_products=len(products),
+        columns=columns,
+        columns_left_out=left_out,
+        identity={
+            **{name: products[name].nunique() for name in ("product_id", "image", "digest", "group_id")},
+            "titles_of_several_products": int((titles.value_counts() > 1).sum()),
+            "titles_of_several_classes": int((labels.groupby(titles).nunique() > 1).sum()),
+        },
+        group_sizes=_counts(products["group_id"].value_counts()),
+        photo_sizes=_counts(products["width"].astype(str) + " × " + products["height"].astype(str), _SIZES_SHOWN),
+        distributions={name: _quantiles(values) for name in _MEASURED if len(values := products[name].dropna())},
+        classes=_describe_classes(products.assign(split=divided["split"]), audit.rejected_per_class),
+        languages=audit.languages,
+        n_texts=int(products["words"].count()),
+        n_texts_sampled=int(products["is_sampled"].sum()),
+    )
+    return record, products
+
+
+def _describe_products(catalogue_dir: Path, map_file: Path) -> Table:
+    """Return all that is known of each product, and what follows from it."""
+    examined = read_examined(catalogue_dir, rejected=pd.DataFrame())
+    products, texts = examined.products, examined.texts.replace("", pd.NA)
+    known = texts.dropna()
+    sampled = known.sample(min(len(known), TEXTS_SAMPLED), random_state=0)
+    left, top, right, bottom = (products.get(name, pd.Series(pd.NA, products.index)) for name in BOX_COLUMNS)
+    places = pd.read_parquet(map_file) if map_file.is_file() else pd.DataFrame(columns=["product_id", "x", "y"])
+    places = places.set_index("product_id").reindex(products["product_id"])
+    return products.assign(
+        text=texts,
+        characters=texts.str.len(),
+        words=texts.str.split().str.len(),
+        is_sampled=products.index.isin(sampled.index),
+        language=find_languages(sampled),
+        red_dominance=(products["red"] / products[["red", "green", "blue"]].sum(axis=1)).fillna(1 / 3),
+        object_share=((right - left) * (bottom - top) / products["width"] / products["height"]).astype("Float64"),
+        x=places["x"].to_numpy(),
+        y=places["y"].to_numpy(),
+    )
+
+
+def _describe_classes(products: Table, n_rejected: dict[str, int]) -> list[ClassFacts]:
+    """Return what the products of each class are like, the largest class first."""
+    languages, splits = (
+        {label: _counts(own) for label, own in products[name].groupby(products["label"])}
+        for name in ("language", "split")
+    )
+    empty = {f"n_without_{name}": products[name].fillna("").str.strip() == "" for name in ("title", "description")}
+    sums, means, medians = ({"n", *empty}, "sum"), (_COLOURS, "mean"), (("characters", "words"), "median")
+    how = {name: how for names, how in (sums, means, medians) for name in names}
+    facts: Any = products.assign(n=1, **empty).groupby("label").agg(how)
+    facts = facts.sort_values("n", ascending=False, kind="stable").reset_index().astype(object)
+    rows = facts.where(facts.notna(), None).to_dict("records")
+    counted = [(row, row["label"], n_rejected.get(row["label"], 0)) for row in rows]
+    return [ClassFacts(**row, splits=splits[x], languages=languages[x], n_rejected=n) for row, x, n in counted]
+
+
+def _counts(values: Column, n_shown: int | None = None) -> dict[str, int]:
+    """Return how often each value occurs, the most frequent first."""
+    counts: Any = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    return {str(value): int(n) for value, n in counts[:n_shown].items()}
+
+
+def _quantiles(values: Column) -> Quantiles:
+    shares = values.astype(float).quantile([0.0, 0.25, 0.5, 0.75, 1.0])
+    return Quantiles(**dict(zip(Quantiles.model_fields, shares.tolist(), strict=True)))

@@ -1,0 +1,79 @@
+"""What is in a catalogue, in numbers: explore.json, which the page reports/explore.html shows."""
+
+from typing import ClassVar
+
+from bakeoff.core.section import Section
+from bakeoff.records.base import Record
+from bakeoff.records.catalogue import Dataset, Quantiles
+
+
+class ValueCount(Section):
+    """Products with one value of a column (None: missing), and of how many classes they are."""
+
+    value: str | None
+    n: int
+    n_classes: int
+    entropy: float
+    """Of their classes, divided by that of all classes equally frequent: 0 one class, 1 balanced."""
+
+
+class ColumnBalance(Section):
+    """How products are distributed over a column's values; normalised entropy and largest ÷ smallest of the values."""
+
+    name: str
+    n_values: int
+    imbalance: float
+    entropy: float
+    is_ordered: bool
+    """Whether `counts` go by value (numbers, dates), not by frequency."""
+    counts: list[ValueCount]
+    """Of the most frequent values."""
+
+
+class ClassFacts(Section):
+    """What the products of a class are like: means of measures in [0, 1], medians of the lengths of texts."""
+
+    label: str
+    n: int
+    splits: dict[str, int]
+    n_rejected: int
+    red: float
+    green: float
+    blue: float
+    brightness: float
+    saturation: float
+    red_dominance: float
+    """R / (R + G + B), a third where red does not dominate."""
+    n_without_title: int
+    n_without_description: int
+    characters: float | None
+    words: float | None
+    languages: dict[str, int]
+    """Of the sampled texts."""
+
+
+class ExplorationRecord(Record):
+    """data/explore/explore.json: what is in the catalogue; counts have the most frequent first."""
+
+    STAGE: ClassVar[str] = "explore"
+
+    dataset: Dataset
+    n_products: int
+    columns: list[ColumnBalance]
+    """The first is the class."""
+    columns_left_out: dict[str, int]
+    """Columns in which hardly a value comes twice, with their number of values."""
+    identity: dict[str, int]
+    """Distinct values of columns, and titles that several products, or several classes, have."""
+    group_sizes: dict[str, int]
+    """Products of a group to groups."""
+    photo_sizes: dict[str, int]
+    """Width × height in px to photos."""
+    distributions: dict[str, Quantiles]
+    """Of sizes in px, shares and lengths, by column; object_share where the source has boxes."""
+    classes: list[ClassFacts]
+    languages: dict[str, int]
+    n_texts: int
+    """Products with a title or a description."""
+    n_texts_sampled: int
+    """Of which languages by class and words were taken."""
