@@ -55,7 +55,7 @@ def build_report(
         "performance": measure_performance(test_split, labelled, labels, alpha=alpha) if len(labelled) else None,
         "estimated_accuracy": estimate_accuracy(reference, new, test_split),
     }
-    return report | {"sentences": list(write_sentences(report, t))}
+    return report | {"sentences": write_sentences(report, t)}
 
 
 def _shares(reference: Sample, new: Sample, labels: list[str]) -> dict[str, dict[str, float]]:
