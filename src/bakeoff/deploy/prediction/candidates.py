@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.choice_record import ChoiceRecord
-from bakeoff.decision.deployed import deployed_folder
+from bakeoff.decision.deployed import seed_or_deployed
 from bakeoff.records.candidate import Candidate, all_trained
 from bakeoff.records.evaluation import CALIBRATION, METRICS, CalibrationRecord, MetricsRecord
 from bakeoff.records.training import TrainingRecord
@@ -60,9 +60,7 @@ def find_candidate(project: Path, name: str | None, *, seed: int | None) -> Trai
     """
     chosen = name or chosen_candidate(project)
     runs_dir = project / "runs"
-    if seed is None and Candidate(chosen).seeds(runs_dir):
-        seed = Candidate.at(deployed_folder(runs_dir, chosen)).seed
-    folder = Candidate(chosen, seed or 0).folder(runs_dir)
+    folder = Candidate(chosen, seed_or_deployed(runs_dir, chosen, seed)).folder(runs_dir)
     if not (folder / "training" / "training.json").is_file():
         which = f"candidate {chosen!r}" + ("" if seed is None else f" with seed {seed}")
         found = [one.title for one in all_trained(runs_dir)]
