@@ -31,12 +31,7 @@ class Advice:
 
 
 def advise(facts: Facts, root: Path) -> Advice:
-    """Return the advice for a catalogue and a machine.
-
-    Args:
-        facts: sizes, machine and time.
-        root: the project, for conf/model/ and measurements/throughput.json.
-    """
+    """Return the advice for a catalogue and a machine; conf/model/ and measurements/throughput.json are in `root`."""
     numbers = {"images_per_class": facts.images_per_class, "n_images": float(facts.n_images), "hours": facts.hours}
     numbers["n_gpus"] = 0.0 if facts.device == "cpu" else 1.0
     family_steps, family = walk(rules().family, numbers)

@@ -91,10 +91,7 @@ def from_folder(folder: Path) -> Result:
 def from_experiments(root: Path, names: Sequence[str] = (), *, all_commits: bool = False) -> list[Result]:
     """Return the results that DVC knows: this commit's experiments, the commit itself and the workspace.
 
-    Args:
-        root: the project.
-        names: take these experiments alone; empty = all that have metrics.
-        all_commits: also experiments of older commits.
+    With `names` those experiments alone, else all that have metrics; `all_commits` adds those of older commits.
 
     Raises:
         EvaluationError: DVC cannot tell, or a name is not among its experiments.

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.console import Console
 
 from bakeoff.aggregation.figure import draw_splits
-from bakeoff.aggregation.results import Result, from_experiments, from_folder
+from bakeoff.aggregation.results import from_experiments, from_folder
 from bakeoff.aggregation.studies import aggregate_study, group_results
 from bakeoff.aggregation.table import study_table
 from bakeoff.core.errors import EvaluationError
@@ -32,21 +32,19 @@ def aggregate(
     all_commits: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Write aggregate.json, .csv and .png, print them as a table, and return the record.
+    """Write aggregate.json, .csv and .png into `out_dir`, print them as a table, and return the record.
 
-    Args:
-        root: the project, whose experiments DVC knows.
-        sources: folders or names of experiments; empty = all experiments of this commit.
-        out_dir: reports/.
-        language: of table, sentences and figure.
-        all_commits: also experiments of older commits.
-        console: where to print; default stdout.
+    `sources` are folders and names of experiments; empty = all experiments of this commit, or of older ones too.
 
     Raises:
         EvaluationError: nothing to aggregate, one split alone, or sources that do not belong together.
     """
     t = Translator(language)
-    results = read_results(root, sources, all_commits=all_commits)
+    folders = [source for source in sources if Path(source).is_dir()]
+    results = [from_folder(Path(folder).resolve()) for folder in folders]
+    names = [source for source in sources if source not in folders]
+    if names or not sources:
+        results += from_experiments(root, names, all_commits=all_commits)
     if not results:
         raise EvaluationError(
             "DVC knows no experiment of this commit with results; make some with `dvc exp run -S split.seed=1` and so "
@@ -69,16 +67,6 @@ def aggregate(
     _write(out_dir, written, t)
     _print(console or screen(), written, out_dir, t)
     return written
-
-
-def read_results(root: Path, sources: Sequence[str], *, all_commits: bool) -> list[Result]:
-    """Return the results of the named folders and experiments, or of all experiments where none is named."""
-    folders = [source for source in sources if Path(source).is_dir()]
-    names = [source for source in sources if source not in folders]
-    results = [from_folder(Path(folder).resolve()) for folder in folders]
-    if names or not sources:
-        results += from_experiments(root, names, all_commits=all_commits)
-    return results
 
 
 def _write(out_dir: Path, record: dict[str, Any], t: Translator) -> None:

@@ -16,10 +16,6 @@ def export_candidate(training_dir: Path, path: Path) -> float:
     Input `images` (N, 3, H, W) float32 RGB in [0, 1], resized and cropped as the file's metadata say; normalisation is
     inside. Output `logits` (N, K). Metadata: candidate, labels, preprocessing, loss, licence, key, all JSON.
 
-    Args:
-        training_dir: runs/<candidate>/seed_<s>/training.
-        path: the .onnx file.
-
     Raises:
         EvaluationError: the folder holds no PyTorch training, or the export answers something else than PyTorch.
         WeightsError: a frozen candidate's weights are not those it was trained on.

@@ -177,10 +177,8 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
 def compare_now(root: Path, *, partial: bool, failed_stages: Iterable[str] = ()) -> None:
     """Write reports/ from what is in runs/, by the stage's own script, and print the answer.
 
-    Args:
-        root: the project.
-        partial: compare what exists; candidates with a stage that is not up to date are listed as failed.
-        failed_stages: stages that failed though DVC takes them for up to date; their candidates are listed as failed.
+    With `partial` of what exists: candidates with a stage that is not up to date are listed as failed, and so those of
+    `failed_stages`, which failed though DVC takes them for up to date.
 
     Raises:
         SetupError: the comparison failed; its message is above.

@@ -29,19 +29,13 @@ _WORDS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class UserFileChange:
-    """One user's file that is not what weights/<model>/record.json says of it.
-
-    Attributes:
-        model: the backbone, or `baseline_tf`.
-        kind: what happened to the file.
-        path: the file.
-        stages: DVC's stages to force, in their order; the last one is the weights'.
-    """
+    """One user's file that is not what weights/<model>/record.json says of it."""
 
     model: str
     kind: Kind
     path: Path
     stages: tuple[str, ...]
+    """DVC's stages to force, in their order; the last one is the weights'."""
 
     def __str__(self) -> str:
         """Return it as a sentence without its full stop."""
@@ -51,9 +45,7 @@ class UserFileChange:
 def user_file_changes(root: Path, params: Params) -> list[UserFileChange]:
     """Return what changed for the backbones of the study that have a record, and for the baseline.
 
-    Args:
-        root: the project.
-        params: the study; what changed in it is DVC's to notice.
+    What changed in `params` is DVC's to notice.
 
     Raises:
         WeightsError: a record is not bakeoff's.

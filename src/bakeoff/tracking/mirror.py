@@ -15,7 +15,6 @@ from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.artifacts import log_part_artifacts
-from bakeoff.tracking.lineage import log_dataset
 from bakeoff.tracking.models import log_calibration, log_model, relink_model
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import (
@@ -123,7 +122,7 @@ def _log_numbers(client: MlflowClient, run: Run, *, results: Results, changed: l
 def _log_files(client: MlflowClient, run: Run, *, training: TrainingRecord, changed: list[Part]) -> None:
     """Log data set and files of the changed parts; the tags that say so come last: a broken replay is repeated."""
     if any(part.name == "training" for part in changed):
-        log_dataset(client, run, training.dataset)
+        runs.log_dataset(client, run, training.dataset)
     log_part_artifacts(client, run, changed, weights=training.weights)
     done = {names.part_key(part.name): part.key for part in changed}
     done |= {names.part_digest(part.name): part.digest for part in changed}

@@ -34,16 +34,7 @@ if TYPE_CHECKING:
 
 _SCRIPT = Path(__file__).with_name("pyfunc_model.py")
 _COMMON = (
-    "mlflow",
-    "numpy",
-    "pandas",
-    "pillow",
-    "pyarrow",
-    "psutil",
-    "pydantic",
-    "pyyaml",
-    "filelock",
-    "rich",
+    *("mlflow", "numpy", "pandas", "pillow", "pyarrow", "psutil", "pydantic", "pyyaml", "filelock", "rich"),
     "scikit-learn",
 )
 _REQUIREMENTS = {

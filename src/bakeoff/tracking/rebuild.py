@@ -76,16 +76,8 @@ def sync(
         ) from None
     with survive_store("the champion"):  # a store may have runs and no registry
         registered = update_registry(reports_dir, params) if comparison else None
-    return SyncReport(
-        resolve_store().shown,
-        outcomes["created"],
-        outcomes["updated"],
-        outcomes["unchanged"],
-        comparison,
-        tuple(problems),
-        registered,
-        n_monitored,
-    )
+    counts = [outcomes[name] for name in ("created", "updated", "unchanged")]
+    return SyncReport(resolve_store().shown, *counts, comparison, tuple(problems), registered, n_monitored)
 
 
 @contextmanager

@@ -79,12 +79,12 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> str | None:
     return f"{model} version {number} ({best['candidate']}{of_seeds}) is champion{was}."
 
 
-def find_version(client: MlflowClient, model: str, alias: str = CHAMPION) -> ModelVersion | None:
-    """Return the version of a registered model that an alias stands for, None where there is none."""
+def find_version(client: MlflowClient, model: str) -> ModelVersion | None:
+    """Return the champion among a registered model's versions, None where there is none."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return client.get_model_version_by_alias(model, alias)
+        return client.get_model_version_by_alias(model, CHAMPION)
     except MlflowException as error:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:  # no model, or no such alias
             return None

@@ -1,10 +1,12 @@
-"""Finds the one MLflow run of a training by its keys, or makes it."""
+"""Finds the one MLflow run of a training by its keys, or makes it; logs what it lacks, its data set included."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from bakeoff.records import catalogue
 from bakeoff.records.training import TrainingHeader
 from bakeoff.tracking import tags as names
 from bakeoff.tracking.records import PartName
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+_MAX_DIGEST_CHARS = 36
 _BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # what log_batch takes at most
 
 
@@ -84,3 +87,18 @@ def log_final_metrics(client: MlflowClient, run: Run, metrics: Mapping[str, floa
         Metric(name, value, timestamp_ms, 0) for name, value in metrics.items() if run.data.metrics.get(name) != value
     ]
     log_in_batches(client, run.info.run_id, "metrics", changed)
+
+
+def log_dataset(client: MlflowClient, run: Run, dataset: catalogue.Dataset) -> None:
+    """Log the data set as the run's training input, once, in the form of MLflow's Datasets column."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    name, digest, source_url = dataset.name, dataset.digest[:_MAX_DIGEST_CHARS], dataset.source_url
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    logged = {(item.dataset.name, item.dataset.digest) for item in inputs}
+    if (name, digest) in logged:
+        return
+    source_type, source = ("http", {"url": source_url}) if source_url else ("local", {"uri": f"data/raw/{name}"})
+    profile = json.dumps({"kind": dataset.kind, "licence": dataset.licence})
+    entity = Dataset(name, digest, source_type, json.dumps(source), profile=profile)
+    client.log_inputs(run.info.run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])

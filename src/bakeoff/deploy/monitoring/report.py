@@ -16,16 +16,11 @@ MIN_NEW = 10
 
 
 def build_report(
-    samples: tuple[Sample, Sample, Sample], labels: list[str], t: Translator, *, header: dict[str, Any], seed: int = 0
+    samples: tuple[Sample, Sample, Sample], labels: list[str], t: Translator, *, header: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the record that monitoring.json holds.
+    """Return the record that monitoring.json holds, after a header: candidate, name, where the products came from.
 
-    Args:
-        samples: the reference, the new products, and the test split alone.
-        labels: K class names.
-        t: says it in the reader's language.
-        header: candidate, name and where the products came from; kept as it is.
-        seed: of permutations and resamples.
+    The samples are the reference, the new products, and the test split alone; the labels the K class names.
 
     Raises:
         DataError: fewer than MIN_NEW new photos could be read.
@@ -36,7 +31,7 @@ def build_report(
         left_out = f" ({new.n_refused} could not be read: {reasons})" if new.n_refused else ""
         raise DataError(f"monitoring needs at least {MIN_NEW} photos that can be read, got {len(new)}{left_out}.")
     labelled = new.rows(new.labelled)
-    tests = run_tests(reference, new, test_split, seed=seed)
+    tests = run_tests(reference, new, test_split)
     alpha = ALPHA / len(tests)  # what the smallest of Holm's p-values is held against
     report: dict[str, Any] = {
         **header,

@@ -48,12 +48,9 @@ class TrainedCandidate:
 
 
 def find_candidate(project: Path, name: str | None, *, seed: int | None) -> TrainedCandidate:
-    """Return a trained candidate of the study.
+    """Return a trained candidate, `<model>-<mode>` or `baseline_tf`, by default the one that the study chose.
 
-    Args:
-        project: the folder with runs/ and reports/.
-        name: `<model>-<mode>` or `baseline_tf`; None = the one that reports/choice.json names best.
-        seed: which of its trainings; None = the one to deploy, which the registry calls champion.
+    Of its seeds the default is the one to deploy, which the registry calls champion.
 
     Raises:
         EvaluationError: none was chosen, or there is no such training; the message lists those that there are.

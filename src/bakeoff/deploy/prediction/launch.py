@@ -27,15 +27,7 @@ _PACKAGES = {"torch": "torch", "tf": "tensorflow"}
 def make_request(
     candidate: TrainedCandidate, compute: ComputeParams, *, title: str, store: Path | None = None, more: bool = False
 ) -> Request:
-    """Return the request of a candidate: device and threads from the study's params, the rest from its training.
-
-    Args:
-        candidate: who answers.
-        compute: the study's device and threads.
-        title: of the progress bar.
-        store: images.arrow where the photos are the catalogue's own.
-        more: also measures and features.
-    """
+    """Return the request of a candidate: device and threads from the study's params, the rest from its training."""
     return Request(
         environment=candidate.training.environment,
         training_dir=str((candidate.folder / "training").resolve()),
@@ -53,10 +45,8 @@ def make_request(
 def scored(request: Request, listing: pd.DataFrame, *, keep: bool = False) -> Iterator[Path]:
     """Score the photos and give the folder of their chunks (`.scores.read_chunks`) to the block.
 
-    Args:
-        request: candidate and settings.
-        listing: columns LISTING of `.sources`, or `image`, `width` and `height` of store rows.
-        keep: leave the scores in .bakeoff/ when the block is done, for the next time.
+    `listing` has the columns LISTING of `.sources`, or `image`, `width` and `height` of store rows. With `keep` the
+    scores stay in .bakeoff/ when the block is done, for the next time.
 
     Raises:
         EvaluationError: another process is at the same photos, or the candidate's own environment failed.

@@ -33,12 +33,7 @@ class PredictOptions:
 
 
 def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
-    """Write every photo's class, calibrated probability and top k; return what was counted.
-
-    Args:
-        project: the study's folder.
-        source: a photo, a folder or a table.
-        options: the command's flags.
+    """Write class, calibrated probability and top k of a photo, or of all in a folder or a table; return their counts.
 
     Raises:
         ParamsError: a flag cannot be used.

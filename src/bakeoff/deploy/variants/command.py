@@ -42,13 +42,7 @@ _CELLS = {
 
 
 def run_variants(root: Path, candidate: str, *, seed: int | None = None, names: list[str] | None = None) -> None:
-    """Measure a candidate's variants, write and print them.
-
-    Args:
-        root: the project.
-        candidate: a trained PyTorch candidate.
-        seed: which training seed; None = the one to deploy.
-        names: variants; None = all.
+    """Measure a candidate's variants, write and print them; without `seed` of the one to deploy, without `names` all.
 
     Raises:
         EvaluationError: an unknown candidate or variant, the TensorFlow baseline, which has no variants, or a file of
