@@ -96,7 +96,7 @@ def submission(
 
         bakeoff submission mamba_t-finetune --output y_test.csv
     """
-    from bakeoff.deploy.prediction.submission import write_submission
+    from bakeoff.deploy.prediction.run import write_submission
 
     target = output or Path(f"submission-{candidate}.csv")
     n_products = write_submission(project(), candidate, target, seed=seed, force=force)

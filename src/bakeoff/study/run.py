@@ -68,11 +68,6 @@ def dvc(root: Path, *arguments: str) -> int:
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False).returncode
 
 
-def is_stale(root: Path, stage: str) -> bool:
-    """Return whether `dvc repro` would run the stage."""
-    return dvc(root, "status", "--quiet", stage) != 0
-
-
 def expected_time(params: Params, t: Translator) -> str:
     """Return the sentence printed before a study: how long it takes on what."""
     n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)

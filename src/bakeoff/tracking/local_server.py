@@ -39,16 +39,11 @@ def run_server(
     except KeyboardInterrupt:
         return
     finally:
-        stop_server(server)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)  # it leads a process group of its own, with the worker it started
+            server.wait()
     if status:
         raise TrackingError(f"the server ended with status {status}; its own lines above say why.")
-
-
-def stop_server(server: subprocess.Popen[bytes]) -> None:
-    """End the server and the worker that it started; it leads a process group of its own."""
-    if server.poll() is None:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
 
 
 def answers(port: int) -> bool:

@@ -13,7 +13,7 @@ from filelock import FileLock
 from bakeoff.core.paths import state_dir
 from bakeoff.decision.choice_record import ChoiceRecord, Corrected
 from bakeoff.decision.deployed import deployed_seed
-from bakeoff.tracking import tags as names
+from bakeoff.tracking import runs
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import hash_of
 from bakeoff.tracking.store import open_client, survive_store
@@ -111,12 +111,9 @@ def training_runs(client: MlflowClient, experiment: str, candidate: str) -> list
     found = client.get_experiment_by_name(experiment)
     if found is None:
         return []
-    runs = client.search_runs(
-        [found.experiment_id],
-        filter_string=f"tags.`bakeoff.candidate` = '{candidate}'",
-        order_by=["attributes.start_time DESC"],
-    )
-    return [run for run in runs if run.data.tags.get(names.MODEL)]
+    filter_string, order = f"tags.`bakeoff.candidate` = '{candidate}'", ["attributes.start_time DESC"]
+    newest_first = client.search_runs([found.experiment_id], filter_string=filter_string, order_by=order)
+    return [run for run in newest_first if run.data.tags.get(runs.MODEL)]
 
 
 def _run_to_deploy(client: MlflowClient, best: Mapping[str, Any], experiment: str) -> Run | None:
@@ -124,7 +121,7 @@ def _run_to_deploy(client: MlflowClient, best: Mapping[str, Any], experiment: st
     keys = set(best.get("keys") or [])
     by_seed: dict[int, Run] = {}
     for run in training_runs(client, experiment, best["candidate"]):
-        if run.data.tags.get(names.TRAINING_KEY) in keys:
+        if run.data.tags.get(runs.TRAINING_KEY) in keys:
             by_seed.setdefault(int(run.data.tags.get("bakeoff.seed", 0)), run)
     if not by_seed:
         return None
@@ -145,11 +142,11 @@ def _registered_model(client: MlflowClient, model: str) -> RegisteredModel:
 def _find_or_make_version(client: MlflowClient, model: str, run: Run) -> ModelVersion:
     """Return the version of this candidate's training, made where there is none."""
     known = run.data.tags
-    identity = {"candidate": known["bakeoff.candidate"], "training_key": known[names.TRAINING_KEY]}
+    identity = {"candidate": known["bakeoff.candidate"], "training_key": known[runs.TRAINING_KEY]}
     for found in client.search_model_versions(f'name = "{model}"'):
         if identity.items() <= found.tags.items():
             return found
-    model_id = known[names.MODEL]
+    model_id = known[runs.MODEL]
     # Its place, not `models:/<id>`, which an sqlite registry looks up in the process's global store.
     source = client.get_logged_model(model_id).artifact_location
     return client.create_model_version(model, source, run_id=run.info.run_id, model_id=model_id, tags=identity)
@@ -161,8 +158,8 @@ def _tags(best: Mapping[str, Any], corrected: Corrected | None, run: Run) -> dic
     low, high = best.get("accuracy_low"), best.get("accuracy_high")
     values = {
         "candidate": best["candidate"],
-        "training_key": known[names.TRAINING_KEY],
-        "key": known.get(names.KEY),
+        "training_key": known[runs.TRAINING_KEY],
+        "key": known.get(runs.KEY),
         "seed": known.get("bakeoff.seed", "0"),
         "framework": run.data.params.get("framework"),
         "licence": best.get("licence") or known.get("bakeoff.licence"),
@@ -192,7 +189,7 @@ def _describe(client: MlflowClient, version: ModelVersion, run: Run, card: str) 
     with tempfile.TemporaryDirectory(prefix="bakeoff-card-") as folder:
         readme = Path(folder) / "README.md"
         readme.write_text(card, encoding="utf-8")
-        client.log_model_artifact(run.data.tags[names.MODEL], str(readme))
+        client.log_model_artifact(run.data.tags[runs.MODEL], str(readme))
     client.update_model_version(version.name, version.version, description=description_of(card))
     _tag(client, version, {"card_digest": hash_of(card)})  # after what it vouches for
 

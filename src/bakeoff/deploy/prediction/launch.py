@@ -19,7 +19,7 @@ from bakeoff.core.paths import environment_python, state_dir
 from bakeoff.core.seeding import default_threads
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
 from bakeoff.deploy.prediction.request import Request, carry_out, request_key
-from bakeoff.deploy.prediction.scores import CHUNK, n_chunks, n_done
+from bakeoff.deploy.prediction.scores import CHUNK, n_done
 
 _PACKAGES = {"torch": "torch", "tf": "tensorflow"}
 
@@ -71,7 +71,7 @@ def scored(request: Request, listing: pd.DataFrame, *, keep: bool = False) -> It
 
 def _carry_out(request: Request, folder: Path, *, n_photos: int) -> None:
     try:
-        if n_done(folder) >= n_chunks(n_photos):
+        if n_done(folder) * CHUNK >= n_photos:
             return
         if importlib.util.find_spec(_PACKAGES[request.environment]):
             carry_out(folder)
