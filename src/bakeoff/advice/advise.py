@@ -53,7 +53,9 @@ def advise(facts: Facts, root: Path) -> Advice:
     known = cards(root, family.models, device=facts.device, n_cores=facts.n_cores)
     models, left_out = _by_licence(known, commercial=facts.commercial)
     hours = {card.model: _hours(card, facts) for card in models}
-    numbers |= _whole_study(list(hours.values()))
+    # The study trains each of them; a model without a speed counts as nothing.
+    extract, finetune = (sum(pair[place] or 0.0 for pair in hours.values()) for place in (0, 1))
+    numbers |= {"extract_hours": extract, "finetune_hours": extract + finetune}
     machine_steps, machine = walk(rules().machine, numbers)
     choices = overrides([card.model for card in models], machine, dataset=facts.dataset)
     command = " ".join(["dvc exp run", *(f"-S '{one}'" if "[" in one else f"-S {one}" for one in choices)])
@@ -123,9 +125,3 @@ def _hours(card: Card, facts: Facts) -> tuple[float | None, float | None]:
         return None, None
     forward = facts.n_images / card.images_per_s / 3600
     return forward, forward * _TRAIN_SHARE * _STEP_COST * rules().finetune_epochs
-
-
-def _whole_study(hours: Sequence[tuple[float | None, float | None]]) -> dict[str, float]:
-    """Return the sums over all models: the study trains each of them. A model without a speed counts as nothing."""
-    extract = sum(pair[0] or 0.0 for pair in hours)
-    return {"extract_hours": extract, "finetune_hours": extract + sum(pair[1] or 0.0 for pair in hours)}

@@ -54,7 +54,12 @@ class LiveRun:
             self._logged = set(logged_epochs(client, run))
         if self._client and self._params.system_metrics:
             with survive_store("CPU and memory"):
-                self._start_monitor()
+                from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+                often = {"sampling_interval": _SAMPLING_S, "samples_before_logging": _SAMPLES_PER_POINT}
+                uri = open_client()[1].uri
+                self._monitor = SystemMetricsMonitor(self.run_id, **often, resume_logging=True, tracking_uri=uri)
+                self._monitor.start()
 
     def log_epoch(self, row: Mapping[str, Any]) -> None:
         """Log one row of history.csv as metrics `epoch/<column>` at step `epoch`; an epoch that is there stays."""
@@ -93,18 +98,6 @@ class LiveRun:
             yield
         if attempt.error:
             self._client = None
-
-    def _start_monitor(self) -> None:
-        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-        self._monitor = SystemMetricsMonitor(
-            self.run_id,
-            sampling_interval=_SAMPLING_S,
-            samples_before_logging=_SAMPLES_PER_POINT,
-            resume_logging=True,
-            tracking_uri=open_client()[1].uri,
-        )
-        self._monitor.start()
 
 
 @contextlib.contextmanager

@@ -72,10 +72,15 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> str | None:
             _describe(client, version, run, card.read_text(encoding="utf-8"))
         _tag(client, version, _tags(best, choice.corrected.get(best["candidate"]), run))
         number = str(version.version)  # an int in an sqlite store, whatever its type says
-        before = move_aliases(client, registered, number)
+        before = registered.aliases.get(CHAMPION)
+        former = "" if before is None or str(before) == number else str(before)
+        if former:
+            client.set_registered_model_alias(model, PREVIOUS, former)
+        if former or before is None:
+            client.set_registered_model_alias(model, CHAMPION, number)
     seeds = best.get("n_seeds") or 1
     of_seeds = f", seed {run.data.tags.get('bakeoff.seed', 0)}, the best of {seeds} on validation" if seeds > 1 else ""
-    was = f", version {before} is previous" if before else ""
+    was = f", version {former} is previous" if former else ""
     return f"{model} version {number} ({best['candidate']}{of_seeds}) is champion{was}."
 
 
@@ -89,21 +94,6 @@ def find_version(client: MlflowClient, model: str) -> ModelVersion | None:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:  # no model, or no such alias
             return None
         raise
-
-
-def move_aliases(client: MlflowClient, registered: RegisteredModel, version: str) -> str | None:
-    """Make `version` the champion and the champion before it `previous`.
-
-    Returns:
-        The version that was champion before, where that was another one.
-    """
-    before = registered.aliases.get(CHAMPION)
-    if str(before) == version:
-        return None
-    if before is not None:
-        client.set_registered_model_alias(registered.name, PREVIOUS, str(before))
-    client.set_registered_model_alias(registered.name, CHAMPION, version)
-    return None if before is None else str(before)
 
 
 def training_runs(client: MlflowClient, experiment: str, candidate: str) -> list[Run]:

@@ -55,7 +55,7 @@ def find_candidate(project: Path, name: str | None, *, seed: int | None) -> Trai
     Raises:
         EvaluationError: none was chosen, or there is no such training; the message lists those that there are.
     """
-    chosen = name or chosen_candidate(project)
+    chosen = name or _chosen_candidate(project)
     runs_dir = project / "runs"
     folder = Candidate(chosen, seed_or_deployed(runs_dir, chosen, seed)).folder(runs_dir)
     if not (folder / "training" / "training.json").is_file():
@@ -68,12 +68,8 @@ def find_candidate(project: Path, name: str | None, *, seed: int | None) -> Trai
     return TrainedCandidate(chosen, training.seed, folder, training)
 
 
-def chosen_candidate(project: Path) -> str:
-    """Return the candidate that the study recommends.
-
-    Raises:
-        EvaluationError: the study has not been compared yet, or it recommends none.
-    """
+def _chosen_candidate(project: Path) -> str:
+    """Return the candidate that the study recommends."""
     path = project / "reports" / "choice.json"
     if not path.is_file():
         raise EvaluationError(

@@ -53,20 +53,17 @@ def scored(request: Request, listing: pd.DataFrame, *, keep: bool = False) -> It
         SetupError: that environment is missing.
     """
     folder = state_dir("predictions") / request_key(request, listing)
-    lock = FileLock(f"{folder}.lock", timeout=0)
     try:
-        lock.acquire()
+        held = FileLock(f"{folder}.lock").acquire(timeout=0)
     except Timeout:
         raise EvaluationError(f"another process is predicting the same photos ({folder}.lock); wait for it.") from None
-    try:
+    with held:
         folder.mkdir(exist_ok=True)
         request.save(folder, listing)
         _carry_out(request, folder, n_photos=len(listing))
         yield folder
         if not keep:
             shutil.rmtree(folder)
-    finally:
-        lock.release()
 
 
 def _carry_out(request: Request, folder: Path, *, n_photos: int) -> None:
