@@ -1,6 +1,7 @@
 """The advice in a terminal: both paths as trees, the table of backbones, the command."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -15,11 +16,14 @@ from bakeoff.core.progress import screen
 from bakeoff.core.translation import Translator
 from bakeoff.report.render import environment
 
+_WORDS = Path(__file__).with_name("advice.txt")
+
 
 def show_advice(advice: Advice, t: Translator, *, console: Console | None = None) -> None:
     """Print facts, both trees, the backbones with licences and speeds, and the command to try them."""
     terminal = console or screen()
-    words: Any = environment(t.language, html=False).get_template("advice.txt").make_module({"advice": advice})
+    template = environment(t.language, html=False).from_string(_WORDS.read_text(encoding="utf-8"))
+    words: Any = template.make_module({"advice": advice})
     terminal.print(Text.from_markup(words.facts(), emoji=False), end="")
     terminal.print(_tree(rules().family.title, advice.family_steps, advice.family, t))
     machine = _tree(rules().machine.title, advice.machine_steps, advice.machine, t)

@@ -20,6 +20,7 @@ from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import Translator
 from bakeoff.report.render import environment
 
+_WORDS = Path(__file__).with_name("aggregate.txt")
 _CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank")
 
 
@@ -52,7 +53,7 @@ def aggregate(
         )
     groups = group_results(results, apart=not sources)
     several = [group for group in groups if len(group.splits) > 1]
-    words: Any = environment(language, html=False).get_template("aggregate.txt").module
+    words: Any = environment(language, html=False).from_string(_WORDS.read_text(encoding="utf-8")).module
     records = [aggregate_study(group) for group in several or groups]
     single = [name for group in groups if group not in several for names in group.sources.values() for name in names]
     excluded = sorted({name for group in several for name in group.apart})

@@ -25,6 +25,7 @@ NAMES = {
 }
 
 VERDICTS = {"alarm": N_("ALARM"), "changed": N_("CHANGED"), "calm": N_("NO ALARM"), "no_evidence": N_("NO EVIDENCE")}
+_WORDS = Path(__file__).with_name("sentences.txt")
 _SMALLEST_P = 0.001
 _COLUMNS = (N_("what"), N_("study"), N_("new"), N_("n"), N_("statistic"), N_("p (Holm)"), N_("differs"))
 _STYLES = {"alarm": "bold red", "changed": "bold yellow", "calm": "bold green", "no_evidence": "bold red"}
@@ -47,7 +48,7 @@ def settle_verdict(tests: Sequence[Mapping[str, Any]]) -> str:
 
 def write_sentences(report: Mapping[str, Any], t: Translator) -> list[str]:
     """Return what is said of a report: accuracy or its estimate, what differs, what was left out, what to do."""
-    template = environment(t.language, html=False).get_template("monitoring.txt")
+    template = environment(t.language, html=False).from_string(_WORDS.read_text(encoding="utf-8"))
     text = template.render(report=report, names=NAMES, write_p=lambda p_value: write_p(p_value, t))
     return list(filter(None, map(prose, text.split("\n\n"))))
 
