@@ -19,8 +19,8 @@ from functools import cache, partial
 import numpy as np
 from scipy.stats import norm
 
-from bakeoff.deploy.monitoring.family import ALPHA, run_tests
 from bakeoff.deploy.monitoring.performance import estimate_accuracy
+from bakeoff.deploy.monitoring.report import ALPHA, run_tests
 from bakeoff.deploy.monitoring.sample import Sample
 from bakeoff.statistics.two_sample import detectable_drop, difference_of_shares
 from bakeoff.statistics.wilson import wilson_interval

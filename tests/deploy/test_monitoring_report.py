@@ -12,10 +12,9 @@ from bakeoff.catalogue.measures import measure_photo
 from bakeoff.core.errors import DataError
 from bakeoff.core.translation import Translator
 from bakeoff.data.products import Photos
-from bakeoff.deploy.monitoring.family import run_tests
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.performance import estimate_accuracy, measure_performance
-from bakeoff.deploy.monitoring.report import build_report
+from bakeoff.deploy.monitoring.report import build_report, run_tests
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors
 from bakeoff.deploy.monitoring.verdict import write_p
 from bakeoff.statistics.two_sample import detectable_drop

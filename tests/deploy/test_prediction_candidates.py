@@ -32,5 +32,13 @@ def test_of_several_seeds_the_one_that_is_registered_answers(tmp_path):
         find_candidate(tmp_path, "tiny-frozen", seed=7)
 
 
+def test_a_training_that_was_not_evaluated_can_be_exported_and_an_empty_study_says_so(tmp_path):
+    with pytest.raises(EvaluationError, match=r"no training of candidate 'x-frozen' in .* none, run `bakeoff run`"):
+        find_candidate(tmp_path, "x-frozen", seed=None)
+    write_seed(tmp_path, 4, validation=0.7, test=0.9)
+    (tmp_path / "runs" / "tiny-frozen" / "seed_4" / "evaluation" / "metrics.json").unlink()
+    assert find_candidate(tmp_path, "tiny-frozen", seed=None).seed == 4
+
+
 def test_an_empty_path_is_not_the_working_folder():
     assert _stamp("") == ["", None]

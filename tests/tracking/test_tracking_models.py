@@ -23,8 +23,8 @@ from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.models import input_example, link_files, requirements
 from bakeoff.tracking.photos import PhotoClassifierModel, RequestError, as_bytes, read_photo
+from bakeoff.tracking.runs import MODEL
 from bakeoff.tracking.store import open_client
-from bakeoff.tracking.tags import MODEL
 from prepared import PREPARE
 from records_made import calibration_record, candidate_settings, training_record
 

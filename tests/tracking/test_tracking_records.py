@@ -16,8 +16,7 @@ from bakeoff.tracking.records import (
     run_metrics,
     run_params,
 )
-from bakeoff.tracking.runs import is_compatible
-from bakeoff.tracking.tags import combined_key, identity_tags, run_name
+from bakeoff.tracking.runs import combined_key, identity_tags, is_compatible, run_name
 from bakeoff.tracking.tensorboard import write_events
 from bakeoff.tracking.ui import server_command, view_address, view_state
 from records_made import calibration_record

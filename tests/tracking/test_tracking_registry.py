@@ -11,7 +11,7 @@ from tracking_files import write_candidate, write_evaluation, write_reports
 from bakeoff.core.errors import EvaluationError, ParamsError
 from bakeoff.core.section import validate_section
 from bakeoff.decision.choice_record import Corrected, CorrectedValue
-from bakeoff.tracking import tags as names
+from bakeoff.tracking import runs as names
 from bakeoff.tracking.comparison import log_comparison
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.params import TrackingParams

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bakeoff.core.errors import EvaluationError
 from bakeoff.data.table import Catalogue
 from bakeoff.records.training import TrainingRecord
 
@@ -24,15 +23,13 @@ pytestmark = pytest.mark.torch
 def test_the_file_answers_as_the_predictor(
     mode: str, catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path
 ) -> None:
-    from bakeoff.deploy.export import export_candidate, trained_folder
+    from bakeoff.deploy.export import export_candidate
     from bakeoff.predictors.torch_predictor import load_torch_predictor
     from bakeoff.training.run import plan_training, train_candidate
 
-    runs = tmp_path / "runs"
     request = make_request(mode=mode)
-    training_dir = runs / f"{request.settings.model}-{mode}" / "seed_0" / "training"
+    training_dir = tmp_path / "runs" / f"{request.settings.model}-{mode}" / "seed_0" / "training"
     train_candidate(plan_training(request, catalogue, weights_dir=weights_dir), training_dir)
-    assert trained_folder(runs, training_dir.parents[1].name, 0) == training_dir
     file = tmp_path / "model.onnx"
     assert export_candidate(training_dir, file) < 1e-4
 
@@ -48,15 +45,3 @@ def test_the_file_answers_as_the_predictor(
     assert told["preprocessing"]["image_size"] == images.shape[1]
     assert told["loss"] == "cross_entropy"
     assert told["key"] == TrainingRecord.read(training_dir / "training.json").key
-
-
-def test_an_unknown_candidate_lists_those_that_are_trained(tmp_path: Path) -> None:
-    from bakeoff.deploy.export import trained_folder
-
-    with pytest.raises(EvaluationError, match=r"no training of candidate 'x-frozen' with seed 0 .* none, run `dvc rep"):
-        trained_folder(tmp_path, "x-frozen", 0)
-    folder = tmp_path / "swin_t-frozen" / "seed_0" / "training"
-    folder.mkdir(parents=True)
-    (folder / "training.json").touch()
-    with pytest.raises(EvaluationError, match="trained here: swin_t-frozen"):
-        trained_folder(tmp_path, "swin_t-frozen", 3)

@@ -65,12 +65,7 @@ def rules() -> Rules:
 
 
 def walk(tree: Question | Leaf, facts: Mapping[str, float]) -> tuple[list[Step], Leaf]:
-    """Return the questions on the way, with their answers, and where the way ends.
-
-    Args:
-        tree: `family` or `machine` of the rules.
-        facts: every fact that the tree names, as a number.
-    """
+    """Return the questions on the way, with their answers, and where the way ends; `facts` holds all it asks for."""
     steps = []
     while isinstance(tree, Question):
         threshold = facts[tree.below] if isinstance(tree.below, str) else tree.below

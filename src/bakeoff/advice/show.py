@@ -1,6 +1,8 @@
 """The advice in a terminal: both paths as trees, the table of backbones, the command."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -12,52 +14,27 @@ from bakeoff.advice.advise import Advice
 from bakeoff.advice.rules import Leaf, Question, Step, rules
 from bakeoff.core.progress import screen
 from bakeoff.core.translation import Translator
+from bakeoff.report.render import environment
+
+_WORDS = Path(__file__).with_name("advice.txt")
 
 
 def show_advice(advice: Advice, t: Translator, *, console: Console | None = None) -> None:
     """Print facts, both trees, the backbones with licences and speeds, and the command to try them."""
     terminal = console or screen()
-    facts = advice.facts
-    terminal.print(_facts_line(advice, t), style="bold", highlight=False)
-    if "images" in facts.assumed:
-        assumed = t.gettext(
-            "No catalogue here yet: the size of the Flipkart sample is assumed. Give --images and --classes for yours."
-        )
-        terminal.print(assumed, style="yellow", highlight=False)
-    if "classes" in facts.assumed:
-        assumed = t.gettext("The number of classes is assumed: give --classes.")
-        terminal.print(assumed, style="yellow", highlight=False)
+    template = environment(t.language, html=False).from_string(_WORDS.read_text(encoding="utf-8"))
+    words: Any = template.make_module({"advice": advice})
+    terminal.print(Text.from_markup(words.facts(), emoji=False), end="")
     terminal.print(_tree(rules().family.title, advice.family_steps, advice.family, t))
     machine = _tree(rules().machine.title, advice.machine_steps, advice.machine, t)
     machine.add(Text(_plan(advice.machine, t), style="bold"))
     terminal.print(machine)
     terminal.print(_table(advice, t))
-    for note in _notes(advice, t):
-        terminal.print(note, style="dim", highlight=False)
+    terminal.print(Text.from_markup(words.notes(), emoji=False), end="")
     if advice.models:
-        terminal.print(t.gettext("Try them:"), style="bold")
         terminal.print(f"  {advice.command}", soft_wrap=True, highlight=False, markup=False)
-    terminal.print(
-        t.gettext("Rules of thumb open a study, they do not close it: the measured leaderboard decides."),
-        style="dim",
-        highlight=False,
-    )
-
-
-def _facts_line(advice: Advice, t: Translator) -> str:
-    facts = advice.facts
-    images = t.gettext(
-        "{n_images:,d} photos in {n_classes:,d} classes, {per_class:,.0f} per class",
-        n_images=facts.n_images,
-        n_classes=facts.n_classes,
-        per_class=facts.images_per_class,
-    )
-    device = {
-        "cpu": t.gettext("no GPU, {n_cores} CPU cores", n_cores=facts.n_cores),
-        "cuda": t.gettext("an NVIDIA GPU"),
-        "mps": t.gettext("an Apple GPU"),
-    }[facts.device]
-    return t.gettext("; ").join([images, device, t.gettext("{hours:g} h for the whole study", hours=facts.hours)])
+    closing = t.gettext("Rules of thumb open a study, they do not close it: the measured leaderboard decides.")
+    terminal.print(closing, style="dim", highlight=False)
 
 
 def _tree(title: str, steps: Sequence[Step], end: Leaf, t: Translator) -> Tree:
@@ -111,33 +88,3 @@ def _table(advice: Advice, t: Translator) -> Table:
         hours = ["" if value is None else t.number(value, ".2f") for value in (extract, finetune)]
         table.add_row(card.model, card.licence, commercial, top1, rate, *hours)
     return table
-
-
-def _notes(advice: Advice, t: Translator) -> list[str]:
-    notes = []
-    if any(card.measured_here for card in advice.models):
-        notes.append(t.gettext("Speeds marked * were measured on this machine."))
-    if any(card.images_per_s is not None and not card.measured_here for card in advice.models):
-        notes.append(
-            t.gettext(
-                "Speeds of the network alone, measured on two cores of an AMD EPYC (batch 32, float32) and "
-                "scaled to this machine's {n_cores} cores; reading photos comes on top. `bakeoff throughput` "
-                "measures yours.",
-                n_cores=advice.facts.n_cores,
-            )
-        )
-    if advice.models and all(card.images_per_s is None for card in advice.models):
-        notes.append(
-            t.gettext(
-                "No speed has been measured on such a device here: `bakeoff throughput` does so, after a first run."
-            )
-        )
-    if advice.left_out:
-        reasons = [
-            t.gettext("{model}: its licence forbids commercial use", model=model)
-            if forbidden
-            else t.gettext("{model}: commercial use is not proven, check its licence", model=model)
-            for model, forbidden in advice.left_out
-        ]
-        notes.append(t.gettext("Left out: {reasons}.", reasons=t.gettext("; ").join(reasons)))
-    return notes

@@ -41,30 +41,11 @@ def split_mean(values: np.ndarray, *, test_to_train: float) -> SplitMean:
     n_splits, mean, sd = len(values), float(values.mean()), float(values.std(ddof=1))
     error = sd * math.sqrt(1 / n_splits + test_to_train)
     half = float(stats.t.ppf(0.975, n_splits - 1)) * error
-    return SplitMean(
-        mean=mean,
-        sd=sd,
-        standard_error=error,
-        standard_error_uncorrected=sd / math.sqrt(n_splits),
-        low=mean - half,
-        high=mean + half,
-        p_value=_p_value(mean, error, n_splits - 1),
-    )
+    # A few splits that agree to the product show how coarse accuracies are, not that there is no chance.
+    p_value = float(2 * stats.t.sf(abs(mean) / error, n_splits - 1)) if error else 1.0
+    return SplitMean(mean, sd, error, sd / math.sqrt(n_splits), mean - half, mean + half, p_value)
 
 
 def ranks(table: np.ndarray) -> np.ndarray:
-    """Return the rank of each candidate in each split, 1 = highest; tied ones share the better rank.
-
-    Args:
-        table: (M, J) one row per candidate.
-
-    Returns:
-        (M, J) int.
-    """
+    """Return the ranks (M, J) int of M candidates in each of J splits, 1 = highest; tied ones share the better rank."""
     return stats.rankdata(-np.asarray(table, dtype=np.float64), method="min", axis=0).astype(int)
-
-
-def _p_value(mean: float, error: float, degrees: int) -> float:
-    if error == 0:  # a few splits that agree to the product show how coarse accuracies are, not that there is no chance
-        return 1.0
-    return float(2 * stats.t.sf(abs(mean) / error, degrees))

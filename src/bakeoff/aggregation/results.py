@@ -91,15 +91,15 @@ def from_folder(folder: Path) -> Result:
 def from_experiments(root: Path, names: Sequence[str] = (), *, all_commits: bool = False) -> list[Result]:
     """Return the results that DVC knows: this commit's experiments, the commit itself and the workspace.
 
-    Args:
-        root: the project.
-        names: take these experiments alone; empty = all that have metrics.
-        all_commits: also experiments of older commits.
+    With `names` those experiments alone, else all that have metrics; `all_commits` adds those of older commits.
 
     Raises:
         EvaluationError: DVC cannot tell, or a name is not among its experiments.
     """
-    found = list(_results(_exp_show(root, all_commits=all_commits)))
+    revisions = list[Mapping[str, Any]]()
+    for commit in _exp_show(root, all_commits=all_commits):
+        revisions += [commit, *(one for item in commit.get("experiments") or [] for one in item.get("revs") or [])]
+    found = [result for revision in revisions for result in _result(revision)]
     if not names:
         return found
     by_name = {result.name: result for result in found}
@@ -130,14 +130,6 @@ def _exp_show(root: Path, *, all_commits: bool) -> list[dict[str, Any]]:
         last = (answer.stderr.strip().splitlines() or ["no message"])[-1]
         raise EvaluationError(f"`dvc exp show --json` in {root} failed: {last}")
     return json.loads(answer.stdout)
-
-
-def _results(shown: Sequence[Mapping[str, Any]]) -> Iterator[Result]:
-    for commit in shown:
-        yield from _result(commit)
-        for experiment in commit.get("experiments") or []:
-            for revision in experiment.get("revs") or []:
-                yield from _result(revision)
 
 
 def _result(revision: Mapping[str, Any]) -> Iterator[Result]:

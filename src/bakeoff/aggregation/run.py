@@ -8,9 +8,9 @@ import pandas as pd
 from rich.console import Console
 
 from bakeoff.aggregation.figure import draw_splits
-from bakeoff.aggregation.results import Result, from_experiments, from_folder
-from bakeoff.aggregation.studies import StudySplits, aggregate_study, group_results
-from bakeoff.aggregation.table import study_sentence, study_table
+from bakeoff.aggregation.results import from_experiments, from_folder
+from bakeoff.aggregation.studies import aggregate_study, group_results
+from bakeoff.aggregation.table import study_table
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import write_json
@@ -18,7 +18,9 @@ from bakeoff.core.paths import state_dir
 from bakeoff.core.progress import screen
 from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import Translator
+from bakeoff.report.render import environment
 
+_WORDS = Path(__file__).with_name("aggregate.txt")
 _CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank")
 
 
@@ -31,21 +33,19 @@ def aggregate(
     all_commits: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Write aggregate.json, .csv and .png, print them as a table, and return the record.
+    """Write aggregate.json, .csv and .png into `out_dir`, print them as a table, and return the record.
 
-    Args:
-        root: the project, whose experiments DVC knows.
-        sources: folders or names of experiments; empty = all experiments of this commit.
-        out_dir: reports/.
-        language: of table, sentences and figure.
-        all_commits: also experiments of older commits.
-        console: where to print; default stdout.
+    `sources` are folders and names of experiments; empty = all experiments of this commit, or of older ones too.
 
     Raises:
         EvaluationError: nothing to aggregate, one split alone, or sources that do not belong together.
     """
     t = Translator(language)
-    results = read_results(root, sources, all_commits=all_commits)
+    folders = [source for source in sources if Path(source).is_dir()]
+    results = [from_folder(Path(folder).resolve()) for folder in folders]
+    names = [source for source in sources if source not in folders]
+    if names or not sources:
+        results += from_experiments(root, names, all_commits=all_commits)
     if not results:
         raise EvaluationError(
             "DVC knows no experiment of this commit with results; make some with `dvc exp run -S split.seed=1` and so "
@@ -53,62 +53,21 @@ def aggregate(
         )
     groups = group_results(results, apart=not sources)
     several = [group for group in groups if len(group.splits) > 1]
+    words: Any = environment(language, html=False).from_string(_WORDS.read_text(encoding="utf-8")).module
     records = [aggregate_study(group) for group in several or groups]
-    for record in records:
-        record["sentence"] = study_sentence(record, t)
     single = [name for group in groups if group not in several for names in group.sources.values() for name in names]
-    written = {"measure": "accuracy", "split": "test", "language": language, "interval": "nadeau_bengio_t_95"}
-    written |= {"studies": records, "notes": _notes(several, single, t)}
+    excluded = sorted({name for group in several for name in group.apart})
+    written = {
+        "measure": "accuracy",
+        "split": "test",
+        "language": language,
+        "interval": "nadeau_bengio_t_95",
+        "studies": [record | {"sentence": words.sentence(record).strip()} for record in records],
+        "notes": words.notes(several, excluded, single).splitlines(),
+    }
     _write(out_dir, written, t)
     _print(console or screen(), written, out_dir, t)
     return written
-
-
-def read_results(root: Path, sources: Sequence[str], *, all_commits: bool) -> list[Result]:
-    """Return the results of the named folders and experiments, or of all experiments where none is named."""
-    folders = [source for source in sources if Path(source).is_dir()]
-    names = [source for source in sources if source not in folders]
-    results = [from_folder(Path(folder).resolve()) for folder in folders]
-    if names or not sources:
-        results += from_experiments(root, names, all_commits=all_commits)
-    return results
-
-
-def _notes(studies: Sequence[StudySplits], single: Sequence[str], t: Translator) -> list[str]:
-    notes = [
-        t.gettext(
-            "Training sets of different splits overlap, so the plain standard error is too small: it is "
-            "corrected after Nadeau and Bengio (2003), with {ratio:.3f} test products per training product. "
-            "Intervals and p-values are not adjusted for the number of candidates.",
-            ratio=ratio,
-        )
-        for ratio in dict.fromkeys(one.test_to_train for one in studies)
-    ]
-    n_replaced = sum(study.n_replaced for study in studies)
-    if n_replaced:
-        notes.append(
-            t.ngettext(
-                "{n} older result of a split that was run again does not count.",
-                "{n} older results of splits that were run again do not count.",
-                n_replaced,
-            )
-        )
-    apart = sorted({name for study in studies for name in study.apart})
-    if apart:
-        notes.append(
-            t.gettext(
-                "Excluded from the ranking, because their results say nothing about their backbones (random weights, "
-                "or nothing learned): {names}.",
-                names=t.join(apart),
-            )
-        )
-    if single:
-        notes.append(
-            t.gettext(
-                "Left out, a single split each of another data set, profile or training: {names}.", names=t.join(single)
-            )
-        )
-    return notes
 
 
 def _write(out_dir: Path, record: dict[str, Any], t: Translator) -> None:

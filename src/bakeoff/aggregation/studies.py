@@ -47,9 +47,8 @@ class StudySplits:
 def group_results(results: Sequence[Result], *, apart: bool) -> list[StudySplits]:
     """Return the studies among the results; those that ran other candidates on the same split are joined.
 
-    Args:
-        results: in any order; of several results of one split and candidate the newest counts.
-        apart: list other data sets, profiles or trainings as studies of their own; otherwise they are refused.
+    Of several results of one split and candidate the newest counts. Other data sets, profiles or trainings are studies
+    of their own with `apart`, and refused without.
     """
     groups: dict[str, list[Result]] = {}
     for result in results:

@@ -1,4 +1,4 @@
-"""How the aggregate reads in a terminal and as sentences."""
+"""How the aggregate reads in a terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +17,9 @@ _COLUMNS = {
     "rank": N_("mean rank"),
     "behind": N_("points behind (p)"),
 }
-
-
 _REASONS = {"random_weights": N_("random start"), "not_learned": N_("did not learn")}
 _NARROW = ("mean", "interval", "best", "behind")
 _WIDE_CHARS, _NAME_CHARS = 120, 32
-_ALPHA = 0.05
 
 
 def study_title(study: Mapping[str, Any], t: Translator) -> str:
@@ -47,36 +44,6 @@ def study_table(study: Mapping[str, Any], t: Translator, *, width: int = _WIDE_C
         cells = dict(zip(_COLUMNS, _cells(row, study["n_splits"], t), strict=True))
         table.add_row(row["candidate"], *(cells[name] for name in columns))
     return table
-
-
-def study_sentence(study: Mapping[str, Any], t: Translator) -> str:
-    """Return who leads, in how many splits, and whether that is more than chance."""
-    ranked = [row for row in study["candidates"] if row["mean_rank"] is not None]
-    if not ranked:
-        return t.gettext(
-            "No candidate can be ranked: none has a result on every split that says something about its backbone."
-        )
-    best, n = ranked[0], study["n_splits"]
-    values = {"best": best["candidate"], "n": n} | {key: best[key] for key in ("mean", "low", "high", "n_best")}
-    if len(ranked) == 1:
-        return t.gettext(
-            "{best} reaches {mean:.3f} on average over {n} splits (95% interval {low:.3f} to {high:.3f}).", **values
-        )
-    second, behind = ranked[1]["candidate"], ranked[1]["behind_best"]
-    verdict = t.gettext("these splits cannot tell the two apart.")
-    if behind["p_value"] < _ALPHA:
-        verdict = t.gettext("more than chance explains.")
-    points = {"points": behind["points"], "points_low": behind["low"], "points_high": behind["high"]}
-    return t.gettext(
-        "{best} has the highest mean, {mean:.3f} (95% interval {low:.3f} to {high:.3f}), and is the best "
-        "in {n_best} of {n} splits. {second} is {points:.1f} points behind (95% interval "
-        "{points_low:.1f} to {points_high:.1f}, p = {p:.3f}): {verdict}",
-        **values,
-        **points,
-        second=second,
-        p=behind["p_value"],
-        verdict=verdict,
-    )
 
 
 def _cells(row: Mapping[str, Any], n_splits: int, t: Translator) -> list[str]:

@@ -22,10 +22,12 @@ def export(
 
         bakeoff export mobilenetv2-finetune --output mobilenetv2.onnx
     """
-    from bakeoff.deploy.export import export_candidate, trained_folder
+    from bakeoff.deploy.export import export_candidate
+    from bakeoff.deploy.prediction.candidates import find_candidate
 
     target = output or Path(f"{candidate}.onnx")
-    difference = export_candidate(trained_folder(project() / "runs", candidate, seed), target)
+    folder = find_candidate(project(), candidate, seed=seed).folder
+    difference = export_candidate(folder / "training", target)
     size = target.stat().st_size / 2**20
     typer.echo(f"{target} written, {size:.0f} MiB; ONNX Runtime differs by {difference:.1g} of the largest logit.")
 
@@ -94,7 +96,7 @@ def submission(
 
         bakeoff submission mamba_t-finetune --output y_test.csv
     """
-    from bakeoff.deploy.prediction.submission import write_submission
+    from bakeoff.deploy.prediction.run import write_submission
 
     target = output or Path(f"submission-{candidate}.csv")
     n_products = write_submission(project(), candidate, target, seed=seed, force=force)
@@ -152,9 +154,9 @@ def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
         bakeoff monitor december.csv --label-column category --name 2026-12
     """
     from bakeoff.core.section import load_section
-    from bakeoff.deploy.monitoring.console import print_monitoring
     from bakeoff.deploy.monitoring.run import MonitorOptions
     from bakeoff.deploy.monitoring.run import monitor as monitor_products
+    from bakeoff.deploy.monitoring.verdict import print_monitoring
     from bakeoff.deploy.prediction.sources import Columns
     from bakeoff.tracking.monitoring import log_monitoring
     from bakeoff.tracking.params import TrackingParams

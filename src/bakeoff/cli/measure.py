@@ -29,18 +29,13 @@ def throughput(
     Examples: `bakeoff throughput`, `bakeoff throughput --budget 60`, `bakeoff throughput --candidate swin_t-frozen`
     """
     from bakeoff.speed.command import measure_study
-    from bakeoff.study.run import dvc, is_stale
+    from bakeoff.study.run import dvc
 
     root = project()
     # What the other networks' figures are worth is asked before one network makes the file look new.
-    others_are_current = not candidate or not is_stale(root, "throughput")
-    record = measure_study(
-        root,
-        root / "measurements" / "throughput.json",
-        candidates=candidate or (),
-        rounds=rounds,
-        budget_s=budget,
-    )
+    others_are_current = not candidate or dvc(root, "status", "--quiet", "throughput") == 0
+    file = root / "measurements" / "throughput.json"
+    record = measure_study(root, file, candidates=candidate or (), rounds=rounds, budget_s=budget)
     if not others_are_current:
         sys.stderr.write(
             "bakeoff: the others were measured with other code or params; `dvc repro` measures all again.\n"

@@ -15,14 +15,12 @@ def waiting_lock(path: Path, *, what: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, mode=0o666)
     try:
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout:
         sys.stderr.write(f"bakeoff: another process holds {what} ({path}); waiting for it.\n")
-        lock.acquire()
-    try:
+        held = lock.acquire()
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def measuring_lock() -> Path:

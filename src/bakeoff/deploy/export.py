@@ -6,28 +6,8 @@ from pathlib import Path
 import torch
 
 from bakeoff.backbones.onnx_export import export_onnx
-from bakeoff.core.errors import EvaluationError
-from bakeoff.decision.deployed import seed_or_deployed
 from bakeoff.predictors.trained import load_photo_classifier
-from bakeoff.records.candidate import Candidate, all_trained
 from bakeoff.records.training import TrainingRecord
-
-
-def trained_folder(runs: Path, candidate: str, seed: int | None) -> Path:
-    """Return the training folder of a candidate and seed; without a seed, of the one to deploy.
-
-    Raises:
-        EvaluationError: there is none; lists those that there are.
-    """
-    seed = seed_or_deployed(runs, candidate, seed)
-    folder = Candidate(candidate, seed).folder(runs) / "training"
-    if not (folder / "training.json").is_file():
-        found = sorted({one.name for one in all_trained(runs) if not one.is_baseline})
-        raise EvaluationError(
-            f"no training of candidate {candidate!r} with seed {seed} in {runs}; trained here: "
-            f"{', '.join(found) or 'none, run `dvc repro`'}."
-        )
-    return folder
 
 
 def export_candidate(training_dir: Path, path: Path) -> float:
@@ -35,10 +15,6 @@ def export_candidate(training_dir: Path, path: Path) -> float:
 
     Input `images` (N, 3, H, W) float32 RGB in [0, 1], resized and cropped as the file's metadata say; normalisation is
     inside. Output `logits` (N, K). Metadata: candidate, labels, preprocessing, loss, licence, key, all JSON.
-
-    Args:
-        training_dir: runs/<candidate>/seed_<s>/training.
-        path: the .onnx file.
 
     Raises:
         EvaluationError: the folder holds no PyTorch training, or the export answers something else than PyTorch.

@@ -86,10 +86,6 @@ def choices_made(root: Path, values: dict[str, Any]) -> list[str] | None:
 
     None where no choices do, as after a hand edit that took a key away. Section `tracking` is left out: no result
     depends on it.
-
-    Args:
-        root: the project.
-        values: params.yaml as plain values.
     """
     groups = [f"{group}={choice}" for group, choice in _named(root, values).items()]
     expected = compose(root, groups)

@@ -129,12 +129,9 @@ def _pins(root: Path, environment: str) -> Finding:
         pinned = _pinned(root, _requirements(environment, installed))
     except FileNotFoundError as error:
         return Finding(name, "fix", f"{error.filename} is missing", "git checkout -- 'requirements*.txt'")
-    wrong = []
-    for package, version in pinned.items():
-        found = installed.get(package, "missing")
-        if found.split("+")[0] != version:
-            wrong.append(f"{package} {found} instead of {version}")
-    if wrong:
+    found = {package: installed.get(package, "missing") for package in pinned}
+    differing = [package for package, version in pinned.items() if found[package].split("+")[0] != version]
+    if wrong := [f"{package} {found[package]} instead of {pinned[package]}" for package in differing]:
         return Finding(name, "fix", "; ".join(wrong), "make setup")
     return Finding(name, "ok", "the installed packages are the pinned ones")
 

@@ -17,12 +17,8 @@ def clear_stale_locks(root: Path) -> list[str]:
     """Remove the entries of processes that no longer run and return these, `PID 123 (dvc repro)`, each once.
 
     A file that was cut short is removed as a whole and returned as an empty text.
-
-    Args:
-        root: the project.
     """
-    found = [process for name in _FILES for process in _clear(root / name)]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(process for name in _FILES for process in _clear(root / name)))
 
 
 def _clear(path: Path) -> list[str]:

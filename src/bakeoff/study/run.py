@@ -68,11 +68,6 @@ def dvc(root: Path, *arguments: str) -> int:
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, env=environment, check=False).returncode
 
 
-def is_stale(root: Path, stage: str) -> bool:
-    """Return whether `dvc repro` would run the stage."""
-    return dvc(root, "status", "--quiet", stage) != 0
-
-
 def expected_time(params: Params, t: Translator) -> str:
     """Return the sentence printed before a study: how long it takes on what."""
     n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)
@@ -177,10 +172,8 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
 def compare_now(root: Path, *, partial: bool, failed_stages: Iterable[str] = ()) -> None:
     """Write reports/ from what is in runs/, by the stage's own script, and print the answer.
 
-    Args:
-        root: the project.
-        partial: compare what exists; candidates with a stage that is not up to date are listed as failed.
-        failed_stages: stages that failed though DVC takes them for up to date; their candidates are listed as failed.
+    With `partial` of what exists: candidates with a stage that is not up to date are listed as failed, and so those of
+    `failed_stages`, which failed though DVC takes them for up to date.
 
     Raises:
         SetupError: the comparison failed; its message is above.

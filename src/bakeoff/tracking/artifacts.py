@@ -30,7 +30,10 @@ def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part], *,
         staging = Path(name)
         for part in parts:
             _copy_light_files(part.folder, staging / part.name)
-            _add_extras(part, staging, weights)
+            if part.name == "training":
+                write_json(staging / "weights" / "record.json", weights.model_dump(mode="json"))
+            elif part.name == "evaluation" and (confusion := part.folder / "confusion.csv").is_file():
+                write_json(staging / _CONFUSION_TABLE, table_of_csv(confusion))
         client.log_artifacts(run.info.run_id, str(staging))
     if any(part.name == "evaluation" for part in parts):
         mark_table(client, run, _CONFUSION_TABLE)
@@ -42,14 +45,6 @@ def _copy_light_files(source: Path, target: Path) -> None:
             copy = target / path.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
-
-
-def _add_extras(part: Part, staging: Path, weights: WeightsRecord) -> None:
-    if part.name == "training":
-        write_json(staging / "weights" / "record.json", weights.model_dump(mode="json"))
-    confusion = part.folder / "confusion.csv"
-    if part.name == "evaluation" and confusion.is_file():
-        write_json(staging / _CONFUSION_TABLE, table_of_csv(confusion))
 
 
 def table_of_csv(path: Path) -> dict[str, Any]:

@@ -58,14 +58,12 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     experiment = experiment_id(client, store, f"{params.experiment}-comparison")
     if run_id := finished_run(client, experiment, _KEY_TAG, key):
         return run_id
-    record = ChoiceRecord.read_if_there(choice)
-    chosen = record.answers if record else {}
-    table = table_of_csv(leaderboard)
-    run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
-    run_id = run.info.run_id
-    log_final_metrics(client, run, _metrics(record), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
-    for name, row in chosen.items():
-        client.set_tag(run_id, f"bakeoff.{name}", row["candidate"])
+    record, table = ChoiceRecord.read_if_there(choice), table_of_csv(leaderboard)
+    answers = record.answers if record else {}
+    tags = {_KEY_TAG: key} | {f"bakeoff.{name}": row["candidate"] for name, row in answers.items()}
+    run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags=tags)
+    run_id, written_ms = run.info.run_id, int(leaderboard.stat().st_mtime * 1000)
+    log_final_metrics(client, run, _metrics(record) if record else {}, timestamp_ms=written_ms)
     client.log_dict(run_id, table, _TABLE)
     mark_table(client, run, _TABLE)
     try:
@@ -95,10 +93,10 @@ def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, l
             log_final_metrics(client, run, times, timestamp_ms=int(time.time() * 1000))
 
 
-def _metrics(choice: ChoiceRecord | None) -> dict[str, float]:
+def _metrics(choice: ChoiceRecord) -> dict[str, float]:
     found = {}
-    for name, row in (choice.answers if choice else {}).items():
+    for name, row in choice.answers.items():
         found |= {f"{name}_{metric}": row.get(metric) for metric in _WINNER_METRICS}
-        corrected = choice.corrected.get(row["candidate"]) if choice else None
+        corrected = choice.corrected.get(row["candidate"])
         found[f"{name}_accuracy_corrected"] = corrected.accuracy.estimate if corrected else None
     return finite(found)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from bakeoff.learning.key import git_commit
 from bakeoff.records.training import TrainingHeader
 from bakeoff.tracking import runs
-from bakeoff.tracking import tags as names
 from bakeoff.tracking.mirror import logged_epochs
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import epoch_metrics, run_params
@@ -55,7 +54,12 @@ class LiveRun:
             self._logged = set(logged_epochs(client, run))
         if self._client and self._params.system_metrics:
             with survive_store("CPU and memory"):
-                self._start_monitor()
+                from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+                often = {"sampling_interval": _SAMPLING_S, "samples_before_logging": _SAMPLES_PER_POINT}
+                uri = open_client()[1].uri
+                self._monitor = SystemMetricsMonitor(self.run_id, **often, resume_logging=True, tracking_uri=uri)
+                self._monitor.start()
 
     def log_epoch(self, row: Mapping[str, Any]) -> None:
         """Log one row of history.csv as metrics `epoch/<column>` at step `epoch`; an epoch that is there stays."""
@@ -77,33 +81,23 @@ class LiveRun:
             with survive_store("CPU and memory"):
                 monitor.finish()
 
-    def fail(self, sentence: str, status: str = "FAILED") -> None:
-        """Close the run as FAILED (or KILLED), with the reason in the tag `bakeoff.error`."""
+    def fail(self, error: BaseException) -> None:
+        """Close the run with the error in the tag `bakeoff.error`: as KILLED after Ctrl-C and a stage's sys.exit."""
         self.stop()
+        name, status = type(error).__name__, "FAILED" if isinstance(error, Exception) else "KILLED"
+        sentence = f"{name}: {error}" if status == "FAILED" else name
         if self._client and self._run:
             with self._attempt():
-                runs.log_tags(self._client, self._run, {names.ERROR: sentence[:_MAX_SENTENCE_CHARS]})
+                runs.log_tags(self._client, self._run, {runs.ERROR: sentence[:_MAX_SENTENCE_CHARS]})
                 self._client.set_terminated(self._run.info.run_id, status)
 
     @contextlib.contextmanager
     def _attempt(self) -> Iterator[None]:
         """Let the block fail: at the first failure warn and let it be from then on."""
-        with survive_store(names.run_name(self._header), self._header.key) as attempt:
+        with survive_store(runs.run_name(self._header), self._header.key) as attempt:
             yield
         if attempt.error:
             self._client = None
-
-    def _start_monitor(self) -> None:
-        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-        self._monitor = SystemMetricsMonitor(
-            self.run_id,
-            sampling_interval=_SAMPLING_S,
-            samples_before_logging=_SAMPLES_PER_POINT,
-            resume_logging=True,
-            tracking_uri=open_client()[1].uri,
-        )
-        self._monitor.start()
 
 
 @contextlib.contextmanager
@@ -113,11 +107,8 @@ def live_run(header: TrainingHeader, params: TrackingParams) -> Iterator[LiveRun
     run.start()
     try:
         yield run
-    except Exception as error:
-        run.fail(f"{type(error).__name__}: {error}")
-        raise
-    except BaseException as error:  # Ctrl-C and a stage's sys.exit
-        run.fail(type(error).__name__, "KILLED")
+    except BaseException as error:
+        run.fail(error)
         raise
     finally:
         run.stop()

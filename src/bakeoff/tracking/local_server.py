@@ -21,15 +21,10 @@ _START_S = 180  # TensorFlow on a busy machine; after that the address is no lon
 def run_server(
     command: Sequence[str], *, environment: Mapping[str, str], port: int, example: str, welcome: str, opens: str = ""
 ) -> None:
-    """Run a server that answers on /health until it ends or Ctrl-C stops it.
+    """Run a server that answers on /health of 127.0.0.1 until it ends or Ctrl-C stops it.
 
-    Args:
-        command: its program and arguments; the port among them.
-        environment: its variables.
-        port: where it will listen on 127.0.0.1; refused where something listens already.
-        example: a command with another port, for that refusal.
-        welcome: printed once it answers.
-        opens: an address to open in the browser then.
+    Once it answers, `welcome` is printed and the address `opens` opened in the browser. Where something listens on the
+    port already, the refusal gives `example`, a command with another one.
 
     Raises:
         TrackingError: something listens on the port, or the server ended with an error.
@@ -44,16 +39,11 @@ def run_server(
     except KeyboardInterrupt:
         return
     finally:
-        stop_server(server)
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)  # it leads a process group of its own, with the worker it started
+            server.wait()
     if status:
         raise TrackingError(f"the server ended with status {status}; its own lines above say why.")
-
-
-def stop_server(server: subprocess.Popen[bytes]) -> None:
-    """End the server and the worker that it started; it leads a process group of its own."""
-    if server.poll() is None:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
 
 
 def answers(port: int) -> bool:

@@ -13,9 +13,7 @@ from bakeoff.core.failures import surviving
 from bakeoff.core.paths import state_dir
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
-from bakeoff.tracking import tags as names
 from bakeoff.tracking.artifacts import log_part_artifacts
-from bakeoff.tracking.lineage import log_dataset
 from bakeoff.tracking.models import log_calibration, log_model, relink_model
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import (
@@ -53,7 +51,7 @@ def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
     """
     results = read_results(candidate_dir)
     run_id = None
-    with survive_store(names.run_name(results.training), results.training.key):
+    with survive_store(runs.run_name(results.training), results.training.key):
         run_id, _ = mirror(results, params)
     log_events(results, params)
     return run_id
@@ -62,7 +60,7 @@ def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
 def log_events(results: Results, params: TrackingParams) -> None:
     """Write TensorBoard's event file where it is asked for; one that fails costs a warning."""
     if params.tensorboard:
-        name = names.run_name(results.training)
+        name = runs.run_name(results.training)
         with surviving(f"the TensorBoard file of {name}", state_dir("failures") / results.training.key):
             write_events(results)
 
@@ -74,7 +72,7 @@ def mirror(results: Results, params: TrackingParams) -> tuple[str, Literal["crea
     replay tries again.
     """
     training, cost, parts = results.training, results.cost, results.parts
-    lock = state_dir("locks") / f"mlflow-{names.run_name(training)}.lock"
+    lock = state_dir("locks") / f"mlflow-{runs.run_name(training)}.lock"
     with FileLock(lock, timeout=_LOCK_S):
         client, store = open_client()
         experiment = experiment_id(client, store, params.experiment)
@@ -84,11 +82,11 @@ def mirror(results: Results, params: TrackingParams) -> tuple[str, Literal["crea
         run = found or runs.create_run(
             client, experiment, training=training, commit=cost.git_commit, start_time_ms=started_ms
         )
-        changed = [part for name, part in parts.items() if run.data.tags.get(names.part_digest(name)) != part.digest]
+        changed = [part for name, part in parts.items() if run.data.tags.get(runs.part_digest(name)) != part.digest]
         if changed:
             _log_numbers(client, run, results=results, changed=changed, started_ms=started_ms)
-        if names.ERROR in run.data.tags:
-            client.delete_tag(run.info.run_id, names.ERROR)  # an earlier try failed, this one did not
+        if runs.ERROR in run.data.tags:
+            client.delete_tag(run.info.run_id, runs.ERROR)  # an earlier try failed, this one did not
         if run.info.status != "FINISHED":
             client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
         if changed:
@@ -101,7 +99,7 @@ def mirror(results: Results, params: TrackingParams) -> tuple[str, Literal["crea
 def _log_or_mend_model(client: MlflowClient, run: Run, *, store: Store, results: Results) -> bool:
     """Give the run its model, or bring that up to date with the files; return whether it is new or changed."""
     training_dir, evaluation = results.parts["training"].folder, results.parts.get("evaluation")
-    is_new = run.data.tags.get(names.MODEL) is None
+    is_new = run.data.tags.get(runs.MODEL) is None
     if is_new:
         log_model(client, run, store=store, training_dir=training_dir)
         run = client.get_run(run.info.run_id)
@@ -115,7 +113,7 @@ def _log_numbers(client: MlflowClient, run: Run, *, results: Results, changed: l
     training, part = results.training, results.parts["training"]
     if part in changed:
         runs.log_params(client, run, run_params(training))
-        runs.log_tags(client, run, names.identity_tags(training, results.cost.git_commit))
+        runs.log_tags(client, run, runs.identity_tags(training, results.cost.git_commit))
         log_history(client, run, rows=read_rows(part.folder / HISTORY), started_ms=started_ms)
     runs.log_final_metrics(client, run, run_metrics(results), timestamp_ms=int(time.time() * 1000))
 
@@ -123,11 +121,11 @@ def _log_numbers(client: MlflowClient, run: Run, *, results: Results, changed: l
 def _log_files(client: MlflowClient, run: Run, *, training: TrainingRecord, changed: list[Part]) -> None:
     """Log data set and files of the changed parts; the tags that say so come last: a broken replay is repeated."""
     if any(part.name == "training" for part in changed):
-        log_dataset(client, run, training.dataset)
+        runs.log_dataset(client, run, training.dataset)
     log_part_artifacts(client, run, changed, weights=training.weights)
-    done = {names.part_key(part.name): part.key for part in changed}
-    done |= {names.part_digest(part.name): part.digest for part in changed}
-    done[names.KEY] = names.combined_key(run.data.tags | done)
+    done = {runs.part_key(part.name): part.key for part in changed}
+    done |= {runs.part_digest(part.name): part.digest for part in changed}
+    done[runs.KEY] = runs.combined_key(run.data.tags | done)
     runs.log_tags(client, run, done)
 
 

@@ -19,10 +19,9 @@ import bakeoff
 from bakeoff.core.paths import project_root
 from bakeoff.records.evaluation import CALIBRATION, CalibrationRecord
 from bakeoff.records.training import TrainingRecord
-from bakeoff.tracking import tags as names
+from bakeoff.tracking import runs
 from bakeoff.tracking.artifacts import HEAVY
 from bakeoff.tracking.records import hash_of
-from bakeoff.tracking.runs import log_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,16 +33,7 @@ if TYPE_CHECKING:
 
 _SCRIPT = Path(__file__).with_name("pyfunc_model.py")
 _COMMON = (
-    "mlflow",
-    "numpy",
-    "pandas",
-    "pillow",
-    "pyarrow",
-    "psutil",
-    "pydantic",
-    "pyyaml",
-    "filelock",
-    "rich",
+    *("mlflow", "numpy", "pandas", "pillow", "pyarrow", "psutil", "pydantic", "pyyaml", "filelock", "rich"),
     "scikit-learn",
 )
 _REQUIREMENTS = {
@@ -67,7 +57,7 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
     training = TrainingRecord.read(training_dir / "training.json")
     logged = client.create_logged_model(
         run.info.experiment_id,
-        name=re.sub(r"[^\w-]", "_", names.run_name(training)),  # MLflow refuses dots, which timm's names have
+        name=re.sub(r"[^\w-]", "_", runs.run_name(training)),  # MLflow refuses dots, which timm's names have
         source_run_id=run.info.run_id,
         model_type="classifier",
     )
@@ -79,19 +69,17 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
         raise
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     client.log_outputs(run.info.run_id, [LoggedModelOutput(logged.model_id, 0)])
-    log_tags(client, run, {names.MODEL: logged.model_id})
+    runs.log_tags(client, run, {runs.MODEL: logged.model_id})
 
 
 def _write_model(
     client: MlflowClient, logged: LoggedModel, *, store: Store, files: Mapping[str, Path], training: TrainingRecord
 ) -> None:
     """Put the model's folder into the store: light files by MLflow, heavy ones as links where the store is local."""
-    ids = (logged.model_id, logged.source_run_id or "")
     with tempfile.TemporaryDirectory(prefix="bakeoff-model-") as name:
-        folder = Path(name) / "model"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow 3.17 warns of its own type hints and its own use of pandas
-            _save_model(folder, files=files, training=training, ids=ids)
+            folder = _save_model(Path(name), logged, files=files, training=training)
         if store.artifacts is None:
             link_files(_heavy(files), folder / "artifacts")
         client.log_model_artifacts(logged.model_id, str(folder))
@@ -104,7 +92,7 @@ def relink_model(client: MlflowClient, run: Run, *, training_dir: Path) -> None:
 
     DVC may put its cache's copy in a file's place when a stage ends; the next stage's replay then frees the first copy.
     """
-    logged = client.get_logged_model(run.data.tags[names.MODEL])
+    logged = client.get_logged_model(run.data.tags[runs.MODEL])
     files = _heavy(model_files(training_dir, TrainingRecord.read(training_dir / "training.json")))
     root = _local_folder(logged)
     stale = {target: source for target, source in files.items() if not _is_same(root / target, source)}
@@ -120,14 +108,14 @@ def log_calibration(client: MlflowClient, run: Run, *, evaluation_dir: Path) -> 
     path = evaluation_dir / CALIBRATION
     if not path.is_file():
         return False
-    model_id, digest = run.data.tags[names.MODEL], hash_of(path.read_bytes())
-    if client.get_logged_model(model_id).tags.get(names.CALIBRATION) == digest:
+    model_id, digest = run.data.tags[runs.MODEL], hash_of(path.read_bytes())
+    if client.get_logged_model(model_id).tags.get(runs.CALIBRATION) == digest:
         return False
     temperature = CalibrationRecord.read(path).temperature
     with tempfile.TemporaryDirectory(prefix="bakeoff-calibration-") as name:
         link_files({f"artifacts/{_CALIBRATION}": path}, Path(name))
         client.log_model_artifacts(model_id, name)
-    client.set_logged_model_tags(model_id, {names.CALIBRATION: digest, "bakeoff.temperature": str(temperature)})
+    client.set_logged_model_tags(model_id, {runs.CALIBRATION: digest, "bakeoff.temperature": str(temperature)})
     return True
 
 
@@ -171,34 +159,34 @@ def link_files(files: Mapping[str, Path], root: Path) -> None:
             shutil.copyfile(source, path)
 
 
-def _save_model(folder: Path, *, files: Mapping[str, Path], training: TrainingRecord, ids: tuple[str, str]) -> None:
-    """Write an MLflow model folder without its heavy files; `ids` are the logged model's and the run's."""
+def _save_model(root: Path, logged: LoggedModel, *, files: Mapping[str, Path], training: TrainingRecord) -> Path:
+    """Write an MLflow model without its heavy files into a folder below `root`, which is returned."""
     import mlflow.pyfunc
     from mlflow.models import Model
 
-    with tempfile.TemporaryDirectory(prefix="bakeoff-light-") as name:
-        light = Path(name)
-        for target, source in files.items():
-            if source.suffix not in HEAVY:
-                (light / target).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, light / target)  # a link would keep the mode of DVC's cache: read-only
-        package = light / "code" / "bakeoff"
-        shutil.copytree(Path(bakeoff.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-        mlflow.pyfunc.save_model(
-            path=str(folder),
-            mlflow_model=Model(model_uuid=ids[0], model_id=ids[0], run_id=ids[1], artifact_path=ids[0]),
-            python_model=str(_SCRIPT),
-            artifacts={path.name: str(path) for path in sorted(light.iterdir()) if path.name != "code"},
-            code_paths=[str(package)],
-            pip_requirements=requirements(training),
-            signature=signature(),
-            input_example=input_example(),
-            metadata={
-                "labels": training.labels,
-                "training_key": training.key,
-                "probability": f"calibrated by the temperature in artifacts/{_CALIBRATION} where that file is there",
-            },
-        )
+    folder, light, package, model_id = root / "model", root / "light", root / "code" / "bakeoff", logged.model_id
+    for target, source in files.items():
+        if source.suffix not in HEAVY:
+            (light / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, light / target)  # a link would keep the mode of DVC's cache: read-only
+    shutil.copytree(Path(bakeoff.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    run_id = logged.source_run_id or ""
+    mlflow.pyfunc.save_model(
+        path=str(folder),
+        mlflow_model=Model(model_uuid=model_id, model_id=model_id, run_id=run_id, artifact_path=model_id),
+        python_model=str(_SCRIPT),
+        artifacts={path.name: str(path) for path in sorted(light.iterdir())},
+        code_paths=[str(package)],
+        pip_requirements=requirements(training),
+        signature=signature(),
+        input_example=input_example(),
+        metadata={
+            "labels": training.labels,
+            "training_key": training.key,
+            "probability": f"calibrated by the temperature in artifacts/{_CALIBRATION} where that file is there",
+        },
+    )
+    return folder
 
 
 def requirements(training: TrainingRecord) -> list[str]:

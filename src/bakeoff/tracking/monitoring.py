@@ -24,14 +24,9 @@ def log_monitoring(folder: Path, params: TrackingParams) -> str | None:
     Returns:
         The run's id, or None where the store did not take it.
     """
-    with survive_store(monitoring_name(folder)):
+    with survive_store(f"the monitoring {folder.name}"):
         return log_report(folder, params)
     return None
-
-
-def monitoring_name(folder: Path) -> str:
-    """Return what warnings call monitoring/<name>/."""
-    return f"the monitoring {folder.name}"
 
 
 def log_report(folder: Path, params: TrackingParams) -> str:

@@ -56,12 +56,7 @@ class PhotoClassifierModel:
         self._calibration = CalibrationRecord.read_if_there(training_dir.parent / "evaluation" / CALIBRATION)
 
     def answer(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Do what `predict` does for a request; a photo that cannot be read is the asker's mistake (HTTP 400).
-
-        Args:
-            model_input: as `predict` takes it.
-            params: `top_k`, or nothing.
-        """
+        """Do what `predict` does for a request; a photo that cannot be read is the asker's mistake (HTTP 400)."""
         try:
             return self.predict(model_input, top_k=int((params or {}).get("top_k") or 0))
         except DataError as error:

@@ -11,12 +11,12 @@ from rich.progress import track
 from bakeoff.core.errors import BakeoffError, TrackingError
 from bakeoff.tracking.comparison import log_reports
 from bakeoff.tracking.mirror import log_events, mirror
-from bakeoff.tracking.monitoring import REPORT_FILE, log_report, monitoring_name
+from bakeoff.tracking.monitoring import REPORT_FILE, log_report
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import has_training, read_results
 from bakeoff.tracking.registry import update_registry
+from bakeoff.tracking.runs import run_name
 from bakeoff.tracking.store import in_words, resolve_store, store_errors, survive_store
-from bakeoff.tracking.tags import run_name
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def sync(
         with _noting(problems, "the comparison"):
             comparison = log_reports(reports_dir, runs_dir, params) is not None
         for path in sorted(monitoring_dir.glob(f"*/{REPORT_FILE}")) if monitoring_dir else []:
-            with _noting(problems, monitoring_name(path.parent)):
+            with _noting(problems, f"the monitoring {path.parent.name}"):
                 log_report(path.parent, params)
                 n_monitored += 1
     except store_errors() as error:
@@ -76,16 +76,9 @@ def sync(
         ) from None
     with survive_store("the champion"):  # a store may have runs and no registry
         registered = update_registry(reports_dir, params) if comparison else None
-    return SyncReport(
-        resolve_store().shown,
-        outcomes["created"],
-        outcomes["updated"],
-        outcomes["unchanged"],
-        comparison,
-        tuple(problems),
-        registered,
-        n_monitored,
-    )
+    made, updated, unchanged = (outcomes[name] for name in ("created", "updated", "unchanged"))
+    told = tuple(problems)
+    return SyncReport(resolve_store().shown, made, updated, unchanged, comparison, told, registered, n_monitored)
 
 
 @contextmanager

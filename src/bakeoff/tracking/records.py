@@ -102,7 +102,10 @@ def read_results(candidate_dir: Path) -> Results:
         for name in PARTS
         if (key := keys[name])
     }
-    if speed := _speed_of(candidate_dir.parents[2] / _SPEED_FILE, training.model):
+    measured = ThroughputRecord.read_current(candidate_dir.parents[2] / _SPEED_FILE)
+    network = measured and measured.networks.get(training.model)
+    speed = network.model_dump(include=_SPEED_METRICS) if network else {}
+    if speed:
         digest = hash_of(parts["training"].digest, json.dumps(speed, sort_keys=True))
         parts["training"] = replace(parts["training"], digest=digest)
     return Results(
@@ -123,12 +126,6 @@ def _unless_older(record: _OfTraining | None, training: TrainingRecord) -> _OfTr
 def has_training(candidate_dir: Path) -> bool:
     """Return whether a finished training lies there."""
     return (candidate_dir / "training" / _TRAINING).is_file()
-
-
-def _speed_of(path: Path, network: str) -> dict[str, float | None]:
-    throughput = ThroughputRecord.read_current(path)
-    found = throughput and throughput.networks.get(network)
-    return found.model_dump(include=_SPEED_METRICS) if found else {}
 
 
 def _digest(folder: Path, names: tuple[str, ...]) -> str:

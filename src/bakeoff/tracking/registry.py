@@ -13,7 +13,7 @@ from filelock import FileLock
 from bakeoff.core.paths import state_dir
 from bakeoff.decision.choice_record import ChoiceRecord, Corrected
 from bakeoff.decision.deployed import deployed_seed
-from bakeoff.tracking import tags as names
+from bakeoff.tracking import runs
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import hash_of
 from bakeoff.tracking.store import open_client, survive_store
@@ -72,38 +72,28 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> str | None:
             _describe(client, version, run, card.read_text(encoding="utf-8"))
         _tag(client, version, _tags(best, choice.corrected.get(best["candidate"]), run))
         number = str(version.version)  # an int in an sqlite store, whatever its type says
-        before = move_aliases(client, registered, number)
+        before = registered.aliases.get(CHAMPION)
+        former = "" if before is None or str(before) == number else str(before)
+        if former:
+            client.set_registered_model_alias(model, PREVIOUS, former)
+        if former or before is None:
+            client.set_registered_model_alias(model, CHAMPION, number)
     seeds = best.get("n_seeds") or 1
     of_seeds = f", seed {run.data.tags.get('bakeoff.seed', 0)}, the best of {seeds} on validation" if seeds > 1 else ""
-    was = f", version {before} is previous" if before else ""
+    was = f", version {former} is previous" if former else ""
     return f"{model} version {number} ({best['candidate']}{of_seeds}) is champion{was}."
 
 
-def find_version(client: MlflowClient, model: str, alias: str = CHAMPION) -> ModelVersion | None:
-    """Return the version of a registered model that an alias stands for, None where there is none."""
+def find_version(client: MlflowClient, model: str) -> ModelVersion | None:
+    """Return the champion among a registered model's versions, None where there is none."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return client.get_model_version_by_alias(model, alias)
+        return client.get_model_version_by_alias(model, CHAMPION)
     except MlflowException as error:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:  # no model, or no such alias
             return None
         raise
-
-
-def move_aliases(client: MlflowClient, registered: RegisteredModel, version: str) -> str | None:
-    """Make `version` the champion and the champion before it `previous`.
-
-    Returns:
-        The version that was champion before, where that was another one.
-    """
-    before = registered.aliases.get(CHAMPION)
-    if str(before) == version:
-        return None
-    if before is not None:
-        client.set_registered_model_alias(registered.name, PREVIOUS, str(before))
-    client.set_registered_model_alias(registered.name, CHAMPION, version)
-    return None if before is None else str(before)
 
 
 def training_runs(client: MlflowClient, experiment: str, candidate: str) -> list[Run]:
@@ -111,12 +101,9 @@ def training_runs(client: MlflowClient, experiment: str, candidate: str) -> list
     found = client.get_experiment_by_name(experiment)
     if found is None:
         return []
-    runs = client.search_runs(
-        [found.experiment_id],
-        filter_string=f"tags.`bakeoff.candidate` = '{candidate}'",
-        order_by=["attributes.start_time DESC"],
-    )
-    return [run for run in runs if run.data.tags.get(names.MODEL)]
+    filter_string, order = f"tags.`bakeoff.candidate` = '{candidate}'", ["attributes.start_time DESC"]
+    newest_first = client.search_runs([found.experiment_id], filter_string=filter_string, order_by=order)
+    return [run for run in newest_first if run.data.tags.get(runs.MODEL)]
 
 
 def _run_to_deploy(client: MlflowClient, best: Mapping[str, Any], experiment: str) -> Run | None:
@@ -124,7 +111,7 @@ def _run_to_deploy(client: MlflowClient, best: Mapping[str, Any], experiment: st
     keys = set(best.get("keys") or [])
     by_seed: dict[int, Run] = {}
     for run in training_runs(client, experiment, best["candidate"]):
-        if run.data.tags.get(names.TRAINING_KEY) in keys:
+        if run.data.tags.get(runs.TRAINING_KEY) in keys:
             by_seed.setdefault(int(run.data.tags.get("bakeoff.seed", 0)), run)
     if not by_seed:
         return None
@@ -145,11 +132,11 @@ def _registered_model(client: MlflowClient, model: str) -> RegisteredModel:
 def _find_or_make_version(client: MlflowClient, model: str, run: Run) -> ModelVersion:
     """Return the version of this candidate's training, made where there is none."""
     known = run.data.tags
-    identity = {"candidate": known["bakeoff.candidate"], "training_key": known[names.TRAINING_KEY]}
+    identity = {"candidate": known["bakeoff.candidate"], "training_key": known[runs.TRAINING_KEY]}
     for found in client.search_model_versions(f'name = "{model}"'):
         if identity.items() <= found.tags.items():
             return found
-    model_id = known[names.MODEL]
+    model_id = known[runs.MODEL]
     # Its place, not `models:/<id>`, which an sqlite registry looks up in the process's global store.
     source = client.get_logged_model(model_id).artifact_location
     return client.create_model_version(model, source, run_id=run.info.run_id, model_id=model_id, tags=identity)
@@ -161,8 +148,8 @@ def _tags(best: Mapping[str, Any], corrected: Corrected | None, run: Run) -> dic
     low, high = best.get("accuracy_low"), best.get("accuracy_high")
     values = {
         "candidate": best["candidate"],
-        "training_key": known[names.TRAINING_KEY],
-        "key": known.get(names.KEY),
+        "training_key": known[runs.TRAINING_KEY],
+        "key": known.get(runs.KEY),
         "seed": known.get("bakeoff.seed", "0"),
         "framework": run.data.params.get("framework"),
         "licence": best.get("licence") or known.get("bakeoff.licence"),
@@ -192,7 +179,7 @@ def _describe(client: MlflowClient, version: ModelVersion, run: Run, card: str) 
     with tempfile.TemporaryDirectory(prefix="bakeoff-card-") as folder:
         readme = Path(folder) / "README.md"
         readme.write_text(card, encoding="utf-8")
-        client.log_model_artifact(run.data.tags[names.MODEL], str(readme))
+        client.log_model_artifact(run.data.tags[runs.MODEL], str(readme))
     client.update_model_version(version.name, version.version, description=description_of(card))
     _tag(client, version, {"card_digest": hash_of(card)})  # after what it vouches for
 

@@ -1,31 +1,103 @@
-"""Finds the one MLflow run of a training by its keys, or makes it."""
+"""Finds the one MLflow run of a training by its tags, or makes it, and logs what it lacks, its data set included.
+
+No DVC output ever holds a run id: tags say which training a run shows, and where that comes from.
+"""
 
 from __future__ import annotations
 
+import getpass
+import json
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from bakeoff.records.training import TrainingHeader
-from bakeoff.tracking import tags as names
-from bakeoff.tracking.records import PartName
+from bakeoff.records import catalogue
+from bakeoff.records.training import TrainingHeader, TrainingRecord
+from bakeoff.tracking.records import PARTS, PartName, hash_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+TRAINING_KEY = "bakeoff.training_key"
+KEY = "bakeoff.key"
+MODEL = "bakeoff.logged_model"
+CALIBRATION = "bakeoff.calibration_digest"
+ERROR = "bakeoff.error"
+_MAX_DIGEST_CHARS = 36
 _BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # what log_batch takes at most
+
+
+def part_key(name: PartName) -> str:
+    """Return the tag that holds a stage's key."""
+    return f"bakeoff.{name}_key"
+
+
+def part_digest(name: PartName) -> str:
+    """Return the tag that says which version of a stage's files was logged completely."""
+    return f"bakeoff.{name}_digest"
+
+
+def combined_key(tags: Mapping[str, str]) -> str:
+    """Return `bakeoff.key`: 16 hex digits over the stages' keys that the tags hold."""
+    return hash_of(*(f"{name}={tags[part_key(name)]}" for name in PARTS if part_key(name) in tags))
+
+
+def run_name(training: TrainingHeader) -> str:
+    """Return the candidate, with its seed where that is not 0."""
+    return training.candidate if training.seed == 0 else f"{training.candidate}-seed_{training.seed}"
+
+
+def identity_tags(training: TrainingHeader, commit: str | None) -> dict[str, str]:
+    """Return what a run is created with: its names, its training key and its origin; `learned` once that is known."""
+    weights, dataset = training.weights, training.dataset
+    values = {
+        TRAINING_KEY: training.key,
+        "bakeoff.candidate": training.candidate,
+        "bakeoff.model": training.model,
+        "bakeoff.mode": training.mode,
+        "bakeoff.seed": training.seed,
+        "bakeoff.architecture": training.architecture,
+        "bakeoff.git_commit": commit,
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.name": "dvc repro",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": _user(),
+        "bakeoff.licence": weights.licence,
+        "bakeoff.commercial_use": _yes_no(weights.commercial_use),
+        "bakeoff.pretrained": _yes_no(weights.pretrained),
+        "bakeoff.dataset": dataset.name,
+        "bakeoff.dataset_digest": dataset.digest,
+        "bakeoff.dataset_licence": dataset.licence,
+        "bakeoff.learned": _yes_no(training.learned) if isinstance(training, TrainingRecord) else None,
+        "bakeoff.dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+    }
+    names = ("source", "file", "url_or_id", "revision", "sha256", "reason")
+    values |= {f"bakeoff.weights_{name}": getattr(weights, name) for name in names}
+    return {name: str(value) for name, value in values.items() if value is not None and value != ""}
+
+
+def _yes_no(value: bool | None) -> str:
+    return "unknown" if value is None else ("yes" if value else "no")
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return None
 
 
 def is_compatible(tags: Mapping[str, str], keys: Mapping[PartName, str]) -> bool:
     """Return whether a run may hold stages with these keys: the training's equal, each other equal or absent."""
-    if tags.get(names.TRAINING_KEY) != keys["training"]:
+    if tags.get(TRAINING_KEY) != keys["training"]:
         return False
-    return all(tags.get(names.part_key(part), key) == key for part, key in keys.items())
+    return all(tags.get(part_key(part), key) == key for part, key in keys.items())
 
 
 def find_run(client: MlflowClient, experiment: str, *, candidate: str, keys: Mapping[PartName, str]) -> Run | None:
     """Return the compatible run that already holds most of these stages, the newest of equals, or None."""
-    wanted = {names.TRAINING_KEY: keys["training"], "bakeoff.candidate": candidate}
+    wanted = {TRAINING_KEY: keys["training"], "bakeoff.candidate": candidate}
     filter_string = " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items())
     found = client.search_runs(
         [experiment], filter_string=filter_string, order_by=["attributes.start_time DESC"], max_results=100
@@ -33,7 +105,7 @@ def find_run(client: MlflowClient, experiment: str, *, candidate: str, keys: Map
     fitting = [run for run in found if is_compatible(run.data.tags, keys)]
     if not fitting:
         return None
-    return max(fitting, key=lambda run: sum(names.part_key(part) in run.data.tags for part in keys))
+    return max(fitting, key=lambda run: sum(part_key(part) in run.data.tags for part in keys))
 
 
 def create_run(
@@ -45,9 +117,9 @@ def create_run(
     start_time_ms: int | None = None,
 ) -> Run:
     """Return a new run named after the candidate, with the tags that identify it."""
-    identity = names.identity_tags(training, commit)
-    identity[names.KEY] = names.combined_key(identity)
-    return client.create_run(experiment, start_time=start_time_ms, tags=identity, run_name=names.run_name(training))
+    identity = identity_tags(training, commit)
+    identity[KEY] = combined_key(identity)
+    return client.create_run(experiment, start_time=start_time_ms, tags=identity, run_name=run_name(training))
 
 
 def log_in_batches(
@@ -84,3 +156,18 @@ def log_final_metrics(client: MlflowClient, run: Run, metrics: Mapping[str, floa
         Metric(name, value, timestamp_ms, 0) for name, value in metrics.items() if run.data.metrics.get(name) != value
     ]
     log_in_batches(client, run.info.run_id, "metrics", changed)
+
+
+def log_dataset(client: MlflowClient, run: Run, dataset: catalogue.Dataset) -> None:
+    """Log the data set as the run's training input, once, in the form of MLflow's Datasets column."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    name, digest, source_url = dataset.name, dataset.digest[:_MAX_DIGEST_CHARS], dataset.source_url
+    inputs = run.inputs.dataset_inputs if run.inputs else []
+    logged = {(item.dataset.name, item.dataset.digest) for item in inputs}
+    if (name, digest) in logged:
+        return
+    source_type, source = ("http", {"url": source_url}) if source_url else ("local", {"uri": f"data/raw/{name}"})
+    profile = json.dumps({"kind": dataset.kind, "licence": dataset.licence})
+    entity = Dataset(name, digest, source_type, json.dumps(source), profile=profile)
+    client.log_inputs(run.info.run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])

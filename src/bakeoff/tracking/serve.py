@@ -10,7 +10,7 @@ from bakeoff.core.paths import environment_python, project_root
 from bakeoff.core.section import load_section
 from bakeoff.decision.deployed import deployed_folder
 from bakeoff.records.training import ENVIRONMENTS, TrainingRecord
-from bakeoff.tracking import tags as names
+from bakeoff.tracking import runs
 from bakeoff.tracking.local_server import HOST, run_server
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.registry import CHAMPION, find_version, training_runs
@@ -71,9 +71,9 @@ def trained(candidate: str, params: TrackingParams, runs_dir: Path) -> Served:
     key = TrainingRecord.read(folder / "training" / "training.json").key
     client, store = open_client()
     for run in training_runs(client, params.experiment, candidate):
-        if run.data.tags.get(names.TRAINING_KEY) == key:
+        if run.data.tags.get(runs.TRAINING_KEY) == key:
             who = f"{candidate} ({folder.name.replace('_', ' ')})"
-            return Served(f"models:/{run.data.tags[names.MODEL]}", who, run.data.params.get("framework", ""))
+            return Served(f"models:/{run.data.tags[runs.MODEL]}", who, run.data.params.get("framework", ""))
     raise TrackingError(
         f"{store.shown} has no logged model of {folder}; set tracking.log_models: true in conf/config.yaml, then "
         "`bakeoff params` and `bakeoff sync`."

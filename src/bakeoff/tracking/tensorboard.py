@@ -15,21 +15,16 @@ if TYPE_CHECKING:
 
 
 def write_events(results: Results) -> Path:
-    """Write one event file over all results, replacing the last one of the same key.
+    """Write one event file over all results, replacing the last one of the same key, and return it.
 
     They lie in the main checkout's .bakeoff/tensorboard/<candidate>/seed_<s>/<key>/, outside every DVC output, and can
     be written again at any time.
-
-    Returns:
-        The event file.
     """
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     training = results.training
-    path = (
-        state_dir(f"tensorboard/{training.candidate}/seed_{training.seed}/{training.key}")
-        / "events.out.tfevents.0000000000.bakeoff"
-    )
+    folder = state_dir(f"tensorboard/{training.candidate}/seed_{training.seed}/{training.key}")
+    path = folder / "events.out.tfevents.0000000000.bakeoff"
     unfinished = path.with_name("unfinished")
     with unfinished.open("wb") as file:
         writer = RecordWriter(file)
@@ -52,8 +47,8 @@ def _events(results: Results) -> Iterator[Event]:
     final = {f"final/{name}": value for name, value in run_metrics(results).items()}
     yield Event(wall_time=now_s, step=0, summary=_scalars(final))
     if evaluation := results.parts.get("evaluation"):
-        values = [*_images(evaluation.folder / "figures" / "confusion.png", "confusion")]
-        values += _texts(evaluation.folder / "classification_report.txt", "classification_report")
+        figure, report = (evaluation.folder / name for name in ("figures/confusion.png", "classification_report.txt"))
+        values = [*([_image(figure)] if figure.is_file() else []), *(_text(report) if report.is_file() else [])]
         yield Event(wall_time=now_s, step=0, summary=Summary(value=values))
 
 
@@ -63,24 +58,20 @@ def _scalars(metrics: Mapping[str, float]) -> Any:
     return Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()])
 
 
-def _images(path: Path, tag: str) -> list[Any]:
-    """Return a PNG as an image summary, or nothing where the file is not there."""
+def _image(path: Path) -> Any:
+    """Return a PNG as an image summary."""
     from PIL import Image
     from tensorboard.compat.proto.summary_pb2 import Summary
 
-    if not path.is_file():
-        return []
     with Image.open(path) as image:
         width, height = image.size
     picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=path.read_bytes())
-    return [Summary.Value(tag=tag, image=picture)]
+    return Summary.Value(tag=path.stem, image=picture)
 
 
-def _texts(path: Path, tag: str) -> list[Any]:
-    """Return a text file as a text summary in a fixed-width block, or nothing where the file is not there."""
+def _text(path: Path) -> Any:
+    """Return a text file as text summaries in a fixed-width block."""
     from tensorboard.plugins.text.summary_v2 import text_pb
 
-    if not path.is_file():
-        return []
     indented = "\n".join(f"    {line}" for line in path.read_text(encoding="utf-8").splitlines())
-    return list(text_pb(f"{tag}/text_summary", indented).value)
+    return text_pb(f"{path.stem}/text_summary", indented).value

@@ -25,13 +25,7 @@ def list_new_products(source: Path, labels: list[str] | None, *, label_column: s
     """Return new photos with their classes where the source gives any.
 
     A folder gives classes where one of its subfolders is named like a class of the study, below wrappers and splits
-    too; a table where it has the column.
-
-    Args:
-        source: a folder or a table.
-        labels: the study's classes; None = take the products as unlabelled.
-        label_column: the table's column; None = `label` where the table has one.
-        columns: the table's other columns.
+    too; a table where it has the column, by default `label`. Without `labels`, the study's classes, none is looked for.
     """
     if source.is_file() and not is_table(source):
         raise ParamsError(f"{source} is one file; monitoring needs a folder or a table of products, or take `predict`.")

@@ -1,31 +1,43 @@
-"""Everything about one set of new products as one record; arrays in, no file read."""
+"""Everything about one set of new products as one record; arrays in, no file read.
 
+Its family of tests: inputs, features, predictions and, with labels, performance; corrected together after Holm.
+"""
+
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from bakeoff.catalogue.measures import MEASURES
 from bakeoff.core.errors import DataError
 from bakeoff.core.translation import Translator
-from bakeoff.deploy.monitoring.family import ALPHA, run_tests
-from bakeoff.deploy.monitoring.performance import estimate_accuracy, measure_performance
+from bakeoff.deploy.monitoring.performance import count_reference, estimate_accuracy, measure_performance
 from bakeoff.deploy.monitoring.sample import Sample
 from bakeoff.deploy.monitoring.verdict import settle_verdict, write_sentences
+from bakeoff.statistics.paired import holm
+from bakeoff.statistics.two_sample import (
+    TwoSample,
+    calibration_shift,
+    difference_of_shares,
+    kolmogorov_smirnov,
+    mmd_test,
+    population_stability,
+    shares_test,
+)
 
+ALPHA = 0.05
+"""How often the whole family may raise an alarm on products that are like the study's."""
 MIN_NEW = 10
 """Fewer new photos say nothing."""
+Record = dict[str, Any]
 
 
 def build_report(
-    samples: tuple[Sample, Sample, Sample], labels: list[str], t: Translator, *, header: dict[str, Any], seed: int = 0
+    samples: tuple[Sample, Sample, Sample], labels: list[str], t: Translator, *, header: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the record that monitoring.json holds.
+    """Return the record that monitoring.json holds, after a header: candidate, name, where the products came from.
 
-    Args:
-        samples: the reference, the new products, and the test split alone.
-        labels: K class names.
-        t: says it in the reader's language.
-        header: candidate, name and where the products came from; kept as it is.
-        seed: of permutations and resamples.
+    The samples are the reference, the new products, and the test split alone; the labels the K class names.
 
     Raises:
         DataError: fewer than MIN_NEW new photos could be read.
@@ -36,7 +48,7 @@ def build_report(
         left_out = f" ({new.n_refused} could not be read: {reasons})" if new.n_refused else ""
         raise DataError(f"monitoring needs at least {MIN_NEW} photos that can be read, got {len(new)}{left_out}.")
     labelled = new.rows(new.labelled)
-    tests = run_tests(reference, new, test_split, seed=seed)
+    tests = run_tests(reference, new, test_split)
     alpha = ALPHA / len(tests)  # what the smallest of Holm's p-values is held against
     report: dict[str, Any] = {
         **header,
@@ -55,7 +67,7 @@ def build_report(
         "performance": measure_performance(test_split, labelled, labels, alpha=alpha) if len(labelled) else None,
         "estimated_accuracy": estimate_accuracy(reference, new, test_split),
     }
-    return report | {"sentences": list(write_sentences(report, t))}
+    return report | {"sentences": write_sentences(report, t)}
 
 
 def _shares(reference: Sample, new: Sample, labels: list[str]) -> dict[str, dict[str, float]]:
@@ -64,4 +76,75 @@ def _shares(reference: Sample, new: Sample, labels: list[str]) -> dict[str, dict
     return {
         label: {"reference": float(before), "new": float(now)}
         for label, before, now in zip(labels, *counts, strict=True)
+    }
+
+
+def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int = 0) -> list[Record]:
+    """Return every test's record, the p-values corrected after Holm over all of them.
+
+    Args:
+        reference: products of the study that the network did not learn from.
+        new: the new products; those with labels also count for accuracy and calibration.
+        test_split: the test products alone, which gave the accuracy at deployment.
+        seed: of the permutations.
+    """
+    records = [*_inputs(reference, new), _features(reference, new, seed), *_predictions(reference, new, seed)]
+    if new.labelled.any():
+        records += _performance(test_split, new.rows(new.labelled), seed)
+    adjusted = holm(np.array([record["p_value"] for record in records]))
+    for record, p_holm in zip(records, adjusted, strict=True):
+        record |= {"p_holm": float(p_holm), "differs": bool(p_holm < ALPHA)}
+    return records
+
+
+def _inputs(reference: Sample, new: Sample) -> Iterator[Record]:
+    for place, name in enumerate(MEASURES):
+        pair = reference.measures[:, place], new.measures[:, place]
+        yield _record(name, "input", "kolmogorov_smirnov", kolmogorov_smirnov(*pair), pair)
+
+
+def _features(reference: Sample, new: Sample, seed: int) -> Record:
+    values = vars(mmd_test(reference.vectors, new.vectors, seed=seed)) | {"vectors": reference.vector_kind}
+    sizes = {"n_reference": len(reference.vectors), "n_new": len(new.vectors)}
+    return {"name": "features", "kind": "features", "test": "mmd_permutation", **values, **sizes}
+
+
+def _predictions(reference: Sample, new: Sample, seed: int) -> Iterator[Record]:
+    n_labels = reference.probabilities.shape[1]
+    pair = (reference.predicted, new.predicted)
+    shares = shares_test(*pair, n_labels, seed=seed)
+    yield {
+        **_record("class_shares", "prediction", "chi_square_permutation", shares, pair),
+        "reference": None,
+        "new": None,
+        "population_stability": population_stability(*pair, n_labels),
+    }
+    pair = (reference.confidence, new.confidence)
+    yield _record("confidence", "prediction", "kolmogorov_smirnov", kolmogorov_smirnov(*pair), pair)
+
+
+def _performance(test_split: Sample, new: Sample, seed: int) -> Iterator[Record]:
+    first, second = (sample.predicted == sample.label_ids for sample in (test_split, new))
+    hits, n = count_reference(test_split)
+    found = difference_of_shares((hits, int(second.sum())), (n, len(second)))
+    change = TwoSample(found.difference, found.p_value)
+    record = _record("accuracy", "performance", "fisher_exact", change, (first, second))
+    yield {**record, "reference": hits / n, "n_reference": n, "low": found.low, "high": found.high}
+    shift = calibration_shift((test_split.confidence, first), (new.confidence, second), seed=seed)
+    pair = (test_split.confidence - first, new.confidence - second)
+    yield _record("calibration", "performance", "calibration_permutation", shift, pair)
+
+
+def _record(name: str, kind: str, test: str, found: TwoSample, pair: tuple[np.ndarray, np.ndarray]) -> Record:
+    """Return a test's record with size and mean of both samples."""
+    first, second = pair
+    return {
+        "name": name,
+        "kind": kind,
+        "test": test,
+        **vars(found),
+        "n_reference": len(first),
+        "n_new": len(second),
+        "reference": float(np.mean(first)),
+        "new": float(np.mean(second)),
     }

@@ -44,10 +44,7 @@ class MonitorOptions:
 def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[str, Any], Path]:
     """Write monitoring/<name>/ and return the report and that folder.
 
-    Args:
-        project: the study's folder, with runs/, reports/, data/ and params.yaml.
-        source: new products: a folder (one subfolder per class where labels are known) or a table.
-        options: the command's flags.
+    New products come as a folder (one subfolder per class where labels are known) or a table.
 
     Raises:
         ParamsError: a flag cannot be used, or the folder is there already.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.choice_record import ChoiceRecord
-from bakeoff.decision.deployed import deployed_folder
+from bakeoff.decision.deployed import seed_or_deployed
 from bakeoff.records.candidate import Candidate, all_trained
 from bakeoff.records.evaluation import CALIBRATION, METRICS, CalibrationRecord, MetricsRecord
 from bakeoff.records.training import TrainingRecord
@@ -48,21 +48,16 @@ class TrainedCandidate:
 
 
 def find_candidate(project: Path, name: str | None, *, seed: int | None) -> TrainedCandidate:
-    """Return a trained candidate of the study.
+    """Return a trained candidate, `<model>-<mode>` or `baseline_tf`, by default the one that the study chose.
 
-    Args:
-        project: the folder with runs/ and reports/.
-        name: `<model>-<mode>` or `baseline_tf`; None = the one that reports/choice.json names best.
-        seed: which of its trainings; None = the one to deploy, which the registry calls champion.
+    Of its seeds the default is the one to deploy, which the registry calls champion.
 
     Raises:
         EvaluationError: none was chosen, or there is no such training; the message lists those that there are.
     """
-    chosen = name or chosen_candidate(project)
+    chosen = name or _chosen_candidate(project)
     runs_dir = project / "runs"
-    if seed is None and Candidate(chosen).seeds(runs_dir):
-        seed = Candidate.at(deployed_folder(runs_dir, chosen)).seed
-    folder = Candidate(chosen, seed or 0).folder(runs_dir)
+    folder = Candidate(chosen, seed_or_deployed(runs_dir, chosen, seed)).folder(runs_dir)
     if not (folder / "training" / "training.json").is_file():
         which = f"candidate {chosen!r}" + ("" if seed is None else f" with seed {seed}")
         found = [one.title for one in all_trained(runs_dir)]
@@ -73,12 +68,8 @@ def find_candidate(project: Path, name: str | None, *, seed: int | None) -> Trai
     return TrainedCandidate(chosen, training.seed, folder, training)
 
 
-def chosen_candidate(project: Path) -> str:
-    """Return the candidate that the study recommends.
-
-    Raises:
-        EvaluationError: the study has not been compared yet, or it recommends none.
-    """
+def _chosen_candidate(project: Path) -> str:
+    """Return the candidate that the study recommends."""
     path = project / "reports" / "choice.json"
     if not path.is_file():
         raise EvaluationError(

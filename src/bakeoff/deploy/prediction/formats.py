@@ -24,29 +24,14 @@ from bakeoff.deploy.prediction.answers import Answer
 FORMATS = ("table", "json", "parquet", "csv")
 SCREEN_ROWS = 40
 """What a table on the screen shows at most; the other formats hold everything."""
+_FIRST, _LAST = ("id", "image", "label", "probability", "review"), ("study_split", "reason", "detail")
 _TOP = pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float64())]))
-_SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("image", pa.string()),
-        ("label", pa.string()),
-        ("probability", pa.float64()),
-        ("review", pa.bool_()),
-        ("top", _TOP),
-        ("study_split", pa.string()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-    ]
-)
+_TYPES = {"probability": pa.float64(), "review": pa.bool_(), "top": _TOP}
+_SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in (*_FIRST, "top", *_LAST)])
 
 
 def settle_format(wanted: str | None, output: Path | None, *, force: bool) -> str:
-    """Return the format to write, checked before any photo is read.
-
-    Args:
-        wanted: one of FORMATS; None = by the output's name, or a table on the screen.
-        output: the file; None = the screen.
-        force: an existing file may be replaced.
+    """Return the format to write, by default that of the output's name, or a table; checked before any photo is read.
 
     Raises:
         ParamsError: no such format, a table wanted in a file, Parquet on the screen, or the file exists.
@@ -73,14 +58,7 @@ def settle_format(wanted: str | None, output: Path | None, *, force: bool) -> st
 
 
 def write_answers(answers: Iterable[list[Answer]], *, form: str, output: Path | None, top_k: int) -> None:
-    """Write answers that come chunk by chunk; memory holds one chunk.
-
-    Args:
-        answers: see `bakeoff.deploy.prediction.answers`.
-        form: one of FORMATS.
-        output: the file, which appears when everything is in it; None = stdout.
-        top_k: classes per photo.
-    """
+    """Write answers, chunk by chunk, in one of FORMATS to stdout or a file, which appears when everything is in it."""
     writers: dict[str, Callable[[Iterable[list[Answer]], Any, int], None]] = {
         "table": _write_table,
         "json": _write_json,
@@ -115,8 +93,7 @@ def _write_json(answers: Iterable[list[Answer]], target: IO[str], top_k: int) ->
 def _write_csv(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -> None:
     """Write the first class as label and probability, the others as label_2, probability_2, …."""
     others = [f"{name}_{place}" for place in range(2, top_k + 1) for name in ("label", "probability")]
-    names = ["id", "image", "label", "probability", "review", *others, "study_split", "reason", "detail"]
-    writer = csv.DictWriter(target, names, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(target, [*_FIRST, *others, *_LAST], extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for answer in chain.from_iterable(answers):
         further = {

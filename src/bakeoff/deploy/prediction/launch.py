@@ -19,7 +19,7 @@ from bakeoff.core.paths import environment_python, state_dir
 from bakeoff.core.seeding import default_threads
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
 from bakeoff.deploy.prediction.request import Request, carry_out, request_key
-from bakeoff.deploy.prediction.scores import CHUNK, n_chunks, n_done
+from bakeoff.deploy.prediction.scores import CHUNK, n_done
 
 _PACKAGES = {"torch": "torch", "tf": "tensorflow"}
 
@@ -27,15 +27,7 @@ _PACKAGES = {"torch": "torch", "tf": "tensorflow"}
 def make_request(
     candidate: TrainedCandidate, compute: ComputeParams, *, title: str, store: Path | None = None, more: bool = False
 ) -> Request:
-    """Return the request of a candidate: device and threads from the study's params, the rest from its training.
-
-    Args:
-        candidate: who answers.
-        compute: the study's device and threads.
-        title: of the progress bar.
-        store: images.arrow where the photos are the catalogue's own.
-        more: also measures and features.
-    """
+    """Return the request of a candidate: device and threads from the study's params, the rest from its training."""
     return Request(
         environment=candidate.training.environment,
         training_dir=str((candidate.folder / "training").resolve()),
@@ -53,35 +45,30 @@ def make_request(
 def scored(request: Request, listing: pd.DataFrame, *, keep: bool = False) -> Iterator[Path]:
     """Score the photos and give the folder of their chunks (`.scores.read_chunks`) to the block.
 
-    Args:
-        request: candidate and settings.
-        listing: columns LISTING of `.sources`, or `image`, `width` and `height` of store rows.
-        keep: leave the scores in .bakeoff/ when the block is done, for the next time.
+    `listing` has the columns LISTING of `.sources`, or `image`, `width` and `height` of store rows. With `keep` the
+    scores stay in .bakeoff/ when the block is done, for the next time.
 
     Raises:
         EvaluationError: another process is at the same photos, or the candidate's own environment failed.
         SetupError: that environment is missing.
     """
     folder = state_dir("predictions") / request_key(request, listing)
-    lock = FileLock(f"{folder}.lock", timeout=0)
     try:
-        lock.acquire()
+        held = FileLock(f"{folder}.lock").acquire(timeout=0)
     except Timeout:
         raise EvaluationError(f"another process is predicting the same photos ({folder}.lock); wait for it.") from None
-    try:
+    with held:
         folder.mkdir(exist_ok=True)
         request.save(folder, listing)
         _carry_out(request, folder, n_photos=len(listing))
         yield folder
         if not keep:
             shutil.rmtree(folder)
-    finally:
-        lock.release()
 
 
 def _carry_out(request: Request, folder: Path, *, n_photos: int) -> None:
     try:
-        if n_done(folder) >= n_chunks(n_photos):
+        if n_done(folder) * CHUNK >= n_photos:
             return
         if importlib.util.find_spec(_PACKAGES[request.environment]):
             carry_out(folder)

@@ -38,11 +38,6 @@ def chunk_file(folder: Path, number: int) -> Path:
     return folder / f"{number:06d}.parquet"
 
 
-def n_chunks(n_photos: int) -> int:
-    """Return how many files `n_photos` photos fill."""
-    return -(-n_photos // CHUNK)
-
-
 def n_done(folder: Path) -> int:
     """Return how many chunks are complete, counted from the first without a gap."""
     return next(number for number in count() if not chunk_file(folder, number).is_file())
@@ -56,7 +51,7 @@ def write_chunk(folder: Path, number: int, parts: Sequence[Scores]) -> None:
 
 def read_chunks(folder: Path, n_photos: int) -> Iterator[Scores]:
     """Yield the scores of `n_photos` photos chunk by chunk, in order."""
-    for number in range(n_chunks(n_photos)):
+    for number in range(-(-n_photos // CHUNK)):
         table = pq.read_table(chunk_file(folder, number))
         yield Scores(**{name: _values(table.column(name)) for name in table.column_names})
 

@@ -89,15 +89,12 @@ def score_photos(
 
 def _score_batch(predictor: Predictor, batch: list[Packed | Rejection], *, more: bool) -> Scores:
     refused = [photo if isinstance(photo, Rejection) else None for photo in batch]
-    sound = [photo for photo in batch if not isinstance(photo, Rejection)]
-    places = [place for place, refusal in enumerate(refused) if refusal is None]
-    images = [open_packed(photo.encoded) for photo in sound]
+    sound = {place: photo for place, photo in enumerate(batch) if not isinstance(photo, Rejection)}
+    images = [open_packed(photo.encoded) for photo in sound.values()]
     probabilities, features = _classify(predictor, images, more=more)
-    pairs = zip(images, sound, strict=True)
-    measures = [
-        measure_photo(as_image(image), width=photo.width, height=photo.height) for image, photo in pairs if more
-    ]
-    n = len(batch)
+    pairs = zip(images, sound.values(), strict=True)
+    measures = [measure_photo(as_image(one), width=photo.width, height=photo.height) for one, photo in pairs if more]
+    places, n = list(sound), len(batch)
     return Scores(
         reasons=[refusal and refusal.reason for refusal in refused],
         details=[refusal and refusal.detail for refusal in refused],

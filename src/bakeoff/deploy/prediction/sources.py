@@ -57,10 +57,8 @@ class Photos:
 def list_photos(source: Path, columns: Columns | None = None) -> Photos:
     """Return the photos of a source; they are not opened yet.
 
-    Args:
-        source: a photo, a folder (searched with all folders below it; its first level gives labels), or a table whose
-            paths are relative to the table's own folder.
-        columns: which columns of a table to read.
+    It is a photo, a folder (searched with all folders below it; its first level gives labels), or a table whose paths
+    are relative to the table's own folder.
 
     Raises:
         DataError: there is no such file, the folder holds no photo, or the table lacks a column.

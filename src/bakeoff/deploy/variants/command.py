@@ -17,13 +17,12 @@ from bakeoff.core.progress import screen
 from bakeoff.core.section import load_section
 from bakeoff.core.seeding import default_threads
 from bakeoff.data.table import load_catalogue
-from bakeoff.deploy.export import trained_folder
+from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.variants.build import BUILDERS, Plain
 from bakeoff.deploy.variants.compare import Task, compare_variants
 from bakeoff.predictors.torch_predictor import load_torch_predictor
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.speed import ThroughputRecord
-from bakeoff.records.training import TrainingRecord
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.training.device import resolve_device
 
@@ -43,13 +42,7 @@ _CELLS = {
 
 
 def run_variants(root: Path, candidate: str, *, seed: int | None = None, names: list[str] | None = None) -> None:
-    """Measure a candidate's variants, write and print them.
-
-    Args:
-        root: the project.
-        candidate: a trained PyTorch candidate.
-        seed: which training seed; None = the one to deploy.
-        names: variants; None = all.
+    """Measure a candidate's variants, write and print them; without `seed` of the one to deploy, without `names` all.
 
     Raises:
         EvaluationError: an unknown candidate or variant, the TensorFlow baseline, which has no variants, or a file of
@@ -63,27 +56,26 @@ def run_variants(root: Path, candidate: str, *, seed: int | None = None, names: 
     unknown = [name for name in names or [] if name not in BUILDERS]
     if unknown:
         raise EvaluationError(f"variant {', '.join(unknown)} is unknown; expected some of {', '.join(BUILDERS)}.")
-    training_dir = trained_folder(root / "runs", candidate, seed)
+    trained = find_candidate(root, candidate, seed=seed)
     _read(root / VARIANTS_FILE)  # what cannot be added to is better told before minutes of measuring
     chosen = [name for name in BUILDERS if name in names] if names else list(BUILDERS)
     with Progress() as progress, tempfile.TemporaryDirectory() as folder:
         bar = progress.add_task("loading", total=len(chosen) + 1)
-        plain, task = _prepare(root, candidate, training_dir, Path(folder))
+        plain, task = _prepare(root, trained, Path(folder))
         with waiting_lock(measuring_lock(), what="the measuring of speed"):
             rows = compare_variants(
                 plain, chosen, task, on_variant=lambda name: progress.update(bar, advance=1, description=name)
             )
-            key = TrainingRecord.read(training_dir / "training.json").key
-            _write(root / VARIANTS_FILE, candidate, key=key, n_test=len(task.label_ids), rows=rows)
+            _write(root / VARIANTS_FILE, candidate, key=trained.training.key, n_test=len(task.label_ids), rows=rows)
         progress.update(bar, completed=len(chosen) + 1)
     _print(candidate, rows, task)
 
 
-def _prepare(root: Path, candidate: str, training_dir: Path, folder: Path) -> tuple[Plain, Task]:
+def _prepare(root: Path, trained: TrainedCandidate, folder: Path) -> tuple[Plain, Task]:
     params_file = root / "params.yaml"
     compute, wanted = load_section(params_file, ComputeParams), load_section(params_file, ThroughputParams)
     catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
-    predictor = load_torch_predictor(training_dir, device=compute.device)
+    predictor = load_torch_predictor(trained.folder / "training", device=compute.device)
     predictor.set_threads(wanted.threads or compute.threads or default_threads())
     rows = catalogue.rows("test")
     if len(rows) == 0:
@@ -92,7 +84,7 @@ def _prepare(root: Path, candidate: str, training_dir: Path, folder: Path) -> tu
         photos=predictor.images(catalogue.at(rows)),
         label_ids=catalogue.label_ids(rows),
         probability_kind=predictor.probability_kind,
-        batch_size=_batch_size(root, candidate, wanted),
+        batch_size=_batch_size(root, trained.name, wanted),
         budget_s=wanted.budget_s,
     )
     network: Any = predictor.module
