@@ -334,6 +334,7 @@ def split_record(**changes: Any) -> SplitRecord:
         "n_moved_from_official_split": 0,
         "digest": "0123456789abcdef",
         "inputs": "i",
+        "repair": None,
     }
     return SplitRecord.model_validate(values | changes)
 

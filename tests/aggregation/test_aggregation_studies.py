@@ -92,7 +92,7 @@ def test_three_folders_as_json_csv_figure_and_table(tmp_path, console):
     assert second["behind_best"]["low"] < 0 < second["behind_best"]["high"]
     assert study["test_to_train"] == pytest.approx(0.125)
     assert json.loads((out / "aggregate.json").read_text())["studies"] == record["studies"]
-    assert (out / "aggregate.csv").read_text().splitlines()[1].startswith("stamps,quick,swin_t-frozen,3,0.82")
+    assert (out / "aggregate.csv").read_text().splitlines()[1].startswith("stamps,quick,none,swin_t-frozen,3,0.82")
     assert (out / "aggregate.png").stat().st_size > 5_000
     text = console.export_text()
     assert "2 of 3" in text

@@ -70,15 +70,16 @@ FILES = {
     "stages/throughput.py": {"throughput"},
     "stages/compare.py": {"compare"},
     "data/catalogue/texts.parquet": {"audit"},  # mending a description retrains no image model
-    "data/catalogue/digests.parquet": {"audit"},  # nor does what `bakeoff monitor` recognises photos by
+    "data/catalogue/digests.parquet": {"audit", "split"},  # whose result stays the same, so nothing is trained
     "data/catalogue/rejected.csv": {"audit"},
-    "data/catalogue/measures.parquet": {"audit"},
+    "data/catalogue/measures.parquet": {"audit", "split"},
     "data/audit/audit.json": {"compare"},
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
     "data/catalogue/products.parquet": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
     "data/catalogue/labels.json": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
-    "data/catalogue/images.arrow": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
+    "data/catalogue/images.arrow": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
     "data/splits/split.json": {"compare"},
+    "data/splits/figures/repair.png": {"compare"},
     "data/splits/splits.parquet": {*TRAINERS, *EVALUATE, *INTERPRET},
     f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput"},
     f"weights/{MODEL}/record.json": {"train_torch", "interpret"},
@@ -97,6 +98,7 @@ PARAMS = {
     ("throughput", "budget_s"): {"throughput", "compare"},
     ("interpret", "n_correct"): {*INTERPRET, "compare"},
     ("split", "seed"): {"split", "compare"},
+    ("repair", "name"): {"split", "compare"},
     ("training", "batch_size"): {"train_torch", "compare"},
     ("baseline", "batch_size"): {"baseline_tf", "weights_baseline", "throughput", "compare"},
     ("compute", "threads"): {*TRAINERS, *INTERPRET, "throughput", "compare"},

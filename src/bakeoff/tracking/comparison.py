@@ -61,7 +61,10 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     record = ChoiceRecord.read_if_there(choice)
     chosen = record.answers if record else {}
     table = table_of_csv(leaderboard)
-    run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key})
+    repair = next((row["repair"] for row in read_rows(leaderboard) if row.get("repair")), "none")
+    run = client.create_run(
+        experiment, run_name=f"comparison of {len(table['data'])}", tags={_KEY_TAG: key, "bakeoff.repair": repair}
+    )
     run_id = run.info.run_id
     log_final_metrics(client, run, _metrics(record), timestamp_ms=int(leaderboard.stat().st_mtime * 1000))
     for name, row in chosen.items():

@@ -54,6 +54,7 @@ def identity_tags(training: TrainingHeader, commit: str | None) -> dict[str, str
         "bakeoff.pretrained": _yes_no(weights.pretrained),
         "bakeoff.dataset": dataset.name,
         "bakeoff.dataset_digest": dataset.digest,
+        "bakeoff.repair": dataset.repair_name,
         "bakeoff.dataset_licence": dataset.licence,
         "bakeoff.learned": _yes_no(training.learned) if isinstance(training, TrainingRecord) else None,
         "bakeoff.dvc_experiment": os.environ.get("DVC_EXP_NAME"),

@@ -55,7 +55,7 @@ def scored(request: Request, listing: pd.DataFrame, *, keep: bool = False) -> It
 
     Args:
         request: candidate and settings.
-        listing: columns LISTING of `.sources`, or `image`, `width` and `height` of store rows.
+        listing: columns LISTING of `.sources`, or `image`, `width`, `height` (and `repair`) of store rows.
         keep: leave the scores in .bakeoff/ when the block is done, for the next time.
 
     Raises:
