@@ -45,13 +45,12 @@ def settle_crop(steps: str, photo: Photo, repair: Repair) -> str:
     names = steps.split()
     if "crop" not in names:
         return steps
-    thumbnail, image = Thumbnail(as_image(photo)), as_image(photo)
-    margins = []
+    image, margins = as_image(photo), []
+    thumbnail = Thumbnail(image)
     for share, length, shown in zip(find_frame(thumbnail), image.size, thumbnail.image.size, strict=True):
         blurred = -(-length // shown) - 1  # px of the frame's last, mixed pixel in the thumbnail
-        margins.append(
-            min(round(share * length) + blurred, int((repair.crop_border or 0) / 2 * length)) if share else 0
-        )
+        limit = int((repair.crop_border or 0) / 2 * length)
+        margins.append(min(round(share * length) + blurred, limit) if share else 0)
     (left, top), (width, height) = margins, image.size
     box = f"crop={left},{top},{width - left},{height - top}"
     return " ".join([box] * any(margins) + names[1:])

@@ -99,7 +99,9 @@ def draw_repairs(split: Any, products: Any, store: ImageStore) -> Figure:
         chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), PER_ROW_SHOWN // 2)).astype(int))]
         photos = [(int(products["image"].iloc[at]), steps) for at in chosen for steps in ("", split[REPAIR].iloc[at])]
         rows += [(f"{step}: {len(own):,}", photos)] if photos else []
-    return draw_rows(rows, lambda one: repair_photo(store.read(one[0]), one[1]), "Photos before and after repair")
+    return draw_rows(
+        rows, lambda one: repair_photo(store.read(one[0]), one[1]), "Photos before and after repair, in pairs"
+    )
 
 
 def _find_dropped(table: Any, params: RepairParams, repair: Repair) -> Any:
@@ -147,11 +149,13 @@ def _repair_chunk(chunk: list[tuple[int, str]], store: ImageStore, repair: Repai
 
 def _edge_colour(image: Any, change: str) -> list[float]:
     """Return the mean R, G and B of 255 of a photo's outer sixteenth, NaN where its colours do not change."""
+    if not change:
+        return [np.nan] * 3
     pixels = Thumbnail(image).pixels
     is_edge = np.ones(pixels.shape[:2], dtype=bool)
     down, across = (max(1, length // _EDGE) for length in is_edge.shape)
     is_edge[down:-down, across:-across] = False
-    return pixels[is_edge].mean(axis=0).tolist() if change else [np.nan] * 3
+    return pixels[is_edge].mean(axis=0).tolist()
 
 
 def _compare(table: Any, found: Any, is_repaired: Any, is_kept: Any) -> dict[str, SplitRepair]:

@@ -1,5 +1,6 @@
 """The steps that repair a photo, applied wherever it is read; which ones it needs, splits.parquet says."""
 
+from ast import literal_eval
 from collections.abc import Callable
 
 import numpy as np
@@ -24,28 +25,15 @@ def repair_photo(photo: Photo, steps: str | None) -> Photo:
     return image if isinstance(photo, Image.Image) else np.array(image)
 
 
-def _crop(image: Image.Image, box: str) -> Image.Image:
-    left, top, right, bottom = map(int, box.split(","))
-    return image.crop((left, top, right, bottom))
-
-
-def _saturate(image: Image.Image, change: str) -> Image.Image:
-    return ImageEnhance.Color(image).enhance(1 + float(change))
-
-
 def _equalise(image: Image.Image, _: str) -> Image.Image:
     """Spread the lightness alone: a channel at a time would change hues."""
     luma, *chroma = image.convert("YCbCr").split()
     return Image.merge("YCbCr", (ImageOps.equalize(luma), *chroma)).convert("RGB")
 
 
-def _sharpen(image: Image.Image, _: str) -> Image.Image:
-    return image.filter(ImageFilter.UnsharpMask(radius=2, percent=150, threshold=3))
-
-
 STEPS: dict[str, Callable[[Image.Image, str], Image.Image]] = {
-    "crop": _crop,  # left, top, right and bottom, px, half-open
-    "saturation": _saturate,  # towards grey of the same luma where it is negative
+    "crop": lambda image, box: image.crop(literal_eval(box)),  # left, top, right, bottom
+    "saturation": lambda image, change: ImageEnhance.Color(image).enhance(1 + float(change)),  # of the same luma
     "equalise": _equalise,
-    "sharpen": _sharpen,
+    "sharpen": lambda image, _: image.filter(ImageFilter.UnsharpMask(radius=2, percent=150, threshold=3)),
 }

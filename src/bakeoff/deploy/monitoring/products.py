@@ -78,7 +78,7 @@ def score_reference(
     rows = np.concatenate([catalogue.rows(name) for name in splits])
     table = catalogue.products.iloc[rows]
     names = [name for name in ("image", "width", "height", REPAIR) if name in table]
-    listing = table[names].reset_index(drop=True)
+    listing = table[names].reset_index(drop=True).fillna({REPAIR: ""})
     store = data / "catalogue" / "images.arrow"
     request = make_request(candidate, compute, title="the study's photos", store=store, more=True)
     with scored(request, listing, keep=True) as folder:

@@ -56,9 +56,9 @@ def read_files(
 
 def read_store(store: ImageStore, listing: pd.DataFrame) -> Iterator[Packed]:
     """Yield rows of the catalogue's store: `image`, the originals' `width` and `height`, px, and `repair`, if any."""
-    steps = listing[REPAIR] if REPAIR in listing else [None] * len(listing)
-    for row, width, height, own in zip(listing["image"], listing["width"], listing["height"], steps, strict=True):
-        yield Packed(store.encoded(int(row)), width, height, format="", mode="", steps=own)
+    for one in listing.to_dict("records"):
+        steps = one.get(REPAIR)
+        yield Packed(store.encoded(one["image"]), one["width"], one["height"], format="", mode="", steps=steps)
 
 
 def score_photos(
