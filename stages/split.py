@@ -1,7 +1,8 @@
 """`.venv-torch/bin/python stages/split.py --catalogue data/catalogue --out data/splits`: about 3 s.
 
 Puts every product into train, validation or test, once for all candidates: stratified, groups kept whole; by default
-80/10/10 %, or the source's official split. Then repairs products and photos, where that is switched on: 3 ms a photo.
+80/10/10 %, or the source's official split. Then repairs products and photos where
+that is switched on: 20 ms for each photo that needs it.
 """
 
 from __future__ import annotations

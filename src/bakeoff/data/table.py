@@ -75,7 +75,9 @@ class Catalogue:
     @cached_property
     def repairs(self) -> dict[int, str]:
         """Row of the store to the steps that repair its photo (`bakeoff.data.repair_steps`)."""
-        known = self.products.dropna(subset=REPAIR) if REPAIR in self.products else self.products[:0].assign(repair="")
+        if REPAIR not in self.products:
+            return {}
+        known = self.products.dropna(subset=REPAIR)
         return dict(zip(known["image"].tolist(), known[REPAIR].tolist(), strict=True))
 
     def label_ids(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
