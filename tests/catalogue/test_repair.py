@@ -182,6 +182,13 @@ def test_before_and_after_by_hand(repaired):
     assert record.splits[where["soft"]].after["sharpness"] > record.splits[where["soft"]].before["sharpness"]
 
 
+def test_many_photos_are_repaired_in_several_processes(prepared, repaired, tmp_path, monkeypatch):
+    monkeypatch.setattr("bakeoff.catalogue.repair_split.SERIAL_BELOW", 0)
+    divide(prepared, tmp_path, **ALL)
+    assert (tmp_path / "split.json").read_bytes() == (repaired[0] / "split.json").read_bytes()
+    assert (tmp_path / "splits.parquet").read_bytes() == (repaired[0] / "splits.parquet").read_bytes()
+
+
 def table(rows: list[tuple[str, str, str, float]], folder: Path, **columns: object):
     """Products, split, digests and measures of (label, split, digest, sharpness); a digest's letter is its cluster."""
     made = pd.DataFrame(rows, columns=["label", "split", "digest", "sharpness"]).assign(**columns)

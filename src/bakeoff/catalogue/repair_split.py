@@ -99,9 +99,7 @@ def draw_repairs(split: Any, products: Any, store: ImageStore) -> Figure:
         chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), PER_ROW_SHOWN // 2)).astype(int))]
         photos = [(int(products["image"].iloc[at]), steps) for at in chosen for steps in ("", split[REPAIR].iloc[at])]
         rows += [(f"{step}: {len(own):,}", photos)] if photos else []
-    return draw_rows(
-        rows, lambda one: repair_photo(store.read(one[0]), one[1]), "Photos before and after repair, in pairs"
-    )
+    return draw_rows(rows, lambda one: repair_photo(store.read(one[0]), one[1]), "Pairs of photos before, after repair")
 
 
 def _find_dropped(table: Any, params: RepairParams, repair: Repair) -> Any:

@@ -77,8 +77,7 @@ def weights_identity(record: WeightsRecord, seed: int) -> str:
 
 
 def data_identity(catalogue: Catalogue) -> dict[str, Any]:
-    """Return digests of the data set and of which photo and label each position has, how photos are packed and
-    repaired.
+    """Return digests of the data set and of each position's photo and label, and how photos are packed and repaired.
 
     The last may change no photo of the catalogue and still change new ones, which `predict` and a server treat alike.
     """

@@ -169,14 +169,8 @@ class Facts:
         """aggregate.json's study of this data set and profile."""
         names = {name: (self.params.get(name) or {}).get("name") for name in ("dataset", "repair")}
         wanted = {**names, "profile": self.params["profile"]}
-        return next(
-            (
-                study
-                for study in self.aggregate.get("studies") or []
-                if wanted.items() <= ({"repair": "none"} | study).items()
-            ),
-            None,
-        )
+        studies = self.aggregate.get("studies") or []
+        return next((one for one in studies if wanted.items() <= ({"repair": "none"} | one).items()), None)
 
     @cached_property
     def leader_over_splits(self) -> Mapping[str, Any] | None:
