@@ -7,7 +7,7 @@ from typing import Any
 
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.catalogue import AuditRecord, Dataset, Quantiles, SplitRecord
+from bakeoff.records.catalogue import AuditRecord, Dataset, Quantiles, RepairRecord, SplitRecord
 from bakeoff.records.evaluation import (
     Automation,
     BeforeAfter,
@@ -334,8 +334,21 @@ def split_record(**changes: Any) -> SplitRecord:
         "n_moved_from_official_split": 0,
         "digest": "0123456789abcdef",
         "inputs": "i",
+        "repair": None,
     }
     return SplitRecord.model_validate(values | changes)
+
+
+def repair_record() -> RepairRecord:
+    """Return what a repair called `mine` did to three photos and two products."""
+    limits = dict.fromkeys(("crop_border", "dominance_above", "equalise_below", "sharpen_below", "reject_below"), 0.5)
+    before = {"sharpness": 2.0, "saturation": 0.5, "red_dominance": 1 / 3, "brightness": 0.75}
+    ground = {"background_r": 200.0, "background_g": 20.0, "background_b": 21.6}
+    splits = {name: {"n": 4, "n_repaired": 1, "before": before, "after": before} for name in ("train", "test")}
+    splits["train"] |= {"before": before | ground, "after": before | ground | {"sharpness": 3.0, "background_r": 190.0}}
+    known = {"name": "mine", "splits": ["train", "test"], "saturation": -0.15}
+    counts = {"steps": {"crop": 2, "sharpen": 1}, "dropped": {"near_duplicate": 2}}
+    return RepairRecord.model_validate({"repair": known | limits, **counts, "splits": splits})
 
 
 def audit_record(**changes: Any) -> AuditRecord:

@@ -92,12 +92,18 @@ def test_three_folders_as_json_csv_figure_and_table(tmp_path, console):
     assert second["behind_best"]["low"] < 0 < second["behind_best"]["high"]
     assert study["test_to_train"] == pytest.approx(0.125)
     assert json.loads((out / "aggregate.json").read_text())["studies"] == record["studies"]
-    assert (out / "aggregate.csv").read_text().splitlines()[1].startswith("stamps,quick,swin_t-frozen,3,0.82")
+    assert (out / "aggregate.csv").read_text().splitlines()[1].startswith("stamps,quick,none,swin_t-frozen,3,0.82")
     assert (out / "aggregate.png").stat().st_size > 5_000
     text = console.export_text()
     assert "2 of 3" in text
     assert "cannot tell the two apart" in text
     assert "Nadeau and Bengio (2003)" in text
+
+
+def test_the_repair_is_named(tmp_path, console):
+    aggregate(tmp_path, folders(tmp_path, repair={"name": "all"}), tmp_path / "reports", console=console)
+    assert "stamps, repair all, profile quick: test accuracy over 3 splits" in console.export_text()
+    assert "stamps,quick,all,swin_t-frozen" in (tmp_path / "reports" / "aggregate.csv").read_text()
 
 
 def test_french(tmp_path, console):
@@ -213,6 +219,7 @@ def test_of_a_split_run_again_the_newer_counts(tmp_path, console):
         ({"profile": "full"}, "section profile"),
         ({"split": {"train": 0.5, "validation": 0.25, "test": 0.25, "seed": 0}}, "section split"),
         ({"training": {"batch_size": 32}}, "section training"),
+        ({"repair": {"name": "all"}}, "section repair"),
     ],
 )
 def test_does_not_mix_studies(tmp_path, changes, what):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bakeoff.core.errors import DataError, EvaluationError
-from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
+from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackLimits
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.records.training import CostRecord, TrainingRecord
@@ -89,7 +89,7 @@ def test_a_catalogue_that_no_longer_says_how_it_was_packed_is_told(tmp_path):
         DataError, match=r"labels\.json lacks dataset\.prepare\.max_megapixels; run `dvc repro prepare`"
     ):
         LabelsRecord.read(tmp_path / "labels.json")
-    assert PackParams.model_fields.keys() == {"store_px", "max_megapixels", "min_side_px"}
+    assert PackLimits.model_fields.keys() == {"store_px", "max_megapixels", "min_side_px"}
 
 
 def test_what_a_network_was_measured_on():

@@ -17,6 +17,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import FILE, read_failures, surviving
 from bakeoff.core.files import write_json
 from bakeoff.decision.choice_record import ChoiceRecord
+from bakeoff.decision.leaderboard import read_leaderboard
 from bakeoff.report.console import print_summary
 from bakeoff.report.curves import COLUMNS as CURVES
 from bakeoff.report.run import REPORTS, TELLING, ReportInputs
@@ -164,6 +165,15 @@ def printed(reports, width: int) -> str:
     console = Console(file=io.StringIO(), width=width)
     print_summary(reports, console=console)
     return console.file.getvalue()
+
+
+def test_the_console_and_the_leaderboard_name_the_repair(reports, tmp_path):
+    table = read_leaderboard(reports / "leaderboard.csv")
+    assert set(table["repair"].dropna()) == {"none"}
+    assert "repair:" not in printed(reports, 120)
+    shutil.copy(reports / "choice.json", tmp_path)
+    table.assign(repair="mine").to_csv(tmp_path / "leaderboard.csv", index=False)
+    assert "test products, repair: mine" in printed(tmp_path, 120)
 
 
 def test_compare_writes_its_files(reports):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from decision.fake_evidence import AUDIT, write_findings
 from decision.fake_study import summary, write_history
-from records_made import choice_record, split_record
+from records_made import choice_record, repair_record, split_record
 
 pytest.importorskip("jinja2")
 pytestmark = pytest.mark.torch
@@ -259,6 +259,24 @@ def test_the_method_of_the_split_is_told_and_what_it_proves(findings, changes, s
     card = card_of(facts)
     assert split_in_words(facts.split, Translator("en")) in card
     assert ("Photos found to be near-duplicates never lie" in card) == (state == "proved")
+
+
+def test_the_data_section_tells_what_was_repaired(findings):
+    from bakeoff.report.render import environment
+
+    template = environment("en").get_template("sections/data.html")
+    view = {"dataset": findings.dataset, "findings": [], "repaired_picture": "data:image/jpeg;base64,eA=="}
+    page = template.render(facts=dataclasses.replace(findings, split=split_record(repair=repair_record())), **view)
+    for told in (
+        "Products and photos are repaired: mine.",
+        "Photos repaired: border cropped 2, sharpened 1. Unused: near duplicate 2. New photos are repaired with the",
+        '<td class="n">1 / 4</td><td class="n">2.000 → 3.000</td><td class="n">0.500 → 0.500</td>',
+        "200, 20, 22 → 190, 20, 22",
+        "base64,eA==",
+    ):
+        assert told in page
+    raw = template.render(facts=dataclasses.replace(findings, split=split_record()), **view)
+    assert "epair" not in raw
 
 
 def test_the_checklist_says_what_is_not_proved(findings, tmp_path):

@@ -72,16 +72,17 @@ FILES = {
     "stages/throughput.py": {"throughput"},
     "stages/compare.py": {"compare"},
     "data/catalogue/texts.parquet": {"audit", "explore"},  # mending a description retrains no image model
-    "data/catalogue/digests.parquet": {"audit", "explore"},  # nor does what `bakeoff monitor` recognises photos by
+    "data/catalogue/digests.parquet": {"audit", "split", "explore"},  # whose split stays the same: nothing is trained
     "data/catalogue/rejected.csv": {"audit"},
-    "data/catalogue/measures.parquet": {"audit", "explore"},
+    "data/catalogue/measures.parquet": {"audit", "split", "explore"},
     "data/audit/audit.json": TELLING,
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
     "data/catalogue/products.parquet": {"audit", "split", "explore", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
     "data/catalogue/labels.json": {"audit", "explore", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
-    "data/catalogue/images.arrow": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
+    "data/catalogue/images.arrow": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
     "data/splits/split.json": {"compare"},
-    "data/splits/splits.parquet": {"explore", *TRAINERS, *EVALUATE, *INTERPRET},
+    "data/splits/figures/repair.png": {"compare"},
+    "data/splits/splits.parquet": {"explore", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
     f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput"},
     f"weights/{MODEL}/record.json": {"train_torch", "interpret"},
     "weights/baseline_tf/record.json": {"baseline_tf", "throughput"},
@@ -99,6 +100,7 @@ PARAMS = {
     ("throughput", "budget_s"): {"throughput", "compare"},
     ("interpret", "n_correct"): {*INTERPRET, "compare"},
     ("split", "seed"): {"split", "compare"},
+    ("repair", "name"): {"split", "compare"},
     ("training", "batch_size"): {"train_torch", "compare"},
     ("baseline", "batch_size"): {"baseline_tf", "weights_baseline", "throughput", "compare"},
     ("compute", "threads"): {*TRAINERS, *INTERPRET, "throughput", "compare"},

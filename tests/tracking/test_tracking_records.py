@@ -19,7 +19,8 @@ from bakeoff.tracking.records import (
 from bakeoff.tracking.runs import combined_key, identity_tags, is_compatible, run_name
 from bakeoff.tracking.tensorboard import write_events
 from bakeoff.tracking.ui import server_command, view_address, view_state
-from records_made import calibration_record
+from prepared import PREPARE
+from records_made import calibration_record, dataset, repair_record
 
 
 def test_flatten_joins_names_by_dots():
@@ -76,6 +77,9 @@ def test_names_and_tags():
     tags = identity_tags(header(), "c0ffee")
     assert tags["bakeoff.git_commit"] == tags["mlflow.source.git.commit"] == "c0ffee"
     assert tags["bakeoff.weights_source"] == "hub"
+    assert tags["bakeoff.repair"] == "none"
+    repaired = dataset(prepare=PREPARE.model_copy(update={"repair": repair_record().repair}))
+    assert identity_tags(header(dataset=repaired), None)["bakeoff.repair"] == "mine"
     assert "bakeoff.weights_reason" not in tags
     assert all(isinstance(value, str) for value in tags.values())
 

@@ -14,7 +14,10 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import read_yaml
 from bakeoff.records.candidate import Candidate
 
-_SAME = ("dataset", "profile", "prepare", "split", "weights", "training", "baseline", "backbone_defaults", "seeds")
+_SAME = (
+    *("dataset", "profile", "prepare", "split", "repair", "weights", "training", "baseline", "backbone_defaults"),
+    "seeds",
+)
 """Sections that decide what an accuracy means; results that differ in one of them are not put together."""
 _VARIES = ("seed", "fold")
 OFFICIAL = "official test set"

@@ -73,7 +73,8 @@ def aggregate(
 def _write(out_dir: Path, record: dict[str, Any], t: Translator) -> None:
     write_json(out_dir / "aggregate.json", record)
     rows = [
-        {"dataset": study["dataset"], "profile": study["profile"], "candidate": row["candidate"]}
+        {name: study[name] for name in ("dataset", "profile", "repair")}
+        | {"candidate": row["candidate"]}
         | {key: row[key] for key in _CSV}
         | {"apart": "; ".join(f"{why}: {n}" for why, n in (row["apart"] or {}).items())}
         | {f"behind_{key}": value for key, value in (row["behind_best"] or {}).items()}

@@ -85,6 +85,7 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
     return {
         "dataset": study.params["dataset"]["name"],
         "profile": study.params.get("profile"),
+        "repair": (study.params.get("repair") or {}).get("name", "none"),
         "n_splits": len(study.splits),
         "splits": [{"split": split, "from": study.sources[split]} for split in study.splits],
         "test_to_train": study.test_to_train,

@@ -24,9 +24,10 @@ _WIDE_CHARS, _NAME_CHARS = 120, 32
 
 def study_title(study: Mapping[str, Any], t: Translator) -> str:
     """Return which study it is, and over how many splits."""
+    is_raw = study.get("repair", "none") == "none"
     return t.gettext(
         "{dataset}, profile {profile}: test accuracy over {n} splits",
-        dataset=study["dataset"],
+        dataset=study["dataset"] if is_raw else t.gettext("{dataset}, repair {repair}", **study),
         profile=study["profile"],
         n=study["n_splits"],
     )

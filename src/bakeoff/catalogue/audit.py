@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from bakeoff.core.failures import drawing
 from bakeoff.core.progress import screen
 from bakeoff.data.contact_sheet import new_sheet, paste
 from bakeoff.data.figures import Figure, of_classes, shorten
-from bakeoff.data.photo import as_image
+from bakeoff.data.photo import Photo, as_image
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import TEXT_COLUMNS
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, ProductGroup, Quantiles
 
-_PER_ROW_SHOWN = 8
+PER_ROW_SHOWN = 8
 _CLASSES_SHOWN = 30
 _GROUPS_SHOWN, _GROUP_LISTED = 20, 50
 _SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -100,10 +101,10 @@ def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
     rows = []
     for label in classes[:_CLASSES_SHOWN]:
         own = table.loc[table["label"] == label, "image"].to_numpy()
-        chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), _PER_ROW_SHOWN)).astype(int))]
-        rows.append((str(label), chosen))
+        chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), PER_ROW_SHOWN)).astype(int))]
+        rows.append((str(label), chosen.tolist()))
     title = "Products as stored, some of each class" + of_classes(len(classes), _CLASSES_SHOWN).replace("\n", ", ")
-    return _draw_rows(rows, store, title)
+    return draw_rows(rows, store.read, title)
 
 
 def draw_groups(groups: list[pd.DataFrame], store: ImageStore) -> Figure:
@@ -111,21 +112,21 @@ def draw_groups(groups: list[pd.DataFrame], store: ImageStore) -> Figure:
     rows = []
     for own in groups:
         labels = own["label"].unique()
-        rows.append((f"{len(own)}: " + ", ".join(labels[:3]), own["image"].to_numpy()[:_PER_ROW_SHOWN]))
-    return _draw_rows(rows, store, "The largest groups of products that stay together: how many, and their classes")
+        rows.append((f"{len(own)}: " + ", ".join(labels[:3]), own["image"].tolist()[:PER_ROW_SHOWN]))
+    return draw_rows(rows, store.read, "The largest groups of products that stay together: how many, and their classes")
 
 
-def _draw_rows(rows: list[tuple[str, np.ndarray]], store: ImageStore, title: str) -> Figure:
-    """Return a sheet with a row for each name, of the pictures in these rows of the store."""
+def draw_rows(rows: list[tuple[str, Any]], read: Callable[[Any], Photo], title: str) -> Figure:
+    """Return a sheet with a row for each name, of what `read` gives for its up to PER_ROW_SHOWN photos."""
     height_in = _CELL_IN * len(rows) + 0.4
-    figure, sheet = new_sheet(_LABEL_IN + _CELL_IN * _PER_ROW_SHOWN, height_in)
+    figure, sheet = new_sheet(_LABEL_IN + _CELL_IN * PER_ROW_SHOWN, height_in)
     for number, (name, images) in enumerate(rows, start=1):
         bottom = height_in - 0.4 - _CELL_IN * number
         middle = (_LABEL_IN - 0.1, bottom + _CELL_IN / 2)
         lines = [line.plain.rstrip() for line in Text(shorten(name, 48)).wrap(screen(), 17)]
         sheet.text(*middle, "\n".join(lines), ha="right", va="center", fontsize=9)
-        for column, row in enumerate(images):
-            picture = as_image(store.read(int(row)))
+        for column, image in enumerate(images):
+            picture = as_image(read(image)).copy()
             picture.thumbnail((160, 160))
             left = _LABEL_IN + column * _CELL_IN
             paste(sheet, np.asarray(picture), left=left + 0.03, bottom=bottom + 0.03, side=_CELL_IN - 0.06)

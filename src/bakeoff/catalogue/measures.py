@@ -57,7 +57,7 @@ def measure_thumbnail(thumbnail: Thumbnail, *, width: int, height: int) -> tuple
     look = _Look(thumbnail.image)
     means = np.array(thumbnail.image.histogram()).reshape(3, 256) @ _LEVELS / (255 * look.n_pixels)
     chroma = np.array(ImageChops.subtract(*look.extremes).histogram())
-    across, down = _frame(thumbnail)
+    across, down = find_frame(thumbnail)
     return (
         *look.usual(),
         width / height,
@@ -71,7 +71,7 @@ def measure_thumbnail(thumbnail: Thumbnail, *, width: int, height: int) -> tuple
     )
 
 
-def _frame(thumbnail: Thumbnail) -> tuple[float, float]:
+def find_frame(thumbnail: Thumbnail) -> tuple[float, float]:
     """Return how much of the width a frame takes on the left as on the right, and of the height above as below.
 
     A frame is as wide on both sides and ends in a straight edge along most of what it surrounds: the white ground of a

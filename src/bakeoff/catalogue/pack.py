@@ -17,6 +17,7 @@ import numpy as np
 from bakeoff.catalogue.fingerprint import VIEW, fingerprint
 from bakeoff.catalogue.measures import measure_thumbnail
 from bakeoff.catalogue.photo_file import PhotoFile
+from bakeoff.catalogue.repair import find_steps
 from bakeoff.catalogue.thumbnail import Thumbnail
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Decoded, Rejection, decode, encode_for_store, pixel_digest
@@ -45,6 +46,8 @@ class Packed:
     views: np.ndarray = field(default_factory=partial(np.zeros, 0, VIEW))
     measures: tuple[float, ...] = ()
     """`bakeoff.catalogue.measures.AUDITED`."""
+    steps: str | None = None
+    """What repairs it (`bakeoff.data.repair_steps`)."""
 
 
 def pack_all(
@@ -120,6 +123,9 @@ def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, dige
         mode=decoded.mode,
         digest=pixel_digest(decoded.image) if digest else "",
     )
+    if params.repair and params.repair.is_for_new_photos:
+        measures = measure_thumbnail(Thumbnail(decoded.image), width=decoded.width, height=decoded.height)
+        packed = replace(packed, steps=find_steps(measures, packed.encoded, params.repair))
     return replace(packed, **_examine(decoded)) if hashes else packed
 
 

@@ -1,4 +1,4 @@
-"""Sections `dataset`, `prepare` and `split`: where products come from, what is accepted, how they are divided."""
+"""Sections `dataset`, `prepare`, `split`, `repair`: where products come from, what is accepted, divided, mended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from bakeoff.core.section import PositiveInt, Section, Share
-from bakeoff.records.catalogue import PackParams, SplitMethod
+from bakeoff.records.catalogue import PackLimits, SplitMethod
+from bakeoff.records.evaluation import SplitName
 
 
 class ColumnNames(Section):
@@ -72,7 +73,7 @@ class DatasetParams(Section):
     synthetic: SyntheticParams | None
 
 
-class PrepareParams(PackParams):
+class PrepareParams(PackLimits):
     """What `prepare` accepts and how it packs (section `prepare`)."""
 
     class_too_small: Literal["reject", "error"]
@@ -98,4 +99,40 @@ class SplitParams(Section):
         total = self.train + self.validation + self.test
         if abs(total - 1) > 1e-9:
             raise ValueError(f"train + validation + test must be 1, got {total:g}")
+        return self
+
+
+Threshold = Annotated[float, Field(ge=0)] | Literal["audit"] | None
+"""A value of the measure, or where the audit's rule puts it on the train photos; null = the step is off."""
+
+
+class RepairParams(Section):
+    """What is mended in a divided catalogue (section `repair`); it never touches a label."""
+
+    name: str
+    splits: Annotated[list[SplitName], Field(min_length=1)]
+    exact_duplicates: Literal["keep", "drop"]
+    near_duplicates: Literal["keep", "merge"]
+    crop_border: Share | None
+    """The largest share of a side that a frame, or bars, may lose."""
+    saturation: Annotated[float, Field(ge=-1, le=1)] | None
+    equalise_below: Threshold
+    """Contrast."""
+    sharpen_below: Threshold
+    """Sharpness, as the next one."""
+    reject_below: Threshold
+    drop_official_test: bool
+
+    @property
+    def is_on(self) -> bool:
+        """Return whether it does anything."""
+        return any(
+            step not in (None, "keep")
+            for step in self.model_dump(exclude={"name", "splits", "drop_official_test"}).values()
+        )
+
+    @model_validator(mode="after")
+    def _check(self) -> RepairParams:
+        if self.is_on == (self.name == "none"):
+            raise ValueError("name must be none where no step is on, and another one where a step is (repair=all)")
         return self

@@ -36,7 +36,7 @@ from bakeoff.data.table import (
     TEXT_COLUMNS,
     UNLABELLED,
 )
-from bakeoff.records.catalogue import Dataset, LabelsRecord, PackParams, SourceRecord
+from bakeoff.records.catalogue import Dataset, LabelsRecord, PackLimits, PackParams, SourceRecord
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def prepare(source_json: Path, dataset: DatasetParams, params: PrepareParams, ou
     source = SourceRecord.read(source_json)
     dataset = effective_dataset(dataset, source)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    packing = PackParams.model_validate(params.model_dump(include=set(PackParams.model_fields)))
+    packing = PackParams.model_validate(params.model_dump(include=set(PackLimits.model_fields)))
     given = {"files": source.digest, "packing": packing.model_dump()}
     with packing_folder(state_dir("packed"), given, name=dataset.name) as chunks:
         done = chunks / "catalogue"
@@ -87,7 +87,7 @@ def _prepare_into(
     ledger = Ledger()
     sound = _check_records(raw, dataset, ledger)
     found = _locate_all(sound, (root, images), ledger)
-    packed = PackedPhotos(folder.parent, [photo for _, photo in found], params)
+    packed = PackedPhotos(folder.parent, [photo for _, photo in found], packing)
     table = _pack_all([product for product, _ in found], packed, root, ledger)
     table = settle_duplicates(table, dataset, ledger)
     table = _settle_small_classes(table, params, ledger, at_least=dataset.min_class_size or 0)
@@ -245,7 +245,7 @@ def _write_tables(table: pd.DataFrame, folder: Path) -> None:
 def _known_besides(table: pd.DataFrame) -> pd.DataFrame:
     """Return the boxes and the columns that the source alone has, nullable; no column where it knows none."""
     more = pd.DataFrame(table["more"].tolist(), index=table.index).convert_dtypes()
-    taken = {*PRODUCT_COLUMNS, *BOX_COLUMNS, *TEXT_COLUMNS, *AUDITED, "split", "digest", "cluster"}
+    taken = {*PRODUCT_COLUMNS, *BOX_COLUMNS, *TEXT_COLUMNS, *AUDITED, "split", "digest", "cluster", "repair"}
     if clash := sorted({*more.columns} & taken):
         raise DataError(
             f"dataset.keep: bakeoff has columns called {', '.join(clash)} itself; rename these in the table."

@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.folds import assign_folds
-from bakeoff.catalogue.params import SplitParams
+from bakeoff.catalogue.params import RepairParams, SplitParams
+from bakeoff.catalogue.repair_split import BEFORE_REPAIR, draw_repairs, repair_split
 from bakeoff.catalogue.split import find_leaks, make_split
 from bakeoff.core.errors import DataError
+from bakeoff.core.failures import drawing
+from bakeoff.data.store import ImageStore
 from bakeoff.data.table import SPLITS, UNUSED, read_products
-from bakeoff.records.catalogue import SplitRecord
+from bakeoff.records.catalogue import RepairRecord, SplitRecord
 
 N_INNER_FOLDS = 5
 """Of train, for out-of-fold predictions."""
@@ -20,9 +23,14 @@ _INPUTS = ("product_id", "label", "group_id", "official_split")
 
 
 def write_split(
-    catalogue_dir: Path, params: SplitParams, out_dir: Path, *, previous: Path | None = None
+    catalogue_dir: Path,
+    params: SplitParams,
+    out_dir: Path,
+    *,
+    repair: RepairParams | None = None,
+    previous: Path | None = None,
 ) -> pd.DataFrame:
-    """Write splits.parquet, folds.parquet and split.json, and return the split.
+    """Write splits.parquet, folds.parquet, split.json and figures/, and return the split, repaired.
 
     folds.parquet has `product_id` and `fold` (int8) of the train products: stratified folds that keep groups whole.
 
@@ -31,14 +39,18 @@ def write_split(
     """
     products = read_products(catalogue_dir)
     earlier = None if previous is None else _read_previous(previous, params)
-    split = make_split(products, params, previous=earlier)
+    split, repaired = make_split(products, params, previous=earlier), None
     out_dir.mkdir(parents=True, exist_ok=True)
+    if repair and repair.is_on:
+        split, repaired = repair_split(catalogue_dir, products, split, repair)
+        with drawing(out_dir / "figures" / "repair.png", out_dir) as path:
+            draw_repairs(split, products, ImageStore(catalogue_dir / "images.arrow")).savefig(path, dpi=110)
     split.to_parquet(out_dir / "splits.parquet", index=False)
     _make_folds(products.loc[split["split"] == "train", :], params.seed).to_parquet(
         out_dir / "folds.parquet", index=False
     )
     counts = pd.crosstab(products["label"], split["split"]).reindex(columns=list(SPLITS), fill_value=0)
-    record = _record(products, split, counts, params, earlier)
+    record = _record(products, split, counts, params, repaired, earlier)
     _warn(record)
     record.write(out_dir / "split.json")
     return split
@@ -51,13 +63,19 @@ def _make_folds(train: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _record(
-    products: pd.DataFrame, split: pd.DataFrame, counts: pd.DataFrame, params: SplitParams, earlier: pd.DataFrame | None
+    products: pd.DataFrame,
+    split: pd.DataFrame,
+    counts: pd.DataFrame,
+    params: SplitParams,
+    repaired: RepairRecord | None,
+    earlier: pd.DataFrame | None,
 ) -> SplitRecord:
     is_kfold = params.method == "kfold"
     names = split["split"].to_numpy(dtype=object)
     leaks = find_leaks(products["group_id"], names == "test") & (names != UNUSED)
     official = products.reindex(columns=["official_split"])["official_split"].astype("string").fillna("")
     moved = official.isin(SPLITS[1:]).to_numpy() & (names != official.to_numpy(dtype=object)) & (names != UNUSED)
+    sections = params.model_dump_json() + (repaired.repair.model_dump_json() if repaired else "")
     inputs = [products.reindex(columns=list(_INPUTS)), *([] if earlier is None else [earlier])]
     return SplitRecord(
         method=params.method,
@@ -65,11 +83,12 @@ def _record(
         fold=params.fold if is_kfold else None,
         n_folds=params.n_folds if is_kfold else None,
         counts={name: counts[name].to_dict() for name in SPLITS},
-        n_unused=int((names == UNUSED).sum()),
+        n_unused=int((names == UNUSED).sum()) - sum(repaired.dropped.values() if repaired else ()),
         n_leaks=int(leaks.sum()),
         n_moved_from_official_split=0 if is_kfold else int(moved.sum()),
         digest=_digest(split.reindex(columns=["product_id", "split"])),
-        inputs=_digest(*inputs, params=params.model_dump_json()),
+        inputs=_digest(*inputs, params=sections),
+        repair=repaired,
     )
 
 
@@ -79,7 +98,10 @@ def _digest(*tables: pd.DataFrame, params: str = "") -> str:
 
 
 def _warn(record: SplitRecord) -> None:
-    """Tell of official splits that were not kept, of leaks, and of classes without a product in a split."""
+    """Tell of repair, of official splits that were not kept, of leaks, and of classes without a product in a split."""
+    if done := record.repair:
+        steps, dropped = (", ".join(f"{n} {what}" for what, n in one.items()) for one in (done.steps, done.dropped))
+        sys.stderr.write(f"bakeoff: repair {done.repair.name}: {steps or 'no photo'}; unused: {dropped or 'none'}.\n")
     told = {
         "products are not in their official validation or test split, because nearly the same photo is in train, or in "
         "validation": record.n_moved_from_official_split,
@@ -105,4 +127,5 @@ def _read_previous(folder: Path, params: SplitParams) -> pd.DataFrame:
         had, wanted = getattr(earlier, name), getattr(params, name)
         if had != wanted:
             raise DataError(f"the split in {folder} has {name} {had}, split.{name} is {wanted}; leave --previous out.")
-    return pd.read_parquet(table)
+    split = pd.read_parquet(table)
+    return split.assign(split=split[BEFORE_REPAIR]) if BEFORE_REPAIR in split else split

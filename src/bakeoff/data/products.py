@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from bakeoff.data.photo import Photo
+from bakeoff.data.repair_steps import repair_photo
 from bakeoff.data.store import ImageStore
 
 
@@ -31,18 +32,21 @@ class StoredProducts:
     store: ImageStore
     rows: np.ndarray
     """(N,) int64, each product's row of the store."""
+    repairs: Mapping[int, str] = field(default_factory=dict)
+    """Row of the store to the steps that repair its photo (`bakeoff.data.repair_steps`)."""
 
     def __len__(self) -> int:
         """Return N."""
         return len(self.rows)
 
     def photo(self, position: int) -> Photo:
-        """Return a product's photo."""
-        return self.store.read(int(self.rows[position]))
+        """Return a product's photo, repaired."""
+        row = int(self.rows[position])
+        return repair_photo(self.store.read(row), self.repairs.get(row))
 
     def at(self, positions: Sequence[int] | np.ndarray) -> StoredProducts:
         """Return some of them, in the order of `positions`."""
-        return StoredProducts(self.store, self.rows[np.asarray(positions, dtype=np.int64)])
+        return StoredProducts(self.store, self.rows[np.asarray(positions, dtype=np.int64)], self.repairs)
 
 
 class Photos(list[Photo]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import pandas as pd
 from bakeoff.core.errors import DataError
 from bakeoff.data.products import StoredProducts
 from bakeoff.data.store import ImageStore
-from bakeoff.records.catalogue import Dataset, LabelsRecord
+from bakeoff.records.catalogue import Dataset, LabelsRecord, Repair
 
 SPLITS = ("train", "validation", "test")
 UNUSED = "unused"
 """In splits.parquet: of no split, and so of no `Catalogue`; its column `reason` says why."""
+REPAIR = "repair"
+"""In splits.parquet, where photos are repaired: each one's steps; in its metadata (`DataFrame.attrs`): `Repair`."""
 PRODUCT_COLUMNS = {
     "product_id": "string",
     "image": "int64",
@@ -46,7 +49,10 @@ class Catalogue:
     """Products, labels and images; "rows" and "positions" count `products`, not the rows of the store."""
 
     products: pd.DataFrame
-    """products.parquet and its `split`, index 0 to N-1, in the order of products.parquet, less the unused ones."""
+    """products.parquet and its `split`, index 0 to N-1, in the order of products.parquet, less the unused ones.
+
+    Where photos are repaired, also `repair`, each one's steps as text or null.
+    """
     labels: list[str]
     """K class names; `label_id` indexes them."""
     store: ImageStore
@@ -64,7 +70,15 @@ class Catalogue:
 
     def at(self, positions: np.ndarray | Sequence[int]) -> StoredProducts:
         """Return the products at `positions`, for a predictor or a loader."""
-        return StoredProducts(self.store, self._column("image", positions))
+        return StoredProducts(self.store, self._column("image", positions), self.repairs)
+
+    @cached_property
+    def repairs(self) -> dict[int, str]:
+        """Row of the store to the steps that repair its photo (`bakeoff.data.repair_steps`)."""
+        if REPAIR not in self.products:
+            return {}
+        known = self.products.dropna(subset=REPAIR)
+        return dict(zip(known["image"].tolist(), known[REPAIR].tolist(), strict=True))
 
     def label_ids(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
         """Return the class indices of `positions`, (N,) int64 below K."""
@@ -100,13 +114,16 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
     """
     header = LabelsRecord.read(catalogue_dir / "labels.json")
     joined = read_divided(catalogue_dir, splits_file)
-    joined = joined.loc[joined["split"] != UNUSED, :].reset_index(drop=True)
-    store = ImageStore(catalogue_dir / "images.arrow")
-    return Catalogue(products=joined, labels=header.labels, store=store, dataset=header.dataset)
+    used = joined.loc[joined["split"] != UNUSED, :].reset_index(drop=True)
+    store, dataset = ImageStore(catalogue_dir / "images.arrow"), header.dataset
+    if fitted := joined.attrs.get(REPAIR):
+        prepare = dataset.prepare.model_copy(update={"repair": Repair.model_validate(fitted)})
+        dataset = dataset.model_copy(update={"prepare": prepare})
+    return Catalogue(products=used, labels=header.labels, store=store, dataset=dataset)
 
 
 def read_divided(catalogue_dir: Path, splits_file: Path) -> pd.DataFrame:
-    """Return products.parquet with each product's `split`, the unused ones included.
+    """Return products.parquet with each product's `split` and, where photos are repaired, `repair`; unused ones too.
 
     Raises:
         DataError: a file is missing, or the split belongs to another catalogue.
@@ -115,12 +132,14 @@ def read_divided(catalogue_dir: Path, splits_file: Path) -> pd.DataFrame:
     if not Path(splits_file).is_file():
         raise DataError(f"split {splits_file} is missing; run `dvc repro split`.")
     splits = pd.read_parquet(splits_file)
-    joined = products.merge(splits[["product_id", "split"]], on="product_id", how="left", validate="one_to_one")
+    kept = [name for name in ("product_id", "split", REPAIR) if name in splits]
+    joined = products.merge(splits[kept], on="product_id", how="left", validate="one_to_one")
     if joined["split"].isna().to_numpy().any() or len(splits) != len(products):
         raise DataError(
             f"{splits_file} lists {len(splits)} products, {catalogue_dir} holds {len(products)}, and they must be the "
             "same ones; run `dvc repro split`."
         )
+    joined.attrs = splits.attrs
     return joined
 
 

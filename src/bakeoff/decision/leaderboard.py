@@ -27,9 +27,9 @@ COLUMNS = [
         "macro_f1_high",
         "n_latency",
     ),
-    *("noisy", "problem"),
+    *("repair", "noisy", "problem"),
 ]
-_TEXTS = ("candidate", "model", "mode", "weights", "licence", "device", "status", "key", "problem")
+_TEXTS = ("candidate", "model", "mode", "weights", "licence", "repair", "device", "status", "key", "problem")
 _FLAGS = ("pretrained", "commercial_use", "learned", "time_comparable", "noisy")
 
 
@@ -73,6 +73,7 @@ def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
         "licence": licence_text(one.training),
         "commercial_use": commercial_use(one.training),
         "learned": one.training.learned,
+        "repair": one.training.dataset.repair_name,
         "device": device_of(one),
         "status": "ok",
         "key": one.training.key,

@@ -45,6 +45,8 @@ class Summary:
     keys: tuple[str, ...]
     values: Mapping[str, float]
     """Measure to mean over `n_seeds` trainings, NaN where not recorded."""
+    repair: str = "none"
+    """Of the photos; an older leaderboard does not say."""
 
     def __getattr__(self, name: str) -> float:
         """Return a measure."""
@@ -88,6 +90,7 @@ def _summarise_one(rows: list[dict[str, Any]]) -> Summary:
     texts: dict[str, Any] = {name: str(first[name]) for name in _TEXTS}
     return Summary(
         **texts,
+        repair=str(first.get("repair", "none")),
         n_seeds=len(rows),
         n_test=int(first["n_test"]),
         accuracy_low=low,

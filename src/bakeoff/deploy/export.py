@@ -14,7 +14,8 @@ def export_candidate(training_dir: Path, path: Path) -> float:
     """Write the network of a training folder as ONNX and return how far ONNX Runtime's logits are from PyTorch's.
 
     Input `images` (N, 3, H, W) float32 RGB in [0, 1], resized and cropped as the file's metadata say; normalisation is
-    inside. Output `logits` (N, K). Metadata: candidate, labels, preprocessing, loss, licence, key, all JSON.
+    inside. Output `logits` (N, K). Metadata: candidate, labels, preprocessing, repair (of photos, before
+    that), loss, licence, key, all JSON.
 
     Raises:
         EvaluationError: the folder holds no PyTorch training, or the export answers something else than PyTorch.
@@ -27,6 +28,7 @@ def export_candidate(training_dir: Path, path: Path) -> float:
         "candidate": record.candidate,
         "labels": record.labels,
         "preprocessing": settings.preprocessing.model_dump(mode="json"),
+        "repair": record.dataset.prepare.model_dump(mode="json").get("repair"),
         "loss": record.loss,
         "licence_code": settings.licence_code,
         "licence_weights": record.weights.licence,

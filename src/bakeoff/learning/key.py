@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from bakeoff.core.section import Mode
-from bakeoff.data.table import Catalogue
+from bakeoff.data.table import REPAIR, Catalogue
 from bakeoff.learning.params import TrainingParams
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingHeader
@@ -77,13 +77,14 @@ def weights_identity(record: WeightsRecord, seed: int) -> str:
 
 
 def data_identity(catalogue: Catalogue) -> dict[str, Any]:
-    """Return digests of the data set and of which photo and label each position has, and how photos are packed.
+    """Return digests of the data set and of each position's photo and label, and how photos are packed and repaired.
 
-    The last may change no photo of the catalogue and still change new ones, which `predict` and a server pack alike.
+    The last may change no photo of the catalogue and still change new ones, which `predict` and a server treat alike.
     """
     columns = ["product_id", "image", "label_id"]
     recorded = catalogue.dataset.model_dump(include={"digest", "prepare"})
-    return {"dataset": recorded, "products": _frame_digest(catalogue, columns)}
+    steps = {"repairs": _frame_digest(catalogue, ["product_id", REPAIR])} if REPAIR in catalogue.products else {}
+    return {"dataset": recorded, "products": _frame_digest(catalogue, columns), **steps}
 
 
 def split_digest(catalogue: Catalogue) -> str:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section
 from bakeoff.records.base import Record
+from bakeoff.records.evaluation import SplitName
 
 SplitMethod = Literal["holdout", "official", "kfold"]
 
@@ -38,12 +39,43 @@ class SourceRecord(Record):
     files: list[RawFile]
 
 
-class PackParams(Section):
-    """Which photos are accepted and how one is packed: what a candidate's new photos need as well."""
+class Repair(Section):
+    """A repair as a catalogue's train photos decided it; None where a step is off."""
+
+    name: str
+    splits: list[SplitName]
+    """Whose photos are repaired."""
+    crop_border: float | None
+    """Largest share of a side that a frame, or bars, may lose."""
+    saturation: float | None
+    """Change of the colours of photos in which one channel dominates, such as -0.15."""
+    dominance_above: float | None
+    equalise_below: float | None
+    """Contrast."""
+    sharpen_below: float | None
+    """Sharpness, as the next one: log10(1 + variance of the Laplacian)."""
+    reject_below: float | None
+    """Of the study's own products; a new photo gets its answer."""
+
+    @property
+    def is_for_new_photos(self) -> bool:
+        """Return whether new photos are repaired: where test's are."""
+        return "test" in self.splits
+
+
+class PackLimits(Section):
+    """Which photos are accepted and how one is packed."""
 
     store_px: Annotated[int, Field(ge=32)]
     max_megapixels: PositiveFloat
     min_side_px: PositiveInt
+
+
+class PackParams(PackLimits):
+    """What a candidate's new photos need as well: packing, and repair where the catalogue's photos have one."""
+
+    repair: Repair | None = Field(default=None, exclude_if=lambda repair: repair is None)
+    """Known once products are split."""
 
 
 class Dataset(Section):
@@ -59,6 +91,11 @@ class Dataset(Section):
     """SHA-256 over ids, labels, groups and pixels, in order: what an image classifier learns from. Texts have their own
     (`AuditRecord.texts_digest`), so that mending a description retrains no image model."""
     prepare: PackParams
+
+    @property
+    def repair_name(self) -> str:
+        """Return what repairs its photos, `none` where nothing does."""
+        return self.prepare.repair.name if self.prepare.repair else "none"
 
 
 class LabelsRecord(Record):
@@ -125,10 +162,31 @@ class AuditRecord(Record):
     """Every finding that was looked for, by name; its products are in findings.parquet."""
 
 
+class SplitRepair(Section):
+    """A split before and after repair: means over its photos, `bakeoff.catalogue.repair_split.LOOKS`."""
+
+    n: int
+    """Before; products that are unused since are in `RepairRecord.dropped`."""
+    n_repaired: int
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+class RepairRecord(Section):
+    """What a repair did."""
+
+    repair: Repair
+    steps: dict[str, int]
+    """Step to photos that got it."""
+    dropped: dict[str, int]
+    """Reason to products that are unused for it."""
+    splits: dict[str, SplitRepair]
+
+
 class SplitRecord(Record):
     """data/splits/split.json: how the products were divided, from what, and with what result."""
 
-    FORMAT: ClassVar[int] = 2
+    FORMAT: ClassVar[int] = 3
     STAGE: ClassVar[str] = "split"
 
     method: SplitMethod
@@ -147,7 +205,9 @@ class SplitRecord(Record):
     digest: str
     """SHA-256 over which product is where, sorted by product."""
     inputs: str
-    """SHA-256 over what it was made from: labels, groups and official splits, section `split`, an earlier split."""
+    """SHA-256 over what it was made from: labels, groups and official splits, section `split`, an earlier split, and
+    `repair.repair`."""
+    repair: RepairRecord | None
 
     @property
     def title(self) -> str:

@@ -42,6 +42,8 @@ def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
 
 def _leaderboard(facts: Facts, t: Translator, *, wide: bool) -> Table:
     title = t.gettext("Leaderboard, {n:,d} test products", n=facts.choice.n_test)
+    if (repair := facts.summaries[0].repair) != "none":
+        title += t.gettext(", repair: {name}", name=repair)
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     failed = [row.candidate for row in facts.choice.failed]
     names = [item.candidate for item in facts.summaries] + failed

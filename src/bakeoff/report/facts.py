@@ -44,6 +44,8 @@ class Facts:
     """How the products were divided; None leaves it out."""
     audit_dir: Path | None = None
     """Where the audit's figures/ lie; None leaves them out."""
+    split_dir: Path | None = None
+    """Likewise the split's."""
 
     def record(self, candidate: str) -> Evaluated | None:
         """Return the candidate's first training with a result."""
@@ -165,9 +167,10 @@ class Facts:
     @cached_property
     def own_aggregate(self) -> Mapping[str, Any] | None:
         """aggregate.json's study of this data set and profile."""
-        wanted = self.params["dataset"]["name"], self.params["profile"]
+        names = {name: (self.params.get(name) or {}).get("name") for name in ("dataset", "repair")}
+        wanted = {**names, "profile": self.params["profile"]}
         studies = self.aggregate.get("studies") or []
-        return next((study for study in studies if (study["dataset"], study["profile"]) == wanted), None)
+        return next((one for one in studies if wanted.items() <= ({"repair": "none"} | one).items()), None)
 
     @cached_property
     def leader_over_splits(self) -> Mapping[str, Any] | None:

@@ -68,6 +68,12 @@ CODES = {
         "html_in_text": N_("HTML in the text"),
         "rare_language": N_("rare language"),
     },
+    "repair": {
+        "crop": N_("border cropped"),
+        "saturation": N_("saturation changed"),
+        "equalise": N_("lightness equalised"),
+        "sharpen": N_("sharpened"),
+    },
     "verdict": {"better": N_("BETTER"), "worse": N_("WORSE"), "undecided": N_("UNDECIDED")},
     "measure": {
         "imagenet_top1": N_("ImageNet top-1 accuracy"),

@@ -113,7 +113,8 @@ def compare(
     choice.write(out_dir / "choice.json")
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
     audit_dir = given.audit_file.parent if given.audit_file else None
-    facts = Facts(done, summaries, choice, audit, given.params, split=split, audit_dir=audit_dir)
+    split_dir = given.split_file.parent if given.split_file else None
+    facts = Facts(done, summaries, choice, audit, given.params, split=split, audit_dir=audit_dir, split_dir=split_dir)
     _tell(facts, params, out_dir, t)
     fill_gaps(out_dir, TELLING, language=given.language)
     failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist

@@ -22,5 +22,7 @@ _COUNTS = {
 
 def split_in_words(split: SplitRecord, t: Translator) -> str:
     """Return the method, and what became of products that are alike and in different official splits."""
-    method = t.gettext(_METHODS[split.method], **split.model_dump(include={"seed", "fold", "n_folds"}))
-    return " ".join([method, *(t.gettext(text, n=n) for key, text in _COUNTS.items() if (n := getattr(split, key)))])
+    told = [t.gettext(_METHODS[split.method], **split.model_dump(include={"seed", "fold", "n_folds"}))]
+    if split.repair:
+        told.append(t.gettext("Products and photos are repaired: {name}.", name=split.repair.repair.name))
+    return " ".join([*told, *(t.gettext(text, n=n) for key, text in _COUNTS.items() if (n := getattr(split, key)))])

@@ -10,7 +10,7 @@ from typing import Any
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.section import read_yaml
 
-GROUPS = ("profile", "dataset", "model")
+GROUPS = ("profile", "dataset", "repair", "model")
 
 
 def choices(conf: Path) -> dict[str, list[str]]:
@@ -133,7 +133,7 @@ def _named(root: Path, values: dict[str, Any]) -> dict[str, str]:
     legal = choices(root / "conf")
     named = {
         "profile": values.get("profile"),
-        "dataset": (values.get("dataset") or {}).get("name"),
+        **{group: (values.get(group) or {}).get("name") for group in ("dataset", "repair")},
         "model": values.get("model"),
     }
     return {group: choice for group, choice in named.items() if choice in legal[group]}

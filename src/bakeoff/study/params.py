@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import model_validator
 
 from bakeoff.backbones.params import StudyBackbones, WeightsParams
-from bakeoff.catalogue.params import DatasetParams, PrepareParams, SplitParams
+from bakeoff.catalogue.params import DatasetParams, PrepareParams, RepairParams, SplitParams
 from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.section import LanguageCode, read_yaml, validate_section
 from bakeoff.decision.params import CompareParams
@@ -31,6 +31,7 @@ class Params(StudyBackbones):
     dataset: DatasetParams
     prepare: PrepareParams
     split: SplitParams
+    repair: RepairParams
     weights: WeightsParams
     training: TrainingParams
     baseline: BaselineParams

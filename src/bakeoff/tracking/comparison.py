@@ -58,9 +58,11 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     experiment = experiment_id(client, store, f"{params.experiment}-comparison")
     if run_id := finished_run(client, experiment, _KEY_TAG, key):
         return run_id
-    record, table = ChoiceRecord.read_if_there(choice), table_of_csv(leaderboard)
+    record, table, rows = ChoiceRecord.read_if_there(choice), table_of_csv(leaderboard), read_rows(leaderboard)
     answers = record.answers if record else {}
-    tags = {_KEY_TAG: key} | {f"bakeoff.{name}": row["candidate"] for name, row in answers.items()}
+    repair = next((row["repair"] for row in rows if row.get("repair")), "none")
+    tags = {_KEY_TAG: key, "bakeoff.repair": repair}
+    tags |= {f"bakeoff.{name}": row["candidate"] for name, row in answers.items()}
     run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags=tags)
     run_id, written_ms = run.info.run_id, int(leaderboard.stat().st_mtime * 1000)
     log_final_metrics(client, run, _metrics(record) if record else {}, timestamp_ms=written_ms)

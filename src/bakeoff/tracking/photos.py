@@ -16,6 +16,7 @@ from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
 from bakeoff.data.photo import Photo, open_packed
 from bakeoff.data.products import Photos
+from bakeoff.data.repair_steps import repair_photo
 from bakeoff.evaluation.calibration import apply_temperature
 from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.catalogue import PackParams
@@ -46,7 +47,7 @@ class RequestError(MlflowException):
 class PhotoClassifierModel:
     """A loaded candidate: a table with a column `image` in, label, probability and probabilities out.
 
-    Photos are packed by the code and the settings (training.json, `dataset.prepare`) that packed the catalogue.
+    Photos are packed, and repaired, by the code and the settings (training.json, `dataset.prepare`) of the catalogue's.
     Probabilities are calibrated where `evaluation/calibration.json` lies beside the training folder.
     """
 
@@ -114,7 +115,7 @@ def as_bytes(value: Any, row: int) -> bytes:
 
 
 def read_photo(encoded: bytes, prepare: PackParams, row: int) -> Photo:
-    """Return a photo file as the catalogue would keep it, RGB.
+    """Return a photo file as the catalogue would keep and repair it, RGB.
 
     Raises:
         DataError: the catalogue would not take it; the message names `row`.
@@ -122,4 +123,4 @@ def read_photo(encoded: bytes, prepare: PackParams, row: int) -> Photo:
     packed = pack_bytes(encoded, prepare, hashes=False, digest=False)
     if isinstance(packed, Rejection):
         raise DataError(f"row {row}: the image cannot be used: {packed.reason} ({packed.detail}).")
-    return open_packed(packed.encoded)
+    return repair_photo(open_packed(packed.encoded), packed.steps)

@@ -69,6 +69,7 @@ def identity_tags(training: TrainingHeader, commit: str | None) -> dict[str, str
         "bakeoff.dataset": dataset.name,
         "bakeoff.dataset_digest": dataset.digest,
         "bakeoff.dataset_licence": dataset.licence,
+        "bakeoff.repair": dataset.repair_name,
         "bakeoff.learned": _yes_no(training.learned) if isinstance(training, TrainingRecord) else None,
         "bakeoff.dvc_experiment": os.environ.get("DVC_EXP_NAME"),
     }

@@ -37,12 +37,13 @@ class Outliers:
         """Return the measure of every photo, and which lie beyond the threshold."""
         scores, is_low = catalogue.products[self.measure].astype(float), self.side == "low"
         compared = np.log10(scores) if self.of_logarithm else scores
-        threshold = self._threshold(compared)
+        threshold = self.threshold(compared)
         is_far = compared < threshold if is_low else compared > threshold
         shown = 10**threshold if self.of_logarithm else threshold
         return Examination(catalogue.products["product_id"], scores, is_far, shown, is_low_worse=is_low)
 
-    def _threshold(self, values: Column) -> float:
+    def threshold(self, values: Column) -> float:
+        """Return what values, logarithms where those are compared, lie beyond where they are far out."""
         median, sign = float(values.median()), -1 if self.side == "low" else 1
         distances = sign * (values - median)
         spread = max(float(distances[distances >= 0].median()), self.least_spread)
@@ -56,7 +57,7 @@ def greyscale(catalogue: Examined) -> Examination:
     return Examination(catalogue.products["product_id"], chroma, is_grey, _GREY_CHROMA, is_low_worse=True)
 
 
-FINDINGS: dict[str, Finding] = {
+OUTLIERS: dict[str, Outliers] = {
     "blurred": Outliers("sharpness", "low", 0.1),
     "dark": Outliers("luma_p99", "low", 0.05),
     "bright": Outliers("luma_p05", "high", 0.05),
@@ -69,5 +70,5 @@ FINDINGS: dict[str, Finding] = {
     "oversaturated": Outliers("saturation", "high", 0.02),
     "undersaturated": Outliers("saturation", "low", 0.02),
     "bordered": Outliers("border", "high", 0.02),
-    "greyscale": greyscale,
 }
+FINDINGS: dict[str, Finding] = {**OUTLIERS, "greyscale": greyscale}

@@ -9,7 +9,7 @@ import pandas as pd
 from bakeoff.core.errors import DataError, EvaluationError, ParamsError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.names import clean_label
-from bakeoff.data.table import Catalogue, load_catalogue
+from bakeoff.data.table import REPAIR, Catalogue, load_catalogue
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, collect_sample
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
@@ -71,7 +71,8 @@ def score_reference(
     splits = reference_splits(catalogue)
     rows = np.concatenate([catalogue.rows(name) for name in splits])
     table = catalogue.products.iloc[rows]
-    listing = pd.DataFrame({name: table[name].to_numpy() for name in ("image", "width", "height")})
+    names = [name for name in ("image", "width", "height", REPAIR) if name in table]
+    listing = table[names].reset_index(drop=True).fillna({REPAIR: ""})
     store = data / "catalogue" / "images.arrow"
     request = make_request(candidate, compute, title="the study's photos", store=store, more=True)
     with scored(request, listing, keep=True) as folder:

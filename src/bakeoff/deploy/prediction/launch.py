@@ -45,8 +45,8 @@ def make_request(
 def scored(request: Request, listing: pd.DataFrame, *, keep: bool = False) -> Iterator[Path]:
     """Score the photos and give the folder of their chunks (`.scores.read_chunks`) to the block.
 
-    `listing` has the columns LISTING of `.sources`, or `image`, `width` and `height` of store rows. With `keep` the
-    scores stay in .bakeoff/ when the block is done, for the next time.
+    `listing` has the columns LISTING of `.sources`, or `image`, `width`, `height` (and `repair`) of store rows. With
+    `keep` the scores stay in .bakeoff/ when the block is done, for the next time.
 
     Raises:
         EvaluationError: another process is at the same photos, or the candidate's own environment failed.

@@ -104,8 +104,7 @@ def _photos(request: Request, listing: pd.DataFrame) -> Any:
         cells = [Cell(column, row) if column else None for row, column in rows]
         paths = list(map(os.fsdecode, listing["path"]))
         return read_files(paths, prepare, malformed=listing["malformed"].tolist(), cells=cells)
-    sizes = list(zip(listing["width"], listing["height"], strict=True))
-    return read_store(ImageStore(Path(request.store)), listing["image"].tolist(), sizes)
+    return read_store(ImageStore(Path(request.store)), listing)
 
 
 def _stamp(path: str) -> list[Any]:

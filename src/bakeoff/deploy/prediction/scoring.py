@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from bakeoff.catalogue.measures import MEASURES, measure_photo
@@ -17,7 +18,9 @@ from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
 from bakeoff.data.photo import Photo, as_image, open_packed
 from bakeoff.data.products import Photos
+from bakeoff.data.repair_steps import repair_photo
 from bakeoff.data.store import ImageStore
+from bakeoff.data.table import REPAIR
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk
 from bakeoff.predictors.protocol import GivesFeatures, Predictor
 from bakeoff.records.catalogue import PackParams
@@ -34,7 +37,7 @@ def read_files(
 
     Args:
         paths: N files, photos or tables that hold them.
-        prepare: how photos are packed.
+        prepare: how photos are packed and repaired.
         malformed: for each of the N why its row cannot be used.
         cells: for each of the N where in its table the photo is.
     """
@@ -51,10 +54,11 @@ def read_files(
             yield next(packed)
 
 
-def read_store(store: ImageStore, rows: Sequence[int], sizes: Sequence[tuple[int, int]]) -> Iterator[Packed]:
-    """Yield rows of the catalogue's store; `sizes` are the originals' (width, height), px."""
-    for row, (width, height) in zip(rows, sizes, strict=True):
-        yield Packed(store.encoded(row), width, height, format="", mode="")
+def read_store(store: ImageStore, listing: pd.DataFrame) -> Iterator[Packed]:
+    """Yield rows of the catalogue's store: `image`, the originals' `width` and `height`, px, and `repair`, if any."""
+    for one in listing.to_dict("records"):
+        steps = one.get(REPAIR)
+        yield Packed(store.encoded(one["image"]), one["width"], one["height"], format="", mode="", steps=steps)
 
 
 def score_photos(
@@ -90,9 +94,10 @@ def score_photos(
 def _score_batch(predictor: Predictor, batch: list[Packed | Rejection], *, more: bool) -> Scores:
     refused = [photo if isinstance(photo, Rejection) else None for photo in batch]
     sound = {place: photo for place, photo in enumerate(batch) if not isinstance(photo, Rejection)}
-    images = [open_packed(photo.encoded) for photo in sound.values()]
+    originals = [open_packed(photo.encoded) for photo in sound.values()]
+    images = [repair_photo(image, photo.steps) for image, photo in zip(originals, sound.values(), strict=True)]
     probabilities, features = _classify(predictor, images, more=more)
-    pairs = zip(images, sound.values(), strict=True)
+    pairs = zip(originals, sound.values(), strict=True)  # drift that a repair would hide counts, too
     measures = [measure_photo(as_image(one), width=photo.width, height=photo.height) for one, photo in pairs if more]
     places, n = list(sound), len(batch)
     return Scores(

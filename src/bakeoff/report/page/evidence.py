@@ -59,3 +59,8 @@ def found_in_catalogue(facts: Facts, budget: Budget) -> list[Found]:
         Found(name, one.n, one.threshold, figures and budget.embed(figures, f"{name}.png", max_px=_SHEET_PX))
         for name, one in found
     ]
+
+
+def repaired_picture(facts: Facts, budget: Budget) -> str | None:
+    """Return the sheet of photos before and after repair as a data URI; None where there is none."""
+    return facts.split_dir and budget.embed(facts.split_dir / "figures", "repair.png", max_px=_SHEET_PX)

@@ -14,7 +14,7 @@ from bakeoff.report.page.classes import class_table
 from bakeoff.report.page.comparisons import comparisons
 from bakeoff.report.page.confusions import confusion_view
 from bakeoff.report.page.embedding import Budget
-from bakeoff.report.page.evidence import found_in_catalogue, read_channels, read_heat_maps
+from bakeoff.report.page.evidence import found_in_catalogue, read_channels, read_heat_maps, repaired_picture
 from bakeoff.report.page.learning import learning_views
 from bakeoff.report.page.speed import speed_views
 from bakeoff.report.page.tradeoff import tradeoff_views
@@ -107,7 +107,13 @@ _SECTIONS: Sections = {
     "heat_maps": (N_("Heat maps"), _heat_maps),
     "colour": (N_("Colour"), _colour),
     "licences": (N_("Licences"), lambda page: {}),
-    "data": (N_("Data"), lambda page: {"findings": found_in_catalogue(page.facts, page.budget)}),
+    "data": (
+        N_("Data"),
+        lambda page: {
+            "findings": found_in_catalogue(page.facts, page.budget),
+            "repaired_picture": repaired_picture(page.facts, page.budget),
+        },
+    ),
     "checklist": (N_("Checklist"), lambda page: checklist(page.facts, page.t)),
     "reproduce": (N_("Reproduce"), lambda page: {}),
     "not_chosen": (N_("Not chosen"), lambda page: {}),
