@@ -1,6 +1,8 @@
 """A picture sheet per finding: what it flags, the worst first, with measure, id, label; beside each what it is like."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,14 @@ _LETTERS = 24
 _PHOTO_PX = 200
 
 
-def draw_sheets(flagged: Table, products: Table, store: ImageStore, out_dir: Path) -> None:
+def draw_sheets(
+    flagged: Table,
+    products: Table,
+    store: ImageStore,
+    out_dir: Path,
+    *,
+    titles: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write figures/<finding>.png below `out_dir` for every finding with photos in the store.
 
     Args:
@@ -26,23 +35,25 @@ def draw_sheets(flagged: Table, products: Table, store: ImageStore, out_dir: Pat
         products: of products.parquet.
         store: the photos.
         out_dir: the stage's folder.
+        titles: of findings whose sheets are not to say how many were found.
     """
     products = products.set_index("product_id")[["image", "label"]]
     for finding, rows in flagged.groupby("finding", sort=False):
         shown = rows[rows["product_id"].isin(products.index)]
         if len(shown):
             with drawing(out_dir / "figures" / f"{finding}.png", out_dir) as path:
-                draw_sheet(str(finding), shown, products, store).savefig(path, dpi=110)
+                draw_sheet(str(finding), shown, products, store, titles.get(str(finding))).savefig(path, dpi=110)
 
 
-def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore) -> Figure:
+def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore, title: str | None = None) -> Figure:
     """Return the sheet of one finding: 24 photos, or 12 pairs where each product was compared with another one.
 
     Args:
         finding: its name.
         rows: its rows of findings.parquet, the worst first.
-        products: image, the row of the store, and label, by product_id.
+        products: image, the row of the store, and label, of one line or two, by product_id.
         store: the photos.
+        title: None = the finding's name, and how many products it flags.
     """
     has_others = bool(rows["other_product"].notna().any())
     shown = rows.head(_COLUMNS * _ROWS // (1 + has_others))
@@ -60,11 +71,12 @@ def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore) ->
             photo = as_image(store.read(int(image)))
             photo.thumbnail((_PHOTO_PX, _PHOTO_PX))
             paste(sheet, np.asarray(photo), left=left + 0.05, bottom=bottom + _TEXT_IN, side=_CELL_IN - 0.1)
-            text = f"{told}\n{shorten(product_id, _LETTERS)}\n{shorten(label, _LETTERS)}"
+            text = "\n".join(shorten(line, _LETTERS) for line in (told, product_id, *label.split("\n")))
             sheet.text(left + _CELL_IN / 2, bottom + _TEXT_IN - 0.04, text, ha="center", va="top", fontsize=6.5)
     for pair in range(1, _COLUMNS // 2) if has_others else ():
         sheet.axvline(2 * pair * _CELL_IN, ymax=1 - _HEAD_IN / height_in, color="silver", linewidth=0.8)
-    figure.suptitle(_title(finding, rows, len(shown)), x=0.06 / _COLUMNS, y=1 - 0.12 / height_in, ha="left", va="top")
+    title = title or _title(finding, rows, len(shown))
+    figure.suptitle(title, x=0.06 / _COLUMNS, y=1 - 0.12 / height_in, ha="left", va="top")
     return figure
 
 

@@ -1,0 +1,33 @@
+"""data/examination: what a frozen backbone's features say of the products, for the report alone."""
+
+from typing import ClassVar
+
+from bakeoff.records.base import Record
+from bakeoff.records.catalogue import FindingSummary
+
+EXAMINED = "products.parquet"
+"""A row per product: product_id, label, split; outlier (`space.isolation`); probability, the cross-validated one of its
+label; suggested, the most probable label; is_label_error; nearest_train and its similarity, of validation and test; x
+and y of t-SNE, null beyond the sample."""
+
+
+class ExaminationRecord(Record):
+    """data/examination/examination.json: counts and thresholds; the products are in `EXAMINED`."""
+
+    STAGE: ClassVar[str] = "examine"
+
+    model: str
+    """Whose features."""
+    pretrained: bool
+    """Whether these were learned; where not, nothing here means much."""
+    n_products: int
+    accuracy: float
+    """Share of products whose label is what the cross-validated probe says."""
+    label_errors: dict[str, int]
+    """Split to products whose label is probably wrong."""
+    outliers: FindingSummary
+    """Products whose `outlier` lies beyond the threshold."""
+    leaks: FindingSummary
+    """Test products whose distance (1 less similarity) to a train product lies below the threshold."""
+    n_positions: int
+    """Products with x and y."""
