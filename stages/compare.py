@@ -32,6 +32,8 @@ def main() -> None:
         ("audit", "data/audit/audit.json", "shown where it exists"),
         ("products", "data/catalogue/products.parquet", "which of them show one photo"),
         ("split", "data/splits/split.json", "how they were divided"),
+        ("measures", "data/catalogue/measures.parquet", "what their photos are like"),
+        ("examination", "data/examination", "which labels are probably wrong"),
     ):
         parser.add_argument(f"--{name}", type=Path, default=Path(place), help=told)
     parser.add_argument("--partial", action="store_true", help="list missing candidates as failed")
@@ -40,7 +42,7 @@ def main() -> None:
     with exit_cleanly():
         params = read_yaml(args.params)
         lists, choices = load_top(args.params, StudyLists), choices_made(project_root(), params)
-        files = args.audit, args.speed, references(params), args.products, args.split
+        files = args.audit, args.speed, references(params), args.products, args.split, args.measures, args.examination
         compare(
             args.runs,
             args.out,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom
 
-from bakeoff.data.table import BOX_COLUMNS, MEASURES_FILE, PRODUCT_COLUMNS, read_prepared, read_products
+from bakeoff.data.table import BOX_COLUMNS, PRODUCT_COLUMNS
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.statistics.binning import equal_mass_bins
 from bakeoff.statistics.paired import holm
@@ -20,16 +20,16 @@ MIN_PRODUCTS = 10
 _QUARTERS, _ROUNDING = 4, 1e-6
 
 
-def read_attributes(catalogue_dir: Path, product_ids: Sequence[str]) -> pd.DataFrame:
+def read_attributes(products_file: Path | None, measures_file: Path | None, product_ids: Sequence[str]) -> pd.DataFrame:
     """Return by what the test products are sliced: (N, A) text, null where a product is in no slice.
 
-    These are quarters of each measure, file format and mode, and whatever columns the source has of its own.
-
-    Raises:
-        DataError: a file of the catalogue is missing.
+    These are quarters of each measure, file format and mode, and whatever columns the source has of its own; none
+    without the files.
     """
-    tables = (read_products(catalogue_dir), read_prepared(catalogue_dir, MEASURES_FILE))
-    products, measures = (table.set_index("product_id").loc[list(product_ids)] for table in tables)
+    if not (products_file and measures_file and products_file.is_file() and measures_file.is_file()):
+        return pd.DataFrame(index=list(product_ids))
+    tables = (pd.read_parquet(path).set_index("product_id") for path in (products_file, measures_file))
+    products, measures = (table.loc[list(product_ids)] for table in tables)
     own = [name for name in products.columns if name not in {*PRODUCT_COLUMNS, *BOX_COLUMNS}]
     return pd.concat([products[["format", "mode", *own]].astype("string"), measures.apply(_quarters)], axis=1)
 

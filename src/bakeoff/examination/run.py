@@ -16,7 +16,7 @@ from bakeoff.data.table import SPLITS
 from bakeoff.examination.labels import cross_validate, find_label_errors, fold_of_each
 from bakeoff.examination.params import ExamineParams
 from bakeoff.examination.space import isolation, place
-from bakeoff.records.examination import EXAMINED, ExaminationRecord
+from bakeoff.records.examination import EXAMINED, FILE, ExaminationRecord
 from bakeoff.records.weights import read_record
 from bakeoff.training.run import TrainingPlan, features_of
 
@@ -85,7 +85,7 @@ def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> Exam
     )
     out_dir.mkdir(parents=True, exist_ok=True)
     table.drop(columns="image").to_parquet(out_dir / EXAMINED, index=False)
-    record.write(out_dir / "examination.json")
+    record.write(out_dir / FILE)
     _draw(table, plan.catalogue.store, out_dir)
     return record
 

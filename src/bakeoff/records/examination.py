@@ -5,6 +5,9 @@ from typing import ClassVar
 from bakeoff.records.base import Record
 from bakeoff.records.catalogue import FindingSummary
 
+SHEETS = ("label_errors", "outliers", "leaks")
+"""figures/<name>.png."""
+FILE = "examination.json"
 EXAMINED = "products.parquet"
 """A row per product: product_id, label, split; outlier (`space.isolation`); probability, the cross-validated one of its
 label; suggested, the most probable label; is_label_error; nearest_train and its similarity, of validation and test; x
