@@ -21,31 +21,32 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow]  # dvc lives in .venv-torch
 MODEL = "mobilenetv2"
 ALL = {
     *("candidates", "fetch", "prepare", "audit", "split", "weights", "weights_baseline", "baseline_tf", "train_torch"),
-    *("evaluate", "evaluate_baseline", "interpret", "interpret_baseline", "throughput", "compare"),
+    *("evaluate", "evaluate_baseline", "interpret", "interpret_baseline", "throughput", "examine", "compare"),
 }
 TRAINERS = {"train_torch", "baseline_tf"}
 EVALUATE = {"evaluate", "evaluate_baseline"}
 INTERPRET = {"interpret", "interpret_baseline"}
 WEIGHTS = {"weights", "weights_baseline"}
 CATALOGUE = {"fetch", "prepare", "audit", "split"}
-OF_TORCH = {"train_torch", "interpret", "throughput"}
+OF_TORCH = {"train_torch", "interpret", "throughput", "examine"}
 OF_TF = {"baseline_tf", "interpret_baseline", "throughput"}
 
 ROOMS = {
     "core": ALL,
     "records": ALL,
     "data": ALL - set(WEIGHTS),
-    "catalogue": CATALOGUE,
+    "catalogue": {*CATALOGUE, "examine"},
     "scan": {"candidates", *WEIGHTS, *OF_TORCH},
     "backbones": {"candidates", *WEIGHTS, *OF_TORCH},
     "weights": {*WEIGHTS, "throughput"},
-    "learning": {*WEIGHTS, *TRAINERS, *INTERPRET, "throughput"},
+    "learning": {*WEIGHTS, *TRAINERS, *INTERPRET, "throughput", "examine"},
     "training": OF_TORCH,
     "baseline_tf": OF_TF,
     "predictors": {*INTERPRET, "throughput"},
     "statistics": {*EVALUATE, "compare"},
     "evaluation": {*EVALUATE, "compare"},
     "interpret": INTERPRET,
+    "examination": {"examine"},
     "speed": {"throughput"},
     "decision": {"compare"},
     "report": {"compare"},
@@ -72,17 +73,18 @@ FILES = {
     "data/catalogue/texts.parquet": {"audit"},  # mending a description retrains no image model
     "data/catalogue/digests.parquet": {"audit"},  # nor does what `bakeoff monitor` recognises photos by
     "data/catalogue/rejected.csv": {"audit"},
-    "data/catalogue/measures.parquet": {"audit"},
+    "data/catalogue/measures.parquet": {"audit", "compare"},
     "data/audit/audit.json": {"compare"},
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
-    "data/catalogue/products.parquet": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
-    "data/catalogue/labels.json": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
-    "data/catalogue/images.arrow": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
+    "data/catalogue/products.parquet": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET, "examine", "compare"},
+    "data/catalogue/labels.json": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput", "examine"},
+    "data/catalogue/images.arrow": {"audit", *TRAINERS, *EVALUATE, *INTERPRET, "throughput", "examine"},
     "data/splits/split.json": {"compare"},
-    "data/splits/splits.parquet": {*TRAINERS, *EVALUATE, *INTERPRET},
-    f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput"},
-    f"weights/{MODEL}/record.json": {"train_torch", "interpret"},
-    "weights/baseline_tf/record.json": {"baseline_tf", "throughput"},
+    "data/splits/splits.parquet": {*TRAINERS, *EVALUATE, *INTERPRET, "examine"},
+    f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput", "examine"},
+    f"weights/{MODEL}/record.json": {"train_torch", "interpret", "examine"},
+    "weights/baseline_tf/record.json": {"baseline_tf", "throughput", "examine"},
+    "data/examination/examination.json": {"compare"},  # the report alone
     "measurements/throughput.json": {"compare"},
     f"runs/{MODEL}-frozen/seed_0/training/cost.json": {"interpret", "compare"},
     f"runs/{MODEL}-frozen/seed_0/training/predictions.parquet": {"evaluate", "interpret", "compare"},
@@ -95,11 +97,12 @@ PARAMS = {
     ("compare", "n_bootstrap"): {"compare"},
     ("evaluate", "n_bootstrap"): {*EVALUATE, "compare"},
     ("throughput", "budget_s"): {"throughput", "compare"},
+    ("examine", "n_folds"): {"examine", "compare"},
     ("interpret", "n_correct"): {*INTERPRET, "compare"},
     ("split", "seed"): {"split", "compare"},
-    ("training", "batch_size"): {"train_torch", "compare"},
+    ("training", "batch_size"): {"train_torch", "examine", "compare"},
     ("baseline", "batch_size"): {"baseline_tf", "weights_baseline", "throughput", "compare"},
-    ("compute", "threads"): {*TRAINERS, *INTERPRET, "throughput", "compare"},
+    ("compute", "threads"): {*TRAINERS, *INTERPRET, "throughput", "examine", "compare"},
 }
 """Key of params.yaml: the stages that run again where its value changed."""
 

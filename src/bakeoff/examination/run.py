@@ -26,9 +26,8 @@ _TITLES = {
 }
 """Of sheets that show the first ones whether or not they are flagged."""
 _OUTLYING = Outliers("outlier", "high", 0.01)
-_CLOSE = Outliers("distance", "low", 0.05, of_logarithm=True)
-_LEAST_DISTANCE = 1e-6
-"""What float32 tells from 0."""
+_CLOSE = 0.4
+"""A train product this much closer than the 10 nearest others are on average may be a copy (docs/examination.md)."""
 
 
 def choose_backbone(models: list[str], wanted: str | None, weights_dir: Path) -> str:
@@ -73,6 +72,7 @@ def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> Exam
         bar.advance(task)
         table[["x", "y"]] = place(features, label_ids, max_positions=params.max_positions)
         bar.update(task, completed=params.n_folds + 3)
+    is_test = table["split"] == "test"
     record = ExaminationRecord(
         model=plan.request.settings.model,
         pretrained=plan.weights.pretrained,
@@ -80,7 +80,7 @@ def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> Exam
         accuracy=float((probabilities.argmax(axis=1) == label_ids).mean()),
         label_errors={split: int(table.loc[table["split"] == split, "is_label_error"].sum()) for split in SPLITS},
         outliers=_OUTLYING(Examined(table, table[:0])).summary(),
-        leaks=_close(table).summary(),
+        n_leaks=int((is_test & (1 - table["similarity"] <= _CLOSE * table["outlier"])).sum()),
         n_positions=int(table["x"].notna().sum()),
     )
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -96,13 +96,6 @@ def _nearest_in_train(features: np.ndarray, table: Table) -> Table:
     nearest, similarity = nearest_train_neighbours(features[~is_train], features[is_train])
     found = {"nearest_train": table["product_id"][is_train].to_numpy()[nearest], "similarity": similarity}
     return pd.DataFrame(found, index=table.index[~is_train])
-
-
-def _close(table: Table) -> Examination:
-    """Flag the test products that lie unusually close to a train product, for test products."""
-    test = table[table["split"] == "test"]
-    distance = (1 - test["similarity"]).clip(lower=_LEAST_DISTANCE)
-    return _CLOSE(Examined(test.assign(distance=distance), test[:0]))
 
 
 def _draw(table: Table, store: ImageStore, out_dir: Path) -> None:

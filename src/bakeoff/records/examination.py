@@ -30,7 +30,7 @@ class ExaminationRecord(Record):
     """Split to products whose label is probably wrong."""
     outliers: FindingSummary
     """Products whose `outlier` lies beyond the threshold."""
-    leaks: FindingSummary
-    """Test products whose distance (1 less similarity) to a train product lies below the threshold."""
+    n_leaks: int
+    """Test products that lie unusually close to a train product."""
     n_positions: int
     """Products with x and y."""
