@@ -16,16 +16,10 @@ pytestmark = pytest.mark.torch
 PARAMS = ExamineParams(model=None, n_folds=4, max_positions=12)
 
 
-def products_of(label_ids: np.ndarray, groups: np.ndarray | None = None) -> pd.DataFrame:
-    ids = [f"p{number}" for number in range(len(label_ids))]
-    groups = np.arange(len(label_ids)) if groups is None else groups
-    return pd.DataFrame({"product_id": ids, "label": label_ids.astype(str), "group_id": groups})
-
-
 def errors_of(features: np.ndarray, label_ids: np.ndarray, n_folds: int = 5) -> np.ndarray:
-    from bakeoff.examination.labels import cross_validate, find_label_errors, fold_of_each
+    from bakeoff.examination.labels import cross_validate, find_label_errors
 
-    folds, steps = fold_of_each(products_of(label_ids), n_folds), []
+    folds, steps = np.random.default_rng(2).permutation(np.arange(len(label_ids)) % n_folds), []
     probabilities = cross_validate(features, label_ids, folds, label_ids.max() + 1, advance=lambda: steps.append(1))
     assert len(steps) == n_folds
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
@@ -49,15 +43,21 @@ def test_planted_label_errors_are_found_and_clean_labels_mostly_left_alone():
     assert np.delete(found, planted).mean() <= 0.02
 
 
-def test_groups_stay_in_one_fold_and_a_class_of_one_fold_has_no_errors():
-    from bakeoff.examination.labels import find_label_errors, fold_of_each
+def test_a_class_that_lies_in_one_fold_has_no_errors():
+    from bakeoff.examination.labels import find_label_errors
 
-    labels = np.array([0, 0, 0, 0, 1, 1])
-    folds = fold_of_each(products_of(labels, np.array([0, 0, 1, 2, 3, 3])), 2)
-    assert folds[0] == folds[1]
-    assert folds[4] == folds[5]
+    labels, folds = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 1, 0, 1, 1, 1])
     unsure = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.1], [1.0, 0.0], [1.0, 0.0]])
-    assert find_label_errors(labels, unsure, np.array([0, 1, 0, 1, 1, 1]))[4:].tolist() == [False, False]
+    assert find_label_errors(labels, unsure, folds)[4:].tolist() == [False, False]
+
+
+def test_the_nearest_by_angle_whatever_the_length():
+    from bakeoff.examination.space import nearest
+
+    train = np.array([[5, 0], [0, 1], [-1, 0]], dtype=np.float32)
+    rows, similarity = nearest(np.array([[2, 0], [3, 4]], dtype=np.float32), train)
+    assert rows.tolist() == [0, 1]
+    assert similarity.tolist() == pytest.approx([1, 0.8], abs=1e-6)
 
 
 def test_isolation_by_hand():
@@ -142,7 +142,7 @@ def test_whose_features_are_taken(tmp_path):
     assert choose_backbone(["a", "b", "c"], None, tmp_path) == "b"
     assert choose_backbone(["a"], None, tmp_path) == "a"
     assert choose_backbone(["a", "b", "c"], "c", tmp_path) == "c"
-    with pytest.raises(ParamsError, match=r"examine\.model must be null or a model of the study \(a, b\), got 'd'"):
+    with pytest.raises(ParamsError, match=r"examine\.model must be null or one of the study's \(a, b\), got 'd'"):
         choose_backbone(["a", "b"], "d", tmp_path)
 
 

@@ -149,7 +149,7 @@ def test_pictures_page_and_card_that_fail_have_a_stand_in_and_the_numbers_are_th
     for name in ("index.html", "model_card.md"):
         assert f"{name} could not be made: ZeroDivisionError" in (reports / name).read_text(encoding="utf-8")
     for name in REPORTS:
-        assert (reports / name).stat().st_size > 100
+        assert (reports / name).stat().st_size > 60  # slices.csv: a header, since no photo was measured
     monkeypatch.undo()
     compare_small(small_study)
     assert read_failures(reports) == []

@@ -70,7 +70,7 @@ def find_slices(outcomes: Outcomes, attributes: pd.DataFrame) -> pd.DataFrame:
         values = {"n": n.astype(int), "accuracy": accuracy, "low": low, "high": high, "overall": 1 - wrong.mean()}
         table = names.assign(candidate=candidate, **values, p_value=p_values, p_holm=holm(p_values))
         found.append(table.sort_values(["p_holm", "p_value"], kind="stable"))
-    return pd.concat(found, ignore_index=True)[list(COLUMNS)]
+    return pd.concat(found, ignore_index=True).loc[:, list(COLUMNS)]
 
 
 def _slices(attributes: pd.DataFrame) -> Iterator[tuple[tuple[str, str], np.ndarray]]:

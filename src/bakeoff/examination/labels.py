@@ -10,41 +10,30 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bakeoff.catalogue.folds import assign_folds
-
-_C = 0.01
-"""Inverse strength of the penalty: of 1 to 0.0003 the best precision at 90 % recall of errors planted into the demo."""
-_ITERATIONS = 100
-
-
-def fold_of_each(products: pd.DataFrame, n_folds: int) -> np.ndarray:
-    """Return each product's fold, (N,) int64; groups stay whole."""
-    folds = assign_folds(products[["product_id", "label", "group_id"]], n_folds, seed=0)
-    return products["group_id"].map(folds).to_numpy(dtype=np.int64)
+_C, _ITERATIONS = 0.01, 100
+"""Of errors planted into the demo, penalties from 1 to 0.0003 found 0.86 to 0.98: the stronger, the fewer others."""
 
 
 def cross_validate(
     features: np.ndarray, label_ids: np.ndarray, folds: np.ndarray, n_labels: int, *, advance: Callable[[], object]
 ) -> np.ndarray:
-    """Return the probabilities that a probe which has not seen a product's group gives its classes.
-
-    The probe is a logistic regression on standardised features. A class that lies in one fold alone gets 0 there.
+    """Return what logistic regressions on standardised features, each trained without a fold, say of that fold.
 
     Args:
         features: (N, D) float32.
         label_ids: (N,) int64 below `n_labels`.
-        folds: (N,) int64, of `fold_of_each`.
+        folds: (N,) int64, groups whole; a class that lies in one fold alone gets 0 there.
         n_labels: K.
         advance: called after each fold.
 
     Returns:
-        (N, K) float32, rows sum to 1.
+        (N, K) float32 probabilities, rows sum to 1.
     """
     probabilities = np.zeros((len(features), n_labels), dtype=np.float32)
     for fold in np.unique(folds):
         inside = folds == fold
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=_C, max_iter=_ITERATIONS))
-        with warnings.catch_warnings():  # far from the last digit, a probability tells errors as well
+        with warnings.catch_warnings():  # errors are told long before the last digit is
             warnings.simplefilter("ignore", ConvergenceWarning)
             probe.fit(features[~inside], label_ids[~inside])
         probabilities[np.ix_(inside, probe.classes_)] = probe.predict_proba(features[inside])
@@ -53,14 +42,14 @@ def cross_validate(
 
 
 def find_label_errors(label_ids: np.ndarray, probabilities: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Return which labels are probably wrong, (N,) bool; none of a class that the probe could not learn.
+    """Return which labels are probably wrong, (N,) bool; none of a class that lies in one fold alone.
 
     Source:
         C. G. Northcutt, L. Jiang and I. L. Chuang, Confident learning: estimating uncertainty in dataset labels,
-        J. Artif. Intell. Res. 70 (2021) 1373-1411, DOI 10.1613/jair.1.12125; method "both".
+        J. Artif. Intell. Res. 70 (2021) 1373-1411, DOI 10.1613/jair.1.12125; the labels that it would prune both by
+        class and by noise rate.
     """
     from cleanlab.filter import find_label_issues
 
     found = find_label_issues(label_ids, probabilities, filter_by="both", n_jobs=1)
-    n_folds = pd.Series(folds).groupby(label_ids).transform("nunique")
-    return np.asarray(found) & (n_folds > 1).to_numpy()
+    return np.asarray(found) & (pd.Series(folds).groupby(label_ids).transform("nunique").to_numpy() > 1)

@@ -8,14 +8,14 @@ import pandas as pd
 from bakeoff.catalogue.findings.base import Examination, Examined, Table
 from bakeoff.catalogue.findings.outliers import Outliers
 from bakeoff.catalogue.findings.sheets import draw_sheets
+from bakeoff.catalogue.folds import assign_folds
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.progress import progress_bar
-from bakeoff.data.neighbours import nearest_train_neighbours
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import SPLITS
-from bakeoff.examination.labels import cross_validate, find_label_errors, fold_of_each
+from bakeoff.examination.labels import cross_validate, find_label_errors
 from bakeoff.examination.params import ExamineParams
-from bakeoff.examination.space import isolation, place
+from bakeoff.examination.space import isolation, nearest, place
 from bakeoff.records.examination import EXAMINED, FILE, ExaminationRecord
 from bakeoff.records.weights import read_record
 from bakeoff.training.run import TrainingPlan, features_of
@@ -36,13 +36,9 @@ def choose_backbone(models: list[str], wanted: str | None, weights_dir: Path) ->
     Raises:
         ParamsError: the wanted one is not in the study.
     """
-    if wanted is None:
-        return next((name for name in models if read_record(weights_dir / name).pretrained), models[0])
-    if wanted not in models:
-        raise ParamsError(
-            f"examine.model must be null or a model of the study ({', '.join(models)}), got {wanted!r}; name one."
-        )
-    return wanted
+    if wanted not in (None, *models):
+        raise ParamsError(f"examine.model must be null or one of the study's ({', '.join(models)}), got {wanted!r}.")
+    return wanted or next((name for name in models if read_record(weights_dir / name).pretrained), models[0])
 
 
 def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> ExaminationRecord:
@@ -53,49 +49,39 @@ def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> Exam
         out_dir: data/examination.
         params: section `examine`.
     """
-    catalogue, products = plan.catalogue, plan.catalogue.products
-    features, label_ids = np.asarray(features_of(plan).array), products["label_id"].to_numpy()
-    folds = fold_of_each(products, params.n_folds)
+    model, labels = plan.request.settings.model, plan.catalogue.labels
+    table: Table = plan.catalogue.products[["product_id", "image", "label", "label_id", "group_id", "split"]].copy()
+    features, label_ids = np.asarray(features_of(plan).array), table["label_id"].to_numpy()
+    folds = table["group_id"].map(assign_folds(table, params.n_folds, seed=0)).to_numpy()
+    is_train, is_test = ((table["split"] == split).to_numpy() for split in ("train", "test"))
     with progress_bar() as bar:
-        task = bar.add_task(f"{plan.request.settings.model} features examined", total=params.n_folds + 3)
-        table = products[["product_id", "image", "label", "split"]].assign(
-            outlier=isolation(features).astype(np.float32)
-        )
-        bar.advance(task)
-        probabilities = cross_validate(
-            features, label_ids, folds, len(catalogue.labels), advance=lambda: bar.advance(task)
-        )
-        table["probability"] = probabilities[np.arange(len(table)), label_ids]
-        table["suggested"] = np.array(catalogue.labels)[probabilities.argmax(axis=1)]
-        table["is_label_error"] = find_label_errors(label_ids, probabilities, folds)
-        table = table.join(_nearest_in_train(features, table))
+        task = bar.add_task(f"{model} features examined", total=params.n_folds + 2)
+        probabilities = cross_validate(features, label_ids, folds, len(labels), advance=lambda: bar.advance(task))
+        table["outlier"] = isolation(features).astype(np.float32)
+        rows, table.loc[~is_train, "similarity"] = nearest(features[~is_train], features[is_train])
         bar.advance(task)
         table[["x", "y"]] = place(features, label_ids, max_positions=params.max_positions)
-        bar.update(task, completed=params.n_folds + 3)
-    is_test = table["split"] == "test"
+        bar.update(task, completed=params.n_folds + 2)
+    predicted = probabilities.argmax(axis=1)
+    table["probability"] = probabilities[np.arange(len(table)), label_ids]
+    table["suggested"] = np.array(labels)[predicted]
+    table["is_label_error"] = find_label_errors(label_ids, probabilities, folds)
+    table.loc[~is_train, "nearest_train"] = table["product_id"].to_numpy()[is_train][rows]
     record = ExaminationRecord(
-        model=plan.request.settings.model,
+        model=model,
         pretrained=plan.weights.pretrained,
         n_products=len(table),
-        accuracy=float((probabilities.argmax(axis=1) == label_ids).mean()),
-        label_errors={split: int(table.loc[table["split"] == split, "is_label_error"].sum()) for split in SPLITS},
+        accuracy=float((predicted == label_ids).mean()),
+        label_errors={split: int(table["is_label_error"][table["split"] == split].sum()) for split in SPLITS},
         outliers=_OUTLYING(Examined(table, table[:0])).summary(),
-        n_leaks=int((is_test & (1 - table["similarity"] <= _CLOSE * table["outlier"])).sum()),
+        n_leaks=int((1 - table["similarity"] <= _CLOSE * table["outlier"])[is_test].sum()),
         n_positions=int(table["x"].notna().sum()),
     )
     out_dir.mkdir(parents=True, exist_ok=True)
-    table.drop(columns="image").to_parquet(out_dir / EXAMINED, index=False)
+    table.drop(columns=["image", "label_id", "group_id"]).to_parquet(out_dir / EXAMINED, index=False)
     record.write(out_dir / FILE)
     _draw(table, plan.catalogue.store, out_dir)
     return record
-
-
-def _nearest_in_train(features: np.ndarray, table: Table) -> Table:
-    """Return `nearest_train`, by id, and its `similarity` for every product of validation and test."""
-    is_train = (table["split"] == "train").to_numpy()
-    nearest, similarity = nearest_train_neighbours(features[~is_train], features[is_train])
-    found = {"nearest_train": table["product_id"][is_train].to_numpy()[nearest], "similarity": similarity}
-    return pd.DataFrame(found, index=table.index[~is_train])
 
 
 def _draw(table: Table, store: ImageStore, out_dir: Path) -> None:
@@ -106,5 +92,5 @@ def _draw(table: Table, store: ImageStore, out_dir: Path) -> None:
         Examination(ids, table["outlier"], ids.notna()).rows("outliers"),
         Examination(ids, table["similarity"], is_test, others=table["nearest_train"]).rows("leaks"),
     ]
-    label = table["label"].where(~is_error, table["label"] + "\n\u2192 " + table["suggested"])
+    label = table["label"].where(~is_error, table["label"] + "\n→ " + table["suggested"])
     draw_sheets(pd.concat(rows), table.assign(label=label), store, out_dir, titles=_TITLES)
