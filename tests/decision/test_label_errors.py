@@ -26,14 +26,14 @@ def recounted(errors: list[int], *, eligible: bool = True, **changes):
 def test_the_ranking_without_errors_by_hand():
     found = recounted([0, 1])
     assert found.n_errors == 2
-    assert [tuple(row) for row in found.rows] == [("first", 0.6, 0.5, 1, 2), ("second", 0.5, 5 / 8, 2, 1)]
+    assert found.rows.to_numpy().tolist() == [["first", 0.6, 0.5, 2], ["second", 0.5, 5 / 8, 1]]
     assert found.changes_choice
     assert "second would be chosen, not first" in found.sentence
 
 
 def test_a_choice_that_stays_is_said_and_is_no_change():
     found = recounted([9])
-    assert [row.rank_without for row in found.rows] == [1, 2]
+    assert found.rows["rank_without"].tolist() == [1, 2]
     assert not found.changes_choice
     assert "first would be chosen as well" in found.sentence
 

@@ -69,13 +69,13 @@ def test_products_are_sliced_by_quarters_format_and_the_source_s_columns(tmp_pat
     table.to_parquet(tmp_path / "products.parquet")
     measures = pd.DataFrame({"product_id": ids, "sharpness": np.arange(8) / 10, "border": 0.0})
     measures.to_parquet(tmp_path / "measures.parquet")
-    files = tmp_path / "products.parquet", tmp_path / "measures.parquet"
-    found = read_attributes(*files, ids[::-1])
+    found = read_attributes(tmp_path / "products.parquet", ids[::-1])
     assert found.columns.tolist() == ["format", "mode", "year", "sharpness", "border"]
     assert found["sharpness"].tolist() == ["0.6–0.7"] * 2 + ["0.4–0.5"] * 2 + ["0.2–0.3"] * 2 + ["0–0.1"] * 2
     assert found["year"].tolist()[0] == "1997"
     assert set(found["border"]) == {"0–0"}
-    empty = find_slices(outcomes_of(np.ones(8)), read_attributes(files[0], None, ids))
+    assert read_attributes(tmp_path / "products.parquet", ["p0", "new"])["year"].tolist() == ["1990", pd.NA]
+    empty = find_slices(outcomes_of(np.ones(8)), read_attributes(None, ids))
     assert empty.empty
     assert empty.columns.tolist() == list(COLUMNS)
 

@@ -15,22 +15,12 @@ from bakeoff.decision.summary import Summary
 from bakeoff.records.examination import EXAMINED
 
 
-class Recount(NamedTuple):
-    """A candidate on all test products, and without those whose label is probably wrong."""
-
-    candidate: str
-    accuracy: float
-    accuracy_without: float
-    rank: int
-    rank_without: int
-
-
 class Recounted(NamedTuple):
-    """All candidates without the probable label errors."""
+    """The candidates with and without the test products whose label is probably wrong."""
 
     n_errors: int
-    rows: list[Recount]
-    """In rank order."""
+    rows: pd.DataFrame
+    """candidate, accuracy, accuracy_without, rank_without, in rank order."""
     sentence: str
     """Whether the rule would choose the same; empty where it chose nobody."""
     changes_choice: bool
@@ -62,10 +52,10 @@ def recount(
     after = {one.candidate: float(resampled_metric("accuracy", outcomes, one.candidate, kept)[0]) for one in summaries}
     order = sorted(summaries, key=lambda one: (-after[one.candidate], one.comparable_latency_ms, one.candidate))
     ranks = {one.candidate: rank for rank, one in enumerate(order, start=1)}
-    rows = [
-        Recount(one.candidate, one.accuracy, after[one.candidate], rank, ranks[one.candidate])
-        for rank, one in enumerate(summaries, start=1)
-    ]
+    rows = pd.DataFrame(
+        [(one.candidate, one.accuracy, after[one.candidate], ranks[one.candidate]) for one in summaries],
+        columns=["candidate", "accuracy", "accuracy_without", "rank_without"],
+    )
     if not ranking.eligible:
         return Recounted(int(is_error.sum()), rows, "", False)
     rule, winner = ranking.rule, ranking.eligible[0].candidate

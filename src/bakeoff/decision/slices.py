@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom
 
-from bakeoff.data.table import BOX_COLUMNS, PRODUCT_COLUMNS
+from bakeoff.data.table import BOX_COLUMNS, MEASURES_FILE, PRODUCT_COLUMNS
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.statistics.binning import equal_mass_bins
 from bakeoff.statistics.paired import holm
@@ -20,18 +20,18 @@ MIN_PRODUCTS = 10
 _QUARTERS, _ROUNDING = 4, 1e-6
 
 
-def read_attributes(products_file: Path | None, measures_file: Path | None, product_ids: Sequence[str]) -> pd.DataFrame:
+def read_attributes(products_file: Path | None, product_ids: Sequence[str]) -> pd.DataFrame:
     """Return by what the test products are sliced: (N, A) text, null where a product is in no slice.
 
     These are quarters of each measure, file format and mode, and whatever columns the source has of its own; none
-    without the files.
+    without products.parquet and measures.parquet beside it.
     """
-    if not (products_file and measures_file and products_file.is_file() and measures_file.is_file()):
+    if not (products_file and (measures_file := products_file.with_name(MEASURES_FILE)).is_file()):
         return pd.DataFrame(index=list(product_ids))
-    tables = (pd.read_parquet(path).set_index("product_id") for path in (products_file, measures_file))
-    products, measures = (table.loc[list(product_ids)] for table in tables)
+    products, measures = (pd.read_parquet(path).set_index("product_id") for path in (products_file, measures_file))
     own = [name for name in products.columns if name not in {*PRODUCT_COLUMNS, *BOX_COLUMNS}]
-    return pd.concat([products[["format", "mode", *own]].astype("string"), measures.apply(_quarters)], axis=1)
+    texts = products[["format", "mode", *own]].astype("string").reindex(list(product_ids))
+    return texts.join(measures.reindex(texts.index).dropna(axis="columns").apply(_quarters))
 
 
 def _quarters(values: pd.Series) -> pd.Series:
@@ -64,7 +64,7 @@ def find_slices(outcomes: Outcomes, attributes: pd.DataFrame) -> pd.DataFrame:
         wrong = 1 - outcomes.correct(candidate).mean(axis=0)
         n_wrong = members @ wrong
         least, most = np.floor(n_wrong / copies + _ROUNDING), np.ceil(wrong.sum() / copies - _ROUNDING)
-        p_values = hypergeom.sf(least - 1, round(outcomes.n_effective), most, np.rint(n / copies))
+        p_values = hypergeom.sf(least - 1, np.ceil(outcomes.n_effective), most, np.rint(n / copies))
         accuracy = 1 - n_wrong / np.maximum(n, 1)
         low, high = wilson_intervals(accuracy, n / copies)
         values = {"n": n.astype(int), "accuracy": accuracy, "low": low, "high": high, "overall": 1 - wrong.mean()}

@@ -20,11 +20,6 @@ from bakeoff.records.examination import EXAMINED, FILE, ExaminationRecord
 from bakeoff.records.weights import read_record
 from bakeoff.training.run import TrainingPlan, features_of
 
-_TITLES = {
-    "outliers": "The products farthest from the 10 nearest others, by the mean cosine distance of their features",
-    "leaks": "Test photos and the most similar one in train, by the cosine similarity of their features",
-}
-"""Of sheets that show the first ones whether or not they are flagged."""
 _OUTLYING = Outliers("outlier", "high", 0.01)
 _CLOSE = 0.4
 """A train product this much closer than the 10 nearest others are on average may be a copy (docs/examination.md)."""
@@ -75,7 +70,6 @@ def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> Exam
         label_errors={split: int(table["is_label_error"][table["split"] == split].sum()) for split in SPLITS},
         outliers=_OUTLYING(Examined(table, table[:0])).summary(),
         n_leaks=int((1 - table["similarity"] <= _CLOSE * table["outlier"])[is_test].sum()),
-        n_positions=int(table["x"].notna().sum()),
     )
     out_dir.mkdir(parents=True, exist_ok=True)
     table.drop(columns=["image", "label_id", "group_id"]).to_parquet(out_dir / EXAMINED, index=False)
@@ -93,4 +87,4 @@ def _draw(table: Table, store: ImageStore, out_dir: Path) -> None:
         Examination(ids, table["similarity"], is_test, others=table["nearest_train"]).rows("leaks"),
     ]
     label = table["label"].where(~is_error, table["label"] + "\n→ " + table["suggested"])
-    draw_sheets(pd.concat(rows), table.assign(label=label), store, out_dir, titles=_TITLES)
+    draw_sheets(pd.concat(rows), table.assign(label=label), store, out_dir)

@@ -28,5 +28,3 @@ class ExaminationRecord(Record):
     outliers: FindingSummary
     n_leaks: int
     """Test products that lie unusually close to a train product."""
-    n_positions: int
-    """Products with x and y."""

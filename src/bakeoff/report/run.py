@@ -54,11 +54,9 @@ class ReportInputs:
     references: Sequence[Mapping[str, Any]] = ()
     """Published results to show beside ours, from `references.references`."""
     products_file: Path | None = None
-    """data/catalogue/products.parquet: which test products show one photo."""
+    """data/catalogue/products.parquet: which test products show one photo, and with what lies beside it, slices."""
     split_file: Path | None = None
     """data/splits/split.json: how the products were divided."""
-    measures_file: Path | None = None
-    """data/catalogue/measures.parquet: by what, beside the products' columns, test products are sliced."""
     examination_dir: Path | None = None
     """data/examination: probable label errors, with figures/."""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -102,9 +100,10 @@ def compare(
     summaries, matrix = with_matrix(summarise(table), len(done[0].test.labels), params.matrix, t=t)
     notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
     outcomes = outcomes_of(done, read_groups(given.products_file))
-    is_error = read_label_errors(given.examination_dir, done[0].test.product_ids)
+    product_ids = done[0].test.product_ids
+    is_error = read_label_errors(given.examination_dir, product_ids)
     recounted = recount(summaries, rank(summaries, Rule.of(params), t=t), outcomes, is_error, t=t)
-    slices = find_slices(outcomes, read_attributes(given.products_file, given.measures_file, done[0].test.product_ids))
+    slices = find_slices(outcomes, read_attributes(given.products_file, product_ids))
     if recounted and recounted.changes_choice:
         notes.append(recounted.sentence)
     failed = [

@@ -1,8 +1,6 @@
 """A picture sheet per finding: what it flags, the worst first, with measure, id, label; beside each what it is like."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -18,16 +16,14 @@ _COLUMNS, _ROWS = 6, 4
 _CELL_IN, _TEXT_IN, _HEAD_IN = 1.5, 0.5, 0.5
 _LETTERS = 24
 _PHOTO_PX = 200
+_RANKED = {
+    "outliers": "The products farthest from the 10 nearest others, by the mean cosine distance of their features",
+    "leaks": "Test photos and the most similar one in train, by the cosine similarity of their features",
+}
+"""Titles of sheets that show the first ones whether or not they are flagged."""
 
 
-def draw_sheets(
-    flagged: Table,
-    products: Table,
-    store: ImageStore,
-    out_dir: Path,
-    *,
-    titles: Mapping[str, str] = MappingProxyType({}),
-) -> None:
+def draw_sheets(flagged: Table, products: Table, store: ImageStore, out_dir: Path) -> None:
     """Write figures/<finding>.png below `out_dir` for every finding with photos in the store.
 
     Args:
@@ -35,17 +31,16 @@ def draw_sheets(
         products: of products.parquet.
         store: the photos.
         out_dir: the stage's folder.
-        titles: of findings whose sheets are not to say how many were found.
     """
     products = products.set_index("product_id")[["image", "label"]]
     for finding, rows in flagged.groupby("finding", sort=False):
         shown = rows[rows["product_id"].isin(products.index)]
         if len(shown):
             with drawing(out_dir / "figures" / f"{finding}.png", out_dir) as path:
-                draw_sheet(str(finding), shown, products, store, titles.get(str(finding))).savefig(path, dpi=110)
+                draw_sheet(str(finding), shown, products, store).savefig(path, dpi=110)
 
 
-def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore, title: str | None = None) -> Figure:
+def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore) -> Figure:
     """Return the sheet of one finding: 24 photos, or 12 pairs where each product was compared with another one.
 
     Args:
@@ -53,7 +48,6 @@ def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore, ti
         rows: its rows of findings.parquet, the worst first.
         products: image, the row of the store, and label, of one line or two, by product_id.
         store: the photos.
-        title: None = the finding's name, and how many products it flags.
     """
     has_others = bool(rows["other_product"].notna().any())
     shown = rows.head(_COLUMNS * _ROWS // (1 + has_others))
@@ -75,12 +69,13 @@ def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore, ti
             sheet.text(left + _CELL_IN / 2, bottom + _TEXT_IN - 0.04, text, ha="center", va="top", fontsize=6.5)
     for pair in range(1, _COLUMNS // 2) if has_others else ():
         sheet.axvline(2 * pair * _CELL_IN, ymax=1 - _HEAD_IN / height_in, color="silver", linewidth=0.8)
-    title = title or _title(finding, rows, len(shown))
-    figure.suptitle(title, x=0.06 / _COLUMNS, y=1 - 0.12 / height_in, ha="left", va="top")
+    figure.suptitle(_title(finding, rows, len(shown)), x=0.06 / _COLUMNS, y=1 - 0.12 / height_in, ha="left", va="top")
     return figure
 
 
 def _title(finding: str, rows: Table, n_shown: int) -> str:
+    if finding in _RANKED:
+        return _RANKED[finding]
     threshold = rows["threshold"].iloc[0]
     beyond = "" if pd.isna(threshold) else f", beyond {threshold:.3g}"
     some = f", the {n_shown} worst" if n_shown < len(rows) else ", the worst first"

@@ -59,7 +59,7 @@ def weak_slices(facts: Facts) -> list[tuple[str, int, list[Any]]]:
     return [found for found in weak if found[1]]
 
 
-def examined_sheets(facts: Facts, budget: Budget) -> dict[str, str]:
+def examined(facts: Facts, budget: Budget) -> dict[str, str]:
     """Return the sheets of the examination that there are, as data URIs by their name."""
     figures = facts.examination_dir / "figures" if facts.examination_dir else None
     found = {name: figures and budget.embed(figures, f"{name}.png", max_px=_SHEET_PX) for name in SHEETS}

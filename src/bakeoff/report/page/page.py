@@ -21,13 +21,7 @@ from bakeoff.report.page.classes import class_table
 from bakeoff.report.page.comparisons import comparisons
 from bakeoff.report.page.confusions import confusion_view
 from bakeoff.report.page.embedding import Budget
-from bakeoff.report.page.evidence import (
-    examined_sheets,
-    found_in_catalogue,
-    read_channels,
-    read_heat_maps,
-    weak_slices,
-)
+from bakeoff.report.page.evidence import examined, found_in_catalogue, read_channels, read_heat_maps, weak_slices
 from bakeoff.report.page.learning import learning_views
 from bakeoff.report.page.speed import speed_views
 from bakeoff.report.page.tradeoff import tradeoff_views
@@ -132,7 +126,7 @@ _SECTIONS: Mapping[str, tuple[str, Callable[[_Page], dict[str, Any]]]] = {
     "colour": (N_("Colour"), _colour),
     "licences": (N_("Licences"), lambda page: {}),
     "data": (N_("Data"), lambda page: {"findings": found_in_catalogue(page.facts, page.budget)}),
-    "label_errors": (N_("Label errors"), lambda page: {"sheets": examined_sheets(page.facts, page.budget)}),
+    "label_errors": (N_("Label errors"), lambda page: {"sheets": examined(page.facts, page.budget)}),
     "checklist": (N_("Checklist"), lambda page: checklist(page.facts, page.t)),
     "reproduce": (N_("Reproduce"), lambda page: {}),
     "not_chosen": (N_("Not chosen"), lambda page: {}),
