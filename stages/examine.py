@@ -3,8 +3,8 @@
     python stages/examine.py --candidates data/candidates --weights weights --catalogue data/catalogue \
         --splits data/splits/splits.parquet --out data/examination
 
-Expected on 422 photos and two CPU cores: 12 s, and half a minute more where no frozen candidate has left its features.
-Rough result: 15 probable label errors, since some stamps might be in two classes. Only the report depends on it.
+Expected on 422 photos and two CPU cores: 15 s, and half a minute more where no frozen candidate has left its features.
+Rough result: 12 probable label errors, since some stamps might be in two classes. Only the report depends on it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 _C, _ITERATIONS = 0.01, 100
-"""Of errors planted into the demo, penalties from 1 to 0.0003 found 0.86 to 0.98: the stronger, the fewer others."""
+"""Of errors planted into 5 % of the demo, C from 1 to 0.001 finds 0.95 to 0.81, at a precision of 0.39 to 0.51."""
 
 
 def cross_validate(
