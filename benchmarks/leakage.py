@@ -38,8 +38,8 @@ from bakeoff.catalogue.prepare import prepare
 from bakeoff.catalogue.sources.synthetic import generate
 from bakeoff.catalogue.split import make_split
 from bakeoff.core.section import read_yaml
-from bakeoff.data.neighbours import nearest_train_neighbours
 from bakeoff.data.table import read_products
+from bakeoff.examination.space import nearest
 
 ROOT = Path(__file__).resolve().parents[1]
 N_PER_CLASS, N_FRESH_PER_CLASS, SIDE_PX, SHARE = (
@@ -132,8 +132,8 @@ def judge(
     leaked = np.isin(origin[test], origin[train])
     found.setdefault(f"leaked_{name}", []).append(leaked.mean())
     if name == "random":
-        nearest, _ = nearest_train_neighbours(x[test] - x[train].mean(axis=0), x[train] - x[train].mean(axis=0))
-        right = origin[train][nearest] == origin[test]
+        rows, _ = nearest(x[test] - x[train].mean(axis=0), x[train] - x[train].mean(axis=0))
+        right = origin[train][rows] == origin[test]
         found.setdefault("neighbour_found", []).append(right[leaked].mean())
 
 

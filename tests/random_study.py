@@ -148,6 +148,7 @@ def run_everything(found: RandomStudy) -> None:
         root / "data" / "audit" / "audit.json",
         root / "measurements" / "throughput.json",
         references(params),
+        products_file=root / "data" / "catalogue" / "products.parquet",
         failures_dir=root / "failures",
         split_file=root / "data" / "splits" / "split.json",
     )

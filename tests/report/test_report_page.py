@@ -4,9 +4,13 @@ import dataclasses
 import json
 import re
 
+import pandas as pd
 import pytest
+from PIL import Image
 
 from bakeoff.decision.choice_record import Excluded
+from bakeoff.decision.slices import COLUMNS
+from bakeoff.records.catalogue import FindingSummary
 from decision.fake_evidence import write_findings
 
 pytest.importorskip("jinja2")
@@ -96,3 +100,42 @@ def test_numbers_and_codes_are_written_as_the_language_does():
     assert raw(0.25) == "0.25"
     assert marked_up("a `b` **c** <d>") == "a <code>b</code> <strong>c</strong> &lt;d&gt;"
     assert breakable("<a>-b") == "&lt;a&gt;-<wbr>b"
+
+
+def test_weak_slices_and_the_ranking_without_label_errors(tmp_path):
+    from bakeoff.decision.label_errors import Recounted
+    from bakeoff.report.page.page import write_report
+
+    facts = write_findings(tmp_path)
+    best = facts.leading[0]
+    rows = [(best, "year", "<1999>", 20, 0.5, 0.3, 0.7, 0.8, 1e-5, 1e-3), (best, "make", "Fiat", 12, *[0.9] * 6)]
+    rows.append(("baseline_tf", "make", "Fiat", 12, *[0.9] * 6))
+    ranked = pd.DataFrame([(best, 0.9, 0.95, 2)], columns=["candidate", "accuracy", "accuracy_without", "rank_without"])
+    write_examination(tmp_path / "examination", pretrained=False)
+    facts = dataclasses.replace(
+        facts,
+        slices=pd.DataFrame(rows, columns=list(COLUMNS)),
+        recounted=Recounted(3, ranked, "It would stay.", False),
+        examination_dir=tmp_path / "examination",
+    )
+    write_report(facts, tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    weak, labels = (page[page.index(f'<section id="{name}"') :] for name in ("slices", "label-errors"))
+    assert "&lt;1999&gt;" in weak
+    assert "Fiat" not in page
+    assert "baseline_tf is not significantly worse in the one slice that was tested" in weak
+    assert "random weights" in labels
+    assert "3 test products have a label that is probably wrong. It would stay." in labels
+    assert "0.950" in labels
+    assert labels.count("data:image/jpeg") >= 1
+
+
+def write_examination(folder, **changes):
+    from bakeoff.records.examination import FILE, ExaminationRecord
+
+    found = {"model": "swin_t", "pretrained": True, "n_products": 9, "accuracy": 0.9, "n_leaks": 1}
+    counts = {"train": 4, "validation": 0, "test": 3}
+    outliers = FindingSummary(n=0, threshold=0.7)
+    ExaminationRecord(**found | changes, label_errors=counts, outliers=outliers).write(folder / FILE)
+    (folder / "figures").mkdir()
+    Image.new("RGB", (90, 60), "white").save(folder / "figures" / "leaks.png")

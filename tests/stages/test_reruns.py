@@ -20,33 +20,37 @@ from stages.project import Project
 pytestmark = [pytest.mark.torch, pytest.mark.slow]  # dvc lives in .venv-torch
 MODEL = "mobilenetv2"
 ALL = {
-    *("candidates", "fetch", "prepare", "audit", "split", "explore", "weights", "weights_baseline", "baseline_tf"),
-    *("train_torch", "evaluate", "evaluate_baseline", "interpret", "interpret_baseline", "throughput", "compare"),
+    *("candidates", "fetch", "prepare", "audit", "split", "examine", "explore", "weights", "weights_baseline"),
+    *("baseline_tf", "train_torch", "evaluate", "evaluate_baseline", "interpret", "interpret_baseline"),
+    *("throughput", "compare"),
 }
 TRAINERS = {"train_torch", "baseline_tf"}
 EVALUATE = {"evaluate", "evaluate_baseline"}
 INTERPRET = {"interpret", "interpret_baseline"}
 WEIGHTS = {"weights", "weights_baseline"}
+LATER = {*TRAINERS, *EVALUATE, *INTERPRET, "examine", "explore"}
+"""What reads the split catalogue."""
 CATALOGUE = {"fetch", "prepare", "audit", "split", "explore"}
 TELLING = {"explore", "compare"}
-OF_TORCH = {"train_torch", "interpret", "throughput"}
+OF_TORCH = {"train_torch", "interpret", "throughput", "examine"}
 OF_TF = {"baseline_tf", "interpret_baseline", "throughput"}
 
 ROOMS = {
     "core": ALL,
     "records": ALL,
     "data": ALL - set(WEIGHTS),
-    "catalogue": CATALOGUE,
+    "catalogue": {*CATALOGUE, "examine"},
     "scan": {"candidates", *WEIGHTS, *OF_TORCH},
     "backbones": {"candidates", *WEIGHTS, *OF_TORCH},
     "weights": {*WEIGHTS, "throughput"},
-    "learning": {*WEIGHTS, *TRAINERS, *INTERPRET, "throughput"},
+    "learning": {*WEIGHTS, *TRAINERS, *INTERPRET, "throughput", "examine"},
     "training": OF_TORCH,
     "baseline_tf": OF_TF,
     "predictors": {*INTERPRET, "throughput"},
     "statistics": {*EVALUATE, *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
     "interpret": INTERPRET,
+    "examination": {"examine"},
     "speed": {"throughput"},
     "decision": TELLING,
     "explore": {"explore"},
@@ -74,18 +78,20 @@ FILES = {
     "data/catalogue/texts.parquet": {"audit", "explore"},  # mending a description retrains no image model
     "data/catalogue/digests.parquet": {"audit", "split", "explore"},  # whose split stays the same: nothing is trained
     "data/catalogue/rejected.csv": {"audit"},
-    "data/catalogue/measures.parquet": {"audit", "split", "explore"},
+    "data/catalogue/measures.parquet": {"audit", "split", "explore", "compare"},
     "data/audit/audit.json": TELLING,
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
-    "data/catalogue/products.parquet": {"audit", "split", "explore", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
-    "data/catalogue/labels.json": {"audit", "explore", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
-    "data/catalogue/images.arrow": {"audit", "split", *TRAINERS, *EVALUATE, *INTERPRET, "throughput"},
+    "data/catalogue/products.parquet": {"audit", "split", *LATER, "compare"},
+    "data/catalogue/labels.json": {"audit", *LATER, "throughput"},
+    "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore"}), "throughput"},
     "data/splits/split.json": {"compare"},
     "data/splits/figures/repair.png": {"compare"},
-    "data/splits/splits.parquet": {"explore", *TRAINERS, *EVALUATE, *INTERPRET, "compare"},
-    f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput"},
-    f"weights/{MODEL}/record.json": {"train_torch", "interpret"},
-    "weights/baseline_tf/record.json": {"baseline_tf", "throughput"},
+    "data/splits/splits.parquet": {*LATER, "compare"},
+    f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput", "examine"},
+    f"weights/{MODEL}/record.json": {"train_torch", "interpret", "examine"},
+    "weights/baseline_tf/record.json": {"baseline_tf", "throughput", "examine"},
+    "data/examination/examination.json": TELLING,  # the report alone
+    "data/examination/products.parquet": TELLING,
     "measurements/throughput.json": {"compare"},
     f"runs/{MODEL}-frozen/seed_0/training/cost.json": {"interpret", "compare"},
     f"runs/{MODEL}-frozen/seed_0/training/predictions.parquet": {"evaluate", "interpret", "compare"},
@@ -98,12 +104,13 @@ PARAMS = {
     ("compare", "n_bootstrap"): {"compare"},
     ("evaluate", "n_bootstrap"): {*EVALUATE, "compare"},
     ("throughput", "budget_s"): {"throughput", "compare"},
+    ("examine", "n_folds"): {"examine", "compare"},
     ("interpret", "n_correct"): {*INTERPRET, "compare"},
     ("split", "seed"): {"split", "compare"},
     ("repair", "name"): {"split", "compare"},
-    ("training", "batch_size"): {"train_torch", "compare"},
+    ("training", "batch_size"): {"train_torch", "examine", "compare"},
     ("baseline", "batch_size"): {"baseline_tf", "weights_baseline", "throughput", "compare"},
-    ("compute", "threads"): {*TRAINERS, *INTERPRET, "throughput", "compare"},
+    ("compute", "threads"): {*TRAINERS, *INTERPRET, "throughput", "examine", "compare"},
 }
 """Key of params.yaml: the stages that run again where its value changed."""
 

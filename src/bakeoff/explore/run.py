@@ -10,6 +10,7 @@ from bakeoff.catalogue.findings.languages import find_languages
 from bakeoff.data.table import BOX_COLUMNS, read_divided
 from bakeoff.explore.balance import balances
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, Quantiles
+from bakeoff.records.examination import FILE, ExaminationRecord
 from bakeoff.records.exploration import ClassFacts, ExplorationRecord
 
 TEXTS_SAMPLED = 20_000
@@ -35,6 +36,7 @@ def explore(
     divided, audit = read_divided(catalogue_dir, splits_file), AuditRecord.read(audit_file)
     products = _describe_products(catalogue_dir, map_file)
     columns, left_out = balances(divided)
+    examined = ExaminationRecord.read_if_there(map_file.with_name(FILE))
     labels, titles = products["label"], products["title"].str.split().str.join(" ").str.casefold().replace("", pd.NA)
     record = ExplorationRecord(
         dataset=LabelsRecord.read(catalogue_dir / "labels.json").dataset,
@@ -53,6 +55,7 @@ def explore(
         languages=audit.languages,
         n_texts=int(products["words"].count()),
         n_texts_sampled=int(products["is_sampled"].sum()),
+        mapped_by=examined and examined.model,
     )
     return record, products
 

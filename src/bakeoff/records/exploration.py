@@ -77,3 +77,5 @@ class ExplorationRecord(Record):
     """Products with a title or a description."""
     n_texts_sampled: int
     """Of which languages by class and words were taken."""
+    mapped_by: str | None
+    """Whose frozen features the map is of."""

@@ -8,20 +8,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import load_top, read_yaml
 from bakeoff.data.table import SPLITS
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.collect import Evaluated, collect
 from bakeoff.decision.deployed import deployed_seed
+from bakeoff.decision.label_errors import Recounted
 from bakeoff.decision.leaderboard import read_leaderboard
 from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import EXCLUSIONS, Rule
+from bakeoff.decision.slices import COLUMNS
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import AuditRecord, SplitRecord
+from bakeoff.records.examination import FILE, ExaminationRecord
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
 
@@ -46,6 +51,12 @@ class Facts:
     """Where the audit's figures/ lie; None leaves them out."""
     split_dir: Path | None = None
     """Likewise the split's."""
+    examination_dir: Path | None = None
+    """Where examination.json and its figures/ lie; None leaves them out."""
+    recounted: Recounted | None = None
+    """The ranking without probable label errors in test; None where there are none."""
+    slices: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(COLUMNS)))
+    """Slices of the test products, every candidate in each."""
 
     def record(self, candidate: str) -> Evaluated | None:
         """Return the candidate's first training with a result."""
@@ -55,6 +66,11 @@ class Facts:
         """Return each candidate's first training with a result, each once, in the given order."""
         found = map(self.record, dict.fromkeys(candidates))
         return [record for record in found if record is not None]
+
+    @cached_property
+    def examination(self) -> ExaminationRecord | None:
+        """What a frozen backbone's features say of the products."""
+        return ExaminationRecord.read_current(self.examination_dir / FILE) if self.examination_dir else None
 
     @cached_property
     def leading(self) -> list[str]:

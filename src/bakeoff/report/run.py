@@ -13,12 +13,15 @@ from bakeoff.data.table import read_groups
 from bakeoff.decision.choice import choose
 from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord
 from bakeoff.decision.collect import Collected, Evaluated, collect
+from bakeoff.decision.label_errors import read_label_errors, recount
 from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
 from bakeoff.decision.matrix import with_matrix
 from bakeoff.decision.metrics_file import flat_metrics
 from bakeoff.decision.outcomes import outcomes_of
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.pareto import Plane
+from bakeoff.decision.rules import Rule, rank
+from bakeoff.decision.slices import find_slices, read_attributes
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import timing_notes, usual_device
@@ -33,7 +36,7 @@ from bakeoff.report.gaps import fill_gaps
 from bakeoff.report.page.page import write_report
 from bakeoff.report.scatter import draw_pareto
 
-REPORTS = ("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv")
+REPORTS = ("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv", "slices.csv")
 """Numbers, written first: without one of them there is no comparison."""
 TELLING = ("pareto.png", "differences.png", "index.html", "model_card.md")
 """Made from the numbers; where one fails, a stand-in takes its place."""
@@ -51,9 +54,11 @@ class ReportInputs:
     references: Sequence[Mapping[str, Any]] = ()
     """Published results to show beside ours, from `references.references`."""
     products_file: Path | None = None
-    """data/catalogue/products.parquet: which test products show one photo."""
+    """data/catalogue/products.parquet: which test products show one photo, and with what lies beside it, slices."""
     split_file: Path | None = None
     """data/splits/split.json: how the products were divided."""
+    examination_dir: Path | None = None
+    """data/examination: probable label errors, with figures/."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """params.yaml."""
     failures_dir: Path | None = None
@@ -95,6 +100,12 @@ def compare(
     summaries, matrix = with_matrix(summarise(table), len(done[0].test.labels), params.matrix, t=t)
     notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
     outcomes = outcomes_of(done, read_groups(given.products_file))
+    product_ids = done[0].test.product_ids
+    is_error = read_label_errors(given.examination_dir, product_ids)
+    recounted = recount(summaries, rank(summaries, Rule.of(params), t=t), outcomes, is_error, t=t)
+    slices = find_slices(outcomes, read_attributes(given.products_file, product_ids))
+    if recounted and recounted.changes_choice:
+        notes.append(recounted.sentence)
     failed = [
         {"candidate": one.candidate.name, "seed": one.candidate.seed, "problem": one.problem} for one in found.failed
     ]
@@ -111,10 +122,13 @@ def compare(
     write_leaderboard(table, out_dir / "leaderboard.csv")
     learning_curves(done).to_csv(out_dir / "learning_curves.csv", index=False, float_format="%.6g")
     choice.write(out_dir / "choice.json")
+    slices.to_csv(out_dir / "slices.csv", index=False, float_format="%.6g")
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
     audit_dir = given.audit_file.parent if given.audit_file else None
     split_dir = given.split_file.parent if given.split_file else None
-    facts = Facts(done, summaries, choice, audit, given.params, split=split, audit_dir=audit_dir, split_dir=split_dir)
+    folders = {"audit_dir": audit_dir, "split_dir": split_dir, "examination_dir": given.examination_dir}
+    later = {"recounted": recounted, "slices": slices}
+    facts = Facts(done, summaries, choice, audit, given.params, split=split, **folders, **later)
     _tell(facts, params, out_dir, t)
     fill_gaps(out_dir, TELLING, language=given.language)
     failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist

@@ -12,6 +12,7 @@ from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.section import LanguageCode, read_yaml, validate_section
 from bakeoff.decision.params import CompareParams
 from bakeoff.evaluation.params import EvaluateParams
+from bakeoff.examination.params import ExamineParams
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.learning.params import BaselineParams, TrainingParams
 from bakeoff.records.recipe import single_row_problem
@@ -39,6 +40,7 @@ class Params(StudyBackbones):
     throughput: ThroughputParams
     interpret: InterpretParams
     compare: CompareParams
+    examine: ExamineParams
     tracking: TrackingParams
 
     @model_validator(mode="after")

@@ -156,7 +156,7 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
     found: set[str] = set()
     for stage in stages:
         name, _, item = stage.rpartition(":")[2].partition("@")
-        if name in {"compare", "interpret", "interpret_baseline", "throughput", "audit"}:
+        if name in {"compare", "interpret", "interpret_baseline", "throughput", "audit", "examine"}:
             continue
         if name == "weights":
             found.update(one.name for one in study if one.model == item)

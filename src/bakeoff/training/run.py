@@ -176,7 +176,7 @@ def _predict(plan: TrainingPlan) -> Predictions:
     catalogue, loss = plan.catalogue, LOSSES[plan.request.training.loss.name]
     preprocessing, kind = plan.request.settings.preprocessing, plan.request.training.loss.probabilities
     plan.model.eval()
-    features = _features(plan).array if plan.request.mode == "frozen" else None
+    features = features_of(plan).array if plan.request.mode == "frozen" else None
     probabilities_of, losses = [], []
     with progress_bar() as bar:
         rows = np.arange(len(catalogue.products))
@@ -203,7 +203,7 @@ def _learn(plan: TrainingPlan, checkpoint: CheckpointFolder, on_epoch: OnEpoch |
         request.mode, request.settings.training, random_start=not plan.weights.pretrained
     )
     options = LoopOptions(request.training, schedule, request.seed, plan.device, plan.title)
-    features = _features(plan) if plan.uses_features else None
+    features = features_of(plan) if plan.uses_features else None
     train, validation = (_batches(plan, plan.catalogue.rows(split), features) for split in ("train", "validation"))
     module: nn.Module = plan.model.classifier.head if features else plan.model
     history = train_module(
@@ -224,7 +224,8 @@ def _batches(plan: TrainingPlan, rows: np.ndarray, features: Features | None) ->
     return TensorBatches(inputs, catalogue.label_ids(rows), options, weights)
 
 
-def _features(plan: TrainingPlan) -> Features:
+def features_of(plan: TrainingPlan) -> Features:
+    """Return what the plan's frozen backbone makes of every product of its catalogue, from the cache where it is."""
     workers = plan.request.training.loader_workers
     return cached_features(plan.model, plan.catalogue, header=plan.header, root=state_dir("features"), workers=workers)
 

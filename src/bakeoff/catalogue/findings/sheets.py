@@ -16,6 +16,11 @@ _COLUMNS, _ROWS = 6, 4
 _CELL_IN, _TEXT_IN, _HEAD_IN = 1.5, 0.5, 0.5
 _LETTERS = 24
 _PHOTO_PX = 200
+_RANKED = {
+    "outliers": "The products farthest from the 10 nearest others, by the mean cosine distance of their features",
+    "leaks": "Test photos and the most similar one in train, by the cosine similarity of their features",
+}
+"""Titles of sheets that show the first ones whether or not they are flagged."""
 
 
 def draw_sheets(flagged: Table, products: Table, store: ImageStore, out_dir: Path) -> None:
@@ -41,7 +46,7 @@ def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore) ->
     Args:
         finding: its name.
         rows: its rows of findings.parquet, the worst first.
-        products: image, the row of the store, and label, by product_id.
+        products: image, the row of the store, and label, of one line or two, by product_id.
         store: the photos.
     """
     has_others = bool(rows["other_product"].notna().any())
@@ -60,7 +65,7 @@ def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore) ->
             photo = as_image(store.read(int(image)))
             photo.thumbnail((_PHOTO_PX, _PHOTO_PX))
             paste(sheet, np.asarray(photo), left=left + 0.05, bottom=bottom + _TEXT_IN, side=_CELL_IN - 0.1)
-            text = f"{told}\n{shorten(product_id, _LETTERS)}\n{shorten(label, _LETTERS)}"
+            text = "\n".join(shorten(line, _LETTERS) for line in (told, product_id, *label.split("\n")))
             sheet.text(left + _CELL_IN / 2, bottom + _TEXT_IN - 0.04, text, ha="center", va="top", fontsize=6.5)
     for pair in range(1, _COLUMNS // 2) if has_others else ():
         sheet.axvline(2 * pair * _CELL_IN, ymax=1 - _HEAD_IN / height_in, color="silver", linewidth=0.8)
@@ -69,6 +74,8 @@ def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore) ->
 
 
 def _title(finding: str, rows: Table, n_shown: int) -> str:
+    if finding in _RANKED:
+        return _RANKED[finding]
     threshold = rows["threshold"].iloc[0]
     beyond = "" if pd.isna(threshold) else f", beyond {threshold:.3g}"
     some = f", the {n_shown} worst" if n_shown < len(rows) else ", the worst first"

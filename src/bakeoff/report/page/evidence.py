@@ -1,8 +1,10 @@
 """What the report shows beside the numbers: a candidate's heat maps and colour channels, the audit's sheets."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bakeoff.decision.collect import Evaluated
+from bakeoff.decision.comparisons import ALPHA
+from bakeoff.records.examination import SHEETS
 from bakeoff.records.interpretation import (
     ATTRIBUTIONS_FILE,
     CHANNELS_FILE,
@@ -48,6 +50,20 @@ def read_heat_maps(record: Evaluated, budget: Budget) -> list[HeatMap]:
         if picture := budget.embed(folder, photo.figure, max_px=_HEATMAP_PX):
             found.append(HeatMap(record.candidate.name, photo, picture))
     return found
+
+
+def weak_slices(facts: Facts) -> list[tuple[str, int, list[Any]]]:
+    """Return each leading candidate, in how many slices it was tested, and those where it is significantly worse."""
+    own = [(name, facts.slices[facts.slices["candidate"] == name]) for name in facts.leading]
+    weak = [(name, len(rows), list(rows[rows["p_holm"] <= ALPHA].itertuples())) for name, rows in own]
+    return [found for found in weak if found[1]]
+
+
+def examined(facts: Facts, budget: Budget) -> dict[str, str]:
+    """Return the sheets of the examination that there are, as data URIs by their name."""
+    figures = facts.examination_dir / "figures" if facts.examination_dir else None
+    found = {name: figures and budget.embed(figures, f"{name}.png", max_px=_SHEET_PX) for name in SHEETS}
+    return {name: picture for name, picture in found.items() if picture}
 
 
 def found_in_catalogue(facts: Facts, budget: Budget) -> list[Found]:

@@ -14,7 +14,14 @@ from bakeoff.report.page.classes import class_table
 from bakeoff.report.page.comparisons import comparisons
 from bakeoff.report.page.confusions import confusion_view
 from bakeoff.report.page.embedding import Budget
-from bakeoff.report.page.evidence import found_in_catalogue, read_channels, read_heat_maps, repaired_picture
+from bakeoff.report.page.evidence import (
+    examined,
+    found_in_catalogue,
+    read_channels,
+    read_heat_maps,
+    repaired_picture,
+    weak_slices,
+)
 from bakeoff.report.page.learning import learning_views
 from bakeoff.report.page.speed import speed_views
 from bakeoff.report.page.tradeoff import tradeoff_views
@@ -97,6 +104,7 @@ _SECTIONS: Sections = {
     "comparisons": (N_("Differences"), lambda page: {"paired": comparisons(page.facts.choice, page.facts.summaries)}),
     "matrix": (N_("Matrix"), lambda page: {}),
     "classes": (N_("Classes"), _classes),
+    "slices": (N_("Weak slices"), lambda page: {"slices": weak_slices(page.facts)}),
     "confusions": (N_("Confusions"), _confusions),
     "calibration": (
         N_("Calibration"),
@@ -114,6 +122,7 @@ _SECTIONS: Sections = {
             "repaired_picture": repaired_picture(page.facts, page.budget),
         },
     ),
+    "label_errors": (N_("Label errors"), lambda page: {"sheets": examined(page.facts, page.budget)}),
     "checklist": (N_("Checklist"), lambda page: checklist(page.facts, page.t)),
     "reproduce": (N_("Reproduce"), lambda page: {}),
     "not_chosen": (N_("Not chosen"), lambda page: {}),

@@ -1,0 +1,30 @@
+"""data/examination: what a frozen backbone's features say of the products, for the report alone."""
+
+from typing import ClassVar
+
+from bakeoff.records.base import Record
+from bakeoff.records.catalogue import FindingSummary
+
+FILE, SHEETS = "examination.json", ("label_errors", "outliers", "leaks")
+EXAMINED = "products.parquet"
+"""A row per product: product_id, label, split; outlier, the mean cosine distance to the 10 nearest; probability, the
+cross-validated one of its label; suggested, the most probable label; is_label_error; nearest_train and its similarity,
+of validation and test alone; x and y of t-SNE, null beyond the sample."""
+
+
+class ExaminationRecord(Record):
+    """data/examination/examination.json: counts and thresholds."""
+
+    STAGE: ClassVar[str] = "examine"
+
+    model: str
+    """Whose features."""
+    pretrained: bool
+    n_products: int
+    accuracy: float
+    """Share of products whose label is the most probable one."""
+    label_errors: dict[str, int]
+    """Split to products whose label is probably wrong."""
+    outliers: FindingSummary
+    n_leaks: int
+    """Test products that lie unusually close to a train product."""
