@@ -7,9 +7,7 @@ import numpy as np
 
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.data.batching import batch_slice, n_batches
-from bakeoff.data.products import Products
 from bakeoff.data.table import Catalogue
-from bakeoff.data.transforms import transform_photo
 from bakeoff.records.settings import Geometry
 
 
@@ -23,15 +21,6 @@ class Preprocessing(Geometry):
     def recorded(self) -> dict[str, Any]:
         """Return what training.json says of it."""
         return self.model_dump(exclude={"crop_mode"})
-
-
-def read_pixels(products: Products, preprocessing: Preprocessing) -> np.ndarray:
-    """Return the products' photos, resized and cropped, (N, H, W, 3) uint8."""
-    size = preprocessing.image_size
-    pixels = np.empty((len(products), size, size, 3), dtype=np.uint8)
-    for position in range(len(products)):
-        pixels[position] = transform_photo(products.photo(position), preprocessing)
-    return pixels
 
 
 class Batches(keras.utils.PyDataset):

@@ -17,13 +17,14 @@ from bakeoff.baseline_tf.earlier_model import load_earlier_model
 from bakeoff.baseline_tf.forward import compile_forward, probability_kind, row_losses, to_probabilities
 from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone
 from bakeoff.baseline_tf.runtime import Device, keras, peak_memory_mib, start
-from bakeoff.baseline_tf.sequence import Batches, Preprocessing, read_pixels
+from bakeoff.baseline_tf.sequence import Batches, Preprocessing
 from bakeoff.core.errors import EvaluationError, TrainingError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.predictions import Predictions, make_predictions
 from bakeoff.data.table import Catalogue
+from bakeoff.data.transforms import read_pixels
 from bakeoff.learning.history import History
 from bakeoff.learning.key import now_utc
 from bakeoff.learning.out_of_memory import out_of_memory_in_words

@@ -10,7 +10,7 @@ import numpy as np
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.interpret.params import InterpretParams
-from bakeoff.predictors.protocol import ImageGradients
+from bakeoff.predictors.protocol import Predictor
 
 GREY = 0.5
 """Baseline of Integrated Gradients and fill of Occlusion: mid-grey in [0, 1], which normalisation maps near zero."""
@@ -111,7 +111,7 @@ def _starts(side: int, window_px: int, stride_px: int) -> list[int]:
 class GenericExplainer:
     """Explains any predictor: gradients of its score, probabilities for Occlusion."""
 
-    def __init__(self, predictor: ImageGradients, params: InterpretParams) -> None:
+    def __init__(self, predictor: Predictor, params: InterpretParams) -> None:
         self.predictor = predictor
         self.params = params
         gradient_score = "probability" if predictor.probability_kind == "as_is" else "logit"

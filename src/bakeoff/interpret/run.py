@@ -18,7 +18,7 @@ from bakeoff.interpret.figures import caption, draw_attributions
 from bakeoff.interpret.generic import GREY
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.predictors.loading import load_predictor
-from bakeoff.predictors.protocol import ImageGradients
+from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.files import derived_key
 from bakeoff.records.interpretation import (
     ATTRIBUTIONS_FILE,
@@ -40,7 +40,7 @@ Maps = tuple[np.ndarray, dict[str, np.ndarray]]
 class Subject:
     """Who is explained: the candidate, what it was trained on and what it predicted."""
 
-    predictor: ImageGradients
+    predictor: Predictor
     catalogue: Catalogue
     predictions: Predictions
     training: TrainingRecord

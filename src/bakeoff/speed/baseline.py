@@ -5,12 +5,12 @@ from typing import Any
 
 from bakeoff.baseline_tf.earlier_model import load_earlier_model
 from bakeoff.baseline_tf.model import build_backbone, build_classifier, count_parameters, score_model
-from bakeoff.baseline_tf.predictor import KerasFacts, KerasPredictor
 from bakeoff.baseline_tf.runtime import start
 from bakeoff.baseline_tf.sequence import Preprocessing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
+from bakeoff.predictors.keras_predictor import KerasFacts, KerasPredictor
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.weights import existing_record
 from bakeoff.weights.baseline import read_class_names

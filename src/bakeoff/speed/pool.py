@@ -14,7 +14,7 @@ from bakeoff.speed.turns import Timings, Turn, Walks
 def pool_turns(turns: Sequence[Turn], description: Mapping[str, Any]) -> NetworkSpeed:
     """Return a network's record, from the calls of all turns, one at least; it is noisy where most turns were.
 
-    The description is `Timeable.description` with `gmacs` and `gmacs_method`.
+    The description is `Predictor.description` with `gmacs` and `gmacs_method`.
     """
     on_cpu = description["device"] == "cpu"
     n_noisy = sum(is_noisy(drift(turn), disagreement(turn), on_cpu=on_cpu) for turn in turns)

@@ -19,7 +19,7 @@ from bakeoff.core.section import load_section
 from bakeoff.data.products import StoredProducts
 from bakeoff.data.store import ImageStore
 from bakeoff.learning.params import BaselineParams
-from bakeoff.predictors.protocol import Timeable
+from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.settings import CandidateSettings
@@ -29,7 +29,7 @@ from bakeoff.speed.turns import Stand
 _KNOWN = ("framework", "runtime", "device", "device_name", "threads", "dtype", "memory_format", "allocator", "versions")
 
 
-def open_network(root: Path, network: str) -> Timeable:
+def open_network(root: Path, network: str) -> Predictor:
     """Return a network of the study, built from its settings on the study's device."""
     params_file, wanted = root / "params.yaml", load_section(root / "params.yaml", ThroughputParams)
     compute = load_section(params_file, ComputeParams)
