@@ -33,7 +33,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bakeoff.scan.inputs import Gradients, Inputs, common_groups, fold_groups, grouped
+from bakeoff.scan.inputs import Gradients, Inputs, as_given, common_groups, grouped
 
 _COLUMNS = 4
 """Threads side by side in time; each holds 8 steps."""
@@ -87,18 +87,8 @@ def backward(inputs: Inputs, saved: Tensor, grad_y: Tensor, grad_last: Tensor | 
         states = (saved, _view(grad_y), last, *(_view(sequence) for sequence in sequences), torch.empty_like(saved))
         launch.run("scan_backward", *states, grad_A, grad_skip, grad_bias, grad_B, grad_C)
     grad_u, grad_delta, grad_z = sequences
-    assert grad_u is not None
-    assert grad_delta is not None
-    return Gradients(
-        u=grad_u,
-        delta=grad_delta,
-        A=grad_A.sum((0, 1)).T.to(inputs.A.dtype).contiguous(),
-        B=fold_groups(grad_B.sum(0), inputs.B),
-        C=fold_groups(grad_C.sum(0), inputs.C),
-        D=None if inputs.D is None else grad_skip.sum(0).to(inputs.D.dtype),
-        z=grad_z,
-        delta_bias=None if inputs.delta_bias is None else grad_bias.sum(0).to(inputs.delta_bias.dtype),
-    )
+    of_A, of_skip, of_bias = grad_A.sum((0, 1)).T.contiguous(), grad_skip.sum(0), grad_bias.sum(0)
+    return as_given(inputs, grad_u, grad_delta, of_A, grad_B.sum(0), grad_C.sum(0), of_skip, grad_z, of_bias)
 
 
 class _Launch:
