@@ -72,12 +72,8 @@ def build_hf(folder: Path, *, image_size: int) -> tuple[HfBackbone, int]:
 def load_hf(folder: Path, weights: Path, *, image_size: int) -> tuple[HfBackbone, LoadReport]:
     """Return the backbone of the config.json in `folder` with published weights, and what was left out on purpose.
 
-    Left out is what the published class has beyond the backbone: its classifier, a text tower, a decoder.
-
-    Args:
-        folder: where config.json is.
-        weights: a folder made by save_pretrained, or one checkpoint file.
-        image_size: side of the photos, px.
+    Left out is what the published class has beyond the backbone: its classifier, a text tower, a decoder. The weights
+    are a folder made by save_pretrained, or one checkpoint file.
 
     Raises:
         WeightsError: no weights there, or they do not match the architecture.

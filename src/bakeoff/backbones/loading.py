@@ -62,10 +62,6 @@ def read_checkpoint(path: Path, *, prefixes: tuple[str, ...] = _PREFIXES) -> Sta
 
     Pickles are read with weights_only: no code of theirs runs.
 
-    Args:
-        path: the file.
-        prefixes: what a wrapper may have put before every key.
-
     Raises:
         WeightsError: no such file, or no checkpoint.
     """

@@ -87,12 +87,8 @@ def default_cfg(name: str) -> dict[str, Any]:
 def build_mambavision(name: str, *, scan: str = "auto") -> MambaBackbone:
     """Return a MambaVision backbone with fresh weights.
 
-    Args:
-        name: registered name.
-        scan: `auto` or an implementation that params.yaml may name (`scan.implementation`).
-
     Raises:
-        ParamsError: unknown name or scan.
+        ParamsError: unknown name or scan (`auto` or one that `scan.implementation` may take).
     """
     default_cfg(name)
     check_name(scan)

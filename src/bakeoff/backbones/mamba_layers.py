@@ -16,10 +16,7 @@ from bakeoff.scan.dispatch import selective_scan
 def run_stage(level: Any, maps: Tensor, scan: str) -> Tensor:
     """Return one stage's map (N, C, H, W) of its input of the same shape, before the stage's downsampling.
 
-    Args:
-        level: the package's layer: convolution blocks, or mixers and attention over windows.
-        maps: (N, C, H, W).
-        scan: implementation of the selective scan, as `bakeoff.scan` names them.
+    The package's layer has convolution blocks, or mixers and attention over windows.
     """
     if not level.transformer_block:
         for block in level.blocks:
@@ -47,11 +44,6 @@ def mix(mixer: Any, tokens: Tensor, scan: str) -> Tensor:
     """Return the mixer's tokens (M, T, C): half of the channels through the selective scan, half past it.
 
     The bias of dt_proj enters twice, inside the projection and as the scan's delta_bias: published weights want it so.
-
-    Args:
-        mixer: the package's MambaVisionMixer.
-        tokens: (M, T, C).
-        scan: implementation of the selective scan.
 
     Source: Hatamizadeh and Kautz 2024, MambaVision, section 3.3, doi:10.48550/arXiv.2407.08083.
     """

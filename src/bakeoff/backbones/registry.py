@@ -22,11 +22,8 @@ from bakeoff.records.settings import CandidateSettings, Preprocessing
 def describe(model: str, backbones: dict[str, BackboneParams], defaults: BackboneDefaults) -> CandidateSettings:
     """Return the full settings of one model of the study.
 
-    Args:
-        model: a key of `backbones`, or any timm name (`resnet18`, `convnext_tiny.fb_in22k_ft_in1k`). One that timm has
-            renamed (`tf_efficientnet_b0_ns`) stays the study's name; the settings' `name` is timm's present one.
-        backbones: section `backbones`.
-        defaults: what a timm name without an entry gets, and what an entry leaves out.
+    A model is a key of `backbones`, or any timm name (`resnet18`, `convnext_tiny.fb_in22k_ft_in1k`). One that timm has
+    renamed (`tf_efficientnet_b0_ns`) stays the study's name; the settings' `name` is timm's present one.
 
     Raises:
         ParamsError: a name that its library does not know; near matches and legal tags are listed.

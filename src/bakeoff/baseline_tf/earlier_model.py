@@ -30,11 +30,8 @@ def output_order(class_names: list[str], labels: list[str]) -> list[int]:
 def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_names: list[str], labels: list[str]) -> Any:
     """Return the earlier project's model with its outputs in the catalogue's order.
 
-    Args:
-        params: section `baseline`; image_size and loss serve a file that holds weights alone.
-        weights_file: `.keras`, legacy `.h5` (whole model or weights) or `.weights.h5`.
-        class_names: the model's classes in output order.
-        labels: the catalogue's.
+    The file is `.keras`, legacy `.h5` (whole model or weights) or `.weights.h5`; the params' image_size and loss serve
+    one that holds weights alone. `class_names` are in output order.
 
     Raises:
         WeightsError: not an EfficientNet-B0 classifier of square RGB images, or another number of outputs.

@@ -45,12 +45,9 @@ def fetched_class_names(*, weights_dir: Path, record: WeightsRecord) -> list[str
 
 
 def initial_backbone(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Any:
-    """Return the backbone with the weights its training starts from.
+    """Return the backbone with the weights its training starts from, fetched to `weights_dir`, weights/baseline_tf.
 
-    Args:
-        params: section `baseline`; `weights_file` comes before `pretrained`.
-        weights_dir: weights/baseline_tf, what `bakeoff weights` fetched.
-        record: its record.json.
+    `baseline.weights_file` comes before `pretrained`.
 
     Raises:
         WeightsError: a file is missing or belongs to another architecture.

@@ -35,15 +35,11 @@ class Batches(keras.utils.PyDataset):
         batch_size: int,
         seed: int | None = None,
     ) -> None:
-        """Hold `positions` into the products.
+        """Hold `positions` (N,) into the catalogue's products.
 
-        Args:
-            catalogue: their labels and weights.
-            positions: (N,) int64.
-            inputs: from indices into `positions` to what the network takes, float32: photos (n, H, W, 3) in 0-255, as
-                Keras' EfficientNet wants them, or pooled features (n, D).
-            batch_size: rows per batch.
-            seed: of the order; None keeps that of `positions` and leaves the training weights out.
+        `inputs` takes indices into them to what the network takes, float32: photos (n, H, W, 3) in 0-255, as Keras'
+        EfficientNet wants them, or pooled features (n, D). The seed is of the order; None keeps that of `positions` and
+        leaves the training weights out.
         """
         super().__init__(workers=0)
         self.inputs = inputs

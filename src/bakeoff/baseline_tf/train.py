@@ -89,14 +89,8 @@ def train_baseline(
 ) -> TrainingRecord:
     """Train (or, `as_is`, take over) the baseline, predict every product, write the training folder, last figures/.
 
-    Args:
-        run: from `prepare_run`.
-        out_dir: runs/baseline_tf/seed_<s>/training.
-        on_epoch: told each history row.
-        cache_features: frozen mode computes the backbone's features once; False runs it at every step (same result).
-
-    Returns:
-        training.json's content.
+    `on_epoch` is told each history row. In frozen mode the backbone's features are computed once; without
+    `cache_features` it runs at every step, with the same result. training.json's content comes back.
 
     Raises:
         WeightsError: a weights file is missing or foreign.

@@ -14,12 +14,8 @@ _FILE_LENGTH_BYTES = 8
 def count_gmacs(model: nn.Module, image_size: int, device: torch.device) -> float:
     """Return 1e9 multiply-adds of one image's forward pass: convolutions, matrix products, attention and the scan.
 
-    What is no multiply-add there (norms, activations, sums) is left out, as the literature does.
-
-    Args:
-        model: (N, 3, H, W) float32 in [0, 1] to anything, in evaluation mode.
-        image_size: H = W, px.
-        device: where the network is.
+    What is no multiply-add there (norms, activations, sums) is left out, as the literature does. The model takes images
+    (N, 3, H, W) float32 in [0, 1], H = W = `image_size` px, in evaluation mode on `device`.
     """
     image = torch.zeros(1, 3, image_size, image_size, device=device)
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=_formulas()) as counter:

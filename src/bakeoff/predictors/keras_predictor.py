@@ -137,12 +137,7 @@ class KerasPredictor(Predictor):
 
 
 def load_keras_predictor(training_dir: Path, *, device: str = "auto", threads: int | None = None) -> KerasPredictor:
-    """Return the predictor of a training folder.
-
-    Args:
-        training_dir: runs/baseline_tf/seed_<s>/training.
-        device: `auto`, `cpu` or `cuda`.
-        threads: CPU threads; None = all physical cores.
+    """Return the predictor of a training folder, runs/baseline_tf/seed_<s>/training; device and threads as in `start`.
 
     Raises:
         EvaluationError: the folder holds no trained baseline.

@@ -9,10 +9,7 @@ from bakeoff.records.training import TrainingRecord
 def load_predictor(training_dir: Path, *, device: str = "auto", weights_root: Path | None = None) -> Predictor:
     """Return the predictor of a training folder, in whose framework's environment this must run.
 
-    Args:
-        training_dir: runs/<candidate>/seed_<s>/training.
-        device: auto, cpu, cuda or mps.
-        weights_root: folder with weights/<model>, for a frozen PyTorch candidate that lies outside its project.
+    `weights_root` has weights/<model>, for a frozen PyTorch candidate that lies outside its project.
 
     Raises:
         EvaluationError: the folder holds no training.

@@ -70,11 +70,7 @@ class TorchPredictor(Predictor):
 
     @torch.inference_mode()
     def classify_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities (N, K) float32 and the backbone's pooled features (N, D) float32 in one pass.
-
-        Args:
-            images: (N, H, W, 3) float32 in [0, 1], at least one.
-        """
+        """Return probabilities (N, K) float32 and pooled features (N, D) float32, N at least 1, in one pass."""
         found, features = [], []
         for photos in batches(images):
             with self._in_words("predicting", photos):
@@ -160,10 +156,7 @@ def load_torch_predictor(
 ) -> TorchPredictor:
     """Return the predictor of a training folder, at the thread count it was trained with.
 
-    Args:
-        training_dir: runs/<candidate>/seed_<s>/training.
-        weights_root: folder with weights/<model>; None = where training.json says, from the project's folder.
-        device: auto, cpu, cuda or mps.
+    `weights_root` has weights/<model>; None = where training.json says, from the project's folder.
 
     Raises:
         EvaluationError: the folder holds no PyTorch training.

@@ -104,15 +104,13 @@ def _class_names(params: WeightsParams, baseline: BaselineParams, known: Weights
 
 
 def read_class_names(path: Path) -> list[str]:
-    """Return the earlier model's classes in the order of its outputs.
+    """Return the earlier model's classes in the order of its outputs, from text with one name a line, or from JSON.
 
-    Args:
-        path: a text file with one name a line, or JSON: a list of names, or {index: name} or {name: index}.
+    JSON is a list of names, {index: name} or {name: index}.
 
     Raises:
         DataError: the file is missing, unreadable, empty, or names a class twice.
     """
-    path = Path(path)
     if not path.is_file():
         raise DataError(f"class names {path} are missing; baseline.class_names must list the earlier model's classes.")
     try:

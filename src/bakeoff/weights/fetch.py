@@ -16,12 +16,9 @@ from bakeoff.weights.package import find_in_package
 
 
 def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: Path) -> WeightsRecord:
-    """Make weights/<model>/{record.json, model.safetensors} and return the record.
+    """Make weights/<model>/{record.json, model.safetensors} in `out_dir` and return the record.
 
-    Args:
-        settings: the candidate.
-        params: policy, sources in their order, the folder, the hub's timeout in s.
-        out_dir: weights/<model>; a real record that is there already survives a failed attempt.
+    A real record that is there already survives a failed attempt.
 
     Raises:
         WeightsError: policy `require` and nothing found, or a file of another architecture.

@@ -22,13 +22,10 @@ _CLASSIFIERS = {"mambavision": ("head",)}
 def write_normalised(
     settings: CandidateSettings, source: Path, target: Path, *, network_dir: Path | None = None
 ) -> str:
-    """Write the file and return its SHA-256.
+    """Write the weights of `source` to `target` under the keys of the candidate's backbone; return the file's SHA-256.
 
-    Args:
-        settings: the candidate; its backbone decides the keys.
-        source: a checkpoint file, or a folder made by save_pretrained for an `hf` candidate.
-        target: weights/<model>/model.safetensors.
-        network_dir: where an `hf` candidate's config.json is.
+    The source is a checkpoint file; for an `hf` candidate, whose config.json is in `network_dir`, it may be a folder
+    made by save_pretrained.
 
     Raises:
         WeightsError: the checkpoint belongs to another architecture, holds NaN, or is not a checkpoint.
