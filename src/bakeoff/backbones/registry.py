@@ -123,15 +123,13 @@ def _describe_hf(name: str, image_size: int | None, _: dict[str, BackboneParams]
 
 def _from_cfg(cfg: dict[str, Any], image_size: int | None) -> Preprocessing:
     """Return timm's (or MambaVision's) evaluation preprocessing; the size alone may be overridden."""
-    red, green, blue = (float(value) for value in cfg["mean"])
-    std_red, std_green, std_blue = (float(value) for value in cfg["std"])
+    statistics: Any = {name: tuple(map(float, cfg[name])) for name in ("mean", "std")}
     return Preprocessing(
         image_size=image_size or int(cfg["input_size"][-1]),
         crop_pct=float(cfg["crop_pct"]),
         crop_mode=str(cfg.get("crop_mode") or "center"),
         interpolation=str(cfg["interpolation"]),
-        mean=(red, green, blue),
-        std=(std_red, std_green, std_blue),
+        **statistics,
     )
 
 

@@ -67,14 +67,14 @@ def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretPar
     with Progress() as progress:
         channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
         explained = _explain_photos(subject, explainer, chosen, progress=progress)
-    requested = PhotoCounts(n_correct=params.n_correct, n_wrong=params.n_wrong)
     n_correct = sum(photo.correct for photo in chosen)
-    found = PhotoCounts(n_correct=n_correct, n_wrong=len(chosen) - n_correct)
+    counts = {"correct": (n_correct, params.n_correct), "wrong": (len(chosen) - n_correct, params.n_wrong)}
+    few = [f"only {n} of {wanted} {kind} test photos exist" for kind, (n, wanted) in counts.items() if n < wanted]
     AttributionsRecord(
         key=key,
-        requested=requested,
-        found=found,
-        note=_note(requested, found),
+        requested=PhotoCounts(n_correct=params.n_correct, n_wrong=params.n_wrong),
+        found=PhotoCounts(n_correct=n_correct, n_wrong=len(chosen) - n_correct),
+        note="; ".join(few) + "." if few else None,
         baseline=GREY,
         explained_score={name: explainer.scores[name] for name in METHODS},
         items=[photo for photo, _ in explained],
@@ -130,10 +130,3 @@ def _explain_photos(
         )
         items.append((explained, (image, maps)))
     return items
-
-
-def _note(requested: PhotoCounts, found: PhotoCounts) -> str | None:
-    """Return one sentence where fewer photos exist than were asked for."""
-    counts = (("correct", found.n_correct, requested.n_correct), ("wrong", found.n_wrong, requested.n_wrong))
-    parts = [f"only {n} of {wanted} {kind} test photos exist" for kind, n, wanted in counts if n < wanted]
-    return "; ".join(parts) + "." if parts else None

@@ -67,7 +67,6 @@ class KerasPredictor(Predictor):
 
     @cached_property
     def _traced(self) -> Any:
-        """The compiled forward pass; one trace serves every N."""
         network, size = self.network, self.image_size
         return tf.function(lambda batch: network(batch, training=False)).get_concrete_function(
             tf.TensorSpec((None, size, size, 3), tf.float32)

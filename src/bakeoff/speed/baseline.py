@@ -24,7 +24,12 @@ def open_baseline(
     `weights_dir` is weights/baseline_tf, which keeps an earlier project's file.
     """
     device = start(device=compute.device, threads=compute.threads)
-    network = _earlier(params, labels, weights_dir) if params.mode == "as_is" else _fresh(params, len(labels))
+    if params.mode == "as_is":
+        network = _earlier(params, labels, weights_dir)
+    else:
+        backbone = build_backbone(params.image_size, imagenet_rescaling=params.pretrained == "imagenet")
+        head = {"n_classes": len(labels), "loss": params.loss, "dropout": params.dropout}
+        network = build_classifier(backbone, **head, seed=0)
     n_parameters = count_parameters(network)
     facts = KerasFacts(
         labels=labels,
@@ -36,11 +41,6 @@ def open_baseline(
         source=BASELINE,
     )
     return KerasPredictor(lambda: network, facts, device=device)
-
-
-def _fresh(params: BaselineParams, n_classes: int) -> Any:
-    backbone = build_backbone(params.image_size, imagenet_rescaling=params.pretrained == "imagenet")
-    return build_classifier(backbone, n_classes=n_classes, loss=params.loss, dropout=params.dropout, seed=0)
 
 
 def _earlier(params: BaselineParams, labels: list[str], weights_dir: Path) -> Any:
