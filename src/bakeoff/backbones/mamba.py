@@ -19,7 +19,6 @@ from bakeoff.scan.dispatch import check_name, selective_scan
 from bakeoff.scan.stand_in import standin
 
 _DEPRECATED = r"Importing from timm\.models\.(registry|layers) is deprecated"
-_PREFIX = "mamba_vision_"
 
 
 class MambaBackbone(nn.Module):
@@ -97,4 +96,4 @@ def build_mambavision(name: str, *, scan: str = "auto") -> MambaBackbone:
 
 def architecture_name(name: str) -> str:
     """Return what people call it: `MambaVision-B`."""
-    return "MambaVision-" + name.removeprefix(_PREFIX).replace("_", "-")
+    return "MambaVision-" + name.removeprefix("mamba_vision_").replace("_", "-")

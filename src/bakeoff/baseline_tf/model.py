@@ -33,11 +33,9 @@ def build_backbone(image_size: int, *, imagenet_rescaling: bool) -> Any:
             output = keras.layers.Rescaling([1.0 / math.sqrt(std) for std in IMAGENET_STD])(output)
         return output
 
-    return keras.models.clone_model(plain, call_function=call, clone_function=_copy_layer)
-
-
-def _copy_layer(layer: Any) -> Any:
-    return layer.__class__.from_config(layer.get_config())
+    return keras.models.clone_model(
+        plain, call_function=call, clone_function=lambda layer: layer.__class__.from_config(layer.get_config())
+    )
 
 
 def freeze(backbone: Any) -> None:

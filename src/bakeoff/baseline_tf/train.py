@@ -237,8 +237,6 @@ def _forward_with_bar(
 
 def _take_over(run: BaselineRun, progress: Progress) -> Trained:
     """Return the earlier project's model as it is, with its accuracy on the validation split."""
-    if run.params.weights_file is None or run.params.class_names is None:
-        raise TrainingError("baseline.mode as_is needs baseline.weights_file and baseline.class_names.")
     earlier = load_earlier_model(
         run.params,
         weights_file=fetched_file(run.params, weights_dir=run.weights_dir, record=run.weights),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from rich.progress import Progress
@@ -13,9 +14,8 @@ from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
 from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
-from bakeoff.interpret.explainers import METHODS, Explainer, open_explainer
 from bakeoff.interpret.figures import caption, draw_attributions
-from bakeoff.interpret.generic import GREY
+from bakeoff.interpret.generic import GREY, GenericExplainer
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.predictors.loading import load_predictor
 from bakeoff.predictors.protocol import Predictor
@@ -30,6 +30,15 @@ from bakeoff.records.interpretation import (
 )
 from bakeoff.records.training import TrainingRecord
 
+if TYPE_CHECKING:
+    from bakeoff.interpret.captum_attributions import CaptumExplainer
+
+Explainer: TypeAlias = "GenericExplainer | CaptumExplainer"
+METHODS = {"integrated_gradients": "Integrated Gradients", "occlusion": "Occlusion"}
+"""An explainer's methods, and the titles over their panels; figures, records and progress follow from this table.
+
+Each takes an image (H, W, 3) float32 in [0, 1] and a class index, and returns a signed map (H, W) or (H, W, 3) float32.
+"""
 CHANNEL_SEED = 0
 """One seed for every candidate, so that all are shown the same shuffled photos."""
 Maps = tuple[np.ndarray, dict[str, np.ndarray]]
@@ -57,6 +66,15 @@ def open_subject(training_dir: Path, catalogue: Catalogue, compute: ComputeParam
     predictor = load_predictor(training_dir, device=compute.device)
     predictor.set_threads(compute.threads or default_threads())
     return Subject(predictor, catalogue, predictions, training)
+
+
+def open_explainer(environment: str, predictor: Any, params: InterpretParams) -> Explainer:
+    """Return Captum's explainer for `torch`, the framework-free one for `tf`, which imports no torch."""
+    if environment == "tf":
+        return GenericExplainer(predictor, params)
+    from bakeoff.interpret.captum_attributions import CaptumExplainer
+
+    return CaptumExplainer(predictor.module, params)
 
 
 def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretParams) -> None:

@@ -8,8 +8,6 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-_FILE_LENGTH_BYTES = 8
-
 
 def count_gmacs(model: nn.Module, image_size: int, device: torch.device) -> float:
     """Return 1e9 multiply-adds of one image's forward pass: convolutions, matrix products, attention and the scan.
@@ -40,7 +38,7 @@ def file_mib(network: nn.Module) -> float:
         size = math.prod(tensor.shape) * tensor.element_size()
         header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [offset, offset + size]}
         offset += size
-    return (_FILE_LENGTH_BYTES + len(json.dumps(header, separators=(",", ":"))) + offset) / 2**20
+    return (8 + len(json.dumps(header, separators=(",", ":"))) + offset) / 2**20  # 8 bytes tell the header's length
 
 
 def _formulas() -> dict[Any, Any]:

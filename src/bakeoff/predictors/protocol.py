@@ -31,15 +31,10 @@ class Predictor(ABC):
     def __init__(
         self, title: str, labels: Sequence[str], preprocessing: Geometry, probability_kind: str, **description: Any
     ) -> None:
-        """Describe a network.
+        """Describe a network; the title names the candidate in messages, labels are in the order of the columns.
 
-        Args:
-            title: the candidate, for messages.
-            labels: the K class names, in the order of the probabilities' columns.
-            preprocessing: how a photo becomes the square input.
-            probability_kind: `softmax`, `sigmoid_normalised` (sigmoids divided by their sum) or `as_is` (the model ends
-                in a softmax).
-            description: under what conditions it runs (framework, runtime, device, threads, …) and its size.
+        `probability_kind` is `softmax`, `sigmoid_normalised` (sigmoids divided by their sum) or `as_is` (the model ends
+        in a softmax), `description` the conditions it runs under (framework, device, threads, …) and its size.
         """
         self.title, self.labels, self.probability_kind = title, list(labels), probability_kind
         self.image_size, self._preprocessing = preprocessing.image_size, preprocessing

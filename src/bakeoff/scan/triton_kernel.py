@@ -9,10 +9,7 @@ which gives 4 times the warps. States between chunks of 32 steps go through memo
 chunk from them; nothing is divided by a cumulative product, no nearly equal numbers are subtracted. Sums over channels
 and products go through partial results added in a fixed order: no atomics, the same bits each time.
 
-What it costs, counted in the sm_90 machine code of Triton 3.7.1: 34 instructions forward and 87 backward for a state of
-an element at L = 196 (padding to 224 included), a quarter to a third of them arithmetic: 9 and 24 µs at (32, 160, 196)
-were every scheduler always busy. So instructions bound it, not memory: expect 4 to 6 times the memory floor or more.
-Times on a GPU are still to be measured (`benchmarks/roofline.py`).
+Counted in machine code, instructions bound it, not memory (docs/benchmarks.md); `benchmarks/roofline.py` times it.
 
 The backward pass holds, against every state, 2 / rows (the partial gradients of B and C) and about 3/32 (states, their
 gradients and A's, by chunk): 0.22 with 16 rows. Tiles depend on shapes alone, never on timing: every GPU adds up in the

@@ -40,7 +40,8 @@ def forward(inputs: Inputs, *, keep: bool) -> tuple[Tensor, Tensor, Tensor]:
     if length == 0 or terms.u.numel() == 0:
         empty = terms.u.new_zeros(saved_shape(inputs) if keep else (0,))
         return torch.zeros_like(inputs.u), terms.u.new_zeros(b, d, n), empty
-    states = _recurrence(_decay(terms), _drive(terms))
+    drive = (terms.step * terms.u).unflatten(2, (terms.B.shape[2], -1))  # (L, b, g, d/g)
+    states = _recurrence(_decay(terms), _outer(drive[..., None], terms.B))
     y = _project(states, terms.C)
     if inputs.D is not None:
         y = y + inputs.D.to(y.dtype) * terms.u
@@ -108,12 +109,6 @@ def _decay(terms: _Terms) -> Tensor:
     """Return a_t = exp(Δ_t A), (L, b, d, n) contiguous."""
     decay = terms.step.new_empty(*terms.step.shape, terms.A.shape[1])
     return torch.mul(terms.step[..., None], terms.A, out=decay).exp_()
-
-
-def _drive(terms: _Terms) -> Tensor:
-    """Return Δ_t B_t u_t, (L, b, d, n) contiguous."""
-    weighted = (terms.step * terms.u).unflatten(2, (terms.B.shape[2], -1))  # (L, b, g, d/g)
-    return _outer(weighted[..., None], terms.B)
 
 
 def _outer(channels: Tensor, matrix: Tensor) -> Tensor:

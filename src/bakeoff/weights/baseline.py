@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, Found, copy_file, find_keras_file
 from bakeoff.backbones.params import WeightsParams
@@ -31,7 +32,7 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
     if baseline.weights_file is not None:
         return _take_user_files(params, baseline, out_dir, kept)
     if baseline.pretrained == "random":
-        return record_random(_record("offline_by_params", out_dir), out_dir)
+        return _random("offline_by_params", out_dir)
     if kept and kept.source == "user_file":
         kept = None  # the params name it no longer
     outcome = choose(
@@ -49,10 +50,12 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
     if isinstance(outcome, WeightsRecord):
         return outcome
     if not isinstance(outcome, Found):
-        return record_random(_record(outcome, out_dir), out_dir)
+        return _random(outcome, out_dir)
     if outcome.path.parent != out_dir:
         copy_file(outcome.path, out_dir / KERAS_FILE)
-    record = _record(outcome, out_dir)
+    sha256, source = file_sha256(out_dir / KERAS_FILE), outcome.source
+    as_read = sha256 if source == "folder" else None
+    record = _record(source=source, file=KERAS_FILE, url_or_id=outcome.url_or_id, sha256=sha256, source_sha256=as_read)
     record.write(out_dir)
     return record
 
@@ -138,19 +141,9 @@ def _json_names(text: str, path: Path) -> list[str]:
         ) from None
 
 
-def _record(outcome: Found | Reason, out_dir: Path) -> WeightsRecord:
-    if not isinstance(outcome, Found):
-        return WeightsRecord(
-            model=MODEL, source="random", url_or_id=KERAS_URL, licence=_LICENCE, commercial_use=True, reason=outcome
-        )
-    sha256 = file_sha256(out_dir / KERAS_FILE)
-    return WeightsRecord(
-        model=MODEL,
-        source=outcome.source,
-        file=KERAS_FILE,
-        url_or_id=outcome.url_or_id,
-        sha256=sha256,
-        licence=_LICENCE,
-        commercial_use=True,
-        source_sha256=sha256 if outcome.source == "folder" else None,
-    )
+def _record(**found: Any) -> WeightsRecord:
+    return WeightsRecord(model=MODEL, licence=_LICENCE, commercial_use=True, **found)
+
+
+def _random(reason: Reason, out_dir: Path) -> WeightsRecord:
+    return record_random(_record(source="random", url_or_id=KERAS_URL, reason=reason), out_dir)

@@ -47,12 +47,11 @@ def write_normalised(
 
 
 def _loaded(settings: CandidateSettings, source: Path, network_dir: Path | None) -> nn.Module:
-    if network_dir is not None:
-        from bakeoff.backbones.hf import load_hf
-
-        with torch.random.fork_rng(devices=[]):
-            return load_hf(network_dir, source, image_size=settings.preprocessing.image_size)[0]
     with torch.random.fork_rng(devices=[]):
+        if network_dir is not None:
+            from bakeoff.backbones.hf import load_hf
+
+            return load_hf(network_dir, source, image_size=settings.preprocessing.image_size)[0]
         backbone, _ = build_backbone(settings)
     classifier = _CLASSIFIERS.get(settings.source) or classifier_prefixes(settings.name)
     state = _translated(backbone, backbone_part(backbone, read_checkpoint(source), where=str(source)), classifier)
