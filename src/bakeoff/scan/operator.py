@@ -5,7 +5,7 @@ says what it runs; the implementations behind it see plain tensors and no autogr
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,25 +13,11 @@ from torch import Tensor
 from bakeoff.core.errors import TrainingError
 from bakeoff.scan import cpu, triton_kernel, vectorised
 from bakeoff.scan.checks import check_values
-from bakeoff.scan.inputs import Gradients, Inputs
+from bakeoff.scan.inputs import Inputs
 
-
-class Implementation(NamedTuple):
-    """What one implementation offers the operator."""
-
-    forward: Callable[..., tuple[Tensor, Tensor, Tensor]]
-    """`forward(inputs, keep=...)` returns y, the last state, and what `backward` wants to find again."""
-    backward: Callable[..., Gradients]
-    """`backward(inputs, saved, grad_y, grad_last)` returns the gradient of each tensor given."""
-    saved_shape: Callable[[Inputs], tuple[int, ...]]
-
-
-IMPLEMENTATIONS = {
-    "torch": Implementation(vectorised.forward, vectorised.backward, vectorised.saved_shape),
-    "cpu": Implementation(cpu.forward, cpu.backward, cpu.saved_shape),
-    "triton": Implementation(triton_kernel.forward, triton_kernel.backward, triton_kernel.saved_shape),
-}
-
+IMPLEMENTATIONS: dict[str, Any] = {"torch": vectorised, "cpu": cpu, "triton": triton_kernel}
+"""Modules with `forward(inputs, keep=...)` to y, the last state and what `backward` wants to find again, of the shape
+`saved_shape(inputs)`, and `backward(inputs, saved, grad_y, grad_last)` to the gradients of all tensors."""
 
 _GIVEN = "Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor? D, Tensor? z, Tensor? delta_bias, "
 _GIVEN += "bool delta_softplus, str implementation"

@@ -15,7 +15,6 @@ from bakeoff.records.weights import Reason, WeightsRecord, existing_record, file
 from bakeoff.weights.choose import choose, keep_without_source, record_random
 from bakeoff.weights.folder import baseline_file, or_not_found
 
-MODEL = BASELINE
 _LICENCE = "Apache-2.0"
 
 
@@ -43,7 +42,7 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
         },
         params,
         kept,
-        model=MODEL,
+        model=BASELINE,
         weights_id=KERAS_URL,
         wanted=KERAS_FILE,
     )
@@ -82,7 +81,7 @@ def _take_user_files(
         keep_without_source(known, params, path)
     sha256 = file_sha256(out_dir / path.name)
     record = WeightsRecord(
-        model=MODEL,
+        model=BASELINE,
         source="user_file",
         file=path.name,
         url_or_id=baseline.weights_file,
@@ -142,7 +141,7 @@ def _json_names(text: str, path: Path) -> list[str]:
 
 
 def _record(**found: Any) -> WeightsRecord:
-    return WeightsRecord(model=MODEL, licence=_LICENCE, commercial_use=True, **found)
+    return WeightsRecord(model=BASELINE, licence=_LICENCE, commercial_use=True, **found)
 
 
 def _random(reason: Reason, out_dir: Path) -> WeightsRecord:
