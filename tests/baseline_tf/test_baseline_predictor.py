@@ -16,7 +16,7 @@ pytestmark = pytest.mark.tf
 
 @pytest.fixture(scope="module")
 def predictor(frozen_dir):
-    from bakeoff.baseline_tf.predictor import load_keras_predictor
+    from bakeoff.predictors.keras_predictor import load_keras_predictor
 
     return load_keras_predictor(frozen_dir, device="cpu", threads=1)
 
@@ -128,7 +128,7 @@ def test_the_network_that_is_measured_is_the_one_that_is_trained(predictor, colo
 
 
 def test_a_folder_without_a_model_is_refused(frozen_dir, tmp_path):
-    from bakeoff.baseline_tf.predictor import load_keras_predictor
+    from bakeoff.predictors.keras_predictor import load_keras_predictor
 
     with pytest.raises(EvaluationError, match=r"training\.json is missing; run `dvc repro"):
         load_keras_predictor(tmp_path)
@@ -138,7 +138,7 @@ def test_a_folder_without_a_model_is_refused(frozen_dir, tmp_path):
 
 
 def test_a_candidates_folder_is_refused(tmp_path):
-    from bakeoff.baseline_tf.predictor import load_keras_predictor
+    from bakeoff.predictors.keras_predictor import load_keras_predictor
 
     training_record("swin_t-frozen").write(tmp_path / "training.json")
     with pytest.raises(EvaluationError, match="holds a pytorch training; expected the baseline's"):

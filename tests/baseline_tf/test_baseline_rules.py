@@ -97,8 +97,8 @@ def test_a_weighted_batch_is_divided_by_the_sum_of_its_weights(colours, params):
 def test_training_and_predicting_without_memory(train, frozen_dir, colours, tmp_path, monkeypatch):
     from bakeoff.baseline_tf import forward
     from bakeoff.baseline_tf import train as trainer
-    from bakeoff.baseline_tf.predictor import load_keras_predictor
     from bakeoff.baseline_tf.runtime import tf
+    from bakeoff.predictors.keras_predictor import load_keras_predictor
 
     def exhausted(model):
         def call(images):

@@ -10,7 +10,8 @@ pytestmark = pytest.mark.tf
 
 @pytest.fixture
 def images(colours):
-    from bakeoff.baseline_tf.sequence import Batches, Preprocessing, read_pixels
+    from bakeoff.baseline_tf.sequence import Batches, Preprocessing
+    from bakeoff.data.transforms import read_pixels
 
     rows, used = colours.rows("train"), Preprocessing(image_size=32)
 

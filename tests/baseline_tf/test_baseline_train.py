@@ -120,7 +120,7 @@ def test_finetune_stops_at_the_step_cap_and_changes_weights_and_statistics(train
     assert values.steps_run == 2
     assert values.n_trainable == values.n_parameters
     assert values.probabilities == "sigmoid_normalised"
-    from bakeoff.baseline_tf.predictor import load_keras_predictor
+    from bakeoff.predictors.keras_predictor import load_keras_predictor
 
     written = read_predictions(tmp_path / "predictions.parquet", catalogue=colours)
     reloaded = load_keras_predictor(tmp_path, device="cpu", threads=1)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.interpret.explainers import open_explainer
 from bakeoff.interpret.generic import GREY, integrated_gradients, occlusion
 from bakeoff.interpret.params import InterpretParams
+from bakeoff.interpret.run import open_explainer
 
 pytestmark = pytest.mark.torch
 SIDE = 20

@@ -1,7 +1,6 @@
 """runs/ holds this study alone."""
 
-from bakeoff.records.candidate import Candidate
-from bakeoff.records.pruning import prune_runs
+from bakeoff.records.candidate import Candidate, prune_runs
 
 
 def test_only_the_study_and_the_baseline_stay(tmp_path):

@@ -9,8 +9,7 @@ import yaml
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.records.speed import ThroughputRecord
-from bakeoff.speed.command import measure_study, study_networks
-from bakeoff.speed.show import print_session
+from bakeoff.speed.command import measure_study, print_session, study_networks
 from records_made import network_speed, throughput_record
 from speed.scripted import told, write_project
 

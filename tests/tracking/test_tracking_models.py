@@ -218,7 +218,7 @@ def test_the_logged_torch_model_predicts_as_the_predictor(mode, torch_training, 
 @pytest.mark.tf
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 def test_the_logged_keras_model_predicts_as_the_predictor(keras_training, tracking_params, project):
-    from bakeoff.baseline_tf.predictor import load_keras_predictor
+    from bakeoff.predictors.keras_predictor import load_keras_predictor
 
     catalogue, training_dir = keras_training
     run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))

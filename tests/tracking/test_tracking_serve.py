@@ -182,7 +182,7 @@ def test_the_champion_answers_every_form_of_a_photo(torch_training, tracking_par
 @pytest.mark.tf
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 def test_a_keras_champion_answers_in_its_own_environment(keras_training, tracking_params, project, monkeypatch):
-    from bakeoff.baseline_tf.predictor import load_keras_predictor
+    from bakeoff.predictors.keras_predictor import load_keras_predictor
 
     _, training_dir = keras_training
     training = make_champion(project, training_dir, tracking_params.model_copy(update={"log_models": True}))

@@ -9,8 +9,7 @@ from bakeoff.backbones.networks import build_backbone
 from bakeoff.backbones.params import StudyBackbones
 from bakeoff.backbones.registry import describe, timm_cfg
 from bakeoff.core.errors import ParamsError
-from bakeoff.records.candidate import BASELINE
-from bakeoff.records.pruning import prune_runs
+from bakeoff.records.candidate import BASELINE, prune_runs
 from bakeoff.records.settings import CandidateSettings
 
 

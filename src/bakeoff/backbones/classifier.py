@@ -64,17 +64,12 @@ def build_classifier(
     scan: str = "auto",
     network_dir: Path | None = None,
 ) -> Classifier:
-    """Return the candidate, its backbone loaded strictly from `weights_dir`.
+    """Return the candidate, its backbone loaded strictly from `weights_dir`, weights/<model>/ with its record.json.
 
-    The initialisation depends on `seed` alone and leaves the global random state as it was.
-
-    Args:
-        settings: the candidate.
-        n_classes: K, at least 2.
-        seed: of the head, and of the backbone where the record says `random` or `weights_dir` is None.
-        weights_dir: weights/<model>/ with its record.json.
-        scan: MambaVision's selective scan, `auto` or a name that `scan.implementation` may take.
-        network_dir: where a transformers model's config.json is; None = `weights_dir`.
+    The initialisation of the head, and of the backbone where the record says `random` or `weights_dir` is None, depends
+    on `seed` alone and leaves the global random state as it was. `scan` is MambaVision's selective scan, `auto` or a
+    name that `scan.implementation` may take; a transformers model's config.json is in `network_dir` (None =
+    `weights_dir`).
 
     Raises:
         WeightsError: no config.json of a transformers model, or the file belongs to another architecture.

@@ -72,12 +72,8 @@ def build_hf(folder: Path, *, image_size: int) -> tuple[HfBackbone, int]:
 def load_hf(folder: Path, weights: Path, *, image_size: int) -> tuple[HfBackbone, LoadReport]:
     """Return the backbone of the config.json in `folder` with published weights, and what was left out on purpose.
 
-    Left out is what the published class has beyond the backbone: its classifier, a text tower, a decoder.
-
-    Args:
-        folder: where config.json is.
-        weights: a folder made by save_pretrained, or one checkpoint file.
-        image_size: side of the photos, px.
+    Left out is what the published class has beyond the backbone: its classifier, a text tower, a decoder. The weights
+    are a folder made by save_pretrained, or one checkpoint file.
 
     Raises:
         WeightsError: no weights there, or they do not match the architecture.
@@ -234,15 +230,12 @@ def _measured(network: nn.Module, config: Any, image_size: int) -> tuple[HfBackb
             output = backbone.network(torch.zeros(1, 3, image_size, image_size))
             width = pooled_features(output).shape[1]
     except (ValueError, TypeError, RuntimeError, AttributeError, KeyError) as error:
+        size = getattr(config, "image_size", None)
+        own = f" ({size} px)" if isinstance(size, int) else ""
         raise ParamsError(
             f"{type(network).__name__} gives no features of photos of {image_size} px: {first_line(error)}; leave "
-            f"image_size null to use its own size{_own_size(config)}, or take another model."
+            f"image_size null to use its own size{own}, or take another model."
         ) from None
     if "ids_restore" in output:
         raise ParamsError(f"{type(network).__name__} hides patches at random and is no backbone; take another model.")
     return backbone.train(), width
-
-
-def _own_size(config: Any) -> str:
-    size = getattr(config, "image_size", None)
-    return f" ({size} px)" if isinstance(size, int) else ""

@@ -30,9 +30,7 @@ Values = Mapping[str, Any]
 def hf_preprocessing(name: str, *, image_size: int | None) -> Preprocessing:
     """Return what the model's own image processor does to photos; found, and proved, by what it does to two pictures.
 
-    Args:
-        name: a folder made by save_pretrained, or a hub id.
-        image_size: another side, px; None = the processor's.
+    The name is a folder made by save_pretrained, or a hub id; `image_size` another side than the processor's, px.
 
     Raises:
         ParamsError: the processor cannot be read, or does what `Preprocessing` cannot express.

@@ -100,6 +100,7 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
 
 
 def _download(repo_id: str, name: str, *, timeout_s: float, revision: str | None) -> Found | Reason:
+    from httpx2 import HTTPError  # the base of huggingface_hub's errors
     from huggingface_hub import errors, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     refused: Reason | None = None
@@ -109,12 +110,12 @@ def _download(repo_id: str, name: str, *, timeout_s: float, revision: str | None
             refused = _what_answers(url, timeout_s)
     except errors.HFValidationError:  # cannot be a repository's name
         return "not_found"
-    except (errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError, _transport_error()) as error:
+    except (HTTPError, errors.OfflineModeIsEnabled, OSError) as error:
         refused = hub_refusal(error)
     offline = refused is not None
     try:
         path = Path(hf_hub_download(repo_id, name, revision=revision, etag_timeout=timeout_s, local_files_only=offline))
-    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, _transport_error()) as error:
+    except (errors.LocalEntryNotFoundError, HTTPError) as error:
         return refused or hub_refusal(error)
     except OSError as error:
         if error.errno is not None:  # the disk's; huggingface_hub's own, a file of another size, has no number
@@ -145,13 +146,6 @@ def _is_html(path: Path) -> bool:
 def _head(path: Path) -> bytes:
     with path.open("rb") as handle:
         return handle.read(_SNIFFED)
-
-
-def _transport_error() -> type[Exception]:
-    """Return the base of the HTTP client's errors, whichever client this huggingface_hub is built on."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    return next(base for base in HfHubHTTPError.__mro__ if base.__name__ in ("HTTPError", "RequestException"))
 
 
 def _copy_with_bar(response: Any, target: Any) -> None:

@@ -45,26 +45,18 @@ class LoadReport:
 
     def sentence(self) -> str:
         """Return counts and the first few names, for the error."""
-        parts = [
+        kinds = {"missing": self.missing, "unexpected": self.unexpected, "of another shape": self.mismatched}
+        return ", ".join(
             f"{len(names)} {word} ({', '.join(names[:_N_NAMED])}{', …' if len(names) > _N_NAMED else ''})"
-            for word, names in (
-                ("missing", self.missing),
-                ("unexpected", self.unexpected),
-                ("of another shape", self.mismatched),
-            )
+            for word, names in kinds.items()
             if names
-        ]
-        return ", ".join(parts)
+        )
 
 
 def read_checkpoint(path: Path, *, prefixes: tuple[str, ...] = _PREFIXES) -> State:
     """Return the tensors of a .safetensors, .pth, .pth.tar, .pt or .bin file, unwrapped and without wrappers' prefixes.
 
     Pickles are read with weights_only: no code of theirs runs.
-
-    Args:
-        path: the file.
-        prefixes: what a wrapper may have put before every key.
 
     Raises:
         WeightsError: no such file, or no checkpoint.

@@ -19,7 +19,6 @@ from bakeoff.scan.dispatch import check_name, selective_scan
 from bakeoff.scan.stand_in import standin
 
 _DEPRECATED = r"Importing from timm\.models\.(registry|layers) is deprecated"
-_PREFIX = "mamba_vision_"
 
 
 class MambaBackbone(nn.Module):
@@ -87,12 +86,8 @@ def default_cfg(name: str) -> dict[str, Any]:
 def build_mambavision(name: str, *, scan: str = "auto") -> MambaBackbone:
     """Return a MambaVision backbone with fresh weights.
 
-    Args:
-        name: registered name.
-        scan: `auto` or an implementation that params.yaml may name (`scan.implementation`).
-
     Raises:
-        ParamsError: unknown name or scan.
+        ParamsError: unknown name or scan (`auto` or one that `scan.implementation` may take).
     """
     default_cfg(name)
     check_name(scan)
@@ -101,4 +96,4 @@ def build_mambavision(name: str, *, scan: str = "auto") -> MambaBackbone:
 
 def architecture_name(name: str) -> str:
     """Return what people call it: `MambaVision-B`."""
-    return "MambaVision-" + name.removeprefix(_PREFIX).replace("_", "-")
+    return "MambaVision-" + name.removeprefix("mamba_vision_").replace("_", "-")

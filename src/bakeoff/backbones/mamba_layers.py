@@ -16,19 +16,28 @@ from bakeoff.scan.dispatch import selective_scan
 def run_stage(level: Any, maps: Tensor, scan: str) -> Tensor:
     """Return one stage's map (N, C, H, W) of its input of the same shape, before the stage's downsampling.
 
-    Args:
-        level: the package's layer: convolution blocks, or mixers and attention over windows.
-        maps: (N, C, H, W).
-        scan: implementation of the selective scan, as `bakeoff.scan` names them.
+    The package's layer has convolution blocks, or mixers and attention over windows.
     """
     if not level.transformer_block:
         for block in level.blocks:
             maps = block(maps)
         return maps
-    tokens, padded = _to_windows(maps, level.window_size)
+    size, (batch, channels, height, width) = level.window_size, maps.shape
+    rows, columns = -(-height // size), -(-width // size)
+    if height == width == size:
+        tokens = maps.flatten(2).mT  # the windows' tokens (M, size², C), row by row
+    else:
+        maps = F.pad(maps, (0, -width % size, 0, -height % size))
+        apart = maps.unflatten(3, (columns, size)).unflatten(2, (rows, size))  # (N, C, rows, s, columns, s)
+        tokens = apart.permute(0, 2, 4, 3, 5, 1).reshape(-1, size * size, channels)
     for block in level.blocks:
         tokens = _run_block(block, tokens, scan)
-    return _from_windows(tokens, level.window_size, padded, maps.shape)
+    if rows == columns == 1:
+        maps = tokens.mT.unflatten(2, (size, size))
+    else:
+        apart = tokens.view(batch, rows, columns, size, size, channels)
+        maps = apart.permute(0, 5, 1, 3, 2, 4).reshape(batch, channels, rows * size, columns * size)
+    return maps[:, :, :height, :width]
 
 
 def _run_block(block: Any, tokens: Tensor, scan: str) -> Tensor:
@@ -47,11 +56,6 @@ def mix(mixer: Any, tokens: Tensor, scan: str) -> Tensor:
     """Return the mixer's tokens (M, T, C): half of the channels through the selective scan, half past it.
 
     The bias of dt_proj enters twice, inside the projection and as the scan's delta_bias: published weights want it so.
-
-    Args:
-        mixer: the package's MambaVisionMixer.
-        tokens: (M, T, C).
-        scan: implementation of the selective scan.
 
     Source: Hatamizadeh and Kautz 2024, MambaVision, section 3.3, doi:10.48550/arXiv.2407.08083.
     """
@@ -88,26 +92,3 @@ def _filter(tokens: Tensor, *convolutions: nn.Conv1d) -> Tensor:
         maps, weight, torch.cat(biases) if biases else None, padding=(0, (size - 1) // 2), groups=tokens.shape[-1]
     )
     return filtered.squeeze(2).mT
-
-
-def _to_windows(maps: Tensor, size: int) -> tuple[Tensor, tuple[int, int]]:
-    """Return the windows' tokens (M, size², C), row by row, and the height and width after padding."""
-    _, channels, height, width = maps.shape
-    if height == width == size:
-        return maps.flatten(2).mT, (height, width)
-    maps = F.pad(maps, (0, -width % size, 0, -height % size))
-    _, _, height, width = maps.shape
-    apart = maps.unflatten(3, (width // size, size)).unflatten(2, (height // size, size))  # (N, C, rows, s, columns, s)
-    return apart.permute(0, 2, 4, 3, 5, 1).reshape(-1, size * size, channels), (height, width)
-
-
-def _from_windows(tokens: Tensor, size: int, padded: tuple[int, int], shape: torch.Size) -> Tensor:
-    """Return the map (N, C, H, W) of `shape` from its windows' tokens, padding cut off."""
-    batch, channels, height, width = shape
-    if padded == (size, size):
-        maps = tokens.mT.unflatten(2, padded)
-    else:
-        rows, columns = padded[0] // size, padded[1] // size
-        apart = tokens.view(batch, rows, columns, size, size, channels)
-        maps = apart.permute(0, 5, 1, 3, 2, 4).reshape(batch, channels, *padded)
-    return maps[:, :, :height, :width]

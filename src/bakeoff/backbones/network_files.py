@@ -18,12 +18,8 @@ def find_network_files(
 ) -> dict[str, Path]:
     """Return where config.json and preprocessor_config.json of an `hf` candidate are; nothing for other candidates.
 
-    Args:
-        settings: the candidate; its name is a folder or a hub id.
-        out_dir: weights/<model>, whose files serve where the source is out of reach.
-        revision: commit of the weights on the hub; None = the newest.
-        timeout_s: of the hub.
-        kept: the record in `out_dir`.
+    Its name is a folder or a hub id, there `revision` a commit (None = the newest). The files in `out_dir` that the
+    record `kept` names serve where the source is out of reach.
 
     Raises:
         WeightsError: no config.json.
@@ -62,13 +58,7 @@ def copy_config(weights_dir: Path, out_dir: Path) -> None:
 
 
 def network_files_on_hub(repo_id: str, *, revision: str | None, timeout_s: float) -> dict[str, Path]:
-    """Return both files of one commit from the hub or its cache; nothing where one of them is not to be had.
-
-    Args:
-        repo_id: the repository.
-        revision: commit; None = the newest.
-        timeout_s: of each request.
-    """
+    """Return both files of one commit (None = the newest) from the hub or its cache; nothing where one is missing."""
     found: dict[str, Path] = {}
     for name in (CONFIG, PROCESSOR):
         outcome = find_on_hub(repo_id, (name,), timeout_s=timeout_s, revision=revision)

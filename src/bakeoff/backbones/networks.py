@@ -15,10 +15,7 @@ def build_backbone(
 ) -> tuple[nn.Module, int]:
     """Return the backbone with fresh weights, images (N, 3, H, W) to pooled features (N, D), and D.
 
-    Args:
-        settings: the candidate.
-        scan: MambaVision's selective scan.
-        network_dir: folder with config.json, which transformers models alone are built from.
+    Transformers models alone are built from the config.json in `network_dir`.
     """
     if settings.source == "timm":
         return _build_timm(settings)

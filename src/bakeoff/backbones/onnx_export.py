@@ -24,14 +24,8 @@ def export_onnx(
     """Write `model` to `path` and return how far ONNX Runtime's outputs are from PyTorch's, relative to the largest.
 
     The file's input is `images` (N, 3, image_size, image_size) float32, N free; its output `logits` (N, K) float32.
-    MambaVision's scan is an ONNX `Scan`: no custom operator.
-
-    Args:
-        model: images (N, 3, H, W) to (N, K) or (N, D), float32; it is copied to a CPU and put into evaluation mode.
-        path: the file; replaced only by one that passed the check.
-        image_size: height and width, px.
-        metadata: pairs of words stored in the file, such as the labels and the licence.
-        seed: of the random images the check uses.
+    MambaVision's scan is an ONNX `Scan`: no custom operator. The file is replaced only by one that passed the check, on
+    random images of `seed`; a copy of the model is exported, in evaluation mode, with the words of `metadata`.
 
     Raises:
         EvaluationError: the exported network answers something else than PyTorch's.

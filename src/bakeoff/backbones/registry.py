@@ -22,11 +22,8 @@ from bakeoff.records.settings import CandidateSettings, Preprocessing
 def describe(model: str, backbones: dict[str, BackboneParams], defaults: BackboneDefaults) -> CandidateSettings:
     """Return the full settings of one model of the study.
 
-    Args:
-        model: a key of `backbones`, or any timm name (`resnet18`, `convnext_tiny.fb_in22k_ft_in1k`). One that timm has
-            renamed (`tf_efficientnet_b0_ns`) stays the study's name; the settings' `name` is timm's present one.
-        backbones: section `backbones`.
-        defaults: what a timm name without an entry gets, and what an entry leaves out.
+    A model is a key of `backbones`, or any timm name (`resnet18`, `convnext_tiny.fb_in22k_ft_in1k`). One that timm has
+    renamed (`tf_efficientnet_b0_ns`) stays the study's name; the settings' `name` is timm's present one.
 
     Raises:
         ParamsError: a name that its library does not know; near matches and legal tags are listed.
@@ -126,15 +123,13 @@ def _describe_hf(name: str, image_size: int | None, _: dict[str, BackboneParams]
 
 def _from_cfg(cfg: dict[str, Any], image_size: int | None) -> Preprocessing:
     """Return timm's (or MambaVision's) evaluation preprocessing; the size alone may be overridden."""
-    red, green, blue = (float(value) for value in cfg["mean"])
-    std_red, std_green, std_blue = (float(value) for value in cfg["std"])
+    statistics: Any = {name: tuple(map(float, cfg[name])) for name in ("mean", "std")}
     return Preprocessing(
         image_size=image_size or int(cfg["input_size"][-1]),
         crop_pct=float(cfg["crop_pct"]),
         crop_mode=str(cfg.get("crop_mode") or "center"),
         interpolation=str(cfg["interpolation"]),
-        mean=(red, green, blue),
-        std=(std_red, std_green, std_blue),
+        **statistics,
     )
 
 

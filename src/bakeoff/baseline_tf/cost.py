@@ -15,9 +15,7 @@ _MULTIPLY_ADDS = {"Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMulV2", 
 def count_gmacs(traced: Any, image_size: int) -> float:
     """Return 1e9 multiply-adds of one image's forward pass: convolutions and matrix products, nothing else.
 
-    Args:
-        traced: the concrete function of images (N, H, W, 3).
-        image_size: H = W, px.
+    `traced` is the concrete function of images (N, H, W, 3), H = W = `image_size` px.
     """
     single = tf.function(traced).get_concrete_function(tf.TensorSpec((1, image_size, image_size, 3), tf.float32))
     _, definition = convert_variables_to_constants_v2_as_graph(single)

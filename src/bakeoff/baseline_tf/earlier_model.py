@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from bakeoff.baseline_tf.initial import loaded_backbone
 from bakeoff.baseline_tf.model import N_FEATURES, build_backbone, build_classifier
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.baseline_tf.weights_file import WeightsFile, load_backbone, load_layer, read_weights_file
@@ -30,11 +31,8 @@ def output_order(class_names: list[str], labels: list[str]) -> list[int]:
 def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_names: list[str], labels: list[str]) -> Any:
     """Return the earlier project's model with its outputs in the catalogue's order.
 
-    Args:
-        params: section `baseline`; image_size and loss serve a file that holds weights alone.
-        weights_file: `.keras`, legacy `.h5` (whole model or weights) or `.weights.h5`.
-        class_names: the model's classes in output order.
-        labels: the catalogue's.
+    The file is `.keras`, legacy `.h5` (whole model or weights) or `.weights.h5`; the params' image_size and loss serve
+    one that holds weights alone. `class_names` are in output order.
 
     Raises:
         WeightsError: not an EfficientNet-B0 classifier of square RGB images, or another number of outputs.
@@ -82,11 +80,7 @@ def _rebuild(weights: WeightsFile, params: BaselineParams, *, n_classes: int) ->
     name, arrays = next(iter(heads.items()))
     if arrays[1].shape != (n_classes,):
         raise WeightsError(_wrong_outputs(weights.path, arrays[1].shape[0], n_classes))
-    rescaling = (
-        weights.imagenet_rescaling if weights.imagenet_rescaling is not None else params.pretrained == "imagenet"
-    )
-    backbone = build_backbone(params.image_size, imagenet_rescaling=rescaling)
-    load_backbone(backbone, weights)
+    backbone = loaded_backbone(weights, params)
     model = build_classifier(backbone, n_classes=n_classes, loss=params.loss, dropout=params.dropout, seed=0)
     load_layer(model.get_layer("logits"), arrays, weights.path / name)
     return model

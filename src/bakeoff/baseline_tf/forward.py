@@ -20,12 +20,9 @@ def compile_forward(model: Any) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def to_probabilities(scores: np.ndarray, *, score: str, kind: str) -> np.ndarray:
-    """Return probabilities (N, K) float32, rows sum to 1, from scores (N, K).
+    """Return probabilities (N, K) float32, rows sum to 1, from a model's scores (N, K).
 
-    Args:
-        scores: the model's output.
-        score: `logits`, `softmax` or `sigmoid`: what the scores are.
-        kind: `softmax`, `sigmoid_normalised` or `as_is`: what they become.
+    `score` says what they are (`logits`, `softmax` or `sigmoid`), `kind` what they become (`probability_kind`).
     """
     values = scores.astype(np.float64)
     if score == "logits":
@@ -37,14 +34,7 @@ def to_probabilities(scores: np.ndarray, *, score: str, kind: str) -> np.ndarray
 
 
 def row_losses(scores: np.ndarray, label_ids: np.ndarray, *, score: str, loss: str) -> np.ndarray:
-    """Return each row's training loss, (N,) float64, as the trainer's own loss defines it.
-
-    Args:
-        scores: (N, K), the network's output.
-        label_ids: (N,) int64.
-        score: `logits`, `softmax` or `sigmoid`: what the scores are.
-        loss: `cross_entropy` or `bce`.
-    """
+    """Return each row's training loss, (N,) float64, as the trainer's own loss defines it, of scores (N, K)."""
     values = scores.astype(np.float64)
     one_hot = np.eye(values.shape[1])[label_ids]
     if loss == "cross_entropy":

@@ -45,30 +45,26 @@ def fetched_class_names(*, weights_dir: Path, record: WeightsRecord) -> list[str
 
 
 def initial_backbone(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Any:
-    """Return the backbone with the weights its training starts from.
+    """Return the backbone with the weights its training starts from, fetched to `weights_dir`, weights/baseline_tf.
 
-    Args:
-        params: section `baseline`; `weights_file` comes before `pretrained`.
-        weights_dir: weights/baseline_tf, what `bakeoff weights` fetched.
-        record: its record.json.
+    `baseline.weights_file` comes before `pretrained`.
 
     Raises:
         WeightsError: a file is missing or belongs to another architecture.
     """
     if not params.weights_file and (params.pretrained == "random" or not record.pretrained):
         return build_backbone(params.image_size, imagenet_rescaling=False)
-    weights = read_weights_file(fetched_file(params, weights_dir=weights_dir, record=record))
-    backbone = build_backbone(params.image_size, imagenet_rescaling=_rescaling(weights, params))
-    load_backbone(backbone, weights)
-    return backbone
+    return loaded_backbone(read_weights_file(fetched_file(params, weights_dir=weights_dir, record=record)), params)
 
 
-def _rescaling(weights: WeightsFile, params: BaselineParams) -> bool:
-    """Return whether the file's network has Keras' extra layer.
+def loaded_backbone(weights: WeightsFile, params: BaselineParams) -> Any:
+    """Return the backbone with a file's weights, and with Keras' extra layer where the file's network has it.
 
     Keras' own ImageNet file always means the network with it. An earlier project's file mostly says so itself; where it
     cannot (legacy weights of a nested model), `pretrained` tells what that project had started from.
     """
-    if not params.weights_file or weights.imagenet_rescaling is None:
-        return params.pretrained == "imagenet"
-    return weights.imagenet_rescaling
+    says = weights.imagenet_rescaling if params.weights_file else None
+    rescaling = params.pretrained == "imagenet" if says is None else says
+    backbone = build_backbone(params.image_size, imagenet_rescaling=rescaling)
+    load_backbone(backbone, weights)
+    return backbone

@@ -18,11 +18,8 @@ def build_backbone(image_size: int, *, imagenet_rescaling: bool) -> Any:
     """Return a randomly started EfficientNet-B0: (N, H, W, 3) float32 in 0-255 to pooled features (N, 1280).
 
     Keras multiplies the normalised image by 1/sqrt(std) for the literal `weights="imagenet"` alone
-    (keras/src/applications/efficientnet.py); the published weights are wrong without that layer, so it is put in here.
-
-    Args:
-        image_size: H = W, px, at least 32.
-        imagenet_rescaling: put the layer in, as Keras does for its ImageNet weights.
+    (keras/src/applications/efficientnet.py); the published weights are wrong without that layer, so it is put in here
+    where `imagenet_rescaling` asks for it.
     """
     plain = keras.applications.EfficientNetB0(
         include_top=False, weights=None, input_shape=(image_size, image_size, 3), pooling="avg"
@@ -36,11 +33,9 @@ def build_backbone(image_size: int, *, imagenet_rescaling: bool) -> Any:
             output = keras.layers.Rescaling([1.0 / math.sqrt(std) for std in IMAGENET_STD])(output)
         return output
 
-    return keras.models.clone_model(plain, call_function=call, clone_function=_copy_layer)
-
-
-def _copy_layer(layer: Any) -> Any:
-    return layer.__class__.from_config(layer.get_config())
+    return keras.models.clone_model(
+        plain, call_function=call, clone_function=lambda layer: layer.__class__.from_config(layer.get_config())
+    )
 
 
 def freeze(backbone: Any) -> None:
@@ -78,11 +73,7 @@ def logits_model(classifier: Any) -> Any:
 
 
 def score_model(model: Any) -> tuple[Any, str]:
-    """Return the model up to the score that is explained, and what that score is.
-
-    Returns:
-        The model, (N, K) outputs, and `logits`, `softmax` (outputs are probabilities) or `sigmoid`.
-    """
+    """Return the model up to the score that is explained, (N, K), and which that is: `logits`, `softmax`, `sigmoid`."""
     if model.name == OURS:
         return logits_model(model), "logits"
     return model, _last_activation(model)

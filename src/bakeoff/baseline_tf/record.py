@@ -77,10 +77,5 @@ def merged_training(params: BaselineParams) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return the versions that determine a result."""
-    return {
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-        "pillow": PIL.__version__,
-    }
+    packages = {"tensorflow": tf, "keras": keras, "numpy": np, "pillow": PIL}
+    return {"python": platform.python_version()} | {name: one.__version__ for name, one in packages.items()}

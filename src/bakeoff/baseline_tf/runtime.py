@@ -68,9 +68,7 @@ def available_threads() -> int:
 def start(*, device: str, threads: int | None) -> Device:
     """Choose device and threads and switch deterministic operations on; call it before anything is computed.
 
-    Args:
-        device: `auto` (a GPU where TensorFlow finds one), `cpu` or `cuda`.
-        threads: CPU threads; None = all physical cores.
+    The device is `auto` (a GPU where TensorFlow finds one), `cpu` or `cuda`; None is as many threads as physical cores.
 
     Raises:
         SetupError: the device is not there, or is not one of TensorFlow's.

@@ -7,9 +7,7 @@ import numpy as np
 
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.data.batching import batch_slice, n_batches
-from bakeoff.data.products import Products
 from bakeoff.data.table import Catalogue
-from bakeoff.data.transforms import transform_photo
 from bakeoff.records.settings import Geometry
 
 
@@ -25,15 +23,6 @@ class Preprocessing(Geometry):
         return self.model_dump(exclude={"crop_mode"})
 
 
-def read_pixels(products: Products, preprocessing: Preprocessing) -> np.ndarray:
-    """Return the products' photos, resized and cropped, (N, H, W, 3) uint8."""
-    size = preprocessing.image_size
-    pixels = np.empty((len(products), size, size, 3), dtype=np.uint8)
-    for position in range(len(products)):
-        pixels[position] = transform_photo(products.photo(position), preprocessing)
-    return pixels
-
-
 class Batches(keras.utils.PyDataset):
     """Inputs with one-hot labels and training weights, in an order drawn from seed + epoch."""
 
@@ -46,15 +35,11 @@ class Batches(keras.utils.PyDataset):
         batch_size: int,
         seed: int | None = None,
     ) -> None:
-        """Hold `positions` into the products.
+        """Hold `positions` (N,) into the catalogue's products.
 
-        Args:
-            catalogue: their labels and weights.
-            positions: (N,) int64.
-            inputs: from indices into `positions` to what the network takes, float32: photos (n, H, W, 3) in 0-255, as
-                Keras' EfficientNet wants them, or pooled features (n, D).
-            batch_size: rows per batch.
-            seed: of the order; None keeps that of `positions` and leaves the training weights out.
+        `inputs` takes indices into them to what the network takes, float32: photos (n, H, W, 3) in 0-255, as Keras'
+        EfficientNet wants them, or pooled features (n, D). The seed is of the order; None keeps that of `positions` and
+        leaves the training weights out.
         """
         super().__init__(workers=0)
         self.inputs = inputs

@@ -17,13 +17,14 @@ from bakeoff.baseline_tf.earlier_model import load_earlier_model
 from bakeoff.baseline_tf.forward import compile_forward, probability_kind, row_losses, to_probabilities
 from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone
 from bakeoff.baseline_tf.runtime import Device, keras, peak_memory_mib, start
-from bakeoff.baseline_tf.sequence import Batches, Preprocessing, read_pixels
+from bakeoff.baseline_tf.sequence import Batches, Preprocessing
 from bakeoff.core.errors import EvaluationError, TrainingError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.predictions import Predictions, make_predictions
 from bakeoff.data.table import Catalogue
+from bakeoff.data.transforms import read_pixels
 from bakeoff.learning.history import History
 from bakeoff.learning.key import now_utc
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
@@ -88,14 +89,8 @@ def train_baseline(
 ) -> TrainingRecord:
     """Train (or, `as_is`, take over) the baseline, predict every product, write the training folder, last figures/.
 
-    Args:
-        run: from `prepare_run`.
-        out_dir: runs/baseline_tf/seed_<s>/training.
-        on_epoch: told each history row.
-        cache_features: frozen mode computes the backbone's features once; False runs it at every step (same result).
-
-    Returns:
-        training.json's content.
+    `on_epoch` is told each history row. In frozen mode the backbone's features are computed once; without
+    `cache_features` it runs at every step, with the same result. training.json's content comes back.
 
     Raises:
         WeightsError: a weights file is missing or foreign.
@@ -242,8 +237,6 @@ def _forward_with_bar(
 
 def _take_over(run: BaselineRun, progress: Progress) -> Trained:
     """Return the earlier project's model as it is, with its accuracy on the validation split."""
-    if run.params.weights_file is None or run.params.class_names is None:
-        raise TrainingError("baseline.mode as_is needs baseline.weights_file and baseline.class_names.")
     earlier = load_earlier_model(
         run.params,
         weights_file=fetched_file(run.params, weights_dir=run.weights_dir, record=run.weights),

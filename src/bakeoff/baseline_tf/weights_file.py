@@ -55,7 +55,6 @@ def read_weights_file(path: Path) -> WeightsFile:
     Raises:
         WeightsError: the file is missing, has another ending, is in none of these formats, or holds NaN.
     """
-    path = Path(path)
     if not path.is_file():
         raise WeightsError(f"weights file {path} is missing; put it there, or correct baseline.weights_file in conf/.")
     if not path.name.endswith(SUFFIXES):

@@ -13,6 +13,7 @@ from PIL import Image
 
 from bakeoff.core.errors import ParamsError
 from bakeoff.data.photo import Photo, as_image
+from bakeoff.data.products import Products
 from bakeoff.records.settings import Geometry
 
 CropMode = Literal["center", "squash", "center_floor", "squash_floor"]
@@ -132,6 +133,14 @@ def transform_photo(photo: Photo, used: Geometry) -> np.ndarray:
     return resize_crop(
         photo, used.image_size, crop_pct=used.crop_pct, interpolation=used.interpolation, crop_mode=used.crop_mode
     )
+
+
+def read_pixels(products: Products, used: Geometry) -> np.ndarray:
+    """Return the products' photos, resized and cropped, (N, H, W, 3) uint8."""
+    pixels = np.empty((len(products), used.image_size, used.image_size, 3), dtype=np.uint8)
+    for position in range(len(products)):
+        pixels[position] = transform_photo(products.photo(position), used)
+    return pixels
 
 
 def to_unit(pixels: np.ndarray) -> np.ndarray:

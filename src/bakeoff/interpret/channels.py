@@ -40,13 +40,9 @@ def permutation_importance(
     Each photo keeps its two other channels and gets the plane of another photo: the colour histogram of the set stays,
     its tie to the product goes. One permutation per channel and repeat, the same for every candidate.
 
-    Args:
-        predictor: the candidate.
-        products: N of them.
-        label_ids: (N,) int64, their true classes.
-        baseline_correct: (N,) bool, right without a shuffle (from predictions.parquet: no pass is spent on it).
-        shuffles: repeats per channel, seed.
-        advance: called with the number of photos just predicted.
+    `label_ids` (N,) are the products' classes, `baseline_correct` (N,) bool tells who is right without a shuffle (from
+    predictions.parquet: no pass is spent on it). `shuffles` are the repeats per channel and the seed; `advance` is told
+    the number of photos just predicted.
 
     Source:
         Breiman: Random Forests, Machine Learning 45, 2001, section 10, doi:10.1023/A:1010933404324.
@@ -67,12 +63,7 @@ def permutation_importance(
 
 
 def _summarise(baseline_correct: np.ndarray, correct: np.ndarray) -> ChannelImportance:
-    """Return one channel's figures.
-
-    Args:
-        baseline_correct: (N,) bool.
-        correct: (R, N) bool, right after each of R shuffles.
-    """
+    """Return one channel's figures from who is right, (N,) bool, and who is after each of R shuffles, (R, N) bool."""
     drops = baseline_correct.mean() - correct.mean(axis=1)
     lost = baseline_correct.astype(np.float64) - correct.mean(axis=0)
     return ChannelImportance(

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,7 @@ from bakeoff.data.predictions import Predictions
 _SAFE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$")
 
 
-@dataclass(frozen=True)
-class Chosen:
+class Chosen(NamedTuple):
     """One photo to explain: its position in the products, its true and its predicted class with the probability."""
 
     row: int
@@ -21,11 +20,7 @@ class Chosen:
     true: int
     predicted: int
     probability: float
-
-    @property
-    def correct(self) -> bool:
-        """Whether the candidate was right."""
-        return self.true == self.predicted
+    correct: bool
 
 
 def choose_photos(predictions: Predictions, *, n_correct: int, n_wrong: int) -> list[Chosen]:
@@ -42,11 +37,11 @@ def choose_photos(predictions: Predictions, *, n_correct: int, n_wrong: int) -> 
             "probability": predictions.probabilities.max(axis=1),
         }
     )
+    table["correct"] = table["true"] == table["predicted"]
     table = table.loc[predictions.products["split"].to_numpy() == "test", :]
     table = table.sort_values(["probability", "product_id"], ascending=[False, True])
-    table["place"] = table.groupby(["true", table["true"] == table["predicted"]]).cumcount()
-    by_place = table.sort_values("place", kind="stable").drop(columns="place")
-    photos = [Chosen(**photo) for photo in by_place.to_dict("records")]
+    place = table.groupby(["true", "correct"]).cumcount().sort_values(kind="stable")
+    photos = [Chosen(*photo) for photo in table.loc[place.index].itertuples(index=False, name=None)]
     right = [photo for photo in photos if photo.correct]
     wrong = [photo for photo in photos if not photo.correct]
     return right[:n_correct] + wrong[:n_wrong]

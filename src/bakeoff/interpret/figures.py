@@ -25,13 +25,10 @@ def caption(candidate: str, photo: ExplainedPhoto) -> str:
 
 
 def heat_map(attributions: np.ndarray) -> np.ndarray:
-    """Return a signed map in [-1, 1] for display, (H, W) float32.
+    """Return a signed map in [-1, 1] for display, (H, W) float32, of (H, W, 3) or (H, W) attributions.
 
     Channels are summed, Integrated Gradients' pixel noise is smoothed over 1.5 % of the side, and the scale is cut at
     the 99th percentile of the magnitude. A map of zeros stays zero.
-
-    Args:
-        attributions: (H, W, 3) of Integrated Gradients or (H, W) of Occlusion, float32.
     """
     if attributions.ndim == 3:
         summed = attributions.astype(np.float64).sum(axis=2)
@@ -45,14 +42,7 @@ def heat_map(attributions: np.ndarray) -> np.ndarray:
 
 
 def draw_attributions(photo: np.ndarray, maps: Mapping[str, np.ndarray], path: Path, *, title: str) -> None:
-    """Draw the photo and its maps side by side.
-
-    Args:
-        photo: (H, W, 3) float32 in [0, 1].
-        maps: by title, (H, W) or (H, W, 3) float32.
-        path: PNG to write.
-        title: the lines above.
-    """
+    """Draw the photo, (H, W, 3) float32 in [0, 1], and its maps, (H, W) or (H, W, 3) by title, side by side."""
     height_in = 4.5 + 0.2 * len(title.splitlines())
     figure = Figure(figsize=(3.5 * (1 + len(maps)), height_in), layout="constrained")
     panels = figure.subplots(1, 1 + len(maps))

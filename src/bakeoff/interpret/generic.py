@@ -10,7 +10,7 @@ import numpy as np
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.interpret.params import InterpretParams
-from bakeoff.predictors.protocol import ImageGradients
+from bakeoff.predictors.protocol import Predictor
 
 GREY = 0.5
 """Baseline of Integrated Gradients and fill of Occlusion: mid-grey in [0, 1], which normalisation maps near zero."""
@@ -30,13 +30,8 @@ def integrated_gradients(gradients: Gradients, image: np.ndarray, target: int, *
     """Return each pixel's and channel's share of score(image) - score(`GREY`), (H, W, 3) float32.
 
     IG_i(x) = (x_i - x'_i) * integral over a in [0, 1] of dF(x' + a (x - x')) / dx_i, the integral by Gauss-Legendre.
-    Completeness: the shares sum to F(x) - F(x'), up to the rule's error.
-
-    Args:
-        gradients: (N, H, W, 3), (N,) -> d score[target] / d image, (N, H, W, 3).
-        image: (H, W, 3) float32 in [0, 1].
-        target: class whose score is explained.
-        steps: gradients that are computed.
+    Completeness: the shares sum to F(x) - F(x'), up to the rule's error. `gradients` takes images (N, H, W, 3) and
+    targets (N,) to d score[target] / d image; `image` is (H, W, 3) float32 in [0, 1].
 
     Source:
         Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks, ICML 2017, eq. 1, arXiv:1703.01365.
@@ -57,12 +52,7 @@ def occlusion(scores: Scores, image: np.ndarray, *, window_px: int, stride_px: i
     """Return how much the score falls where a grey window covers the photo, (H, W) float32.
 
     A pixel gets the mean drop over the windows that cover it; windows at the lower and right edge are cut there.
-
-    Args:
-        scores: (N, H, W, 3) -> (N,), the score of the explained class.
-        image: (H, W, 3) float32 in [0, 1].
-        window_px: side of the square window.
-        stride_px: px between windows, at most window_px so that every pixel is covered.
+    `scores` takes images (N, H, W, 3) to the explained class's score (N,); `image` is (H, W, 3) float32 in [0, 1].
 
     Raises:
         EvaluationError: the stride leaves gaps, or the window is larger than the photo.
@@ -99,19 +89,16 @@ def occlusion_windows(shape: tuple[int, ...], *, window_px: int, stride_px: int)
             f"interpret.occlusion_window_px = {window_px} and occlusion_stride_px = {stride_px} do not fit a photo of "
             f"{shape[1]} x {shape[0]} px: expected stride <= window <= photo; change them in conf/profile/."
         )
-    for top in _starts(shape[0], window_px, stride_px):
-        for left in _starts(shape[1], window_px, stride_px):
-            yield slice(top, top + window_px), slice(left, left + window_px)
-
-
-def _starts(side: int, window_px: int, stride_px: int) -> list[int]:
-    return [stride_px * step for step in range(math.ceil((side - window_px) / stride_px) + 1)]
+    n_steps = (math.ceil((side - window_px) / stride_px) + 1 for side in shape[:2])
+    for steps in np.ndindex(*n_steps):
+        top, left = (stride_px * step for step in steps)
+        yield slice(top, top + window_px), slice(left, left + window_px)
 
 
 class GenericExplainer:
     """Explains any predictor: gradients of its score, probabilities for Occlusion."""
 
-    def __init__(self, predictor: ImageGradients, params: InterpretParams) -> None:
+    def __init__(self, predictor: Predictor, params: InterpretParams) -> None:
         self.predictor = predictor
         self.params = params
         gradient_score = "probability" if predictor.probability_kind == "as_is" else "logit"

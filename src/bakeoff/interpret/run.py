@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from rich.progress import Progress
@@ -13,12 +14,11 @@ from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
 from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
-from bakeoff.interpret.explainers import METHODS, Explainer, open_explainer
 from bakeoff.interpret.figures import caption, draw_attributions
-from bakeoff.interpret.generic import GREY
+from bakeoff.interpret.generic import GREY, GenericExplainer
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.predictors.loading import load_predictor
-from bakeoff.predictors.protocol import ImageGradients
+from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.files import derived_key
 from bakeoff.records.interpretation import (
     ATTRIBUTIONS_FILE,
@@ -30,6 +30,15 @@ from bakeoff.records.interpretation import (
 )
 from bakeoff.records.training import TrainingRecord
 
+if TYPE_CHECKING:
+    from bakeoff.interpret.captum_attributions import CaptumExplainer
+
+Explainer: TypeAlias = "GenericExplainer | CaptumExplainer"
+METHODS = {"integrated_gradients": "Integrated Gradients", "occlusion": "Occlusion"}
+"""An explainer's methods, and the titles over their panels; figures, records and progress follow from this table.
+
+Each takes an image (H, W, 3) float32 in [0, 1] and a class index, and returns a signed map (H, W) or (H, W, 3) float32.
+"""
 CHANNEL_SEED = 0
 """One seed for every candidate, so that all are shown the same shuffled photos."""
 Maps = tuple[np.ndarray, dict[str, np.ndarray]]
@@ -40,7 +49,7 @@ Maps = tuple[np.ndarray, dict[str, np.ndarray]]
 class Subject:
     """Who is explained: the candidate, what it was trained on and what it predicted."""
 
-    predictor: ImageGradients
+    predictor: Predictor
     catalogue: Catalogue
     predictions: Predictions
     training: TrainingRecord
@@ -59,6 +68,15 @@ def open_subject(training_dir: Path, catalogue: Catalogue, compute: ComputeParam
     return Subject(predictor, catalogue, predictions, training)
 
 
+def open_explainer(environment: str, predictor: Any, params: InterpretParams) -> Explainer:
+    """Return Captum's explainer for `torch`, the framework-free one for `tf`, which imports no torch."""
+    if environment == "tf":
+        return GenericExplainer(predictor, params)
+    from bakeoff.interpret.captum_attributions import CaptumExplainer
+
+    return CaptumExplainer(predictor.module, params)
+
+
 def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretParams) -> None:
     """Write channels.json, figures/channels.png, attributions.json and attributions/<product>.png under `out_dir`."""
     explainer = open_explainer(subject.training.environment, subject.predictor, params)
@@ -67,14 +85,14 @@ def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretPar
     with Progress() as progress:
         channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
         explained = _explain_photos(subject, explainer, chosen, progress=progress)
-    requested = PhotoCounts(n_correct=params.n_correct, n_wrong=params.n_wrong)
     n_correct = sum(photo.correct for photo in chosen)
-    found = PhotoCounts(n_correct=n_correct, n_wrong=len(chosen) - n_correct)
+    counts = {"correct": (n_correct, params.n_correct), "wrong": (len(chosen) - n_correct, params.n_wrong)}
+    few = [f"only {n} of {wanted} {kind} test photos exist" for kind, (n, wanted) in counts.items() if n < wanted]
     AttributionsRecord(
         key=key,
-        requested=requested,
-        found=found,
-        note=_note(requested, found),
+        requested=PhotoCounts(n_correct=params.n_correct, n_wrong=params.n_wrong),
+        found=PhotoCounts(n_correct=n_correct, n_wrong=len(chosen) - n_correct),
+        note="; ".join(few) + "." if few else None,
         baseline=GREY,
         explained_score={name: explainer.scores[name] for name in METHODS},
         items=[photo for photo, _ in explained],
@@ -130,10 +148,3 @@ def _explain_photos(
         )
         items.append((explained, (image, maps)))
     return items
-
-
-def _note(requested: PhotoCounts, found: PhotoCounts) -> str | None:
-    """Return one sentence where fewer photos exist than were asked for."""
-    counts = (("correct", found.n_correct, requested.n_correct), ("wrong", found.n_wrong, requested.n_wrong))
-    parts = [f"only {n} of {wanted} {kind} test photos exist" for kind, n, wanted in counts if n < wanted]
-    return "; ".join(parts) + "." if parts else None

@@ -26,13 +26,7 @@ def preview_title(model: str, used: Geometry) -> str:
 
 
 def choose_samples(labels: np.ndarray, *, seed: int, n_photos: int) -> np.ndarray:
-    """Return indices into `labels`, (at most n_photos,) int64: classes in turn, each one's photos in random order.
-
-    Args:
-        labels: (N,) int64.
-        seed: of the random order.
-        n_photos: how many are wanted.
-    """
+    """Return indices into labels (N,), at most n_photos, int64: classes in turn, each one's photos in random order."""
     order = np.random.default_rng(seed).permutation(len(labels))
     shuffled = pd.Series(labels[order])
     turn = shuffled.groupby(shuffled).cumcount()
@@ -50,13 +44,7 @@ def write_preview(
 ) -> None:
     """Write a grid of training photos after the network's own resize and crop, each under its class.
 
-    Args:
-        path: the picture; its folder is made.
-        catalogue: products and split.
-        transform: PIL photo to (H, W, 3) uint8, as the network takes it.
-        title: from `preview_title`.
-        seed: draws the photos.
-        n_photos: at most so many.
+    `transform` takes a photo to what the network gets, (H, W, 3) uint8; `seed` draws the photos.
     """
     rows = catalogue.rows("train")
     chosen = rows[choose_samples(catalogue.label_ids(rows), seed=seed, n_photos=n_photos)]
@@ -74,13 +62,9 @@ def write_preview(
 
 
 def write_history_figure(path: Path, rows: Sequence[Row], *, title: str, best_epoch: int) -> None:
-    """Write loss and accuracy by epoch for train and validation, with the best epoch marked.
+    """Write loss and accuracy by epoch for train and validation, with the best epoch (from 1) marked.
 
-    Args:
-        path: the picture; its folder is made.
-        rows: of history.csv; without any, the figure says that nothing was trained.
-        title: its heading.
-        best_epoch: the epoch whose weights were kept, from 1.
+    Without rows the figure says that nothing was trained.
     """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     epochs = [row["epoch"] for row in rows]

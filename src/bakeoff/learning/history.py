@@ -71,9 +71,8 @@ class History:
     def add_epoch(self, weight_sums: Sequence[float], **measured: float) -> bool:
         """Add the row of an epoch and return whether it is the best so far.
 
-        Args:
-            weight_sums: of the training weights of each of its steps.
-            measured: the row's other columns: train_accuracy, validation_loss, validation_accuracy and seconds.
+        `weight_sums` are of the training weights of each step, `measured` the columns train_accuracy, validation_loss,
+        validation_accuracy and seconds.
         """
         row: Row = {
             "epoch": len(self.rows) + 1,
@@ -90,22 +89,15 @@ class History:
 
 
 def majority_share(train_labels: np.ndarray, validation_labels: np.ndarray) -> float:
-    """Return the validation accuracy of always answering with the most frequent training class.
-
-    Args:
-        train_labels: (N,) int64.
-        validation_labels: (M,) int64, M > 0.
-    """
+    """Return the validation accuracy, of labels (N,) and (M,), of always answering the most frequent training class."""
     return float(np.mean(validation_labels == np.bincount(train_labels).argmax()))
 
 
 def why_not_learned(best_accuracy: float, majority: float, step_losses: Sequence[float]) -> str | None:
     """Return in words why a run did not learn, or None where it did.
 
-    Args:
-        best_accuracy: best validation accuracy, in [0, 1].
-        majority: validation accuracy of the majority class, in [0, 1].
-        step_losses: training loss of every step; its first and last quarters are compared.
+    Its best validation accuracy is compared with the majority class's, both in [0, 1], and the first with the last
+    quarter of the training losses of all steps.
     """
     if best_accuracy <= majority:
         return f"its best validation accuracy {best_accuracy:.3f} is not above the majority class's {majority:.3f}"

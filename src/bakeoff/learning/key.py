@@ -31,12 +31,9 @@ def digest(values: Any) -> str:
 
 
 def training_key(header: TrainingHeader, catalogue: Catalogue, settings: dict[str, Any]) -> str:
-    """Return the key of a training.
+    """Return the key of a training, whatever its header's own key.
 
-    Args:
-        header: whatever its own key.
-        catalogue: its data digest and its split are part of the key.
-        settings: what determines a result beside these: the network and how photos become its input.
+    `settings` are what determines a result beside header and catalogue: the network, and how photos become its input.
     """
     determined = header.model_dump(mode="json", include=_DETERMINING)
     determined["settings"] = settings
@@ -51,10 +48,7 @@ def training_key(header: TrainingHeader, catalogue: Catalogue, settings: dict[st
 def feature_key(header: TrainingHeader, catalogue: Catalogue, *, code: str) -> str:
     """Return the key of a backbone's features over the whole catalogue, whatever the head, split, schedule or mode.
 
-    Args:
-        header: of a training that needs them.
-        catalogue: whose photos they are of.
-        code: digest of the code that makes them (`bakeoff.core.code.code_digest`): old ones must not serve new code.
+    `code` is a digest of the code that makes them (`bakeoff.core.code.code_digest`): old ones must not serve new code.
     """
     return digest(
         {

@@ -15,13 +15,7 @@ _WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 @contextmanager
 def out_of_memory_in_words(error: type[BakeoffError], doing: str, *, remedies: str) -> Iterator[None]:
-    """Turn an exhausted device into `error`; any other error passes.
-
-    Args:
-        error: what to raise.
-        doing: candidate, activity and sizes.
-        remedies: what to set, as the second half of a sentence.
-    """
+    """Turn an exhausted device into `error`, which says what went on and what to set; any other error passes."""
     try:
         yield
     except Exception as caught:

@@ -16,8 +16,6 @@ from bakeoff.learning.key import git_commit, now_utc
 from bakeoff.records.settings import Geometry
 from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 
-_FLOAT32_BYTES = 4
-
 
 def training_record(header: TrainingHeader, history: History, catalogue: Catalogue, **network: Any) -> TrainingRecord:
     """Return training.json: what was known beforehand, what came out, and the fields that describe the network."""
@@ -51,7 +49,7 @@ def cost_record(header: TrainingHeader, history: History, *, feature_time_s: flo
 
 def size_mib(shapes: Iterable[Sequence[int]]) -> float:
     """Return the memory that a deployed classifier's numbers take as float32, whatever its file looks like, MiB."""
-    return _FLOAT32_BYTES * sum(math.prod(shape) for shape in shapes) / 2**20
+    return 4 * sum(math.prod(shape) for shape in shapes) / 2**20
 
 
 def write_outputs(

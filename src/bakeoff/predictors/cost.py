@@ -8,18 +8,12 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-_FILE_LENGTH_BYTES = 8
-
 
 def count_gmacs(model: nn.Module, image_size: int, device: torch.device) -> float:
     """Return 1e9 multiply-adds of one image's forward pass: convolutions, matrix products, attention and the scan.
 
-    What is no multiply-add there (norms, activations, sums) is left out, as the literature does.
-
-    Args:
-        model: (N, 3, H, W) float32 in [0, 1] to anything, in evaluation mode.
-        image_size: H = W, px.
-        device: where the network is.
+    What is no multiply-add there (norms, activations, sums) is left out, as the literature does. The model takes images
+    (N, 3, H, W) float32 in [0, 1], H = W = `image_size` px, in evaluation mode on `device`.
     """
     image = torch.zeros(1, 3, image_size, image_size, device=device)
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=_formulas()) as counter:
@@ -44,7 +38,7 @@ def file_mib(network: nn.Module) -> float:
         size = math.prod(tensor.shape) * tensor.element_size()
         header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [offset, offset + size]}
         offset += size
-    return (_FILE_LENGTH_BYTES + len(json.dumps(header, separators=(",", ":"))) + offset) / 2**20
+    return (8 + len(json.dumps(header, separators=(",", ":"))) + offset) / 2**20  # 8 bytes tell the header's length
 
 
 def _formulas() -> dict[Any, Any]:

@@ -2,23 +2,20 @@
 
 from pathlib import Path
 
-from bakeoff.predictors.protocol import ImageGradients
+from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.training import TrainingRecord
 
 
-def load_predictor(training_dir: Path, *, device: str = "auto", weights_root: Path | None = None) -> ImageGradients:
+def load_predictor(training_dir: Path, *, device: str = "auto", weights_root: Path | None = None) -> Predictor:
     """Return the predictor of a training folder, in whose framework's environment this must run.
 
-    Args:
-        training_dir: runs/<candidate>/seed_<s>/training.
-        device: auto, cpu, cuda or mps.
-        weights_root: folder with weights/<model>, for a frozen PyTorch candidate that lies outside its project.
+    `weights_root` has weights/<model>, for a frozen PyTorch candidate that lies outside its project.
 
     Raises:
         EvaluationError: the folder holds no training.
     """
     if TrainingRecord.read(training_dir / "training.json").framework == "tensorflow":
-        from bakeoff.baseline_tf.predictor import load_keras_predictor
+        from bakeoff.predictors.keras_predictor import load_keras_predictor
 
         return load_keras_predictor(training_dir, device=device)
     from bakeoff.predictors.torch_predictor import load_torch_predictor

@@ -1,48 +1,129 @@
-"""The interfaces between a trained candidate and everything that asks it something; no framework is loaded here.
+"""What everything asks of a trained candidate, and what both frameworks' answers share; no framework is loaded here.
 
-`bakeoff.predictors.torch_predictor.TorchPredictor` and `bakeoff.baseline_tf.predictor.KerasPredictor` implement them.
+`torch_predictor.TorchPredictor` and `keras_predictor.KerasPredictor` are predictors.
 Images are always (N, H, W, 3) float32 in [0, 1]: decoded, resized and cropped as the candidate's weights want it, but
 not yet normalised. Mean and standard deviation are applied inside.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from bakeoff.core.allocator import allocator_name
+from bakeoff.core.errors import EvaluationError, MemoryExhaustedError
+from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.photo import Photo
 from bakeoff.data.products import Products
+from bakeoff.data.transforms import read_pixels, to_unit, transform_photo
+from bakeoff.learning.out_of_memory import out_of_memory_in_words
+from bakeoff.records.settings import Geometry
 
 
-class Predictor(Protocol):
-    """A trained candidate, ready to classify."""
+class Predictor(ABC):
+    """A candidate's network, trained or not, ready to classify and to be measured."""
 
-    labels: list[str]
-    """The K class names, in the order of the probabilities' columns."""
-    image_size: int
-    """Side of the square input, px."""
-    probability_kind: str
-    """`softmax`, `sigmoid_normalised` (sigmoids divided by their sum) or `as_is` (the model ends in a softmax)."""
+    SIZE_SETTING: ClassVar[str]
+    """What sets the side of its photos, for messages."""
+
+    def __init__(
+        self, title: str, labels: Sequence[str], preprocessing: Geometry, probability_kind: str, **description: Any
+    ) -> None:
+        """Describe a network; the title names the candidate in messages, labels are in the order of the columns.
+
+        `probability_kind` is `softmax`, `sigmoid_normalised` (sigmoids divided by their sum) or `as_is` (the model ends
+        in a softmax), `description` the conditions it runs under (framework, device, threads, …) and its size.
+        """
+        self.title, self.labels, self.probability_kind = title, list(labels), probability_kind
+        self.image_size, self._preprocessing = preprocessing.image_size, preprocessing
+        common = {"dtype": "float32", "memory_format": "channels_last", "allocator": allocator_name()}
+        self.description = common | description
 
     def images(self, products: Products) -> np.ndarray:
-        """Return the products' photos as (N, H, W, 3) float32 in [0, 1]."""
-        ...
+        """Return the products' photos, resized and cropped, (N, H, W, 3) float32 in [0, 1]."""
+        return to_unit(read_pixels(products, self._preprocessing))
+
+    def transform(self, photo: Photo) -> np.ndarray:
+        """Return a decoded photo as the network takes it: (H, W, 3) uint8, resized and cropped."""
+        return transform_photo(photo, self._preprocessing)
+
+    @abstractmethod
+    def forward(self, pixels: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 probabilities of photos (N, H, W, 3), uint8 or in [0, 1], in a single forward pass."""
 
     def predict(self, products: Products) -> np.ndarray:
-        """Return (N, K) float32 probabilities, rows sum to 1."""
-        ...
+        """Return (N, K) float32 probabilities, rows sum to 1, of N products, at least one."""
+        return self.predict_images(self.images(products))
 
     def predict_images(self, images: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities, rows sum to 1."""
-        ...
+        parts = [self.forward(photos) for photos in batches(images)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), dtype=np.float32)
 
+    def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return d score[target] / d image, (N, H, W, 3) float32, of N images, at least one.
+
+        The score is the logit (the probability for `as_is`); `targets` are (N,) int, class indices below K.
+
+        Raises:
+            EvaluationError: the targets are not one class index per image.
+        """
+        chosen = np.asarray(targets, dtype=np.int64)
+        if chosen.shape != (len(images),) or not 0 <= chosen.min() <= chosen.max() < len(self.labels):
+            raise EvaluationError(
+                f"targets must be one class index from 0 to {len(self.labels) - 1} per image ({len(images)}), "
+                f"got {chosen.tolist()}."
+            )
+        parts = []
+        for photos, some in zip(batches(images), batches(chosen), strict=True):
+            with self._in_words("gradients of", photos):
+                parts.append(self._gradients(photos, some))
+        return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
+
+    @abstractmethod
+    def _gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray: ...
+
+    def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
+        """Return a call that runs one synchronised forward pass (inputs already on the device) and nothing else.
+
+        Both raise a MemoryExhaustedError where the batch does not fit.
+        """
+        with self._in_words("measuring", images):
+            call = self._ready_call(images)
+
+        def forward_once() -> None:
+            with self._in_words("measuring", images):
+                call()
+
+        return forward_once
+
+    @abstractmethod
+    def _ready_call(self, images: np.ndarray) -> Callable[[], object]: ...
+
+    @abstractmethod
+    def count_gmacs(self) -> tuple[float | None, str]:
+        """Return 1e9 multiply-adds of one image's forward pass and who counted, or None and why nobody can."""
+
+    @abstractmethod
+    def device_peak_mib(self, *, reset: bool = False) -> float | None:
+        """Return the accelerator's peak memory since the last reset, MiB; None on a CPU, whose process is measured."""
+
+    @abstractmethod
     def set_threads(self, n_threads: int) -> None:
         """Use this many CPU threads from here on."""
-        ...
 
+    @abstractmethod
     def speed_up(self) -> str:
         """Predict from here on in the fastest way that agrees with the measured one within 1e-4; return which."""
-        ...
+
+    def _in_words(self, activity: str, images: np.ndarray) -> AbstractContextManager[None]:
+        """Tell in words that memory ran out, and what to set."""
+        sizes = f"{len(images)} photos of {images.shape[1]} x {images.shape[2]} px"
+        doing = f"{self.title}: {activity} {sizes} on {self.description['device']}"
+        remedies = f"lower {self.SIZE_SETTING}, or set compute.device: cpu"
+        return out_of_memory_in_words(MemoryExhaustedError, doing, remedies=remedies)
 
 
 @runtime_checkable
@@ -54,48 +135,6 @@ class GivesFeatures(Protocol):
         ...
 
 
-class ImageGradients(Predictor, Protocol):
-    """A predictor that can be differentiated."""
-
-    def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return d score[target] / d image, (N, H, W, 3) float32; the score is the logit (the probability for `as_is`).
-
-        Args:
-            images: (N, H, W, 3) float32 in [0, 1].
-            targets: (N,) int, class indices below K.
-        """
-        ...
-
-
-class Timeable(Protocol):
-    """A network whose speed can be measured, trained or not."""
-
-    description: dict[str, Any]
-    """Under what conditions it runs (framework, runtime, device, threads, …) and its size (n_parameters, file_mib)."""
-
-    def transform(self, photo: Photo) -> np.ndarray:
-        """Return a decoded photo as the network takes it: (H, W, 3) uint8, resized and cropped."""
-        ...
-
-    def forward(self, pixels: np.ndarray) -> np.ndarray:
-        """Return (N, K) float32 probabilities of (N, H, W, 3) uint8 in a single forward pass, whatever N."""
-        ...
-
-    def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
-        """Return a call that runs one synchronised forward pass (inputs already on the device) and nothing else.
-
-        It raises a MemoryExhaustedError where the batch does not fit.
-        """
-        ...
-
-    def count_gmacs(self) -> tuple[float | None, str]:
-        """Return 1e9 multiply-adds of one image's forward pass and who counted, or None and why nobody can."""
-        ...
-
-    def device_peak_mib(self, *, reset: bool = False) -> float | None:
-        """Return the accelerator's peak memory since the last reset, MiB; None on a CPU, whose process is measured."""
-        ...
-
-    def set_threads(self, n_threads: int) -> None:
-        """Use this many CPU threads from here on."""
-        ...
+def batches(values: np.ndarray) -> list[np.ndarray]:
+    """Return values (N, …) in parts of the number of photos that is predicted at a time."""
+    return [values[start : start + PREDICT_BATCH] for start in range(0, len(values), PREDICT_BATCH)]

@@ -1,9 +1,7 @@
-"""A trained PyTorch candidate behind `bakeoff.predictors.protocol`; always float32, however it trained."""
+"""A PyTorch candidate as a `Predictor`; always float32, however it trained."""
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bakeoff.backbones.classifier import n_parameters
 from bakeoff.backbones.inference import for_cpu_inference
-from bakeoff.core.allocator import allocator_name, keep_freed_memory
-from bakeoff.core.errors import EvaluationError, MemoryExhaustedError, SetupError
+from bakeoff.core.allocator import keep_freed_memory
+from bakeoff.core.errors import EvaluationError, SetupError
 from bakeoff.core.seeding import set_threads
-from bakeoff.data.batching import PREDICT_BATCH
-from bakeoff.data.photo import Photo
-from bakeoff.data.products import Products
-from bakeoff.data.transforms import to_unit, transform_photo
 from bakeoff.learning.key import versions
-from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.predictors.cost import count_gmacs, file_mib
+from bakeoff.predictors.protocol import Predictor, batches
 from bakeoff.predictors.trained import load_photo_classifier
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
@@ -30,117 +25,65 @@ from bakeoff.training.device import device_name, peak_cuda_memory_mib, resolve_d
 from bakeoff.training.losses import probabilities
 from bakeoff.training.module import PhotoClassifier, photo_tensor
 
-
-@dataclass(frozen=True)
-class Network:
-    """A classifier in evaluation mode on its device, and what is known of it."""
-
-    model: PhotoClassifier
-    settings: CandidateSettings
-    labels: Sequence[str]
-    probabilities: str
-    """`softmax` or `sigmoid_normalised`."""
-    scan: str | None
-    title: str
-
-
 SAME_WITHIN = 1e-4
 """How far a probability of a faster way of running the network may be from the plain one's."""
 N_TRIALS = 3
 
 
-class TorchPredictor:
-    """A network ready to classify: a `Predictor`, `ImageGradients`, `Timeable`, and it gives features."""
+class TorchPredictor(Predictor):
+    """A network ready to classify, which also gives features; its score is the logit."""
 
-    def __init__(self, network: Network, device: torch.device) -> None:
-        model, preprocessing = network.model, network.settings.preprocessing
-        self._model = model
-        self._device = device
-        self._preprocessing = preprocessing
-        self._title = network.title
-        self.labels = list(network.labels)
-        self.image_size = preprocessing.image_size
-        self.probability_kind = network.probabilities
-        self.description: dict[str, Any] = {
-            "framework": "pytorch",
-            "runtime": "eager",
-            "device": device.type,
-            "device_name": device_name(device),
-            "threads": torch.get_num_threads(),
-            "dtype": "float32",
-            "memory_format": "channels_last",
-            "allocator": allocator_name(),
-            "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "file_mib": file_mib(model.classifier),
-            "scan": network.scan,
-            "versions": versions(network.settings.source),
-        }
+    SIZE_SETTING = "the backbone's image_size"
+
+    def __init__(
+        self,
+        model: PhotoClassifier,
+        settings: CandidateSettings,
+        *,
+        labels: Sequence[str],
+        probability_kind: str,
+        scan: str | None,
+        title: str,
+    ) -> None:
+        """Take a classifier in evaluation mode on its device."""
+        self._model, self._device = model, model.mean.device
+        super().__init__(
+            title,
+            labels,
+            settings.preprocessing,
+            probability_kind,
+            framework="pytorch",
+            runtime="eager",
+            device=self._device.type,
+            device_name=device_name(self._device),
+            threads=torch.get_num_threads(),
+            n_parameters=n_parameters(model),
+            file_mib=file_mib(model.classifier),
+            scan=scan,
+            versions=versions(settings.source),
+        )
 
     @property
     def module(self) -> nn.Module:
         """The network in eval mode, (N, 3, H, W) float32 in [0, 1] to logits (N, K), normalisation included."""
         return self._model
 
-    def images(self, products: Products) -> np.ndarray:
-        """Return the products' photos, resized and cropped, (N, H, W, 3) float32 in [0, 1]."""
-        return to_unit(np.stack([self.transform(products.photo(position)) for position in range(len(products))]))
-
-    def predict(self, products: Products) -> np.ndarray:
-        """Return (N, K) float32 probabilities, rows sum to 1, of N products, at least one."""
-        return self.predict_images(self.images(products))
-
-    def predict_images(self, images: np.ndarray) -> np.ndarray:
-        """Return (N, K) float32 probabilities, rows sum to 1, for images (N, H, W, 3) float32 in [0, 1]."""
-        starts = range(0, len(images), PREDICT_BATCH)
-        parts = [self.forward(images[start : start + PREDICT_BATCH]) for start in starts]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), dtype=np.float32)
-
     @torch.inference_mode()
     def classify_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities (N, K) float32 and the backbone's pooled features (N, D) float32 in one pass.
-
-        Args:
-            images: (N, H, W, 3) float32 in [0, 1], at least one.
-        """
+        """Return probabilities (N, K) float32 and pooled features (N, D) float32, N at least 1, in one pass."""
         found, features = [], []
-        for start in range(0, len(images), PREDICT_BATCH):
-            photos = images[start : start + PREDICT_BATCH]
+        for photos in batches(images):
             with self._in_words("predicting", photos):
                 pooled = self._model.features(photo_tensor(photos, self._device))
                 found.append(self._probabilities(self._model.classifier.head(pooled)))
                 features.append(pooled.float().cpu().numpy())
         return np.concatenate(found), np.concatenate(features)
 
-    def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return d logit[target] / d image, (N, H, W, 3) float32.
-
-        Args:
-            images: (N, H, W, 3) float32 in [0, 1].
-            targets: (N,) int, class indices below K.
-
-        Raises:
-            EvaluationError: the targets are not one class index per image.
-        """
-        chosen = np.asarray(targets, dtype=np.int64)
-        if chosen.shape != (len(images),) or (len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(self.labels)):
-            raise EvaluationError(
-                f"targets must be one class index from 0 to {len(self.labels) - 1} per image ({len(images)}), "
-                f"got {chosen.tolist()}."
-            )
-        parts = []
-        for start in range(0, len(images), PREDICT_BATCH):
-            photos = images[start : start + PREDICT_BATCH]
-            with self._in_words("gradients of", photos):
-                batch = photo_tensor(photos, self._device).requires_grad_(True)
-                index = torch.from_numpy(chosen[start : start + PREDICT_BATCH]).to(self._device)
-                score = self._model(batch).gather(1, index[:, None]).sum()
-                (gradient,) = torch.autograd.grad(score, batch)
-                parts.append(gradient.permute(0, 2, 3, 1).cpu().numpy())
-        return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
-
-    def transform(self, photo: Photo) -> np.ndarray:
-        """Return a decoded photo resized and cropped, (H, W, 3) uint8."""
-        return transform_photo(photo, self._preprocessing)
+    def _gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        batch = photo_tensor(images, self._device).requires_grad_(True)
+        score = self._model(batch).gather(1, torch.from_numpy(targets).to(self._device)[:, None]).sum()
+        (gradient,) = torch.autograd.grad(score, batch)
+        return gradient.permute(0, 2, 3, 1).cpu().numpy()
 
     @torch.inference_mode()
     def forward(self, pixels: np.ndarray) -> np.ndarray:
@@ -158,18 +101,15 @@ class TorchPredictor:
             torch.cuda.reset_peak_memory_stats(self._device)
         return peak_cuda_memory_mib(self._device)
 
-    def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
-        """Return a call of one synchronised forward pass of these images, already on the device, and nothing else."""
-        with self._in_words("measuring", images):
-            batch = photo_tensor(images, self._device)
+    def _ready_call(self, images: np.ndarray) -> Callable[[], None]:
+        batch = photo_tensor(images, self._device)
 
         @torch.inference_mode()
-        def forward_once() -> None:
-            with self._in_words("measuring", images):
-                self._model(batch)
-                synchronise(self._device)
+        def call() -> None:
+            self._model(batch)
+            synchronise(self._device)
 
-        return forward_once
+        return call
 
     def set_threads(self, n_threads: int) -> None:
         """Use this many CPU threads from here on."""
@@ -204,18 +144,10 @@ class TorchPredictor:
         self.description["runtime"] = "eager, packed weights" if faster else runtime
         return str(self.description["runtime"])
 
-    def _in_words(self, activity: str, images: np.ndarray) -> AbstractContextManager[None]:
-        """Tell in words that memory ran out, and what to set."""
-        sizes = f"{len(images)} photos of {images.shape[1]} x {images.shape[2]} px"
-        doing = f"{self._title}: {activity} {sizes} on {self._device.type}"
-        return out_of_memory_in_words(
-            MemoryExhaustedError, doing, remedies="lower the backbone's image_size, or set compute.device: cpu"
-        )
-
     def _probabilities(self, logits: Tensor) -> np.ndarray:
         values = probabilities(logits, self.probability_kind).cpu().numpy()
         if not np.isfinite(values).all():
-            raise EvaluationError(f"{self._title} gives scores that are no numbers; train it at a lower learning rate.")
+            raise EvaluationError(f"{self.title} gives scores that are no numbers; train it at a lower learning rate.")
         return values
 
 
@@ -224,10 +156,7 @@ def load_torch_predictor(
 ) -> TorchPredictor:
     """Return the predictor of a training folder, at the thread count it was trained with.
 
-    Args:
-        training_dir: runs/<candidate>/seed_<s>/training.
-        weights_root: folder with weights/<model>; None = where training.json says, from the project's folder.
-        device: auto, cpu, cuda or mps.
+    `weights_root` has weights/<model>; None = where training.json says, from the project's folder.
 
     Raises:
         EvaluationError: the folder holds no PyTorch training.
@@ -240,6 +169,11 @@ def load_torch_predictor(
     keep_freed_memory()
     torch.backends.cudnn.deterministic = True
     model = load_photo_classifier(training_dir, weights_root=weights_root, device=chosen)
-    scan = record.scan and resolve_recorded(record.scan, chosen.type)
-    network = Network(model, record.backbone, record.labels, record.probabilities, scan, record.title)
-    return TorchPredictor(network, chosen)
+    return TorchPredictor(
+        model,
+        record.backbone,
+        labels=record.labels,
+        probability_kind=record.probabilities,
+        scan=record.scan and resolve_recorded(record.scan, chosen.type),
+        title=record.title,
+    )

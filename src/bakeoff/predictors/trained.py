@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from bakeoff.backbones.classifier import build_classifier, set_mode
-from bakeoff.core.errors import EvaluationError, WeightsError
+from bakeoff.core.errors import WeightsError
 from bakeoff.core.paths import project_root
 from bakeoff.records.training import TrainingRecord
 from bakeoff.records.weights import read_record
@@ -26,8 +26,7 @@ def load_photo_classifier(
     """
     record = TrainingRecord.read(training_dir / "training.json")
     settings, mode = record.backbone, record.mode
-    if mode == "as_is":
-        raise EvaluationError(f"{training_dir} is an earlier model's; expected a PyTorch candidate.")
+    assert mode != "as_is"  # the baseline's alone, which `backbone` refuses
     weights_dir = _weights_dir(record, training_dir, weights_root) if mode == "frozen" else None
     classifier = build_classifier(
         settings,

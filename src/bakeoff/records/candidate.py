@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -72,3 +73,19 @@ def all_trained(runs_dir: Path, file: str = "training/training.json") -> Iterato
     """Yield every candidate and seed that has left `file`, by name and seed."""
     found = [Candidate.at(path) for path in runs_dir.glob(f"*/{_SEED}*") if (path / file).is_file()]
     yield from sorted(found, key=lambda one: (one.name, one.seed))
+
+
+def prune_runs(runs_dir: Path, candidates: Iterable[Candidate]) -> list[str]:
+    """Remove the folders of `runs_dir` that belong to none of `candidates` and return their names, from runs_dir.
+
+    DVC's cache keeps what is removed.
+    """
+    kept = {candidate.folder(runs_dir) for candidate in candidates}
+    names = {folder.parent for folder in kept}
+    removed = []
+    for folder in sorted(path for path in runs_dir.glob("*") if path.is_dir() and not path.is_symlink()):
+        lost = [folder] if folder not in names else sorted(set(folder.glob(f"{_SEED}*")) - kept)
+        for path in lost:
+            shutil.rmtree(path)
+            removed.append(path.relative_to(runs_dir).as_posix())
+    return removed

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any
 
 from bakeoff.core.errors import EvaluationError
@@ -22,10 +23,9 @@ def require_same_labels(labels: list[str], expected: list[str], *, given_by: str
     """
     if list(labels) == list(expected):
         return
-    pairs = enumerate(zip(labels, expected, strict=False))
-    first = next((i for i, (given, wanted) in pairs if given != wanted), min(len(labels), len(expected)))
-    given = labels[first] if first < len(labels) else "nothing"
-    wanted = expected[first] if first < len(expected) else "nothing"
+    pairs = enumerate(zip_longest(labels, expected))
+    first, differing = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
+    given, wanted = (label or "nothing" for label in differing)
     raise EvaluationError(
         f"the label sets differ: {given_by} has {len(labels)} labels, {expected_by} has {len(expected)}; "
         f"label {first} is {given!r} there and {wanted!r} here; train the candidate again on this catalogue."

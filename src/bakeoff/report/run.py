@@ -25,8 +25,8 @@ from bakeoff.decision.slices import find_slices, read_attributes
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import timing_notes, usual_device
+from bakeoff.records.candidate import prune_runs
 from bakeoff.records.catalogue import AuditRecord, SplitRecord
-from bakeoff.records.pruning import prune_runs
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.report.card import write_model_card
 from bakeoff.report.curves import learning_curves

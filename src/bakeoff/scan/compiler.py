@@ -11,6 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bakeoff.core.files import replacing
+
 _SOURCES = ("selective_scan.cpp", "views.h", "vector.h")
 _FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-w", "-ffp-contract=fast")
 _VARIANTS = (("-march=native", "-fopenmp"), ("-march=native",), ("-fopenmp",), ())
@@ -106,15 +108,15 @@ def _processor() -> str:
 def _compile(compiler: str, library: Path) -> None:
     """Compile into a temporary file beside `library` and rename it: whoever comes second replaces equal by equal."""
     sys.stderr.write("bakeoff: compiling the selective scan for this processor (once, about 10 s)\n")
+    log = library.with_name("compiler.log")
     try:
         library.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
             built = Path(scratch) / library.name
             output = _run_variants(compiler, built)
-            (Path(scratch) / "compiler.log").write_text(output, encoding="utf-8")
-            os.replace(Path(scratch) / "compiler.log", library.with_name("compiler.log"))
+            with replacing(log) as partial:
+                partial.write_text(output, encoding="utf-8")
             if not built.is_file():
-                log = library.with_name("compiler.log")
                 raise KernelError(f"{compiler} failed; its output is in {log}")
             os.replace(built, library)
     except OSError as error:

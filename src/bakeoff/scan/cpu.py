@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bakeoff.core.errors import TrainingError
 from bakeoff.scan.compiler import load_kernel
-from bakeoff.scan.inputs import Gradients, Inputs, common_groups, fold_groups, with_groups
+from bakeoff.scan.inputs import Gradients, Inputs, as_given, common_groups, with_groups
 
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 _LANES = {torch.float32: 16, torch.float64: 8}
@@ -89,16 +89,9 @@ def backward(inputs: Inputs, saved: Tensor, grad_y: Tensor, grad_last: Tensor | 
         for name, out in outs.items():
             if out is not sequences[name]:
                 sequences[name].copy_(out)
-    return Gradients(
-        u=sequences["u"],
-        delta=sequences["delta"],
-        A=grad_A.sum(0).to(inputs.A.dtype),
-        B=fold_groups(grad_B.sum(0), inputs.B),
-        C=fold_groups(grad_C.sum(0), inputs.C),
-        D=None if inputs.D is None else grad_skip.sum(0).to(inputs.D.dtype),
-        z=sequences.get("z"),
-        delta_bias=None if inputs.delta_bias is None else grad_bias.sum(0).to(inputs.delta_bias.dtype),
-    )
+    summed = (grad_A, grad_B, grad_C, grad_skip, grad_bias)
+    of_A, of_B, of_C, of_skip, of_bias = (gradient.sum(0) for gradient in summed)
+    return as_given(inputs, sequences["u"], sequences["delta"], of_A, of_B, of_C, of_skip, sequences.get("z"), of_bias)
 
 
 class _Call:

@@ -46,17 +46,8 @@ class Inputs(NamedTuple):
         return torch.float64 if torch.float64 in given else torch.float32
 
 
-class Gradients(NamedTuple):
-    """The gradient of each tensor argument in that argument's shape and type; None where it was not given."""
-
-    u: Tensor
-    delta: Tensor
-    A: Tensor
-    B: Tensor
-    C: Tensor
-    D: Tensor | None
-    z: Tensor | None
-    delta_bias: Tensor | None
+Gradients = list[Tensor | None]
+"""The gradient of each tensor argument in the signature's order, of its shape and type; None where it was not given."""
 
 
 def grouped(matrix: Tensor) -> Tensor:
@@ -76,8 +67,16 @@ def with_groups(matrix: Tensor, groups: int) -> Tensor:
     return matrix if repeats == 1 else matrix.repeat_interleave(repeats, dim=1)
 
 
-def fold_groups(gradient: Tensor, matrix: Tensor) -> Tensor:
-    """Return the gradient (b, groups, n, L) of the repeated matrix as that of `matrix`, in its shape and type."""
-    own = grouped(matrix).shape
-    folded = gradient if gradient.shape == own else gradient.unflatten(1, (own[1], -1)).sum(2)
-    return folded.reshape(matrix.shape).to(matrix.dtype)
+def as_given(inputs: Inputs, *raw: Tensor | None) -> Gradients:
+    """Return gradients in the shape and type of their tensors: B's and C's (b, groups, n, L) added up by own groups."""
+    gradients: Gradients = []
+    for name, tensor, gradient in zip(Inputs._fields[:8], inputs.tensors, raw, strict=True):
+        if tensor is None or gradient is None:
+            gradients.append(None)
+            continue
+        if name in ("B", "C") and gradient.numel() != tensor.numel():
+            own = gradient.unflatten(1, (grouped(tensor).shape[1], -1)).sum(2)
+        else:
+            own = gradient
+        gradients.append(own.reshape(tensor.shape).to(tensor.dtype))
+    return gradients

@@ -5,7 +5,7 @@ says what it runs; the implementations behind it see plain tensors and no autogr
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,25 +13,11 @@ from torch import Tensor
 from bakeoff.core.errors import TrainingError
 from bakeoff.scan import cpu, triton_kernel, vectorised
 from bakeoff.scan.checks import check_values
-from bakeoff.scan.inputs import Gradients, Inputs
+from bakeoff.scan.inputs import Inputs
 
-
-class Implementation(NamedTuple):
-    """What one implementation offers the operator."""
-
-    forward: Callable[..., tuple[Tensor, Tensor, Tensor]]
-    """`forward(inputs, keep=...)` returns y, the last state, and what `backward` wants to find again."""
-    backward: Callable[..., Gradients]
-    """`backward(inputs, saved, grad_y, grad_last)` returns the gradient of each tensor given."""
-    saved_shape: Callable[[Inputs], tuple[int, ...]]
-
-
-IMPLEMENTATIONS = {
-    "torch": Implementation(vectorised.forward, vectorised.backward, vectorised.saved_shape),
-    "cpu": Implementation(cpu.forward, cpu.backward, cpu.saved_shape),
-    "triton": Implementation(triton_kernel.forward, triton_kernel.backward, triton_kernel.saved_shape),
-}
-
+IMPLEMENTATIONS: dict[str, Any] = {"torch": vectorised, "cpu": cpu, "triton": triton_kernel}
+"""Modules with `forward(inputs, keep=...)` to y, the last state and what `backward` wants to find again, of the shape
+`saved_shape(inputs)`, and `backward(inputs, saved, grad_y, grad_last)` to the gradients of all tensors."""
 
 _GIVEN = "Tensor u, Tensor delta, Tensor A, Tensor B, Tensor C, Tensor? D, Tensor? z, Tensor? delta_bias, "
 _GIVEN += "bool delta_softplus, str implementation"
@@ -174,71 +160,20 @@ def run(inputs: Inputs, implementation: str) -> tuple[Tensor, Tensor]:
     return y, last_state
 
 
-# For torch.func.vmap many scans are one: a batched dimension becomes more channels, and its B and C more groups.
-_AXES = (1, 1, 0, 1, 1, 0, 1, 0)
-"""Where u, delta, A, B, C, D, z and delta_bias hold their channels, or B and C their groups."""
-_MATRICES = (3, 4)
+def _one_by_one(operator: Any) -> None:
+    """Have torch.func.vmap run an operator's scans one after the other."""
+
+    def batched(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Any, Any]:
+        pairs = list(zip(arguments, in_dims, strict=True))
+        each = [
+            operator(*(given if dim is None else given.select(dim, n).contiguous() for given, dim in pairs))
+            for n in range(info.batch_size)
+        ]
+        outputs = type(each[0])(torch.stack(parts) for parts in zip(*each, strict=True))
+        return outputs, type(outputs)(0 for _ in outputs)
+
+    operator.register_vmap(batched)
 
 
-def _fold(tensors: Sequence[Tensor | None], dims: Sequence[int | None], size: int) -> list[Tensor | None]:
-    """Return the eight tensors of one scan over `size` times the channels.
-
-    Args:
-        tensors: in the signature's order; each holds the batched dimension at its entry of `dims`, or not at all.
-        dims: as vmap gives them.
-        size: of the batched dimension.
-    """
-    folded: list[Tensor | None] = []
-    for place, (tensor, dim) in enumerate(zip(tensors, dims, strict=True)):
-        if tensor is None:
-            folded.append(None)
-        elif place in _MATRICES and tensor.ndim - (dim is not None) == 3:  # (b, n, L): one group
-            apart = tensor.unsqueeze(1) if dim is None else tensor.movedim(dim, 0).unsqueeze(2)
-            folded.append(_fold_channels(apart, None if dim is None else 0, size, axis=_AXES[place]))
-        else:
-            folded.append(_fold_channels(tensor, dim, size, axis=_AXES[place]))
-    return folded
-
-
-def _fold_channels(tensor: Tensor, dim: int | None, size: int, *, axis: int) -> Tensor:
-    """Return `tensor` with its batched dimension merged into the channels at `axis`, repeated where it has none."""
-    apart = tensor.unsqueeze(axis) if dim is None else tensor.movedim(dim, axis)
-    wanted = list(apart.shape)
-    wanted[axis] = size
-    return apart.expand(wanted).flatten(axis, axis + 1)
-
-
-def _unfold(tensor: Tensor, size: int, axis: int) -> Tensor:
-    """Return `tensor` with the batched dimension apart again, at `axis`."""
-    return tensor.unflatten(axis, (size, -1))
-
-
-@scan_forward.register_vmap
-def _(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Any, Any]:
-    *tensors, softplus, implementation, keep = arguments
-    folded = _fold(tensors, in_dims[:8], info.batch_size)
-    y, last_state, saved = scan_forward(*folded, softplus, implementation, keep)
-    unfolded = (_unfold(y, info.batch_size, 1), _unfold(last_state, info.batch_size, 1), saved)
-    return unfolded, (1, 1, None)
-
-
-@scan_backward.register_vmap
-def _(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Any, Any]:
-    tensors, (softplus, implementation, saved, grad_y, grad_last) = arguments[:8], arguments[8:]
-    size = info.batch_size
-    folded = _fold(tensors, in_dims[:8], size)
-    incoming = [
-        None if gradient is None else _fold_channels(gradient, dim, size, axis=1)
-        for gradient, dim in zip((grad_y, grad_last), in_dims[11:], strict=True)
-    ]
-    if all(dim is None for dim in in_dims[:8]):  # gradients alone are batched: what was kept is one scan's
-        saved = scan_forward(*folded, softplus, implementation, True)[2]
-    gradients = scan_backward(*folded, softplus, implementation, saved, *incoming)
-    given = [(tensor, axis) for tensor, axis in zip(tensors, _AXES, strict=True) if tensor is not None]
-    dims = [dim for tensor, dim in zip(tensors, in_dims, strict=False) if tensor is not None]
-    unfolded = []
-    for gradient, (tensor, axis), dim in zip(gradients, given, dims, strict=True):
-        apart = _unfold(gradient, size, axis)
-        rank = tensor.ndim - (dim is not None)
-        unfolded.append(apart.squeeze(axis + 1) if axis == 1 and rank == 3 and apart.ndim == 5 else apart)
-    return unfolded, [axis for _, axis in given]
+_one_by_one(scan_forward)
+_one_by_one(scan_backward)

@@ -9,10 +9,7 @@ which gives 4 times the warps. States between chunks of 32 steps go through memo
 chunk from them; nothing is divided by a cumulative product, no nearly equal numbers are subtracted. Sums over channels
 and products go through partial results added in a fixed order: no atomics, the same bits each time.
 
-What it costs, counted in the sm_90 machine code of Triton 3.7.1: 34 instructions forward and 87 backward for a state of
-an element at L = 196 (padding to 224 included), a quarter to a third of them arithmetic: 9 and 24 µs at (32, 160, 196)
-were every scheduler always busy. So instructions bound it, not memory: expect 4 to 6 times the memory floor or more.
-Times on a GPU are still to be measured (`benchmarks/roofline.py`).
+Counted in machine code, instructions bound it, not memory (docs/benchmarks.md); `benchmarks/roofline.py` times it.
 
 The backward pass holds, against every state, 2 / rows (the partial gradients of B and C) and about 3/32 (states, their
 gradients and A's, by chunk): 0.22 with 16 rows. Tiles depend on shapes alone, never on timing: every GPU adds up in the
@@ -33,7 +30,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bakeoff.scan.inputs import Gradients, Inputs, common_groups, fold_groups, grouped
+from bakeoff.scan.inputs import Gradients, Inputs, as_given, common_groups, grouped
 
 _COLUMNS = 4
 """Threads side by side in time; each holds 8 steps."""
@@ -87,18 +84,8 @@ def backward(inputs: Inputs, saved: Tensor, grad_y: Tensor, grad_last: Tensor | 
         states = (saved, _view(grad_y), last, *(_view(sequence) for sequence in sequences), torch.empty_like(saved))
         launch.run("scan_backward", *states, grad_A, grad_skip, grad_bias, grad_B, grad_C)
     grad_u, grad_delta, grad_z = sequences
-    assert grad_u is not None
-    assert grad_delta is not None
-    return Gradients(
-        u=grad_u,
-        delta=grad_delta,
-        A=grad_A.sum((0, 1)).T.to(inputs.A.dtype).contiguous(),
-        B=fold_groups(grad_B.sum(0), inputs.B),
-        C=fold_groups(grad_C.sum(0), inputs.C),
-        D=None if inputs.D is None else grad_skip.sum(0).to(inputs.D.dtype),
-        z=grad_z,
-        delta_bias=None if inputs.delta_bias is None else grad_bias.sum(0).to(inputs.delta_bias.dtype),
-    )
+    of_A, of_skip, of_bias = grad_A.sum((0, 1)).T.contiguous(), grad_skip.sum(0), grad_bias.sum(0)
+    return as_given(inputs, grad_u, grad_delta, of_A, grad_B.sum(0), grad_C.sum(0), of_skip, grad_z, of_bias)
 
 
 class _Launch:

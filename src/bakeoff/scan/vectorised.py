@@ -1,12 +1,12 @@
 """The selective scan in plain PyTorch, time first: only the recurrence is a loop, with its gradient written out."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bakeoff.scan.inputs import Gradients, Inputs, fold_groups, grouped
+from bakeoff.scan.inputs import Gradients, Inputs, as_given, grouped
 
 
 class _Terms(NamedTuple):
@@ -40,7 +40,8 @@ def forward(inputs: Inputs, *, keep: bool) -> tuple[Tensor, Tensor, Tensor]:
     if length == 0 or terms.u.numel() == 0:
         empty = terms.u.new_zeros(saved_shape(inputs) if keep else (0,))
         return torch.zeros_like(inputs.u), terms.u.new_zeros(b, d, n), empty
-    states = _recurrence(_decay(terms), _drive(terms))
+    drive = (terms.step * terms.u).unflatten(2, (terms.B.shape[2], -1))  # (L, b, g, d/g)
+    states = _recurrence(_decay(terms), _outer(drive[..., None], terms.B))
     y = _project(states, terms.C)
     if inputs.D is not None:
         y = y + inputs.D.to(y.dtype) * terms.u
@@ -58,8 +59,7 @@ def backward(inputs: Inputs, saved: Tensor, grad_y: Tensor, grad_last: Tensor | 
     ∂A = Σ_t(p Δ), ∂u_t = Δ Σ_n(g B), ∂B_t = Σ_d(g Δ u), ∂C_t = Σ_d(∂y h).
     """
     if inputs.u.numel() == 0:
-        zeros: Any = (None if tensor is None else torch.zeros_like(tensor) for tensor in inputs.tensors)
-        return Gradients(*zeros)
+        return [None if tensor is None else torch.zeros_like(tensor) for tensor in inputs.tensors]
     terms = _terms(inputs)
     grad_y = grad_y.to(terms.u.dtype).permute(2, 0, 1).contiguous()  # (L, b, d)
     skip = None if inputs.D is None else inputs.D.to(terms.u.dtype)
@@ -82,15 +82,15 @@ def backward(inputs: Inputs, saved: Tensor, grad_y: Tensor, grad_last: Tensor | 
     grad_u = terms.step * through_drive if skip is None else terms.step * through_drive + skip * grad_y
     if inputs.delta_softplus:
         grad_step = grad_step * -torch.expm1(-terms.step)  # the slope of softplus: sigmoid(raw) = 1 - exp(-step)
-    return Gradients(
-        u=_as(grad_u, inputs.u),
-        delta=_as(grad_step, inputs.delta),
-        A=grad_A.to(inputs.A.dtype),
-        B=fold_groups(grad_B.squeeze(-2).permute(1, 2, 3, 0), inputs.B).contiguous(),
-        C=fold_groups(grad_C.squeeze(-2).permute(1, 2, 3, 0), inputs.C).contiguous(),
-        D=None if inputs.D is None else (grad_y * terms.u).sum((0, 1)).to(inputs.D.dtype),
-        z=None if grad_z is None or inputs.z is None else _as(grad_z, inputs.z),
-        delta_bias=None if inputs.delta_bias is None else grad_step.sum((0, 1)).to(inputs.delta_bias.dtype),
+    return as_given(
+        inputs,
+        _as(grad_u, inputs.u),
+        _as(grad_step, inputs.delta),
+        grad_A,
+        *(gradient.squeeze(-2).permute(1, 2, 3, 0).contiguous() for gradient in (grad_B, grad_C)),
+        None if inputs.D is None else (grad_y * terms.u).sum((0, 1)),
+        None if grad_z is None or inputs.z is None else _as(grad_z, inputs.z),
+        None if inputs.delta_bias is None else grad_step.sum((0, 1)),
     )
 
 
@@ -109,12 +109,6 @@ def _decay(terms: _Terms) -> Tensor:
     """Return a_t = exp(Δ_t A), (L, b, d, n) contiguous."""
     decay = terms.step.new_empty(*terms.step.shape, terms.A.shape[1])
     return torch.mul(terms.step[..., None], terms.A, out=decay).exp_()
-
-
-def _drive(terms: _Terms) -> Tensor:
-    """Return Δ_t B_t u_t, (L, b, d, n) contiguous."""
-    weighted = (terms.step * terms.u).unflatten(2, (terms.B.shape[2], -1))  # (L, b, g, d/g)
-    return _outer(weighted[..., None], terms.B)
 
 
 def _outer(channels: Tensor, matrix: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from bakeoff.backbones.network_files import CONFIG, find_network_files
 from bakeoff.core.allocator import keep_freed_memory
 from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.seeding import set_threads
-from bakeoff.predictors.torch_predictor import Network, TorchPredictor
+from bakeoff.predictors.torch_predictor import TorchPredictor
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import existing_record
 from bakeoff.scan.dispatch import resolve
@@ -41,4 +41,4 @@ def open_backbone(
     model = PhotoClassifier(classifier, settings.preprocessing).eval()
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     used = resolve(scan.implementation, device.type) if settings.source == "mambavision" else None
-    return TorchPredictor(Network(model, settings, labels, "softmax", used, settings.model), device)
+    return TorchPredictor(model, settings, labels=labels, probability_kind="softmax", scan=used, title=settings.model)

@@ -5,12 +5,12 @@ from typing import Any
 
 from bakeoff.baseline_tf.earlier_model import load_earlier_model
 from bakeoff.baseline_tf.model import build_backbone, build_classifier, count_parameters, score_model
-from bakeoff.baseline_tf.predictor import KerasFacts, KerasPredictor
 from bakeoff.baseline_tf.runtime import start
 from bakeoff.baseline_tf.sequence import Preprocessing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
+from bakeoff.predictors.keras_predictor import KerasFacts, KerasPredictor
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.weights import existing_record
 from bakeoff.weights.baseline import read_class_names
@@ -24,7 +24,12 @@ def open_baseline(
     `weights_dir` is weights/baseline_tf, which keeps an earlier project's file.
     """
     device = start(device=compute.device, threads=compute.threads)
-    network = _earlier(params, labels, weights_dir) if params.mode == "as_is" else _fresh(params, len(labels))
+    if params.mode == "as_is":
+        network = _earlier(params, labels, weights_dir)
+    else:
+        backbone = build_backbone(params.image_size, imagenet_rescaling=params.pretrained == "imagenet")
+        head = {"n_classes": len(labels), "loss": params.loss, "dropout": params.dropout}
+        network = build_classifier(backbone, **head, seed=0)
     n_parameters = count_parameters(network)
     facts = KerasFacts(
         labels=labels,
@@ -36,11 +41,6 @@ def open_baseline(
         source=BASELINE,
     )
     return KerasPredictor(lambda: network, facts, device=device)
-
-
-def _fresh(params: BaselineParams, n_classes: int) -> Any:
-    backbone = build_backbone(params.image_size, imagenet_rescaling=params.pretrained == "imagenet")
-    return build_classifier(backbone, n_classes=n_classes, loss=params.loss, dropout=params.dropout, seed=0)
 
 
 def _earlier(params: BaselineParams, labels: list[str], weights_dir: Path) -> Any:

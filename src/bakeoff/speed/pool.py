@@ -14,7 +14,7 @@ from bakeoff.speed.turns import Timings, Turn, Walks
 def pool_turns(turns: Sequence[Turn], description: Mapping[str, Any]) -> NetworkSpeed:
     """Return a network's record, from the calls of all turns, one at least; it is noisy where most turns were.
 
-    The description is `Timeable.description` with `gmacs` and `gmacs_method`.
+    The description is `Predictor.description` with `gmacs` and `gmacs_method`.
     """
     on_cpu = description["device"] == "cpu"
     n_noisy = sum(is_noisy(drift(turn), disagreement(turn), on_cpu=on_cpu) for turn in turns)
@@ -27,13 +27,10 @@ def pool_turns(turns: Sequence[Turn], description: Mapping[str, Any]) -> Network
     assert best.images_per_s is not None
     return NetworkSpeed(
         **description,
-        images_per_s=best.images_per_s,
+        **best.model_dump(exclude={"skipped"}),
         images_per_s_low=min(speeds),
         images_per_s_high=max(speeds),
         ms_per_image=1000 / best.images_per_s,
-        images_per_cpu_s=best.images_per_cpu_s,
-        batch_size=best.batch_size,
-        n_calls=best.n_calls,
         latency_ms_p50=p50,
         latency_ms_p50_low=min(latencies),
         latency_ms_p50_high=max(latencies),
@@ -43,7 +40,6 @@ def pool_turns(turns: Sequence[Turn], description: Mapping[str, Any]) -> Network
         n_latency=len(pooled),
         sweep=sweep,
         end_to_end=_end_to_end([turn.walks for turn in turns]),
-        predict_memory_mib=best.predict_memory_mib,
         predict_memory_scope=turns[0].memory_scope,
         drift=float(np.median([drift(turn) for turn in turns])),
         disagreement=float(np.median([disagreement(turn) for turn in turns])),

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from bakeoff.core.errors import MemoryExhaustedError
 from bakeoff.data.products import Products
-from bakeoff.predictors.protocol import Timeable
+from bakeoff.predictors.protocol import Predictor
 from bakeoff.speed.clocks import Clocks, peak_memory_mib, reset_peak
 
 LATENCY_SHARE, SWEEP_SHARE = 0.35, 0.45
@@ -72,7 +72,7 @@ class Stand:
     """A network on the test stand: its photos, and what earlier turns learnt of its speed and its memory."""
 
     def __init__(
-        self, network: Timeable, products: Products, batch_sizes: Sequence[int], *, clocks: Clocks | None = None
+        self, network: Predictor, products: Products, batch_sizes: Sequence[int], *, clocks: Clocks | None = None
     ) -> None:
         """Decode the photos, so that the network alone is timed later; they are repeated in larger batches."""
         self.network, self.products = network, products

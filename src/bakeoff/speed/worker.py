@@ -19,17 +19,15 @@ from bakeoff.core.section import load_section
 from bakeoff.data.products import StoredProducts
 from bakeoff.data.store import ImageStore
 from bakeoff.learning.params import BaselineParams
-from bakeoff.predictors.protocol import Timeable
+from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.speed.turns import Stand
 
-_KNOWN = ("framework", "runtime", "device", "device_name", "threads", "dtype", "memory_format", "allocator", "versions")
 
-
-def open_network(root: Path, network: str) -> Timeable:
+def open_network(root: Path, network: str) -> Predictor:
     """Return a network of the study, built from its settings on the study's device."""
     params_file, wanted = root / "params.yaml", load_section(root / "params.yaml", ThroughputParams)
     compute = load_section(params_file, ComputeParams)
@@ -72,8 +70,7 @@ def serve(root: Path, network: str, questions: TextIO, answers: TextIO) -> None:
         sizes = load_section(root / "params.yaml", ThroughputParams).batch_sizes
         stand = Stand(opened, first_photos(root, max(sizes)), sizes)
         gmacs, method = opened.count_gmacs()
-        known = {name: opened.description[name] for name in (*_KNOWN, "scan", "n_parameters", "file_mib")}
-        answer({"ready": known | {"gmacs": gmacs, "gmacs_method": method}})
+        answer({"ready": opened.description | {"gmacs": gmacs, "gmacs_method": method}})
         for line in questions:
             answer({"turn": stand.take_turn(float(line)).as_json()})
     except (BakeoffError, OSError, RuntimeError, ValueError) as error:

@@ -47,10 +47,7 @@ def average_precision_influence(scores: Array, positive: Array) -> tuple[float, 
 
     The bias, to second order: positive i is always above its own threshold, and p_i / n_i is a ratio of chance numbers.
     With recall r_i at that threshold, both raise the mean by that of (1 - p_i/n_i) (1 - r_i + r_i p_i/n_i) / n_i.
-
-    Args:
-        scores: (N,) float64.
-        positive: (N,) bool, at least one True.
+    Scores are (N,) float64, `positive` (N,) bool with at least one True.
     """
     order = np.argsort(-scores, kind="stable")
     right = positive[order].astype(np.float64)

@@ -37,12 +37,7 @@ def confusion_intervals(
     """Return the 95 % interval of every metric that is a function of the confusion matrix, from one set of resamples.
 
     Accuracy, and weighted recall which is the same, get Wilson's interval; where every product is right all do.
-
-    Args:
-        counts: (K, K) products, rows the true classes.
-        metrics: names in `matrix.METRICS`; None for all.
-        n_resamples: matrices drawn, from 100.
-        seed: of the draws.
+    `counts` are (K, K) products, rows the true classes, `metrics` names in `matrix.METRICS` (None for all).
 
     Raises:
         EvaluationError: not a confusion matrix, or an unknown metric.
@@ -117,13 +112,9 @@ def per_class_intervals(counts: Array, copies: Array | float = 1.0) -> dict[str,
 
 
 def mean_interval(values: Array, strata: Array | None, *, n_resamples: int = 10_000, seed: int = 0) -> Interval:
-    """Return the 95 % interval of a mean over products (log loss, Brier score); Wilson's where all values are 0 or 1.
+    """Return the 95 % interval of a mean of values (N,), such as log losses; Wilson's where all of them are 0 or 1.
 
-    Args:
-        values: (N,) one number per product.
-        strata: (N,) true classes, resampled each by itself; None for one stratum.
-        n_resamples: means drawn, from 100.
-        seed: of the draws.
+    Each of the true classes `strata` (N,) is resampled by itself.
 
     Raises:
         EvaluationError: values and strata differ in length, or a value is not finite.
@@ -159,12 +150,8 @@ def statistic_interval(
     The basic interval: a calibration error comes out too high in a resample, as it did in the sample; percentiles
     mirrored at the estimate take that off where percentiles as they are add it once more.
 
-    Args:
-        statistic: from (N,) product numbers, some of them repeated, to its value.
-        strata: (N,) true classes, resampled each by itself.
-        n_resamples: calls of `statistic`, and one more for the estimate; from 100.
-        seed: of the draws.
-        bounds: smallest and largest possible value.
+    `statistic` gets (N,) product numbers, some of them repeated; each of the true classes `strata` (N,) is resampled by
+    itself.
 
     Raises:
         EvaluationError: no product, or the statistic of a resample is not finite or out of bounds.
@@ -186,13 +173,10 @@ def statistic_interval(
 
 
 def bias_corrected(draws: Array, centre: float, level: float, *, acceleration: float = 0.0) -> tuple[float, float]:
-    """Return Efron's bias-corrected (and accelerated) percentiles.
+    """Return Efron's bias-corrected (and accelerated) percentiles of draws (B,), with a share `level` between them.
 
-    Args:
-        draws: (B,) resampled values.
-        centre: the value of what was resampled; half of the draws lie below it where there is no bias.
-        level: share between the two ends.
-        acceleration: a sixth of the skewness of the influence values.
+    Half of the draws lie below `centre`, the value of what was resampled, where there is no bias; `acceleration` is a
+    sixth of the skewness of the influence values.
     """
     below = ((draws < centre).mean() + (draws <= centre).mean()) / 2
     bias = ndtri(np.clip(below, 0.5 / len(draws), 1 - 0.5 / len(draws)))

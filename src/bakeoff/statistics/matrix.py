@@ -19,17 +19,14 @@ def count_confusions(label_ids: Array, predicted: Array, n_labels: int) -> Array
 
 @dataclass(frozen=True)
 class Margins:
-    """What the metrics need of B confusion matrices of K classes.
-
-    Attributes:
-        right: (B, K) float64, the diagonal.
-        true: (K,) or (B, K) float64, products per true class.
-        predicted: (B, K) float64, products per predicted class.
-    """
+    """What the metrics need of B confusion matrices of K classes, float64."""
 
     right: Array
+    """(B, K), the diagonal."""
     true: Array
+    """(K,) or (B, K), products per true class."""
     predicted: Array
+    """(B, K), products per predicted class."""
 
     @classmethod
     def of(cls, counts: Array) -> Margins:

@@ -41,10 +41,8 @@ def mcnemar(correct_a: Array, correct_b: Array, *, groups: Array | None = None) 
     chi-square test without continuity correction exceeds it. With several trainings, and with products that belong
     together, it becomes the exact sign-flip test; a product counts for the candidate that more trainings get right.
 
-    Args:
-        correct_a: (N,) bool, or (S, N) of S trainings.
-        correct_b: the same of B.
-        groups: (N,) of products that belong together; None where each stands alone.
+    `correct_a` and `correct_b` are (N,) bool, or (S, N) of S trainings; `groups` (N,) says which products belong
+    together, None that each stands alone.
 
     Source:
         Q. McNemar, Psychometrika 12 (1947) 153-157, DOI 10.1007/BF02295996; mid-p: M. W. Fagerland, S. Lydersen and
@@ -201,14 +199,8 @@ def holm(p_values: Array) -> Array:
 def n_needed(b: float, c: float, n: int, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
     """Return how many test products McNemar's test needs to tell A from B, were b/n and c/n the true rates.
 
-    None where b equals c: no number of products tells equals apart.
-
-    Args:
-        b: products that A alone gets right.
-        c: products that B alone gets right.
-        n: products compared, at least b + c.
-        power: chance of telling them apart, in (0, 1).
-        alpha: level of the two-sided test, in (0, 1).
+    A alone gets b of the n products right, B alone c. `power` is the chance of telling them apart, `alpha` the level of
+    the two-sided test. None where b equals c: no number of products tells equals apart.
 
     Raises:
         EvaluationError: counts that do not fit together, or a power or level outside (0, 1).
@@ -233,13 +225,7 @@ def needed_range(test: McNemar, interval: Interval, n: int, *, alpha: float) -> 
     """Return how many test products `n_needed` asks for at the two ends of the difference's interval.
 
     None where the interval holds 0, at which no number is enough, or where the ends are 100 times apart or more: then
-    nothing useful is known.
-
-    Args:
-        test: its b and c say how often the candidates differ at all.
-        interval: of the difference in accuracy, a share.
-        n: products compared.
-        alpha: level of the two-sided test, in (0, 1).
+    nothing useful is known. The test says how often the candidates differ at all; the interval is a share's.
     """
     if interval.low <= 0 <= interval.high:
         return None

@@ -26,15 +26,12 @@ PSEUDO_PRODUCTS = 1
 
 @dataclass(frozen=True)
 class Smoothing:
-    """What a product looks like that a class borrows from the whole matrix.
-
-    Attributes:
-        right: chance that it is right, in [0, 1].
-        columns: (K,) weights of the predicted classes where it is wrong; 0 for a class that occurs nowhere.
-    """
+    """What a product looks like that a class borrows from the whole matrix."""
 
     right: float
+    """Chance that it is right, in [0, 1]."""
     columns: Array
+    """(K,) weights of the predicted classes where it is wrong; 0 for a class that occurs nowhere."""
 
     @classmethod
     def of(cls, counts: Array) -> Smoothing:
@@ -67,13 +64,8 @@ class Smoothing:
 def resampled_margins(counts: Array, n_resamples: int, seed: int) -> Iterator[Margins]:
     """Yield the margins of resampled confusion matrices, in chunks of B.
 
-    Each row is a multinomial over its cells that are not empty, mixed with the borrowed product; margins are all that
-    is kept, so memory is B x K.
-
-    Args:
-        counts: (K, K) int64, rows the true classes.
-        n_resamples: matrices in all.
-        seed: of the draws.
+    Each row of `counts` (K, K) is a multinomial over its cells that are not empty, mixed with the borrowed product;
+    margins are all that is kept, so memory is B x K.
     """
     rng = np.random.default_rng(seed)
     smoothing = Smoothing.of(counts)
@@ -128,14 +120,7 @@ def strata_rows(strata: Array | None, n: int) -> list[Array]:
 
 
 def resampled_means(values: Array, groups: list[Array], n_resamples: int, seed: int) -> Array:
-    """Return (n_resamples,) means over all products, each stratum resampled by itself.
-
-    Args:
-        values: (N,) float64.
-        groups: product numbers of each stratum, N in all.
-        n_resamples: means to draw.
-        seed: of the draws.
-    """
+    """Return (n_resamples,) means of values (N,), each of the groups of product numbers resampled by itself."""
     rng = np.random.default_rng(seed)
     means = np.zeros(n_resamples)
     for rows in groups:

@@ -53,10 +53,8 @@ def chosen_again(observed: Array, drawn: Array, choose: Callable[[Array], Array]
     from its distribution given the observed variance if B is uniform beforehand. It is proportional to
     B^((C - 1) / 2) exp(-B r), r being (C - 1) / 2 times the observed variance over that of the noise.
 
-    Args:
-        observed: (C,) what the rule maximises.
-        drawn: (B, C) the same in B resamples.
-        choose: from (B, C) values to (B,) the candidate that the rule takes.
+    `observed` (C,) is what the rule maximises, `drawn` (B, C) the same in B resamples; `choose` is the rule, from
+    (B, C) values to the (B,) candidates that it takes.
 
     Source:
         W. E. Strawderman, Proper Bayes minimax estimators of the multivariate normal mean, Ann. Math. Stat. 42 (1971)

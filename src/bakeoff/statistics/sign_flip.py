@@ -13,13 +13,8 @@ def sign_flip(hits_a: np.ndarray, hits_b: np.ndarray, n_seeds: int, *, groups: n
 
     Under the null hypothesis each product's difference is as likely to have the other sign; the test sums the
     probability of every assignment of signs whose total is at least as far from 0 as the observed one. With one
-    training each this is McNemar's exact test. Products of one group change their sign together.
-
-    Args:
-        hits_a: (N,) how many of A's trainings are right on each product, 0 to `n_seeds`.
-        hits_b: (N,) of B's, the same products in the same order.
-        n_seeds: trainings per candidate.
-        groups: (N,) of products that belong together; None where each stands alone.
+    training each this is McNemar's exact test. Hits (N,) say how many of a candidate's `n_seeds` trainings are right on
+    each product. Products of one of the `groups` (N,) change their sign together.
 
     Source:
         R. A. Fisher, The Design of Experiments (1935), section 21; the distribution of the sum is the convolution of

@@ -91,7 +91,9 @@ def mmd_test(first: np.ndarray, second: np.ndarray, *, seed: int = 0, n_permutat
     pooled = np.concatenate([first, second]).astype(np.float64)
     spread = pooled.std(axis=0)
     pooled = (pooled - pooled.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    kernel = _gaussian_kernel(pooled)
+    squares = cdist(pooled, pooled, "sqeuclidean")
+    width = float(np.median(squares[np.triu_indices(len(pooled), k=1)]))
+    kernel = np.exp(-squares / (width or 1.0))  # 1 where all rows are alike
     weights = np.concatenate([np.full(len(first), 1 / len(first)), np.full(len(second), -1 / len(second))])
     observed = float(weights @ kernel @ weights)
     drawn = _permuted(weights, lambda many: ((many @ kernel) * many).sum(axis=1), n_permutations, seed)
@@ -192,14 +194,6 @@ def _chi_square(seconds: np.ndarray, totals: np.ndarray, sizes: np.ndarray) -> n
     other = totals[seen] * sizes[0] / sizes.sum()
     squares = (seconds[:, seen] - expected) ** 2
     return (squares / expected + squares / other).sum(axis=1)
-
-
-def _gaussian_kernel(values: np.ndarray) -> np.ndarray:
-    """Return (N, N) exp(-d^2 / median d^2); 1 where all rows are alike."""
-    squares = cdist(values, values, "sqeuclidean")
-    apart = squares[np.triu_indices(len(values), k=1)]
-    width = float(np.median(apart))
-    return np.exp(-squares / (width or 1.0))
 
 
 def _permutation_p(observed: float, drawn: np.ndarray) -> float:

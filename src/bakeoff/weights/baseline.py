@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, Found, copy_file, find_keras_file
 from bakeoff.backbones.params import WeightsParams
@@ -14,7 +15,6 @@ from bakeoff.records.weights import Reason, WeightsRecord, existing_record, file
 from bakeoff.weights.choose import choose, keep_without_source, record_random
 from bakeoff.weights.folder import baseline_file, or_not_found
 
-MODEL = BASELINE
 _LICENCE = "Apache-2.0"
 
 
@@ -31,7 +31,7 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
     if baseline.weights_file is not None:
         return _take_user_files(params, baseline, out_dir, kept)
     if baseline.pretrained == "random":
-        return record_random(_record("offline_by_params", out_dir), out_dir)
+        return _random("offline_by_params", out_dir)
     if kept and kept.source == "user_file":
         kept = None  # the params name it no longer
     outcome = choose(
@@ -42,17 +42,19 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
         },
         params,
         kept,
-        model=MODEL,
+        model=BASELINE,
         weights_id=KERAS_URL,
         wanted=KERAS_FILE,
     )
     if isinstance(outcome, WeightsRecord):
         return outcome
     if not isinstance(outcome, Found):
-        return record_random(_record(outcome, out_dir), out_dir)
+        return _random(outcome, out_dir)
     if outcome.path.parent != out_dir:
         copy_file(outcome.path, out_dir / KERAS_FILE)
-    record = _record(outcome, out_dir)
+    sha256, source = file_sha256(out_dir / KERAS_FILE), outcome.source
+    as_read = sha256 if source == "folder" else None
+    record = _record(source=source, file=KERAS_FILE, url_or_id=outcome.url_or_id, sha256=sha256, source_sha256=as_read)
     record.write(out_dir)
     return record
 
@@ -79,7 +81,7 @@ def _take_user_files(
         keep_without_source(known, params, path)
     sha256 = file_sha256(out_dir / path.name)
     record = WeightsRecord(
-        model=MODEL,
+        model=BASELINE,
         source="user_file",
         file=path.name,
         url_or_id=baseline.weights_file,
@@ -104,15 +106,13 @@ def _class_names(params: WeightsParams, baseline: BaselineParams, known: Weights
 
 
 def read_class_names(path: Path) -> list[str]:
-    """Return the earlier model's classes in the order of its outputs.
+    """Return the earlier model's classes in the order of its outputs, from text with one name a line, or from JSON.
 
-    Args:
-        path: a text file with one name a line, or JSON: a list of names, or {index: name} or {name: index}.
+    JSON is a list of names, {index: name} or {name: index}.
 
     Raises:
         DataError: the file is missing, unreadable, empty, or names a class twice.
     """
-    path = Path(path)
     if not path.is_file():
         raise DataError(f"class names {path} are missing; baseline.class_names must list the earlier model's classes.")
     try:
@@ -140,19 +140,9 @@ def _json_names(text: str, path: Path) -> list[str]:
         ) from None
 
 
-def _record(outcome: Found | Reason, out_dir: Path) -> WeightsRecord:
-    if not isinstance(outcome, Found):
-        return WeightsRecord(
-            model=MODEL, source="random", url_or_id=KERAS_URL, licence=_LICENCE, commercial_use=True, reason=outcome
-        )
-    sha256 = file_sha256(out_dir / KERAS_FILE)
-    return WeightsRecord(
-        model=MODEL,
-        source=outcome.source,
-        file=KERAS_FILE,
-        url_or_id=outcome.url_or_id,
-        sha256=sha256,
-        licence=_LICENCE,
-        commercial_use=True,
-        source_sha256=sha256 if outcome.source == "folder" else None,
-    )
+def _record(**found: Any) -> WeightsRecord:
+    return WeightsRecord(model=BASELINE, licence=_LICENCE, commercial_use=True, **found)
+
+
+def _random(reason: Reason, out_dir: Path) -> WeightsRecord:
+    return record_random(_record(source="random", url_or_id=KERAS_URL, reason=reason), out_dir)

@@ -26,14 +26,9 @@ def choose(
 ) -> Found | WeightsRecord | Reason:
     """Return a file to install, the record that stays as it is, or the reason for a random start.
 
-    Args:
-        searches: how to ask each source that `weights.sources` may name.
-        params: policy and sources in their order.
-        kept: the record that is stored with its file and still answers the params; None = none. One from the hub is on
-            disk already: only the sources before the hub are asked, and outrank it.
-        model: the backbone's name in the study.
-        weights_id: the hub's id or address.
-        wanted: what to put into `weights.folder`, for the error.
+    `searches` asks each source that `weights.sources` may name; `wanted` is what to put into `weights.folder`, for the
+    error. `kept` is the record that is stored with its file and still answers the params. One from the hub is on disk
+    already: only the sources before the hub are asked, and outrank it.
 
     Raises:
         WeightsError: policy `require` and nothing found, or the user's file that the record names is gone.

@@ -4,6 +4,7 @@ PyTorch is imported only once a file has been found.
 """
 
 from pathlib import Path
+from typing import Any
 
 from bakeoff.backbones.hub import SAFETENSORS, Found, find_on_hub
 from bakeoff.backbones.network_files import CONFIG, find_network_files, store_network_files
@@ -16,12 +17,9 @@ from bakeoff.weights.package import find_in_package
 
 
 def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: Path) -> WeightsRecord:
-    """Make weights/<model>/{record.json, model.safetensors} and return the record.
+    """Make weights/<model>/{record.json, model.safetensors} in `out_dir` and return the record.
 
-    Args:
-        settings: the candidate.
-        params: policy, sources in their order, the folder, the hub's timeout in s.
-        out_dir: weights/<model>; a real record that is there already survives a failed attempt.
+    A real record that is there already survives a failed attempt.
 
     Raises:
         WeightsError: policy `require` and nothing found, or a file of another architecture.
@@ -42,7 +40,10 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
         wanted=f"a checkpoint named {settings.model}.safetensors or {settings.model}.pth",
     )
     if isinstance(outcome, WeightsRecord):
-        return _with_licence(outcome, settings, out_dir)
+        renewed = outcome.model_copy(update=_stated(settings))
+        if renewed != outcome:
+            renewed.write(out_dir)
+        return renewed
     revision = outcome.revision if isinstance(outcome, Found) else None
     network = find_network_files(settings, out_dir, revision=revision, timeout_s=params.hub_timeout_s, kept=kept)
     if isinstance(outcome, Found):
@@ -52,10 +53,9 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
             model=settings.model,
             source="random",
             url_or_id=settings.weights_id,
-            licence=settings.licence_weights,
-            commercial_use=settings.commercial_use,
             reason=outcome,
             network_files=store_network_files(network, out_dir),
+            **_stated(settings),
         ),
         out_dir,
     )
@@ -73,13 +73,9 @@ def _answers(kept: WeightsRecord, settings: CandidateSettings) -> bool:
     return bool(kept.network_files) and kept.url_or_id in (settings.name, *candidate_names(settings))
 
 
-def _with_licence(record: WeightsRecord, settings: CandidateSettings, out_dir: Path) -> WeightsRecord:
-    """Return a stored record under the licence that the settings state by now, written where it differs."""
-    stated = {"licence": settings.licence_weights, "commercial_use": settings.commercial_use}
-    renewed = record.model_copy(update=stated)
-    if renewed != record:
-        renewed.write(out_dir)
-    return renewed
+def _stated(settings: CandidateSettings) -> dict[str, Any]:
+    """Return what the settings state by now of the licence of the weights."""
+    return {"licence": settings.licence_weights, "commercial_use": settings.commercial_use}
 
 
 def hub_files(settings: CandidateSettings) -> tuple[str, ...]:
@@ -113,11 +109,10 @@ def _install(settings: CandidateSettings, found: Found, network: dict[str, Path]
         url_or_id=found.url_or_id,
         revision=found.revision,
         sha256=sha256,
-        licence=settings.licence_weights,
-        commercial_use=settings.commercial_use,
         source_sha256=as_read,
         image_size=fixed_side(settings),
         network_files=store_network_files(network, out_dir),
+        **_stated(settings),
     )
     record.write(out_dir)
     return record

@@ -9,18 +9,16 @@ from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import Reason
 
 SUFFIXES = (".safetensors", ".pth", ".pth.tar", ".pt", ".bin")
-_BASELINE_NAMES = (KERAS_FILE.removesuffix(".h5"), "baseline_tf")
-_BASELINE_SUFFIXES = (".h5", ".weights.h5")
+_BASELINE_NAMES = tuple(
+    f"{name}{suffix}" for name in (KERAS_FILE.removesuffix(".h5"), "baseline_tf") for suffix in (".h5", ".weights.h5")
+)
 
 
 def candidate_file(settings: CandidateSettings, folder: str | None) -> Found | None:
     """Return the user's file of a candidate, by its name in the study, then by its library's; None where there is none.
 
-    A transformers candidate whose name is a folder made by save_pretrained has that folder.
-
-    Args:
-        settings: the candidate.
-        folder: `weights.folder`; a relative one is taken from the main checkout; None = nothing to look at.
+    A transformers candidate whose name is a folder made by save_pretrained has that folder. A relative `weights.folder`
+    is taken from the main checkout.
     """
     own = main_checkout() / settings.name
     if settings.source == "hf" and own.is_dir():
@@ -30,12 +28,12 @@ def candidate_file(settings: CandidateSettings, folder: str | None) -> Found | N
 
 def candidate_names(settings: CandidateSettings) -> tuple[str, ...]:
     """Return the names that a candidate's file may have in `weights.folder`, best first."""
-    return _with_suffixes((settings.model, Path(settings.name).name), SUFFIXES)
+    return tuple(f"{name}{suffix}" for name in (settings.model, Path(settings.name).name) for suffix in SUFFIXES)
 
 
 def baseline_file(folder: str | None) -> Found | None:
     """Return the user's copy of Keras' EfficientNet-B0 file; None where there is none."""
-    return _first(folder, _with_suffixes(_BASELINE_NAMES, _BASELINE_SUFFIXES))
+    return _first(folder, _BASELINE_NAMES)
 
 
 def or_not_found(found: Found | None, folder: str | None) -> Found | Reason:
@@ -49,10 +47,6 @@ def or_not_found(found: Found | None, folder: str | None) -> Found | Reason:
             f"weights.folder: {main_checkout() / folder} is not a folder; make it, or set weights.folder to null."
         )
     return found or "not_found"
-
-
-def _with_suffixes(names: tuple[str, ...], suffixes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"{name}{suffix}" for name in names for suffix in suffixes)
 
 
 def _first(folder: str | None, names: tuple[str, ...]) -> Found | None:

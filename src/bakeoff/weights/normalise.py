@@ -22,13 +22,10 @@ _CLASSIFIERS = {"mambavision": ("head",)}
 def write_normalised(
     settings: CandidateSettings, source: Path, target: Path, *, network_dir: Path | None = None
 ) -> str:
-    """Write the file and return its SHA-256.
+    """Write the weights of `source` to `target` under the keys of the candidate's backbone; return the file's SHA-256.
 
-    Args:
-        settings: the candidate; its backbone decides the keys.
-        source: a checkpoint file, or a folder made by save_pretrained for an `hf` candidate.
-        target: weights/<model>/model.safetensors.
-        network_dir: where an `hf` candidate's config.json is.
+    The source is a checkpoint file; for an `hf` candidate, whose config.json is in `network_dir`, it may be a folder
+    made by save_pretrained.
 
     Raises:
         WeightsError: the checkpoint belongs to another architecture, holds NaN, or is not a checkpoint.
@@ -50,12 +47,11 @@ def write_normalised(
 
 
 def _loaded(settings: CandidateSettings, source: Path, network_dir: Path | None) -> nn.Module:
-    if network_dir is not None:
-        from bakeoff.backbones.hf import load_hf
-
-        with torch.random.fork_rng(devices=[]):
-            return load_hf(network_dir, source, image_size=settings.preprocessing.image_size)[0]
     with torch.random.fork_rng(devices=[]):
+        if network_dir is not None:
+            from bakeoff.backbones.hf import load_hf
+
+            return load_hf(network_dir, source, image_size=settings.preprocessing.image_size)[0]
         backbone, _ = build_backbone(settings)
     classifier = _CLASSIFIERS.get(settings.source) or classifier_prefixes(settings.name)
     state = _translated(backbone, backbone_part(backbone, read_checkpoint(source), where=str(source)), classifier)

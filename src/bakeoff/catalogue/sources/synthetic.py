@@ -41,8 +41,7 @@ CLASSES: dict[str, Look] = {
 }
 DEFECTS = ("blur", "border", "colour_cast")
 _EVERY = 15  # one of so many products gets each defect, and one of so many a duplicate
-_Row = tuple[str, ...]
-"""Id, image, label, title and description."""
+_BROKEN = ("Broken photo", "Photo cassée")
 
 
 @dataclass
@@ -97,7 +96,7 @@ def generate(root: Path, params: SyntheticParams) -> dict[str, Truth]:
     images.mkdir(parents=True)
     (root / "truth.json").write_text("{}", encoding="utf-8")  # marks the folder as ours while it is incomplete
     truths: dict[str, Truth] = {}
-    rows: list[_Row] = []
+    texts: dict[str, tuple[str, str]] = {}
     for class_number, (label, look) in enumerate(CLASSES.items()):
         for number in range(params.n_per_class):
             rng = np.random.default_rng([params.seed, class_number, number])
@@ -106,10 +105,13 @@ def generate(root: Path, params: SyntheticParams) -> dict[str, Truth]:
             truths[product_id] = truth = Truth(label, box)
             picture = _plant_defect(picture, number, truth)
             picture.save(images / f"{product_id}.jpg", quality=92)
-            rows.append((product_id, f"{product_id}.jpg", label, *_texts(look, number, rng)))
+            texts[product_id] = _texts(look, number, rng)
             if number % _EVERY == 0:
-                rows += _plant_duplicates(images, picture, product_id, rows[-1], truths)
-    rows += _plant_broken(images, truths)
+                _plant_duplicates(images, picture, product_id, truths)
+    _plant_broken(images, truths)
+    rows = [
+        (name, f"{name}.jpg", one.label, *texts.get(one.duplicate_of or name, _BROKEN)) for name, one in truths.items()
+    ]
     table = pd.DataFrame(rows, columns=["id", "image", "label", "title", "description"])
     table.to_csv(root / "products.csv", index=False)
     record = {
@@ -176,9 +178,7 @@ def _plant_defect(picture: Image.Image, number: int, truth: Truth) -> Image.Imag
     return framed
 
 
-def _plant_duplicates(
-    images: Path, picture: Image.Image, product_id: str, row: _Row, truths: dict[str, Truth]
-) -> list[_Row]:
+def _plant_duplicates(images: Path, picture: Image.Image, product_id: str, truths: dict[str, Truth]) -> None:
     """Add a byte-for-byte copy and a slightly smaller, re-compressed one."""
     original, side = truths[product_id], picture.width * 9 // 10
     box = original.bbox_px or ()
@@ -188,10 +188,9 @@ def _plant_duplicates(
     smaller.save(images / f"{product_id}_near.jpg", quality=70)
     for kind, box in boxes.items():
         truths[f"{product_id}_{kind}"] = Truth(original.label, box, list(original.defects), product_id, kind)
-    return [(f"{product_id}_{kind}", f"{product_id}_{kind}.jpg", *row[2:]) for kind in boxes]
 
 
-def _plant_broken(images: Path, truths: dict[str, Truth]) -> list[_Row]:
+def _plant_broken(images: Path, truths: dict[str, Truth]) -> None:
     """Add a truncated, a zero-byte and an HTML file, all named .jpg."""
     label = next(iter(CLASSES))
     sound = (images / f"{label}_0000.jpg").read_bytes()
@@ -203,8 +202,6 @@ def _plant_broken(images: Path, truths: dict[str, Truth]) -> list[_Row]:
     for reason, content in contents.items():
         (images / f"broken_{reason}.jpg").write_bytes(content)
         truths[f"broken_{reason}"] = Truth(label, None, broken=reason)
-    names = [f"broken_{reason}" for reason in contents]
-    return [(name, f"{name}.jpg", label, "Broken photo", "Photo cassée") for name in names]
 
 
 def _texts(look: Look, number: int, rng: np.random.Generator) -> tuple[str, str]:
