@@ -62,7 +62,7 @@ def copy_config(weights_dir: Path, out_dir: Path) -> None:
 
 
 def network_files_on_hub(repo_id: str, *, revision: str | None, timeout_s: float) -> dict[str, Path]:
-    """Return both files of one commit from the hub or its cache; nothing where one of them is not to be had.
+    """Return both files of one commit from the hub or its cache; nothing where one of them is missing.
 
     Args:
         repo_id: the repository.

@@ -19,12 +19,13 @@ from bakeoff.records.weights import file_sha256
 
 
 def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> SourceRecord:
-    """Get the data set, or its fallback where it cannot be had, and write source.json (`out`).
+    """Get the data set, or its fallback where it is not available, and write source.json (`out`).
 
     Raises:
         DataError: the files are missing and there is no fallback; the message says which to put where.
     """
     reason = None
+    SOURCES[dataset.kind].check_keys(dataset)
     try:
         SOURCES[dataset.kind].acquire(dataset, main_root / dataset.root)
     except SourceUnavailableError as error:
@@ -43,7 +44,7 @@ def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> SourceRecord:
 
 
 def refetch_needed(dataset: DatasetParams, source_json: Path) -> bool:
-    """Return whether the raw files are no longer those that source.json lists, or can be had since a fallback."""
+    """Return whether the raw files are no longer those that source.json lists, or are available since a fallback."""
     main_root = main_checkout()
     recorded = SourceRecord.read_current(source_json)
     if recorded is None or (recorded.fallback_reason and dataset.fallback is None):
@@ -75,7 +76,9 @@ def fallback_dataset(dataset: DatasetParams) -> DatasetParams:
         "drop": [],
         "exclude_labels": [],
         "min_class_size": None,
+        "photos": "first",
         "duplicates": "group",
+        "crop_to_box": None,
         "phash_distance": 2,
         "licence": "CC0-1.0",
         "source_url": None,

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from bakeoff.catalogue.split import find_leaks, make_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import drawing
 from bakeoff.data.figures import MAX_BARS, Figure, of_classes, shorten
-from bakeoff.data.table import SPLITS, UNUSED, read_products
+from bakeoff.data.table import PHOTO_OF, SPLITS, UNUSED, first_photos, read_products
 from bakeoff.records.catalogue import SplitRecord
 
 N_INNER_FOLDS = 5
@@ -32,12 +33,14 @@ def write_split(
     Raises:
         DataError: `previous` is not an earlier folder of this stage, or has another seed or method.
     """
-    products = read_products(catalogue_dir)
+    photos = read_products(catalogue_dir)
+    products = first_photos(photos)
     earlier = None if previous is None else _read_previous(previous, params)
     split = make_split(products, params, previous=earlier)
     out_dir.mkdir(parents=True, exist_ok=True)
-    split.to_parquet(out_dir / "splits.parquet", index=False)
-    _make_folds(products.loc[split["split"] == "train", :], params.seed).to_parquet(
+    of_photos = _of_photos(split, photos)
+    of_photos.to_parquet(out_dir / "splits.parquet", index=False)
+    _make_folds(photos.loc[of_photos["split"] == "train", :], params.seed).to_parquet(
         out_dir / "folds.parquet", index=False
     )
     counts = pd.crosstab(products["label"], split["split"]).reindex(columns=list(SPLITS), fill_value=0)
@@ -47,6 +50,14 @@ def write_split(
     with drawing(out_dir / "figures" / "class_balance.png", out_dir) as path:
         draw_class_balance(counts, record.title).savefig(path, dpi=130)
     return split
+
+
+def _of_photos(split: Any, photos: Any) -> Any:
+    """Return the split of every photo, which is its product's."""
+    if PHOTO_OF not in photos:
+        return split
+    found = photos[["product_id", PHOTO_OF]].merge(split.rename(columns={"product_id": PHOTO_OF}), how="left")
+    return found.drop(columns=PHOTO_OF)
 
 
 def draw_class_balance(counts: pd.DataFrame, title: str) -> Figure:
@@ -107,11 +118,11 @@ def _digest(*tables: pd.DataFrame, params: str = "") -> str:
 def _warn(record: SplitRecord) -> None:
     """Tell of official splits that were not kept, of leaks, and of classes without a product in a split."""
     told = {
-        "products are not in their official validation or test split, because nearly the same photo is in train, or in "
-        "validation": record.n_moved_from_official_split,
-        "products are unused, because nearly the same photo is in the official test set": record.n_unused,
-        "products of train or validation show nearly the same photo as one of the official test set, so accuracies may "
-        "be too high (split.official_leaks: drop leaves them out)": record.n_leaks,
+        "products are not in their official validation or test split, because one of their group (nearly the same "
+        "photo, or one group in the source) is in train, or in validation": record.n_moved_from_official_split,
+        "products are unused, because one of their group is in the official test set": record.n_unused,
+        "products of train or validation are in a group with one of the official test set, so accuracies may be "
+        "too high (split.official_leaks: drop leaves them out)": record.n_leaks,
     }
     sentences = [f"{n} {text}" for text, n in told.items() if n]
     for name, counts in record.counts.items():

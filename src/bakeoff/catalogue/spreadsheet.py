@@ -7,8 +7,10 @@ Of damaged files, calamine 0.9.1 panics at some and aborts the process at others
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
-_LONGEST_S = 600
-_REMEDY = "open it in a spreadsheet program and save it anew, as .xlsx or as CSV UTF-8"
+_LONGEST_S, _LARGEST_BYTES = 600, 4 * 2**30
+_REMEDY = "open it in a spreadsheet program and save it again, as .xlsx or as CSV UTF-8"
 
 
 def is_spreadsheet(path: Path, raw: bytes) -> bool:
@@ -79,4 +81,6 @@ def _text(cell: Any) -> str | None:
 
 
 if __name__ == "__main__":
+    with suppress(ValueError, OSError):  # macOS sets none
+        resource.setrlimit(resource.RLIMIT_AS, (_LARGEST_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     json.dump(_look_into(sys.argv[1], *(sys.argv[2:] or [None])), sys.stdout)

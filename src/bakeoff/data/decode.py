@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import math
 import re
 import struct
 import threading
@@ -19,6 +20,8 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from bakeoff.core.failures import in_one_line
 from bakeoff.core.names import find_file
 
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in a photo, px, half-open."""
 REASONS = (
     "unreadable",
     "truncated",
@@ -189,6 +192,17 @@ def _readable_formats() -> tuple[str, ...]:
 
         register_heif_opener()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def crop(decoded: Decoded, box: Box, *, min_side_px: int) -> Decoded | Rejection:
+    """Return what lies inside a box, which may reach out of the picture, or why that is too little."""
+    left, top, right, bottom = map(round, box)
+    left, top, right, bottom = max(0, left), max(0, top), min(right, decoded.width), min(bottom, decoded.height)
+    width, height = max(0, right - left), max(0, bottom - top)
+    if refused := _check_size(width, height, math.inf, min_side_px):
+        return replace(refused, detail=f"its box holds {refused.detail}")
+    image = decoded.image.crop((left, top, right, bottom))
+    return replace(decoded, image=image, width=width, height=height, untouched=False)
 
 
 def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> bytes:

@@ -1,8 +1,9 @@
 """The prepared catalogue as every later stage sees it: products with their split, labels, and the image store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,8 @@ PRODUCT_COLUMNS = {
 """Of products.parquet, with their types: a column that is null throughout stays text."""
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
 """Of the object in the original photo, px, half-open; only where the source knows it."""
+PHOTO_OF = "photo_of"
+"""With `dataset.photos: all` a row is a photo, and this its product, which the first of its photos is called by."""
 TEXT_COLUMNS = dict.fromkeys(("product_id", "title", "description"), "string")
 UNLABELLED = "unlabelled.parquet"
 """Products whose source keeps the labels to itself: product_id, image, title, description, for `bakeoff predict`."""
@@ -51,6 +54,10 @@ class Catalogue:
     """K class names; `label_id` indexes them."""
     store: ImageStore
     dataset: Dataset
+
+    def by_product(self) -> "Catalogue":
+        """Return it with one row per product, that of its first photo: itself unless products have several."""
+        return replace(self, products=first_photos(self.products)) if PHOTO_OF in self.products else self
 
     def rows(self, split: str) -> np.ndarray:
         """Return the positions of one split's products, (N_split,) int64, ascending.
@@ -118,6 +125,13 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
 def read_products(catalogue_dir: Path) -> pd.DataFrame:
     """Return products.parquet, index 0 to N-1."""
     return read_prepared(catalogue_dir, "products.parquet")
+
+
+def first_photos(products: pd.DataFrame) -> Any:
+    """Return the first photo of each product, renumbered; all rows where each product has one photo."""
+    if PHOTO_OF not in products:
+        return products
+    return products[products["product_id"] == products[PHOTO_OF]].reset_index(drop=True)
 
 
 def read_groups(products_file: Path | None) -> dict[str, int]:

@@ -1,14 +1,14 @@
 """The clocks of a measurement, the process's peak memory, and an index that tells whether the machine stayed steady."""
 
 import re
-import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from bakeoff.core.machine import peak_resident_mib
 
 INDEX_S = 0.2
 MAX_DRIFT = 0.1
@@ -66,5 +66,4 @@ def peak_memory_mib() -> float:
     status = _STATUS.read_text(encoding="ascii", errors="replace") if _STATUS.is_file() else ""
     if found := re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE):
         return int(found[1]) / 1024
-    bytes_per_unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_per_unit / 2**20
+    return peak_resident_mib()

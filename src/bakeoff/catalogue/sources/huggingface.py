@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from rich.progress import track
 
 from bakeoff.catalogue.params import DatasetParams
-from bakeoff.catalogue.sources.base import SourceUnavailableError, folder_split
+from bakeoff.catalogue.sources.base import SourceUnavailableError, folder_split, list_files
 from bakeoff.catalogue.sources.table import TableSource
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import in_one_line
@@ -58,7 +58,9 @@ class HuggingFaceSource(TableSource):
 
 
 def _wanted(dataset: DatasetParams) -> dict[str, Any]:
-    return {"table": dataset.table, "configuration": dataset.sheet}
+    folder = main_checkout() / str(dataset.table)
+    found = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in list_files(folder)]
+    return {"table": dataset.table, "configuration": dataset.sheet, **({"files": found} if found else {})}
 
 
 def _written(root: Path) -> dict[str, Any]:
