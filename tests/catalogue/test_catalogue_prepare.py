@@ -182,6 +182,23 @@ def test_duplicates(root, policy, n_accepted, n_groups):
     assert found.rejected == ({"duplicate_image": 1} if policy == "drop" else {})
 
 
+def test_copies_are_dropped_from_train_never_from_the_official_test_set(root):
+    raw = root / "data" / "raw" / "folder"
+    for number, name in enumerate(
+        ["train/a/0", "train/a/1", "test/a/2", "test/a/3", *(f"train/b/{n}" for n in range(3))]
+    ):
+        path = raw / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(picture(number), "PNG"))
+    for name in ("train/a/copy", "test/a/copy", "test/a/more", "test/b/other"):  # of one that comes first in train
+        path = raw / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(picture(1), "PNG"))
+    assert run(root, dataset("folder", duplicates="drop")).rejected == {"duplicate_image": 2}
+    rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["detail"]
+    assert rejected.to_dict() == dict.fromkeys(["train/a/1.png", "train/a/copy.png"], "of test/a/copy.png")
+
+
 @pytest.mark.parametrize("policy", ["group", "drop"])
 def test_a_photo_of_many_products_and_labels_is_a_placeholder(root, policy, capsys):
     fill(root, {"a": 4, "b": 4, "c": 4})

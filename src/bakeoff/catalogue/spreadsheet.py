@@ -45,7 +45,7 @@ def read_spreadsheet(path: Path, sheet: str | None) -> "pd.DataFrame":
         done = subprocess.run(command, env=environment, capture_output=True, timeout=_LONGEST_S, check=True)
         told = json.loads(done.stdout)
     except (subprocess.SubprocessError, ValueError):  # it died of what it read
-        told = {"problem": f"cannot be read as a spreadsheet (it is damaged); {_REMEDY}"}
+        told = {"problem": f"cannot be read as a spreadsheet (it is damaged, or needs over 4 GiB of memory); {_REMEDY}"}
     if problem := told.get("problem"):
         raise DataError(f"{path} {problem}.")
     rows = [row for row in told["rows"] if any(cell and cell.strip() for cell in row)]
