@@ -224,15 +224,15 @@ def test_photos_are_cropped_to_their_box_with_a_margin(root):
     found = run(root, "cars", crop_to_box=0.1)
     assert found.rejected == {"too_small": 3}
     told = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["detail"]
-    assert told["cars_train/00002"] == "its box holds 0x20 px, a side below 16"  # from 45 to 40
-    assert told["cars_train/00003"] == "its box holds 13x22 px, a side below 16"  # 39 - 1.1 to 50 + 1.1
+    assert told["cars_train/00002"] == "its box holds 0x22 px, a side below 16"  # from 45 to 40
+    assert told["cars_train/00003"] == "its box holds 2x22 px, a side below 16"  # of 38 to 51 the photo has 38 and 39
     assert told["cars_train/00004"] == "its box holds 0x22 px, a side below 16"  # beyond the photo
     cropped = products(root)
     assert cropped.loc["cars_train/00001", ["width", "height"]].equals(
         whole.loc["cars_train/00001", ["width", "height"]]
     )
     # 2 to 34 and 0 to 20, a tenth of 32 and of 20 around it, but for what lies outside the photo
-    assert cropped.loc["cars_train/00005", ["width", "height"]].tolist() == [37 + 1, 22]
+    assert cropped.loc["cars_train/00005", ["width", "height"]].tolist() == [37, 22]
     assert cropped.loc["cars_train/00005", "box_left"] == 2  # in the original photo
     assert LabelsRecord.read(root / "data" / "catalogue" / "labels.json").dataset.digest != digest
 
