@@ -17,12 +17,12 @@ from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
-from bakeoff.data.decode import REASONS, pixel_digest
+from bakeoff.data.decode import pixel_digest
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_texts
 from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
-from catalogue.bad_images import ACCEPTED, REJECTED, all_files, encode, picture, write_all
+from catalogue.bad_images import ACCEPTED, REASONS, REJECTED, all_files, encode, picture, write_all
 from catalogue.dataset_sections import dataset_params as dataset
 from catalogue.dataset_sections import split_params
 from records_made import training_record

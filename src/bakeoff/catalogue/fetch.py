@@ -63,26 +63,11 @@ def fallback_dataset(dataset: DatasetParams) -> DatasetParams:
         raise DataError(
             f"dataset.fallback can only be synthetic (with dataset.synthetic filled in), got {dataset.fallback!r}."
         )
-    changes = {
-        "name": "synthetic",
-        "kind": "synthetic",
-        "fallback": None,
-        "root": "data/raw/synthetic",
-        "table": None,
-        "images": None,
-        "label_level": 1,
-        "classes": None,
-        "columns": ColumnNames.model_validate(dict.fromkeys(ColumnNames.model_fields)),
-        "drop": [],
-        "exclude_labels": [],
-        "min_class_size": None,
-        "photos": "first",
-        "duplicates": "group",
-        "crop_to_box": None,
-        "phash_distance": 2,
-        "licence": "CC0-1.0",
-        "source_url": None,
-    }
+    unset = dict.fromkeys(("fallback", "table", "images", "classes", "min_class_size", "crop_to_box", "source_url"))
+    changes = unset | {"name": "synthetic", "kind": "synthetic", "root": "data/raw/synthetic", "licence": "CC0-1.0"}
+    changes |= {"photos": "first", "label_level": 1, "drop": [], "exclude_labels": []}
+    changes |= {"columns": ColumnNames.model_validate(dict.fromkeys(ColumnNames.model_fields))}
+    changes |= {"duplicates": "group", "phash_distance": 2}
     return dataset.model_copy(update=changes)
 
 

@@ -106,9 +106,8 @@ def _load(path: Path) -> list[Packed | Rejection]:
 def _identity(photos: list[PhotoFile]) -> str:
     """Return a digest of where the photos lie, and of what tells that a file changed since an earlier run."""
     found = [photo.path.stat() for photo in photos]
-    return _digest(
-        [(str(p.path), repr((p.part, p.box)), s.st_size, s.st_mtime_ns) for p, s in zip(photos, found, strict=True)]
-    )
+    told = [(str(photo.path), repr((photo.part, photo.box))) for photo in photos]
+    return _digest([told, [(status.st_size, status.st_mtime_ns) for status in found]])
 
 
 def _digest(values: object) -> str:

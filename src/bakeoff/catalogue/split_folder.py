@@ -3,7 +3,6 @@
 import hashlib
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,7 +37,9 @@ def write_split(
     earlier = None if previous is None else _read_previous(previous, params)
     split = make_split(products, params, previous=earlier)
     out_dir.mkdir(parents=True, exist_ok=True)
-    of_photos = _of_photos(split, photos)
+    of_photos = split  # but where products have several
+    if PHOTO_OF in photos:
+        of_photos = photos[["product_id"]].join(split.set_index("product_id"), on=photos[PHOTO_OF])
     of_photos.to_parquet(out_dir / "splits.parquet", index=False)
     _make_folds(photos.loc[of_photos["split"] == "train", :], params.seed).to_parquet(
         out_dir / "folds.parquet", index=False
@@ -50,14 +51,6 @@ def write_split(
     with drawing(out_dir / "figures" / "class_balance.png", out_dir) as path:
         draw_class_balance(counts, record.title).savefig(path, dpi=130)
     return split
-
-
-def _of_photos(split: Any, photos: Any) -> Any:
-    """Return the split of every photo, which is its product's."""
-    if PHOTO_OF not in photos:
-        return split
-    found = photos[["product_id", PHOTO_OF]].merge(split.rename(columns={"product_id": PHOTO_OF}), how="left")
-    return found.drop(columns=PHOTO_OF)
 
 
 def draw_class_balance(counts: pd.DataFrame, title: str) -> Figure:

@@ -22,25 +22,6 @@ from bakeoff.core.names import find_file
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in a photo, px, half-open."""
-REASONS = (
-    "unreadable",
-    "truncated",
-    "empty_file",
-    "not_an_image",
-    "too_large",
-    "too_small",
-    "missing_file",
-    "outside_data_folder",
-    "malformed_row",
-    "duplicate_product_id",
-    "empty_label",
-    "several_labels",
-    "unknown_class",
-    "class_too_small",
-    "excluded_label",
-    "duplicate_image",
-    "placeholder",
-)
 JPEG_QUALITY = 95
 _LOSSLESS = {"PNG", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "PCX"}
 _KEPT_AS_IS = {"PNG", "JPEG"}
@@ -49,16 +30,8 @@ _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "HEIF", 
 """What is read at all: formats that start other programs (EPS, WMF) are not_an_image here."""
 _LONGEST_ASPECT = 40
 _BROKEN = (
-    RuntimeError,
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    EOFError,
-    LookupError,
-    OverflowError,
-    struct.error,
-    zlib.error,
+    *(RuntimeError, OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, OverflowError),
+    *(struct.error, zlib.error),
 )
 """What Pillow's decoders raise for damaged files; RuntimeError is AVIF's."""
 _ORIENTATION = 0x0112
@@ -77,7 +50,7 @@ _pillow_limits = threading.Lock()
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a product is left out: one of REASONS, and what exactly was found."""
+    """Why a product is left out: one of the reasons in docs/add-a-dataset.md, and what exactly was found."""
 
     reason: str
     detail: str

@@ -72,22 +72,15 @@ def make_predictions(
     table = catalogue.by_product().products.loc[:, list(COLUMNS)].reset_index(drop=True)
     if PHOTO_OF in catalogue.products:
         places = pd.Index(table["product_id"]).get_indexer(catalogue.products[PHOTO_OF])
-        probabilities, losses = _mean_of_photos(probabilities, losses, places)
+        probabilities = pd.DataFrame(probabilities, dtype=np.float64).groupby(places).mean().to_numpy()
+        likelihoods = pd.Series(-losses, dtype=np.float64).groupby(places)  # as logarithms
+        losses = (np.log(likelihoods.size()) - likelihoods.agg(np.logaddexp.reduce)).to_numpy()
     table["loss"] = np.asarray(losses, dtype=np.float32)
     table["origin"] = np.where((table["split"] == learnt_from).to_numpy(), "in_sample", "held_out")
     predictions = Predictions(table, np.asarray(probabilities, dtype=np.float32), list(catalogue.labels))
     _check_products(predictions, where="the catalogue")
     _check_probabilities(predictions, where="the candidate's predictions")
     return predictions
-
-
-def _mean_of_photos(probabilities: np.ndarray, losses: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (P, K) and (P,) for P products from those of N photos; places: (N,) each photo's product."""
-    n_photos = np.bincount(places)
-    sums, logs = np.zeros((len(n_photos), probabilities.shape[1])), np.full(len(n_photos), -np.inf)
-    np.add.at(sums, places, probabilities)
-    np.logaddexp.at(logs, places, -np.asarray(losses, dtype=np.float64))
-    return sums / n_photos[:, None], np.log(n_photos) - logs
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:

@@ -69,16 +69,10 @@ class Source(ABC):
     """Which of `UNCOMMON` it reads."""
 
     def check_keys(self, dataset: DatasetParams) -> None:
-        """Refuse keys of section `dataset` that would change nothing.
-
-        Raises:
-            DataError: one is given that this kind does not read.
-        """
-        given = {key for key in UNCOMMON if attrgetter(key)(dataset)}
-        if unused := sorted(given - self.USES):
-            raise DataError(
-                f"dataset.{unused[0]} is not for kind {dataset.kind}, which does not read it; leave it out."
-            )
+        """Refuse a key of section `dataset` that would change nothing."""
+        for key in sorted(UNCOMMON - self.USES):
+            if attrgetter(key)(dataset):
+                raise DataError(f"dataset.{key} is not for kind {dataset.kind}, which does not read it; leave it out.")
 
     @abstractmethod
     def present(self, dataset: DatasetParams, root: Path) -> bool:

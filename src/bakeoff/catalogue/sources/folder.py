@@ -69,11 +69,9 @@ class FolderSource(Source):
             below = file.parts[len(level) :]
             if len(below) > 1 or not _NO_PHOTO.fullmatch(file.parts[-1]):
                 label, known = below[0] if len(below) > 1 else None, {"part": file.where, "refused": file.refused}
-                product = RawProduct(
-                    "/".join(file.parts), file.image_path, label, None, None, levels.get(level), **known
-                )
-                is_shared = names[file.parts] > 1  # a.zip beside a.tar
-                products.append(replace(product, product_id=product.shown_image) if is_shared else product)
+                product, split = RawProduct("/".join(file.parts), file.image_path, label, **known), levels.get(level)
+                name = product.product_id if names[file.parts] == 1 else product.shown_image  # a.zip beside a.tar
+                products.append(replace(product, product_id=name, official_split=split))
         return products
 
 

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +97,7 @@ def _explain(name: str, error: Exception, *, is_local: bool) -> DataError:
     """Return the sentence for what `datasets` raises: the first error of its chain that the hub gave, tells most."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    chain = list(takewhile(bool, _causes(error)))
+    chain = list(_causes(error))
     ours = next((one for one in chain if isinstance(one, HfHubHTTPError)), None)
     if is_local or (ours is None and not any(isinstance(one, ConnectionError) for one in chain)):
         return DataError(f"dataset.table: `datasets` cannot read {name!r} ({in_one_line(error)[:300]}).")
