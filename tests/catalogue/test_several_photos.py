@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from bakeoff.catalogue.split_folder import write_split
+from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import make_predictions, read_predictions, write_predictions
 from bakeoff.data.table import load_catalogue
 from catalogue.bad_images import encode, picture
@@ -92,3 +93,14 @@ def test_split_counts_and_predictions_are_of_products(root):
     write_predictions(predictions, root / "predictions.parquet")
     for held in (catalogue, catalogue.by_product()):
         assert len(read_predictions(root / "predictions.parquet", catalogue=held).products) == 30
+
+
+def test_a_photo_without_a_number_is_not_hidden_by_the_others_of_its_product(root):
+    put_photos(root, [(f"p{n}", [10 * n, 10 * n + 1], "AB"[n % 2]) for n in range(6)])
+    run(root, photos="all")
+    write_split(root / "data" / "catalogue", split_params(train=0.34, validation=0.33, test=0.33), root / "splits")
+    catalogue = load_catalogue(root / "data" / "catalogue", root / "splits" / "splits.parquet")
+    probabilities = np.full((12, 2), 0.5, dtype=np.float32)
+    probabilities[3] = np.nan
+    with pytest.raises(EvaluationError, match=r"1 of 6 rows hold NaN or infinity, first product 'p1'"):
+        make_predictions(catalogue, probabilities, np.ones(12, dtype=np.float32))

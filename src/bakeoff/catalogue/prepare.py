@@ -162,10 +162,12 @@ def _locate_all(
         if isinstance(place := locate(root, root if product.part else folder, product.image_path), Rejection):
             ledger.reject(product, place)
         else:
-            box = None if margin is None else product.box
-            across, down = ((box[2] - box[0]) * margin, (box[3] - box[1]) * margin) if box else (0, 0)
-            wide = box and (box[0] - across, box[1] - down, box[2] + across, box[3] + down)
-            found.append((product, PhotoFile(place, product.part, wide)))
+            box = None
+            if product.box and margin is not None:
+                left, top, right, bottom = product.box
+                across, down = (right - left) * margin, (bottom - top) * margin
+                box = (left - across, top - down, right + across, bottom + down)
+            found.append((product, PhotoFile(place, product.part, box)))
     return found
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ def write_split(
     Raises:
         DataError: `previous` is not an earlier folder of this stage, or has another seed or method.
     """
-    photos = read_products(catalogue_dir)
+    photos: Any = read_products(catalogue_dir)
     products = first_photos(photos)
     earlier = None if previous is None else _read_previous(previous, params)
     split = make_split(products, params, previous=earlier)

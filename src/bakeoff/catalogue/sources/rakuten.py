@@ -21,7 +21,7 @@ _PHOTOS = {
     "train": ("images/images/image_train", "images/image_train", "images/image_training"),
     "test": ("images/images/image_test", "images/image_test"),
 }
-CLASSES = read_yaml(Path(__file__).with_suffix(".yaml"))
+CLASSES = {int(code): str(name) for code, name in read_yaml(Path(__file__).with_suffix(".yaml")).items()}
 """What the challenge's `prdtypecode` means, in numeric order."""
 
 
