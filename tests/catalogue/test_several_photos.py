@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bakeoff.catalogue.audit import audit
 from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import make_predictions, read_predictions, write_predictions
 from bakeoff.data.table import load_catalogue
 from catalogue.bad_images import encode, picture
 from catalogue.dataset_sections import split_params
-from catalogue.test_table_source import put, run
+from catalogue.test_table_source import COLUMNS, put, run
 
-pytestmark = pytest.mark.torch  # imagehash is in .venv-torch alone
+pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
 
 
 def put_photos(root, rows: list[tuple[str, list[int], str]]) -> None:
@@ -34,7 +35,7 @@ def products_of(root) -> pd.DataFrame:
 SHOP = [("a", [1, 2, 3], "A"), ("b", [-4, 5], "A"), ("c", [6], "A")] + [(f"d{n}", [10 + n], "B") for n in range(3)]
 
 
-def test_the_first_photo_is_called_as_its_product_whose_weight_its_photos_share(root):
+def test_the_first_photo_is_called_as_its_product(root):
     put_photos(root, SHOP)
     prepared = run(root, photos="all")
     assert (prepared.n_accepted, prepared.rejected) == (8, {"empty_file": 1})
@@ -42,7 +43,7 @@ def test_the_first_photo_is_called_as_its_product_whose_weight_its_photos_share(
     assert found["product_id"].tolist() == ["a", "a#2", "a#3", "b", "c", "d0", "d1", "d2"]
     assert found["photo_of"].tolist() == ["a", "a", "a", "b", "c", "d0", "d1", "d2"]
     assert found["group_id"].tolist() == [0, 0, 0, 3, 4, 5, 6, 7]
-    assert found["weight"].tolist() == pytest.approx([1 / 3] * 3 + [1] * 5)
+    assert found["weight"].tolist() == [1] * 8  # labels agree
     assert pd.read_csv(root / "data" / "catalogue" / "rejected.csv")["product_id"].tolist() == ["b"]
     put_photos(root, [*SHOP, ("e", [7], "A")])
     assert run(root).n_accepted == 6
@@ -78,6 +79,8 @@ def test_split_counts_and_predictions_are_of_products(root):
     assert photos["product_id"].tolist() == products_of(root)["product_id"].tolist()
     assert photos["split"].groupby(products_of(root)["photo_of"]).nunique().unique().tolist() == [1]
     catalogue = load_catalogue(folder, root / "splits" / "splits.parquet")
+    shares = [1 / len(numbers) for _, numbers, _ in rows for _ in numbers]
+    assert catalogue.weights(np.arange(60)).tolist() == pytest.approx(shares)
 
     rng = np.random.default_rng(0)
     given = rng.dirichlet([1, 1], 60).astype(np.float32)
@@ -104,3 +107,13 @@ def test_a_photo_without_a_number_is_not_hidden_by_the_others_of_its_product(roo
     probabilities[3] = np.nan
     with pytest.raises(EvaluationError, match=r"1 of 6 rows hold NaN or infinity, first product 'p1'"):
         make_predictions(catalogue, probabilities, np.ones(12, dtype=np.float32))
+
+
+def test_the_audit_takes_no_product_for_a_duplicate_of_itself(root):
+    put_photos(root, SHOP)
+    table = pd.read_csv(root / "data" / "raw" / "table" / "t.csv").assign(title="a lamp")
+    table.to_csv(root / "data" / "raw" / "table" / "t.csv", index=False)
+    columns = COLUMNS.model_copy(update={"title": "title"})
+    run(root, photos="all", columns=columns)
+    found = audit(root / "data" / "catalogue", root / "data" / "audit").findings
+    assert (found["duplicate_text"].n, found["label_conflict"].n) == (5, 0)  # of six products

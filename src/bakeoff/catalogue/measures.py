@@ -80,10 +80,10 @@ def _frame(thumbnail: Thumbnail) -> tuple[float, float]:
     (left, top, right, bottom), (width, height) = thumbnail.inside, thumbnail.image.size
     values, frame = thumbnail.pixels[top:bottom, left:right], thumbnail.pixels[0, 0]
     margins = (left, width - right, width, 1), (top, height - bottom, height, 0)
-    is_inside = np.abs(values - frame).max(axis=2) > TOLERANCE
     found = []
     for before, after, length, axis in margins:
-        edges = (is_inside.take(place, axis=axis).mean() for place in (_EDGE_PX, -1 - _EDGE_PX))
+        lines = (values.take(place, axis=axis) for place in (_EDGE_PX, -1 - _EDGE_PX))
+        edges = ((np.abs(line - frame).max(axis=1) > TOLERANCE).mean() for line in lines)
         is_even = min(before, after) > 0 and abs(before - after) <= max(_EDGE_PX, _UNEVEN * length)
         found.append(min(before, after) / length if is_even and min(edges) >= _ALONG_EDGE else 0.0)
     return found[0], found[1]

@@ -220,7 +220,7 @@ def _settle_small_classes(table: pd.DataFrame, params: PrepareParams, ledger: Le
 
 
 def _name_photos(table: Any) -> None:
-    """Give each photo of a product an id of its own, the first the product's, and an equal share of its weight."""
+    """Give each photo of a product an id of its own, the first the product's."""
     product = table["product_id"].copy()
     number = (product.groupby(product).cumcount() + 1).astype(str)
     mark = "#"
@@ -228,7 +228,6 @@ def _name_photos(table: Any) -> None:
         mark += "#"
     table[PHOTO_OF] = product
     table["product_id"] = product.where(number == "1", product + mark + number)
-    table["weight"] /= product.groupby(product).transform("size")
 
 
 def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledger, *, order: Sequence[str]) -> list[str]:

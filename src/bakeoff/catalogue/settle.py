@@ -17,10 +17,9 @@ _CHAINING_BITS = 12
 def settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledger) -> pd.DataFrame:
     """Give near-duplicates one `group_id`, and drop copies but the first where that is wanted, not recoloured variants.
 
-    Photos of the official test set are never dropped.
-
     So do products that the source says belong together, even where duplicates are kept. What is surely one picture,
-    colours compared, is one `cluster`, in which labels that disagree lower each other's weight.
+    colours compared, is one `cluster`, in which labels that disagree lower each other's weight. The official test
+    set loses no copies.
     """
     known = table["group"].fillna(table.index.to_series().map("\0{}".format))
     table["group_id"] = table.index.to_series().groupby(known).transform("min")

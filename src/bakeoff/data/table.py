@@ -80,12 +80,14 @@ class Catalogue:
     def weights(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
         """Return the training weights of `positions`, (N,) float32, each above 0.
 
-        Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights.
+        Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights. Photos of one
+        product share its weight, so that it counts once.
 
         Raises:
             DataError: a weight is not a positive number.
         """
-        values = self.products["weight"].to_numpy(dtype=np.float32)[np.asarray(positions, dtype=np.int64)]
+        n_photos = self.products.groupby(PHOTO_OF)["image"].transform("size") if PHOTO_OF in self.products else 1
+        values = (self.products["weight"] / n_photos).to_numpy(np.float32)[np.asarray(positions, dtype=np.int64)]
         wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
         if len(wrong):
             first = self.products["product_id"].to_numpy()[np.asarray(positions, dtype=np.int64)[wrong[0]]]
