@@ -38,9 +38,8 @@ def write_split(
     earlier = None if previous is None else _read_previous(previous, params)
     split = make_split(products, params, previous=earlier)
     out_dir.mkdir(parents=True, exist_ok=True)
-    of_photos = split  # but where products have several
-    if PHOTO_OF in photos:
-        of_photos = photos[["product_id"]].join(split.set_index("product_id"), on=photos[PHOTO_OF])
+    by_product = split.set_index("product_id")
+    of_photos = split if products is photos else photos[["product_id"]].join(by_product, on=photos[PHOTO_OF])
     of_photos.to_parquet(out_dir / "splits.parquet", index=False)
     _make_folds(photos.loc[of_photos["split"] == "train", :], params.seed).to_parquet(
         out_dir / "folds.parquet", index=False

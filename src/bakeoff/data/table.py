@@ -80,8 +80,8 @@ class Catalogue:
     def weights(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
         """Return the training weights of `positions`, (N,) float32, each above 0.
 
-        Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights. Photos of one
-        product share its weight, so that it counts once.
+        Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights. The weight
+        of a product is shared among its photos, so that it counts once.
 
         Raises:
             DataError: a weight is not a positive number.
