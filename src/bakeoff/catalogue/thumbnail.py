@@ -1,7 +1,7 @@
 """A photo small, for all that is found out about it while it is packed: made once, its border looked for once."""
 
 import math
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from PIL import Image
@@ -31,20 +31,22 @@ class Thumbnail:
     @cached_property
     def inside(self) -> Box:
         """What is inside the uniform border; all where little is."""
-        return inside_border(self.pixels, self.whole)
+        return inside_border(self.image, self.whole)
 
 
-def inside_border(values: np.ndarray, box: Box) -> Box:
-    """Return the part of the box inside its uniform border, of a picture (H, W, 3) int16; all where little is."""
-    left, top, right, bottom = box
-    shown = values[top:bottom, left:right]
-    above, after, below, before = (_count_border_lines(np.rot90(shown, n_turns)) for n_turns in range(4))
-    inside = (left + before, top + above, right - after, bottom - below)
-    return inside if min(inside[2] - inside[0], inside[3] - inside[1]) >= _LEAST_PX else box
+def inside_border(image: Image.Image, box: Box) -> Box:
+    """Return the part of the box inside its uniform border; all where little is."""
+    shown = image.crop(box)
+    pixels, (width, height), (left, top, _, _) = np.asarray(shown), shown.size, box
+    colours = (np.median(line, axis=0) for line in (pixels[:, 0], pixels[0], pixels[:, -1], pixels[-1]))
+    others = (shown.point(_look_up(tuple(colour.tolist()))).getbbox() for colour in colours)
+    nothing = (width, height, 0, 0)  # differs: all is border
+    before, above, after, below = ((other or nothing)[side] for side, other in enumerate(others))
+    is_little = min(after - before, below - above) < _LEAST_PX
+    return box if is_little else (left + before, top + above, left + after, top + below)
 
 
-def _count_border_lines(values: np.ndarray) -> int:
-    """Return how many of the first rows have one and the same colour, (H, W, 3) int16."""
-    colour = np.median(values[0], axis=0)
-    borders = (np.abs(line - colour).max() <= TOLERANCE for line in values)
-    return next((row for row, is_border in enumerate(borders) if not is_border), len(values))
+@lru_cache(maxsize=8)  # the four sides are mostly of one colour
+def _look_up(colour: tuple[float, ...]) -> list[int]:
+    """Return for each channel's 256 levels whether they differ from the colour."""
+    return (np.abs(np.arange(256) - np.array(colour)[:, None]) > TOLERANCE).astype(int).ravel().tolist()
