@@ -1,7 +1,7 @@
 """A photo small, for all that is found out about it while it is packed: made once, its border looked for once."""
 
 import math
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
@@ -36,17 +36,18 @@ class Thumbnail:
 
 def inside_border(image: Image.Image, box: Box) -> Box:
     """Return the part of the box inside its uniform border; all where little is."""
-    shown = image.crop(box)
-    pixels, (width, height), (left, top, _, _) = np.asarray(shown), shown.size, box
-    colours = (np.median(line, axis=0) for line in (pixels[:, 0], pixels[0], pixels[:, -1], pixels[-1]))
-    others = (shown.point(_look_up(tuple(colour.tolist()))).getbbox() for colour in colours)
-    nothing = (width, height, 0, 0)  # differs: all is border
-    before, above, after, below = ((other or nothing)[side] for side, other in enumerate(others))
+    shown, sides = image.crop(box), list[int]()
+    pixels, (left, top, _, _) = np.asarray(shown), box
+    others: dict[tuple[float, ...], Box] = {
+        (): (0, 0, *shown.size)
+    }  # what differs from a side's colour; () = no border
+    for side, line in enumerate((pixels[:, 0], pixels[0], pixels[:, -1], pixels[-1])):
+        colour = np.median(line, axis=0)
+        known = tuple(colour.tolist()) if np.abs(line - colour).max() <= TOLERANCE else ()
+        if known not in others:
+            differs = np.abs(np.arange(256) - colour[:, None]) > TOLERANCE
+            others[known] = shown.point((255 * differs).ravel().tolist()).getbbox() or (*shown.size, 0, 0)
+        sides.append(others[known][side])
+    before, above, after, below = sides
     is_little = min(after - before, below - above) < _LEAST_PX
     return box if is_little else (left + before, top + above, left + after, top + below)
-
-
-@lru_cache(maxsize=8)  # the four sides are mostly of one colour
-def _look_up(colour: tuple[float, ...]) -> list[int]:
-    """Return for each channel's 256 levels whether they differ from the colour."""
-    return (np.abs(np.arange(256) - np.array(colour)[:, None]) > TOLERANCE).astype(int).ravel().tolist()
