@@ -11,6 +11,8 @@ from bakeoff.core.errors import EvaluationError, SetupError, TrainingError, Weig
 from bakeoff.data.predictions import read_predictions
 from bakeoff.learning.history import COLUMNS
 from bakeoff.records.training import CostRecord, TrainingRecord
+from baseline_tf.conftest import make_catalogue
+from several_photos import N_PRODUCTS, PARAMS, PHOTOS_PER_CLASS, mean_by_product, with_several_photos
 
 pytestmark = [pytest.mark.tf, pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")]
 
@@ -280,3 +282,23 @@ def test_threads_below_one_are_refused():
 
     with pytest.raises(SetupError, match="must be at least 1, got 0"):
         limit_threads(0)
+
+
+@pytest.mark.usefixtures("three_layers", "no_rendering")
+def test_a_product_of_several_photos_is_predicted_by_their_mean_and_counts_once(params, weights_dir, tmp_path):
+    from bakeoff.baseline_tf.train import prepare_run, train_baseline
+    from bakeoff.core.machine import ComputeParams
+    from bakeoff.evaluation.run import evaluate_candidate
+    from bakeoff.predictors.keras_predictor import load_keras_predictor
+
+    several = with_several_photos(make_catalogue(tmp_path / "several", n_per_class=PHOTOS_PER_CLASS))
+    compute, schedule = ComputeParams(device="cpu", threads=1), {"epochs": 1, "learning_rate": 0.003, "max_steps": None}
+    run = prepare_run(params(frozen=schedule), catalogue=several, weights_dir=weights_dir, seed=0, compute=compute)
+    train_baseline(run, tmp_path / "training", cache_features=False)
+    written = read_predictions(tmp_path / "training" / "predictions.parquet", catalogue=several)
+    found = load_keras_predictor(tmp_path / "training", device="cpu", threads=1).predict(several.at(range(54)))
+    expected = mean_by_product(several, found)
+    assert written.products["product_id"].tolist() == list(expected)
+    assert np.abs(written.probabilities - list(expected.values())).max() < 1e-5
+    metrics = evaluate_candidate(tmp_path / "training", several, tmp_path / "evaluation", params=PARAMS)
+    assert {split: metrics.n(split) for split in N_PRODUCTS} == N_PRODUCTS

@@ -128,3 +128,25 @@ def write_all(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in all_files().items():
         (folder / name).write_bytes(content)
+
+
+REASONS = (
+    "unreadable",
+    "truncated",
+    "empty_file",
+    "not_an_image",
+    "too_large",
+    "too_small",
+    "missing_file",
+    "outside_data_folder",
+    "malformed_row",
+    "duplicate_product_id",
+    "empty_label",
+    "several_labels",
+    "unknown_class",
+    "class_too_small",
+    "excluded_label",
+    "duplicate_image",
+    "placeholder",
+)
+"""Of everything that `prepare` rejects."""

@@ -29,6 +29,7 @@ def dataset_params(kind: str, **changes: object) -> DatasetParams:
         exclude_labels=[],
         min_class_size=None,
         duplicates="keep",
+        crop_to_box=None,
         phash_distance=2,
         licence="unknown",
         source_url=None,

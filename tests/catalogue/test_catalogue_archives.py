@@ -229,3 +229,23 @@ def test_a_zip_of_a_later_version_is_named(tmp_path):
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(DataError, match=r"a.zip cannot be read as an archive"):
         list(list_members(tmp_path / "a.zip"))
+
+
+def test_a_member_whose_bytes_are_not_those_that_were_packed_is_rejected(root):
+    raw = root / "data" / "raw" / "folder"
+    write_zip(raw / "photos.zip", tree(), zipfile.ZIP_STORED)
+    content = bytearray((raw / "photos.zip").read_bytes())
+    content[content.index(b"IEND") - 12] ^= 1  # inside the first photo's checksums, which Pillow does not read
+    (raw / "photos.zip").write_bytes(bytes(content))
+    assert run(root).rejected == {"truncated": 1}
+    assert "its checksum differs" in (root / "data" / "catalogue" / "rejected.csv").read_text()
+
+
+def test_archives_of_one_name_keep_their_products_apart(root):
+    raw = root / "data" / "raw" / "folder"
+    write_zip(raw / "a.zip", {f"{n}.png": encode(picture(n), "PNG") for n in range(4)})
+    write_tar(raw / "a.tar", {f"{n}.png": encode(picture(20 + n), "PNG") for n in range(3)})
+    write_zip(raw / "b.zip", {f"{n}.png": encode(picture(40 + n), "PNG") for n in range(3)})
+    assert (run(root).n_accepted, run(root).rejected) == (10, {})
+    assert products(root)["label"].value_counts().to_dict() == {"a": 7, "b": 3}
+    assert {"a.tar/0.png", "a.zip/0.png", "a/3.png", "b/0.png"} <= set(products(root).index)

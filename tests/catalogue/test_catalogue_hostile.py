@@ -8,7 +8,8 @@ from PIL import Image
 from bakeoff.catalogue.params import SyntheticParams
 from bakeoff.catalogue.sources.synthetic import generate
 from bakeoff.core.errors import DataError
-from bakeoff.data.decode import REASONS, Rejection, decode
+from bakeoff.data.decode import Rejection, decode
+from catalogue.bad_images import REASONS
 
 LIMITS = {"max_megapixels": 80, "min_side_px": 16}
 

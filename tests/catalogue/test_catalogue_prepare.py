@@ -17,12 +17,12 @@ from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
-from bakeoff.data.decode import REASONS, pixel_digest
+from bakeoff.data.decode import pixel_digest
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_texts
 from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
-from catalogue.bad_images import ACCEPTED, REJECTED, all_files, encode, picture, write_all
+from catalogue.bad_images import ACCEPTED, REASONS, REJECTED, all_files, encode, picture, write_all
 from catalogue.dataset_sections import dataset_params as dataset
 from catalogue.dataset_sections import split_params
 from records_made import training_record
@@ -180,6 +180,23 @@ def test_duplicates(root, policy, n_accepted, n_groups):
     found = examined(root)
     assert (found.n_accepted, found.n_groups) == (n_accepted, n_groups)
     assert found.rejected == ({"duplicate_image": 1} if policy == "drop" else {})
+
+
+def test_copies_are_dropped_from_train_never_from_the_official_test_set(root):
+    raw = root / "data" / "raw" / "folder"
+    for number, name in enumerate(
+        ["train/a/0", "train/a/1", "test/a/2", "test/a/3", *(f"train/b/{n}" for n in range(3))]
+    ):
+        path = raw / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(picture(number), "PNG"))
+    for name in ("train/a/copy", "test/a/copy", "test/a/more", "test/b/other"):  # of one that comes first in train
+        path = raw / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(picture(1), "PNG"))
+    assert run(root, dataset("folder", duplicates="drop")).rejected == {"duplicate_image": 2}
+    rejected = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["detail"]
+    assert rejected.to_dict() == dict.fromkeys(["train/a/1.png", "train/a/copy.png"], "of test/a/copy.png")
 
 
 @pytest.mark.parametrize("policy", ["group", "drop"])

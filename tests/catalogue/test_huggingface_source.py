@@ -54,6 +54,10 @@ def test_an_image_folder_keeps_photos_and_splits(root):
     before = (raw / "train.parquet").stat().st_mtime_ns
     SOURCE.acquire(dataset("mine"), raw)
     assert (raw / "train.parquet").stat().st_mtime_ns == before
+    (root / "mine" / "train" / "A" / "more.png").write_bytes(encode(picture(99), "PNG"))
+    assert not SOURCE.present(dataset("mine"), raw)
+    SOURCE.acquire(dataset("mine"), raw)
+    assert len(SOURCE.read(dataset("mine"), raw)) == 21
 
 
 def test_a_saved_data_set_keeps_the_order_of_its_classes(root):

@@ -62,12 +62,21 @@ def test_the_folder_stays_until_all_went_well(tmp_path):
     with contextlib.suppress(RuntimeError), packing_folder(tmp_path, given, name="shop") as folder:
         (folder / "0-a").write_bytes(b"kept")
         raise RuntimeError
-    with packing_folder(tmp_path, {"files": "b", "packing": {}}, name="shop") as other:
+    with packing_folder(tmp_path, {"files": "b", "packing": {}}, name="bags") as other:
         assert not list(other.iterdir())
     with packing_folder(tmp_path, given, name="shop") as again:
         assert again == folder
         assert (again / "0-a").read_bytes() == b"kept"
     assert not folder.exists()
+
+
+def test_what_another_run_of_the_data_set_left_goes_unless_it_still_runs(tmp_path):
+    with packing_folder(tmp_path, {"files": "a"}, name="shop") as running:
+        with contextlib.suppress(RuntimeError), packing_folder(tmp_path, {"files": "b"}, name="shop") as left:
+            raise RuntimeError
+        with packing_folder(tmp_path, {"files": "c"}, name="shop"):
+            assert running.is_dir()
+            assert not left.exists()
 
 
 PREPARE = """

@@ -21,7 +21,7 @@ from bakeoff.core.errors import DataError
 from bakeoff.data.table import UNLABELLED, read_products
 from bakeoff.records.catalogue import LabelsRecord
 from catalogue.bad_images import encode, picture
-from catalogue.dataset_sections import dataset_params, split_params
+from catalogue.dataset_sections import NO_COLUMNS, dataset_params, split_params
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
 PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
@@ -209,6 +209,47 @@ def test_cars_have_boxes_makes_years_and_their_official_half(root, inner):
     split = make_split(read_products(root / "data" / "catalogue"), SPLIT).set_index("product_id")["split"]
     assert (split[split.index.str.startswith("cars_test")] == "test").all()
     assert (split[split.index.str.startswith("cars_train")] != "test").all()
+
+
+def test_photos_are_cropped_to_their_box_with_a_margin(root):
+    raw = root / "data" / "raw" / "cars"
+    put_cars(raw)
+    entries = annotations(8)
+    for number, (left, right, bottom) in enumerate([(1, 900, 700), (45, 40, 20), (40, 50, 20), (900, 950, 20)]):
+        entries[0, number]["bbox_x1"], entries[0, number]["bbox_x2"] = left, right
+        entries[0, number]["bbox_y2"] = bottom
+    savemat(raw / "devkit" / "cars_train_annos.mat", {"annotations": entries})
+    run(root, "cars")
+    whole, digest = products(root), LabelsRecord.read(root / "data" / "catalogue" / "labels.json").dataset.digest
+    found = run(root, "cars", crop_to_box=0.1)
+    assert found.rejected == {"too_small": 3}
+    told = pd.read_csv(root / "data" / "catalogue" / "rejected.csv").set_index("product_id")["detail"]
+    assert told["cars_train/00002"] == "its box holds 0x22 px, a side below 16"  # from 45 to 40
+    assert told["cars_train/00003"] == "its box holds 2x22 px, a side below 16"  # of 38 to 51 the photo has 38 and 39
+    assert told["cars_train/00004"] == "its box holds 0x22 px, a side below 16"  # beyond the photo
+    cropped = products(root)
+    assert cropped.loc["cars_train/00001", ["width", "height"]].equals(
+        whole.loc["cars_train/00001", ["width", "height"]]
+    )
+    # 2 to 34 and 0 to 20, a tenth of 32 and of 20 around it, but for what lies outside the photo
+    assert cropped.loc["cars_train/00005", ["width", "height"]].tolist() == [37, 22]
+    assert cropped.loc["cars_train/00005", "box_left"] == 2  # in the original photo
+    assert LabelsRecord.read(root / "data" / "catalogue" / "labels.json").dataset.digest != digest
+
+
+def test_a_source_without_boxes_has_nothing_to_crop_to(root):
+    put_food101(root / "data" / "raw" / "food101")
+    with pytest.raises(DataError, match="crop_to_box needs boxes, and dataset 'food101' has none"):
+        run(root, "food101", crop_to_box=0.0)
+
+
+@pytest.mark.parametrize("kind", ["rakuten", "food101", "cars", "folder", "webdataset"])
+def test_keys_that_a_kind_does_not_read_are_refused(root, kind):
+    columns = NO_COLUMNS.model_copy(update={"split": "part"})
+    with pytest.raises(DataError, match=rf"dataset\.columns\.split is not for kind {kind}, which does not read it"):
+        run(root, kind, columns=columns)
+    with pytest.raises(DataError, match=r"dataset\.keep is not for kind"):
+        run(root, kind, keep=["brand"])
 
 
 def test_cars_without_test_labels_leave_that_half_to_predict(root):

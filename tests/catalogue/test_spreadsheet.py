@@ -181,5 +181,21 @@ def test_damaged_sheets_are_sentences_even_where_the_reader_dies(tmp_path, monke
             n_refused += 1
     assert n_refused > 6
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(DataError, match=r"cannot be read as a spreadsheet \(it is damaged\); open it"):
+    with pytest.raises(
+        DataError, match=r"cannot be read as a spreadsheet \(it is damaged, or needs over 4 GiB of memory\); open it"
+    ):
         read_spreadsheet(tmp_path / "s.xlsx", None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a process to its address space")
+def test_a_sheet_that_would_fill_the_memory_is_refused(tmp_path):
+    """Two cells 250 million apart: calamine holds all between them, 6 GiB and more."""
+    path = write_xlsx(tmp_path / "a.xlsx", s=[["id"]])
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    last = b'<row r="1000000"><c r="IP1000000"><v>1</v></c></row></sheetData>'
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content.replace(b"</sheetData>", last))
+    with pytest.raises(DataError, match=r"needs over 4 GiB of memory"):
+        read_spreadsheet(path, None)

@@ -55,16 +55,13 @@ def test_the_kind_asks_for_a_table_of_any_name(root):
 
 
 @pytest.mark.parametrize("cell", ["a.png|b.png", "a.png; b.png", '["a.png", "b.png"]', "['a.png','b.png']"])
-def test_the_first_photo_of_several_or_all_in_one_group(root, cell):
+def test_the_first_photo_of_several_or_all(root, cell):
     put(root, [("7", cell, "A"), ("8", "c.png", "B")])
-    assert [(one.product_id, one.image_path, one.group) for one in read(root)] == [
-        ("7", "a.png", None),
-        ("8", "c.png", None),
-    ]
-    assert [(one.product_id, one.image_path, one.group) for one in read(root, photos="all")] == [
-        ("7", "a.png", "7"),
-        ("7#2", "b.png", "7"),
-        ("8", "c.png", "8"),
+    assert [(one.product_id, one.image_path) for one in read(root)] == [("7", "a.png"), ("8", "c.png")]
+    assert [(one.product_id, one.image_path) for one in read(root, photos="all")] == [
+        ("7", "a.png"),
+        ("7", "b.png"),
+        ("8", "c.png"),
     ]
 
 
@@ -72,27 +69,6 @@ def test_a_file_may_have_a_separator_in_its_name(root):
     put(root, [("7", "a;b.png", "A"), ("8", "[]", "B")])
     (root / "data" / "raw" / "table" / "a;b.png").write_bytes(b"x")
     assert [one.image_path for one in read(root, photos="all")] == ["a;b.png", ""]
-
-
-def test_rows_of_one_id_are_photos_of_one_product_where_their_labels_agree(root):
-    put(root, [("7", "a.png", "A"), ("7", "b.png", "A"), ("7", "c.png", "B"), ("7", "d.png", "A")])
-    assert [one.product_id for one in read(root)] == ["7"] * 4
-    assert [one.product_id for one in read(root, photos="all")] == ["7", "7#2", "7", "7#3"]
-
-
-def test_all_photos_of_a_product_lie_in_one_group(root):
-    rows = []
-    for number in range(8):
-        for name in "xy":
-            path = root / "data" / "raw" / "table" / f"{number}{name}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode(picture(2 * number + (name == "y")), "PNG"))
-        rows.append((f"p{number}", f"{number}x.png|{number}y.png", "AB"[number % 2]))
-    put(root, rows)
-    assert (run(root).n_accepted, run(root, photos="all").n_accepted) == (8, 16)
-    products = pd.read_parquet(root / "data" / "catalogue" / "products.parquet")
-    assert products.groupby(products["product_id"].str[:2])["group_id"].nunique().tolist() == [1] * 8
-    assert products["group_id"].nunique() == 8
 
 
 @pytest.mark.parametrize(("level", "labels"), [(1, ["A", "X", "Y"]), (2, ["B", "X", "Z"]), (3, ["C", "X", "Z"])])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.data.decode import REASONS, Decoded, Rejection, decode, encode_for_store, locate, pixel_digest
-from catalogue.bad_images import ACCEPTED, REJECTED, SIZE, all_files, bomb, encode, picture
+from bakeoff.data.decode import Decoded, Rejection, decode, encode_for_store, locate, pixel_digest
+from catalogue.bad_images import ACCEPTED, REASONS, REJECTED, SIZE, all_files, bomb, encode, picture
 
 FILES = all_files()
 

@@ -117,6 +117,19 @@ def test_fewer_photos_are_said(tmp_path, numpy_candidate):
     assert record.note == f"only {record.found.n_wrong} of 50 wrong test photos exist."
 
 
+def test_channels_of_a_product_with_several_photos_are_those_of_its_first(tmp_path, numpy_candidate):
+    catalogue = make_catalogue(tmp_path, n_per_class=20)
+    ids = catalogue.products["product_id"]
+    catalogue.products["photo_of"] = ids.where(ids != "p059", "p056")  # which alone is taken for another class
+    write_training(tmp_path / "training", catalogue)
+    subject = open_subject(tmp_path / "training", catalogue, ComputeParams(device="cpu", threads=1))
+    labels, probabilities = subject.predictions.split("test")
+    assert (len(labels), (probabilities.argmax(axis=1) == labels).sum()) == (11, 10)
+    interpret_candidate(subject, tmp_path / "out", params=_params(n_correct=1, n_wrong=0, channel_max_rows=None))
+    channels = ChannelsRecord.read(tmp_path / "out" / "channels.json")
+    assert (channels.n, channels.baseline_accuracy) == (11, pytest.approx(9 / 11))
+
+
 def test_nothing_to_explain_is_fine(tmp_path, numpy_candidate):
     _, out = _run(tmp_path, _params(n_correct=0, n_wrong=0))
     record = AttributionsRecord.read(out / "attributions.json")

@@ -185,7 +185,7 @@ def test_the_note_tells_another_method_of_the_split_and_its_leaks(project):
     assert "every class is in each split" not in text
     split_record(method="official", n_leaks=3).write(path)
     text = note_text(project)
-    assert "3 products of train or validation have near-duplicates in the test set" in text
+    assert "3 products of train or validation are in groups with products of the test set" in text
     assert "Leakage:" not in text
 
 

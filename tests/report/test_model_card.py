@@ -31,10 +31,10 @@ def records(tmp_path_factory):
     return collected(runs, write_study(runs)).done
 
 
-def model_card(records, choice, language="en") -> str:
+def model_card(records, choice, language="en", **params) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "card.md"
-        write_model_card(path, Facts(records, [], choice.model_copy(update={"language": language})))
+        write_model_card(path, Facts(records, [], choice.model_copy(update={"language": language}), params=params))
         return path.read_text(encoding="utf-8")
 
 
@@ -56,6 +56,13 @@ def test_the_head_is_what_the_hub_reads(records):
     assert results["Accuracy"].metric_value == round(accuracy, 4)
     assert results["Accuracy"].metric_name.startswith("Accuracy (95% interval 0.")
     assert (results["Accuracy"].dataset_name, results["Accuracy"].dataset_split) == ("stamps", "test")
+
+
+def test_the_registered_model_is_called_as_the_experiment(records):
+    choice = choice_of("swin_t-finetune")
+    assert 'load_model("models:/bakeoff@champion")' in model_card(records, choice)
+    card = model_card(records, choice, tracking={"experiment": "shop"})
+    assert 'load_model("models:/shop@champion")' in card
 
 
 def test_every_part_is_there_in_both_languages(records):

@@ -236,8 +236,8 @@ def test_the_checklist_is_computed(findings):
         (
             {"method": "official", "n_leaks": 1234},
             "not_proved",
-            "Official split: the source’s own test set, whole (seed 0). 1,234 products of train or validation have "
-            "near-duplicates in the test set (official_leaks: keep), so accuracies may be too high.",
+            "Official split: the source’s own test set, whole (seed 0). 1,234 products of train or validation are "
+            "in groups with products of the test set (official_leaks: keep), so accuracies may be too high.",
         ),
         (
             {"n_moved_from_official_split": 2},

@@ -16,6 +16,7 @@ from bakeoff.data.products import Photos, StoredProducts
 from bakeoff.data.table import Catalogue
 from bakeoff.records.training import TrainingRecord
 from records_made import training_record
+from several_photos import N_PRODUCTS, PARAMS, PHOTOS_PER_CLASS, mean_by_product, with_several_photos
 from training.conftest import make_catalogue
 
 torch = pytest.importorskip("torch")
@@ -233,3 +234,26 @@ def test_a_way_that_disagrees_is_not_taken(
     monkeypatch.setattr(torch_predictor, "for_cpu_inference", other)
     assert predictor.speed_up() == "eager"
     assert np.array_equal(predictor.predict(_all(catalogue)), before)
+
+
+@pytest.mark.parametrize("mode", ["frozen", "finetune"])
+def test_a_product_of_several_photos_is_predicted_by_their_mean_and_counts_once(
+    mode: str, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Through training and evaluation: the mean by hand of what the network says of each photo."""
+    from bakeoff.evaluation.run import evaluate_candidate
+    from bakeoff.training.run import plan_training, train_candidate
+
+    several = with_several_photos(make_catalogue(tmp_path / "several", n_per_class=PHOTOS_PER_CLASS))
+    folder = tmp_path / "training"
+    train_candidate(plan_training(make_request(mode=mode), several, weights_dir=weights_dir), folder)
+    written = _written(folder, several)
+    expected = mean_by_product(several, _load(folder).predict(_all(several)))
+    assert written.products["product_id"].tolist() == list(expected)
+    assert np.abs(written.probabilities - list(expected.values())).max() < 1e-5
+    own = [means[label] for means, label in zip(expected.values(), written.products["label_id"], strict=True)]
+    assert written.products["loss"].to_numpy() == pytest.approx(-np.log(own), abs=1e-4)
+    metrics = evaluate_candidate(folder, several, tmp_path / "evaluation", params=PARAMS)
+    assert {split: metrics.n(split) for split in N_PRODUCTS} == N_PRODUCTS
+    labels, found = written.split("test")
+    assert metrics.splits["test"]["accuracy"] == (found.argmax(axis=1) == labels).mean()

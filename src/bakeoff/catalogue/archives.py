@@ -56,7 +56,8 @@ def _list_zip(archive: Path) -> Iterator[Member]:
             raw.seek(entry.header_offset)
             name_length, extra_length = _LOCAL_HEADER.unpack(raw.read(_LOCAL_HEADER.size))
             start = entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-            where = Stretch(entry.filename, start, entry.compress_size, _METHODS.get(entry.compress_type, False))
+            deflated = _METHODS.get(entry.compress_type, False)
+            where = Stretch(entry.filename, start, entry.compress_size, deflated, entry.CRC)
             refused = None
             if entry.flag_bits & 1:
                 refused = Rejection("unreadable", "encrypted inside the ZIP; unpack it with its password")

@@ -19,12 +19,13 @@ from bakeoff.records.weights import file_sha256
 
 
 def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> SourceRecord:
-    """Get the data set, or its fallback where it cannot be had, and write source.json (`out`).
+    """Get the data set, or its fallback where it is not available, and write source.json (`out`).
 
     Raises:
         DataError: the files are missing and there is no fallback; the message says which to put where.
     """
     reason = None
+    SOURCES[dataset.kind].check_keys(dataset)
     try:
         SOURCES[dataset.kind].acquire(dataset, main_root / dataset.root)
     except SourceUnavailableError as error:
@@ -43,7 +44,7 @@ def fetch(dataset: DatasetParams, main_root: Path, out: Path) -> SourceRecord:
 
 
 def refetch_needed(dataset: DatasetParams, source_json: Path) -> bool:
-    """Return whether the raw files are no longer those that source.json lists, or can be had since a fallback."""
+    """Return whether the raw files are no longer those that source.json lists, or are available since a fallback."""
     main_root = main_checkout()
     recorded = SourceRecord.read_current(source_json)
     if recorded is None or (recorded.fallback_reason and dataset.fallback is None):
@@ -62,24 +63,11 @@ def fallback_dataset(dataset: DatasetParams) -> DatasetParams:
         raise DataError(
             f"dataset.fallback can only be synthetic (with dataset.synthetic filled in), got {dataset.fallback!r}."
         )
-    changes = {
-        "name": "synthetic",
-        "kind": "synthetic",
-        "fallback": None,
-        "root": "data/raw/synthetic",
-        "table": None,
-        "images": None,
-        "label_level": 1,
-        "classes": None,
-        "columns": ColumnNames.model_validate(dict.fromkeys(ColumnNames.model_fields)),
-        "drop": [],
-        "exclude_labels": [],
-        "min_class_size": None,
-        "duplicates": "group",
-        "phash_distance": 2,
-        "licence": "CC0-1.0",
-        "source_url": None,
-    }
+    unset = dict.fromkeys(("fallback", "table", "images", "classes", "min_class_size", "crop_to_box", "source_url"))
+    changes = unset | {"name": "synthetic", "kind": "synthetic", "root": "data/raw/synthetic", "licence": "CC0-1.0"}
+    changes |= {"photos": "first", "label_level": 1, "drop": [], "exclude_labels": []}
+    changes |= {"columns": ColumnNames.model_validate(dict.fromkeys(ColumnNames.model_fields))}
+    changes |= {"duplicates": "group", "phash_distance": 2}
     return dataset.model_copy(update=changes)
 
 

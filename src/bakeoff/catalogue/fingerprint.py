@@ -73,7 +73,7 @@ def _find_boxes(thumbnail: Thumbnail) -> dict[Box, bool]:
     for share in _CROPS:
         across, down = round(share * width / 2), round(share * height / 2)
         box = (across, down, width - across, height - down)
-        own = inside if _is_within(inside, box) else inside_border(thumbnail.pixels, box)
+        own = inside if _is_within(inside, box) else inside_border(thumbnail.image, box)
         boxes.setdefault(box, _area(own) < _THIN_BORDER * _area(box))
         boxes.setdefault(own, False)
     return boxes

@@ -80,10 +80,10 @@ def find_frame(thumbnail: Thumbnail) -> tuple[float, float]:
     (left, top, right, bottom), (width, height) = thumbnail.inside, thumbnail.image.size
     values, frame = thumbnail.pixels[top:bottom, left:right], thumbnail.pixels[0, 0]
     margins = (left, width - right, width, 1), (top, height - bottom, height, 0)
-    is_inside = np.abs(values - frame).max(axis=2) > TOLERANCE
     found = []
     for before, after, length, axis in margins:
-        edges = (is_inside.take(place, axis=axis).mean() for place in (_EDGE_PX, -1 - _EDGE_PX))
+        lines = (values.take(place, axis=axis) for place in (_EDGE_PX, -1 - _EDGE_PX))
+        edges = ((np.abs(line - frame).max(axis=1) > TOLERANCE).mean() for line in lines)
         is_even = min(before, after) > 0 and abs(before - after) <= max(_EDGE_PX, _UNEVEN * length)
         found.append(min(before, after) / length if is_even and min(edges) >= _ALONG_EDGE else 0.0)
     return found[0], found[1]
@@ -106,22 +106,19 @@ class _Look:
         highest, lowest = (np.asarray(channel) for channel in self.extremes)
         saturation = _SATURATION.take((highest.astype(np.uint16) << 8) | lowest)
         laplacian = _laplacian(np.asarray(self.luma)).ravel()
+        squares_of_laplacian = int(np.einsum("i,i->", laplacian, laplacian, dtype=np.int64))
         total, squares = int(self.histogram @ _LEVELS), int(self.histogram @ _LEVELS**2)
         return (
             total / self.n_pixels / 255,
             math.sqrt(_variance(total, squares, self.n_pixels)) / 255,
             float(saturation.mean() / 255),
-            math.log10(1 + _variance(int(laplacian.sum()), _sum_of_squares(laplacian), self.n_pixels)),
+            math.log10(1 + _variance(int(laplacian.sum()), squares_of_laplacian, self.n_pixels)),
         )
 
 
 def _variance(total: int, squares: int, n: int) -> float:
     """Return the variance of n integers of this sum and this sum of squares."""
     return (n * squares - total**2) / n**2
-
-
-def _sum_of_squares(values: np.ndarray) -> int:
-    return int(np.einsum("i,i->", values, values, dtype=np.int64))
 
 
 def _laplacian(pixels: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.catalogue.repair import find_steps
 from bakeoff.catalogue.thumbnail import Thumbnail
 from bakeoff.core.errors import DataError
-from bakeoff.data.decode import Decoded, Rejection, decode, encode_for_store, pixel_digest
+from bakeoff.data.decode import Box, Decoded, Rejection, crop, decode, encode_for_store, pixel_digest
 from bakeoff.records.catalogue import PackParams
 
 SERIAL_BELOW = 300  # starting processes costs two seconds
@@ -107,12 +107,16 @@ def _pack_chunk(photos: list[PhotoFile], params: PackParams, hashes: bool) -> li
 def pack(photo: PhotoFile, params: PackParams, *, hashes: bool = True) -> Packed | Rejection:
     """Return a photo's picture, encoded for the store with its hashes, or why it is rejected."""
     original = photo.read(params.max_megapixels)
-    return original if isinstance(original, Rejection) else pack_bytes(original, params, hashes=hashes)
+    return original if isinstance(original, Rejection) else pack_bytes(original, params, hashes=hashes, box=photo.box)
 
 
-def pack_bytes(original: bytes, params: PackParams, *, hashes: bool = True, digest: bool = True) -> Packed | Rejection:
+def pack_bytes(
+    original: bytes, params: PackParams, *, hashes: bool = True, digest: bool = True, box: Box | None = None
+) -> Packed | Rejection:
     """Return the picture in a file's bytes, encoded for the store with its hashes, or why it is rejected."""
     decoded = decode(original, max_megapixels=params.max_megapixels, min_side_px=params.min_side_px)
+    if box and isinstance(decoded, Decoded):
+        decoded = crop(decoded, box, min_side_px=params.min_side_px)
     if isinstance(decoded, Rejection):
         return decoded
     packed = Packed(

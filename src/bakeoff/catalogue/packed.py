@@ -6,11 +6,13 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from bakeoff.catalogue.pack import SERIAL_BELOW, Packed, in_processes, pack
 from bakeoff.catalogue.photo_file import PhotoFile
@@ -31,16 +33,20 @@ _KEY_DIGITS = 16
 def packing_folder(root: Path, given: dict[str, Any], *, name: str) -> Iterator[Path]:
     """Yield the folder of one data set's chunks, removed when the block ends without an error.
 
-    A second process that packs the same waits and says so.
+    A second process that packs the same waits and says so. What other runs left of this data set is removed.
 
     Args:
         root: .bakeoff/packed of the main checkout.
         given: what is packed and how, JSON; the code and the packages that do it are added.
         name: of the data set.
     """
+    kind = _digest(name)
     key = _digest([given, code_digest(Path(__file__).resolve()), {one: _version(one) for one in _PACKAGES}])
-    with waiting_lock(root / f"{key}.lock", what=f"packing {name}"):
-        folder = root / key
+    folder = root / f"{kind}-{key}"
+    with waiting_lock(Path(f"{folder}.lock"), what=f"packing {name}"):
+        for other in {*root.glob(f"{kind}-*/")} - {folder}:
+            with suppress(Timeout), FileLock(f"{other}.lock", timeout=0, mode=0o666):
+                shutil.rmtree(other)
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         shutil.rmtree(folder)
@@ -100,7 +106,8 @@ def _load(path: Path) -> list[Packed | Rejection]:
 def _identity(photos: list[PhotoFile]) -> str:
     """Return a digest of where the photos lie, and of what tells that a file changed since an earlier run."""
     found = [photo.path.stat() for photo in photos]
-    return _digest([(str(p.path), repr(p.part), s.st_size, s.st_mtime_ns) for p, s in zip(photos, found, strict=True)])
+    told = [(str(photo.path), repr((photo.part, photo.box))) for photo in photos]
+    return _digest([told, [(status.st_size, status.st_mtime_ns) for status in found]])
 
 
 def _digest(values: object) -> str:

@@ -67,6 +67,8 @@ class DatasetParams(Section):
     exclude_labels: list[str]
     min_class_size: PositiveInt | None
     duplicates: Literal["drop", "group", "keep"]
+    crop_to_box: Annotated[float, Field(ge=0, le=1)] | None
+    """Margin around the box that the source gives of a photo's object, as a share of its sides; null = whole photos."""
     phash_distance: Annotated[int, Field(ge=0, le=32)]
     licence: str
     source_url: str | None

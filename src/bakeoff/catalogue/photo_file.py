@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data.decode import Rejection
+from bakeoff.data.decode import Box, Rejection
 
 _ROWS = 16
 
@@ -22,6 +22,8 @@ class Stretch:
     length: int
     """Bytes in the archive."""
     deflated: bool = False
+    crc: int | None = None
+    """CRC-32 of the unpacked bytes; None = the archive has none."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class PhotoFile:
 
     path: Path
     part: Stretch | Cell | None = None
+    box: Box | None = None
+    """What of the photo to pack; None = all. Bytes are of the whole."""
 
     def read(self, max_megapixels: float) -> bytes | Rejection:
         """Return the photo's bytes, as a file of its own would have them, or why there are none.
@@ -79,6 +83,8 @@ class PhotoFile:
             encoded = unpacking.decompress(encoded, limit + 1)
             if len(encoded) <= limit and not unpacking.eof:
                 raise zlib.error("cut short")
+        if self.part.crc not in (None, zlib.crc32(encoded)) and len(encoded) <= limit:
+            raise zlib.error("its checksum differs")
         return len(encoded), encoded
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from bakeoff.data.table import (
     BOX_COLUMNS,
     DIGESTS,
     MEASURES_FILE,
+    PHOTO_OF,
     PRODUCT_COLUMNS,
     SPLITS,
     TEXT_COLUMNS,
@@ -86,11 +88,15 @@ def _prepare_into(
     raw = [product for product in listed if not product.is_unlabelled]
     ledger = Ledger()
     sound = _check_records(raw, dataset, ledger)
-    found = _locate_all(sound, (root, images), ledger)
+    if dataset.crop_to_box is not None and not any(product.box for product in raw):
+        raise DataError(f"dataset.crop_to_box needs boxes, and dataset {dataset.name!r} has none; set it to null.")
+    found = _locate_all(sound, (root, images), ledger, margin=dataset.crop_to_box)
     packed = PackedPhotos(folder.parent, [photo for _, photo in found], packing)
     table = _pack_all([product for product, _ in found], packed, root, ledger)
     table = settle_duplicates(table, dataset, ledger)
     table = _settle_small_classes(table, params, ledger, at_least=dataset.min_class_size or 0)
+    if dataset.photos == "all":
+        _name_photos(table)
     labels = _encode_labels(table, dataset, ledger, order=reader.class_order(dataset, root) or [])
     digest = _write_store(table, packed, folder / "images.arrow")
     _write_tables(table, folder)
@@ -109,8 +115,11 @@ def _prepare_into(
 
 
 def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger) -> list[RawProduct]:
-    """Reject what the source refused, repeated ids, empty and excluded labels; names that print alike become one."""
-    seen: set[str] = set()
+    """Reject what the source refused, repeated ids, empty and excluded labels; names that print alike become one.
+
+    Further photos of a product, where they are wanted, get its group and its official split.
+    """
+    seen: dict[str, RawProduct] = {}
     excluded = set(map(clean_label, dataset.exclude_labels))
     known = set(map(clean_label, dataset.classes or []))
     sound = []
@@ -119,7 +128,10 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger
         if product.refused:
             ledger.reject(product, product.refused)
             continue
-        if product.product_id in seen:
+        first = seen.setdefault(product.product_id, product)
+        if several := dataset.photos == "all" and first.label == product.label:
+            product = replace(product, group=first.group or first.product_id, official_split=first.official_split)
+        if first is not product and not several:
             ledger.reject(product, Rejection("duplicate_product_id", "an earlier product has this id"))
         elif not product.label:
             ledger.reject(product, Rejection("empty_label", "the label is empty"))
@@ -129,7 +141,6 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger
             ledger.reject(product, Rejection("unknown_class", "not listed in dataset.classes"))
         else:
             sound.append(product)
-        seen.add(product.product_id)
     for group in find_alike(str(product.label) for product in sound):
         sys.stderr.write(
             f"bakeoff: WARNING: the labels {', '.join(map(repr, group))} look alike or differ by case alone, and are "
@@ -139,16 +150,24 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger
 
 
 def _locate_all(
-    products: list[RawProduct], folders: tuple[Path, Path], ledger: Ledger
+    products: list[RawProduct], folders: tuple[Path, Path], ledger: Ledger, *, margin: float | None
 ) -> list[tuple[RawProduct, PhotoFile]]:
-    """Return the products whose photos are there, with them; `folders` are the data set's and that of its photos."""
+    """Return the products whose photos are there, with them; `folders` are the data set's and that of its photos.
+
+    With a margin, a share of its sides, photos are cropped to their box.
+    """
     root, folder = folders
     found = []
     for product in products:
         if isinstance(place := locate(root, root if product.part else folder, product.image_path), Rejection):
             ledger.reject(product, place)
         else:
-            found.append((product, PhotoFile(place, product.part)))
+            box = None
+            if product.box and margin is not None:
+                left, top, right, bottom = product.box
+                across, down = (right - left) * margin, (bottom - top) * margin
+                box = (left - across, top - down, right + across, bottom + down)
+            found.append((product, PhotoFile(place, product.part, box)))
     return found
 
 
@@ -185,7 +204,7 @@ def _count_reasons(ledger: Ledger) -> str:
 
 def _settle_small_classes(table: pd.DataFrame, params: PrepareParams, ledger: Ledger, *, at_least: int) -> pd.DataFrame:
     """Reject classes with fewer than `at_least` products; as params say, those with fewer groups than splits."""
-    sizes = np.asarray(table.groupby("label")["label"].transform("size"))
+    sizes = np.asarray(table.groupby("label")["product_id"].transform("nunique"))
     details = [f"{n} products, dataset.min_class_size is {at_least}" for n in sizes]
     table = reject_rows(table, sizes < at_least, "class_too_small", details, ledger)
     n_groups = table.groupby("label")["group_id"].nunique()
@@ -198,6 +217,17 @@ def _settle_small_classes(table: pd.DataFrame, params: PrepareParams, ledger: Le
         )
     details = [f"{small.get(label)} different photos, {len(SPLITS)} needed" for label in table["label"]]
     return reject_rows(table, table["label"].isin(list(small.index)).to_numpy(), "class_too_small", details, ledger)
+
+
+def _name_photos(table: Any) -> None:
+    """Give each photo of a product an id of its own, the first the product's."""
+    product = table["product_id"].copy()
+    number = (product.groupby(product).cumcount() + 1).astype(str)
+    mark = "#"
+    while product.str.contains(mark, regex=False).any():  # so that no photo is called as another product
+        mark += "#"
+    table[PHOTO_OF] = product
+    table["product_id"] = product.where(number == "1", product + mark + number)
 
 
 def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledger, *, order: Sequence[str]) -> list[str]:
@@ -245,11 +275,13 @@ def _write_tables(table: pd.DataFrame, folder: Path) -> None:
 def _known_besides(table: pd.DataFrame) -> pd.DataFrame:
     """Return the boxes and the columns that the source alone has, nullable; no column where it knows none."""
     more = pd.DataFrame(table["more"].tolist(), index=table.index).convert_dtypes()
-    taken = {*PRODUCT_COLUMNS, *BOX_COLUMNS, *TEXT_COLUMNS, *AUDITED, "split", "digest", "cluster", "repair"}
+    taken = {PHOTO_OF, *PRODUCT_COLUMNS, *BOX_COLUMNS, *TEXT_COLUMNS, *AUDITED, "split", "digest", "cluster", "repair"}
     if clash := sorted({*more.columns} & taken):
         raise DataError(
             f"dataset.keep: bakeoff has columns called {', '.join(clash)} itself; rename these in the table."
         )
+    if PHOTO_OF in table:
+        more[PHOTO_OF] = table[PHOTO_OF].astype("string")
     if any(box is not None for box in table["box"]):
         boxes = [box or [None] * len(BOX_COLUMNS) for box in table["box"]]
         more[list(BOX_COLUMNS)] = pd.DataFrame(boxes, index=table.index, dtype="Int32")

@@ -24,7 +24,7 @@ from bakeoff.data.figures import Figure
 from bakeoff.data.photo import as_image
 from bakeoff.data.repair_steps import STEPS, repair_photo
 from bakeoff.data.store import ImageStore
-from bakeoff.data.table import DIGESTS, MEASURES_FILE, REPAIR, SPLITS, UNUSED, read_prepared
+from bakeoff.data.table import DIGESTS, MEASURES_FILE, PHOTO_OF, REPAIR, SPLITS, UNUSED, read_prepared
 from bakeoff.records.catalogue import Repair, RepairRecord, SplitRepair
 
 BEFORE_REPAIR = "split_before_repair"
@@ -116,6 +116,8 @@ def _find_dropped(table: Any, params: RepairParams, repair: Repair) -> Any:
         sharpest = table[reasons.isna()].groupby(["split", "label"])["sharpness"].idxmax()
         is_blurred = may & (table["sharpness"] < repair.reject_below) & ~table.index.isin(sharpest)
         reasons = reasons.mask(is_blurred & reasons.isna(), "blurred")
+    if PHOTO_OF in table:  # a product stays whole
+        reasons = reasons.where(reasons.notna().groupby(table[PHOTO_OF]).transform("all"))
     return reasons
 
 

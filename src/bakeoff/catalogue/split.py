@@ -53,7 +53,7 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
         return _keep_test(products, params, previous)
     if params.method == "kfold":
         if previous is not None:
-            raise DataError("the folds of split.method: kfold are cut anew from all products; leave --previous out.")
+            raise DataError("the folds of split.method: kfold are always cut from all products; leave --previous out.")
         folds = assign_folds(products, params.n_folds, seed=params.seed)
         words = ["test" if folds[group] == params.fold else "train" for group in products["group_id"]]
         products = products.assign(official_split=words)
@@ -210,8 +210,8 @@ def _complete_classes(members: dict[str, Any], assigned: dict[int, str], *, held
                 continue
             if not movable:
                 raise DataError(
-                    f"class {label!r} has no product left for {missing}: its products are near-duplicates of other "
-                    "classes' and may not be torn apart, or the official split has them elsewhere. Set "
+                    f"class {label!r} has no product left for {missing}: its products share groups with "
+                    "other classes', which stay whole, or the official split has them elsewhere. Set "
                     "dataset.duplicates to drop or keep, or list the class in dataset.exclude_labels."
                 )
             group = max(movable, key=lambda group: present[label][assigned[group]])

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from bakeoff.catalogue.split import find_leaks, make_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import drawing
 from bakeoff.data.store import ImageStore
-from bakeoff.data.table import SPLITS, UNUSED, read_products
+from bakeoff.data.table import PHOTO_OF, SPLITS, UNUSED, first_photos, read_products
 from bakeoff.records.catalogue import RepairRecord, SplitRecord
 
 N_INNER_FOLDS = 5
@@ -37,23 +38,27 @@ def write_split(
     Raises:
         DataError: `previous` is not an earlier folder of this stage, or has another seed or method.
     """
-    products = read_products(catalogue_dir)
+    photos: Any = read_products(catalogue_dir)
+    products = first_photos(photos)
     earlier = None if previous is None else _read_previous(previous, params)
     split, repaired = make_split(products, params, previous=earlier), None
     out_dir.mkdir(parents=True, exist_ok=True)
+    if products is not photos:
+        split = photos[["product_id"]].join(split.set_index("product_id"), on=photos[PHOTO_OF])
     if repair and repair.is_on:
-        split, repaired = repair_split(catalogue_dir, products, split, repair)
+        split, repaired = repair_split(catalogue_dir, photos, split, repair)
         with drawing(out_dir / "figures" / "repair.png", out_dir) as path:
-            draw_repairs(split, products, ImageStore(catalogue_dir / "images.arrow")).savefig(path, dpi=110)
+            draw_repairs(split, photos, ImageStore(catalogue_dir / "images.arrow")).savefig(path, dpi=110)
     split.to_parquet(out_dir / "splits.parquet", index=False)
-    _make_folds(products.loc[split["split"] == "train", :], params.seed).to_parquet(
+    _make_folds(photos.loc[split["split"] == "train", :], params.seed).to_parquet(
         out_dir / "folds.parquet", index=False
     )
-    counts = pd.crosstab(products["label"], split["split"]).reindex(columns=list(SPLITS), fill_value=0)
-    record = _record(products, split, counts, params, repaired, earlier)
+    divided: Any = split[split["product_id"].isin(products["product_id"])].reset_index(drop=True)
+    counts = pd.crosstab(products["label"], divided["split"]).reindex(columns=list(SPLITS), fill_value=0)
+    record = _record(products, divided, counts, params, repaired, earlier)
     _warn(record)
     record.write(out_dir / "split.json")
-    return split
+    return divided
 
 
 def _make_folds(train: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -103,11 +108,11 @@ def _warn(record: SplitRecord) -> None:
         steps, dropped = (", ".join(f"{n} {what}" for what, n in one.items()) for one in (done.steps, done.dropped))
         sys.stderr.write(f"bakeoff: repair {done.repair.name}: {steps or 'no photo'}; unused: {dropped or 'none'}.\n")
     told = {
-        "products are not in their official validation or test split, because nearly the same photo is in train, or in "
-        "validation": record.n_moved_from_official_split,
-        "products are unused, because nearly the same photo is in the official test set": record.n_unused,
-        "products of train or validation show nearly the same photo as one of the official test set, so accuracies may "
-        "be too high (split.official_leaks: drop leaves them out)": record.n_leaks,
+        "products are not in their official validation or test split, because one of their group (nearly the same "
+        "photo, or one group in the source) is in train, or in validation": record.n_moved_from_official_split,
+        "products are unused, because one of their group is in the official test set": record.n_unused,
+        "products of train or validation are in a group with one of the official test set, so accuracies may be "
+        "too high (split.official_leaks: drop leaves them out)": record.n_leaks,
     }
     sentences = [f"{n} {text}" for text, n in told.items() if n]
     for name, counts in record.counts.items():

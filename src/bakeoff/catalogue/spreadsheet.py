@@ -7,8 +7,10 @@ Of damaged files, calamine 0.9.1 panics at some and aborts the process at others
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
-_LONGEST_S = 600
-_REMEDY = "open it in a spreadsheet program and save it anew, as .xlsx or as CSV UTF-8"
+_LONGEST_S, _LARGEST_BYTES = 600, 4 * 2**30
+_REMEDY = "open it in a spreadsheet program and save it again, as .xlsx or as CSV UTF-8"
 
 
 def is_spreadsheet(path: Path, raw: bytes) -> bool:
@@ -43,7 +45,7 @@ def read_spreadsheet(path: Path, sheet: str | None) -> "pd.DataFrame":
         done = subprocess.run(command, env=environment, capture_output=True, timeout=_LONGEST_S, check=True)
         told = json.loads(done.stdout)
     except (subprocess.SubprocessError, ValueError):  # it died of what it read
-        told = {"problem": f"cannot be read as a spreadsheet (it is damaged); {_REMEDY}"}
+        told = {"problem": f"cannot be read as a spreadsheet (it is damaged, or needs over 4 GiB of memory); {_REMEDY}"}
     if problem := told.get("problem"):
         raise DataError(f"{path} {problem}.")
     rows = [row for row in told["rows"] if any(cell and cell.strip() for cell in row)]
@@ -79,4 +81,6 @@ def _text(cell: Any) -> str | None:
 
 
 if __name__ == "__main__":
+    with suppress(ValueError, OSError):  # macOS sets none
+        resource.setrlimit(resource.RLIMIT_AS, (_LARGEST_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     json.dump(_look_into(sys.argv[1], *(sys.argv[2:] or [None])), sys.stdout)

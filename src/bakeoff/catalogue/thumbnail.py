@@ -31,20 +31,23 @@ class Thumbnail:
     @cached_property
     def inside(self) -> Box:
         """What is inside the uniform border; all where little is."""
-        return inside_border(self.pixels, self.whole)
+        return inside_border(self.image, self.whole)
 
 
-def inside_border(values: np.ndarray, box: Box) -> Box:
-    """Return the part of the box inside its uniform border, of a picture (H, W, 3) int16; all where little is."""
-    left, top, right, bottom = box
-    shown = values[top:bottom, left:right]
-    above, after, below, before = (_count_border_lines(np.rot90(shown, n_turns)) for n_turns in range(4))
-    inside = (left + before, top + above, right - after, bottom - below)
-    return inside if min(inside[2] - inside[0], inside[3] - inside[1]) >= _LEAST_PX else box
-
-
-def _count_border_lines(values: np.ndarray) -> int:
-    """Return how many of the first rows have one and the same colour, (H, W, 3) int16."""
-    colour = np.median(values[0], axis=0)
-    borders = (np.abs(line - colour).max() <= TOLERANCE for line in values)
-    return next((row for row, is_border in enumerate(borders) if not is_border), len(values))
+def inside_border(image: Image.Image, box: Box) -> Box:
+    """Return the part of the box inside its uniform border; all where little is."""
+    shown, sides = image.crop(box), list[int]()
+    pixels, (left, top, _, _) = np.asarray(shown), box
+    others: dict[tuple[float, ...], Box] = {
+        (): (0, 0, *shown.size)
+    }  # what differs from a side's colour; () = no border
+    for side, line in enumerate((pixels[:, 0], pixels[0], pixels[:, -1], pixels[-1])):
+        colour = np.median(line, axis=0)
+        known = tuple(colour.tolist()) if np.abs(line - colour).max() <= TOLERANCE else ()
+        if known not in others:
+            differs = np.abs(np.arange(256) - colour[:, None]) > TOLERANCE
+            others[known] = shown.point((255 * differs).ravel().tolist()).getbbox() or (*shown.size, 0, 0)
+        sides.append(others[known][side])
+    before, above, after, below = sides
+    is_little = min(after - before, below - above) < _LEAST_PX
+    return box if is_little else (left + before, top + above, left + after, top + below)

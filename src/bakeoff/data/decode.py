@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+import math
 import re
 import struct
 import threading
@@ -19,25 +20,8 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from bakeoff.core.failures import in_one_line
 from bakeoff.core.names import find_file
 
-REASONS = (
-    "unreadable",
-    "truncated",
-    "empty_file",
-    "not_an_image",
-    "too_large",
-    "too_small",
-    "missing_file",
-    "outside_data_folder",
-    "malformed_row",
-    "duplicate_product_id",
-    "empty_label",
-    "several_labels",
-    "unknown_class",
-    "class_too_small",
-    "excluded_label",
-    "duplicate_image",
-    "placeholder",
-)
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in a photo, px, half-open."""
 JPEG_QUALITY = 95
 _LOSSLESS = {"PNG", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "PCX"}
 _KEPT_AS_IS = {"PNG", "JPEG"}
@@ -46,16 +30,8 @@ _FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "HEIF", 
 """What is read at all: formats that start other programs (EPS, WMF) are not_an_image here."""
 _LONGEST_ASPECT = 40
 _BROKEN = (
-    RuntimeError,
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    EOFError,
-    LookupError,
-    OverflowError,
-    struct.error,
-    zlib.error,
+    *(RuntimeError, OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, OverflowError),
+    *(struct.error, zlib.error),
 )
 """What Pillow's decoders raise for damaged files; RuntimeError is AVIF's."""
 _ORIENTATION = 0x0112
@@ -74,7 +50,7 @@ _pillow_limits = threading.Lock()
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a product is left out: one of REASONS, and what exactly was found."""
+    """Why a product is left out: one of the reasons in docs/add-a-dataset.md, and what exactly was found."""
 
     reason: str
     detail: str
@@ -189,6 +165,17 @@ def _readable_formats() -> tuple[str, ...]:
 
         register_heif_opener()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def crop(decoded: Decoded, box: Box, *, min_side_px: int) -> Decoded | Rejection:
+    """Return what lies inside a box, which may reach out of the picture, or why that is too little."""
+    left, top, right, bottom = map(round, box)
+    left, top, right, bottom = max(0, left), max(0, top), min(right, decoded.width), min(bottom, decoded.height)
+    width, height = max(0, right - left), max(0, bottom - top)
+    if refused := _check_size(width, height, math.inf, min_side_px):
+        return replace(refused, detail=f"its box holds {refused.detail}")
+    image = decoded.image.crop((left, top, right, bottom))
+    return replace(decoded, image=image, width=width, height=height, untouched=False)
 
 
 def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> bytes:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.files import replacing
-from bakeoff.data.table import SPLITS, Catalogue
+from bakeoff.data.table import PHOTO_OF, SPLITS, Catalogue
 from bakeoff.records.files import require_same_labels
 
 COLUMNS = ("product_id", "split", "label_id")
@@ -57,18 +57,26 @@ class Predictions:
 def make_predictions(
     catalogue: Catalogue, probabilities: np.ndarray, losses: np.ndarray, *, learnt_from: str | None = "train"
 ) -> Predictions:
-    """Return a candidate's predictions for every product, checked.
+    """Return a candidate's predictions for every product, checked: of several photos the mean.
 
     Args:
         catalogue: what it was trained on.
-        probabilities: (N, K) float32, in the order of its products.
-        losses: (N,) each row's training loss.
+        probabilities: (N, K) float32, in the order of its rows.
+        losses: (N,) each row's training loss. That of several photos is -log of the mean of exp(-loss), for
+            cross-entropy the loss of the mean.
         learnt_from: the split whose products the candidate has seen; None where it has learnt from none.
 
     Raises:
         EvaluationError: the probabilities are not probabilities, or a product is there twice or in an unknown split.
     """
-    table = catalogue.products.loc[:, list(COLUMNS)].reset_index(drop=True)
+    table = catalogue.by_product().products.loc[:, list(COLUMNS)].reset_index(drop=True)
+    if PHOTO_OF in catalogue.products:
+        places = pd.Index(table["product_id"]).get_indexer(catalogue.products[PHOTO_OF].tolist())
+        n_photos, sums = np.bincount(places), np.zeros((len(table), probabilities.shape[1]))
+        logs = np.full(len(table), -np.inf)
+        np.add.at(sums, places, probabilities)
+        np.logaddexp.at(logs, places, -losses.astype(np.float64))
+        probabilities, losses = sums / n_photos[:, None], np.log(n_photos) - logs
     table["loss"] = np.asarray(losses, dtype=np.float32)
     table["origin"] = np.where((table["split"] == learnt_from).to_numpy(), "in_sample", "held_out")
     predictions = Predictions(table, np.asarray(probabilities, dtype=np.float32), list(catalogue.labels))
@@ -187,7 +195,7 @@ def _product(predictions: Predictions, chosen: Any) -> str:
 def _require_same_products(predictions: Predictions, catalogue: Catalogue, path: Path) -> None:
     """Check that the file holds the catalogue's products, in its order, with its labels and splits."""
     require_same_labels(predictions.labels, catalogue.labels, given_by=str(path), expected_by="the catalogue")
-    given, expected = predictions.products, catalogue.products
+    given, expected = predictions.products, catalogue.by_product().products
     missing = sorted(set(expected["product_id"]) - set(given["product_id"]))
     if missing or len(given) != len(expected):
         told = f"; missing {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""

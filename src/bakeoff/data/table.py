@@ -1,9 +1,10 @@
 """The prepared catalogue as every later stage sees it: products with their split, labels, and the image store."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,8 @@ PRODUCT_COLUMNS = {
 """Of products.parquet, with their types: a column that is null throughout stays text."""
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
 """Of the object in the original photo, px, half-open; only where the source knows it."""
+PHOTO_OF = "photo_of"
+"""With `dataset.photos: all` a row is a photo, and this its product, which the first of its photos is called by."""
 TEXT_COLUMNS = dict.fromkeys(("product_id", "title", "description"), "string")
 UNLABELLED = "unlabelled.parquet"
 """Products whose source keeps the labels to itself: product_id, image, title, description, for `bakeoff predict`."""
@@ -57,6 +60,10 @@ class Catalogue:
     """K class names; `label_id` indexes them."""
     store: ImageStore
     dataset: Dataset
+
+    def by_product(self) -> "Catalogue":
+        """Return it with one row per product, that of its first photo: itself unless products have several."""
+        return replace(self, products=first_photos(self.products)) if PHOTO_OF in self.products else self
 
     def rows(self, split: str) -> np.ndarray:
         """Return the positions of one split's products, (N_split,) int64, ascending.
@@ -87,12 +94,14 @@ class Catalogue:
     def weights(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
         """Return the training weights of `positions`, (N,) float32, each above 0.
 
-        Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights.
+        Both trainers multiply each product's loss by it and divide a batch's sum by the sum of its weights. The weight
+        of a product is shared among its photos, so that it counts once.
 
         Raises:
             DataError: a weight is not a positive number.
         """
-        values = self.products["weight"].to_numpy(dtype=np.float32)[np.asarray(positions, dtype=np.int64)]
+        n_photos = self.products.groupby(PHOTO_OF)["image"].transform("size") if PHOTO_OF in self.products else 1
+        values = (self.products["weight"] / n_photos).to_numpy(np.float32)[np.asarray(positions, dtype=np.int64)]
         wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
         if len(wrong):
             first = self.products["product_id"].to_numpy()[np.asarray(positions, dtype=np.int64)[wrong[0]]]
@@ -146,6 +155,20 @@ def read_divided(catalogue_dir: Path, splits_file: Path) -> pd.DataFrame:
 def read_products(catalogue_dir: Path) -> pd.DataFrame:
     """Return products.parquet, index 0 to N-1."""
     return read_prepared(catalogue_dir, "products.parquet")
+
+
+def first_photos(products: pd.DataFrame) -> Any:
+    """Return the first photo of each product, renumbered; all rows where each product has one photo."""
+    if PHOTO_OF not in products:
+        return products
+    return products[products["product_id"] == products[PHOTO_OF]].reset_index(drop=True)
+
+
+def source_columns(products: pd.DataFrame) -> list[str]:
+    """Return the columns that the source alone has (`dataset.keep`, make, year)."""
+    return [
+        name for name in products.columns if name not in {*PRODUCT_COLUMNS, *BOX_COLUMNS, PHOTO_OF, "split", REPAIR}
+    ]
 
 
 def read_groups(products_file: Path | None) -> dict[str, int]:

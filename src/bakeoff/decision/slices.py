@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom
 
-from bakeoff.data.table import BOX_COLUMNS, MEASURES_FILE, PRODUCT_COLUMNS
+from bakeoff.data.table import MEASURES_FILE, source_columns
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.statistics.binning import equal_mass_bins
 from bakeoff.statistics.paired import holm
@@ -29,8 +29,7 @@ def read_attributes(products_file: Path | None, product_ids: Sequence[str]) -> p
     if not (products_file and (measures_file := products_file.with_name(MEASURES_FILE)).is_file()):
         return pd.DataFrame(index=list(product_ids))
     products, measures = (pd.read_parquet(path).set_index("product_id") for path in (products_file, measures_file))
-    own = [name for name in products.columns if name not in {*PRODUCT_COLUMNS, *BOX_COLUMNS}]
-    texts = products[["format", "mode", *own]].astype("string").reindex(list(product_ids))
+    texts = products[["format", "mode", *source_columns(products)]].astype("string").reindex(list(product_ids))
     return texts.join(measures.reindex(texts.index).dropna(axis="columns").apply(_quarters))
 
 

@@ -29,6 +29,7 @@ def evaluate_candidate(
     """
     training = TrainingRecord.read(training_dir / "training.json")
     predictions = read_predictions(training_dir / "predictions.parquet", catalogue=catalogue)
+    catalogue = catalogue.by_product()
     groups = catalogue.products["group_id"].to_numpy()[catalogue.rows("test")]
     with Progress() as progress:
         task = progress.add_task("metrics and their intervals", total=N_STEPS)

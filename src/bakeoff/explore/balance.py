@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.findings.base import Column, Table
-from bakeoff.data.table import BOX_COLUMNS, PRODUCT_COLUMNS
+from bakeoff.data.table import source_columns
 from bakeoff.records.exploration import ColumnBalance, ValueCount
 from bakeoff.report.page.plot import scale_around
 
@@ -37,7 +37,7 @@ def balances(products: Table) -> tuple[list[ColumnBalance], dict[str, int]]:
         Class and split, what the source alone has, then what every source has; and columns left out, with how many
         values they have. A column of one value is in neither.
     """
-    kept = [name for name in products.columns if name not in {*PRODUCT_COLUMNS, *BOX_COLUMNS, "split"}]
+    kept = source_columns(products)
     labels, found, left_out = pd.Categorical(products["label"]), list[ColumnBalance](), dict[str, int]()
     for name in ("label", "split", *kept, *_LAST):
         values = _grouped(products[name])

@@ -11,7 +11,7 @@ from bakeoff.core.failures import drawing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.seeding import default_threads
 from bakeoff.data.predictions import Predictions, read_predictions
-from bakeoff.data.table import Catalogue
+from bakeoff.data.table import PHOTO_OF, Catalogue
 from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
 from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
 from bakeoff.interpret.figures import caption, draw_attributions
@@ -65,7 +65,7 @@ def open_subject(training_dir: Path, catalogue: Catalogue, compute: ComputeParam
     predictions = read_predictions(training_dir / "predictions.parquet", catalogue=catalogue)
     predictor = load_predictor(training_dir, device=compute.device)
     predictor.set_threads(compute.threads or default_threads())
-    return Subject(predictor, catalogue, predictions, training)
+    return Subject(predictor, catalogue.by_product(), predictions, training)
 
 
 def open_explainer(environment: str, predictor: Any, params: InterpretParams) -> Explainer:
@@ -110,13 +110,15 @@ def _explain_channels(
     """Write channels.json, the importance of the three channels on the test photos, and return it."""
     catalogue, predictions = subject.catalogue, subject.predictions
     rows = choose_rows(catalogue.rows("test"), params.channel_max_rows, seed=CHANNEL_SEED)
-    label_ids = catalogue.label_ids(rows)
+    label_ids, products = catalogue.label_ids(rows), catalogue.at(rows)
+    alone = PHOTO_OF in catalogue.products  # what is predicted of several photos says little of the first
+    found = subject.predictor.predict(products) if alone else predictions.probabilities[rows]
     task = progress.add_task("shuffling channels", total=len(CHANNELS) * params.channel_repeats * len(rows))
     result = permutation_importance(
         subject.predictor,
-        catalogue.at(rows),
+        products,
         label_ids,
-        baseline_correct=predictions.probabilities[rows].argmax(axis=1) == label_ids,
+        baseline_correct=found.argmax(axis=1) == label_ids,
         shuffles=(params.channel_repeats, CHANNEL_SEED),
         advance=lambda n: progress.advance(task, n),
     )

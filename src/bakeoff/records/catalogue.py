@@ -125,7 +125,7 @@ class FindingSummary(Section):
 
 
 class ProductGroup(Section):
-    """Products that belong together: near-duplicates, or what the source says is one."""
+    """Products that belong together: near-duplicates, or of one group in the source."""
 
     n_products: int
     product_ids: list[str]

@@ -14,7 +14,7 @@ _COUNTS = {
     ),
     "n_unused": N_("{n:,d} products are unused: their groups lie in the official test set."),
     "n_leaks": N_(
-        "{n:,d} products of train or validation have near-duplicates in the test set (official_leaks: keep), so "
+        "{n:,d} products of train or validation are in groups with products of the test set (official_leaks: keep), so "
         "accuracies may be too high."
     ),
 }

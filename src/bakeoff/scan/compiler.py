@@ -21,7 +21,7 @@ _COMPILE_LIMIT_S = 300
 
 
 class KernelError(Exception):
-    """The kernel cannot be had here; the message says why, in one clause."""
+    """The kernel is not available here; the message says why, in one clause."""
 
 
 def load_kernel() -> ctypes.CDLL:
@@ -57,7 +57,7 @@ def attempt() -> ctypes.CDLL | str:
 
 
 def why_unavailable() -> str | None:
-    """Return why the kernel cannot be had here, or None where it can; the first call may compile for some seconds."""
+    """Return why the kernel is not available here, or None where it is; the first call may compile for some seconds."""
     kernel = attempt()
     return kernel if isinstance(kernel, str) else None
 

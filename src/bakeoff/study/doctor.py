@@ -223,7 +223,7 @@ def _params(root: Path) -> Finding:
         return Finding("params.yaml", "fix", str(error), "bakeoff params")
     if found:
         told = f"differs from conf/ in {', '.join(found)}"
-        return Finding("params.yaml", "note", told, "`bakeoff params` composes it anew")
+        return Finding("params.yaml", "note", told, "`bakeoff params` composes it again")
     return Finding("params.yaml", "ok", "composed from conf/")
 
 

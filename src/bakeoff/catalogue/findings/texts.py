@@ -5,6 +5,7 @@ import re
 from functools import partial
 
 from bakeoff.catalogue.findings.base import Column, Examination, Examined, Finding, repeated, rival_of_each
+from bakeoff.data.table import PHOTO_OF
 
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(\s[^<>]*)?/?>|<!--", re.IGNORECASE)
 _ENTITY = re.compile(r"&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.IGNORECASE)
@@ -61,8 +62,10 @@ FINDINGS: dict[str, Finding] = {
 
 
 def _folded(catalogue: Examined) -> Column:
-    """Return the texts of the products that have any, without upper case."""
-    return catalogue.texts[catalogue.texts != ""].str.casefold()
+    """Return the texts of the products that have any, without upper case; of several photos, with the first alone."""
+    ids = catalogue.products["product_id"]
+    is_first = catalogue.products.get(PHOTO_OF, ids) == ids
+    return catalogue.texts[is_first & (catalogue.texts != "")].str.casefold()
 
 
 def _count_marks(text: str) -> int:

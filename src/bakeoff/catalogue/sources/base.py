@@ -3,8 +3,9 @@
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from bakeoff.catalogue.params import DatasetParams
@@ -14,6 +15,8 @@ from bakeoff.core.names import find_file, readable
 from bakeoff.data.decode import Rejection
 
 _SPLIT = re.compile(r"(?i)(train(.?val)?|e?val(id|idation|uation)?|dev|test|hold.?out)(ing)?([ _-]?(set|data|split))?")
+UNCOMMON = frozenset({"columns.split", "columns.group", "keep", "sheet"})
+"""Keys of section `dataset` that not every kind reads, and that people would miss."""
 NOT_DATA = {"__MACOSX", "@eaDir"}  # what macOS and Synology leave beside the files
 
 
@@ -61,6 +64,15 @@ class Source(ABC):
 
     IMAGES: str | None = None
     """Where its photos always lie; None where `dataset.images` says it."""
+
+    USES: Set[str] = frozenset()
+    """Which of `UNCOMMON` it reads."""
+
+    def check_keys(self, dataset: DatasetParams) -> None:
+        """Refuse a key of section `dataset` that would change nothing."""
+        for key in sorted(UNCOMMON - self.USES):
+            if attrgetter(key)(dataset):
+                raise DataError(f"dataset.{key} is not for kind {dataset.kind}, which does not read it; leave it out.")
 
     @abstractmethod
     def present(self, dataset: DatasetParams, root: Path) -> bool:

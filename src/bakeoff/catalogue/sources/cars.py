@@ -16,13 +16,8 @@ from bakeoff.catalogue.sources.base import RawProduct, Source
 from bakeoff.core.errors import DataError
 
 _BOX = ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2")
-_META, _TRAIN, _TEST, _UNLABELLED, _ALL = (
-    "cars_meta.mat",
-    "cars_train_annos.mat",
-    "cars_test_annos_withlabels.mat",
-    "cars_test_annos.mat",
-    "cars_annos.mat",
-)
+_META, _TRAIN, _ALL = "cars_meta.mat", "cars_train_annos.mat", "cars_annos.mat"
+_TEST, _UNLABELLED = "cars_test_annos_withlabels.mat", "cars_test_annos.mat"
 
 
 class CarsSource(Source):

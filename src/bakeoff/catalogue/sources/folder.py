@@ -1,8 +1,9 @@
 """A folder per class: `<root>/<class>/…/<photo>`, or `<root>/<split>/<class>/…/<photo>`."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bakeoff.catalogue.archives import is_archive, list_members
@@ -62,14 +63,15 @@ class FolderSource(Source):
         if not any(len(file.parts) > 1 and not _NO_PHOTO.fullmatch(file.parts[-1]) for file in files):
             files += [file for archive in archives for file in _inside(archive, base, root)]
         levels = _class_levels([file.parts for file in files if not _NO_PHOTO.fullmatch(file.parts[-1])], base)
-        products = []
+        names, products = Counter(file.parts for file in files), []
         for file in files:
             level = next((level for level in levels if file.parts[: len(level)] == level), file.parts[:-1])
             below = file.parts[len(level) :]
             if len(below) > 1 or not _NO_PHOTO.fullmatch(file.parts[-1]):
                 label, known = below[0] if len(below) > 1 else None, {"part": file.where, "refused": file.refused}
-                split = levels.get(level)
-                products.append(RawProduct("/".join(file.parts), file.image_path, label, official_split=split, **known))
+                product, split = RawProduct("/".join(file.parts), file.image_path, label, **known), levels.get(level)
+                name = product.product_id if names[file.parts] == 1 else product.shown_image  # a.zip beside a.tar
+                products.append(replace(product, product_id=name, official_split=split))
         return products
 
 

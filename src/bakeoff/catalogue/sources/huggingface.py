@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pyarrow.parquet as pq
 from rich.progress import track
 
 from bakeoff.catalogue.params import DatasetParams
-from bakeoff.catalogue.sources.base import SourceUnavailableError, folder_split
+from bakeoff.catalogue.sources.base import SourceUnavailableError, folder_split, list_files
 from bakeoff.catalogue.sources.table import TableSource
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import in_one_line
@@ -58,7 +57,9 @@ class HuggingFaceSource(TableSource):
 
 
 def _wanted(dataset: DatasetParams) -> dict[str, Any]:
-    return {"table": dataset.table, "configuration": dataset.sheet}
+    folder = main_checkout() / str(dataset.table)
+    found = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in list_files(folder)]
+    return {"table": dataset.table, "configuration": dataset.sheet, **({"files": found} if found else {})}
 
 
 def _written(root: Path) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def _explain(name: str, error: Exception, *, is_local: bool) -> DataError:
     """Return the sentence for what `datasets` raises: the first error of its chain that the hub gave, tells most."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    chain = list(takewhile(bool, _causes(error)))
+    chain = list(_causes(error))
     ours = next((one for one in chain if isinstance(one, HfHubHTTPError)), None)
     if is_local or (ours is None and not any(isinstance(one, ConnectionError) for one in chain)):
         return DataError(f"dataset.table: `datasets` cannot read {name!r} ({in_one_line(error)[:300]}).")

@@ -9,6 +9,7 @@ from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.sources.base import RawProduct, Source
 from bakeoff.catalogue.table_file import Table, read_table
 from bakeoff.core.errors import DataError
+from bakeoff.core.section import read_yaml
 from bakeoff.data.decode import Rejection
 
 _TABLES = {
@@ -20,35 +21,7 @@ _PHOTOS = {
     "train": ("images/images/image_train", "images/image_train", "images/image_training"),
     "test": ("images/images/image_test", "images/image_test"),
 }
-CLASSES = {
-    10: "Livre occasion",
-    40: "Jeu vidéo, accessoire tech.",
-    50: "Accessoire Console",
-    60: "Console de jeu",
-    1140: "Figurine",
-    1160: "Carte Collection",
-    1180: "Jeu Plateau",
-    1280: "Jouet enfant, déguisement",
-    1281: "Jeu de société",
-    1300: "Jouet tech",
-    1301: "Paire de chaussettes",
-    1302: "Jeu extérieur, vêtement",
-    1320: "Autour du bébé",
-    1560: "Mobilier intérieur",
-    1920: "Chambre",
-    1940: "Cuisine",
-    2060: "Décoration intérieure",
-    2220: "Animal",
-    2280: "Revues et journaux",
-    2403: "Magazines, livres et BDs",
-    2462: "Jeu occasion",
-    2522: "Bureautique et papeterie",
-    2582: "Mobilier extérieur",
-    2583: "Autour de la piscine",
-    2585: "Bricolage",
-    2705: "Livre neuf",
-    2905: "Jeu PC",
-}
+CLASSES = {int(code): str(name) for code, name in read_yaml(Path(__file__).with_suffix(".yaml")).items()}
 """What the challenge's `prdtypecode` means, in numeric order."""
 
 

@@ -2,15 +2,13 @@
 
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 from bakeoff.catalogue.labels import LabelRule
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.photo_file import Cell
-from bakeoff.catalogue.sources.base import RawProduct, Source, split_of
+from bakeoff.catalogue.sources.base import UNCOMMON, RawProduct, Source, split_of
 from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, Table, read_class_names, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import find_file, split_cell, table_label
@@ -22,6 +20,8 @@ _Photo = tuple[str, Cell | None]
 
 class TableSource(Source):
     """A label that is a category tree (`["A >> B >> C"]`) gives one of its levels; any other is taken as it is."""
+
+    USES = UNCOMMON
 
     def __init__(self, *, default: str | None = None) -> None:
         """Take the table called `default` where params name none and it is there."""
@@ -52,7 +52,7 @@ class TableSource(Source):
             table = read_table(path, **given)
             _check_columns(table, dataset)
             products += _read_rows(table, dataset, (root, self.image_folder(dataset, root)), split, stem=stem)
-        return list(_number_photos(products)) if dataset.photos == "all" else products
+        return products
 
     def class_order(self, dataset: DatasetParams, root: Path) -> list[str] | None:
         """Return the classes that a Parquet file of Hugging Face's `datasets` names."""
@@ -126,20 +126,6 @@ def _find_photos(table: Table, dataset: DatasetParams, root: Path, images: Path)
         photos = split_cell(cell, _SEVERAL) if cell and several else [cell or ""]
         found.append([(photo, None) for photo in (photos or [""])[:n_used]])
     return found
-
-
-def _number_photos(products: Iterable[RawProduct]) -> Iterator[RawProduct]:
-    """Give every photo of a product an id of its own, and their product as their group.
-
-    Rows of one id with different labels keep it, so that `prepare` rejects all but the first.
-    """
-    first, n_photos = dict[str, RawProduct](), Counter[str]()
-    for product in products:
-        key = product.product_id
-        is_same = first.setdefault(key, product).label == product.label
-        n_photos[key] += is_same
-        number = f"#{n_photos[key]}" if is_same and n_photos[key] > 1 else ""
-        yield replace(product, product_id=f"{key}{number}", group=product.group or key)
 
 
 def _check_columns(table: Table, dataset: DatasetParams) -> None:

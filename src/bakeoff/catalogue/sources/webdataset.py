@@ -29,6 +29,8 @@ class WebdatasetSource(Source):
     Shards named like splits (train-000000.tar) are the official split.
     """
 
+    USES = frozenset({"columns.group"})
+
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether there is a shard."""
         return bool(_shards(self.image_folder(dataset, root)))

@@ -65,7 +65,7 @@ def score_reference(
     The scores stay in .bakeoff/predictions/ for the next time.
     """
     data = project / "data"
-    catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet")
+    catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet").by_product()
     require_same_labels(candidate.labels, catalogue.labels, given_by=candidate.name, expected_by="the catalogue")
     _require_same_data(candidate, catalogue)
     splits = reference_splits(catalogue)

@@ -98,7 +98,7 @@ def write_submission(project: Path, candidate: str, output: Path, *, seed: int |
     if refused := [answer for answer in answers if answer["reason"]]:
         raise DataError(
             f"{len(refused)} of {len(answers)} photos could not be read (the first: {refused[0]['id']}, "
-            f"{refused[0]['detail']}), and a submission needs a class for each; mend them, or take "
+            f"{refused[0]['detail']}), and a submission needs a class for each; replace them, or use "
             f"`bakeoff predict {source}`, which leaves them empty."
         )
     is_rakuten = LabelsRecord.read(catalogue / "labels.json").dataset.kind == "rakuten"

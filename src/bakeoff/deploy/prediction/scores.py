@@ -21,7 +21,7 @@ class Scores:
     """What was found out about some photos, one row each; rows of refused photos are NaN. A field is a column."""
 
     reasons: list[str | None]
-    """Why a photo could not be used (one of `bakeoff.data.decode.REASONS`), None where it could."""
+    """Why a photo could not be used (`Rejection.reason`), None where it could."""
     details: list[str | None]
     digests: list[str]
     """Of the original's pixels; empty for refused photos and rows of a store."""

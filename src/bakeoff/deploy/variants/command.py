@@ -74,7 +74,7 @@ def run_variants(root: Path, candidate: str, *, seed: int | None = None, names: 
 def _prepare(root: Path, trained: TrainedCandidate, folder: Path) -> tuple[Plain, Task]:
     params_file = root / "params.yaml"
     compute, wanted = load_section(params_file, ComputeParams), load_section(params_file, ThroughputParams)
-    catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
+    catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet").by_product()
     predictor = load_torch_predictor(trained.folder / "training", device=compute.device)
     predictor.set_threads(wanted.threads or compute.threads or default_threads())
     rows = catalogue.rows("test")
