@@ -12,7 +12,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import make_predictions, read_predictions, write_predictions
 from bakeoff.data.table import load_catalogue
 from catalogue.bad_images import encode, picture
-from catalogue.dataset_sections import split_params
+from catalogue.dataset_sections import repair_params, split_params
 from catalogue.test_table_source import COLUMNS, put, run
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
@@ -117,3 +117,15 @@ def test_the_audit_takes_no_product_for_a_duplicate_of_itself(root):
     run(root, photos="all", columns=columns)
     found = audit(root / "data" / "catalogue", root / "data" / "audit").findings
     assert (found["duplicate_text"].n, found["label_conflict"].n) == (5, 0)  # of six products
+
+
+def test_repair_drops_a_product_whole_or_not_at_all(root):
+    rows = [("whole", [50, 51], "A"), ("copied", [50, 51], "A"), ("partly", [50, 52], "A")]
+    rows += [(f"p{n:02d}", [100 + n], "AB"[n % 2]) for n in range(20)]
+    put_photos(root, rows)
+    run(root, photos="all")
+    repair = repair_params(exact_duplicates="drop")
+    divided = write_split(root / "data" / "catalogue", split_params(), root / "splits", repair=repair)
+    assert divided.loc[divided["split"] == "unused", "product_id"].tolist() == ["copied"]
+    photos = pd.read_parquet(root / "splits" / "splits.parquet")
+    assert photos.loc[photos["split"] == "unused", "product_id"].tolist() == ["copied", "copied#2"]
