@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bakeoff.catalogue.folds import assign_folds
@@ -318,9 +318,15 @@ def test_official_invariants(table, seed, leaks):
     assert shuffled.loc[split["product_id"], "split"].tolist() == split["split"].tolist()
 
 
+def test_a_fold_without_a_product_is_refused():
+    with pytest.raises(DataError, match=r"fold 4 has no product: there are fewer groups than split.n_folds \(5\)"):
+        make_split(products([["a"]] * 4), split_params(method="kfold", n_folds=5, fold=4))
+
+
 @given(catalogues(), st.integers(0, 3), st.integers(3, 6))
 @settings(max_examples=25)
 def test_the_test_sets_of_all_folds_are_everything_once(table, seed, n_folds):
+    assume(table["group_id"].nunique() >= max(n_folds, KFOLD.n_folds))
     splits = [
         make_split(table, split_params(method="kfold", seed=seed, n_folds=n_folds, fold=k)) for k in range(n_folds)
     ]

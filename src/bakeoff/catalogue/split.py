@@ -47,7 +47,8 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
 
     Raises:
         DataError: a class has fewer than three groups or nothing to train with, shared groups or the official split
-            keep a class out of a split, the official split has nothing to train with, or no test set for official.
+            keep a class out of a split, the official split has nothing to train with, no test set for official, or a
+            fold without a product.
     """
     if params.method == "official":
         return _keep_test(products, params, previous)
@@ -55,6 +56,11 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
         if previous is not None:
             raise DataError("the folds of split.method: kfold are always cut from all products; leave --previous out.")
         folds = assign_folds(products, params.n_folds, seed=params.seed)
+        if params.fold not in folds.values():
+            raise DataError(
+                f"fold {params.fold} has no product: there are fewer groups than split.n_folds ({params.n_folds}); "
+                "lower it."
+            )
         words = ["test" if folds[group] == params.fold else "train" for group in products["group_id"]]
         products = products.assign(official_split=words)
     _require_three_groups(products)
