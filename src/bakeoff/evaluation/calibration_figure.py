@@ -13,13 +13,7 @@ _BEFORE, _AFTER = "#0072B2", "#D55E00"  # Okabe and Ito, told apart by every kin
 
 
 def draw_calibration(record: CalibrationRecord, path: Path, *, title: str) -> None:
-    """Draw reliability with Wilson's intervals before and after, and the histograms of confidence beneath.
-
-    Args:
-        record: calibration.json.
-        path: PNG to write.
-        title: first line.
-    """
+    """Draw reliability with Wilson's intervals before and after, and the histograms of confidence beneath."""
     figure = Figure(figsize=(9.6, 6.0), layout="constrained")
     grid = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=(3, 1))
     after = f"after temperature {record.temperature:.2f}"

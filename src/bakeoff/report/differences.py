@@ -26,12 +26,6 @@ def draw_differences(summaries: Sequence[Summary], choice: ChoiceRecord, path: P
     Rows are candidates by accuracy; the vertical bars at the right edge join the groups of choice.json's
     `indistinguishable`.
 
-    Args:
-        summaries: every candidate with a result, best first.
-        choice: of which `indistinguishable`, `apart`, `best` and `n_test` are read.
-        path: the PNG file.
-        t: says it in the reader's language.
-
     Source:
         J. Demsar, Statistical comparisons of classifiers over multiple data sets, J. Mach. Learn. Res. 7 (2006) 1-30,
         for the form; ranks over data sets are replaced by accuracies on one.

@@ -207,10 +207,6 @@ class Facts:
 def read_facts(root: Path, reports_dir: Path) -> Facts:
     """Return what a finished study left.
 
-    Args:
-        root: the project, for params.yaml, runs/ and data/.
-        reports_dir: holds choice.json and leaderboard.csv.
-
     Raises:
         EvaluationError: no comparison has been made, or no candidate has a result.
     """

@@ -33,14 +33,7 @@ _WITH_INTERVAL = ("accuracy", "macro_f1")
 
 
 def draw_pareto(summaries: Sequence[Summary], target: Path, *, plane: Plane, t: Translator) -> None:
-    """Write the labelled scatter as PNG; candidates without one of the measures are named below it.
-
-    Args:
-        summaries: one per candidate.
-        target: the file.
-        plane: the two measures.
-        t: says it in the reader's language.
-    """
+    """Write the labelled scatter as PNG; candidates without one of the measures are named below it."""
     figure, axes = palette.open_figure(6.0)
     FigureCanvasAgg(figure)
     items = [item for item in summaries if all(map(math.isfinite, plane.point(item)))]

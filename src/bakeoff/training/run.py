@@ -83,11 +83,6 @@ class TrainingPlan:
 def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path) -> TrainingPlan:
     """Return the training ready to start, on its device, with threads and seeds set for this process.
 
-    Args:
-        request: candidate and params.
-        catalogue: products and split.
-        weights_dir: weights/<model>/ with its record.json.
-
     Raises:
         TrainingError: the device is not there, or has no room for the network.
         ParamsError: a head with batch norm at one product per batch.
@@ -127,11 +122,6 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
     """Train, predict every product, write the training folder and return training.json's content.
 
     A training that was interrupted goes on from its last checkpoint and ends as if it had not been.
-
-    Args:
-        plan: from `plan_training`.
-        out_dir: runs/<candidate>/seed_<s>/training.
-        on_epoch: called with each row of history.csv.
 
     Raises:
         TrainingError: a split is empty, or the loss is no longer a number.
