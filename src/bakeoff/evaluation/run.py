@@ -1,7 +1,6 @@
 """One candidate judged from its predictions alone: metrics, calibration, confusions. No framework is loaded."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,26 +33,13 @@ from bakeoff.statistics.groups import group_sizes
 from bakeoff.statistics.matrix import count_confusions
 
 
-@dataclass(frozen=True)
-class _Findings:
-    """The three records of an evaluation."""
-
-    metrics: MetricsRecord
-    calibration: CalibrationRecord
-    confusions: ConfusionsRecord
-
-
 def evaluate_candidate(
     training_dir: Path, catalogue: Catalogue, out_dir: Path, *, params: EvaluateParams
 ) -> MetricsRecord:
     """Write a candidate's whole evaluation and return its metrics.
 
-    Args:
-        training_dir: what its trainer wrote, of which training.json and predictions.parquet are read.
-        catalogue: the products it was trained on.
-        out_dir: gets confusions.json, confusion.csv, the text report, calibration.json and metrics.json, and last
-            figures/, each of which may fail (`bakeoff.core.failures`).
-        params: section evaluate.
+    Of `training_dir`, training.json and predictions.parquet are read. Figures come last, and each of them may fail
+    (`bakeoff.core.failures`).
 
     Raises:
         EvaluationError: a file is missing or broken, or belongs to another catalogue or split.
@@ -63,9 +49,18 @@ def evaluate_candidate(
     groups = catalogue.products["group_id"].to_numpy()[catalogue.rows("test")]
     with Progress() as progress:
         task = progress.add_task("metrics and their intervals", total=uncertainty.N_STEPS + 2)
-        findings = _find(predictions, training, params, groups, lambda: progress.advance(task))
-    _write(findings, predictions, catalogue, out_dir)
-    return findings.metrics
+        metrics, calibration, confusions = _find(predictions, training, params, groups, lambda: progress.advance(task))
+    label_ids, probabilities = predictions.split("test")
+    predicted = predicted_classes(probabilities)
+    counts = count_confusions(label_ids, predicted, len(predictions.labels))
+    confusions.write(out_dir / CONFUSIONS)
+    write_confusion_csv(counts, predictions.labels, out_dir / "confusion.csv")
+    write_report(label_ids, predicted, predictions.labels, out_dir / "classification_report.txt")
+    calibration.write(out_dir / CALIBRATION)
+    metrics.write(out_dir / METRICS)  # last: it says that the others are there
+    title = f"{metrics.candidate}: {len(label_ids)} test photos, accuracy {(label_ids == predicted).mean():.3f}"
+    _draw(calibration, confusions, counts, catalogue, out_dir, title=title)
+    return metrics
 
 
 def _find(
@@ -74,7 +69,7 @@ def _find(
     params: EvaluateParams,
     groups: np.ndarray,
     advance: Callable[[], object],
-) -> _Findings:
+) -> tuple[MetricsRecord, CalibrationRecord, ConfusionsRecord]:
     """Return metrics with intervals, calibration and confusions; `groups` (n,) are those of the test products."""
     splits = all_split_metrics(predictions, top_k=params.top_k, n_bins=params.calibration_bins)
     advance()
@@ -99,33 +94,25 @@ def _find(
     calibration = CalibrationRecord(key=key, **calibration_record(predictions, params, copies))
     advance()
     confusions = ConfusionsRecord(key=key, **confusions_record(predictions))
-    return _Findings(MetricsRecord.model_validate(metrics), calibration, confusions)
+    return MetricsRecord.model_validate(metrics), calibration, confusions
 
 
-def _write(findings: _Findings, predictions: Predictions, catalogue: Catalogue, out_dir: Path) -> None:
-    """Write the three records, metrics.json last, confusion.csv and the text report, then draw."""
-    labels = predictions.labels
-    label_ids, probabilities = predictions.split("test")
-    predicted = predicted_classes(probabilities)
-    counts = count_confusions(label_ids, predicted, len(labels))
-    findings.confusions.write(out_dir / CONFUSIONS)
-    write_confusion_csv(counts, labels, out_dir / "confusion.csv")
-    write_report(label_ids, predicted, labels, out_dir / "classification_report.txt")
-    findings.calibration.write(out_dir / CALIBRATION)
-    findings.metrics.write(out_dir / METRICS)
-    title = f"{findings.metrics.candidate}: {len(label_ids)} test photos, "
-    title += f"accuracy {(label_ids == predicted).mean():.3f}"
-    _draw(findings, counts, catalogue, out_dir, title=title)
-
-
-def _draw(findings: _Findings, counts: np.ndarray, catalogue: Catalogue, out_dir: Path, *, title: str) -> None:
+def _draw(
+    calibration: CalibrationRecord,
+    confusions: ConfusionsRecord,
+    counts: np.ndarray,
+    catalogue: Catalogue,
+    out_dir: Path,
+    *,
+    title: str,
+) -> None:
     """Draw the confusion matrix, the calibration and a strip of photos for each confused pair."""
-    confusions, figures = findings.confusions, out_dir / "figures"
+    figures = out_dir / "figures"
     with drawing(figures / "confusion.png", out_dir) as path:
         groups = [group.label_ids for group in confusions.groups]
         draw_confusion(counts, catalogue.labels, path, title=title, order=confusions.order, groups=groups)
     with drawing(figures / "calibration.png", out_dir) as path:
-        draw_calibration(findings.calibration, path, title=title)
+        draw_calibration(calibration, path, title=title)
     for pair in confusions.pairs:
         with drawing(out_dir / pair.picture, out_dir) as path:
             true, predicted = (shorten(catalogue.labels[label], 40) for label in (pair.true, pair.predicted))
