@@ -228,11 +228,9 @@ def share_in_words(share: float, t: Translator) -> str:
     """Return a share to the nearest 5 %, which is as well as it is known: `85%`, `less than 5%`, `more than 95%`."""
     if share < 0.05:
         return t.gettext("less than 5%")
-    return (
-        t.gettext("more than 95%")
-        if share > 0.95
-        else t.gettext("about {share}", share=t.percent(round(20 * share) / 20, 0))
-    )
+    if share > 0.95:
+        return t.gettext("more than 95%")
+    return t.gettext("about {share}", share=t.percent(round(20 * share) / 20, 0))
 
 
 def _sentence(winner: str, shares: Mapping[str, float], n: int, t: Translator) -> str:

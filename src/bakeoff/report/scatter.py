@@ -106,8 +106,8 @@ def _draw_point(axes: Axes, item: Summary, plane: Plane) -> None:
     colour = palette.colour_of(item)
     x, y = plane.point(item)
     (left, right), (low, high) = (_interval(item, measure) for measure in (plane.x, plane.y))
-    bars = {"xerr": [[x - left], [right - x]], "yerr": [[y - low], [high - y]]}
-    axes.errorbar(x, y, **bars, ecolor=colour, elinewidth=0.8, alpha=0.45, fmt="none", zorder=1)
+    across, up = [[x - left], [right - x]], [[y - low], [high - y]]
+    axes.errorbar(x, y, xerr=across, yerr=up, ecolor=colour, elinewidth=0.8, alpha=0.45, fmt="none", zorder=1)
     axes.plot(
         x,
         y,
