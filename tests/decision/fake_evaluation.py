@@ -109,5 +109,5 @@ def evaluate(folder: Path, catalogue: Catalogue, *, drawn: bool = False) -> None
     """Evaluate a candidate for real; without its pictures, which take most of the time, unless they are wanted."""
     with pytest.MonkeyPatch.context() as patch:
         if not drawn:
-            patch.setattr("bakeoff.evaluation.findings._draw", lambda *_, **__: None)
+            patch.setattr("bakeoff.evaluation.run._draw", lambda *_, **__: None)
         evaluate_candidate(folder / "training", catalogue, folder / "evaluation", params=PARAMS)

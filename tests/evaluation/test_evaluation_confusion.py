@@ -12,7 +12,6 @@ from sklearn.metrics import confusion_matrix
 
 from bakeoff.data.figures import Figure
 from bakeoff.data.predictions import Predictions
-from bakeoff.evaluation.confusion import write_confusion_csv, write_report
 from bakeoff.evaluation.confusion_figure import draw_confusion
 from bakeoff.evaluation.confusions import (
     cluster,
@@ -20,6 +19,8 @@ from bakeoff.evaluation.confusions import (
     confusion_rates,
     confusions_record,
     describe_groups,
+    write_confusion_csv,
+    write_report,
 )
 from bakeoff.evaluation.pairs import SIDE_PX, draw_strip, read_photos
 from bakeoff.statistics.matrix import count_confusions

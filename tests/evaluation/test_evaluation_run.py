@@ -81,7 +81,7 @@ def test_a_figure_that_fails_costs_no_record(tmp_path, catalogue, training_dir, 
     def no_strip(*_, **__):
         raise OSError("no font")
 
-    monkeypatch.setattr("bakeoff.evaluation.findings.draw_strip", no_strip)
+    monkeypatch.setattr("bakeoff.evaluation.run.draw_strip", no_strip)
     out = tmp_path / "evaluation"
     record = evaluate_candidate(training_dir, catalogue, out, params=PARAMS).model_dump(mode="json")
     pairs = json.loads((out / "confusions.json").read_text())["pairs"]
@@ -109,7 +109,7 @@ def _assert_the_records_agree(out, record):
 
 
 def test_key_follows_training_and_params(tmp_path, catalogue, training_dir, monkeypatch):
-    monkeypatch.setattr("bakeoff.evaluation.findings._draw", lambda *_, **__: None)
+    monkeypatch.setattr("bakeoff.evaluation.run._draw", lambda *_, **__: None)
 
     def key(params: EvaluateParams = PARAMS) -> str:
         return evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=params).key

@@ -38,13 +38,8 @@ def choose(
 ) -> dict[str, Any]:
     """Return choice.json: `best` and `best_commercial` (null where there is none), why, how sure, and who was refused.
 
-    Args:
-        summaries: every candidate with a result.
-        params: section `compare`.
-        t: says it in the reader's language.
-        outcomes: of every candidate on the test products; None leaves the paired tests and the resampling out.
-        failed: {"candidate", "seed", "problem"} of every training without a result.
-        notes: what else must be said, e.g. about times from another device.
+    Without `outcomes` there are neither paired tests nor resampling. `failed` holds {"candidate", "seed", "problem"} of
+    every training without a result, `notes` what else must be said, e.g. about times from another device.
     """
     ranking = rank(summaries, Rule.of(params), t=t)
     best = ranking.eligible[0] if ranking.eligible else None

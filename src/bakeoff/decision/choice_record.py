@@ -6,6 +6,7 @@ from pydantic import AfterValidator
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import LanguageCode, Section
+from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.records.base import Record
 
 Row = dict[str, Any]
@@ -130,6 +131,15 @@ class ChoiceRecord(Record):
     matrix: Row
     references: list[Row]
     inputs: ChoiceInputs
+
+    @property
+    def exclusions(self) -> dict[str, list[str]]:
+        """Who is listed but not ranked, and the codes of why."""
+        found: dict[str, list[str]] = {}
+        for row in self.apart:
+            if row.reason_code in EXCLUSIONS:
+                found.setdefault(row.candidate, []).append(row.reason_code)
+        return found
 
     @property
     def answers(self) -> dict[str, Row]:

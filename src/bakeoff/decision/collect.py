@@ -71,11 +71,7 @@ class Collected(NamedTuple):
 def collect(runs_dir: Path, study: Study, *, partial: bool = False, speed: ThroughputRecord | None = None) -> Collected:
     """Return what each training of the study left.
 
-    Args:
-        runs_dir: folder with <candidate>/seed_<seed>/.
-        study: which candidates there should be.
-        partial: list a missing or broken candidate as failed instead of stopping.
-        speed: of every network; None where nothing was measured.
+    `partial` lists a missing or broken candidate as failed; without `speed` nothing was measured.
 
     Raises:
         EvaluationError: without `partial`, a record is missing, broken or of another test split; with it, none is left.

@@ -82,14 +82,6 @@ def compare_with(
 
     Which candidate is the baseline is known before any result, so its comparisons are a family of their own; which is
     the best is not, so those keep the p-values adjusted for all pairs.
-
-    Args:
-        pairs: tests of all pairs, `against` among them.
-        outcomes: of every candidate.
-        against: the baseline or the best.
-        role: which of the two it is.
-        n_resamples: of the test products, for the intervals.
-        t: says it in the reader's language.
     """
     others = [name for name in pairs.names if name != against]
     found = [pairs.between(name, against) for name in others]

@@ -39,12 +39,7 @@ def recount(
 ) -> Recounted | None:
     """Return accuracies, ranks and the choice without the probable label errors; None where all or none are some.
 
-    Args:
-        summaries: of every candidate, in rank order.
-        ranking: who may be chosen, by the rule, on all test products.
-        outcomes: of every candidate.
-        is_error: (N,) bool, in the order of `outcomes`.
-        t: says it in the reader's language.
+    The summaries are in rank order, `is_error` (N,) bool in the order of `outcomes`.
     """
     if is_error.all() or not is_error.any():
         return None

@@ -67,11 +67,7 @@ def with_matrix(
 
     Scales are fixed, so another candidate in the study changes no score and no order.
 
-    Args:
-        summaries: every candidate with a result.
-        n_labels: classes, which make the chance level.
-        params: section `compare.matrix`; models without a judgement of `support` get `NEUTRAL_SUPPORT` and a flag.
-        t: says it in the reader's language.
+    Models without a judgement of `support` get `NEUTRAL_SUPPORT` and a flag.
 
     Returns:
         The summaries, and {"criteria": [{"name", "title", "weight", "measure"}], "rows": [{"candidate", "scores":

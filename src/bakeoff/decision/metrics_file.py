@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from bakeoff.decision.choice_record import ChoiceRecord
-from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary
 
 _BEST = (
@@ -34,12 +33,8 @@ def flat_metrics(choice: ChoiceRecord, summaries: Sequence[Summary]) -> dict[str
     if choice.best_commercial:
         metrics["best_commercial"] = choice.best_commercial["candidate"]
     metrics |= {"n_test": choice.n_test, "n_candidates": choice.n_candidates, "n_failed": choice.n_failed}
-    rows = [row for row in choice.apart if row.reason_code in EXCLUSIONS]
-    apart = {row.candidate: row.reason_code for row in reversed(rows)}  # of several reasons the first
-    return metrics | {
-        item.candidate: _known(item, _EACH) | ({"apart": apart[item.candidate]} if item.candidate in apart else {})
-        for item in summaries
-    }
+    apart = {name: {"apart": codes[0]} for name, codes in choice.exclusions.items()}
+    return metrics | {item.candidate: _known(item, _EACH) | apart.get(item.candidate, {}) for item in summaries}
 
 
 def _known(item: Summary, names: Sequence[str]) -> dict[str, float]:

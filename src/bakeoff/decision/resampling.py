@@ -25,10 +25,7 @@ MAX_AUC_PRODUCTS = 1_000
 def bounded_resamples(wanted: int, n_products: int, *, work: int = 1) -> int:
     """Return how many resamples are drawn: as wanted, less where that would take longer than some seconds.
 
-    Args:
-        wanted: by params.
-        n_products: drawn in each.
-        work: multiplications in each.
+    `n_products` are drawn and `work` multiplications made in each.
     """
     return min(wanted, max(MIN_RESAMPLES, min(MAX_DRAWS // n_products, MAX_WORK // max(1, work))))
 

@@ -26,13 +26,6 @@ def scenario_rows(
 
     A scenario's limits take the place of `compare.subject_to`; what is maximised and whether excluded candidates may
     be chosen stay.
-
-    Args:
-        summaries: every candidate with a result.
-        rule: the answer's.
-        scenarios: name to limits.
-        best: the answer.
-        t: says it in the reader's language.
     """
     return [_row(name, summaries, replace(rule, limits=limits), best, t) for name, limits in scenarios.items()]
 

@@ -81,11 +81,7 @@ def rule_in_words(rule: Rule, *, t: Translator) -> str:
 def answer_sentence(ranked: Sequence[Summary], rule: Rule, *, t: Translator, commercial: bool = False) -> str:
     """Return why the first of the ranked ones is the answer.
 
-    Args:
-        ranked: those it was chosen from, in order.
-        rule: that put them in order.
-        t: says it in the reader's language.
-        commercial: whether they are only those that may be used commercially.
+    `commercial`: they are only those that may be used commercially.
     """
     best = ranked[0]
     why = _why(ranked, rule, t)

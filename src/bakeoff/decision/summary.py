@@ -71,11 +71,7 @@ class Summary:
 
 
 def summarise(table: pd.DataFrame) -> list[Summary]:
-    """Return every candidate that has a result, by mean accuracy, then latency, then name.
-
-    Args:
-        table: a leaderboard, one row per training.
-    """
+    """Return every candidate that has a result, by mean accuracy, then latency, then name."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_dict("records"):
         if row["status"] == "ok":

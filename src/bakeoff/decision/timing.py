@@ -21,10 +21,7 @@ def device_of(one: Evaluated) -> str:
 def timing_notes(done: Sequence[Evaluated], failed: Mapping[str, str], *, t: Translator) -> list[str]:
     """Return what must be said about the times: measured elsewhere, with other threads, noisy, or failed.
 
-    Args:
-        done: every training with a result.
-        failed: why a network of the study could not be measured.
-        t: says it in the reader's language.
+    `failed` says why a network of the study could not be measured.
     """
     device = usual_device(done)
     notes = [

@@ -52,11 +52,7 @@ def redraw(eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_res
     Products are drawn whatever their class, groups whole: within classes of a few products there would be too little to
     draw from. Times, sizes and licences stay as measured. Several trainings of a candidate enter by their mean.
 
-    Args:
-        eligible: who may be chosen, the winner first; at least two.
-        rule: what is maximised, within what tolerance; not a time.
-        outcomes: of every candidate on the test products.
-        n_resamples: test sets drawn.
+    The winner is the first of `eligible`, at least two; the rule maximises no time.
     """
     items = sorted(eligible, key=lambda item: item.candidate)
     names, winner = [item.candidate for item in items], eligible[0].candidate
@@ -125,12 +121,7 @@ def review(
 ) -> tuple[Stability, Corrected | None]:
     """Return how likely other products would choose the same, and what to expect of the winner, None without one.
 
-    Args:
-        eligible: who may be chosen, the winner first.
-        rule: what is maximised, within what tolerance.
-        outcomes: of every candidate on the test products.
-        n_resamples: wanted; fewer where the rule takes long to apply.
-        t: says it in the reader's language.
+    The winner is the first of `eligible`; resamples are fewer than wanted where the rule takes long to apply.
     """
     if why := _not_resampled(eligible, rule, outcomes.n, t):
         stability = Stability(n_resamples=0, shares={}, winner_share=None, sentence=why)
@@ -178,12 +169,7 @@ def only_one(winner: str, t: Translator) -> str:
 def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, n_resamples: int, t: Translator) -> Corrected:
     """Return the winner's accuracy, macro F1 and lead over the baseline, corrected for having been chosen.
 
-    Args:
-        best: the winner.
-        redrawn: its resamples; None where nothing was to choose between, which leaves every value as measured.
-        outcomes: of every candidate on the test products.
-        n_resamples: of the interval of the lead.
-        t: says it in the reader's language.
+    `redrawn` is None where nothing was to choose between, which leaves every value as measured.
     """
     n = len(redrawn.objective) if redrawn else 0
     shifts = redrawn.shifts if redrawn else dict.fromkeys(CORRECTED, Shift(0.0, 0.0))
@@ -242,11 +228,9 @@ def share_in_words(share: float, t: Translator) -> str:
     """Return a share to the nearest 5 %, which is as well as it is known: `85%`, `less than 5%`, `more than 95%`."""
     if share < 0.05:
         return t.gettext("less than 5%")
-    return (
-        t.gettext("more than 95%")
-        if share > 0.95
-        else t.gettext("about {share}", share=t.percent(round(20 * share) / 20, 0))
-    )
+    if share > 0.95:
+        return t.gettext("more than 95%")
+    return t.gettext("about {share}", share=t.percent(round(20 * share) / 20, 0))
 
 
 def _sentence(winner: str, shares: Mapping[str, float], n: int, t: Translator) -> str:

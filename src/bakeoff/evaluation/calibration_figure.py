@@ -13,30 +13,20 @@ _BEFORE, _AFTER = "#0072B2", "#D55E00"  # Okabe and Ito, told apart by every kin
 
 
 def draw_calibration(record: CalibrationRecord, path: Path, *, title: str) -> None:
-    """Draw reliability with Wilson's intervals before and after, and the histograms of confidence beneath.
-
-    Args:
-        record: calibration.json.
-        path: PNG to write.
-        title: first line.
-    """
+    """Draw reliability with Wilson's intervals before and after, and the histograms of confidence beneath."""
     figure = Figure(figsize=(9.6, 6.0), layout="constrained")
     grid = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=(3, 1))
     after = f"after temperature {record.temperature:.2f}"
     panels = ((record.test.before, "as predicted", _BEFORE), (record.test.after, after, _AFTER))
     for column, (values, heading, colour) in enumerate(panels):
         _draw_reliability(grid[0, column], values, colour)
-        grid[0, column].set_title(_heading(heading, values), fontsize=10)
+        error = f"{values.ece_equal_width:.3f} (approximate 95%: {values.ece_low:.3f} to {values.ece_high:.3f})"
+        grid[0, column].set_title(f"{heading}\ncalibration error {error}", fontsize=10)
         _draw_histogram(grid[1, column], values.reliability, colour)
     grid[0, 0].set_ylabel("share that is right")
     grid[1, 0].set_ylabel("photos")
     figure.suptitle(title, fontsize=11)
     figure.savefig(path, dpi=130)
-
-
-def _heading(heading: str, values: Calibration) -> str:
-    error = f"{values.ece_equal_width:.3f} (approximate 95%: {values.ece_low:.3f} to {values.ece_high:.3f})"
-    return f"{heading}\ncalibration error {error}"
 
 
 def _draw_reliability(axes: Any, values: Calibration, colour: str) -> None:

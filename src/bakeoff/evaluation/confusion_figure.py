@@ -1,7 +1,6 @@
 """confusion.png: counts and shares in one matrix that stays readable; of many classes, those with most mistakes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +16,8 @@ _GROUP_COLOUR = "#D55E00"
 _MAX_CLASSES = 200
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """How large everything is drawn, by the number of classes."""
-
-    cell_in: float
-    label_pt: float
-    count_pt: float | None
-    """None: no numbers; the colour and confusion.csv say it."""
-
-
-_SCALES = {
-    MAX_UNORDERED: _Scale(0.68, 10, 10),
-    60: _Scale(0.36, 9, 8),
-    130: _Scale(0.19, 7, 5.5),
-    _MAX_CLASSES: _Scale(0.14, 6, None),
-}
-"""By the most classes that each is for."""
+_SCALES = {MAX_UNORDERED: (0.68, 10, 10), 60: (0.36, 9, 8), 130: (0.19, 7, 5.5), _MAX_CLASSES: (0.14, 6, None)}
+"""A cell in inches, labels and counts in points, by the most classes that they are for; None: the colour says it."""
 
 
 def draw_confusion(
@@ -64,14 +48,14 @@ def draw_confusion(
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)[np.ix_(shown, shown)]
     counts, totals, n_labels = counts[np.ix_(shown, shown)], totals[shown], len(shown)
-    scale = next(scale for most, scale in _SCALES.items() if n_labels <= most)
-    side = max(scale.cell_in * n_labels, 2.4)
+    cell_in, label_pt, count_pt = next(scale for most, scale in _SCALES.items() if n_labels <= most)
+    side = max(cell_in * n_labels, 2.4)
     figure = Figure(figsize=(side + 3.4, side + 2.8), layout="constrained")
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.6, 0, 1))  # lifts the small shares: errors
-    _name_axes(axes, [labels[label] for label in shown], totals.ravel().tolist(), scale.label_pt)
-    if scale.count_pt is not None:
-        _write_counts(axes, counts, shares, size=scale.count_pt)
+    _name_axes(axes, [labels[label] for label in shown], totals.ravel().tolist(), label_pt)
+    if count_pt is not None:
+        _write_counts(axes, counts, shares, size=count_pt)
     if clustered:
         _frame_groups(axes, shown, groups)
         title += "\nclasses that are confused stand side by side" + (", groups framed" if groups else "")

@@ -1,13 +1,16 @@
-"""Which classes get mixed up, in words for confusions.json: an order, groups, pairs and classes never predicted."""
+"""Which classes get mixed up: confusions.json (order, groups, pairs, never predicted), confusion.csv, a text report."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
+from sklearn.metrics import classification_report
 
 from bakeoff.data.predictions import Predictions
-from bakeoff.evaluation.metrics import predicted_classes
+from bakeoff.evaluation.metrics import UNDEFINED, predicted_classes
 from bakeoff.statistics.matrix import count_confusions
 
 MIN_MUTUAL_RATE = 0.05
@@ -105,3 +108,19 @@ def confusions_record(predictions: Predictions) -> dict[str, Any]:
         "never_predicted": np.flatnonzero(counts.sum(axis=0) == 0).tolist(),
         "n_test": len(label_ids),
     }
+
+
+def write_confusion_csv(counts: np.ndarray, labels: list[str], path: Path) -> None:
+    """Write the counts with a header of labels; the first column names each row's true label."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pd.DataFrame(counts, index=labels, columns=labels)
+    table.to_csv(path, index_label="true", encoding="utf-8", lineterminator="\r\n")
+
+
+def write_report(label_ids: np.ndarray, predicted: np.ndarray, labels: list[str], path: Path) -> None:
+    """Write scikit-learn's classification report over all K labels as text."""
+    numbers = np.arange(len(labels))
+    text = classification_report(
+        label_ids, predicted, labels=numbers, target_names=labels, digits=3, zero_division=UNDEFINED
+    )
+    path.write_text(str(text), encoding="utf-8")

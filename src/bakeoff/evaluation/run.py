@@ -1,15 +1,35 @@
 """One candidate judged from its predictions alone: metrics, calibration, confusions. No framework is loaded."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from rich.progress import Progress
 
-from bakeoff.data.predictions import read_predictions
+from bakeoff.core.failures import drawing
+from bakeoff.data.figures import shorten
+from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
-from bakeoff.evaluation.findings import N_STEPS, find, write_findings
+from bakeoff.evaluation import uncertainty
+from bakeoff.evaluation.calibration import calibration_record
+from bakeoff.evaluation.calibration_figure import draw_calibration
+from bakeoff.evaluation.confusion_figure import draw_confusion
+from bakeoff.evaluation.confusions import confusions_record, write_confusion_csv, write_report
+from bakeoff.evaluation.metrics import all_split_metrics, per_class_metrics, predicted_classes
+from bakeoff.evaluation.pairs import draw_strip, read_photos
 from bakeoff.evaluation.params import EvaluateParams
-from bakeoff.records.evaluation import MetricsRecord
+from bakeoff.records.evaluation import (
+    CALIBRATION,
+    CONFUSIONS,
+    METRICS,
+    CalibrationRecord,
+    ConfusionsRecord,
+    MetricsRecord,
+)
+from bakeoff.records.files import derived_key
 from bakeoff.records.training import TrainingRecord
+from bakeoff.statistics.groups import group_sizes
+from bakeoff.statistics.matrix import count_confusions
 
 
 def evaluate_candidate(
@@ -17,12 +37,8 @@ def evaluate_candidate(
 ) -> MetricsRecord:
     """Write a candidate's whole evaluation and return its metrics.
 
-    Args:
-        training_dir: what its trainer wrote, of which training.json and predictions.parquet are read.
-        catalogue: the products it was trained on.
-        out_dir: gets confusions.json, confusion.csv, the text report, calibration.json and metrics.json, and last
-            figures/, each of which may fail (`bakeoff.core.failures`).
-        params: section evaluate.
+    Of `training_dir`, training.json and predictions.parquet are read. Figures come last, and each of them may fail
+    (`bakeoff.core.failures`).
 
     Raises:
         EvaluationError: a file is missing or broken, or belongs to another catalogue or split.
@@ -32,7 +48,74 @@ def evaluate_candidate(
     catalogue = catalogue.by_product()
     groups = catalogue.products["group_id"].to_numpy()[catalogue.rows("test")]
     with Progress() as progress:
-        task = progress.add_task("metrics and their intervals", total=N_STEPS)
-        findings = find(predictions, training, params=params, groups=groups, advance=lambda: progress.advance(task))
-    write_findings(findings, predictions, catalogue, out_dir)
-    return findings.metrics
+        task = progress.add_task("metrics and their intervals", total=uncertainty.N_STEPS + 2)
+        metrics, calibration, confusions = _find(predictions, training, params, groups, lambda: progress.advance(task))
+    label_ids, probabilities = predictions.split("test")
+    predicted = predicted_classes(probabilities)
+    counts = count_confusions(label_ids, predicted, len(predictions.labels))
+    confusions.write(out_dir / CONFUSIONS)
+    write_confusion_csv(counts, predictions.labels, out_dir / "confusion.csv")
+    write_report(label_ids, predicted, predictions.labels, out_dir / "classification_report.txt")
+    calibration.write(out_dir / CALIBRATION)
+    metrics.write(out_dir / METRICS)  # last: it says that the others are there
+    title = f"{metrics.candidate}: {len(label_ids)} test photos, accuracy {(label_ids == predicted).mean():.3f}"
+    _draw(calibration, confusions, counts, catalogue, out_dir, title=title)
+    return metrics
+
+
+def _find(
+    predictions: Predictions,
+    training: TrainingRecord,
+    params: EvaluateParams,
+    groups: np.ndarray,
+    advance: Callable[[], object],
+) -> tuple[MetricsRecord, CalibrationRecord, ConfusionsRecord]:
+    """Return metrics with intervals, calibration and confusions; `groups` (n,) are those of the test products."""
+    splits = all_split_metrics(predictions, top_k=params.top_k, n_bins=params.calibration_bins)
+    advance()
+    label_ids, probabilities = predictions.split("test")
+    per_class = per_class_metrics(label_ids, probabilities, predictions.labels)
+    intervals = uncertainty.metric_intervals(
+        label_ids, probabilities, params=params, metrics=splits["test"], groups=groups, advance=advance
+    )
+    copies = float(group_sizes(groups, len(label_ids)).mean())
+    key = derived_key(training.key, params.model_dump())
+    metrics = {
+        **training.model_dump(include={"candidate", "model", "mode", "seed", "probabilities"}),
+        "key": key,
+        "training_key": training.key,
+        "training_loss_name": training.loss,
+        "splits": splits,
+        "n_effective": len(label_ids) / copies,
+        "intervals": {"test": intervals},
+        "overfitting": uncertainty.overfitting(splits, intervals["accuracy"]),
+        "per_class": uncertainty.add_class_intervals(per_class, label_ids, predicted_classes(probabilities), groups),
+    }
+    calibration = CalibrationRecord(key=key, **calibration_record(predictions, params, copies))
+    advance()
+    confusions = ConfusionsRecord(key=key, **confusions_record(predictions))
+    return MetricsRecord.model_validate(metrics), calibration, confusions
+
+
+def _draw(
+    calibration: CalibrationRecord,
+    confusions: ConfusionsRecord,
+    counts: np.ndarray,
+    catalogue: Catalogue,
+    out_dir: Path,
+    *,
+    title: str,
+) -> None:
+    """Draw the confusion matrix, the calibration and a strip of photos for each confused pair."""
+    figures = out_dir / "figures"
+    with drawing(figures / "confusion.png", out_dir) as path:
+        groups = [group.label_ids for group in confusions.groups]
+        draw_confusion(counts, catalogue.labels, path, title=title, order=confusions.order, groups=groups)
+    with drawing(figures / "calibration.png", out_dir) as path:
+        draw_calibration(calibration, path, title=title)
+    for pair in confusions.pairs:
+        with drawing(out_dir / pair.picture, out_dir) as path:
+            true, predicted = (shorten(catalogue.labels[label], 40) for label in (pair.true, pair.predicted))
+            heading = f"{true} → {predicted}: {pair.count} / {pair.total}"
+            captions = [f"{confidence:.0%}" for confidence in pair.confidences]
+            draw_strip(read_photos(catalogue, pair.product_ids), captions, path, heading=heading)

@@ -97,12 +97,7 @@ def add_class_intervals(
 
 
 def overfitting(splits: Mapping[str, Mapping[str, Any]], accuracy: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the gaps between training and test and whether they are called overfitting, by the rule stated.
-
-    Args:
-        splits: metrics of train and test.
-        accuracy: the interval of the test accuracy.
-    """
+    """Return the gaps between training and test and whether they are called overfitting, by the rule stated."""
     train, test = splits["train"], splits["test"]
     gap = train["accuracy"] - test["accuracy"]
     return {

@@ -25,21 +25,16 @@ _LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras"}
 
 
 def write_model_card(path: Path, facts: Facts) -> None:
-    """Write the model card of the winner's deployed training; a sentence where nothing was chosen."""
-    template = environment(facts.choice.language, html=False).get_template("model_card.md")
-    head = "" if facts.deployed is None else front_matter(facts.deployed)
-    path.write_text(head + tidy(template.render(facts=facts, record=facts.deployed)), encoding="utf-8")
-
-
-def front_matter(record: Evaluated) -> str:
-    """Return the head of the card, its two `---` lines included.
+    """Write the model card of the winner's deployed training; a sentence where nothing was chosen.
 
     Source:
-        https://github.com/huggingface/hub-docs/blob/main/modelcard.md
+        https://github.com/huggingface/hub-docs/blob/main/modelcard.md, for the head between the two `---` lines.
     """
-    values = {key: value for key, value in metadata(record).items() if value}
-    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
-    return f"---\n{text}---\n\n"
+    template, head = environment(facts.choice.language, html=False).get_template("model_card.md"), ""
+    if facts.deployed is not None:
+        values = {key: value for key, value in metadata(facts.deployed).items() if value}
+        head = f"---\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)}---\n\n"
+    path.write_text(head + tidy(template.render(facts=facts, record=facts.deployed)), encoding="utf-8")
 
 
 def metadata(record: Evaluated) -> dict[str, Any]:

@@ -23,10 +23,6 @@ Cell = Callable[[Summary, Translator], str]
 def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
     """Print what `compare` wrote to `reports_dir`, in the language it was written in.
 
-    Args:
-        reports_dir: holds leaderboard.csv and choice.json.
-        console: where to print; default stdout.
-
     Raises:
         EvaluationError: no comparison has been made yet, or an older version made it.
     """

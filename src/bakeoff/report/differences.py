@@ -9,7 +9,6 @@ from matplotlib.ticker import FuncFormatter
 
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice_record import ChoiceRecord
-from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE
 from bakeoff.report import palette
@@ -25,12 +24,6 @@ def draw_differences(summaries: Sequence[Summary], choice: ChoiceRecord, path: P
 
     Rows are candidates by accuracy; the vertical bars at the right edge join the groups of choice.json's
     `indistinguishable`.
-
-    Args:
-        summaries: every candidate with a result, best first.
-        choice: of which `indistinguishable`, `apart`, `best` and `n_test` are read.
-        path: the PNG file.
-        t: says it in the reader's language.
 
     Source:
         J. Demsar, Statistical comparisons of classifiers over multiple data sets, J. Mach. Learn. Res. 7 (2006) 1-30,
@@ -60,7 +53,7 @@ def draw_differences(summaries: Sequence[Summary], choice: ChoiceRecord, path: P
 
 
 def _draw_rows(axes: Axes, summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator) -> None:
-    excluded = {row.candidate for row in choice.apart if row.reason_code in EXCLUSIONS}
+    excluded = choice.exclusions
     best = choice.best["candidate"] if choice.best else None
     for row, item in enumerate(summaries):
         colour = palette.colour_of(item)
@@ -133,7 +126,7 @@ def _legend(summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator) -
         ring = palette.legend_entry(t.gettext("the answer"), palette.INK, hollow=True)
         ring.set_markersize(10)
         entries.append(ring)
-    if any(row.reason_code in EXCLUSIONS for row in choice.apart):
+    if choice.exclusions:
         entries.append(palette.legend_entry(t.gettext("hollow: excluded"), palette.SOFT, hollow=True))
     if choice.indistinguishable:
         entries.append(Line2D([], [], color=palette.INK, linewidth=3.2, label=t.gettext("cannot be told apart")))

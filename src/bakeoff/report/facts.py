@@ -20,7 +20,7 @@ from bakeoff.decision.label_errors import Recounted
 from bakeoff.decision.leaderboard import read_leaderboard
 from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import Limits
-from bakeoff.decision.rules import EXCLUSIONS, Rule
+from bakeoff.decision.rules import Rule
 from bakeoff.decision.slices import COLUMNS
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
@@ -77,17 +77,6 @@ class Facts:
         """Best, best for commercial use and the baseline, each once; where none was chosen, the highest ranked."""
         present = [BASELINE] if any(item.candidate == BASELINE for item in self.summaries) else []
         return list(dict.fromkeys([*(self.choice.winners or [self.summaries[0].candidate]), *present]))
-
-    @cached_property
-    def excluded(self) -> list[str]:
-        """Candidates that are listed but not ranked, each once."""
-        return list(dict.fromkeys(row.candidate for row in self.choice.apart if row.reason_code in EXCLUSIONS))
-
-    @cached_property
-    def baseline_exclusions(self) -> list[str]:
-        """Why the baseline is excluded itself, as codes."""
-        codes = [row.reason_code for row in self.choice.apart if row.candidate == BASELINE]
-        return [code for code in codes if code in EXCLUSIONS]
 
     @cached_property
     def rule(self) -> Rule:
@@ -206,10 +195,6 @@ class Facts:
 
 def read_facts(root: Path, reports_dir: Path) -> Facts:
     """Return what a finished study left.
-
-    Args:
-        root: the project, for params.yaml, runs/ and data/.
-        reports_dir: holds choice.json and leaderboard.csv.
 
     Raises:
         EvaluationError: no comparison has been made, or no candidate has a result.

@@ -11,11 +11,6 @@ from bakeoff.report.render import environment
 def write_note(root: Path, reports_dir: Path, *, language: LanguageCode = "en") -> tuple[Path, Path]:
     """Write note.md and note.html beside the reports and return their paths; both say the same.
 
-    Args:
-        root: the project, for params.yaml, runs/ and data/.
-        reports_dir: holds choice.json and leaderboard.csv.
-        language: of the note.
-
     Raises:
         EvaluationError: no comparison has been made.
     """

@@ -22,51 +22,41 @@ from bakeoff.decision.winner import only_one, share_in_words
 from bakeoff.report.split_sentence import split_in_words
 
 UNKNOWN = "–"
+
+
+def _by_words(*titles: str) -> dict[str, str]:
+    """Return code to title of those whose code is their title, with underscores."""
+    return {title.replace(" ", "_"): title for title in titles}
+
+
 CODES = {
-    "split": {"train": N_("train"), "validation": N_("validation"), "test": N_("test")},
+    "split": _by_words(N_("train"), N_("validation"), N_("test")),
     "rejected": {
-        "class_too_small": N_("class too small"),
-        "duplicate_image": N_("duplicate image"),
-        "duplicate_product_id": N_("duplicate product id"),
-        "empty_file": N_("empty file"),
-        "empty_label": N_("empty label"),
-        "excluded_label": N_("excluded label"),
-        "malformed_row": N_("malformed row"),
-        "missing_file": N_("missing file"),
-        "not_an_image": N_("not an image"),
+        **_by_words(
+            *(N_("class too small"), N_("duplicate image"), N_("duplicate product id"), N_("empty file")),
+            *(N_("empty label"), N_("excluded label"), N_("malformed row"), N_("missing file"), N_("not an image")),
+            *(N_("placeholder"), N_("several labels"), N_("truncated"), N_("unknown class"), N_("unreadable")),
+        ),
         "outside_data_folder": N_("outside the data folder"),
-        "placeholder": N_("placeholder"),
-        "several_labels": N_("several labels"),
         "too_large": N_("photo too large"),
         "too_small": N_("photo too small"),
-        "truncated": N_("truncated"),
-        "unknown_class": N_("unknown class"),
-        "unreadable": N_("unreadable"),
     },
     "finding": {
-        "blurred": N_("blurred"),
-        "dark": N_("dark"),
-        "bright": N_("bright"),
-        "low_information": N_("low information"),
+        **_by_words(
+            *(N_("blurred"), N_("dark"), N_("bright"), N_("low information"), N_("oversaturated")),
+            *(N_("undersaturated"), N_("bordered"), N_("greyscale"), N_("exact duplicate"), N_("near duplicate")),
+            *(N_("placeholder"), N_("duplicate text"), N_("rare language")),
+        ),
         "small": N_("unusually small"),
         "large": N_("unusually large"),
         "tall": N_("unusually tall"),
         "wide": N_("unusually wide"),
         "colour_dominance": N_("one colour dominates"),
-        "oversaturated": N_("oversaturated"),
-        "undersaturated": N_("undersaturated"),
-        "bordered": N_("bordered"),
-        "greyscale": N_("greyscale"),
-        "exact_duplicate": N_("exact duplicate"),
-        "near_duplicate": N_("near duplicate"),
         "label_conflict": N_("same photo, several labels"),
-        "placeholder": N_("placeholder"),
         "missing_title": N_("title missing"),
         "missing_description": N_("description missing"),
-        "duplicate_text": N_("duplicate text"),
         "text_conflict": N_("same text, several labels"),
         "html_in_text": N_("HTML in the text"),
-        "rare_language": N_("rare language"),
     },
     "repair": {
         "crop": N_("border cropped"),
@@ -81,13 +71,7 @@ CODES = {
         "macro_f1": N_("macro F1"),
         "accuracy": N_("accuracy"),
     },
-    "source": {
-        "hub": N_("hub"),
-        "folder": N_("folder"),
-        "package": N_("package"),
-        "random": N_("random"),
-        "user_file": N_("your file"),
-    },
+    "source": {**_by_words(N_("hub"), N_("folder"), N_("package"), N_("random")), "user_file": N_("your file")},
     "random": {
         "unauthorised": N_("login refused"),
         "rate_limited": N_("too many requests to the hub"),

@@ -76,13 +76,7 @@ def compare(
 ) -> ChoiceRecord:
     """Write REPORTS, then TELLING, to `out_dir` and return the choice.
 
-    Args:
-        runs_dir: folder with <candidate>/seed_<seed>/{training,evaluation,interpretation}.
-        out_dir: reports/.
-        study: which candidates there should be.
-        params: section `compare`.
-        partial: list missing candidates as failed instead of stopping.
-        inputs: language and files beside runs/.
+    `partial` lists missing candidates as failed instead of stopping.
 
     Raises:
         EvaluationError: a candidate has no usable result and `partial` is off, or none has one.

@@ -33,14 +33,7 @@ _WITH_INTERVAL = ("accuracy", "macro_f1")
 
 
 def draw_pareto(summaries: Sequence[Summary], target: Path, *, plane: Plane, t: Translator) -> None:
-    """Write the labelled scatter as PNG; candidates without one of the measures are named below it.
-
-    Args:
-        summaries: one per candidate.
-        target: the file.
-        plane: the two measures.
-        t: says it in the reader's language.
-    """
+    """Write the labelled scatter as PNG; candidates without one of the measures are named below it."""
     figure, axes = palette.open_figure(6.0)
     FigureCanvasAgg(figure)
     items = [item for item in summaries if all(map(math.isfinite, plane.point(item)))]
@@ -67,15 +60,12 @@ def _points(items: Sequence[Summary], plane: Plane) -> np.ndarray:
 
 def _style(axes: Axes, plane: Plane, t: Translator) -> None:
     x, y = _axis(plane.x, t), _axis(plane.y, t)
-    if plane.x.more_is_better:
-        x = t.gettext("{axis}   (right is better)", axis=x)
-    else:
-        x = t.gettext("{axis}   (left is better)", axis=x)
+    side = N_("{axis}   (right is better)") if plane.x.more_is_better else N_("{axis}   (left is better)")
     if plane.y.name in _WITH_INTERVAL:
         y = t.gettext("{axis}   (bars: 95% interval)", axis=y)
     if not plane.y.more_is_better:
         y = t.gettext("{axis}   (lower is better)", axis=y)
-    axes.set_xlabel(x, color=palette.INK)
+    axes.set_xlabel(t.gettext(side, axis=x), color=palette.INK)
     axes.set_ylabel(y, color=palette.INK)
 
 
@@ -115,11 +105,9 @@ def _set_scales(axes: Axes, items: Sequence[Summary], plane: Plane, t: Translato
 def _draw_point(axes: Axes, item: Summary, plane: Plane) -> None:
     colour = palette.colour_of(item)
     x, y = plane.point(item)
-    bars = []
-    for measure, value in ((plane.x, x), (plane.y, y)):
-        low, high = _interval(item, measure)
-        bars.append([[value - low], [high - value]])
-    axes.errorbar(x, y, xerr=bars[0], yerr=bars[1], ecolor=colour, elinewidth=0.8, alpha=0.45, fmt="none", zorder=1)
+    (left, right), (low, high) = (_interval(item, measure) for measure in (plane.x, plane.y))
+    across, up = [[x - left], [right - x]], [[y - low], [high - y]]
+    axes.errorbar(x, y, xerr=across, yerr=up, ecolor=colour, elinewidth=0.8, alpha=0.45, fmt="none", zorder=1)
     axes.plot(
         x,
         y,

@@ -50,12 +50,8 @@ def cached_features(
 ) -> Features:
     """Return the features, computed by the first process that asks; others wait for it.
 
-    Args:
-        model: on its device, channels last; its backbone runs in eval mode.
-        catalogue: all its products get features, so that evaluation finds them too.
-        header: of the training that needs them, for `bakeoff.learning.key.feature_key`.
-        root: .bakeoff/features of the main checkout.
-        workers: loader processes.
+    All products of the catalogue get features, so that evaluation finds them too. The model is on its device, channels
+    last; its backbone runs in eval mode. `root` is .bakeoff/features of the main checkout.
     """
     key = feature_key(header, catalogue, code=code_digest(Path(__file__).resolve()))
     folder = root / key

@@ -67,9 +67,7 @@ class CheckpointFolder:
 def locked_checkpoint(root: Path, key: str) -> Iterator[CheckpointFolder]:
     """Yield the key's checkpoint folder; a second process that trains the same thing waits and says so.
 
-    Args:
-        root: .bakeoff/checkpoints of the main checkout.
-        key: the training key.
+    `root` is .bakeoff/checkpoints of the main checkout.
     """
     with waiting_lock(root / f"{key}.lock", what=f"training {key}"):
         yield CheckpointFolder(root / key)

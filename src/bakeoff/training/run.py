@@ -74,19 +74,9 @@ class TrainingPlan:
         """Whether the backbone runs once per photo only: it is frozen, and every epoch shows it the same photos."""
         return self.request.mode == "frozen" and self.request.training.augment == "none"
 
-    @property
-    def title(self) -> str:
-        """What bars and figures call it."""
-        return self.header.title
-
 
 def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path) -> TrainingPlan:
     """Return the training ready to start, on its device, with threads and seeds set for this process.
-
-    Args:
-        request: candidate and params.
-        catalogue: products and split.
-        weights_dir: weights/<model>/ with its record.json.
 
     Raises:
         TrainingError: the device is not there, or has no room for the network.
@@ -128,11 +118,6 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
 
     A training that was interrupted goes on from its last checkpoint and ends as if it had not been.
 
-    Args:
-        plan: from `plan_training`.
-        out_dir: runs/<candidate>/seed_<s>/training.
-        on_epoch: called with each row of history.csv.
-
     Raises:
         TrainingError: a split is empty, or the loss is no longer a number.
         EvaluationError: the trained network's scores are no numbers.
@@ -163,7 +148,7 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
         checkpoint.clear()
     draw_figures(out_dir, record, history, catalogue=plan.catalogue, used=plan.request.settings.preprocessing)
     if record.not_learned:
-        sys.stderr.write(f"bakeoff: WARNING: {plan.title} DID NOT LEARN: {record.not_learned}.\n")
+        sys.stderr.write(f"bakeoff: WARNING: {plan.header.title} DID NOT LEARN: {record.not_learned}.\n")
     return record
 
 
@@ -181,13 +166,13 @@ def _predict(plan: TrainingPlan) -> Predictions:
     with progress_bar() as bar:
         rows = np.arange(len(catalogue.products))
         batches = [rows[start : start + PREDICT_BATCH] for start in range(0, len(rows), PREDICT_BATCH)]
-        for batch in bar.track(batches, description=f"{plan.title} predictions"):
+        for batch in bar.track(batches, description=f"{plan.header.title} predictions"):
             if features is not None:
                 logits = plan.model.classifier.head(torch.from_numpy(features[batch]).to(plan.device))
             else:
                 products = catalogue.at(batch)
                 photos = np.stack([transform_photo(products.photo(n), preprocessing) for n in range(len(batch))])
-                doing = f"{plan.title}: predicting on {plan.device.type} with {len(batch)} photos"
+                doing = f"{plan.header.title}: predicting on {plan.device.type} with {len(batch)} photos"
                 with out_of_memory_in_words(TrainingError, doing, remedies="lower the backbone's image_size"):
                     logits = plan.model(photo_tensor(to_unit(photos), plan.device))
             labels = torch.from_numpy(catalogue.label_ids(batch)).to(plan.device)
@@ -202,7 +187,7 @@ def _learn(plan: TrainingPlan, checkpoint: CheckpointFolder, on_epoch: OnEpoch |
     schedule = request.training.schedule(
         request.mode, request.settings.training, random_start=not plan.weights.pretrained
     )
-    options = LoopOptions(request.training, schedule, request.seed, plan.device, plan.title)
+    options = LoopOptions(request.training, schedule, request.seed, plan.device, plan.header.title)
     features = features_of(plan) if plan.uses_features else None
     train, validation = (_batches(plan, plan.catalogue.rows(split), features) for split in ("train", "validation"))
     module: nn.Module = plan.model.classifier.head if features else plan.model

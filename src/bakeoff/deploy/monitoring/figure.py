@@ -27,6 +27,8 @@ def draw_monitoring(report: Mapping[str, Any], samples: tuple[Sample, Sample], t
     reference, new = samples
     values = {name: (reference.measures[:, place], new.measures[:, place]) for place, name in enumerate(MEASURES)}
     values["confidence"] = (reference.confidence, new.confidence)
+    for axis in axes.ravel():
+        axis.spines[["top", "right"]].set_visible(False)
     for axis, name in zip(axes.ravel(), values, strict=False):
         _draw_histograms(axis, values[name], _test(report, name), t)
     axes[0, 0].legend(frameon=False, fontsize=9)
@@ -57,7 +59,6 @@ def _head(axis: Axes, test: Mapping[str, Any], t: Translator) -> None:
     title = NAMES[test["name"]]
     text = f"{mark}{t.gettext(title)}, {write_p(test['p_holm'], t)}"
     axis.set_title(text, fontsize=10, color=colour, loc="left")
-    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_histograms(axis: Axes, pair: tuple[np.ndarray, np.ndarray], test: Mapping[str, Any], t: Translator) -> None:
@@ -103,7 +104,6 @@ def _draw_recalls(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:
     _name_classes(axis, labels, len(classes), t)
     axis.set_xlim(-0.02, 1.02)
     axis.set_title(t.gettext("recall per class"), fontsize=10, loc="left")
-    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _draw_accuracy(axis: Axes, report: Mapping[str, Any], t: Translator) -> None:
@@ -119,7 +119,6 @@ def _draw_accuracy(axis: Axes, report: Mapping[str, Any], t: Translator) -> None
     axis.set_yticks(np.arange(len(names)), names, fontsize=9)
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.set_title(t.gettext("accuracy, 95% intervals"), fontsize=10, loc="left")
-    axis.spines[["top", "right"]].set_visible(False)
     axis.set_xlim(min(0.5, min(one["low"] for _, one, _ in rows) - 0.05), 1.02)
 
 

@@ -17,11 +17,7 @@ _RESAMPLES, _N_BINS = 2000, 15
 def measure_performance(test_split: Sample, new: Sample, labels: list[str], *, alpha: float = 0.05) -> dict[str, Any]:
     """Return accuracy with Wilson's interval beside the test split's, recall per class, confusion, calibration.
 
-    Args:
-        test_split: the test products.
-        new: new products, all of them labelled.
-        labels: K class names.
-        alpha: level at which a drop must show: that of a family of tests by their number.
+    All new products are labelled; a drop must show at level `alpha`: that of a family of tests by their number.
     """
     first, second = (sample.predicted == sample.label_ids for sample in (test_split, new))
     (hits, n), n_new = count_reference(test_split), len(second)
@@ -63,11 +59,6 @@ def estimate_accuracy(reference: Sample, new: Sample, test_split: Sample) -> dic
 
     Both take for granted that confidence means on the new products what it meant in the study. The interval of the mean
     holds the chance of drawing these new products only, that of the threshold also the chance of drawing the reference.
-
-    Args:
-        reference: labelled products of the study.
-        new: the new products.
-        test_split: the test products, for the accuracy at deployment.
 
     Source:
         S. Garg et al., Leveraging unlabeled data to predict out-of-distribution performance, ICLR 2022,

@@ -82,11 +82,7 @@ def _shares(reference: Sample, new: Sample, labels: list[str]) -> dict[str, dict
 def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int = 0) -> list[Record]:
     """Return every test's record, the p-values corrected after Holm over all of them.
 
-    Args:
-        reference: products of the study that the network did not learn from.
-        new: the new products; those with labels also count for accuracy and calibration.
-        test_split: the test products alone, which gave the accuracy at deployment.
-        seed: of the permutations.
+    The network did not learn from `reference`; the test split alone gave the accuracy at deployment.
     """
     records = [*_inputs(reference, new), _features(reference, new, seed), *_predictions(reference, new, seed)]
     if new.labelled.any():

@@ -11,12 +11,7 @@ SIDE, _LOW, _HIGH = 300, 40, 288
 
 
 def calibration_views(records: Sequence[Evaluated], leading: Sequence[str]) -> dict[str, Any]:
-    """Return the candidates' records, and those of the leading ones with their pictures.
-
-    Args:
-        records: one per candidate, in rank order.
-        leading: the candidates that are shown in detail.
-    """
+    """Return the candidates' records, and those of the leading ones with their pictures."""
     return {
         "records": records,
         "details": [

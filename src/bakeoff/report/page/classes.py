@@ -11,12 +11,7 @@ FILTER_FROM = 13
 
 
 def class_table(records: Sequence[Evaluated], order: Sequence[str]) -> dict[str, Any]:
-    """Return a row per class with each candidate's F1 and interval.
-
-    Args:
-        records: one per candidate, in the order of the columns.
-        order: all classes, in the order of the rows.
-    """
+    """Return a row per class with each candidate's F1 and interval."""
     names = [record.candidate.name for record in records]
     rows = [_row(label, [record.metrics.per_class[label] for record in records]) for label in order]
     return {"candidates": names, "rows": rows, "filter": len(rows) >= FILTER_FROM}

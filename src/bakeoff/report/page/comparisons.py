@@ -9,7 +9,6 @@ from bakeoff.report.page.plot import scale_around
 
 WIDTH = 1100
 _NAME_PX, _ROW_PX, _TOP_PX, _BAR_PX = 250, 26, 30, 16
-_ENDS = ("low_points", "high_points")
 
 
 def comparisons(choice: ChoiceRecord, summaries: Sequence[Summary]) -> dict[str, Any] | None:
@@ -39,8 +38,8 @@ def _picture(
     bars = [[line[name] for name in group if name in line] for group in cliques]
     bars = [ends for ends in bars if len(ends) > 1]
     right = WIDTH - 24 - _BAR_PX * max(len(bars), 1)
-    ends = [row[key] for row in rows for key in _ENDS]
-    x = scale_around([0.0, *ends, *(row["difference_points"] for row in rows)], _NAME_PX, right)
+    drawn = [row[key] for row in rows for key in ("low_points", "high_points", "difference_points")]
+    x = scale_around([0.0, *drawn], _NAME_PX, right)
     bottom = _TOP_PX + _ROW_PX * len(names)
     return {
         "reference": reference,
@@ -51,14 +50,13 @@ def _picture(
         "zero": x(0.0),
         "ticks": [{"at": x(value), "value": value} for value in x.ticks(8)],
         "names": [{"name": name, "y": y, "is_reference": name == reference} for name, y in line.items()],
-        "rows": [_drawn_row(row, x, line[row["candidate"]]) for row in rows],
+        "rows": [
+            {"y": line[row["candidate"]], "x": x(row["difference_points"]), "verdict": row["verdict"], "row": row}
+            | {"low": x(row["low_points"]), "high": x(row["high_points"])}
+            for row in rows
+        ],
         "bars": [
             {"x": right + 20 + _BAR_PX * index, "top": min(ends) - 8, "bottom": max(ends) + 8}
             for index, ends in enumerate(bars)
         ],
     }
-
-
-def _drawn_row(row: Mapping[str, Any], x: Any, y: int) -> dict[str, Any]:
-    low, high = (x(row[key]) for key in _ENDS)
-    return {"y": y, "x": x(row["difference_points"]), "low": low, "high": high, "verdict": row["verdict"], "row": row}

@@ -16,13 +16,7 @@ _MAX_GROUPS = 12
 
 
 def confusion_view(record: Evaluated, budget: Budget, *, photos: bool) -> dict[str, Any]:
-    """Return a candidate's matrix as filled cells, its most confused pairs, groups and classes never predicted.
-
-    Args:
-        record: of the candidate.
-        budget: of the page's pictures.
-        photos: whether the pairs come with photos.
-    """
+    """Return a candidate's matrix as filled cells, its most confused pairs, groups and classes never predicted."""
     analysis, labels, test = record.confusions, record.training.labels, record.test
     order = analysis.order
     counts = count_confusions(test.label_ids, test.predicted, len(labels))[np.ix_(order, order)]

@@ -9,11 +9,6 @@ from PIL import Image
 _JPEG_QUALITY = 82
 
 
-def as_data_uri(data: bytes, kind: str) -> str:
-    """Return `data:image/<kind>;base64,...`."""
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
-
-
 def shrink_to_jpeg(path: Path, *, max_px: int) -> bytes:
     """Return the picture as JPEG, at most `max_px` wide and high, transparency on white."""
     with Image.open(path) as opened:
@@ -43,4 +38,4 @@ class Budget:
             self.n_left_out += 1
             return None
         self.left -= len(data)
-        return as_data_uri(data, "jpeg")
+        return f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"

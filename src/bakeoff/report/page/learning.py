@@ -59,7 +59,6 @@ def _panel(history: Sequence[Mapping[Hashable, Any]], measure: str) -> dict[str,
         "measure": measure,
         "lines": {split: polyline([(x(a), y(b)) for a, b in points]) for split, points in lines.items()},
         "ends": {split: (x(points[-1][0]), y(points[-1][1])) for split, points in lines.items()},
-        "single": len(lines["train"]) == 1,
         "x_ticks": [{"at": x(value), "value": value} for value in sorted({min(epochs), max(epochs)})],
         "y_ticks": [{"at": y(value), "value": value} for value in y.ticks(3)],
     }

@@ -21,13 +21,7 @@ COSTS = ("latency_ms", "images_per_s", "size_mib")
 
 
 def tradeoff_views(summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator) -> list[dict[str, Any]]:
-    """Return one picture per measure that any candidate has.
-
-    Args:
-        summaries: one per candidate.
-        choice: whose `limits` say whether random starts may lie on a front.
-        t: says it in the reader's language.
-    """
+    """Return one picture per measure that any candidate has."""
     limits = choice.limits
     allowed = {"allow_random": limits["allow_random_weights"], "allow_not_learned": limits["allow_not_learned"]}
     views = []
