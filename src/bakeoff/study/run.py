@@ -156,15 +156,13 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
     found: set[str] = set()
     for stage in stages:
         name, _, item = stage.rpartition(":")[2].partition("@")
-        if name in {"compare", "interpret", "interpret_baseline", "throughput", "audit", "examine"}:
-            continue
         if name == "weights":
             found.update(one.name for one in study if one.model == item)
         elif name in {"train_torch", "evaluate"}:
             found.update(one.name for one in study if item == f"{one.name}-{one.seed}")
         elif name in {"weights_baseline", "baseline_tf", "evaluate_baseline"}:
             found.add(BASELINE)
-        else:
+        elif name in {"candidates", "fetch", "prepare", "split"}:  # what else there is tells of results alone
             found.update(one.name for one in study)
     return sorted(found)
 
