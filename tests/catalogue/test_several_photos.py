@@ -11,6 +11,7 @@ from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import make_predictions, read_predictions, write_predictions
 from bakeoff.data.table import load_catalogue
+from bakeoff.records.catalogue import SplitRecord
 from catalogue.bad_images import encode, picture
 from catalogue.dataset_sections import repair_params, split_params
 from catalogue.test_table_source import COLUMNS, put, run
@@ -129,3 +130,7 @@ def test_repair_drops_a_product_whole_or_not_at_all(root):
     assert divided.loc[divided["split"] == "unused", "product_id"].tolist() == ["copied"]
     photos = pd.read_parquet(root / "splits" / "splits.parquet")
     assert photos.loc[photos["split"] == "unused", "product_id"].tolist() == ["copied", "copied#2"]
+    assert list(photos) == ["product_id", "split", "reason", "split_before_repair", "repair"]
+    record = SplitRecord.read(root / "splits" / "split.json")
+    assert (record.n_unused, record.repair.dropped) == (0, {"exact_duplicate": 1})
+    assert not (root / "splits" / "figures").exists()  # no photo changed

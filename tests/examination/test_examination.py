@@ -32,6 +32,14 @@ def clouds(n_per_class: int, n_classes: int, seed: int = 0) -> tuple[np.ndarray,
     return (centres[labels] + rng.normal(size=(len(labels), 16))).astype(np.float32), labels
 
 
+def test_a_fold_whose_other_folds_hold_one_class_gets_that_class():
+    from bakeoff.examination.labels import cross_validate
+
+    labels, folds = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])
+    probabilities = cross_validate(np.eye(4, dtype=np.float32), labels, folds, 2, advance=lambda: None)
+    assert probabilities[folds == 0].tolist() == [[1, 0], [1, 0]]
+
+
 def test_planted_label_errors_are_found_and_clean_labels_mostly_left_alone():
     features, labels = clouds(100, 3)
     assert errors_of(features, labels).mean() <= 0.01

@@ -96,6 +96,18 @@ def test_balance_by_any_column():
     assert [row.entropy for row in brand.counts] == [1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    "labels", [["10"] * 3 + ["2"] * 7 + ["30"] * 5, [f"{n:03d}" for n in range(60) for _ in range(2)]]
+)
+def test_classes_called_by_numbers_are_never_ordered_or_grouped_as_numbers(labels):
+    table = pd.DataFrame({"product_id": [f"p{n}" for n in range(len(labels))], "label": labels, "split": "train"})
+    found, _ = balances(table.assign(official_split=None, format="PNG", mode="RGB"))
+    expected = pd.Series(labels).value_counts(sort=False).sort_values(ascending=False, kind="stable")
+    assert {row.value: row.n for row in found[0].counts} == expected.to_dict()
+    assert [row.n for row in found[0].counts] == expected.tolist()
+    assert not found[0].is_ordered
+
+
 def test_what_is_one_to_one_and_what_is_not(tmp_path):
     columns = {"image": [0, 1, 2, 2], "digest": ["d", "d", "e", "f"], "group_id": [7, 7, 8, 9]}
     record, _ = explored(

@@ -24,7 +24,7 @@ from bakeoff.data.figures import Figure
 from bakeoff.data.photo import as_image
 from bakeoff.data.repair_steps import STEPS, repair_photo
 from bakeoff.data.store import ImageStore
-from bakeoff.data.table import DIGESTS, MEASURES_FILE, PHOTO_OF, REPAIR, SPLITS, UNUSED, read_prepared
+from bakeoff.data.table import DIGESTS, MEASURES_FILE, PHOTO_OF, REPAIR, SPLITS, UNUSED, first_photos, read_prepared
 from bakeoff.records.catalogue import Repair, RepairRecord, SplitRepair
 
 BEFORE_REPAIR = "split_before_repair"
@@ -60,7 +60,7 @@ def repair_split(
     record = RepairRecord(
         repair=repair,
         steps=dict(Counter(step.partition("=")[0] for one in steps.dropna() for step in one.split())),
-        dropped=dropped.value_counts().to_dict(),
+        dropped=dropped[first_photos(table.assign(at=table.index))["at"]].value_counts().to_dict(),
         splits=_compare(table, found, steps.notna(), dropped.isna()),
     )
     reason = split["reason"].fillna(dropped) if "reason" in split else dropped

@@ -44,11 +44,13 @@ def write_split(
     split, repaired = make_split(products, params, previous=earlier), None
     out_dir.mkdir(parents=True, exist_ok=True)
     if products is not photos:
-        split = photos[["product_id"]].join(split.set_index("product_id"), on=photos[PHOTO_OF])
+        own = photos[["product_id", PHOTO_OF]].join(split.set_index("product_id"), on=PHOTO_OF)
+        split = own.drop(columns=PHOTO_OF)
     if repair and repair.is_on:
         split, repaired = repair_split(catalogue_dir, photos, split, repair)
-        with drawing(out_dir / "figures" / "repair.png", out_dir) as path:
-            draw_repairs(split, photos, ImageStore(catalogue_dir / "images.arrow")).savefig(path, dpi=110)
+        if repaired.steps:
+            with drawing(out_dir / "figures" / "repair.png", out_dir) as path:
+                draw_repairs(split, photos, ImageStore(catalogue_dir / "images.arrow")).savefig(path, dpi=110)
     split.to_parquet(out_dir / "splits.parquet", index=False)
     _make_folds(photos.loc[split["split"] == "train", :], params.seed).to_parquet(
         out_dir / "folds.parquet", index=False

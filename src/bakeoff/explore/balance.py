@@ -40,7 +40,7 @@ def balances(products: Table) -> tuple[list[ColumnBalance], dict[str, int]]:
     kept = source_columns(products)
     labels, found, left_out = pd.Categorical(products["label"]), list[ColumnBalance](), dict[str, int]()
     for name in ("label", "split", *kept, *_LAST):
-        values = _grouped(products[name])
+        values = pd.Categorical(products[name]) if name == "label" else _grouped(products[name])
         if name in kept and len(values.categories) > len(products) / 2:
             left_out[name] = len(values.categories)
         elif len(values.categories) > 1:

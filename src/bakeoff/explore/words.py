@@ -32,7 +32,7 @@ def distinctive_words(texts: Any, labels: Any, languages: Any) -> dict[str, dict
     Source: Tomokiyo and Hurst 2003, doi:10.3115/1119282.1119287 (pointwise divergence), here of products instead of
     occurrences, and with half a product added to e.
     """
-    texts = texts.map(lambda text: html.unescape(_TAG.sub(" ", text)))
+    texts = texts.map(lambda text: html.unescape(_TAG.sub(" ", text)).lower())
     has_words, shares = texts.map(_WORD.search).notna(), languages.value_counts() / max(1, len(texts))
     if not has_words.any():
         return {}
