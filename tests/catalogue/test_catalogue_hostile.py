@@ -55,12 +55,12 @@ def test_a_killed_decoding_process_is_said_and_does_not_hang(tmp_path):
     import psutil
 
     from bakeoff.catalogue.pack import pack_all
-    from bakeoff.catalogue.params import PrepareParams
     from bakeoff.catalogue.photo_file import PhotoFile
+    from bakeoff.records.catalogue import PackParams
 
     path = tmp_path / "photo.png"
     path.write_bytes(encoded((400, 400), "PNG"))
-    params = PrepareParams(store_px=64, max_megapixels=80.0, min_side_px=16, class_too_small="error")
+    params = PackParams(store_px=64, max_megapixels=80.0, min_side_px=16)
     results = pack_all([PhotoFile(path)] * 3000, 3000, params)
     assert next(results).width == 400
     for child in psutil.Process().children():

@@ -511,12 +511,13 @@ def test_parallel_packing_gives_the_same_in_the_same_order(root):
     pytest.importorskip("imagehash")
     from bakeoff.catalogue.pack import pack, pack_all
     from bakeoff.catalogue.photo_file import PhotoFile
+    from bakeoff.records.catalogue import PackParams
 
-    photos = []
+    params, photos = PackParams(store_px=64, max_megapixels=80, min_side_px=16), []
     for number in range(310):
         path = root / f"{number}.png"
         path.write_bytes(encode(picture(number), "PNG") if number % 10 else b"")
         photos.append(PhotoFile(path))
-    together, alone = pack_all(photos, len(photos), PREPARE), [pack(photo, PREPARE) for photo in photos]
+    together, alone = pack_all(photos, len(photos), params), [pack(photo, params) for photo in photos]
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_equal(vars(one), vars(other))
