@@ -18,14 +18,14 @@ from bakeoff.core.progress import screen
 from bakeoff.data.contact_sheet import new_sheet, paste
 from bakeoff.data.figures import Figure, of_classes, shorten
 from bakeoff.data.photo import Photo, as_image
+from bakeoff.data.products import evenly_spaced
 from bakeoff.data.store import ImageStore
-from bakeoff.data.table import TEXT_COLUMNS
+from bakeoff.data.table import TEXT_COLUMNS, count_values
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, ProductGroup, Quantiles
 
 PER_ROW_SHOWN = 8
 _CLASSES_SHOWN = 30
 _GROUPS_SHOWN, _GROUP_LISTED = 20, 50
-_SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
 _CELL_IN, _LABEL_IN = 1.3, 1.4
 
 
@@ -46,21 +46,21 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
         n_read=len(table) + len(rejected),
         n_accepted=len(table),
         n_rejected=len(rejected),
-        rejected=_counts(rejected["reason"]),
-        rejected_per_class=_counts(rejected["label"]),
-        per_class=_counts(table["label"]),
+        rejected=count_values(rejected["reason"]),
+        rejected_per_class=count_values(rejected["label"]),
+        per_class=count_values(table["label"]),
         n_groups=len(set(table["group_id"])),
         largest_groups=[
             ProductGroup(n_products=len(own), product_ids=own["product_id"].head(_GROUP_LISTED).tolist())
             for own in largest
         ],
-        formats=_counts(table["format"]),
-        modes=_counts(table["mode"]),
-        width_px=_quantiles(table["width"]),
-        height_px=_quantiles(table["height"]),
+        formats=count_values(table["format"]),
+        modes=count_values(table["mode"]),
+        width_px=Quantiles.of(table["width"]),
+        height_px=Quantiles.of(table["height"]),
         n_with_title=len(texts["title"].dropna()),
         n_with_description=len(texts["description"].dropna()),
-        languages=_counts(examined.languages),
+        languages=count_values(examined.languages),
         findings={name: examination.summary() for name, examination in examinations.items()},
     )
     record.write(out_dir / "audit.json")
@@ -101,7 +101,7 @@ def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
     rows = []
     for label in classes[:_CLASSES_SHOWN]:
         own = table.loc[table["label"] == label, "image"].to_numpy()
-        chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), PER_ROW_SHOWN)).astype(int))]
+        chosen = own[evenly_spaced(len(own), PER_ROW_SHOWN)]
         rows.append((str(label), chosen.tolist()))
     title = "Products as stored, some of each class" + of_classes(len(classes), _CLASSES_SHOWN).replace("\n", ", ")
     return draw_rows(rows, store.read, title)
@@ -132,12 +132,3 @@ def draw_rows(rows: list[tuple[str, Any]], read: Callable[[Any], Photo], title: 
             paste(sheet, np.asarray(picture), left=left + 0.03, bottom=bottom + 0.03, side=_CELL_IN - 0.06)
     figure.suptitle(title, y=1 - 0.1 / height_in, va="top")
     return figure
-
-
-def _counts(values: Any) -> dict[str, int]:
-    counts = values.value_counts()
-    return {str(name): int(counts[name]) for name in sorted(counts.index, key=lambda name: (-counts[name], str(name)))}
-
-
-def _quantiles(values: Any) -> Quantiles:
-    return Quantiles(**dict(zip(Quantiles.model_fields, values.quantile(_SHARES).tolist(), strict=True)))

@@ -37,6 +37,7 @@ from bakeoff.data.table import (
     SPLITS,
     TEXT_COLUMNS,
     UNLABELLED,
+    count_values,
 )
 from bakeoff.records.catalogue import Dataset, LabelsRecord, PackLimits, PackParams, SourceRecord
 
@@ -109,9 +110,7 @@ def _prepare_into(
         raise DataError(
             f"{len(raw)} products read, but {len(table)} accepted and {len(rejected)} rejected: please report."
         )
-    reasons = rejected["reason"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    counts = {str(reason): int(n) for reason, n in reasons.items()}
-    return Prepared(len(raw), len(table), counts, n_unlabelled=len(listed) - len(raw))
+    return Prepared(len(raw), len(table), count_values(rejected["reason"]), n_unlabelled=len(listed) - len(raw))
 
 
 def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger) -> list[RawProduct]:

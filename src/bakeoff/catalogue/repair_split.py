@@ -22,6 +22,7 @@ from bakeoff.catalogue.thumbnail import Thumbnail
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.figures import Figure
 from bakeoff.data.photo import as_image
+from bakeoff.data.products import evenly_spaced
 from bakeoff.data.repair_steps import STEPS, repair_photo
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import DIGESTS, MEASURES_FILE, PHOTO_OF, REPAIR, SPLITS, UNUSED, first_photos, read_prepared
@@ -96,7 +97,7 @@ def draw_repairs(split: Any, products: Any, store: ImageStore) -> Figure:
     rows = []
     for step in STEPS:
         own = np.flatnonzero(split[REPAIR].str.contains(rf"\b{step}\b").fillna(False))
-        chosen = own[np.unique(np.linspace(0, len(own) - 1, min(len(own), PER_ROW_SHOWN // 2)).astype(int))]
+        chosen = own[evenly_spaced(len(own), PER_ROW_SHOWN // 2)]
         photos = [(int(products["image"].iloc[at]), steps) for at in chosen for steps in ("", split[REPAIR].iloc[at])]
         rows += [(f"{step}: {len(own):,}", photos)] if photos else []
     return draw_rows(rows, lambda one: repair_photo(store.read(one[0]), one[1]), "Pairs of photos before, after repair")

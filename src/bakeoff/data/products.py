@@ -13,6 +13,11 @@ from bakeoff.data.repair_steps import repair_photo
 from bakeoff.data.store import ImageStore
 
 
+def evenly_spaced(n: int, n_wanted: int) -> np.ndarray:
+    """Return up to `n_wanted` positions from 0 to n - 1, ends included, (min(n, n_wanted),) int64, ascending."""
+    return np.unique(np.linspace(0, n - 1, min(n, n_wanted)).astype(np.int64))
+
+
 class Products(Protocol):
     """N products, each with a photo."""
 

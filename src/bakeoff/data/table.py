@@ -166,9 +166,14 @@ def first_photos(products: pd.DataFrame) -> Any:
 
 def source_columns(products: pd.DataFrame) -> list[str]:
     """Return the columns that the source alone has (`dataset.keep`, make, year)."""
-    return [
-        name for name in products.columns if name not in {*PRODUCT_COLUMNS, *BOX_COLUMNS, PHOTO_OF, "split", REPAIR}
-    ]
+    ours = {*PRODUCT_COLUMNS, *BOX_COLUMNS, PHOTO_OF, "split", REPAIR}
+    return [name for name in products.columns if name not in ours]
+
+
+def count_values(values: Any, n_shown: int | None = None) -> dict[str, int]:
+    """Return how often each value of a column occurs, the most frequent first, of equally frequent ones by value."""
+    counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    return {str(value): int(n) for value, n in counts[:n_shown].items()}
 
 
 def read_groups(products_file: Path | None) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """What is known of a catalogue beside its products: source.json, labels.json, audit.json and split.json."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -115,6 +115,12 @@ class Quantiles(Section):
     median: float
     p75: float
     max: float
+
+    @classmethod
+    def of(cls, values: Any) -> Self:
+        """Return those of a column of numbers."""
+        shares = values.astype(float).quantile([0.0, 0.25, 0.5, 0.75, 1.0])
+        return cls(**dict(zip(cls.model_fields, shares.tolist(), strict=True)))
 
 
 class FindingSummary(Section):

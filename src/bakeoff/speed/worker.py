@@ -11,12 +11,10 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.section import load_section
-from bakeoff.data.products import StoredProducts
+from bakeoff.data.products import StoredProducts, evenly_spaced
 from bakeoff.data.store import ImageStore
 from bakeoff.learning.params import BaselineParams
 from bakeoff.predictors.protocol import Predictor
@@ -55,7 +53,7 @@ def first_photos(root: Path, n: int) -> StoredProducts:
     store = ImageStore(root / "data" / "catalogue" / "images.arrow")
     if not len(store):
         raise EvaluationError("throughput needs at least one photo, and the catalogue has none; run `dvc repro`.")
-    return StoredProducts(store, np.unique(np.linspace(0, len(store) - 1, min(n, len(store))).astype(np.int64)))
+    return StoredProducts(store, evenly_spaced(len(store), n))
 
 
 def serve(root: Path, network: str, questions: TextIO, answers: TextIO) -> None:
