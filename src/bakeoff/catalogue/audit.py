@@ -11,7 +11,7 @@ import pandas as pd
 from rich.text import Text
 
 from bakeoff.catalogue.findings import FINDINGS
-from bakeoff.catalogue.findings.base import read_examined
+from bakeoff.catalogue.findings.base import count_values, quantiles, read_examined
 from bakeoff.catalogue.findings.sheets import draw_sheets
 from bakeoff.core.failures import drawing
 from bakeoff.core.progress import screen
@@ -20,12 +20,11 @@ from bakeoff.data.figures import Figure, of_classes, shorten
 from bakeoff.data.photo import Photo, as_image
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import TEXT_COLUMNS
-from bakeoff.records.catalogue import AuditRecord, LabelsRecord, ProductGroup, Quantiles
+from bakeoff.records.catalogue import AuditRecord, LabelsRecord, ProductGroup
 
 PER_ROW_SHOWN = 8
 _CLASSES_SHOWN = 30
 _GROUPS_SHOWN, _GROUP_LISTED = 20, 50
-_SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
 _CELL_IN, _LABEL_IN = 1.3, 1.4
 
 
@@ -40,27 +39,28 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
     table, texts = examined.products, examined.products[list(TEXT_COLUMNS)]
     examinations = {name: examine(examined) for name, examine in FINDINGS.items()}
     largest = _largest_groups(table)
+    contents = texts.astype(object).where(texts.notna(), None).to_numpy().tolist()
     record = AuditRecord(
         dataset=LabelsRecord.read(catalogue_dir / "labels.json").dataset,
-        texts_digest=_texts_digest(texts),
+        texts_digest=hashlib.sha256(json.dumps(contents).encode()).hexdigest(),
         n_read=len(table) + len(rejected),
         n_accepted=len(table),
         n_rejected=len(rejected),
-        rejected=_counts(rejected["reason"]),
-        rejected_per_class=_counts(rejected["label"]),
-        per_class=_counts(table["label"]),
+        rejected=count_values(rejected["reason"]),
+        rejected_per_class=count_values(rejected["label"]),
+        per_class=count_values(table["label"]),
         n_groups=len(set(table["group_id"])),
         largest_groups=[
             ProductGroup(n_products=len(own), product_ids=own["product_id"].head(_GROUP_LISTED).tolist())
             for own in largest
         ],
-        formats=_counts(table["format"]),
-        modes=_counts(table["mode"]),
-        width_px=_quantiles(table["width"]),
-        height_px=_quantiles(table["height"]),
+        formats=count_values(table["format"]),
+        modes=count_values(table["mode"]),
+        width_px=quantiles(table["width"]),
+        height_px=quantiles(table["height"]),
         n_with_title=len(texts["title"].dropna()),
         n_with_description=len(texts["description"].dropna()),
-        languages=_counts(examined.languages),
+        languages=count_values(examined.languages),
         findings={name: examination.summary() for name, examination in examinations.items()},
     )
     record.write(out_dir / "audit.json")
@@ -88,11 +88,6 @@ def _largest_groups(table: pd.DataFrame) -> list[pd.DataFrame]:
     sizes = sizes[sizes > 1]
     chosen = sorted(sizes.index, key=lambda group: (-sizes[group], group))[:_GROUPS_SHOWN]
     return [table.loc[table["group_id"] == group] for group in chosen]
-
-
-def _texts_digest(texts: pd.DataFrame) -> str:
-    content = texts.astype(object).where(texts.notna(), None).to_numpy().tolist()
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
@@ -132,12 +127,3 @@ def draw_rows(rows: list[tuple[str, Any]], read: Callable[[Any], Photo], title: 
             paste(sheet, np.asarray(picture), left=left + 0.03, bottom=bottom + 0.03, side=_CELL_IN - 0.06)
     figure.suptitle(title, y=1 - 0.1 / height_in, va="top")
     return figure
-
-
-def _counts(values: Any) -> dict[str, int]:
-    counts = values.value_counts()
-    return {str(name): int(counts[name]) for name in sorted(counts.index, key=lambda name: (-counts[name], str(name)))}
-
-
-def _quantiles(values: Any) -> Quantiles:
-    return Quantiles(**dict(zip(Quantiles.model_fields, values.quantile(_SHARES).tolist(), strict=True)))

@@ -38,7 +38,10 @@ def measure_photo(image: Image.Image, *, width: int, height: int) -> tuple[float
         width: of the original file, upright, px.
         height: likewise.
     """
-    return *_Look(_shrink(image)).usual(), width / height, width * height / 1e6
+    if (shorter := min(image.size)) > _SIDE_PX:
+        shown = [max(1, round(side * _SIDE_PX / shorter)) for side in image.size]
+        image = image.resize((shown[0], shown[1]), Image.Resampling.BOX)
+    return *_Look(image).usual(), width / height, width * height / 1e6
 
 
 def measure_thumbnail(thumbnail: Thumbnail, *, width: int, height: int) -> tuple[float, ...]:
@@ -106,22 +109,19 @@ class _Look:
         highest, lowest = (np.asarray(channel) for channel in self.extremes)
         saturation = _SATURATION.take((highest.astype(np.uint16) << 8) | lowest)
         laplacian = _laplacian(np.asarray(self.luma)).ravel()
+        energy = int(np.einsum("i,i->", laplacian, laplacian, dtype=np.int64))
         total, squares = int(self.histogram @ _LEVELS), int(self.histogram @ _LEVELS**2)
         return (
             total / self.n_pixels / 255,
             math.sqrt(_variance(total, squares, self.n_pixels)) / 255,
             float(saturation.mean() / 255),
-            math.log10(1 + _variance(int(laplacian.sum()), _sum_of_squares(laplacian), self.n_pixels)),
+            math.log10(1 + _variance(int(laplacian.sum()), energy, self.n_pixels)),
         )
 
 
 def _variance(total: int, squares: int, n: int) -> float:
     """Return the variance of n integers of this sum and this sum of squares."""
     return (n * squares - total**2) / n**2
-
-
-def _sum_of_squares(values: np.ndarray) -> int:
-    return int(np.einsum("i,i->", values, values, dtype=np.int64))
 
 
 def _laplacian(pixels: np.ndarray) -> np.ndarray:
@@ -134,11 +134,3 @@ def _level(histogram: np.ndarray, share: float) -> float:
     """Return the least level, in [0, 1], that `share` of the pixels do not exceed."""
     counts = np.cumsum(histogram)
     return int(np.searchsorted(counts, share * counts[-1])) / 255
-
-
-def _shrink(image: Image.Image) -> Image.Image:
-    shorter = min(image.size)
-    if shorter <= _SIDE_PX:
-        return image
-    width, height = (max(1, round(side * _SIDE_PX / shorter)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.BOX)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from bakeoff.catalogue.findings.base import Column, Table, read_examined
+from bakeoff.catalogue.findings.base import Table, count_values, quantiles, read_examined
 from bakeoff.catalogue.findings.languages import find_languages
 from bakeoff.data.table import BOX_COLUMNS, read_divided
 from bakeoff.explore.balance import balances
-from bakeoff.records.catalogue import AuditRecord, LabelsRecord, Quantiles
+from bakeoff.records.catalogue import AuditRecord, LabelsRecord
 from bakeoff.records.examination import FILE, ExaminationRecord
 from bakeoff.records.exploration import ClassFacts, ExplorationRecord
 
@@ -45,12 +45,12 @@ def explore(
         columns_left_out=left_out,
         identity={
             **{name: products[name].nunique() for name in ("product_id", "image", "digest", "group_id")},
-            "titles_of_several_products": int((titles.value_counts() > 1).sum()),
+            "titles_of_several_products": int((titles.valuecount_values() > 1).sum()),
             "titles_of_several_classes": int((labels.groupby(titles).nunique() > 1).sum()),
         },
-        group_sizes=_counts(products["group_id"].value_counts()),
-        photo_sizes=_counts(products["width"].astype(str) + " × " + products["height"].astype(str), _SIZES_SHOWN),
-        distributions={name: _quantiles(values) for name in _MEASURED if len(values := products[name].dropna())},
+        group_sizes=count_values(products["group_id"].valuecount_values()),
+        photo_sizes=count_values(products["width"].astype(str) + " × " + products["height"].astype(str), _SIZES_SHOWN),
+        distributions={name: quantiles(values) for name in _MEASURED if len(values := products[name].dropna())},
         classes=_describe_classes(products.assign(split=divided["split"]), audit.rejected_per_class),
         languages=audit.languages,
         n_texts=int(products["words"].count()),
@@ -85,7 +85,7 @@ def _describe_products(catalogue_dir: Path, map_file: Path) -> Table:
 def _describe_classes(products: Table, n_rejected: dict[str, int]) -> list[ClassFacts]:
     """Return what the products of each class are like, the largest class first."""
     languages, splits = (
-        {label: _counts(own) for label, own in products[name].groupby(products["label"])}
+        {label: count_values(own) for label, own in products[name].groupby(products["label"])}
         for name in ("language", "split")
     )
     empty = {f"n_without_{name}": products[name].fillna("").str.strip() == "" for name in ("title", "description")}
@@ -96,14 +96,3 @@ def _describe_classes(products: Table, n_rejected: dict[str, int]) -> list[Class
     rows = facts.where(facts.notna(), None).to_dict("records")
     counted = [(row, row["label"], n_rejected.get(row["label"], 0)) for row in rows]
     return [ClassFacts(**row, splits=splits[x], languages=languages[x], n_rejected=n) for row, x, n in counted]
-
-
-def _counts(values: Column, n_shown: int | None = None) -> dict[str, int]:
-    """Return how often each value occurs, the most frequent first."""
-    counts: Any = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    return {str(value): int(n) for value, n in counts[:n_shown].items()}
-
-
-def _quantiles(values: Column) -> Quantiles:
-    shares = values.astype(float).quantile([0.0, 0.25, 0.5, 0.75, 1.0])
-    return Quantiles(**dict(zip(Quantiles.model_fields, shares.tolist(), strict=True)))

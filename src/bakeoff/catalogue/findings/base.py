@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from bakeoff.catalogue.findings.languages import find_languages
-from bakeoff.data.table import DIGESTS, MEASURES_FILE, read_prepared, read_products, read_texts
-from bakeoff.records.catalogue import FindingSummary
+from bakeoff.data.table import DIGESTS, MEASURES_FILE, read_prepared, read_products
+from bakeoff.records.catalogue import FindingSummary, Quantiles
 
 Table = Column = Any
 """A pandas DataFrame and a Series, whose stubs doubt every selection."""
@@ -81,10 +81,22 @@ def read_examined(catalogue_dir: Path, rejected: Table) -> Examined:
         DataError: a file of the catalogue is missing.
     """
     products = read_products(catalogue_dir)
-    measures, digests = (read_prepared(catalogue_dir, name) for name in (MEASURES_FILE, DIGESTS))
-    for table in (measures, digests, read_texts(catalogue_dir)):
+    for name in (MEASURES_FILE, DIGESTS, "texts.parquet"):
+        table = read_prepared(catalogue_dir, name)
         products = products.merge(table, on="product_id", how="left", validate="one_to_one")
     return Examined(products, rejected)
+
+
+def count_values(values: Column, n_shown: int | None = None) -> dict[str, int]:
+    """Return how often each value occurs, the most frequent first."""
+    counts = values.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    return {str(value): int(n) for value, n in counts[:n_shown].items()}
+
+
+def quantiles(values: Column) -> Quantiles:
+    """Return the five numbers of a distribution."""
+    shares = values.astype(float).quantile([0.0, 0.25, 0.5, 0.75, 1.0])
+    return Quantiles(**dict(zip(Quantiles.model_fields, shares.tolist(), strict=True)))
 
 
 def repeated(product_ids: Column, groups: Column) -> Examination:
