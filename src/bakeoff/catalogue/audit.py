@@ -15,8 +15,7 @@ from bakeoff.catalogue.findings.base import count_values, quantiles, read_examin
 from bakeoff.catalogue.findings.sheets import draw_sheets
 from bakeoff.core.failures import drawing
 from bakeoff.core.progress import screen
-from bakeoff.data.contact_sheet import new_sheet, paste
-from bakeoff.data.figures import Figure, of_classes, shorten
+from bakeoff.data.figures import Figure, new_sheet, of_classes, paste, shorten
 from bakeoff.data.photo import Photo, as_image
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import TEXT_COLUMNS
@@ -84,10 +83,8 @@ def list_findings(record: AuditRecord) -> str:
 
 def _largest_groups(table: pd.DataFrame) -> list[pd.DataFrame]:
     """Return the products of each of the largest groups of several, the largest first."""
-    sizes = table["group_id"].value_counts()
-    sizes = sizes[sizes > 1]
-    chosen = sorted(sizes.index, key=lambda group: (-sizes[group], group))[:_GROUPS_SHOWN]
-    return [table.loc[table["group_id"] == group] for group in chosen]
+    several = table[table["group_id"].duplicated(keep=False)]
+    return sorted((own for _, own in several.groupby("group_id")), key=len, reverse=True)[:_GROUPS_SHOWN]
 
 
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:

@@ -62,23 +62,18 @@ def fallback_dataset(dataset: DatasetParams) -> DatasetParams:
         raise DataError(
             f"dataset.fallback can only be synthetic (with dataset.synthetic filled in), got {dataset.fallback!r}."
         )
-    changes = {
+    unset = dict.fromkeys(("fallback", "table", "images", "classes", "min_class_size", "source_url"))
+    changes = unset | {
         "name": "synthetic",
         "kind": "synthetic",
-        "fallback": None,
         "root": "data/raw/synthetic",
-        "table": None,
-        "images": None,
         "label_level": 1,
-        "classes": None,
         "columns": ColumnNames.model_validate(dict.fromkeys(ColumnNames.model_fields)),
         "drop": [],
         "exclude_labels": [],
-        "min_class_size": None,
         "duplicates": "group",
         "phash_distance": 2,
         "licence": "CC0-1.0",
-        "source_url": None,
     }
     return dataset.model_copy(update=changes)
 

@@ -33,10 +33,7 @@ def measure_photo(image: Image.Image, *, width: int, height: int) -> tuple[float
     brightness: mean luma in [0, 1]; contrast: its standard deviation; saturation: mean of HSV's S in [0, 1];
     sharpness: log10(1 + variance of the luma's Laplacian); aspect_ratio: width / height; megapixels: of the file.
 
-    Args:
-        image: RGB, as the packed store keeps it.
-        width: of the original file, upright, px.
-        height: likewise.
+    The image is RGB, as the packed store keeps it; width and height are those of the original file, upright, px.
     """
     if (shorter := min(image.size)) > _SIDE_PX:
         shown = [max(1, round(side * _SIDE_PX / shorter)) for side in image.size]
@@ -51,11 +48,6 @@ def measure_thumbnail(thumbnail: Thumbnail, *, width: int, height: int) -> tuple
     grey histogram, bits in [0, 8]; red, green, blue: means in [0, 1]; dominance: the largest of them divided by their
     sum, a third where none dominates; chroma: highest minus lowest channel, which 99 % of the pixels do not exceed, in
     [0, 1]; border: the share of the picture's area that a frame or two bars take, 0 where it has none.
-
-    Args:
-        thumbnail: the photo's.
-        width: of the original file, upright, px.
-        height: likewise.
     """
     look = _Look(thumbnail.image)
     means = np.array(thumbnail.image.histogram()).reshape(3, 256) @ _LEVELS / (255 * look.n_pixels)
