@@ -45,10 +45,10 @@ def explore(
         columns_left_out=left_out,
         identity={
             **{name: products[name].nunique() for name in ("product_id", "image", "digest", "group_id")},
-            "titles_of_several_products": int((titles.valuecount_values() > 1).sum()),
+            "titles_of_several_products": int((titles.value_counts() > 1).sum()),
             "titles_of_several_classes": int((labels.groupby(titles).nunique() > 1).sum()),
         },
-        group_sizes=count_values(products["group_id"].valuecount_values()),
+        group_sizes=count_values(products["group_id"].value_counts()),
         photo_sizes=count_values(products["width"].astype(str) + " × " + products["height"].astype(str), _SIZES_SHOWN),
         distributions={name: quantiles(values) for name in _MEASURED if len(values := products[name].dropna())},
         classes=_describe_classes(products.assign(split=divided["split"]), audit.rejected_per_class),
