@@ -81,7 +81,7 @@ def list_findings(record: AuditRecord) -> str:
     return f"findings: {', '.join(told) or 'none'}"
 
 
-def _largest_groups(table: pd.DataFrame) -> list[pd.DataFrame]:
+def _largest_groups(table: Any) -> list[pd.DataFrame]:
     """Return the products of each of the largest groups of several, the largest first."""
     several = table[table["group_id"].duplicated(keep=False)]
     return sorted((own for _, own in several.groupby("group_id")), key=len, reverse=True)[:_GROUPS_SHOWN]

@@ -1,6 +1,7 @@
 """What becomes of products that show one picture: groups, copies that are dropped, placeholders, training weights."""
 
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ def settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledge
         groups=table["group"].tolist(),
     )
     table["group_id"], table["cluster"] = found
-    own = table.groupby(["cluster", "label"])["label"].transform("size")
+    own: Any = table.groupby(["cluster", "label"])["label"].transform("size")
     table["weight"] = own / table.groupby("cluster")["label"].transform("size")  # the share with the product's label
     _warn_of_conflicts(table)
     if dataset.duplicates == "drop":
