@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from bakeoff.catalogue.audit import draw_groups, draw_samples
-from bakeoff.data.contact_sheet import new_sheet, paste
+from bakeoff.data.figures import new_sheet, paste
 from bakeoff.data.store import ImageStore, StoreWriter
 
 COLOURS = {"red": (200, 30, 30), "Home Decor & Festive Needs": (30, 200, 30)}

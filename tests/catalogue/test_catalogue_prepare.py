@@ -19,7 +19,7 @@ from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
 from bakeoff.data.decode import pixel_digest
 from bakeoff.data.store import ImageStore
-from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_texts
+from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_prepared
 from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
 from catalogue.bad_images import ACCEPTED, REASONS, REJECTED, all_files, encode, picture, write_all
@@ -115,7 +115,7 @@ def test_formats_of_the_contract(root):
     assert not {"title", "description"} & set(catalogue.products.columns), "texts.parquet has them"
     assert set(catalogue.products["format"]) == {"PNG"}
     assert set(catalogue.products["mode"]) == {"RGB"}
-    texts = read_texts(root / "data" / "catalogue")
+    texts = read_prepared(root / "data" / "catalogue", "texts.parquet")
     assert list(texts.columns) == list(TEXT_COLUMNS)
     assert texts["product_id"].tolist() == catalogue.products["product_id"].tolist()
     assert texts["title"].isna().all()

@@ -15,8 +15,7 @@ from bakeoff.catalogue.findings.base import read_examined
 from bakeoff.catalogue.findings.sheets import draw_sheets
 from bakeoff.core.failures import drawing
 from bakeoff.core.progress import screen
-from bakeoff.data.contact_sheet import new_sheet, paste
-from bakeoff.data.figures import Figure, of_classes, shorten
+from bakeoff.data.figures import Figure, new_sheet, of_classes, paste, shorten
 from bakeoff.data.photo import Photo, as_image
 from bakeoff.data.products import evenly_spaced
 from bakeoff.data.store import ImageStore
@@ -40,9 +39,10 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
     table, texts = examined.products, examined.products[list(TEXT_COLUMNS)]
     examinations = {name: examine(examined) for name, examine in FINDINGS.items()}
     largest = _largest_groups(table)
+    contents = texts.astype(object).where(texts.notna(), None).to_numpy().tolist()
     record = AuditRecord(
         dataset=LabelsRecord.read(catalogue_dir / "labels.json").dataset,
-        texts_digest=_texts_digest(texts),
+        texts_digest=hashlib.sha256(json.dumps(contents).encode()).hexdigest(),
         n_read=len(table) + len(rejected),
         n_accepted=len(table),
         n_rejected=len(rejected),
@@ -82,17 +82,10 @@ def list_findings(record: AuditRecord) -> str:
     return f"findings: {', '.join(told) or 'none'}"
 
 
-def _largest_groups(table: pd.DataFrame) -> list[pd.DataFrame]:
+def _largest_groups(table: Any) -> list[pd.DataFrame]:
     """Return the products of each of the largest groups of several, the largest first."""
-    sizes = table["group_id"].value_counts()
-    sizes = sizes[sizes > 1]
-    chosen = sorted(sizes.index, key=lambda group: (-sizes[group], group))[:_GROUPS_SHOWN]
-    return [table.loc[table["group_id"] == group] for group in chosen]
-
-
-def _texts_digest(texts: pd.DataFrame) -> str:
-    content = texts.astype(object).where(texts.notna(), None).to_numpy().tolist()
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    several = table[table["group_id"].duplicated(keep=False)]
+    return sorted((own for _, own in several.groupby("group_id")), key=len, reverse=True)[:_GROUPS_SHOWN]
 
 
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:

@@ -47,14 +47,14 @@ def refetch_needed(dataset: DatasetParams, source_json: Path) -> bool:
     """Return whether the raw files are no longer those that source.json lists, or are available since a fallback."""
     main_root = main_checkout()
     recorded = SourceRecord.read_current(source_json)
-    if recorded is None or (recorded.fallback_reason and dataset.fallback is None):
+    if recorded is None:
         return True
-    if recorded.fallback_reason and SOURCES[dataset.kind].present(dataset, main_root / dataset.root):
+    reason = recorded.fallback_reason
+    if reason and (dataset.fallback is None or SOURCES[dataset.kind].present(dataset, main_root / dataset.root)):
         return True
     actual = effective_dataset(dataset, recorded)
-    if not SOURCES[actual.kind].present(actual, main_root / actual.root):
-        return True
-    return _describe(actual, main_root, recorded.fallback_reason) != recorded
+    is_there = SOURCES[actual.kind].present(actual, main_root / actual.root)
+    return not is_there or _describe(actual, main_root, reason) != recorded
 
 
 def fallback_dataset(dataset: DatasetParams) -> DatasetParams:

@@ -38,7 +38,9 @@ def fingerprint(thumbnail: Thumbnail) -> Fingerprint:
     """
     small, whole = thumbnail.image, thumbnail.whole
     grey = small.convert("L")
-    boxes = {whole: False} if (is_blank := _is_blank(small)) else _find_boxes(thumbnail)
+    coarse = np.asarray(small.resize((16, 16), Image.Resampling.BOX))  # its means hide noise and specks
+    is_blank = np.ptp(coarse, axis=(0, 1)).max() <= TOLERANCE
+    boxes = {whole: False} if is_blank else _find_boxes(thumbnail)
     shrunk = {box: grey.resize((32, 32), Image.Resampling.LANCZOS, box) for box in boxes}
     views = [
         (_phash(shrunk[box]), np.asarray(small.resize((8, 8), Image.Resampling.BOX, box)), _place(box, whole), framed)
@@ -46,12 +48,6 @@ def fingerprint(thumbnail: Thumbnail) -> Fingerprint:
     ]
     mirrored = _phash(ImageOps.mirror(shrunk[whole]))
     return Fingerprint(views[0][0], mirrored, np.array([] if is_blank else views, VIEW))
-
-
-def _is_blank(small: Image.Image) -> bool:
-    """Return whether all is one colour but for noise and specks, which the means of a coarse grid hide."""
-    values = np.asarray(small.resize((16, 16), Image.Resampling.BOX))
-    return bool(np.ptp(values, axis=(0, 1)).max() <= TOLERANCE)
 
 
 def _phash(shrunk: Image.Image) -> int:
@@ -73,7 +69,8 @@ def _find_boxes(thumbnail: Thumbnail) -> dict[Box, bool]:
     for share in _CROPS:
         across, down = round(share * width / 2), round(share * height / 2)
         box = (across, down, width - across, height - down)
-        own = inside if _is_within(inside, box) else inside_border(thumbnail.image, box)
+        is_within = all(map(le, (*box[:2], *inside[2:]), (*inside[:2], *box[2:])))
+        own = inside if is_within else inside_border(thumbnail.image, box)
         boxes.setdefault(box, _area(own) < _THIN_BORDER * _area(box))
         boxes.setdefault(own, False)
     return boxes
@@ -81,7 +78,3 @@ def _find_boxes(thumbnail: Thumbnail) -> dict[Box, bool]:
 
 def _area(box: Box) -> int:
     return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _is_within(one: Box, other: Box) -> bool:
-    return all(map(le, other[:2], one[:2])) and all(map(le, one[2:], other[2:]))

@@ -20,11 +20,9 @@ _CHUNK, _BATCH = 2**14, 2**18  # they fit the processor's cache
 
 
 def find_near(hashes: np.ndarray, distance: int) -> Iterator[np.ndarray]:
-    """Yield arrays (M, 2) int64 of all pairs i < j with at most `distance` differing bits; a pair may come twice.
+    """Yield arrays (M, 2) int64 of all pairs i < j with at most `distance` (0 to 64) differing bits.
 
-    Args:
-        hashes: (N,) uint64, all different.
-        distance: 0 to 64.
+    The hashes, (N,) uint64, are all different; a pair may come twice.
     """
     n_stretches = min(_STRETCHES, key=lambda n: _cost(len(hashes), distance, n))
     edges = np.linspace(0, _BITS, n_stretches + 1).astype(int).tolist()
@@ -45,13 +43,6 @@ def _cost(n: int, distance: int, n_stretches: int) -> float:
     return n_stretches * n_masks * (_LOOKUP_COST * n + n * n / 2 ** (bits + 1)) + 2**bits
 
 
-def _masks(bits: int, most: int) -> Iterator[int]:
-    """Yield every mask of at most `most` of `bits` bits."""
-    for n in range(min(most, bits) + 1):
-        for chosen in combinations(range(bits), n):
-            yield sum(1 << bit for bit in chosen)
-
-
 def _candidates(keys: np.ndarray, bits: int, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield places of pairs whose keys of so many bits, (N,) ascending, differ in `most` at most, each pair once."""
     starts = np.searchsorted(keys, np.arange(2**bits + 1))
@@ -59,8 +50,9 @@ def _candidates(keys: np.ndarray, bits: int, most: int) -> Iterator[tuple[np.nda
     yield from _pair_up(places, places + 1, starts[keys + 1])
     for top in range(bits):  # the highest bit in which the two differ: the one without it looks for the other
         seekers = np.flatnonzero(keys & (1 << top) == 0)
+        masks = [sum(1 << bit for bit in chosen) for n in range(most) for chosen in combinations(range(top), n)]
         for own in np.split(seekers, range(_CHUNK, len(seekers), _CHUNK)):
-            for mask in _masks(top, most - 1):
+            for mask in masks:
                 sought = keys[own] ^ (1 << top | mask)
                 found = np.flatnonzero(occupied[sought])
                 yield from _pair_up(own[found], starts[sought[found]], starts[sought[found] + 1])

@@ -33,12 +33,12 @@ def measure_photo(image: Image.Image, *, width: int, height: int) -> tuple[float
     brightness: mean luma in [0, 1]; contrast: its standard deviation; saturation: mean of HSV's S in [0, 1];
     sharpness: log10(1 + variance of the luma's Laplacian); aspect_ratio: width / height; megapixels: of the file.
 
-    Args:
-        image: RGB, as the packed store keeps it.
-        width: of the original file, upright, px.
-        height: likewise.
+    The image is RGB, as the packed store keeps it; width and height are those of the original file, upright, px.
     """
-    return *_Look(_shrink(image)).usual(), width / height, width * height / 1e6
+    if (shorter := min(image.size)) > _SIDE_PX:
+        shown = [max(1, round(side * _SIDE_PX / shorter)) for side in image.size]
+        image = image.resize((shown[0], shown[1]), Image.Resampling.BOX)
+    return *_Look(image).usual(), width / height, width * height / 1e6
 
 
 def measure_thumbnail(thumbnail: Thumbnail, *, width: int, height: int) -> tuple[float, ...]:
@@ -48,11 +48,6 @@ def measure_thumbnail(thumbnail: Thumbnail, *, width: int, height: int) -> tuple
     grey histogram, bits in [0, 8]; red, green, blue: means in [0, 1]; dominance: the largest of them divided by their
     sum, a third where none dominates; chroma: highest minus lowest channel, which 99 % of the pixels do not exceed, in
     [0, 1]; border: the share of the picture's area that a frame or two bars take, 0 where it has none.
-
-    Args:
-        thumbnail: the photo's.
-        width: of the original file, upright, px.
-        height: likewise.
     """
     look = _Look(thumbnail.image)
     means = np.array(thumbnail.image.histogram()).reshape(3, 256) @ _LEVELS / (255 * look.n_pixels)
@@ -106,13 +101,13 @@ class _Look:
         highest, lowest = (np.asarray(channel) for channel in self.extremes)
         saturation = _SATURATION.take((highest.astype(np.uint16) << 8) | lowest)
         laplacian = _laplacian(np.asarray(self.luma)).ravel()
-        squares_of_laplacian = int(np.einsum("i,i->", laplacian, laplacian, dtype=np.int64))
+        energy = int(np.einsum("i,i->", laplacian, laplacian, dtype=np.int64))
         total, squares = int(self.histogram @ _LEVELS), int(self.histogram @ _LEVELS**2)
         return (
             total / self.n_pixels / 255,
             math.sqrt(_variance(total, squares, self.n_pixels)) / 255,
             float(saturation.mean() / 255),
-            math.log10(1 + _variance(int(laplacian.sum()), squares_of_laplacian, self.n_pixels)),
+            math.log10(1 + _variance(int(laplacian.sum()), energy, self.n_pixels)),
         )
 
 
@@ -131,11 +126,3 @@ def _level(histogram: np.ndarray, share: float) -> float:
     """Return the least level, in [0, 1], that `share` of the pixels do not exceed."""
     counts = np.cumsum(histogram)
     return int(np.searchsorted(counts, share * counts[-1])) / 255
-
-
-def _shrink(image: Image.Image) -> Image.Image:
-    shorter = min(image.size)
-    if shorter <= _SIDE_PX:
-        return image
-    width, height = (max(1, round(side * _SIDE_PX / shorter)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.BOX)

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -127,14 +127,12 @@ def pack_bytes(
         mode=decoded.mode,
         digest=pixel_digest(decoded.image) if digest else "",
     )
-    if params.repair and params.repair.is_for_new_photos:
-        measures = measure_thumbnail(Thumbnail(decoded.image), width=decoded.width, height=decoded.height)
-        packed = replace(packed, steps=find_steps(measures, packed.encoded, params.repair))
-    return replace(packed, **_examine(decoded)) if hashes else packed
-
-
-def _examine(decoded: Decoded) -> dict[str, Any]:
-    """Return the picture's hashes, views and measures."""
-    small = Thumbnail(decoded.image)
-    measures = measure_thumbnail(small, width=decoded.width, height=decoded.height)
-    return {**fingerprint(small)._asdict(), "measures": measures}
+    repair = params.repair if params.repair and params.repair.is_for_new_photos else None
+    if hashes or repair:
+        small = Thumbnail(decoded.image)
+        measures = measure_thumbnail(small, width=decoded.width, height=decoded.height)
+        if repair:
+            packed = replace(packed, steps=find_steps(measures, packed.encoded, repair))
+        if hashes:
+            packed = replace(packed, measures=measures, **fingerprint(small)._asdict())
+    return packed

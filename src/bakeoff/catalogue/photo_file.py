@@ -1,8 +1,10 @@
 """Where a photo's bytes lie: in a file of its own, in a stretch of an archive, or in a cell of a Parquet table."""
 
 import zlib
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -96,21 +98,19 @@ def picture_in(value: Any) -> bytes:
 
 
 def _read_cell(path: Path, cell: Cell) -> bytes:
-    first, group = next((first, group) for first, end, group in _row_groups(path) if cell.row < end)
-    return picture_in(_open_column(path, group, cell.column)[cell.row - first])
+    starts = _row_groups(path)
+    group = bisect_right(starts, cell.row) - 1
+    return picture_in(_open_column(path, group, cell.column)[cell.row - starts[group]])
 
 
 @lru_cache(maxsize=8)
-def _row_groups(path: Path) -> list[tuple[int, int, int]]:
-    """Return (first row, row behind the last, number) of each row group."""
+def _row_groups(path: Path) -> list[int]:
+    """Return the first row of each row group."""
     import pyarrow.parquet as pq
 
-    metadata, found, first = pq.read_metadata(path), [], 0
-    for group in range(metadata.num_row_groups):
-        end = first + metadata.row_group(group).num_rows
-        found.append((first, end, group))
-        first = end
-    return found
+    metadata = pq.read_metadata(path)
+    sizes = (metadata.row_group(group).num_rows for group in range(metadata.num_row_groups - 1))
+    return list(accumulate(sizes, initial=0))
 
 
 class _Column:

@@ -21,9 +21,7 @@ def find_steps(measures: Sequence[float], encoded: bytes, repair: Repair) -> str
 def plan_steps(measures: Mapping[str, Any], repair: Repair) -> str:
     """Return the steps that a photo needs (`bakeoff.data.repair_steps`), `crop` still without its box.
 
-    Args:
-        measures: `bakeoff.catalogue.measures.AUDITED` of the original, float32, as measures.parquet has them.
-        repair: with its thresholds; None there leaves a step out.
+    The measures are `bakeoff.catalogue.measures.AUDITED` of the original, float32, as measures.parquet has them.
     """
     wanted = {
         "crop": repair.crop_border and measures["border"] > 0,
@@ -37,10 +35,7 @@ def plan_steps(measures: Mapping[str, Any], repair: Repair) -> str:
 def settle_crop(steps: str, photo: Photo, repair: Repair) -> str:
     """Return the steps with the box that a photo's frame leaves, without `crop` where it has no frame as it is stored.
 
-    Args:
-        steps: of `plan_steps`.
-        photo: as the packed store has it.
-        repair: gives the largest share of a side that is cropped, half of it at each end.
+    Of the largest share of a side that is cropped, half is at each end.
     """
     names = steps.split()
     if "crop" not in names:

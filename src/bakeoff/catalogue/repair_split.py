@@ -41,11 +41,7 @@ def repair_split(
 ) -> tuple[pd.DataFrame, RepairRecord]:
     """Return the split with `repair` (steps or null), `reason` and `split_before_repair`, and the record of both.
 
-    Args:
-        catalogue_dir: what `prepare` wrote.
-        products: of products.parquet.
-        split: of `make_split`, in their order.
-        params: section `repair`.
+    `products` is products.parquet, `split` what `make_split` returns of it, in the same order.
     """
     table = products.assign(split=split["split"])
     for name in (DIGESTS, MEASURES_FILE):
@@ -72,12 +68,7 @@ def repair_split(
 
 
 def fit_repair(params: RepairParams, train: Any) -> Repair:
-    """Return a repair with its thresholds.
-
-    Args:
-        params: section `repair`.
-        train: measures.parquet of the train products, which alone decide.
-    """
+    """Return a repair with its thresholds, by measures.parquet of the train products, which alone decide."""
 
     def settle(rule: Outliers, given: Threshold) -> float | None:
         return rule.threshold(train[rule.measure].astype(float)) if given == "audit" else given

@@ -44,7 +44,8 @@ def settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledge
         groups=table["group"].tolist(),
     )
     table["group_id"], table["cluster"] = found
-    table["weight"] = _agreement(table)
+    own: Any = table.groupby(["cluster", "label"])["label"].transform("size")
+    table["weight"] = own / table.groupby("cluster")["label"].transform("size")  # the share with the product's label
     _warn_of_conflicts(table)
     if dataset.duplicates == "drop":
         is_test = (table["official_split"] == "test").to_numpy()
@@ -58,12 +59,6 @@ def settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledge
         for name in ("group_id", "cluster"):
             table[name] = table.index.to_series().groupby(table[name]).transform("min")
     return table
-
-
-def _agreement(table: Any) -> Any:
-    """Return the share of each cluster's products that have the product's own label: its training weight."""
-    own = table.groupby(["cluster", "label"])["label"].transform("size")
-    return own / table.groupby("cluster")["label"].transform("size")
 
 
 def _reject_placeholders(table: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:

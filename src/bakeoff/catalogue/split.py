@@ -184,16 +184,11 @@ def _nearest(ends: list[int], target: float, *, lowest: int, highest: int) -> in
 
 def _fill_class(sizes: Any, pins: Mapping[int, str], shares: Mapping[str, float]) -> dict[int, str]:
     """Keep the pinned groups and give each new one, in hash order, to the split that lacks most of its share."""
-    total = sum(sizes)
-    lacking = {name: share / sum(shares.values()) * total for name, share in shares.items()}
-    for group, name in pins.items():
+    lacking = {name: share / sum(shares.values()) * sum(sizes) for name, share in shares.items()}
+    assigned: dict[int, str] = {}
+    for group in sorted(sizes.index.tolist(), key=lambda group: group not in pins):
+        assigned[group] = name = pins.get(group) or max(shares, key=lambda split: lacking[split])
         lacking[name] = lacking.get(name, 0) - sizes[group]
-    assigned = dict(pins)
-    for group, size in zip(sizes.index.tolist(), sizes.tolist(), strict=True):
-        if group not in pins:
-            name = max(shares, key=lambda split: lacking[split])
-            assigned[group] = name
-            lacking[name] -= size
     return assigned
 
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.folds import assign_folds
@@ -52,32 +51,25 @@ def write_split(
             with drawing(out_dir / "figures" / "repair.png", out_dir) as path:
                 draw_repairs(split, photos, ImageStore(catalogue_dir / "images.arrow")).savefig(path, dpi=110)
     split.to_parquet(out_dir / "splits.parquet", index=False)
-    _make_folds(photos.loc[split["split"] == "train", :], params.seed).to_parquet(
-        out_dir / "folds.parquet", index=False
-    )
+    train = photos.loc[split["split"] == "train", :]
+    folds = train["group_id"].map(assign_folds(train, N_INNER_FOLDS, seed=params.seed)).astype("int8")
+    train[["product_id"]].assign(fold=folds).to_parquet(out_dir / "folds.parquet", index=False)
     divided: Any = split[split["product_id"].isin(products["product_id"])].reset_index(drop=True)
-    counts = pd.crosstab(products["label"], divided["split"]).reindex(columns=list(SPLITS), fill_value=0)
-    record = _record(products, divided, counts, params, repaired, earlier)
+    record = _record(products, divided, params, repaired, earlier)
     _warn(record)
     record.write(out_dir / "split.json")
     return divided
 
 
-def _make_folds(train: pd.DataFrame, seed: int) -> pd.DataFrame:
-    folds = assign_folds(train, N_INNER_FOLDS, seed=seed)
-    own = np.array([folds[group] for group in train["group_id"]], dtype=np.int8)
-    return pd.DataFrame({"product_id": train["product_id"], "fold": own})
-
-
 def _record(
     products: pd.DataFrame,
     split: pd.DataFrame,
-    counts: pd.DataFrame,
     params: SplitParams,
     repaired: RepairRecord | None,
     earlier: pd.DataFrame | None,
 ) -> SplitRecord:
     is_kfold = params.method == "kfold"
+    counts = pd.crosstab(products["label"], split["split"]).reindex(columns=list(SPLITS), fill_value=0)
     names = split["split"].to_numpy(dtype=object)
     leaks = find_leaks(products["group_id"], names == "test") & (names != UNUSED)
     official = products.reindex(columns=["official_split"])["official_split"].astype("string").fillna("")

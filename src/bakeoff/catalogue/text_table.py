@@ -34,8 +34,32 @@ def read_text_table(
     Raises:
         DataError: it is compressed, has another encoding than the one that is given, or no line of column names.
     """
-    text = _decode(raw, path, encoding).replace("\0", "")
-    return _parse(re.sub(r"\x1a+\s*\Z", "", text), path, separator)
+    text = re.sub(r"\x1a+\s*\Z", "", _decode(raw, path, encoding).replace("\0", ""))
+    csv.field_size_limit(2**31 - 1)
+    text = re.sub(r'((?<!")(?:"")*"|(?<![^ ,;\t|\n])"") +(?=[,;\t|\r\n]|\Z)', r"\1", text)  # "a" ,"b"
+    lines = list(io.StringIO(text, newline=""))
+    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
+    hint = re.fullmatch(r'"?sep=(.)"?\s*', lines[first], re.IGNORECASE) if lines else None  # Excel's own line
+    first += bool(hint)
+    between = separator or (hint[1] if hint else _find_separator("".join(lines[first:])[:_SAMPLE_CHARS]))
+    rules = {"delimiter": between, "strict": True, "skipinitialspace": True}
+    rows = list(_split(lines, rules, start=first))
+    if '\\"' in text and sum(row is None for _, row in rows) > _RARE * len(rows):  # as Spark and MySQL write quotes
+        rules |= {"escapechar": "\\", "doublequote": False}
+        rows = list(_split(lines, rules, start=first))
+    if not rows or rows[0][1] is None:
+        raise DataError(f"{path} must begin with a line of column names, then one row per product; got {text[:40]!r}.")
+    header, width = _settle_width(rows[0][1], [row for _, row in rows[1:] if row])
+    cells, malformed = [], []
+    shapes = _usual_shapes(sound := [row for _, row in rows[1:] if row and len(row) == width])
+    n_broken = sum(re.search(r"[\r\n]", "".join(row)) is not None for row in sound)
+    suspect = width if shapes or n_broken <= max(2, _RARE * len(sound)) else None
+    below = rows[1][0] - 1 if len(rows) > 1 else len(lines)
+    for line, row in _split(lines, rules, start=below, width=suspect, shapes=shapes):
+        fits = row is not None and len(row) in (width, len(header)) and not any(map(str.strip, row[len(header) :]))
+        cells.append(row[: len(header)] if row and fits else [None] * len(header))
+        malformed.append(None if fits else _problem(lines[line - 1], row, line, width))
+    return pd.DataFrame(cells, columns=pd.Index(header, dtype=object), dtype=object), malformed
 
 
 def _decode(raw: bytes, path: Path, encoding: str | None) -> str:
@@ -62,35 +86,6 @@ def _decode(raw: bytes, path: Path, encoding: str | None) -> str:
         "save it as UTF-8 or set dataset.encoding.\n"
     )
     return readable(text) if is_mostly_utf8 else raw.decode("cp1252", "backslashreplace")
-
-
-def _parse(text: str, path: Path, separator: str | None) -> tuple[pd.DataFrame, list[str | None]]:
-    """Return the rows below the header and what is wrong with each; malformed rows have null cells."""
-    csv.field_size_limit(2**31 - 1)
-    text = re.sub(r'((?<!")(?:"")*"|(?<![^ ,;\t|\n])"") +(?=[,;\t|\r\n]|\Z)', r"\1", text)  # "a" ,"b"
-    lines = list(io.StringIO(text, newline=""))
-    first = next((place for place, line in enumerate(lines) if line.strip()), 0)
-    hint = re.fullmatch(r'"?sep=(.)"?\s*', lines[first], re.IGNORECASE) if lines else None  # Excel's own line
-    first += bool(hint)
-    between = separator or (hint[1] if hint else _find_separator("".join(lines[first:])[:_SAMPLE_CHARS]))
-    rules = {"delimiter": between, "strict": True, "skipinitialspace": True}
-    rows = list(_split(lines, rules, start=first))
-    if '\\"' in text and sum(row is None for _, row in rows) > _RARE * len(rows):  # as Spark and MySQL write quotes
-        rules |= {"escapechar": "\\", "doublequote": False}
-        rows = list(_split(lines, rules, start=first))
-    if not rows or rows[0][1] is None:
-        raise DataError(f"{path} must begin with a line of column names, then one row per product; got {text[:40]!r}.")
-    header, width = _settle_width(rows[0][1], [row for _, row in rows[1:] if row])
-    cells, malformed = [], []
-    shapes = _usual_shapes(sound := [row for _, row in rows[1:] if row and len(row) == width])
-    n_broken = sum(re.search(r"[\r\n]", "".join(row)) is not None for row in sound)
-    suspect = width if shapes or n_broken <= max(2, _RARE * len(sound)) else None
-    below = rows[1][0] - 1 if len(rows) > 1 else len(lines)
-    for line, row in _split(lines, rules, start=below, width=suspect, shapes=shapes):
-        fits = row is not None and len(row) in (width, len(header)) and not any(map(str.strip, row[len(header) :]))
-        cells.append(row[: len(header)] if row and fits else [None] * len(header))
-        malformed.append(None if fits else _problem(lines[line - 1], row, line, width))
-    return pd.DataFrame(cells, columns=pd.Index(header, dtype=object), dtype=object), malformed
 
 
 def _problem(text: str, row: list[str] | None, line: int, width: int) -> str:

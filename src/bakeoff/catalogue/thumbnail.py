@@ -13,13 +13,12 @@ Box = tuple[int, int, int, int]
 
 
 class Thumbnail:
-    """A picture averaged over squares of pixels until no side is longer than 256 px.
+    """An RGB picture averaged over squares of pixels until no side is longer than 256 px.
 
     That is four times as fast as resizing it, and what is blurred or framed at that size is so for a network's 224 px.
     """
 
     def __init__(self, picture: Image.Image) -> None:
-        """Shrink an RGB picture."""
         self.image = picture.reduce(math.ceil(max(picture.size) / _LONGEST_PX))
         self.whole: Box = (0, 0, *self.image.size)
 

@@ -144,10 +144,13 @@ def _without_metadata(encoded: bytes) -> bytes:
 
 def _refuse(encoded: bytes, error: BaseException) -> Rejection:
     """Return why Pillow could not read a file, from what it raised and how the file begins."""
-    if _is_short_webp(encoded):
+    is_webp = encoded[:4] == b"RIFF" and encoded[8:12] == b"WEBP"  # libwebp itself does not tell a short one
+    if is_webp and len(encoded) < 8 + int.from_bytes(encoded[4:8], "little"):
         return Rejection("truncated", "the WebP file is shorter than its header says")
     if not isinstance(error, UnidentifiedImageError):
-        return Rejection("truncated" if _is_cut_short(error) else "unreadable", in_one_line(error)[:200])
+        words = ("truncated", "unexpected end", "eof", "incomplete")
+        is_cut_short = isinstance(error, EOFError) or any(word in str(error).lower() for word in words)
+        return Rejection("truncated" if is_cut_short else "unreadable", in_one_line(error)[:200])
     for start, (reason, detail) in _KNOWN.items():
         if re.match(start, encoded):
             return Rejection(reason, detail)
@@ -186,11 +189,11 @@ def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> byt
     fits = min(decoded.image.size) <= store_px
     if fits and decoded.untouched and decoded.format in _KEPT_AS_IS:
         return original
-    picture = decoded.image if fits else _shrink(decoded.image, store_px)
     buffer = io.BytesIO()
     if fits and decoded.format in _LOSSLESS:
-        picture.save(buffer, format="PNG", optimize=False)
+        decoded.image.save(buffer, format="PNG", optimize=False)
     else:
+        picture = decoded.image if fits else _shrink(decoded.image, store_px)
         picture.save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
@@ -216,7 +219,9 @@ def _flatten(opened: ImageFile.ImageFile | Image.Image) -> Decoded:
     file_format, mode = opened.format or "unknown", opened.mode
     packing = str(opened.tile[0].args) if file_format == "PNG" else ""
     opened.load()
-    orientation = _orientation(opened)
+    orientation = 1  # where the block is broken
+    with contextlib.suppress(*_BROKEN):
+        orientation = opened.getexif().get(_ORIENTATION, 1)
     upright = opened.copy()
     upright.info = {name: upright.info[name] for name in ("transparency",) if name in upright.info}
     if orientation not in (0, 1):
@@ -231,14 +236,6 @@ def _flatten(opened: ImageFile.ImageFile | Image.Image) -> Decoded:
     flat.info = {}
     untouched = mode == "RGB" and not transparent and frames == 1 and orientation in (0, 1)
     return Decoded(flat, file_format, mode, flat.width, flat.height, untouched)
-
-
-def _orientation(opened: Image.Image) -> int:
-    """Return EXIF's orientation; upright where the block is broken."""
-    try:
-        return opened.getexif().get(_ORIENTATION, 1)
-    except _BROKEN:
-        return 1
 
 
 def _layer(image: Image.Image, packing: str) -> Image.Image:
@@ -284,15 +281,3 @@ def _own_limits() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = earlier
-
-
-def _is_cut_short(error: BaseException) -> bool:
-    words = ("truncated", "unexpected end", "eof", "incomplete")
-    return isinstance(error, EOFError) or any(word in str(error).lower() for word in words)
-
-
-def _is_short_webp(encoded: bytes) -> bool:
-    """Return whether a WebP file ends before its header says; libwebp itself does not tell that from damage."""
-    if encoded[:4] != b"RIFF" or encoded[8:12] != b"WEBP":
-        return False
-    return len(encoded) < 8 + int.from_bytes(encoded[4:8], "little")

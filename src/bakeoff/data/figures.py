@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib import figure, font_manager
+from matplotlib.axes import Axes
 from rich.cells import cell_len, set_cell_size
 
 _FONTS = (
@@ -28,7 +30,6 @@ class Figure(figure.Figure):
     """
 
     def __init__(self, **options: Any) -> None:
-        """Make a figure as matplotlib's own does."""
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({"text.parse_math": False, "font.family": ["DejaVu Sans", *_installed()]})
         super().__init__(**options)
@@ -45,6 +46,26 @@ class Figure(figure.Figure):
                 _tell_missing_glyphs()
             else:
                 warnings.warn_explicit(told.message, told.category, told.filename, told.lineno)
+
+
+def new_sheet(width_in: float, height_in: float) -> tuple[Figure, Axes]:
+    """Return an empty figure and the axes that fill it, whose units are inches from the lower left corner.
+
+    Photos are placed on it by hand: a plot for each takes ten times as long to lay out and draw.
+    """
+    figure = Figure(figsize=(width_in, height_in))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set(xlim=(0, width_in), ylim=(0, height_in), autoscale_on=False)
+    return figure, axes
+
+
+def paste(axes: Axes, photo: np.ndarray, *, left: float, bottom: float, side: float) -> None:
+    """Show a photo, (H, W, 3) uint8, in the middle of a square of `new_sheet`, in inches, as large as that lets it."""
+    height, width = photo.shape[:2]
+    across, up = side * width / max(width, height), side * height / max(width, height)
+    x, y = left + (side - across) / 2, bottom + (side - up) / 2
+    axes.imshow(photo, extent=(x, x + across, y, y + up), aspect="auto")
 
 
 @cache

@@ -21,9 +21,7 @@ def evenly_spaced(n: int, n_wanted: int) -> np.ndarray:
 class Products(Protocol):
     """N products, each with a photo."""
 
-    def __len__(self) -> int:
-        """Return N."""
-        ...
+    def __len__(self) -> int: ...
 
     def photo(self, position: int) -> Photo:
         """Return the photo of product `position`, from 0: decoded, RGB."""
@@ -41,7 +39,6 @@ class StoredProducts:
     """Row of the store to the steps that repair its photo (`bakeoff.data.repair_steps`)."""
 
     def __len__(self) -> int:
-        """Return N."""
         return len(self.rows)
 
     def photo(self, position: int) -> Photo:

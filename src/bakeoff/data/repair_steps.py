@@ -10,11 +10,9 @@ from bakeoff.data.photo import Photo, as_image
 
 
 def repair_photo(photo: Photo, steps: str | None) -> Photo:
-    """Return a photo after its steps, of the same kind and with the same pixels in both environments.
+    """Return a decoded RGB photo after its steps, of the same kind and with the same pixels in both environments.
 
-    Args:
-        photo: decoded, RGB; it stays as it is.
-        steps: of `STEPS`, in order, such as `crop=12,0,200,180 saturation=-0.15 sharpen`; None or empty for none.
+    Steps are those of `STEPS`, in order, such as `crop=12,0,200,180 saturation=-0.15 sharpen`; None or empty for none.
     """
     if not steps:
         return photo

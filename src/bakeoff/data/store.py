@@ -27,7 +27,6 @@ class StoreWriter(contextlib.ExitStack):
         self._path, self._pending, self._n_rows = path, list[bytes](), 0
 
     def __enter__(self) -> StoreWriter:
-        """Open the partial file beside the target."""
         partial = self.enter_context(replacing(self._path))
         sink = self.enter_context(pa.OSFile(str(partial), "wb"))
         self._writer = self.enter_context(pa.ipc.new_file(sink, _SCHEMA))
@@ -62,7 +61,6 @@ class ImageStore:
             raise DataError(f"{self.path} is not an image store ({error}); run `dvc repro -f prepare`.") from None
 
     def __len__(self) -> int:
-        """Return the number of images."""
         return len(self._images)
 
     def encoded(self, row: int) -> bytes:

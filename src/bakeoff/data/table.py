@@ -38,6 +38,7 @@ BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
 PHOTO_OF = "photo_of"
 """With `dataset.photos: all` a row is a photo, and this its product, which the first of its photos is called by."""
 TEXT_COLUMNS = dict.fromkeys(("product_id", "title", "description"), "string")
+"""Of texts.parquet, one row per product; null where it has none."""
 UNLABELLED = "unlabelled.parquet"
 """Products whose source keeps the labels to itself: product_id, image, title, description, for `bakeoff predict`."""
 DIGESTS = "digests.parquet"
@@ -182,15 +183,6 @@ def read_groups(products_file: Path | None) -> dict[str, int]:
         return {}
     table = pd.read_parquet(products_file, columns=["product_id", "group_id"])
     return dict(zip(table["product_id"].astype(str), table["group_id"].astype(int), strict=True))
-
-
-def read_texts(catalogue_dir: Path) -> pd.DataFrame:
-    """Return texts.parquet: `product_id`, `title`, `description` (null where there is none), one row per product.
-
-    Raises:
-        DataError: the file is missing.
-    """
-    return read_prepared(catalogue_dir, "texts.parquet")
 
 
 def read_prepared(catalogue_dir: Path, name: str) -> pd.DataFrame:

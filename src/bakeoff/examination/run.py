@@ -39,10 +39,7 @@ def choose_backbone(models: list[str], wanted: str | None, weights_dir: Path) ->
 def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> ExaminationRecord:
     """Write products.parquet, examination.json and figures/, and return the record.
 
-    Args:
-        plan: of the frozen backbone; nothing is trained but a linear probe on its features.
-        out_dir: data/examination.
-        params: section `examine`.
+    Nothing is trained but a linear probe on the features of the plan's frozen backbone.
     """
     model, labels = plan.request.settings.model, plan.catalogue.labels
     table: Table = plan.catalogue.products[["product_id", "image", "label", "label_id", "group_id", "split"]].copy()

@@ -28,10 +28,7 @@ def evenness(counts: Any, n_possible: int) -> float:
 
 
 def balances(products: Table) -> tuple[list[ColumnBalance], dict[str, int]]:
-    """Return the balance of each column that divides the products, and those in which hardly a value comes twice.
-
-    Args:
-        products: products.parquet with `split`.
+    """Return the balance of each column of products.parquet and `split`, and those in which hardly a value comes twice.
 
     Returns:
         Class and split, what the source alone has, then what every source has; and columns left out, with how many

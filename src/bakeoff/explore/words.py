@@ -22,12 +22,8 @@ def distinctive_words(texts: Any, labels: Any, languages: Any) -> dict[str, dict
     A word's weight is n log(n / e), its share of the divergence: how many of the class's products use it, and how many
     would if they used it as often as those of other classes in the same language, per product or per word, whichever is
     more. Words below 2 e weigh nothing, so articles and prepositions fall out in every language; a list of stop words
-    there is of English alone, wordcloud's.
-
-    Args:
-        texts: of the products of all classes.
-        labels: their classes.
-        languages: their languages; null where unsure.
+    there is of English alone, wordcloud's. Texts are those of the products of all classes; a language is null where
+    unsure.
 
     Source: Tomokiyo and Hurst 2003, doi:10.3115/1119282.1119287 (pointwise divergence), here of products instead of
     occurrences, and with half a product added to e.

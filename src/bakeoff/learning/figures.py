@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from bakeoff.data.contact_sheet import new_sheet, paste
-from bakeoff.data.figures import Figure, shorten
+from bakeoff.data.figures import Figure, new_sheet, paste, shorten
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.history import Row
 from bakeoff.records.settings import Geometry

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bakeoff.catalogue.findings.languages import find_languages
-from bakeoff.data.table import DIGESTS, MEASURES_FILE, read_prepared, read_products, read_texts
+from bakeoff.data.table import DIGESTS, MEASURES_FILE, read_prepared, read_products
 from bakeoff.records.catalogue import FindingSummary
 
 Table = Column = Any
@@ -81,8 +81,8 @@ def read_examined(catalogue_dir: Path, rejected: Table) -> Examined:
         DataError: a file of the catalogue is missing.
     """
     products = read_products(catalogue_dir)
-    measures, digests = (read_prepared(catalogue_dir, name) for name in (MEASURES_FILE, DIGESTS))
-    for table in (measures, digests, read_texts(catalogue_dir)):
+    for name in (MEASURES_FILE, DIGESTS, "texts.parquet"):
+        table = read_prepared(catalogue_dir, name)
         products = products.merge(table, on="product_id", how="left", validate="one_to_one")
     return Examined(products, rejected)
 

@@ -7,8 +7,7 @@ import pandas as pd
 
 from bakeoff.catalogue.findings.base import Table
 from bakeoff.core.failures import drawing
-from bakeoff.data.contact_sheet import new_sheet, paste
-from bakeoff.data.figures import Figure, shorten
+from bakeoff.data.figures import Figure, new_sheet, paste, shorten
 from bakeoff.data.photo import as_image
 from bakeoff.data.store import ImageStore
 
@@ -26,11 +25,7 @@ _RANKED = {
 def draw_sheets(flagged: Table, products: Table, store: ImageStore, out_dir: Path) -> None:
     """Write figures/<finding>.png below `out_dir` for every finding with photos in the store.
 
-    Args:
-        flagged: rows of findings.parquet, the worst of each finding first.
-        products: of products.parquet.
-        store: the photos.
-        out_dir: the stage's folder.
+    `flagged` has rows of findings.parquet, the worst of each finding first; `products` is products.parquet.
     """
     products = products.set_index("product_id")[["image", "label"]]
     for finding, rows in flagged.groupby("finding", sort=False):
@@ -43,18 +38,14 @@ def draw_sheets(flagged: Table, products: Table, store: ImageStore, out_dir: Pat
 def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore) -> Figure:
     """Return the sheet of one finding: 24 photos, or 12 pairs where each product was compared with another one.
 
-    Args:
-        finding: its name.
-        rows: its rows of findings.parquet, the worst first.
-        products: image, the row of the store, and label, of one line or two, by product_id.
-        store: the photos.
+    `rows` are its rows of findings.parquet, the worst first; `products` has image, the row of the store, and label, of
+    one line or two, by product_id.
     """
     has_others = bool(rows["other_product"].notna().any())
     shown = rows.head(_COLUMNS * _ROWS // (1 + has_others))
-    cells = [(row.product_id, f"{row.measure:.3g}") for row in shown.itertuples()]
-    if has_others:
-        others = [(other, "like") for other in shown["other_product"]]
-        cells = [cell for pair in zip(cells, others, strict=True) for cell in pair]
+    cells = []
+    for row in shown.itertuples():
+        cells += [(row.product_id, f"{row.measure:.3g}"), (row.other_product, "like")][: 1 + has_others]
     step_in = _CELL_IN + _TEXT_IN
     height_in = _HEAD_IN + step_in * -(-len(cells) // _COLUMNS)
     figure, sheet = new_sheet(_CELL_IN * _COLUMNS, height_in)

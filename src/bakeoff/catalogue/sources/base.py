@@ -138,23 +138,18 @@ def list_files(root: Path) -> Iterator[Path]:
     """
     for folder, names, files in os.walk(root, followlinks=True):
         here = Path(folder)
-        names[:] = sorted(
-            (
-                name
-                for name in names
-                if not (name.startswith(".") or name.endswith(".tmp") or name in NOT_DATA)
-                and not _comes_round(here / name, root)
-            ),
-            key=os.fsencode,
-        )
+        names[:] = sorted((name for name in names if _is_followed(here / name, root)), key=os.fsencode)
         for name in sorted(files, key=os.fsencode):
             if not name.startswith("."):
-                yield Path(folder) / name
+                yield here / name
 
 
-def _comes_round(path: Path, root: Path) -> bool:
-    """Return whether a path is a link to a folder that the way from `root` to it went through, links included."""
-    if not path.is_symlink():
+def _is_followed(path: Path, root: Path) -> bool:
+    """Return whether a folder may hold data, and does not lead back to one that the way from `root` to it went through.
+
+    Links on that way included.
+    """
+    if path.name.startswith(".") or path.name.endswith(".tmp") or path.name in NOT_DATA:
         return False
-    target = path.resolve()
-    return any(folder.resolve().is_relative_to(target) for folder in path.parents if folder.is_relative_to(root))
+    above = [folder for folder in path.parents if folder.is_relative_to(root)] if path.is_symlink() else []
+    return not any(folder.resolve().is_relative_to(path.resolve()) for folder in above)

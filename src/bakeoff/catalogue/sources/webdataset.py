@@ -6,6 +6,7 @@ Source: https://github.com/webdataset/webdataset, "The WebDataset Format".
 import json
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -84,19 +85,11 @@ def _shards(folder: Path) -> list[Path]:
 
 def _samples(shard: Path) -> Iterator[tuple[str, _Sample]]:
     """Yield (key, members by extension) for each run of members with one key that has a photo."""
-    key, sample = "", dict[str, Member]()
-    for member in list_members(shard):
-        if any(part.startswith(".") or part in NOT_DATA for part in member.parts):
-            continue
-        stem, _, extension = member.parts[-1].partition(".")
-        own = "/".join((*member.parts[:-1], stem))
-        if own != key:
-            if _photo(sample):
-                yield key, sample
-            key, sample = own, {}
-        sample[extension.lower()] = member
-    if _photo(sample):
-        yield key, sample
+    shown = (one for one in list_members(shard) if not any(name[0] == "." or name in NOT_DATA for name in one.parts))
+    for key, members in groupby(shown, lambda one: "/".join((*one.parts[:-1], one.parts[-1].partition(".")[0]))):
+        sample = {one.parts[-1].partition(".")[2].lower(): one for one in members}
+        if _photo(sample):
+            yield key, sample
 
 
 def _photo(sample: _Sample) -> str:
