@@ -57,6 +57,30 @@ def test_entropy_and_imbalance_by_hand(tmp_path):
     assert record.columns_left_out == {}  # a brand of one value divides nothing
 
 
+def test_a_product_of_several_photos_counts_once_and_its_photos_where_photos_are_counted(tmp_path):
+    photos = {
+        "product_id": ["p0", "p0#2", "p0#3", "p3", "p4"],
+        "photo_of": ["p0", "p0", "p0", "p3", "p4"],
+        "group_id": [0, 0, 0, 3, 4],
+        "digest": ["one", "two", "two", "four", "five"],
+        "title": ["A title"] * 3 + ["Another", None],
+        "width": [100, 200, 300, 400, 500],
+        "red": [0.2, 0.4, 0.6, 0.5, 0.5],
+    }
+    record, _ = explored(write_catalogue(tmp_path, list("aaabb"), **photos))
+    assert (record.n_products, record.n_texts, record.identity["product_id"]) == (3, 2, 3)
+    assert (record.identity["image"], record.identity["digest"], record.group_sizes) == (5, 4, {"1": 3})
+    assert [(row.value, row.n) for row in record.columns[0].counts] == [("b", 2), ("a", 1)]
+    assert record.identity["titles_of_several_products"] == 0
+    first, second = record.classes
+    assert (first.label, first.n, first.n_without_title, second.n, second.n_without_title) == ("b", 2, 1, 1, 0)
+    assert (second.red, sum(second.splits.values())) == (pytest.approx(0.4), 1)  # of all its photos
+    assert (len(record.photo_sizes), record.distributions["width"].max) == (5, 500)
+    page = page_of(tmp_path)
+    assert "5 stored photos of 3 products" in page
+    assert "4 different pictures in 5 photos" in page
+
+
 def test_balance_by_any_column():
     n = 120
     table = pd.DataFrame(
@@ -114,13 +138,13 @@ def test_what_is_one_to_one_and_what_is_not(tmp_path):
         write_catalogue(tmp_path, list("aabb"), title=["Red Cup", "red  cup", "RED CUP", None], **columns)
     )
     assert record.identity == {
-        **{"product_id": 4, "image": 3, "digest": 3, "group_id": 3},
+        **{"photos": 4, "product_id": 4, "image": 3, "digest": 3, "group_id": 3},
         **{"titles_of_several_products": 1, "titles_of_several_classes": 1},
     }
     assert record.group_sizes == {"1": 2, "2": 1}
     text = page_of(tmp_path)
     assert text.count(">NO<") == 3
-    assert "3 different pictures of 4 products" in text
+    assert "3 different pictures in 4 photos" in text
 
 
 def test_sizes_colours_and_lengths_by_hand(tmp_path):

@@ -76,7 +76,7 @@ def test_each_published_source_comes_to_a_report(shared, kind):
     write, choices, n_products = SOURCES[kind]
     n_photos = write(shared.folder / "data" / "raw" / kind)
     shared.bakeoff("params", *SMALL, f"models=[{MODEL}]", "modes=[frozen]", f"dataset={kind}", *choices)
-    said = shared.dvc("repro", "audit", "evaluate") + shared.bakeoff("compare", "--partial")
+    said = shared.dvc("repro", "audit", "evaluate", "explore") + shared.bakeoff("compare", "--partial")
     assert "Traceback" not in said
     audit = json.loads((shared.folder / "data" / "audit" / "audit.json").read_text())
     assert (audit["dataset"]["kind"], audit["n_accepted"], audit["n_rejected"]) == (kind, n_photos, 0)
@@ -84,4 +84,7 @@ def test_each_published_source_comes_to_a_report(shared, kind):
     assert board.loc[f"{MODEL}-frozen", "status"] == "ok"
     metrics = json.loads(next((shared.folder / "runs").glob("*-frozen/seed_0/evaluation/metrics.json")).read_text())
     assert sum(split["n"] for split in metrics["splits"].values()) == n_products
+    data = shared.folder / "data"
+    for record in (data / "examination" / "examination.json", data / "explore" / "explore.json"):
+        assert json.loads(record.read_text())["n_products"] == n_products  # not photos
     assert kind in (shared.folder / "reports" / "index.html").read_text()

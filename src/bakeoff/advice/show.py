@@ -27,7 +27,9 @@ def show_advice(advice: Advice, t: Translator, *, console: Console | None = None
     terminal.print(Text.from_markup(words.facts(), emoji=False), end="")
     terminal.print(_tree(rules().family.title, advice.family_steps, advice.family, t))
     machine = _tree(rules().machine.title, advice.machine_steps, advice.machine, t)
-    machine.add(Text(_plan(advice.machine, t), style="bold"))
+    rates = t.join(f"{t.number(rate, '.7f').rstrip('0')} ({mode})" for mode, rate in advice.machine.modes.items())
+    plan = t.gettext("Batch {batch_size}; learning rate {rates}.", batch_size=advice.machine.batch_size, rates=rates)
+    machine.add(Text(plan, style="bold"))
     terminal.print(machine)
     terminal.print(_table(advice, t))
     terminal.print(Text.from_markup(words.notes(), emoji=False), end="")
@@ -62,11 +64,6 @@ def _end_or_question(node: Question | Leaf, t: Translator) -> str:
     if isinstance(node, Leaf):
         return t.gettext(node.end)
     return " | ".join(_end_or_question(one, t) for one in (node.then, node.otherwise))
-
-
-def _plan(leaf: Leaf, t: Translator) -> str:
-    rates = t.join(f"{t.number(rate, '.7f').rstrip('0')} ({mode})" for mode, rate in leaf.modes.items())
-    return t.gettext("Batch {batch_size}; learning rate {rates}.", batch_size=leaf.batch_size, rates=rates)
 
 
 def _table(advice: Advice, t: Translator) -> Table:

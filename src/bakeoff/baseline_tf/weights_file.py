@@ -78,7 +78,7 @@ def load_backbone(backbone: Any, weights: WeightsFile) -> None:
         WeightsError: the file belongs to another architecture.
     """
     wanted = {_key(layer): layer for layer in backbone.layers if layer.variables and _key(layer)}
-    given = {_normalised(name): arrays for name, arrays in weights.layers.items()}
+    given = {re.sub(r"^(normalization)_\d+$", r"\1", name): arrays for name, arrays in weights.layers.items()}
     missing = sorted(name for name in wanted if name not in given)
     extra = sorted(name for name in given if _BACKBONE_LAYER.match(name) and name not in wanted)
     if missing or extra:
@@ -110,10 +110,6 @@ def _key(layer: Any) -> str:
     if isinstance(layer, keras.layers.Normalization):
         return "normalization"
     return layer.name if layer.weights else ""
-
-
-def _normalised(name: str) -> str:
-    return "normalization" if re.fullmatch(r"normalization(_\d+)?", name) else name
 
 
 def _read_keras(path: Path) -> WeightsFile:

@@ -38,7 +38,8 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
     examined = read_examined(catalogue_dir, rejected)
     table, texts = examined.products, examined.products[list(TEXT_COLUMNS)]
     examinations = {name: examine(examined) for name, examine in FINDINGS.items()}
-    largest = _largest_groups(table)
+    several = table[table["group_id"].duplicated(keep=False)]
+    largest = sorted((own for _, own in several.groupby("group_id")), key=len, reverse=True)[:_GROUPS_SHOWN]
     contents = texts.astype(object).where(texts.notna(), None).to_numpy().tolist()
     record = AuditRecord(
         dataset=LabelsRecord.read(catalogue_dir / "labels.json").dataset,
@@ -80,12 +81,6 @@ def list_findings(record: AuditRecord) -> str:
     """Return what was found, and how often, in one line."""
     told = [f"{found.n} {name.replace('_', ' ')}" for name, found in record.findings.items() if found.n]
     return f"findings: {', '.join(told) or 'none'}"
-
-
-def _largest_groups(table: Any) -> list[pd.DataFrame]:
-    """Return the products of each of the largest groups of several, the largest first."""
-    several = table[table["group_id"].duplicated(keep=False)]
-    return sorted((own for _, own in several.groupby("group_id")), key=len, reverse=True)[:_GROUPS_SHOWN]
 
 
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:

@@ -98,7 +98,10 @@ def _divide(
     products: pd.DataFrame, params: SplitParams, previous: pd.DataFrame | None, *, whole_test: bool
 ) -> dict[int, str]:
     """Return the split of every group; with `whole_test` no group joins the official test set."""
-    members = _count_members(products, params.seed)
+    order = order_groups(products, params.seed)
+    counted = {str(label): own.value_counts() for label, own in products.groupby("label")["group_id"]}
+    # for each class its products in each of its groups, which are the index
+    members: Any = {label: own.loc[sorted(own.index, key=order.__getitem__)] for label, own in counted.items()}
     shares = {name: getattr(params, name) for name in SPLITS}
     official, missing = _official_groups(products)
     fixed = {group: name for group, name in official.items() if name != "train" or not missing}
@@ -117,13 +120,6 @@ def _divide(
     held = {group for group, name in fixed.items() if name != "train"}
     _complete_classes(members, assigned, held=held, whole_test=whole_test)
     return assigned
-
-
-def _count_members(products: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Return for each class a Series: its products in each of its groups, which are the index, in hash order."""
-    order = order_groups(products, seed)
-    counted = {str(label): own.value_counts() for label, own in products.groupby("label")["group_id"]}
-    return {label: sizes.loc[sorted(sizes.index, key=order.__getitem__)] for label, sizes in counted.items()}
 
 
 def _official_groups(products: pd.DataFrame) -> tuple[dict[int, str], list[str]]:

@@ -72,11 +72,9 @@ def make_predictions(
     table = catalogue.by_product().products.loc[:, list(COLUMNS)].reset_index(drop=True)
     if PHOTO_OF in catalogue.products:
         places = pd.Index(table["product_id"]).get_indexer(catalogue.products[PHOTO_OF].tolist())
-        n_photos, sums = np.bincount(places), np.zeros((len(table), probabilities.shape[1]))
         logs = np.full(len(table), -np.inf)
-        np.add.at(sums, places, probabilities)
         np.logaddexp.at(logs, places, -losses.astype(np.float64))
-        probabilities, losses = sums / n_photos[:, None], np.log(n_photos) - logs
+        probabilities, losses = catalogue.mean_of_photos(probabilities), np.log(np.bincount(places)) - logs
     table["loss"] = np.asarray(losses, dtype=np.float32)
     table["origin"] = np.where((table["split"] == learnt_from).to_numpy(), "in_sample", "held_out")
     predictions = Predictions(table, np.asarray(probabilities, dtype=np.float32), list(catalogue.labels))

@@ -66,6 +66,15 @@ class Catalogue:
         """Return it with one row per product, that of its first photo: itself unless products have several."""
         return replace(self, products=first_photos(self.products)) if PHOTO_OF in self.products else self
 
+    def mean_of_photos(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean of what each product's photos have, (N, D), in the order of `by_product`."""
+        if PHOTO_OF not in self.products:
+            return values
+        ids = pd.Index(self.by_product().products["product_id"])
+        places, sums = ids.get_indexer(self.products[PHOTO_OF].tolist()), np.zeros((len(ids), values.shape[1]))
+        np.add.at(sums, places, values)
+        return (sums / np.bincount(places)[:, None]).astype(values.dtype)
+
     def rows(self, split: str) -> np.ndarray:
         """Return the positions of one split's products, (N_split,) int64, ascending.
 

@@ -39,11 +39,12 @@ def choose_backbone(models: list[str], wanted: str | None, weights_dir: Path) ->
 def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> ExaminationRecord:
     """Write products.parquet, examination.json and figures/, and return the record.
 
-    Nothing is trained but a linear probe on the features of the plan's frozen backbone.
+    Nothing is trained but a linear probe on the features of the plan's frozen backbone, of several photos their mean.
     """
-    model, labels = plan.request.settings.model, plan.catalogue.labels
-    table: Table = plan.catalogue.products[["product_id", "image", "label", "label_id", "group_id", "split"]].copy()
-    features, label_ids = np.asarray(features_of(plan).array), table["label_id"].to_numpy()
+    model, labels, products = plan.request.settings.model, plan.catalogue.labels, plan.catalogue.by_product().products
+    table: Table = products[["product_id", "image", "label", "label_id", "group_id", "split"]].copy()
+    features = plan.catalogue.mean_of_photos(np.asarray(features_of(plan).array))
+    label_ids = table["label_id"].to_numpy()
     folds = table["group_id"].map(assign_folds(table, params.n_folds, seed=0)).to_numpy()
     is_train, is_test = ((table["split"] == split).to_numpy() for split in ("train", "test"))
     with progress_bar() as bar:

@@ -64,7 +64,7 @@ class ExplorationRecord(Record):
     columns_left_out: dict[str, int]
     """Columns in which hardly a value comes twice, with their number of values."""
     identity: dict[str, int]
-    """Distinct values of columns, and titles that several products, or several classes, have."""
+    """Distinct values of columns, the number of photos, and titles that several products, or several classes, have."""
     group_sizes: dict[str, int]
     """Products of a group to groups."""
     photo_sizes: dict[str, int]

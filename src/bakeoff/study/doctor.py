@@ -63,7 +63,7 @@ def examine(root: Path) -> list[Finding]:
         _params(root),
         _user_files(root),
         _scan(),
-        _tracking(),
+        Finding("mlflow", "ok", os.environ.get("MLFLOW_TRACKING_URI") or f"store below {main_checkout() / 'mlruns'}"),
         _failures(root),
     ]
 
@@ -254,8 +254,3 @@ def _failures(root: Path) -> Finding:
     again = "`dvc repro --single-item --force STAGE` draws again, `bakeoff sync` repairs MLflow"
     remedy = f"report it with the traceback in that file; {again}"
     return Finding("figures, pages, MLflow", "note", f"not made, no number is lost: {told}", remedy)
-
-
-def _tracking() -> Finding:
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    return Finding("mlflow", "ok", uri or f"local store in {main_checkout() / 'mlruns'}")

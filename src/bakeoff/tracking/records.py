@@ -149,7 +149,8 @@ def run_params(training: TrainingHeader) -> dict[str, str]:
     flat = {name: getattr(training, name) for name in _PLAIN_PARAMS}
     for section, values in training.model_dump(mode="json", include={"settings", "training"}).items():
         flat |= flatten(values, section)
-    return {name: _as_text(value)[:_MAX_PARAM_CHARS] for name, value in flat.items()}
+    texts = {name: one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for name, one in flat.items()}
+    return {name: text[:_MAX_PARAM_CHARS] for name, text in texts.items()}
 
 
 def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -159,10 +160,6 @@ def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         dotted = f"{prefix}.{name}"
         flat |= flatten(value, dotted) if isinstance(value, Mapping) else {dotted: value}
     return flat
-
-
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def run_metrics(results: Results) -> dict[str, float]:

@@ -84,7 +84,10 @@ def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int =
 
     The network did not learn from `reference`; the test split alone gave the accuracy at deployment.
     """
-    records = [*_inputs(reference, new), _features(reference, new, seed), *_predictions(reference, new, seed)]
+    features = {"name": "features", "kind": "features", "test": "mmd_permutation", "vectors": reference.vector_kind}
+    features |= {"n_reference": len(reference.vectors), "n_new": len(new.vectors)}
+    features |= vars(mmd_test(reference.vectors, new.vectors, seed=seed))
+    records = [*_inputs(reference, new), features, *_predictions(reference, new, seed)]
     if new.labelled.any():
         records += _performance(test_split, new.rows(new.labelled), seed)
     adjusted = holm(np.array([record["p_value"] for record in records]))
@@ -97,12 +100,6 @@ def _inputs(reference: Sample, new: Sample) -> Iterator[Record]:
     for place, name in enumerate(MEASURES):
         pair = reference.measures[:, place], new.measures[:, place]
         yield _record(name, "input", "kolmogorov_smirnov", kolmogorov_smirnov(*pair), pair)
-
-
-def _features(reference: Sample, new: Sample, seed: int) -> Record:
-    values = vars(mmd_test(reference.vectors, new.vectors, seed=seed)) | {"vectors": reference.vector_kind}
-    sizes = {"n_reference": len(reference.vectors), "n_new": len(new.vectors)}
-    return {"name": "features", "kind": "features", "test": "mmd_permutation", **values, **sizes}
 
 
 def _predictions(reference: Sample, new: Sample, seed: int) -> Iterator[Record]:

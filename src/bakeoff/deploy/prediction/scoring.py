@@ -41,7 +41,7 @@ def read_files(
         malformed: for each of the N why its row cannot be used.
         cells: for each of the N where in its table the photo is.
     """
-    are_files = list(map(os.path.isfile, paths))  # false, too, of a name that is too long, such as a web address
+    are_files = [not problem and os.path.isfile(path) for path, problem in zip(paths, malformed, strict=True)]
     parts = cells or [None] * len(paths)
     found = (PhotoFile(Path(path), part) for path, part in compress(zip(paths, parts, strict=True), are_files))
     packed = pack_all(found, sum(are_files), prepare, hashes=False)
