@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from bakeoff.core.errors import ParamsError
+from bakeoff.core.modes import parse_mode
 from bakeoff.core.section import load_section
 from bakeoff.examination.params import ExamineParams
 
@@ -98,9 +99,9 @@ def examined(tmp_path, monkeypatch):
     from bakeoff.core.machine import ComputeParams, ScanParams
     from bakeoff.examination.run import examine
     from bakeoff.records.recipe import HeadParams
-    from bakeoff.training.run import TrainingRequest, plan_training
+    from bakeoff.training.plan import TrainingRequest, plan_training
     from records_made import weights_record
-    from training.conftest import make_catalogue, training_params
+    from training.conftest import make_catalogue, recipe
 
     monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path / "root"))
     catalogue = make_catalogue(tmp_path / "data", n_per_class=16)
@@ -116,7 +117,7 @@ def examined(tmp_path, monkeypatch):
     random = {"source": "random", "file": None, "sha256": None, "reason": "offline_by_params"}
     weights_record(model="tiny", **random).write(tmp_path / "weights")
     machine = ComputeParams(device="cpu", threads=1), ScanParams(implementation="auto")
-    request = TrainingRequest(settings, "frozen", 0, training_params(), *machine)
+    request = TrainingRequest(settings, parse_mode("frozen"), 0, recipe(), *machine)
     plan = plan_training(request, catalogue, weights_dir=tmp_path / "weights")
     return examine(plan, tmp_path / "examination", params=PARAMS), tmp_path / "examination", test
 

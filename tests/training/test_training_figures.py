@@ -75,7 +75,7 @@ def test_size_by_hand() -> None:
 @pytest.mark.torch
 def test_a_torch_classifier_counts_backbone_head_and_statistics(make_request, weights_dir, catalogue) -> None:
     pytest.importorskip("torch")
-    from bakeoff.training.run import plan_training
+    from bakeoff.training.plan import plan_training
 
     plan = plan_training(make_request(), catalogue, weights_dir=weights_dir)
     state = plan.model.classifier.state_dict()

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from bakeoff.core.errors import TrainingError
 from bakeoff.data.table import Catalogue
-from training.conftest import training_params
+from training.conftest import recipe
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -42,10 +42,10 @@ def test_probabilities_by_hand_and_where_sigmoids_underflow() -> None:
 def test_every_loss_of_params_has_its_formula_and_its_probabilities(name: str, kind: str) -> None:
     from bakeoff.training import losses
 
-    params = training_params(loss=name).loss
+    params = recipe(loss=name).loss
     assert (params.name, params.probabilities) == (name, kind)
     assert losses.LOSSES[params.name] is getattr(losses, name)
-    assert training_params(loss={"name": name}).loss == params
+    assert recipe(loss={"name": name}).loss == params
     assert set(losses.LOSSES) == {"cross_entropy", "bce"}
 
 
@@ -54,10 +54,10 @@ def test_unknown_loss_augmentation_and_device_list_the_legal_ones() -> None:
     from bakeoff.training.device import resolve_device
 
     with pytest.raises(ValidationError, match=r"'hinge' found using 'name' does not match .* 'cross_entropy', 'bce'"):
-        training_params(loss="hinge")
+        recipe(loss="hinge")
     with pytest.raises(ValidationError, match="Input should be 'none' or 'flip'"):
-        training_params(augment="rotate")
-    assert {training_params(augment=name).augment for name in AUGMENTATIONS} == {"none", "flip"}
+        recipe(augment="rotate")
+    assert {recipe(augment=name).augment for name in AUGMENTATIONS} == {"none", "flip"}
     with pytest.raises(TrainingError, match=r"compute.device is 'tpu', but .* choose one of these or auto"):
         resolve_device("tpu")
 
@@ -123,11 +123,11 @@ def test_tensor_and_photo_batches_agree(catalogue: Catalogue, make_request: Call
     dataset = PhotoDataset(catalogue, rows, make_request().settings.preprocessing)
     photos = PhotoBatches(dataset, LoaderOptions(5, seed=3))
     tensors = TensorBatches(
-        torch.stack([dataset[i][0] for i in range(len(rows))]), catalogue.label_ids(rows), photos.options
+        torch.stack([dataset[2, i][0] for i in range(len(rows))]), catalogue.label_ids(rows), photos.options
     )
     assert len(photos) == len(tensors)
     for left_batch, right_batch in zip(photos.shuffled(2), tensors.shuffled(2), strict=True):
-        (left, left_labels, left_weights), (right, right_labels, right_weights) = left_batch, right_batch
+        (left, left_labels, left_weights, _), (right, right_labels, right_weights, _) = left_batch, right_batch
         assert torch.equal(left, right)
         assert left_weights.tolist() == right_weights.tolist() == [1.0] * len(left)
         assert left_labels.tolist() == right_labels.tolist()
@@ -139,7 +139,7 @@ def test_loader_processes_change_nothing(catalogue: Catalogue, make_request: Cal
     dataset = PhotoDataset(catalogue, catalogue.rows("train"), make_request().settings.preprocessing)
     alone, helped = (PhotoBatches(dataset, LoaderOptions(5, seed=3, workers=n)) for n in (0, 2))
     before = torch.get_rng_state()
-    for (left, _, _), (right, _, _) in zip(alone.shuffled(1), helped.shuffled(1), strict=True):
+    for (left, *_), (right, *_) in zip(alone.shuffled(1), helped.shuffled(1), strict=True):
         assert torch.equal(left, right)
     assert torch.equal(before, torch.get_rng_state())  # dropout's numbers do not depend on the loader
 
@@ -158,13 +158,11 @@ def test_without_shared_memory_photos_are_loaded_in_this_process(tmp_path: Path,
 def test_the_key_follows_what_determines_the_result(
     catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any]
 ) -> None:
-    from bakeoff.training.run import plan_training
+    from bakeoff.training.plan import plan_training
 
     def key(**changes: Any) -> str:
         return plan_training(make_request(**changes), catalogue, weights_dir=weights_dir).header.key
 
-    assert key() == key() == key(loader_workers=2)
-    other_schedule = {"epochs": 9, "learning_rate": 0.001, "max_steps": None}
-    assert key(finetune=other_schedule) == key()  # the other mode's schedule
-    changed = {key(seed=1), key(mode="finetune"), key(loss="bce"), key(frozen=other_schedule), key(batch_size=5)}
+    assert key() == key() == key(workers=2)
+    changed = {key(seed=1), key(mode="finetune"), key(loss="bce"), key(epochs=9), key(batch_size=5)}
     assert len(changed | {key()}) == 6

@@ -18,7 +18,8 @@ from bakeoff.examination.params import ExamineParams
 from bakeoff.examination.space import isolation, nearest, place
 from bakeoff.records.examination import EXAMINED, FILE, ExaminationRecord
 from bakeoff.records.weights import read_record
-from bakeoff.training.run import TrainingPlan, features_of
+from bakeoff.training.learn import features_of
+from bakeoff.training.plan import TrainingPlan
 
 _OUTLYING = Outliers("outlier", "high", 0.01)
 _CLOSE = 0.4

@@ -77,7 +77,8 @@ def _extract(model: PhotoClassifier, batches: PhotoBatches, *, title: str) -> np
     device = model.mean.device
     parts = []
     with progress_bar() as bar:
-        for images, _ in bar.track(batches.ordered(), total=len(batches), description=title):
+        for batch in bar.track(batches.ordered(), total=len(batches), description=title):
+            images = batch.inputs
             doing = f"{title}: one pass on {device.type} with {inputs_in_words(images.shape)}"
             with out_of_memory_in_words(TrainingError, doing, remedies=_REMEDIES):
                 features = model.features(images.to(device, memory_format=torch.channels_last))
