@@ -36,7 +36,7 @@ def layer_groups(backbone: nn.Module, *, coarse: bool) -> list[list[str]]:
 
 
 def _by_numbers(names: Iterable[str], *, coarse: bool) -> list[list[str]]:
-    pattern = re.compile(r"(\D*?\.\d+)\." if coarse else r"(\D*?\.\d+(?:\.\D*?\.\d+)?)\.")
+    pattern = re.compile(r"(\D*?\.\d+)\." if coarse else r"(\D*?\.\d+(?:\.(?:\D*\.)?\d+)?)\.")
     groups: dict[str, list[str]] = {}
     for name in names:
         found = pattern.match(name)

@@ -50,7 +50,7 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     chosen = recipe.optimizer
     return create_optimizer_v2(
         parameter_groups(module, recipe),
-        opt=chosen.name,
+        opt="momentum" if chosen.name == "sgd" and not chosen.momentum else chosen.name,  # Nesterov's needs some
         lr=recipe.learning_rate,
         weight_decay=chosen.weight_decay,
         momentum=chosen.momentum,
