@@ -11,12 +11,12 @@ def screen(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
     return Console(stderr=stderr, file=file, markup=False, emoji=False)
 
 
-def progress_bar() -> Progress:
-    """Return a bar with title, count and times; without a terminal it prints its last state only."""
+def progress_bar(*, quiet: bool = False) -> Progress:
+    """Return a bar with title, count and times; without a terminal it prints its last state only, `quiet` nothing."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=8),  # beside a long candidate's name all must fit into 80 characters
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    return Progress(*columns, console=screen(stderr=True))
+    return Progress(*columns, console=screen(stderr=True), disable=quiet)

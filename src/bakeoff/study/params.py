@@ -21,6 +21,7 @@ from bakeoff.records.recipe import single_row_problem
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.study.composition import compose
 from bakeoff.tracking.params import TrackingParams
+from bakeoff.tuning.params import TuneParams
 
 
 class Params(StudyBackbones):
@@ -43,6 +44,7 @@ class Params(StudyBackbones):
     interpret: InterpretParams
     compare: CompareParams
     examine: ExamineParams
+    tune: TuneParams
     tracking: TrackingParams
 
     @model_validator(mode="after")

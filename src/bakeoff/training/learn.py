@@ -18,8 +18,13 @@ from bakeoff.training.probes import fit_head, fit_linear
 from bakeoff.training.resume import CheckpointFolder
 
 
-def learn(plan: TrainingPlan, checkpoint: CheckpointFolder, on_epoch: OnEpoch | None) -> tuple[History, float]:
-    """Train on cached features or on photos; return how it went and what extracting features took, s."""
+def learn(
+    plan: TrainingPlan, checkpoint: CheckpointFolder | None, on_epoch: OnEpoch | None, *, quiet: bool = False
+) -> tuple[History, float]:
+    """Train on cached features or on photos; return how it went and what extracting features took, s.
+
+    `quiet` shows no bar of the training.
+    """
     request = plan.request
     product_ids = plan.catalogue.products["product_id"].tolist()
     options = LoopOptions(
@@ -28,6 +33,7 @@ def learn(plan: TrainingPlan, checkpoint: CheckpointFolder, on_epoch: OnEpoch | 
         plan.header.title,
         before_epoch=lambda epoch: set_mode(plan.model.classifier, request.mode, epoch=epoch),
         name_of=product_ids.__getitem__,
+        quiet=quiet,
     )
     if request.mode.family == "probe":
         features = features_of(plan)

@@ -35,6 +35,7 @@ class LoopOptions:
     """Called with the number of each epoch, from 1: which parameters learn may change there."""
     name_of: Callable[[int], str] = str
     """What the product at a position of the catalogue is called, for messages."""
+    quiet: bool = False
 
 
 @dataclass
@@ -97,7 +98,7 @@ class _Trainer:
     def run(self, checkpoint: CheckpointFolder | None, on_epoch: OnEpoch | None) -> None:
         """Train epoch after epoch until the schedule, its step cap or the patience ends it."""
         history = self.history
-        with progress_bar() as bar:
+        with progress_bar(quiet=self.options.quiet) as bar:
             title = self.options.title.removesuffix(" seed 0")  # a bar has 80 characters for all it tells
             task = bar.add_task(title, total=history.total_steps, completed=len(history.step_losses))
             while not history.is_over:
