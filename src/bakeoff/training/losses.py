@@ -1,33 +1,61 @@
-"""The formulas of the training losses, by the name params.yaml gives them, and of probabilities."""
+"""The formulas of the training losses, by the name params.yaml gives them, and of probabilities.
+
+Targets are class indices (N,) int64 below K, or soft: (N, K) float32, rows sum to 1.
+"""
 
 from collections.abc import Callable
+from functools import partial
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bakeoff.learning.balance import WeightsByName, class_weights
+from bakeoff.learning.losses import CrossEntropy, Focal, LossParams
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy(logits: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
     """Return each row's cross-entropy, (N,) float32.
 
     Args:
         logits: (N, K) float.
-        labels: (N,) int64 below K.
+        targets: class indices (N,) or soft targets (N, K).
+        label_smoothing: share of a target that is spread evenly over the K classes, in [0, 1).
     """
-    return F.cross_entropy(logits.float(), labels, reduction="none")
+    return F.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=label_smoothing)
 
 
-def bce(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return each row's binary cross-entropy on one-hot targets, averaged over the K classes, (N,) float32.
+def bce(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return each row's binary cross-entropy on one-hot or soft targets, averaged over the K classes, (N,) float32.
 
     Args:
         logits: (N, K) float.
-        labels: (N,) int64 below K.
+        targets: class indices (N,) or soft targets (N, K).
     """
-    targets = F.one_hot(labels, logits.shape[1]).float()
-    return F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="none").mean(dim=1)
+    soft = _soft(targets, logits.shape[1])
+    return F.binary_cross_entropy_with_logits(logits.float(), soft, reduction="none").mean(dim=1)
+
+
+def focal(logits: Tensor, targets: Tensor, *, gamma: float = 2.0, alpha: Tensor | None = None) -> Tensor:
+    """Return each row's focal loss, (N,) float32: the sum over classes of target · alpha · (1 - p)^gamma · -log p.
+
+    Args:
+        logits: (N, K) float.
+        targets: class indices (N,) or soft targets (N, K).
+        gamma: how much less easy rows count, at least 0; 0 = cross-entropy.
+        alpha: (K,) float32 factor of each class; None = 1.
+
+    Source:
+        Lin et al. 2017, arXiv:1708.02002, equation 5, with p of a softmax where the paper has a sigmoid per class.
+    """
+    log_p = F.log_softmax(logits.float(), dim=1)
+    # At p = 1 the power's slope is infinite for gamma below 1, and its gradient would be 0 · inf.
+    modulating = (-torch.expm1(log_p)).clamp_min(torch.finfo(torch.float32).eps) ** gamma
+    terms = _soft(targets, logits.shape[1]) * modulating * -log_p
+    return (terms if alpha is None else terms * alpha.to(logits.device)).sum(dim=1)
 
 
 def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
@@ -40,7 +68,23 @@ def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
     return (losses * weights).sum() / weights.sum()
 
 
-LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "bce": bce}
+LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "bce": bce, "focal": focal}
+
+
+def build_loss(params: LossParams, train_labels: np.ndarray, n_classes: int, *, training: bool) -> Loss:
+    """Return the loss with its parameters, a function of logits and targets.
+
+    Args:
+        params: section `loss`.
+        train_labels: (N,) int64, the rows whose class frequencies `alpha: balanced` follows.
+        n_classes: K.
+        training: whether to smooth labels; validation and predictions are judged by their labels as they are.
+    """
+    if isinstance(params, CrossEntropy) and training:
+        return partial(cross_entropy, label_smoothing=params.label_smoothing)
+    if isinstance(params, Focal):
+        return partial(focal, gamma=params.gamma, alpha=_alpha(params, train_labels, n_classes))
+    return LOSSES[params.name]
 
 
 def probabilities(logits: Tensor, kind: str) -> Tensor:
@@ -50,3 +94,13 @@ def probabilities(logits: Tensor, kind: str) -> Tensor:
     """
     scores = F.logsigmoid(logits.float()) if kind == "sigmoid_normalised" else logits.float()
     return torch.softmax(scores, dim=1)
+
+
+def _soft(targets: Tensor, n_classes: int) -> Tensor:
+    return F.one_hot(targets, n_classes).float() if targets.dim() == 1 else targets
+
+
+def _alpha(params: Focal, train_labels: np.ndarray, n_classes: int) -> Tensor | None:
+    if params.alpha == "balanced":
+        return torch.from_numpy(class_weights(train_labels, n_classes, WeightsByName(name="balanced")))
+    return None if params.alpha is None else torch.tensor(params.alpha, dtype=torch.float32)
