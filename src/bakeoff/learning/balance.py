@@ -11,8 +11,7 @@ from bakeoff.core.section import PositiveInt, Section, by_name
 
 NEIGHBOURS = 5
 """Of a row in its class, between which SMOTE and ADASYN make new ones (the papers' and imbalanced-learn's number)."""
-ON_FEATURES = ("smote", "adasyn", "tomek")
-"""What needs distances between rows, and so cached features."""
+ON_FEATURES = ("smote", "adasyn", "tomek")  # they need distances between rows
 
 
 class WeightsByName(Section):
@@ -49,14 +48,9 @@ BalanceParams = Annotated[Balance | BalanceToTarget, Field(discriminator="name")
 
 
 def class_weights(labels: np.ndarray, n_classes: int, params: ClassWeightParams) -> np.ndarray:
-    """Return each class's weight in the training loss, (K,) float32: its mean over the rows is 1.
+    """Return each of K classes' weight in the training loss, (K,) float32: the mean over the training rows is 1.
 
-    A class without rows gets 1.
-
-    Args:
-        labels: (N,) int64, the training rows' classes.
-        n_classes: K.
-        params: section `class_weights`.
+    `labels` (N,) int64 are these rows' classes; a class without rows gets 1.
 
     Source:
         effective_number: Cui et al. 2019, arXiv:1901.05555, equation 2, normalised over rows instead of classes.
@@ -70,13 +64,11 @@ def class_weights(labels: np.ndarray, n_classes: int, params: ClassWeightParams)
 
 
 def class_targets(labels: np.ndarray, params: BalanceParams) -> dict[int, int]:
-    """Return how many rows each class of `labels` (N,) is to have; a class that has enough, or few enough, keeps its."""
+    """Return how many rows each class of `labels` (N,) is to have; one that has enough, or few enough, keeps its."""
     classes, counts = np.unique(labels, return_counts=True)
     if isinstance(params, BalanceToTarget) and len(labels):
-        if params.name == "undersample":
-            counts = np.minimum(counts, params.target_per_class or counts.min())
-        else:
-            counts = np.maximum(counts, params.target_per_class or counts.max())
+        limit, default = (np.minimum, counts.min()) if params.name == "undersample" else (np.maximum, counts.max())
+        counts = limit(counts, params.target_per_class or default)
     return dict(zip(classes.tolist(), counts.tolist(), strict=True))
 
 
@@ -90,13 +82,7 @@ def check_balance(params: BalanceParams, *, mode: str, on_features: bool) -> Non
 
 
 def check_class_sizes(params: BalanceParams, train_labels: np.ndarray, names: Sequence[str]) -> None:
-    """Raise a TrainingError where SMOTE or ADASYN is to make rows of a class that has too few neighbours.
-
-    Args:
-        params: section `balance`.
-        train_labels: (N,) int64, the training rows' classes.
-        names: K class names.
-    """
+    """Raise a TrainingError where SMOTE or ADASYN is to make rows of a class with too few in `train_labels` (N,)."""
     if params.name not in ON_FEATURES:
         return
     targets, counts = class_targets(train_labels, params), np.bincount(train_labels)
@@ -106,6 +92,5 @@ def check_class_sizes(params: BalanceParams, train_labels: np.ndarray, names: Se
         if counts[label] < min(target, NEIGHBOURS + 1):
             raise TrainingError(
                 f"balance is {params.name}, which needs {NEIGHBOURS + 1} train rows of a class to make new ones, but "
-                f"class {names[label]!r} has {counts[label]}; choose oversample, or leave the class out by "
-                "dataset.min_class_size."
+                f"class {names[label]!r} has {counts[label]}; choose oversample, or raise dataset.min_class_size."
             )

@@ -48,6 +48,6 @@ def check_alpha(loss: LossParams, labels: Sequence[str]) -> None:
     """Raise a ParamsError where `alpha` is a list that does not fit the catalogue's K class names."""
     if isinstance(loss, Focal) and isinstance(loss.alpha, list) and len(loss.alpha) != len(labels):
         raise ParamsError(
-            f"loss.alpha holds {len(loss.alpha)} numbers, but the catalogue has {len(labels)} classes; write one number "
-            "per class in the order of data/catalogue/labels.json, balanced, or null."
+            f"loss.alpha holds {len(loss.alpha)} numbers, but the catalogue has {len(labels)} classes; write one per "
+            "class in the order of data/catalogue/labels.json, balanced, or null."
         )

@@ -1,7 +1,4 @@
-"""The formulas of the training losses, by the name params.yaml gives them, and of probabilities.
-
-Targets are class indices (N,) int64 below K, or soft: (N, K) float32, rows sum to 1.
-"""
+"""The formulas of the training losses, by the name params.yaml gives them, and of probabilities."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,38 +12,25 @@ from bakeoff.learning.balance import WeightsByName, class_weights
 from bakeoff.learning.losses import CrossEntropy, Focal, LossParams
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+"""From logits (N, K) float and targets to each row's loss, (N,) float32.
+
+Targets are class indices (N,) int64 below K, or soft: (N, K) float32, rows sum to 1.
+"""
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, *, label_smoothing: float = 0.0) -> Tensor:
-    """Return each row's cross-entropy, (N,) float32.
-
-    Args:
-        logits: (N, K) float.
-        targets: class indices (N,) or soft targets (N, K).
-        label_smoothing: share of a target that is spread evenly over the K classes, in [0, 1).
-    """
+    """Return each row's cross-entropy, (N,) float32, with this share of its target spread evenly over the classes."""
     return F.cross_entropy(logits.float(), targets, reduction="none", label_smoothing=label_smoothing)
 
 
 def bce(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return each row's binary cross-entropy on one-hot or soft targets, averaged over the K classes, (N,) float32.
-
-    Args:
-        logits: (N, K) float.
-        targets: class indices (N,) or soft targets (N, K).
-    """
+    """Return each row's binary cross-entropy on one-hot or soft targets, averaged over the K classes, (N,) float32."""
     soft = _soft(targets, logits.shape[1])
     return F.binary_cross_entropy_with_logits(logits.float(), soft, reduction="none").mean(dim=1)
 
 
 def focal(logits: Tensor, targets: Tensor, *, gamma: float = 2.0, alpha: Tensor | None = None) -> Tensor:
-    """Return each row's focal loss, (N,) float32: the sum over classes of target · alpha · (1 - p)^gamma · -log p.
-
-    Args:
-        logits: (N, K) float.
-        targets: class indices (N,) or soft targets (N, K).
-        gamma: how much less easy rows count, at least 0; 0 = cross-entropy.
-        alpha: (K,) float32 factor of each class; None = 1.
+    """Return each row's sum over classes of target · alpha (K,) · (1 - p)^gamma · -log p, (N,) float32; alpha or 1.
 
     Source:
         Lin et al. 2017, arXiv:1708.02002, equation 5, with p of a softmax where the paper has a sigmoid per class.
@@ -72,18 +56,17 @@ LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "bce": bce, "focal": 
 
 
 def build_loss(params: LossParams, train_labels: np.ndarray, n_classes: int, *, training: bool) -> Loss:
-    """Return the loss with its parameters, a function of logits and targets.
+    """Return the loss with its parameters; `train_labels` (N,) int64 are those that `alpha: balanced` counts.
 
-    Args:
-        params: section `loss`.
-        train_labels: (N,) int64, the rows whose class frequencies `alpha: balanced` follows.
-        n_classes: K.
-        training: whether to smooth labels; validation and predictions are judged by their labels as they are.
+    Labels are smoothed in `training` alone: validation and predictions are judged by their labels as they are.
     """
     if isinstance(params, CrossEntropy) and training:
         return partial(cross_entropy, label_smoothing=params.label_smoothing)
     if isinstance(params, Focal):
-        return partial(focal, gamma=params.gamma, alpha=_alpha(params, train_labels, n_classes))
+        alpha = params.alpha
+        if alpha == "balanced":
+            alpha = class_weights(train_labels, n_classes, WeightsByName(name="balanced"))
+        return partial(focal, gamma=params.gamma, alpha=None if alpha is None else torch.as_tensor(alpha))
     return LOSSES[params.name]
 
 
@@ -98,9 +81,3 @@ def probabilities(logits: Tensor, kind: str) -> Tensor:
 
 def _soft(targets: Tensor, n_classes: int) -> Tensor:
     return F.one_hot(targets, n_classes).float() if targets.dim() == 1 else targets
-
-
-def _alpha(params: Focal, train_labels: np.ndarray, n_classes: int) -> Tensor | None:
-    if params.alpha == "balanced":
-        return torch.from_numpy(class_weights(train_labels, n_classes, WeightsByName(name="balanced")))
-    return None if params.alpha is None else torch.tensor(params.alpha, dtype=torch.float32)

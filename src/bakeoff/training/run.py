@@ -141,7 +141,7 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
             train_resident_mib=peak_resident_mib(),
         )
         kind = plan.request.training.loss.probabilities
-        record = training_record(plan.header, history, plan.catalogue, probabilities=kind, **plan.sizes)
+        record = training_record(plan.header, history, plan.catalogue, predictions, probabilities=kind, **plan.sizes)
         save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
         copy_config(project_root() / plan.header.weights_dir, out_dir)
         write_outputs(out_dir, record, cost, history=history, predictions=predictions)
