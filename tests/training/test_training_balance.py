@@ -51,7 +51,7 @@ def test_classes_reach_their_target_by_hand(name: str, target: int | None, expec
     params = balance(name, target_per_class=target)
     rows = rows_of(params)
     times = np.bincount(rows, minlength=len(LABELS))
-    found = {label: sorted(n for n in times[LABELS == label].tolist() if n) for label in expected}
+    found = {label: sorted(n for n in times[label == LABELS].tolist() if n) for label in expected}
     assert found == expected
     assert class_targets(LABELS, params) == {label: sum(n) for label, n in expected.items()}
     assert rows.tolist() == rows_of(params).tolist()

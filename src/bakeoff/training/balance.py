@@ -76,11 +76,10 @@ def _synthetic(
 
     made, made_labels = [features[:0]], [labels[:0]]
     for label, target in class_targets(labels, params).items():
-        asked = {"sampling_strategy": {label: target}, "random_state": random_state}
         sampler = SMOTE(k_neighbors=NEIGHBOURS) if params.name == "smote" else ADASYN(n_neighbors=NEIGHBOURS)
+        sampler.set_params(sampling_strategy={label: target}, random_state=random_state)
         try:
-            resampled = sampler.set_params(**asked).fit_resample(features, labels)
-            made.append(np.asarray(resampled[0])[len(labels) :])
+            made.append(np.asarray(sampler.fit_resample(features, labels)[0])[len(labels) :])
             made_labels.append(np.full(len(made[-1]), label))
         except RuntimeError:
             raise TrainingError(
