@@ -64,6 +64,8 @@ def recipe(mode: str = "frozen", **changes: Any) -> Recipe:
         "scheduler": "constant",
         "optimizer": {"name": "adamw", "weight_decay": 0.01},
         "loss": "cross_entropy",
+        "class_weights": "none",
+        "balance": "none",
         "augment": "none",
         "batch_size": 6,
         "accumulate": 1,

@@ -151,13 +151,14 @@ def test_from_scratch_the_weights_are_left_alone(plan: Callable[..., Any], weigh
 def linear_step(n_parts: int = 1, **changes: Any) -> tuple[Any, Any]:
     """Return what one SGD step on four rows of a linear layer gives, and the layer."""
     from bakeoff.training.data import Batch
+    from bakeoff.training.losses import cross_entropy
     from bakeoff.training.steps import Stepper
 
     torch.manual_seed(0)
     layer = torch.nn.Linear(3, 2)
     optimizer = {"name": "sgd", "weight_decay": 0.0, "momentum": 0.0}
     chosen = recipe(learning_rate=1.0, optimizer=optimizer, **changes)
-    stepper = Stepper(layer, chosen, torch.device("cpu"), title="a step")
+    stepper = Stepper(layer, chosen, torch.device("cpu"), loss=cross_entropy, title="a step")
     stepper._n_parts = n_parts
     inputs, targets = torch.randn(4, 3), torch.tensor([0, 1, 1, 0])
     whole = Batch(inputs, targets, torch.tensor([1.0, 2.0, 1.0, 4.0]), torch.arange(4))
@@ -177,6 +178,7 @@ def test_accumulated_and_divided_batches_are_one_batch() -> None:
 
 def test_a_device_without_room_gets_the_batch_in_parts(capsys: pytest.CaptureFixture[str]) -> None:
     from bakeoff.training.data import Batch
+    from bakeoff.training.losses import cross_entropy
     from bakeoff.training.steps import Stepper
 
     class Full(torch.nn.Linear):
@@ -189,7 +191,7 @@ def test_a_device_without_room_gets_the_batch_in_parts(capsys: pytest.CaptureFix
     for kind in (Full, torch.nn.Linear):
         torch.manual_seed(0)
         layers.append(kind(3, 2))
-        stepper = Stepper(layers[-1], recipe(), torch.device("cpu"), title="full")
+        stepper = Stepper(layers[-1], recipe(), torch.device("cpu"), loss=cross_entropy, title="full")
         inputs = torch.arange(24.0).view(8, 3) / 24
         batch = Batch(inputs, torch.tensor([0, 1] * 4), torch.ones(8), torch.arange(8))
         seen.append([float(stepper.take([batch], 1.0)[0]) for _ in range(2)])
@@ -284,3 +286,84 @@ def test_a_probes_predictions_come_back_from_its_file(
     rows = catalogue.rows("train")
     accuracy = (written.probabilities[rows].argmax(axis=1) == catalogue.label_ids(rows)).mean()
     assert accuracy >= 0.8
+
+
+@pytest.mark.usefixtures("no_rendering")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"balance": "oversample", "class_weights": "balanced"},
+        {"balance": {"name": "smote", "target_per_class": 8}},
+        {"balance": "tomek", "loss": {"name": "focal", "alpha": "balanced"}},
+        {"balance": "weighted_sampler", "mode": "finetune", "class_weights": "effective_number"},
+        {"balance": {"name": "undersample", "target_per_class": 4}, "mode": "finetune", "select": "last"},
+        {"loss": {"name": "cross_entropy", "label_smoothing": 0.1}, "select": "loss"},
+    ],
+)
+def test_balance_and_losses_go_through_a_whole_training(
+    options: dict[str, Any], plan: Callable[..., Any], tmp_path: Path
+) -> None:
+    from bakeoff.training.run import train_candidate
+
+    record = train_candidate(plan(**options), tmp_path / "out")
+    n_batches = {"smote": 4, "undersample": 2}.get(str(options.get("balance", {}) and _name(options["balance"])), 3)
+    assert record.steps_run == n_batches * record.epochs_run
+    if options.get("select") == "last":
+        assert record.best_epoch == record.epochs_run
+
+
+def _name(balance: Any) -> str:
+    return balance["name"] if isinstance(balance, dict) else balance
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"balance": "smote", "mode": "finetune"},
+            "balance is smote, which needs cached features, but finetune",
+        ),
+        ({"loss": {"name": "focal", "alpha": [1.0, 2.0]}}, r"loss\.alpha holds 2 numbers, but the catalogue has 3"),
+        ({"start": "head", "head": None}, r"tiny: start: head needs a head without hidden layers"),
+    ],
+)
+def test_what_a_mode_or_the_labels_forbid_ends_before_training(
+    options: dict[str, Any], message: str, plan: Callable[..., Any]
+) -> None:
+    from bakeoff.records.recipe import HeadParams
+
+    if "head" in options:
+        options = options | {"head": HeadParams(hidden=[8], batch_norm=False, dropout=0.0)}
+    with pytest.raises(ParamsError, match=message):
+        plan(**options)
+
+
+@pytest.mark.usefixtures("no_rendering")
+def test_sixteen_photos_are_learnt_by_heart_and_shuffled_labels_generalise_to_nothing(
+    weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
+    from training.conftest import make_catalogue
+
+    whole = make_catalogue(tmp_path / "many", n_per_class=24)
+    order = np.random.default_rng(1).permutation(len(whole.products))
+    place = np.argsort(order)
+    split = np.select([place < 16, place < 44], ["train", "validation"], "test")
+    shuffled = whole.products["label_id"].to_numpy()[np.random.default_rng(2).permutation(len(place))]
+    products = whole.products.assign(split=split, label_id=shuffled)
+    catalogue = replace(whole, products=products)
+    request = make_request(mode="finetune", epochs=60, learning_rate=0.003, select="last", batch_size=16)
+    plan = plan_training(request, catalogue, weights_dir=weights_dir)
+    train_candidate(plan, tmp_path / "out")
+    from bakeoff.data.predictions import read_predictions
+
+    predictions = read_predictions(tmp_path / "out" / "predictions.parquet", catalogue=catalogue)
+    accuracy = {}
+    for name in ("train", "test"):
+        labels, found = predictions.split(name)
+        accuracy[name] = (found.argmax(axis=1) == labels).mean()
+    assert accuracy["train"] == 1
+    assert accuracy["test"] < 0.65  # of three classes by chance, 28 products: 0.33 ± 0.09

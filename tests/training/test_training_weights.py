@@ -24,11 +24,14 @@ def learn() -> Callable[..., Any]:
     """Return a trainer of one linear layer from one feature of 1 to two classes, logits (0, log 3) at the start."""
     from bakeoff.training.data import LoaderOptions, TensorBatches
     from bakeoff.training.loop import LoopOptions, train_module
+    from bakeoff.training.losses import cross_entropy
 
     def train(labels: list[int], weights: list[float], *, epochs: int = 1) -> tuple[Any, Any]:
         module = torch.nn.Linear(1, 2, bias=False)
         module.weight.data = torch.tensor([[0.0], [math.log(3)]])
-        options = LoopOptions(recipe(epochs=epochs, learning_rate=0.1), torch.device("cpu"))
+        options = LoopOptions(
+            recipe(epochs=epochs, learning_rate=0.1), torch.device("cpu"), loss=cross_entropy, judge=cross_entropy
+        )
         loader = LoaderOptions(len(labels), seed=0)
         ones, classes = torch.ones(len(labels), 1), np.array(labels)
         train = TensorBatches(ones, classes, loader, np.array(weights, dtype=np.float32))

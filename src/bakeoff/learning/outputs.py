@@ -17,12 +17,18 @@ from bakeoff.records.settings import Geometry
 from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 
 
-def training_record(header: TrainingHeader, history: History, catalogue: Catalogue, **network: Any) -> TrainingRecord:
+def training_record(
+    header: TrainingHeader, history: History, catalogue: Catalogue, predictions: Predictions, **network: Any
+) -> TrainingRecord:
     """Return training.json: what was known beforehand, what came out, and the fields that describe the network."""
     assert history.best is not None  # params ask for one epoch or more
     accuracy = history.best["validation_accuracy"]
     train, validation = (catalogue.label_ids(catalogue.rows(split)) for split in ("train", "validation"))
-    not_learned = why_not_learned(accuracy, majority_share(train, validation), history.step_losses)
+    losses = [*history.step_losses, history.best.get("validation_loss", 0.0)]  # a model taken over as it is has none
+    labels, scores = predictions.split("validation")
+    not_learned = why_not_learned(
+        accuracy, majority_share(train, validation), losses, labels=labels, predicted=scores.argmax(axis=1)
+    )
     outcome = {
         "epochs_run": len(history.rows),
         "steps_run": len(history.step_losses),

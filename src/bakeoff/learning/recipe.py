@@ -11,6 +11,8 @@ from pydantic import Field, ValidationError, model_validator
 from bakeoff.core.errors import BakeoffError, ParamsError
 from bakeoff.core.modes import FAMILIES, parse_mode
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section, Share
+from bakeoff.learning.balance import BalanceParams, ClassWeightParams
+from bakeoff.learning.history import Select
 from bakeoff.learning.losses import LossParams
 from bakeoff.learning.schedules import SchedulerParams
 from bakeoff.records.base import Record
@@ -56,6 +58,10 @@ class Recipe(ScheduleParams):
     scheduler: SchedulerParams
     optimizer: OptimizerParams
     loss: LossParams
+    class_weights: ClassWeightParams
+    """In the loss, by the training products."""
+    balance: BalanceParams
+    """Which training products an epoch holds."""
     augment: Literal["none", "flip"]
     batch_size: PositiveInt
     accumulate: PositiveInt
@@ -69,7 +75,7 @@ class Recipe(ScheduleParams):
     gradient_checkpointing: bool
     compile: bool
     mixed_precision: Literal["auto", "off"]
-    select: Literal["accuracy", "loss", "last"]
+    select: Select
     """Which epoch is kept, by validation."""
     early_stop_patience_epochs: PositiveInt | None
     random_start_max_steps: PositiveInt | None

@@ -18,17 +18,23 @@ from bakeoff.core.seeding import derive_seed
 from bakeoff.data.batching import n_batches, split_batches
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import transform_photo
+from bakeoff.learning.balance import Balance, BalanceParams
 from bakeoff.records.settings import Preprocessing
+from bakeoff.training.balance import epoch_rows
+
+AS_THEY_ARE = Balance(name="none")
 
 
 @dataclass(frozen=True)
 class LoaderOptions:
-    """Rows per batch, seed of the order, loader processes (0 = load in this one), and whether memory is pinned."""
+    """Rows per batch, seed of the order, loader processes (0 = load in this one), whether memory is pinned."""
 
     batch_size: int
     seed: int
     workers: int = 0
     pin: bool = False
+    balance: BalanceParams = AS_THEY_ARE
+    """Which rows an epoch holds."""
 
 
 class Batch(NamedTuple):
@@ -93,17 +99,19 @@ class BatchSource(ABC):
         self.positions = torch.from_numpy(np.arange(len(labels)) if positions is None else positions)
 
     def __len__(self) -> int:
-        """Return the number of batches of one pass."""
-        return n_batches(len(self.labels), self.options.batch_size)
+        """Return the number of batches of an epoch."""
+        return n_batches(len(self._epoch_rows(1)), self.options.batch_size)
 
     def shuffled(self, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
         """Yield batches in the epoch's own random order, without the first `skip`."""
-        order = epoch_order(len(self.labels), self.options.seed, epoch)
-        return self._batches(split_batches(order, self.options.batch_size)[skip:], epoch)
+        return self._batches(split_batches(self._epoch_rows(epoch), self.options.batch_size)[skip:], epoch)
 
     def ordered(self) -> Iterator[Batch]:
         """Yield batches in the rows' order."""
         return self._batches(split_batches(np.arange(len(self.labels)), self.options.batch_size), 0)
+
+    def _epoch_rows(self, epoch: int) -> np.ndarray:
+        return epoch_rows(self.labels, self.options.seed, epoch, self.options.balance)
 
     def _batches(self, batches: list[list[int]], epoch: int) -> Iterator[Batch]:
         for (inputs, targets), rows in zip(self._load(batches, epoch), batches, strict=True):
@@ -186,12 +194,6 @@ class TensorBatches(BatchSource):
         for batch in batches:
             index = torch.tensor(batch, device=self.inputs.device)
             yield self.inputs[index], self._targets[index]
-
-
-def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
-    """Return the order of `n` rows in one epoch, (n,) int64: the same on every path and after every resume."""
-    generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
-    return torch.randperm(n, generator=generator).numpy()
 
 
 def _seed_worker(worker: int) -> None:

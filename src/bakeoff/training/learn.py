@@ -1,6 +1,7 @@
 """What learns in a training: a classifier by gradient, on photos or cached features, or a probe that is fitted."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,11 +9,12 @@ from torch import nn
 
 from bakeoff.backbones.classifier import set_mode
 from bakeoff.core.paths import state_dir
+from bakeoff.learning.balance import ON_FEATURES, class_weights
 from bakeoff.learning.history import History
+from bakeoff.training.balance import resample_features
 from bakeoff.training.data import BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
 from bakeoff.training.features import Features, cached_features
 from bakeoff.training.loop import LoopOptions, OnEpoch, train_module
-from bakeoff.training.losses import LOSSES
 from bakeoff.training.plan import TrainingPlan
 from bakeoff.training.probes import fit_head, fit_linear
 from bakeoff.training.resume import CheckpointFolder
@@ -30,7 +32,8 @@ def learn(
     options = LoopOptions(
         plan.recipe,
         plan.device,
-        plan.header.title,
+        *(plan.loss(training=training) for training in (True, False)),
+        title=plan.header.title,
         before_epoch=lambda epoch: set_mode(plan.model.classifier, request.mode, epoch=epoch),
         name_of=product_ids.__getitem__,
         quiet=quiet,
@@ -43,7 +46,7 @@ def learn(
         _start_head(plan, features.array)
     extraction_s = features.extraction_s * _share_learned_from(plan) if features else 0.0
     features = features if plan.uses_features else None
-    train, validation = (_batches(plan, plan.catalogue.rows(split), features) for split in ("train", "validation"))
+    train, validation = _training_batches(plan, features), _batches(plan, plan.catalogue.rows("validation"), features)
     module: nn.Module = plan.model.classifier.head if features else plan.model
     history = train_module(
         module, train=train, validation=validation, options=options, checkpoint=checkpoint, on_epoch=on_epoch
@@ -70,7 +73,7 @@ def _fit_probe(plan: TrainingPlan, features: np.ndarray) -> History:
         with torch.inference_mode():
             logits = classifier.head(torch.from_numpy(features[rows]).to(plan.device))
         found[f"{split}_accuracy"] = float((logits.argmax(dim=1) == labels).float().mean())
-        found[f"{split}_loss"] = float(LOSSES[recipe.loss.name](logits, labels).mean())
+        found[f"{split}_loss"] = float(plan.loss(training=False)(logits, labels).mean())
     history.step_losses.append(found.pop("train_loss"))
     history.add_epoch([1.0], **found, seconds=time.perf_counter() - started)
     return history
@@ -86,15 +89,36 @@ def _start_head(plan: TrainingPlan, features: np.ndarray) -> None:
     last.load_state_dict({"weight": weight, "bias": bias})
 
 
+def _training_batches(plan: TrainingPlan, features: Features | None) -> BatchSource:
+    """Return batches of the training products, balanced and weighted as the recipe says."""
+    catalogue, recipe, seed = plan.catalogue, plan.recipe, plan.request.seed
+    rows, n_classes = catalogue.rows("train"), len(catalogue.labels)
+    labels, weights, positions = catalogue.label_ids(rows), catalogue.weights(rows), rows
+    of_class = class_weights(labels, n_classes, recipe.class_weights)
+    options = replace(_options(plan), balance=recipe.balance)
+    if features is None:
+        dataset = PhotoDataset(catalogue, rows, plan.request.settings.preprocessing)
+        return PhotoBatches(dataset, options, weights * of_class[labels])
+    inputs = features.array[rows]
+    if recipe.balance.name in ON_FEATURES:
+        inputs, labels, weights, numbers = resample_features(inputs, labels, weights, recipe.balance, seed)
+        positions = np.where(numbers < 0, -1, rows[numbers])
+    tensor = torch.from_numpy(inputs).to(plan.device)
+    return TensorBatches(tensor, labels, options, weights * of_class[labels], positions)
+
+
+def _options(plan: TrainingPlan) -> LoaderOptions:
+    request, pin = plan.request, plan.device.type == "cuda"
+    return LoaderOptions(request.recipe.batch_size, request.seed, request.compute.loader_workers, pin)
+
+
 def _batches(plan: TrainingPlan, rows: np.ndarray, features: Features | None) -> BatchSource:
     """Return batches of the features of some products, or of their photos where there are none."""
-    request, catalogue, weights = plan.request, plan.catalogue, plan.catalogue.weights(rows)
-    pin = plan.device.type == "cuda"
-    options = LoaderOptions(request.recipe.batch_size, request.seed, request.compute.loader_workers, pin)
+    catalogue, options = plan.catalogue, _options(plan)
     if features is None:
-        return PhotoBatches(PhotoDataset(catalogue, rows, plan.request.settings.preprocessing), options, weights)
+        return PhotoBatches(PhotoDataset(catalogue, rows, plan.request.settings.preprocessing), options)
     inputs = torch.from_numpy(features.array[rows]).to(plan.device)
-    return TensorBatches(inputs, catalogue.label_ids(rows), options, weights, rows)
+    return TensorBatches(inputs, catalogue.label_ids(rows), options, positions=rows)
 
 
 def features_of(plan: TrainingPlan) -> Features:

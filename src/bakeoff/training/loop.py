@@ -17,6 +17,7 @@ from bakeoff.learning.history import History, Row
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.learning.recipe import Recipe
 from bakeoff.training.data import BatchSource
+from bakeoff.training.losses import Loss
 from bakeoff.training.optimise import rate_factor
 from bakeoff.training.resume import CheckpointFolder
 from bakeoff.training.steps import Stepper
@@ -30,6 +31,9 @@ class LoopOptions:
 
     recipe: Recipe
     device: torch.device
+    loss: Loss
+    judge: Loss
+    """What validation's loss is."""
     title: str = "training"
     before_epoch: Callable[[int], None] = lambda epoch: None
     """Called with the number of each epoch, from 1: which parameters learn may change there."""
@@ -88,9 +92,9 @@ class _Trainer:
     def __init__(self, module: nn.Module, train: BatchSource, validation: BatchSource, options: LoopOptions) -> None:
         self.module, self.train, self.validation, self.options = module, train, validation, options
         recipe = options.recipe
-        self.stepper = Stepper(module, recipe, options.device, title=options.title)
+        self.stepper = Stepper(module, recipe, options.device, loss=options.loss, title=options.title)
         n_steps = -(-len(train) // recipe.accumulate)
-        self.history = History(recipe, n_steps, recipe.early_stop_patience_epochs)
+        self.history = History(recipe, n_steps, recipe.early_stop_patience_epochs, select=recipe.select)
         self.best_tensors: dict[str, Tensor] = {}
         self.epoch = _Epoch()
         self.pending: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
@@ -205,7 +209,7 @@ class _Trainer:
             with self._explained("validation", batch.inputs):
                 labels = self.stepper.to_device(batch.targets)
                 logits = self.module(self.stepper.to_device(batch.inputs))
-                loss_sum += float(self.stepper.loss(logits, labels).sum())
+                loss_sum += float(self.options.judge(logits, labels).sum())
                 hits += int((logits.argmax(dim=1) == labels).sum())
         n = len(self.validation.labels)
         return loss_sum / n, hits / n

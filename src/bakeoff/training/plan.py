@@ -13,7 +13,9 @@ from bakeoff.core.modes import Mode
 from bakeoff.core.paths import relative_to_project
 from bakeoff.core.seeding import set_threads
 from bakeoff.data.table import Catalogue
+from bakeoff.learning.balance import check_balance, check_class_sizes
 from bakeoff.learning.key import split_digest, training_key, versions
+from bakeoff.learning.losses import check_alpha
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.learning.outputs import size_mib
 from bakeoff.learning.recipe import Recipe
@@ -24,6 +26,7 @@ from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord, read_record
 from bakeoff.scan.dispatch import resolve
 from bakeoff.training.device import device_name, make_deterministic, resolve_device
+from bakeoff.training.losses import Loss, build_loss
 from bakeoff.training.module import PhotoClassifier
 
 
@@ -37,6 +40,11 @@ class TrainingRequest:
     recipe: Recipe
     compute: ComputeParams
     scan: ScanParams
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether the backbone runs once per photo only: it is frozen, and every epoch shows it the same photos."""
+        return self.mode.trained == 0 and self.recipe.augment == "none"
 
     def recipe_from(self, weights: WeightsRecord) -> Recipe:
         """Return the recipe for what the backbone starts from; a random start that was asked for is as any other."""
@@ -72,8 +80,13 @@ class TrainingPlan:
 
     @property
     def uses_features(self) -> bool:
-        """Whether the backbone runs once per photo only: it is frozen, and every epoch shows it the same photos."""
-        return self.request.mode.trained == 0 and self.request.recipe.augment == "none"
+        """Whether the backbone runs once per photo only."""
+        return self.request.uses_features
+
+    def loss(self, *, training: bool) -> Loss:
+        """Return the loss that a training learns from, or that its predictions are judged by."""
+        labels = self.catalogue.label_ids(self.catalogue.rows("train"))
+        return build_loss(self.recipe.loss, labels, len(self.catalogue.labels), training=training)
 
 
 def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path) -> TrainingPlan:
@@ -81,7 +94,7 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
 
     Raises:
         TrainingError: the device is not there, or has no room for the network.
-        ParamsError: a head with batch norm at one product per batch.
+        ParamsError: a head with batch norm at one product per batch, or a recipe that the mode or the labels forbid.
         WeightsError: no weights record, or a file of another architecture.
     """
     head, recipe = request.settings.head, request.recipe
@@ -90,6 +103,9 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
         problem = "start: head needs a head without hidden layers (head.hidden: [])"
     if problem:
         raise ParamsError(f"{request.settings.model}: {problem}.")
+    check_balance(recipe.balance, mode=request.mode.name, on_features=request.uses_features)
+    check_alpha(recipe.loss, catalogue.labels)
+    check_class_sizes(recipe.balance, catalogue.label_ids(catalogue.rows("train")), catalogue.labels)
     threads = set_threads(request.compute.threads)
     keep_freed_memory()
     device = resolve_device(request.compute.device)

@@ -25,7 +25,7 @@ from bakeoff.training.checkpoint import MODEL_FILE, save_classifier
 from bakeoff.training.device import peak_cuda_memory_mib
 from bakeoff.training.learn import features_of, learn
 from bakeoff.training.loop import OnEpoch
-from bakeoff.training.losses import LOSSES, probabilities
+from bakeoff.training.losses import probabilities
 from bakeoff.training.module import photo_tensor
 from bakeoff.training.plan import TrainingPlan
 from bakeoff.training.resume import locked_checkpoint
@@ -59,7 +59,7 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
             train_resident_mib=peak_resident_mib(),
         )
         kind = plan.request.recipe.loss.probabilities
-        record = training_record(plan.header, history, plan.catalogue, probabilities=kind, **plan.sizes)
+        record = training_record(plan.header, history, plan.catalogue, predictions, probabilities=kind, **plan.sizes)
         save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
         copy_config(project_root() / plan.header.weights_dir, out_dir)
         write_outputs(out_dir, record, cost, history=history, predictions=predictions)
@@ -76,7 +76,7 @@ def _predict(plan: TrainingPlan) -> Predictions:
 
     A frozen one's head reads the cached features.
     """
-    catalogue, loss = plan.catalogue, LOSSES[plan.request.recipe.loss.name]
+    catalogue, loss = plan.catalogue, plan.loss(training=False)
     preprocessing, kind = plan.request.settings.preprocessing, plan.request.recipe.loss.probabilities
     plan.model.eval()
     features = features_of(plan).array if plan.request.mode.trained == 0 else None

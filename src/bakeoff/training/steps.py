@@ -11,16 +11,15 @@ from torch import Tensor, nn
 from bakeoff.learning.recipe import Recipe
 from bakeoff.training.data import Batch
 from bakeoff.training.device import autocast_dtype
-from bakeoff.training.losses import LOSSES
+from bakeoff.training.losses import Loss
 from bakeoff.training.optimise import make_optimizer
 
 
 class Stepper:
     """Takes a module's optimiser steps, in place; what learns is what takes a gradient when this is made."""
 
-    def __init__(self, module: nn.Module, recipe: Recipe, device: torch.device, *, title: str) -> None:
-        self.module, self.recipe, self.device, self.title = module, recipe, device, title
-        self.loss = LOSSES[recipe.loss.name]
+    def __init__(self, module: nn.Module, recipe: Recipe, device: torch.device, *, loss: Loss, title: str) -> None:
+        self.module, self.recipe, self.device, self.loss, self.title = module, recipe, device, loss, title
         self.optimizer = make_optimizer(module, recipe)
         self.dtype = autocast_dtype(device, recipe.mixed_precision)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)

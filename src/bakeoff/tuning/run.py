@@ -53,17 +53,16 @@ def tune(
         ParamsError: a field or value that no recipe has.
         TrainingError: every trial failed.
     """
-    present = {path: _read(request, path) for path in params.space}
     for path, values in params.space.items():
         for value in values.choices if isinstance(values, Choices) else (values.low, values.high):
             changed(request, {path: value})
+    present = {path: _read(request, path, values) for path, values in params.space.items()}
     plan = plan_training(request, catalogue, weights_dir=weights_dir)
     searched = params.model_dump(mode="json", include={"space", "measure", "pruner"})
     study = _open(state_dir / f"{digest([plan.header.key, searched])}.db", params)
     if all(_holds(params.space[path], value) for path, value in present.items()):
-        study.enqueue_trial(
-            {path: _encoded(params.space[path], present[path]) for path in present}, skip_if_exists=True
-        )
+        first = {path: json.dumps(value) if _is_choice(params, path) else value for path, value in present.items()}
+        study.enqueue_trial(first, skip_if_exists=True)
     with progress_bar() as bar:
         task = bar.add_task(f"{plan.header.candidate} tuned", total=params.trials)
 
@@ -161,8 +160,8 @@ def _suggest(trial: optuna.Trial, path: str, values: Any) -> Any:
     return trial.suggest_float(path, values.low, values.high, log=values.log)
 
 
-def _encoded(values: Any, value: Any) -> Any:
-    return json.dumps(value) if isinstance(values, Choices) else value
+def _is_choice(params: TuneParams, path: str) -> bool:
+    return isinstance(params.space.get(path), Choices)
 
 
 def _holds(values: Any, value: Any) -> bool:
@@ -171,15 +170,17 @@ def _holds(values: Any, value: Any) -> bool:
     return isinstance(value, int | float) and values.low <= value <= values.high
 
 
-def _read(request: TrainingRequest, path: str) -> Any:
-    """Return what the present recipe has at a path; a choice without parameters as its name alone."""
+def _read(request: TrainingRequest, path: str, values: Any) -> Any:
+    """Return what the present recipe has at a path, of choices the one that means the same."""
+    if isinstance(values, Choices):
+        return next((one for one in values.choices if changed(request, {path: one}) == request), None)
     known = request.recipe.model_dump(mode="json") | {
         "head": request.settings.head.model_dump(mode="json"),
         "image_size": request.settings.preprocessing.image_size,
     }
     for name in path.split("."):
-        known = known.get(name) if isinstance(known, dict) else None
-    return known["name"] if isinstance(known, dict) and set(known) == {"name"} else known
+        known = known[name]
+    return known
 
 
 def _record(
@@ -210,10 +211,7 @@ def _record(
 
 
 def _trial(one: FrozenTrial, params: TuneParams) -> Trial:
-    values = {
-        path: json.loads(value) if isinstance(params.space.get(path), Choices) else value
-        for path, value in one.params.items()
-    }
+    values = {path: json.loads(value) if _is_choice(params, path) else value for path, value in one.params.items()}
     seen = one.intermediate_values
     value = one.value if one.value is not None else (seen[max(seen)] if seen else None)
     seconds = one.duration.total_seconds() if one.duration else np.nan
