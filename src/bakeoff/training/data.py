@@ -4,10 +4,10 @@ import random
 import shutil
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.batching import n_batches, split_batches
+from bakeoff.data.photo import Photo
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import transform_photo
 from bakeoff.learning.balance import Balance, BalanceParams
@@ -50,10 +51,18 @@ class Batch(NamedTuple):
     """(N,) int64, in the catalogue."""
 
 
+class Augment(Protocol):
+    """Changes a photo at random; picklable, for loader processes."""
+
+    def __call__(self, photo: Photo, *, label_id: int, seed: int) -> np.ndarray:
+        """Return a decoded RGB photo of any size as the network takes it, (H, W, 3) uint8; `seed` decides all."""
+        ...
+
+
 class PhotoDataset(Dataset[tuple[Tensor, int]]):
     """The photos at `positions` of a catalogue after the candidate's own transform: (C, H, W) uint8 and the label.
 
-    `augment` changes a photo (H, W, C) uint8 by the seed of its product and epoch. An index is (epoch, row).
+    With `augment` it is changed, by a seed of its product and epoch. An index is (epoch, row).
     """
 
     def __init__(
@@ -62,7 +71,7 @@ class PhotoDataset(Dataset[tuple[Tensor, int]]):
         positions: np.ndarray,
         preprocessing: Preprocessing,
         *,
-        augment: Callable[[np.ndarray, int], np.ndarray] | None = None,
+        augment: Augment | None = None,
         seed: int = 0,
     ) -> None:
         self.products, self.positions = catalogue.at(positions), positions
@@ -77,10 +86,13 @@ class PhotoDataset(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, int]:
         """Return photo and label of a row in an epoch."""
         epoch, row = index
-        pixels = transform_photo(self.products.photo(row), self.preprocessing)
-        if self.augment is not None:
-            pixels = self.augment(pixels, derive_seed(self.seed, "augment", epoch, self.product_ids[row]))
-        return torch.from_numpy(pixels.transpose(2, 0, 1).copy()), int(self.labels[row])
+        photo, label_id = self.products.photo(row), int(self.labels[row])
+        if self.augment is None:
+            pixels = transform_photo(photo, self.preprocessing)
+        else:
+            seed = derive_seed(self.seed, "augment", epoch, self.product_ids[row])
+            pixels = self.augment(photo, label_id=label_id, seed=seed)
+        return torch.from_numpy(pixels.transpose(2, 0, 1).copy()), label_id
 
 
 class BatchSource(ABC):
@@ -106,9 +118,9 @@ class BatchSource(ABC):
         """Yield batches in the epoch's own random order, without the first `skip`."""
         return self._batches(split_batches(self._epoch_rows(epoch), self.options.batch_size)[skip:], epoch)
 
-    def ordered(self) -> Iterator[Batch]:
-        """Yield batches in the rows' order."""
-        return self._batches(split_batches(np.arange(len(self.labels)), self.options.batch_size), 0)
+    def ordered(self, epoch: int = 0) -> Iterator[Batch]:
+        """Yield batches in the rows' order; photos that are augmented are those of an epoch."""
+        return self._batches(split_batches(np.arange(len(self.labels)), self.options.batch_size), epoch)
 
     def _epoch_rows(self, epoch: int) -> np.ndarray:
         return epoch_rows(self.labels, self.options.seed, epoch, self.options.balance)
