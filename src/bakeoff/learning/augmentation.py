@@ -15,13 +15,13 @@ Step = tuple[float, list[Change]]
 """A probability, and the change made with it; of several one is drawn, each as likely."""
 WHITE, GREY = 255, 128
 """What a photo that is moved or turned leaves, as around a product; what is cut out."""
-_FLIP = ("RandomHorizontalFlip", {"p": 1})
-_BILINEAR = 2
+_FLIP, _UPSIDE_DOWN = ("RandomHorizontalFlip", {"p": 1}), ("RandomVerticalFlip", {"p": 1})
+_BLUR = ("GaussianBlur", {"kernel_size": 7, "sigma": (0.8, 1.4)})
+"""3 to 7 px: OpenCV's σ of kernels of these sizes."""
 
 
 def _affine(shift: float, scale: float, degrees: float) -> Change:
-    moved = {"translate": (shift, shift), "scale": (1 - scale, 1 + scale), "degrees": degrees}
-    return "RandomAffine", moved | {"interpolation": _BILINEAR, "fill": WHITE}
+    return "affine", {"degrees": degrees, "translate": (shift, shift), "scale": (1 - scale, 1 + scale)}
 
 
 def _hue_saturation_value(hue: float, saturation: float, value: float) -> Change:
@@ -44,15 +44,16 @@ RECIPES: dict[str, list[Step]] = {
     ],
     "heavy": [
         (0.5, [_FLIP]),
-        (0.1, [("RandomVerticalFlip", {"p": 1})]),
+        (0.1, [_UPSIDE_DOWN]),
         (0.7, [_affine(0.15, 0.15, 20)]),
         (0.7, [_lightness(0.3), _hue_saturation_value(20, 30, 30), ("gamma", {"bounds": (0.7, 1.3)})]),
-        (0.4, [("noise", {"bounds": (10, 50)}), ("blur", {"sigma": (0.8, 1.4)}), ("jpeg", {"bounds": (60, 90)})]),
+        (0.4, [("noise", {"bounds": (10, 50)}), _BLUR, ("jpeg", {"bounds": (60, 90)})]),
         (0.3, [("cutout", {"n_squares": 4, "side": 40 / 224})]),
     ],
+    "auto_augment": [(0.5, [_FLIP]), (1, [("AutoAugment", {"fill": WHITE})])],
     "trivial_augment": [(0.5, [_FLIP]), (1, [("TrivialAugmentWide", {"fill": WHITE})])],
 }
-"""Light, medium and heavy are System 2's; TrivialAugment: arXiv:2103.10158."""
+"""Light, medium and heavy: System 2; AutoAugment's ImageNet policy: arXiv:1805.09501; TrivialAugment: 2103.10158."""
 
 
 class NoAugmentation(Section):
@@ -64,15 +65,11 @@ class NoAugmentation(Section):
 class Recipe(Section):
     """One of `RECIPES`, and what each augmentation may have: a random crop before it, random erasing after it."""
 
-    name: Literal["flip", "light", "medium", "heavy", "trivial_augment"]
+    name: Literal["flip", "light", "medium", "heavy", "auto_augment", "trivial_augment"]
     min_crop: Share | None = None
     """Smallest share of the photo's area that a crop keeps, its sides 3:4 to 4:3 (arXiv:1409.4842); null = no crop."""
     random_erasing: Probability = 0.0
     """How often a rectangle of 2 % to 33 % of the photo turns grey (arXiv:1708.04896)."""
-
-    def steps(self, n_photos: int) -> list[Step]:
-        """Return what is done between crop and erasing to photos of a class with `n_photos` to train on."""
-        return RECIPES[self.name]
 
 
 class Standard(Recipe):
@@ -85,42 +82,6 @@ class Standard(Recipe):
     rotation_degrees: Annotated[float, Field(ge=0, le=180)] = 0.0
     colour: Probability = 0.1
 
-    def steps(self, n_photos: int) -> list[Step]:
-        """Return the steps, alike for all classes."""
-        colour: Change = "ColorJitter", dict.fromkeys(["brightness", "contrast", "saturation"], self.colour)
-        return [
-            (self.flip, [_FLIP]),
-            (self.vertical_flip, [("RandomVerticalFlip", {"p": 1})]),
-            (float(self.rotation_degrees > 0), [_affine(0, 0, self.rotation_degrees)]),
-            (float(self.colour > 0), [colour]),
-        ]
-
-
-class ByClassSize(Recipe):
-    """System 2's: the smaller the class, the heavier the recipe."""
-
-    name: Literal["by_class_size"]
-    light_above: PositiveInt = 3000
-    """Classes with more photos to train on get `light`."""
-    heavy_below: PositiveInt = 1500
-    """Classes with fewer get `heavy`, those in between `medium`."""
-
-    def steps(self, n_photos: int) -> list[Step]:
-        """Return the recipe of this size."""
-        heavier = "heavy" if n_photos < self.heavy_below else "medium"
-        return RECIPES["light" if n_photos > self.light_above else heavier]
-
-
-class AutoAugment(Recipe):
-    """AutoAugment's policy for one data set (arXiv:1805.09501)."""
-
-    name: Literal["auto_augment"]
-    policy: Literal["imagenet", "cifar10", "svhn"] = "imagenet"
-
-    def steps(self, n_photos: int) -> list[Step]:
-        """Return flip and policy, alike for all classes."""
-        return [(0.5, [_FLIP]), (1, [("auto_augment", {"policy": self.policy})])]
-
 
 class RandAugment(Recipe):
     """RandAugment (arXiv:1909.13719): so many changes, each of this magnitude out of 30."""
@@ -129,27 +90,55 @@ class RandAugment(Recipe):
     n_changes: PositiveInt = 2
     magnitude: Annotated[int, Field(ge=0, le=30)] = 9
 
-    def steps(self, n_photos: int) -> list[Step]:
-        """Return flip and changes, alike for all classes."""
-        changes = {"num_ops": self.n_changes, "magnitude": self.magnitude, "fill": WHITE}
-        return [(0.5, [_FLIP]), (1, [("RandAugment", changes)])]
+
+class ByClassSize(Recipe):
+    """System 2's: `light` for classes of more photos to train on, `heavy` below, `medium` in between."""
+
+    name: Literal["by_class_size"]
+    light_above: PositiveInt = 3000
+    heavy_below: PositiveInt = 1500
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ByClassSize:
+        if self.heavy_below > self.light_above:
+            raise ValueError(f"heavy_below ({self.heavy_below}) must be at most light_above ({self.light_above})")
+        return self
 
 
 AugmentParams = Annotated[
-    NoAugmentation | Recipe | Standard | ByClassSize | AutoAugment | RandAugment,
+    NoAugmentation | Recipe | Standard | RandAugment | ByClassSize,
     Field(discriminator="name"),
     BeforeValidator(by_name),
 ]
 
 
+def steps_of(params: Recipe, n_photos: int) -> list[Step]:
+    """Return what is done between crop and erasing to the photos of a class that has `n_photos` to train on."""
+    if isinstance(params, ByClassSize):
+        heavier = "heavy" if n_photos < params.heavy_below else "medium"
+        return RECIPES["light" if n_photos > params.light_above else heavier]
+    if isinstance(params, RandAugment):
+        changes = {"num_ops": params.n_changes, "magnitude": params.magnitude, "fill": WHITE}
+        return [(0.5, [_FLIP]), (1, [("RandAugment", changes)])]
+    if not isinstance(params, Standard):
+        return RECIPES[params.name]
+    colour: Change = "ColorJitter", dict.fromkeys(["brightness", "contrast", "saturation"], params.colour)
+    turn = _affine(0, 0, params.rotation_degrees)
+    return [
+        *[(params.flip, [_FLIP]), (params.vertical_flip, [_UPSIDE_DOWN])],
+        *[(params.rotation_degrees > 0, [turn]), (params.colour > 0, [colour])],
+    ]
+
+
 class MixParams(Section):
-    """Batches mixed by mixup (arXiv:1710.09412), by CutMix (arXiv:1905.04899), or by either, each as likely."""
+    """Batches mixed by mixup (arXiv:1710.09412), by CutMix (arXiv:1905.04899), or by either, each as likely.
+
+    Both are the α of the Beta(α, α) that a photo's share is drawn from; `probability` is the share of mixed batches.
+    """
 
     mixup: PositiveFloat | None = None
-    """α of the Beta(α, α) that a photo's share is drawn from; null = no mixup. CutMix's likewise."""
     cutmix: PositiveFloat | None = None
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the batches that are mixed."""
 
     @model_validator(mode="after")
     def _has_one(self) -> MixParams:

@@ -8,7 +8,6 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,57 +18,58 @@ from torch import Tensor
 from bakeoff.backbones.compat import import_torchvision
 from bakeoff.data.photo import Photo
 from bakeoff.data.transforms import resize_crop, transform_photo
-from bakeoff.learning.augmentation import GREY, WHITE, MixParams, Recipe
+from bakeoff.learning.augmentation import GREY, MixParams, Recipe, steps_of
 from bakeoff.records.settings import Geometry
 
 import_torchvision()
 v2 = importlib.import_module("torchvision.transforms.v2")
 
 
+@dataclass(frozen=True)
 class Augment:
     """Changes a candidate's training photos; picklable, for loader processes."""
 
-    def __init__(self, params: Recipe, used: Geometry, class_sizes: Sequence[int] | np.ndarray) -> None:
-        """Take the choice of params.yaml, the candidate's resize and crop, and (K,) photos to train on by class."""
-        self.used = used
-        self.crop = v2.RandomResizedCrop(used.image_size, scale=(params.min_crop or 1.0, 1.0))
-        self.crops = params.min_crop is not None
-        erasing = (params.random_erasing, [("RandomErasing", {"p": 1, "value": GREY})])
-        self.steps = [
-            [(probability, [_build(*change) for change in changes]) for probability, changes in steps if probability]
-            for steps in ([*params.steps(int(n)), erasing] for n in class_sizes)
-        ]
+    params: Recipe
+    used: Geometry
+    class_sizes: Sequence[int] | np.ndarray
+    """(K,) photos to train on, by class."""
 
     def __call__(self, photo: Photo, *, label_id: int, seed: int) -> np.ndarray:
         """Return a photo as (H, W, 3) uint8 as `transform_photo` does, changed at random.
 
         A crop is taken from the photo as it is stored, before it is resized. PyTorch's own generators stay as they are;
-        one thread computes, for several round sums over a photo otherwise.
+        one thread computes, for several may round a sum over a photo otherwise.
 
         Args:
             photo: decoded, RGB, any size.
             label_id: its class, below K.
             seed: `derive_seed(seed, "augment", epoch, product_id)`.
         """
-        threads = torch.get_num_threads()
+        erasing = (self.params.random_erasing, [("RandomErasing", {"p": 1, "value": GREY})])
+        n_threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             with own_stream(seed):
-                pixels = self._cropped(photo) if self.crops else transform_photo(photo, self.used)
-                image = torch.from_numpy(pixels.transpose(2, 0, 1).copy())
-                for probability, changes in self.steps[label_id]:
+                image = torch.from_numpy(self._resized(photo).transpose(2, 0, 1).copy())
+                for probability, changes in (*steps_of(self.params, int(self.class_sizes[label_id])), erasing):
                     if torch.rand(()) < probability:
-                        image = changes[int(torch.randint(len(changes), ()))](image)
+                        name, arguments = changes[int(torch.randint(len(changes), ()))]
+                        image = (
+                            _OURS[name](image, **arguments) if name in _OURS else getattr(v2, name)(**arguments)(image)
+                        )
         finally:
-            torch.set_num_threads(threads)
+            torch.set_num_threads(n_threads)
         return image.permute(1, 2, 0).contiguous().numpy()
 
-    def _cropped(self, photo: Photo) -> np.ndarray:
+    def _resized(self, photo: Photo) -> np.ndarray:
+        used, min_crop = self.used, self.params.min_crop
+        if min_crop is None:
+            return transform_photo(photo, used)
         pixels = np.asarray(photo)
-        top, left, height, width = self.crop.make_params([torch.empty(pixels.shape[:2], device="meta")[None]]).values()
-        part = pixels[top : top + height, left : left + width]
-        side, interpolation = self.used.image_size, self.used.interpolation
-        return resize_crop(part, side, crop_pct=1, interpolation=interpolation, crop_mode="squash")
+        crop = v2.RandomResizedCrop(used.image_size, scale=(min_crop, 1))
+        box = crop.make_params([torch.empty((1, *pixels.shape[:2]), device="meta")])
+        part = pixels[box["top"] :, box["left"] :][: box["height"], : box["width"]]
+        return resize_crop(part, used.image_size, crop_pct=1, interpolation=used.interpolation, crop_mode="squash")
 
 
 @contextmanager
@@ -83,20 +83,20 @@ def own_stream(seed: int) -> Iterator[None]:
 def mix_batch(
     params: MixParams, inputs: Tensor, targets: Tensor, weights: Tensor, *, n_classes: int, seed: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a shuffled batch in which each photo is mixed with the one before it, all in the same proportion λ.
+    """Return a shuffled batch, each photo mixed with the one before it in one proportion λ for all.
 
     Where a loss is linear in the target, a mixed photo's is λ w₁ loss(y₁) + (1 - λ) w₂ loss(y₂).
 
     Args:
-        params: mixup or CutMix.
+        params: mixup, CutMix or both.
         inputs: (N, 3, H, W) uint8, or float32 in [0, 1], on any device.
-        targets: (N,) int64 or (N, K) float32, rows sum to 1.
+        targets: (N,) int64 below K, or (N, K) float32, rows sum to 1.
         weights: (N,) float32, each above 0.
         n_classes: K.
         seed: `derive_seed(seed, "mix", epoch, batch)`.
 
     Returns:
-        Photos (N, 3, H, W) float32 in [0, 1], targets (N, K) float32, weights (N,) float32.
+        All in float32: photos (N, 3, H, W) in [0, 1], targets (N, K), weights (N,).
     """
     photos = inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs
     shares = torch.nn.functional.one_hot(targets, n_classes).float() if targets.dim() == 1 else targets
@@ -109,41 +109,59 @@ def mix_batch(
     return photos, weighted / weights[:, None], weights
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """A function of a photo and a strength, which is drawn evenly between two bounds."""
-
-    function: Callable[[Tensor, float], Tensor]
-    bounds: tuple[float, float]
-
-    def __call__(self, image: Tensor) -> Tensor:
-        return self.function(image, float(torch.empty(()).uniform_(*self.bounds)))
+def _between(bounds: tuple[float, float]) -> float:
+    return float(torch.empty(()).uniform_(*bounds))
 
 
-def _add_noise(image: Tensor, variance: float) -> Tensor:
-    return (image + torch.randn(image.shape) * variance**0.5).round_().clamp_(0, 255).to(torch.uint8)
+def _affine(image: Tensor, **moved: Any) -> Tensor:
+    """Move, scale and turn on white: the negative on black, for a fill leaves a dark edge."""
+    negative, bilinear = v2.functional.invert, v2.InterpolationMode.BILINEAR
+    return negative(v2.RandomAffine(**moved, interpolation=bilinear)(negative(image)))
 
 
-def _recompress(image: Tensor, quality: float) -> Tensor:
-    """Return the photo as a JPEG, by Pillow: torchvision's needs its C++ extension."""
-    buffer = io.BytesIO()
-    Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(buffer, "JPEG", quality=round(quality))
+def _cut_out(image: Tensor, n_squares: int, side: float) -> Tensor:
+    squares = [v2.RandomErasing(1, (side**2, side**2), ratio=(1, 1), value=GREY)] * n_squares
+    return v2.Compose(squares)(image)
+
+
+def _add_noise(image: Tensor, bounds: tuple[float, float]) -> Tensor:
+    noise = torch.randn(image.shape) * _between(bounds) ** 0.5
+    return (image + noise).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _recompress(image: Tensor, bounds: tuple[float, float]) -> Tensor:
+    """Save as a JPEG, by Pillow: torchvision's needs its C++ extension."""
+    buffer, pixels = io.BytesIO(), image.permute(1, 2, 0).contiguous().numpy()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=round(_between(bounds)))
     return torch.from_numpy(np.array(Image.open(buffer))).permute(2, 0, 1)
 
 
-def _cut_out(n_squares: int, side: float) -> Callable[[Tensor], Tensor]:
-    return v2.Compose([v2.RandomErasing(1, (side**2, side**2), ratio=(1, 1), value=GREY)] * n_squares)
-
-
-_OURS: dict[str, Callable[..., Callable[[Tensor], Tensor]]] = {
-    "noise": partial(_Drawn, _add_noise),
-    "gamma": partial(_Drawn, v2.functional.adjust_gamma),
-    "jpeg": partial(_Drawn, _recompress),
-    "blur": partial(v2.GaussianBlur, 7),
+_OURS: dict[str, Callable[..., Tensor]] = {
+    "affine": _affine,
     "cutout": _cut_out,
-    "auto_augment": lambda policy: v2.AutoAugment(v2.AutoAugmentPolicy(policy), fill=WHITE),
+    "gamma": lambda image, bounds: v2.functional.adjust_gamma(image, _between(bounds)),
+    "jpeg": _recompress,
+    "noise": _add_noise,
 }
 
 
-def _build(name: str, arguments: dict[str, Any]) -> Callable[[Tensor], Tensor]:
-    return _OURS[name](**arguments) if name in _OURS else getattr(v2, name)(**arguments)
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def keep(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the photos as they are."""
+    return images
+
+
+def flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the photos, each mirrored left to right with probability 0.5.
+
+    Args:
+        images: (N, C, H, W), any type.
+        generator: a CPU generator; one draw per photo.
+    """
+    chosen = torch.rand(images.shape[0], generator=generator).to(images.device) < 0.5
+    return torch.where(chosen[:, None, None, None], images.flip(-1), images)
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {"none": keep, "flip": flip}
