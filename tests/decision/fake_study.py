@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from bakeoff.core.section import Mode
 from bakeoff.core.translation import Translator
 from bakeoff.decision.collect import Collected, collect
 from bakeoff.decision.measures import MEASURES
@@ -65,7 +64,7 @@ CORRECT = {  # right ones of 105 test products, frozen and finetune
 
 
 def make_study(
-    models: Sequence[str] = (), modes: Sequence[Mode] = ("frozen",), seeds: Sequence[int] = (0,), **options: Any
+    models: Sequence[str] = (), modes: Sequence[str] = ("frozen",), seeds: Sequence[int] = (0,), **options: Any
 ) -> Study:
     """Return the study of these lists."""
     return Study(StudyLists(models=list(models), modes=list(modes), seeds=list(seeds)), **options)

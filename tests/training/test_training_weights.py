@@ -34,9 +34,9 @@ def learn() -> Callable[..., Any]:
         )
         loader = LoaderOptions(len(labels), seed=0)
         ones, classes = torch.ones(len(labels), 1), np.array(labels)
-        train = TensorBatches(ones, classes, loader, np.array(weights, dtype=np.float32))
+        train = TensorBatches([ones], classes, loader, np.array(weights, dtype=np.float32))
         heavy = np.array([1000.0, 1.0], dtype=np.float32)
-        validation = TensorBatches(torch.ones(2, 1), np.array([1, 0]), LoaderOptions(2, 0), heavy)
+        validation = TensorBatches([torch.ones(2, 1)], np.array([1, 0]), LoaderOptions(2, 0), heavy)
         return train_module(module, train=train, validation=validation, options=options), module
 
     return train

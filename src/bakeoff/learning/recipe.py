@@ -11,9 +11,11 @@ from pydantic import Field, ValidationError, model_validator
 from bakeoff.core.errors import BakeoffError, ParamsError
 from bakeoff.core.modes import FAMILIES, parse_mode
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section, Share
+from bakeoff.learning.augmentation import AugmentParams, MixParams
 from bakeoff.learning.balance import BalanceParams, ClassWeightParams
 from bakeoff.learning.history import Select
 from bakeoff.learning.losses import LossParams
+from bakeoff.learning.normalisation import Normalise
 from bakeoff.learning.schedules import SchedulerParams
 from bakeoff.records.base import Record
 from bakeoff.records.recipe import ScheduleParams
@@ -62,7 +64,11 @@ class Recipe(ScheduleParams):
     """In the loss, by the training products."""
     balance: BalanceParams
     """Which training products an epoch holds."""
-    augment: Literal["none", "flip"]
+    augment: AugmentParams
+    cache_views: PositiveInt | None
+    """Of a frozen backbone with an augmentation: features of so many augmented views of each product; null = anew."""
+    mix: MixParams | None
+    normalise: Normalise
     batch_size: PositiveInt
     accumulate: PositiveInt
     """Batches of one optimiser step."""

@@ -35,6 +35,8 @@ class Preprocessing(Geometry):
     std: Triple
     channel_order: Literal["rgb", "bgr"] = "rgb"
     """Turned round just before the network: photos, previews and heat maps are RGB everywhere."""
+    per_image: bool = False
+    """Each photo's channels by their own mean and standard deviation, in place of `mean` and `std`."""
 
 
 class CandidateSettings(Section):

@@ -4,7 +4,7 @@ import random
 import shutil
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple, Protocol
@@ -190,22 +190,23 @@ class TensorBatches(BatchSource):
 
     def __init__(
         self,
-        inputs: Tensor,
+        inputs: Sequence[Tensor],
         labels: np.ndarray,
         options: LoaderOptions,
         weights: np.ndarray | None = None,
         positions: np.ndarray | None = None,
     ) -> None:
-        """Hold inputs (N, …); the others as `BatchSource` does."""
+        """Hold inputs (N, …), which epochs take in turn; the others as `BatchSource` does."""
         super().__init__(labels, options, weights, positions)
         self.inputs = inputs
-        self.weights = self.weights.to(inputs.device)
-        self._targets = torch.from_numpy(labels).to(inputs.device)
+        self.weights = self.weights.to(inputs[0].device)
+        self._targets = torch.from_numpy(labels).to(inputs[0].device)
 
     def _load(self, batches: list[list[int]], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        inputs = self.inputs[(epoch - 1) % len(self.inputs)]
         for batch in batches:
-            index = torch.tensor(batch, device=self.inputs.device)
-            yield self.inputs[index], self._targets[index]
+            index = torch.tensor(batch, device=inputs.device)
+            yield inputs[index], self._targets[index]
 
 
 def _seed_worker(worker: int) -> None:

@@ -1,6 +1,7 @@
 """What learns in a training: a classifier by gradient, on photos or cached features, or a probe that is fitted."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,13 @@ from torch import nn
 
 from bakeoff.backbones.classifier import set_mode
 from bakeoff.core.paths import state_dir
+from bakeoff.core.seeding import derive_seed
 from bakeoff.learning.balance import ON_FEATURES, class_weights
 from bakeoff.learning.history import History
+from bakeoff.training.augment import mix_batch
 from bakeoff.training.balance import resample_features
-from bakeoff.training.data import BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
-from bakeoff.training.features import Features, cached_features
+from bakeoff.training.data import Batch, BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
+from bakeoff.training.features import Features, Views, cached_features, cached_views
 from bakeoff.training.loop import LoopOptions, OnEpoch, train_module
 from bakeoff.training.plan import TrainingPlan
 from bakeoff.training.probes import fit_head, fit_linear
@@ -35,6 +38,7 @@ def learn(
         *(plan.loss(training=training) for training in (True, False)),
         title=plan.header.title,
         before_epoch=lambda epoch: set_mode(plan.model.classifier, request.mode, epoch=epoch),
+        change=_mixer(plan),
         name_of=product_ids.__getitem__,
         quiet=quiet,
     )
@@ -52,6 +56,19 @@ def learn(
         module, train=train, validation=validation, options=options, checkpoint=checkpoint, on_epoch=on_epoch
     )
     return history, extraction_s
+
+
+def _mixer(plan: TrainingPlan) -> Callable[[Batch, int, int], Batch]:
+    """Return what mixes the photos of a batch, where the recipe asks for that."""
+    params, seed, n_classes = plan.recipe.mix, plan.request.seed, len(plan.catalogue.labels)
+
+    def mix(batch: Batch, epoch: int, number: int) -> Batch:
+        if params is None:
+            return batch
+        stream = derive_seed(seed, "mix", epoch, number)
+        return Batch(*mix_batch(params, *batch[:3], n_classes=n_classes, seed=stream), batch.positions)
+
+    return mix
 
 
 def _share_learned_from(plan: TrainingPlan) -> float:
@@ -97,14 +114,25 @@ def _training_batches(plan: TrainingPlan, features: Features | None) -> BatchSou
     of_class = class_weights(labels, n_classes, recipe.class_weights)
     options = replace(_options(plan), balance=recipe.balance)
     if features is None:
-        dataset = PhotoDataset(catalogue, rows, plan.request.settings.preprocessing)
+        preprocessing = plan.request.settings.preprocessing
+        dataset = PhotoDataset(catalogue, rows, preprocessing, augment=plan.augment, seed=seed)
         return PhotoBatches(dataset, options, weights * of_class[labels])
-    inputs = features.array[rows]
+    views = _views_of(plan) if plan.augment else [features]
+    inputs = np.concatenate([view.array[rows] for view in views])
     if recipe.balance.name in ON_FEATURES:
         inputs, labels, weights, numbers = resample_features(inputs, labels, weights, recipe.balance, seed)
         positions = np.where(numbers < 0, -1, rows[numbers])
-    tensor = torch.from_numpy(inputs).to(plan.device)
-    return TensorBatches(tensor, labels, options, weights * of_class[labels], positions)
+    parts = torch.from_numpy(inputs).to(plan.device).chunk(len(views))
+    return TensorBatches(parts, labels, options, weights * of_class[labels], positions)
+
+
+def _views_of(plan: TrainingPlan) -> list[Features]:
+    assert plan.augment
+    assert plan.recipe.cache_views
+    recipe = [plan.recipe.augment.model_dump(mode="json"), list(map(int, plan.augment.class_sizes))]
+    views = Views(plan.recipe.cache_views, plan.request.seed, plan.augment, recipe)
+    places = {"header": plan.header, "root": state_dir("features"), "workers": plan.request.compute.loader_workers}
+    return cached_views(plan.model, plan.catalogue, views, **places)
 
 
 def _options(plan: TrainingPlan) -> LoaderOptions:
@@ -118,7 +146,7 @@ def _batches(plan: TrainingPlan, rows: np.ndarray, features: Features | None) ->
     if features is None:
         return PhotoBatches(PhotoDataset(catalogue, rows, plan.request.settings.preprocessing), options)
     inputs = torch.from_numpy(features.array[rows]).to(plan.device)
-    return TensorBatches(inputs, catalogue.label_ids(rows), options, positions=rows)
+    return TensorBatches([inputs], catalogue.label_ids(rows), options, positions=rows)
 
 
 def features_of(plan: TrainingPlan) -> Features:

@@ -16,7 +16,7 @@ from bakeoff.core.progress import progress_bar
 from bakeoff.learning.history import History, Row
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.learning.recipe import Recipe
-from bakeoff.training.data import BatchSource
+from bakeoff.training.data import Batch, BatchSource
 from bakeoff.training.losses import Loss
 from bakeoff.training.optimise import rate_factor
 from bakeoff.training.resume import CheckpointFolder
@@ -37,6 +37,8 @@ class LoopOptions:
     title: str = "training"
     before_epoch: Callable[[int], None] = lambda epoch: None
     """Called with the number of each epoch, from 1: which parameters learn may change there."""
+    change: Callable[[Batch, int, int], Batch] = lambda batch, epoch, number: batch
+    """What a training batch becomes, by its epoch and its number in it."""
     name_of: Callable[[int], str] = str
     """What the product at a position of the catalogue is called, for messages."""
     quiet: bool = False
@@ -151,7 +153,8 @@ class _Trainer:
         self.options.before_epoch(number)
         self.module.train()
         source = self.train.shuffled(number, skip=self.epoch.n_batches)
-        while batches := list(islice(source, recipe.accumulate)):
+        numbered = (self.options.change(batch, number, at) for at, batch in enumerate(source, self.epoch.n_batches))
+        while batches := list(islice(numbered, recipe.accumulate)):
             n_done = len(history.step_losses) + len(self.pending)
             if n_done >= history.total_steps:
                 break

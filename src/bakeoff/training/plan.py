@@ -1,8 +1,9 @@
 """A training from its settings to a network that is ready to learn, and what determines its result."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from bakeoff.backbones.classifier import Classifier, build_classifier, n_parameters, n_trainable, set_mode
@@ -13,9 +14,11 @@ from bakeoff.core.modes import Mode
 from bakeoff.core.paths import relative_to_project
 from bakeoff.core.seeding import set_threads
 from bakeoff.data.table import Catalogue
+from bakeoff.learning.augmentation import NoAugmentation
 from bakeoff.learning.balance import check_balance, check_class_sizes
 from bakeoff.learning.key import split_digest, training_key, versions
 from bakeoff.learning.losses import check_alpha
+from bakeoff.learning.normalisation import normalised
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.learning.outputs import size_mib
 from bakeoff.learning.recipe import Recipe
@@ -25,6 +28,7 @@ from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord, read_record
 from bakeoff.scan.dispatch import resolve
+from bakeoff.training.augment import Augment
 from bakeoff.training.device import device_name, make_deterministic, resolve_device
 from bakeoff.training.losses import Loss, build_loss
 from bakeoff.training.module import PhotoClassifier
@@ -43,8 +47,10 @@ class TrainingRequest:
 
     @property
     def uses_features(self) -> bool:
-        """Whether the backbone runs once per photo only: it is frozen, and every epoch shows it the same photos."""
-        return self.mode.trained == 0 and self.recipe.augment == "none"
+        """Whether the backbone runs once per photo only: it is frozen, and epochs show it the same photos again."""
+        recipe = self.recipe
+        is_repeated = recipe.augment.name == "none" or recipe.cache_views is not None
+        return self.mode.trained == 0 and is_repeated and recipe.mix is None
 
     def recipe_from(self, weights: WeightsRecord) -> Recipe:
         """Return the recipe for what the backbone starts from; a random start that was asked for is as any other."""
@@ -83,6 +89,15 @@ class TrainingPlan:
         """Whether the backbone runs once per photo only."""
         return self.request.uses_features
 
+    @property
+    def augment(self) -> Augment | None:
+        """What changes the training photos; None without an augmentation."""
+        params, preprocessing = self.recipe.augment, self.request.settings.preprocessing
+        if isinstance(params, NoAugmentation):
+            return None
+        labels = self.catalogue.label_ids(self.catalogue.rows("train"))
+        return Augment(params, preprocessing, np.bincount(labels, minlength=len(self.catalogue.labels)))
+
     def loss(self, *, training: bool) -> Loss:
         """Return the loss that a training learns from, or that its predictions are judged by."""
         labels = self.catalogue.label_ids(self.catalogue.rows("train"))
@@ -103,13 +118,15 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
         problem = "start: head needs a head without hidden layers (head.hidden: [])"
     if problem:
         raise ParamsError(f"{request.settings.model}: {problem}.")
-    check_balance(recipe.balance, mode=request.mode.name, on_features=request.uses_features)
+    as_they_are = request.uses_features and recipe.augment.name == "none"
+    check_balance(recipe.balance, mode=request.mode.name, on_features=as_they_are)
     check_alpha(recipe.loss, catalogue.labels)
     check_class_sizes(recipe.balance, catalogue.label_ids(catalogue.rows("train")), catalogue.labels)
     threads = set_threads(request.compute.threads)
     keep_freed_memory()
     device = resolve_device(request.compute.device)
     make_deterministic(device)
+    request = _normalised(request, catalogue)
     classifier = build_classifier(
         request.settings,
         n_classes=len(catalogue.labels),
@@ -127,6 +144,13 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     with out_of_memory_in_words(TrainingError, doing, remedies="free its memory, or set compute.device: cpu"):
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return TrainingPlan(request, catalogue, model, device, weights, header)
+
+
+def _normalised(request: TrainingRequest, catalogue: Catalogue) -> TrainingRequest:
+    """Return the request with the mean and standard deviation that its recipe asks for."""
+    settings, train = request.settings, catalogue.at(catalogue.rows("train"))
+    preprocessing = normalised(settings.preprocessing, request.recipe.normalise, train)
+    return replace(request, settings=settings.model_copy(update={"preprocessing": preprocessing}))
 
 
 def _prepare_backbone(classifier: Classifier, request: TrainingRequest) -> None:

@@ -64,7 +64,14 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
         copy_config(project_root() / plan.header.weights_dir, out_dir)
         write_outputs(out_dir, record, cost, history=history, predictions=predictions)
         checkpoint.clear()
-    draw_figures(out_dir, record, history, catalogue=plan.catalogue, used=plan.request.settings.preprocessing)
+    draw_figures(
+        out_dir,
+        record,
+        history,
+        catalogue=plan.catalogue,
+        used=plan.request.settings.preprocessing,
+        augment=plan.augment,
+    )
     if record.not_learned:
         sys.stderr.write(f"bakeoff: WARNING: {plan.header.title} DID NOT LEARN: {record.not_learned}.\n")
     return record
