@@ -11,12 +11,28 @@ def screen(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
     return Console(stderr=stderr, file=file, markup=False, emoji=False)
 
 
+class _Bar(Progress):
+    n_open = 0
+
+    def start(self) -> None:
+        self.disable = _Bar.n_open > 0
+        _Bar.n_open += 1
+        super().start()
+
+    def stop(self) -> None:
+        _Bar.n_open -= 1
+        super().stop()
+
+
 def progress_bar() -> Progress:
-    """Return a bar with title, count and times; without a terminal it prints its last state only."""
+    """Return a bar with title, count and times; without a terminal it prints its last state only.
+
+    A bar inside another one stays silent: forty trainings of a curve are one bar.
+    """
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=8),  # beside a long candidate's name all must fit into 80 characters
         MofNCompleteColumn(),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
-    return Progress(*columns, console=screen(stderr=True))
+    return _Bar(*columns, console=screen(stderr=True))
