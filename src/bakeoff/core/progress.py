@@ -1,6 +1,6 @@
 """What is shown on a terminal: text as it is written, and the bar that moves on stderr while a training lasts."""
 
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,20 +14,19 @@ def screen(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
 class _Bar(Progress):
     n_open = 0
 
-    def start(self) -> None:
-        self.disable = _Bar.n_open > 0
-        _Bar.n_open += 1
-        super().start()
+    def __enter__(self) -> Progress:
+        self.disable, _Bar.n_open = _Bar.n_open > 0, _Bar.n_open + 1
+        return super().__enter__()
 
-    def stop(self) -> None:
+    def __exit__(self, *error: Any) -> None:
         _Bar.n_open -= 1
-        super().stop()
+        super().__exit__(*error)
 
 
 def progress_bar() -> Progress:
     """Return a bar with title, count and times; without a terminal it prints its last state only.
 
-    A bar inside another one stays silent: forty trainings of a curve are one bar.
+    One inside another stays silent, as those of the many trainings of a curve.
     """
     columns = (
         TextColumn("{task.description}", markup=False),

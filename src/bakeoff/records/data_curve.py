@@ -1,7 +1,4 @@
-"""runs/<candidate>/seed_<s>/data_curve: accuracy against the number of training photos.
-
-Not a learning curve over the epochs of one training, which is history.csv's and reports/learning_curves.csv's.
-"""
+"""runs/<candidate>/seed_<s>/data_curve: accuracy by number of training photos, not by epoch as in history.csv."""
 
 from typing import ClassVar, Literal
 
@@ -11,35 +8,18 @@ from bakeoff.records.base import Record
 FOLDER, FILE, FIGURE = "data_curve", "data_curve.json", "data_curve.png"
 
 
-class Point(Section):
-    """Accuracy after training on a number of photos, and its 95 % interval."""
+class Estimate(Section):
+    """A number and its 95 % interval: an accuracy after training on `at` photos, or what accuracy gains by `at`."""
 
-    n_photos: float
-    accuracy: float
-    low: float
-    high: float
-
-
-class PowerLaw(Section):
-    """error(n) = a + b * n^-c."""
-
-    a: float
-    b: float
-    c: float
-
-
-class Gain(Section):
-    """What accuracy gains, a share, and its 95 % interval: of all classes together, or of one of them."""
-
-    name: str
-    """`per_class`, `double`, or the class."""
-    gain: float
+    at: float | str
+    """Photos; or `per_class`, `double`, or a class."""
+    value: float
     low: float
     high: float
 
 
 class DataCurveRecord(Record):
-    """data_curve.json: what was measured, the power law through it, and what it says of more photos."""
+    """data_curve.json: what was measured on held-out train products, and the power law through it."""
 
     COMMAND: ClassVar[str] = "bakeoff learning-curve"
     STAGE: ClassVar[str] = "CANDIDATE"
@@ -49,20 +29,19 @@ class DataCurveRecord(Record):
     """Of the training whose features and recipe these are."""
     seed: int
     n_repeats: int
-    """Folds of the train split, each held out once and measured."""
     n_products: int
-    """All of the train split, measured once per point."""
     n_photos: int
-    """Of the train split, from where gains count."""
-    points: list[Point]
+    """All of the train split, from where gains count."""
+    points: list[Estimate]
     problem: Literal["flat", "few_points"] | None
     """Why there is no law: accuracy did not rise measurably, or too few points."""
-    law: PowerLaw | None
-    curve: list[Point]
-    """The law and its band up to twice the photos."""
+    law: tuple[float, float, float] | None
+    """a, b and c of error(n) = a + b * n^-c."""
+    curve: list[Estimate]
+    """The law and its band, as far as it is asked."""
     per_class: int
-    """How many photos more of each class the gain of that name is for."""
-    gains: list[Gain]
-    """Of more photos; none where the law says nothing that far."""
-    classes: list[Gain]
-    """Classes that surely gained from the step from half of the photos to all of them, the largest gain first."""
+    """How many more photos of each class the gain `per_class` is for."""
+    gains: list[Estimate]
+    """Of more photos, where they are not too many to tell."""
+    classes: list[Estimate]
+    """Classes that surely gained from half of the photos to all, the largest gain first."""

@@ -112,10 +112,7 @@ _SECTIONS: Sections = {
         lambda page: {"calibration": calibration_views(_ranked(page), page.facts.leading)},
     ),
     "learning": (N_("Learning"), lambda page: {"learning": learning_views(_ranked(page))}),
-    "data_curve": (
-        N_("More photos"),
-        lambda page: {"data_curves": data_curves(page.facts, page.budget, page.t)},
-    ),
+    "data_curve": (N_("More photos"), lambda page: {"data_curves": data_curves(page.facts, page.budget, page.t)}),
     "speed": (N_("Speed"), lambda page: {"speed": speed_views(_ranked(page))}),
     "heat_maps": (N_("Heat maps"), _heat_maps),
     "colour": (N_("Colour"), _colour),
