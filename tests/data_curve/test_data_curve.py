@@ -35,7 +35,8 @@ def test_shares_are_nested_and_hold_each_class_in_proportion():
     table = products([20, 10, 3])
     found = nested_shares(table, [0.1, 0.25, 0.5, 1], seed=3)
     counts = [
-        table[table["group_id"].isin(groups)]["label_id"].value_counts().sort_index().tolist() for groups in found
+        table[table["group_id"].isin(groups.tolist())]["label_id"].value_counts().sort_index().tolist()
+        for groups in found
     ]
     assert counts == [[2, 1, 1], [5, 3, 1], [10, 5, 2], [20, 10, 3]]  # each class rounded up
     for smaller, larger in pairwise(found):
@@ -45,7 +46,7 @@ def test_shares_are_nested_and_hold_each_class_in_proportion():
 def test_groups_stay_whole_and_the_order_is_the_seeds_alone():
     table = products([16, 8], copies=4)
     (half,) = nested_shares(table, [0.5], seed=0)
-    assert table[table["group_id"].isin(half)]["label_id"].value_counts().tolist() == [8, 4]
+    assert table[table["group_id"].isin(half.tolist())]["label_id"].value_counts().tolist() == [8, 4]
     shuffled = table.sample(frac=1, random_state=1)
     assert nested_shares(shuffled, [0.5], seed=0)[0].tolist() == half.tolist()
     assert {tuple(nested_shares(table, [0.5], seed=seed)[0]) for seed in range(9)} != {tuple(half)}

@@ -12,7 +12,7 @@ from bakeoff.core.failures import drawing
 from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import load_section
-from bakeoff.core.seeding import seed_everything
+from bakeoff.core.seeding import seed_everything, set_threads
 from bakeoff.core.translation import Translator
 from bakeoff.data.table import load_catalogue
 from bakeoff.data_curve.describe import describe
@@ -55,19 +55,17 @@ def run_data_curve(
 
 def _plan(root: Path, made: TrainingRecord) -> TrainingPlan:
     """Return a frozen candidate's training as it was planned."""
-    sections = {
-        "training": load_section(root / "params.yaml", TrainingParams),
-        "compute": load_section(root / "params.yaml", ComputeParams),
-        "scan": load_section(root / "params.yaml", ScanParams),
-    }
-    request = TrainingRequest(settings=made.backbone, mode=made.mode, seed=made.seed, **sections)
-    catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
-    plan = plan_training(request, catalogue, weights_dir=root / made.weights_dir)
-    if not plan.uses_features:
+    training, compute, scan = (
+        load_section(root / "params.yaml", section) for section in (TrainingParams, ComputeParams, ScanParams)
+    )
+    if made.mode != "frozen" or training.augment != "none":
         raise EvaluationError(
             f"{made.candidate} looks at photos in each epoch, and a curve of it would take hours; expected a frozen "
             "candidate without augmentation, whose backbone runs once per photo."
         )
+    request = TrainingRequest(made.backbone, made.mode, made.seed, training, compute, scan)
+    catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
+    plan = plan_training(request, catalogue, weights_dir=root / made.weights_dir)
     if plan.header.key != made.key:
         raise EvaluationError(
             f"{made.candidate} was trained with other params, products or packages than there are now; run `dvc repro`."
@@ -80,6 +78,7 @@ def fit_head(plan: TrainingPlan) -> Fit:
     request, catalogue, head = plan.request, plan.catalogue, plan.model.classifier.head
     training, start = request.training, copy.deepcopy(head.state_dict())
     features = torch.from_numpy(np.array(features_of(plan).array)).to(plan.device)
+    set_threads(1)  # a head's batches are so small that two threads take longer, on a busy machine ten times
     random_start = not plan.weights.pretrained
     schedule = training.schedule(request.mode, request.settings.training, random_start=random_start)
 

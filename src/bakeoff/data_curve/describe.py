@@ -73,7 +73,7 @@ def class_gains(measured: Measured, labels: Sequence[str]) -> list[Estimate]:
         pair, groups = (measured.right[own, -1], measured.right[own, half]), measured.groups[own]
         gain, ends = paired_difference(*pair, groups=groups)
         p_value = mcnemar(*pair, groups=groups).p_value
-        found.append((p_value, Estimate(at=labels[label_id], value=gain, low=ends.low, high=ends.high)))
+        found.append((p_value, Estimate(at=labels[int(label_id)], value=gain, low=ends.low, high=ends.high)))
     adjusted = holm(np.array([p_value for p_value, _ in found]))
     gained = [one for (_, one), p_value in zip(found, adjusted, strict=True) if p_value <= ALPHA and one.value > 0]
     return sorted(gained, key=lambda one: -one.value)

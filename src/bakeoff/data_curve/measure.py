@@ -51,7 +51,8 @@ def nested_shares(products: pd.DataFrame, shares: Sequence[float], *, seed: int)
     The groups of a class (`label_id`) come in an order of the seed's own; a group is in the share if less than that
     share of its class comes before it. So each class is in every share, its number rounded up to a whole group.
     """
-    table = products.assign(order=products["group_id"].map(order_groups(products, seed))).sort_values("order")
+    order = order_groups(products, seed)
+    table = products.assign(order=[order[group] for group in products["group_id"]]).sort_values("order")
     of_class = table.groupby("label_id")["group_id"]
     before = (of_class.cumcount() / of_class.transform("size")).groupby(table["group_id"]).min()
     return [before.index.to_numpy(np.int64)[before.to_numpy() < share] for share in shares]
