@@ -7,7 +7,7 @@ from bakeoff.core.translation import N_, Translator
 from bakeoff.records.data_curve import FIGURE, FILE, FOLDER, DataCurveRecord, Estimate
 from bakeoff.report.facts import Facts
 from bakeoff.report.page.embedding import Budget
-from bakeoff.report.palette import FROZEN, INK, open_figure
+from bakeoff.report.palette import BACKGROUND, FROZEN, INK, open_figure
 
 _PROBLEMS = {
     "flat": N_("From {n} to {more} photos accuracy did not rise measurably, so nothing can be said of more photos."),
@@ -53,7 +53,7 @@ def draw_data_curve(record: DataCurveRecord, path: Path, t: Translator) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: t.percent(value, 0))
     axes.set(xlabel=t.gettext("training photos"), ylabel=t.gettext("accuracy on held-out training products"))
     axes.legend(frameon=False, loc="lower right")
-    figure.savefig(path)
+    figure.savefig(path, bbox_inches="tight", facecolor=BACKGROUND)
 
 
 def _line(estimates: list[Estimate]) -> tuple[list[Any], list[float]]:
