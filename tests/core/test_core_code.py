@@ -105,7 +105,7 @@ ROOMS = (
     *("core", "statistics", "scan", "records", "data", "catalogue", "learning", "backbones", "weights", "training"),
     *("examination", "tuning"),
     *("baseline_tf", "predictors", "evaluation", "speed", "interpret", "decision", "report", "aggregation", "advice"),
-    *("explore", "deploy", "tracking", "study", "cli"),
+    *("explore", "deploy", "data_curve", "tracking", "study", "cli"),
 )
 """Each room imports only those before it."""
 

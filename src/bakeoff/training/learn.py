@@ -24,12 +24,9 @@ from bakeoff.training.resume import CheckpointFolder
 
 
 def learn(
-    plan: TrainingPlan, checkpoint: CheckpointFolder | None, on_epoch: OnEpoch | None, *, quiet: bool = False
+    plan: TrainingPlan, checkpoint: CheckpointFolder | None = None, on_epoch: OnEpoch | None = None
 ) -> tuple[History, float]:
-    """Train on cached features or on photos; return how it went and what extracting features took, s.
-
-    `quiet` shows no bar of the training.
-    """
+    """Train on cached features or on photos; return how it went and what extracting features took, s."""
     request = plan.request
     product_ids = plan.catalogue.products["product_id"].tolist()
     options = LoopOptions(
@@ -40,7 +37,6 @@ def learn(
         before_epoch=lambda epoch: set_mode(plan.model.classifier, request.mode, epoch=epoch),
         change=_mixer(plan),
         name_of=product_ids.__getitem__,
-        quiet=quiet,
     )
     if request.mode.family == "probe":
         features = features_of(plan)

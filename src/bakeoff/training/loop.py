@@ -41,7 +41,6 @@ class LoopOptions:
     """What a training batch becomes, by its epoch and its number in it."""
     name_of: Callable[[int], str] = str
     """What the product at a position of the catalogue is called, for messages."""
-    quiet: bool = False
 
 
 @dataclass
@@ -104,7 +103,7 @@ class _Trainer:
     def run(self, checkpoint: CheckpointFolder | None, on_epoch: OnEpoch | None) -> None:
         """Train epoch after epoch until the schedule, its step cap or the patience ends it."""
         history = self.history
-        with progress_bar(quiet=self.options.quiet) as bar:
+        with progress_bar() as bar:
             title = self.options.title.removesuffix(" seed 0")  # a bar has 80 characters for all it tells
             task = bar.add_task(title, total=history.total_steps, completed=len(history.step_losses))
             while not history.is_over:

@@ -126,7 +126,7 @@ def _objective(
 
         plan = plan_training(changed(request, values), catalogue, weights_dir=weights_dir)
         seed_everything(request.seed)  # as a training does: the best recipe will give what it gave here
-        history, _ = learn(plan, None, report, quiet=True)
+        history, _ = learn(plan, on_epoch=report)
         assert history.best is not None
         return history.best[column]
 
