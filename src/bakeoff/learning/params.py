@@ -51,9 +51,11 @@ class TrainingParams(Section):
 
 
 class BaselineParams(Section):
-    """The TensorFlow EfficientNet-B0 (section `baseline`)."""
+    """The TensorFlow baseline (section `baseline`)."""
 
     mode: Literal["as_is", "frozen", "finetune"]
+    network: Literal["auto", "efficientnet_b0"]
+    """`auto` is EfficientNet-B0, or EfficientNet-Lite0 where only its weights are available and the policy allows it."""
     pretrained: Literal["imagenet", "random"]
     weights_file: str | None
     class_names: str | None
