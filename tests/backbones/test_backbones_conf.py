@@ -6,11 +6,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-from bakeoff.backbones.candidates import check_forward  # noqa: E402
-from bakeoff.backbones.params import BackboneDefaults, BackboneParams  # noqa: E402
-from bakeoff.backbones.registry import describe  # noqa: E402
-from bakeoff.core.section import validate_section  # noqa: E402
-from bakeoff.study.composition import compose  # noqa: E402
+from bakeoff.backbones.candidates import check_forward
+from bakeoff.backbones.params import BackboneDefaults, BackboneParams
+from bakeoff.backbones.registry import describe
+from bakeoff.core.section import validate_section
+from bakeoff.study.composition import compose
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[2]

@@ -55,7 +55,7 @@ class BaselineParams(Section):
 
     mode: Literal["as_is", "frozen", "finetune"]
     network: Literal["auto", "efficientnet_b0"]
-    """`auto` is EfficientNet-B0, or EfficientNet-Lite0 where only its weights are available and the policy allows it."""
+    """`auto` is EfficientNet-B0, or EfficientNet-Lite0 where only its weights are there and the policy is `prefer`."""
     pretrained: Literal["imagenet", "random"]
     weights_file: str | None
     class_names: str | None

@@ -22,8 +22,8 @@ def open_baseline(
 ) -> KerasPredictor:
     """Return the TensorFlow baseline's network: with random weights, or the earlier project's where that is taken over.
 
-    `weights_dir` is weights/baseline_tf, which keeps an earlier project's file, and says where EfficientNet-Lite0 stands
-    in for EfficientNet-B0.
+    `weights_dir` is weights/baseline_tf, which keeps an earlier project's file, and whose record says where
+    EfficientNet-Lite0 stands in.
     """
     device = start(device=compute.device, threads=compute.threads)
     kept = existing_record(weights_dir)

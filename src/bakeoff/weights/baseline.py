@@ -19,7 +19,7 @@ from bakeoff.records.recipe import HeadParams
 from bakeoff.records.weights import FILE_NAME, Reason, WeightsRecord, existing_record, file_sha256
 from bakeoff.weights.choose import choose, keep_without_source, record_random
 from bakeoff.weights.folder import baseline_file, or_not_found
-from bakeoff.weights.package import LITE0, convert_lite, find_in_package
+from bakeoff.weights.package import LITE0, find_in_package
 
 _LICENCE = "Apache-2.0"
 
