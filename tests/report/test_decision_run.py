@@ -102,6 +102,7 @@ def test_what_failed_of_a_candidate_is_named_in_console_and_report(small_study):
 @pytest.mark.usefixtures("no_rendering")
 def test_a_network_in_place_of_the_baselines_own_is_named_wherever_it_counts(tmp_path):
     keras = {"name": "baseline_tf", "model": "baseline_tf", "measure": "imagenet_top1", "value": 0.771}
+    keras |= {"split": "ImageNet-1k validation", "source_url": "https://keras.io", "kind": "published"}
     published = [keras, keras | {"name": "swin_t", "model": "swin_t"}]
     write_candidate(tmp_path / "runs", "swin_t-frozen", correct=80)
     for source, n_notes, rows in (("hub", 0, ["baseline_tf", "swin_t"]), ("package", 1, ["swin_t"])):
