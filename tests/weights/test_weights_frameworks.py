@@ -17,6 +17,7 @@ from bakeoff.core.paths import environment_python  # noqa: E402
 from bakeoff.data.transforms import transform_photo  # noqa: E402
 from bakeoff.records.weights import retry_needed  # noqa: E402
 from bakeoff.weights.baseline import fetch_baseline_weights  # noqa: E402
+from bakeoff.weights.fetch import fetch_weights  # noqa: E402
 from bakeoff.weights.package import LITE0, convert_lite, find_in_package  # noqa: E402
 from weights.test_weights_baseline import baseline  # noqa: E402
 
@@ -47,9 +48,10 @@ def photos():
     return np.stack([transform_photo(image, used) for image in images])
 
 
-def test_both_frameworks_give_the_same_probabilities_from_one_file(photos, weights_params, tmp_path, capfd):
+def test_both_frameworks_give_the_same_probabilities_from_one_file(photos, lite0, weights_params, tmp_path, capfd):
     record = fetch_baseline_weights(weights_params(), baseline(network="auto"), tmp_path / "baseline")
     assert "baseline_tf is EfficientNet-Lite0: no weights of Keras' EfficientNet-B0" in capfd.readouterr().err
+    assert record.sha256 == fetch_weights(lite0, weights_params(), tmp_path / "candidate").sha256
     file = tmp_path / "baseline" / str(record.file)
     network = import_timm().create_model(LITE0, num_classes=0).eval()
     network.load_state_dict(read_checkpoint(file), strict=True)

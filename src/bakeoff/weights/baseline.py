@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, Found, copy_file, find_keras_file, in_words
-from bakeoff.backbones.params import BackboneDefaults, WeightsParams
+from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import DataError, WeightsError
+from bakeoff.core.files import replacing
 from bakeoff.core.names import clean_label
 from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.candidate import BASELINE
-from bakeoff.records.recipe import HeadParams
 from bakeoff.records.weights import FILE_NAME, Reason, WeightsRecord, existing_record, file_sha256
 from bakeoff.weights.choose import choose, keep_without_source, record_random
 from bakeoff.weights.folder import baseline_file, or_not_found
-from bakeoff.weights.package import LITE0, find_in_package
+from bakeoff.weights.package import LITE0, convert_lite, find_in_package
 
 _LICENCE = "Apache-2.0"
 
@@ -71,15 +71,16 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
 
 def _take_lite0(packaged: Found, reason: Reason, out_dir: Path) -> WeightsRecord:
     """Store the packaged EfficientNet-Lite0 as for its PyTorch candidate, to the byte, and say that it stands in."""
-    from bakeoff.backbones.registry import describe
-    from bakeoff.weights.normalise import write_normalised
+    from safetensors.torch import save_file
 
-    head = HeadParams(hidden=[], batch_norm=False, dropout=0)
-    settings = describe(LITE0, {}, BackboneDefaults(source="timm", image_size=None, head=head, training={}))
-    sha256 = write_normalised(settings, packaged.path, out_dir / FILE_NAME)
-    record = _record(
-        source="package", file=FILE_NAME, url_or_id=packaged.url_or_id, revision=packaged.revision, sha256=sha256
-    )
+    from bakeoff.backbones.loading import read_checkpoint
+
+    state = convert_lite(read_checkpoint(packaged.path))
+    kept = {key: value.contiguous() for key, value in state.items() if not key.startswith("classifier")}
+    with replacing(out_dir / FILE_NAME) as partial:
+        save_file(kept, partial, metadata={"format": "pt"})
+    sha256, revision = file_sha256(out_dir / FILE_NAME), packaged.revision
+    record = _record(source="package", file=FILE_NAME, url_or_id=packaged.url_or_id, revision=revision, sha256=sha256)
     record.write(out_dir)
     sys.stderr.write(
         f"bakeoff: {BASELINE} is EfficientNet-Lite0: no weights of Keras' EfficientNet-B0 ({in_words(reason)}). "
