@@ -151,6 +151,7 @@ def baseline_params(**changes):
     schedule = {"epochs": 10, "learning_rate": 0.003, "max_steps": None}
     values = {
         "mode": "frozen",
+        "network": "auto",
         "pretrained": "imagenet",
         "weights_file": None,
         "class_names": None,

@@ -31,7 +31,7 @@ from decision.fake_study import (
     write_evidence,
     write_study,
 )
-from records_made import attributions_record, audit_record, explained_photo
+from records_made import attributions_record, audit_record, explained_photo, weights_record
 
 
 def inputs_of(root, **changes) -> ReportInputs:
@@ -97,6 +97,26 @@ def test_what_failed_of_a_candidate_is_named_in_console_and_report(small_study):
     assert "calibration.png" in printed(reports, 100)
     french = compare_small(small_study, language="fr")
     assert any("aucun chiffre n’est perdu" in note for note in french.notes)
+
+
+@pytest.mark.usefixtures("no_rendering")
+def test_a_network_in_place_of_the_baselines_own_is_named_wherever_it_counts(tmp_path):
+    keras = {"name": "baseline_tf", "model": "baseline_tf", "measure": "imagenet_top1", "value": 0.771}
+    keras |= {"split": "ImageNet-1k validation", "source_url": "https://keras.io", "kind": "published"}
+    published = [keras, keras | {"name": "swin_t", "model": "swin_t"}]
+    write_candidate(tmp_path / "runs", "swin_t-frozen", correct=80)
+    for source, n_notes, rows in (("hub", 0, ["baseline_tf", "swin_t"]), ("package", 1, ["swin_t"])):
+        weights, title = weights_record("baseline_tf", source=source), f"the network of {source}"
+        write_candidate(tmp_path / "runs", "baseline_tf", correct=95, weights=weights, architecture=title)
+        choice = compare_small(tmp_path, references=published)
+        said = "baseline_tf is EfficientNet-Lite0 in Keras: pretrained weights of EfficientNet-B0 were not available."
+        assert len([note for note in choice.notes if note.startswith(said)]) == n_notes
+        assert [row["model"] for row in choice.references] == rows
+        assert (said in " ".join(printed(tmp_path / "reports", 400).split())) == bool(n_notes)
+        assert choice.best
+        assert choice.best["candidate"] == "baseline_tf"
+        for name in ("index.html", "model_card.md"):
+            assert title in (tmp_path / "reports" / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.usefixtures("no_rendering")

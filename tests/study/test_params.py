@@ -39,6 +39,8 @@ def test_committed_params_are_valid(values):
         "mamba_s",
         "mamba_b",
         "tf_efficientnet_lite0",
+        "tf_efficientnet_lite1",
+        "tf_efficientnet_lite2",
     ]
     assert params.modes == ["frozen", "finetune"]
 

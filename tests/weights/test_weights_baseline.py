@@ -46,6 +46,7 @@ def baseline(**changes):
     schedule = ScheduleParams(epochs=1, learning_rate=0.1, max_steps=None)
     given = {
         "mode": "frozen",
+        "network": "efficientnet_b0",
         "pretrained": "imagenet",
         "weights_file": None,
         "class_names": None,

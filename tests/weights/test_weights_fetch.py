@@ -22,7 +22,7 @@ from bakeoff.core.errors import WeightsError  # noqa: E402
 from bakeoff.records.weights import file_sha256, read_record  # noqa: E402
 from bakeoff.weights import fetch  # noqa: E402
 from bakeoff.weights.fetch import fetch_weights  # noqa: E402
-from bakeoff.weights.package import convert_lite0, find_in_package  # noqa: E402
+from bakeoff.weights.package import PACKAGES, convert_lite, find_in_package  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -37,6 +37,13 @@ def resnet_folder(tmp_path):
     return folder
 
 
+def lite_network(architecture):
+    """Return timm's network with its package's weights, in evaluation mode."""
+    network = import_timm().create_model(architecture, num_classes=1000).eval()
+    network.load_state_dict(convert_lite(read_checkpoint(find_in_package(architecture).path)), strict=True)
+    return network
+
+
 def test_lite0_of_the_package_sees_the_daisy():
     """Scikit-learn's flower.jpg is ImageNet class 985: right keys, right padding, right preprocessing."""
     from sklearn.datasets import load_sample_image
@@ -49,8 +56,6 @@ def test_lite0_of_the_package_sees_the_daisy():
     head = HeadParams(hidden=[], batch_norm=False, dropout=0.0)
     defaults = BackboneDefaults(source="timm", image_size=None, head=head, training={})
     wanted = describe("tf_efficientnet_lite0", {}, defaults).preprocessing
-    network = import_timm().create_model("tf_efficientnet_lite0", num_classes=1000).eval()
-    network.load_state_dict(convert_lite0(read_checkpoint(find_in_package("tf_efficientnet_lite0").path)), strict=True)
 
     from PIL import Image
 
@@ -60,10 +65,29 @@ def test_lite0_of_the_package_sees_the_daisy():
     )
     normalised = (torch.from_numpy(pixels) - torch.tensor(wanted.mean)) / torch.tensor(wanted.std)
     with torch.no_grad():
-        probabilities = network(normalised.permute(2, 0, 1)[None]).softmax(-1)[0]
+        probabilities = lite_network("tf_efficientnet_lite0")(normalised.permute(2, 0, 1)[None]).softmax(-1)[0]
     assert probabilities.argmax() == 985
     # 0.323 here; 0.185 with the symmetric padding of timm's efficientnet_lite0, whose keys and shapes agree too.
     assert probabilities[985] > 0.3
+
+
+@pytest.mark.parametrize("architecture", sorted(PACKAGES))
+def test_logits_are_the_publishers_own_to_the_bit(architecture):
+    """The packages hold weights alone; their publisher's network is in efficientnet-lite-pytorch."""
+    published = pytest.importorskip("efficientnet_lite_pytorch").EfficientNet
+    name = architecture.removeprefix("tf_").replace("_", "-")
+    theirs = published.from_pretrained(name, weights_path=str(find_in_package(architecture).path)).eval()
+    size = {"0": 224, "1": 240, "2": 260}[architecture[-1]]  # px; theirs pads for one size alone
+    photos = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, size, size)).astype(np.float32))
+    with torch.no_grad():
+        assert torch.equal(lite_network(architecture)(photos), theirs(photos))
+
+
+def test_a_file_of_another_network_in_that_layout_keeps_its_keys():
+    state = {"_conv_stem.weight": torch.zeros(1), "_blocks.0._se_reduce.weight": torch.zeros(1)}
+    assert convert_lite(state) == state
+    sixteen = {f"_blocks.{index}._se_reduce.weight": index for index in range(16)}
+    assert convert_lite(sixteen)["blocks.1.1._se_reduce.weight"] == 2
 
 
 def test_package_weights_become_the_backbone(lite0, weights_params, tmp_path):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from bakeoff.baseline_tf.lite0 import load_lite0
 from bakeoff.baseline_tf.model import build_backbone
 from bakeoff.baseline_tf.weights_file import WeightsFile, load_backbone, read_weights_file
 from bakeoff.core.errors import WeightsError
@@ -47,14 +48,15 @@ def fetched_class_names(*, weights_dir: Path, record: WeightsRecord) -> list[str
 def initial_backbone(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Any:
     """Return the backbone with the weights its training starts from, fetched to `weights_dir`, weights/baseline_tf.
 
-    `baseline.weights_file` comes before `pretrained`.
+    `baseline.weights_file` comes before `pretrained`. It is EfficientNet-Lite0 where the record says so.
 
     Raises:
         WeightsError: a file is missing or belongs to another architecture.
     """
     if not params.weights_file and (params.pretrained == "random" or not record.pretrained):
         return build_backbone(params.image_size, imagenet_rescaling=False)
-    return loaded_backbone(read_weights_file(fetched_file(params, weights_dir=weights_dir, record=record)), params)
+    path = fetched_file(params, weights_dir=weights_dir, record=record)
+    return load_lite0(path, params.image_size) if record.stands_in else loaded_backbone(read_weights_file(path), params)
 
 
 def loaded_backbone(weights: WeightsFile, params: BaselineParams) -> Any:

@@ -1,4 +1,4 @@
-"""The network: Keras' EfficientNet-B0 with pooled features, dropout and a dense head; `initial` starts its weights."""
+"""The network: Keras' EfficientNet-B0 (or `lite0`'s), dropout and a dense head; `initial` starts its weights."""
 
 import math
 from typing import Any

@@ -35,7 +35,7 @@ def training_header(
         mode=params.mode,
         seed=seed,
         framework="tensorflow",
-        architecture="EfficientNet-B0 (Keras)",
+        architecture="EfficientNet-Lite0 (Keras)" if record.stands_in else "EfficientNet-B0 (Keras)",
         settings=params.model_dump(mode="json"),
         training=merged_training(params),
         labels=list(catalogue.labels),

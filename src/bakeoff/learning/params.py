@@ -12,9 +12,11 @@ from bakeoff.records.recipe import ScheduleParams
 
 
 class BaselineParams(Section):
-    """The TensorFlow EfficientNet-B0 (section `baseline`)."""
+    """The TensorFlow baseline (section `baseline`)."""
 
     mode: Literal["as_is", "frozen", "finetune"]
+    network: Literal["auto", "efficientnet_b0"]
+    """`auto` is EfficientNet-B0, or EfficientNet-Lite0 where only its weights are there and the policy is `prefer`."""
     pretrained: Literal["imagenet", "random"]
     weights_file: str | None
     class_names: str | None

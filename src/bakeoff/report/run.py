@@ -25,7 +25,7 @@ from bakeoff.decision.slices import find_slices, read_attributes
 from bakeoff.decision.study import Study
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import timing_notes, usual_device
-from bakeoff.records.candidate import prune_runs
+from bakeoff.records.candidate import BASELINE, prune_runs
 from bakeoff.records.catalogue import AuditRecord, SplitRecord
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.report.card import write_model_card
@@ -92,6 +92,7 @@ def compare(
     done = found.done
     table = build_leaderboard(found)
     summaries, matrix = with_matrix(summarise(table), len(done[0].test.labels), params.matrix, t=t)
+    stand_in = stand_in_notes(done, t=t)
     notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
     outcomes = outcomes_of(done, read_groups(given.products_file))
     product_ids = done[0].test.product_ids
@@ -104,9 +105,9 @@ def compare(
         {"candidate": one.candidate.name, "seed": one.candidate.seed, "problem": one.problem} for one in found.failed
     ]
     choice = ChoiceRecord(
-        **choose(summaries, params, t=t, outcomes=outcomes, failed=failed, notes=notes),
+        **choose(summaries, params, t=t, outcomes=outcomes, failed=failed, notes=[*stand_in, *notes]),
         matrix=matrix,
-        references=[dict(row) for row in given.references],
+        references=[dict(row) for row in given.references if not (stand_in and row["model"] == BASELINE)],
         inputs=_inputs(runs_dir, study, done, partial=partial),
     )
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -140,6 +141,19 @@ def _tell(facts: Facts, params: CompareParams, out_dir: Path, t: Translator) -> 
         write_report(facts, path)
     with failures.drawing(out_dir / "model_card.md", out_dir) as path:
         write_model_card(path, facts)
+
+
+def stand_in_notes(done: Sequence[Evaluated], *, t: Translator) -> list[str]:
+    """Return that the baseline is not the network it is known as, where another one stands in."""
+    if not any(one.training.weights.stands_in for one in done):
+        return []
+    return [
+        t.gettext(
+            "{baseline} is EfficientNet-Lite0 in Keras: pretrained weights of EfficientNet-B0 were not available. "
+            "`bakeoff weights --retry` asks for them again.",
+            baseline=BASELINE,
+        )
+    ]
 
 
 def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator) -> list[str]:

@@ -1,9 +1,10 @@
-"""The TensorFlow baseline's network as speed sees it: its settings alone."""
+"""The TensorFlow baseline's network as speed sees it: its settings, and which network its weights belong to."""
 
 from pathlib import Path
 from typing import Any
 
 from bakeoff.baseline_tf.earlier_model import load_earlier_model
+from bakeoff.baseline_tf.lite0 import build_lite0
 from bakeoff.baseline_tf.model import build_backbone, build_classifier, count_parameters, score_model
 from bakeoff.baseline_tf.runtime import start
 from bakeoff.baseline_tf.sequence import Preprocessing
@@ -12,7 +13,7 @@ from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
 from bakeoff.predictors.keras_predictor import KerasFacts, KerasPredictor
 from bakeoff.records.candidate import BASELINE
-from bakeoff.records.weights import existing_record
+from bakeoff.records.weights import WeightsRecord, existing_record
 from bakeoff.weights.baseline import read_class_names
 
 
@@ -21,13 +22,19 @@ def open_baseline(
 ) -> KerasPredictor:
     """Return the TensorFlow baseline's network: with random weights, or the earlier project's where that is taken over.
 
-    `weights_dir` is weights/baseline_tf, which keeps an earlier project's file.
+    `weights_dir` is weights/baseline_tf, which keeps an earlier project's file, and whose record says where
+    EfficientNet-Lite0 stands in.
     """
     device = start(device=compute.device, threads=compute.threads)
+    kept = existing_record(weights_dir)
     if params.mode == "as_is":
-        network = _earlier(params, labels, weights_dir)
+        network = _earlier(params, labels, weights_dir, kept)
     else:
-        backbone = build_backbone(params.image_size, imagenet_rescaling=params.pretrained == "imagenet")
+        backbone = (
+            build_lite0(params.image_size)
+            if kept and kept.stands_in
+            else build_backbone(params.image_size, imagenet_rescaling=params.pretrained == "imagenet")
+        )
         head = {"n_classes": len(labels), "loss": params.loss, "dropout": params.dropout}
         network = build_classifier(backbone, **head, seed=0)
     n_parameters = count_parameters(network)
@@ -43,9 +50,9 @@ def open_baseline(
     return KerasPredictor(lambda: network, facts, device=device)
 
 
-def _earlier(params: BaselineParams, labels: list[str], weights_dir: Path) -> Any:
+def _earlier(params: BaselineParams, labels: list[str], weights_dir: Path, kept: WeightsRecord | None) -> Any:
     """Return the earlier project's network, from what weights/ kept of it or else from the user's own files."""
-    kept, own = existing_record(weights_dir), main_checkout()
+    own = main_checkout()
     if kept and kept.file and kept.class_names:
         file, class_names = weights_dir / kept.file, kept.class_names
     else:

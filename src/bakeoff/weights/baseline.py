@@ -1,19 +1,25 @@
-"""Weights of the TensorFlow baseline: Keras' file, one from a folder, an earlier project's. Loads no framework."""
+"""Weights of the TensorFlow baseline: Keras' file, one from a folder, an earlier project's, or EfficientNet-Lite0's.
+
+PyTorch is imported for the last alone.
+"""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, Found, copy_file, find_keras_file
+from bakeoff.backbones.hub import KERAS_FILE, KERAS_URL, Found, copy_file, find_keras_file, in_words
 from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.errors import DataError, WeightsError
+from bakeoff.core.files import replacing
 from bakeoff.core.names import clean_label
 from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.candidate import BASELINE
-from bakeoff.records.weights import Reason, WeightsRecord, existing_record, file_sha256
+from bakeoff.records.weights import FILE_NAME, Reason, WeightsRecord, existing_record, file_sha256
 from bakeoff.weights.choose import choose, keep_without_source, record_random
 from bakeoff.weights.folder import baseline_file, or_not_found
+from bakeoff.weights.package import LITE0, convert_lite, find_in_package
 
 _LICENCE = "Apache-2.0"
 
@@ -21,7 +27,9 @@ _LICENCE = "Apache-2.0"
 def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_dir: Path) -> WeightsRecord:
     """Make weights/baseline_tf/{record.json, file} and return the record.
 
-    `baseline.weights_file` comes first; then, with `pretrained: imagenet`, the sources of params in their order.
+    `baseline.weights_file` comes first; then, with `pretrained: imagenet`, the sources of params in their order. Where
+    none has Keras' EfficientNet-B0, `network` is `auto` and the policy `prefer`, the packaged EfficientNet-Lite0 stands
+    in, if `package` is one of the sources.
 
     Raises:
         WeightsError: the named file is missing, or policy `require` and nothing found.
@@ -32,7 +40,8 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
         return _take_user_files(params, baseline, out_dir, kept)
     if baseline.pretrained == "random":
         return _random("offline_by_params", out_dir)
-    if kept and kept.source == "user_file":
+    may_stand_in = baseline.network == "auto" and params.policy == "prefer" and "package" in params.sources
+    if kept and (kept.source == "user_file" or (kept.stands_in and not may_stand_in)):
         kept = None  # the params name it no longer
     outcome = choose(
         {
@@ -49,13 +58,34 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
     if isinstance(outcome, WeightsRecord):
         return outcome
     if not isinstance(outcome, Found):
-        return _random(outcome, out_dir)
+        packaged = find_in_package(LITE0) if may_stand_in else outcome
+        return _take_lite0(packaged, outcome, out_dir) if isinstance(packaged, Found) else _random(outcome, out_dir)
     if outcome.path.parent != out_dir:
         copy_file(outcome.path, out_dir / KERAS_FILE)
     sha256, source = file_sha256(out_dir / KERAS_FILE), outcome.source
     as_read = sha256 if source == "folder" else None
     record = _record(source=source, file=KERAS_FILE, url_or_id=outcome.url_or_id, sha256=sha256, source_sha256=as_read)
     record.write(out_dir)
+    return record
+
+
+def _take_lite0(packaged: Found, reason: Reason, out_dir: Path) -> WeightsRecord:
+    """Store the packaged EfficientNet-Lite0 as for its PyTorch candidate, to the byte, and say that it stands in."""
+    from safetensors.torch import save_file
+
+    from bakeoff.backbones.loading import read_checkpoint
+
+    state = convert_lite(read_checkpoint(packaged.path))
+    kept = {key: value.contiguous() for key, value in state.items() if not key.startswith("classifier")}
+    with replacing(out_dir / FILE_NAME) as partial:
+        save_file(kept, partial, metadata={"format": "pt"})
+    sha256, revision = file_sha256(out_dir / FILE_NAME), packaged.revision
+    record = _record(source="package", file=FILE_NAME, url_or_id=packaged.url_or_id, revision=revision, sha256=sha256)
+    record.write(out_dir)
+    sys.stderr.write(
+        f"bakeoff: {BASELINE} is EfficientNet-Lite0: no weights of Keras' EfficientNet-B0 ({in_words(reason)}). "
+        "`bakeoff weights --retry` tries again; baseline.network: efficientnet_b0 starts EfficientNet-B0 at random.\n"
+    )
     return record
 
 

@@ -14,7 +14,7 @@ from bakeoff.core.errors import WeightsError
 from bakeoff.core.files import replacing
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import file_sha256
-from bakeoff.weights.package import convert_lite0
+from bakeoff.weights.package import convert_lite
 
 _CLASSIFIERS = {"mambavision": ("head",)}
 
@@ -61,7 +61,7 @@ def _loaded(settings: CandidateSettings, source: Path, network_dir: Path | None)
 
 def _translated(backbone: nn.Module, state: State, classifier: tuple[str, ...]) -> State:
     """Return the state under timm's present key names, where the file has older ones."""
-    state = convert_lite0(state)
+    state = convert_lite(state)
     if compare(backbone, state, classifier).fits:
         return state
     try:
