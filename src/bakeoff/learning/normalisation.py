@@ -13,6 +13,7 @@ Normalise = Literal["weights", "imagenet", "min_max", "dataset", "per_image"]
 GREY_LEVEL = 1 / 255
 """The smallest standard deviation that is divided by: what varies less is constant."""
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_UNIT = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
 def normalised(preprocessing: Preprocessing, normalise: Normalise, train: Products) -> Preprocessing:
@@ -23,9 +24,8 @@ def normalised(preprocessing: Preprocessing, normalise: Normalise, train: Produc
     """
     if normalise == "weights":
         return preprocessing
-    rgb = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    if normalise in ("imagenet", "dataset"):
-        rgb = _IMAGENET if normalise == "imagenet" else pixel_statistics(train, preprocessing)
+    known = {"imagenet": _IMAGENET, "dataset": None}.get(normalise, _UNIT)
+    rgb = known or pixel_statistics(train, preprocessing)
     mean, std = (values if preprocessing.channel_order == "rgb" else values[::-1] for values in rgb)
     return preprocessing.model_copy(update={"mean": mean, "std": std, "per_image": normalise == "per_image"})
 
