@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from bakeoff.core.errors import TrainingError
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.products import Products
 from bakeoff.data.transforms import transform_photo
@@ -33,8 +34,11 @@ def normalised(preprocessing: Preprocessing, normalise: Normalise, train: Produc
 def pixel_statistics(products: Products, used: Geometry) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and population standard deviation of red, green and blue over all pixels together, in [0, 1].
 
-    Pixels are counted by value: the result is exact in any order. Photos are as the network gets them.
+    Pixels are counted by value: the result is exact in any order. Photos are as the network gets them. A TrainingError
+    where there are none.
     """
+    if not len(products):
+        raise TrainingError("training.normalise: dataset needs photos to train on, and the train split holds none.")
     counts = np.zeros((3, 256), dtype=np.int64)
     with progress_bar() as bar:
         for position in bar.track(range(len(products)), description="mean and std of photos"):

@@ -104,8 +104,6 @@ def mix_batch(
     shares = torch.nn.functional.one_hot(targets, n_classes).float() if targets.dim() == 1 else targets
     kinds = [kind(alpha=alpha) for kind, alpha in ((v2.MixUp, params.mixup), (v2.CutMix, params.cutmix)) if alpha]
     with own_stream(seed):
-        if torch.rand(()) >= params.probability:
-            return photos, shares, weights
         photos, weighted = kinds[int(torch.randint(len(kinds), ()))](photos, shares * weights[:, None])
     weights = weighted.sum(dim=1)
     return photos, weighted / weights[:, None], weights
@@ -139,6 +137,7 @@ def _recompress(image: Tensor, bounds: tuple[float, float]) -> Tensor:
 
 _OURS: dict[str, Callable[..., Tensor]] = {
     "affine": _affine,
+    "blur": lambda image, bounds: v2.GaussianBlur(bounds[1], [0.15 * kernel + 0.35 for kernel in bounds])(image),
     "cutout": _cut_out,
     "gamma": lambda image, bounds: v2.functional.adjust_gamma(image, _between(bounds)),
     "jpeg": _recompress,
