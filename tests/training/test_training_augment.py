@@ -102,10 +102,13 @@ def test_nothing_but_the_seed_moves_a_product_s_draw_and_no_global_state_moves(n
     photos = [smooth_photo(seed) for seed in range(6)]
     augmentation = augment({"name": name, "random_erasing": 0.5})
     torch.manual_seed(0)
-    before = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate(), torch.get_num_threads()
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    before = torch.get_rng_state(), repr(np.random.get_state()), random.getstate(), 2
     alone = [augmentation(photo, label_id=0, seed=seed) for seed, photo in enumerate(photos)]
     assert torch.equal(torch.get_rng_state(), before[0])
-    assert (np.random.get_state()[1].tolist(), random.getstate(), torch.get_num_threads()) == before[1:]
+    assert (repr(np.random.get_state()), random.getstate(), torch.get_num_threads()) == before[1:]
+    torch.set_num_threads(n_threads)
     torch.manual_seed(1)
     random.seed(1)
     backwards = [augmentation(photos[seed], label_id=0, seed=seed) for seed in range(5, -1, -1)][::-1]
@@ -192,7 +195,7 @@ def test_mixup_by_hand() -> None:
     from bakeoff.training.augment import mix_batch, own_stream
 
     with own_stream(7):
-        torch.rand(()), torch.randint(1, ())
+        torch.randint(1, ())  # by which
         share = float(torch.distributions.Beta(torch.tensor([0.4]), torch.tensor([0.4])).sample())
     inputs = torch.stack([torch.full((3, 4, 4), value, dtype=torch.uint8) for value in (0, 255)])
     labels, weights = torch.tensor([2, 0]), torch.tensor([1.0, 3.0])
@@ -227,18 +230,14 @@ def test_cutmix_pastes_the_share_that_the_target_says() -> None:
     assert len(seen) > 10
 
 
-def test_a_share_of_the_batches_is_mixed_by_one_or_the_other() -> None:
+def test_each_batch_is_mixed_by_one_or_the_other() -> None:
     from bakeoff.training.augment import mix_batch
 
-    params = MixParams(mixup=1.0, cutmix=1.0, probability=0.5)
     inputs, labels = torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 3, 32, 32), torch.tensor([0, 1])
     kinds = []
-    for seed in range(200):
-        photos, targets, _ = mix_batch(params, inputs, labels, torch.ones(2), n_classes=2, seed=seed)
-        plain = torch.equal(targets, torch.eye(2)) and torch.equal(photos, inputs)
-        kinds.append("none" if plain else "cutmix" if set(photos.unique().tolist()) <= {0, 1} else "mixup")
-    assert 75 < kinds.count("none") < 130
-    assert 30 < kinds.count("mixup") < 75
-    assert 30 < kinds.count("cutmix") < 75
+    for seed in range(100):
+        photos, *_ = mix_batch(MixParams(mixup=1.0, cutmix=1.0), inputs, labels, torch.ones(2), n_classes=2, seed=seed)
+        kinds.append(set(photos.unique().tolist()) <= {0, 1})
+    assert 30 < sum(kinds) < 70
     with pytest.raises(ValidationError, match="needs mixup, cutmix or both, each with its alpha"):
         MixParams()

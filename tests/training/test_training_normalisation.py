@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bakeoff.core.errors import TrainingError
 from bakeoff.data.products import Photos
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.normalisation import normalised, pixel_statistics
@@ -30,6 +31,12 @@ def test_the_std_of_two_constant_photos_is_that_of_all_pixels_together() -> None
     assert std == pytest.approx((0.3, 0.3, 1 / 255))  # a channel of one value counts as a grey level
     three = pixel_statistics(Photos([constant(0, 0, 0), constant(0, 0, 0), constant(255, 255, 255)]), WANTED)
     assert three == (pytest.approx([1 / 3] * 3), pytest.approx([2**0.5 / 3] * 3))
+
+
+def test_no_photos_have_no_statistics() -> None:
+    assert normalised(WANTED, "min_max", Photos()).mean == (0, 0, 0)
+    with pytest.raises(TrainingError, match="the train split holds none"):
+        normalised(WANTED, "dataset", Photos())
 
 
 def test_what_each_choice_records() -> None:

@@ -16,38 +16,32 @@ Step = tuple[float, list[Change]]
 WHITE, GREY = 255, 128
 """What a photo that is moved or turned leaves, as around a product; what is cut out."""
 _FLIP, _UPSIDE_DOWN = ("RandomHorizontalFlip", {"p": 1}), ("RandomVerticalFlip", {"p": 1})
-_BLUR = ("GaussianBlur", {"kernel_size": 7, "sigma": (0.8, 1.4)})
-"""3 to 7 px: OpenCV's σ of kernels of these sizes."""
-
-
-def _affine(shift: float, scale: float, degrees: float) -> Change:
-    return "affine", {"degrees": degrees, "translate": (shift, shift), "scale": (1 - scale, 1 + scale)}
-
-
-def _hue_saturation_value(hue: float, saturation: float, value: float) -> Change:
-    return "ColorJitter", {"hue": hue / 180, "saturation": saturation / 255, "brightness": value / 255}
-
-
-def _lightness(by: float) -> Change:
-    return "ColorJitter", {"brightness": by, "contrast": by}
-
-
 RECIPES: dict[str, list[Step]] = {
     "flip": [(0.5, [_FLIP])],
-    "light": [(0.3, [_FLIP]), (0.3, [_lightness(0.1)]), (0.2, [_affine(0, 0, 10)])],
+    "light": [
+        (0.3, [_FLIP]),
+        (0.3, [("ColorJitter", {"brightness": 0.1, "contrast": 0.1})]),
+        (0.2, [("affine", {"degrees": 10})]),
+    ],
     "medium": [
         (0.5, [_FLIP]),
-        (0.5, [_affine(0.1, 0.1, 15)]),
-        (0.5, [_lightness(0.2)]),
-        (0.3, [_hue_saturation_value(10, 20, 20)]),
+        (0.5, [("affine", {"translate": (0.1, 0.1), "scale": (0.9, 1.1), "degrees": 15})]),
+        (0.5, [("ColorJitter", {"brightness": 0.2, "contrast": 0.2})]),
+        (0.3, [("ColorJitter", {"hue": 10 / 180, "saturation": 20 / 255, "brightness": 20 / 255})]),
         (0.2, [("noise", {"bounds": (10, 30)})]),
     ],
     "heavy": [
-        (0.5, [_FLIP]),
-        (0.1, [_UPSIDE_DOWN]),
-        (0.7, [_affine(0.15, 0.15, 20)]),
-        (0.7, [_lightness(0.3), _hue_saturation_value(20, 30, 30), ("gamma", {"bounds": (0.7, 1.3)})]),
-        (0.4, [("noise", {"bounds": (10, 50)}), _BLUR, ("jpeg", {"bounds": (60, 90)})]),
+        *[(0.5, [_FLIP]), (0.1, [_UPSIDE_DOWN])],
+        (0.7, [("affine", {"translate": (0.15, 0.15), "scale": (0.85, 1.15), "degrees": 20})]),
+        (
+            0.7,
+            [
+                ("ColorJitter", {"brightness": 0.3, "contrast": 0.3}),
+                ("ColorJitter", {"hue": 20 / 180, "saturation": 30 / 255, "brightness": 30 / 255}),
+                ("gamma", {"bounds": (0.7, 1.3)}),
+            ],
+        ),
+        (0.4, [("noise", {"bounds": (10, 50)}), ("blur", {"bounds": (3, 7)}), ("jpeg", {"bounds": (60, 90)})]),
         (0.3, [("cutout", {"n_squares": 4, "side": 40 / 224})]),
     ],
     "auto_augment": [(0.5, [_FLIP]), (1, [("AutoAugment", {"fill": WHITE})])],
@@ -123,7 +117,7 @@ def steps_of(params: Named, n_photos: int) -> list[Step]:
     if not isinstance(params, Standard):
         return RECIPES[params.name]
     colour: Change = "ColorJitter", dict.fromkeys(["brightness", "contrast", "saturation"], params.colour)
-    turn = _affine(0, 0, params.rotation_degrees)
+    turn: Change = "affine", {"degrees": params.rotation_degrees}
     return [
         *[(params.flip, [_FLIP]), (params.vertical_flip, [_UPSIDE_DOWN])],
         *[(params.rotation_degrees > 0, [turn]), (params.colour > 0, [colour])],
@@ -133,12 +127,11 @@ def steps_of(params: Named, n_photos: int) -> list[Step]:
 class MixParams(Section):
     """Batches mixed by mixup (arXiv:1710.09412), by CutMix (arXiv:1905.04899), or by either, each as likely.
 
-    Both are the α of the Beta(α, α) that a photo's share is drawn from; `probability` is the share of mixed batches.
+    Each is the α of the Beta(α, α) that a batch's proportion is drawn from; null leaves it out.
     """
 
     mixup: PositiveFloat | None = None
     cutmix: PositiveFloat | None = None
-    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     @model_validator(mode="after")
     def _has_one(self) -> MixParams:

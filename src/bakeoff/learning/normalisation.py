@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 
+from bakeoff.core.errors import TrainingError
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.products import Products
 from bakeoff.data.transforms import transform_photo
@@ -13,6 +14,7 @@ Normalise = Literal["weights", "imagenet", "min_max", "dataset", "per_image"]
 GREY_LEVEL = 1 / 255
 """The smallest standard deviation that is divided by: what varies less is constant."""
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_UNIT = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
 def normalised(preprocessing: Preprocessing, normalise: Normalise, train: Products) -> Preprocessing:
@@ -23,9 +25,8 @@ def normalised(preprocessing: Preprocessing, normalise: Normalise, train: Produc
     """
     if normalise == "weights":
         return preprocessing
-    rgb = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    if normalise in ("imagenet", "dataset"):
-        rgb = _IMAGENET if normalise == "imagenet" else pixel_statistics(train, preprocessing)
+    known = {"imagenet": _IMAGENET, "dataset": None}.get(normalise, _UNIT)
+    rgb = known or pixel_statistics(train, preprocessing)
     mean, std = (values if preprocessing.channel_order == "rgb" else values[::-1] for values in rgb)
     return preprocessing.model_copy(update={"mean": mean, "std": std, "per_image": normalise == "per_image"})
 
@@ -33,8 +34,11 @@ def normalised(preprocessing: Preprocessing, normalise: Normalise, train: Produc
 def pixel_statistics(products: Products, used: Geometry) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and population standard deviation of red, green and blue over all pixels together, in [0, 1].
 
-    Pixels are counted by value: the result is exact in any order. Photos are as the network gets them.
+    Pixels are counted by value: the result is exact in any order. Photos are as the network gets them. A TrainingError
+    where there are none.
     """
+    if not len(products):
+        raise TrainingError("training.normalise: dataset needs photos to train on, and the train split holds none.")
     counts = np.zeros((3, 256), dtype=np.int64)
     with progress_bar() as bar:
         for position in bar.track(range(len(products)), description="mean and std of photos"):

@@ -37,28 +37,22 @@ class Augment:
     def __call__(self, photo: Photo, *, label_id: int, seed: int) -> np.ndarray:
         """Return a photo as (H, W, 3) uint8 as `transform_photo` does, changed at random.
 
-        A crop is taken from the photo as it is stored, before it is resized. PyTorch's own generators stay as they are;
-        one thread computes, for several may round a sum over a photo otherwise.
+        A crop is taken from the photo as it is stored, before it is resized.
 
         Args:
             photo: decoded, RGB, any size.
             label_id: its class, below K.
             seed: `derive_seed(seed, "augment", epoch, product_id)`.
         """
+        steps = steps_of(self.params, int(self.class_sizes[label_id]))
         erasing = (self.params.random_erasing, [("RandomErasing", {"p": 1, "value": GREY})])
-        n_threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with own_stream(seed):
-                image = torch.from_numpy(self._resized(photo).transpose(2, 0, 1).copy())
-                for probability, changes in (*steps_of(self.params, int(self.class_sizes[label_id])), erasing):
-                    if torch.rand(()) < probability:
-                        name, arguments = changes[int(torch.randint(len(changes), ()))]
-                        image = (
-                            _OURS[name](image, **arguments) if name in _OURS else getattr(v2, name)(**arguments)(image)
-                        )
-        finally:
-            torch.set_num_threads(n_threads)
+        with own_stream(seed):
+            image = torch.from_numpy(self._resized(photo).transpose(2, 0, 1).copy())
+            for probability, changes in (*steps, erasing):
+                if torch.rand(()) < probability:
+                    name, arguments = changes[int(torch.randint(len(changes), ()))]
+                    ours = _OURS.get(name)
+                    image = ours(image, **arguments) if ours else getattr(v2, name)(**arguments)(image)
         return image.permute(1, 2, 0).contiguous().numpy()
 
     def _resized(self, photo: Photo) -> np.ndarray:
@@ -74,10 +68,18 @@ class Augment:
 
 @contextmanager
 def own_stream(seed: int) -> Iterator[None]:
-    """Let PyTorch draw from `seed` on the CPU; its own generator is as before afterwards, a GPU's is left alone."""
+    """Let PyTorch draw from `seed`, on the CPU: its own generator is as before afterwards, a GPU's is left alone.
+
+    One thread computes: several may round a sum otherwise, and cost more than they save on a photo.
+    """
+    n_threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        yield
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(n_threads)
 
 
 def mix_batch(
@@ -102,8 +104,6 @@ def mix_batch(
     shares = torch.nn.functional.one_hot(targets, n_classes).float() if targets.dim() == 1 else targets
     kinds = [kind(alpha=alpha) for kind, alpha in ((v2.MixUp, params.mixup), (v2.CutMix, params.cutmix)) if alpha]
     with own_stream(seed):
-        if torch.rand(()) >= params.probability:
-            return photos, shares, weights
         photos, weighted = kinds[int(torch.randint(len(kinds), ()))](photos, shares * weights[:, None])
     weights = weighted.sum(dim=1)
     return photos, weighted / weights[:, None], weights
@@ -120,8 +120,7 @@ def _affine(image: Tensor, **moved: Any) -> Tensor:
 
 
 def _cut_out(image: Tensor, n_squares: int, side: float) -> Tensor:
-    squares = [v2.RandomErasing(1, (side**2, side**2), ratio=(1, 1), value=GREY)] * n_squares
-    return v2.Compose(squares)(image)
+    return v2.Compose([v2.RandomErasing(1, [side**2] * 2, ratio=[1, 1], value=GREY)] * n_squares)(image)
 
 
 def _add_noise(image: Tensor, bounds: tuple[float, float]) -> Tensor:
@@ -138,6 +137,7 @@ def _recompress(image: Tensor, bounds: tuple[float, float]) -> Tensor:
 
 _OURS: dict[str, Callable[..., Tensor]] = {
     "affine": _affine,
+    "blur": lambda image, bounds: v2.GaussianBlur(bounds[1], [0.15 * kernel + 0.35 for kernel in bounds])(image),
     "cutout": _cut_out,
     "gamma": lambda image, bounds: v2.functional.adjust_gamma(image, _between(bounds)),
     "jpeg": _recompress,
