@@ -110,7 +110,7 @@ def main() -> None:
             extract_alone(args.folder, args.alone, pooling=args.pooling)
             return
         folder = Path(scratch)
-        n_photos, n_rounds = (512, 5) if args.full else (int(os.environ.get("N", 64)), 3)
+        n_photos, n_rounds = (512, 5) if args.full else (64, 3)
         plan = make_plan(folder, make_catalogue(folder, n_photos), image_size=SIDE)
         files = [folder / f"{number}.jpg" for number in range(n_photos)]
         for number, file in enumerate(files):

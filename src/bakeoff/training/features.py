@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,10 +22,10 @@ from bakeoff.core.locks import waiting_lock
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.batching import PREDICT_BATCH, n_batches
-from bakeoff.data.photo import Photo
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.key import digest, feature_key
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
+from bakeoff.records.settings import Preprocessing
 from bakeoff.records.training import TrainingHeader
 from bakeoff.training.data import LoaderOptions, PhotoBatches, PhotoDataset
 from bakeoff.training.feature_file import FeatureFile
@@ -40,24 +40,18 @@ _REMEDIES = (
 )
 
 
-class Augment(Protocol):
-    """Changes a photo at random; picklable, for loader processes."""
-
-    def __call__(self, photo: Photo, *, label_id: int, seed: int) -> np.ndarray:
-        """Return a decoded RGB photo of any size as the network takes it, (H, W, 3) uint8; `seed` decides all."""
-        ...
+Augment = Callable[..., np.ndarray]
+"""`augment(photo, label_id=…, seed=…)`: (H, W, 3) uint8 of the size that the network takes, by the seed alone."""
 
 
 @dataclass(frozen=True)
 class Views:
-    """`n` augmented views of each product, numbered from 1; the stream of view v of a product is (seed, v, product).
-
-    So it is what epoch v of a training on photos would show.
-    """
+    """`n` augmented views of each product: view v is what epoch v of a training on photos shows."""
 
     n: int
     seed: int
     augment: Augment
+    """Picklable, for loader processes."""
     recipe: Any
     """What `augment` was made from, as JSON can hold it: part of the key, as the code of `augment` is."""
 
@@ -84,9 +78,8 @@ def cached_features(
     Raises:
         TrainingError: a feature is NaN or infinite, or the device's memory does not suffice.
     """
-    photos = partial(PhotoDataset, catalogue, preprocessing=header.backbone.preprocessing)
-    source = _Source(catalogue, photos, _key(header, catalogue), f"{header.model} features")
-    return _cached(model, source, header=header, root=root, workers=workers)
+    photos_at = partial(PhotoDataset, catalogue, preprocessing=header.backbone.preprocessing)
+    return _cached(model, catalogue, photos_at, header=header, folder=root / _key(header, catalogue), workers=workers)
 
 
 def cached_views(
@@ -96,38 +89,27 @@ def cached_views(
 
     All products are augmented; those of other splits than train are not to be used. Otherwise as `cached_features`.
     """
-    file, found = module_file(views.augment.__module__), []
-    photos = partial(_AugmentedPhotos, catalogue, preprocessing=header.backbone.preprocessing, augment=views.augment)
+    file, used = module_file(views.augment.__module__), header.backbone.preprocessing
+    made_by = [_key(header, catalogue), views.recipe, views.seed, file and code_digest(file)]
+    found = []
     for view in range(1, views.n + 1):
-        made_by = [views.recipe, views.seed, view, file and code_digest(file)]
-        shown = partial(photos, stream=(views.seed, "augment", view))
-        title = f"{header.model} features, view {view}"
-        source = _Source(catalogue, shown, digest([_key(header, catalogue), made_by]), title)
-        found.append(_cached(model, source, header=header, root=root, workers=workers))
+        photos_at = partial(_AugmentedPhotos, catalogue, preprocessing=used, views=views, view=view)
+        folder = root / digest([*made_by, view])
+        found.append(_cached(model, catalogue, photos_at, header=header, folder=folder, workers=workers))
     return found
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What features are made of: the photos at any positions of a catalogue, as they are or as a view shows them."""
-
-    catalogue: Catalogue
-    photos_at: Callable[[np.ndarray], PhotoDataset]
-    key: str
-    title: str
 
 
 class _AugmentedPhotos(PhotoDataset):
     def __init__(
-        self, catalogue: Catalogue, positions: np.ndarray, *, augment: Augment, stream: tuple[Any, ...], **options: Any
+        self, catalogue: Catalogue, positions: np.ndarray, preprocessing: Preprocessing, *, views: Views, view: int
     ) -> None:
-        super().__init__(catalogue, positions, **options)
-        self.augment, self.stream = augment, stream
-        self.ids = catalogue.products["product_id"].to_numpy()[positions]
+        super().__init__(catalogue, positions, preprocessing)
+        self.augment, ids = views.augment, catalogue.products["product_id"].to_numpy()[positions]
+        self.seeds = [derive_seed(views.seed, "augment", view, one) for one in ids]
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        label_id, seed = int(self.labels[index]), derive_seed(*self.stream, self.ids[index])
-        pixels = self.augment(self.products.photo(index), label_id=label_id, seed=seed)
+        label_id = int(self.labels[index])
+        pixels = self.augment(self.products.photo(index), label_id=label_id, seed=self.seeds[index])
         return torch.from_numpy(pixels.transpose(2, 0, 1).copy()), label_id
 
 
@@ -135,28 +117,34 @@ def _key(header: TrainingHeader, catalogue: Catalogue) -> str:
     return feature_key(header, catalogue, code=code_digest(Path(__file__).resolve()))
 
 
-def _cached(model: PhotoClassifier, source: _Source, *, header: TrainingHeader, root: Path, workers: int) -> Features:
-    """Return what is there once the rest is computed."""
-    n_rows = len(source.catalogue.products)
-    file = FeatureFile(root / source.key, (n_rows, model.classifier.n_features))
-    made_by = header.model_dump(mode="json", include={"weights", "device", "threads", "scan", "versions"})
-    with waiting_lock(root / f"{source.key}.lock", what=f"features {source.key}"):
-        if file.progress()[0] < n_rows:
-            _extract(model, source, file, workers=workers, made_by={"key": source.key, **made_by})
+def _cached(
+    model: PhotoClassifier,
+    catalogue: Catalogue,
+    photos_at: Callable[[np.ndarray], PhotoDataset],
+    *,
+    header: TrainingHeader,
+    folder: Path,
+    workers: int,
+) -> Features:
+    """Return what is in `folder` once the rest is computed."""
+    ids = catalogue.products["product_id"].to_numpy()
+    file = FeatureFile(folder, (len(ids), model.classifier.n_features))
+    with waiting_lock(folder.with_name(f"{folder.name}.lock"), what=f"features {folder.name}"):
+        if (n_rows := file.progress()[0]) < len(ids):
+            dataset = photos_at(np.arange(n_rows, len(ids)))
+            batches = PhotoBatches(dataset, LoaderOptions(PREDICT_BATCH, seed=0, workers=workers))
+            _extract(_fastest(model.eval(), dataset), batches, file, ids=ids, header=header)
         return Features(np.load(file.path, mmap_mode="r"), file.progress()[1])
 
 
 @torch.inference_mode()
 def _extract(
-    model: PhotoClassifier, source: _Source, file: FeatureFile, *, workers: int, made_by: dict[str, Any]
+    model: PhotoClassifier, batches: PhotoBatches, file: FeatureFile, *, ids: np.ndarray, header: TrainingHeader
 ) -> None:
     """Append the rows that the file lacks."""
-    model.eval()
-    device, title, ids = model.mean.device, source.title, source.catalogue.products["product_id"].to_numpy()
+    device, title = model.mean.device, f"{header.model} features"
+    made_by = header.model_dump(mode="json", include={"weights", "device", "threads", "scan", "versions"})
     (n_rows, before_s), started = file.progress(), time.perf_counter()
-    dataset = source.photos_at(np.arange(n_rows, len(ids)))
-    batches = PhotoBatches(dataset, LoaderOptions(PREDICT_BATCH, seed=0, workers=workers))
-    model = _fastest(model, dataset.preprocessing.image_size)
     with file.open(n_rows) as handle, progress_bar() as bar:
         task = bar.add_task(title, total=n_batches(len(ids), PREDICT_BATCH), completed=n_rows // PREDICT_BATCH)
         for images, *_ in batches.ordered():
@@ -172,13 +160,14 @@ def _extract(
             bar.advance(task)
 
 
-def _fastest(model: PhotoClassifier, image_size: int) -> PhotoClassifier:
+@torch.inference_mode()
+def _fastest(model: PhotoClassifier, photos: PhotoDataset) -> PhotoClassifier:
     """Return a packed copy on a CPU, whose features differ by rounding; the model itself where that cannot run."""
     if model.mean.device.type != "cpu":
         return model
     try:
         packed: Any = for_cpu_inference(model)
-        packed.features(torch.zeros(1, 3, image_size, image_size))
+        packed.features(photos[0][0][None])
     except (SetupError, AttributeError, RuntimeError):  # a network whose code reads a layer's own weights
         return model
     return packed
