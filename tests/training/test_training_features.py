@@ -32,6 +32,7 @@ def plan(make_request: Callable[..., Any], catalogue: Catalogue, weights_dir: Pa
 
     monkeypatch.setattr(features, "PREDICT_BATCH", 4)
     monkeypatch.setattr(features, "CHUNK", 8)
+    monkeypatch.setattr(features, "_fastest", lambda model, photos: model)
     return plan_training(make_request(), catalogue, weights_dir=weights_dir)
 
 
@@ -127,6 +128,25 @@ def test_features_that_are_no_numbers_are_refused_and_not_kept(
         _features(plan, tmp_path)  # goes on behind the 16 sound ones, and refuses again
     (record,) = tmp_path.glob("*/features.json")
     assert json.loads(record.read_text())["n_rows"] == 16
+
+
+def test_a_packed_copy_computes_them_on_a_cpu_where_the_network_allows_it(
+    make_request: Callable[..., Any], catalogue: Catalogue, weights_dir: Path, tmp_path: Path, monkeypatch
+) -> None:
+    from bakeoff.backbones.inference import PackedConv2d
+    from bakeoff.training import features
+    from bakeoff.training.data import PhotoDataset
+    from bakeoff.training.plan import plan_training
+
+    plan = plan_training(make_request("efficientnet_b0"), catalogue, weights_dir=weights_dir)
+    photos = PhotoDataset(catalogue, np.arange(24), plan.header.backbone.preprocessing)
+    packed = features._fastest(plan.model, photos)
+    assert any(isinstance(module, PackedConv2d) for module in packed.modules())
+    found = np.array(_features(plan, tmp_path / "packed").array)
+    monkeypatch.setattr(features, "for_cpu_inference", lambda network: torch.nn.Linear(1, 1))  # has no `features`
+    assert features._fastest(plan.model, photos) is plan.model
+    plain = _features(plan, tmp_path / "plain").array
+    np.testing.assert_allclose(found, plain, rtol=0, atol=1e-5 * np.abs(plain).max())
 
 
 class _Tinted:

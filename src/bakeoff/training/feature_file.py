@@ -36,9 +36,8 @@ class FeatureFile:
             if found != self.header or size < self._size(n_rows):
                 raise ValueError(f"{size} bytes; expected {self._size(n_rows)} of shape {self.shape}")
         except (ValueError, KeyError, TypeError, OSError) as error:
-            sys.stderr.write(
-                f"bakeoff: features in {self.path.parent} cannot be used ({error}); computing them again.\n"
-            )
+            told = f"features in {self.path.parent} cannot be used ({error}); computing them again"
+            sys.stderr.write(f"bakeoff: {told}.\n")
             self.record.unlink()
             return 0, 0.0
         return n_rows, seconds

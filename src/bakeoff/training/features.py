@@ -5,7 +5,7 @@ computation are fixed here. Memory does not grow with the number of products.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from bakeoff.backbones.inference import for_cpu_inference
 from bakeoff.core.code import code_digest, module_file
-from bakeoff.core.errors import TrainingError
+from bakeoff.core.errors import SetupError, TrainingError
 from bakeoff.core.locks import waiting_lock
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.batching import PREDICT_BATCH, n_batches
@@ -23,7 +24,7 @@ from bakeoff.data.table import Catalogue
 from bakeoff.learning.key import digest, feature_key
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.records.training import TrainingHeader
-from bakeoff.training.data import Augment, LoaderOptions, PhotoBatches, PhotoDataset
+from bakeoff.training.data import Augment, Batch, LoaderOptions, PhotoBatches, PhotoDataset
 from bakeoff.training.feature_file import FeatureFile
 from bakeoff.training.module import PhotoClassifier
 
@@ -38,11 +39,12 @@ _REMEDIES = (
 
 @dataclass(frozen=True)
 class Views:
-    """`n` augmented views of each product, numbered from 1: view v is what epoch v of a training on photos shows."""
+    """`n` augmented views of each product: view v is what epoch v of a training on photos shows."""
 
     n: int
     seed: int
     augment: Augment
+    """Picklable, for loader processes."""
     recipe: Any
     """What `augment` was made from, as JSON can hold it: part of the key, as the code of `augment` is."""
 
@@ -69,9 +71,8 @@ def cached_features(
     Raises:
         TrainingError: a feature is NaN or infinite, or the device's memory does not suffice.
     """
-    photos = partial(PhotoDataset, catalogue, preprocessing=header.backbone.preprocessing)
-    source = _Source(catalogue, photos, _key(header, catalogue), f"{header.model} features")
-    return _cached(model, source, header=header, root=root, workers=workers)
+    batches_from = partial(_batches_from, catalogue, header, workers)
+    return _cached(model, catalogue, batches_from, header=header, folder=root / _key(header, catalogue))
 
 
 def cached_views(
@@ -81,56 +82,59 @@ def cached_views(
 
     All products are augmented; those of other splits than train are not to be used. Otherwise as `cached_features`.
     """
-    file, found = module_file(views.augment.__module__), []
-    preprocessing = header.backbone.preprocessing
-    shown = partial(PhotoDataset, catalogue, preprocessing=preprocessing, augment=views.augment, seed=views.seed)
+    file = module_file(views.augment.__module__)
+    made_by = [_key(header, catalogue), views.recipe, views.seed, file and code_digest(file)]
+    batches_from = partial(_batches_from, catalogue, header, workers, augment=views.augment, seed=views.seed)
+    found = []
     for view in range(1, views.n + 1):
-        made_by = [views.recipe, views.seed, view, file and code_digest(file)]
-        title = f"{header.model} features, view {view}"
-        source = _Source(catalogue, shown, digest([_key(header, catalogue), made_by]), title, view)
-        found.append(_cached(model, source, header=header, root=root, workers=workers))
+        folder = root / digest([*made_by, view])
+        found.append(_cached(model, catalogue, batches_from, header=header, folder=folder, view=view))
     return found
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What features are made of: the photos at any positions of a catalogue, as they are or as a view shows them."""
-
-    catalogue: Catalogue
-    photos_at: Callable[[np.ndarray], PhotoDataset]
-    key: str
-    title: str
-    view: int = 0
 
 
 def _key(header: TrainingHeader, catalogue: Catalogue) -> str:
     return feature_key(header, catalogue, code=code_digest(Path(__file__).resolve()))
 
 
-def _cached(model: PhotoClassifier, source: _Source, *, header: TrainingHeader, root: Path, workers: int) -> Features:
-    """Return what is there once the rest is computed."""
-    n_rows = len(source.catalogue.products)
-    file = FeatureFile(root / source.key, (n_rows, model.classifier.n_features))
-    made_by = header.model_dump(mode="json", include={"weights", "device", "threads", "scan", "versions"})
-    with waiting_lock(root / f"{source.key}.lock", what=f"features {source.key}"):
-        if file.progress()[0] < n_rows:
-            _extract(model, source, file, workers=workers, made_by={"key": source.key, **made_by})
+def _batches_from(
+    catalogue: Catalogue, header: TrainingHeader, workers: int, first: int, **augmented: Any
+) -> PhotoBatches:
+    """Return the products from a position on, in order."""
+    rows = np.arange(first, len(catalogue.products))
+    dataset = PhotoDataset(catalogue, rows, header.backbone.preprocessing, **augmented)
+    return PhotoBatches(dataset, LoaderOptions(PREDICT_BATCH, seed=0, workers=workers))
+
+
+def _cached(
+    model: PhotoClassifier,
+    catalogue: Catalogue,
+    batches_from: Callable[[int], PhotoBatches],
+    *,
+    header: TrainingHeader,
+    folder: Path,
+    view: int = 0,
+) -> Features:
+    """Return what is in `folder` once the rest is computed."""
+    ids = catalogue.products["product_id"].to_numpy()
+    file = FeatureFile(folder, (len(ids), model.classifier.n_features))
+    with waiting_lock(folder.with_name(f"{folder.name}.lock"), what=f"features {folder.name}"):
+        if (n_rows := file.progress()[0]) < len(ids):
+            batches = batches_from(n_rows)
+            _extract(_fastest(model.eval(), batches.dataset), batches.ordered(view), file, ids=ids, header=header)
         return Features(np.load(file.path, mmap_mode="r"), file.progress()[1])
 
 
 @torch.inference_mode()
 def _extract(
-    model: PhotoClassifier, source: _Source, file: FeatureFile, *, workers: int, made_by: dict[str, Any]
+    model: PhotoClassifier, batches: Iterable[Batch], file: FeatureFile, *, ids: np.ndarray, header: TrainingHeader
 ) -> None:
     """Append the rows that the file lacks."""
-    model.eval()
-    device, title, ids = model.mean.device, source.title, source.catalogue.products["product_id"].to_numpy()
+    device, title = model.mean.device, f"{header.model} features"
+    made_by = header.model_dump(mode="json", include={"weights", "device", "threads", "scan", "versions"})
     (n_rows, before_s), started = file.progress(), time.perf_counter()
-    dataset = source.photos_at(np.arange(n_rows, len(ids)))
-    batches = PhotoBatches(dataset, LoaderOptions(PREDICT_BATCH, seed=0, workers=workers))
     with file.open(n_rows) as handle, progress_bar() as bar:
         task = bar.add_task(title, total=n_batches(len(ids), PREDICT_BATCH), completed=n_rows // PREDICT_BATCH)
-        for images, *_ in batches.ordered(source.view):
+        for images, *_ in batches:
             doing = f"{title}: one pass on {device.type} with {inputs_in_words(images.shape)}"
             with out_of_memory_in_words(TrainingError, doing, remedies=_REMEDIES):
                 features = model.features(images.to(device, memory_format=torch.channels_last))
@@ -141,6 +145,19 @@ def _extract(
             if n_rows % CHUNK == 0 or n_rows == len(ids):
                 file.settle(handle, n_rows, before_s + time.perf_counter() - started, **made_by)
             bar.advance(task)
+
+
+@torch.inference_mode()
+def _fastest(model: PhotoClassifier, photos: PhotoDataset) -> PhotoClassifier:
+    """Return a packed copy on a CPU, whose features differ by rounding; the model itself where that cannot run."""
+    if model.mean.device.type != "cpu":
+        return model
+    try:
+        packed: Any = for_cpu_inference(model)
+        packed.features(photos[0, 0][0][None])
+    except (SetupError, AttributeError, RuntimeError):  # a network whose code reads a layer's own weights
+        return model
+    return packed
 
 
 def _refuse_non_numbers(rows: np.ndarray, ids: np.ndarray, *, title: str) -> None:
