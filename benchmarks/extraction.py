@@ -28,7 +28,7 @@ import torch
 from PIL import Image
 
 from bakeoff.training.features import cached_features
-from bakeoff.training.run import TrainingPlan
+from bakeoff.training.plan import TrainingPlan
 from data import anonymous_gib, photo
 from frozen import make_catalogue, make_plan
 

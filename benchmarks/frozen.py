@@ -23,16 +23,18 @@ import pandas as pd
 from bakeoff.backbones.params import BackboneDefaults, BackboneParams
 from bakeoff.backbones.registry import describe
 from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.core.modes import parse_mode
 from bakeoff.core.section import load_section
 from bakeoff.data.predictions import read_predictions
 from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.data.table import Catalogue
-from bakeoff.learning.params import TrainingParams
+from bakeoff.learning.recipe import TrainingParams
 from bakeoff.records.catalogue import Dataset, PackParams
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.training import CostRecord
 from bakeoff.records.weights import WeightsRecord
-from bakeoff.training.run import TrainingPlan, TrainingRequest, plan_training, train_candidate
+from bakeoff.training.plan import TrainingPlan, TrainingRequest, plan_training
+from bakeoff.training.run import train_candidate
 from data import photo
 
 EPOCHS = 25
@@ -70,19 +72,13 @@ def make_plan(folder: Path, catalogue: Catalogue, *, image_size: int, threads: i
     head = HeadParams(hidden=[], batch_norm=False, dropout=0.0)
     defaults = BackboneDefaults(source="timm", image_size=None, head=head, training={})
     backbones = {"b0": BackboneParams(name="efficientnet_b0.ra_in1k", image_size=image_size)}
-    schedule = {"epochs": EPOCHS, "learning_rate": 0.001, "max_steps": None}
-    training = load_section(Path("params.yaml"), TrainingParams).model_dump(mode="json")
-    training |= {
-        "frozen": schedule,
-        "augment": "none",
-        "random_start_max_steps": None,
-        "early_stop_patience_epochs": None,
-    }
+    own = {"epochs": EPOCHS, "learning_rate": 0.001, "max_steps": None, "early_stop_patience_epochs": None}
+    recipe = load_section(Path("params.yaml"), TrainingParams).recipe("frozen", {"frozen": own})
     request = TrainingRequest(
         settings=describe("b0", backbones, defaults),
-        mode="frozen",
+        mode=parse_mode("frozen"),
         seed=0,
-        training=TrainingParams.model_validate(training),
+        recipe=recipe,
         compute=ComputeParams(device="cpu", threads=threads),
         scan=ScanParams(implementation="auto"),
     )
