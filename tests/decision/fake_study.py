@@ -180,7 +180,7 @@ def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (63
 
 
 def write_study(runs: Path, *, pretrained: Callable[[str], bool] = lambda _: True, evidence: bool = True) -> Study:
-    """Write the study of System 1 and Lite0; only models for which `pretrained` holds have real weights."""
+    """Write System 1's study with Lite0 and return it; only models for which `pretrained` holds have real weights."""
     with_weights = frozenset(model for model in (BASELINE, *MODELS) if pretrained(model))
     made = _made_study(with_weights)
     shutil.copytree(made, runs, dirs_exist_ok=True)

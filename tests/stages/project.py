@@ -13,6 +13,7 @@ SMALL = [  # seconds, not minutes: the smallest networks timm has, next to no st
     "training.frozen.epochs=2",
     "training.finetune.max_steps=2",
     "baseline.image_size=32",
+    "baseline.network=efficientnet_b0",
     "baseline.frozen.epochs=1",
     "evaluate.n_bootstrap=200",
     "evaluate.n_bootstrap_ece=100",

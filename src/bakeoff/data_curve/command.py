@@ -14,7 +14,7 @@ from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.modes import parse_mode
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import load_section
-from bakeoff.core.seeding import seed_everything, set_threads
+from bakeoff.core.seeding import seed_everything
 from bakeoff.core.translation import Translator
 from bakeoff.data.table import UNUSED, load_catalogue
 from bakeoff.data_curve.describe import describe
@@ -82,7 +82,6 @@ def fit_head(plan: TrainingPlan) -> Fit:
     """Return what trains the plan's head on some rows as `train_candidate` does on all of the train split."""
     catalogue, classifier, start = plan.catalogue, plan.model.classifier, plan.model.classifier.head
     features = torch.from_numpy(np.array(features_of(plan).array)).to(plan.device)
-    set_threads(1)  # a head's batches are so small that two threads take longer, on a busy machine ten times
     splits = catalogue.products["split"]
 
     def fit(rows: np.ndarray, repeat: int) -> np.ndarray:

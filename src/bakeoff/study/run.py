@@ -136,6 +136,7 @@ def print_weights(root: Path) -> None:
     for folder in folders:
         record = read_record(folder)
         source = record.source if record.pretrained else f"RANDOM START ({record.reason})"
+        source += ": EfficientNet-Lite0 stands in for EfficientNet-B0" if record.stands_in else ""
         commercial = {True: "yes", False: "NO", None: "see the model card"}[record.commercial_use]
         table.add_row(folder.name, source, record.licence, commercial)
     screen().print(table)

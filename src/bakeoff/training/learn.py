@@ -48,9 +48,15 @@ def learn(
     features = features if plan.uses_features else None
     train, validation = _training_batches(plan, features), _batches(plan, plan.catalogue.rows("validation"), features)
     module: nn.Module = plan.model.classifier.head if features else plan.model
-    history = train_module(
-        module, train=train, validation=validation, options=options, checkpoint=checkpoint, on_epoch=on_epoch
-    )
+    n_threads = torch.get_num_threads()
+    if features:
+        torch.set_num_threads(1)  # a head's batches are so small that two threads wait for each other
+    try:
+        history = train_module(
+            module, train=train, validation=validation, options=options, checkpoint=checkpoint, on_epoch=on_epoch
+        )
+    finally:
+        torch.set_num_threads(n_threads)
     return history, extraction_s
 
 
