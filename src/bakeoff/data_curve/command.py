@@ -55,15 +55,14 @@ def run_data_curve(
 
 def _plan(root: Path, made: TrainingRecord) -> TrainingPlan:
     """Return a frozen candidate's training as it was planned."""
-    training, compute, scan = (
-        load_section(root / "params.yaml", section) for section in (TrainingParams, ComputeParams, ScanParams)
-    )
+    params = root / "params.yaml"
+    training, compute = load_section(params, TrainingParams), load_section(params, ComputeParams)
     if made.mode != "frozen" or training.augment != "none":
         raise EvaluationError(
             f"{made.candidate} looks at photos in each epoch, and a curve of it would take hours; expected a frozen "
             "candidate without augmentation, whose backbone runs once per photo."
         )
-    request = TrainingRequest(made.backbone, made.mode, made.seed, training, compute, scan)
+    request = TrainingRequest(made.backbone, made.mode, made.seed, training, compute, load_section(params, ScanParams))
     catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
     plan = plan_training(request, catalogue, weights_dir=root / made.weights_dir)
     if plan.header.key != made.key:
