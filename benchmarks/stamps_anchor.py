@@ -14,11 +14,13 @@ import tempfile
 from pathlib import Path
 
 from bakeoff.catalogue.split_folder import write_split
+from bakeoff.core.modes import parse_mode
 from bakeoff.data.predictions import read_predictions
 from bakeoff.data.table import load_catalogue
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.study.params import load_params
-from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
+from bakeoff.training.plan import TrainingRequest, plan_training
+from bakeoff.training.run import train_candidate
 
 MODEL = "tf_efficientnet_lite0"
 ANCHOR, TOLERANCE = 0.857, 0.03
@@ -33,7 +35,8 @@ def test_accuracy(split_seed: int, seed: int) -> float:
         split = params.split.model_copy(update={"seed": split_seed})
         write_split(Path("data/catalogue"), split, out / "splits")
         catalogue = load_catalogue(Path("data/catalogue"), out / "splits" / "splits.parquet")
-        request = TrainingRequest(settings, "frozen", seed, params.training, params.compute, params.scan)
+        recipe = params.training.recipe("frozen", params.own_training(MODEL))
+        request = TrainingRequest(settings, parse_mode("frozen"), seed, recipe, params.compute, params.scan)
         train_candidate(plan_training(request, catalogue, weights_dir=Path("weights") / MODEL), out / "training")
         label_ids, found = read_predictions(out / "training" / "predictions.parquet").split("test")
         return float((found.argmax(axis=1) == label_ids).mean())

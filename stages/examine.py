@@ -1,7 +1,7 @@
 """Label errors, outliers, leaks and a map of all products, by the features of one frozen backbone.
 
-    python stages/examine.py --candidates data/candidates --weights weights --catalogue data/catalogue \
-        --splits data/splits/splits.parquet --out data/examination
+    python stages/examine.py --candidates data/candidates --recipes data/recipes --weights weights \
+        --catalogue data/catalogue --splits data/splits/splits.parquet --out data/examination
 
 Expected on 422 photos and two CPU cores: 15 s, and half a minute more where no frozen candidate has left its features.
 Rough result: 12 probable label errors, since some stamps might be in two classes. Only the report depends on it.
@@ -14,21 +14,22 @@ from pathlib import Path
 
 from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.core.modes import parse_mode
 from bakeoff.core.section import load_section, load_top
 from bakeoff.data.table import load_catalogue
 from bakeoff.examination.params import ExamineParams
 from bakeoff.examination.run import choose_backbone, examine
-from bakeoff.learning.params import TrainingParams
+from bakeoff.learning.recipe import RecipeRecord
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.study import StudyLists
-from bakeoff.training.run import TrainingRequest, plan_training
+from bakeoff.training.plan import TrainingRequest, plan_training
 
 
 def main() -> None:
     """Read flags and params, and examine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    for name in ("candidates", "weights", "catalogue", "splits", "out"):
+    for name in ("candidates", "recipes", "weights", "catalogue", "splits", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     args = parser.parse_args()
     with exit_cleanly():
@@ -36,9 +37,9 @@ def main() -> None:
         model = choose_backbone(lists.models, params.model, args.weights)
         request = TrainingRequest(
             settings=CandidateSettings.read(args.candidates / f"{model}.json"),
-            mode="frozen",
+            mode=parse_mode("frozen"),
             seed=lists.seeds[0],
-            training=load_section(args.params, TrainingParams),
+            recipe=RecipeRecord.read(args.recipes / f"{model}-{lists.modes[0]}.json").recipe,
             compute=load_section(args.params, ComputeParams),
             scan=load_section(args.params, ScanParams),
         )

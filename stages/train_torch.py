@@ -1,7 +1,7 @@
 """Train one candidate in one mode: the head alone (frozen) or every weight (finetune).
 
-    python stages/train_torch.py --candidate data/candidates/swin_t.json --mode frozen --seed 0 \
-        --catalogue data/catalogue --splits data/splits/splits.parquet --weights weights/swin_t \
+    python stages/train_torch.py --candidate data/candidates/swin_t.json --recipe data/recipes/swin_t-frozen.json \
+        --mode frozen --seed 0 --catalogue data/catalogue --splits data/splits/splits.parquet --weights weights/swin_t \
         --out runs/swin_t-frozen/seed_0/training
 
 Expected with the quick profile on 422 photos and two CPU cores: half a minute to five minutes, most of it the backbone.
@@ -15,14 +15,16 @@ from pathlib import Path
 
 from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.machine import ComputeParams, ScanParams
-from bakeoff.core.section import MODE_NAMES, load_section
+from bakeoff.core.modes import parse_mode
+from bakeoff.core.section import load_section
 from bakeoff.data.table import load_catalogue
-from bakeoff.learning.params import TrainingParams
+from bakeoff.learning.recipe import RecipeRecord
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.tracking.live import live_run
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
+from bakeoff.training.plan import TrainingRequest, plan_training
+from bakeoff.training.run import train_candidate
 
 
 def main() -> None:
@@ -30,7 +32,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     parser.add_argument("--candidate", type=Path, required=True)
-    parser.add_argument("--mode", choices=MODE_NAMES, required=True)
+    parser.add_argument("--recipe", type=Path, required=True)
+    parser.add_argument("--mode", type=parse_mode, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--catalogue", type=Path, default=Path("data/catalogue"))
     parser.add_argument("--splits", type=Path, default=Path("data/splits/splits.parquet"))
@@ -43,7 +46,7 @@ def main() -> None:
             settings=CandidateSettings.read(args.candidate),
             mode=args.mode,
             seed=args.seed,
-            training=load_section(args.params, TrainingParams),
+            recipe=RecipeRecord.read(args.recipe).recipe,
             compute=load_section(args.params, ComputeParams),
             scan=load_section(args.params, ScanParams),
         )

@@ -69,7 +69,6 @@ def candidate_settings(model: str = "mobilenetv2", **changes: Any) -> CandidateS
         "commercial_use": True,
         "preprocessing": preprocessing,
         "head": HeadParams(hidden=[], batch_norm=False, dropout=0.2),
-        "training": {},
         "architecture": model.title(),
     }
     return CandidateSettings.model_validate(values | changes)

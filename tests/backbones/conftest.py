@@ -39,7 +39,6 @@ def settings():
                 image_size=64, crop_pct=0.95, crop_mode="center", interpolation="bicubic", **IMAGENET
             ),
             "head": HeadParams(hidden=[], batch_norm=False, dropout=0.2),
-            "training": {},
             "architecture": "resnet18",
             **changes,
         }

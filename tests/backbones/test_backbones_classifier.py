@@ -5,6 +5,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from bakeoff.backbones.classifier import build_classifier, build_head, n_parameters, n_trainable, set_mode  # noqa: E402
 from bakeoff.core.errors import ParamsError  # noqa: E402
+from bakeoff.core.modes import parse_mode  # noqa: E402
 from bakeoff.records.recipe import HeadParams  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -61,7 +62,7 @@ def test_width_is_the_pooled_one_where_timm_has_two(settings):
 
 def test_frozen_changes_no_parameter_and_no_statistic_of_the_backbone(settings):
     classifier = build(settings())
-    set_mode(classifier, "frozen")
+    set_mode(classifier, parse_mode("frozen"))
     assert n_trainable(classifier) == 512 * 3 + 3
     parameters, buffers = step(classifier)
     assert not classifier.backbone.training
@@ -74,8 +75,8 @@ def test_frozen_changes_no_parameter_and_no_statistic_of_the_backbone(settings):
 
 def test_finetune_changes_every_parameter_and_statistic(settings):
     classifier = build(settings())
-    set_mode(classifier, "frozen")
-    set_mode(classifier, "finetune")
+    set_mode(classifier, parse_mode("frozen"))
+    set_mode(classifier, parse_mode("finetune"))
     assert n_trainable(classifier) == n_parameters(classifier)
     for parameter in classifier.backbone.parameters():
         parameter.data += 0.01  # ResNet starts its residual branches at zero, where no gradient passes
@@ -86,10 +87,10 @@ def test_finetune_changes_every_parameter_and_statistic(settings):
 
 def test_set_mode_keeps_eval_and_refuses_unknown(settings):
     classifier = build(settings()).eval()
-    set_mode(classifier, "finetune")
+    set_mode(classifier, parse_mode("finetune"))
     assert not classifier.training
-    with pytest.raises(ParamsError, match=r"unknown mode 'scratch'; legal modes: frozen, finetune"):
-        set_mode(classifier, "scratch")
+    with pytest.raises(ParamsError, match=r"mode partial_9: this backbone has \d stages"):
+        set_mode(classifier, parse_mode("partial_9"))
 
 
 def test_the_seed_decides_the_start_and_the_global_state_stays(settings):

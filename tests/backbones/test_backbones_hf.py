@@ -15,6 +15,7 @@ from bakeoff.backbones.hf import build_hf, load_hf  # noqa: E402
 from bakeoff.backbones.params import BackboneParams  # noqa: E402
 from bakeoff.backbones.registry import describe  # noqa: E402
 from bakeoff.core.errors import ParamsError, WeightsError  # noqa: E402
+from bakeoff.core.modes import parse_mode  # noqa: E402
 from bakeoff.weights.fetch import fetch_weights  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -92,7 +93,7 @@ def test_a_whole_candidate(name, model_folder, images, defaults, weights_params,
     assert classifier.n_features == WIDTHS[name]
     assert {parameter.dtype for parameter in classifier.parameters()} == {torch.float32}
     for mode in ("frozen", "finetune"):
-        set_mode(classifier, mode)
+        set_mode(classifier, parse_mode(mode))
         classifier.train()
         classifier.zero_grad()
         assert classifier(images).shape == (3, 3)
@@ -100,7 +101,7 @@ def test_a_whole_candidate(name, model_folder, images, defaults, weights_params,
         learns = [part.grad is not None and bool(part.grad.any()) for part in classifier.backbone.parameters()]
         assert any(learns) == (mode == "finetune")
         assert all(part.grad is not None and part.grad.any() for part in classifier.head.parameters())
-    set_mode(classifier, "frozen")
+    set_mode(classifier, parse_mode("frozen"))
     assert n_trainable(classifier) == 3 * WIDTHS[name] + 3
     state = {key: value.clone() for key, value in classifier.backbone.state_dict().items()}
     classifier.train()

@@ -140,6 +140,19 @@ def test_a_layer_that_does_not_surely_follow_is_left_alone():
     torch.testing.assert_close(packed(values), network(values))
 
 
+@pytest.mark.parametrize("name", ["efficientnet_b0", "mobilenetv2_050", "tf_efficientnet_lite0"])
+def test_timms_mobile_blocks_are_folded_with_their_activations(name):
+    torch.manual_seed(0)
+    network = settled(import_timm().create_model(name, num_classes=0))
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        expected, packed = network(images), for_cpu_inference(network)
+        # These norms' statistics are not the photos' own: fifty layers make rounding grow to 2e-4 of the largest.
+        assert (packed(images) - expected).abs().max() <= 1e-3 * expected.abs().max()
+    left = [module for module in packed.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(left) == (5 if name.startswith("tf_") else 0)  # behind convolutions that pad by themselves
+
+
 @pytest.mark.slow
 def test_mambavision_agrees():
     torch.manual_seed(0)

@@ -11,6 +11,7 @@ from bakeoff.backbones.classifier import build_classifier, set_mode  # noqa: E40
 from bakeoff.backbones.loading import compare, read_checkpoint  # noqa: E402
 from bakeoff.backbones.mamba import build_mambavision, default_cfg, import_mambavision  # noqa: E402
 from bakeoff.core.errors import ParamsError, WeightsError  # noqa: E402
+from bakeoff.core.modes import parse_mode  # noqa: E402
 from bakeoff.weights.fetch import fetch_weights, hub_files  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -86,7 +87,7 @@ def test_both_scans_give_the_same_features_also_with_a_bias(backbone):
 @pytest.mark.slow
 def test_finetune_reaches_every_parameter_and_frozen_none(mamba_t):
     classifier = build_classifier(mamba_t, n_classes=3, seed=0, weights_dir=None)
-    set_mode(classifier, "finetune")
+    set_mode(classifier, parse_mode("finetune"))
     classifier.train()
     for module in classifier.modules():
         if type(module).__name__ == "DropPath":
@@ -97,7 +98,7 @@ def test_finetune_reaches_every_parameter_and_frozen_none(mamba_t):
     assert [name for name, p in classifier.named_parameters() if p.grad is None or not p.grad.any()] == []
     before = {name: value.clone() for name, value in classifier.backbone.state_dict().items()}
     classifier.zero_grad(set_to_none=True)
-    set_mode(classifier, "frozen")
+    set_mode(classifier, parse_mode("frozen"))
     classifier.train()
     classifier(torch.randn(2, 3, 64, 64)).square().sum().backward()
     assert [name for name, p in classifier.backbone.named_parameters() if p.grad is not None] == []

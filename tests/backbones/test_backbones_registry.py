@@ -2,9 +2,9 @@
 
 import pytest
 
-from bakeoff.backbones.params import BackboneParams, LicenceParams
+from bakeoff.backbones.params import BackboneParams, LicenceParams, StudyBackbones
 from bakeoff.core.errors import ParamsError
-from bakeoff.records.recipe import HeadParams, ScheduleOverrides
+from bakeoff.records.recipe import HeadParams
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -17,24 +17,30 @@ def describe(defaults):
     return lambda model, **entries: describe(model, entries, defaults)
 
 
-def test_a_listed_model_keeps_its_own_head_and_training(describe, defaults):
+def test_a_listed_model_keeps_its_own_head(describe, defaults):
     head = HeadParams(hidden=[512, 128], batch_norm=True, dropout=0.5)
-    training = {"frozen": ScheduleOverrides(learning_rate=0.01)}
-    entry = BackboneParams(source="timm", name="mobilenetv2_100.ra_in1k", head=head, training=training)
+    entry = BackboneParams(source="timm", name="mobilenetv2_100.ra_in1k", head=head)
     found = describe("mobilenetv2", mobilenetv2=entry)
     assert (found.model, found.name, found.weights_id) == ("mobilenetv2", entry.name, "timm/mobilenetv2_100.ra_in1k")
-    assert (found.head, found.training, found.commercial_use) == (head, training, True)
+    assert (found.head, found.commercial_use) == (head, True)
     assert describe("resnet18").head == defaults.head
 
 
-def test_a_backbones_schedule_overrides_the_defaults_field_by_field(defaults):
-    from bakeoff.backbones.registry import describe
-
-    shared = {"finetune": ScheduleOverrides(epochs=3, max_steps=5), "frozen": ScheduleOverrides(epochs=8)}
-    entry = BackboneParams(name="resnet18", training={"finetune": ScheduleOverrides(learning_rate=0.2, max_steps=None)})
-    found = describe("resnet18", {"resnet18": entry}, defaults.model_copy(update={"training": shared})).training
-    assert found["finetune"].written() == {"epochs": 3, "learning_rate": 0.2, "max_steps": None}
-    assert found["frozen"].written() == {"epochs": 8}
+def test_a_backbones_own_training_overrides_the_defaults_field_by_field(defaults):
+    shared = {"finetune": {"epochs": 3, "max_steps": 5}, "frozen": {"epochs": 8}}
+    entry = BackboneParams(name="resnet18", training={"finetune": {"learning_rate": 0.2, "max_steps": None}})
+    study = StudyBackbones(
+        models=["resnet18", "swin_t"],
+        modes=["frozen"],
+        seeds=[0],
+        backbones={"resnet18": entry},
+        backbone_defaults=defaults.model_copy(update={"training": shared}),
+    )
+    assert study.own_training("resnet18") == {
+        "finetune": {"epochs": 3, "learning_rate": 0.2, "max_steps": None},
+        "frozen": {"epochs": 8},
+    }
+    assert study.own_training("swin_t") == shared
 
 
 @pytest.mark.parametrize(

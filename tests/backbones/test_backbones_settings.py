@@ -6,30 +6,14 @@ import pytest
 
 from bakeoff.backbones.licences import allows_commercial_use, licence_name
 from bakeoff.core.errors import ParamsError
-from bakeoff.records.recipe import ScheduleOverrides, ScheduleParams
 
 
 def test_round_trip(settings, tmp_path):
-    given = settings(training={"frozen": ScheduleOverrides(learning_rate=0.01)}, commercial_use=None, weights_id=None)
+    given = settings(commercial_use=None, weights_id=None)
     path = tmp_path / "candidates" / "resnet18.json"
     given.write(path)
     assert type(given).read(path) == given
     assert json.loads(path.read_text())["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
-
-
-def test_a_written_null_outlives_the_file(settings, tmp_path):
-    own = {"finetune": ScheduleOverrides(max_steps=None), "frozen": ScheduleOverrides(learning_rate=0.01)}
-    path = tmp_path / "resnet18.json"
-    settings(training=own).write(path)
-    assert json.loads(path.read_text())["training"] == {
-        "finetune": {"max_steps": None},
-        "frozen": {"learning_rate": 0.01},
-    }
-    read = type(settings()).read(path).training
-    assert read["finetune"].model_fields_set == {"max_steps"}
-    profile = ScheduleParams(epochs=2, learning_rate=0.5, max_steps=30)
-    assert profile.model_copy(update=read["finetune"].written()).max_steps is None
-    assert profile.model_copy(update=read["frozen"].written()).max_steps == 30
 
 
 def test_missing_file_says_what_to_run(settings, tmp_path):

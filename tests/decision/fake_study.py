@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from bakeoff.core.section import Mode
 from bakeoff.core.translation import Translator
 from bakeoff.decision.collect import Collected, collect
 from bakeoff.decision.measures import MEASURES
@@ -65,7 +64,7 @@ CORRECT = {  # right ones of 105 test products, frozen and finetune
 
 
 def make_study(
-    models: Sequence[str] = (), modes: Sequence[Mode] = ("frozen",), seeds: Sequence[int] = (0,), **options: Any
+    models: Sequence[str] = (), modes: Sequence[str] = ("frozen",), seeds: Sequence[int] = (0,), **options: Any
 ) -> Study:
     """Return the study of these lists."""
     return Study(StudyLists(models=list(models), modes=list(modes), seeds=list(seeds)), **options)
@@ -181,7 +180,7 @@ def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (63
 
 
 def write_study(runs: Path, *, pretrained: Callable[[str], bool] = lambda _: True, evidence: bool = True) -> Study:
-    """Write System 1's study with Lite0 and return it; only models for which `pretrained` holds have real weights."""
+    """Write the study of System 1 and Lite0; only models for which `pretrained` holds have real weights."""
     with_weights = frozenset(model for model in (BASELINE, *MODELS) if pretrained(model))
     made = _made_study(with_weights)
     shutil.copytree(made, runs, dirs_exist_ok=True)

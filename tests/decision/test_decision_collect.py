@@ -46,7 +46,7 @@ def test_the_study_is_the_product_of_its_lists_and_the_baseline_per_seed():
         ({"models": "mamba_b"}, "models = 'mamba_b': Input should be a valid list"),
         ({"seeds": ["0"]}, r"seeds\.0 = '0': Input should be a valid integer"),
         ({"seeds": []}, "seeds: needs at least one value and no repeats, got "),
-        ({"modes": ["thawed"]}, r"modes\.0 = 'thawed': Input should be 'frozen' or 'finetune'"),
+        ({"modes": ["thawed"]}, r"modes\.0: unknown mode 'thawed'; legal modes: frozen, finetune"),
     ],
 )
 def test_a_study_that_params_cannot_name(change, message):

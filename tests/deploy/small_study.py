@@ -108,10 +108,12 @@ def train_tiny(project: Path, catalogue: Catalogue, mode: str) -> Path:
     from bakeoff.backbones.params import BackboneDefaults, BackboneParams
     from bakeoff.backbones.registry import describe
     from bakeoff.core.machine import ComputeParams, ScanParams
+    from bakeoff.core.modes import parse_mode
     from bakeoff.records.recipe import HeadParams
     from bakeoff.records.weights import WeightsRecord
-    from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
-    from training.conftest import training_params
+    from bakeoff.training.plan import TrainingRequest, plan_training
+    from bakeoff.training.run import train_candidate
+    from training.conftest import recipe
 
     folder = project / "weights" / "tiny"
     if not folder.is_dir():
@@ -127,7 +129,7 @@ def train_tiny(project: Path, catalogue: Catalogue, mode: str) -> Path:
     defaults = BackboneDefaults(source="timm", image_size=None, head=head, training={})
     settings = describe("tiny", {"tiny": BackboneParams(name="test_resnet.r160_in1k", image_size=64)}, defaults)
     compute, scan = ComputeParams(device="cpu", threads=1), ScanParams(implementation="auto")
-    request = TrainingRequest(settings, mode, 0, training_params(), compute, scan)  # type: ignore[arg-type]
+    request = TrainingRequest(settings, parse_mode(mode), 0, recipe(mode), compute, scan)
     out = project / "runs" / f"tiny-{mode}" / "seed_0"
     training = train_candidate(plan_training(request, catalogue, weights_dir=folder), out / "training")
     write_evaluation(out / "evaluation", training)

@@ -142,7 +142,7 @@ def test_training_record_is_needed(tmp_path, catalogue):
     path.write_text("[]")
     with pytest.raises(EvaluationError, match=r"training.json does not hold what it should"):
         judge()
-    write_json(path, {"format": 2, "candidate": "c", "model": "m"})
+    write_json(path, {"format": 3, "candidate": "c", "model": "m"})
     with pytest.raises(EvaluationError, match=r"training.json lacks mode"):
         judge()
     training_record("linear-frozen").write(path)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from bakeoff.core.errors import ParamsError
+from bakeoff.core.modes import parse_mode
 from bakeoff.core.section import load_section
 from bakeoff.examination.params import ExamineParams
 
@@ -90,6 +91,31 @@ def test_the_map_has_every_class_by_its_share_and_is_the_same_twice():
     np.testing.assert_array_equal(placed, place(features, labels, max_positions=20))
 
 
+def test_drift_is_found_where_test_lies_elsewhere_and_not_where_it_does_not():
+    from bakeoff.examination.space import drift
+
+    features, labels = clouds(300, 2)
+    order = np.random.default_rng(3).permutation(600)
+    train, test = order[:500], order[500:]
+    alike = drift(features, labels, train=train, test=test)
+    assert (alike.n_train, alike.n_test) == (400, 100)  # at most 400 of a split
+    assert alike.p_value > 0.05
+    moved = features.copy()
+    moved[test] += 0.5  # half a standard deviation of a class, in each of 16 features
+    apart = drift(moved, labels, train=train, test=test)
+    assert apart.p_value == 1 / 1000  # no permutation of 999 is as extreme
+    assert apart.mmd > 2 * alike.mmd
+    assert drift(features, labels, train=train, test=test[:1]) is None
+
+
+def test_drift_by_hand():
+    from bakeoff.examination.space import drift
+
+    found = drift(np.array([[-1], [-1], [1], [1]]), np.zeros(4, int), train=np.array([0, 1]), test=np.array([2, 3]))
+    assert found.mmd == pytest.approx(2 - 2 * np.exp(-1))  # squares are 0 and 4, their median 4: k = 1 or 1 / e
+    assert found.p_value == pytest.approx(1 / 3, abs=0.05)  # 2 of 6 splits of four are as extreme
+
+
 @pytest.fixture
 def examined(tmp_path, monkeypatch):
     """A small catalogue whose first test photo is its first train photo, examined for real."""
@@ -98,9 +124,9 @@ def examined(tmp_path, monkeypatch):
     from bakeoff.core.machine import ComputeParams, ScanParams
     from bakeoff.examination.run import examine
     from bakeoff.records.recipe import HeadParams
-    from bakeoff.training.run import TrainingRequest, plan_training
+    from bakeoff.training.plan import TrainingRequest, plan_training
     from records_made import weights_record
-    from training.conftest import make_catalogue, training_params
+    from training.conftest import make_catalogue, recipe
 
     monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path / "root"))
     catalogue = make_catalogue(tmp_path / "data", n_per_class=16)
@@ -116,7 +142,7 @@ def examined(tmp_path, monkeypatch):
     random = {"source": "random", "file": None, "sha256": None, "reason": "offline_by_params"}
     weights_record(model="tiny", **random).write(tmp_path / "weights")
     machine = ComputeParams(device="cpu", threads=1), ScanParams(implementation="auto")
-    request = TrainingRequest(settings, "frozen", 0, training_params(), *machine)
+    request = TrainingRequest(settings, parse_mode("frozen"), 0, recipe(), *machine)
     plan = plan_training(request, catalogue, weights_dir=tmp_path / "weights")
     return examine(plan, tmp_path / "examination", params=PARAMS), tmp_path / "examination", test
 
@@ -130,6 +156,7 @@ def test_a_test_photo_that_is_in_train_is_a_leak_and_every_product_has_its_row(e
     copy = table.iloc[test]
     assert (copy["nearest_train"], copy["similarity"]) == ("p0", pytest.approx(1, abs=1e-5))
     assert record.n_leaks == 1
+    assert (record.drift.n_train, record.drift.n_test) == (42, 3)
     assert table["nearest_train"].isna().tolist() == (table["split"] == "train").tolist()
     assert int(table["x"].notna().sum()) == 12
     assert table["probability"].between(0, 1).all()

@@ -77,7 +77,7 @@ def test_a_missing_record_names_its_stage(kind, stage, error, tmp_path):
 def test_a_training_of_an_earlier_version_is_told(tmp_path):
     values = training_record().model_dump(mode="json") | {"train_time_s": 3.0}
     (tmp_path / "training.json").write_text(json.dumps({name: values[name] for name in values if name != "format"}))
-    with pytest.raises(EvaluationError, match=r"another version of bakeoff \(format 1, this one reads 2\)"):
+    with pytest.raises(EvaluationError, match=r"another version of bakeoff \(format 1, this one reads 3\)"):
         TrainingRecord.read(tmp_path / "training.json")
 
 

@@ -115,7 +115,7 @@ def test_the_rule_is_the_one_that_chose_whatever_params_say_now(project):
     file = project / "params.yaml"
     params = yaml.safe_load(file.read_text())
     params["compare"]["maximise"] = "macro_f1"
-    params["training"]["early_stop_patience_epochs"] = None
+    params["training"]["defaults"]["early_stop_patience_epochs"] = None
     file.write_text(yaml.safe_dump(params))
     text = note_text(project)
     assert "Rule of the choice: maximise accuracy, without limits" in text

@@ -11,6 +11,7 @@ from PIL import Image
 from bakeoff.decision.choice_record import Excluded
 from bakeoff.decision.slices import COLUMNS
 from bakeoff.records.catalogue import FindingSummary
+from bakeoff.records.examination import Drift
 from decision.fake_evidence import write_findings
 
 pytest.importorskip("jinja2")
@@ -111,7 +112,8 @@ def test_weak_slices_and_the_ranking_without_label_errors(tmp_path):
     rows = [(best, "year", "<1999>", 20, 0.5, 0.3, 0.7, 0.8, 1e-5, 1e-3), (best, "make", "Fiat", 12, *[0.9] * 6)]
     rows.append(("baseline_tf", "make", "Fiat", 12, *[0.9] * 6))
     ranked = pd.DataFrame([(best, 0.9, 0.95, 2)], columns=["candidate", "accuracy", "accuracy_without", "rank_without"])
-    write_examination(tmp_path / "examination", pretrained=False)
+    drift = Drift(mmd=0.04121, p_value=0.42, n_train=400, n_test=43)
+    write_examination(tmp_path / "examination", pretrained=False, drift=drift)
     facts = dataclasses.replace(
         facts,
         slices=pd.DataFrame(rows, columns=list(COLUMNS)),
@@ -128,6 +130,19 @@ def test_weak_slices_and_the_ranking_without_label_errors(tmp_path):
     assert "3 test products have a label that is probably wrong. It would stay." in labels
     assert "0.950" in labels
     assert labels.count("data:image/jpeg") >= 1
+    assert "To this backbone the test products look like the train products. Squared maximum mean discrepancy" in labels
+    assert "of their features 0.0412, permutation test p = 0.42, 400 train and 43 test products compared." in labels
+
+
+def test_a_test_split_that_looks_different_is_told_in_words(tmp_path):
+    from bakeoff.report.page.page import write_report
+
+    facts = dataclasses.replace(write_findings(tmp_path), examination_dir=tmp_path / "examination")
+    write_examination(tmp_path / "examination", drift=Drift(mmd=0.2, p_value=0.0005, n_train=400, n_test=43))
+    write_report(facts, tmp_path / "index.html")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "The test products look different from the train products to this backbone: look whether" in page
+    assert "permutation test p &lt; 0.001, 400 train and 43 test products compared." in page
 
 
 def write_examination(folder, **changes):

@@ -8,6 +8,7 @@ import pytest
 
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.core.errors import ParamsError
+from bakeoff.learning.recipe import TrainingParams
 from bakeoff.study import composition
 from bakeoff.study.composition import choices, choices_made, differences
 from bakeoff.study.params import write_params
@@ -72,10 +73,11 @@ def test_a_quoted_value_is_taken_as_it_is():
 
 def test_full_is_system_1_to_the_letter():
     full = compose(ROOT, ["profile=full"])
-    training = full["training"]
-    assert (training["loss"], training["optimizer"]["name"]) == ("bce", "adamw")
-    for mode in ("frozen", "finetune"):
-        assert training[mode] == {"epochs": 25, "learning_rate": 1e-5, "max_steps": None}
+    training = TrainingParams.model_validate(full["training"])
+    for family in ("frozen", "finetune"):
+        recipe = training.recipe(family, {})
+        assert (recipe.loss.name, recipe.optimizer.name, recipe.augment.name) == ("bce", "adamw", "none")
+        assert (recipe.epochs, recipe.learning_rate, recipe.max_steps) == (25, 1e-5, None)
     assert full["modes"] == ["frozen", "finetune"]
     assert full["weights"]["policy"] == "require"
 
@@ -122,7 +124,7 @@ def test_a_folder_without_conf_is_refused(tmp_path):
 def test_hand_edits_are_noticed(project):
     path = project / "params.yaml"
     path.write_text(path.read_text().replace("batch_size: 16", "batch_size: 8", 1), encoding="utf-8")
-    assert differences(project) == ["training.batch_size"]
+    assert differences(project) == ["training.defaults.batch_size"]
 
 
 def test_a_chosen_model_is_no_difference(project):

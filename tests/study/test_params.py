@@ -9,8 +9,8 @@ from bakeoff.catalogue.params import SplitParams
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.section import load_section, read_yaml, validate_section
 from bakeoff.data.batching import n_batches
-from bakeoff.learning.params import BaselineParams, TrainingParams
-from bakeoff.records.recipe import ScheduleOverrides, merge_overrides
+from bakeoff.learning.params import BaselineParams
+from bakeoff.learning.recipe import RecipeRecord, TrainingParams, write_recipes
 from bakeoff.study.params import Params, load_params
 from catalogue.dataset_sections import split_params
 
@@ -52,7 +52,10 @@ def test_committed_params_are_valid(values):
         ({"split": SPLIT | {"fold": 5}}, r"split: fold must be 0 to n_folds - 1 = 4, got 5"),
         ({"split": SPLIT | {"n_folds": 2}}, r"split\.n_folds = 2"),
         ({"split": SPLIT | {"method": "random"}}, r"split\.method = 'random'.*'holdout', 'official' or 'kfold'"),
-        ({"modes": ["frozen", "thawed"]}, r"modes\.1 = 'thawed'.*'frozen' or 'finetune'"),
+        (
+            {"modes": ["frozen", "thawed"]},
+            r"modes\.1: unknown mode 'thawed'; legal modes: frozen, finetune, partial_<n>",
+        ),
         ({"modes": ["frozen", "frozen"]}, "no repeats"),
         ({"seeds": []}, "at least one value"),
         ({"models": ["hf:org/name"]}, "give an hf:<id> backbone a file in conf/model/"),
@@ -98,71 +101,95 @@ def test_section_alone_and_a_missing_one(tmp_path, values):
         load_section(save(tmp_path, values), SplitParams)
 
 
-def test_schedule_takes_the_backbones_own_values(values):
-    training = validate_section(TrainingParams, values["training"], where="test")
-    own = {"finetune": ScheduleOverrides(learning_rate=0.5)}
-    assert training.schedule("finetune", own).learning_rate == 0.5
-    assert training.schedule("finetune", own).epochs == training.finetune.epochs
-    assert training.schedule("frozen", own) == training.frozen
-
-
-def schedules(values: dict) -> TrainingParams:
+def training(values: dict) -> TrainingParams:
     return validate_section(TrainingParams, values["training"], where="test")
 
 
+def test_a_recipe_is_defaults_then_family_then_the_backbones_own(values):
+    params = training(values)
+    own = {"finetune": {"learning_rate": 0.5}}
+    assert params.recipe("finetune", own).learning_rate == 0.5
+    assert params.recipe("finetune", own).epochs == params.defaults.epochs == 2
+    assert params.recipe("frozen", own) == params.recipe("frozen", {})
+    assert params.recipe("frozen", {}).epochs == values["training"]["frozen"]["epochs"] == 60
+
+
 def test_quick_fine_tunes_for_30_steps_in_two_validated_epochs(values):
-    schedule = schedules(values).finetune
+    schedule = training(values).recipe("finetune", {})
     assert (schedule.epochs, schedule.learning_rate, schedule.max_steps) == (2, 0.0005, 30)
-    assert validate_section(BaselineParams, values["baseline"], where="test").finetune == schedule
-    steps_per_epoch = n_batches(336, values["training"]["batch_size"])  # the demo's training photos
+    baseline = validate_section(BaselineParams, values["baseline"], where="test").finetune
+    assert baseline.model_dump() == schedule.model_dump(include={"epochs", "learning_rate", "max_steps"})
+    steps_per_epoch = n_batches(336, values["training"]["defaults"]["batch_size"])  # the demo's training photos
     assert steps_per_epoch < 30 < schedule.epochs * steps_per_epoch == 42
 
 
 def test_baseline_and_candidates_stop_early_by_the_same_patience(values):
-    assert values["baseline"]["early_stop_patience_epochs"] == values["training"]["early_stop_patience_epochs"] == 10
+    assert (
+        values["baseline"]["early_stop_patience_epochs"]
+        == values["training"]["defaults"]["early_stop_patience_epochs"]
+        == 10
+    )
 
 
 def test_null_lifts_the_cap_and_an_unwritten_field_says_nothing(values):
-    training = schedules(values)
-    lifted = {"finetune": ScheduleOverrides.model_validate({"max_steps": None})}
-    assert training.schedule("finetune", lifted).max_steps is None
-    assert training.schedule("finetune", lifted).epochs == 2
-    assert training.schedule("finetune", {"finetune": ScheduleOverrides(epochs=7)}).max_steps == 30
+    params = training(values)
+    assert params.recipe("finetune", {"finetune": {"max_steps": None}}).max_steps is None
+    assert params.recipe("finetune", {"finetune": {"max_steps": None}}).epochs == 2
+    assert params.recipe("finetune", {"finetune": {"epochs": 7}}).max_steps == 30
 
 
 def test_a_random_start_is_capped_unless_the_backbone_says_otherwise(values):
-    training = schedules(values)
-    assert training.random_start_max_steps == 5
-    assert training.schedule("finetune", {}).max_steps == 30
-    assert training.schedule("finetune", {}, random_start=True).max_steps == 5
-    assert training.schedule("frozen", {}).max_steps is None
-    assert training.schedule("frozen", {}, random_start=True).max_steps == 5
-    own = {"finetune": ScheduleOverrides.model_validate({"max_steps": None}), "frozen": ScheduleOverrides(epochs=2)}
-    assert training.schedule("finetune", own, random_start=True).max_steps is None
-    assert training.schedule("frozen", own, random_start=True).max_steps == 5
-    lower = training.model_copy(update={"random_start_max_steps": 99})
-    assert lower.schedule("finetune", {}, random_start=True).max_steps == 30
-    free = training.model_copy(update={"random_start_max_steps": None})
-    assert free.schedule("frozen", {}, random_start=True) == training.frozen
+    params = training(values)
+
+    def steps(family: str, own: dict, *, is_random: bool = True) -> int | None:
+        return params.recipe(family, own).of_start(is_random=is_random).max_steps
+
+    assert params.defaults.random_start_max_steps == 5
+    assert (steps("finetune", {}, is_random=False), steps("finetune", {})) == (30, 5)
+    assert (steps("frozen", {}, is_random=False), steps("frozen", {})) == (None, 5)
+    own = {"finetune": {"max_steps": None}, "frozen": {"epochs": 2}}
+    assert (steps("finetune", own), steps("frozen", own)) == (None, 5)
+    values["training"]["defaults"]["random_start_max_steps"] = 99
+    params = training(values)
+    assert steps("finetune", {}) == 30
+    values["training"]["defaults"]["random_start_max_steps"] = None
+    params = training(values)
+    assert steps("frozen", {}) is None
+
+
+def test_one_recipe_a_candidate_which_others_values_do_not_touch(tmp_path, values):
+    models, modes = {"a": {}, "b": {"finetune": {"epochs": 9}}}, ["frozen", "finetune"]
+    write_recipes(models, modes, training(values), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(before) == ["a-finetune.json", "a-frozen.json", "b-finetune.json", "b-frozen.json"]
+    assert RecipeRecord.read(tmp_path / "b-finetune.json").recipe.epochs == 9
+    values["training"]["finetune"]["learning_rate"] = 0.5
+    write_recipes({"a": {}}, modes, training(values), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-finetune.json", "a-frozen.json"]
+    assert (tmp_path / "a-frozen.json").read_bytes() == before["a-frozen.json"]
+    assert (tmp_path / "a-finetune.json").read_bytes() != before["a-finetune.json"]
 
 
 @pytest.mark.parametrize("loss", ["bce", {"name": "bce"}])
 def test_a_loss_without_parameters_is_written_as_its_name_alone(values, loss):
-    values["training"]["loss"] = loss
-    assert schedules(values).loss.probabilities == "sigmoid_normalised"
+    values["training"]["defaults"]["loss"] = loss
+    assert training(values).defaults.loss.probabilities == "sigmoid_normalised"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"loss": "hinge"}, r"training\.loss .*'hinge'.*'cross_entropy', 'bce'"),
-        ({"loss": {"name": "bce", "gamma": 2}}, r"unknown key training\.loss\.bce\.gamma"),
-        ({"optimizer": {"name": "sgd", "weight_decay": 0.0}}, r"training\.optimizer\.name = 'sgd'.*'adamw'"),
-        ({"optimizer": {"name": "adamw", "weight_decay": -1.0}}, r"training\.optimizer\.weight_decay = -1"),
+        ({"loss": "hinge"}, r"training\.defaults\.loss .*'hinge'.*'cross_entropy', 'bce'"),
+        ({"loss": {"name": "bce", "gamma": 2}}, r"unknown key training\.defaults\.loss\.bce\.gamma"),
+        (
+            {"optimizer": {"name": "sgdx", "weight_decay": 0.0}},
+            r"training\.defaults\.optimizer\.name = 'sgdx'.*'adamw'",
+        ),
+        ({"optimizer": {"name": "adamw", "weight_decay": -1.0}}, r"training\.defaults\.optimizer\.weight_decay = -1"),
     ],
 )
 def test_losses_and_optimisers_that_are_none_are_named(tmp_path, values, change, message):
-    values["training"] |= change
+    values["training"]["defaults"] |= change
     with pytest.raises(ParamsError, match=message):
         load_params(save(tmp_path, values))
 
@@ -170,27 +197,20 @@ def test_losses_and_optimisers_that_are_none_are_named(tmp_path, values, change,
 @pytest.mark.parametrize("field", ["epochs", "learning_rate"])
 def test_null_where_it_means_nothing_is_refused(tmp_path, values, field):
     values["backbones"]["swin_t"]["training"] = {"finetune": {field: None}}
-    with pytest.raises(ParamsError, match=rf"finetune\.{field}: null is not a value here; leave the line out"):
+    with pytest.raises(ParamsError, match=rf"backbones\.swin_t\.training\.finetune\.{field}: Input should be a valid"):
         load_params(save(tmp_path, values))
 
 
-def test_overrides_merge_field_by_field():
-    defaults = {"finetune": ScheduleOverrides(epochs=3, learning_rate=0.1, max_steps=5)}
-    own = {"finetune": ScheduleOverrides(learning_rate=0.2, max_steps=None), "frozen": ScheduleOverrides(epochs=9)}
-    merged = merge_overrides(defaults, own)
-    assert merged["finetune"].written() == {"epochs": 3, "learning_rate": 0.2, "max_steps": None}
-    assert merged["frozen"].written() == {"epochs": 9}
-    assert merge_overrides({}, {}) == {}
-
-
 def test_a_batch_of_one_and_batch_norm_are_refused_together(tmp_path, values):
-    values["training"]["batch_size"] = 1
+    values["training"]["defaults"]["batch_size"] = 1
     load_params(save(tmp_path, values))
     values["backbones"]["swin_t"]["head"] = {"hidden": [8], "batch_norm": True, "dropout": 0.1}
-    with pytest.raises(ParamsError, match=r"model swin_t: training\.batch_size is 1, but the head has batch norm"):
+    with pytest.raises(ParamsError, match=r"model swin_t: batch_size is 1, but the head has batch norm"):
         load_params(save(tmp_path, values))
     values["backbones"]["swin_t"]["head"]["hidden"] = []  # no hidden layer, no batch norm
     load_params(save(tmp_path, values))
     values["backbone_defaults"]["head"] = {"hidden": [8], "batch_norm": True, "dropout": 0.1}
-    with pytest.raises(ParamsError, match=r"set training\.batch_size to 2 or more, or head\.batch_norm to false"):
+    with pytest.raises(
+        ParamsError, match=r"set training\.defaults\.batch_size to 2 or more, or head\.batch_norm to false"
+    ):
         load_params(save(tmp_path, values))

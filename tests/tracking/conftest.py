@@ -111,10 +111,12 @@ def torch_training(project, no_rendering):
     from bakeoff.backbones.params import BackboneDefaults, BackboneParams
     from bakeoff.backbones.registry import describe
     from bakeoff.core.machine import ComputeParams, ScanParams
+    from bakeoff.core.modes import parse_mode
     from bakeoff.records.recipe import HeadParams
     from bakeoff.records.weights import WeightsRecord
-    from bakeoff.training.run import TrainingRequest, plan_training, train_candidate
-    from training.conftest import make_catalogue, training_params
+    from bakeoff.training.plan import TrainingRequest, plan_training
+    from bakeoff.training.run import train_candidate
+    from training.conftest import make_catalogue, recipe
 
     timm = import_timm()
     torch.manual_seed(1)
@@ -133,9 +135,9 @@ def torch_training(project, no_rendering):
     def train(mode: str) -> Path:
         request = TrainingRequest(
             settings,
-            mode,
+            parse_mode(mode),
             0,
-            training_params(),
+            recipe(mode),
             ComputeParams(device="cpu", threads=1),
             ScanParams(implementation="auto"),
         )

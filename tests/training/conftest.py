@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.core.modes import parse_mode
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import Catalogue, load_catalogue
-from bakeoff.learning.params import TrainingParams
+from bakeoff.learning.recipe import Recipe
 from bakeoff.records.catalogue import LabelsRecord
 from records_made import dataset
 
@@ -51,20 +52,37 @@ def make_catalogue(folder: Path, *, n_per_class: int = 8, labels: list[str] = LA
     return load_catalogue(folder / "catalogue", folder / "splits.parquet")
 
 
-def training_params(**changes: Any) -> TrainingParams:
+def recipe(mode: str = "frozen", **changes: Any) -> Recipe:
     values = {
-        "loss": "cross_entropy",
+        "start": "random",
+        "probe": {"c": 0.1, "n_trees": 20, "n_neighbours": 3},
+        "epochs": 4 if mode == "frozen" else 2,
+        "learning_rate": 0.01 if mode == "frozen" else 0.001,
+        "max_steps": None,
+        "head_learning_rate": None,
+        "layer_decay": 1.0,
+        "scheduler": "constant",
         "optimizer": {"name": "adamw", "weight_decay": 0.01},
+        "loss": "cross_entropy",
+        "class_weights": "none",
+        "balance": "none",
+        "augment": "none",
+        "cache_views": None,
+        "mix": None,
+        "normalise": "weights",
         "batch_size": 6,
+        "accumulate": 1,
+        "clip_norm": None,
+        "ema": None,
+        "batch_norm": "train",
+        "gradient_checkpointing": False,
+        "compile": False,
+        "mixed_precision": "auto",
+        "select": "accuracy",
         "early_stop_patience_epochs": None,
         "random_start_max_steps": None,
-        "mixed_precision": "auto",
-        "loader_workers": 0,
-        "augment": "none",
-        "frozen": {"epochs": 4, "learning_rate": 0.01, "max_steps": None},
-        "finetune": {"epochs": 2, "learning_rate": 0.001, "max_steps": None},
     }
-    return TrainingParams.model_validate(values | changes)
+    return Recipe.model_validate(values | changes)
 
 
 @pytest.fixture
@@ -98,21 +116,21 @@ def make_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
     from bakeoff.backbones.params import BackboneDefaults, BackboneParams
     from bakeoff.backbones.registry import describe
     from bakeoff.records.recipe import HeadParams
-    from bakeoff.training.run import TrainingRequest
+    from bakeoff.training.plan import TrainingRequest
 
     monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path / "root"))
     head = HeadParams(hidden=[], batch_norm=False, dropout=0.2)
     defaults = BackboneDefaults(source="timm", image_size=None, head=head, training={})
 
     def make(name: str = "test_resnet.r160_in1k", mode: str = "frozen", **changes: Any) -> Any:
-        seed, head_params = changes.pop("seed", 0), changes.pop("head", head)
+        seed, head_params, workers = changes.pop("seed", 0), changes.pop("head", head), changes.pop("workers", 0)
         backbones = {"tiny": BackboneParams(name=name, image_size=64, head=head_params)}
         return TrainingRequest(
             settings=describe("tiny", backbones, defaults),
-            mode=mode,  # type: ignore[arg-type]
+            mode=parse_mode(mode),
             seed=seed,
-            training=training_params(**changes),
-            compute=ComputeParams(device="cpu", threads=1),
+            recipe=recipe(mode, **changes),
+            compute=ComputeParams(device="cpu", threads=1, loader_workers=workers),
             scan=ScanParams(implementation="auto"),
         )
 
@@ -134,7 +152,8 @@ def train_once(
     kept_trainings: tuple[Path, dict[str, Path]],
 ) -> Callable[..., Path]:
     """Return a maker of trainings: of equal options the first is a training, the others are copies, caches included."""
-    from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
 
     kept, made_in = kept_trainings
 

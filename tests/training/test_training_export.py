@@ -25,7 +25,8 @@ def test_the_file_answers_as_the_predictor(
 ) -> None:
     from bakeoff.deploy.export import export_candidate
     from bakeoff.predictors.torch_predictor import load_torch_predictor
-    from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
 
     request = make_request(mode=mode)
     training_dir = tmp_path / "runs" / f"{request.settings.model}-{mode}" / "seed_0" / "training"

@@ -49,13 +49,31 @@ def test_the_preview_shows_training_photos_of_every_class_after_the_transform(
         return resize_crop(photo, 32, crop_pct=1.0, interpolation="bilinear")
 
     path = tmp_path / "figures" / "preview.png"
-    write_preview(path, catalogue, transform, title=preview_title("swin_t", USED), seed=0, n_photos=7)
-    assert len(seen) == 7
+    write_preview(path, catalogue, transform, title=preview_title("swin_t", USED), seed=0)
+    assert len(seen) == 18
     with Image.open(path) as picture:
-        assert picture.size == (round(1.9 * 6 * 120), round((2.15 * 2 + 0.6) * 120))  # two rows of six
+        assert picture.size == (round(1.9 * 6 * 120), round((2.15 * 3 + 0.6) * 120))  # three rows of six
     for colour in ((200, 60, 60), (60, 200, 60), (60, 60, 200)):  # the classes of the catalogue
         assert has_colour(path, colour)
     assert preview_title("swin_t", USED) == "swin_t sees: bicubic resize, crop 0.875, 224 × 224 px"
+
+
+def test_the_preview_of_an_augmentation_has_a_row_of_draws_for_each_product(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    drawn: list[tuple[int, int]] = []
+
+    def augment(photo: Image.Image, *, label_id: int, seed: int) -> np.ndarray:
+        drawn.append((label_id, seed))
+        return np.full((32, 32, 3), (0, 0, 0), dtype=np.uint8)
+
+    path = tmp_path / "augmented.png"
+    write_preview(path, catalogue, lambda photo: np.full((32, 32, 3), 90, np.uint8), title="", seed=0, augment=augment)
+    assert sorted(label for label, _ in drawn) == [0] * 10 + [1] * 10 + [2] * 10  # six products, five draws each
+    assert len({seed for _, seed in drawn}) == 30
+    with Image.open(path) as picture:
+        cells = np.asarray(picture.convert("L"))[-258 * 6 + 140 :: 258, 114::228]
+    assert np.array_equal(cells, [[90, 0, 0, 0, 0, 0]] * 6)
 
 
 def test_the_history_without_an_epoch_says_that_nothing_was_trained(tmp_path: Path) -> None:
@@ -75,7 +93,7 @@ def test_size_by_hand() -> None:
 @pytest.mark.torch
 def test_a_torch_classifier_counts_backbone_head_and_statistics(make_request, weights_dir, catalogue) -> None:
     pytest.importorskip("torch")
-    from bakeoff.training.run import plan_training
+    from bakeoff.training.plan import plan_training
 
     plan = plan_training(make_request(), catalogue, weights_dir=weights_dir)
     state = plan.model.classifier.state_dict()

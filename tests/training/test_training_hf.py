@@ -26,7 +26,8 @@ def trained(
 ) -> Callable[[str], Path]:
     from bakeoff.backbones.params import BackboneParams, WeightsParams
     from bakeoff.backbones.registry import describe
-    from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
     from bakeoff.weights.fetch import fetch_weights
 
     def train(mode: str) -> Path:

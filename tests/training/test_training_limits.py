@@ -27,7 +27,7 @@ def batch_norm_head() -> Any:
 
 @pytest.fixture
 def plan(catalogue: Catalogue, weights_dir: Path, make_request: Request) -> Callable[..., Any]:
-    from bakeoff.training.run import plan_training
+    from bakeoff.training.plan import plan_training
 
     return lambda **options: plan_training(make_request(**options), catalogue, weights_dir=weights_dir)
 
@@ -50,7 +50,7 @@ def test_training_without_memory(options: dict[str, Any], plan: Callable[..., An
     _exhaust(prepared.model.classifier.backbone)
     words = (
         rf"^tiny-{options['mode']} seed 0: training on cpu with 6 photos of 64 x 64 px: out of memory; lower "
-        r"training\.batch_size \(now 6\) or the backbone's image_size; on CUDA training\.mixed_precision: auto needs"
+        r"training\.defaults\.batch_size \(now 6\) or the backbone's image_size; on CUDA mixed_precision: auto needs"
     )
     with pytest.raises(TrainingError, match=words):
         train_candidate(prepared, tmp_path / "out")
@@ -137,7 +137,7 @@ def test_a_single_last_row_trains_with_batch_norm(
 
 
 def test_a_batch_size_of_one_with_batch_norm_is_refused(plan: Callable[..., Any], batch_norm_head: Any) -> None:
-    with pytest.raises(ParamsError, match=r"^tiny: training\.batch_size is 1, but the head has batch norm"):
+    with pytest.raises(ParamsError, match=r"^tiny: batch_size is 1, but the head has batch norm"):
         plan(head=batch_norm_head, batch_size=1)
 
 

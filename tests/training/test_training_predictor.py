@@ -27,7 +27,8 @@ pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]
 def trained(
     catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path
 ) -> Callable[..., Path]:
-    from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
 
     def train(products: Catalogue = catalogue, **options: Any) -> Path:
         out = tmp_path / "runs" / "training"
@@ -242,7 +243,8 @@ def test_a_product_of_several_photos_is_predicted_by_their_mean_and_counts_once(
 ) -> None:
     """Through training and evaluation: the mean by hand of what the network says of each photo."""
     from bakeoff.evaluation.run import evaluate_candidate
-    from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
 
     several = with_several_photos(make_catalogue(tmp_path / "several", n_per_class=PHOTOS_PER_CLASS))
     folder = tmp_path / "training"

@@ -29,7 +29,8 @@ class _InterruptionError(Exception):
 
 
 def _train(request: Any, catalogue: Catalogue, weights_dir: Path, out: Path, **options: Any) -> TrainingRecord:
-    from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
 
     return train_candidate(plan_training(request, catalogue, weights_dir=weights_dir), out, **options)
 
@@ -69,7 +70,7 @@ def test_colours_are_learnt_and_the_folder_is_complete(
 ) -> None:
     rows: list[dict[str, Any]] = []
     schedule = {"epochs": 6, "learning_rate": 0.005, "max_steps": None}
-    request = make_request(mode=mode, finetune=schedule, frozen=schedule)
+    request = make_request(mode=mode, **schedule)
     record = _train(request, catalogue, weights_dir, tmp_path / "out", on_epoch=rows.append)
     assert record.learned
     assert record.best_validation_accuracy >= 2 / 3
@@ -98,7 +99,8 @@ def test_colours_are_learnt_and_the_folder_is_complete(
 def test_frozen_changes_no_backbone_parameter_and_no_batch_norm_statistic(
     augment: str, catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
-    from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
 
     plan = plan_training(make_request(augment=augment), catalogue, weights_dir=weights_dir)
     before = _backbone_state(plan)
@@ -112,7 +114,8 @@ def test_frozen_changes_no_backbone_parameter_and_no_batch_norm_statistic(
 def test_finetune_changes_every_parameter_and_every_statistic(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
-    from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
 
     plan = plan_training(make_request(mode="finetune"), catalogue, weights_dir=weights_dir)
     before = {name: tensor.clone() for name, tensor in plan.model.classifier.state_dict().items()}
@@ -128,29 +131,47 @@ def test_finetune_changes_every_parameter_and_every_statistic(
     [
         {"mode": "frozen"},
         {"mode": "frozen", "augment": "flip"},
-        {"mode": "finetune", "augment": "flip", "finetune": {"epochs": 4, "learning_rate": 0.001, "max_steps": 10}},
-        {
-            "mode": "finetune",
-            "name": "test_vit.r160_in1k",
-            "finetune": {"epochs": 4, "learning_rate": 0.001, "max_steps": None},
-        },
+        {"mode": "finetune", "augment": "flip", "epochs": 4, "max_steps": 10, "accumulate": 2},
+        {"mode": "finetune", "name": "test_vit.r160_in1k", "epochs": 4, "ema": 0.9, "scheduler": "cosine"},
+        {"mode": "gradual", "epochs": 4, "layer_decay": 0.5, "clip_norm": 1.0, "start": "head"},
     ],
 )
+@pytest.mark.parametrize("n_saves", [1, 6, 8])
 def test_an_interrupted_training_ends_bit_identical(
-    case: dict[str, Any], catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+    case: dict[str, Any],
+    n_saves: int,
+    catalogue: Catalogue,
+    weights_dir: Path,
+    make_request: Request,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """In the middle of an epoch and at its end; every step is saved, and the last save is the end of the process."""
     from bakeoff.records.recipe import HeadParams
+    from bakeoff.training.resume import CheckpointFolder
 
-    request = make_request(**case, head=HeadParams.model_validate(BATCH_NORM_HEAD))
+    saved: list[int] = []
+
+    def save(self: Any, state: dict[str, Any]) -> None:
+        write(self, state)
+        saved.append(len(state["history"]["step_losses"]))
+        if len(saved) == n_saves:
+            raise _InterruptionError
+
+    if case.get("start") != "head":
+        case = case | {"head": HeadParams.model_validate(BATCH_NORM_HEAD)}
+    request = make_request(**case)
     whole = _train(request, catalogue, weights_dir, tmp_path / "whole")
-    epochs: list[int] = []
-    with pytest.raises(_InterruptionError):
-        _train(request, catalogue, weights_dir, tmp_path / "resumed", on_epoch=_interrupt_after(2))
+    write = CheckpointFolder.save
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointFolder, "is_due", lambda self: True)
+        patch.setattr(CheckpointFolder, "save", save)
+        with pytest.raises(_InterruptionError):
+            _train(request, catalogue, weights_dir, tmp_path / "resumed")
     torch.rand(7)  # whatever else happened to the random state in between
-    resumed = _train(
-        request, catalogue, weights_dir, tmp_path / "resumed", on_epoch=lambda row: epochs.append(row["epoch"])
-    )
-    assert epochs[0] > 1  # it did go on, rather than start anew
+    (state,) = (tmp_path / "root" / ".bakeoff" / "checkpoints").glob("*/state.pt")
+    assert len(torch.load(state, weights_only=True)["history"]["step_losses"]) == saved[-1] > 0
+    resumed = _train(request, catalogue, weights_dir, tmp_path / "resumed")
     left, right = _tensors(tmp_path / "whole"), _tensors(tmp_path / "resumed")
     assert left.keys() == right.keys()
     assert all(torch.equal(left[name], right[name]) for name in left)
@@ -195,8 +216,8 @@ def test_a_rate_that_explodes_is_told_with_step_and_rate(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
     schedule = {"epochs": 5, "learning_rate": 1e30, "max_steps": None}
-    with pytest.raises(TrainingError, match=r"loss became (nan|inf) at step \d+ with learning rate 1e\+30; lower it"):
-        _train(make_request(frozen=schedule), catalogue, weights_dir, tmp_path / "out")
+    with pytest.raises(TrainingError, match=r"loss became (nan|inf) at step \d+ .* rate 1e\+30, on products p\d+"):
+        _train(make_request(**schedule), catalogue, weights_dir, tmp_path / "out")
 
 
 @pytest.mark.usefixtures("no_rendering")
@@ -204,7 +225,7 @@ def test_not_learning_is_loud(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     schedule = {"epochs": 2, "learning_rate": 1e-12, "max_steps": None}
-    record = _train(make_request(frozen=schedule), catalogue, weights_dir, tmp_path / "out")
+    record = _train(make_request(**schedule), catalogue, weights_dir, tmp_path / "out")
     assert not record.learned
     assert "WARNING: tiny-frozen seed 0 DID NOT LEARN: its" in capsys.readouterr().err
 
@@ -214,13 +235,11 @@ def test_patience_and_the_step_cap_end_a_training(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
 ) -> None:
     still = {"epochs": 50, "learning_rate": 1e-12, "max_steps": None}
-    stopped = _train(
-        make_request(frozen=still, early_stop_patience_epochs=2), catalogue, weights_dir, tmp_path / "stopped"
-    )
+    stopped = _train(make_request(**still, early_stop_patience_epochs=2), catalogue, weights_dir, tmp_path / "stopped")
     assert stopped.stopped_early
     assert stopped.epochs_run == stopped.best_epoch + 2 < 50
     capped = {"epochs": 50, "learning_rate": 0.01, "max_steps": 4}
-    short = _train(make_request(frozen=capped), catalogue, weights_dir, tmp_path / "short")
+    short = _train(make_request(**capped), catalogue, weights_dir, tmp_path / "short")
     assert (short.steps_run, short.epochs_run, short.stopped_early) == (4, 2, False)
 
 
@@ -229,7 +248,7 @@ def test_a_random_start_trains_for_as_many_steps_as_params_allow(
 ) -> None:
     capped = _train(make_request(random_start_max_steps=4), catalogue, weights_dir, tmp_path / "capped")
     assert (capped.steps_run, capped.training["max_steps"]) == (4, 4)
-    assert "random_start_max_steps" not in capped.training
+    assert capped.training["random_start_max_steps"] is None  # it is in max_steps
     whole = _train(make_request(), catalogue, weights_dir, tmp_path / "whole")
     assert (whole.steps_run, whole.training["max_steps"]) == (12, None)
     assert whole.key != capped.key
@@ -257,7 +276,7 @@ def test_an_empty_split_is_refused(
 def test_no_weights_record_is_refused_before_anything_runs(
     catalogue: Catalogue, make_request: Request, tmp_path: Path
 ) -> None:
-    from bakeoff.training.run import plan_training
+    from bakeoff.training.plan import plan_training
 
     with pytest.raises(WeightsError, match=r"record\.json is missing"):
         plan_training(make_request(), catalogue, weights_dir=tmp_path / "nowhere")
@@ -267,7 +286,7 @@ def test_features_are_computed_once_and_again_where_they_are_broken(
     catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from bakeoff.training.features import cached_features
-    from bakeoff.training.run import plan_training
+    from bakeoff.training.plan import plan_training
 
     plan = plan_training(make_request(), catalogue, weights_dir=weights_dir)
     first = cached_features(plan.model, catalogue, header=plan.header, root=tmp_path / "features")

@@ -21,7 +21,8 @@ def test_it_is_the_epochs_and_the_needed_features(
     mode: str, catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path
 ) -> None:
     from bakeoff.training.features import cached_features
-    from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
 
     plan = plan_training(make_request(mode=mode), catalogue, weights_dir=weights_dir)
     train_candidate(plan, tmp_path / "out")

@@ -13,28 +13,30 @@ import pytest
 from bakeoff.core.errors import DataError
 from bakeoff.data.table import Catalogue
 from bakeoff.records.training import TrainingRecord
+from training.conftest import recipe
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
 
 
 @pytest.fixture
-def learn(make_request: Callable[..., Any]) -> Callable[..., Any]:
+def learn() -> Callable[..., Any]:
     """Return a trainer of one linear layer from one feature of 1 to two classes, logits (0, log 3) at the start."""
     from bakeoff.training.data import LoaderOptions, TensorBatches
     from bakeoff.training.loop import LoopOptions, train_module
+    from bakeoff.training.losses import cross_entropy
 
     def train(labels: list[int], weights: list[float], *, epochs: int = 1) -> tuple[Any, Any]:
-        schedule = {"epochs": epochs, "learning_rate": 0.1, "max_steps": None}
-        shared = make_request(frozen=schedule).training
         module = torch.nn.Linear(1, 2, bias=False)
         module.weight.data = torch.tensor([[0.0], [math.log(3)]])
-        options = LoopOptions(shared, shared.frozen, 0, torch.device("cpu"))
+        options = LoopOptions(
+            recipe(epochs=epochs, learning_rate=0.1), torch.device("cpu"), loss=cross_entropy, judge=cross_entropy
+        )
         loader = LoaderOptions(len(labels), seed=0)
         ones, classes = torch.ones(len(labels), 1), np.array(labels)
-        train = TensorBatches(ones, classes, loader, np.array(weights, dtype=np.float32))
+        train = TensorBatches([ones], classes, loader, np.array(weights, dtype=np.float32))
         heavy = np.array([1000.0, 1.0], dtype=np.float32)
-        validation = TensorBatches(torch.ones(2, 1), np.array([1, 0]), LoaderOptions(2, 0), heavy)
+        validation = TensorBatches([torch.ones(2, 1)], np.array([1, 0]), LoaderOptions(2, 0), heavy)
         return train_module(module, train=train, validation=validation, options=options), module
 
     return train
@@ -76,7 +78,8 @@ def test_weights_that_are_no_positive_numbers_are_refused(catalogue: Catalogue) 
 def test_weights_change_the_training_and_its_key(
     augment: str, catalogue: Catalogue, weights_dir: Path, make_request: Callable[..., Any], tmp_path: Path
 ) -> None:
-    from bakeoff.training.run import plan_training, train_candidate
+    from bakeoff.training.plan import plan_training
+    from bakeoff.training.run import train_candidate
 
     def train(name: str) -> TrainingRecord:
         plan = plan_training(make_request(augment=augment), catalogue, weights_dir=weights_dir)

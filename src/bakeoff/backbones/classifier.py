@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from bakeoff.backbones.groups import layer_groups
 from bakeoff.backbones.loading import load_state, read_checkpoint
 from bakeoff.backbones.networks import build_backbone
 from bakeoff.core.errors import ParamsError
-from bakeoff.core.section import MODE_NAMES, Mode
+from bakeoff.core.modes import Mode
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import read_record
@@ -19,12 +21,13 @@ from bakeoff.records.weights import read_record
 class Classifier(nn.Module):
     """Pooled backbone features, then a head: images (N, 3, H, W) normalised to logits (N, K)."""
 
-    def __init__(self, backbone: nn.Module, head: nn.Sequential, n_features: int) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Module, n_features: int) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.n_features = n_features
         self.backbone_frozen = False
+        self.holds_batch_norm = False
 
     def features(self, images: Tensor) -> Tensor:
         """Return the pooled features (N, D) of normalised images (N, 3, H, W)."""
@@ -35,10 +38,17 @@ class Classifier(nn.Module):
         return self.head(self.features(images))
 
     def train(self, mode: bool = True) -> Classifier:
-        """Switch to training; a frozen backbone stays in eval, so that batch-norm statistics and dropout stay still."""
+        """Switch to training; a frozen backbone stays in eval, so that batch-norm statistics and dropout stay still.
+
+        So does each batch norm that does not learn, and every one of the backbone with `holds_batch_norm`.
+        """
         super().train(mode)
         if self.backbone_frozen:
             self.backbone.eval()
+        for norm in self.backbone.modules():
+            if isinstance(norm, nn.modules.batchnorm._BatchNorm):
+                is_held = self.holds_batch_norm or not any(one.requires_grad for one in norm.parameters())
+                norm.train(norm.training and not is_held)
         return self
 
 
@@ -89,15 +99,24 @@ def build_classifier(
     return Classifier(backbone, head, n_features)
 
 
-def set_mode(classifier: Classifier, mode: Mode) -> None:
-    """Let only the head learn (`frozen`) or everything (`finetune`).
+def set_mode(classifier: Classifier, mode: Mode, *, epoch: int | None = None) -> None:
+    """Let the head learn, and all of the backbone, its last stages, or nothing of it.
 
-    Frozen, the backbone takes no gradient and stays in eval also after `classifier.train()`.
+    A frozen backbone takes no gradient and stays in eval also after `classifier.train()`. Mode `gradual` lets the head
+    alone learn in epoch 1, and one stage more in each that follows (Howard and Ruder 2018, arXiv:1801.06146).
+
+    Raises:
+        ParamsError: the backbone has fewer stages.
     """
-    if mode not in MODE_NAMES:
-        raise ParamsError(f"unknown mode {mode!r}; legal modes: {', '.join(MODE_NAMES)}.")
-    classifier.backbone_frozen = mode == "frozen"
-    classifier.backbone.requires_grad_(not classifier.backbone_frozen)
+    trained = epoch - 1 if epoch is not None and mode.family == "gradual" else mode.trained
+    classifier.backbone_frozen = trained == 0
+    classifier.backbone.requires_grad_(trained is None)
+    if trained:
+        stages = layer_groups(classifier.backbone, coarse=True)
+        if mode.family == "partial" and trained > len(stages):
+            raise ParamsError(f"mode {mode.name}: this backbone has {len(stages)} stages; take partial_1 to finetune.")
+        for name in chain.from_iterable(stages[-trained:]):
+            classifier.backbone.get_parameter(name).requires_grad_(True)
     classifier.head.requires_grad_(True)
     classifier.train(classifier.training)
 

@@ -13,9 +13,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bakeoff.core.errors import SetupError
 
+_BLOCKS = "timm.models._efficientnet_blocks"
 _SEQUENCES = {
     "timm.layers.mlp.Mlp": ("fc1", "act"),
     "mambavision.models.mamba_vision.ConvBlock": ("conv1", "norm1", "act1", "conv2", "norm2"),
+    "timm.models.efficientnet.EfficientNet": ("conv_stem", "bn1", "blocks", "conv_head", "bn2"),
+    f"{_BLOCKS}.DepthwiseSeparableConv": ("conv_dw", "bn1", "aa", "se", "conv_pw", "bn2"),
+    f"{_BLOCKS}.InvertedResidual": ("conv_pw", "bn1", "conv_dw", "bn2", "aa", "se", "conv_pwl", "bn3"),
+    f"{_BLOCKS}.SqueezeExcite": ("conv_reduce", "act1", "conv_expand", "gate"),
 }
 """By class: children that surely run one right after the other. Names alone prove nothing: other classes with `fc1` and
 `act` split or norm in between, and others hold a batch norm named `norm1` that runs before `conv1`."""
@@ -81,9 +86,19 @@ def for_cpu_inference(network: nn.Module) -> nn.Module:
 def _fold_batch_norms(module: nn.Module) -> None:
     for first, second in pairwise(_in_order(module)):
         convolution, norm = module.get_submodule(first), module.get_submodule(second)
-        if type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None:
+        if type(convolution) is not nn.Conv2d or not isinstance(norm, nn.BatchNorm2d) or norm.running_mean is None:
+            continue
+        if (act := _act_of(norm)) is not None:
             setattr(module, first, fuse_conv_bn_eval(convolution, norm))
-            setattr(module, second, nn.Identity())
+            setattr(module, second, act)
+
+
+def _act_of(norm: nn.BatchNorm2d) -> nn.Module | None:
+    """Return what a batch norm does to its result, nothing or timm's activation; None where that is not known."""
+    if type(norm) is nn.BatchNorm2d:
+        return nn.Identity()
+    is_timms = _name(norm) == "timm.layers.norm_act.BatchNormAct2d" and isinstance(norm.drop, nn.Identity)
+    return norm.get_submodule("act") if is_timms else None
 
 
 def _pack_children(module: nn.Module) -> None:
@@ -109,7 +124,11 @@ def _in_order(module: nn.Module) -> list[str]:
     """Return the names of the children that certainly run one right after the other, a shared child at each place."""
     if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
         return list(module._modules)
-    return list(_SEQUENCES.get(f"{type(module).__module__}.{type(module).__qualname__}", ()))
+    return list(_SEQUENCES.get(_name(module), ()))
+
+
+def _name(module: nn.Module) -> str:
+    return f"{type(module).__module__}.{type(module).__qualname__}"
 
 
 def _follower(module: nn.Module, name: str) -> str | None:
@@ -121,6 +140,7 @@ def _follower(module: nn.Module, name: str) -> str | None:
 
 def _fusible(module: nn.Module) -> tuple[str, str] | None:
     """Return oneDNN's names, operation and algorithm, of an activation that it fuses; None for any other module."""
-    if isinstance(module, nn.ReLU):
-        return "relu", ""
-    return ("gelu", module.approximate) if isinstance(module, nn.GELU) else None
+    if isinstance(module, nn.GELU):
+        return "gelu", module.approximate
+    names = {nn.ReLU: "relu", nn.SiLU: "swish", nn.Sigmoid: "sigmoid"}
+    return next(((name, "") for kind, name in names.items() if isinstance(module, kind)), None)

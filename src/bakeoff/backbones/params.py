@@ -1,12 +1,16 @@
 """Sections `backbones`, `backbone_defaults` and `weights`: which networks, and where their weights come from."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from bakeoff.core.section import Mode, PositiveFloat, Section
-from bakeoff.records.recipe import HeadParams, ScheduleOverrides
+from bakeoff.core.modes import FAMILIES, Family
+from bakeoff.core.section import PositiveFloat, Section
+from bakeoff.records.recipe import HeadParams
 from bakeoff.records.study import StudyLists
+
+Own = dict[Family, dict[str, Any]]
+"""By family of modes, fields of `training.<family>` that are a backbone's own."""
 
 
 class LicenceParams(Section):
@@ -34,7 +38,7 @@ class BackboneParams(Section):
     name: str
     image_size: Annotated[int, Field(ge=32, le=1024)] | None = None
     head: HeadParams | None = None
-    training: dict[Mode, ScheduleOverrides] | None = None
+    training: Own = Field(default={})
     licence: LicenceParams | None = None
     imagenet_top1: Top1Params | None = None
     """For the report alone; no training and no candidate's settings depend on it."""
@@ -46,7 +50,7 @@ class BackboneDefaults(Section):
     source: Literal["timm"]
     image_size: Annotated[int, Field(ge=32, le=1024)] | None
     head: HeadParams
-    training: dict[Mode, ScheduleOverrides]
+    training: Own
 
 
 class StudyBackbones(StudyLists):
@@ -54,6 +58,12 @@ class StudyBackbones(StudyLists):
 
     backbones: dict[str, BackboneParams]
     backbone_defaults: BackboneDefaults
+
+    def own_training(self, model: str) -> Own:
+        """Return what a model sets for itself: its entry's fields in place of those that every backbone has."""
+        own = self.backbones[model].training if model in self.backbones else {}
+        common = self.backbone_defaults.training
+        return {family: common.get(family, {}) | own.get(family, {}) for family in FAMILIES if family in common | own}
 
 
 class WeightsParams(Section):

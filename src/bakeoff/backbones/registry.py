@@ -15,7 +15,6 @@ from bakeoff.backbones.names import unknown_name
 from bakeoff.backbones.params import BackboneDefaults, BackboneParams, LicenceParams
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.paths import main_checkout
-from bakeoff.records.recipe import merge_overrides
 from bakeoff.records.settings import CandidateSettings, Preprocessing
 
 
@@ -36,7 +35,6 @@ def describe(model: str, backbones: dict[str, BackboneParams], defaults: Backbon
         model=model,
         source=source,
         head=entry.head or defaults.head,
-        training=merge_overrides(defaults.training, entry.training or {}),
         **{"name": entry.name} | described | _stated(entry.licence or LicenceParams()),
     )
 

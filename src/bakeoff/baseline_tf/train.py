@@ -118,7 +118,7 @@ def train_baseline(
         train_memory_mib=peak_mib,
         train_resident_mib=peak_mib,
     )
-    values = _record(run, trained)
+    values = _record(run, trained, predictions)
     write_outputs(out_dir, values, cost, history=trained.history, predictions=predictions)
     used = Preprocessing(image_size=trained.image_size)
     draw_figures(out_dir, values, trained.history, catalogue=run.catalogue, used=used)
@@ -251,7 +251,7 @@ def _take_over(run: BaselineRun, progress: Progress) -> Trained:
     return Trained(earlier, image_size, history)
 
 
-def _record(run: BaselineRun, trained: Trained) -> TrainingRecord:
+def _record(run: BaselineRun, trained: Trained, predictions: Predictions) -> TrainingRecord:
     """Return training.json: what was known beforehand, and what came out."""
     _, score = model.score_model(trained.model)
     n_trainable = 0 if run.params.mode == "as_is" else model.count_parameters(trained.model, trainable_only=True)
@@ -259,6 +259,7 @@ def _record(run: BaselineRun, trained: Trained) -> TrainingRecord:
         run.header,
         trained.history,
         run.catalogue,
+        predictions,
         n_parameters=model.count_parameters(trained.model),
         n_trainable=n_trainable,
         n_features=model.N_FEATURES,

@@ -33,6 +33,27 @@ def export(
 
 
 @app.command(rich_help_panel=DEPLOY)
+def features(
+    candidate: Annotated[str, typer.Argument(help="A trained frozen PyTorch candidate: swin_t-frozen, …")],
+    out: Annotated[Path, typer.Option("--export", help="The folder to write, new or empty.")],
+    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds something.")] = False,
+) -> None:
+    """Write what a frozen backbone makes of every photo, for a classifier of your own: three NumPy files and metadata.
+
+    `train_features_MODEL.npy`, `train_labels.npy` and `test_features_MODEL.npy` (of the products whose label the source
+    keeps to itself, else of the test split), and `metadata.json` with the products' ids and splits, the classes and
+    their weights. The features are the study's own; those that are not cached are computed.
+
+        bakeoff features efficientnet_b0-frozen --export features/
+        python -c "import numpy; print(numpy.load('features/train_features_efficientnet_b0.npy').shape)"
+    """
+    from bakeoff.deploy.features import export_features
+
+    typer.echo(export_features(project(), candidate, out, seed=seed, force=force))
+
+
+@app.command(rich_help_panel=DEPLOY)
 def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
     source: Annotated[
         Path, typer.Argument(help="A photo, a folder of photos, or a table (.csv, .xlsx, .parquet) of them.")

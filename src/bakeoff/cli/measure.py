@@ -46,6 +46,39 @@ def throughput(
 
 
 @app.command(rich_help_panel=MEASURE)
+def tune(
+    candidate: Annotated[str, typer.Argument(help="A candidate of the study: swin_t-frozen, mamba_t-finetune, …")],
+    trials: Annotated[int | None, typer.Option(min=1, help="Recipes to try in all; default: tune.trials.")] = None,
+    space: Annotated[str | None, typer.Option(help="A file of conf/tuning/; default: tune.space.")] = None,
+    seed: Annotated[int, typer.Option(help=SEED_HELP)] = 0,
+) -> None:
+    """Search for a better recipe of one candidate: rates, losses, batch sizes, heads, whatever conf/tuning/ lists.
+
+    Recipes are judged by validation alone; the test split is never opened. A search that is interrupted goes on with
+    the same command, and several terminals with the same command share one. Writes tuning/<candidate>/: every trial, a
+    figure, and the best recipe as a file for conf/model/. The trials are nested runs in MLflow.
+
+    Examples: `bakeoff tune tf_efficientnet_lite0-frozen`, `bakeoff tune swin_t-finetune --space finetune --trials 20`
+    """
+    from bakeoff.core.section import load_section
+    from bakeoff.study.composition import compose
+    from bakeoff.tracking.params import TrackingParams
+    from bakeoff.tracking.tuning import log_tuning
+    from bakeoff.tuning.command import in_words, tune_candidate
+    from bakeoff.tuning.params import TuneParams
+
+    root = project()
+    params = load_section(root / "params.yaml", TuneParams)
+    if space:
+        chosen = compose(root, [f"tuning={space}"])["tune"]["space"]
+        params = TuneParams.model_validate(params.model_dump() | {"space": chosen})
+    params = params.model_copy(update={"trials": trials or params.trials})
+    record = tune_candidate(root, candidate, params, seed=seed)
+    print(in_words(record))
+    log_tuning(record, root / "tuning" / candidate, load_section(root / "params.yaml", TrackingParams))
+
+
+@app.command(rich_help_panel=MEASURE)
 def variants(
     candidate: Annotated[str, typer.Argument(help="A trained PyTorch candidate: swin_t-frozen, mamba_t-finetune, …")],
     variant: Annotated[

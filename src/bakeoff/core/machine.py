@@ -4,16 +4,19 @@ import platform
 import resource
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from bakeoff.core.section import PositiveInt, Section
 
 
 class ComputeParams(Section):
-    """Section `compute`: device and CPU threads (null = all physical cores)."""
+    """Section `compute`: device, CPU threads (null = all physical cores), and processes that load photos."""
 
     device: Literal["auto", "cpu", "cuda", "mps"]
     threads: PositiveInt | None
+    loader_workers: Annotated[int, Field(ge=0, le=64)] = 0
 
 
 class ScanParams(Section):

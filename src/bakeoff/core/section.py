@@ -1,4 +1,4 @@
-"""What sections of params.yaml share: strictness, bounds, names of modes and languages; how one section is read."""
+"""What sections of params.yaml share: strictness, bounds, names of languages; how one section is read."""
 
 import re
 from pathlib import Path
@@ -9,8 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bakeoff.core.errors import ParamsError
 
-MODE_NAMES = ("frozen", "finetune")
-Mode = Literal["frozen", "finetune"]
 LANGUAGES = ("en", "fr")
 LanguageCode = Literal["en", "fr"]
 Share = Annotated[float, Field(gt=0, lt=1)]

@@ -15,10 +15,11 @@ from bakeoff.data.store import ImageStore
 from bakeoff.data.table import SPLITS
 from bakeoff.examination.labels import cross_validate, find_label_errors
 from bakeoff.examination.params import ExamineParams
-from bakeoff.examination.space import isolation, nearest, place
+from bakeoff.examination.space import drift, isolation, nearest, place
 from bakeoff.records.examination import EXAMINED, FILE, ExaminationRecord
 from bakeoff.records.weights import read_record
-from bakeoff.training.run import TrainingPlan, features_of
+from bakeoff.training.learn import features_of
+from bakeoff.training.plan import TrainingPlan
 
 _OUTLYING = Outliers("outlier", "high", 0.01)
 _CLOSE = 0.4
@@ -55,6 +56,8 @@ def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> Exam
         bar.advance(task)
         table[["x", "y"]] = place(features, label_ids, max_positions=params.max_positions)
         bar.update(task, completed=params.n_folds + 2)
+    is_first = ~table["group_id"].duplicated().to_numpy()
+    train, test = (np.flatnonzero(rows & is_first) for rows in (is_train, is_test))
     predicted = probabilities.argmax(axis=1)
     table["probability"] = probabilities[np.arange(len(table)), label_ids]
     table["suggested"] = np.array(labels)[predicted]
@@ -68,6 +71,7 @@ def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> Exam
         label_errors={split: int(table["is_label_error"][table["split"] == split].sum()) for split in SPLITS},
         outliers=_OUTLYING(Examined(table, table[:0])).summary(),
         n_leaks=int((1 - table["similarity"] <= _CLOSE * table["outlier"])[is_test].sum()),
+        drift=drift(features, label_ids, train=train, test=test),
     )
     out_dir.mkdir(parents=True, exist_ok=True)
     table.drop(columns=["image", "label_id", "group_id"]).to_parquet(out_dir / EXAMINED, index=False)

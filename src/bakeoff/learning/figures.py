@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from bakeoff.core.seeding import derive_seed
 from bakeoff.data.figures import Figure, new_sheet, paste, shorten
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.history import Row
@@ -39,22 +40,25 @@ def write_preview(
     *,
     title: str,
     seed: int,
-    n_photos: int = 18,
+    augment: Callable[..., np.ndarray] | None = None,
 ) -> None:
-    """Write a grid of training photos after the network's own resize and crop, each under its class.
+    """Write a grid of 18 training photos after the network's own resize and crop, each under its class.
 
-    `transform` takes a photo to what the network gets, (H, W, 3) uint8; `seed` draws the photos.
+    `transform` takes a photo to what the network gets, (H, W, 3) uint8; `seed` draws the photos. With an augmentation
+    (`bakeoff.training.augment.Augment`) they are six, with five draws beside each.
     """
-    rows = catalogue.rows("train")
-    chosen = rows[choose_samples(catalogue.label_ids(rows), seed=seed, n_photos=n_photos)]
-    n_rows = -(-len(chosen) // _N_COLUMNS)
-    figure, sheet = new_sheet(_CELL_IN * _N_COLUMNS, (_CELL_IN + _LABEL_IN) * n_rows + _TITLE_IN)
+    rows, cells = catalogue.rows("train"), []
+    chosen = rows[choose_samples(catalogue.label_ids(rows), seed=seed, n_photos=6 if augment else 18)]
     products = catalogue.at(chosen)
-    for place, label_id in enumerate(catalogue.label_ids(chosen)):
+    for number, label_id in enumerate(catalogue.label_ids(chosen)):
+        cells.append((transform(products.photo(number)), shorten(catalogue.labels[label_id], 26)))
+        draws = (derive_seed(seed, "preview", number, draw) for draw in range(1, _N_COLUMNS))
+        cells += [(augment(products.photo(number), label_id=label_id, seed=one), "") for one in draws if augment]
+    n_rows = -(-len(cells) // _N_COLUMNS)
+    figure, sheet = new_sheet(_CELL_IN * _N_COLUMNS, (_CELL_IN + _LABEL_IN) * n_rows + _TITLE_IN)
+    for place, (photo, label) in enumerate(cells):
         left, bottom = place % _N_COLUMNS * _CELL_IN, (n_rows - 1 - place // _N_COLUMNS) * (_CELL_IN + _LABEL_IN)
-        photo = transform(products.photo(place))
         paste(sheet, photo, left=left + 0.05, bottom=bottom + 0.05, side=_CELL_IN - 0.1)
-        label = shorten(catalogue.labels[label_id], 26)
         sheet.text(left + _CELL_IN / 2, bottom + _CELL_IN, label, ha="center", fontsize=9)
     figure.suptitle(title, fontsize=11)
     figure.savefig(path, dpi=120)

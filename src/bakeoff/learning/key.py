@@ -8,10 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from bakeoff.core.section import Mode
 from bakeoff.data.table import REPAIR, Catalogue
-from bakeoff.learning.params import TrainingParams
-from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord
 
@@ -84,18 +81,6 @@ def data_identity(catalogue: Catalogue) -> dict[str, Any]:
 def split_digest(catalogue: Catalogue) -> str:
     """Return a digest of which product is in which split: results of different splits do not compare."""
     return _frame_digest(catalogue, ["product_id", "split"])
-
-
-def merged_training(
-    params: TrainingParams, settings: CandidateSettings, mode: Mode, *, random_start: bool = False
-) -> dict[str, Any]:
-    """Return what one training runs with: the shared parameters and the mode's schedule with the backbone's own values.
-
-    `loader_workers` is left out: it changes no result.
-    """
-    left_out = {"frozen", "finetune", "loader_workers", "random_start_max_steps"}
-    schedule = params.schedule(mode, settings.training, random_start=random_start)
-    return {**schedule.model_dump(mode="json"), **params.model_dump(mode="json", exclude=left_out)}
 
 
 def versions(source: str) -> dict[str, str]:

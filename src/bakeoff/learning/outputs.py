@@ -1,10 +1,12 @@
-"""What both trainers leave: training.json, cost.json, history.csv, predictions.parquet and two pictures."""
+"""What both trainers leave: training.json, cost.json, history.csv, predictions.parquet and pictures."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from bakeoff.core.failures import drawing
 from bakeoff.data.predictions import Predictions, write_predictions
@@ -17,12 +19,18 @@ from bakeoff.records.settings import Geometry
 from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 
 
-def training_record(header: TrainingHeader, history: History, catalogue: Catalogue, **network: Any) -> TrainingRecord:
+def training_record(
+    header: TrainingHeader, history: History, catalogue: Catalogue, predictions: Predictions, **network: Any
+) -> TrainingRecord:
     """Return training.json: what was known beforehand, what came out, and the fields that describe the network."""
     assert history.best is not None  # params ask for one epoch or more
     accuracy = history.best["validation_accuracy"]
     train, validation = (catalogue.label_ids(catalogue.rows(split)) for split in ("train", "validation"))
-    not_learned = why_not_learned(accuracy, majority_share(train, validation), history.step_losses)
+    losses = [*history.step_losses, history.best.get("validation_loss", 0.0)]  # a model taken over as it is has none
+    labels, scores = predictions.split("validation")
+    not_learned = why_not_learned(
+        accuracy, majority_share(train, validation), losses, labels=labels, predicted=scores.argmax(axis=1)
+    )
     outcome = {
         "epochs_run": len(history.rows),
         "steps_run": len(history.step_losses),
@@ -63,12 +71,21 @@ def write_outputs(
 
 
 def draw_figures(
-    out_dir: Path, record: TrainingRecord, history: History, *, catalogue: Catalogue, used: Geometry
+    out_dir: Path,
+    record: TrainingRecord,
+    history: History,
+    *,
+    catalogue: Catalogue,
+    used: Geometry,
+    augment: Callable[..., np.ndarray] | None = None,
 ) -> None:
-    """Draw the learning curves and photos as the network sees them."""
-    figures = out_dir / "figures"
+    """Draw the learning curves, photos as the network sees them and, where there is an augmentation, some draws."""
+    figures, transform = out_dir / "figures", partial(transform_photo, used=used)
     with drawing(figures / "history.png", out_dir) as path:
         write_history_figure(path, history.rows, title=record.title, best_epoch=record.best_epoch)
+    title = preview_title(record.model, used)
     with drawing(figures / "preview.png", out_dir) as path:
-        transform = partial(transform_photo, used=used)
-        write_preview(path, catalogue, transform, title=preview_title(record.model, used), seed=record.seed)
+        write_preview(path, catalogue, transform, title=title, seed=record.seed)
+    if augment:
+        with drawing(figures / "augmented.png", out_dir) as path:
+            write_preview(path, catalogue, transform, title=title, seed=record.seed, augment=augment)

@@ -1,4 +1,4 @@
-"""Sections `training` and `baseline`: what PyTorch candidates share, and the TensorFlow one."""
+"""Section `baseline`: the TensorFlow candidate."""
 
 from __future__ import annotations
 
@@ -6,48 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from bakeoff.core.section import Mode, PositiveInt, Section
-from bakeoff.learning.losses import LossParams
-from bakeoff.records.recipe import ScheduleOverrides, ScheduleParams
-
-
-class AdamWParams(Section):
-    """AdamW and its weight decay."""
-
-    name: Literal["adamw"]
-    weight_decay: Annotated[float, Field(ge=0)]
-
-
-class TrainingParams(Section):
-    """What every candidate's training shares (section `training`)."""
-
-    loss: LossParams
-    optimizer: AdamWParams
-    batch_size: PositiveInt
-    early_stop_patience_epochs: PositiveInt | None
-    random_start_max_steps: PositiveInt | None
-    """Optimiser steps at most where the backbone starts from random weights; null = as any other."""
-    mixed_precision: Literal["auto", "off"]
-    loader_workers: Annotated[int, Field(ge=0, le=64)]
-    augment: Literal["none", "flip"]
-    frozen: ScheduleParams
-    finetune: ScheduleParams
-
-    def schedule(
-        self, mode: Mode, overrides: dict[Mode, ScheduleOverrides], *, random_start: bool = False
-    ) -> ScheduleParams:
-        """Return the mode's schedule with a backbone's own written values put in; `max_steps: null` lifts the cap.
-
-        A random start takes `random_start_max_steps` at most, unless the backbone's own `max_steps` is written.
-        """
-        base: ScheduleParams = getattr(self, mode)
-        own = overrides.get(mode)
-        written = own.written() if own else {}
-        merged = base.model_copy(update=written)
-        cap = self.random_start_max_steps
-        if not random_start or cap is None or "max_steps" in written:
-            return merged
-        return merged.model_copy(update={"max_steps": min(cap, merged.max_steps or cap)})
+from bakeoff.core.section import PositiveInt, Section
+from bakeoff.learning.recipe import AdamWParams
+from bakeoff.records.recipe import ScheduleParams
 
 
 class BaselineParams(Section):

@@ -6,6 +6,7 @@ import torch
 
 from bakeoff.backbones.classifier import build_classifier, set_mode
 from bakeoff.core.errors import WeightsError
+from bakeoff.core.modes import parse_mode
 from bakeoff.core.paths import project_root
 from bakeoff.records.training import TrainingRecord
 from bakeoff.records.weights import read_record
@@ -25,9 +26,8 @@ def load_photo_classifier(
         TrainingError: the model file does not fit.
     """
     record = TrainingRecord.read(training_dir / "training.json")
-    settings, mode = record.backbone, record.mode
-    assert mode != "as_is"  # the baseline's alone, which `backbone` refuses
-    weights_dir = _weights_dir(record, training_dir, weights_root) if mode == "frozen" else None
+    settings, mode = record.backbone, parse_mode(record.mode)
+    weights_dir = _weights_dir(record, training_dir, weights_root) if mode.kept == "head" else None
     classifier = build_classifier(
         settings,
         n_classes=len(record.labels),

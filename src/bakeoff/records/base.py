@@ -17,6 +17,7 @@ class Record(Section):
     """Raised when the file's form changes; a file of another form is refused in one sentence."""
     STAGE: ClassVar[str]
     """The stages that write it, as `dvc repro` takes them."""
+    COMMAND: ClassVar[str] = "dvc repro"
     ERROR: ClassVar[type[BakeoffError]] = DataError
 
     format: int = 1
@@ -33,7 +34,7 @@ class Record(Section):
         Raises:
             BakeoffError: `ERROR`, where the file is missing, broken, or of another form.
         """
-        advice = f"run `dvc repro {cls.STAGE}`"
+        advice = f"run `{cls.COMMAND} {cls.STAGE}`"
         try:
             text = path.read_bytes()
         except FileNotFoundError:

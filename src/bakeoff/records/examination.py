@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from bakeoff.core.section import Section
 from bakeoff.records.base import Record
 from bakeoff.records.catalogue import FindingSummary
 
@@ -10,6 +11,18 @@ EXAMINED = "products.parquet"
 """A row per product: product_id, label, split; outlier, the mean cosine distance to the 10 nearest; probability, the
 cross-validated one of its label; suggested, the most probable label; is_label_error; nearest_train and its similarity,
 of validation and test alone; x and y of t-SNE, null beyond the sample."""
+
+
+class Drift(Section):
+    """How differently two splits' products lie in feature space."""
+
+    mmd: float
+    """The squared maximum mean discrepancy: 0 for one distribution, at most 2."""
+    p_value: float
+    """How likely products split at random would differ as much."""
+    n_train: int
+    n_test: int
+    """Products compared, of a group one."""
 
 
 class ExaminationRecord(Record):
@@ -28,3 +41,5 @@ class ExaminationRecord(Record):
     outliers: FindingSummary
     n_leaks: int
     """Test products that lie unusually close to a train product."""
+    drift: Drift | None = None
+    """Of test against train; None where either has fewer than two groups."""

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from bakeoff.core.errors import ParamsError
-from bakeoff.core.section import Mode, Section
-from bakeoff.records.recipe import HeadParams, ScheduleOverrides
+from bakeoff.core.section import Section
+from bakeoff.records.recipe import HeadParams
 
 Source = Literal["timm", "mambavision", "hf"]
 Triple = tuple[float, float, float]
@@ -35,10 +35,12 @@ class Preprocessing(Geometry):
     std: Triple
     channel_order: Literal["rgb", "bgr"] = "rgb"
     """Turned round just before the network: photos, previews and heat maps are RGB everywhere."""
+    per_image: bool = False
+    """Each photo's channels by their own mean and standard deviation, in place of `mean` and `std`."""
 
 
 class CandidateSettings(Section):
-    """One model of the study: which network, which weights under which licence, which transforms, head and schedule."""
+    """One model of the study: which network, which weights under which licence, which transforms and head."""
 
     model: str
     source: Source
@@ -51,7 +53,6 @@ class CandidateSettings(Section):
     """None = unknown: see the model card."""
     preprocessing: Preprocessing
     head: HeadParams
-    training: dict[Mode, ScheduleOverrides]
     architecture: str
     """What people call it: `MambaVision-B`."""
 

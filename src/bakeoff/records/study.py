@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from bakeoff.core.section import Mode, Section
+from bakeoff.core.modes import ModeName
+from bakeoff.core.section import Section
 from bakeoff.records.candidate import BASELINE, Candidate
 
 _SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._]*$")
@@ -15,7 +16,7 @@ class StudyLists(Section):
     """Models, modes and seeds; every combination is one training."""
 
     models: list[str]
-    modes: list[Mode]
+    modes: list[ModeName]
     seeds: list[Annotated[int, Field(ge=0)]]
 
     def candidates(self) -> list[Candidate]:

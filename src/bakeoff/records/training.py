@@ -18,14 +18,15 @@ class TrainingHeader(Section):
 
     candidate: str
     model: str
-    mode: Literal["frozen", "finetune", "as_is"]
+    mode: str
+    """As `bakeoff.core.modes` has them; `as_is` where nothing was trained."""
     seed: int
     framework: Literal["pytorch", "tensorflow"]
     architecture: str
     settings: CandidateSettings | dict[str, Any]
     """A PyTorch candidate's settings; the baseline's section of params.yaml."""
     training: dict[str, Any]
-    """Schedule and shared parameters that it ran with."""
+    """The recipe that it ran with."""
     labels: list[str]
     dataset: Dataset
     splits: str
@@ -63,7 +64,7 @@ class TrainingHeader(Section):
 class TrainingRecord(TrainingHeader, Record):
     """training.json: what determines a training's result, and what resulted; the same bytes for the same result."""
 
-    FORMAT: ClassVar[int] = 2
+    FORMAT: ClassVar[int] = 3
     STAGE: ClassVar[str] = "train_torch baseline_tf"
     ERROR: ClassVar[type[BakeoffError]] = EvaluationError
 

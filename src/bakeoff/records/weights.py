@@ -16,7 +16,7 @@ from bakeoff.records.candidate import BASELINE
 RECORD_NAME = "record.json"
 FILE_NAME = "model.safetensors"
 Source = Literal["hub", "folder", "package", "random", "user_file"]
-Reason = Refusal | Literal["no_published_weights", "offline_by_params"]
+Reason = Refusal | Literal["no_published_weights", "offline_by_params", "scratch"]
 
 
 class WeightsRecord(Section):
@@ -54,6 +54,11 @@ class WeightsRecord(Section):
         if self.pretrained == (self.reason is not None):
             raise ValueError("reason is given exactly where source is 'random'")
         return self
+
+    def scratch(self) -> WeightsRecord:
+        """Return the record of a network that starts from random numbers although there may be weights."""
+        none = {"source": "random", "file": None, "sha256": None, "revision": None, "source_sha256": None}
+        return self.model_copy(update=none | {"reason": "scratch"})
 
     @property
     def pretrained(self) -> bool:

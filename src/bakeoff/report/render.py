@@ -82,6 +82,7 @@ CODES = {
         "gated": N_("access must be asked for"),
         "html_page": N_("a web page in place of the file"),
         "offline_by_params": N_("offline by the parameters"),
+        "scratch": N_("trained from scratch, as its mode says"),
     },
     "calibration_warning": {
         "temperature_at_bound": N_("no temperature fits: validation is all right or all wrong"),

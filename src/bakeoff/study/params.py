@@ -9,16 +9,19 @@ from pydantic import model_validator
 from bakeoff.backbones.params import StudyBackbones, WeightsParams
 from bakeoff.catalogue.params import DatasetParams, PrepareParams, RepairParams, SplitParams
 from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.core.modes import parse_mode
 from bakeoff.core.section import LanguageCode, read_yaml, validate_section
 from bakeoff.decision.params import CompareParams
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.examination.params import ExamineParams
 from bakeoff.interpret.params import InterpretParams
-from bakeoff.learning.params import BaselineParams, TrainingParams
+from bakeoff.learning.params import BaselineParams
+from bakeoff.learning.recipe import TrainingParams
 from bakeoff.records.recipe import single_row_problem
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.study.composition import compose
 from bakeoff.tracking.params import TrackingParams
+from bakeoff.tuning.params import TuneParams
 
 
 class Params(StudyBackbones):
@@ -41,15 +44,21 @@ class Params(StudyBackbones):
     interpret: InterpretParams
     compare: CompareParams
     examine: ExamineParams
+    tune: TuneParams
     tracking: TrackingParams
 
     @model_validator(mode="after")
-    def _batch_norm_needs_rows(self) -> Params:
+    def _can_be_trained(self) -> Params:
         for model in self.models:
             own = self.backbones.get(model)
-            problem = single_row_problem((own and own.head) or self.backbone_defaults.head, self.training.batch_size)
-            if problem:
-                raise ValueError(f"model {model}: {problem}")
+            head = (own and own.head) or self.backbone_defaults.head
+            for mode in self.modes:
+                try:
+                    recipe = self.training.recipe(parse_mode(mode).family, self.own_training(model))
+                except ValueError as error:
+                    raise ValueError(f"backbones.{model}.training.{error}") from None
+                if problem := single_row_problem(head, recipe.batch_size):
+                    raise ValueError(f"model {model}: {problem}")
         return self
 
 

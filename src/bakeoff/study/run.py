@@ -82,7 +82,7 @@ def expected_time(params: Params, t: Translator) -> str:
         "CPU hours to days.",
         n=n,
         profile=params.profile,
-        epochs=params.training.finetune.epochs,
+        epochs=params.training.recipe("finetune", {}).epochs,
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 import bakeoff
+from bakeoff.core.modes import parse_mode
 from bakeoff.core.paths import project_root
 from bakeoff.records.evaluation import CALIBRATION, CalibrationRecord
 from bakeoff.records.training import TrainingRecord
@@ -135,11 +136,12 @@ def _is_same(path: Path, source: Path) -> bool:
 def model_files(training_dir: Path, training: TrainingRecord) -> dict[str, Path]:
     """Return what a model needs: its path below the model's artifacts/, and the file.
 
-    A frozen candidate's training folder holds its head alone; the backbone comes from weights/<model>/.
+    The training folder of a candidate that keeps its backbone holds its head alone; the backbone is
+    in weights/<model>/.
     """
     held = (path for path in sorted(training_dir.iterdir()) if path.is_file() and path.name not in _NO_PART_OF_A_MODEL)
     files = {f"training/{path.name}": path for path in held}
-    if training.framework == "pytorch" and training.mode == "frozen":
+    if training.framework == "pytorch" and parse_mode(training.mode).kept == "head":
         weights_dir = project_root(training_dir) / training.weights_dir
         for path in sorted(weights_dir.iterdir()) if weights_dir.is_dir() else []:
             if path.is_file() and path.name != ".gitignore":

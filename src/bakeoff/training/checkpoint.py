@@ -8,14 +8,15 @@ from torch import Tensor
 
 from bakeoff.backbones.classifier import Classifier
 from bakeoff.core.errors import TrainingError
-from bakeoff.core.section import Mode
+from bakeoff.core.modes import Mode
+from bakeoff.training.probes import head_of
 
 MODEL_FILE = "model.safetensors"
 _HEAD = "head."
 
 
 def save_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:
-    """Write `head.*` (frozen) or the whole state (finetune); the same state gives the same bytes."""
+    """Write what the mode keeps: `head.*`, or the whole state; the same state gives the same bytes."""
     state = {name: tensor for name, tensor in classifier.state_dict().items() if _is_kept(name, mode)}
     # Clones untie tensors that share memory, which the format refuses.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
@@ -34,18 +35,20 @@ def load_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:
         tensors = load_file(path)
     except SafetensorError as error:
         raise TrainingError(f"{path} is not a safetensors file ({error}); train this candidate again.") from None
+    if mode.family == "probe":
+        classifier.head = head_of(mode.head, {name.removeprefix(_HEAD): tensor for name, tensor in tensors.items()})
     expected = {name: tensor for name, tensor in classifier.state_dict().items() if _is_kept(name, mode)}
     wrong = _mismatches(expected, tensors)
     if wrong:
         raise TrainingError(
-            f"{path} does not fit the {mode} classifier that training.json describes: {len(wrong)} tensors differ, "
-            f"first {wrong[0]}; train this candidate again."
+            f"{path} does not fit the {mode.name} classifier that training.json describes: {len(wrong)} tensors "
+            f"differ, first {wrong[0]}; train this candidate again."
         )
     classifier.load_state_dict(tensors, strict=False)
 
 
 def _is_kept(name: str, mode: Mode) -> bool:
-    return mode != "frozen" or name.startswith(_HEAD)
+    return mode.kept == "all" or name.startswith(_HEAD)
 
 
 def _mismatches(expected: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:

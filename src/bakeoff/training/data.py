@@ -4,9 +4,10 @@ import random
 import shutil
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,83 +16,159 @@ from torch.utils.data import DataLoader, Dataset
 
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.batching import n_batches, split_batches
+from bakeoff.data.photo import Photo
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import transform_photo
+from bakeoff.learning.balance import Balance, BalanceParams
 from bakeoff.records.settings import Preprocessing
+from bakeoff.training.balance import epoch_rows
+
+AS_THEY_ARE = Balance(name="none")
 
 
 @dataclass(frozen=True)
 class LoaderOptions:
-    """Rows per batch, seed of the order, and loader processes (0 = load in this one)."""
+    """Rows per batch, seed of the order, loader processes (0 = load in this one), whether memory is pinned."""
 
     batch_size: int
     seed: int
     workers: int = 0
+    pin: bool = False
+    balance: BalanceParams = AS_THEY_ARE
+    """Which rows an epoch holds."""
+
+
+class Batch(NamedTuple):
+    """Rows that go through the network together."""
+
+    inputs: Tensor
+    """Photos (N, C, H, W) uint8, or features (N, D) float32."""
+    targets: Tensor
+    """Class indices (N,) int64, or probabilities of the classes (N, K) float32."""
+    weights: Tensor
+    """Training weights, (N,) float32."""
+    positions: Tensor
+    """(N,) int64, in the catalogue."""
+
+
+class Augment(Protocol):
+    """Changes a photo at random; picklable, for loader processes."""
+
+    def __call__(self, photo: Photo, *, label_id: int, seed: int) -> np.ndarray:
+        """Return a decoded RGB photo of any size as the network takes it, (H, W, 3) uint8; `seed` decides all."""
+        ...
 
 
 class PhotoDataset(Dataset[tuple[Tensor, int]]):
-    """The photos at `positions` of a catalogue after the candidate's own transform: (C, H, W) uint8 and the label."""
+    """The photos at `positions` of a catalogue after the candidate's own transform: (C, H, W) uint8 and the label.
 
-    def __init__(self, catalogue: Catalogue, positions: np.ndarray, preprocessing: Preprocessing) -> None:
-        self.products = catalogue.at(positions)
+    With `augment` it is changed, by a seed of its product and epoch. An index is (epoch, row).
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        positions: np.ndarray,
+        preprocessing: Preprocessing,
+        *,
+        augment: Augment | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.products, self.positions = catalogue.at(positions), positions
         self.labels = catalogue.label_ids(positions)
-        self.preprocessing = preprocessing
+        self.preprocessing, self.augment, self.seed = preprocessing, augment, seed
+        self.product_ids = catalogue.products["product_id"].iloc[positions].tolist()
 
     def __len__(self) -> int:
         """Return the number of photos."""
         return len(self.products)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return photo and label number `index`."""
-        pixels = transform_photo(self.products.photo(index), self.preprocessing)
-        return torch.from_numpy(pixels.transpose(2, 0, 1).copy()), int(self.labels[index])
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, int]:
+        """Return photo and label of a row in an epoch."""
+        epoch, row = index
+        photo, label_id = self.products.photo(row), int(self.labels[row])
+        if self.augment is None:
+            pixels = transform_photo(photo, self.preprocessing)
+        else:
+            seed = derive_seed(self.seed, "augment", epoch, self.product_ids[row])
+            pixels = self.augment(photo, label_id=label_id, seed=seed)
+        return torch.from_numpy(pixels.transpose(2, 0, 1).copy()), label_id
 
 
-class Batches(ABC):
-    """Labelled inputs that come batch by batch; inputs are photos (N, C, H, W) uint8 or features (N, D) float32."""
+class BatchSource(ABC):
+    """Labelled inputs that come batch by batch."""
 
-    def __init__(self, labels: np.ndarray, options: LoaderOptions, weights: np.ndarray | None = None) -> None:
-        """Hold class indices (N,) int64 and training weights (`products.weight`), (N,) float32, None = all alike."""
+    def __init__(
+        self,
+        labels: np.ndarray,
+        options: LoaderOptions,
+        weights: np.ndarray | None = None,
+        positions: np.ndarray | None = None,
+    ) -> None:
+        """Hold class indices (N,) int64, training weights (N,) float32, None = all alike, and positions (N,) int64."""
         self.labels, self.options = labels, options
         self.weights = torch.ones(len(labels)) if weights is None else torch.from_numpy(weights)
+        self.positions = torch.from_numpy(np.arange(len(labels)) if positions is None else positions)
 
     def __len__(self) -> int:
-        """Return the number of batches of one pass."""
-        return n_batches(len(self.labels), self.options.batch_size)
+        """Return the number of batches of an epoch."""
+        return n_batches(len(self._epoch_rows(1)), self.options.batch_size)
 
-    def shuffled(self, epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield (inputs, labels, training weights) in the epoch's own random order."""
-        order = epoch_order(len(self.labels), self.options.seed, epoch)
-        batches = split_batches(order, self.options.batch_size)
-        for (inputs, labels), batch in zip(self._load(batches, epoch), batches, strict=True):
-            yield inputs, labels, self.weights[batch]
+    def shuffled(self, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
+        """Yield batches in the epoch's own random order, without the first `skip`."""
+        return self._batches(split_batches(self._epoch_rows(epoch), self.options.batch_size)[skip:], epoch)
 
-    def ordered(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (inputs, labels) in the rows' order; weights are for learning alone."""
-        return iter(self._load(split_batches(np.arange(len(self.labels)), self.options.batch_size), 0))
+    def ordered(self, epoch: int = 0) -> Iterator[Batch]:
+        """Yield batches in the rows' order; photos that are augmented are those of an epoch."""
+        return self._batches(split_batches(np.arange(len(self.labels)), self.options.batch_size), epoch)
+
+    def _epoch_rows(self, epoch: int) -> np.ndarray:
+        return epoch_rows(self.labels, self.options.seed, epoch, self.options.balance)
+
+    def _batches(self, batches: list[list[int]], epoch: int) -> Iterator[Batch]:
+        for (inputs, targets), rows in zip(self._load(batches, epoch), batches, strict=True):
+            yield Batch(inputs, targets, self.weights[rows], self.positions[rows])
 
     @abstractmethod
     def _load(self, batches: list[list[int]], epoch: int) -> Iterable[tuple[Tensor, Tensor]]:
         """Yield (inputs, labels) of each batch's rows."""
 
 
-class PhotoBatches(Batches):
-    """Photos decoded from the packed store as they are needed."""
+class PhotoBatches(BatchSource):
+    """Photos decoded from the packed store as they are needed, by processes that live as long as this does."""
 
     def __init__(self, dataset: PhotoDataset, options: LoaderOptions, weights: np.ndarray | None = None) -> None:
-        super().__init__(dataset.labels, options, weights)
+        super().__init__(dataset.labels, options, weights, dataset.positions)
         self.dataset = dataset
-
-    def _load(self, batches: list[list[int]], epoch: int) -> DataLoader:
-        generator = torch.Generator().manual_seed(derive_seed(self.options.seed, "workers", epoch))
-        batch_bytes = self.options.batch_size * 3 * self.dataset.preprocessing.image_size**2
-        return DataLoader(
-            self.dataset,
-            batch_sampler=batches,
-            num_workers=_loader_workers(self.options.workers, batch_bytes),
-            generator=generator,  # else a pass would draw from the global generator that dropout uses
+        self._planned: list[list[tuple[int, int]]] = []
+        batch_bytes = options.batch_size * 3 * dataset.preprocessing.image_size**2
+        workers = _loader_workers(options.workers, batch_bytes)
+        self._loader = DataLoader(
+            dataset,
+            batch_sampler=_Planned(self._planned),
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=options.pin,
+            generator=torch.Generator(),  # else a pass would draw from the global generator that dropout uses
             worker_init_fn=_seed_worker,
         )
+
+    def _load(self, batches: list[list[int]], epoch: int) -> DataLoader:
+        self._planned[:] = [[(epoch, row) for row in rows] for rows in batches]
+        return self._loader
+
+
+class _Planned:
+    """Batches of the pass to come, which a loader that outlives its passes asks for."""
+
+    def __init__(self, planned: list[list[tuple[int, int]]]) -> None:
+        self.planned = planned
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return iter(list(self.planned))
+
+    def __len__(self) -> int:
+        return len(self.planned)
 
 
 @cache
@@ -108,28 +185,28 @@ def _loader_workers(wanted: int, batch_bytes: int, *, shared: str = "/dev/shm") 
     return wanted if fits else 0
 
 
-class TensorBatches(Batches):
+class TensorBatches(BatchSource):
     """Inputs that fit in memory (cached features), sliced directly: a DataLoader would cost more than the head."""
 
     def __init__(
-        self, inputs: Tensor, labels: np.ndarray, options: LoaderOptions, weights: np.ndarray | None = None
+        self,
+        inputs: Sequence[Tensor],
+        labels: np.ndarray,
+        options: LoaderOptions,
+        weights: np.ndarray | None = None,
+        positions: np.ndarray | None = None,
     ) -> None:
-        """Hold inputs (N, …); labels and weights as `Batches` does."""
-        super().__init__(labels, options, weights)
+        """Hold inputs (N, …), which epochs take in turn; the others as `BatchSource` does."""
+        super().__init__(labels, options, weights, positions)
         self.inputs = inputs
-        self.weights = self.weights.to(inputs.device)
-        self._targets = torch.from_numpy(labels).to(inputs.device)
+        self.weights = self.weights.to(inputs[0].device)
+        self._targets = torch.from_numpy(labels).to(inputs[0].device)
 
     def _load(self, batches: list[list[int]], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        inputs = self.inputs[(epoch - 1) % len(self.inputs)]
         for batch in batches:
-            index = torch.tensor(batch, device=self.inputs.device)
-            yield self.inputs[index], self._targets[index]
-
-
-def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
-    """Return the order of `n` rows in one epoch, (n,) int64: the same on every path and after every resume."""
-    generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
-    return torch.randperm(n, generator=generator).numpy()
+            index = torch.tensor(batch, device=inputs.device)
+            yield inputs[index], self._targets[index]
 
 
 def _seed_worker(worker: int) -> None:

@@ -1,10 +1,11 @@
-"""The one training loop: every candidate, both modes, photos or cached features; its checkpoint is its only file."""
+"""The one training loop: every candidate and mode, photos or cached features; its checkpoint is its only file."""
 
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -12,36 +13,52 @@ from torch import Tensor, nn
 
 from bakeoff.core.errors import TrainingError
 from bakeoff.core.progress import progress_bar
-from bakeoff.core.seeding import derive_seed
 from bakeoff.learning.history import History, Row
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
-from bakeoff.learning.params import TrainingParams
-from bakeoff.records.recipe import ScheduleParams
-from bakeoff.training.augment import AUGMENTATIONS
-from bakeoff.training.data import Batches
-from bakeoff.training.device import autocast_dtype
-from bakeoff.training.losses import LOSSES, weighted_mean
+from bakeoff.learning.recipe import Recipe
+from bakeoff.training.data import Batch, BatchSource
+from bakeoff.training.losses import Loss
+from bakeoff.training.optimise import rate_factor
 from bakeoff.training.resume import CheckpointFolder
+from bakeoff.training.steps import Stepper
 
 OnEpoch = Callable[[Row], None]
 
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """What the loop is told: the shared parameters, one mode's schedule, the seed, the device and a title."""
+    """What the loop is told beside its batches."""
 
-    training: TrainingParams
-    schedule: ScheduleParams
-    seed: int
+    recipe: Recipe
     device: torch.device
+    loss: Loss
+    judge: Loss
+    """What validation's loss is."""
     title: str = "training"
+    before_epoch: Callable[[int], None] = lambda epoch: None
+    """Called with the number of each epoch, from 1: which parameters learn may change there."""
+    change: Callable[[Batch, int, int], Batch] = lambda batch, epoch, number: batch
+    """What a training batch becomes, by its epoch and its number in it."""
+    name_of: Callable[[int], str] = str
+    """What the product at a position of the catalogue is called, for messages."""
+
+
+@dataclass
+class _Epoch:
+    """What an unfinished epoch has so far."""
+
+    n_batches: int = 0
+    hits: int = 0
+    n_rows: int = 0
+    weight_sums: list[float] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def train_module(
     module: nn.Module,
     *,
-    train: Batches,
-    validation: Batches,
+    train: BatchSource,
+    validation: BatchSource,
     options: LoopOptions,
     checkpoint: CheckpointFolder | None = None,
     on_epoch: OnEpoch | None = None,
@@ -52,7 +69,7 @@ def train_module(
         module: maps a batch's inputs to logits (N, K); on the device; parameters without gradient stay as they are.
         train: batches to learn from.
         validation: batches that choose the best epoch.
-        options: schedule, loss, optimiser, seed and device.
+        options: recipe, device and what the messages need.
         checkpoint: where to resume from and to save to; the caller clears it once the outputs are written.
         on_epoch: called with each epoch's row after it is saved.
 
@@ -73,20 +90,15 @@ def train_module(
 
 
 class _Trainer:
-    def __init__(self, module: nn.Module, train: Batches, validation: Batches, options: LoopOptions) -> None:
+    def __init__(self, module: nn.Module, train: BatchSource, validation: BatchSource, options: LoopOptions) -> None:
         self.module, self.train, self.validation, self.options = module, train, validation, options
-        shared = options.training
-        self.loss = LOSSES[shared.loss.name]
-        self.augment = AUGMENTATIONS[shared.augment]
-        self.optimizer = torch.optim.AdamW(
-            [parameter for parameter in module.parameters() if parameter.requires_grad],
-            lr=options.schedule.learning_rate,
-            weight_decay=shared.optimizer.weight_decay,
-        )
-        self.dtype = autocast_dtype(options.device, shared.mixed_precision)
-        self.scaler = torch.amp.GradScaler(options.device.type, enabled=self.dtype is torch.float16)
-        self.history = History(options.schedule, len(train), shared.early_stop_patience_epochs)
+        recipe = options.recipe
+        self.stepper = Stepper(module, recipe, options.device, loss=options.loss, title=options.title)
+        n_steps = -(-len(train) // recipe.accumulate)
+        self.history = History(recipe, n_steps, recipe.early_stop_patience_epochs, select=recipe.select)
         self.best_tensors: dict[str, Tensor] = {}
+        self.epoch = _Epoch()
+        self.pending: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 
     def run(self, checkpoint: CheckpointFolder | None, on_epoch: OnEpoch | None) -> None:
         """Train epoch after epoch until the schedule, its step cap or the patience ends it."""
@@ -95,12 +107,14 @@ class _Trainer:
             title = self.options.title.removesuffix(" seed 0")  # a bar has 80 characters for all it tells
             task = bar.add_task(title, total=history.total_steps, completed=len(history.step_losses))
             while not history.is_over:
-                if self._epoch(lambda: bar.advance(task)):
-                    self.best_tensors = _copy_learned(self.module)
+                self._train_epoch(checkpoint, lambda: bar.advance(task))
+                with self.stepper.averaged():
+                    if self._end_epoch():
+                        self.best_tensors = self.stepper.copy_learned()
                 row = history.rows[-1]
                 bar.update(task, description=f"{title} · epoch {row['epoch']} · val {row['validation_accuracy']:.3f}")
-                if checkpoint is not None and not history.is_over and checkpoint.is_due():
-                    checkpoint.save(self._snapshot())
+                if not history.is_over:
+                    self._save_if_due(checkpoint)
                 if on_epoch is not None:
                     on_epoch(dict(row))
 
@@ -108,11 +122,9 @@ class _Trainer:
         """Continue from a snapshot, with every random state as it was."""
         if saved is None:
             return
-        self.module.load_state_dict(saved["module"], strict=False)
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.scaler.load_state_dict(saved["scaler"])
+        self.stepper.restore(saved["stepper"])
         self.history = replace(self.history, **saved["history"])
-        self.best_tensors = saved["best_tensors"]
+        self.best_tensors, self.epoch = saved["best_tensors"], _Epoch(**saved["epoch"])
         torch.set_rng_state(saved["rng"])
         if saved["cuda_rng"] is not None:
             torch.cuda.set_rng_state(saved["cuda_rng"], self.options.device)
@@ -120,66 +132,86 @@ class _Trainer:
     def _snapshot(self) -> dict[str, Any]:
         on_cuda = self.options.device.type == "cuda"
         return {
-            "module": _copy_learned(self.module),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
+            "stepper": self.stepper.state(),
             "history": {name: getattr(self.history, name) for name in ("rows", "step_losses", "best")},
             "best_tensors": self.best_tensors,
+            "epoch": vars(self.epoch),
             "rng": torch.get_rng_state(),
             "cuda_rng": torch.cuda.get_rng_state(self.options.device) if on_cuda else None,
         }
 
-    def _epoch(self, advance: Callable[[], None]) -> bool:
-        """Train one epoch, validate it and return whether it is the best so far."""
-        started, epoch = time.perf_counter(), len(self.history.rows) + 1
-        generator = torch.Generator().manual_seed(derive_seed(self.options.seed, "augment", epoch))
-        self.module.train()
-        hits, n_rows, weight_sums = 0, 0, []
-        for inputs, labels, weights in self.train.shuffled(epoch):
-            if len(self.history.step_losses) >= self.history.total_steps:
-                break
-            with self._explained("training", inputs):
-                hits += self._step(self.augment(inputs, generator), labels, weights)
-            weight_sums.append(float(weights.sum()))
-            n_rows += len(labels)
-            advance()
-        validation_loss, validation_accuracy = self._validate()
-        return self.history.add_epoch(
-            weight_sums,
-            train_accuracy=hits / n_rows,
-            validation_loss=validation_loss,
-            validation_accuracy=validation_accuracy,
-            seconds=time.perf_counter() - started,
-        )
+    def _save_if_due(self, checkpoint: CheckpointFolder | None) -> None:
+        if checkpoint is not None and checkpoint.is_due():
+            self._settle()
+            checkpoint.save(self._snapshot())
 
-    def _step(self, inputs: Tensor, labels: Tensor, weights: Tensor) -> int:
-        """Take one optimiser step, keep its weighted mean loss and return the number of photos it had right."""
-        inputs, labels, weights = (self._to_device(tensor) for tensor in (inputs, labels, weights))
-        self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(self.options.device.type, dtype=self.dtype, enabled=self.dtype is not None):
-            logits = self.module(inputs)
-        loss = weighted_mean(self.loss(logits, labels), weights)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"the training loss became {value} at step {len(self.history.step_losses) + 1} with learning rate "
-                f"{self.options.schedule.learning_rate:g}; lower it, or set training.mixed_precision: off."
+    def _train_epoch(self, checkpoint: CheckpointFolder | None, advance: Callable[[], None]) -> None:
+        """Train the rest of an epoch."""
+        started, history, recipe = time.perf_counter() - self.epoch.seconds, self.history, self.options.recipe
+        number, losses = len(history.rows) + 1, [row["validation_loss"] for row in history.rows]
+        self.options.before_epoch(number)
+        self.module.train()
+        source = self.train.shuffled(number, skip=self.epoch.n_batches)
+        numbered = (self.options.change(batch, number, at) for at, batch in enumerate(source, self.epoch.n_batches))
+        while batches := list(islice(numbered, recipe.accumulate)):
+            n_done = len(history.step_losses) + len(self.pending)
+            if n_done >= history.total_steps:
+                break
+            with self._explained("training", batches[0].inputs):
+                factor = rate_factor(recipe.scheduler, n_done, history.total_steps, losses)
+                loss, hits = self.stepper.take(batches, factor)
+            weights, positions = (
+                torch.cat([getattr(one, name) for one in batches]) for name in ("weights", "positions")
             )
-        self.scaler.scale(loss).backward()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.history.step_losses.append(value)
-        return int((logits.detach().argmax(dim=1) == labels).sum())
+            self.pending.append((loss, hits, weights.sum(), positions))
+            self.epoch.n_batches += len(batches)
+            self.epoch.seconds = time.perf_counter() - started
+            if self.options.device.type == "cpu":  # elsewhere reading a loss would wait for the device
+                self._settle()
+            self._save_if_due(checkpoint)
+            advance()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Read what the steps since the last time came to."""
+        for loss, hits, weight_sum, positions in self.pending:
+            value = float(loss)
+            if not math.isfinite(value):
+                names = ", ".join(self.options.name_of(position) for position in positions.tolist() if position >= 0)
+                raise TrainingError(
+                    f"{self.options.title}: the training loss became {value} at step "
+                    f"{len(self.history.step_losses) + 1} with learning rate {self.options.recipe.learning_rate:g}, on "
+                    f"products {names}; look at their photos, lower the rate, set clip_norm or mixed_precision: off."
+                )
+            self.history.step_losses.append(value)
+            self.epoch.hits += int(hits)
+            self.epoch.n_rows += len(positions)
+            self.epoch.weight_sums.append(float(weight_sum))
+        self.pending.clear()
+
+    def _end_epoch(self) -> bool:
+        """Validate and return whether this was the best epoch so far."""
+        started, done, self.epoch = time.perf_counter(), self.epoch, _Epoch()
+        loss, accuracy = self._validate()
+        return self.history.add_epoch(
+            done.weight_sums,
+            train_accuracy=done.hits / done.n_rows,
+            validation_loss=loss,
+            validation_accuracy=accuracy,
+            learning_rate=max(group["lr"] for group in self.stepper.optimizer.param_groups),
+            seconds=done.seconds + time.perf_counter() - started,
+        )
 
     @torch.inference_mode()
     def _validate(self) -> tuple[float, float]:
         """Return loss and accuracy on the validation split, in float32."""
         self.module.eval()
         loss_sum, hits = 0.0, 0
-        for inputs, targets in self.validation.ordered():
-            with self._explained("validation", inputs):
-                labels, logits = self._to_device(targets), self.module(self._to_device(inputs))
-                loss_sum += float(self.loss(logits, labels).sum())
+        for batch in self.validation.ordered():
+            with self._explained("validation", batch.inputs):
+                labels = self.stepper.to_device(batch.targets)
+                logits = self.module(self.stepper.to_device(batch.inputs))
+                loss_sum += float(self.options.judge(logits, labels).sum())
                 hits += int((logits.argmax(dim=1) == labels).sum())
         n = len(self.validation.labels)
         return loss_sum / n, hits / n
@@ -187,11 +219,11 @@ class _Trainer:
     @contextmanager
     def _explained(self, activity: str, inputs: Tensor) -> Iterator[None]:
         """Tell in words that memory ran out, or that batch norm was given a single value per channel."""
-        device, shared = self.options.device.type, self.options.training
+        device, batch_size = self.options.device.type, self.options.recipe.batch_size
         doing = f"{self.options.title}: {activity} on {device} with {inputs_in_words(inputs.shape)}"
-        remedies = f"lower training.batch_size (now {shared.batch_size}) or the backbone's image_size"
-        if self.dtype is None:
-            remedies += "; on CUDA training.mixed_precision: auto needs about half"
+        remedies = f"lower training.defaults.batch_size (now {batch_size}) or the backbone's image_size"
+        if self.stepper.dtype is None:
+            remedies += "; on CUDA mixed_precision: auto needs about half"
         try:
             with out_of_memory_in_words(TrainingError, doing, remedies=remedies):
                 yield
@@ -199,17 +231,6 @@ class _Trainer:
             if "more than 1 value per channel" not in str(error):
                 raise
             raise TrainingError(
-                f"{doing}: batch norm needs at least 2 values per channel; set training.batch_size (now "
-                f"{shared.batch_size}) to 2 or more; a train split of one product cannot be learned with batch norm."
+                f"{doing}: batch norm needs at least 2 values per channel; set training.defaults.batch_size "
+                f"(now {batch_size}) to 2 or more; a train split of one product cannot be learned with batch norm."
             ) from None
-
-    def _to_device(self, tensor: Tensor) -> Tensor:
-        layout = torch.channels_last if tensor.dim() == 4 else torch.preserve_format
-        return tensor.to(self.options.device, memory_format=layout)
-
-
-def _copy_learned(module: nn.Module) -> dict[str, Tensor]:
-    """Return on the CPU what training changes: parameters that take a gradient, and buffers of modules in training."""
-    fixed = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
-    state = module.state_dict()
-    return {name: tensor.detach().cpu().clone() for name, tensor in state.items() if name not in fixed}

@@ -5,11 +5,12 @@ import torch
 from torch import Tensor, nn
 
 from bakeoff.backbones.classifier import Classifier
+from bakeoff.learning.normalisation import GREY_LEVEL
 from bakeoff.records.settings import Preprocessing
 
 
 class PhotoClassifier(nn.Module):
-    """A `Classifier` behind its weights' mean and standard deviation."""
+    """A `Classifier` behind its preprocessing's mean and standard deviation."""
 
     mean: Tensor
     std: Tensor
@@ -17,12 +18,15 @@ class PhotoClassifier(nn.Module):
     def __init__(self, classifier: Classifier, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.classifier = classifier
-        self.channel_order = preprocessing.channel_order
+        self.channel_order, self.per_image = preprocessing.channel_order, preprocessing.per_image
         self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Return (N, 3, H, W) float32 with the weights' mean taken off and divided by their standard deviation.
+        """Return (N, 3, H, W) float32 with the mean taken off and divided by the standard deviation.
+
+        Both are the preprocessing's, or with `per_image` those of each photo's channel, whose standard deviation counts
+        as a grey level at least: a photo of one colour becomes zeros.
 
         Args:
             images: (N, 3, H, W) RGB, uint8 in 0-255 or float32 in [0, 1].
@@ -30,6 +34,9 @@ class PhotoClassifier(nn.Module):
         unit = images.float() / 255 if images.dtype == torch.uint8 else images
         if self.channel_order == "bgr":
             unit = unit.flip(1)
+        if self.per_image:
+            std, mean = torch.std_mean(unit, dim=(2, 3), correction=0, keepdim=True)
+            return (unit - mean) / std.clamp_min(GREY_LEVEL)
         return (unit - self.mean) / self.std
 
     def features(self, images: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.collect import Evaluated
+from bakeoff.report.data_curve import data_curves
 from bakeoff.report.facts import Facts
 from bakeoff.report.page.board import board
 from bakeoff.report.page.calibration import calibration_views
@@ -111,6 +112,7 @@ _SECTIONS: Sections = {
         lambda page: {"calibration": calibration_views(_ranked(page), page.facts.leading)},
     ),
     "learning": (N_("Learning"), lambda page: {"learning": learning_views(_ranked(page))}),
+    "data_curve": (N_("More photos"), lambda page: {"data_curves": data_curves(page.facts, page.budget, page.t)}),
     "speed": (N_("Speed"), lambda page: {"speed": speed_views(_ranked(page))}),
     "heat_maps": (N_("Heat maps"), _heat_maps),
     "colour": (N_("Colour"), _colour),

@@ -1,0 +1,79 @@
+"""What a measured data curve says: the law through it, what more photos would bring, and which classes gained."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bakeoff.data_curve.measure import Measured
+from bakeoff.data_curve.power_law import fit_power_laws
+from bakeoff.decision.comparisons import ALPHA
+from bakeoff.records.data_curve import DataCurveRecord, Estimate
+from bakeoff.statistics.groups import group_sizes
+from bakeoff.statistics.interval import hold
+from bakeoff.statistics.paired import holm, mcnemar, paired_difference
+from bakeoff.statistics.wilson import wilson_intervals
+
+_ENDS = (0.025, 0.975)
+PER_CLASS, _FEWEST_POINTS, _FARTHEST, _N_RESAMPLES = 50, 4, 4, 2_000
+"""Photos more of each class; points that a law of three numbers needs; times the photos it is asked about at most."""
+
+
+def describe(measured: Measured, labels: Sequence[str], *, n_photos: int, **known: str | int) -> DataCurveRecord:
+    """Return the record of a curve; `n_photos` are all of the train split, `known` the record's other fields."""
+    n, errors, draws = measured.n_photos, 1 - measured.right.mean(axis=0), measured.resampled_errors(_N_RESAMPLES, 0)
+    problem, law, curve, gains = None, None, [], []
+    if len(np.unique(n)) < _FEWEST_POINTS:
+        problem = "few_points"
+    elif np.quantile(draws[:, 0] - draws[:, -1], _ENDS[0]) <= 0:
+        problem = "flat"
+    else:
+        weights = 1 / (draws.var(axis=0) + 1e-6)
+        laws = fit_power_laws(n, np.concatenate([errors[None], draws]), weights)
+        law = tuple(float(numbers[0]) for numbers in laws)
+        asked = {"per_class": n_photos + PER_CLASS * len(labels), "double": 2 * n_photos}
+        asked = {name: more for name, more in asked.items() if more <= _FARTHEST * n_photos}
+        grid = np.geomspace(n.min(), max(asked.values()), 40)
+        curve = _estimates(grid.tolist(), 1 - laws.errors(grid))
+        gains = _estimates(list(asked), laws.errors(np.array([n_photos])) - laws.errors(np.array([*asked.values()])))
+    effective = len(measured.right) / group_sizes(measured.groups, len(measured.groups)).mean()
+    ends = wilson_intervals(1 - errors, np.full(len(n), effective))
+    return DataCurveRecord.model_validate(
+        {
+            **known,
+            "n_repeats": int(measured.folds.max()) + 1,
+            "n_products": len(measured.right),
+            "n_photos": n_photos,
+            "points": _rows(n.tolist(), 1 - errors, *ends),
+            **{"problem": problem, "law": law, "curve": curve, "per_class": PER_CLASS, "gains": gains},
+            "classes": class_gains(measured, labels),
+        }
+    )
+
+
+def _estimates(names: Sequence[float | str], values: np.ndarray) -> list[Estimate]:
+    """Return one of each column of values (1 + B, M): the first row is what was measured, the others its resamples."""
+    low, high = hold(values[0], *np.quantile(values[1:], _ENDS, axis=0))
+    return _rows(names, values[0], low, high)
+
+
+def _rows(names: Sequence[float | str], *columns: np.ndarray) -> list[Estimate]:
+    rows = zip(names, *(column.tolist() for column in columns), strict=True)
+    return [Estimate(at=at, value=value, low=low, high=high) for at, value, low, high in rows]
+
+
+def class_gains(measured: Measured, labels: Sequence[str]) -> list[Estimate]:
+    """Return the classes whose held-out products got better from half of the photos to all, the largest gain first.
+
+    McNemar's test of each class, Holm's correction over the classes, 5 % level.
+    """
+    half = int(np.abs(measured.n_photos - measured.n_photos[-1] / 2).argmin())
+    found = []
+    for label_id in np.unique(measured.label_ids):
+        own = measured.label_ids == label_id
+        pair, groups = (measured.right[own, -1], measured.right[own, half]), measured.groups[own]
+        gain, ends = paired_difference(*pair, groups=groups)
+        p_value = mcnemar(*pair, groups=groups).p_value
+        found.append((p_value, Estimate(at=labels[int(label_id)], value=gain, low=ends.low, high=ends.high)))
+    adjusted = holm(np.array([p_value for p_value, _ in found]))
+    gained = [one for (_, one), p_value in zip(found, adjusted, strict=True) if p_value <= ALPHA and one.value > 0]
+    return sorted(gained, key=lambda one: -one.value)

@@ -1,0 +1,176 @@
+"""Section `training`, and the recipe of one candidate that it gives: data/recipes/<model>-<mode>.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from bakeoff.core.errors import BakeoffError, ParamsError
+from bakeoff.core.modes import FAMILIES, parse_mode
+from bakeoff.core.section import PositiveFloat, PositiveInt, Section, Share
+from bakeoff.learning.augmentation import AugmentParams, MixParams
+from bakeoff.learning.balance import BalanceParams, ClassWeightParams
+from bakeoff.learning.history import Select
+from bakeoff.learning.losses import LossParams
+from bakeoff.learning.normalisation import Normalise
+from bakeoff.learning.schedules import SchedulerParams
+from bakeoff.records.base import Record
+from bakeoff.records.recipe import ScheduleParams
+
+Fields = dict[str, Any]
+
+
+class AdamWParams(Section):
+    """AdamW and its weight decay."""
+
+    name: Literal["adamw"]
+    weight_decay: Annotated[float, Field(ge=0)]
+
+
+class OptimizerParams(Section):
+    """One of timm's optimisers, its weight decay (not of norms and biases), and its momentum where it has one."""
+
+    name: Literal["adamw", "adam", "sgd", "lamb", "lion", "nadamw", "radam", "rmsprop"]
+    weight_decay: Annotated[float, Field(ge=0)]
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+
+
+class ProbeParams(Section):
+    """Of scikit-learn's classifiers on frozen features: inverse regularisation, trees, neighbours."""
+
+    c: PositiveFloat
+    n_trees: PositiveInt
+    n_neighbours: PositiveInt
+
+
+class Recipe(ScheduleParams):
+    """How one candidate is trained; docs/training.md has a paragraph on each."""
+
+    start: Literal["random", "head"]
+    """What the head starts from: random numbers, or a logistic regression on the backbone's features."""
+    probe: ProbeParams
+    """For modes `probe_<head>` and `start: head`."""
+    head_learning_rate: PositiveFloat | None
+    """Null = the backbone's."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    """The first block's rate as a share of the last one's."""
+    scheduler: SchedulerParams
+    optimizer: OptimizerParams
+    loss: LossParams
+    class_weights: ClassWeightParams
+    """In the loss, by the training products."""
+    balance: BalanceParams
+    """Which training products an epoch holds."""
+    augment: AugmentParams
+    cache_views: PositiveInt | None
+    """Of a frozen backbone with an augmentation: features of so many augmented views of each product; null = anew."""
+    mix: MixParams | None
+    normalise: Normalise
+    batch_size: PositiveInt
+    accumulate: PositiveInt
+    """Batches of one optimiser step."""
+    clip_norm: PositiveFloat | None
+    """The gradient's largest norm; null = as it is."""
+    ema: Share | None
+    """Decay of a moving average of the weights, which is validated and kept in their place; null = none."""
+    batch_norm: Literal["train", "eval"]
+    """Whether the backbone's batch norms take the batches' statistics, or keep those that they have."""
+    gradient_checkpointing: bool
+    compile: bool
+    mixed_precision: Literal["auto", "off"]
+    select: Select
+    """Which epoch is kept, by validation."""
+    early_stop_patience_epochs: PositiveInt | None
+    random_start_max_steps: PositiveInt | None
+    """Optimiser steps at most where the backbone starts from random weights; null = as any other."""
+
+    def of_start(self, *, is_random: bool) -> Recipe:
+        """Return it for a backbone that starts from published weights, or from random ones."""
+        cap = self.random_start_max_steps if is_random else None
+        steps = min(cap, self.max_steps or cap) if cap else self.max_steps
+        return self.model_copy(update={"max_steps": steps, "random_start_max_steps": None})
+
+
+class TrainingParams(Section):
+    """Section `training`: what every candidate has, and what a mode's family has in its place."""
+
+    defaults: Recipe
+    frozen: Fields = Field(default={})
+    finetune: Fields = Field(default={})
+    partial: Fields = Field(default={})
+    gradual: Fields = Field(default={})
+    scratch: Fields = Field(default={})
+    probe: Fields = Field(default={})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moved(cls, values: Any) -> Any:
+        moved = sorted(set(values) & set(Recipe.model_fields)) if isinstance(values, dict) else []
+        if moved:
+            raise ValueError(f"{', '.join(moved)} now belong below defaults (training.defaults.{moved[0]})")
+        return values
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> TrainingParams:
+        for family in FAMILIES:
+            self.recipe(family, {})
+        return self
+
+    def recipe(self, family: str, own: Mapping[str, Fields]) -> Recipe:
+        """Return the recipe of a mode's family, with what a backbone has of its own put in; a written null is a value.
+
+        A backbone's own `max_steps` also lifts the cap of a random start.
+
+        Raises:
+            ValueError: a field that no recipe has, or a value out of bounds.
+        """
+        written = own.get(family, {})
+        lifted = {"random_start_max_steps": None} if "max_steps" in written else {}
+        merged = self.defaults.model_dump() | getattr(self, family) | lifted | written
+        try:
+            return Recipe.model_validate(merged)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{family}.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+class RecipeRecord(Record):
+    """data/recipes/<model>-<mode>.json: how one candidate is trained, whatever others are given."""
+
+    STAGE: ClassVar[str] = "candidates"
+    ERROR: ClassVar[type[BakeoffError]] = ParamsError
+
+    recipe: Recipe
+
+
+def write_recipes(
+    models: Mapping[str, Mapping[str, Fields]], modes: list[str], training: TrainingParams, out_dir: Path
+) -> None:
+    """Write one recipe per model and mode and remove those of other candidates.
+
+    Args:
+        models: each model's own values, by family of modes.
+        modes: the study's.
+        training: what all have.
+        out_dir: data/recipes.
+
+    Raises:
+        ParamsError: a value is not one that a recipe may have; nothing is written or removed then.
+    """
+    try:
+        recipes = {
+            f"{model}-{mode}.json": RecipeRecord(recipe=training.recipe(parse_mode(mode).family, own))
+            for model, own in models.items()
+            for mode in modes
+        }
+    except ValueError as error:
+        raise ParamsError(f"training of a model of its own: {error}.") from None
+    out_dir.mkdir(parents=True, exist_ok=True)
+    for path in out_dir.glob("*.json"):
+        if path.name not in recipes:
+            path.unlink()
+    for name, recipe in recipes.items():
+        recipe.write(out_dir / name)

@@ -1,0 +1,39 @@
+"""What a search for a recipe found: tuning/<candidate>/tuning.json."""
+
+from typing import Any, ClassVar, Literal
+
+from bakeoff.core.section import Section
+from bakeoff.records.base import Record
+
+FILE, TRIALS, TUNED = "tuning.json", "trials.csv", "tuned.yaml"
+
+
+class Trial(Section):
+    """One recipe that was tried."""
+
+    number: int
+    values: dict[str, Any]
+    """By path: `optimizer.weight_decay`."""
+    state: Literal["complete", "pruned", "failed"]
+    value: float | None
+    """The measure; of a pruned trial the last that was seen."""
+    n_epochs: int
+    seconds: float
+
+
+class TuningRecord(Record):
+    """tuning.json."""
+
+    STAGE: ClassVar[str] = "tune"
+
+    candidate: str
+    measure: str
+    n_validation: int
+    present: float | None
+    """What the present recipe gives; None where it is not in the space."""
+    best: float
+    values: dict[str, Any]
+    """Of the best trial."""
+    importances: dict[str, float]
+    """Share of the measure's variance that each field explains (fANOVA); empty below ten complete trials."""
+    trials: list[Trial]

@@ -1,0 +1,203 @@
+"""A training from its settings to a network that is ready to learn, and what determines its result."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bakeoff.backbones.classifier import Classifier, build_classifier, n_parameters, n_trainable, set_mode
+from bakeoff.core.allocator import keep_freed_memory
+from bakeoff.core.errors import ParamsError, TrainingError
+from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.core.modes import Mode
+from bakeoff.core.paths import relative_to_project
+from bakeoff.core.seeding import set_threads
+from bakeoff.data.table import Catalogue
+from bakeoff.learning.augmentation import NoAugmentation
+from bakeoff.learning.balance import check_balance, check_class_sizes
+from bakeoff.learning.key import split_digest, training_key, versions
+from bakeoff.learning.losses import check_alpha
+from bakeoff.learning.normalisation import normalised
+from bakeoff.learning.out_of_memory import out_of_memory_in_words
+from bakeoff.learning.outputs import size_mib
+from bakeoff.learning.recipe import Recipe
+from bakeoff.records.candidate import Candidate
+from bakeoff.records.recipe import single_row_problem
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.training import TrainingHeader
+from bakeoff.records.weights import WeightsRecord, read_record
+from bakeoff.scan.dispatch import resolve
+from bakeoff.training.augment import Augment
+from bakeoff.training.device import device_name, make_deterministic, resolve_device
+from bakeoff.training.losses import Loss, build_loss
+from bakeoff.training.module import PhotoClassifier
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """Which candidate to train, and what says how."""
+
+    settings: CandidateSettings
+    mode: Mode
+    seed: int
+    recipe: Recipe
+    compute: ComputeParams
+    scan: ScanParams
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether the backbone runs once per photo only: it is frozen, and epochs show it the same photos again."""
+        recipe = self.recipe
+        is_repeated = recipe.augment.name == "none" or recipe.cache_views is not None
+        return self.mode.trained == 0 and is_repeated and recipe.mix is None
+
+    def recipe_from(self, weights: WeightsRecord) -> Recipe:
+        """Return the recipe for what the backbone starts from; a random start that was asked for is as any other."""
+        return self.recipe.of_start(is_random=self.mode.is_pretrained and not weights.pretrained)
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """A training that is ready to start: everything is checked and built, nothing has been learned."""
+
+    request: TrainingRequest
+    catalogue: Catalogue
+    model: PhotoClassifier
+    device: torch.device
+    weights: WeightsRecord
+    header: TrainingHeader
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """The network's, as training.json names them; a probe's head has its own once it is fitted."""
+        classifier = self.model.classifier
+        return {
+            "n_parameters": n_parameters(classifier),
+            "n_trainable": n_trainable(classifier),
+            "n_features": classifier.n_features,
+            "size_mib": size_mib(tensor.shape for tensor in (*classifier.parameters(), *classifier.buffers())),
+        }
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it is trained."""
+        return self.request.recipe_from(self.weights)
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether the backbone runs once per photo only."""
+        return self.request.uses_features
+
+    @property
+    def augment(self) -> Augment | None:
+        """What changes the training photos; None without an augmentation."""
+        params, preprocessing = self.recipe.augment, self.request.settings.preprocessing
+        if isinstance(params, NoAugmentation):
+            return None
+        labels = self.catalogue.label_ids(self.catalogue.rows("train"))
+        return Augment(params, preprocessing, np.bincount(labels, minlength=len(self.catalogue.labels)))
+
+    def loss(self, *, training: bool) -> Loss:
+        """Return the loss that a training learns from, or that its predictions are judged by."""
+        labels = self.catalogue.label_ids(self.catalogue.rows("train"))
+        return build_loss(self.recipe.loss, labels, len(self.catalogue.labels), training=training)
+
+
+def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path) -> TrainingPlan:
+    """Return the training ready to start, on its device, with threads and seeds set for this process.
+
+    Raises:
+        TrainingError: the device is not there, or has no room for the network.
+        ParamsError: a head with batch norm at one product per batch, or a recipe that the mode or the labels forbid.
+        WeightsError: no weights record, or a file of another architecture.
+    """
+    head, recipe = request.settings.head, request.recipe
+    problem = single_row_problem(head, recipe.batch_size)
+    if recipe.start == "head" and head.hidden:
+        problem = "start: head needs a head without hidden layers (head.hidden: [])"
+    if problem:
+        raise ParamsError(f"{request.settings.model}: {problem}.")
+    as_they_are = request.uses_features and recipe.augment.name == "none"
+    check_balance(recipe.balance, mode=request.mode.name, on_features=as_they_are)
+    check_alpha(recipe.loss, catalogue.labels)
+    check_class_sizes(recipe.balance, catalogue.label_ids(catalogue.rows("train")), catalogue.labels)
+    threads = set_threads(request.compute.threads)
+    keep_freed_memory()
+    device = resolve_device(request.compute.device)
+    make_deterministic(device)
+    request = _normalised(request, catalogue)
+    classifier = build_classifier(
+        request.settings,
+        n_classes=len(catalogue.labels),
+        seed=request.seed,
+        weights_dir=weights_dir if request.mode.is_pretrained else None,
+        scan=request.scan.implementation,
+        network_dir=weights_dir,
+    )
+    set_mode(classifier, request.mode)
+    _prepare_backbone(classifier, request)
+    weights = read_record(weights_dir) if request.mode.is_pretrained else read_record(weights_dir).scratch()
+    header = _header(request, catalogue, weights=weights, weights_dir=weights_dir, device=device, threads=threads)
+    model = PhotoClassifier(classifier, request.settings.preprocessing)
+    doing = f"{header.title}: moving {n_parameters(classifier) / 1e6:.1f} M parameters to {device}"
+    with out_of_memory_in_words(TrainingError, doing, remedies="free its memory, or set compute.device: cpu"):
+        model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return TrainingPlan(request, catalogue, model, device, weights, header)
+
+
+def _normalised(request: TrainingRequest, catalogue: Catalogue) -> TrainingRequest:
+    """Return the request with the mean and standard deviation that its recipe asks for."""
+    settings, train = request.settings, catalogue.at(catalogue.rows("train"))
+    preprocessing = normalised(settings.preprocessing, request.recipe.normalise, train)
+    return replace(request, settings=settings.model_copy(update={"preprocessing": preprocessing}))
+
+
+def _prepare_backbone(classifier: Classifier, request: TrainingRequest) -> None:
+    """Make the backbone train as the recipe says, where it trains."""
+    recipe, backbone = request.recipe, classifier.backbone
+    classifier.holds_batch_norm = recipe.batch_norm == "eval"
+    if recipe.gradient_checkpointing and request.mode.trained != 0:
+        if not hasattr(backbone, "set_grad_checkpointing"):
+            raise ParamsError(
+                f"{request.settings.model} has no gradient checkpointing; set gradient_checkpointing: false for it."
+            )
+        backbone.set_grad_checkpointing(True)  # type: ignore[operator]
+    if recipe.compile and request.mode.trained != 0:
+        backbone.compile()
+
+
+def _header(
+    request: TrainingRequest,
+    catalogue: Catalogue,
+    *,
+    weights: WeightsRecord,
+    weights_dir: Path,
+    device: torch.device,
+    threads: int,
+) -> TrainingHeader:
+    settings = request.settings
+    header = TrainingHeader(
+        candidate=Candidate.of(settings.model, request.mode.name).name,
+        model=settings.model,
+        mode=request.mode.name,
+        seed=request.seed,
+        framework="pytorch",
+        architecture=settings.architecture,
+        settings=settings,
+        training=request.recipe_from(weights).model_dump(mode="json"),
+        labels=list(catalogue.labels),
+        dataset=catalogue.dataset,
+        splits=split_digest(catalogue),
+        weights=weights,
+        weights_dir=relative_to_project(weights_dir),
+        device=device.type,
+        device_name=device_name(device),
+        threads=threads,
+        scan=resolve(request.scan.implementation, device.type) if settings.source == "mambavision" else None,
+        loss=request.recipe.loss.name,
+        versions=versions(settings.source),
+        key="",
+    )
+    network = settings.model_dump(mode="json", include={"source", "name", "preprocessing", "head"})
+    return header.model_copy(update={"key": training_key(header, catalogue, network)})

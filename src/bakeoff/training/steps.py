@@ -1,0 +1,130 @@
+"""One optimiser step: batches through the network at the device's precision, gradients, and a moving average."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bakeoff.learning.recipe import Recipe
+from bakeoff.training.data import Batch
+from bakeoff.training.device import autocast_dtype
+from bakeoff.training.losses import Loss
+from bakeoff.training.optimise import make_optimizer
+
+
+class Stepper:
+    """Takes a module's optimiser steps, in place; what learns is what takes a gradient when this is made."""
+
+    def __init__(self, module: nn.Module, recipe: Recipe, device: torch.device, *, loss: Loss, title: str) -> None:
+        self.module, self.recipe, self.device, self.loss, self.title = module, recipe, device, loss, title
+        self.optimizer = make_optimizer(module, recipe)
+        self.dtype = autocast_dtype(device, recipe.mixed_precision)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
+        fixed = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+        self._learned = [name for name in module.state_dict() if name not in fixed]
+        self._average = self.copy_learned() if recipe.ema else {}
+        self._n_parts = 1
+
+    def take(self, batches: Sequence[Batch], rate_factor: float) -> tuple[Tensor, Tensor]:
+        """Take one step on some batches; return the weighted mean loss and the number of right rows, () on the device.
+
+        Where a GPU's memory does not suffice, all batches from here on go through in twice as many parts, whose
+        gradients add up to the same.
+
+        Raises:
+            torch.OutOfMemoryError: not even two rows fit.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["rate"] * rate_factor
+        while True:
+            try:
+                found = self._gradients(batches)
+                break
+            except torch.OutOfMemoryError:
+                largest = max(len(batch.targets) for batch in batches)
+                if largest // (2 * self._n_parts) < 2:
+                    raise
+            torch.cuda.empty_cache()
+            self._n_parts *= 2
+            rows = -(-largest // self._n_parts)
+            told = f"{self.title}: the device's memory ran out; {rows} rows at a time, gradients accumulated"
+            sys.stderr.write(f"bakeoff: {told}.\n")
+        if self.recipe.clip_norm is not None:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self._average:
+            self._update_average()
+        return found
+
+    def _gradients(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
+        self.optimizer.zero_grad(set_to_none=True)
+        weights = torch.cat([batch.weights for batch in batches]).to(self.device)
+        total, losses, hits = weights.sum(), [], []
+        for batch in batches:
+            for part in _parts(batch, self._n_parts):
+                inputs, targets, own = (self.to_device(tensor) for tensor in part[:3])
+                with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
+                    logits = self.module(inputs)
+                loss = (self.loss(logits, targets) * own).sum() / total
+                self.scaler.scale(loss).backward()
+                labels = targets if targets.dim() == 1 else targets.argmax(dim=1)
+                losses.append(loss.detach())
+                hits.append((logits.detach().argmax(dim=1) == labels).sum())
+        return torch.stack(losses).sum(), torch.stack(hits).sum()
+
+    def to_device(self, tensor: Tensor) -> Tensor:
+        """Return a tensor where the network is, photos channels last."""
+        layout = torch.channels_last if tensor.dim() == 4 else torch.preserve_format
+        return tensor.to(self.device, memory_format=layout, non_blocking=True)
+
+    def copy_learned(self) -> dict[str, Tensor]:
+        """Return on the CPU what training changes: parameters that take a gradient, and buffers."""
+        state = self.module.state_dict()
+        return {name: state[name].detach().cpu().clone() for name in self._learned}
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        state = self.module.state_dict()
+        for name, average in self._average.items():
+            if average.is_floating_point():
+                average.lerp_(state[name].to(average.device), 1 - (self.recipe.ema or 0))
+            else:
+                average.copy_(state[name])
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Have the moving average in the module's place, where the recipe asks for one."""
+        kept = self.copy_learned() if self._average else {}
+        self.module.load_state_dict(self._average, strict=False)
+        try:
+            yield
+        finally:
+            self.module.load_state_dict(kept, strict=False)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a training goes on from."""
+        return {
+            "module": self.copy_learned(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "average": self._average,
+            "n_parts": self._n_parts,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self.module.load_state_dict(state["module"], strict=False)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self._average, self._n_parts = state["average"], state["n_parts"]
+
+
+def _parts(batch: Batch, n_parts: int) -> Iterator[tuple[Tensor, ...]]:
+    """Yield a batch in parts of at least two rows, which batch norm needs."""
+    n = max(1, min(n_parts, len(batch.targets) // 2))
+    return zip(*(tensor.chunk(n) for tensor in batch), strict=True)

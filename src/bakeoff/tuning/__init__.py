@@ -1,0 +1,1 @@
+"""Which recipe suits a candidate, by trials on train and validation; the test split is never opened."""

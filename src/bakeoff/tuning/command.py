@@ -1,0 +1,57 @@
+"""Tunes a candidate of the project's study, by its name."""
+
+from pathlib import Path
+
+from bakeoff.core.errors import ParamsError
+from bakeoff.core.machine import ComputeParams, ScanParams
+from bakeoff.core.modes import parse_mode
+from bakeoff.core.paths import state_dir
+from bakeoff.core.section import load_section
+from bakeoff.data.table import load_catalogue
+from bakeoff.learning.recipe import RecipeRecord
+from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.tuning import TuningRecord
+from bakeoff.training.plan import TrainingRequest
+from bakeoff.tuning.outputs import write_tuning
+from bakeoff.tuning.params import TuneParams
+from bakeoff.tuning.run import tune
+
+
+def tune_candidate(root: Path, candidate: str, params: TuneParams, *, seed: int = 0) -> TuningRecord:
+    """Search, write tuning/<candidate>/ below the project and return what was found.
+
+    Raises:
+        ParamsError: the candidate is not of the study, is fitted and not trained, or the space is not one of recipes.
+        DataError: the catalogue is not there.
+    """
+    model, _, name = candidate.rpartition("-")
+    recipes = root / "data" / "recipes"
+    if not (recipes / f"{candidate}.json").is_file():
+        known = ", ".join(sorted(path.stem for path in recipes.glob("*.json"))) or "none; run `dvc repro candidates`"
+        raise ParamsError(f"{candidate} is not a candidate that can be tuned; those of this study are {known}.")
+    request = TrainingRequest(
+        settings=CandidateSettings.read(root / "data" / "candidates" / f"{model}.json"),
+        mode=parse_mode(name),
+        seed=seed,
+        recipe=RecipeRecord.read(recipes / f"{candidate}.json").recipe,
+        compute=load_section(root / "params.yaml", ComputeParams),
+        scan=load_section(root / "params.yaml", ScanParams),
+    )
+    catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
+    places = {"weights_dir": root / "weights" / model, "state_dir": state_dir("tuning")}
+    record = tune(request, catalogue, params=params, **places)
+    write_tuning(record, request, root / "tuning" / candidate)
+    return record
+
+
+def in_words(record: TuningRecord) -> str:
+    """Return what was found, and what to do with it."""
+    model = record.candidate.rpartition("-")[0]
+    values = ", ".join(f"{path} {value}" for path, value in record.values.items())
+    present = "" if record.present is None else f"; the present recipe gives {record.present:.4f}"
+    return (
+        f"{record.candidate}: best validation {record.measure} {record.best:.4f} of {len(record.trials)} trials, on "
+        f"{record.n_validation} products ({values}){present}.\nThe best of many on few products looks better than it "
+        f"is. To train it and have it judged by test:\n  cp tuning/{record.candidate}/tuned.yaml "
+        f"conf/model/{model}_tuned.yaml\n  dvc exp run -S model={model}_tuned"
+    )
