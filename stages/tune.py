@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from bakeoff.core.errors import exit_cleanly
+from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.paths import project_root
 from bakeoff.core.section import load_section
 from bakeoff.tracking.params import TrackingParams
@@ -29,7 +30,14 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         root = project_root()
-        record = tune_candidate(root, args.candidate, load_section(args.params, TuneParams), seed=args.seed)
+        record = tune_candidate(
+            root,
+            args.candidate,
+            load_section(args.params, TuneParams),
+            compute=load_section(args.params, ComputeParams),
+            scan=load_section(args.params, ScanParams),
+            seed=args.seed,
+        )
         print(in_words(record))
         log_tuning(record, root / "tuning" / args.candidate, load_section(args.params, TrackingParams))
 

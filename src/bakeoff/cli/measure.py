@@ -60,6 +60,7 @@ def tune(
 
     Examples: `bakeoff tune tf_efficientnet_lite0-frozen`, `bakeoff tune swin_t-finetune --space finetune --trials 20`
     """
+    from bakeoff.core.machine import ComputeParams, ScanParams
     from bakeoff.core.section import load_section
     from bakeoff.study.composition import compose
     from bakeoff.tracking.params import TrackingParams
@@ -73,7 +74,11 @@ def tune(
         chosen = compose(root, [f"tuning={space}"])["tune"]["space"]
         params = TuneParams.model_validate(params.model_dump() | {"space": chosen})
     params = params.model_copy(update={"trials": trials or params.trials})
-    record = tune_candidate(root, candidate, params, seed=seed)
+    machine = {
+        "compute": load_section(root / "params.yaml", ComputeParams),
+        "scan": load_section(root / "params.yaml", ScanParams),
+    }
+    record = tune_candidate(root, candidate, params, **machine, seed=seed)
     print(in_words(record))
     log_tuning(record, root / "tuning" / candidate, load_section(root / "params.yaml", TrackingParams))
 

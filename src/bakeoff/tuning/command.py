@@ -6,7 +6,6 @@ from bakeoff.core.errors import ParamsError
 from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.modes import parse_mode
 from bakeoff.core.paths import state_dir
-from bakeoff.core.section import load_section
 from bakeoff.data.table import load_catalogue
 from bakeoff.learning.recipe import RecipeRecord
 from bakeoff.records.settings import CandidateSettings
@@ -17,7 +16,9 @@ from bakeoff.tuning.params import TuneParams
 from bakeoff.tuning.run import tune
 
 
-def tune_candidate(root: Path, candidate: str, params: TuneParams, *, seed: int = 0) -> TuningRecord:
+def tune_candidate(
+    root: Path, candidate: str, params: TuneParams, *, compute: ComputeParams, scan: ScanParams, seed: int = 0
+) -> TuningRecord:
     """Search, write tuning/<candidate>/ below the project and return what was found.
 
     Raises:
@@ -34,8 +35,8 @@ def tune_candidate(root: Path, candidate: str, params: TuneParams, *, seed: int 
         mode=parse_mode(name),
         seed=seed,
         recipe=RecipeRecord.read(recipes / f"{candidate}.json").recipe,
-        compute=load_section(root / "params.yaml", ComputeParams),
-        scan=load_section(root / "params.yaml", ScanParams),
+        compute=compute,
+        scan=scan,
     )
     catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
     places = {"weights_dir": root / "weights" / model, "state_dir": state_dir("tuning")}
