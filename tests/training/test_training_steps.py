@@ -367,3 +367,32 @@ def test_sixteen_photos_are_learnt_by_heart_and_shuffled_labels_generalise_to_no
         accuracy[name] = (found.argmax(axis=1) == labels).mean()
     assert accuracy["train"] == 1
     assert accuracy["test"] < 0.65  # of three classes by chance, 28 products: 0.33 ± 0.09
+
+
+@pytest.mark.parametrize("mode", ["probe_forest", "probe_logreg"])
+@pytest.mark.usefixtures("no_rendering")
+def test_a_head_without_gradients_is_explained_by_what_needs_none(
+    mode: str, plan: Callable[..., Any], catalogue: Catalogue, tmp_path: Path
+) -> None:
+    from bakeoff.core.machine import ComputeParams
+    from bakeoff.interpret.params import InterpretParams
+    from bakeoff.interpret.run import interpret_candidate, open_subject
+    from bakeoff.records.interpretation import ATTRIBUTIONS_FILE, AttributionsRecord
+    from bakeoff.training.run import train_candidate
+
+    out = tmp_path / f"tiny-{mode}" / "seed_0"
+    train_candidate(plan(mode=mode), out / "training")
+    subject = open_subject(out / "training", catalogue, ComputeParams(device="cpu", threads=1))
+    params = InterpretParams(
+        n_correct=1,
+        n_wrong=0,
+        integrated_gradients_steps=2,
+        occlusion_window_px=32,
+        occlusion_stride_px=32,
+        channel_repeats=1,
+        channel_max_rows=3,
+    )
+    interpret_candidate(subject, out / "interpretation", params=params)
+    record = AttributionsRecord.read(out / "interpretation" / ATTRIBUTIONS_FILE)
+    assert ("integrated_gradients" in record.explained_score) == (mode == "probe_logreg")
+    assert "Integrated Gradients needs gradients" in str(record.note) or mode == "probe_logreg"

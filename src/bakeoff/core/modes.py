@@ -32,6 +32,11 @@ class Mode:
         return "head" if self.trained == 0 else "all"
 
     @property
+    def has_gradients(self) -> bool:
+        """Whether the scores have a gradient by the photo: trees and votes have steps."""
+        return self.head not in ("forest", "knn")
+
+    @property
     def is_pretrained(self) -> bool:
         """Whether the backbone starts from published weights, where there are any."""
         return self.family != "scratch"

@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from bakeoff.core.failures import drawing
 from bakeoff.core.machine import ComputeParams
+from bakeoff.core.modes import parse_mode
 from bakeoff.core.seeding import default_threads
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import PHOTO_OF, Catalogue
@@ -54,6 +55,12 @@ class Subject:
     predictions: Predictions
     training: TrainingRecord
 
+    @property
+    def methods(self) -> dict[str, str]:
+        """Those of `METHODS` that this candidate can be explained by."""
+        is_smooth = self.training.framework != "pytorch" or parse_mode(self.training.mode).has_gradients
+        return {name: title for name, title in METHODS.items() if is_smooth or name != "integrated_gradients"}
+
 
 def open_subject(training_dir: Path, catalogue: Catalogue, compute: ComputeParams) -> Subject:
     """Return a trained candidate, its predictions and the catalogue they are of.
@@ -85,16 +92,17 @@ def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretPar
     with Progress() as progress:
         channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
         explained = _explain_photos(subject, explainer, chosen, progress=progress)
-    n_correct = sum(photo.correct for photo in chosen)
+    n_correct, titles = sum(photo.correct for photo in chosen), subject.methods.values()
     counts = {"correct": (n_correct, params.n_correct), "wrong": (len(chosen) - n_correct, params.n_wrong)}
     few = [f"only {n} of {wanted} {kind} test photos exist" for kind, (n, wanted) in counts.items() if n < wanted]
+    few += [f"{title} needs gradients, which this head has not" for title in METHODS.values() if title not in titles]
     AttributionsRecord(
         key=key,
         requested=PhotoCounts(n_correct=params.n_correct, n_wrong=params.n_wrong),
         found=PhotoCounts(n_correct=n_correct, n_wrong=len(chosen) - n_correct),
         note="; ".join(few) + "." if few else None,
         baseline=GREY,
-        explained_score={name: explainer.scores[name] for name in METHODS},
+        explained_score={name: explainer.scores[name] for name in subject.methods},
         items=[photo for photo, _ in explained],
     ).write(out_dir / ATTRIBUTIONS_FILE)
     with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
@@ -132,11 +140,11 @@ def _explain_photos(
 ) -> list[tuple[ExplainedPhoto, Maps]]:
     """Return for each chosen photo what attributions.json says of it, and what its figure shows."""
     labels = subject.catalogue.labels
-    task = progress.add_task("explaining photos", total=len(METHODS) * len(chosen))
+    task = progress.add_task("explaining photos", total=len(subject.methods) * len(chosen))
     items = []
     for photo in chosen:
         image, maps = subject.predictor.images(subject.catalogue.at([photo.row]))[0], {}
-        for method, title in METHODS.items():
+        for method, title in subject.methods.items():
             maps[title] = getattr(explainer, method)(image, photo.predicted)
             progress.advance(task)
         explained = ExplainedPhoto(
@@ -145,7 +153,7 @@ def _explain_photos(
             predicted=labels[photo.predicted],
             probability=photo.probability,
             correct=photo.correct,
-            method="+".join(METHODS),
+            method="+".join(subject.methods),
             figure=f"attributions/{safe_name(photo.product_id)}.png",
         )
         items.append((explained, (image, maps)))

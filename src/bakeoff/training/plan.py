@@ -115,7 +115,7 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     head, recipe = request.settings.head, request.recipe
     problem = single_row_problem(head, recipe.batch_size)
     if recipe.start == "head" and head.hidden:
-        problem = "start: head needs a head without hidden layers (head.hidden: [])"
+        problem = "start: head needs a head without hidden layers (head.hidden: []); take start: random for it"
     if problem:
         raise ParamsError(f"{request.settings.model}: {problem}.")
     as_they_are = request.uses_features and recipe.augment.name == "none"
