@@ -8,7 +8,6 @@ import yaml
 from bakeoff.catalogue.params import SplitParams
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.section import load_section, read_yaml, validate_section
-from bakeoff.data.batching import n_batches
 from bakeoff.learning.params import BaselineParams
 from bakeoff.learning.recipe import RecipeRecord, TrainingParams, write_recipes
 from bakeoff.study.params import Params, load_params
@@ -109,18 +108,18 @@ def test_a_recipe_is_defaults_then_family_then_the_backbones_own(values):
     params = training(values)
     own = {"finetune": {"learning_rate": 0.5}}
     assert params.recipe("finetune", own).learning_rate == 0.5
-    assert params.recipe("finetune", own).epochs == params.defaults.epochs == 2
+    assert params.recipe("finetune", own).epochs == values["training"]["finetune"]["epochs"] == 3
+    assert params.recipe("finetune", own).batch_size == params.defaults.batch_size == 16
     assert params.recipe("frozen", own) == params.recipe("frozen", {})
     assert params.recipe("frozen", {}).epochs == values["training"]["frozen"]["epochs"] == 60
 
 
-def test_quick_fine_tunes_for_30_steps_in_two_validated_epochs(values):
-    schedule = training(values).recipe("finetune", {})
-    assert (schedule.epochs, schedule.learning_rate, schedule.max_steps) == (2, 0.0005, 30)
+def test_quick_fine_tunes_gently_and_partial_modes_alike(values):
+    recipe = training(values).recipe("finetune", {})
+    assert (recipe.start, recipe.batch_norm, recipe.augment.name, recipe.select) == ("head", "eval", "standard", "last")
+    assert training(values).recipe("partial", {}) == training(values).recipe("gradual", {}) == recipe
     baseline = validate_section(BaselineParams, values["baseline"], where="test").finetune
-    assert baseline.model_dump() == schedule.model_dump(include={"epochs", "learning_rate", "max_steps"})
-    steps_per_epoch = n_batches(336, values["training"]["defaults"]["batch_size"])  # the demo's training photos
-    assert steps_per_epoch < 30 < schedule.epochs * steps_per_epoch == 42
+    assert (baseline.epochs, baseline.learning_rate, baseline.max_steps) == (2, 0.0005, 30)
 
 
 def test_baseline_and_candidates_stop_early_by_the_same_patience(values):
@@ -132,13 +131,15 @@ def test_baseline_and_candidates_stop_early_by_the_same_patience(values):
 
 
 def test_null_lifts_the_cap_and_an_unwritten_field_says_nothing(values):
+    values["training"]["finetune"]["max_steps"] = 30
     params = training(values)
     assert params.recipe("finetune", {"finetune": {"max_steps": None}}).max_steps is None
-    assert params.recipe("finetune", {"finetune": {"max_steps": None}}).epochs == 2
+    assert params.recipe("finetune", {"finetune": {"max_steps": None}}).epochs == 3
     assert params.recipe("finetune", {"finetune": {"epochs": 7}}).max_steps == 30
 
 
 def test_a_random_start_is_capped_unless_the_backbone_says_otherwise(values):
+    values["training"]["finetune"]["max_steps"] = 30
     params = training(values)
 
     def steps(family: str, own: dict, *, is_random: bool = True) -> int | None:
