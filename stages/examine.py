@@ -1,6 +1,6 @@
 """Label errors, outliers, leaks and a map of all products, by the features of one frozen backbone.
 
-    python stages/examine.py --candidates data/candidates --recipes data/recipes --weights weights \
+    python stages/examine.py --candidates data/candidates --weights weights \
         --catalogue data/catalogue --splits data/splits/splits.parquet --out data/examination
 
 Expected on 422 photos and two CPU cores: 15 s, and half a minute more where no frozen candidate has left its features.
@@ -19,7 +19,7 @@ from bakeoff.core.section import load_section, load_top
 from bakeoff.data.table import load_catalogue
 from bakeoff.examination.params import ExamineParams
 from bakeoff.examination.run import choose_backbone, examine
-from bakeoff.learning.recipe import RecipeRecord
+from bakeoff.learning.recipe import TrainingParams
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.study import StudyLists
 from bakeoff.training.plan import TrainingRequest, plan_training
@@ -29,7 +29,7 @@ def main() -> None:
     """Read flags and params, and examine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    for name in ("candidates", "recipes", "weights", "catalogue", "splits", "out"):
+    for name in ("candidates", "weights", "catalogue", "splits", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     args = parser.parse_args()
     with exit_cleanly():
@@ -39,7 +39,7 @@ def main() -> None:
             settings=CandidateSettings.read(args.candidates / f"{model}.json"),
             mode=parse_mode("frozen"),
             seed=lists.seeds[0],
-            recipe=RecipeRecord.read(args.recipes / f"{model}-{lists.modes[0]}.json").recipe,
+            recipe=load_section(args.params, TrainingParams).recipe("frozen", {}),
             compute=load_section(args.params, ComputeParams),
             scan=load_section(args.params, ScanParams),
         )

@@ -130,6 +130,22 @@ def test_baseline_and_candidates_stop_early_by_the_same_patience(values):
     )
 
 
+def test_a_probe_has_what_fitting_needs_and_the_rest_is_refused(values):
+    values["training"]["defaults"] |= {"loss": "bce", "augment": "heavy"}
+    values["training"]["probe"] = {"probe": {"c": 1.0, "n_trees": 10, "n_neighbours": 3}}
+    recipe = training(values).recipe("probe", {})
+    assert (recipe.loss.name, recipe.augment.name, recipe.probe.c) == ("cross_entropy", "none", 1.0)
+    values["training"]["probe"] = {"loss": "bce"}
+    with pytest.raises(ParamsError, match=r"probe\.loss: a probe is fitted to features and takes no loss"):
+        training(values)
+
+
+def test_values_of_earlier_versions_are_told_where_they_belong(values):
+    values["training"]["batch_size"] = 8
+    with pytest.raises(ParamsError, match=r"batch_size: write it below defaults \(training\.defaults\.batch_size\)"):
+        training(values)
+
+
 def test_null_lifts_the_cap_and_an_unwritten_field_says_nothing(values):
     values["training"]["finetune"]["max_steps"] = 30
     params = training(values)

@@ -136,17 +136,17 @@ def test_finetune_changes_every_parameter_and_every_statistic(
         {"mode": "gradual", "epochs": 4, "layer_decay": 0.5, "clip_norm": 1.0, "start": "head"},
     ],
 )
-@pytest.mark.parametrize("n_saves", [1, 6, 8])
+@pytest.mark.parametrize("n_saves", [1, 6, 8, None])
 def test_an_interrupted_training_ends_bit_identical(
     case: dict[str, Any],
-    n_saves: int,
+    n_saves: int | None,
     catalogue: Catalogue,
     weights_dir: Path,
     make_request: Request,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In the middle of an epoch and at its end; every step is saved, and the last save is the end of the process."""
+    """In the middle of an epoch, at its end and after the last step (None); each step is saved, the last save kills."""
     from bakeoff.records.recipe import HeadParams
     from bakeoff.training.resume import CheckpointFolder
 
@@ -155,7 +155,7 @@ def test_an_interrupted_training_ends_bit_identical(
     def save(self: Any, state: dict[str, Any]) -> None:
         write(self, state)
         saved.append(len(state["history"]["step_losses"]))
-        if len(saved) == n_saves:
+        if len(saved) == n_saves or (n_saves is None and saved[-1] == whole.steps_run):
             raise _InterruptionError
 
     if case.get("start") != "head":

@@ -324,7 +324,7 @@ def _name(balance: Any) -> str:
             "balance is smote, which needs cached features, but finetune",
         ),
         ({"loss": {"name": "focal", "alpha": [1.0, 2.0]}}, r"loss\.alpha holds 2 numbers, but the catalogue has 3"),
-        ({"start": "head", "head": None}, r"tiny: start: head needs a head without hidden layers"),
+        ({"start": "head", "head": None}, r"tiny: mode frozen: start: head needs a head without hidden layers"),
     ],
 )
 def test_what_a_mode_or_the_labels_forbid_ends_before_training(
@@ -396,3 +396,53 @@ def test_a_head_without_gradients_is_explained_by_what_needs_none(
     record = AttributionsRecord.read(out / "interpretation" / ATTRIBUTIONS_FILE)
     assert ("integrated_gradients" in record.explained_score) == (mode == "probe_logreg")
     assert "Integrated Gradients needs gradients" in str(record.note) or mode == "probe_logreg"
+
+
+def test_parts_of_a_batch_have_two_rows_or_more() -> None:
+    from bakeoff.training.data import Batch
+    from bakeoff.training.steps import _parts
+
+    for n in range(2, 20):
+        rows = torch.arange(n)
+        for n_parts in (1, 2, 4, 8, 16):
+            parts = [len(part[0]) for part in _parts(Batch(rows, rows, rows, rows), n_parts)]
+            assert sum(parts) == n
+            assert min(parts) >= 2
+
+
+def test_class_weights_count_the_rows_that_smote_has_made(plan: Callable[..., Any]) -> None:
+    from bakeoff.training.learn import _training_batches, features_of
+
+    options = {"balance": {"name": "smote", "target_per_class": 9}, "class_weights": "balanced"}
+    prepared = plan(**options)
+    rows = prepared.catalogue.rows("train")
+    batches = _training_batches(prepared, [features_of(prepared).array[rows]])
+    assert np.bincount(batches.labels).tolist() == [9, 9, 9]
+    assert batches.weights.tolist() == [1.0] * 27  # every class has as many now
+    assert batches.positions.tolist()[-9:] == [-1] * 9
+    assert sorted(batches.positions.tolist()[:18]) == sorted(rows.tolist())
+
+
+@pytest.mark.usefixtures("no_rendering")
+def test_cached_views_are_what_photos_show_in_each_epoch(plan: Callable[..., Any], tmp_path: Path) -> None:
+    """A head that learns from views ends where one that sees the augmented photos in each epoch does."""
+    from bakeoff.training.learn import learn
+
+    found = []
+    for cache_views in (3, None):
+        prepared = plan(augment="light", cache_views=cache_views, epochs=3)
+        assert prepared.uses_features == (cache_views is not None)
+        torch.manual_seed(0)
+        learn(prepared)
+        found.append(prepared.model.classifier.head[-1].weight.detach().clone())
+    torch.testing.assert_close(found[0], found[1], atol=1e-4, rtol=1e-3)
+
+
+def test_a_forest_can_be_exported() -> None:
+    from bakeoff.training.probes import fit_head
+
+    features, labels, weights = probe_data()
+    head = fit_head("forest", features, labels, weights, 3, recipe().probe)
+    inputs = torch.from_numpy(features[:4])
+    program = torch.export.export(head, (inputs,))
+    torch.testing.assert_close(program.module()(inputs), head(inputs))

@@ -36,13 +36,13 @@ def _predictor(folder: Path) -> Any:
 @pytest.mark.slow
 def test_training_and_predicting_keep_freed_memory(train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     from bakeoff.predictors import torch_predictor as predictor
-    from bakeoff.training import run
+    from bakeoff.training import plan
 
     called = []
-    for module in (run, predictor):
+    for module in (plan, predictor):
         monkeypatch.setattr(module, "keep_freed_memory", lambda name=module.__name__: called.append(name))
     _predictor(train("frozen"))
-    assert called == [run.__name__, predictor.__name__]
+    assert called == [plan.__name__, predictor.__name__]
 
 
 @pytest.mark.parametrize("mode", ["frozen", "finetune"])

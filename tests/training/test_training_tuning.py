@@ -118,13 +118,16 @@ def test_a_range_must_be_one() -> None:
 def test_the_best_recipe_is_a_file_that_a_study_takes(
     search: Callable[..., Any], make_request: Callable[..., Any], tmp_path: Path
 ) -> None:
-    from bakeoff.backbones.params import BackboneDefaults, BackboneParams, StudyBackbones
+    from bakeoff.backbones.params import BackboneDefaults, BackboneParams, LicenceParams, StudyBackbones
     from bakeoff.learning.recipe import TrainingParams
     from bakeoff.tuning.outputs import write_tuning
     from bakeoff.tuning.run import changed
 
     record, request = search(params(trials=3)), make_request()
-    write_tuning(record, request, tmp_path / "out")
+    own = {"scratch": {"epochs": 9}, "frozen": {"learning_rate": 0.01}}
+    entry = BackboneParams(name=request.settings.name, training=own, licence=LicenceParams(weights="mit"))
+    common = request.recipe.model_copy(update={"learning_rate": 0.5})  # the present rate is the model's own
+    write_tuning(record, request, common, entry, tmp_path / "out")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "tuning.json",
         "trials.csv",
@@ -147,5 +150,7 @@ def test_the_best_recipe_is_a_file_that_a_study_takes(
         backbones={"tiny_tuned": entry},
         backbone_defaults=defaults,
     )
-    training = TrainingParams(defaults=request.recipe)
+    training = TrainingParams(defaults=common)
     assert training.recipe("frozen", study.own_training("tiny_tuned")) == best.recipe
+    assert entry.licence == LicenceParams(weights="mit")
+    assert entry.training["scratch"] == {"epochs": 9}

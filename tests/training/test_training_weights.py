@@ -42,13 +42,6 @@ def learn() -> Callable[..., Any]:
     return train
 
 
-def test_weighted_mean_by_hand() -> None:
-    from bakeoff.training.losses import weighted_mean
-
-    assert float(weighted_mean(torch.tensor([1.0, 4.0]), torch.tensor([3.0, 1.0]))) == 7 / 4
-    assert float(weighted_mean(torch.tensor([1.0, 4.0]), torch.tensor([0.5, 0.5]))) == 2.5
-
-
 def test_the_loop_divides_by_the_sum_of_the_weights(learn: Callable[..., Any]) -> None:
     result, _ = learn([1, 0], [3.0, 1.0])
     assert result.rows[0]["train_loss"] == pytest.approx((3 * -math.log(3 / 4) + -math.log(1 / 4)) / 4)

@@ -50,9 +50,9 @@ def parse_mode(name: str) -> Mode:
     """
     family, _, rest = name.partition("_")
     match family:
-        case "frozen" if not rest:
+        case "frozen" if name == family:
             return Mode(name, "frozen", trained=0)
-        case "finetune" | "gradual" | "scratch" if not rest:
+        case "finetune" | "gradual" | "scratch" if name == family:
             return Mode(name, family, trained=None)
         case "partial" if re.fullmatch("[1-9][0-9]?", rest):
             return Mode(name, "partial", trained=int(rest))

@@ -64,7 +64,7 @@ def _plan(root: Path, made: TrainingRecord) -> TrainingPlan:
         load_section(root / "params.yaml", ComputeParams),
         load_section(root / "params.yaml", ScanParams),
     )
-    if not request.uses_features:
+    if not request.uses_features or request.recipe.augment.name != "none":
         raise EvaluationError(
             f"{made.candidate} looks at photos in each epoch, and a curve of it would take hours; expected a candidate "
             "whose backbone runs once per photo: frozen or a probe, without augmentation."

@@ -150,7 +150,7 @@ def preferences(item: Summary, rule: Rule) -> dict[str, float]:
     is_time = rule.maximise.is_time
     first = {N_("more accurate"): -item.accuracy} if is_time else {N_("faster"): item.comparable_latency_ms}
     values = first | {N_("with the better log loss"): item.log_loss, N_("cheaper to train"): item.train_time_s}
-    values[N_("frozen")] = float(item.mode != "frozen")
+    values[N_("frozen")] = float(not item.mode.startswith(("frozen", "probe_")))
     return {name: math.inf if math.isnan(value) else value for name, value in values.items()}
 
 

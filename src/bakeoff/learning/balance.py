@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from bakeoff.core.errors import ParamsError, TrainingError
+from bakeoff.core.errors import TrainingError
 from bakeoff.core.section import PositiveInt, Section, by_name
 
 NEIGHBOURS = 5
@@ -72,13 +72,14 @@ def class_targets(labels: np.ndarray, params: BalanceParams) -> dict[int, int]:
     return dict(zip(classes.tolist(), counts.tolist(), strict=True))
 
 
-def check_balance(params: BalanceParams, *, mode: str, on_features: bool) -> None:
-    """Raise a ParamsError where a balance that needs cached features is asked of a mode that learns from photos."""
-    if params.name in ON_FEATURES and not on_features:
-        raise ParamsError(
-            f"balance is {params.name}, which needs cached features, but {mode} learns from photos; choose none, "
-            "weighted_sampler, oversample or undersample for it, or a frozen mode without augmentation."
-        )
+def balance_problem(params: BalanceParams, *, mode: str, on_features: bool) -> str | None:
+    """Return in words where a balance that needs cached features is asked of a mode that learns from photos."""
+    if params.name not in ON_FEATURES or on_features:
+        return None
+    return (
+        f"balance is {params.name}, which needs cached features, but {mode} learns from photos; choose none, "
+        "weighted_sampler, oversample or undersample for it, or a frozen mode without augmentation"
+    )
 
 
 def check_class_sizes(params: BalanceParams, train_labels: np.ndarray, names: Sequence[str]) -> None:

@@ -13,10 +13,11 @@ from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord
 
 KEY_DIGITS = 16
+_ALL = ("numpy", "pillow", "simplejpeg", "torchvision", "scikit-learn", "imbalanced-learn")
 _PACKAGES = {
-    "timm": ("torch", "timm", "numpy", "pillow", "simplejpeg"),
-    "mambavision": ("torch", "timm", "numpy", "pillow", "simplejpeg", "mambavision"),
-    "hf": ("torch", "transformers", "numpy", "pillow", "simplejpeg"),
+    "timm": ("torch", "timm", *_ALL),
+    "mambavision": ("torch", "timm", "mambavision", *_ALL),
+    "hf": ("torch", "transformers", *_ALL),
 }
 _DETERMINING = {"mode", "seed", "training", "labels", "device", "device_name", "threads", "scan", "versions"}
 

@@ -9,16 +9,16 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from bakeoff.core.errors import BakeoffError, ParamsError
-from bakeoff.core.modes import FAMILIES, parse_mode
+from bakeoff.core.modes import FAMILIES, Mode, parse_mode
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section, Share
 from bakeoff.learning.augmentation import AugmentParams, MixParams
-from bakeoff.learning.balance import BalanceParams, ClassWeightParams
+from bakeoff.learning.balance import BalanceParams, ClassWeightParams, balance_problem
 from bakeoff.learning.history import Select
 from bakeoff.learning.losses import LossParams
 from bakeoff.learning.normalisation import Normalise
 from bakeoff.learning.schedules import SchedulerParams
 from bakeoff.records.base import Record
-from bakeoff.records.recipe import ScheduleParams
+from bakeoff.records.recipe import HeadParams, ScheduleParams, single_row_problem
 
 Fields = dict[str, Any]
 
@@ -94,6 +94,12 @@ class Recipe(ScheduleParams):
         return self.model_copy(update={"max_steps": steps, "random_start_max_steps": None})
 
 
+_OF_PROBES: Fields = {
+    **{"epochs": 1, "max_steps": None, "start": "random", "loss": "cross_entropy"},
+    **{"augment": "none", "cache_views": None, "mix": None, "select": "accuracy"},
+}
+
+
 class TrainingParams(Section):
     """Section `training`: what every candidate has, and what a mode's family has in its place."""
 
@@ -108,9 +114,9 @@ class TrainingParams(Section):
     @model_validator(mode="before")
     @classmethod
     def _moved(cls, values: Any) -> Any:
-        moved = sorted(set(values) & set(Recipe.model_fields)) if isinstance(values, dict) else []
+        moved = sorted(set(values) & set(Recipe.model_fields) - set(FAMILIES)) if isinstance(values, dict) else []
         if moved:
-            raise ValueError(f"{', '.join(moved)} now belong below defaults (training.defaults.{moved[0]})")
+            raise ValueError(f"{', '.join(moved)}: write it below defaults (training.defaults.{moved[0]})")
         return values
 
     @model_validator(mode="after")
@@ -122,19 +128,32 @@ class TrainingParams(Section):
     def recipe(self, family: str, own: Mapping[str, Fields]) -> Recipe:
         """Return the recipe of a mode's family, with what a backbone has of its own put in; a written null is a value.
 
-        A backbone's own `max_steps` also lifts the cap of a random start.
+        A backbone's own `max_steps` also lifts the cap of a random start. A probe is fitted, and has only what that
+        needs.
 
         Raises:
             ValueError: a field that no recipe has, or a value out of bounds.
         """
-        written = own.get(family, {})
+        written, fitted = own.get(family, {}), _OF_PROBES if family == "probe" else {}
+        if of_no_use := sorted(set(fitted) & ({*getattr(self, family), *written})):
+            raise ValueError(f"{family}.{of_no_use[0]}: a probe is fitted to features and takes no {of_no_use[0]}")
         lifted = {"random_start_max_steps": None} if "max_steps" in written else {}
-        merged = self.defaults.model_dump() | getattr(self, family) | lifted | written
+        merged = self.defaults.model_dump() | getattr(self, family) | lifted | written | fitted
         try:
             return Recipe.model_validate(merged)
         except ValidationError as error:
             first = error.errors()[0]
             raise ValueError(f"{family}.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def recipe_problem(recipe: Recipe, mode: Mode, head: HeadParams) -> str | None:
+    """Return in words why a mode cannot be trained by a recipe with this head, or None."""
+    if problem := single_row_problem(head, recipe.batch_size):
+        return problem
+    if recipe.start == "head" and head.hidden:
+        return f"mode {mode.name}: start: head needs a head without hidden layers (head.hidden: []); set start: random"
+    on_features = mode.trained == 0 and recipe.augment.name == "none" and recipe.mix is None
+    return balance_problem(recipe.balance, mode=mode.name, on_features=on_features)
 
 
 class RecipeRecord(Record):

@@ -16,8 +16,7 @@ from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.examination.params import ExamineParams
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.learning.params import BaselineParams
-from bakeoff.learning.recipe import TrainingParams
-from bakeoff.records.recipe import single_row_problem
+from bakeoff.learning.recipe import TrainingParams, recipe_problem
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.study.composition import compose
 from bakeoff.tracking.params import TrackingParams
@@ -57,7 +56,7 @@ class Params(StudyBackbones):
                     recipe = self.training.recipe(parse_mode(mode).family, self.own_training(model))
                 except ValueError as error:
                     raise ValueError(f"backbones.{model}.training.{error}") from None
-                if problem := single_row_problem(head, recipe.batch_size):
+                if problem := recipe_problem(recipe, parse_mode(mode), head):
                     raise ValueError(f"model {model}: {problem}")
         return self
 

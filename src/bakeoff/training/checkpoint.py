@@ -36,7 +36,11 @@ def load_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:
     except SafetensorError as error:
         raise TrainingError(f"{path} is not a safetensors file ({error}); train this candidate again.") from None
     if mode.family == "probe":
-        classifier.head = head_of(mode.head, {name.removeprefix(_HEAD): tensor for name, tensor in tensors.items()})
+        own = {name.removeprefix(_HEAD): tensor for name, tensor in tensors.items()}
+        try:
+            classifier.head = head_of(mode.head, own)
+        except (KeyError, TypeError):
+            raise TrainingError(f"{path} does not hold a {mode.name} head; train this candidate again.") from None
     expected = {name: tensor for name, tensor in classifier.state_dict().items() if _is_kept(name, mode)}
     wrong = _mismatches(expected, tensors)
     if wrong:

@@ -11,10 +11,10 @@ from torch import nn
 from bakeoff.backbones.classifier import set_mode
 from bakeoff.core.paths import state_dir
 from bakeoff.core.seeding import derive_seed
-from bakeoff.learning.balance import ON_FEATURES, class_weights
+from bakeoff.learning.balance import ON_FEATURES, check_class_sizes, class_weights
 from bakeoff.learning.history import History
 from bakeoff.training.augment import mix_batch
-from bakeoff.training.balance import resample_features
+from bakeoff.training.balance import epoch_rows, resample_features
 from bakeoff.training.data import Batch, BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
 from bakeoff.training.features import Features, Views, cached_features, cached_views
 from bakeoff.training.loop import LoopOptions, OnEpoch, train_module
@@ -38,15 +38,20 @@ def learn(
         change=_mixer(plan),
         name_of=product_ids.__getitem__,
     )
-    if request.mode.family == "probe":
-        features = features_of(plan)
-        return _fit_probe(plan, features.array), features.extraction_s * _share_learned_from(plan)
     features = features_of(plan) if plan.uses_features or plan.recipe.start == "head" else None
+    views = _views_of(plan) if features and plan.uses_features and plan.augment else []
+    extraction_s = features.extraction_s * _share_learned_from(plan) if features else 0.0
+    extraction_s += sum(view.extraction_s for view in views)
+    if features and request.mode.family == "probe":
+        return _fit_probe(plan, features.array), extraction_s
     if features and plan.recipe.start == "head":
         _start_head(plan, features.array)
-    extraction_s = features.extraction_s * _share_learned_from(plan) if features else 0.0
+    if plan.recipe.compile and not plan.uses_features:  # after the features, which frozen candidates share
+        plan.model.classifier.backbone.compile()
     features = features if plan.uses_features else None
-    train, validation = _training_batches(plan, features), _batches(plan, plan.catalogue.rows("validation"), features)
+    rows = plan.catalogue.rows("train")
+    parts = [view.array for view in views] or ([features.array[rows]] if features else [])
+    train, validation = _training_batches(plan, parts), _batches(plan, plan.catalogue.rows("validation"), features)
     module: nn.Module = plan.model.classifier.head if features else plan.model
     n_threads = torch.get_num_threads()
     if features:
@@ -81,9 +86,9 @@ def _share_learned_from(plan: TrainingPlan) -> float:
 def _fit_probe(plan: TrainingPlan, features: np.ndarray) -> History:
     """Put a fitted head on the network; the history is one step."""
     catalogue, recipe, classifier = plan.catalogue, plan.recipe, plan.model.classifier
-    rows = catalogue.rows("train")
-    started, labels = time.perf_counter(), catalogue.label_ids(rows)
-    known = features[rows], labels, catalogue.weights(rows), len(catalogue.labels)
+    started, (inputs, labels, weights, _) = time.perf_counter(), _training_rows(plan, features[catalogue.rows("train")])
+    rows = epoch_rows(labels, plan.request.seed, 1, recipe.balance)
+    known = inputs[rows], labels[rows], weights[rows], len(catalogue.labels)
     classifier.head = fit_head(plan.request.mode.head, *known, recipe.probe).to(plan.device).eval()
     history, found = History(recipe.model_copy(update={"epochs": 1, "max_steps": None}), 1, None), dict[str, float]()
     for split in ("train", "validation"):
@@ -108,33 +113,45 @@ def _start_head(plan: TrainingPlan, features: np.ndarray) -> None:
     last.load_state_dict({"weight": weight, "bias": bias})
 
 
-def _training_batches(plan: TrainingPlan, features: Features | None) -> BatchSource:
-    """Return batches of the training products, balanced and weighted as the recipe says."""
-    catalogue, recipe, seed = plan.catalogue, plan.recipe, plan.request.seed
-    rows, n_classes = catalogue.rows("train"), len(catalogue.labels)
+def _training_rows(
+    plan: TrainingPlan, inputs: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return what is learned from, labels, weights and positions of the training products, as the recipe balances them.
+
+    `inputs` (N, D) are their features; without any the first that is returned is empty. Position -1 has no product.
+    """
+    catalogue, recipe = plan.catalogue, plan.recipe
+    rows = catalogue.rows("train")
     labels, weights, positions = catalogue.label_ids(rows), catalogue.weights(rows), rows
-    of_class = class_weights(labels, n_classes, recipe.class_weights)
-    options = replace(_options(plan), balance=recipe.balance)
-    if features is None:
-        preprocessing = plan.request.settings.preprocessing
-        dataset = PhotoDataset(catalogue, rows, preprocessing, augment=plan.augment, seed=seed)
-        return PhotoBatches(dataset, options, weights * of_class[labels])
-    views = _views_of(plan) if plan.augment else [features]
-    inputs = np.concatenate([view.array[rows] for view in views])
-    if recipe.balance.name in ON_FEATURES:
-        inputs, labels, weights, numbers = resample_features(inputs, labels, weights, recipe.balance, seed)
+    if inputs is not None and recipe.balance.name in ON_FEATURES:
+        check_class_sizes(recipe.balance, labels, catalogue.labels)
+        inputs, labels, weights, numbers = resample_features(inputs, labels, weights, recipe.balance, plan.request.seed)
         positions = np.where(numbers < 0, -1, rows[numbers])
-    parts = torch.from_numpy(inputs).to(plan.device).chunk(len(views))
-    return TensorBatches(parts, labels, options, weights * of_class[labels], positions)
+    weights = weights * class_weights(labels, len(catalogue.labels), recipe.class_weights)[labels]
+    return np.zeros(0) if inputs is None else inputs, labels, weights, positions
+
+
+def _training_batches(plan: TrainingPlan, parts: list[np.ndarray]) -> BatchSource:
+    """Return batches of the training products' photos, or of their features, which epochs take in turn."""
+    options = replace(_options(plan), balance=plan.recipe.balance)
+    if not parts:
+        rows, preprocessing = plan.catalogue.rows("train"), plan.request.settings.preprocessing
+        dataset = PhotoDataset(plan.catalogue, rows, preprocessing, augment=plan.augment, seed=plan.request.seed)
+        return PhotoBatches(dataset, options, _training_rows(plan)[2])
+    first, labels, weights, positions = _training_rows(plan, parts[0])
+    tensors = [torch.from_numpy(np.array(part)).to(plan.device) for part in (first, *parts[1:])]
+    return TensorBatches(tensors, labels, options, weights, positions)
 
 
 def _views_of(plan: TrainingPlan) -> list[Features]:
+    """Return the features of each augmented view of the training products, in their order."""
     assert plan.augment
     assert plan.recipe.cache_views
+    products = plan.catalogue.products.iloc[plan.catalogue.rows("train")].reset_index(drop=True)
     recipe = [plan.recipe.augment.model_dump(mode="json"), list(map(int, plan.augment.class_sizes))]
     views = Views(plan.recipe.cache_views, plan.request.seed, plan.augment, recipe)
     places = {"header": plan.header, "root": state_dir("features"), "workers": plan.request.compute.loader_workers}
-    return cached_views(plan.model, plan.catalogue, views, **places)
+    return cached_views(plan.model, replace(plan.catalogue, products=products), views, **places)
 
 
 def _options(plan: TrainingPlan) -> LoaderOptions:

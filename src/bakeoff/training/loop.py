@@ -106,7 +106,7 @@ class _Trainer:
         with progress_bar() as bar:
             title = self.options.title.removesuffix(" seed 0")  # a bar has 80 characters for all it tells
             task = bar.add_task(title, total=history.total_steps, completed=len(history.step_losses))
-            while not history.is_over:
+            while not history.is_over or self.epoch.n_batches:  # the last epoch may lack its end alone
                 self._train_epoch(checkpoint, lambda: bar.advance(task))
                 with self.stepper.averaged():
                     if self._end_epoch():

@@ -42,16 +42,6 @@ def focal(logits: Tensor, targets: Tensor, *, gamma: float = 2.0, alpha: Tensor 
     return (terms if alpha is None else terms * alpha.to(logits.device)).sum(dim=1)
 
 
-def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
-    """Return the sum of weight times loss divided by the sum of the weights, () float32: the mean where all are alike.
-
-    Args:
-        losses: (N,) float32.
-        weights: (N,) float32 above 0.
-    """
-    return (losses * weights).sum() / weights.sum()
-
-
 LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "bce": bce, "focal": focal}
 
 

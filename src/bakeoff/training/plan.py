@@ -15,15 +15,14 @@ from bakeoff.core.paths import relative_to_project
 from bakeoff.core.seeding import set_threads
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.augmentation import NoAugmentation
-from bakeoff.learning.balance import check_balance, check_class_sizes
+from bakeoff.learning.balance import check_class_sizes
 from bakeoff.learning.key import split_digest, training_key, versions
 from bakeoff.learning.losses import check_alpha
 from bakeoff.learning.normalisation import normalised
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.learning.outputs import size_mib
-from bakeoff.learning.recipe import Recipe
+from bakeoff.learning.recipe import Recipe, recipe_problem
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.recipe import single_row_problem
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord, read_record
@@ -112,14 +111,9 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
         ParamsError: a head with batch norm at one product per batch, or a recipe that the mode or the labels forbid.
         WeightsError: no weights record, or a file of another architecture.
     """
-    head, recipe = request.settings.head, request.recipe
-    problem = single_row_problem(head, recipe.batch_size)
-    if recipe.start == "head" and head.hidden:
-        problem = "start: head needs a head without hidden layers (head.hidden: []); take start: random for it"
-    if problem:
+    recipe = request.recipe
+    if problem := recipe_problem(recipe, request.mode, request.settings.head):
         raise ParamsError(f"{request.settings.model}: {problem}.")
-    as_they_are = request.uses_features and recipe.augment.name == "none"
-    check_balance(recipe.balance, mode=request.mode.name, on_features=as_they_are)
     check_alpha(recipe.loss, catalogue.labels)
     check_class_sizes(recipe.balance, catalogue.label_ids(catalogue.rows("train")), catalogue.labels)
     threads = set_threads(request.compute.threads)
@@ -158,13 +152,12 @@ def _prepare_backbone(classifier: Classifier, request: TrainingRequest) -> None:
     recipe, backbone = request.recipe, classifier.backbone
     classifier.holds_batch_norm = recipe.batch_norm == "eval"
     if recipe.gradient_checkpointing and request.mode.trained != 0:
-        if not hasattr(backbone, "set_grad_checkpointing"):
+        try:
+            backbone.set_grad_checkpointing(True)  # type: ignore[operator]
+        except (AttributeError, AssertionError):  # timm's networks without it assert
             raise ParamsError(
                 f"{request.settings.model} has no gradient checkpointing; set gradient_checkpointing: false for it."
-            )
-        backbone.set_grad_checkpointing(True)  # type: ignore[operator]
-    if recipe.compile and request.mode.trained != 0:
-        backbone.compile()
+            ) from None
 
 
 def _header(

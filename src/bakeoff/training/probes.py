@@ -21,7 +21,7 @@ _SMALLEST = 1e-6
 class ForestHead(nn.Module):
     """A random forest: features (N, D) to the logarithm of the mean of its trees' class shares, (N, K)."""
 
-    def __init__(self, nodes: Tensor, thresholds: Tensor, shares: Tensor) -> None:
+    def __init__(self, nodes: Tensor, thresholds: Tensor, shares: Tensor, levels: Tensor) -> None:
         """Hold T trees of up to M nodes.
 
         Args:
@@ -29,9 +29,10 @@ class ForestHead(nn.Module):
                 threshold; a leaf is below itself.
             thresholds: (T, M) float64.
             shares: (T, M, K) float32.
+            levels: (L,) of anything: how deep the deepest tree is, as a shape, so that the network can be exported.
         """
         super().__init__()
-        for name, tensor in {"nodes": nodes, "thresholds": thresholds, "shares": shares}.items():
+        for name, tensor in {"nodes": nodes, "thresholds": thresholds, "shares": shares, "levels": levels}.items():
             self.register_buffer(name, tensor)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -39,12 +40,10 @@ class ForestHead(nn.Module):
         nodes, thresholds, shares = self.get_buffer("nodes"), self.get_buffer("thresholds"), self.get_buffer("shares")
         trees = torch.arange(len(nodes), device=features.device).expand(len(features), -1)
         at = torch.zeros_like(trees)
-        while True:
+        for _ in range(len(self.get_buffer("levels"))):
             feature, left, right = nodes[trees, at].unbind(-1)
-            below = torch.where(features.gather(1, feature).double() <= thresholds[trees, at], left, right)
-            if torch.equal(below, at):
-                return shares[trees, at].mean(dim=1).clamp_min(_SMALLEST).log()
-            at = below
+            at = torch.where(features.gather(1, feature).double() <= thresholds[trees, at], left, right)
+        return shares[trees, at].mean(dim=1).clamp_min(_SMALLEST).log()
 
 
 class NearestHead(nn.Module):
@@ -139,4 +138,5 @@ def _forest_head(forest: RandomForestClassifier, n_classes: int) -> ForestHead:
         nodes[number, :n] = np.stack([np.maximum(tree.feature, 0), *sides], axis=1)
         thresholds[number, :n] = tree.threshold
         shares[number, :n][:, forest.classes_] = tree.value[:, 0] / tree.value[:, 0].sum(axis=1, keepdims=True)
-    return ForestHead(*map(torch.from_numpy, (nodes, thresholds, shares)))
+    levels = np.zeros(max(tree.max_depth for tree in trees), dtype=np.int64)
+    return ForestHead(*map(torch.from_numpy, (nodes, thresholds, shares, levels)))

@@ -25,7 +25,8 @@ class Stepper:
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
         fixed = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
         self._learned = [name for name in module.state_dict() if name not in fixed]
-        self._average = self.copy_learned() if recipe.ema else {}
+        state = module.state_dict()
+        self._average = {name: state[name].detach().clone() for name in self._learned} if recipe.ema else {}
         self._n_parts = 1
 
     def take(self, batches: Sequence[Batch], rate_factor: float) -> tuple[Tensor, Tensor]:
@@ -92,7 +93,7 @@ class Stepper:
         state = self.module.state_dict()
         for name, average in self._average.items():
             if average.is_floating_point():
-                average.lerp_(state[name].to(average.device), 1 - (self.recipe.ema or 0))
+                average.lerp_(state[name], 1 - (self.recipe.ema or 0))
             else:
                 average.copy_(state[name])
 
@@ -121,10 +122,11 @@ class Stepper:
         self.module.load_state_dict(state["module"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
-        self._average, self._n_parts = state["average"], state["n_parts"]
+        self._average = {name: tensor.to(self.device) for name, tensor in state["average"].items()}
+        self._n_parts = state["n_parts"]
 
 
 def _parts(batch: Batch, n_parts: int) -> Iterator[tuple[Tensor, ...]]:
     """Yield a batch in parts of at least two rows, which batch norm needs."""
     n = max(1, min(n_parts, len(batch.targets) // 2))
-    return zip(*(tensor.chunk(n) for tensor in batch), strict=True)
+    return zip(*(tensor.tensor_split(n) for tensor in batch), strict=True)

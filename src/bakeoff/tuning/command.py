@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from bakeoff.backbones.params import BackboneParams, StudyBackbones
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.modes import parse_mode
 from bakeoff.core.paths import state_dir
+from bakeoff.core.section import load_section, load_top
 from bakeoff.data.table import load_catalogue
-from bakeoff.learning.recipe import RecipeRecord
+from bakeoff.learning.recipe import RecipeRecord, TrainingParams
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.tuning import TuningRecord
 from bakeoff.training.plan import TrainingRequest
@@ -22,7 +24,7 @@ def tune_candidate(
     """Search, write tuning/<candidate>/ below the project and return what was found.
 
     Raises:
-        ParamsError: the candidate is not of the study, is fitted and not trained, or the space is not one of recipes.
+        ParamsError: the candidate is not of the study, or the space is not one of recipes.
         DataError: the catalogue is not there.
     """
     model, _, name = candidate.rpartition("-")
@@ -41,7 +43,11 @@ def tune_candidate(
     catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
     places = {"weights_dir": root / "weights" / model, "state_dir": state_dir("tuning")}
     record = tune(request, catalogue, params=params, **places)
-    write_tuning(record, request, root / "tuning" / candidate)
+    study, training = load_top(root / "params.yaml", StudyBackbones), load_section(root / "params.yaml", TrainingParams)
+    shared = {family: own for family, own in study.backbone_defaults.training.items() if family == request.mode.family}
+    common = training.recipe(request.mode.family, shared)
+    entry = study.backbones.get(model) or BackboneParams(name=request.settings.name)
+    write_tuning(record, request, common, entry, root / "tuning" / candidate)
     return record
 
 

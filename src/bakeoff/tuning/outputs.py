@@ -6,8 +6,10 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from bakeoff.backbones.params import BackboneParams
 from bakeoff.core.failures import drawing
 from bakeoff.data.figures import Figure
+from bakeoff.learning.recipe import Recipe
 from bakeoff.records.tuning import FILE, TRIALS, TUNED, TuningRecord
 from bakeoff.training.plan import TrainingRequest
 from bakeoff.tuning.run import changed
@@ -15,27 +17,39 @@ from bakeoff.tuning.run import changed
 _COLOURS = {"complete": "#0072B2", "pruned": "#E69F00", "failed": "#D55E00"}  # Okabe and Ito
 
 
-def write_tuning(record: TuningRecord, request: TrainingRequest, out_dir: Path) -> None:
-    """Write tuning.json, trials.csv, tuned.yaml and figures/tuning.png; `request` has the present recipe."""
+def write_tuning(
+    record: TuningRecord, request: TrainingRequest, common: Recipe, entry: BackboneParams, out_dir: Path
+) -> None:
+    """Write tuning.json, trials.csv, tuned.yaml and figures/tuning.png.
+
+    Args:
+        record: what was found.
+        request: the candidate with its present recipe.
+        common: the recipe of a model that sets nothing for itself.
+        entry: what the model sets for itself, in `backbones`.
+        out_dir: tuning/<candidate>.
+    """
     out_dir.mkdir(parents=True, exist_ok=True)
     rows = [one.model_dump(exclude={"values"}) | one.values for one in record.trials]
     pd.DataFrame(rows).to_csv(out_dir / TRIALS, index=False)
-    (out_dir / TUNED).write_text(conf_file(record, request), encoding="utf-8")
+    (out_dir / TUNED).write_text(conf_file(record, request, common, entry), encoding="utf-8")
     record.write(out_dir / FILE)
     with drawing(out_dir / "figures" / "tuning.png", out_dir) as path:
         draw_tuning(record).savefig(path, dpi=120)
 
 
-def conf_file(record: TuningRecord, request: TrainingRequest) -> str:
+def conf_file(record: TuningRecord, request: TrainingRequest, common: Recipe, entry: BackboneParams) -> str:
     """Return conf/model/<model>_tuned.yaml: the same network under another name, so that a study can have both."""
     settings, name = request.settings, f"{request.settings.model}_tuned"
     best = changed(request, record.values)
-    before, after = (one.recipe.model_dump(mode="json") for one in (request, best))
-    entry: dict[str, Any] = {"source": settings.source, "name": settings.name}
-    entry["image_size"] = best.settings.preprocessing.image_size
-    entry["head"] = best.settings.head.model_dump(mode="json")
-    entry["training"] = {request.mode.family: {key: value for key, value in after.items() if value != before[key]}}
-    text = yaml.safe_dump({"model": name, "models": [name], "backbones": {name: entry}}, sort_keys=False, width=1000)
+    before, after = (recipe.model_dump(mode="json") for recipe in (common, best.recipe))
+    own: dict[str, Any] = {"source": settings.source, "name": settings.name}
+    own["image_size"] = best.settings.preprocessing.image_size
+    own["head"] = best.settings.head.model_dump(mode="json")
+    changed_fields = {key: value for key, value in after.items() if value != before[key]}
+    own["training"] = dict(entry.training) | {request.mode.family: changed_fields}
+    own = entry.model_dump(mode="json", exclude_none=True) | own
+    text = yaml.safe_dump({"model": name, "models": [name], "backbones": {name: own}}, sort_keys=False, width=1000)
     present = "" if record.present is None else f", the recipe before {record.present:.4f}"
     return (
         "# @package _global_\n"

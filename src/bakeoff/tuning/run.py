@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
 
+from bakeoff.core.code import code_digest
 from bakeoff.core.errors import ParamsError, TrainingError
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.seeding import seed_everything
@@ -19,12 +21,14 @@ from bakeoff.data.table import Catalogue
 from bakeoff.learning.key import digest
 from bakeoff.learning.recipe import Recipe
 from bakeoff.records.recipe import HeadParams
+from bakeoff.records.settings import Preprocessing
 from bakeoff.records.tuning import Trial, TuningRecord
 from bakeoff.training.learn import learn
 from bakeoff.training.plan import TrainingRequest, plan_training
 from bakeoff.tuning.params import Choices, TuneParams
 
 _STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+_NONE_OF_THEM = object()
 _ENOUGH = 10
 """Complete trials from which importances say something."""
 
@@ -59,10 +63,12 @@ def tune(
     present = {path: _read(request, path, values) for path, values in params.space.items()}
     plan = plan_training(request, catalogue, weights_dir=weights_dir)
     searched = params.model_dump(mode="json", include={"space", "measure", "pruner"})
-    study = _open(state_dir / f"{digest([plan.header.key, searched])}.db", params)
+    code = code_digest(Path(__file__).resolve())  # of other code the values do not compare
+    study = _open(state_dir / f"{digest([plan.header.key, code, searched])}.db", params)
     if all(_holds(params.space[path], value) for path, value in present.items()):
         first = {path: json.dumps(value) if _is_choice(params, path) else value for path, value in present.items()}
-        study.enqueue_trial(first, skip_if_exists=True)
+        if not any(first in (one.params, one.system_attrs.get("fixed_params")) for one in _known(study)):
+            study.enqueue_trial(first)
     with progress_bar() as bar:
         task = bar.add_task(f"{plan.header.candidate} tuned", total=params.trials)
 
@@ -78,7 +84,7 @@ def tune(
         left = params.trials - len(study.get_trials(deepcopy=False, states=tuple(_STATES)))
         if left > 0:
             objective = _objective(request, catalogue, weights_dir, params)
-            study.optimize(objective, n_trials=left, catch=(TrainingError, FloatingPointError), callbacks=[show])
+            study.optimize(objective, n_trials=left, catch=(TrainingError, ParamsError), callbacks=[show])
     return _record(study, plan.header.candidate, present, params, len(catalogue.rows("validation")))
 
 
@@ -89,11 +95,11 @@ def changed(request: TrainingRequest, values: Mapping[str, Any]) -> TrainingRequ
         ParamsError: no such field, or not one of its values.
     """
     recipe, head = request.recipe.model_dump(mode="json"), request.settings.head.model_dump(mode="json")
-    preprocessing = request.settings.preprocessing
+    preprocessing = request.settings.preprocessing.model_dump()
     for path, value in values.items():
         section, _, rest = path.partition(".")
         if path == "image_size":
-            preprocessing = preprocessing.model_copy(update={"image_size": value})
+            preprocessing |= {"image_size": value}
             continue
         *way, last = (rest if section == "head" else path).split(".")
         place: Any = head if section == "head" else recipe
@@ -103,7 +109,10 @@ def changed(request: TrainingRequest, values: Mapping[str, Any]) -> TrainingRequ
             raise ParamsError(f"tune.space: no recipe has a field {path}; docs/training.md lists them.")
         place[last] = value
     try:
-        settings = {"head": HeadParams.model_validate(head), "preprocessing": preprocessing}
+        settings = {
+            "head": HeadParams.model_validate(head),
+            "preprocessing": Preprocessing.model_validate(preprocessing),
+        }
         chosen = Recipe.model_validate(recipe)
     except ValidationError as error:
         first = error.errors()[0]
@@ -141,14 +150,17 @@ def _open(path: Path, params: TuneParams) -> optuna.Study:
         "hyperband": optuna.pruners.HyperbandPruner(),
         "none": optuna.pruners.NopPruner(),
     }
-    return optuna.create_study(
+    study = optuna.create_study(
         storage=f"sqlite:///{path}",
         study_name="recipe",
         load_if_exists=True,
         direction="maximize" if params.measure == "accuracy" else "minimize",
-        sampler=optuna.samplers.TPESampler(seed=0),
         pruner=pruners[params.pruner],
     )
+    trials = study.get_trials(deepcopy=False)
+    others = any(one.state == TrialState.RUNNING for one in trials)  # in other processes, whose draws are not repeated
+    study.sampler = optuna.samplers.TPESampler(seed=len(trials) + (os.getpid() if others else 0))
+    return study
 
 
 def _suggest(trial: optuna.Trial, path: str, values: Any) -> Any:
@@ -158,6 +170,12 @@ def _suggest(trial: optuna.Trial, path: str, values: Any) -> Any:
     if isinstance(values.low, int) and isinstance(values.high, int):
         return trial.suggest_int(path, values.low, values.high, log=values.log)
     return trial.suggest_float(path, values.low, values.high, log=values.log)
+
+
+def _known(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that came to something, or wait to."""
+    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.WAITING)
+    return study.get_trials(deepcopy=False, states=states)
 
 
 def _is_choice(params: TuneParams, path: str) -> bool:
@@ -173,7 +191,7 @@ def _holds(values: Any, value: Any) -> bool:
 def _read(request: TrainingRequest, path: str, values: Any) -> Any:
     """Return what the present recipe has at a path, of choices the one that means the same."""
     if isinstance(values, Choices):
-        return next((one for one in values.choices if changed(request, {path: one}) == request), None)
+        return next((one for one in values.choices if changed(request, {path: one}) == request), _NONE_OF_THEM)
     known = request.recipe.model_dump(mode="json") | {
         "head": request.settings.head.model_dump(mode="json"),
         "image_size": request.settings.preprocessing.image_size,
