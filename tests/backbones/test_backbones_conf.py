@@ -14,7 +14,7 @@ from bakeoff.study.composition import compose
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[2]
-GROUPS = ("all", "modern")
+GROUPS = ("all", "modern", "food101", "rakuten_images")
 NAMES = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml") if path.stem not in GROUPS)
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.core.errors import ParamsError
+from bakeoff.core.section import validate_section
 from bakeoff.learning.recipe import TrainingParams
 from bakeoff.study import composition
 from bakeoff.study.composition import choices, choices_made, differences
-from bakeoff.study.params import write_params
+from bakeoff.study.params import Params, write_params
+from bakeoff.tuning.params import TuneParams
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.torch  # dvc and hydra live in .venv-torch
@@ -86,8 +88,33 @@ def test_full_is_system_1_to_the_letter():
 def test_every_model_file_composes(name):
     values = compose(ROOT, [f"model={name}"])
     assert values["model"] == name
-    if name not in ("all", "modern"):
+    if name not in ("all", "modern", "food101", "rakuten_images"):
         assert values["models"] == [name]
+
+
+PROFILES = {  # beside quick and full: with which data set and models
+    "tuned": ("stamps", "all"),
+    "mambavision_poc": ("flipkart", "all"),
+    "rakuten_features": ("rakuten", "efficientnet_b0"),
+    "rakuten_images": ("rakuten", "rakuten_images"),
+    "food101_quick": ("food101", "food101"),
+    "food101_full": ("food101", "food101"),
+    "cars": ("cars", "resnet18"),
+}
+
+
+@pytest.mark.parametrize("name", choices(ROOT / "conf")["profile"])
+def test_every_profile_is_a_whole_study_with_what_it_is_made_for(name):
+    dataset, model = PROFILES.get(name, ("stamps", "all"))
+    values = compose(ROOT, [f"profile={name}", f"dataset={dataset}", f"model={model}"])
+    assert validate_section(Params, values, where="conf/").profile == name
+
+
+@pytest.mark.parametrize("space", choices(ROOT / "conf")["tuning"])
+def test_every_space_is_of_fields_that_recipes_have(space):
+    pytest.importorskip("optuna")
+    values = compose(ROOT, [f"tuning={space}"])["tune"]
+    assert TuneParams.model_validate(values).space
 
 
 @pytest.mark.parametrize("name", choices(ROOT / "conf")["dataset"])
@@ -108,7 +135,7 @@ def test_a_timm_name_needs_no_file(name):
 
 
 def test_unknown_choice_lists_the_legal_ones():
-    with pytest.raises(ParamsError, match="profile=fast is unknown; expected one of full, quick"):
+    with pytest.raises(ParamsError, match="profile=fast is unknown; expected one of cars, food101_full, .*, tuned"):
         compose(ROOT, ["profile=fast"])
     with pytest.raises(ParamsError, match=r"model=vgg is unknown.*mamba_b.*any timm name"):
         compose(ROOT, ["model=vgg"])
