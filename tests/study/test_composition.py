@@ -135,7 +135,7 @@ def test_a_timm_name_needs_no_file(name):
 
 
 def test_unknown_choice_lists_the_legal_ones():
-    with pytest.raises(ParamsError, match="profile=fast is unknown; expected one of cars, food101_full, .*, tuned"):
+    with pytest.raises(ParamsError, match=r"profile=fast is unknown; expected one of cars, food101_full, .*, tuned"):
         compose(ROOT, ["profile=fast"])
     with pytest.raises(ParamsError, match=r"model=vgg is unknown.*mamba_b.*any timm name"):
         compose(ROOT, ["model=vgg"])

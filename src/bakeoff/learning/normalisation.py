@@ -1,16 +1,13 @@
 """By which mean and standard deviation photos are normalised (`training.normalise`)."""
 
-from typing import Literal
-
 import numpy as np
 
 from bakeoff.core.errors import TrainingError
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.products import Products
 from bakeoff.data.transforms import transform_photo
-from bakeoff.records.settings import Geometry, Preprocessing
+from bakeoff.records.settings import Geometry, Normalise, Preprocessing
 
-Normalise = Literal["weights", "imagenet", "min_max", "dataset", "per_image"]
 GREY_LEVEL = 1 / 255
 """The smallest standard deviation that is divided by: what varies less is constant."""
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

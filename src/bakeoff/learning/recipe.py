@@ -15,10 +15,10 @@ from bakeoff.learning.augmentation import AugmentParams, MixParams
 from bakeoff.learning.balance import BalanceParams, ClassWeightParams, balance_problem
 from bakeoff.learning.history import Select
 from bakeoff.learning.losses import LossParams
-from bakeoff.learning.normalisation import Normalise
 from bakeoff.learning.schedules import SchedulerParams
 from bakeoff.records.base import Record
 from bakeoff.records.recipe import HeadParams, ScheduleParams, single_row_problem
+from bakeoff.records.settings import Normalise
 
 Fields = dict[str, Any]
 

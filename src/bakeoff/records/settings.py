@@ -13,6 +13,8 @@ from bakeoff.records.recipe import HeadParams
 
 Source = Literal["timm", "mambavision", "hf"]
 Triple = tuple[float, float, float]
+Normalise = Literal["weights", "imagenet", "min_max", "dataset", "per_image"]
+"""Whose mean and standard deviation photos are normalised by: `bakeoff.learning.normalisation`."""
 
 
 class Geometry(Section):
