@@ -77,7 +77,7 @@ def test_every_command_composes(family, machine):
     values = compose(ROOT, overrides(family.models, machine, dataset="flipkart"))
     assert values["models"] == list(family.models)
     assert values["modes"] == list(machine.modes)
-    assert values["training"]["batch_size"] == machine.batch_size
+    assert values["training"]["defaults"]["batch_size"] == machine.batch_size
     for mode, rate in machine.modes.items():
         assert values["training"][mode]["learning_rate"] == pytest.approx(rate)
 

@@ -63,7 +63,16 @@ def test_the_stages_from_params_to_weights(tmp_path):
     params.update(models=["resnet18", "tf_efficientnet_lite0"])
     params["weights"].update(sources=["folder", "package"], policy="prefer")
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-    done = python(str(ROOT / "stages/candidates.py"), "--out", "candidates", "--runs", "runs", cwd=tmp_path)
+    done = python(
+        str(ROOT / "stages/candidates.py"),
+        "--out",
+        "candidates",
+        "--recipes",
+        "recipes",
+        "--runs",
+        "runs",
+        cwd=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     for model, source in (("resnet18", "random"), ("tf_efficientnet_lite0", "package")):
         flags = ("--candidate", f"candidates/{model}.json", "--out", f"weights/{model}")
