@@ -1,13 +1,12 @@
 """Batches of photos or of cached features, in an order that depends on seed and epoch alone, never on workers."""
 
-import random
 import shutil
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,7 +15,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.batching import n_batches, split_batches
-from bakeoff.data.photo import Photo
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import transform_photo
 from bakeoff.learning.balance import Balance, BalanceParams
@@ -51,12 +49,9 @@ class Batch(NamedTuple):
     """(N,) int64, in the catalogue."""
 
 
-class Augment(Protocol):
-    """Changes a photo at random; picklable, for loader processes."""
-
-    def __call__(self, photo: Photo, *, label_id: int, seed: int) -> np.ndarray:
-        """Return a decoded RGB photo of any size as the network takes it, (H, W, 3) uint8; `seed` decides all."""
-        ...
+Change = Callable[..., np.ndarray]
+"""`change(photo, label_id=…, seed=…)`: a decoded RGB photo as the network takes it, (H, W, 3) uint8, by the seed alone;
+picklable, for loader processes (`bakeoff.training.augment.Augment`)."""
 
 
 class PhotoDataset(Dataset[tuple[Tensor, int]]):
@@ -71,7 +66,7 @@ class PhotoDataset(Dataset[tuple[Tensor, int]]):
         positions: np.ndarray,
         preprocessing: Preprocessing,
         *,
-        augment: Augment | None = None,
+        augment: Change | None = None,
         seed: int = 0,
     ) -> None:
         self.products, self.positions = catalogue.at(positions), positions
@@ -150,7 +145,6 @@ class PhotoBatches(BatchSource):
             persistent_workers=workers > 0,
             pin_memory=options.pin,
             generator=torch.Generator(),  # else a pass would draw from the global generator that dropout uses
-            worker_init_fn=_seed_worker,
         )
 
     def _load(self, batches: list[list[int]], epoch: int) -> DataLoader:
@@ -207,10 +201,3 @@ class TensorBatches(BatchSource):
         for batch in batches:
             index = torch.tensor(batch, device=inputs.device)
             yield inputs[index], self._targets[index]
-
-
-def _seed_worker(worker: int) -> None:
-    """Give a loader process's Python and NumPy generators the seed PyTorch derived for it."""
-    seed = torch.initial_seed() % 2**32
-    random.seed(seed)
-    np.random.seed(seed)

@@ -24,7 +24,7 @@ from bakeoff.data.table import Catalogue
 from bakeoff.learning.key import digest, feature_key
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.records.training import TrainingHeader
-from bakeoff.training.data import Augment, Batch, LoaderOptions, PhotoBatches, PhotoDataset
+from bakeoff.training.data import Batch, Change, LoaderOptions, PhotoBatches, PhotoDataset
 from bakeoff.training.feature_file import FeatureFile
 from bakeoff.training.module import PhotoClassifier
 
@@ -43,7 +43,7 @@ class Views:
 
     n: int
     seed: int
-    augment: Augment
+    augment: Change
     """Picklable, for loader processes."""
     recipe: Any
     """What `augment` was made from, as JSON can hold it: part of the key, as the code of `augment` is."""
