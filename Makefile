@@ -107,6 +107,7 @@ proofs: setup-dev  ## long proofs whose results are in docs/benchmarks.md
 	PYTHONPATH=src $(TORCH) benchmarks/winner.py --full
 	BAKEOFF_RANDOM_STUDIES=5000 $(TORCH) -m pytest -q -n $(JOBS) tests/test_random_studies.py
 	BAKEOFF_FUZZED_TABLES=20000 $(TORCH) -m pytest -q tests/catalogue/test_table_fuzz.py
+	BAKEOFF_KILLS=20 $(TORCH) -m pytest -q tests/training/test_training_processes.py
 	BAKEOFF_PROOFS=1 $(TORCH) -m pytest -q tests/scan/test_scan_triton.py
 
 clean:  ## delete caches (.bakeoff/); runs, reports and the MLflow store stay

@@ -23,8 +23,9 @@ from bakeoff.records.settings import CandidateSettings
 from bakeoff.tracking.live import live_run
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.params import TrackingParams
+from bakeoff.training.parallel import training_processes
 from bakeoff.training.plan import TrainingRequest, plan_training
-from bakeoff.training.run import train_candidate
+from bakeoff.training.run import help_training, train_candidate
 
 
 def main() -> None:
@@ -50,9 +51,14 @@ def main() -> None:
             compute=load_section(args.params, ComputeParams),
             scan=load_section(args.params, ScanParams),
         )
-        plan = plan_training(request, load_catalogue(args.catalogue, args.splits), weights_dir=args.weights)
-        with live_run(plan.header, tracking) as live:
-            train_candidate(plan, args.out, on_epoch=live.log_epoch)
+        n = 1 if request.uses_features else request.compute.processes
+        with training_processes(n, device=request.compute.device) as is_first:
+            plan = plan_training(request, load_catalogue(args.catalogue, args.splits), weights_dir=args.weights)
+            if not is_first:
+                help_training(plan)
+                return
+            with live_run(plan.header, tracking) as live:
+                train_candidate(plan, args.out, on_epoch=live.log_epoch)
         replay(args.out.parent, params=tracking)
 
 

@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from bakeoff.backbones.candidates import check_forward
+from bakeoff.backbones.classifier import build_classifier, n_parameters
 from bakeoff.backbones.params import BackboneDefaults, BackboneParams
 from bakeoff.backbones.registry import describe
 from bakeoff.core.section import validate_section
@@ -35,7 +36,8 @@ def test_a_file_names_one_network_that_takes_photos_of_its_size(name):
     check_forward(settings)
     told = (ROOT / "conf" / "model" / f"{name}.yaml").read_text()
     assert ("NON-COMMERCIAL" in told) == (settings.commercial_use is False)
-    assert (f"{settings.preprocessing.image_size} px" in told, settings.weights_id is not None) == (True, True)
+    assert f"{settings.preprocessing.image_size} px" in told
+    assert (settings.weights_id is None) == (name == "plain_cnn")
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -48,3 +50,15 @@ def test_a_group_lists_single_files(group):
 def test_modern_is_what_a_study_with_a_hub_compares():
     _, _, models = composed("modern")
     assert models == ["convnext_t", "convnextv2_t", "dinov2_s", "dinov2_b", "vit_b16", "efficientnetv2_s", "siglip_b"]
+
+
+def test_the_plain_cnn_has_system_3s_parameters():
+    defaults, entries, _ = composed("plain_cnn")
+    settings = describe("plain_cnn", entries, defaults)
+    network = build_classifier(settings, n_classes=27, seed=0, weights_dir=None)
+    assert n_parameters(network) == 1_571_675
+    assert network.n_features == 6 * 6 * 256
+    larger = settings.model_copy(
+        update={"preprocessing": settings.preprocessing.model_copy(update={"image_size": 224})}
+    )
+    assert build_classifier(larger, n_classes=27, seed=0, weights_dir=None).n_features == 12 * 12 * 256

@@ -224,7 +224,7 @@ def test_a_request_takes_packing_from_the_training_and_the_machine_from_params(t
 
 def test_many_photos_are_worth_finding_the_fastest_way(numpy_request, photos, monkeypatch, capsys):
     class Faster(WithFeatures):
-        def speed_up(self):
+        def speed_up(self, *, n_trials=3):
             return "at full speed"
 
     monkeypatch.setattr(request, "load_predictor", lambda folder, *, device: Faster(LABELS))

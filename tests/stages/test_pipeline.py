@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,16 @@ def mlflow_metrics(project: Project) -> dict[str, float]:
             "and m.key not like 'system/%'"
         ).fetchall()
     return {f"{name}/{key}": value for name, key, value in rows}
+
+
+def trained_keys(project: Project) -> set[str]:
+    """The keys of the trainings of the unlisted network that the MLflow store has runs of."""
+    with sqlite3.connect(project.folder / "mlruns" / "mlflow.db") as store:
+        rows = store.execute(
+            "select t.value from runs r join tags t using (run_uuid) where t.key = 'bakeoff.training_key' "
+            f"and r.status = 'FINISHED' and r.name like '{UNLISTED}-frozen%'"
+        ).fetchall()
+    return {value for (value,) in rows}
 
 
 def test_every_candidate_and_the_baseline_are_compared(study):
@@ -113,6 +124,23 @@ def test_one_learning_rate_changed_reruns_one_candidate_and_a_temp_copy_fills_th
     assert (study.folder / "mlruns" / "mlflow.db").is_file()
     assert set(mlflow_metrics(study)) >= before
     assert not (study.folder / "runs" / f"{UNLISTED}-frozen" / "seed_1").exists()
+
+
+def test_two_queued_experiments_at_once_collide_in_nothing(study):
+    """They share the MLflow store, the caches of features and checkpoints, and the lock on measurements."""
+    before = trained_keys(study)
+    for rate in (0.02, 0.04):
+        own = f"+backbones.{UNLISTED}={{name: {UNLISTED}, training: {{frozen: {{learning_rate: {rate}}}}}}}"
+        choices = (part for item in (*CHOICES, MODELS, own) for part in ("-S", item))
+        study.dvc("exp", "run", "--queue", *choices)
+    study.dvc("queue", "start", "-j", "2")
+    deadline, states = time.monotonic() + 900, ""
+    while time.monotonic() < deadline and ("Running" in states or "Queued" in states or not states):
+        time.sleep(5)
+        states = study.dvc("queue", "status")
+    assert states.count("Success") == 2, states + study.dvc("queue", "logs", states.split()[5], ok=False)
+    assert len(trained_keys(study) - before) == 2
+    study.dvc("queue", "remove", "--all")
 
 
 def test_a_clone_that_only_pulls_shows_the_same(study, tmp_path):

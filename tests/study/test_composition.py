@@ -97,6 +97,7 @@ PROFILES = {  # beside quick and full: with which data set and models
     "mambavision_poc": ("flipkart", "all"),
     "rakuten_features": ("rakuten", "efficientnet_b0"),
     "rakuten_images": ("rakuten", "rakuten_images"),
+    "rakuten_cnn": ("rakuten", "plain_cnn"),
     "food101_quick": ("food101", "food101"),
     "food101_full": ("food101", "food101"),
     "cars": ("cars", "resnet18"),

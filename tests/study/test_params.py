@@ -161,7 +161,7 @@ def test_a_random_start_is_capped_unless_the_backbone_says_otherwise(values):
     def steps(family: str, own: dict, *, is_random: bool = True) -> int | None:
         return params.recipe(family, own).of_start(is_random=is_random).max_steps
 
-    assert params.defaults.random_start_max_steps == 5
+    assert params.defaults.random_start_max_steps == 3
     assert (steps("finetune", {}, is_random=False), steps("finetune", {})) == (30, 5)
     assert (steps("frozen", {}, is_random=False), steps("frozen", {})) == (None, 5)
     own = {"finetune": {"max_steps": None}, "frozen": {"epochs": 2}}

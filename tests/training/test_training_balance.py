@@ -45,6 +45,8 @@ def test_without_a_balance_the_order_is_todays(name: str) -> None:
         ("oversample", 5, {0: [1] * 6, 1: [1, 1, 1, 2], 3: [5]}),
         ("undersample", None, {0: [1], 1: [1], 3: [1]}),
         ("undersample", 3, {0: [1] * 3, 1: [1] * 3, 3: [1]}),
+        ("resample", None, {0: [1] * 4, 1: [1] * 4, 3: [4]}),  # 11 rows of three classes
+        ("resample", 5, {0: [1] * 5, 1: [1, 1, 1, 2], 3: [5]}),
     ],
 )
 def test_classes_reach_their_target_by_hand(name: str, target: int | None, expected: dict[int, list[int]]) -> None:
@@ -163,14 +165,14 @@ def test_tomek_links_leave_no_class_without_rows() -> None:
     assert resampled(lone, balance("tomek"))[3].tolist() == list(range(11))  # class 2 is smallest, 3 would vanish
 
 
-@pytest.mark.parametrize("name", ["none", "weighted_sampler", "oversample", "undersample"])
+@pytest.mark.parametrize("name", ["none", "weighted_sampler", "oversample", "undersample", "resample"])
 def test_what_draws_rows_leaves_features_as_they_are(name: str) -> None:
     for found, given in zip(resampled(MIXED, balance(name)), (*MIXED, np.arange(18)), strict=True):
         assert np.array_equal(found, given)
 
 
 def test_a_balance_that_needs_features_is_refused_for_photos() -> None:
-    for name in ("none", "weighted_sampler", "oversample", "undersample"):
+    for name in ("none", "weighted_sampler", "oversample", "undersample", "resample"):
         assert balance_problem(balance(name), mode="finetune", on_features=False) is None
     for name in ("smote", "adasyn", "tomek"):
         assert balance_problem(balance(name), mode="frozen", on_features=True) is None
@@ -194,7 +196,7 @@ def test_a_class_too_small_for_neighbours_is_named() -> None:
 def test_unknown_balances_and_targets_below_one_are_refused() -> None:
     with pytest.raises(ValidationError, match=r"'none', 'weighted_sampler', 'tomek', 'oversample', .* 'adasyn'"):
         balance("rose")
-    for name in ("oversample", "undersample", "smote", "adasyn"):
+    for name in ("oversample", "undersample", "resample", "smote", "adasyn"):
         with pytest.raises(ValidationError, match="greater than or equal to 1"):
             balance(name, target_per_class=0)
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):

@@ -32,7 +32,7 @@ def plan(make_request: Callable[..., Any], catalogue: Catalogue, weights_dir: Pa
 
     monkeypatch.setattr(features, "PREDICT_BATCH", 4)
     monkeypatch.setattr(features, "CHUNK", 8)
-    monkeypatch.setattr(features, "_fastest", lambda model, photos: model)
+    monkeypatch.setattr(features, "fastest", lambda model, photos: model)
     return plan_training(make_request(), catalogue, weights_dir=weights_dir)
 
 
@@ -140,11 +140,11 @@ def test_a_packed_copy_computes_them_on_a_cpu_where_the_network_allows_it(
 
     plan = plan_training(make_request("efficientnet_b0"), catalogue, weights_dir=weights_dir)
     photos = PhotoDataset(catalogue, np.arange(24), plan.header.backbone.preprocessing)
-    packed = features._fastest(plan.model, photos)
+    packed = features.fastest(plan.model, photos)
     assert any(isinstance(module, PackedConv2d) for module in packed.modules())
     found = np.array(_features(plan, tmp_path / "packed").array)
     monkeypatch.setattr(features, "for_cpu_inference", lambda network: torch.nn.Linear(1, 1))  # has no `features`
-    assert features._fastest(plan.model, photos) is plan.model
+    assert features.fastest(plan.model, photos) is plan.model
     plain = _features(plan, tmp_path / "plain").array
     np.testing.assert_allclose(found, plain, rtol=0, atol=1e-5 * np.abs(plain).max())
 

@@ -225,7 +225,7 @@ def probe_data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 60)
     features = rng.normal(size=(60, 5)).astype(np.float32) + 2 * np.eye(5, dtype=np.float32)[labels]
-    return features, labels, np.ones(60, dtype=np.float32)
+    return features, labels, rng.uniform(0.2, 3, 60).astype(np.float32)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 4])
@@ -254,7 +254,8 @@ def test_a_probe_in_the_network_is_scikit_learns(kind: str, n_classes: int) -> N
         "knn": KNeighborsClassifier(params.n_neighbours),
     }[kind]
     given = normalize(features) if kind == "knn" else features
-    theirs.fit(given, labels, **({"sample_weight": weights} if kind == "forest" else {}))
+    name = {"logreg": "logisticregression__", "svm": "linearsvc__", "forest": "", "knn": None}[kind]
+    theirs.fit(given, labels, **({} if name is None else {f"{name}sample_weight": weights}))
     if kind == "svm":
         assert found.argmax(axis=1).tolist() == theirs.predict(given).tolist()
     elif kind == "knn":
@@ -277,7 +278,12 @@ def test_a_probes_predictions_come_back_from_its_file(
     from bakeoff.training.run import train_candidate
 
     out = tmp_path / "root" / "runs" / f"tiny-{mode}" / "seed_0" / "training"
-    record = train_candidate(plan(mode=mode), out)
+    prepared = plan(mode=mode)
+    without_head = prepared.sizes
+    record = train_candidate(prepared, out)
+    assert record.size_mib == prepared.sizes["size_mib"]
+    assert record.size_mib != without_head["size_mib"] or mode in ("probe_logreg", "probe_svm")
+    assert record.n_parameters == prepared.sizes["n_parameters"]
     written = read_predictions(out / "predictions.parquet", catalogue=catalogue)
     predictor = load_torch_predictor(out, device="cpu", weights_root=tmp_path / "weights")
     again = predictor.predict(catalogue.at(np.arange(len(catalogue.products))))
@@ -416,7 +422,7 @@ def test_class_weights_count_the_rows_that_smote_has_made(plan: Callable[..., An
     options = {"balance": {"name": "smote", "target_per_class": 9}, "class_weights": "balanced"}
     prepared = plan(**options)
     rows = prepared.catalogue.rows("train")
-    batches = _training_batches(prepared, [features_of(prepared).array[rows]])
+    batches = _training_batches(prepared, [features_of(prepared).array[rows]], None)
     assert np.bincount(batches.labels).tolist() == [9, 9, 9]
     assert batches.weights.tolist() == [1.0] * 27  # every class has as many now
     assert batches.positions.tolist()[-9:] == [-1] * 9

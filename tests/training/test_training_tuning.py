@@ -61,7 +61,14 @@ def test_it_goes_on_where_it_was(search: Callable[..., Any]) -> None:
     more = search(params(trials=4))
     assert more.trials[:2] == first.trials
     assert len(more.trials) == 4
+    assert len({trial.values["learning_rate"] for trial in more.trials}) == 4  # it does not draw its first draws again
     assert search(params(trials=3)).trials == more.trials  # nothing left to do
+
+
+def test_a_present_recipe_outside_the_space_is_no_trial(search: Callable[..., Any]) -> None:
+    record = search(params(space={"learning_rate": {"low": 1e-5, "high": 1e-4, "log": True}}, trials=2))
+    assert record.present is None
+    assert all(trial.values["learning_rate"] <= 1e-4 for trial in record.trials)
 
 
 def test_no_label_of_the_test_split_matters(search: Callable[..., Any], catalogue: Catalogue, tmp_path: Path) -> None:

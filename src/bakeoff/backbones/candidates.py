@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from rich.box import SIMPLE
 from rich.table import Table
 
 from bakeoff.backbones.networks import build_backbone
@@ -79,13 +80,13 @@ def _output_shape(settings: CandidateSettings, network_dir: Path | None, *, devi
 
 
 def candidates_table(candidates: list[CandidateSettings]) -> Table:
-    """Return one line per backbone: architecture, input side, where its weights are, whether it may be sold."""
-    table = Table(title="Backbones of this study")
-    for column in ("model", "architecture", "px", "weights", "licence of the weights", "commercial use"):
-        table.add_column(column)
+    """Return one line per backbone: input side, where its weights are, whether it may be sold."""
+    table = Table(title="Backbones of this study", box=SIMPLE, title_justify="left")
+    for column in ("model", "px", "weights", "licence of the weights", "commercial use"):
+        table.add_column(column, overflow="fold")
     for settings in candidates:
         commercial = {True: "yes", False: "NO", None: "see the model card"}[settings.commercial_use]
         size = str(settings.preprocessing.image_size)
         weights = settings.weights_id or "none published"
-        table.add_row(settings.model, settings.architecture, size, weights, settings.licence_weights, commercial)
+        table.add_row(settings.model, size, weights, settings.licence_weights, commercial)
     return table

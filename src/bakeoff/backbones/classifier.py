@@ -26,7 +26,6 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.head = head
         self.n_features = n_features
-        self.backbone_frozen = False
         self.holds_batch_norm = False
 
     def features(self, images: Tensor) -> Tensor:
@@ -38,17 +37,16 @@ class Classifier(nn.Module):
         return self.head(self.features(images))
 
     def train(self, mode: bool = True) -> Classifier:
-        """Switch to training; a frozen backbone stays in eval, so that batch-norm statistics and dropout stay still.
+        """Switch to training; what does not learn stays in eval, so that batch-norm statistics and dropout stay still.
 
-        So does each batch norm that does not learn, and every one of the backbone with `holds_batch_norm`.
+        So does every batch norm of the backbone with `holds_batch_norm`.
         """
         super().train(mode)
-        if self.backbone_frozen:
-            self.backbone.eval()
-        for norm in self.backbone.modules():
-            if isinstance(norm, nn.modules.batchnorm._BatchNorm):
-                is_held = self.holds_batch_norm or not any(one.requires_grad for one in norm.parameters())
-                norm.train(norm.training and not is_held)
+        for module in self.backbone.modules():
+            learns = [parameter.requires_grad for parameter in module.parameters()]
+            is_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
+            if (is_norm and self.holds_batch_norm) or not any(learns or [not is_norm]):
+                module.eval()
         return self
 
 
@@ -109,7 +107,6 @@ def set_mode(classifier: Classifier, mode: Mode, *, epoch: int | None = None) ->
         ParamsError: the backbone has fewer stages.
     """
     trained = epoch - 1 if epoch is not None and mode.family == "gradual" else mode.trained
-    classifier.backbone_frozen = trained == 0
     classifier.backbone.requires_grad_(trained is None)
     if trained:
         stages = layer_groups(classifier.backbone, coarse=True)

@@ -31,9 +31,12 @@ def import_torchvision() -> ModuleType:
 
 
 def import_timm() -> ModuleType:
-    """Return timm, with torchvision made importable first."""
+    """Return timm, with torchvision made importable first, and our own network among its models."""
     import_torchvision()
-    return importlib.import_module("timm")
+    timm = importlib.import_module("timm")
+    from bakeoff.backbones import plain_cnn  # noqa: F401  registers it
+
+    return timm
 
 
 def import_transformers() -> ModuleType:

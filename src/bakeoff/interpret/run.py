@@ -90,8 +90,9 @@ def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretPar
     key = derived_key(subject.training.key, params.model_dump())
     chosen = choose_photos(subject.predictions, n_correct=params.n_correct, n_wrong=params.n_wrong)
     with Progress() as progress:
-        channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
         explained = _explain_photos(subject, explainer, chosen, progress=progress)
+        subject.predictor.speed_up(n_trials=0)  # gradients need the plain network, many photos the fastest
+        channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
     n_correct, titles = sum(photo.correct for photo in chosen), subject.methods.values()
     counts = {"correct": (n_correct, params.n_correct), "wrong": (len(chosen) - n_correct, params.n_wrong)}
     few = [f"only {n} of {wanted} {kind} test photos exist" for kind, (n, wanted) in counts.items() if n < wanted]

@@ -39,9 +39,9 @@ class Balance(Section):
 class BalanceToTarget(Section):
     """Rows repeated, left out or made until every class has the same number of them."""
 
-    name: Literal["oversample", "undersample", "smote", "adasyn"]
+    name: Literal["oversample", "undersample", "resample", "smote", "adasyn"]
     target_per_class: PositiveInt | None = None
-    """Rows of a class; None = those of the largest (of the smallest for undersample)."""
+    """Rows of a class; None = those of the largest (undersample: of the smallest; resample: their mean)."""
 
 
 BalanceParams = Annotated[Balance | BalanceToTarget, Field(discriminator="name"), BeforeValidator(by_name)]
@@ -64,11 +64,16 @@ def class_weights(labels: np.ndarray, n_classes: int, params: ClassWeightParams)
 
 
 def class_targets(labels: np.ndarray, params: BalanceParams) -> dict[int, int]:
-    """Return how many rows each class of `labels` (N,) is to have; one that has enough, or few enough, keeps its."""
+    """Return how many rows each class of `labels` (N,) is to have.
+
+    One that has enough, or for `undersample` few enough, keeps its; for `resample` none does.
+    """
     classes, counts = np.unique(labels, return_counts=True)
     if isinstance(params, BalanceToTarget) and len(labels):
-        limit, default = (np.minimum, counts.min()) if params.name == "undersample" else (np.maximum, counts.max())
-        counts = limit(counts, params.target_per_class or default)
+        default = {"undersample": counts.min(), "resample": round(counts.mean())}.get(params.name, counts.max())
+        least = params.target_per_class or default
+        least, most = {"undersample": (0, least), "resample": (least, least)}.get(params.name, (least, None))
+        counts = counts.clip(least, most)
     return dict(zip(classes.tolist(), counts.tolist(), strict=True))
 
 
@@ -78,7 +83,7 @@ def balance_problem(params: BalanceParams, *, mode: str, on_features: bool) -> s
         return None
     return (
         f"balance is {params.name}, which needs cached features, but {mode} learns from photos; choose none, "
-        "weighted_sampler, oversample or undersample for it, or a frozen mode without augmentation"
+        "weighted_sampler, oversample, undersample or resample for it, or a frozen mode without augmentation"
     )
 
 

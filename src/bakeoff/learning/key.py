@@ -19,7 +19,18 @@ _PACKAGES = {
     "mambavision": ("torch", "timm", "mambavision", *_ALL),
     "hf": ("torch", "transformers", *_ALL),
 }
-_DETERMINING = {"mode", "seed", "training", "labels", "device", "device_name", "threads", "scan", "versions"}
+_DETERMINING = {
+    "mode",
+    "seed",
+    "training",
+    "labels",
+    "device",
+    "device_name",
+    "threads",
+    "processes",
+    "scan",
+    "versions",
+}
 
 
 def digest(values: Any) -> str:

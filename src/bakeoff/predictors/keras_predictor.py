@@ -130,7 +130,7 @@ class KerasPredictor(Predictor):
         """
         self.description["threads"] = limit_threads(n_threads)
 
-    def speed_up(self) -> str:
+    def speed_up(self, *, n_trials: int = 3) -> str:
         """Return how predictions are computed: every call is compiled, and there is no faster way here."""
         return str(self.description["runtime"])
 

@@ -115,7 +115,7 @@ class Predictor(ABC):
         """Use this many CPU threads from here on."""
 
     @abstractmethod
-    def speed_up(self) -> str:
+    def speed_up(self, *, n_trials: int = 3) -> str:
         """Predict from here on in the fastest way that agrees with the measured one within 1e-4; return which."""
 
     def _in_words(self, activity: str, images: np.ndarray) -> AbstractContextManager[None]:

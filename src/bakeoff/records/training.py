@@ -37,6 +37,8 @@ class TrainingHeader(Section):
     device: str
     device_name: str
     threads: int
+    """Of each process."""
+    processes: int = 1
     scan: str | None
     """Implementation of the selective scan; None without one."""
     loss: str

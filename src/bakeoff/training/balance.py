@@ -13,14 +13,15 @@ def epoch_rows(labels: np.ndarray, seed: int, epoch: int, params: BalanceParams)
 
     Of `labels` (N,) int64, the training rows' classes, every row comes once; for `weighted_sampler` N are drawn with
     replacement, each class as likely as any other. `oversample` repeats the rows of a class equally often, but for one
-    time; `undersample` takes other rows in every epoch. What makes or removes rows of features has done so before.
+    time; `undersample` takes other rows in every epoch; `resample` does both. What makes or removes rows of features
+    has done so before.
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
     if params.name == "weighted_sampler" and len(labels):
         chances = torch.from_numpy(1 / np.bincount(labels)[labels])
         return torch.multinomial(chances, len(labels), replacement=True, generator=generator).numpy()
     order = torch.randperm(len(labels), generator=generator).numpy()
-    if params.name not in ("oversample", "undersample"):
+    if params.name not in ("oversample", "undersample", "resample"):
         return order
     parts = [np.resize(order[labels[order] == label], n) for label, n in class_targets(labels, params).items()]
     rows = np.concatenate([order[:0], *parts])

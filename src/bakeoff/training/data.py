@@ -20,6 +20,7 @@ from bakeoff.data.transforms import transform_photo
 from bakeoff.learning.balance import Balance, BalanceParams
 from bakeoff.records.settings import Preprocessing
 from bakeoff.training.balance import epoch_rows
+from bakeoff.training.parallel import n_processes, rank
 
 AS_THEY_ARE = Balance(name="none")
 
@@ -107,11 +108,12 @@ class BatchSource(ABC):
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
-        return n_batches(len(self._epoch_rows(1)), self.options.batch_size)
+        return n_batches(len(self._epoch_rows(1)), self.options.batch_size, 2 * n_processes())
 
     def shuffled(self, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
-        """Yield batches in the epoch's own random order, without the first `skip`."""
-        return self._batches(split_batches(self._epoch_rows(epoch), self.options.batch_size)[skip:], epoch)
+        """Yield batches in the epoch's own random order, without the first `skip`; of each what this process takes."""
+        batches = split_batches(self._epoch_rows(epoch), self.options.batch_size, 2 * n_processes())
+        return self._batches([rows[rank() :: n_processes()] for rows in batches[skip:]], epoch)
 
     def ordered(self, epoch: int = 0) -> Iterator[Batch]:
         """Yield batches in the rows' order; photos that are augmented are those of an epoch."""
@@ -177,6 +179,25 @@ def _loader_workers(wanted: int, batch_bytes: int, *, shared: str = "/dev/shm") 
             f"bakeoff: {shared} is too small for {wanted} loader processes; photos are loaded in this one.\n"
         )
     return wanted if fits else 0
+
+
+class MapBatches(BatchSource):
+    """Rows of an array (N, …) float32 on the disk, too large for memory; its positions say which are its own."""
+
+    def __init__(
+        self,
+        array: np.ndarray,
+        positions: np.ndarray,
+        labels: np.ndarray,
+        options: LoaderOptions,
+        weights: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(labels, options, weights, positions)
+        self.array, self._targets = array, torch.from_numpy(labels)
+
+    def _load(self, batches: list[list[int]], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for rows in batches:
+            yield torch.from_numpy(self.array[self.positions[rows].numpy()]), self._targets[rows]
 
 
 class TensorBatches(BatchSource):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -16,9 +17,9 @@ RECORD_FILE = "features.json"
 
 
 class FeatureFile:
-    """features.npy, (N, D) float32, and features.json beside it, which says how many of its rows are complete."""
+    """features.npy, (N, …) float32, and features.json beside it, which says how many of its rows are complete."""
 
-    def __init__(self, folder: Path, shape: tuple[int, int]) -> None:
+    def __init__(self, folder: Path, shape: tuple[int, ...]) -> None:
         self.path, self.record, self.shape = folder / FEATURES_FILE, folder / RECORD_FILE, shape
         header = io.BytesIO()
         np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
@@ -58,4 +59,4 @@ class FeatureFile:
         write_json(self.record, {"n_rows": n_rows, "shape": self.shape, "seconds": seconds, **made_by})
 
     def _size(self, n_rows: int) -> int:
-        return len(self.header) + 4 * n_rows * self.shape[1]
+        return len(self.header) + 4 * n_rows * math.prod(self.shape[1:])

@@ -1,18 +1,18 @@
-"""A frozen backbone runs once per photo: its features over the whole catalogue are kept in .bakeoff/features/<key>/.
+"""What is frozen runs once per photo: its output over the whole catalogue is kept in .bakeoff/features/<key>/.
 
 No output depends on whether they were there or on how often computing them was interrupted: batch size and order of the
 computation are fixed here. Memory does not grow with the number of products.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bakeoff.backbones.inference import for_cpu_inference
 from bakeoff.core.code import code_digest, module_file
@@ -51,12 +51,25 @@ class Views:
 
 @dataclass(frozen=True)
 class Features:
-    """Pooled features of every product of a catalogue."""
+    """Pooled features of every product of a catalogue, or another output of a network's frozen part."""
 
     array: np.ndarray
-    """(N, D) float32, row = position in `Catalogue.products`; memory-mapped, read-only."""
+    """(N, D) or (N, C, H, W) float32, row = position in `Catalogue.products`; memory-mapped, read-only."""
     extraction_s: float
     """What computing them took, interruptions left out, also where they were already there."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass over a catalogue's photos."""
+
+    shape: tuple[int, ...]
+    """Of what a photo becomes."""
+    made_by: Sequence[Any]
+    """What determines it beside backbone and photos."""
+    of: Callable[[PhotoDataset], Callable[[Tensor], Tensor]]
+    """Gives what is called with batches (N, 3, H, W) of the photos."""
+    what: str = "features"
 
 
 def cached_features(
@@ -71,8 +84,7 @@ def cached_features(
     Raises:
         TrainingError: a feature is NaN or infinite, or the device's memory does not suffice.
     """
-    batches_from = partial(_batches_from, catalogue, header, workers)
-    return _cached(model, catalogue, batches_from, header=header, folder=root / _key(header, catalogue))
+    return cached_pass(_pooled(model), catalogue, header=header, root=root, workers=workers)
 
 
 def cached_views(
@@ -83,53 +95,55 @@ def cached_views(
     All products are augmented; those of other splits than train are not to be used. Otherwise as `cached_features`.
     """
     file = module_file(views.augment.__module__)
-    made_by = [_key(header, catalogue), views.recipe, views.seed, file and code_digest(file)]
-    batches_from = partial(_batches_from, catalogue, header, workers, augment=views.augment, seed=views.seed)
-    found = []
-    for view in range(1, views.n + 1):
-        folder = root / digest([*made_by, view])
-        found.append(_cached(model, catalogue, batches_from, header=header, folder=folder, view=view))
-    return found
+    made_by = [views.recipe, views.seed, file and code_digest(file)]
+    augmented = {"augment": views.augment, "seed": views.seed}
+    places: dict[str, Any] = {"header": header, "root": root, "workers": workers}
+    return [
+        cached_pass(_pooled(model, *made_by, view), catalogue, **places, view=view, **augmented)
+        for view in range(1, views.n + 1)
+    ]
 
 
-def _key(header: TrainingHeader, catalogue: Catalogue) -> str:
-    return feature_key(header, catalogue, code=code_digest(Path(__file__).resolve()))
-
-
-def _batches_from(
-    catalogue: Catalogue, header: TrainingHeader, workers: int, first: int, **augmented: Any
-) -> PhotoBatches:
-    """Return the products from a position on, in order."""
-    rows = np.arange(first, len(catalogue.products))
-    dataset = PhotoDataset(catalogue, rows, header.backbone.preprocessing, **augmented)
-    return PhotoBatches(dataset, LoaderOptions(PREDICT_BATCH, seed=0, workers=workers))
-
-
-def _cached(
-    model: PhotoClassifier,
+def cached_pass(
+    made: Pass,
     catalogue: Catalogue,
-    batches_from: Callable[[int], PhotoBatches],
     *,
     header: TrainingHeader,
-    folder: Path,
+    root: Path,
+    workers: int = 0,
     view: int = 0,
+    **augmented: Any,
 ) -> Features:
-    """Return what is in `folder` once the rest is computed."""
+    """Return what a pass gives of every product, as `cached_features` does; view and `augmented` are the dataset's."""
     ids = catalogue.products["product_id"].to_numpy()
-    file = FeatureFile(folder, (len(ids), model.classifier.n_features))
-    with waiting_lock(folder.with_name(f"{folder.name}.lock"), what=f"features {folder.name}"):
+    key = feature_key(header, catalogue, code=code_digest(Path(__file__).resolve()))
+    folder = root / (digest([key, *made.made_by]) if made.made_by else key)
+    file = FeatureFile(folder, (len(ids), *made.shape))
+    with waiting_lock(folder.with_name(f"{folder.name}.lock"), what=f"{made.what} {folder.name}"):
         if (n_rows := file.progress()[0]) < len(ids):
-            batches = batches_from(n_rows)
-            _extract(_fastest(model.eval(), batches.dataset), batches.ordered(view), file, ids=ids, header=header)
+            dataset = PhotoDataset(catalogue, np.arange(n_rows, len(ids)), header.backbone.preprocessing, **augmented)
+            batches = PhotoBatches(dataset, LoaderOptions(PREDICT_BATCH, seed=0, workers=workers))
+            _extract(made.of(dataset), batches.ordered(view), file, ids=ids, header=header, what=made.what)
         return Features(np.load(file.path, mmap_mode="r"), file.progress()[1])
+
+
+def _pooled(model: PhotoClassifier, *made_by: Any) -> Pass:
+    model.eval()
+    return Pass((model.classifier.n_features,), made_by, lambda photos: fastest(model, photos).features)
 
 
 @torch.inference_mode()
 def _extract(
-    model: PhotoClassifier, batches: Iterable[Batch], file: FeatureFile, *, ids: np.ndarray, header: TrainingHeader
+    compute: Callable[[Tensor], Tensor],
+    batches: Iterable[Batch],
+    file: FeatureFile,
+    *,
+    ids: np.ndarray,
+    header: TrainingHeader,
+    what: str,
 ) -> None:
     """Append the rows that the file lacks."""
-    device, title = model.mean.device, f"{header.model} features"
+    device, title = torch.device(header.device), f"{header.model} {what}"
     made_by = header.model_dump(mode="json", include={"weights", "device", "threads", "scan", "versions"})
     (n_rows, before_s), started = file.progress(), time.perf_counter()
     with file.open(n_rows) as handle, progress_bar() as bar:
@@ -137,8 +151,7 @@ def _extract(
         for images, *_ in batches:
             doing = f"{title}: one pass on {device.type} with {inputs_in_words(images.shape)}"
             with out_of_memory_in_words(TrainingError, doing, remedies=_REMEDIES):
-                features = model.features(images.to(device, memory_format=torch.channels_last))
-                rows = features.float().cpu().numpy()
+                rows = compute(images.to(device, memory_format=torch.channels_last)).float().cpu().numpy()
             _refuse_non_numbers(rows, ids[n_rows:], title=title)
             handle.write(rows.tobytes())
             n_rows += len(rows)
@@ -148,8 +161,8 @@ def _extract(
 
 
 @torch.inference_mode()
-def _fastest(model: PhotoClassifier, photos: PhotoDataset) -> PhotoClassifier:
-    """Return a packed copy on a CPU, whose features differ by rounding; the model itself where that cannot run."""
+def fastest(model: PhotoClassifier, photos: PhotoDataset) -> PhotoClassifier:
+    """Return a packed copy on a CPU, which differs by rounding; the model itself where that cannot run."""
     if model.mean.device.type != "cpu":
         return model
     try:
@@ -161,7 +174,7 @@ def _fastest(model: PhotoClassifier, photos: PhotoDataset) -> PhotoClassifier:
 
 
 def _refuse_non_numbers(rows: np.ndarray, ids: np.ndarray, *, title: str) -> None:
-    wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    wrong = np.flatnonzero(~np.isfinite(rows).reshape(len(rows), -1).all(axis=1))
     if len(wrong):
         shown = ", ".join(map(str, ids[wrong[:_SHOWN]])) + (", …" if len(wrong) > _SHOWN else "")
         raise TrainingError(

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +17,18 @@ from bakeoff.learning.balance import ON_FEATURES, check_class_sizes, class_weigh
 from bakeoff.learning.history import History
 from bakeoff.training.augment import mix_batch
 from bakeoff.training.balance import epoch_rows, resample_features
-from bakeoff.training.data import Batch, BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
+from bakeoff.training.data import (
+    Batch,
+    BatchSource,
+    LoaderOptions,
+    MapBatches,
+    PhotoBatches,
+    PhotoDataset,
+    TensorBatches,
+)
 from bakeoff.training.features import Features, Views, cached_features, cached_views
 from bakeoff.training.loop import LoopOptions, OnEpoch, train_module
+from bakeoff.training.maps import Tail, cached_maps, fed_with_maps, find_tail
 from bakeoff.training.plan import TrainingPlan
 from bakeoff.training.probes import fit_head, fit_linear
 from bakeoff.training.resume import CheckpointFolder
@@ -49,20 +60,38 @@ def learn(
     if plan.recipe.compile and not plan.uses_features:  # after the features, which frozen candidates share
         plan.model.classifier.backbone.compile()
     features = features if plan.uses_features else None
+    tail, maps = _tail_of(plan)
+    if maps:
+        extraction_s += maps.extraction_s * _share_learned_from(plan)
     rows = plan.catalogue.rows("train")
     parts = [view.array for view in views] or ([features.array[rows]] if features else [])
-    train, validation = _training_batches(plan, parts), _batches(plan, plan.catalogue.rows("validation"), features)
+    train = _training_batches(plan, parts, maps)
+    validation = _batches(plan, plan.catalogue.rows("validation"), features, maps)
     module: nn.Module = plan.model.classifier.head if features else plan.model
     n_threads = torch.get_num_threads()
     if features:
         torch.set_num_threads(1)  # a head's batches are so small that two threads wait for each other
     try:
-        history = train_module(
-            module, train=train, validation=validation, options=options, checkpoint=checkpoint, on_epoch=on_epoch
-        )
+        with fed_with_maps(plan.model, tail) if tail and maps else nullcontext():
+            history = train_module(
+                module, train=train, validation=validation, options=options, checkpoint=checkpoint, on_epoch=on_epoch
+            )
     finally:
         torch.set_num_threads(n_threads)
     return history, extraction_s
+
+
+def _tail_of(plan: TrainingPlan) -> tuple[Tail | None, Features | None]:
+    """Return the part of the network that learns and what enters it, where its epochs see the same of it."""
+    request, recipe = plan.request, plan.recipe
+    if request.mode.family != "partial" or not request.repeats_photos or recipe.compile:
+        return None, None
+    rows = plan.catalogue.rows("train")[:2]
+    photos = next(
+        iter(PhotoBatches(PhotoDataset(plan.catalogue, rows, request.settings.preprocessing), _options(plan)).ordered())
+    )
+    tail = find_tail(plan.model, photos.inputs.to(plan.device))
+    return tail, tail and cached_maps(plan.model, plan.catalogue, tail, **_places(plan))
 
 
 def _mixer(plan: TrainingPlan) -> Callable[[Batch, int, int], Batch]:
@@ -131,9 +160,12 @@ def _training_rows(
     return np.zeros(0) if inputs is None else inputs, labels, weights, positions
 
 
-def _training_batches(plan: TrainingPlan, parts: list[np.ndarray]) -> BatchSource:
-    """Return batches of the training products' photos, or of their features, which epochs take in turn."""
+def _training_batches(plan: TrainingPlan, parts: list[np.ndarray], maps: Features | None) -> BatchSource:
+    """Return batches of the training products' photos or maps, or of their features, which epochs take in turn."""
     options = replace(_options(plan), balance=plan.recipe.balance)
+    if maps:
+        _, labels, weights, rows = _training_rows(plan)
+        return MapBatches(maps.array, rows, labels, options, weights)
     if not parts:
         rows, preprocessing = plan.catalogue.rows("train"), plan.request.settings.preprocessing
         dataset = PhotoDataset(plan.catalogue, rows, preprocessing, augment=plan.augment, seed=plan.request.seed)
@@ -150,8 +182,7 @@ def _views_of(plan: TrainingPlan) -> list[Features]:
     products = plan.catalogue.products.iloc[plan.catalogue.rows("train")].reset_index(drop=True)
     recipe = [plan.recipe.augment.model_dump(mode="json"), list(map(int, plan.augment.class_sizes))]
     views = Views(plan.recipe.cache_views, plan.request.seed, plan.augment, recipe)
-    places = {"header": plan.header, "root": state_dir("features"), "workers": plan.request.compute.loader_workers}
-    return cached_views(plan.model, replace(plan.catalogue, products=products), views, **places)
+    return cached_views(plan.model, replace(plan.catalogue, products=products), views, **_places(plan))
 
 
 def _options(plan: TrainingPlan) -> LoaderOptions:
@@ -159,9 +190,11 @@ def _options(plan: TrainingPlan) -> LoaderOptions:
     return LoaderOptions(request.recipe.batch_size, request.seed, request.compute.loader_workers, pin)
 
 
-def _batches(plan: TrainingPlan, rows: np.ndarray, features: Features | None) -> BatchSource:
-    """Return batches of the features of some products, or of their photos where there are none."""
+def _batches(plan: TrainingPlan, rows: np.ndarray, features: Features | None, maps: Features | None) -> BatchSource:
+    """Return batches of the features or maps of some products, or of their photos where there are none."""
     catalogue, options = plan.catalogue, _options(plan)
+    if maps:
+        return MapBatches(maps.array, rows, catalogue.label_ids(rows), options)
     if features is None:
         return PhotoBatches(PhotoDataset(catalogue, rows, plan.request.settings.preprocessing), options)
     inputs = torch.from_numpy(features.array[rows]).to(plan.device)
@@ -170,5 +203,9 @@ def _batches(plan: TrainingPlan, rows: np.ndarray, features: Features | None) ->
 
 def features_of(plan: TrainingPlan) -> Features:
     """Return what the plan's frozen backbone makes of every product of its catalogue, from the cache where it is."""
+    return cached_features(plan.model, plan.catalogue, **_places(plan))
+
+
+def _places(plan: TrainingPlan) -> dict[str, Any]:
     workers = plan.request.compute.loader_workers
-    return cached_features(plan.model, plan.catalogue, header=plan.header, root=state_dir("features"), workers=workers)
+    return {"header": plan.header, "root": state_dir("features"), "workers": workers}

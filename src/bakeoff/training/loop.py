@@ -19,6 +19,7 @@ from bakeoff.learning.recipe import Recipe
 from bakeoff.training.data import Batch, BatchSource
 from bakeoff.training.losses import Loss
 from bakeoff.training.optimise import rate_factor
+from bakeoff.training.parallel import n_processes, of_first, take_over_buffers
 from bakeoff.training.resume import CheckpointFolder
 from bakeoff.training.steps import Stepper
 
@@ -80,9 +81,13 @@ def train_module(
     for name, source in (("train", train), ("validation", validation)):
         if len(source.labels) == 0:
             raise TrainingError(f"the {name} split holds no products; look at section split of params.yaml.")
+    if n_processes() > 1 and min(train.options.batch_size, len(train.labels)) < 2 * n_processes():
+        raise TrainingError(
+            f"compute.processes is {n_processes()}, and each takes 2 rows of a batch or more; set batch_size (now "
+            f"{train.options.batch_size}, of {len(train.labels)} training rows) to {2 * n_processes()} or more."
+        )
     trainer = _Trainer(module, train, validation, options)
-    if checkpoint is not None:
-        trainer.restore(checkpoint.load())
+    trainer.restore(of_first(checkpoint.load() if checkpoint else None))
     trainer.run(checkpoint, on_epoch)
     module.load_state_dict(trainer.best_tensors, strict=False)
     module.eval()
@@ -98,7 +103,7 @@ class _Trainer:
         self.history = History(recipe, n_steps, recipe.early_stop_patience_epochs, select=recipe.select)
         self.best_tensors: dict[str, Tensor] = {}
         self.epoch = _Epoch()
-        self.pending: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        self.pending: list[tuple[Tensor, Tensor]] = []
 
     def run(self, checkpoint: CheckpointFolder | None, on_epoch: OnEpoch | None) -> None:
         """Train epoch after epoch until the schedule, its step cap or the patience ends it."""
@@ -159,11 +164,8 @@ class _Trainer:
                 break
             with self._explained("training", batches[0].inputs):
                 factor = rate_factor(recipe.scheduler, n_done, history.total_steps, losses)
-                loss, hits = self.stepper.take(batches, factor)
-            weights, positions = (
-                torch.cat([getattr(one, name) for one in batches]) for name in ("weights", "positions")
-            )
-            self.pending.append((loss, hits, weights.sum(), positions))
+                counted = self.stepper.take(batches, factor)
+            self.pending.append((counted, torch.cat([batch.positions for batch in batches])))
             self.epoch.n_batches += len(batches)
             self.epoch.seconds = time.perf_counter() - started
             if self.options.device.type == "cpu":  # elsewhere reading a loss would wait for the device
@@ -171,11 +173,12 @@ class _Trainer:
             self._save_if_due(checkpoint)
             advance()
         self._settle()
+        take_over_buffers(self.module)
 
     def _settle(self) -> None:
         """Read what the steps since the last time came to."""
-        for loss, hits, weight_sum, positions in self.pending:
-            value = float(loss)
+        for counted, positions in self.pending:
+            value, hits, n_rows, weight_sum = counted.tolist()
             if not math.isfinite(value):
                 names = ", ".join(self.options.name_of(position) for position in positions.tolist() if position >= 0)
                 raise TrainingError(
@@ -185,8 +188,8 @@ class _Trainer:
                 )
             self.history.step_losses.append(value)
             self.epoch.hits += int(hits)
-            self.epoch.n_rows += len(positions)
-            self.epoch.weight_sums.append(float(weight_sum))
+            self.epoch.n_rows += int(n_rows)
+            self.epoch.weight_sums.append(weight_sum)
         self.pending.clear()
 
     def _end_epoch(self) -> bool:

@@ -12,7 +12,7 @@ from bakeoff.core.errors import ParamsError, TrainingError
 from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.modes import Mode
 from bakeoff.core.paths import relative_to_project
-from bakeoff.core.seeding import set_threads
+from bakeoff.core.seeding import default_threads, set_threads
 from bakeoff.data.table import Catalogue
 from bakeoff.learning.augmentation import NoAugmentation
 from bakeoff.learning.balance import check_class_sizes
@@ -31,6 +31,7 @@ from bakeoff.training.augment import Augment
 from bakeoff.training.device import device_name, make_deterministic, resolve_device
 from bakeoff.training.losses import Loss, build_loss
 from bakeoff.training.module import PhotoClassifier
+from bakeoff.training.parallel import n_processes
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,13 @@ class TrainingRequest:
     @property
     def uses_features(self) -> bool:
         """Whether the backbone runs once per photo only: it is frozen, and epochs show it the same photos again."""
-        recipe = self.recipe
-        is_repeated = recipe.augment.name == "none" or recipe.cache_views is not None
-        return self.mode.trained == 0 and is_repeated and recipe.mix is None
+        is_repeated = self.repeats_photos or (self.recipe.cache_views is not None and self.recipe.mix is None)
+        return self.mode.trained == 0 and is_repeated
+
+    @property
+    def repeats_photos(self) -> bool:
+        """Whether every epoch shows the same photos: nothing changes them."""
+        return self.recipe.augment.name == "none" and self.recipe.mix is None
 
     def recipe_from(self, weights: WeightsRecord) -> Recipe:
         """Return the recipe for what the backbone starts from; a random start that was asked for is as any other."""
@@ -116,7 +121,7 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
         raise ParamsError(f"{request.settings.model}: {problem}.")
     check_alpha(recipe.loss, catalogue.labels)
     check_class_sizes(recipe.balance, catalogue.label_ids(catalogue.rows("train")), catalogue.labels)
-    threads = set_threads(request.compute.threads)
+    threads = set_threads(request.compute.threads or max(1, default_threads() // n_processes()))
     keep_freed_memory()
     device = resolve_device(request.compute.device)
     make_deterministic(device)
@@ -187,6 +192,7 @@ def _header(
         device=device.type,
         device_name=device_name(device),
         threads=threads,
+        processes=n_processes(),
         scan=resolve(request.scan.implementation, device.type) if settings.source == "mambavision" else None,
         loss=request.recipe.loss.name,
         versions=versions(settings.source),

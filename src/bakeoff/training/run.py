@@ -13,7 +13,7 @@ from bakeoff.core.errors import TrainingError
 from bakeoff.core.machine import peak_resident_mib
 from bakeoff.core.paths import project_root, state_dir
 from bakeoff.core.progress import progress_bar
-from bakeoff.core.seeding import seed_everything
+from bakeoff.core.seeding import derive_seed, seed_everything
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.predictions import Predictions, make_predictions
 from bakeoff.data.transforms import to_unit, transform_photo
@@ -22,11 +22,14 @@ from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.learning.outputs import cost_record, draw_figures, training_record, write_outputs
 from bakeoff.records.training import TrainingRecord
 from bakeoff.training.checkpoint import MODEL_FILE, save_classifier
+from bakeoff.training.data import PhotoDataset
 from bakeoff.training.device import peak_cuda_memory_mib
+from bakeoff.training.features import fastest
 from bakeoff.training.learn import features_of, learn
 from bakeoff.training.loop import OnEpoch
 from bakeoff.training.losses import probabilities
 from bakeoff.training.module import photo_tensor
+from bakeoff.training.parallel import rank
 from bakeoff.training.plan import TrainingPlan
 from bakeoff.training.resume import locked_checkpoint
 
@@ -77,19 +80,27 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
     return record
 
 
+def help_training(plan: TrainingPlan) -> None:
+    """Take part in a training that another process writes down."""
+    seed_everything(derive_seed(plan.request.seed, "process", rank()) % 2**32)
+    learn(plan)
+
+
 @torch.inference_mode()
 def _predict(plan: TrainingPlan) -> Predictions:
     """Return what the network in memory says of every product, in the batches that `TorchPredictor` would make.
 
-    A frozen one's head reads the cached features.
+    A frozen one's head reads the cached features; on a CPU another's copy with packed weights reads the photos.
     """
     catalogue, loss = plan.catalogue, plan.loss(training=False)
     preprocessing, kind = plan.request.settings.preprocessing, plan.request.recipe.loss.probabilities
-    plan.model.eval()
-    features = features_of(plan).array if plan.request.mode.trained == 0 else None
+    features, model, rows = None, plan.model.eval(), np.arange(len(catalogue.products))
+    if plan.request.mode.trained == 0:
+        features = features_of(plan).array
+    elif not plan.recipe.compile:
+        model = fastest(model, PhotoDataset(catalogue, rows[:1], preprocessing))
     probabilities_of, losses = [], []
     with progress_bar() as bar:
-        rows = np.arange(len(catalogue.products))
         batches = [rows[start : start + PREDICT_BATCH] for start in range(0, len(rows), PREDICT_BATCH)]
         for batch in bar.track(batches, description=f"{plan.header.title} predictions"):
             if features is not None:
@@ -99,7 +110,7 @@ def _predict(plan: TrainingPlan) -> Predictions:
                 photos = np.stack([transform_photo(products.photo(n), preprocessing) for n in range(len(batch))])
                 doing = f"{plan.header.title}: predicting on {plan.device.type} with {len(batch)} photos"
                 with out_of_memory_in_words(TrainingError, doing, remedies="lower the backbone's image_size"):
-                    logits = plan.model(photo_tensor(to_unit(photos), plan.device))
+                    logits = model(photo_tensor(to_unit(photos), plan.device))
             labels = torch.from_numpy(catalogue.label_ids(batch)).to(plan.device)
             losses.append(loss(logits, labels).cpu().numpy())
             probabilities_of.append(probabilities(logits, kind).cpu().numpy())

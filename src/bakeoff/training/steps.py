@@ -13,6 +13,7 @@ from bakeoff.training.data import Batch
 from bakeoff.training.device import autocast_dtype
 from bakeoff.training.losses import Loss
 from bakeoff.training.optimise import make_optimizer
+from bakeoff.training.parallel import add_up, add_up_gradients
 
 
 class Stepper:
@@ -29,8 +30,11 @@ class Stepper:
         self._average = {name: state[name].detach().clone() for name in self._learned} if recipe.ema else {}
         self._n_parts = 1
 
-    def take(self, batches: Sequence[Batch], rate_factor: float) -> tuple[Tensor, Tensor]:
-        """Take one step on some batches; return the weighted mean loss and the number of right rows, () on the device.
+    def take(self, batches: Sequence[Batch], rate_factor: float) -> Tensor:
+        """Take one step on some batches.
+
+        Return (4,) float32 on the device: the weighted mean loss, the number of right rows, of rows, and the sum of
+        their weights, of all processes together.
 
         Where a GPU's memory does not suffice, all batches from here on go through in twice as many parts, whose
         gradients add up to the same.
@@ -40,9 +44,11 @@ class Stepper:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * rate_factor
+        weights = torch.cat([batch.weights for batch in batches]).to(self.device)
+        total = add_up(weights.sum())
         while True:
             try:
-                found = self._gradients(batches)
+                loss, hits = self._gradients(batches, total)
                 break
             except torch.OutOfMemoryError:
                 largest = max(len(batch.targets) for batch in batches)
@@ -53,6 +59,7 @@ class Stepper:
             rows = -(-largest // self._n_parts)
             told = f"{self.title}: the device's memory ran out; {rows} rows at a time, gradients accumulated"
             sys.stderr.write(f"bakeoff: {told}.\n")
+        add_up_gradients([one for one in self.module.parameters() if one.requires_grad])
         if self.recipe.clip_norm is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip_norm)
@@ -60,12 +67,12 @@ class Stepper:
         self.scaler.update()
         if self._average:
             self._update_average()
-        return found
+        counted = torch.stack([loss, hits.float(), torch.tensor(float(len(weights)), device=self.device)])
+        return torch.cat([add_up(counted), total[None]])
 
-    def _gradients(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor]:
+    def _gradients(self, batches: Sequence[Batch], total: Tensor) -> tuple[Tensor, Tensor]:
         self.optimizer.zero_grad(set_to_none=True)
-        weights = torch.cat([batch.weights for batch in batches]).to(self.device)
-        total, losses, hits = weights.sum(), [], []
+        losses, hits = [], []
         for batch in batches:
             for part in _parts(batch, self._n_parts):
                 inputs, targets, own = (self.to_device(tensor) for tensor in part[:3])

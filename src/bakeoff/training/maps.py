@@ -1,0 +1,129 @@
+"""Where a partly trained backbone begins to learn: what enters its first trained stage is cached as features are.
+
+A network is divided by what it does, not by its name: a pass shows which modules are over before the first one that
+learns is called. One that does not give the same scores without them learns from photos.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bakeoff.core.code import code_digest
+from bakeoff.data.table import Catalogue
+from bakeoff.records.training import TrainingHeader
+from bakeoff.training.features import Features, Pass, cached_pass
+from bakeoff.training.module import PhotoClassifier
+
+_SHARE_OF_DISK = 0.5
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The part of a network that learns."""
+
+    first: nn.Module
+    skipped: Sequence[nn.Module]
+    """Modules that are over before `first` is called."""
+    shape: tuple[int, ...]
+    """Of what `first` is given for one photo."""
+
+
+class _ReachedError(Exception):
+    """The first module that learns is called."""
+
+
+def find_tail(model: PhotoClassifier, photos: Tensor) -> Tail | None:
+    """Return where the training of a network starts; None where it does not start at a module with one input.
+
+    Args:
+        model: on its device; the backbone's trained parameters take a gradient, the others do not.
+        photos: (N, 3, H, W), N at least 1, to try it with.
+    """
+    learning = {module for module in model.classifier.backbone.modules() if _learns(module)}
+    over: list[nn.Module] = []
+    found: list[tuple[nn.Module, Any]] = []
+
+    def enter(module: nn.Module, given: tuple[Any, ...]) -> None:
+        if not found and module in learning:
+            found.append((module, given))
+
+    def leave(module: nn.Module, *_: Any) -> None:
+        if not found:
+            over.append(module)
+
+    model.eval()
+    with torch.inference_mode(), ExitStack() as hooks:
+        for module in model.classifier.backbone.modules():
+            hooks.enter_context(module.register_forward_pre_hook(enter))
+            hooks.enter_context(module.register_forward_hook(leave))
+        scores = model(photos)
+    if not found or not over or len(found[0][1]) != 1 or not isinstance(maps := found[0][1][0], Tensor):
+        return None
+    tail = Tail(found[0][0], over, tuple(maps.shape[1:]))
+    with torch.inference_mode(), fed_with_maps(model, tail):
+        try:
+            return tail if torch.equal(model(maps), scores) else None
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError, AssertionError):
+            return None  # its own code between two modules wants a photo
+
+
+@contextmanager
+def fed_with_maps(model: PhotoClassifier, tail: Tail) -> Iterator[None]:
+    """Let the network take maps in place of photos: what is over before passes on what it is given."""
+    replaced: list[tuple[Any, str]] = [(module, "forward") for module in tail.skipped]
+    replaced.append((model, "normalise"))
+    try:
+        for owner, name in replaced:
+            setattr(owner, name, _first)
+        yield
+    finally:
+        for owner, name in replaced:
+            vars(owner).pop(name, None)
+
+
+def cached_maps(
+    model: PhotoClassifier, catalogue: Catalogue, tail: Tail, *, header: TrainingHeader, root: Path, workers: int = 0
+) -> Features | None:
+    """Return the maps (N, …) of every product, kept and raised as `bakeoff.training.features.cached_features`.
+
+    Return None, and say so on stderr, where they would take more than half of the free disk.
+    """
+
+    def reach(images: Tensor) -> Tensor:
+        given: list[Tensor] = []
+
+        def stop(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+            given.extend(args)
+            raise _ReachedError
+
+        with tail.first.register_forward_pre_hook(stop), suppress(_ReachedError):
+            model(images)
+        return given[0].contiguous()
+
+    made = Pass(tail.shape, (header.mode, code_digest(Path(__file__).resolve())), lambda _: reach, what="maps")
+    needed = 4 * len(catalogue.products) * torch.Size(tail.shape).numel()
+    root.mkdir(parents=True, exist_ok=True)
+    if needed > _SHARE_OF_DISK * shutil.disk_usage(root).free:
+        sys.stderr.write(
+            f"bakeoff: the maps of {header.title} would take {needed / 2**30:.1f} GiB in {root}, more than half of "
+            "what is free; it learns from photos.\n"
+        )
+        return None
+    model.eval()
+    return cached_pass(made, catalogue, header=header, root=root, workers=workers)
+
+
+def _learns(module: nn.Module) -> bool:
+    own = [parameter.requires_grad for parameter in module.parameters()]
+    return bool(own) and all(own)
+
+
+def _first(given: Any, *_: Any, **__: Any) -> Any:
+    return given
