@@ -42,11 +42,15 @@ class Classifier(nn.Module):
         So does every batch norm of the backbone with `holds_batch_norm`.
         """
         super().train(mode)
-        for module in self.backbone.modules():
-            learns = [parameter.requires_grad for parameter in module.parameters()]
-            is_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
-            if (is_norm and self.holds_batch_norm) or not any(learns or [not is_norm]):
-                module.eval()
+        learning = {parameter.requires_grad for parameter in self.backbone.parameters()}
+        if learning == {False}:
+            self.backbone.eval()
+        elif False in learning or self.holds_batch_norm:
+            for module in self.backbone.modules():
+                learns = [parameter.requires_grad for parameter in module.parameters()]
+                is_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
+                if (is_norm and self.holds_batch_norm) or not any(learns or [not is_norm]):
+                    module.eval()
         return self
 
 
