@@ -43,16 +43,10 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         tracking = load_section(args.params, TrackingParams)
-        request = TrainingRequest(
-            settings=CandidateSettings.read(args.candidate),
-            mode=args.mode,
-            seed=args.seed,
-            recipe=RecipeRecord.read(args.recipe).recipe,
-            compute=load_section(args.params, ComputeParams),
-            scan=load_section(args.params, ScanParams),
-        )
-        n = 1 if request.uses_features else request.compute.processes
-        with training_processes(n, device=request.compute.device) as is_first:
+        settings, recipe = CandidateSettings.read(args.candidate), RecipeRecord.read(args.recipe).recipe
+        compute, scan = load_section(args.params, ComputeParams), load_section(args.params, ScanParams)
+        request = TrainingRequest(settings, args.mode, args.seed, recipe, compute, scan)
+        with training_processes(request.n_processes, device=compute.device) as is_first:
             plan = plan_training(request, load_catalogue(args.catalogue, args.splits), weights_dir=args.weights)
             if not is_first:
                 help_training(plan)

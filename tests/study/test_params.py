@@ -162,10 +162,10 @@ def test_a_random_start_is_capped_unless_the_backbone_says_otherwise(values):
         return params.recipe(family, own).of_start(is_random=is_random).max_steps
 
     assert params.defaults.random_start_max_steps == 3
-    assert (steps("finetune", {}, is_random=False), steps("finetune", {})) == (30, 5)
-    assert (steps("frozen", {}, is_random=False), steps("frozen", {})) == (None, 5)
+    assert (steps("finetune", {}, is_random=False), steps("finetune", {})) == (30, 3)
+    assert (steps("frozen", {}, is_random=False), steps("frozen", {})) == (None, 3)
     own = {"finetune": {"max_steps": None}, "frozen": {"epochs": 2}}
-    assert (steps("finetune", own), steps("frozen", own)) == (None, 5)
+    assert (steps("finetune", own), steps("frozen", own)) == (None, 3)
     values["training"]["defaults"]["random_start_max_steps"] = 99
     params = training(values)
     assert steps("finetune", {}) == 30

@@ -82,13 +82,14 @@ def test_what_cached_features_gave_equals_the_reloaded_network(
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "bce"])
 @pytest.mark.parametrize("n_per_class", [8, 11])  # 24 products, and 33: a batch of 32 and a single one
-def test_what_a_finetuned_one_wrote_are_the_reloaded_networks_own_bits(
+def test_what_a_finetuned_one_wrote_equals_the_reloaded_network(
     loss: str, n_per_class: int, trained: Callable[..., Path], tmp_path: Path
 ) -> None:
+    """Its trainer predicts from a copy with packed weights."""
     catalogue = make_catalogue(tmp_path / "other", n_per_class=n_per_class)
     folder = trained(catalogue, mode="finetune", loss=loss)
     written = _written(folder, catalogue)
-    assert np.array_equal(_load(folder).predict(_all(catalogue)), written.probabilities)
+    assert np.abs(_load(folder).predict(_all(catalogue)) - written.probabilities).max() < 1e-5
     losses = _own_losses(folder, catalogue, loss)
     assert written.products["loss"].to_numpy() == pytest.approx(losses, rel=1e-5, abs=1e-6)
 
