@@ -8,9 +8,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import binom
 
-from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.bootstrap import bias_corrected
-from bakeoff.statistics.checks import check_correct, check_label_ids, check_same_length, check_values
 from bakeoff.statistics.groups import group_sizes, group_sums, macro_copies, widen
 from bakeoff.statistics.interval import LEVEL, Interval
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
@@ -61,9 +59,7 @@ def mcnemar(correct_a: Array, correct_b: Array, *, groups: Array | None = None) 
 
 def _hits(correct_a: Array, correct_b: Array) -> tuple[Array, Array, int]:
     """Return how often A and B are right on each product, (N,) int64, in as many trainings each, and those."""
-    check_same_length(correct_a=np.shape(correct_a)[-1], correct_b=np.shape(correct_b)[-1])
-    first = np.stack([check_correct(training, "correct_a") for training in np.atleast_2d(correct_a)])
-    second = np.stack([check_correct(training, "correct_b") for training in np.atleast_2d(correct_b)])
+    first, second = np.atleast_2d(correct_a), np.atleast_2d(correct_b)
     return first.sum(axis=0) * len(second), second.sum(axis=0) * len(first), len(first) * len(second)
 
 
@@ -103,21 +99,18 @@ def paired_macro_f1(  # noqa: PLR0913 - draws and groups as in the other compari
     and predicted_b (N,) or (S, N) of S trainings are classes below K, `groups` as in `mcnemar`.
     """
     first, second = np.atleast_2d(predicted_a), np.atleast_2d(predicted_b)
-    check_same_length(label_ids=len(label_ids), predicted_a=first.shape[1], predicted_b=second.shape[1])
-    true = check_label_ids(label_ids, n_labels, "label_ids")
-    answers = [check_label_ids(training, n_labels, "predicted_a") for training in first]
-    answers += [check_label_ids(training, n_labels, "predicted_b") for training in second]
+    answers = np.concatenate([first, second])
     weights = np.repeat([1 / len(first), -1 / len(second)], [len(first), len(second)])
-    counts = [count_confusions(true, predicted, n_labels) for predicted in answers]
+    counts = [count_confusions(label_ids, predicted, n_labels) for predicted in answers]
     estimate = float(weights @ [_macro_f1(each) for each in counts])
     centre = float(weights @ [_macro_f1(_smooth(each)) for each in counts])
-    plan, sizes = (n_labels, n_resamples, seed), group_sizes(groups, len(true))
-    draws = np.concatenate([weights @ values for values in _joint_draws(true, np.stack(answers), plan)])
+    plan, sizes = (n_labels, n_resamples, seed), group_sizes(groups, len(label_ids))
+    draws = np.concatenate([weights @ values for values in _joint_draws(label_ids, answers, plan)])
     if max(np.abs(draws).max(), abs(estimate)) < _ROUNDING:
-        return 0.0, _nothing_differs(len(true) / sizes.mean())
+        return 0.0, _nothing_differs(len(label_ids) / sizes.mean())
     low, high = np.clip(np.add(bias_corrected(draws, centre, LEVEL), estimate - centre), -1, 1)
     interval = Interval(estimate, low, high, "bootstrap_products", n_resamples)
-    return estimate, widen(interval, macro_copies(sizes, true), (-1.0, 1.0))
+    return estimate, widen(interval, macro_copies(sizes, label_ids), (-1.0, 1.0))
 
 
 def _joint_draws(true: Array, answers: Array, plan: tuple[int, int, int]) -> Iterator[Array]:
@@ -184,11 +177,6 @@ def holm(p_values: Array) -> Array:
         S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Stat. 6 (1979) 65-70.
     """
     p_values = np.asarray(p_values, dtype=np.float64)
-    if len(p_values) == 0:
-        return p_values
-    p_values = check_values(p_values, "p-values")
-    if (p_values < 0).any() or (p_values > 1).any():
-        raise EvaluationError("p-values lie in [0, 1].")
     order = np.argsort(p_values, kind="stable")
     stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
     adjusted = np.empty_like(p_values)
@@ -202,17 +190,10 @@ def n_needed(b: float, c: float, n: int, *, power: float = 0.8, alpha: float = 0
     A alone gets b of the n products right, B alone c. `power` is the chance of telling them apart, `alpha` the level of
     the two-sided test. None where b equals c: no number of products tells equals apart.
 
-    Raises:
-        EvaluationError: counts that do not fit together, or a power or level outside (0, 1).
-
     Source:
         R. J. Connor, Sample size for testing differences in proportions for the paired-sample design, Biometrics 43
         (1987) 207-211, DOI 10.2307/2531961.
     """
-    if min(b, c) < 0 or n < 1 or b + c > n:
-        raise EvaluationError(f"b and c count different ones of n products, got b {b}, c {c}, n {n}; count again.")
-    if not (0 < power < 1 and 0 < alpha < 1):
-        raise EvaluationError(f"power and alpha lie between 0 and 1, got {power} and {alpha}.")
     if b == c:
         return None
     discordant, difference = (b + c) / n, abs(b - c) / n

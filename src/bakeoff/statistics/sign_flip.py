@@ -4,7 +4,6 @@ import numpy as np
 from scipy.signal import fftconvolve
 from scipy.stats import binom
 
-from bakeoff.statistics.checks import check_same_length, check_values
 from bakeoff.statistics.groups import group_sums
 
 
@@ -20,9 +19,7 @@ def sign_flip(hits_a: np.ndarray, hits_b: np.ndarray, n_seeds: int, *, groups: n
         R. A. Fisher, The Design of Experiments (1935), section 21; the distribution of the sum is the convolution of
         one scaled binomial per size of difference.
     """
-    check_same_length(hits_a=len(hits_a), hits_b=len(hits_b))
-    differences = group_sums(check_values(hits_a, "hits_a") - check_values(hits_b, "hits_b"), groups)
-    differences = np.rint(differences).astype(np.int64)
+    differences = np.rint(group_sums(hits_a - hits_b, groups)).astype(np.int64)
     total = abs(int(differences.sum()))
     sizes = np.bincount(np.abs(differences), minlength=n_seeds + 1)
     mass = np.ones(1)  # of (sum + span) / 2, one step per 2 in the sum
