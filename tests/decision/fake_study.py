@@ -23,7 +23,7 @@ from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
 from bakeoff.records.training import TrainingRecord
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 from decision.fake_evaluation import easiest, evaluate, make_products, write_predicted
 from records_made import (
     attributions_record,

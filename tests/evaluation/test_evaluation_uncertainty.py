@@ -13,7 +13,7 @@ from bakeoff.evaluation.metrics import per_class_metrics, split_metrics
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.uncertainty import N_STEPS, add_class_intervals, metric_intervals, overfitting
 from bakeoff.statistics.average_precision import average_precision_influence, macro_average_precision_interval
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 PROMISE = AutomationParams(precision=0.9)
 PARAMS = EvaluateParams(top_k=[2, 5], n_bootstrap=200, n_bootstrap_ece=100, calibration_bins=15, automation=PROMISE)

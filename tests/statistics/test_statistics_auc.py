@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from bakeoff.statistics.auc import _placements, logit_interval, macro_auc_interval
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 
 def brute_force(scores, positive):

@@ -16,7 +16,7 @@ from bakeoff.statistics.bootstrap import (
 )
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.resample import Smoothing, resampled_margins, resampled_means, strata_rows
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 COUNTS = np.array([[12, 2, 1], [3, 11, 1], [0, 2, 13]])
 SHARES = [name for name in METRICS if name not in ("matthews", "cohen_kappa")]

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from bakeoff.statistics.groups import class_copies, group_sizes, group_sums, macro_copies, widen
 from bakeoff.statistics.interval import Interval
-from bakeoff.statistics.paired import mcnemar, paired_difference, paired_macro_f1
-from bakeoff.statistics.sign_flip import sign_flip
+from bakeoff.statistics.paired import mcnemar, paired_difference, paired_macro_f1, sign_flip
 
 GROUPS = np.array([7, 3, 7, 7, 5])
 LABEL_IDS = np.array([0, 0, 0, 2, 2])

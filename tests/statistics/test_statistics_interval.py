@@ -10,12 +10,11 @@ from bakeoff.evaluation.calibration import calibration_record
 from bakeoff.evaluation.metrics import per_class_metrics, predicted_classes, split_metrics
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.uncertainty import add_class_intervals, metric_intervals
-from bakeoff.statistics.interval import Interval, hold
+from bakeoff.statistics.interval import Interval, hold, wilson_interval, wilson_intervals
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.paired import paired_difference, paired_macro_f1
 from bakeoff.statistics.resample import resampled_margins
 from bakeoff.statistics.two_sample import difference_of_shares
-from bakeoff.statistics.wilson import wilson_interval, wilson_intervals
 from random_study import KINDS, draw_probabilities, products_of
 
 PROMISE = AutomationParams(precision=0.9)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from bakeoff.statistics.sign_flip import sign_flip
+from bakeoff.statistics.paired import sign_flip
 
 
 def test_one_training_each_is_mcnemar_s_exact_test():

@@ -11,7 +11,7 @@ from bakeoff.decision.measures import RECORDED
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import device_of, usual_device
 from bakeoff.records.candidate import Candidate
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 COLUMNS = [
     *("rank", "candidate", "model", "mode", "seed"),

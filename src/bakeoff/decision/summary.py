@@ -10,7 +10,7 @@ import pandas as pd
 
 from bakeoff.decision.licences import marks, strictest
 from bakeoff.decision.measures import MEASURES, RECORDED
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 _TEXTS = ("candidate", "model", "mode", "licence", "weights", "device")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 
 def fit_threshold(confidence: np.ndarray, correct: np.ndarray, precision: float) -> float | None:

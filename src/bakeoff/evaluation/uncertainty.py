@@ -13,9 +13,8 @@ from bakeoff.statistics.auc import macro_auc_interval
 from bakeoff.statistics.average_precision import macro_average_precision_interval
 from bakeoff.statistics.bootstrap import bounds_of, confusion_intervals, mean_interval, per_class_intervals
 from bakeoff.statistics.groups import class_copies, group_sizes, macro_copies, widen
-from bakeoff.statistics.interval import Interval
+from bakeoff.statistics.interval import Interval, wilson
 from bakeoff.statistics.matrix import count_confusions
-from bakeoff.statistics.wilson import wilson
 
 MAX_GAP = 0.1
 N_STEPS = 6

@@ -6,9 +6,8 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 
-from bakeoff.statistics.interval import Interval
+from bakeoff.statistics.interval import Z_95, Interval, wilson
 from bakeoff.statistics.resample import strata_rows
-from bakeoff.statistics.wilson import Z_95, wilson
 
 Array = np.ndarray
 

@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from bakeoff.statistics.interval import LEVEL, Interval, hold
+from bakeoff.statistics.interval import LEVEL, Interval, hold, wilson, wilson_intervals
 from bakeoff.statistics.matrix import METRICS, Margins, f1
 from bakeoff.statistics.resample import Smoothing, resampled_margins, resampled_means, strata_rows
-from bakeoff.statistics.wilson import wilson, wilson_intervals
 
 Array = np.ndarray
 SHARES_OF_PRODUCTS = ("accuracy", "weighted_recall")

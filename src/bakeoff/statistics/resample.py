@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bakeoff.statistics.matrix import Margins
-from bakeoff.statistics.wilson import Z_95
+from bakeoff.statistics.interval import Z_95
 
 Array = np.ndarray
 CELLS_AT_ONCE = 4_000_000
