@@ -13,7 +13,7 @@ from bakeoff.core.paths import project_root, state_dir
 from bakeoff.core.section import load_section, load_top, read_yaml
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.references import references
-from bakeoff.decision.study import Study
+from bakeoff.decision.collect import Study
 from bakeoff.records.study import StudyLists
 from bakeoff.report.run import ReportInputs, compare
 from bakeoff.study.composition import choices_made

@@ -17,7 +17,7 @@ from bakeoff.core.translation import Translator
 from bakeoff.decision.collect import Collected, collect
 from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import CompareParams, Limits, MatrixParams, MatrixWeights
-from bakeoff.decision.study import Study
+from bakeoff.decision.collect import Study
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord

@@ -50,7 +50,8 @@ def test_each_measure_has_its_own_front_of_those_not_excluded():
     ]
 
     def fronts(*, random=False):
-        choice = choice_record(limits={"allow_random_weights": random, "allow_not_learned": False})
+        apart = [] if random else [{"candidate": "random", "reason_code": "random_weights", "reason": "started at random"}]
+        choice = choice_record(apart=apart)
         views = tradeoff_views(items, choice, Translator("en"))
         return {view["name"]: view["front_names"] for view in views}
 
