@@ -249,8 +249,7 @@ def test_the_checklist_is_computed(findings):
     ],
 )
 def test_the_method_of_the_split_is_told_and_what_it_proves(findings, changes, state, told):
-    from bakeoff.core.translation import Translator
-    from bakeoff.report.split_sentence import split_in_words
+    from bakeoff.report.render import environment
 
     facts = dataclasses.replace(findings, split=split_record(**changes))
     line = lines_of(facts, AUDIT, test=105)["No duplicates across the splits"]
@@ -258,7 +257,7 @@ def test_the_method_of_the_split_is_told_and_what_it_proves(findings, changes, s
     assert line.text.startswith(told)
     assert ("each of the 1,031 groups whole" in line.text) == (state == "proved")
     card = card_of(facts)
-    assert split_in_words(facts.split, Translator("en")) in card
+    assert environment("en", html=False).globals["split_in_words"](facts.split) in card
     assert ("Photos found to be near-duplicates never lie" in card) == (state == "proved")
 
 
