@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bakeoff.evaluation.automation import automation_record, fit_threshold
+from bakeoff.evaluation.calibration import automation_record, fit_threshold
 from bakeoff.records.evaluation import Automation
 from bakeoff.statistics.interval import wilson_interval
 

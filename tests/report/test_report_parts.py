@@ -50,7 +50,7 @@ def test_each_measure_has_its_own_front_of_those_not_excluded():
     ]
 
     def fronts(*, random=False):
-        apart = [] if random else [{"candidate": "random", "reason_code": "random_weights", "reason": "started at random"}]
+        apart = [] if random else [{"candidate": "random", "reason_code": "random_weights", "reason": "random"}]
         choice = choice_record(apart=apart)
         views = tradeoff_views(items, choice, Translator("en"))
         return {view["name"]: view["front_names"] for view in views}
@@ -133,7 +133,7 @@ def test_a_pair_picture_outside_the_folder_is_not_read(findings, tmp_path):
 
 
 def test_the_best_of_a_class_is_marked(findings):
-    from bakeoff.report.page.classes import class_table
+    from bakeoff.report.page.confusions import class_table
 
     records = findings.done
     table = class_table(records, records[0].training.labels)

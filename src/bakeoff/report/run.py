@@ -33,6 +33,7 @@ from bakeoff.report.differences import draw_differences
 from bakeoff.report.facts import Facts
 from bakeoff.report.gaps import fill_gaps
 from bakeoff.report.page.page import write_report
+from bakeoff.report.render import environment
 from bakeoff.report.scatter import draw_pareto
 
 REPORTS = ("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv", "slices.csv")
@@ -107,7 +108,14 @@ def compare(
         **choose(summaries, params, t=t, outcomes=outcomes, failed=failed, notes=[*stand_in, *notes]),
         matrix=matrix,
         references=[dict(row) for row in given.references if not (stand_in and row["model"] == BASELINE)],
-        inputs=_inputs(runs_dir, study, done, partial=partial),
+        inputs=ChoiceInputs(
+            runs_dir=runs_dir.as_posix(),
+            **study.lists.model_dump(),
+            choices=None if study.choices is None else list(study.choices),
+            partial=partial,
+            device=usual_device(done),
+            keys={one.candidate.title: one.training.key for one in done},
+        ),
     )
     out_dir.mkdir(parents=True, exist_ok=True)
     # DVC may have hard-linked them to its cache: writing into one would change the cached copy.
@@ -164,34 +172,5 @@ def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator)
     ]
     keys = {one.candidate.title: one.training.key for one in found.done}
     lost = [name for name, key in keys.items() if failures_dir and failures.read_failures(failures_dir / key)]
-    notes = []
-    if drawn:
-        notes.append(
-            t.ngettext(
-                "One figure or page could not be made; no number is lost: {names}. `bakeoff doctor` says where the "
-                "traceback is.",
-                "{n} figures or pages could not be made; no number is lost: {names}. `bakeoff doctor` says where the "
-                "tracebacks are.",
-                len(drawn),
-                names="; ".join(drawn),
-            )
-        )
-    if lost:
-        notes.append(
-            t.gettext(
-                "MLflow or TensorBoard lacked results of {names} when this was written: `bakeoff sync` logs them.",
-                names=t.join(lost),
-            )
-        )
-    return notes
-
-
-def _inputs(runs_dir: Path, study: Study, done: Sequence[Evaluated], *, partial: bool) -> ChoiceInputs:
-    return ChoiceInputs(
-        runs_dir=runs_dir.as_posix(),
-        **study.lists.model_dump(),
-        choices=None if study.choices is None else list(study.choices),
-        partial=partial,
-        device=usual_device(done),
-        keys={one.candidate.title: one.training.key for one in done},
-    )
+    words: Any = environment(t.language, html=False).get_template("words.jinja").module
+    return words.failure_notes(drawn, lost).splitlines()
