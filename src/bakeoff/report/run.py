@@ -11,12 +11,11 @@ from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import Translator
 from bakeoff.data.table import read_groups
 from bakeoff.decision.choice import choose
-from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord
+from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord, flat_metrics
 from bakeoff.decision.collect import Collected, Evaluated, Study, collect
 from bakeoff.decision.label_errors import read_label_errors, recount
 from bakeoff.decision.leaderboard import build_leaderboard
 from bakeoff.decision.matrix import with_matrix
-from bakeoff.decision.metrics_file import flat_metrics
 from bakeoff.decision.outcomes import outcomes_of
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.pareto import Plane
