@@ -100,14 +100,8 @@ def _certainty(ranking: Ranking, params: CompareParams, outcomes: Outcomes | Non
     test weakens the others. The baseline always takes part.
     """
     if outcomes is None:
-        nothing = Stability(n_resamples=0, shares={}, winner_share=None, sentence="")
-        return {
-            "comparisons": [],
-            "indistinguishable": [],
-            "groups_sentence": "",
-            "stability": nothing.model_dump(),
-            "corrected": {},
-        }
+        nothing = {"comparisons": [], "indistinguishable": [], "groups_sentence": "", "corrected": {}}
+        return nothing | {"stability": Stability(n_resamples=0, shares={}, winner_share=None, sentence="").model_dump()}
     tested = [name for name in ranking.why_not if name == BASELINE or not ranking.exclusions(name)]
     pairs = pair_tests(outcomes, tested)
     comparisons: list[dict[str, Any]] = []
