@@ -28,9 +28,9 @@ from bakeoff.core.translation import Translator
 from bakeoff.data.predictions import make_predictions, write_predictions
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import DIGESTS, MEASURES_FILE, SPLITS, Catalogue, load_catalogue
+from bakeoff.decision.collect import Study
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.references import references
-from bakeoff.decision.collect import Study
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors

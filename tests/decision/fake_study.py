@@ -14,10 +14,9 @@ import numpy as np
 from PIL import Image
 
 from bakeoff.core.translation import Translator
-from bakeoff.decision.collect import Collected, collect
+from bakeoff.decision.collect import Collected, Study, collect
 from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import CompareParams, Limits, MatrixParams, MatrixWeights
-from bakeoff.decision.collect import Study
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord

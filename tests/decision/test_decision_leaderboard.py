@@ -18,8 +18,8 @@ from decision.fake_study import (
     fake_training,
     make_study,
     speed_file,
-    write_candidate,
     summary,
+    write_candidate,
 )
 
 A, ABC = make_study(["a"]), make_study(["a", "b", "c"])

@@ -14,9 +14,9 @@ from bakeoff.statistics.bootstrap import (
     per_class_intervals,
     statistic_interval,
 )
+from bakeoff.statistics.interval import wilson_interval
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.resample import Smoothing, resampled_margins, resampled_means, strata_rows
-from bakeoff.statistics.interval import wilson_interval
 
 COUNTS = np.array([[12, 2, 1], [3, 11, 1], [0, 2, 13]])
 SHARES = [name for name in METRICS if name not in ("matthews", "cohen_kappa")]
@@ -128,8 +128,6 @@ def test_196_classes_in_bounded_memory():
     assert all(chunk.right.size <= 4_000_000 for chunk in chunks)
 
 
-
-
 def test_per_class_by_hand():
     found = per_class_intervals(np.array([[8, 2, 0], [0, 5, 0], [0, 0, 0]]))
     assert (found["recall"][0][0], found["recall"][1][0]) == pytest.approx(wilson_interval(0.8, 10))
@@ -194,7 +192,6 @@ def test_strata_of_one_product_share_one():
     assert [group.tolist() for group in strata_rows(np.array([3]), 1)] == [[0]]
 
 
-
 def test_any_statistic_takes_the_bias_off():
     # the mean distance from 0 of two noisy means is biased upwards; the basic interval lies below percentiles
     rng = np.random.default_rng(0)
@@ -211,7 +208,6 @@ def test_any_statistic_of_a_mean_is_the_mean_interval():
     found = statistic_interval(lambda rows: float(values[rows].mean()), strata, 4000)
     expected = mean_interval(values, strata)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.004)
-
 
 
 def test_bias_correction_by_hand():

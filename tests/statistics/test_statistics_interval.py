@@ -7,7 +7,7 @@ import pytest
 
 from bakeoff.data.predictions import Predictions
 from bakeoff.evaluation.calibration import calibration_record
-from bakeoff.evaluation.metrics import per_class_metrics, split_metrics
+from bakeoff.evaluation.metrics import per_class_metrics, predicted_classes, split_metrics
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.uncertainty import metric_intervals
 from bakeoff.statistics.interval import Interval, hold, wilson_interval, wilson_intervals

@@ -75,7 +75,7 @@ def sign_flip(hits_a: np.ndarray, hits_b: np.ndarray, n_seeds: int, *, groups: n
         R. A. Fisher, The Design of Experiments (1935), section 21; the distribution of the sum is the convolution of
         one scaled binomial per size of difference.
     """
-    differences = np.rint(group_sums(hits_a - hits_b, groups)).astype(np.int64)
+    differences = np.rint(group_sums(np.subtract(hits_a, hits_b, dtype=np.float64), groups)).astype(np.int64)
     total = abs(int(differences.sum()))
     sizes = np.bincount(np.abs(differences), minlength=n_seeds + 1)
     mass = np.ones(1)  # of (sum + span) / 2, one step per 2 in the sum

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bakeoff.statistics.matrix import Margins
 from bakeoff.statistics.interval import Z_95
+from bakeoff.statistics.matrix import Margins
 
 Array = np.ndarray
 CELLS_AT_ONCE = 4_000_000
