@@ -22,8 +22,8 @@ from scipy.stats import norm
 from bakeoff.deploy.monitoring.performance import estimate_accuracy
 from bakeoff.deploy.monitoring.report import ALPHA, run_tests
 from bakeoff.deploy.monitoring.sample import Sample
+from bakeoff.statistics.interval import wilson_interval
 from bakeoff.statistics.two_sample import detectable_drop, difference_of_shares
-from bakeoff.statistics.wilson import wilson_interval
 
 N_TESTS = 11
 Cell = tuple[float, tuple[int, int]]

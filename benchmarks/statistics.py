@@ -31,10 +31,9 @@ from bakeoff.evaluation.uncertainty import metric_intervals
 from bakeoff.statistics.auc import macro_auc_interval
 from bakeoff.statistics.average_precision import macro_average_precision_interval
 from bakeoff.statistics.bootstrap import bias_corrected, confusion_intervals, mean_interval, per_class_intervals
-from bakeoff.statistics.interval import Interval
+from bakeoff.statistics.interval import Interval, wilson_interval
 from bakeoff.statistics.matrix import METRICS, Margins, f1, precision, recall
 from bakeoff.statistics.paired import mcnemar, paired_difference, paired_macro_f1
-from bakeoff.statistics.wilson import wilson_interval
 
 N_RESAMPLES = 1_000
 SMALL, MIDDLE, LARGE = 105, 1_000, 10_000

@@ -32,8 +32,8 @@ from bakeoff.decision.winner import review
 from bakeoff.records.candidate import BASELINE
 from bakeoff.statistics.bootstrap import confusion_intervals
 from bakeoff.statistics.groups import group_sizes, macro_copies, widen
+from bakeoff.statistics.interval import wilson_interval
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
-from bakeoff.statistics.wilson import wilson_interval
 
 N_CANDIDATES, N_CLASSES, CORRELATION, MEAN = 15, 27, 0.5, 0.85
 N_RESAMPLES, N_FRESH = 1_000, 20

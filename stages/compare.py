@@ -11,9 +11,9 @@ from pathlib import Path
 from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.paths import project_root, state_dir
 from bakeoff.core.section import load_section, load_top, read_yaml
+from bakeoff.decision.collect import Study
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.references import references
-from bakeoff.decision.study import Study
 from bakeoff.records.study import StudyLists
 from bakeoff.report.run import ReportInputs, compare
 from bakeoff.study.composition import choices_made

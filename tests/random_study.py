@@ -28,9 +28,9 @@ from bakeoff.core.translation import Translator
 from bakeoff.data.predictions import make_predictions, write_predictions
 from bakeoff.data.store import StoreWriter
 from bakeoff.data.table import DIGESTS, MEASURES_FILE, SPLITS, Catalogue, load_catalogue
+from bakeoff.decision.collect import Study
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.references import references
-from bakeoff.decision.study import Study
 from bakeoff.deploy.monitoring.figure import draw_monitoring
 from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors
@@ -71,7 +71,7 @@ class RandomStudy:
     @property
     def predictions(self) -> dict[Candidate, Path]:
         """The predictions of each training that has a result."""
-        folders = {one: one.folder(self.root / "runs") / "training" for one in self.study.candidates()}
+        folders = {one: one.folder(self.root / "runs") / "training" for one in self.study.lists.candidates()}
         return {one: folder / "predictions.parquet" for one, folder in folders.items() if folder.is_dir()}
 
 
@@ -127,8 +127,8 @@ def write_study(root: Path, seed: int) -> RandomStudy:
     )
     study = Study(lists)
     found = RandomStudy(root, catalogue, study, _write_params(root, rng, study), rng)
-    kinds = {one.name: str(rng.choice(KINDS, p=[0.44, *[0.08] * 7])) for one in study.candidates()}
-    for one in study.candidates():
+    kinds = {one.name: str(rng.choice(KINDS, p=[0.44, *[0.08] * 7])) for one in study.lists.candidates()}
+    for one in study.lists.candidates():
         if one.model == lists.models[0] or rng.random() < 0.9:  # else it failed: nothing is there
             training = one.folder(root / "runs") / "training"
             _write_training(found, one, kinds[one.name], training)

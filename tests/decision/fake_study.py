@@ -14,16 +14,15 @@ import numpy as np
 from PIL import Image
 
 from bakeoff.core.translation import Translator
-from bakeoff.decision.collect import Collected, collect
+from bakeoff.decision.collect import Collected, Study, collect
 from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import CompareParams, Limits, MatrixParams, MatrixWeights
-from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
 from bakeoff.records.training import TrainingRecord
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 from decision.fake_evaluation import easiest, evaluate, make_products, write_predicted
 from records_made import (
     attributions_record,

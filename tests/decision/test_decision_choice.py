@@ -6,8 +6,8 @@ import math
 import pytest
 
 from bakeoff.decision import choice as choices
+from bakeoff.decision.choice_record import flat_metrics
 from bakeoff.decision.measures import MEASURES
-from bakeoff.decision.metrics_file import flat_metrics
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule, rank_eligible
 from decision.fake_study import ENGLISH, FRENCH, NO_LIMITS, summary

@@ -34,7 +34,7 @@ def edit(path, change) -> None:
 
 
 def test_the_study_is_the_product_of_its_lists_and_the_baseline_per_seed():
-    candidates = make_study(["a", "b.c"], ["frozen", "finetune"], [0, 3]).candidates()
+    candidates = make_study(["a", "b.c"], ["frozen", "finetune"], [0, 3]).lists.candidates()
     assert len(candidates) == 2 * 2 * 2 + 2
     assert candidates[0] == Candidate("baseline_tf", 0)
     assert [one.title for one in candidates[-2:]] == ["b.c-finetune (seed 0)", "b.c-finetune (seed 3)"]

@@ -31,7 +31,7 @@ from bakeoff.decision.outcomes import Outcomes
 from bakeoff.decision.resampling import bounded_resamples, resampled_metric, resamples
 from bakeoff.decision.rules import Rule, pick
 from bakeoff.decision.winner import correct, redraw, review, share_in_words
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 from decision.fake_study import ENGLISH, FRENCH, NO_LIMITS, summary
 
 

@@ -7,16 +7,20 @@ import pandas as pd
 import pytest
 
 from bakeoff.core.files import write_json
-from bakeoff.decision.leaderboard import (
-    COLUMNS,
-    build_leaderboard,
-    read_leaderboard,
-    write_leaderboard,
-)
-from bakeoff.decision.licences import commercial_use, licence_text, marks
+from bakeoff.decision.leaderboard import COLUMNS, build_leaderboard, read_leaderboard
+from bakeoff.decision.licences import commercial_use, licence_text
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import timing_notes, usual_device
-from decision.fake_study import ENGLISH, NC_CODE, collected, fake_training, make_study, speed_file, write_candidate
+from decision.fake_study import (
+    ENGLISH,
+    NC_CODE,
+    collected,
+    fake_training,
+    make_study,
+    speed_file,
+    summary,
+    write_candidate,
+)
 
 A, ABC = make_study(["a"]), make_study(["a", "b", "c"])
 
@@ -82,7 +86,7 @@ def test_the_csv_round_trip_keeps_yes_no_and_unknown(tmp_path):
     write_candidate(tmp_path / "runs", "mobilevitv2-frozen", correct=88, latency_ms=30)
     study = make_study(["a", "mobilevitv2", "gone"])
     table = build_leaderboard(collected(tmp_path / "runs", study, partial=True))
-    write_leaderboard(table, tmp_path / "leaderboard.csv")
+    table.to_csv(tmp_path / "leaderboard.csv", index=False)
     again = read_leaderboard(tmp_path / "leaderboard.csv")
     assert [bool(value) for value in again["pretrained"][:3]] == [True, False, True]
     assert again["commercial_use"].tolist()[:3] == [True, True, None]
@@ -122,9 +126,9 @@ def test_licences_are_named_once_where_code_and_weights_agree():
 
 
 def test_marks():
-    assert marks(pretrained=True, commercial=True) == []
-    assert marks(pretrained=False, commercial=False) == ["RANDOM START", "NON-COMMERCIAL"]
-    assert marks(pretrained=True, commercial=None) == ["CHECK LICENCE"]
+    assert summary().marks == []
+    assert summary(pretrained=False, commercial_use=False).marks == ["RANDOM START", "NON-COMMERCIAL"]
+    assert summary(commercial_use=None).marks == ["CHECK LICENCE"]
 
 
 def test_threads_and_noisy_timings_are_said(tmp_path):

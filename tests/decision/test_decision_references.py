@@ -6,8 +6,8 @@ import pytest
 from bakeoff.backbones.params import BackboneParams
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.section import validate_section
+from bakeoff.decision.outcomes import seed_spread
 from bakeoff.decision.references import references
-from bakeoff.decision.seeds import seed_spread
 
 TOP1 = {"value": 0.729, "source": "https://example.org/results.csv"}
 

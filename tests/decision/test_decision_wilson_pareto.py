@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bakeoff.decision.pareto import pareto_front
 from bakeoff.report.labels import leader, place_labels
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 
 def test_interval_of_81_of_263():

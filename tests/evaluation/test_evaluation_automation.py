@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bakeoff.evaluation.automation import automation_record, fit_threshold
+from bakeoff.evaluation.calibration import automation_record, fit_threshold
 from bakeoff.records.evaluation import Automation
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 CONFIDENCE = np.array([0.9, 0.99, 0.6, 0.8, 0.7])
 RIGHT = np.array([True, True, False, True, False])  # by confidence: right, right, right, wrong, wrong

@@ -30,7 +30,7 @@ from bakeoff.evaluation.reliability import (
     reliability_bins,
 )
 from bakeoff.records.evaluation import CalibrationRecord
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 PROMISE = AutomationParams(precision=0.9)
 PARAMS = EvaluateParams(top_k=[3], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=5, automation=PROMISE)

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from bakeoff.core.errors import EvaluationError
 from bakeoff.evaluation.metrics import per_class_metrics, split_metrics
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
-from bakeoff.evaluation.uncertainty import N_STEPS, add_class_intervals, metric_intervals, overfitting
+from bakeoff.evaluation.uncertainty import N_STEPS, metric_intervals, overfitting
 from bakeoff.statistics.average_precision import average_precision_influence, macro_average_precision_interval
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 PROMISE = AutomationParams(precision=0.9)
 PARAMS = EvaluateParams(top_k=[2, 5], n_bootstrap=200, n_bootstrap_ece=100, calibration_bins=15, automation=PROMISE)
@@ -70,18 +69,15 @@ def test_a_test_split_given_twice_is_no_surer_where_the_groups_say_so():
     for name, interval in once.items():
         spread = interval["high"] - interval["low"]
         assert doubled[name]["high"] - doubled[name]["low"] == pytest.approx(spread, rel=0.25), name
-    classes = [per_class_metrics(*each, ["a", "b", "c"]) for each in ((label_ids, probabilities), twice)]
-    alone = add_class_intervals(classes[0], label_ids, probabilities.argmax(axis=1))
-    found = add_class_intervals(classes[1], twice[0], twice[1].argmax(axis=1), groups)
+    alone = per_class_metrics(label_ids, probabilities, ["a", "b", "c"])
+    found = per_class_metrics(*twice, ["a", "b", "c"], groups)
     assert found["a"] == pytest.approx(alone["a"] | {"support": 2 * alone["a"]["support"]})
 
 
 def test_per_class_ends_are_wilsons():
     probabilities = np.eye(3, dtype=np.float32)[[0, 0, 1, 1]]
     label_ids = np.array([0, 1, 1, 1])
-    found = add_class_intervals(
-        per_class_metrics(label_ids, probabilities, ["a", "b", "c"]), label_ids, probabilities.argmax(axis=1)
-    )
+    found = per_class_metrics(label_ids, probabilities, ["a", "b", "c"])
     low, high = wilson_interval(2 / 3, 3)
     assert (found["b"]["recall_low"], found["b"]["recall_high"]) == pytest.approx((low, high))
     assert found["b"]["f1_low"] < found["b"]["f1"] < found["b"]["f1_high"]
@@ -150,10 +146,3 @@ def test_perfect_ranking_gets_wilsons():
     area, interval = macro_average_precision_interval(np.eye(2)[label_ids], label_ids)
     assert area == 1.0
     assert (interval.method, interval.low) == ("wilson", pytest.approx(wilson_interval(1.0, 40)[0]))
-
-
-def test_average_precision_refuses():
-    with pytest.raises(EvaluationError, match=r"average precision needs probabilities \(N, K\), got shape \(2,\)"):
-        macro_average_precision_interval(np.zeros(2), np.zeros(2))
-    with pytest.raises(EvaluationError, match="average precision needs products of two classes or more"):
-        macro_average_precision_interval(np.full((2, 2), 0.5), np.zeros(2))

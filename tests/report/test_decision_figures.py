@@ -27,9 +27,9 @@ def test_the_front_leaves_out_what_may_not_be_chosen():
         summary("beaten", accuracy=0.85, latency_ms=40),
         summary("fast", accuracy=0.8, latency_ms=10),
     ]
-    assert [item.candidate for item in front(items, PLANE)] == ["fast", "slow"]
-    allowed = Plane.of(["latency_ms", "accuracy"], allow_random=True)
-    assert [item.candidate for item in front(items, allowed)] == ["random"]
+    plane = Plane.of(["latency_ms", "accuracy"], excluded=["random", "dull"])
+    assert [item.candidate for item in front(items, plane)] == ["fast", "slow"]
+    assert [item.candidate for item in front(items, PLANE)] == ["random"]
     assert front([], PLANE) == []
 
 

@@ -50,7 +50,8 @@ def test_each_measure_has_its_own_front_of_those_not_excluded():
     ]
 
     def fronts(*, random=False):
-        choice = choice_record(limits={"allow_random_weights": random, "allow_not_learned": False})
+        apart = [] if random else [{"candidate": "random", "reason_code": "random_weights", "reason": "random"}]
+        choice = choice_record(apart=apart)
         views = tradeoff_views(items, choice, Translator("en"))
         return {view["name"]: view["front_names"] for view in views}
 
@@ -132,7 +133,7 @@ def test_a_pair_picture_outside_the_folder_is_not_read(findings, tmp_path):
 
 
 def test_the_best_of_a_class_is_marked(findings):
-    from bakeoff.report.page.classes import class_table
+    from bakeoff.report.page.confusions import class_table
 
     records = findings.done
     table = class_table(records, records[0].training.labels)
@@ -248,8 +249,7 @@ def test_the_checklist_is_computed(findings):
     ],
 )
 def test_the_method_of_the_split_is_told_and_what_it_proves(findings, changes, state, told):
-    from bakeoff.core.translation import Translator
-    from bakeoff.report.split_sentence import split_in_words
+    from bakeoff.report.render import environment
 
     facts = dataclasses.replace(findings, split=split_record(**changes))
     line = lines_of(facts, AUDIT, test=105)["No duplicates across the splits"]
@@ -257,7 +257,7 @@ def test_the_method_of_the_split_is_told_and_what_it_proves(findings, changes, s
     assert line.text.startswith(told)
     assert ("each of the 1,031 groups whole" in line.text) == (state == "proved")
     card = card_of(facts)
-    assert split_in_words(facts.split, Translator("en")) in card
+    assert environment("en", html=False).globals["split_in_words"](facts.split) in card
     assert ("Photos found to be near-duplicates never lie" in card) == (state == "proved")
 
 

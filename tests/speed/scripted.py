@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from bakeoff.speed.turns import Timings, Turn, Walks
@@ -50,7 +51,7 @@ def write_project(root: Path, *, models: tuple[str, ...] = ()) -> Path:
     for model in models:
         (root / "data" / "candidates" / f"{model}.json").write_text("{}")
     (root / "server.py").write_text(SERVER)
-    (root / "turn.json").write_text(json.dumps(TURN.as_json()))
+    (root / "turn.json").write_text(json.dumps(asdict(TURN)))
     (root / "description.json").write_text(json.dumps(DESCRIPTION))
     (root / "stages" / "in_env.sh").write_text(f'exec "{sys.executable}" server.py "$4"\n')  # $4: after torch -m MODULE
     return root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from bakeoff.records.speed import NetworkSpeed
 from bakeoff.speed import turns
 from bakeoff.speed.pool import pool_turns
-from bakeoff.speed.turns import MAX_CALLS, N_WARMUP, Stand, Timings, Turn, Walks
+from bakeoff.speed.turns import MAX_CALLS, N_WARMUP, TURN, Stand, Timings, Turn, Walks
 from numpy_predictor import NumpyPredictor, make_catalogue
 from speed.fake_machine import INDEX_S, fake_stand
 
@@ -147,7 +148,7 @@ def test_photos_are_repeated_in_larger_batches_and_scaled_beforehand(tmp_path):
 def test_a_turn_travels_as_json(tmp_path):
     stand, _ = fake_stand(tmp_path, 0.4)
     turn = stand.take_turn(15)
-    assert Turn.of_json(json.loads(json.dumps(turn.as_json(), allow_nan=False))) == turn
+    assert TURN.validate_python(json.loads(json.dumps(asdict(turn), allow_nan=False))) == turn
 
 
 def test_a_whole_measurement_on_the_real_clock(tmp_path):

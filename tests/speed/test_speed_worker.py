@@ -16,7 +16,7 @@ from bakeoff.data.store import StoreWriter
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.speed import worker
 from bakeoff.speed.pool import pool_turns
-from bakeoff.speed.turns import Turn
+from bakeoff.speed.turns import TURN
 from numpy_predictor import NumpyPredictor, make_catalogue
 from records_made import candidate_settings, dataset
 
@@ -48,7 +48,7 @@ def test_a_worker_says_what_its_network_is_and_takes_turns(project, monkeypatch)
     ready, *turns = ask(project, "a", 0.3, 0.3)
     description = NumpyPredictor(LABELS).description
     assert ready == {"ready": description | {"gmacs": 16 * 16 * 3 * 3 / 1e9, "gmacs_method": "by hand"}}
-    assert [sorted(Turn.of_json(answer["turn"]).timings) for answer in turns] == [[1, 4]] * 2
+    assert [sorted(TURN.validate_python(answer["turn"]).timings) for answer in turns] == [[1, 4]] * 2
 
 
 class Broken(NumpyPredictor):
@@ -80,7 +80,7 @@ def test_without_photos_nothing_is_measured(tmp_path):
 def measured(project: Path, network: str):
     """Return the record of a network of the project from one turn."""
     ready, turn = ask(project, network, 2.0)
-    return pool_turns([Turn.of_json(turn["turn"])], ready["ready"])
+    return pool_turns([TURN.validate_python(turn["turn"])], ready["ready"])
 
 
 @pytest.mark.torch

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.binning import equal_mass_bins
 
 
@@ -29,8 +27,3 @@ def test_distinct_values_fill_bins_evenly(n, n_bins):
     values = np.random.default_rng(n).permutation(n)
     wanted = [len(part) for part in np.array_split(values, n_bins)]
     assert np.bincount(equal_mass_bins(values, n_bins), minlength=n_bins).tolist() == wanted
-
-
-def test_values_that_are_not_finite_are_refused():
-    with pytest.raises(EvaluationError, match="a number is NaN or infinite"):
-        equal_mass_bins(np.array([0.1, np.nan]), 3)

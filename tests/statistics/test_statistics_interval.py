@@ -9,13 +9,12 @@ from bakeoff.data.predictions import Predictions
 from bakeoff.evaluation.calibration import calibration_record
 from bakeoff.evaluation.metrics import per_class_metrics, predicted_classes, split_metrics
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
-from bakeoff.evaluation.uncertainty import add_class_intervals, metric_intervals
-from bakeoff.statistics.interval import Interval, hold
+from bakeoff.evaluation.uncertainty import metric_intervals
+from bakeoff.statistics.interval import Interval, hold, wilson_interval, wilson_intervals
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.paired import paired_difference, paired_macro_f1
 from bakeoff.statistics.resample import resampled_margins
 from bakeoff.statistics.two_sample import difference_of_shares
-from bakeoff.statistics.wilson import wilson_interval, wilson_intervals
 from random_study import KINDS, draw_probabilities, products_of
 
 PROMISE = AutomationParams(precision=0.9)
@@ -68,8 +67,7 @@ def test_every_interval_of_an_evaluation_holds_its_estimate(kind, n_labels):
         for name, interval in found.items():
             assert interval["low"] <= metrics[name] <= interval["high"], (name, seed)
         labels = [f"class {i}" for i in range(n_labels)]
-        classes = per_class_metrics(label_ids, probabilities, labels)
-        for values in add_class_intervals(classes, label_ids, predicted_classes(probabilities)).values():
+        for values in per_class_metrics(label_ids, probabilities, labels).values():
             for name in ("precision", "recall", "f1"):
                 if values[name] is not None:
                     assert 0 <= values[f"{name}_low"] <= values[name] <= values[f"{name}_high"] <= 1

@@ -64,13 +64,13 @@ class Server:
         """Start it, and wait until it answers."""
         from bakeoff.tracking.local_server import answers
         from bakeoff.tracking.store import Store
-        from bakeoff.tracking.ui import server_command, server_environment
+        from bakeoff.tracking.ui import NO_JOB_RUNNER, server_command
 
         store = Store(f"sqlite:///{self._folder}/mlflow.db", f"file://{self._folder}/artifacts")
         with (self._folder / "server.log").open("w") as log:
             self._process = subprocess.Popen(
                 server_command(store, self.port),
-                env=server_environment(),
+                env=os.environ | NO_JOB_RUNNER,
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,

@@ -18,7 +18,7 @@ from bakeoff.tracking.records import (
 )
 from bakeoff.tracking.runs import combined_key, identity_tags, is_compatible, run_name
 from bakeoff.tracking.tensorboard import write_events
-from bakeoff.tracking.ui import server_command, view_address, view_state
+from bakeoff.tracking.ui import VIEW, server_command, view_address
 from prepared import PREPARE
 from records_made import calibration_record, dataset, repair_record
 
@@ -124,7 +124,7 @@ def test_the_ui_opens_on_the_classic_table_with_accuracy_and_throughput(project)
     assert view_address(5000, "7").startswith(
         "http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning"
     )
-    assert {"metrics.`test_accuracy`", "metrics.`images_per_s`"} <= set(view_state()["selectedColumns"])
+    assert {"metrics.`test_accuracy`", "metrics.`images_per_s`"} <= set(VIEW["selectedColumns"])
     command = server_command(resolve_store(), 5000)
     assert command[command.index("--workers") + 1] == "1"
     assert command[command.index("--host") + 1] == "127.0.0.1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def test_the_network_that_is_measured_is_the_one_that_is_trained(
     turn = Stand(network, catalogue.at([0, 1, 2]), [4]).take_turn(2.0)
     assert set(turn.timings) == {1, 4}
     assert turn.walks.forward_s > 0
-    json.dumps(turn.as_json(), allow_nan=False)
+    json.dumps(asdict(turn), allow_nan=False)
 
 
 @pytest.mark.parametrize("mode", ["frozen", "finetune"])

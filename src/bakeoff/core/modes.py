@@ -61,15 +61,11 @@ def parse_mode(name: str) -> Mode:
     raise ValueError(f"unknown mode {name!r}; legal modes: {LEGAL}")
 
 
-def _checked(name: str) -> str:
-    return parse_mode(name).name
-
-
 def _known(family: str) -> str:
     if family not in FAMILIES:
         raise ValueError(f"must be one of {', '.join(FAMILIES)}")
     return family
 
 
-ModeName = Annotated[str, AfterValidator(_checked)]
+ModeName = Annotated[str, AfterValidator(lambda name: parse_mode(name).name)]
 Family = Annotated[str, AfterValidator(_known)]

@@ -9,9 +9,8 @@ from bakeoff.data_curve.power_law import fit_power_laws
 from bakeoff.decision.comparisons import ALPHA
 from bakeoff.records.data_curve import DataCurveRecord, Estimate
 from bakeoff.statistics.groups import group_sizes
-from bakeoff.statistics.interval import hold
+from bakeoff.statistics.interval import hold, wilson_intervals
 from bakeoff.statistics.paired import holm, mcnemar, paired_difference
-from bakeoff.statistics.wilson import wilson_intervals
 
 _ENDS = (0.025, 0.975)
 PER_CLASS, _FEWEST_POINTS, _FARTHEST, _N_RESAMPLES = 50, 4, 4, 2_000

@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice_record import Stability
 from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
-from bakeoff.decision.outcomes import Outcomes
+from bakeoff.decision.outcomes import Outcomes, seed_spread
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.resampling import bounded_resamples
 from bakeoff.decision.rules import KINDS, Ranking, Rule, commercial_refusal, other_device, rank
-from bakeoff.decision.scenarios import scenario_rows
-from bakeoff.decision.seeds import seed_spread
+from bakeoff.decision.scenarios import scenario_row
 from bakeoff.decision.sentences import (
     answer_sentence,
     compares_backbones,
@@ -71,7 +70,10 @@ def choose(
         "noise": _noise(ranking.eligible),
         **certain,
         "seeds": seed_spread({name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}),
-        "scenarios": scenario_rows(summaries, ranking.rule, params.scenarios, best=best, t=t),
+        "scenarios": [
+            scenario_row(name, summaries, replace(ranking.rule, limits=limits), best, t)
+            for name, limits in params.scenarios.items()
+        ],
         "apart": _apart(summaries, ranking, t),
         "eligible": [as_record(item) for item in ranking.eligible],
         "refused": [
@@ -98,14 +100,8 @@ def _certainty(ranking: Ranking, params: CompareParams, outcomes: Outcomes | Non
     test weakens the others. The baseline always takes part.
     """
     if outcomes is None:
-        nothing = Stability(n_resamples=0, shares={}, winner_share=None, sentence="")
-        return {
-            "comparisons": [],
-            "indistinguishable": [],
-            "groups_sentence": "",
-            "stability": nothing.model_dump(),
-            "corrected": {},
-        }
+        nothing = {"comparisons": [], "indistinguishable": [], "groups_sentence": "", "corrected": {}}
+        return nothing | {"stability": Stability(n_resamples=0, shares={}, winner_share=None, sentence="").model_dump()}
     tested = [name for name in ranking.why_not if name == BASELINE or not ranking.exclusions(name)]
     pairs = pair_tests(outcomes, tested)
     comparisons: list[dict[str, Any]] = []

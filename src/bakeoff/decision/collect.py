@@ -1,7 +1,7 @@
 """Reads what every candidate left under runs/; a missing record is an error, or a failed row by request."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.outcomes import TestOutcomes, read_test_outcomes
-from bakeoff.decision.study import Study
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.evaluation import (
     CALIBRATION,
@@ -20,10 +19,22 @@ from bakeoff.records.evaluation import (
     MetricsRecord,
 )
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
+from bakeoff.records.study import StudyLists
 from bakeoff.records.training import CostRecord, TrainingRecord
 
 PREDICTIONS = "training/predictions.parquet"
 _SAME_ACCURACY = 1e-6
+
+
+@dataclass(frozen=True)
+class Study:
+    """Which candidates there should be, by name and never by globbing."""
+
+    lists: StudyLists
+    unfinished: frozenset[str] = frozenset()
+    """Candidates one of whose stages failed in this run: what runs/ still holds of them is older and does not count."""
+    choices: Sequence[str] | None = ()
+    """What `-S` takes to compose its params.yaml from conf/; None where no choices do."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,7 @@ def collect(runs_dir: Path, study: Study, *, partial: bool = False, speed: Throu
     Raises:
         EvaluationError: without `partial`, a record is missing, broken or of another test split; with it, none is left.
     """
-    read = [_read(candidate, runs_dir, study, speed) for candidate in study.candidates()]
+    read = [_read(candidate, runs_dir, study, speed) for candidate in study.lists.candidates()]
     usual = _usual_test([one for one in read if isinstance(one, Evaluated)])
     read = [_refuse_other_test(one, usual) if isinstance(one, Evaluated) else one for one in read]
     found = Collected(

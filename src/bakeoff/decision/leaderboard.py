@@ -11,23 +11,14 @@ from bakeoff.decision.measures import RECORDED
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import device_of, usual_device
 from bakeoff.records.candidate import Candidate
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 COLUMNS = [
     *("rank", "candidate", "model", "mode", "seed"),
     *(measure.name for measure in RECORDED),
     *("weights", "pretrained", "licence", "commercial_use", "learned", "steps_run", "device", "status", "key"),
-    *(
-        "time_comparable",
-        "n_test",
-        "n_effective",
-        "accuracy_low",
-        "accuracy_high",
-        "macro_f1_low",
-        "macro_f1_high",
-        "n_latency",
-    ),
-    *("repair", "noisy", "problem"),
+    *("time_comparable", "n_test", "n_effective", "accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high"),
+    *("n_latency", "repair", "noisy", "problem"),
 ]
 _TEXTS = ("candidate", "model", "mode", "weights", "licence", "repair", "device", "status", "key", "problem")
 _FLAGS = ("pretrained", "commercial_use", "learned", "time_comparable", "noisy")
@@ -49,11 +40,6 @@ def build_leaderboard(found: Collected) -> pd.DataFrame:
     table["rank"] = ranks.where(table["status"] == "ok")
     table["seed"] = table["seed"].astype(int)
     return table.sort_values(["rank", "seed"], kind="stable", na_position="last", ignore_index=True)
-
-
-def write_leaderboard(table: pd.DataFrame, path: Path) -> None:
-    """Write leaderboard.csv."""
-    table.to_csv(path, index=False)
 
 
 def read_leaderboard(path: Path) -> pd.DataFrame:

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
 
-NON_COMMERCIAL = "NON-COMMERCIAL"
-CHECK_LICENCE = "CHECK LICENCE"
-RANDOM_START = "RANDOM START"
 _KERAS = ("Apache-2.0", True)
 """The baseline's network is Keras' own; its params section names no licence."""
 
@@ -45,13 +42,3 @@ def _code(training: TrainingRecord) -> tuple[str, bool | None]:
     """Return the licence of the backbone's code, and whether the backbone may be used commercially."""
     settings = training.settings
     return (settings.licence_code, settings.commercial_use) if isinstance(settings, CandidateSettings) else _KERAS
-
-
-def marks(*, pretrained: bool, commercial: bool | None) -> list[str]:
-    """Return the warnings that stand beside a candidate's name wherever it is listed."""
-    found = [] if pretrained else [RANDOM_START]
-    if commercial is False:
-        found.append(NON_COMMERCIAL)
-    elif commercial is None:
-        found.append(CHECK_LICENCE)
-    return found

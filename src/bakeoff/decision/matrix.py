@@ -124,16 +124,11 @@ def _note(rows: Sequence[Mapping[str, Any]], t: Translator) -> str:
             "weighted mean."
         )
     ]
-    assumed = [row["candidate"] for row in rows if row["support_assumed"]]
-    if assumed:
-        parts.append(
-            t.gettext(
-                "Nobody has judged the support of {names}: {neutral:g} of 10 is assumed.",
-                names=t.join(assumed),
-                neutral=NEUTRAL_SUPPORT,
-            )
-        )
-    incomplete = [row["candidate"] for row in rows if row["missing"]]
-    if incomplete:
-        parts.append(t.gettext("No total for {names}: a measure is missing.", names=t.join(incomplete)))
+    told = {
+        "support_assumed": N_("Nobody has judged the support of {names}: {neutral:g} of 10 is assumed."),
+        "missing": N_("No total for {names}: a measure is missing."),
+    }
+    for key, text in told.items():
+        if names := [row["candidate"] for row in rows if row[key]]:
+            parts.append(t.gettext(text, names=t.join(names), neutral=NEUTRAL_SUPPORT))
     return " ".join(parts)

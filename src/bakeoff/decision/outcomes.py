@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -134,3 +134,31 @@ def _classified_alone(one: Evaluated) -> np.ndarray:
     if automation.threshold is None or automation.refuted:
         return np.zeros(len(one.test.label_ids), dtype=bool)
     return apply_temperature(one.test.probabilities, temperature).max(axis=1) >= automation.threshold
+
+
+def seed_spread(correct: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """Return choice.json's `seeds`; candidates with a single training have no entry.
+
+    Args:
+        correct: candidate to (S, N) bool, whether training s classifies test product n rightly; every training of a
+            candidate has the same products in the same order.
+
+    Returns:
+        candidate to {"n_seeds", "mean" (accuracy, share), "sd_seeds" and "sd_data" (standard deviations of one
+        training's accuracy, shares; null for a single product)}. `sd_seeds` is what another seed changes on these
+        products, `sd_data` what other test products change; each holds what is new with every seed and product, so
+        their squares add up to more than the whole.
+
+    Source:
+        S. R. Searle, G. Casella and C. E. McCulloch, Variance Components (1992), section 4.5.
+    """
+    return {
+        candidate: {
+            "n_seeds": len(hits),
+            "mean": float(hits.mean()),
+            "sd_seeds": float(hits.mean(axis=1).std(ddof=1)),
+            "sd_data": (float(hits.var(axis=1, ddof=1).mean()) / hits.shape[1]) ** 0.5 if hits.shape[1] > 1 else None,
+        }
+        for candidate, hits in correct.items()
+        if len(hits) > 1
+    }

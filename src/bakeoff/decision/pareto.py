@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +14,17 @@ from bakeoff.decision.summary import Summary
 
 @dataclass(frozen=True)
 class Plane:
-    """Two measures, and whether doubtful candidates may lie on the front."""
+    """Two measures, and the candidates that are excluded from the front."""
 
     x: Measure
     y: Measure
-    allow_random: bool = False
-    allow_not_learned: bool = False
+    excluded: Collection[str] = ()
 
     @classmethod
-    def of(cls, names: Sequence[str], *, allow_random: bool = False, allow_not_learned: bool = False) -> Plane:
+    def of(cls, names: Sequence[str], excluded: Collection[str] = ()) -> Plane:
         """Return the plane of two measures by name, x first."""
         x, y = (MEASURES[name] for name in names)
-        return cls(x, y, allow_random, allow_not_learned)
+        return cls(x, y, excluded)
 
     def point(self, item: Summary) -> tuple[float, float]:
         """Return where a candidate lies, NaN where a measure is unknown or not comparable."""
@@ -34,11 +33,7 @@ class Plane:
 
 def front(summaries: Sequence[Summary], plane: Plane) -> list[Summary]:
     """Return the Pareto front of the candidates that are not excluded, the best on the first measure first."""
-    items = [
-        item
-        for item in summaries
-        if (item.learned or plane.allow_not_learned) and (item.pretrained or plane.allow_random)
-    ]
+    items = [item for item in summaries if item.candidate not in plane.excluded]
     x, y = ([measure.value(item) for item in items] for measure in (plane.x, plane.y))
     costs = np.negative(x) if plane.x.more_is_better else np.asarray(x)
     gains = np.asarray(y) if plane.y.more_is_better else np.negative(y)

@@ -1,11 +1,9 @@
 """The best candidate under other limits than the answer's: on a phone, at the checkout, overnight."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from bakeoff.core.translation import N_, Translator
-from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule, rank
 from bakeoff.decision.sentences import ENOUGH_CALLS, counted, limits_in_words
 from bakeoff.decision.summary import Summary
@@ -19,23 +17,15 @@ _TITLES = {
 }
 
 
-def scenario_rows(
-    summaries: Sequence[Summary], rule: Rule, scenarios: Mapping[str, Limits], *, best: Summary | None, t: Translator
-) -> list[dict[str, Any]]:
-    """Return choice.json's `scenarios`, in the order of params.
-
-    A scenario's limits take the place of `compare.subject_to`; what is maximised and whether excluded candidates may
-    be chosen stay.
-    """
-    return [_row(name, summaries, replace(rule, limits=limits), best, t) for name, limits in scenarios.items()]
-
-
 def scenario_title(name: str, t: Translator) -> str:
     """Return `On a phone`; a name of the user's own reads as given, with spaces for underscores."""
     return t.gettext(_TITLES[name]) if name in _TITLES else t.gettext("For {name}", name=name.replace("_", " "))
 
 
-def _row(name: str, summaries: Sequence[Summary], rule: Rule, best: Summary | None, t: Translator) -> dict[str, Any]:
+def scenario_row(
+    name: str, summaries: Sequence[Summary], rule: Rule, best: Summary | None, t: Translator
+) -> dict[str, Any]:
+    """Return a row of choice.json's `scenarios`; the rule is the answer's, with the scenario's limits."""
     ranking = rank(summaries, rule, t=t)
     said = {"scenario": scenario_title(name, t), "limits": limits_in_words(rule.limits, t=t)}
     row = {"name": name, "title": said["scenario"], "subject_to": rule.limits.model_dump()}

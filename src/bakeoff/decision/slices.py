@@ -10,8 +10,8 @@ from scipy.stats import hypergeom
 from bakeoff.data.table import MEASURES_FILE, source_columns
 from bakeoff.decision.outcomes import Outcomes
 from bakeoff.statistics.binning import equal_mass_bins
+from bakeoff.statistics.interval import wilson_intervals
 from bakeoff.statistics.paired import holm
-from bakeoff.statistics.wilson import wilson_intervals
 
 COLUMNS = ("candidate", "attribute", "slice", "n", "accuracy", "low", "high", "overall", "p_value", "p_holm")
 """Of slices.csv."""

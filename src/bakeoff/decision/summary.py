@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from bakeoff.decision.licences import marks, strictest
+from bakeoff.decision.licences import strictest
 from bakeoff.decision.measures import MEASURES, RECORDED
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import wilson_interval
 
 _TEXTS = ("candidate", "model", "mode", "licence", "weights", "device")
 
@@ -66,8 +66,9 @@ class Summary:
 
     @property
     def marks(self) -> list[str]:
-        """The warnings beside the name: RANDOM START, NON-COMMERCIAL, CHECK LICENCE."""
-        return marks(pretrained=self.pretrained, commercial=self.commercial_use)
+        """The warnings that stand beside the name wherever it is listed."""
+        licence = {True: [], False: ["NON-COMMERCIAL"], None: ["CHECK LICENCE"]}[self.commercial_use]
+        return licence if self.pretrained else ["RANDOM START", *licence]
 
 
 def summarise(table: pd.DataFrame) -> list[Summary]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bakeoff.core.translation import Translator
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.collect import Evaluated
 
 
@@ -32,32 +32,20 @@ def timing_notes(done: Sequence[Evaluated], failed: Mapping[str, str], *, t: Tra
         )
         for network, problem in failed.items()
     ]
-    others = sorted({one.candidate.name for one in done if one.speed and device_of(one) != device})
-    if others:
-        notes.append(
-            t.gettext(
-                "Times are compared on {device} only; those of {names} come from another device and are listed, "
-                "not compared.",
-                device=device,
-                names=t.join(others),
-            )
-        )
     same = {one.candidate.name: one.speed for one in done if one.speed and device_of(one) == device}
     threads = sorted({speed.threads for speed in same.values()})
-    if len(threads) > 1:
-        notes.append(
-            t.gettext(
-                "Times were measured with different numbers of threads ({threads}): compare with care.",
-                threads=", ".join(map(str, threads)),
-            )
-        )
-    noisy = sorted(name for name, speed in same.items() if speed.noisy)
-    if noisy:
-        notes.append(
-            t.gettext(
-                "The timings of {names} are noisy (the machine's speed changed, or two timings disagreed): compare "
-                "with care, or run `bakeoff throughput`.",
-                names=t.join(noisy),
-            )
-        )
-    return notes
+    told = {
+        N_(
+            "Times are compared on {device} only; those of {names} come from another device and are listed, not "
+            "compared."
+        ): {one.candidate.name for one in done if one.speed and device_of(one) != device},
+        N_("Times were measured with different numbers of threads ({threads}): compare with care."): threads[1:],
+        N_(
+            "The timings of {names} are noisy (the machine's speed changed, or two timings disagreed): compare with "
+            "care, or run `bakeoff throughput`."
+        ): [name for name, speed in same.items() if speed.noisy],
+    }
+    gaps = {"device": device, "threads": ", ".join(map(str, threads))}
+    return notes + [
+        t.gettext(text, names=t.join(map(str, sorted(names))), **gaps) for text, names in told.items() if names
+    ]

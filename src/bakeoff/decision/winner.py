@@ -23,10 +23,9 @@ from bakeoff.decision.resampling import (
 from bakeoff.decision.rules import Rule, pick, preference_costs
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE
-from bakeoff.statistics.interval import hold
+from bakeoff.statistics.interval import hold, wilson_interval
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.selection import Shift, chosen_again
-from bakeoff.statistics.wilson import wilson_interval
 
 CORRECTED = ("accuracy", "macro_f1")
 _AS_MEASURED = 0.0005

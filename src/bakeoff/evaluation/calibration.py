@@ -1,4 +1,7 @@
-"""Makes probabilities honest with one number, the temperature, and says what a confidence threshold would buy."""
+"""Makes probabilities honest with one number, the temperature, and says what a confidence threshold would buy.
+
+So it does of the threshold from which on a candidate keeps a promised precision alone.
+"""
 
 from typing import Any
 
@@ -8,7 +11,6 @@ from scipy.special import logsumexp
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import Predictions
-from bakeoff.evaluation.automation import automation_record
 from bakeoff.evaluation.metrics import brier_scores, exact_probabilities, log_losses, predicted_classes
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import (
@@ -18,6 +20,7 @@ from bakeoff.evaluation.reliability import (
     expected_calibration_error,
     reliability_bins,
 )
+from bakeoff.statistics.interval import wilson_interval
 
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 MIN_VALIDATION = 50
@@ -88,6 +91,46 @@ def coverage_table(confidence: np.ndarray, correct: np.ndarray, copies: float = 
     return table
 
 
+def fit_threshold(confidence: np.ndarray, correct: np.ndarray, precision: float) -> float | None:
+    """Return the least confidence from which on at least `precision` of the products are right; None without one.
+
+    Args:
+        confidence: (N,) probability of the predicted class.
+        correct: (N,) bool.
+        precision: promised share of right ones, in (0, 1).
+    """
+    order = np.argsort(-confidence, kind="stable")
+    sorted_confidence, n_right = confidence[order], np.cumsum(correct[order])
+    ends_tie = np.append(sorted_confidence[1:] != sorted_confidence[:-1], True)
+    kept = np.flatnonzero(ends_tie & (n_right >= precision * np.arange(1, len(order) + 1) - 1e-9))
+    return float(sorted_confidence[kept[-1]]) if len(kept) else None
+
+
+def automation_record(
+    validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray], precision: float, copies: float = 1
+) -> dict[str, Any]:
+    """Return calibration.json's `automation`: fitted on validation, judged on test, with Wilson's 95 % intervals.
+
+    Args:
+        validation: (N,) confidence and (N,) bool whether right, of the validation products.
+        test: of the test products.
+        precision: promised share of right ones, in (0, 1).
+        copies: mean size of a test product's group.
+    """
+    threshold = fit_threshold(*validation, precision)
+    confidence, correct = test
+    alone = confidence >= (np.inf if threshold is None else threshold)
+    share, n = float(alone.mean()), int(alone.sum())
+    low, high = wilson_interval(share, len(alone) / copies)
+    found: dict[str, Any] = {"promised": precision, "threshold": threshold, "share": share}
+    found |= {"share_low": low, "share_high": high, "n": n}
+    if n == 0:
+        return found | dict.fromkeys(("precision", "precision_low", "precision_high"))
+    right = float(correct[alone].mean())
+    low, high = wilson_interval(right, max(1, n / copies))
+    return found | {"precision": right, "precision_low": low, "precision_high": high}
+
+
 def calibration_record(predictions: Predictions, params: EvaluateParams, copies: float = 1) -> dict[str, Any]:
     """Return calibration.json less its key: the temperature fitted on validation, and its effect on test.
 
@@ -107,6 +150,8 @@ def calibration_record(predictions: Predictions, params: EvaluateParams, copies:
     before = exact_probabilities(probabilities)
     after = apply_temperature(probabilities, temperature) if temperature != 1.0 else before
     correct = predicted_classes(probabilities) == label_ids
+    validated = apply_temperature(validation, temperature).max(axis=1), predicted_classes(validation) == validation_ids
+    tested = apply_temperature(probabilities, temperature).max(axis=1), correct
     return {
         "temperature": temperature,
         "fitted_on": "validation",
@@ -117,15 +162,7 @@ def calibration_record(predictions: Predictions, params: EvaluateParams, copies:
             "after": measure_calibration(label_ids, after, correct, params, copies),
         },
         "coverage": coverage_table(after.max(axis=1), correct, copies),
-        "automation": automation_record(
-            (
-                apply_temperature(validation, temperature).max(axis=1),
-                predicted_classes(validation) == validation_ids,
-            ),
-            (apply_temperature(probabilities, temperature).max(axis=1), correct),
-            params.automation.precision,
-            copies,
-        ),
+        "automation": automation_record(validated, tested, params.automation.precision, copies),
         "warning": warning,
     }
 

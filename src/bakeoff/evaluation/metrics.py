@@ -16,6 +16,8 @@ from bakeoff.data.table import SPLITS
 from bakeoff.evaluation.reliability import expected_calibration_error
 from bakeoff.statistics.auc import roc_auc
 from bakeoff.statistics.average_precision import average_precision_influence
+from bakeoff.statistics.bootstrap import per_class_intervals
+from bakeoff.statistics.groups import class_copies, group_sizes
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
 
 UNDEFINED: Any = 0
@@ -107,19 +109,23 @@ def split_metrics(
 
 
 def per_class_metrics(
-    label_ids: np.ndarray, probabilities: np.ndarray, labels: list[str]
+    label_ids: np.ndarray, probabilities: np.ndarray, labels: list[str], groups: np.ndarray | None = None
 ) -> dict[str, dict[str, float | int | None]]:
-    """Return precision, recall, f1, support, roc_auc and average_precision of each of the K labels; None if undefined.
+    """Return precision, recall and f1 with their ends, support, roc_auc and average_precision of each of the K labels.
+
+    None where undefined.
 
     Args:
         label_ids: (N,) int64, the true classes.
         probabilities: (N, K) float32.
         labels: K names.
+        groups: (N,) of products that belong together (`bakeoff.statistics.groups`); None where each stands alone.
     """
     counts = count_confusions(label_ids, predicted_classes(probabilities), len(labels))
     right, true, predicted = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
     curves = areas(label_ids, exact_probabilities(probabilities))
-    found = {}
+    ends = per_class_intervals(counts, class_copies(group_sizes(groups, len(label_ids)), label_ids, len(labels)))
+    found: dict[str, dict[str, float | int | None]] = {}
     for number, label in enumerate(labels):
         roc_auc, average_precision = curves.get(number, (None, None))
         found[label] = {
@@ -130,6 +136,10 @@ def per_class_metrics(
             "roc_auc": roc_auc,
             "average_precision": average_precision,
         }
+        for name, (low, high) in ends.items():
+            defined = found[label][name] is not None
+            found[label][f"{name}_low"] = float(low[number]) if defined else None
+            found[label][f"{name}_high"] = float(high[number]) if defined else None
     return found
 
 

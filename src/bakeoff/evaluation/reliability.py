@@ -8,8 +8,7 @@ import numpy as np
 from bakeoff.statistics.binning import equal_mass_bins
 from bakeoff.statistics.bootstrap import statistic_interval
 from bakeoff.statistics.groups import widen
-from bakeoff.statistics.interval import Interval
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import Interval, wilson_interval
 
 
 def equal_width_bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:

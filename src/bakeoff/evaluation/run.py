@@ -74,7 +74,6 @@ def _find(
     splits = all_split_metrics(predictions, top_k=params.top_k, n_bins=params.calibration_bins)
     advance()
     label_ids, probabilities = predictions.split("test")
-    per_class = per_class_metrics(label_ids, probabilities, predictions.labels)
     intervals = uncertainty.metric_intervals(
         label_ids, probabilities, params=params, metrics=splits["test"], groups=groups, advance=advance
     )
@@ -89,7 +88,7 @@ def _find(
         "n_effective": len(label_ids) / copies,
         "intervals": {"test": intervals},
         "overfitting": uncertainty.overfitting(splits, intervals["accuracy"]),
-        "per_class": uncertainty.add_class_intervals(per_class, label_ids, predicted_classes(probabilities), groups),
+        "per_class": per_class_metrics(label_ids, probabilities, predictions.labels, groups),
     }
     calibration = CalibrationRecord(key=key, **calibration_record(predictions, params, copies))
     advance()

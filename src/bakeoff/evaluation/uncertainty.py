@@ -11,11 +11,10 @@ from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import calibration_error_interval
 from bakeoff.statistics.auc import macro_auc_interval
 from bakeoff.statistics.average_precision import macro_average_precision_interval
-from bakeoff.statistics.bootstrap import bounds_of, confusion_intervals, mean_interval, per_class_intervals
-from bakeoff.statistics.groups import class_copies, group_sizes, macro_copies, widen
-from bakeoff.statistics.interval import Interval
+from bakeoff.statistics.bootstrap import bounds_of, confusion_intervals, mean_interval
+from bakeoff.statistics.groups import group_sizes, macro_copies, widen
+from bakeoff.statistics.interval import Interval, wilson
 from bakeoff.statistics.matrix import count_confusions
-from bakeoff.statistics.wilson import wilson
 
 MAX_GAP = 0.1
 N_STEPS = 6
@@ -75,25 +74,6 @@ def metric_intervals(
     held = {name: one for name, one in found.items() if one is not None and metrics.get(name) is not None}
     records = {name: asdict(replace(one, estimate=metrics[name])) for name, one in held.items()}
     return {name: {field: each for field, each in one.items() if field != "estimate"} for name, one in records.items()}
-
-
-def add_class_intervals(
-    per_class: Mapping[str, Mapping[str, Any]],
-    label_ids: np.ndarray,
-    predicted: np.ndarray,
-    groups: np.ndarray | None = None,
-) -> dict[str, dict[str, Any]]:
-    """Return each label's metrics with the ends of precision, recall and f1; None where the metric is None."""
-    counts = count_confusions(label_ids, predicted, len(per_class))
-    intervals = per_class_intervals(counts, class_copies(group_sizes(groups, len(label_ids)), label_ids, len(counts)))
-    found = {}
-    for number, (label, values) in enumerate(per_class.items()):
-        found[label] = dict(values)
-        for name, (low, high) in intervals.items():
-            defined = values[name] is not None
-            found[label][f"{name}_low"] = float(low[number]) if defined else None
-            found[label][f"{name}_high"] = float(high[number]) if defined else None
-    return found
 
 
 def overfitting(splits: Mapping[str, Mapping[str, Any]], accuracy: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Literal
 
 BASELINE = "baseline_tf"
 _SEED = "seed_"
-Modality = Literal["image", "text", "both"]
 
 
 @dataclass(frozen=True)
@@ -19,10 +18,6 @@ class Candidate:
 
     name: str
     seed: int = 0
-    modality: Modality = "image"
-    """What it reads of a product."""
-    parts: tuple[str, ...] = ()
-    """Names of the candidates that it is composed of; none for one that learns from products itself."""
 
     @classmethod
     def of(cls, model: str, mode: str, seed: int = 0) -> Candidate:

@@ -14,7 +14,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import load_top, read_yaml
 from bakeoff.data.table import SPLITS
 from bakeoff.decision.choice_record import ChoiceRecord
-from bakeoff.decision.collect import Evaluated, collect
+from bakeoff.decision.collect import Evaluated, Study, collect
 from bakeoff.decision.deployed import deployed_seed
 from bakeoff.decision.label_errors import Recounted
 from bakeoff.decision.leaderboard import read_leaderboard
@@ -22,7 +22,6 @@ from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule
 from bakeoff.decision.slices import COLUMNS
-from bakeoff.decision.study import Study
 from bakeoff.decision.summary import Summary, summarise
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import AuditRecord, SplitRecord

@@ -13,90 +13,14 @@ from markupsafe import Markup, escape
 
 from bakeoff.core.failures import surviving
 from bakeoff.core.section import LanguageCode
-from bakeoff.core.translation import N_, Translator
+from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import baseline_excluded
 from bakeoff.decision.comparisons import needed_in_words, p_in_words, pair_sentence
 from bakeoff.decision.licences import commercial_use, licence_of_code
 from bakeoff.decision.sentences import rule_in_words
 from bakeoff.decision.winner import only_one, share_in_words
-from bakeoff.report.split_sentence import split_in_words
 
 UNKNOWN = "–"
-
-
-def _by_words(*titles: str) -> dict[str, str]:
-    """Return code to title of those whose code is their title, with underscores."""
-    return {title.replace(" ", "_"): title for title in titles}
-
-
-CODES = {
-    "split": _by_words(N_("train"), N_("validation"), N_("test")),
-    "rejected": {
-        **_by_words(
-            *(N_("class too small"), N_("duplicate image"), N_("duplicate product id"), N_("empty file")),
-            *(N_("empty label"), N_("excluded label"), N_("malformed row"), N_("missing file"), N_("not an image")),
-            *(N_("placeholder"), N_("several labels"), N_("truncated"), N_("unknown class"), N_("unreadable")),
-        ),
-        "outside_data_folder": N_("outside the data folder"),
-        "too_large": N_("photo too large"),
-        "too_small": N_("photo too small"),
-    },
-    "finding": {
-        **_by_words(
-            *(N_("blurred"), N_("dark"), N_("bright"), N_("low information"), N_("oversaturated")),
-            *(N_("undersaturated"), N_("bordered"), N_("greyscale"), N_("exact duplicate"), N_("near duplicate")),
-            *(N_("placeholder"), N_("duplicate text"), N_("rare language")),
-        ),
-        "small": N_("unusually small"),
-        "large": N_("unusually large"),
-        "tall": N_("unusually tall"),
-        "wide": N_("unusually wide"),
-        "colour_dominance": N_("one colour dominates"),
-        "label_conflict": N_("same photo, several labels"),
-        "missing_title": N_("title missing"),
-        "missing_description": N_("description missing"),
-        "text_conflict": N_("same text, several labels"),
-        "html_in_text": N_("HTML in the text"),
-    },
-    "repair": {
-        "crop": N_("border cropped"),
-        "saturation": N_("saturation changed"),
-        "equalise": N_("lightness equalised"),
-        "sharpen": N_("sharpened"),
-    },
-    "verdict": {"better": N_("BETTER"), "worse": N_("WORSE"), "undecided": N_("UNDECIDED")},
-    "measure": {
-        "imagenet_top1": N_("ImageNet top-1 accuracy"),
-        "weighted_f1": N_("weighted F1"),
-        "macro_f1": N_("macro F1"),
-        "accuracy": N_("accuracy"),
-    },
-    "source": {**_by_words(N_("hub"), N_("folder"), N_("package"), N_("random")), "user_file": N_("your file")},
-    "random": {
-        "unauthorised": N_("login refused"),
-        "rate_limited": N_("too many requests to the hub"),
-        "server_error": N_("the hub failed"),
-        "unreachable": N_("hub unreachable"),
-        "not_found": N_("not found"),
-        "no_published_weights": N_("no published weights"),
-        "gated": N_("access must be asked for"),
-        "html_page": N_("a web page in place of the file"),
-        "offline_by_params": N_("offline by the parameters"),
-        "scratch": N_("trained from scratch, as its mode says"),
-    },
-    "calibration_warning": {
-        "temperature_at_bound": N_("no temperature fits: validation is all right or all wrong"),
-        "validation_small": N_("few validation photos: the temperature is uncertain"),
-    },
-    "speed_part": {
-        "decode_ms": N_("read and decode"),
-        "preprocess_ms": N_("prepare"),
-        "forward_ms": N_("network"),
-    },
-    "skipped": {"budget": N_("no time left"), "memory": N_("out of memory")},
-}
-"""What the codes of the records are called."""
-
 
 _HIDDEN, _SHOWN = str.maketrans("`*", "\ue000\ue001"), str.maketrans("\ue000\ue001", "`*")
 """`verbatim` hides a name's own signs from `rich`, which shows them again."""
@@ -129,8 +53,10 @@ def environment(language: LanguageCode, *, html: bool = True) -> Environment:
         "only_one": lambda winner: only_one(winner, t),
         "pair_sentence": lambda row: pair_sentence(row, t),
         "rule_in_words": lambda rule: rule_in_words(rule, t=t),
-        "split_in_words": lambda split: split_in_words(split, t),
     }
+    words: Any = templates.get_template("words.jinja").module
+    templates.globals["split_in_words"] = words.split_in_words
+    templates.filters["known"] = lambda code, kind: words.codes[kind].get(code, str(code).replace("_", " "))
     return templates
 
 
@@ -170,10 +96,6 @@ def filters(t: Translator) -> dict[str, Any]:
     def p_value(value: Any) -> str:
         return f"<\u00a0{formatted(0.001, '.3f')}" if is_known(value) and value < 0.001 else formatted(value, ".3f")
 
-    def known(code: Any, kind: str) -> str:
-        titles = CODES[kind]
-        return t.gettext(titles[code]) if code in titles else str(code).replace("_", " ")
-
     return {
         "num": lambda value, digits=1: formatted(value, f",.{digits}f"),
         "signed": lambda value, digits=1: formatted(value, f"+.{digits}f"),
@@ -182,7 +104,6 @@ def filters(t: Translator) -> dict[str, Any]:
         "p_in_words": lambda value: p_in_words(value, t),
         "share_in_words": lambda share: share_in_words(share, t),
         "needed_in_words": lambda needed: needed_in_words(needed, t),
-        "known": known,
         "rich": marked_up,
         "verbatim": lambda text: text.translate(_HIDDEN),
         "literal": literal,

@@ -11,18 +11,16 @@ from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import Translator
 from bakeoff.data.table import read_groups
 from bakeoff.decision.choice import choose
-from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord
-from bakeoff.decision.collect import Collected, Evaluated, collect
+from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord, flat_metrics
+from bakeoff.decision.collect import Collected, Evaluated, Study, collect
 from bakeoff.decision.label_errors import read_label_errors, recount
-from bakeoff.decision.leaderboard import build_leaderboard, write_leaderboard
+from bakeoff.decision.leaderboard import build_leaderboard
 from bakeoff.decision.matrix import with_matrix
-from bakeoff.decision.metrics_file import flat_metrics
 from bakeoff.decision.outcomes import outcomes_of
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.pareto import Plane
 from bakeoff.decision.rules import Rule, rank
 from bakeoff.decision.slices import find_slices, read_attributes
-from bakeoff.decision.study import Study
 from bakeoff.decision.summary import summarise
 from bakeoff.decision.timing import timing_notes, usual_device
 from bakeoff.records.candidate import BASELINE, prune_runs
@@ -34,6 +32,7 @@ from bakeoff.report.differences import draw_differences
 from bakeoff.report.facts import Facts
 from bakeoff.report.gaps import fill_gaps
 from bakeoff.report.page.page import write_report
+from bakeoff.report.render import environment
 from bakeoff.report.scatter import draw_pareto
 
 REPORTS = ("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv", "slices.csv")
@@ -84,7 +83,7 @@ def compare(
     given = inputs or ReportInputs()
     t = Translator(given.language)
     # DVC may take the candidates stage, which prunes too, from its run cache without running it.
-    prune_runs(runs_dir, study.candidates())
+    prune_runs(runs_dir, study.lists.candidates())
     speed = ThroughputRecord.read_if_there(given.speed_file) if given.speed_file else None
     audit = AuditRecord.read_if_there(given.audit_file) if given.audit_file else None
     split = SplitRecord.read_current(given.split_file) if given.split_file else None
@@ -108,13 +107,20 @@ def compare(
         **choose(summaries, params, t=t, outcomes=outcomes, failed=failed, notes=[*stand_in, *notes]),
         matrix=matrix,
         references=[dict(row) for row in given.references if not (stand_in and row["model"] == BASELINE)],
-        inputs=_inputs(runs_dir, study, done, partial=partial),
+        inputs=ChoiceInputs(
+            runs_dir=runs_dir.as_posix(),
+            **study.lists.model_dump(),
+            choices=None if study.choices is None else list(study.choices),
+            partial=partial,
+            device=usual_device(done),
+            keys={one.candidate.title: one.training.key for one in done},
+        ),
     )
     out_dir.mkdir(parents=True, exist_ok=True)
     # DVC may have hard-linked them to its cache: writing into one would change the cached copy.
     for name in (*REPORTS, *TELLING, failures.FILE):
         (out_dir / name).unlink(missing_ok=True)
-    write_leaderboard(table, out_dir / "leaderboard.csv")
+    table.to_csv(out_dir / "leaderboard.csv", index=False)
     learning_curves(done).to_csv(out_dir / "learning_curves.csv", index=False, float_format="%.6g")
     choice.write(out_dir / "choice.json")
     slices.to_csv(out_dir / "slices.csv", index=False, float_format="%.6g")
@@ -132,9 +138,8 @@ def compare(
 
 def _tell(facts: Facts, params: CompareParams, out_dir: Path, t: Translator) -> None:
     """Write TELLING, each of which may fail."""
-    allowed = {"allow_random": params.allow_random_weights, "allow_not_learned": params.allow_not_learned}
     with failures.drawing(out_dir / "pareto.png", out_dir) as path:
-        draw_pareto(facts.summaries, path, plane=Plane.of(params.pareto, **allowed), t=t)
+        draw_pareto(facts.summaries, path, plane=Plane.of(params.pareto, facts.choice.exclusions), t=t)
     with failures.drawing(out_dir / "differences.png", out_dir) as path:
         draw_differences(facts.summaries, facts.choice, path, t=t)
     with failures.drawing(out_dir / "index.html", out_dir) as path:
@@ -166,36 +171,5 @@ def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator)
     ]
     keys = {one.candidate.title: one.training.key for one in found.done}
     lost = [name for name, key in keys.items() if failures_dir and failures.read_failures(failures_dir / key)]
-    notes = []
-    if drawn:
-        notes.append(
-            t.ngettext(
-                "One figure or page could not be made; no number is lost: {names}. `bakeoff doctor` says where the "
-                "traceback is.",
-                "{n} figures or pages could not be made; no number is lost: {names}. `bakeoff doctor` says where the "
-                "tracebacks are.",
-                len(drawn),
-                names="; ".join(drawn),
-            )
-        )
-    if lost:
-        notes.append(
-            t.gettext(
-                "MLflow or TensorBoard lacked results of {names} when this was written: `bakeoff sync` logs them.",
-                names=t.join(lost),
-            )
-        )
-    return notes
-
-
-def _inputs(runs_dir: Path, study: Study, done: Sequence[Evaluated], *, partial: bool) -> ChoiceInputs:
-    return ChoiceInputs(
-        runs_dir=runs_dir.as_posix(),
-        models=list(study.lists.models),
-        modes=list(study.lists.modes),
-        seeds=list(study.lists.seeds),
-        choices=None if study.choices is None else list(study.choices),
-        partial=partial,
-        device=usual_device(done),
-        keys={one.candidate.title: one.training.key for one in done},
-    )
+    words: Any = environment(t.language, html=False).get_template("words.jinja").module
+    return words.failure_notes(drawn, lost).splitlines()

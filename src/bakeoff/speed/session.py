@@ -24,7 +24,7 @@ from bakeoff.records.speed import Session, ThroughputRecord
 from bakeoff.speed import worker
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.speed.pool import pool_turns
-from bakeoff.speed.turns import Turn
+from bakeoff.speed.turns import TURN, Turn
 
 ENDING_S = 10
 LOADING_AT_ONCE = 2
@@ -73,7 +73,7 @@ class Worker:
         with contextlib.suppress(BrokenPipeError):  # `answer` tells that it ended
             self._process.stdin.write(f"{seconds}\n")
             self._process.stdin.flush()
-        return Turn.of_json(self.answer()["turn"])
+        return TURN.validate_python(self.answer()["turn"])
 
     def close(self) -> None:
         """End the process."""

@@ -6,8 +6,7 @@ A turn leaves its raw seconds; `bakeoff.speed.pool` makes figures of those of al
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
@@ -58,14 +57,9 @@ class Turn:
     memory_scope: str
     seconds: float
 
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
 
-    @classmethod
-    def of_json(cls, values: dict[str, Any]) -> Turn:
-        """Return the turn that `as_json` wrote."""
-        return TypeAdapter(cls).validate_python(values)
+TURN = TypeAdapter(Turn)
+"""Reads what `dataclasses.asdict` makes of a turn, also as JSON has it."""
 
 
 class Stand:

@@ -8,6 +8,7 @@ the network is ready; everything a library prints goes to stderr. `bakeoff.speed
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
@@ -70,7 +71,7 @@ def serve(root: Path, network: str, questions: TextIO, answers: TextIO) -> None:
         gmacs, method = opened.count_gmacs()
         answer({"ready": opened.description | {"gmacs": gmacs, "gmacs_method": method}})
         for line in questions:
-            answer({"turn": stand.take_turn(float(line)).as_json()})
+            answer({"turn": asdict(stand.take_turn(float(line)))})
     except (BakeoffError, OSError, RuntimeError, ValueError) as error:
         answer({"problem": str(error) or type(error).__name__})
 

@@ -6,11 +6,8 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 
-from bakeoff.core.errors import EvaluationError
-from bakeoff.statistics.checks import check_label_ids, check_same_length, check_values
-from bakeoff.statistics.interval import Interval
+from bakeoff.statistics.interval import Z_95, Interval, wilson
 from bakeoff.statistics.resample import strata_rows
-from bakeoff.statistics.wilson import Z_95, wilson
 
 Array = np.ndarray
 
@@ -21,18 +18,18 @@ def roc_auc(scores: Array, positive: Array) -> float:
 
 
 def macro_auc_interval(probabilities: Array, label_ids: Array, copies: float = 1.0) -> tuple[float, Interval]:
-    """Return the mean one-vs-rest area over the classes in label_ids (N,) by probabilities (N, K), and its interval.
+    """Return the mean one-vs-rest area over the classes in label_ids (N,), two or more, and its interval.
 
     Each product's structural components of all classes are added up before squares are taken, so that the covariance
     between classes is counted, and within each true class, because the split fixes how many products each has. The
     interval is made on a logit scale, so that it stays within [0, 1]; Wilson's where every product is ranked rightly.
-    `copies` is `groups.macro_copies` where products belong together.
+    `probabilities` are (N, K); `copies` is `groups.macro_copies` where products belong together.
 
     Source:
         E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Biometrics 44 (1988) 837-845, DOI 10.2307/2531595, with the
         midranks of X. Sun and W. Xu, IEEE Signal Process. Lett. 21 (2014) 1389-1393, DOI 10.1109/LSP.2014.2337313.
     """
-    probabilities, label_ids, present, sizes = check_scores(probabilities, label_ids, "an area under the ROC curve")
+    present, sizes = np.unique(label_ids, return_counts=True)
     auc, influence = 0.0, np.zeros(len(label_ids))
     for label in present:  # O(K N log N)
         positive = label_ids == label
@@ -43,20 +40,6 @@ def macro_auc_interval(probabilities: Array, label_ids: Array, copies: float = 1
         influence += weight * (placements - area)
     n_effective = len(present) ** 2 / float((1 / sizes).sum()) / copies
     return auc, logit_interval(auc, copies * stratified_variance(influence, label_ids), n_effective, "delong")
-
-
-def check_scores(probabilities: Array, label_ids: Array, what: str) -> tuple[Array, Array, Array, Array]:
-    """Return probabilities (N, K) float64, label_ids (N,) int64, the classes present, two or more, and their sizes."""
-    probabilities = np.asarray(probabilities, dtype=np.float64)
-    if probabilities.ndim != 2:
-        raise EvaluationError(f"{what} needs probabilities (N, K), got shape {probabilities.shape}.")
-    check_same_length(probabilities=len(probabilities), label_ids=len(label_ids))
-    check_values(probabilities.ravel(), "a probability")
-    label_ids = check_label_ids(label_ids, probabilities.shape[1], "label_ids")
-    present, sizes = np.unique(label_ids, return_counts=True)
-    if len(present) < 2:
-        raise EvaluationError(f"{what} needs products of two classes or more.")
-    return probabilities, label_ids, present, sizes
 
 
 def _placements(scores: Array, positive: Array) -> Array:

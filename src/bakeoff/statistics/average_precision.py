@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bakeoff.statistics.auc import check_scores, logit_interval, stratified_variance
+from bakeoff.statistics.auc import logit_interval, stratified_variance
 from bakeoff.statistics.interval import Interval
 
 Array = np.ndarray
@@ -24,7 +24,7 @@ def macro_average_precision_interval(
         B. Efron, Nonparametric estimates of standard error, Biometrika 68 (1981) 589-599, DOI 10.1093/biomet/68.3.589;
         the logit scale from K. Boyd, K. H. Eng and C. D. Page, ECML PKDD 2013, DOI 10.1007/978-3-642-40994-3_29.
     """
-    probabilities, label_ids, present, sizes = check_scores(probabilities, label_ids, "average precision")
+    present, sizes = np.unique(label_ids, return_counts=True)
     total, bias, influence = 0.0, 0.0, np.zeros(len(label_ids))
     for label in present:
         area, own, above = average_precision_influence(probabilities[:, label], label_ids == label)

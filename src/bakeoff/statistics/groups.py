@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from bakeoff.statistics.checks import check_same_length
 from bakeoff.statistics.interval import Interval
 
 
@@ -17,7 +16,6 @@ def group_sizes(groups: np.ndarray | None, n: int) -> np.ndarray:
     """Return the size of the group of each of n products, (N,) float64; 1 where `groups` (N,) is None."""
     if groups is None:
         return np.ones(n)
-    check_same_length(products=n, groups=len(groups))
     _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
     return counts[inverse].astype(np.float64)
 
@@ -26,7 +24,6 @@ def group_sums(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
     """Return each group's sum of values (N,), (M,) float64; the values themselves without groups."""
     if groups is None:
         return values
-    check_same_length(products=len(values), groups=len(groups))
     return np.bincount(np.unique(groups, return_inverse=True)[1], weights=values)
 
 

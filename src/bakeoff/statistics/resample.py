@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bakeoff.statistics.checks import check_label_ids, check_same_length
+from bakeoff.statistics.interval import Z_95
 from bakeoff.statistics.matrix import Margins
-from bakeoff.statistics.wilson import Z_95
 
 Array = np.ndarray
 CELLS_AT_ONCE = 4_000_000
@@ -108,10 +107,8 @@ def strata_rows(strata: Array | None, n: int) -> list[Array]:
     """
     if strata is None:
         return [np.arange(n)]
-    check_same_length(values=n, strata=len(strata))
-    numbers = check_label_ids(strata, np.iinfo(np.int32).max, "strata")
-    order = np.argsort(numbers, kind="stable")
-    rows = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+    order = np.argsort(strata, kind="stable")
+    rows = np.split(order, np.flatnonzero(np.diff(strata[order])) + 1)
     several = sorted((group for group in rows if len(group) > 1), key=len)
     single = [group for group in rows if len(group) == 1]
     if len(single) == 1 and several:

@@ -14,8 +14,7 @@ from scipy.stats import binom, fisher_exact, ks_2samp
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.statistics.binning import equal_mass_bins
-from bakeoff.statistics.interval import hold
-from bakeoff.statistics.wilson import wilson_interval
+from bakeoff.statistics.interval import hold, wilson_interval
 
 POWER = 0.8
 _EXACT_UP_TO = 500

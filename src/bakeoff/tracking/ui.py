@@ -12,16 +12,19 @@ from bakeoff.tracking.local_server import HOST, run_server
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.store import Store, experiment_id, in_words, open_client, store_errors
 
-_COLUMNS = (
-    "metrics.`test_accuracy`",
-    "metrics.`test_macro_f1`",
-    "metrics.`images_per_s`",
-    "metrics.`latency_ms_p50`",
-    "metrics.`n_parameters`",
-    "metrics.`train_time_s`",
-    "tags.`bakeoff.pretrained`",
-    "tags.`bakeoff.licence`",
-)
+_METRICS = ("test_accuracy", "test_macro_f1", "images_per_s", "latency_ms_p50", "n_parameters", "train_time_s")
+_TAGS = ("pretrained", "licence")
+VIEW = {
+    "searchFilter": "",
+    "orderByKey": "metrics.`test_accuracy`",
+    "orderByAsc": False,
+    "startTime": "ALL",
+    "lifecycleFilter": "Active",
+    "selectedColumns": [*(f"metrics.`{name}`" for name in _METRICS), *(f"tags.`bakeoff.{name}`" for name in _TAGS)],
+}
+"""The runs table's saved state, in the words of MLflow's own page (its `Share` button writes the same)."""
+NO_JOB_RUNNER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""What keeps the server small."""
 _SHARE_KEY = "bakeoff"
 _VIEW_TAG = f"mlflow.sharedViewState.{_SHARE_KEY}"
 
@@ -44,7 +47,7 @@ def serve_ui(port: int) -> None:
     registry = f"http://{HOST}:{port}/#/models/{quote(params.experiment)}"
     run_server(
         server_command(store, port),
-        environment=server_environment(),
+        environment=os.environ | NO_JOB_RUNNER,
         port=port,
         example="bakeoff ui --port 5002",
         welcome=f"\nMLflow: {address}\nRegistered model: {registry}\nStop it with Ctrl-C.\n",
@@ -56,20 +59,8 @@ def prepare_view(params: TrackingParams, port: int) -> tuple[Store, str]:
     """Save the view (columns, order) in the experiment and return the store and the address that opens on it."""
     client, store = open_client()
     experiment = experiment_id(client, store, params.experiment)
-    client.set_experiment_tag(experiment, _VIEW_TAG, json.dumps(view_state()))
+    client.set_experiment_tag(experiment, _VIEW_TAG, json.dumps(VIEW))
     return store, view_address(port, experiment)
-
-
-def view_state() -> dict[str, object]:
-    """Return the runs table's saved state, in the words of MLflow's own page (its `Share` button writes the same)."""
-    return {
-        "searchFilter": "",
-        "orderByKey": "metrics.`test_accuracy`",
-        "orderByAsc": False,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "selectedColumns": list(_COLUMNS),
-    }
 
 
 def view_address(port: int, experiment: str) -> str:
@@ -83,8 +74,3 @@ def server_command(store: Store, port: int) -> list[str]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", store.uri]
     return command if store.artifacts is None else [*command, "--default-artifact-root", store.artifacts]
-
-
-def server_environment() -> dict[str, str]:
-    """Return the environment that keeps the server small: no job runner."""
-    return os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

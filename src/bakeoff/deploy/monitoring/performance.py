@@ -7,9 +7,9 @@ import numpy as np
 from bakeoff.deploy.monitoring.sample import Sample
 from bakeoff.evaluation.reliability import equal_mass_error
 from bakeoff.statistics.bootstrap import mean_interval
+from bakeoff.statistics.interval import wilson_interval
 from bakeoff.statistics.matrix import count_confusions
 from bakeoff.statistics.two_sample import detectable_drop, difference_of_shares
-from bakeoff.statistics.wilson import wilson_interval
 
 _RESAMPLES, _N_BINS = 2000, 15
 

@@ -1,4 +1,4 @@
-"""Confusions of the leading candidates: the matrix in clustered order, pairs with photos, groups, silent classes."""
+"""Classes: F1 of each, in the order in which they are confused; a candidate's matrix, pairs with photos, groups."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,13 +6,33 @@ from typing import Any
 import numpy as np
 
 from bakeoff.decision.collect import Evaluated
-from bakeoff.records.evaluation import Pair
+from bakeoff.records.evaluation import ClassMetrics, Pair
 from bakeoff.report.page.embedding import Budget
 from bakeoff.statistics.matrix import count_confusions
 
 _PAIR_PX = 520
 _N_PAIRS = 8
 _MAX_GROUPS = 12
+FILTER_FROM = 13
+"""From this number of classes on the table gets a search field and scrolls in itself."""
+
+
+def class_table(records: Sequence[Evaluated], order: Sequence[str]) -> dict[str, Any]:
+    """Return a row per class with each candidate's F1 and interval."""
+    names = [record.candidate.name for record in records]
+    rows = [_class_row(label, [record.metrics.per_class[label] for record in records]) for label in order]
+    return {"candidates": names, "rows": rows, "filter": len(rows) >= FILTER_FROM}
+
+
+def _class_row(label: str, found: Sequence[ClassMetrics]) -> dict[str, Any]:
+    known = [one.f1 for one in found if one.f1 is not None]
+    best = max(known, default=None)
+    return {
+        "label": label,
+        "support": found[0].support,
+        "mean": sum(known) / len(known) if known else None,
+        "cells": [{**dict(one), "best": best is not None and one.f1 == best} for one in found],
+    }
 
 
 def confusion_view(record: Evaluated, budget: Budget, *, photos: bool) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from bakeoff.report.facts import Facts
 from bakeoff.report.page.board import board
 from bakeoff.report.page.calibration import calibration_views
 from bakeoff.report.page.checklist import checklist
-from bakeoff.report.page.classes import class_table
 from bakeoff.report.page.comparisons import comparisons
-from bakeoff.report.page.confusions import confusion_view
+from bakeoff.report.page.confusions import class_table, confusion_view
 from bakeoff.report.page.embedding import Budget
 from bakeoff.report.page.evidence import (
     examined,

@@ -22,11 +22,9 @@ COSTS = ("latency_ms", "images_per_s", "size_mib")
 
 def tradeoff_views(summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator) -> list[dict[str, Any]]:
     """Return one picture per measure that any candidate has."""
-    limits = choice.limits
-    allowed = {"allow_random": limits["allow_random_weights"], "allow_not_learned": limits["allow_not_learned"]}
     views = []
     for name in COSTS:
-        plane = Plane.of((name, "accuracy"), **allowed)
+        plane = Plane.of((name, "accuracy"), choice.exclusions)
         items = [item for item in summaries if is_known(plane.x.value(item))]
         if items:
             views.append(_view(items, plane, t))
