@@ -38,7 +38,7 @@ from bakeoff.catalogue.prepare import prepare
 from bakeoff.catalogue.sources.synthetic import generate
 from bakeoff.catalogue.split import make_split
 from bakeoff.core.section import read_yaml
-from bakeoff.data.table import read_products
+from bakeoff.data.table import read_prepared
 from bakeoff.examination.space import nearest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -153,7 +153,7 @@ def grouped(root: Path) -> pd.DataFrame:
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         fetch(dataset, root, root / "source.json")
         prepare(root / "source.json", dataset, PrepareParams.model_validate(params["prepare"]), root / "catalogue")
-    return read_products(root / "catalogue")
+    return read_prepared(root / "catalogue")
 
 
 def write_catalogue(folder: Path, seed: int) -> dict[str, str]:

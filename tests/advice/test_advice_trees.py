@@ -7,8 +7,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bakeoff.advice.advise import advise, overrides
-from bakeoff.advice.facts import DEVICES, Facts, catalogue_counts, gather, this_device, this_machines_cores
+from bakeoff.advice.advise import (
+    DEVICES,
+    Facts,
+    advise,
+    catalogue_counts,
+    gather,
+    overrides,
+    this_device,
+    this_machines_cores,
+)
 from bakeoff.advice.rules import FILE, Leaf, messages, rules, walk
 from bakeoff.advice.show import show_advice
 from bakeoff.core.errors import DataError, EvaluationError, ParamsError

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from bakeoff.backbones.mamba import build_mambavision, import_mambavision  # noqa: E402
-from bakeoff.backbones.mamba_layers import mix  # noqa: E402
+from bakeoff.backbones.mamba import build_mambavision, import_mambavision, mix  # noqa: E402
 from bakeoff.scan.dispatch import why_unavailable  # noqa: E402
 
 pytestmark = pytest.mark.torch

@@ -40,25 +40,15 @@ class Scan(nn.Module):
 def test_the_scan_alone(full, tmp_path):
     path = tmp_path / "scan.onnx"
     model = Scan(full=full)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnx_export, "_translations", lambda _: _table())
-        assert export_onnx(model, path, image_size=8) < 1e-5
+    assert export_onnx(model, path, image_size=8) < 1e-5
     operators = {node.op_type for node in onnx.load(path).graph.node}
     assert "Scan" in operators
     assert {node.domain for node in onnx.load(path).graph.node} <= {"", "ai.onnx"}
 
 
-def _table():
-    from bakeoff.scan.onnx_operator import translation_table
-
-    return translation_table()
-
-
 def test_groups_are_refused_by_name(tmp_path):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnx_export, "_translations", lambda _: _table())
-        with pytest.raises(Exception, match="B, C of") as caught:
-            export_onnx(Scan(full=True, groups=2), tmp_path / "scan.onnx", image_size=8)
+    with pytest.raises(Exception, match="B, C of") as caught:
+        export_onnx(Scan(full=True, groups=2), tmp_path / "scan.onnx", image_size=8)
     assert "one group" in str(caught.value) or isinstance(caught.value.__cause__, ParamsError)
     assert list(tmp_path.iterdir()) == []
 

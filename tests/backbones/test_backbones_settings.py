@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bakeoff.backbones.licences import allows_commercial_use, licence_name
+from bakeoff.backbones.registry import allows_commercial_use, licence_name
 from bakeoff.core.errors import ParamsError
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bakeoff.catalogue.archives import list_members
 from bakeoff.catalogue.fetch import fetch
 from bakeoff.catalogue.params import PrepareParams
+from bakeoff.catalogue.photo_file import list_members
 from bakeoff.catalogue.prepare import Prepared, prepare
 from bakeoff.core.errors import DataError
-from bakeoff.data.table import read_products
+from bakeoff.data.table import read_prepared
 from bakeoff.records.catalogue import LabelsRecord
 from catalogue.bad_images import encode, picture
 from catalogue.dataset_sections import NO_COLUMNS, dataset_params
@@ -33,7 +33,7 @@ def run(root: Path, kind: str = "folder", **changes: object) -> Prepared:
 
 
 def products(root: Path) -> pd.DataFrame:
-    return read_products(root / "data" / "catalogue").set_index("product_id")
+    return read_prepared(root / "data" / "catalogue").set_index("product_id")
 
 
 def write_zip(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> None:

@@ -18,7 +18,7 @@ from bakeoff.catalogue.sources.base import read_lines
 from bakeoff.catalogue.sources.rakuten import CLASSES, code_of
 from bakeoff.catalogue.split import make_split
 from bakeoff.core.errors import DataError
-from bakeoff.data.table import UNLABELLED, read_products
+from bakeoff.data.table import UNLABELLED, read_prepared
 from bakeoff.records.catalogue import LabelsRecord
 from catalogue.bad_images import encode, picture
 from catalogue.dataset_sections import NO_COLUMNS, dataset_params, split_params
@@ -40,7 +40,7 @@ def run(root: Path, kind: str, **changes: object) -> Prepared:
 
 
 def products(root: Path) -> pd.DataFrame:
-    return read_products(root / "data" / "catalogue").set_index("product_id")
+    return read_prepared(root / "data" / "catalogue").set_index("product_id")
 
 
 def labels(root: Path) -> list[str]:
@@ -142,7 +142,7 @@ def test_food101_keeps_its_test_set_and_its_classes_order(root, below):
     found = run(root, "food101")
     assert (found.n_read, found.n_accepted, found.rejected) == (22, 20, {"missing_file": 2})
     assert labels(root) == ["waffles", "apple_pie"]
-    split = make_split(read_products(root / "data" / "catalogue"), SPLIT).set_index("product_id")["split"]
+    split = make_split(read_prepared(root / "data" / "catalogue"), SPLIT).set_index("product_id")["split"]
     assert split[[f"waffles/{number}" for number in (107, 108, 109)]].tolist() == ["test"] * 3
     assert split[[f"waffles/{number}" for number in range(100, 107)]].value_counts().to_dict() == {
         "train": 5,
@@ -206,7 +206,7 @@ def test_cars_have_boxes_makes_years_and_their_official_half(root, inner):
     assert [int(first[f"box_{side}"]) for side in ("left", "top", "right", "bottom")] == [2, 0, 30, 20]
     assert int(table.loc["cars_train/00003", "box_right"]) == 32
     assert (table.loc["cars_train/00002", "make"], table.loc["cars_train/00002", "year"]) == ("Acura", 2012)
-    split = make_split(read_products(root / "data" / "catalogue"), SPLIT).set_index("product_id")["split"]
+    split = make_split(read_prepared(root / "data" / "catalogue"), SPLIT).set_index("product_id")["split"]
     assert (split[split.index.str.startswith("cars_test")] == "test").all()
     assert (split[split.index.str.startswith("cars_train")] != "test").all()
 

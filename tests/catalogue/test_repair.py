@@ -20,7 +20,7 @@ from bakeoff.catalogue.repair_split import fit_repair, repair_split
 from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.section import validate_section
-from bakeoff.data.repair_steps import repair_photo
+from bakeoff.data.photo import repair_photo
 from bakeoff.data.table import load_catalogue
 from bakeoff.deploy.prediction.scoring import read_files
 from bakeoff.learning.key import data_identity, feature_key, training_key
@@ -183,7 +183,7 @@ def test_before_and_after_by_hand(repaired):
 
 
 def test_many_photos_are_repaired_in_several_processes(prepared, repaired, tmp_path, monkeypatch):
-    monkeypatch.setattr("bakeoff.catalogue.repair_split.SERIAL_BELOW", 0)
+    monkeypatch.setattr("bakeoff.catalogue.pack.SERIAL_BELOW", 0)
     divide(prepared, tmp_path, **ALL)
     assert (tmp_path / "split.json").read_bytes() == (repaired[0] / "split.json").read_bytes()
     assert (tmp_path / "splits.parquet").read_bytes() == (repaired[0] / "splits.parquet").read_bytes()

@@ -9,8 +9,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bakeoff.catalogue.labels import LabelRule
-from bakeoff.catalogue.table_file import read_table
+from bakeoff.catalogue.table_file import LabelRule, read_table
 from bakeoff.core.errors import BakeoffError
 from bakeoff.core.names import split_cell
 

@@ -8,12 +8,11 @@ import pyarrow as pa
 import pytest
 
 from bakeoff.catalogue.fetch import fetch
-from bakeoff.catalogue.labels import LabelRule
 from bakeoff.catalogue.params import ColumnNames, DatasetParams, PrepareParams
 from bakeoff.catalogue.photo_file import Cell, PhotoFile
 from bakeoff.catalogue.prepare import Prepared, prepare
 from bakeoff.catalogue.sources import SOURCES, RawProduct
-from bakeoff.catalogue.table_file import read_table
+from bakeoff.catalogue.table_file import LabelRule, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection
 from catalogue.bad_images import encode, picture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bakeoff.data.repair_steps import STEPS, repair_photo
+from bakeoff.data.photo import STEPS, repair_photo
 
 
 def halves(left: tuple[int, int, int], right: tuple[int, int, int]) -> np.ndarray:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bakeoff.catalogue.labels import LabelRule
+from bakeoff.catalogue.table_file import LabelRule
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection
 from bakeoff.deploy.monitoring.products import encode_labels, list_new_products

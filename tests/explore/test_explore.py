@@ -14,8 +14,7 @@ import pytest
 
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
-from bakeoff.explore.balance import balances, evenness
-from bakeoff.explore.run import explore
+from bakeoff.explore.run import balances, evenness, explore
 from bakeoff.records.exploration import ExplorationRecord
 from explore.small_catalogue import many_classes, write_catalogue
 

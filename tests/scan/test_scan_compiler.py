@@ -145,7 +145,7 @@ def test_a_kernel_of_another_user_is_not_loaded(monkeypatch):
 def test_python_mirrors_the_kernels_arguments_and_chunk():
     import ctypes
 
-    kernel = compiler.load_kernel()
+    kernel = compiler.attempt()
     kernel.bakeoff_scan_chunk.restype = kernel.bakeoff_scan_arguments_bytes.restype = ctypes.c_int64
     assert kernel.bakeoff_scan_chunk() == cpu._CHUNK
     assert kernel.bakeoff_scan_arguments_bytes() == ctypes.sizeof(cpu._Arguments)

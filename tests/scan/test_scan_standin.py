@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 from bakeoff.scan.dispatch import selective_scan
-from bakeoff.scan.stand_in import standin
+from bakeoff.scan.mamba_ssm import standin
 
 pytestmark = pytest.mark.torch
 NAME = "mamba_ssm.ops.selective_scan_interface"

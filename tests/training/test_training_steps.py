@@ -90,7 +90,7 @@ def test_rates_fall_towards_the_input_and_norms_do_not_decay(plan: Callable[...,
 
 
 def test_groups_of_a_network_that_names_none() -> None:
-    from bakeoff.backbones.groups import layer_groups
+    from bakeoff.backbones.classifier import layer_groups
 
     class Network(torch.nn.Module):
         def __init__(self) -> None:

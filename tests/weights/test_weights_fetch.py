@@ -22,7 +22,7 @@ from bakeoff.core.errors import WeightsError  # noqa: E402
 from bakeoff.records.weights import file_sha256, read_record  # noqa: E402
 from bakeoff.weights import fetch  # noqa: E402
 from bakeoff.weights.fetch import fetch_weights  # noqa: E402
-from bakeoff.weights.package import PACKAGES, convert_lite, find_in_package  # noqa: E402
+from bakeoff.weights.local import PACKAGES, convert_lite, find_in_package  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -19,7 +19,7 @@ from bakeoff.records.weights import retry_needed  # noqa: E402
 from bakeoff.study.run import print_weights  # noqa: E402
 from bakeoff.weights.baseline import fetch_baseline_weights  # noqa: E402
 from bakeoff.weights.fetch import fetch_weights  # noqa: E402
-from bakeoff.weights.package import LITE0, convert_lite, find_in_package  # noqa: E402
+from bakeoff.weights.local import LITE0, convert_lite, find_in_package  # noqa: E402
 from weights.test_weights_baseline import baseline  # noqa: E402
 
 pytestmark = pytest.mark.torch

@@ -1,14 +1,15 @@
 """A backbone with a head sized to the catalogue's classes: building, strict loading, freezing. training/ trains it."""
 
-from __future__ import annotations
-
+import re
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from bakeoff.backbones.groups import layer_groups
+from bakeoff.backbones.compat import import_timm
 from bakeoff.backbones.loading import load_state, read_checkpoint
 from bakeoff.backbones.networks import build_backbone
 from bakeoff.core.errors import ParamsError
@@ -36,7 +37,7 @@ class Classifier(nn.Module):
         """Return logits (N, K) of normalised images (N, 3, H, W)."""
         return self.head(self.features(images))
 
-    def train(self, mode: bool = True) -> Classifier:
+    def train(self, mode: bool = True) -> Self:
         """Switch to training; what does not learn stays in eval, so that batch-norm statistics and dropout stay still.
 
         So does every batch norm of the backbone with `holds_batch_norm`.
@@ -120,6 +121,41 @@ def set_mode(classifier: Classifier, mode: Mode, *, epoch: int | None = None) ->
             classifier.backbone.get_parameter(name).requires_grad_(True)
     classifier.head.requires_grad_(True)
     classifier.train(classifier.training)
+
+
+def layer_groups(backbone: nn.Module, *, coarse: bool) -> list[list[str]]:
+    """Return names of parameters, a list per stage (`coarse`) or block, from the input to the output.
+
+    A group of norms and biases alone, such as the last norm, is part of the one before it.
+
+    timm's networks say it themselves (`group_matcher`). Others are divided by the numbers in their parameters' names,
+    in the order in which they were registered: `levels.2.blocks.5.…` is of stage `levels.2` and block
+    `levels.2.blocks.5`.
+    """
+    import_timm()
+    from timm.models._manipulate import group_parameters
+
+    matcher: Any = getattr(backbone, "group_matcher", None)
+    if matcher is None:
+        found = _by_numbers((name for name, _ in backbone.named_parameters()), coarse=coarse)
+    else:
+        found = list(group_parameters(backbone, matcher(coarse=coarse)).values())
+    groups: list[list[str]] = []
+    for names in found:
+        if groups and all(backbone.get_parameter(name).ndim < 2 for name in names):
+            groups[-1] += names
+        else:
+            groups.append(names)
+    return groups
+
+
+def _by_numbers(names: Iterable[str], *, coarse: bool) -> list[list[str]]:
+    pattern = re.compile(r"(\D*?\.\d+)\." if coarse else r"(\D*?\.\d+(?:\.(?:\D*\.)?\d+)?)\.")
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        found = pattern.match(name)
+        groups.setdefault(found[1] if found else name.partition(".")[0], []).append(name)
+    return list(groups.values())
 
 
 def n_parameters(classifier: nn.Module) -> int:

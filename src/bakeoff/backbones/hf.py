@@ -152,14 +152,8 @@ def _network_class(config: Any) -> Any:
     transformers = import_transformers()
     if config.model_type == "timm_wrapper":
         raise ParamsError(f"this is timm's {config.architecture} wrapped by transformers; give it with source: timm.")
-    classification, backbone, plain = (
-        _class_name(mapping, config)
-        for mapping in (
-            transformers.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING,
-            transformers.MODEL_FOR_BACKBONE_MAPPING,
-            transformers.MODEL_MAPPING,
-        )
-    )
+    kinds = ("MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING", "MODEL_FOR_BACKBONE_MAPPING", "MODEL_MAPPING")
+    classification, backbone, plain = (_class_name(getattr(transformers, kind), config) for kind in kinds)
     if config.model_type in _KEEPS_ITS_HEAD:
         classification = None
     choices = [backbone] if backbone in config.architectures else [classification, backbone, plain]

@@ -15,14 +15,14 @@ from bakeoff.backbones.network_files import CONFIG, PROCESSOR, network_files_on_
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.paths import main_checkout
 from bakeoff.data.transforms import to_unit, transform_photo
-from bakeoff.records.settings import Preprocessing, Triple
+from bakeoff.records.settings import Preprocessing
 
 _NEVER_NORMALISES = ("MobileViTImageProcessor", "MobileViTImageProcessorPil")  # whatever its file says
 _GEOMETRY = ("size", "crop_size", "crop_pct", "resample", "pad_size", "size_divisor")
 _HUB_TIMEOUT_S = 10.0
 _SIDES_PX = range(32, 1025)
 _TOLERANCE = 0.5  # of 255 grey levels, mean over a picture: rounding aside, other statistics give tens
-_NO_STATISTICS = {"image_mean": (0.0,) * 3, "image_std": (1.0,) * 3}
+_NO_STATISTICS = {"image_mean": 0.0, "image_std": 1.0}
 
 Values = Mapping[str, Any]
 
@@ -106,17 +106,11 @@ def _candidates(kind: str, values: Values, *, side: int) -> Iterator[Preprocessi
     resample = values.get("resample")  # transformers takes bilinear where its file says null
     interpolation = Image.Resampling.BILINEAR if resample is None else Image.Resampling(int(resample))
     squash = "squash_floor" if values.get("do_center_crop") else "squash"
+    known: Any = {"mean": mean, "std": std, "interpolation": interpolation.name.lower()}
+    known["channel_order"] = "bgr" if values.get("do_flip_channel_order") else "rgb"
     for resized in range(side, 2 * side + 1):
         for crop_mode in ("center_floor", squash):
-            yield Preprocessing(
-                image_size=side,
-                crop_pct=_share(side, resized),
-                crop_mode=crop_mode,
-                interpolation=interpolation.name.lower(),
-                mean=mean,
-                std=std,
-                channel_order="bgr" if values.get("do_flip_channel_order") else "rgb",
-            )
+            yield Preprocessing(image_size=side, crop_pct=_share(side, resized), crop_mode=crop_mode, **known)
 
 
 def _pixels(photo: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
@@ -125,7 +119,7 @@ def _pixels(photo: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
     return pixels[..., :: -1 if preprocessing.channel_order == "bgr" else 1].transpose(2, 0, 1)
 
 
-def _statistics(kind: str, values: Values) -> tuple[Triple, Triple]:
+def _statistics(kind: str, values: Values) -> tuple[Any, Any]:
     """Return (mean, std) for pixels in [0, 1] such that (x - mean) / std is what the processor makes of them.
 
     A processor computes ((255 x · factor - offset) - image_mean) / image_std, EfficientNet's once more / image_std.
@@ -134,16 +128,10 @@ def _statistics(kind: str, values: Values) -> tuple[Triple, Triple]:
     scale = 255 * float(values["rescale_factor"]) if rescales else 255.0
     offset = 1.0 if rescales and (values.get("rescale_offset") or values.get("offset")) else 0.0
     normalises = values.get("do_normalize") and kind not in _NEVER_NORMALISES
-    means, stds = (_triple(values[name]) if normalises else none for name, none in _NO_STATISTICS.items())
-    again = _triple(values["image_std"]) if values.get("include_top") else (1.0, 1.0, 1.0)
-    red, green, blue = ((mean + offset) / scale for mean in means)
-    std_red, std_green, std_blue = (std * second / scale for std, second in zip(stds, again, strict=True))
-    return (red, green, blue), (std_red, std_green, std_blue)
-
-
-def _triple(values: Any) -> Triple:
-    red, green, blue = (float(value) for value in np.broadcast_to(values, 3))
-    return (red, green, blue)
+    given = (values[name] if normalises else none for name, none in _NO_STATISTICS.items())
+    mean, std = (np.broadcast_to(one, 3).astype(float) for one in given)
+    again = np.broadcast_to(values["image_std"] if values.get("include_top") else 1.0, 3)
+    return tuple(((mean + offset) / scale).tolist()), tuple((std * again / scale).tolist())
 
 
 def _share(side: int, resized: int) -> float:

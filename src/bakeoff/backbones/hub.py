@@ -10,9 +10,8 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from rich.progress import Progress
+from rich.progress import wrap_file
 
 from bakeoff.core import hub_refusals
 from bakeoff.core.errors import WeightsError
@@ -25,7 +24,6 @@ SAFETENSORS = "model.safetensors"
 KERAS_FILE = "efficientnetb0_notop.h5"
 KERAS_URL = f"https://storage.googleapis.com/keras-applications/{KERAS_FILE}"
 KERAS_MD5 = "50bc09e76180e00e4465e1a485ddc09d"  # keras 3.15.1, applications/efficientnet.py, WEIGHTS_HASHES["b0"]
-_CHUNK = 1 << 20
 _HTML = re.compile(
     rb"(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|title|script)\b", re.I | re.S
 )
@@ -84,7 +82,11 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
     partial = path.with_suffix(".part")
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response, partial.open("wb") as target:
-            _copy_with_bar(response, target)
+            total = int(response.headers.get("Content-Length") or 0)
+            with wrap_file(
+                response, total, description="EfficientNet-B0 weights", console=screen(stderr=True), transient=True
+            ) as shown:
+                shutil.copyfileobj(shown, target)
         if _is_html(partial):
             return "html_page"
         if (found_md5 := _md5(partial)) != md5:
@@ -146,15 +148,6 @@ def _is_html(path: Path) -> bool:
 def _head(path: Path) -> bytes:
     with path.open("rb") as handle:
         return handle.read(_SNIFFED)
-
-
-def _copy_with_bar(response: Any, target: Any) -> None:
-    total = int(response.headers.get("Content-Length") or 0) or None
-    with Progress(console=screen(stderr=True), transient=True) as progress:
-        task = progress.add_task("EfficientNet-B0 weights", total=total)
-        while chunk := response.read(_CHUNK):
-            target.write(chunk)
-            progress.advance(task, len(chunk))
 
 
 def refuse_stand_in(path: Path) -> None:

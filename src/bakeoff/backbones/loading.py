@@ -3,9 +3,8 @@
 import argparse
 import pickle
 import re
-import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PosixPath
 
@@ -67,10 +66,11 @@ def read_checkpoint(path: Path, *, prefixes: tuple[str, ...] = _PREFIXES) -> Sta
         content = load_file(path) if path.suffix == ".safetensors" else _load_pickle(path)
     except (SafetensorError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise WeightsError(_unreadable(path, str(error).strip())) from None
-    tensors = _unwrap(content)
-    if not tensors:
+    if not (tensors := _unwrap(content)):
         raise WeightsError(f"{path} holds no tensors; expected a state dict, alone or under {', '.join(_NESTED)}.")
-    return strip_prefixes(tensors, prefixes)
+    while prefix := next((text for text in prefixes if all(key.startswith(text) for key in tensors)), None):
+        tensors = {key.removeprefix(prefix): value for key, value in tensors.items()}  # each key carries one
+    return tensors
 
 
 def _unreadable(path: Path, error: str) -> str:
@@ -106,13 +106,6 @@ def backbone_part(backbone: nn.Module, state: State, *, where: str) -> State:
     return parts[first]
 
 
-def strip_prefixes(state: State, prefixes: tuple[str, ...] = _PREFIXES) -> State:
-    """Return the state without `module.`, `model.` and the like, as long as every key carries one."""
-    while prefix := next((text for text in prefixes if state and all(key.startswith(text) for key in state)), None):
-        state = {key.removeprefix(prefix): value for key, value in state.items()}
-    return state
-
-
 def network_of(backbone: nn.Module) -> nn.Module:
     """Return the module that owns the published key names: the wrapped network, or the backbone itself."""
     inner = getattr(backbone, "network", None)
@@ -140,8 +133,7 @@ def load_state(
     Raises:
         WeightsError: they do not match; nothing was loaded then.
     """
-    report = compare(backbone, state, classifier)
-    if not report.fits:
+    if not (report := compare(backbone, state, classifier)).fits:
         raise WeightsError(
             f"{where} holds weights of another architecture than {architecture}: {report.sentence()}; "
             "give the file that belongs to this model, or take this one away; then `bakeoff weights --retry` and "
@@ -150,15 +142,6 @@ def load_state(
     network = network_of(backbone)
     own = network.state_dict()
     network.load_state_dict({key: state.get(key, own[key]) for key in own}, strict=True)
-
-
-def filtered(backbone: nn.Module, state: State) -> State:
-    """Return `state` after the timm module's own conversion of older key layouts, where it has one."""
-    module = sys.modules[type(backbone).__module__]
-    convert: Callable[[State, nn.Module], State] | None = getattr(module, "checkpoint_filter_fn", None) or getattr(
-        module, "_checkpoint_filter_fn", None
-    )
-    return dict(convert(dict(state), backbone)) if convert else state
 
 
 def _load_pickle(path: Path) -> object:

@@ -1,21 +1,38 @@
-"""From a model's name in params.yaml to its full settings, asked of the library that it is from."""
+"""From a model's name in params.yaml to its full settings, asked of the library that it is from, licences included."""
 
 from typing import Any
 from urllib.parse import urlparse
 
 from bakeoff.backbones.compat import import_timm
-from bakeoff.backbones.licences import (
-    MAMBAVISION_CODE,
-    MAMBAVISION_WEIGHTS,
-    TIMM_CODE,
-    allows_commercial_use,
-    licence_name,
-)
 from bakeoff.backbones.names import unknown_name
 from bakeoff.backbones.params import BackboneDefaults, BackboneParams, LicenceParams
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.paths import main_checkout
 from bakeoff.records.settings import CandidateSettings, Preprocessing
+
+_LICENCES: dict[str | None, tuple[str, bool | None]] = {
+    "apache-2.0": ("Apache-2.0", True),
+    "mit": ("MIT", True),
+    "bsd-3-clause": ("BSD-3-Clause", True),
+    "cc-by-4.0": ("CC-BY-4.0", True),
+    "cc-by-nc-4.0": ("CC-BY-NC-4.0", False),
+    "cc-by-nc-sa-4.0": ("CC-BY-NC-SA-4.0", False),
+    "fair-noncommercial-research-license": ("fair-noncommercial-research-license", False),
+    "cvnets-license": ("Apple CVNets licence", None),
+    "apple-ascl": ("Apple sample code licence", None),
+    "apple-amlr": ("Apple machine learning research licence", False),
+}
+"""By code: the usual spelling, and whether commercial use is allowed (None = one must read it)."""
+
+
+def licence_name(code: str | None) -> str:
+    """Return the licence's usual spelling; `unknown` where the model card states none."""
+    return _LICENCES.get(code, (code or "unknown", None))[0]
+
+
+def allows_commercial_use(code: str | None) -> bool | None:
+    """Return True or False where the licence says so plainly, None where one must read it."""
+    return _LICENCES.get((code or "").lower(), ("", None))[1]
 
 
 def describe(model: str, backbones: dict[str, BackboneParams], defaults: BackboneDefaults) -> CandidateSettings:
@@ -41,12 +58,7 @@ def describe(model: str, backbones: dict[str, BackboneParams], defaults: Backbon
 
 def _stated(licence: LicenceParams) -> dict[str, Any]:
     """Return what a backbone's entry says of its licences; a code licence that forbids has the last word."""
-    stated: dict[str, Any] = {}
-    if licence.weights is not None:
-        stated |= {
-            "licence_weights": licence_name(licence.weights),
-            "commercial_use": allows_commercial_use(licence.weights),
-        }
+    stated = {} if licence.weights is None else _of_weights(licence.weights)
     if licence.code is not None:
         stated["licence_code"] = licence_name(licence.code)
     if licence.commercial_use is not None:
@@ -54,6 +66,10 @@ def _stated(licence: LicenceParams) -> dict[str, Any]:
     if allows_commercial_use(licence.code) is False:
         stated["commercial_use"] = False
     return stated
+
+
+def _of_weights(code: str | None) -> dict[str, Any]:
+    return {"licence_weights": licence_name(code), "commercial_use": allows_commercial_use(code)}
 
 
 def timm_cfg(name: str, listed: dict[str, BackboneParams] | None = None) -> Any:
@@ -76,29 +92,24 @@ def timm_cfg(name: str, listed: dict[str, BackboneParams] | None = None) -> Any:
 def _describe_timm(name: str, image_size: int | None, listed: dict[str, BackboneParams]) -> dict[str, Any]:
     name = import_timm().models.get_deprecated_models().get(name) or name
     cfg = timm_cfg(name, listed).to_dict()
-    licence = cfg.get("license")
-    return {
+    return _of_weights(cfg.get("license")) | {
         "name": name,
         "weights_id": cfg.get("hf_hub_id"),
-        "licence_code": TIMM_CODE,
-        "licence_weights": licence_name(licence),
-        "commercial_use": allows_commercial_use(licence),
+        "licence_code": "Apache-2.0",
         "preprocessing": _from_cfg(cfg, image_size),
         "architecture": str(cfg.get("architecture") or name.partition(".")[0]),
     }
 
 
 def _describe_mambavision(name: str, image_size: int | None, _: dict[str, BackboneParams]) -> dict[str, Any]:
-    from bakeoff.backbones.mamba import architecture_name, default_cfg
+    from bakeoff.backbones.mamba import default_cfg
 
     cfg = default_cfg(name)
-    return {
+    return _of_weights("cc-by-nc-sa-4.0") | {
         "weights_id": "/".join(urlparse(cfg["url"]).path.strip("/").split("/")[:2]),
-        "licence_code": MAMBAVISION_CODE,
-        "licence_weights": MAMBAVISION_WEIGHTS,
-        "commercial_use": False,
+        "licence_code": "NVIDIA Source Code License-NC",
         "preprocessing": _from_cfg(cfg, image_size),
-        "architecture": architecture_name(name),
+        "architecture": "MambaVision-" + name.removeprefix("mamba_vision_").replace("_", "-"),
     }
 
 
@@ -108,12 +119,9 @@ def _describe_hf(name: str, image_size: int | None, _: dict[str, BackboneParams]
     from bakeoff.backbones.hf import hf_licence
     from bakeoff.backbones.hf_preprocessing import hf_preprocessing
 
-    licence = hf_licence(name)
-    return {
+    return _of_weights(hf_licence(name)) | {
         "weights_id": None if (main_checkout() / name).is_dir() else name,
         "licence_code": "Apache-2.0",  # transformers' own code
-        "licence_weights": licence_name(licence),
-        "commercial_use": allows_commercial_use(licence),
         "preprocessing": hf_preprocessing(name, image_size=image_size),
         "architecture": Path(name).name,
     }

@@ -86,21 +86,16 @@ def list_findings(record: AuditRecord) -> str:
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
     """Return a contact sheet: a row of evenly spaced products for each class (the largest classes first)."""
     classes = table["label"].value_counts().index
-    rows = []
-    for label in classes[:_CLASSES_SHOWN]:
-        own = table.loc[table["label"] == label, "image"].to_numpy()
-        chosen = own[evenly_spaced(len(own), PER_ROW_SHOWN)]
-        rows.append((str(label), chosen.tolist()))
+    shown = [(str(label), table.loc[table["label"] == label, "image"]) for label in classes[:_CLASSES_SHOWN]]
+    rows = [(label, own.iloc[evenly_spaced(len(own), PER_ROW_SHOWN)].tolist()) for label, own in shown]
     title = "Products as stored, some of each class" + of_classes(len(classes), _CLASSES_SHOWN).replace("\n", ", ")
     return draw_rows(rows, store.read, title)
 
 
 def draw_groups(groups: list[pd.DataFrame], store: ImageStore) -> Figure:
     """Return a contact sheet: a row of the first products of each group."""
-    rows = []
-    for own in groups:
-        labels = own["label"].unique()
-        rows.append((f"{len(own)}: " + ", ".join(labels[:3]), own["image"].tolist()[:PER_ROW_SHOWN]))
+    told = [f"{len(own)}: {', '.join(own['label'].unique()[:3])}" for own in groups]
+    rows = [(text, own["image"].tolist()[:PER_ROW_SHOWN]) for text, own in zip(told, groups, strict=True)]
     return draw_rows(rows, store.read, "The largest groups of products that stay together: how many, and their classes")
 
 

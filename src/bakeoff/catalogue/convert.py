@@ -20,8 +20,7 @@ def convert_pickle(source: Path, target: Path, allow_pickle: bool) -> None:
         raise DataError(f"the target must end in .parquet, got {target}.")
     table = with_named_index(read_pickle(Path(source), allow_pickle=allow_pickle))
     table.columns = [str(name) for name in table.columns]
-    repeated = sorted(set(table.columns[table.columns.duplicated()]))
-    if repeated:
+    if repeated := sorted(set(table.columns[table.columns.duplicated()])):
         raise DataError(
             f"{source} has several columns named {', '.join(repeated)}; rename or drop all but one of each."
         )

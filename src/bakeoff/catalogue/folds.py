@@ -16,19 +16,11 @@ def order_groups(products: pd.DataFrame, seed: int) -> dict[Any, tuple[str, Any]
 
 
 def assign_folds(products: pd.DataFrame, n_folds: int, *, seed: int) -> dict[int, int]:
-    """Return the fold of every group.
+    """Return the fold of every group: `group_id` to 0 to n_folds - 1.
 
     Groups of several classes come first, then the largest; each goes to the fold that has least of its classes. So the
     products of a class whose groups are its own differ between folds by its largest group at most, and it lies in
-    every fold if it has as many groups.
-
-    Args:
-        products: `product_id`, `label` and `group_id`; the order of rows does not matter.
-        n_folds: at least 2.
-        seed: of the order among equals.
-
-    Returns:
-        `group_id` to fold, 0 to n_folds - 1.
+    every fold if it has as many groups. The order of rows does not matter; `seed` is of the order among equals.
 
     Source: the greedy rule of scikit-learn's StratifiedGroupKFold, with loads per class in place of their variance.
     """

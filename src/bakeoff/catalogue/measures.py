@@ -9,10 +9,7 @@ from bakeoff.catalogue.thumbnail import TOLERANCE, Thumbnail
 
 MEASURES = ("brightness", "contrast", "saturation", "sharpness", "aspect_ratio", "megapixels")
 """Of every photo; what monitoring compares."""
-AUDITED = (
-    *MEASURES,
-    *("luma_p05", "luma_p99", "information", "red", "green", "blue", "dominance", "chroma", "border"),
-)
+AUDITED = (*MEASURES, "luma_p05", "luma_p99", "information", "red", "green", "blue", "dominance", "chroma", "border")
 """What `prepare` keeps in measures.parquet."""
 _SIDE_PX = 256
 """Size at which light, colour and sharpness are measured, so that they do not depend on the photo's size."""
@@ -100,7 +97,9 @@ class _Look:
         """Return brightness, contrast, saturation and sharpness; sums of integers, which no order of adding changes."""
         highest, lowest = (np.asarray(channel) for channel in self.extremes)
         saturation = _SATURATION.take((highest.astype(np.uint16) << 8) | lowest)
-        laplacian = _laplacian(np.asarray(self.luma)).ravel()
+        padded = np.pad(np.asarray(self.luma, dtype=np.int16), 1, mode="edge")
+        neighbours = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+        laplacian = (neighbours - 4 * padded[1:-1, 1:-1]).ravel()
         energy = int(np.einsum("i,i->", laplacian, laplacian, dtype=np.int64))
         total, squares = int(self.histogram @ _LEVELS), int(self.histogram @ _LEVELS**2)
         return (
@@ -114,12 +113,6 @@ class _Look:
 def _variance(total: int, squares: int, n: int) -> float:
     """Return the variance of n integers of this sum and this sum of squares."""
     return (n * squares - total**2) / n**2
-
-
-def _laplacian(pixels: np.ndarray) -> np.ndarray:
-    """Return the sum of each pixel's four neighbours less four times itself, (H, W) int16; the edge is repeated."""
-    padded = np.pad(pixels.astype(np.int16), 1, mode="edge")
-    return padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:] - 4 * padded[1:-1, 1:-1]
 
 
 def _level(histogram: np.ndarray, share: float) -> float:

@@ -47,7 +47,7 @@ class Packed:
     measures: tuple[float, ...] = ()
     """`bakeoff.catalogue.measures.AUDITED`."""
     steps: str | None = None
-    """What repairs it (`bakeoff.data.repair_steps`)."""
+    """What repairs it (`bakeoff.data.photo`)."""
 
 
 def pack_all(
@@ -60,22 +60,22 @@ def pack_all(
     Raises:
         DataError: a decoding process was killed.
     """
-    if n_photos < SERIAL_BELOW or os.cpu_count() == 1:
-        yield from map(partial(pack, params=params, hashes=hashes), photos)
-        return
     source = iter(photos)
     chunks = iter(lambda: list(islice(source, _CHUNK)), [])
-    for results in in_processes(partial(_pack_chunk, params=params, hashes=hashes), chunks):
+    for results in on_all_cores(partial(_pack_chunk, params=params, hashes=hashes), chunks, n_photos=n_photos):
         yield from results
 
 
-def in_processes(work: Callable[[_Job], _Result], jobs: Iterable[_Job]) -> Iterator[_Result]:
-    """Yield each job's result, in order, on all cores; a few jobs per core wait at a time.
+def on_all_cores(work: Callable[[_Job], _Result], jobs: Iterable[_Job], *, n_photos: int) -> Iterator[_Result]:
+    """Yield each job's result, in order; a few jobs per core wait at a time. Few photos take one process, this one.
 
     Raises:
         DataError: one of the processes was killed.
     """
     n_workers = os.cpu_count() or 1
+    if n_photos < SERIAL_BELOW or n_workers == 1:
+        yield from map(work, jobs)
+        return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_end_with_parent) as pool:
         waiting: deque[Future[_Result]] = deque()
@@ -95,8 +95,7 @@ def in_processes(work: Callable[[_Job], _Result], jobs: Iterable[_Job]) -> Itera
 
 def _end_with_parent() -> None:
     """Let this process end when the one that started it does: killed, it cannot tell us."""
-    parent = multiprocessing.parent_process()
-    if parent:
+    if parent := multiprocessing.parent_process():
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 

@@ -8,13 +8,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from bakeoff.catalogue.pack import SERIAL_BELOW, Packed, in_processes, pack
+from bakeoff.catalogue.pack import Packed, on_all_cores, pack
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.core.code import code_digest
 from bakeoff.core.files import replacing
@@ -25,7 +25,7 @@ from bakeoff.records.catalogue import PackParams
 _LARGEST_CHUNK = 64
 _CHUNKS_PER_PROCESS = 50
 """At least so many, so that a kill loses 2 % at most."""
-_PACKAGES = ("pillow", "pillow-heif", "imagehash", "numpy", "scipy")
+_PACKAGES = {"pillow", "pillow-heif", "imagehash", "numpy", "scipy"}
 _KEY_DIGITS = 16
 
 
@@ -35,14 +35,12 @@ def packing_folder(root: Path, given: dict[str, Any], *, name: str) -> Iterator[
 
     A second process that packs the same waits and says so. What other runs left of this data set is removed.
 
-    Args:
-        root: .bakeoff/packed of the main checkout.
-        given: what is packed and how, JSON; the code and the packages that do it are added.
-        name: of the data set.
+    `root` is .bakeoff/packed of the main checkout; what is `given` of photos and packing, JSON, becomes a key together
+    with the code and the packages that pack.
     """
-    kind = _digest(name)
-    key = _digest([given, code_digest(Path(__file__).resolve()), {one: _version(one) for one in _PACKAGES}])
-    folder = root / f"{kind}-{key}"
+    kind, installed = _digest(name), {str(one.name).lower(): one.version for one in distributions()}
+    versions = {package: installed[package] for package in _PACKAGES & installed.keys()}
+    folder = root / f"{kind}-{_digest([given, code_digest(Path(__file__).resolve()), versions])}"
     with waiting_lock(Path(f"{folder}.lock"), what=f"packing {name}"):
         for other in {*root.glob(f"{kind}-*/")} - {folder}:
             with suppress(Timeout), FileLock(f"{other}.lock", timeout=0, mode=0o666):
@@ -56,14 +54,13 @@ class PackedPhotos:
     """What became of N photos, by position; each chunk of them is a file, named by the files it was made from."""
 
     def __init__(self, folder: Path, photos: list[PhotoFile], params: PackParams) -> None:
-        n_processes = os.cpu_count() or 1
-        self._size = max(1, min(_LARGEST_CHUNK, len(photos) // (_CHUNKS_PER_PROCESS * n_processes)))
+        self._size = max(1, min(_LARGEST_CHUNK, len(photos) // (_CHUNKS_PER_PROCESS * (os.cpu_count() or 1))))
         chunks = [photos[start : start + self._size] for start in range(0, len(photos), self._size)]
         self._paths = [folder / f"{number}-{_identity(chunk)}" for number, chunk in enumerate(chunks)]
         self._missing = [job for job in zip(self._paths, chunks, strict=True) if not job[0].is_file()]
-        self._params, self._serial = params, len(photos) < SERIAL_BELOW or n_processes == 1
-        self._load = lru_cache(maxsize=1)(_load)
-        self.n_packed = len(photos) - sum(len(chunk) for _, chunk in self._missing)
+        self._params, self._load = params, lru_cache(maxsize=1)(_load)
+        self._n_missing = sum(len(chunk) for _, chunk in self._missing)
+        self.n_packed = len(photos) - self._n_missing
         """How many are there already."""
 
     def pack(self, advance: Callable[[int], Any]) -> None:
@@ -72,8 +69,7 @@ class PackedPhotos:
         Raises:
             DataError: a process was killed.
         """
-        work = partial(_keep, params=self._params)
-        for n in map(work, self._missing) if self._serial else in_processes(work, self._missing):
+        for n in on_all_cores(partial(_keep, params=self._params), self._missing, n_photos=self._n_missing):
             advance(n)
 
     def __iter__(self) -> Iterator[Packed | Rejection]:
@@ -112,10 +108,3 @@ def _identity(photos: list[PhotoFile]) -> str:
 
 def _digest(values: object) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -1,8 +1,6 @@
 """Sections `dataset`, `prepare`, `split`, `repair`: where products come from, what is accepted, divided, mended."""
 
-from __future__ import annotations
-
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -95,7 +93,7 @@ class SplitParams(Section):
     official_leaks: Literal["drop", "keep"]
 
     @model_validator(mode="after")
-    def _check(self) -> SplitParams:
+    def _check(self) -> Self:
         if self.fold >= self.n_folds:
             raise ValueError(f"fold must be 0 to n_folds - 1 = {self.n_folds - 1}, got {self.fold}")
         total = self.train + self.validation + self.test
@@ -134,7 +132,7 @@ class RepairParams(Section):
         )
 
     @model_validator(mode="after")
-    def _check(self) -> RepairParams:
+    def _check(self) -> Self:
         if self.is_on == (self.name == "none"):
             raise ValueError("name must be none where no step is on, and another one where a step is (repair=all)")
         return self

@@ -1,15 +1,27 @@
-"""Where a photo's bytes lie: in a file of its own, in a stretch of an archive, or in a cell of a Parquet table."""
+"""Where a photo's bytes lie: in a file of its own, in a stretch of an archive, or in a cell of a Parquet table.
 
+Tar and ZIP files are listed, never unpacked.
+"""
+
+import struct
+import tarfile
+import zipfile
 import zlib
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import accumulate
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Box, Rejection
 
+_ARCHIVES = {".zip", ".tar"}
+_COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")
+_METHODS = {zipfile.ZIP_STORED: False, zipfile.ZIP_DEFLATED: True}
+_LOCAL_HEADER = struct.Struct("<26xHH")
 _ROWS = 16
 
 
@@ -53,8 +65,7 @@ class PhotoFile:
     def read(self, max_megapixels: float) -> bytes | Rejection:
         """Return the photo's bytes, as a file of its own would have them, or why there are none.
 
-        Args:
-            max_megapixels: what cannot hold less uncompressed (16-bit RGBA) is refused, before it is read or unpacked.
+        What cannot hold less than `max_megapixels` uncompressed (16-bit RGBA) is refused before it is read or unpacked.
         """
         limit = int(max_megapixels * 1e6 * 8)
         try:
@@ -70,7 +81,9 @@ class PhotoFile:
     def _read(self, limit: int) -> tuple[int, bytes]:
         """Return the number of bytes, and the bytes where these are not more than `limit`."""
         if isinstance(self.part, Cell):
-            encoded = _read_cell(self.path, self.part)
+            starts = _row_groups(self.path)
+            group = bisect_right(starts, self.part.row) - 1
+            encoded = picture_in(_open_column(self.path, group, self.part.column)[self.part.row - starts[group]])
             return len(encoded), encoded
         size = self.part.length if self.part else self.path.stat().st_size
         if size > limit:
@@ -95,12 +108,6 @@ def picture_in(value: Any) -> bytes:
     if isinstance(value, list):
         value = value[0] if value else None
     return (value.get("bytes") if isinstance(value, dict) else value) or b""
-
-
-def _read_cell(path: Path, cell: Cell) -> bytes:
-    starts = _row_groups(path)
-    group = bisect_right(starts, cell.row) - 1
-    return picture_in(_open_column(path, group, cell.column)[cell.row - starts[group]])
 
 
 @lru_cache(maxsize=8)
@@ -136,3 +143,80 @@ class _Column:
 
 
 _open_column = lru_cache(maxsize=2)(_Column)  # rows come in order
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of a folder or of an archive."""
+
+    parts: tuple[str, ...]
+    """Its path."""
+    where: Stretch | None = None
+    """In the archive."""
+    refused: Rejection | None = None
+
+
+def list_members(archive: Path) -> Iterator[Member]:
+    """Yield the files of a tar or ZIP in its order; links, encrypted members and paths that lead out are refused.
+
+    Raises:
+        DataError: it is compressed as a whole, or damaged.
+    """
+    if archive.name.lower().endswith(_COMPRESSED):
+        raise DataError(
+            f"{archive} is compressed as a whole, so no photo can be read alone; unpack it beside and remove it."
+        )
+    try:
+        yield from (_list_zip if archive.suffix.lower() == ".zip" else _list_tar)(archive)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, struct.error, ValueError, NotImplementedError) as error:
+        raise DataError(f"{archive} cannot be read as an archive ({error}); get it again, or unpack it.") from None
+
+
+def is_archive(path: Path) -> bool:
+    """Return whether a file is an archive by its name, one that cannot be read photo by photo included."""
+    return path.suffix.lower() in _ARCHIVES or path.name.lower().endswith(_COMPRESSED)
+
+
+def _list_zip(archive: Path) -> Iterator[Member]:
+    with zipfile.ZipFile(archive) as opened, archive.open("rb") as raw:
+        for entry in opened.infolist():
+            if entry.is_dir():
+                continue
+            raw.seek(entry.header_offset)
+            name_length, extra_length = _LOCAL_HEADER.unpack(raw.read(_LOCAL_HEADER.size))
+            start = entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+            deflated = _METHODS.get(entry.compress_type, False)
+            where = Stretch(entry.filename, start, entry.compress_size, deflated, entry.CRC)
+            refused = None
+            if entry.flag_bits & 1:
+                refused = Rejection("unreadable", "encrypted inside the ZIP; unpack it with its password")
+            elif entry.compress_type not in _METHODS:
+                refused = Rejection("unreadable", "packed by a method other than deflate; unpack the ZIP")
+            elif entry.external_attr >> 28 == 0o12:
+                refused = Rejection("outside_data_folder", "a link inside the ZIP")
+            yield _member(where, refused)
+
+
+def _list_tar(archive: Path) -> Iterator[Member]:
+    with tarfile.open(archive, "r:") as opened:
+        for entry in opened:
+            if entry.isdir():
+                continue
+            refused = None if entry.isreg() else Rejection("outside_data_folder", "a link or device inside the tar")
+            if entry.issparse():
+                refused = Rejection("unreadable", "a sparse file inside the tar")
+            yield _member(Stretch(entry.name, entry.offset_data, entry.size), refused)
+        end = opened.offset  # tarfile stops without a word at a header that it cannot read
+    with archive.open("rb") as raw:
+        raw.seek(end)
+        rest = raw.read(tarfile.RECORDSIZE)
+    if len(rest) < tarfile.BLOCKSIZE or any(rest):
+        raise tarfile.ReadError(f"what follows byte {end} is no member and not the end of the archive")
+
+
+def _member(where: Stretch, refused: Rejection | None) -> Member:
+    path = PurePosixPath(where.name.replace("\\", "/"))
+    parts = tuple(part for part in path.parts if part != ".")
+    if path.is_absolute() or ".." in parts:
+        refused = Rejection("outside_data_folder", f"{where.name!r} leads out of the archive")
+    return Member(tuple(part for part in parts if part not in ("/", "..")) or ("nameless",), where, refused)

@@ -10,17 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.fetch import effective_dataset
-from bakeoff.catalogue.ledger import Ledger, reject_rows
 from bakeoff.catalogue.measures import AUDITED
 from bakeoff.catalogue.pack import Packed
 from bakeoff.catalogue.packed import PackedPhotos, packing_folder
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
 from bakeoff.catalogue.photo_file import PhotoFile
-from bakeoff.catalogue.settle import settle_duplicates
+from bakeoff.catalogue.settle import Ledger, settle_duplicates, settle_small_classes
 from bakeoff.catalogue.sources import SOURCES, RawProduct
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import clean_label, find_alike, readable
@@ -28,17 +26,7 @@ from bakeoff.core.paths import main_checkout, state_dir
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.decode import Rejection, locate
 from bakeoff.data.store import StoreWriter
-from bakeoff.data.table import (
-    BOX_COLUMNS,
-    DIGESTS,
-    MEASURES_FILE,
-    PHOTO_OF,
-    PRODUCT_COLUMNS,
-    SPLITS,
-    TEXT_COLUMNS,
-    UNLABELLED,
-    count_values,
-)
+from bakeoff.data.table import BOX_COLUMNS, DIGESTS, MEASURES_FILE, PHOTO_OF, PRODUCT_COLUMNS, TEXT_COLUMNS, UNLABELLED
 from bakeoff.records.catalogue import Dataset, LabelsRecord, PackLimits, PackParams, SourceRecord
 
 
@@ -95,7 +83,7 @@ def _prepare_into(
     packed = PackedPhotos(folder.parent, [photo for _, photo in found], packing)
     table = _pack_all([product for product, _ in found], packed, root, ledger)
     table = settle_duplicates(table, dataset, ledger)
-    table = _settle_small_classes(table, params, ledger, at_least=dataset.min_class_size or 0)
+    table = settle_small_classes(table, params, ledger, at_least=dataset.min_class_size or 0)
     if dataset.photos == "all":
         _name_photos(table)
     labels = _encode_labels(table, dataset, ledger, order=reader.class_order(dataset, root) or [])
@@ -110,7 +98,7 @@ def _prepare_into(
         raise DataError(
             f"{len(raw)} products read, but {len(table)} accepted and {len(rejected)} rejected: please report."
         )
-    return Prepared(len(raw), len(table), count_values(rejected["reason"]), n_unlabelled=len(listed) - len(raw))
+    return Prepared(len(raw), len(table), ledger.reasons(), n_unlabelled=len(listed) - len(raw))
 
 
 def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger) -> list[RawProduct]:
@@ -193,29 +181,11 @@ def _pack_all(products: list[RawProduct], packed: PackedPhotos, root: Path, ledg
 
 
 def _count_reasons(ledger: Ledger) -> str:
-    counts = pd.Series([row[3] for row in ledger], dtype=object).value_counts()
-    if not len(counts):
+    if not (counts := ledger.reasons()):
         return "the source lists none"
-    _, _, _, reason, detail = next(row for row in ledger if row[3] == counts.index[0])
+    _, _, _, reason, detail = next(row for row in ledger if row[3] == next(iter(counts)))
     listed = ", ".join(f"{n} {name}" for name, n in counts.items())
     return f"{listed}; the first {reason}: {detail}"
-
-
-def _settle_small_classes(table: pd.DataFrame, params: PrepareParams, ledger: Ledger, *, at_least: int) -> pd.DataFrame:
-    """Reject classes with fewer than `at_least` products; as params say, those with fewer groups than splits."""
-    sizes = np.asarray(table.groupby("label")["product_id"].transform("nunique"))
-    details = [f"{n} products, dataset.min_class_size is {at_least}" for n in sizes]
-    table = reject_rows(table, sizes < at_least, "class_too_small", details, ledger)
-    n_groups = table.groupby("label")["group_id"].nunique()
-    small = n_groups[n_groups < len(SPLITS)]
-    if len(small) and params.class_too_small == "error":
-        listed = ", ".join(f"{label!r} ({n})" for label, n in small.items())
-        raise DataError(
-            f"every class needs at least {len(SPLITS)} different photos, one for each split; too small: {listed}. "
-            "Add photos, list the class in dataset.exclude_labels, or set prepare.class_too_small: reject."
-        )
-    details = [f"{small.get(label)} different photos, {len(SPLITS)} needed" for label in table["label"]]
-    return reject_rows(table, table["label"].isin(list(small.index)).to_numpy(), "class_too_small", details, ledger)
 
 
 def _name_photos(table: Any) -> None:

@@ -19,7 +19,7 @@ def find_steps(measures: Sequence[float], encoded: bytes, repair: Repair) -> str
 
 
 def plan_steps(measures: Mapping[str, Any], repair: Repair) -> str:
-    """Return the steps that a photo needs (`bakeoff.data.repair_steps`), `crop` still without its box.
+    """Return the steps that a photo needs (`bakeoff.data.photo`), `crop` still without its box.
 
     The measures are `bakeoff.catalogue.measures.AUDITED` of the original, float32, as measures.parquet has them.
     """

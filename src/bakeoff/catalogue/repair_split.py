@@ -15,15 +15,14 @@ import pandas as pd
 from bakeoff.catalogue.audit import PER_ROW_SHOWN, draw_rows
 from bakeoff.catalogue.findings.outliers import OUTLIERS, Outliers
 from bakeoff.catalogue.measures import AUDITED, measure_thumbnail
-from bakeoff.catalogue.pack import SERIAL_BELOW, in_processes
+from bakeoff.catalogue.pack import on_all_cores
 from bakeoff.catalogue.params import RepairParams, Threshold
 from bakeoff.catalogue.repair import plan_steps, settle_crop
 from bakeoff.catalogue.thumbnail import Thumbnail
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.figures import Figure
-from bakeoff.data.photo import as_image
+from bakeoff.data.photo import STEPS, as_image, repair_photo
 from bakeoff.data.products import evenly_spaced
-from bakeoff.data.repair_steps import STEPS, repair_photo
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import DIGESTS, MEASURES_FILE, PHOTO_OF, REPAIR, SPLITS, UNUSED, first_photos, read_prepared
 from bakeoff.records.catalogue import Repair, RepairRecord, SplitRepair
@@ -119,7 +118,7 @@ def _repair_all(catalogue_dir: Path, jobs: list[tuple[int, str]], repair: Repair
     chunks = [jobs[start : start + _CHUNK] for start in range(0, len(jobs), _CHUNK)]
     with progress_bar() as bar:
         task = bar.add_task("repairing photos", total=len(jobs))
-        for results in map(work, chunks) if len(jobs) < SERIAL_BELOW else in_processes(work, chunks):
+        for results in on_all_cores(work, chunks, n_photos=len(jobs)):
             yield from results
             bar.advance(task, len(results))
 

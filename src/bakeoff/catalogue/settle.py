@@ -1,4 +1,4 @@
-"""What becomes of products that show one picture: groups, copies that are dropped, placeholders, training weights."""
+"""What becomes of products: grouped, weighted or left out by the picture they share; none goes without a reason."""
 
 import sys
 from typing import Any
@@ -7,11 +7,38 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.duplicates import find_duplicates
-from bakeoff.catalogue.ledger import Ledger, reject_rows
-from bakeoff.catalogue.params import DatasetParams
+from bakeoff.catalogue.params import DatasetParams, PrepareParams
+from bakeoff.catalogue.sources.base import RawProduct
+from bakeoff.core.errors import DataError
+from bakeoff.core.names import readable
+from bakeoff.data.decode import Rejection
+from bakeoff.data.table import SPLITS, count_values
 
 _PLACEHOLDER_PRODUCTS, _PLACEHOLDER_LABELS, _PLACEHOLDER_TIMES = 5, 3, 3
 _CHAINING_BITS = 12
+
+
+class Ledger(list[tuple[str, ...]]):
+    """What `prepare` has rejected so far, for rejected.csv: product id, image, label, reason and detail."""
+
+    def reject(self, product: RawProduct, refusal: Rejection) -> None:
+        """Note that a product is left out, and why."""
+        row = (product.product_id, product.shown_image, product.label or "", refusal.reason, refusal.detail)
+        self.append(tuple(map(readable, row)))
+
+    def reasons(self) -> dict[str, int]:
+        """Return how many were rejected for each reason, the most frequent first."""
+        return count_values(pd.Series([row[3] for row in self], dtype=object))
+
+
+def reject_rows(
+    table: pd.DataFrame, refused: np.ndarray, reason: str, details: list[str], ledger: Ledger
+) -> pd.DataFrame:
+    """Reject the rows where `refused` (N,) bool is true, each with its detail, and return the others, renumbered."""
+    for position in np.flatnonzero(refused):
+        row = table.iloc[position]
+        ledger.reject(RawProduct(*row[["product_id", "image_path", "label"]]), Rejection(reason, details[position]))
+    return table.iloc[np.flatnonzero(~refused)].reset_index(drop=True)
 
 
 def settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledger) -> pd.DataFrame:
@@ -35,14 +62,9 @@ def settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledge
     if not len(table):
         return table
     hashes, mirrored = (table[name].to_numpy(np.uint64) for name in ("phash", "mirrored"))
-    found = find_duplicates(
-        table["digest"].tolist(),
-        hashes,
-        distance=dataset.phash_distance,
-        mirrored=mirrored,
-        views=table["views"].tolist(),
-        groups=table["group"].tolist(),
-    )
+    digests, views, groups = (table[name].tolist() for name in ("digest", "views", "group"))
+    near = dataset.phash_distance
+    found = find_duplicates(digests, hashes, distance=near, mirrored=mirrored, views=views, groups=groups)
     table["group_id"], table["cluster"] = found
     own: Any = table.groupby(["cluster", "label"])["label"].transform("size")
     table["weight"] = own / table.groupby("cluster")["label"].transform("size")  # the share with the product's label
@@ -59,6 +81,27 @@ def settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledge
         for name in ("group_id", "cluster"):
             table[name] = table.index.to_series().groupby(table[name]).transform("min")
     return table
+
+
+def settle_small_classes(table: pd.DataFrame, params: PrepareParams, ledger: Ledger, *, at_least: int) -> pd.DataFrame:
+    """Reject classes with fewer than `at_least` products; as params say, those with fewer groups than splits.
+
+    Raises:
+        DataError: a class is too small and params say `error`.
+    """
+    sizes = np.asarray(table.groupby("label")["product_id"].transform("nunique"))
+    details = [f"{n} products, dataset.min_class_size is {at_least}" for n in sizes]
+    table = reject_rows(table, sizes < at_least, "class_too_small", details, ledger)
+    n_groups = table.groupby("label")["group_id"].nunique()
+    small = n_groups[n_groups < len(SPLITS)]
+    if len(small) and params.class_too_small == "error":
+        listed = ", ".join(f"{label!r} ({n})" for label, n in small.items())
+        raise DataError(
+            f"every class needs at least {len(SPLITS)} different photos, one for each split; too small: {listed}. "
+            "Add photos, list the class in dataset.exclude_labels, or set prepare.class_too_small: reject."
+        )
+    details = [f"{small.get(label)} different photos, {len(SPLITS)} needed" for label in table["label"]]
+    return reject_rows(table, table["label"].isin(list(small.index)).to_numpy(), "class_too_small", details, ledger)
 
 
 def _reject_placeholders(table: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
@@ -79,8 +122,7 @@ def _reject_placeholders(table: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
 def _warn_of_conflicts(table: pd.DataFrame) -> None:
     """Tell of clusters of the same or nearly the same photo with several labels."""
     n_labels = table.groupby("cluster")["label"].nunique()
-    several = n_labels[n_labels > 1]
-    if len(several):
+    if len(several := n_labels[n_labels > 1]):
         own = table[table["cluster"] == several.index[0]]
         shown = ", ".join(f"{name} ({label})" for label, name in own.groupby("label")["product_id"].first()[:5].items())
         _warn(f"{len(several)} photos, the same or nearly the same, have several labels, for example {shown}")

@@ -150,8 +150,7 @@ def _large_groups(members: dict[str, Any], share: float) -> set[int]:
 
 def _require_three_groups(products: pd.DataFrame) -> None:
     n_groups = products.groupby("label")["group_id"].nunique()
-    small = n_groups[n_groups < len(SPLITS)]
-    if len(small):
+    if len(small := n_groups[n_groups < len(SPLITS)]):
         listed = ", ".join(f"{label!r} ({n})" for label, n in small.items())
         raise DataError(
             f"every class needs at least 3 groups of products, one for each split; too small: {listed}. "

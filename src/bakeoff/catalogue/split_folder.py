@@ -14,7 +14,7 @@ from bakeoff.catalogue.split import find_leaks, make_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import drawing
 from bakeoff.data.store import ImageStore
-from bakeoff.data.table import PHOTO_OF, SPLITS, UNUSED, first_photos, read_products
+from bakeoff.data.table import PHOTO_OF, SPLITS, UNUSED, first_photos, read_prepared
 from bakeoff.records.catalogue import RepairRecord, SplitRecord
 
 N_INNER_FOLDS = 5
@@ -37,7 +37,7 @@ def write_split(
     Raises:
         DataError: `previous` is not an earlier folder of this stage, or has another seed or method.
     """
-    photos: Any = read_products(catalogue_dir)
+    photos: Any = read_prepared(catalogue_dir)
     products = first_photos(photos)
     earlier = None if previous is None else _read_previous(previous, params)
     split, repaired = make_split(products, params, previous=earlier), None

@@ -1,10 +1,12 @@
 """Tables as people export them, read in one way by `prepare`, `predict` and `monitor`; no row is lost."""
 
 import json
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -12,11 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bakeoff.catalogue.convert import read_pickle, with_named_index
+from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.photo_file import Cell, picture_in
 from bakeoff.catalogue.spreadsheet import SPREADSHEETS, is_spreadsheet, read_spreadsheet
 from bakeoff.catalogue.text_table import read_text_table
 from bakeoff.core.errors import DataError
-from bakeoff.core.names import clean_label, readable
+from bakeoff.core.names import category_levels, clean_label, readable, split_cell
+from bakeoff.data.decode import Rejection
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".pkl", ".pickle", *SPREADSHEETS)
 _PEEKED_ROWS = 16
@@ -69,6 +73,39 @@ class Table:
         """Return where each row's picture lies, None where the column does not hold the pictures themselves."""
         name = self.pictures.get(clean_label(column))
         return [Cell(name, row) for row in range(len(self.frame))] if name else None
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """How a cell names a class, in `prepare` as in `monitor`: a level of a category tree, one of several labels."""
+
+    level: int = 1
+    """Of a category tree; a tree with fewer levels gives its last one."""
+    separator: str | None = None
+    """Between the labels of one cell; null = a cell is one label."""
+    several: Literal["reject", "first"] = "reject"
+
+    @classmethod
+    def of(cls, dataset: DatasetParams) -> Self:
+        """Return the rule that params give."""
+        return cls(dataset.label_level, dataset.label_separator, dataset.several_labels)
+
+    def read(self, cells: Sequence[str | None]) -> list[str | Rejection | None]:
+        """Return each cell's class, null where it is empty, or why it has none; tell of trees with fewer levels."""
+        n_short, labels = 0, list[str | Rejection | None]()
+        for cell in cells:
+            parts = [cell or ""] if self.separator is None else split_cell(cell or "", re.escape(self.separator))
+            trees = list(map(category_levels, parts))
+            names = [*filter(None, dict.fromkeys(tree[: self.level][-1] for tree in trees))]
+            n_short += bool(names) and len(trees[0]) < self.level
+            refused = len(names) > 1 and self.several == "reject"
+            labels.append(Rejection("several_labels", ", ".join(names)) if refused else next(iter(names), None))
+        if n_short:
+            sys.stderr.write(
+                f"bakeoff: the category tree of {n_short} products has fewer than {self.level} levels "
+                "(dataset.label_level); its last level is their class.\n"
+            )
+        return labels
 
 
 def read_table(

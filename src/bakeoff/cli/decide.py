@@ -42,7 +42,7 @@ def advise(
         bakeoff advise --images 85000 --classes 27 --device cpu --hours 4 --commercial
     """
     from bakeoff.advice.advise import advise as advise_on
-    from bakeoff.advice.facts import gather
+    from bakeoff.advice.advise import gather
     from bakeoff.advice.show import show_advice
     from bakeoff.core.translation import Translator
 

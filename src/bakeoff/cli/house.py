@@ -25,8 +25,7 @@ def params(
         typer.echo("params.yaml composed from conf/")
         return
     load_params(project() / "params.yaml")
-    found = differences(project())
-    if found:
+    if found := differences(project()):
         raise ParamsError(
             f"params.yaml is not a composition of conf/: {', '.join(found)} differ; run `bakeoff params`."
         )

@@ -62,8 +62,7 @@ def weights(
     if retry:
         retry_weights(project())
     print_weights(project())
-    left = untaken_user_files(project()) if retry else []
-    if left:
+    if retry and (left := untaken_user_files(project())):
         raise WeightsError(f"not taken up (see above): {'; '.join(map(str, left))}.")
 
 

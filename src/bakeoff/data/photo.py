@@ -1,13 +1,16 @@
 """A packed photo decoded: by simplejpeg where it is installed, for PyTorch, else by Pillow; the same pixels either way.
 
-A JPEG is never decoded at a smaller scale: that is as far off as 31 dB on drawings.
+A JPEG is never decoded at a smaller scale: that is as far off as 31 dB on drawings. Then come the steps that repair it;
+which ones it needs, splits.parquet says.
 """
 
 import contextlib
 import io
+from ast import literal_eval
+from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 try:
     import simplejpeg
@@ -38,3 +41,31 @@ def _open_by_pillow(encoded: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(encoded), formats=("JPEG", "PNG"))
     image.load()
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def repair_photo(photo: Photo, steps: str | None) -> Photo:
+    """Return a decoded RGB photo after its steps, of the same kind and with the same pixels in both environments.
+
+    Steps are those of `STEPS`, in order, such as `crop=12,0,200,180 saturation=-0.15 sharpen`; None or empty for none.
+    """
+    if not steps:
+        return photo
+    image = as_image(photo)
+    for step in steps.split():
+        name, _, value = step.partition("=")
+        image = STEPS[name](image, value)
+    return image if isinstance(photo, Image.Image) else np.array(image)
+
+
+def _equalise(image: Image.Image, _: str) -> Image.Image:
+    """Spread the lightness alone: a channel at a time would change hues."""
+    luma, *chroma = image.convert("YCbCr").split()
+    return Image.merge("YCbCr", (ImageOps.equalize(luma), *chroma)).convert("RGB")
+
+
+STEPS: dict[str, Callable[[Image.Image, str], Image.Image]] = {
+    "crop": lambda image, box: image.crop(literal_eval(box)),  # left, top, right, bottom
+    "saturation": lambda image, change: ImageEnhance.Color(image).enhance(1 + float(change)),  # of the same luma
+    "equalise": _equalise,
+    "sharpen": lambda image, _: image.filter(ImageFilter.UnsharpMask(radius=2, percent=150, threshold=3)),
+}

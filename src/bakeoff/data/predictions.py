@@ -48,8 +48,7 @@ class Predictions:
             EvaluationError: a split is empty.
         """
         splits, losses = self.products["split"].to_numpy(), self.products["loss"].to_numpy(dtype=np.float64)
-        missing = set(SPLITS) - set(splits)
-        if missing:
+        if missing := set(SPLITS) - set(splits):
             raise EvaluationError(f"no product is in {', '.join(missing)}; check section `split` of params.yaml.")
         return {name: float(losses[splits == name].mean()) for name in SPLITS}
 
@@ -138,8 +137,7 @@ def _require_format(table: pa.Table, path: Path) -> list[str]:
     if header is None or missing or not pa.types.is_fixed_size_list(table.schema.field("probabilities").type):
         told = f" (it lacks {', '.join(missing)})" if missing else ""
         raise EvaluationError(f"{path} is not in bakeoff's predictions format{told}; {_AGAIN}.")
-    empty = [name for name in columns if table.column(name).null_count]
-    if empty:
+    if empty := [name for name in columns if table.column(name).null_count]:
         raise EvaluationError(f"{path} has empty cells in {', '.join(empty)}; {_AGAIN}.")
     return json.loads(header)
 

@@ -1,15 +1,12 @@
 """What a predictor looks at: products with a photo each, of a catalogue or given by a user."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from bakeoff.data.photo import Photo
-from bakeoff.data.repair_steps import repair_photo
+from bakeoff.data.photo import Photo, repair_photo
 from bakeoff.data.store import ImageStore
 
 
@@ -36,7 +33,7 @@ class StoredProducts:
     rows: np.ndarray
     """(N,) int64, each product's row of the store."""
     repairs: Mapping[int, str] = field(default_factory=dict)
-    """Row of the store to the steps that repair its photo (`bakeoff.data.repair_steps`)."""
+    """Row of the store to the steps that repair its photo (`bakeoff.data.photo`)."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,7 +43,7 @@ class StoredProducts:
         row = int(self.rows[position])
         return repair_photo(self.store.read(row), self.repairs.get(row))
 
-    def at(self, positions: Sequence[int] | np.ndarray) -> StoredProducts:
+    def at(self, positions: Sequence[int] | np.ndarray) -> "StoredProducts":
         """Return some of them, in the order of `positions`."""
         return StoredProducts(self.store, self.rows[np.asarray(positions, dtype=np.int64)], self.repairs)
 

@@ -3,10 +3,9 @@
 An Arrow IPC file with one large_binary column `image`. Decoding raw files and choosing what to keep is `prepare`'s.
 """
 
-from __future__ import annotations
-
 import contextlib
 from pathlib import Path
+from typing import Self
 
 import pyarrow as pa
 
@@ -26,7 +25,7 @@ class StoreWriter(contextlib.ExitStack):
         super().__init__()
         self._path, self._pending, self._n_rows = path, list[bytes](), 0
 
-    def __enter__(self) -> StoreWriter:
+    def __enter__(self) -> Self:
         partial = self.enter_context(replacing(self._path))
         sink = self.enter_context(pa.OSFile(str(partial), "wb"))
         self._writer = self.enter_context(pa.ipc.new_file(sink, _SCHEMA))
@@ -77,5 +76,5 @@ class ImageStore:
         """Return row `row` decoded."""
         return open_packed(self.encoded(row))
 
-    def __reduce__(self) -> tuple[type[ImageStore], tuple[Path]]:
+    def __reduce__(self) -> tuple[type, tuple[Path]]:
         return ImageStore, (self.path,)

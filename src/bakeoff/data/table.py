@@ -91,7 +91,7 @@ class Catalogue:
 
     @cached_property
     def repairs(self) -> dict[int, str]:
-        """Row of the store to the steps that repair its photo (`bakeoff.data.repair_steps`)."""
+        """Row of the store to the steps that repair its photo (`bakeoff.data.photo`)."""
         if REPAIR not in self.products:
             return {}
         known = self.products.dropna(subset=REPAIR)
@@ -147,7 +147,7 @@ def read_divided(catalogue_dir: Path, splits_file: Path) -> pd.DataFrame:
     Raises:
         DataError: a file is missing, or the split belongs to another catalogue.
     """
-    products = read_products(catalogue_dir)
+    products = read_prepared(catalogue_dir)
     if not Path(splits_file).is_file():
         raise DataError(f"split {splits_file} is missing; run `dvc repro split`.")
     splits = pd.read_parquet(splits_file)
@@ -160,11 +160,6 @@ def read_divided(catalogue_dir: Path, splits_file: Path) -> pd.DataFrame:
         )
     joined.attrs = splits.attrs
     return joined
-
-
-def read_products(catalogue_dir: Path) -> pd.DataFrame:
-    """Return products.parquet, index 0 to N-1."""
-    return read_prepared(catalogue_dir, "products.parquet")
 
 
 def first_photos(products: pd.DataFrame) -> Any:
@@ -194,7 +189,7 @@ def read_groups(products_file: Path | None) -> dict[str, int]:
     return dict(zip(table["product_id"].astype(str), table["group_id"].astype(int), strict=True))
 
 
-def read_prepared(catalogue_dir: Path, name: str) -> pd.DataFrame:
+def read_prepared(catalogue_dir: Path, name: str = "products.parquet") -> pd.DataFrame:
     """Return a table that `prepare` wrote, one row per product, index 0 to N-1.
 
     Raises:

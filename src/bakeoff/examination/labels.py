@@ -19,15 +19,8 @@ def cross_validate(
 ) -> np.ndarray:
     """Return what logistic regressions on standardised features, each trained without a fold, say of that fold.
 
-    Args:
-        features: (N, D) float32.
-        label_ids: (N,) int64 below `n_labels`.
-        folds: (N,) int64, groups whole; a class that lies in one fold alone gets 0 there.
-        n_labels: K.
-        advance: called after each fold.
-
-    Returns:
-        (N, K) float32 probabilities, rows sum to 1.
+    From features (N, D) float32, label_ids (N,) int64 below `n_labels` = K and folds (N,) int64 that keep groups whole
+    to probabilities (N, K) float32, rows sum to 1; a class that lies in one fold alone gets 0 there.
     """
     probabilities = np.zeros((len(features), n_labels), dtype=np.float32)
     for fold in np.unique(folds):

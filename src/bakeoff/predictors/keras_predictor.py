@@ -130,10 +130,6 @@ class KerasPredictor(Predictor):
         """
         self.description["threads"] = limit_threads(n_threads)
 
-    def speed_up(self, *, n_trials: int = 3) -> str:
-        """Return how predictions are computed: every call is compiled, and there is no faster way here."""
-        return str(self.description["runtime"])
-
 
 def load_keras_predictor(training_dir: Path, *, device: str = "auto", threads: int | None = None) -> KerasPredictor:
     """Return the predictor of a training folder, runs/baseline_tf/seed_<s>/training; device and threads as in `start`.

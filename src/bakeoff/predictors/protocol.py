@@ -114,9 +114,9 @@ class Predictor(ABC):
     def set_threads(self, n_threads: int) -> None:
         """Use this many CPU threads from here on."""
 
-    @abstractmethod
     def speed_up(self, *, n_trials: int = 3) -> str:
         """Predict from here on in the fastest way that agrees with the measured one within 1e-4; return which."""
+        return str(self.description["runtime"])
 
     def _in_words(self, activity: str, images: np.ndarray) -> AbstractContextManager[None]:
         """Tell in words that memory ran out, and what to set."""

@@ -24,23 +24,13 @@ class KernelError(Exception):
     """The kernel is not available here; the message says why, in one clause."""
 
 
-def load_kernel() -> ctypes.CDLL:
-    """Return the compiled kernel, compiling it where the cache holds none; a process tries once.
-
-    The cache is `bakeoff/scan` under XDG_CACHE_HOME or ~/.cache, or BAKEOFF_KERNEL_CACHE where set.
-
-    Raises:
-        KernelError: no compiler, or it failed; its output stays in the cache beside where the kernel would be.
-    """
-    kernel = attempt()
-    if isinstance(kernel, str):
-        raise KernelError(kernel)
-    return kernel
-
-
 @functools.cache
 def attempt() -> ctypes.CDLL | str:
-    """Return the kernel, or why there is none: a compiler that failed is not run again for every scan."""
+    """Return the compiled kernel, compiling it where the cache holds none, or why there is none; a process tries once.
+
+    The cache is `bakeoff/scan` under XDG_CACHE_HOME or ~/.cache, or BAKEOFF_KERNEL_CACHE where set. What a compiler
+    that failed said stays there, beside where the kernel would be.
+    """
     try:
         compiler = _compiler()
         library = _cache_folder() / _key(compiler) / "selective_scan.so"
@@ -64,16 +54,13 @@ def why_unavailable() -> str | None:
 
 def _compiler() -> str:
     wanted = [os.environ["CXX"]] if os.environ.get("CXX") else ["g++", "clang++", "c++"]
-    for name in wanted:
-        path = shutil.which(name)
-        if path:
-            return path
+    if path := next(filter(None, map(shutil.which, wanted)), None):
+        return path
     raise KernelError(f"no C++ compiler found (looked for {', '.join(wanted)})")
 
 
 def _cache_folder() -> Path:
-    named = os.environ.get("BAKEOFF_KERNEL_CACHE")
-    if named:
+    if named := os.environ.get("BAKEOFF_KERNEL_CACHE"):
         return Path(named)
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bakeoff.core.errors import TrainingError
-from bakeoff.scan.compiler import load_kernel
+from bakeoff.scan.compiler import KernelError, attempt
 from bakeoff.scan.inputs import Gradients, Inputs, as_given, common_groups, with_groups
 
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
@@ -104,7 +104,8 @@ class _Call:
         self.working = inputs.working
         self.groups = common_groups(inputs)
         self.arguments = _Arguments(batch=b, channels=d, length=length, states=n, groups=self.groups)
-        self.arguments.parts = self._parts(b, d)
+        tiles = -(-(d // max(self.groups, 1)) // _LANES[self.working])
+        self.arguments.parts = max(1, min(tiles, -(-_MIN_UNITS // max(b * self.groups, 1))))
         self.arguments.threads = torch.get_num_threads()
         self.arguments.softplus = inputs.delta_softplus
         small = {"A": inputs.A, "skip": inputs.D, "bias": inputs.delta_bias}
@@ -116,10 +117,6 @@ class _Call:
         for name, tensor in self._kept.items():
             setattr(self.arguments, name, _view(tensor))
 
-    def _parts(self, b: int, d: int) -> int:
-        tiles = -(-(d // max(self.groups, 1)) // _LANES[self.working])
-        return max(1, min(tiles, -(-_MIN_UNITS // max(b * self.groups, 1))))
-
     def readable(self, tensor: Tensor) -> Tensor:
         """Return `tensor` in a type that the kernel reads."""
         return tensor if tensor.dtype in _TYPES else tensor.to(self.working)
@@ -129,7 +126,8 @@ class _Call:
         return tensor if tensor.dtype in _TYPES else torch.empty_like(tensor, dtype=self.working)
 
     def run(self, direction: str) -> None:
-        kernel = load_kernel()
+        if isinstance(kernel := attempt(), str):
+            raise KernelError(kernel)
         kind = "double" if self.working == torch.float64 else "float"
         if getattr(kernel, f"bakeoff_scan_{direction}_{kind}")(ctypes.byref(self.arguments)) != 0:
             raise MemoryError(f"selective_scan: no memory left in the {direction} pass")

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from bakeoff.core.errors import ParamsError, TrainingError
 from bakeoff.scan import compiler, cpu, mamba_ssm, reference, triton_kernel
-from bakeoff.scan.checks import check_inputs, check_values
-from bakeoff.scan.inputs import Inputs
+from bakeoff.scan.inputs import Inputs, check_inputs, check_values
 from bakeoff.scan.operator import run
 
 _WHY_NOT: dict[str, Callable[[str], str | None]] = {
@@ -49,8 +48,7 @@ def resolve(requested: str = "auto", device: str = "cpu") -> str:
     if name == "auto":
         return _best(device)
     check_name(name, where)
-    reason = why_unavailable(name, device)
-    if reason:
+    if reason := why_unavailable(name, device):
         raise ParamsError(f"{where}: the selective scan {name!r} cannot run here: {reason}. `auto` takes what can.")
     return name
 
@@ -83,8 +81,7 @@ def resolve_recorded(name: str | None, device: str) -> str:
 
 def _best(device: str) -> str:
     for name in _PREFERRED.get(device, ()):
-        reason = why_unavailable(name, device)
-        if reason is None:
+        if (reason := why_unavailable(name, device)) is None:
             return name
         _say_once(f"the selective scan {name!r} cannot run here ({reason}); trying the next, `torch` in the end.")
     return "torch"
@@ -101,17 +98,6 @@ def _choose(implementation: str | None, device: str) -> tuple[str, bool]:
     """Resolve the name for one call, and whether it was asked for; constants of the graph under torch.compile."""
     requested = implementation or "auto"
     return resolve(requested, device), (os.environ.get("BAKEOFF_SCAN") or requested) != "auto"
-
-
-def _for_states(name: str, n_states: int, *, asked_for: bool) -> str:
-    """Return `name`, or `torch` where `auto` chose a kernel that does not hold that many states."""
-    if name not in _MAX_STATES or n_states <= _MAX_STATES[name]:
-        return name
-    if asked_for:
-        raise TrainingError(
-            f"selective_scan: {name!r} takes at most {_MAX_STATES[name]} states, got n = {n_states}; use 'torch'."
-        )
-    return "torch"
 
 
 def selective_scan(  # noqa: PLR0913, PLR0917 - mamba_ssm's signature
@@ -156,7 +142,11 @@ def selective_scan(  # noqa: PLR0913, PLR0917 - mamba_ssm's signature
     inputs = Inputs(u, delta, A, B, C, D, z, delta_bias, bool(delta_softplus))
     check_inputs(inputs)
     name, asked_for = _choose(implementation, u.device.type)
-    name = _for_states(name, A.shape[1], asked_for=asked_for)
+    n, most = A.shape[1], _MAX_STATES.get(name)
+    if most and n > most:
+        if asked_for:
+            raise TrainingError(f"selective_scan: {name!r} takes at most {most} states, got n = {n}; use 'torch'.")
+        name = "torch"  # `auto` chose a kernel that does not hold that many
     if name == "reference":
         if not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()):
             check_values(inputs)

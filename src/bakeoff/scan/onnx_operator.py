@@ -6,9 +6,9 @@ from typing import Any
 import onnx_ir as ir
 import torch
 from onnxscript import opset18
-from torch.onnx._internal.exporter._torchlib.ops.hop import (
-    call_op,
-)  # the exporter's own way to write a node with a body
+
+# The exporter's own way to write a node with a body.
+from torch.onnx._internal.exporter._torchlib.ops.hop import call_op
 
 from bakeoff.core.errors import ParamsError
 
@@ -35,25 +35,18 @@ def _translate(  # noqa: PLR0913, PLR0917 - the operator's schema; the exporter 
 ) -> tuple[Any, Any, Any]:
     """Return y (b, d, L), the last state (b, d, n) and an empty stand-in for what a backward pass would want."""
     del implementation, keep
-    _check_exportable(u, B, C)
+    if u.dtype != ir.DataType.FLOAT or any(matrix.shape is None or len(matrix.shape) != 3 for matrix in (B, C)):
+        raise ParamsError(
+            f"the ONNX form of the selective scan takes float32 and B, C of (b, n, L); got {u.dtype}, B {B.shape} and "
+            f"C {C.shape}: export in float32, one group."
+        )
     step = delta if delta_bias is None else op.Add(delta, _column(delta_bias))
     if delta_softplus:
         step = op.Softplus(step)
-    first = op.Unsqueeze(op.Gather(u, op.Constant(value_int=0), axis=2), _axes(2))  # (b, d, 1)
+    first = op.Unsqueeze(op.Gather(u, op.Constant(value_int=0), axis=2), op.Constant(value_ints=[2]))  # (b, d, 1)
     initial = op.Mul(op.Mul(first, op.Constant(value_float=0.0)), A)  # zeros (b, d, n), whatever b is
-    last_state, y = call_op(
-        "Scan",
-        initial,
-        step,
-        op.Mul(step, u),
-        B,
-        C,
-        _num_outputs=2,
-        body=_step(A),
-        num_scan_inputs=4,
-        scan_input_axes=[2, 2, 2, 2],
-        scan_output_axes=[2],
-    )
+    axes: Any = {"num_scan_inputs": 4, "scan_input_axes": [2, 2, 2, 2], "scan_output_axes": [2]}
+    last_state, y = call_op("Scan", initial, step, op.Mul(step, u), B, C, _num_outputs=2, body=_step(A), **axes)
     if D is not None:
         y = op.Add(y, op.Mul(u, _column(D)))
     if z is not None:
@@ -83,17 +76,5 @@ def _step(A: ir.Value) -> ir.Graph:
     )
 
 
-def _check_exportable(u: ir.Value, B: ir.Value, C: ir.Value) -> None:
-    if u.dtype != ir.DataType.FLOAT or any(matrix.shape is None or len(matrix.shape) != 3 for matrix in (B, C)):
-        raise ParamsError(
-            f"the ONNX form of the selective scan takes float32 and B, C of (b, n, L); got {u.dtype}, B {B.shape} and "
-            f"C {C.shape}: export in float32, one group."
-        )
-
-
-def _axes(*axes: int) -> Any:
-    return op.Constant(value_ints=list(axes))
-
-
 def _column(vector: ir.Value) -> Any:
-    return op.Unsqueeze(vector, _axes(1))
+    return op.Unsqueeze(vector, op.Constant(value_ints=[1]))

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from bakeoff.core.errors import TrainingError
 from bakeoff.scan import cpu, triton_kernel, vectorised
-from bakeoff.scan.checks import check_values
-from bakeoff.scan.inputs import Inputs
+from bakeoff.scan.inputs import Inputs, check_values
 
 IMPLEMENTATIONS: dict[str, Any] = {"torch": vectorised, "cpu": cpu, "triton": triton_kernel}
 """Modules with `forward(inputs, keep=...)` to y, the last state and what `backward` wants to find again, of the shape
@@ -58,7 +57,12 @@ def scan_backward(*arguments: Any) -> list[Tensor]:
     """Return the gradients of the tensors given, in the signature's order."""
     *given, implementation, saved, grad_y, grad_last = arguments
     inputs = Inputs(*given)
-    _check_saved(IMPLEMENTATIONS[implementation].saved_shape(inputs), saved)
+    shape = IMPLEMENTATIONS[implementation].saved_shape(inputs)
+    if tuple(saved.shape) != shape or not saved.is_contiguous():  # a kernel would read past its end
+        raise TrainingError(
+            f"selective_scan: the backward pass needs the states that the forward pass kept, {shape}, got "
+            f"{tuple(saved.shape)}; a graph traced without gradients keeps none: trace it with them."
+        )
     with torch.autocast(inputs.u.device.type, enabled=False):
         gradients = IMPLEMENTATIONS[implementation].backward(inputs, saved, grad_y, grad_last)
     return [gradient for gradient in gradients if gradient is not None]
@@ -72,15 +76,6 @@ def _(*arguments: Any) -> list[Tensor]:
         for place, tensor in enumerate(arguments[:8])
         if tensor is not None
     ]
-
-
-def _check_saved(shape: tuple[int, ...], saved: Tensor) -> None:
-    """Refuse what the forward pass of another scan kept, before a kernel reads past its end."""
-    if tuple(saved.shape) != shape or not saved.is_contiguous():
-        raise TrainingError(
-            f"selective_scan: the backward pass needs the states that the forward pass kept, {shape}, got "
-            f"{tuple(saved.shape)}; a graph traced without gradients keeps none: trace it with them."
-        )
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:

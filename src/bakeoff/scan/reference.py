@@ -22,7 +22,10 @@ def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
 def _scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
     b, d, length, n = inputs.shape
     u, A, B, C = (tensor.to(inputs.working) for tensor in (inputs.u, inputs.A, grouped(inputs.B), grouped(inputs.C)))
-    delta = _step_sizes(inputs)
+    delta = inputs.delta.to(inputs.working)  # (b, d, L)
+    if inputs.delta_bias is not None:
+        delta = delta + inputs.delta_bias.to(delta.dtype)[:, None]
+    delta = F.softplus(delta) if inputs.delta_softplus else delta
     repeats = d // B.shape[1], d // C.shape[1]
     state = u.new_zeros(b, d, n)
     outputs = []
@@ -38,11 +41,3 @@ def _scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
     if inputs.z is not None:
         y = y * F.silu(inputs.z.to(y.dtype))
     return y.to(inputs.u.dtype), state
-
-
-def _step_sizes(inputs: Inputs) -> Tensor:
-    """Return Δ (b, d, L): bias added and softplus applied where asked."""
-    delta = inputs.delta.to(inputs.working)
-    if inputs.delta_bias is not None:
-        delta = delta + inputs.delta_bias.to(delta.dtype)[:, None]
-    return F.softplus(delta) if inputs.delta_softplus else delta

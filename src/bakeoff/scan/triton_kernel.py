@@ -16,8 +16,6 @@ gradients and A's, by chunk): 0.22 with 16 rows. Tiles depend on shapes alone, n
 same order.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import importlib.util

@@ -42,9 +42,7 @@ def forward(inputs: Inputs, *, keep: bool) -> tuple[Tensor, Tensor, Tensor]:
         return torch.zeros_like(inputs.u), terms.u.new_zeros(b, d, n), empty
     drive = (terms.step * terms.u).unflatten(2, (terms.B.shape[2], -1))  # (L, b, g, d/g)
     states = _recurrence(_decay(terms), _outer(drive[..., None], terms.B))
-    y = _project(states, terms.C)
-    if inputs.D is not None:
-        y = y + inputs.D.to(y.dtype) * terms.u
+    y = _ungated(inputs, terms, states)
     if inputs.z is not None:
         y = y * F.silu(inputs.z.to(y.dtype).permute(2, 0, 1))
     out = torch.empty_like(inputs.u)
@@ -117,9 +115,10 @@ def _outer(channels: Tensor, matrix: Tensor) -> Tensor:
     return torch.mul(channels, matrix, out=product).flatten(2, 3)
 
 
-def _project(states: Tensor, C: Tensor) -> Tensor:
-    """Return C_t · h_t, (L, b, d)."""
-    return torch.matmul(states.unflatten(2, (C.shape[2], -1)), C.mT).squeeze(-1).flatten(2)
+def _ungated(inputs: Inputs, terms: _Terms, states: Tensor) -> Tensor:
+    """Return C_t · h_t + D u_t, (L, b, d)."""
+    y = torch.matmul(states.unflatten(2, (terms.C.shape[2], -1)), terms.C.mT).squeeze(-1).flatten(2)
+    return y if inputs.D is None else y + inputs.D.to(y.dtype) * terms.u
 
 
 def _recurrence(decay: Tensor, drive: Tensor) -> Tensor:
@@ -145,11 +144,8 @@ def _gate_backward(inputs: Inputs, terms: _Terms, states: Tensor, grad_out: Tens
     """Return the gradients of the ungated y and of z, both (L, b, d), from that of y silu(z)."""
     assert inputs.z is not None
     z = inputs.z.to(terms.u.dtype).permute(2, 0, 1)
-    y = _project(states, terms.C)
-    if inputs.D is not None:
-        y = y + inputs.D.to(y.dtype) * terms.u
     gate = torch.sigmoid(z)
-    return grad_out * z * gate, grad_out * y * gate * (1 + z * (1 - gate))
+    return grad_out * z * gate, grad_out * _ungated(inputs, terms, states) * gate * (1 + z * (1 - gate))
 
 
 def _as(gradient: Tensor, tensor: Tensor) -> Tensor:

@@ -31,8 +31,6 @@ _PROBES = {
     "tf": "import os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'; import tensorflow as tf; "
     "print('tensorflow', tf.__version__, 'on', 'gpu' if tf.config.list_physical_devices('GPU') else 'cpu')",
 }
-
-
 _LIST_PACKAGES = (
     "import json; from importlib.metadata import distributions; "
     "print(json.dumps([[d.metadata['Name'], d.version] for d in distributions()]))"
@@ -72,8 +70,7 @@ def _scan() -> Finding:
     """Tell whether MambaVision's scan has its compiled kernel for a CPU; compiles it where that was never done."""
     from bakeoff.scan.compiler import why_unavailable
 
-    reason = why_unavailable()
-    if reason:
+    if reason := why_unavailable():
         remedy = "install g++ for MambaVision's speed on a CPU"
         return Finding("selective scan", "note", f"plain PyTorch on a CPU: {reason}", remedy)
     return Finding("selective scan", "ok", "compiled for this processor")

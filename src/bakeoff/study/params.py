@@ -1,8 +1,7 @@
 """The whole of params.yaml, and the model of each of its sections."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Self
 
 from pydantic import model_validator
 
@@ -47,7 +46,7 @@ class Params(StudyBackbones):
     tracking: TrackingParams
 
     @model_validator(mode="after")
-    def _can_be_trained(self) -> Params:
+    def _can_be_trained(self) -> Self:
         for model in self.models:
             own = self.backbones.get(model)
             head = (own and own.head) or self.backbone_defaults.head

@@ -1,7 +1,5 @@
 """Running a whole study: what `make run` does around `dvc repro`."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -41,8 +39,7 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     t, console = Translator(params.language), screen()
     console.print(expected_time(params, t))
     _agree_to_full(params, yes=yes)
-    stale = clear_stale_locks(root)
-    if stale:
+    if stale := clear_stale_locks(root):
         processes = ", ".join(process or t.gettext("its file was cut short") for process in stale)
         console.print(t.gettext("Cleared locks of DVC processes that no longer run: {processes}.", processes=processes))
     if overrides or not (root / "params.yaml").is_file():
@@ -212,8 +209,7 @@ def _planned_params(root: Path, overrides: list[str]) -> Params:
     if overrides or not (root / "params.yaml").is_file():
         return validate_section(Params, compose(root, overrides), where="conf/")
     params = load_params(root / "params.yaml")
-    found = differences(root)
-    if found:
+    if found := differences(root):
         keys = ", ".join(found)
         sys.stderr.write(f"note: params.yaml differs from conf/ in {keys}; `dvc exp run` drops such edits.\n")
     return params

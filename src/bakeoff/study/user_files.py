@@ -18,7 +18,7 @@ from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import RECORD_NAME, WeightsRecord, read_record, source_digest
 from bakeoff.study.params import Params
 from bakeoff.weights.baseline import read_class_names
-from bakeoff.weights.folder import baseline_file, candidate_file
+from bakeoff.weights.local import baseline_file, candidate_file
 
 Kind = Literal["changed", "appeared", "gone"]
 _WORDS: dict[Kind, str] = {
@@ -87,10 +87,12 @@ def _in_folder(
     found: Found | None, params: WeightsParams, record: WeightsRecord, *, stages: tuple[str, ...]
 ) -> Iterator[UserFileChange]:
     """Yield what happened to the file that the source `folder` has for a backbone."""
-    if "folder" not in params.sources:
+    order = list(params.sources)
+    if "folder" not in order:
         return
     if record.source != "folder":
-        if found and _first(params, record):
+        is_first = record.source not in order or order.index("folder") < order.index(record.source)
+        if found and is_first:
             yield UserFileChange(record.model, "appeared", found.path, stages)
     elif found:
         same = found.url_or_id == record.url_or_id and _digest(found.path) == record.source_sha256
@@ -105,12 +107,6 @@ def _digest(path: Path) -> str | None:
         return source_digest(path)
     except WeightsError:
         return None  # unreadable: the forced stage says so
-
-
-def _first(params: WeightsParams, record: WeightsRecord) -> bool:
-    """Return whether the params prefer the folder to where the stored weights came from."""
-    order = list(params.sources)
-    return record.source not in order or order.index("folder") < order.index(record.source)
 
 
 def _unless(same: bool, record: WeightsRecord, path: Path, *, stages: tuple[str, ...]) -> Iterator[UserFileChange]:

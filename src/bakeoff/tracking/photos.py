@@ -14,9 +14,8 @@ from bakeoff.catalogue.pack import pack_bytes
 from bakeoff.core.errors import DataError
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
-from bakeoff.data.photo import Photo, open_packed
+from bakeoff.data.photo import Photo, open_packed, repair_photo
 from bakeoff.data.products import Photos
-from bakeoff.data.repair_steps import repair_photo
 from bakeoff.evaluation.calibration import apply_temperature
 from bakeoff.predictors.protocol import Predictor
 from bakeoff.records.catalogue import PackParams

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from bakeoff.backbones.classifier import layer_groups
 from bakeoff.backbones.compat import import_timm
-from bakeoff.backbones.groups import layer_groups
 from bakeoff.learning.recipe import Recipe
 from bakeoff.learning.schedules import Cosine, OneCycle, Plateau, SchedulerParams, Step
 from bakeoff.training.module import PhotoClassifier

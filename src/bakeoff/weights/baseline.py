@@ -17,9 +17,8 @@ from bakeoff.core.paths import main_checkout
 from bakeoff.learning.params import BaselineParams
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.weights import FILE_NAME, Reason, WeightsRecord, existing_record, file_sha256
-from bakeoff.weights.choose import choose, keep_without_source, record_random
-from bakeoff.weights.folder import baseline_file, or_not_found
-from bakeoff.weights.package import LITE0, convert_lite, find_in_package
+from bakeoff.weights.fetch import Search, choose, keep_without_source, record_random
+from bakeoff.weights.local import LITE0, baseline_file, convert_lite, find_in_package, or_not_found
 
 _LICENCE = "Apache-2.0"
 
@@ -43,18 +42,12 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
     may_stand_in = baseline.network == "auto" and params.policy == "prefer" and "package" in params.sources
     if kept and (kept.source == "user_file" or (kept.stands_in and not may_stand_in)):
         kept = None  # the params name it no longer
-    outcome = choose(
-        {
-            "folder": lambda: or_not_found(baseline_file(params.folder), params.folder),
-            "package": lambda: "not_found",
-            "hub": lambda: find_keras_file(out_dir, timeout_s=params.hub_timeout_s),
-        },
-        params,
-        kept,
-        model=BASELINE,
-        weights_id=KERAS_URL,
-        wanted=KERAS_FILE,
-    )
+    searches: dict[str, Search] = {
+        "folder": lambda: or_not_found(baseline_file(params.folder), params.folder),
+        "package": lambda: "not_found",
+        "hub": lambda: find_keras_file(out_dir, timeout_s=params.hub_timeout_s),
+    }
+    outcome = choose(searches, params, kept, model=BASELINE, weights_id=KERAS_URL, wanted=KERAS_FILE)
     if isinstance(outcome, WeightsRecord):
         return outcome
     if not isinstance(outcome, Found):

@@ -29,8 +29,7 @@ def draw_sheets(flagged: Table, products: Table, store: ImageStore, out_dir: Pat
     """
     products = products.set_index("product_id")[["image", "label"]]
     for finding, rows in flagged.groupby("finding", sort=False):
-        shown = rows[rows["product_id"].isin(products.index)]
-        if len(shown):
+        if len(shown := rows[rows["product_id"].isin(products.index)]):
             with drawing(out_dir / "figures" / f"{finding}.png", out_dir) as path:
                 draw_sheet(str(finding), shown, products, store).savefig(path, dpi=110)
 

@@ -3,15 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from bakeoff.catalogue.archives import is_archive, list_members
 from bakeoff.catalogue.params import DatasetParams
-from bakeoff.catalogue.photo_file import Stretch
+from bakeoff.catalogue.photo_file import Member, is_archive, list_members
 from bakeoff.catalogue.sources.base import NOT_DATA, RawProduct, Source, folder_split, list_files, split_of
 from bakeoff.core.errors import DataError
-from bakeoff.data.decode import Rejection
 
 _Parts = tuple[str, ...]
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".jfif", ".heic", ".heif"}
@@ -20,16 +18,6 @@ _NO_PHOTO = re.compile(
     r"(?i).*\.(txt|[ct]sv|jsonl?|md|rst|xml|ya?ml|toml|html?|pdf|py|ipynb|log|ini|db|zip|gz|tar|np[yz]|mat|h5|pth?|parquet"
     r"|pkl|pickle|xlsx?|docx?|mp[34]|mov|avi|wav|sh|url|lnk)|readme|licen[cs]e|copying|notice|changelog|makefile"
 )
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file below the root, or inside an archive there."""
-
-    parts: _Parts
-    image_path: str
-    where: Stretch | None = None
-    refused: Rejection | None = None
 
 
 class FolderSource(Source):
@@ -58,30 +46,30 @@ class FolderSource(Source):
             DataError: folders named like splits lie beside others, or below the classes.
         """
         base = self.image_folder(dataset, root)
-        files = [_File(path.relative_to(base).parts, path.relative_to(base).as_posix()) for path in list_files(base)]
+        files = [(path.relative_to(base).as_posix(), Member(path.relative_to(base).parts)) for path in list_files(base)]
         archives = [path for path in list_files(base) if is_archive(path)]
-        if not any(len(file.parts) > 1 and not _NO_PHOTO.fullmatch(file.parts[-1]) for file in files):
-            files += [file for archive in archives for file in _inside(archive, base, root)]
-        levels = _class_levels([file.parts for file in files if not _NO_PHOTO.fullmatch(file.parts[-1])], base)
-        names, products = Counter(file.parts for file in files), []
-        for file in files:
+        if not any(len(file.parts) > 1 and not _NO_PHOTO.fullmatch(file.parts[-1]) for _, file in files):
+            files += [pair for archive in archives for pair in _inside(archive, base, root)]
+        levels = _class_levels([file.parts for _, file in files if not _NO_PHOTO.fullmatch(file.parts[-1])], base)
+        names, products = Counter(file.parts for _, file in files), []
+        for image_path, file in files:
             level = next((level for level in levels if file.parts[: len(level)] == level), file.parts[:-1])
             below = file.parts[len(level) :]
             if len(below) > 1 or not _NO_PHOTO.fullmatch(file.parts[-1]):
                 label, known = below[0] if len(below) > 1 else None, {"part": file.where, "refused": file.refused}
-                product, split = RawProduct("/".join(file.parts), file.image_path, label, **known), levels.get(level)
+                product, split = RawProduct("/".join(file.parts), image_path, label, **known), levels.get(level)
                 name = product.product_id if names[file.parts] == 1 else product.shown_image  # a.zip beside a.tar
                 products.append(replace(product, product_id=name, official_split=split))
         return products
 
 
-def _inside(archive: Path, base: Path, root: Path) -> Iterator[_File]:
-    """Yield an archive's files as if it were a folder, without hidden ones and what macOS leaves."""
+def _inside(archive: Path, base: Path, root: Path) -> Iterator[tuple[str, Member]]:
+    """Yield an archive's path with each of its files, as if in a folder, but for hidden ones and what macOS leaves."""
     place = archive.relative_to(root).as_posix()
     above = archive.relative_to(base).with_suffix("").parts
     for member in list_members(archive):
         if not any(part.startswith(".") or part in NOT_DATA for part in member.parts):
-            yield _File((*above, *member.parts), place, member.where, member.refused)
+            yield place, replace(member, parts=(*above, *member.parts))
 
 
 def _class_levels(photos: Sequence[_Parts], base: Path) -> dict[_Parts, str | None]:

@@ -26,9 +26,8 @@ class Food101Source(Source):
 
     def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
         """Return `images/` in the root or in its `food-101`."""
-        return next(
-            (base / "images" for base in (root, root / "food-101") if (base / "images").is_dir()), root / "images"
-        )
+        folders = (root / "images", root / "food-101" / "images")
+        return next((folder for folder in folders if folder.is_dir()), folders[0])
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
         """Return one product per line of the lists, whether or not its photo is there.

@@ -69,6 +69,7 @@ def _written(root: Path) -> dict[str, Any]:
 def _load(name: str, configuration: str | None, cache: str) -> dict[str, Any]:
     """Return the splits by name; what the hub gives stays in the library's own cache, so that a download goes on."""
     import datasets
+    from datasets.exceptions import DatasetsError
 
     folder = main_checkout() / name
     is_local = folder.is_dir()
@@ -79,14 +80,7 @@ def _load(name: str, configuration: str | None, cache: str) -> dict[str, Any]:
             loaded = datasets.load_dataset(str(folder), configuration, cache_dir=cache)
         else:
             loaded = datasets.load_dataset(name, configuration)
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-        TypeError,
-        pa.ArrowException,
-        datasets.exceptions.DatasetsError,
-    ) as error:
+    except (OSError, ValueError, RuntimeError, TypeError, pa.ArrowException, DatasetsError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise _explain(name, error, is_local=is_local) from None
@@ -97,7 +91,9 @@ def _explain(name: str, error: Exception, *, is_local: bool) -> DataError:
     """Return the sentence for what `datasets` raises: the first error of its chain that the hub gave, tells most."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    chain = list(_causes(error))
+    chain: list[BaseException] = [error]
+    while cause := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(cause)
     ours = next((one for one in chain if isinstance(one, HfHubHTTPError)), None)
     if is_local or (ours is None and not any(isinstance(one, ConnectionError) for one in chain)):
         return DataError(f"dataset.table: `datasets` cannot read {name!r} ({in_one_line(error)[:300]}).")
@@ -107,12 +103,6 @@ def _explain(name: str, error: Exception, *, is_local: bool) -> DataError:
         f"dataset.table: {name!r} is not a folder here, and the Hugging Face hub does not give it ({reason}: {told}).",
         reason=reason,
     )
-
-
-def _causes(error: BaseException | None) -> Any:
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _write(split: Any, target: Path) -> None:

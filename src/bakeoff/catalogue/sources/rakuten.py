@@ -77,8 +77,7 @@ def _find(root: Path, names: tuple[str, ...]) -> Path | None:
 
 
 def _read(root: Path, name: str) -> Table:
-    path = _find(root, _TABLES[name])
-    if path is None:
+    if (path := _find(root, _TABLES[name])) is None:
         raise DataError(f"{root} has no {' or '.join(_TABLES[name])}.")
     table = read_table(path)
     needed = ["prdtypecode"] if name == "Y_train" else ["designation", "description", "productid", "imageid"]

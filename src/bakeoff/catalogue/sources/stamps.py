@@ -82,10 +82,9 @@ def _download(scratch: Path, root: Path) -> Path:
         apt += ["-o", f"Dir::State::lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}"]
         for step in (["update"], ["download", PACKAGE]):
             _run([*apt, *step], scratch, reason="package_not_downloaded", root=root)
-    found = _find_package(scratch)
-    if found is None:
-        raise _unavailable(f"apt-get left no {PACKAGE}*.deb", "package_not_downloaded", root)
-    return found
+    if found := _find_package(scratch):
+        return found
+    raise _unavailable(f"apt-get left no {PACKAGE}*.deb", "package_not_downloaded", root)
 
 
 def _require(tool: str, root: Path) -> None:

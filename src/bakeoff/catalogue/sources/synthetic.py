@@ -27,17 +27,14 @@ class Look:
     french: str
 
 
+_GREY = (90, 90, 90)
 CLASSES: dict[str, Look] = {
     "red_ball": Look("disc", (200, 40, 40), "plain", "colour", "blue_ball", "red ball", "balle rouge"),
     "blue_ball": Look("disc", (40, 70, 200), "plain", "colour", "red_ball", "blue ball", "balle bleue"),
     "green_box": Look("square", (40, 150, 70), "plain", "shape", "green_tent", "green box", "boîte verte"),
     "green_tent": Look("triangle", (40, 150, 70), "plain", "shape", "green_box", "green tent", "tente verte"),
-    "striped_towel": Look(
-        "square", (90, 90, 90), "stripes", "texture", "dotted_towel", "striped towel", "serviette rayée"
-    ),
-    "dotted_towel": Look(
-        "square", (90, 90, 90), "dots", "texture", "striped_towel", "dotted towel", "serviette à pois"
-    ),
+    "striped_towel": Look("square", _GREY, "stripes", "texture", "dotted_towel", "striped towel", "serviette rayée"),
+    "dotted_towel": Look("square", _GREY, "dots", "texture", "striped_towel", "dotted towel", "serviette à pois"),
 }
 DEFECTS = ("blur", "border", "colour_cast")
 _EVERY = 15  # one of so many products gets each defect, and one of so many a duplicate

@@ -5,11 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from bakeoff.catalogue.labels import LabelRule
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.photo_file import Cell
 from bakeoff.catalogue.sources.base import UNCOMMON, RawProduct, Source, split_of
-from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, Table, read_class_names, read_table
+from bakeoff.catalogue.table_file import SPREADSHEETS, TABLE_SUFFIXES, LabelRule, Table, read_class_names, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import find_file, split_cell, table_label
 from bakeoff.data.decode import Rejection
@@ -62,10 +61,9 @@ class TableSource(Source):
 
     def _tables(self, dataset: DatasetParams, root: Path) -> list[tuple[Path, str | None]]:
         """Return the tables to read, and the official split of each."""
-        path = self._find_table(dataset, root)
-        if path is None:
-            raise DataError(f"no table in {root}; expected {self._wanted(dataset)}.")
-        return [(path, None)]
+        if path := self._find_table(dataset, root):
+            return [(path, None)]
+        raise DataError(f"no table in {root}; expected {self._wanted(dataset)}.")
 
     def _find_table(self, dataset: DatasetParams, root: Path) -> Path | None:
         """Return the table that params name, else the default one, else the only one in the root."""
@@ -92,21 +90,13 @@ def _read_rows(
     kept = [table.texts(name) for name in dataset.keep]
     labels, photos = LabelRule.of(dataset).read(table.texts(names.label)), _find_photos(table, dataset, *folders)
     for row, (key, title, description, group) in enumerate(zip(*columns, strict=True)):
-        problem, label = table.malformed[row], labels[row]
-        refused = label if isinstance(label, Rejection) else None
+        label, refused = (None, found) if isinstance(found := labels[row], Rejection) else (found, None)
+        if problem := table.malformed[row]:
+            refused = Rejection("malformed_row", problem)
+        known = (label, title, description, words[row] or split, refused)
+        more = dict(zip(dataset.keep, (cells[row] for cells in kept), strict=True))
         for image, part in photos[row]:
-            yield RawProduct(
-                key or f"{stem}row_{row}",
-                image,
-                None if isinstance(label, Rejection) else label,
-                title,
-                description,
-                words[row] or split,
-                Rejection("malformed_row", problem) if problem else refused,
-                part,
-                group,
-                more=dict(zip(dataset.keep, (cells[row] for cells in kept), strict=True)),
-            )
+            yield RawProduct(key or f"{stem}row_{row}", image, *known, part, group, more=more)
 
 
 def _find_photos(table: Table, dataset: DatasetParams, root: Path, images: Path) -> list[list[_Photo]]:
@@ -136,8 +126,7 @@ def _check_columns(table: Table, dataset: DatasetParams) -> None:
             raise DataError(f"dataset.columns.{field} must name a column of {table.path}; its columns: {listed}.")
     named |= {f"dataset.keep: {name}": name for name in dataset.keep}
     table.require(named | {f"dataset.drop: {name}": name for name in dataset.drop})
-    both = sorted(set(named.values()) & set(dataset.drop))
-    if both:
+    if both := sorted(set(named.values()) & set(dataset.drop)):
         raise DataError(
             f"dataset.drop leaves out {', '.join(both)} of {table.path}, which dataset.columns or dataset.keep uses."
         )

@@ -10,9 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bakeoff.catalogue.archives import Member, list_members
 from bakeoff.catalogue.params import ColumnNames, DatasetParams
-from bakeoff.catalogue.photo_file import PhotoFile
+from bakeoff.catalogue.photo_file import Member, PhotoFile, list_members
 from bakeoff.catalogue.sources.base import NOT_DATA, RawProduct, Source, folder_split, list_files, read_lines
 from bakeoff.catalogue.sources.folder import PHOTO_SUFFIXES
 from bakeoff.core.errors import DataError
@@ -52,25 +51,16 @@ class WebdatasetSource(Source):
         splits = shards if all(shards.values()) and len({*shards.values()}) > 1 else {}
         products = []
         for shard in shards:
+            place, split = shard.relative_to(root).as_posix(), splits.get(shard)
             for key, sample in _samples(shard):
                 cells = _read_cells(shard, sample, dataset.columns)
                 label = table_label(cells["label"], dataset.label_level) if cells["label"] else None
                 if label and classes and label.isdecimal():
                     label = classes[int(label)] if int(label) < len(classes) else None
                 photo = sample[_photo(sample)]
-                place = shard.relative_to(root).as_posix()
-                product = RawProduct(
-                    cells["id"] or f"{place.rpartition('.')[0]}/{key}",  # keys start anew in each shard
-                    place,
-                    label,
-                    cells["title"],
-                    cells["description"],
-                    splits.get(shard),
-                    photo.refused,
-                    photo.where,
-                    cells["group"],
-                )
-                products.append(product)
+                name = cells["id"] or f"{place.rpartition('.')[0]}/{key}"  # keys start anew in each shard
+                texts, rest = (cells["title"], cells["description"]), (photo.refused, photo.where, cells["group"])
+                products.append(RawProduct(name, place, label, *texts, split, *rest))
         return products
 
     def class_order(self, dataset: DatasetParams, root: Path) -> list[str] | None:

@@ -16,9 +16,8 @@ from bakeoff.catalogue.photo_file import Cell, PhotoFile
 from bakeoff.core.names import readable
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection
-from bakeoff.data.photo import Photo, as_image, open_packed
+from bakeoff.data.photo import Photo, as_image, open_packed, repair_photo
 from bakeoff.data.products import Photos
-from bakeoff.data.repair_steps import repair_photo
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import REPAIR
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, write_chunk

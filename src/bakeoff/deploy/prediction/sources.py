@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bakeoff.catalogue.labels import LabelRule
 from bakeoff.catalogue.params import DatasetParams
 from bakeoff.catalogue.sources.base import list_files
 from bakeoff.catalogue.sources.folder import PHOTO_SUFFIXES as SUFFIXES
-from bakeoff.catalogue.table_file import TABLE_SUFFIXES, read_table
+from bakeoff.catalogue.table_file import TABLE_SUFFIXES, LabelRule, read_table
 from bakeoff.core.errors import DataError
 from bakeoff.core.names import clean_label, find_file, readable, visible
 from bakeoff.core.section import load_section

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bakeoff.backbones.inference import for_cpu_inference
 from bakeoff.backbones.onnx_export import export_onnx
 from bakeoff.core.errors import EvaluationError
-from bakeoff.predictors.cost import file_mib
+from bakeoff.predictors.torch_predictor import file_mib
 from bakeoff.training.device import synchronise
 from bakeoff.training.module import PhotoClassifier, photo_tensor
 
