@@ -65,22 +65,18 @@ def tune(
     from bakeoff.study.composition import compose
     from bakeoff.tracking.params import TrackingParams
     from bakeoff.tracking.tuning import log_tuning
-    from bakeoff.tuning.command import in_words, tune_candidate
+    from bakeoff.tuning.command import tune_candidate
     from bakeoff.tuning.params import TuneParams
 
-    root = project()
-    params = load_section(root / "params.yaml", TuneParams)
+    root, file = project(), project() / "params.yaml"
+    params = load_section(file, TuneParams)
     if space:
         chosen = compose(root, [f"tuning={space}"])["tune"]["space"]
         params = TuneParams.model_validate(params.model_dump() | {"space": chosen})
     params = params.model_copy(update={"trials": trials or params.trials})
-    machine = {
-        "compute": load_section(root / "params.yaml", ComputeParams),
-        "scan": load_section(root / "params.yaml", ScanParams),
-    }
+    machine = {"compute": load_section(file, ComputeParams), "scan": load_section(file, ScanParams)}
     record = tune_candidate(root, candidate, params, **machine, seed=seed)
-    print(in_words(record))
-    log_tuning(record, root / "tuning" / candidate, load_section(root / "params.yaml", TrackingParams))
+    log_tuning(record, root / "tuning" / candidate, load_section(file, TrackingParams))
 
 
 @app.command(rich_help_panel=MEASURE)

@@ -21,7 +21,7 @@ from bakeoff.tuning.run import tune
 def tune_candidate(
     root: Path, candidate: str, params: TuneParams, *, compute: ComputeParams, scan: ScanParams, seed: int = 0
 ) -> TuningRecord:
-    """Search, write tuning/<candidate>/ below the project and return what was found.
+    """Search, write tuning/<candidate>/ below the project, print and return what was found.
 
     Raises:
         ParamsError: the candidate is not of the study, or the space is not one of recipes.
@@ -41,24 +41,18 @@ def tune_candidate(
         scan=scan,
     )
     catalogue = load_catalogue(root / "data" / "catalogue", root / "data" / "splits" / "splits.parquet")
-    places = {"weights_dir": root / "weights" / model, "state_dir": state_dir("tuning")}
-    record = tune(request, catalogue, params=params, **places)
+    weights = root / "weights" / model
+    record = tune(request, catalogue, weights_dir=weights, params=params, state_dir=state_dir("tuning"))
     study, training = load_top(root / "params.yaml", StudyBackbones), load_section(root / "params.yaml", TrainingParams)
-    shared = {family: own for family, own in study.backbone_defaults.training.items() if family == request.mode.family}
-    common = training.recipe(request.mode.family, shared)
+    common = training.recipe(request.mode.family, study.backbone_defaults.training)
     entry = study.backbones.get(model) or BackboneParams(name=request.settings.name)
     write_tuning(record, request, common, entry, root / "tuning" / candidate)
-    return record
-
-
-def in_words(record: TuningRecord) -> str:
-    """Return what was found, and what to do with it."""
-    model = record.candidate.rpartition("-")[0]
     values = ", ".join(f"{path} {value}" for path, value in record.values.items())
     present = "" if record.present is None else f"; the present recipe gives {record.present:.4f}"
-    return (
-        f"{record.candidate}: best validation {record.measure} {record.best:.4f} of {len(record.trials)} trials, on "
+    print(
+        f"{candidate}: best validation {record.measure} {record.best:.4f} of {len(record.trials)} trials, on "
         f"{record.n_validation} products ({values}){present}.\nThe best of many on few products looks better than it "
-        f"is. To train it and have it judged by test:\n  cp tuning/{record.candidate}/tuned.yaml "
+        f"is. To train it and have it judged by test:\n  cp tuning/{candidate}/tuned.yaml "
         f"conf/model/{model}_tuned.yaml\n  dvc exp run -S model={model}_tuned"
     )
+    return record
