@@ -6,8 +6,6 @@ single measure, while ours breaks ties of the accuracy by the loss.
 
 import math
 import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from rich.progress import Progress
@@ -15,19 +13,14 @@ from rich.progress import Progress
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.baseline_tf.sequence import Batches
 from bakeoff.core.errors import TrainingError
-from bakeoff.learning.history import History
+from bakeoff.learning.history import History, OnEpoch
 
 
 class EpochRecorder(keras.callbacks.Callback):
     """Keeps the history and the weights of the best epoch."""
 
     def __init__(
-        self,
-        sequences: tuple[Batches, Batches],
-        history: History,
-        *,
-        on_epoch: Callable[[dict[str, Any]], None],
-        progress: Progress,
+        self, sequences: tuple[Batches, Batches], history: History, *, on_epoch: OnEpoch, progress: Progress
     ) -> None:
         super().__init__()
         self.train, validation = sequences

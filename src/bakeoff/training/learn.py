@@ -12,12 +12,12 @@ from bakeoff.backbones.classifier import set_mode
 from bakeoff.core.paths import state_dir
 from bakeoff.core.seeding import derive_seed
 from bakeoff.learning.balance import ON_FEATURES, check_class_sizes, class_weights
-from bakeoff.learning.history import History
+from bakeoff.learning.history import History, OnEpoch
 from bakeoff.training.augment import mix_batch
 from bakeoff.training.balance import epoch_rows, resample_features
 from bakeoff.training.data import Batch, BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
 from bakeoff.training.features import Features, Views, cached_features, cached_views
-from bakeoff.training.loop import LoopOptions, OnEpoch, train_module
+from bakeoff.training.loop import LoopOptions, train_module
 from bakeoff.training.plan import TrainingPlan
 from bakeoff.training.probes import fit_head, fit_linear
 from bakeoff.training.resume import CheckpointFolder

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bakeoff.core.errors import TrainingError
 from bakeoff.core.progress import progress_bar
-from bakeoff.learning.history import History, Row
+from bakeoff.learning.history import History, OnEpoch
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.learning.recipe import Recipe
 from bakeoff.training.data import Batch, BatchSource
@@ -21,8 +21,6 @@ from bakeoff.training.losses import Loss
 from bakeoff.training.optimise import rate_factor
 from bakeoff.training.resume import CheckpointFolder
 from bakeoff.training.steps import Stepper
-
-OnEpoch = Callable[[Row], None]
 
 
 @dataclass(frozen=True)
