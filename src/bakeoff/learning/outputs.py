@@ -63,12 +63,8 @@ class Outcome:
     ) -> TrainingRecord:
         """Write all but the model and return training.json's content; where that is, only pictures can be missing.
 
-        Args:
-            out_dir: the training folder.
-            network: training.json's fields that describe the network.
-            cost: cost.json's fields that were measured; `train_time_s` is that of the epochs and of the features.
-            used: how the network sees photos, for the preview.
-            augment: what changed the training photos, some draws of which are shown.
+        `network` are training.json's fields that describe the network, `cost` the measured ones of cost.json. The
+        preview shows photos as the network sees them (`used`), and some draws of an augmentation.
         """
         record = self._record(network)
         pd.DataFrame(self.history.rows, columns=list(COLUMNS)).to_csv(out_dir / "history.csv", index=False)

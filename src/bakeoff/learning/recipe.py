@@ -168,13 +168,9 @@ class RecipeRecord(Record):
 def write_recipes(
     models: Mapping[str, Mapping[str, Fields]], modes: list[str], training: TrainingParams, out_dir: Path
 ) -> None:
-    """Write one recipe per model and mode and remove those of other candidates.
+    """Write one recipe per model and mode to data/recipes and remove those of other candidates.
 
-    Args:
-        models: each model's own values, by family of modes.
-        modes: the study's.
-        training: what all have.
-        out_dir: data/recipes.
+    `models` are each model's own values, by family of modes.
 
     Raises:
         ParamsError: a value is not one that a recipe may have; nothing is written or removed then.

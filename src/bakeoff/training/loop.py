@@ -63,13 +63,8 @@ def train_module(
 ) -> History:
     """Train a module in place, leave the best epoch's weights in it and return how it went.
 
-    Args:
-        module: maps a batch's inputs to logits (N, K); on the device; parameters without gradient stay as they are.
-        train: batches to learn from.
-        validation: batches that choose the best epoch.
-        options: recipe, device and what the messages need.
-        checkpoint: where to resume from and to save to; the caller clears it once the outputs are written.
-        on_epoch: called with each epoch's row after it is saved.
+    The module maps a batch's inputs to logits (N, K), on the device; parameters without gradient stay as they are.
+    The caller clears the checkpoint once the outputs are written. An epoch is saved before `on_epoch` is called.
 
     Raises:
         TrainingError: a split is empty, the loss is no longer a number, a batch is too small for batch norm, or the

@@ -20,14 +20,10 @@ _COLOURS = {"complete": "#0072B2", "pruned": "#E69F00", "failed": "#D55E00"}  # 
 def write_tuning(
     record: TuningRecord, request: TrainingRequest, common: Recipe, entry: BackboneParams, out_dir: Path
 ) -> None:
-    """Write tuning.json, trials.csv, tuned.yaml and figures/tuning.png.
+    """Write tuning.json, trials.csv, tuned.yaml and figures/tuning.png to tuning/<candidate>.
 
-    Args:
-        record: what was found.
-        request: the candidate with its present recipe.
-        common: the recipe of a model that sets nothing for itself.
-        entry: what the model sets for itself, in `backbones`.
-        out_dir: tuning/<candidate>.
+    `request` has the present recipe, `common` is that of a model that sets nothing for itself, and `entry` what this
+    model sets, in `backbones`.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     rows = [one.model_dump(exclude={"values"}) | one.values for one in record.trials]

@@ -38,14 +38,8 @@ def tune(
     """Search for a better recipe and return all that was tried.
 
     Every trial learns from train and is judged by validation; no row of the test split is read, nor predicted. The
-    present recipe is the first trial. A search that was interrupted goes on, and several processes may share one.
-
-    Args:
-        request: the candidate with its present recipe.
-        catalogue: what it is trained on.
-        weights_dir: its weights.
-        params: space, number of trials, pruner.
-        state_dir: where the database lies; it has the search's key as its name.
+    recipe of the request is the first trial. A search that was interrupted goes on, and several processes may share
+    one: its database lies in `state_dir`, named by its key.
 
     Raises:
         ParamsError: a field or value that no recipe has.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bakeoff.backbones.inference import for_cpu_inference
-from bakeoff.backbones.onnx_export import export_onnx
+from bakeoff.backbones.onnx_export import export_onnx, open_onnx
 from bakeoff.core.errors import EvaluationError
 from bakeoff.predictors.cost import file_mib
 from bakeoff.training.device import synchronise
@@ -47,9 +47,14 @@ def build(name: str, plain: Plain) -> Variant:
     """Return a variant, one of BUILDERS, ready to run; an EvaluationError where the device has no such variant."""
     start = time.perf_counter()
     made = BUILDERS[name](plain)
-    if isinstance(made, Path):
-        return Variant(_session(made), made.stat().st_size / 2**20, time.perf_counter() - start)
-    return Variant(made, file_mib(plain.network.classifier), time.perf_counter() - start)
+    if not isinstance(made, Path):
+        return Variant(made, file_mib(plain.network.classifier), time.perf_counter() - start)
+    run, size_mib = open_onnx(made), made.stat().st_size / 2**20
+
+    def logits(photos: np.ndarray) -> np.ndarray:
+        return np.asarray(run(np.ascontiguousarray(photos.transpose(0, 3, 1, 2))), dtype=np.float32)
+
+    return Variant(logits, size_mib, time.perf_counter() - start)
 
 
 def plain_variant(plain: Plain) -> Variant:
@@ -137,19 +142,5 @@ def _torch_logits(network: nn.Module, device: torch.device, *, contiguous: bool 
         found = network(images.contiguous() if contiguous else images)
         synchronise(device)
         return found.float().cpu().numpy()
-
-    return logits
-
-
-def _session(path: Path) -> Logits:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-    def logits(photos: np.ndarray) -> np.ndarray:
-        (found,) = session.run(None, {"images": np.ascontiguousarray(photos.transpose(0, 3, 1, 2))})
-        return np.asarray(found, dtype=np.float32)
 
     return logits
