@@ -1,8 +1,8 @@
 """What learns in a training: a classifier by gradient, on photos or cached features, or a probe that is fitted."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -35,13 +35,13 @@ def learn(
         *(plan.loss(training=training) for training in (True, False)),
         title=plan.header.title,
         before_epoch=lambda epoch: set_mode(plan.model.classifier, request.mode, epoch=epoch),
-        change=_mixer(plan),
+        change=partial(_mix, plan),
         name_of=product_ids.__getitem__,
     )
     features = features_of(plan) if plan.uses_features or plan.recipe.start == "head" else None
     views = _views_of(plan) if features and plan.uses_features and plan.augment else []
-    extraction_s = features.extraction_s * _share_learned_from(plan) if features else 0.0
-    extraction_s += sum(view.extraction_s for view in views)
+    share = float((plan.catalogue.products["split"] != "test").to_numpy().mean())  # test's serve predictions alone
+    extraction_s = share * (features.extraction_s if features else 0) + sum(view.extraction_s for view in views)
     if features and request.mode.family == "probe":
         return _fit_probe(plan, features.array), extraction_s
     if features and plan.recipe.start == "head":
@@ -65,22 +65,13 @@ def learn(
     return history, extraction_s
 
 
-def _mixer(plan: TrainingPlan) -> Callable[[Batch, int, int], Batch]:
-    """Return what mixes the photos of a batch, where the recipe asks for that."""
-    params, seed, n_classes = plan.recipe.mix, plan.request.seed, len(plan.catalogue.labels)
-
-    def mix(batch: Batch, epoch: int, number: int) -> Batch:
-        if params is None:
-            return batch
-        stream = derive_seed(seed, "mix", epoch, number)
-        return Batch(*mix_batch(params, *batch[:3], n_classes=n_classes, seed=stream), batch.positions)
-
-    return mix
-
-
-def _share_learned_from(plan: TrainingPlan) -> float:
-    """Return the share of the products that a training needs; all have features, to be predicted."""
-    return float((plan.catalogue.products["split"] != "test").to_numpy().mean())
+def _mix(plan: TrainingPlan, batch: Batch, epoch: int, number: int) -> Batch:
+    """Return a batch with its photos mixed, where the recipe asks for that."""
+    if plan.request.recipe.mix is None:
+        return batch
+    seed = derive_seed(plan.request.seed, "mix", epoch, number)
+    mixed = mix_batch(plan.request.recipe.mix, *batch[:3], n_classes=len(plan.catalogue.labels), seed=seed)
+    return Batch(*mixed, batch.positions)
 
 
 def _fit_probe(plan: TrainingPlan, features: np.ndarray) -> History:

@@ -74,8 +74,8 @@ def train_module(
         if len(source.labels) == 0:
             raise TrainingError(f"the {name} split holds no products; look at section split of params.yaml.")
     trainer = _Trainer(module, train, validation, options)
-    if checkpoint is not None:
-        trainer.restore(checkpoint.load())
+    if checkpoint and (saved := checkpoint.load()):
+        trainer.restore(saved)
     trainer.run(checkpoint, on_epoch)
     module.load_state_dict(trainer.best_tensors, strict=False)
     module.eval()
@@ -111,10 +111,8 @@ class _Trainer:
                 if on_epoch is not None:
                     on_epoch(dict(row))
 
-    def restore(self, saved: dict[str, Any] | None) -> None:
+    def restore(self, saved: dict[str, Any]) -> None:
         """Continue from a snapshot, with every random state as it was."""
-        if saved is None:
-            return
         self.stepper.restore(saved["stepper"])
         self.history = replace(self.history, **saved["history"])
         self.best_tensors, self.epoch = saved["best_tensors"], _Epoch(**saved["epoch"])
