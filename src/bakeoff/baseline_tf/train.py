@@ -12,9 +12,8 @@ from rich.progress import Progress
 
 from bakeoff.baseline_tf import model
 from bakeoff.baseline_tf.callbacks import EpochRecorder
-from bakeoff.baseline_tf.earlier_model import load_earlier_model
 from bakeoff.baseline_tf.forward import compile_forward, probability_kind, row_losses, to_probabilities
-from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone
+from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone, load_earlier_model
 from bakeoff.baseline_tf.record import MODEL_FILE, BaselineRun
 from bakeoff.baseline_tf.runtime import keras, peak_memory_mib, start
 from bakeoff.baseline_tf.sequence import Batches, Preprocessing

@@ -52,7 +52,13 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         EvaluationError: the candidate cannot answer.
     """
     name = options.name or datetime.now(UTC).strftime("%Y-%m-%d")
-    folder = settle_folder(project, name, force=options.force)
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ParamsError(
+            f"--name is a folder's name of letters, digits, `_`, `-` and `.`, such as 2026-12; got {name!r}."
+        )
+    folder = project / "monitoring" / name
+    if (folder / REPORT_FILE).exists() and not options.force:
+        raise ParamsError(f"{folder} holds a report, which stays as it is; give another --name, or add --force.")
     candidate = find_candidate(project, options.candidate, seed=options.seed)
     labels = candidate.training.labels
     columns, wanted = options.columns.as_in_study(project), None if options.unlabelled else labels
@@ -94,22 +100,6 @@ def _why_unlabelled(source: Path, options: MonitorOptions) -> str:
     if options.label_column:
         return f"column {options.label_column!r} of {source} is empty"
     return f"{source} has no classes in a column {LABEL_COLUMN!r} (--label-column names another)"
-
-
-def settle_folder(project: Path, name: str, *, force: bool) -> Path:
-    """Return monitoring/<name>.
-
-    Raises:
-        ParamsError: no usable name, or a report is there and `force` was not given.
-    """
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ParamsError(
-            f"--name is a folder's name of letters, digits, `_`, `-` and `.`, such as 2026-12; got {name!r}."
-        )
-    folder = project / "monitoring" / name
-    if (folder / REPORT_FILE).exists() and not force:
-        raise ParamsError(f"{folder} holds a report, which stays as it is; give another --name, or add --force.")
-    return folder
 
 
 def _score_new(
