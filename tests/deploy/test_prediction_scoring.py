@@ -63,8 +63,7 @@ def numpy_request(tmp_path, monkeypatch) -> Request:
         monkeypatch.setattr(module, "CHUNK", 4)
     monkeypatch.setattr(request, "load_predictor", lambda folder, *, device: WithFeatures(LABELS))
     monkeypatch.setattr(launch, "_PACKAGES", {"torch": "numpy"})
-    machine = {"environment": "torch", "device": "cpu", "threads": 1}
-    return Request(training_dir=str(tmp_path), training_key="k", prepare=PREPARE, title="t", more=True, **machine)
+    return Request("torch", str(tmp_path), "k", PREPARE.model_dump(), "cpu", 1, title="t", more=True)
 
 
 def test_every_photo_has_a_row_in_order(numpy_request, photos):
@@ -115,7 +114,7 @@ def test_the_key_follows_photos_candidate_and_preparation(numpy_request, photos)
     assert key == request_key(numpy_request, photos)
     Image.new("RGB", (20, 20)).save(photos["path"][0])
     assert request_key(numpy_request, photos) != key
-    other = numpy_request.model_copy(update={"training_key": "other"})
+    other = Request(**vars(numpy_request) | {"training_key": "other"})
     assert request_key(other, photos) != request_key(numpy_request, photos)
 
 
@@ -218,7 +217,7 @@ def test_a_request_takes_packing_from_the_training_and_the_machine_from_params(t
     training = training_record("baseline_tf", dataset=dataset(prepare=PREPARE), key="k")
     candidate = TrainedCandidate("baseline_tf", 0, tmp_path, training)
     found = launch.make_request(candidate, ComputeParams(device="cpu", threads=threads), title="t")
-    assert (found.environment, found.training_key, found.prepare.store_px) == ("tf", "k", 64)
+    assert (found.environment, found.training_key, found.prepare["store_px"]) == ("tf", "k", 64)
     assert (found.device, found.threads) == ("cpu", used)
     assert found.training_dir == str(tmp_path / "training")
 

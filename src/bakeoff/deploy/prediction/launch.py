@@ -32,7 +32,7 @@ def make_request(
         environment=candidate.training.environment,
         training_dir=str((candidate.folder / "training").resolve()),
         training_key=candidate.training.key,
-        prepare=candidate.training.dataset.prepare,
+        prepare=candidate.training.dataset.prepare.model_dump(),
         device=compute.device,
         threads=compute.threads or default_threads(),
         title=title,

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from bakeoff.catalogue.measures import MEASURES
 from bakeoff.catalogue.photo_file import Cell
 from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.progress import progress_bar
-from bakeoff.core.section import Section
+from bakeoff.core.section import validate_section
 from bakeoff.data.store import ImageStore
 from bakeoff.deploy.prediction.scores import CHUNK, Scores, n_done
 from bakeoff.deploy.prediction.scoring import read_files, read_store, score_photos
@@ -29,15 +30,16 @@ ENOUGH_TO_TRY = 128
 REQUEST_FILE, LISTING_FILE = "request.json", "photos.parquet"
 
 
-class Request(Section):
+@dataclass(frozen=True)
+class Request:
     """Which candidate looks at which photos, and how."""
 
     environment: str
     """`torch` or `tf`."""
     training_dir: str
     training_key: str
-    prepare: PackParams
-    """How the candidate's catalogue was packed."""
+    prepare: dict[str, Any]
+    """How the candidate's catalogue was packed (`PackParams`)."""
     device: str
     """auto, cpu, cuda or mps."""
     threads: int
@@ -53,13 +55,13 @@ class Request(Section):
         if "path" in listing:  # names of files need not be text
             listing = listing.assign(path=[path.encode("utf-8", "surrogateescape") for path in listing["path"]])
         listing.to_parquet(folder / LISTING_FILE, index=False)
-        (folder / REQUEST_FILE).write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (folder / REQUEST_FILE).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
 
 def load_request(folder: Path) -> tuple[Request, pd.DataFrame]:
     """Return what `Request.save` wrote."""
-    request = Request.model_validate_json((folder / REQUEST_FILE).read_bytes())
-    return request, pd.read_parquet(folder / LISTING_FILE)
+    values = json.loads((folder / REQUEST_FILE).read_text(encoding="utf-8"))
+    return Request(**values), pd.read_parquet(folder / LISTING_FILE)
 
 
 def request_key(request: Request, listing: pd.DataFrame) -> str:
@@ -72,8 +74,8 @@ def request_key(request: Request, listing: pd.DataFrame) -> str:
         if request.store
         else [*map(_stamp, listing["path"]), *listing["malformed"], *listing["column"]]
     )
-    settings = request.model_dump(exclude={"device", "threads", "title"})
-    values = [*settings.values(), CHUNK, MEASURES, list(Scores.__annotations__), stamps]
+    settings = [value for name, value in vars(request).items() if name not in ("device", "threads", "title")]
+    values = [*settings, CHUNK, MEASURES, list(Scores.__annotations__), stamps]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
@@ -97,10 +99,11 @@ def carry_out(folder: Path) -> None:
 
 def _photos(request: Request, listing: pd.DataFrame) -> Any:
     if request.store is None:
+        prepare = validate_section(PackParams, request.prepare, where=f"{REQUEST_FILE}, prepare")
         rows = zip(listing.index.tolist(), listing["column"].tolist(), strict=True)
         cells = [Cell(column, row) if column else None for row, column in rows]
         paths = list(map(os.fsdecode, listing["path"]))
-        return read_files(paths, request.prepare, malformed=listing["malformed"].tolist(), cells=cells)
+        return read_files(paths, prepare, malformed=listing["malformed"].tolist(), cells=cells)
     return read_store(ImageStore(Path(request.store)), listing)
 
 
