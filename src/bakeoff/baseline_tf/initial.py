@@ -76,11 +76,15 @@ def loaded_backbone(weights: WeightsFile, params: BaselineParams) -> Any:
     return backbone
 
 
-def output_order(class_names: list[str], labels: list[str]) -> list[int]:
-    """Return, for each catalogue label, which of the earlier model's outputs it is.
+def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_names: list[str], labels: list[str]) -> Any:
+    """Return the earlier project's model with its outputs in the catalogue's order.
+
+    The file is `.keras`, legacy `.h5` (whole model or weights) or `.weights.h5`; the params' image_size and loss serve
+    one that holds weights alone. `class_names` are in output order.
 
     Raises:
-        DataError: the two sets of names differ; the message lists both sides.
+        WeightsError: not an EfficientNet-B0 classifier of square RGB images, or another number of outputs.
+        DataError: the classes differ from the catalogue's; the message lists both sides.
     """
     if set(class_names) != set(labels):
         only_model = sorted(set(class_names) - set(labels)) or "none"
@@ -90,25 +94,11 @@ def output_order(class_names: list[str], labels: list[str]) -> list[int]:
             f"{only_model}; only in the catalogue: {only_catalogue}. They are matched by name; use the catalogue the "
             "model was trained for, or baseline.mode frozen."
         )
-    return [class_names.index(label) for label in labels]
-
-
-def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_names: list[str], labels: list[str]) -> Any:
-    """Return the earlier project's model with its outputs in the catalogue's order.
-
-    The file is `.keras`, legacy `.h5` (whole model or weights) or `.weights.h5`; the params' image_size and loss serve
-    one that holds weights alone. `class_names` are in output order.
-
-    Raises:
-        WeightsError: not an EfficientNet-B0 classifier of square RGB images, or another number of outputs.
-        DataError: the classes differ from the catalogue's.
-    """
-    order = output_order(class_names, labels)
     weights = read_weights_file(weights_file)
     model = _load_whole(weights) if weights.whole_model else _rebuild(weights, params, n_classes=len(labels))
     _check_model(model, weights, n_classes=len(class_names))
     model.trainable = False
-    outputs = keras.ops.take(model.outputs[0], order, axis=-1)
+    outputs = keras.ops.take(model.outputs[0], [class_names.index(label) for label in labels], axis=-1)
     return keras.Model(model.inputs[0], outputs, name="baseline_tf_as_is")
 
 

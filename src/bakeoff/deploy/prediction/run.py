@@ -111,9 +111,7 @@ def write_submission(project: Path, candidate: str, output: Path, *, seed: int |
     return len(answers)
 
 
-def _tell(
-    tally: Tally, candidate: TrainedCandidate, why: str, *, left_out: str | None, output: Path | None
-) -> None:
+def _tell(tally: Tally, candidate: TrainedCandidate, why: str, *, left_out: str | None, output: Path | None) -> None:
     """Say on stderr what was done and left out."""
     n_sound = tally.n - tally.n_refused
     lines = [
