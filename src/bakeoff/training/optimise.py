@@ -9,8 +9,7 @@ from torch import nn
 
 from bakeoff.backbones.compat import import_timm
 from bakeoff.backbones.groups import layer_groups
-from bakeoff.learning.recipe import Recipe
-from bakeoff.learning.schedules import Cosine, OneCycle, Plateau, SchedulerParams, Step
+from bakeoff.learning.recipe import Cosine, OneCycle, Plateau, Recipe, SchedulerParams, Step
 from bakeoff.training.module import PhotoClassifier
 
 
