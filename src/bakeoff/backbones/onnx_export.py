@@ -56,13 +56,13 @@ def compare_with_torch(model: nn.Module, path: Path, *, image_size: int, seed: i
 
 
 def open_onnx(path: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what ONNX Runtime makes of a file on the CPU: images (N, 3, H, W) float32 to logits (N, K)."""
+    """Return what ONNX Runtime makes of a file on the CPU: images (N, 3, H, W) float32 to logits (N, K) float32."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return lambda images: session.run(None, {"images": images})[0]
+    return lambda images: np.asarray(session.run(None, {"images": images})[0], dtype=np.float32)
 
 
 def _write(model: nn.Module, images: torch.Tensor, path: Path, metadata: Mapping[str, str]) -> None:
