@@ -17,7 +17,7 @@ from bakeoff.core.paths import project_root
 from bakeoff.core.section import load_section
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.tuning import log_tuning
-from bakeoff.tuning.command import in_words, tune_candidate
+from bakeoff.tuning.command import tune_candidate
 from bakeoff.tuning.params import TuneParams
 
 
@@ -38,7 +38,6 @@ def main() -> None:
             scan=load_section(args.params, ScanParams),
             seed=args.seed,
         )
-        print(in_words(record))
         log_tuning(record, root / "tuning" / args.candidate, load_section(args.params, TrackingParams))
 
 

@@ -36,7 +36,7 @@ from bakeoff.deploy.monitoring.report import build_report
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, log_vectors
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.run import evaluate_candidate
-from bakeoff.learning.history import write_history
+from bakeoff.learning.history import COLUMNS
 from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.study import StudyLists
@@ -239,7 +239,8 @@ def _write_training(found: RandomStudy, candidate: Candidate, kind: str, folder:
     seen = None if record.mode == "as_is" else "train"
     predictions = make_predictions(catalogue, probabilities, losses, learnt_from=seen)
     write_predictions(predictions, folder / "predictions.parquet")
-    write_history([] if record.mode == "as_is" else _history(rng), folder / "history.csv")
+    rows = [] if record.mode == "as_is" else _history(rng)
+    pd.DataFrame(rows, columns=list(COLUMNS)).to_csv(folder / "history.csv", index=False)
     cost_record(key=record.key, train_time_s=float(rng.lognormal(3, 1))).write(folder / "cost.json")
     record.write(folder / "training.json")
 

@@ -23,7 +23,7 @@ def earlier(backbone):
 
 
 def load(params, path, class_names=CLASSES, **changes):
-    from bakeoff.baseline_tf.earlier_model import load_earlier_model
+    from bakeoff.baseline_tf.initial import load_earlier_model
 
     changed = params(mode="as_is", weights_file=str(path), class_names="classes.txt", **changes)
     return load_earlier_model(changed, weights_file=path, class_names=class_names, labels=LABELS)

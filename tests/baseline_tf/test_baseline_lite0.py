@@ -6,7 +6,7 @@ import pytest
 from bakeoff.baseline_tf.initial import initial_backbone
 from bakeoff.baseline_tf.lite0 import build_lite0, load_lite0
 from bakeoff.baseline_tf.model import build_classifier, count_parameters, freeze
-from bakeoff.baseline_tf.record import training_header
+from bakeoff.baseline_tf.record import BaselineRun
 from bakeoff.baseline_tf.runtime import Device, keras
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.machine import ComputeParams
@@ -99,7 +99,7 @@ def test_every_tensor_of_a_file_finds_its_layer(stand_in, params):
 def test_it_is_trained_saved_and_named_as_what_it_is(stand_in, colours, params, pixels, tmp_path):
     folder, record, _ = stand_in
     device = Device(kind="cpu", name="x", threads=1)
-    header = training_header(params(), catalogue=colours, seed=0, device=device, weights_dir=folder, record=record)
+    header = BaselineRun(params(), colours, 0, device, folder, record).header
     assert header.architecture == "EfficientNet-Lite0 (Keras)"
     backbone = load_lite0(folder / "model.safetensors", 32)
     freeze(backbone)

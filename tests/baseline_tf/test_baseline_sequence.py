@@ -75,7 +75,7 @@ def test_training_weights_come_along_where_they_differ(colours):
     rows = colours.rows("train")
     sequence = Batches(weighted, rows, np.zeros((len(rows), 2), np.float32).__getitem__, batch_size=24, seed=0)
     np.testing.assert_allclose(sequence[0][2], products["weight"].to_numpy()[rows[sequence.order]])
-    assert sequence.weight_of(0) == pytest.approx(products["weight"].to_numpy()[rows].sum())
+    assert sequence.weights_of(0).sum() == pytest.approx(products["weight"].to_numpy()[rows].sum())
 
 
 def test_a_single_last_row_joins_the_batch_before(colours):
@@ -84,4 +84,4 @@ def test_a_single_last_row_joins_the_batch_before(colours):
     rows = colours.rows("train")  # 24 = 23 + 1
     sequence = Batches(colours, rows, np.zeros((24, 2), np.float32).__getitem__, batch_size=23, seed=0)
     assert [len(sequence[index][0]) for index in range(len(sequence))] == [24]
-    assert (sequence.size_of(0), sequence.weight_of(0)) == (24, 24.0)
+    assert sequence.weights_of(0).tolist() == [1.0] * 24

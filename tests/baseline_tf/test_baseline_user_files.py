@@ -34,15 +34,14 @@ def test_class_names_come_from_the_record(tmp_path):
 
 
 def test_the_key_follows_the_stored_class_names_and_only_as_is(colours, params, tmp_path):
-    from bakeoff.baseline_tf.record import training_header
+    from bakeoff.baseline_tf.record import BaselineRun
     from bakeoff.baseline_tf.runtime import Device
 
     device = Device("cpu", "a machine", 1)
 
     def key(mode, class_names):
         asked = params(mode=mode, weights_file="shop.keras", class_names="gone.txt")
-        given = {"device": device, "weights_dir": tmp_path, "record": record(class_names)}
-        return training_header(asked, catalogue=colours, seed=0, **given).key
+        return BaselineRun(asked, colours, 0, device, tmp_path, record(class_names)).header.key
 
     assert key("as_is", ["a", "b"]) == key("as_is", ["a", "b"]) != key("as_is", ["b", "a"])
     assert key("frozen", None) == key("frozen", ["b", "a"])

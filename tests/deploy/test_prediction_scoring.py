@@ -22,8 +22,8 @@ from bakeoff.data.products import Products
 from bakeoff.data.table import DIGESTS
 from bakeoff.deploy.prediction import launch, request, scores, scoring
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
-from bakeoff.deploy.prediction.own_photos import find_splits
 from bakeoff.deploy.prediction.request import Request, request_key
+from bakeoff.deploy.prediction.scores import find_splits
 from numpy_predictor import NumpyPredictor
 from prepared import PREPARE as AT_100_PX
 from records_made import dataset, training_record

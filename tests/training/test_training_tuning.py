@@ -127,7 +127,7 @@ def test_the_best_recipe_is_a_file_that_a_study_takes(
 ) -> None:
     from bakeoff.backbones.params import BackboneDefaults, BackboneParams, LicenceParams, StudyBackbones
     from bakeoff.learning.recipe import TrainingParams
-    from bakeoff.tuning.outputs import write_tuning
+    from bakeoff.tuning.command import write_tuning
     from bakeoff.tuning.run import changed
 
     record, request = search(params(trials=3)), make_request()

@@ -6,8 +6,6 @@ single measure, while ours breaks ties of the accuracy by the loss.
 
 import math
 import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from rich.progress import Progress
@@ -15,19 +13,14 @@ from rich.progress import Progress
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.baseline_tf.sequence import Batches
 from bakeoff.core.errors import TrainingError
-from bakeoff.learning.history import History
+from bakeoff.learning.history import History, OnEpoch
 
 
 class EpochRecorder(keras.callbacks.Callback):
     """Keeps the history and the weights of the best epoch."""
 
     def __init__(
-        self,
-        sequences: tuple[Batches, Batches],
-        history: History,
-        *,
-        on_epoch: Callable[[dict[str, Any]], None],
-        progress: Progress,
+        self, sequences: tuple[Batches, Batches], history: History, *, on_epoch: OnEpoch, progress: Progress
     ) -> None:
         super().__init__()
         self.train, validation = sequences
@@ -37,10 +30,7 @@ class EpochRecorder(keras.callbacks.Callback):
         self.on_epoch = on_epoch
         self.progress = progress
         self.best_weights: list[np.ndarray] = []
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Start the bar."""
-        self._task = self.progress.add_task("training baseline_tf", total=self.history.total_steps)
+        self._task = progress.add_task("training baseline_tf", total=history.total_steps)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Draw the epoch's order."""
@@ -53,12 +43,13 @@ class EpochRecorder(keras.callbacks.Callback):
         """Count the step, refuse a loss that is no number, stop at the cap."""
         loss = (logs or {})["loss"]
         # Keras hands out the epoch's mean so far, each step's loss counted by its number of rows
-        n_rows = self.train.size_of(batch)
+        weights = self.train.weights_of(batch)
+        n_rows = len(weights)
         self._n_rows += n_rows
         self.history.step_losses.append((loss * self._n_rows - self._loss_sum) / n_rows)
         self._refuse_nan(loss, "training")
         self._loss_sum = loss * self._n_rows
-        self._weights.append(self.train.weight_of(batch))
+        self._weights.append(float(weights.sum()))
         self.progress.advance(self._task)
         if self.history.is_over:
             self.model.stop_training = True

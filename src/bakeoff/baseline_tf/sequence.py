@@ -67,14 +67,10 @@ class Batches(keras.utils.PyDataset):
         n = len(self.positions)
         self.order = np.arange(n) if self.seed is None else np.random.default_rng([self.seed, epoch]).permutation(n)
 
-    def size_of(self, index: int) -> int:
-        """Return the number of rows of batch `index`."""
-        return len(self._chosen(index))
-
-    def weight_of(self, index: int) -> float:
-        """Return the sum of the training weights of batch `index`."""
+    def weights_of(self, index: int) -> np.ndarray:
+        """Return the training weights of batch `index`, (n,) float32."""
         chosen = self._chosen(index)
-        return float(len(chosen) if self.weights is None else self.weights[chosen].sum())
+        return np.ones(len(chosen), np.float32) if self.weights is None else self.weights[chosen]
 
     def _chosen(self, index: int) -> np.ndarray:
         """Return batch `index` as indices into `positions`."""

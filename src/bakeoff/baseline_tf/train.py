@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from bakeoff.baseline_tf import model, record
+from bakeoff.baseline_tf import model
 from bakeoff.baseline_tf.callbacks import EpochRecorder
-from bakeoff.baseline_tf.earlier_model import load_earlier_model
 from bakeoff.baseline_tf.forward import compile_forward, probability_kind, row_losses, to_probabilities
-from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone
-from bakeoff.baseline_tf.runtime import Device, keras, peak_memory_mib, start
+from bakeoff.baseline_tf.initial import fetched_class_names, fetched_file, initial_backbone, load_earlier_model
+from bakeoff.baseline_tf.record import MODEL_FILE, BaselineRun
+from bakeoff.baseline_tf.runtime import keras, peak_memory_mib, start
 from bakeoff.baseline_tf.sequence import Batches, Preprocessing
 from bakeoff.core.errors import EvaluationError, TrainingError
 from bakeoff.core.machine import ComputeParams
@@ -25,26 +24,15 @@ from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.predictions import Predictions, make_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import read_pixels
-from bakeoff.learning.history import History
+from bakeoff.learning.history import History, OnEpoch
 from bakeoff.learning.key import now_utc
-from bakeoff.learning.out_of_memory import out_of_memory_in_words
-from bakeoff.learning.outputs import cost_record, draw_figures, size_mib, training_record, write_outputs
+from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
+from bakeoff.learning.outputs import Outcome, size_mib
 from bakeoff.learning.params import BaselineParams
-from bakeoff.records.training import TrainingHeader, TrainingRecord
-from bakeoff.records.weights import WeightsRecord, read_record
+from bakeoff.records.training import TrainingRecord
+from bakeoff.records.weights import read_record
 
-
-@dataclass(frozen=True)
-class BaselineRun:
-    """One training, ready to start."""
-
-    params: BaselineParams
-    catalogue: Catalogue
-    seed: int
-    device: Device
-    weights_dir: Path
-    weights: WeightsRecord
-    header: TrainingHeader
+_REMEDIES = "lower baseline.batch_size or baseline.image_size"
 
 
 @dataclass(frozen=True)
@@ -73,19 +61,11 @@ def prepare_run(
             raise TrainingError(f"the {split} split has no product; run `dvc repro split` or add products.")
     device = start(device=compute.device, threads=compute.threads)
     keras.utils.set_random_seed(seed)
-    weights = read_record(weights_dir)
-    header = record.training_header(
-        params, catalogue=catalogue, seed=seed, device=device, weights_dir=weights_dir, record=weights
-    )
-    return BaselineRun(params, catalogue, seed, device, weights_dir, weights, header)
+    return BaselineRun(params, catalogue, seed, device, weights_dir, read_record(weights_dir))
 
 
 def train_baseline(
-    run: BaselineRun,
-    out_dir: Path,
-    *,
-    on_epoch: Callable[[dict[str, Any]], None] = lambda row: None,
-    cache_features: bool = True,
+    run: BaselineRun, out_dir: Path, *, on_epoch: OnEpoch = lambda row: None, cache_features: bool = True
 ) -> TrainingRecord:
     """Train (or, `as_is`, take over) the baseline, predict every product, write the training folder, last figures/.
 
@@ -98,30 +78,24 @@ def train_baseline(
         TrainingError: the loss is no number any more, or the device's memory does not suffice.
         EvaluationError: the network's scores are no numbers.
     """
-    started_at = now_utc()
-    with progress_bar() as progress, _memory_in_words(run):
+    params, started_at = run.params, now_utc()
+    batch = inputs_in_words((params.batch_size, 3, params.image_size, params.image_size))
+    doing = f"{run.header.title}: {params.mode} on {run.device.kind} with {batch}"
+    with progress_bar() as progress, out_of_memory_in_words(TrainingError, doing, remedies=_REMEDIES):
         trained = (
-            _take_over(run, progress) if run.params.mode == "as_is" else _train(run, on_epoch, progress, cache_features)
+            _take_over(run, progress) if params.mode == "as_is" else _train(run, on_epoch, progress, cache_features)
         )
         predict_start = time.perf_counter()
         predictions = _predict(run, trained, progress)
         predict_time_s = time.perf_counter() - predict_start
     out_dir.mkdir(parents=True, exist_ok=True)
-    trained.model.save(out_dir / record.MODEL_FILE)
+    trained.model.save(out_dir / MODEL_FILE)
     peak_mib = round(peak_memory_mib(run.device), 1)
-    cost = cost_record(
-        run.header,
-        trained.history,
-        feature_time_s=trained.feature_time_s,
-        started_at=started_at,
-        predict_time_s=predict_time_s,
-        train_memory_mib=peak_mib,
-        train_resident_mib=peak_mib,
-    )
-    values = _record(run, trained, predictions)
-    write_outputs(out_dir, values, cost, history=trained.history, predictions=predictions)
+    cost = {"started_at": started_at, "feature_time_s": trained.feature_time_s, "predict_time_s": predict_time_s}
+    cost |= {"train_memory_mib": peak_mib, "train_resident_mib": peak_mib}
+    outcome = Outcome(run.header, run.catalogue, trained.history, predictions)
     used = Preprocessing(image_size=trained.image_size)
-    draw_figures(out_dir, values, trained.history, catalogue=run.catalogue, used=used)
+    values = outcome.write(out_dir, network=_network(run, trained), cost=cost, used=used)
     if values.not_learned:
         sys.stderr.write(f"bakeoff: WARNING: baseline_tf DID NOT LEARN: {values.not_learned}.\n")
     return values
@@ -142,17 +116,7 @@ def _predict(run: BaselineRun, trained: Trained, progress: Progress) -> Predicti
     )
 
 
-def _memory_in_words(run: BaselineRun) -> AbstractContextManager[None]:
-    """Tell in words that memory ran out, and what to set."""
-    params = run.params
-    doing = (
-        f"baseline_tf seed {run.seed}: {params.mode} on {run.device.kind} with {params.batch_size} photos of "
-        f"{params.image_size} x {params.image_size} px"
-    )
-    return out_of_memory_in_words(TrainingError, doing, remedies="lower baseline.batch_size or baseline.image_size")
-
-
-def _train(run: BaselineRun, on_epoch: Callable[[dict[str, Any]], None], progress: Progress, cache: bool) -> Trained:
+def _train(run: BaselineRun, on_epoch: OnEpoch, progress: Progress, cache: bool) -> Trained:
     """Return the classifier trained in frozen or finetune mode, with its best epoch's weights."""
     params = run.params
     backbone = initial_backbone(params, weights_dir=run.weights_dir, record=run.weights)
@@ -172,11 +136,7 @@ def _train(run: BaselineRun, on_epoch: Callable[[dict[str, Any]], None], progres
 
 
 def _fit(
-    run: BaselineRun,
-    learner: Any,
-    sequences: tuple[Batches, Batches],
-    on_epoch: Callable[[dict[str, Any]], None],
-    progress: Progress,
+    run: BaselineRun, learner: Any, sequences: tuple[Batches, Batches], on_epoch: OnEpoch, progress: Progress
 ) -> History:
     """Train `learner` (inputs to logits), leave it with its best epoch's weights and return how it went."""
     schedule = run.params.frozen if run.params.mode == "frozen" else run.params.finetune
@@ -214,13 +174,7 @@ def _sequences(run: BaselineRun, features: np.ndarray | None) -> tuple[Batches, 
 
 
 def _forward_with_bar(
-    run: BaselineRun,
-    net: Any,
-    positions: np.ndarray,
-    progress: Progress,
-    title: str,
-    *,
-    batch_size: int | None = None,
+    run: BaselineRun, net: Any, positions: np.ndarray, progress: Progress, title: str, *, batch_size: int | None = None
 ) -> np.ndarray:
     """Return the outputs of `net` for products, (N, …) float32, `batch_size` (None = the training's) at a time."""
     preprocessing = Preprocessing(image_size=net.input_shape[1] or run.params.image_size)
@@ -251,20 +205,16 @@ def _take_over(run: BaselineRun, progress: Progress) -> Trained:
     return Trained(earlier, image_size, history)
 
 
-def _record(run: BaselineRun, trained: Trained, predictions: Predictions) -> TrainingRecord:
-    """Return training.json: what was known beforehand, and what came out."""
+def _network(run: BaselineRun, trained: Trained) -> dict[str, Any]:
+    """Return what training.json says of the network."""
     _, score = model.score_model(trained.model)
     n_trainable = 0 if run.params.mode == "as_is" else model.count_parameters(trained.model, trainable_only=True)
-    return training_record(
-        run.header,
-        trained.history,
-        run.catalogue,
-        predictions,
-        n_parameters=model.count_parameters(trained.model),
-        n_trainable=n_trainable,
-        n_features=model.N_FEATURES,
-        size_mib=size_mib(weight.shape for weight in trained.model.weights),
-        score=score,
-        probabilities=probability_kind(score, run.params.loss),
-        preprocessing=Preprocessing(image_size=trained.image_size).recorded(),
-    )
+    return {
+        "n_parameters": model.count_parameters(trained.model),
+        "n_trainable": n_trainable,
+        "n_features": model.N_FEATURES,
+        "size_mib": size_mib(weight.shape for weight in trained.model.weights),
+        "score": score,
+        "probabilities": probability_kind(score, run.params.loss),
+        "preprocessing": Preprocessing(image_size=trained.image_size).recorded(),
+    }

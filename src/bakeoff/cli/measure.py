@@ -65,7 +65,7 @@ def tune(
     from bakeoff.study.composition import compose
     from bakeoff.tracking.params import TrackingParams
     from bakeoff.tracking.tuning import log_tuning
-    from bakeoff.tuning.command import in_words, tune_candidate
+    from bakeoff.tuning.command import tune_candidate
     from bakeoff.tuning.params import TuneParams
 
     root, file = project(), project() / "params.yaml"
@@ -76,7 +76,6 @@ def tune(
     params = params.model_copy(update={"trials": trials or params.trials})
     compute, scan = load_section(file, ComputeParams), load_section(file, ScanParams)
     record = tune_candidate(root, candidate, params, compute=compute, scan=scan, seed=seed)
-    print(in_words(record))
     log_tuning(record, root / "tuning" / candidate, load_section(file, TrackingParams))
 
 

@@ -1,18 +1,18 @@
-"""What a measured data curve says: the law through it, what more photos would bring, and which classes gained."""
+"""What a measured data curve says: the power law through it, what more photos would bring, which classes gained."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from bakeoff.data_curve.measure import Measured
-from bakeoff.data_curve.power_law import fit_power_laws
 from bakeoff.decision.comparisons import ALPHA
 from bakeoff.records.data_curve import DataCurveRecord, Estimate
 from bakeoff.statistics.groups import group_sizes
 from bakeoff.statistics.interval import hold, wilson_intervals
 from bakeoff.statistics.paired import holm, mcnemar, paired_difference
 
-_ENDS = (0.025, 0.975)
+_ENDS, _EXPONENTS = (0.025, 0.975), np.geomspace(0.05, 2, 60)
 PER_CLASS, _FEWEST_POINTS, _FARTHEST, _N_RESAMPLES = 50, 4, 4, 2_000
 """Photos more of each class; points that a law of three numbers needs; times the photos it is asked about at most."""
 
@@ -76,3 +76,37 @@ def class_gains(measured: Measured, labels: Sequence[str]) -> list[Estimate]:
     adjusted = holm(np.array([p_value for p_value, _ in found]))
     gained = [one for (_, one), p_value in zip(found, adjusted, strict=True) if p_value <= ALPHA and one.value > 0]
     return sorted(gained, key=lambda one: -one.value)
+
+
+class PowerLaws(NamedTuple):
+    """error(n) = a + b * n^-c, of each of B curves: a, b, c (B,), none below 0."""
+
+    a: np.ndarray
+    b: np.ndarray
+    c: np.ndarray
+
+    def errors(self, n: np.ndarray) -> np.ndarray:
+        """Return the errors at n (M,) training photos, (B, M)."""
+        return self.a[:, None] + self.b[:, None] * n ** -self.c[:, None]
+
+
+def fit_power_laws(n: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> PowerLaws:
+    """Return the laws nearest to errors (B, S) at n (S,) photos by least squares with weights (S,).
+
+    For each of 60 exponents from 0.05 to 2 the best a and b >= 0 have a closed form; the one that leaves least is kept.
+
+    Source:
+        J. Hestness et al., Deep learning scaling is predictable, empirically, arXiv:1712.00409 (2017), section 3; with
+        an asymptote as in R. L. Figueroa et al., BMC Med. Inform. Decis. Mak. 12 (2012) 8, DOI 10.1186/1472-6947-12-8.
+    """
+    share = weights / weights.sum()
+    x = (n / n.max()) ** -_EXPONENTS[:, None]  # (C, S)
+    mean_x, mean_error = x @ share, (errors @ share)[:, None]
+    products, squares = (errors * share) @ x.T, (x * x) @ share
+    slope = (products - mean_error * mean_x) / (squares - mean_x**2)  # (B, C)
+    at_zero = mean_error < slope * mean_x  # a would be negative
+    slope = np.clip(np.where(at_zero, products / squares, slope), 0, None)
+    level = np.where(at_zero, 0, mean_error - slope * mean_x)
+    left = (((errors[:, None] - level[..., None] - slope[..., None] * x) ** 2) @ share).argmin(axis=1)
+    rows, c = np.arange(len(errors)), _EXPONENTS[left]
+    return PowerLaws(level[rows, left], slope[rows, left] * n.max() ** c, c)

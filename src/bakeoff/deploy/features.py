@@ -35,7 +35,7 @@ def export_features(project: Path, name: str, out_dir: Path, *, seed: int | None
     if out_dir.is_file() or (not force and out_dir.is_dir() and any(out_dir.iterdir())):
         raise ParamsError(f"{out_dir} must be a new or an empty folder; choose another one, or add --force.")
     trained = find_candidate(project, name, seed=seed)
-    record, labels = trained.training, trained.labels
+    record, labels = trained.training, trained.training.labels
     if record.framework != "pytorch" or parse_mode(record.mode).trained != 0:
         raise EvaluationError(
             f"{name} is a {record.framework} training in mode {record.mode}; features are exported of a PyTorch "

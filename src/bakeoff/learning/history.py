@@ -1,33 +1,23 @@
 """What happened, epoch by epoch: the rows of history.csv, when a training ends, and whether it learned at all."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from bakeoff.records.recipe import ScheduleParams
 
 COLUMNS = (
-    "epoch",
-    "step",
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "learning_rate",
-    "seconds",
+    *("epoch", "step", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
+    *("learning_rate", "seconds"),
 )
+"""Of history.csv, one row per epoch."""
 Row = dict[str, Any]
+OnEpoch = Callable[[Row], None]
+"""Called with the row of each epoch that has ended."""
 Select = Literal["accuracy", "loss", "last"]
-
-
-def write_history(rows: Sequence[Row], path: Path) -> None:
-    """Write history.csv, one row per epoch, in the order of `COLUMNS`."""
-    pd.DataFrame(list(rows), columns=list(COLUMNS)).to_csv(path, index=False)
 
 
 def _rank(row: Row, select: Select) -> tuple[float, ...]:

@@ -7,8 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from bakeoff.core.section import PositiveInt, Section
-from bakeoff.learning.recipe import AdamWParams
 from bakeoff.records.recipe import ScheduleParams
+
+
+class AdamWParams(Section):
+    """AdamW and its weight decay."""
+
+    name: Literal["adamw"]
+    weight_decay: Annotated[float, Field(ge=0)]
 
 
 class BaselineParams(Section):

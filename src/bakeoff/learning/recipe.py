@@ -6,28 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from bakeoff.core.errors import BakeoffError, ParamsError
 from bakeoff.core.modes import FAMILIES, Mode, parse_mode
-from bakeoff.core.section import PositiveFloat, PositiveInt, Section, Share
+from bakeoff.core.section import PositiveFloat, PositiveInt, Section, Share, by_name
 from bakeoff.learning.augmentation import AugmentParams, MixParams
 from bakeoff.learning.balance import BalanceParams, ClassWeightParams, balance_problem
 from bakeoff.learning.history import Select
 from bakeoff.learning.losses import LossParams
-from bakeoff.learning.schedules import SchedulerParams
 from bakeoff.records.base import Record
 from bakeoff.records.recipe import HeadParams, ScheduleParams, single_row_problem
 from bakeoff.records.settings import Normalise
 
 Fields = dict[str, Any]
-
-
-class AdamWParams(Section):
-    """AdamW and its weight decay."""
-
-    name: Literal["adamw"]
-    weight_decay: Annotated[float, Field(ge=0)]
 
 
 class OptimizerParams(Section):
@@ -36,6 +28,55 @@ class OptimizerParams(Section):
     name: Literal["adamw", "adam", "sgd", "lamb", "lion", "nadamw", "radam", "rmsprop"]
     weight_decay: Annotated[float, Field(ge=0)]
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+
+
+class Constant(Section):
+    """The same rate throughout."""
+
+    name: Literal["constant"]
+
+
+class Step(Section):
+    """Multiplied by `factor` after every so many epochs."""
+
+    name: Literal["step"]
+    every_epochs: PositiveInt = 10
+    factor: Share = 0.1
+
+
+class Cosine(Section):
+    """Half a cosine from the rate to `final` times it, after a linear rise over a share `warmup` of the steps.
+
+    Source: Loshchilov and Hutter 2017, arXiv:1608.03983.
+    """
+
+    name: Literal["cosine"]
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    final: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Plateau(Section):
+    """Multiplied by `factor` when the validation loss has not fallen for more than `patience_epochs` epochs."""
+
+    name: Literal["plateau"]
+    factor: Share = 0.1
+    patience_epochs: PositiveInt = 5
+
+
+class OneCycle(Section):
+    """From a 25th of the rate up to it over a share `rising` of the steps, then down to a 250,000th.
+
+    Source: Smith and Topin 2018, arXiv:1708.07120, as torch.optim.lr_scheduler.OneCycleLR has it.
+    """
+
+    name: Literal["one_cycle"]
+    rising: Share = 0.3
+
+
+SchedulerParams = Annotated[
+    Constant | Step | Cosine | Plateau | OneCycle, Field(discriminator="name"), BeforeValidator(by_name)
+]
+"""How the learning rate changes in a training."""
 
 
 class ProbeParams(Section):
@@ -168,13 +209,9 @@ class RecipeRecord(Record):
 def write_recipes(
     models: Mapping[str, Mapping[str, Fields]], modes: list[str], training: TrainingParams, out_dir: Path
 ) -> None:
-    """Write one recipe per model and mode and remove those of other candidates.
+    """Write one recipe per model and mode to data/recipes and remove those of other candidates.
 
-    Args:
-        models: each model's own values, by family of modes.
-        modes: the study's.
-        training: what all have.
-        out_dir: data/recipes.
+    `models` are each model's own values, by family of modes.
 
     Raises:
         ParamsError: a value is not one that a recipe may have; nothing is written or removed then.

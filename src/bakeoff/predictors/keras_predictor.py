@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from bakeoff.baseline_tf import forward
-from bakeoff.baseline_tf.cost import count_gmacs
 from bakeoff.baseline_tf.model import score_model
 from bakeoff.baseline_tf.record import MODEL_FILE, versions
 from bakeoff.baseline_tf.runtime import Device, keras, limit_threads, peak_memory_mib, start, tf
@@ -112,7 +111,7 @@ class KerasPredictor(Predictor):
 
     def count_gmacs(self) -> tuple[float | None, str]:
         """Return 1e9 multiply-adds of one image's forward pass as TensorFlow's profiler counts them."""
-        return count_gmacs(self._traced, self.image_size), "tf.compat.v1.profiler"
+        return forward.count_gmacs(self._traced, self.image_size), "tf.compat.v1.profiler"
 
     def device_peak_mib(self, *, reset: bool = False) -> float | None:
         """Return the GPU's peak memory since the last reset, MiB; None on a CPU."""

@@ -35,14 +35,10 @@ class Augment:
     """(K,) photos to train on, by class."""
 
     def __call__(self, photo: Photo, *, label_id: int, seed: int) -> np.ndarray:
-        """Return a photo as (H, W, 3) uint8 as `transform_photo` does, changed at random.
+        """Return a photo, RGB of any size, as (H, W, 3) uint8 as `transform_photo` does, changed at random.
 
-        A crop is taken from the photo as it is stored, before it is resized.
-
-        Args:
-            photo: decoded, RGB, any size.
-            label_id: its class, below K.
-            seed: `derive_seed(seed, "augment", epoch, product_id)`.
+        A crop is taken from the photo as it is stored, before it is resized. `label_id` is its class, below K; the seed
+        `derive_seed(seed, "augment", epoch, product_id)`.
         """
         steps = steps_of(self.params, int(self.class_sizes[label_id]))
         erasing = (self.params.random_erasing, [("RandomErasing", {"p": 1, "value": GREY})])
@@ -89,13 +85,8 @@ def mix_batch(
 
     Where a loss is linear in the target, a mixed photo's is λ w₁ loss(y₁) + (1 - λ) w₂ loss(y₂).
 
-    Args:
-        params: mixup, CutMix or both.
-        inputs: (N, 3, H, W) uint8, or float32 in [0, 1], on any device.
-        targets: (N,) int64 below K, or (N, K) float32, rows sum to 1.
-        weights: (N,) float32, each above 0.
-        n_classes: K.
-        seed: `derive_seed(seed, "mix", epoch, batch)`.
+    Inputs are (N, 3, H, W) uint8, or float32 in [0, 1], on any device, targets (N,) int64 below K or (N, K) float32
+    whose rows sum to 1, weights (N,) float32 above 0; the seed is `derive_seed(seed, "mix", epoch, batch)`.
 
     Returns:
         All in float32: photos (N, 3, H, W) in [0, 1], targets (N, K), weights (N,).

@@ -1,9 +1,9 @@
 """What learns in a training: a classifier by gradient, on photos or cached features, or a probe that is fitted."""
 
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from bakeoff.backbones.classifier import set_mode
 from bakeoff.core.paths import state_dir
 from bakeoff.core.seeding import derive_seed
 from bakeoff.learning.balance import ON_FEATURES, check_class_sizes, class_weights
-from bakeoff.learning.history import History
+from bakeoff.learning.history import History, OnEpoch
 from bakeoff.training.augment import mix_batch
 from bakeoff.training.balance import epoch_rows, resample_features
 from bakeoff.training.data import (
@@ -27,7 +27,7 @@ from bakeoff.training.data import (
     TensorBatches,
 )
 from bakeoff.training.features import Features, Views, cached_features, cached_views
-from bakeoff.training.loop import LoopOptions, OnEpoch, train_module
+from bakeoff.training.loop import LoopOptions, train_module
 from bakeoff.training.maps import Tail, cached_maps, fed_with_maps, find_tail
 from bakeoff.training.plan import TrainingPlan
 from bakeoff.training.probes import fit_head, fit_linear
@@ -46,13 +46,13 @@ def learn(
         *(plan.loss(training=training) for training in (True, False)),
         title=plan.header.title,
         before_epoch=lambda epoch: set_mode(plan.model.classifier, request.mode, epoch=epoch),
-        change=_mixer(plan),
+        change=partial(_mix, plan),
         name_of=product_ids.__getitem__,
     )
     features = features_of(plan) if plan.uses_features or plan.recipe.start == "head" else None
     views = _views_of(plan) if features and plan.uses_features and plan.augment else []
-    extraction_s = features.extraction_s * _share_learned_from(plan) if features else 0.0
-    extraction_s += sum(view.extraction_s for view in views)
+    share = float((plan.catalogue.products["split"] != "test").to_numpy().mean())  # test's serve predictions alone
+    extraction_s = share * (features.extraction_s if features else 0) + sum(view.extraction_s for view in views)
     if features and request.mode.family == "probe":
         return _fit_probe(plan, features.array), extraction_s
     if features and plan.recipe.start == "head":
@@ -62,7 +62,7 @@ def learn(
     features = features if plan.uses_features else None
     tail, maps = _tail_of(plan)
     if maps:
-        extraction_s += maps.extraction_s * _share_learned_from(plan)
+        extraction_s += share * maps.extraction_s
     rows = plan.catalogue.rows("train")
     parts = [view.array for view in views] or ([features.array[rows]] if features else [])
     train = _training_batches(plan, parts, maps)
@@ -86,30 +86,19 @@ def _tail_of(plan: TrainingPlan) -> tuple[Tail | None, Features | None]:
     request, recipe = plan.request, plan.recipe
     if request.mode.family != "partial" or not request.repeats_photos or recipe.compile:
         return None, None
-    rows = plan.catalogue.rows("train")[:2]
-    photos = next(
-        iter(PhotoBatches(PhotoDataset(plan.catalogue, rows, request.settings.preprocessing), _options(plan)).ordered())
-    )
-    tail = find_tail(plan.model, photos.inputs.to(plan.device))
+    dataset = PhotoDataset(plan.catalogue, plan.catalogue.rows("train")[:2], request.settings.preprocessing)
+    photos = torch.stack([dataset[0, row][0] for row in range(len(dataset))]).to(plan.device)
+    tail = find_tail(plan.model, photos)
     return tail, tail and cached_maps(plan.model, plan.catalogue, tail, **_places(plan))
 
 
-def _mixer(plan: TrainingPlan) -> Callable[[Batch, int, int], Batch]:
-    """Return what mixes the photos of a batch, where the recipe asks for that."""
-    params, seed, n_classes = plan.recipe.mix, plan.request.seed, len(plan.catalogue.labels)
-
-    def mix(batch: Batch, epoch: int, number: int) -> Batch:
-        if params is None:
-            return batch
-        stream = derive_seed(seed, "mix", epoch, number)
-        return Batch(*mix_batch(params, *batch[:3], n_classes=n_classes, seed=stream), batch.positions)
-
-    return mix
-
-
-def _share_learned_from(plan: TrainingPlan) -> float:
-    """Return the share of the products that a training needs; all have features, to be predicted."""
-    return float((plan.catalogue.products["split"] != "test").to_numpy().mean())
+def _mix(plan: TrainingPlan, batch: Batch, epoch: int, number: int) -> Batch:
+    """Return a batch with its photos mixed, where the recipe asks for that."""
+    if plan.request.recipe.mix is None:
+        return batch
+    seed = derive_seed(plan.request.seed, "mix", epoch, number)
+    mixed = mix_batch(plan.request.recipe.mix, *batch[:3], n_classes=len(plan.catalogue.labels), seed=seed)
+    return Batch(*mixed, batch.positions)
 
 
 def _fit_probe(plan: TrainingPlan, features: np.ndarray) -> History:

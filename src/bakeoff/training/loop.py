@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bakeoff.core.errors import TrainingError
 from bakeoff.core.progress import progress_bar
-from bakeoff.learning.history import History, Row
+from bakeoff.learning.history import History, OnEpoch
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.learning.recipe import Recipe
 from bakeoff.training.data import Batch, BatchSource
@@ -22,8 +22,6 @@ from bakeoff.training.optimise import rate_factor
 from bakeoff.training.parallel import n_processes, of_first, take_over_buffers
 from bakeoff.training.resume import CheckpointFolder
 from bakeoff.training.steps import Stepper
-
-OnEpoch = Callable[[Row], None]
 
 
 @dataclass(frozen=True)
@@ -66,13 +64,8 @@ def train_module(
 ) -> History:
     """Train a module in place, leave the best epoch's weights in it and return how it went.
 
-    Args:
-        module: maps a batch's inputs to logits (N, K); on the device; parameters without gradient stay as they are.
-        train: batches to learn from.
-        validation: batches that choose the best epoch.
-        options: recipe, device and what the messages need.
-        checkpoint: where to resume from and to save to; the caller clears it once the outputs are written.
-        on_epoch: called with each epoch's row after it is saved.
+    The module maps a batch's inputs to logits (N, K), on the device; parameters without gradient stay as they are.
+    The caller clears the checkpoint once the outputs are written. An epoch is saved before `on_epoch` is called.
 
     Raises:
         TrainingError: a split is empty, the loss is no longer a number, a batch is too small for batch norm, or the
@@ -87,7 +80,8 @@ def train_module(
             f"{train.options.batch_size}, of {len(train.labels)} training rows) to {2 * n_processes()} or more."
         )
     trainer = _Trainer(module, train, validation, options)
-    trainer.restore(of_first(checkpoint.load() if checkpoint else None))
+    if saved := of_first(checkpoint.load() if checkpoint else None):
+        trainer.restore(saved)
     trainer.run(checkpoint, on_epoch)
     module.load_state_dict(trainer.best_tensors, strict=False)
     module.eval()
@@ -123,10 +117,8 @@ class _Trainer:
                 if on_epoch is not None:
                     on_epoch(dict(row))
 
-    def restore(self, saved: dict[str, Any] | None) -> None:
+    def restore(self, saved: dict[str, Any]) -> None:
         """Continue from a snapshot, with every random state as it was."""
-        if saved is None:
-            return
         self.stepper.restore(saved["stepper"])
         self.history = replace(self.history, **saved["history"])
         self.best_tensors, self.epoch = saved["best_tensors"], _Epoch(**saved["epoch"])

@@ -26,10 +26,8 @@ class PhotoClassifier(nn.Module):
         """Return (N, 3, H, W) float32 with the mean taken off and divided by the standard deviation.
 
         Both are the preprocessing's, or with `per_image` those of each photo's channel, whose standard deviation counts
-        as a grey level at least: a photo of one colour becomes zeros.
-
-        Args:
-            images: (N, 3, H, W) RGB, uint8 in 0-255 or float32 in [0, 1].
+        as a grey level at least: a photo of one colour becomes zeros. Images are RGB, uint8 in 0-255 or float32 in
+        [0, 1].
         """
         unit = images.float() / 255 if images.dtype == torch.uint8 else images
         if self.channel_order == "bgr":
@@ -49,10 +47,5 @@ class PhotoClassifier(nn.Module):
 
 
 def photo_tensor(images: np.ndarray, device: torch.device) -> Tensor:
-    """Return photos as the network takes them: (N, 3, H, W) on the device, channels last in memory.
-
-    Args:
-        images: (N, H, W, 3) float32 in [0, 1] or uint8.
-        device: where the network is.
-    """
+    """Return photos (N, H, W, 3), uint8 or float32 in [0, 1], as (N, 3, H, W) on the device, channels last."""
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).to(device)

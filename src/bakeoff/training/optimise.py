@@ -9,8 +9,7 @@ from torch import nn
 
 from bakeoff.backbones.classifier import layer_groups
 from bakeoff.backbones.compat import import_timm
-from bakeoff.learning.recipe import Recipe
-from bakeoff.learning.schedules import Cosine, OneCycle, Plateau, SchedulerParams, Step
+from bakeoff.learning.recipe import Cosine, OneCycle, Plateau, Recipe, SchedulerParams, Step
 from bakeoff.training.module import PhotoClassifier
 
 
@@ -58,13 +57,9 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def rate_factor(scheduler: SchedulerParams, step: int, n_steps: int, losses: Sequence[float]) -> float:
-    """Return what every learning rate is multiplied by at a step.
+    """Return what every learning rate is multiplied by at a step, from 0, of `n_steps` in the whole training.
 
-    Args:
-        scheduler: the recipe's.
-        step: from 0.
-        n_steps: of the whole training.
-        losses: the validation loss of each epoch so far, which `plateau` alone reads.
+    `losses` are the validation's, of each epoch so far.
     """
     done = step / n_steps
     match scheduler:

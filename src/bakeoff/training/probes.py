@@ -24,12 +24,9 @@ class ForestHead(nn.Module):
     def __init__(self, nodes: Tensor, thresholds: Tensor, shares: Tensor, levels: Tensor) -> None:
         """Hold T trees of up to M nodes.
 
-        Args:
-            nodes: (T, M, 3) int64, of each node the feature, and the nodes below where it is at most, or above, the
-                threshold; a leaf is below itself.
-            thresholds: (T, M) float64.
-            shares: (T, M, K) float32.
-            levels: (L,) of anything: how deep the deepest tree is, as a shape, so that the network can be exported.
+        Nodes (T, M, 3) int64 are of each the feature, and the nodes below where it is at most, or above, the threshold
+        (T, M) float64; a leaf is below itself, and has shares (T, M, K) float32. Levels (L,) of anything are as many as
+        the deepest tree has: a shape, so that the network can be exported.
         """
         super().__init__()
         for name, tensor in {"nodes": nodes, "thresholds": thresholds, "shares": shares, "levels": levels}.items():
@@ -68,15 +65,10 @@ class NearestHead(nn.Module):
 def fit_head(
     kind: str, features: np.ndarray, labels: np.ndarray, weights: np.ndarray, n_classes: int, params: ProbeParams
 ) -> nn.Module:
-    """Return a fitted head.
+    """Return a head of a kind, `logreg`, `svm`, `forest` or `knn`, fitted to features (N, D) float32.
 
-    Args:
-        kind: `logreg`, `svm`, `forest` or `knn` (where weights count for nothing).
-        features: (N, D) float32.
-        labels: (N,) int64; a class without products gets no probability to speak of.
-        weights: (N,) float32.
-        n_classes: K.
-        params: the recipe's.
+    Labels are (N,) int64 below K, weights (N,) float32, which count for nothing in `knn`. A class without products gets
+    no probability to speak of.
     """
     if kind == "knn":
         points = nn.functional.normalize(torch.from_numpy(np.array(features)))

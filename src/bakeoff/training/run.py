@@ -17,16 +17,16 @@ from bakeoff.core.seeding import derive_seed, seed_everything
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.predictions import Predictions, make_predictions
 from bakeoff.data.transforms import to_unit, transform_photo
+from bakeoff.learning.history import OnEpoch
 from bakeoff.learning.key import digest, now_utc
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
-from bakeoff.learning.outputs import cost_record, draw_figures, training_record, write_outputs
+from bakeoff.learning.outputs import Outcome
 from bakeoff.records.training import TrainingRecord
 from bakeoff.training.checkpoint import MODEL_FILE, save_classifier
 from bakeoff.training.data import PhotoDataset
 from bakeoff.training.device import peak_cuda_memory_mib
 from bakeoff.training.features import fastest
 from bakeoff.training.learn import features_of, learn
-from bakeoff.training.loop import OnEpoch
 from bakeoff.training.losses import probabilities
 from bakeoff.training.module import photo_tensor
 from bakeoff.training.parallel import rank
@@ -50,31 +50,20 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
         seed_everything(plan.request.seed)
         history, extraction_s = learn(plan, checkpoint, on_epoch)
         trained = time.perf_counter()
-        predictions = _predict(plan)
-        cuda_mib = peak_cuda_memory_mib(plan.device)
-        cost = cost_record(
-            plan.header,
-            history,
-            feature_time_s=extraction_s,
-            started_at=started_at,
-            predict_time_s=time.perf_counter() - trained,
-            train_memory_mib=peak_resident_mib() if cuda_mib is None else cuda_mib,
-            train_resident_mib=peak_resident_mib(),
-        )
-        kind = plan.request.recipe.loss.probabilities
-        record = training_record(plan.header, history, plan.catalogue, predictions, probabilities=kind, **plan.sizes)
+        outcome = Outcome(plan.header, plan.catalogue, history, _predict(plan))
+        cost = {"feature_time_s": extraction_s, "predict_time_s": time.perf_counter() - trained}
+        resident_mib, cuda_mib = peak_resident_mib(), peak_cuda_memory_mib(plan.device)
+        cost |= {"train_memory_mib": cuda_mib or resident_mib, "train_resident_mib": resident_mib}
         save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
         copy_config(project_root() / plan.header.weights_dir, out_dir)
-        write_outputs(out_dir, record, cost, history=history, predictions=predictions)
+        record = outcome.write(
+            out_dir,
+            network={"probabilities": plan.request.recipe.loss.probabilities, **plan.sizes},
+            cost={"started_at": started_at, **cost},
+            used=plan.request.settings.preprocessing,
+            augment=plan.augment,
+        )
         checkpoint.clear()
-    draw_figures(
-        out_dir,
-        record,
-        history,
-        catalogue=plan.catalogue,
-        used=plan.request.settings.preprocessing,
-        augment=plan.augment,
-    )
     if record.not_learned:
         sys.stderr.write(f"bakeoff: WARNING: {plan.header.title} DID NOT LEARN: {record.not_learned}.\n")
     return record

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
@@ -34,24 +33,13 @@ _ENOUGH = 10
 
 
 def tune(
-    request: TrainingRequest,
-    catalogue: Catalogue,
-    *,
-    weights_dir: Path,
-    params: TuneParams,
-    state_dir: Path,
+    request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path, params: TuneParams, state_dir: Path
 ) -> TuningRecord:
     """Search for a better recipe and return all that was tried.
 
     Every trial learns from train and is judged by validation; no row of the test split is read, nor predicted. The
-    present recipe is the first trial. A search that was interrupted goes on, and several processes may share one.
-
-    Args:
-        request: the candidate with its present recipe.
-        catalogue: what it is trained on.
-        weights_dir: its weights.
-        params: space, number of trials, pruner.
-        state_dir: where the database lies; it has the search's key as its name.
+    recipe of the request is the first trial. A search that was interrupted goes on, and several processes may share
+    one: its database lies in `state_dir`, named by its key.
 
     Raises:
         ParamsError: a field or value that no recipe has.
@@ -66,8 +54,10 @@ def tune(
     code = code_digest(Path(__file__).resolve())  # of other code the values do not compare
     study = _open(state_dir / f"{digest([plan.header.key, code, searched])}.db", params)
     if all(_holds(params.space[path], value) for path, value in present.items()):
-        first = {path: json.dumps(value) if _is_choice(params, path) else value for path, value in present.items()}
-        if not any(first in (one.params, one.system_attrs.get("fixed_params")) for one in _known(study)):
+        choices = {path: json.dumps(present[path]) for path, one in params.space.items() if isinstance(one, Choices)}
+        first, live = present | choices, (TrialState.COMPLETE, TrialState.PRUNED, TrialState.WAITING)
+        known = study.get_trials(deepcopy=False, states=live)
+        if not any(first in (one.params, one.system_attrs.get("fixed_params")) for one in known):
             study.enqueue_trial(first)
     with progress_bar() as bar:
         task = bar.add_task(f"{plan.header.candidate} tuned", total=params.trials)
@@ -94,30 +84,33 @@ def changed(request: TrainingRequest, values: Mapping[str, Any]) -> TrainingRequ
     Raises:
         ParamsError: no such field, or not one of its values.
     """
-    recipe, head = request.recipe.model_dump(mode="json"), request.settings.head.model_dump(mode="json")
-    preprocessing = request.settings.preprocessing.model_dump()
+    fields = _fields(request)
     for path, value in values.items():
-        section, _, rest = path.partition(".")
-        if path == "image_size":
-            preprocessing |= {"image_size": value}
-            continue
-        *way, last = (rest if section == "head" else path).split(".")
-        place: Any = head if section == "head" else recipe
+        *way, last = path.split(".")
+        place: Any = fields
         for name in way:
             place = place.get(name) if isinstance(place, dict) else None
-        if not isinstance(place, dict) or last not in place:
+        if not isinstance(place, dict) or last not in place or path == "head":
             raise ParamsError(f"tune.space: no recipe has a field {path}; docs/training.md lists them.")
         place[last] = value
+    size = {"image_size": fields.pop("image_size")}
     try:
         settings = {
-            "head": HeadParams.model_validate(head),
-            "preprocessing": Preprocessing.model_validate(preprocessing),
+            "head": HeadParams.model_validate(fields.pop("head")),
+            "preprocessing": Preprocessing.model_validate(request.settings.preprocessing.model_dump() | size),
         }
-        chosen = Recipe.model_validate(recipe)
+        chosen = Recipe.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         raise ParamsError(f"tune.space: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
     return replace(request, recipe=chosen, settings=request.settings.model_copy(update=settings))
+
+
+def _fields(request: TrainingRequest) -> dict[str, Any]:
+    """Return what a path may lead to: the recipe's fields, the head's below `head`, and `image_size`."""
+    settings = request.settings
+    others = {"head": settings.head.model_dump(mode="json"), "image_size": settings.preprocessing.image_size}
+    return request.recipe.model_dump(mode="json") | others
 
 
 def _objective(
@@ -172,16 +165,6 @@ def _suggest(trial: optuna.Trial, path: str, values: Any) -> Any:
     return trial.suggest_float(path, values.low, values.high, log=values.log)
 
 
-def _known(study: optuna.Study) -> list[FrozenTrial]:
-    """Return the trials that came to something, or wait to."""
-    states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.WAITING)
-    return study.get_trials(deepcopy=False, states=states)
-
-
-def _is_choice(params: TuneParams, path: str) -> bool:
-    return isinstance(params.space.get(path), Choices)
-
-
 def _holds(values: Any, value: Any) -> bool:
     if isinstance(values, Choices):
         return value in values.choices
@@ -192,10 +175,7 @@ def _read(request: TrainingRequest, path: str, values: Any) -> Any:
     """Return what the present recipe has at a path, of choices the one that means the same."""
     if isinstance(values, Choices):
         return next((one for one in values.choices if changed(request, {path: one}) == request), _NONE_OF_THEM)
-    known = request.recipe.model_dump(mode="json") | {
-        "head": request.settings.head.model_dump(mode="json"),
-        "image_size": request.settings.preprocessing.image_size,
-    }
+    known: Any = _fields(request)
     for name in path.split("."):
         known = known[name]
     return known
@@ -204,7 +184,7 @@ def _read(request: TrainingRequest, path: str, values: Any) -> Any:
 def _record(
     study: optuna.Study, candidate: str, present: Mapping[str, Any], params: TuneParams, n_validation: int
 ) -> TuningRecord:
-    trials = [_trial(one, params) for one in study.get_trials(deepcopy=False, states=tuple(_STATES))]
+    trials = [_trial(one) for one in study.get_trials(deepcopy=False, states=tuple(_STATES))]
     complete = [one for one in trials if one.state == "complete"]
     if not complete:
         raise TrainingError(
@@ -228,16 +208,14 @@ def _record(
     )
 
 
-def _trial(one: FrozenTrial, params: TuneParams) -> Trial:
-    values = {path: json.loads(value) if _is_choice(params, path) else value for path, value in one.params.items()}
+def _trial(one: FrozenTrial) -> Trial:
+    assert one.duration is not None  # it has ended
     seen = one.intermediate_values
-    value = one.value if one.value is not None else (seen[max(seen)] if seen else None)
-    seconds = one.duration.total_seconds() if one.duration else np.nan
     return Trial(
         number=one.number,
-        values=values,
+        values={path: json.loads(value) if isinstance(value, str) else value for path, value in one.params.items()},
         state=_STATES[one.state],  # type: ignore[arg-type]
-        value=value,
+        value=one.value if one.value is not None or not seen else seen[max(seen)],
         n_epochs=max(seen, default=0),
-        seconds=seconds,
+        seconds=one.duration.total_seconds(),
     )

@@ -66,7 +66,8 @@ def score_reference(
     """
     data = project / "data"
     catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet").by_product()
-    require_same_labels(candidate.labels, catalogue.labels, given_by=candidate.name, expected_by="the catalogue")
+    labels = candidate.training.labels
+    require_same_labels(labels, catalogue.labels, given_by=candidate.name, expected_by="the catalogue")
     _require_same_data(candidate, catalogue)
     splits = reference_splits(catalogue)
     rows = np.concatenate([catalogue.rows(name) for name in splits])

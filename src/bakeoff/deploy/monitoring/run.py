@@ -22,7 +22,7 @@ from bakeoff.deploy.monitoring.report import MIN_NEW, build_report
 from bakeoff.deploy.monitoring.sample import Sample, collect_sample
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.launch import make_request, scored
-from bakeoff.deploy.prediction.own_photos import find_splits
+from bakeoff.deploy.prediction.scores import find_splits
 from bakeoff.deploy.prediction.sources import LABEL_COLUMN, LISTING, Columns, Photos
 
 REPORT_FILE, FIGURE_FILE = "monitoring.json", "monitor.png"
@@ -52,14 +52,17 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         EvaluationError: the candidate cannot answer.
     """
     name = options.name or datetime.now(UTC).strftime("%Y-%m-%d")
-    folder = settle_folder(project, name, force=options.force)
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ParamsError(
+            f"--name is a folder's name of letters, digits, `_`, `-` and `.`, such as 2026-12; got {name!r}."
+        )
+    folder = project / "monitoring" / name
+    if (folder / REPORT_FILE).exists() and not options.force:
+        raise ParamsError(f"{folder} holds a report, which stays as it is; give another --name, or add --force.")
     candidate = find_candidate(project, options.candidate, seed=options.seed)
-    photos = list_new_products(
-        source,
-        None if options.unlabelled else candidate.labels,
-        label_column=options.label_column,
-        columns=options.columns.as_in_study(project),
-    )
+    labels = candidate.training.labels
+    columns, wanted = options.columns.as_in_study(project), None if options.unlabelled else labels
+    photos = list_new_products(source, wanted, label_column=options.label_column, columns=columns)
     _tell(photos, source, options)
     params = load_section(project / "params.yaml", ComputeParams)
     reference, test_split, splits = score_reference(project, candidate, params)
@@ -75,7 +78,7 @@ def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[
         **own,
         "monitored_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    report = build_report((reference, new, test_split), candidate.labels, t, header=header)
+    report = build_report((reference, new, test_split), labels, t, header=header)
     write_json(folder / REPORT_FILE, report)
     with drawing(folder / FIGURE_FILE, folder) as path:
         draw_monitoring(report, (reference, new), t, path)
@@ -99,27 +102,11 @@ def _why_unlabelled(source: Path, options: MonitorOptions) -> str:
     return f"{source} has no classes in a column {LABEL_COLUMN!r} (--label-column names another)"
 
 
-def settle_folder(project: Path, name: str, *, force: bool) -> Path:
-    """Return monitoring/<name>.
-
-    Raises:
-        ParamsError: no usable name, or a report is there and `force` was not given.
-    """
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ParamsError(
-            f"--name is a folder's name of letters, digits, `_`, `-` and `.`, such as 2026-12; got {name!r}."
-        )
-    folder = project / "monitoring" / name
-    if (folder / REPORT_FILE).exists() and not force:
-        raise ParamsError(f"{folder} holds a report, which stays as it is; give another --name, or add --force.")
-    return folder
-
-
 def _score_new(
     photos: Photos, candidate: TrainedCandidate, params: ComputeParams, project: Path
 ) -> tuple[Sample, dict[str, Any]]:
     """Return the new products and how many are the study's own: left out, but test's or all where too few are left."""
-    label_ids = encode_labels(photos, candidate.labels)
+    label_ids = encode_labels(photos, candidate.training.labels)
     request = make_request(candidate, params, title="new photos", more=True)
     with scored(request, photos.table.loc[:, LISTING]) as folder:
         own = find_splits(project, folder, len(label_ids))

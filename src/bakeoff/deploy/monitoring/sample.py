@@ -63,13 +63,9 @@ class Sample:
 
 
 def collect_sample(folder: Path, label_ids: np.ndarray, wanted: np.ndarray, *, temperature: float) -> Sample:
-    """Return the scores of a folder as a sample.
+    """Return a folder of chunks with measures as a sample, calibrated by a temperature.
 
-    Args:
-        folder: of the chunks, with measures.
-        label_ids: (N,) of all photos in order, NO_LABEL where unknown.
-        wanted: (N,) bool, which photos count.
-        temperature: of the candidate's calibration.
+    `label_ids` (N,) are of all photos in order, NO_LABEL where unknown; `wanted` (N,) bool says which photos count.
     """
     n = len(label_ids)
     kept = np.zeros(n, dtype=bool)

@@ -39,15 +39,10 @@ class Tally:
 def answer_all(
     folder: Path, photos: pd.DataFrame, labels: list[str], *, temperature: float, top_k: int, threshold: float
 ) -> Iterator[list[Answer]]:
-    """Yield the answers to `photos` (columns id, image, study_split) chunk by chunk.
+    """Yield the answers to `photos` (columns id, image, study_split; in the order of the scores) chunk by chunk.
 
-    Args:
-        folder: of the chunks.
-        photos: in the order of the scores.
-        labels: K class names.
-        temperature: of the candidate's calibration.
-        top_k: classes per photo, at most K.
-        threshold: below this probability a photo is marked for a human.
+    Each has `top_k` of the K classes, and is marked for a human where the first one's probability, calibrated by the
+    temperature, is below the threshold.
     """
     for number, scores in enumerate(read_chunks(folder, len(photos))):
         rows = photos.iloc[number * CHUNK : (number + 1) * CHUNK][["id", "image", "study_split"]].to_dict("records")

@@ -22,11 +22,6 @@ class TrainedCandidate:
     """runs/<candidate>/seed_<s>."""
     training: TrainingRecord
 
-    @property
-    def labels(self) -> list[str]:
-        """The K class names, in the order of the probabilities' columns."""
-        return self.training.labels
-
     @cached_property
     def calibration(self) -> CalibrationRecord:
         """Its evaluation's calibration.

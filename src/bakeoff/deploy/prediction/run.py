@@ -3,12 +3,13 @@
 `bakeoff submission` does so for the products whose labels the source keeps to itself, in the challenge's form.
 """
 
-import csv
 import sys
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
+
+import pandas as pd
 
 from bakeoff.catalogue.sources.rakuten import code_of
 from bakeoff.core.errors import DataError, ParamsError
@@ -20,7 +21,7 @@ from bakeoff.deploy.prediction.answers import Tally, answer_all, count
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.formats import settle_format, write_answers
 from bakeoff.deploy.prediction.launch import make_request, scored
-from bakeoff.deploy.prediction.own_photos import find_splits
+from bakeoff.deploy.prediction.scores import find_splits
 from bakeoff.deploy.prediction.sources import LISTING, Columns, list_photos
 from bakeoff.records.catalogue import LabelsRecord
 
@@ -54,20 +55,21 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
         raise ParamsError(f"--top-k must be at least 1, got {options.top_k}.")
     form = settle_format(options.form, options.output, force=options.force)
     candidate = find_candidate(project, options.candidate, seed=options.seed)
-    temperature, labels = candidate.calibration.temperature, candidate.labels
+    temperature, labels = candidate.calibration.temperature, candidate.training.labels
+    threshold, why = _review(candidate, options.threshold)
     top_k = min(options.top_k, len(labels))
     photos = list_photos(source, options.columns.as_in_study(project))
     request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
     with scored(request, photos.table.loc[:, LISTING]) as folder:
         table = photos.table.assign(study_split=find_splits(project, folder, len(photos.table)))
-        chosen = {"temperature": temperature, "top_k": top_k, "threshold": _threshold(candidate, options)}
+        chosen = {"temperature": temperature, "top_k": top_k, "threshold": threshold}
         chunks = partial(answer_all, folder, table, labels, **chosen)
         tally = count(chunks())
         if tally.n_refused == tally.n:
             what = "the photo could not" if tally.n == 1 else f"none of {tally.n:,d} photos could"
             raise DataError(f"{what} be read ({_refusals(tally)}); nothing was written.")
         write_answers(chunks(), form=form, output=options.output, top_k=top_k)
-    _tell(tally, candidate, options, left_out=photos.left_out)
+    _tell(tally, candidate, why, left_out=photos.left_out, output=options.output)
     return tally
 
 
@@ -94,7 +96,7 @@ def write_submission(project: Path, candidate: str, output: Path, *, seed: int |
     request = make_request(trained, load_section(project / "params.yaml", ComputeParams), title=trained.name)
     settings = {"temperature": trained.calibration.temperature, "top_k": 1, "threshold": 0.0}
     with scored(request, photos.loc[:, LISTING]) as folder:
-        answers = list(chain.from_iterable(answer_all(folder, photos, trained.labels, **settings)))
+        answers = list(chain.from_iterable(answer_all(folder, photos, trained.training.labels, **settings)))
     if refused := [answer for answer in answers if answer["reason"]]:
         raise DataError(
             f"{len(refused)} of {len(answers)} photos could not be read (the first: {refused[0]['id']}, "
@@ -102,20 +104,18 @@ def write_submission(project: Path, candidate: str, output: Path, *, seed: int |
             f"`bakeoff predict {source}`, which leaves them empty."
         )
     is_rakuten = LabelsRecord.read(catalogue / "labels.json").dataset.kind == "rakuten"
-    with replacing(output) as partial, partial.open("w", encoding="utf-8", newline="") as target:
-        writer = csv.writer(target, lineterminator="\n")
-        writer.writerow(["", "prdtypecode"] if is_rakuten else ["product_id", "label"])
-        for answer in answers:
-            writer.writerow([answer["id"], code_of(answer["label"]) if is_rakuten else answer["label"]])
+    rows = [(answer["id"], code_of(answer["label"]) if is_rakuten else answer["label"]) for answer in answers]
+    table = pd.DataFrame(rows, columns=["", "prdtypecode"] if is_rakuten else ["product_id", "label"])
+    with replacing(output) as partial:
+        table.to_csv(partial, index=False, lineterminator="\n")
     return len(answers)
 
 
-def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *, left_out: str | None) -> None:
+def _tell(tally: Tally, candidate: TrainedCandidate, why: str, *, left_out: str | None, output: Path | None) -> None:
     """Say on stderr what was done and left out."""
     n_sound = tally.n - tally.n_refused
     lines = [
-        f"{_photos(n_sound)} classified by {candidate.name} (seed {candidate.seed}); {tally.n_review} of them "
-        f"{_why_reviewed(candidate, options)}."
+        f"{_photos(n_sound)} classified by {candidate.name} (seed {candidate.seed}); {tally.n_review} of them {why}."
     ]
     if tally.study_splits:
         splits = ", ".join(f"{n} {split}" for split in SPLITS if (n := tally.study_splits[split]))
@@ -126,8 +126,8 @@ def _tell(tally: Tally, candidate: TrainedCandidate, options: PredictOptions, *,
         lines.append(f"{_photos(tally.n_refused)} could not be read ({_refusals(tally)}).")
     if left_out:
         lines.append(left_out)
-    if options.output:
-        lines.append(f"{options.output} written.")
+    if output:
+        lines.append(f"{output} written.")
     sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
@@ -135,32 +135,26 @@ def _photos(n: int) -> str:
     return "1 photo" if n == 1 else f"{n:,d} photos"
 
 
-def _threshold(candidate: TrainedCandidate, options: PredictOptions) -> float:
-    """Return the probability below which a photo is for a human: above 1 where the promise cannot be kept at all."""
-    if options.threshold is not None:
-        return options.threshold
-    own = candidate.calibration.automation.threshold
-    return 2.0 if own is None else own
+def _review(candidate: TrainedCandidate, wanted: float | None) -> tuple[float, str]:
+    """Return below which probability photos are for a human, why, and what that meant on the study's test products.
 
-
-def _why_reviewed(candidate: TrainedCandidate, options: PredictOptions) -> str:
-    """Return why photos are marked for a human, and what that meant on the study's test products."""
-    rows, promise = candidate.calibration.coverage, candidate.calibration.automation
-    if options.threshold is not None:
-        row = next((row for row in rows if abs(row.threshold - options.threshold) < 1e-9), None)
-        said, share = f"below {options.threshold:g}, marked `review` for a human", row and row.coverage
-        right = row and row.accuracy
-    elif promise.threshold is None:
+    The probability is above 1 where the promise cannot be kept at all.
+    """
+    promise, threshold = candidate.calibration.automation, wanted
+    if threshold is not None:
+        rows = candidate.calibration.coverage
+        row = next((row for row in rows if abs(row.threshold - threshold) < 1e-9), None)
+        said, share, right = f"below {threshold:g}", row and row.coverage, row and row.accuracy
+    elif (threshold := promise.threshold) is None:
         told = f"no threshold kept {100 * promise.promised:g}% right on the validation products"
-        return f"marked `review` for a human: {told}"
+        return 2.0, f"marked `review` for a human: {told}"
     else:
-        promised = f"for {100 * promise.promised:g}% right"
-        told = f"{promised}, which the test products refute" if promise.refuted else promised
-        said = f"below {promise.threshold:.3g} ({told}), marked `review` for a human"
-        share, right = promise.share, promise.precision
+        told = f"for {100 * promise.promised:g}% right{', which the test products refute' if promise.refuted else ''}"
+        said, share, right = f"below {threshold:.3g} ({told})", promise.share, promise.precision
+    said += ", marked `review` for a human"
     if share is None or right is None:
-        return said
-    return f"{said} (on the test products {share:.0%} reached it, of which {right:.0%} were right)"
+        return threshold, said
+    return threshold, f"{said} (on the test products {share:.0%} reached it, of which {right:.0%} were right)"
 
 
 def _refusals(tally: Tally) -> str:

@@ -1,5 +1,9 @@
-"""The raw scores of many photos in numbered Parquet files, so that a stopped run goes on where it ended."""
+"""The raw scores of many photos in numbered Parquet files, so that a stopped run goes on where it ended.
 
+Their digests say which photos are the study's own.
+"""
+
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -7,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bakeoff.core.files import replacing
+from bakeoff.data.table import DIGESTS, SPLITS
 
 CHUNK = 512
 """Photos per file: what an interruption costs at most."""
@@ -54,6 +60,22 @@ def read_chunks(folder: Path, n_photos: int) -> Iterator[Scores]:
     for number in range(-(-n_photos // CHUNK)):
         table = pq.read_table(chunk_file(folder, number))
         yield Scores(**{name: _values(table.column(name)) for name in table.column_names})
+
+
+def find_splits(project: Path, folder: Path, n_photos: int) -> np.ndarray:
+    """Return the study's split that each photo's pixels lie in, (N,) str; empty where they are not the study's.
+
+    Of several splits train comes before validation before test. Unused photos count as new ones: no candidate has
+    learned from them or was judged on them. Files that are missing are told on stderr.
+    """
+    files = [project / "data" / "catalogue" / DIGESTS, project / "data" / "splits" / "splits.parquet"]
+    if missing := [path for path in files if not path.is_file()]:
+        sys.stderr.write(f"{missing[0]} is missing: the study's own photos count as new ones; run `bakeoff run`.\n")
+        return np.full(n_photos, "")
+    digests, splits = map(pd.read_parquet, files)
+    products = digests.merge(splits, on="product_id")
+    split_of = {one: split for split in reversed(SPLITS) for one in products["digest"][products["split"] == split]}
+    return np.array([split_of.get(one, "") for part in read_chunks(folder, n_photos) for one in part.digests])
 
 
 def _table(scores: Scores) -> pa.Table:

@@ -34,11 +34,8 @@ def read_files(
 ) -> Iterator[Packed | Rejection]:
     """Yield every photo as `prepare` would pack it, in order: the same pixels that a product of the study has.
 
-    Args:
-        paths: N files, photos or tables that hold them.
-        prepare: how photos are packed and repaired.
-        malformed: for each of the N why its row cannot be used.
-        cells: for each of the N where in its table the photo is.
+    The N paths are photos, or tables that hold them; for each `malformed` says why its row cannot be used, and `cells`
+    where in its table the photo is.
     """
     are_files = [not problem and os.path.isfile(path) for path, problem in zip(paths, malformed, strict=True)]
     parts = cells or [None] * len(paths)
@@ -69,15 +66,10 @@ def score_photos(
     more: bool = False,
     advance: Callable[[int], Any] = lambda n: None,
 ) -> None:
-    """Write the scores of all photos into `folder`, `CHUNK` of them a file.
+    """Write the scores of photos into `folder`, `CHUNK` of them a file, the first one with the number `first_chunk`.
 
-    Args:
-        predictor: the candidate.
-        photos: from the first photo of the first chunk to write.
-        folder: where the numbered chunks lie.
-        first_chunk: how many chunks are there already.
-        more: also measure the photos, and keep features where the predictor gives any.
-        advance: called with the number of photos that were just finished.
+    With `more` photos are measured, and features kept where the predictor gives any. `advance` is called with the
+    number of photos that were just finished.
     """
     source, number = iter(photos), first_chunk
     while chunk := list(islice(source, CHUNK)):

@@ -52,23 +52,16 @@ def compare_variants(
                 speed = _speed(variant, reference, task)
             rows.append(_row(name, variant, first_s, _quality(found, expected, task), speed))
         except Exception as error:  # a compiler's, an exporter's, a runtime's: whatever it is, the others go on
-            rows.append({**_EMPTY, "variant": name, "problem": _in_words(error)})
+            problem = {"variant": name, "status": "failed", "problem": _in_words(error)}
+            rows.append(dict.fromkeys(rows[0]) | problem)
     return rows
-
-
-_COLUMNS = (
-    *("variant", "images_per_s", "speedup", "latency_ms_p50", "latency_speedup", "size_mib", "setup_s", "accuracy"),
-    *("accuracy_lost_points", "accuracy_lost_low_points", "accuracy_lost_high_points", "agreement", "log_loss"),
-    *("status", "problem"),
-)
-_EMPTY: dict[str, Any] = dict.fromkeys(_COLUMNS) | {"status": "failed"}
 
 
 def _row(
     name: str, variant: Variant, first_s: float, quality: dict[str, float], speed: dict[str, float]
 ) -> dict[str, Any]:
-    made = {"variant": name, "size_mib": variant.size_mib, "setup_s": variant.setup_s + first_s, "status": "ok"}
-    return {**_EMPTY, **made, **quality, **speed}
+    made = {"size_mib": variant.size_mib, "setup_s": variant.setup_s + first_s}
+    return {"variant": name, **speed, **made, **quality, "status": "ok", "problem": None}
 
 
 def _classify(logits: Logits, task: Task) -> tuple[np.ndarray, float]:
