@@ -250,6 +250,7 @@ def summary(candidate: str = "a-frozen", *, accuracy: float = 0.9, latency_ms: f
         "macro_f1_high": accuracy + 0.06,
         "pretrained": True,
         "learned": True,
+        "still_improving": False,
         "time_comparable": True,
         "commercial_use": True,
         "licence": "Apache-2.0",

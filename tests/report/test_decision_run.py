@@ -120,6 +120,19 @@ def test_a_network_in_place_of_the_baselines_own_is_named_wherever_it_counts(tmp
 
 
 @pytest.mark.usefixtures("no_rendering")
+def test_a_training_that_ended_too_early_is_marked_and_the_order_told_with_it_and_without(tmp_path):
+    write_candidate(tmp_path / "runs", "swin_t-frozen", correct=95, still_improving=True)
+    write_candidate(tmp_path / "runs", "baseline_tf", correct=90)
+    choice = compare_small(tmp_path)
+    (note,) = (note for note in choice.notes if "still improved" in note)
+    assert note.startswith("swin_t-frozen still improved when their schedule ended")
+    assert "By accuracy it is swin_t-frozen > baseline_tf; without them, baseline_tf." in note
+    assert "STILL IMPROVING" in printed(tmp_path / "reports", 200)
+    page = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
+    assert page.count('<span class="mark">STILL IMPROVING</span>') >= 1
+
+
+@pytest.mark.usefixtures("no_rendering")
 @pytest.mark.survives
 def test_the_audits_findings_are_on_the_page_with_their_sheets(small_study):
     found = {"blurred": {"n": 3, "threshold": 2.125}, "missing_title": {"n": 7, "threshold": None}}

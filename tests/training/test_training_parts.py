@@ -199,3 +199,28 @@ def test_the_key_follows_what_determines_the_result(
     assert key() == key() == key(workers=2)
     changed = {key(seed=1), key(mode="finetune"), key(loss="bce"), key(epochs=9), key(batch_size=5)}
     assert len(changed | {key()}) == 6
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "expected"),
+    [
+        ([1.0, 0.9, 0.8, 0.7, 0.6], None, True),
+        ([1.0, 0.9, 0.8, 0.7, 0.69], None, False),  # 1.4 %
+        ([1.0, 0.5, 0.4, 0.3], None, False),  # fewer than five epochs say nothing
+        ([0.5, 0.5, 0.9, 0.8, 0.7], 2, False),  # patience has seen no better epoch
+        ([9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 0.5, 0.3, 0.2, 0.5], None, True),  # means of two epochs: 0.4 and 0.35
+        ([1.0, 0.9, 0.8, 0.7, math.nan], None, False),
+    ],
+)
+def test_a_loss_that_falls_at_the_end_is_still_improving(
+    losses: list[float], patience: int | None, expected: bool
+) -> None:
+    from bakeoff.learning.history import History
+    from bakeoff.records.recipe import ScheduleParams
+
+    schedule = ScheduleParams(epochs=len(losses), learning_rate=0.1, max_steps=None)
+    history = History(schedule, n_batches=1, patience_epochs=patience, select="loss")
+    for loss in losses:
+        history.step_losses.append(1.0)
+        history.add_epoch([1], validation_accuracy=0.5, validation_loss=loss)
+    assert history.still_improving is expected

@@ -18,10 +18,10 @@ COLUMNS = [
     *(measure.name for measure in RECORDED),
     *("weights", "pretrained", "licence", "commercial_use", "learned", "steps_run", "device", "status", "key"),
     *("time_comparable", "n_test", "n_effective", "accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high"),
-    *("n_latency", "repair", "noisy", "problem"),
+    *("n_latency", "repair", "noisy", "still_improving", "problem"),
 ]
 _TEXTS = ("candidate", "model", "mode", "weights", "licence", "repair", "device", "status", "key", "problem")
-_FLAGS = ("pretrained", "commercial_use", "learned", "time_comparable", "noisy")
+_FLAGS = ("pretrained", "commercial_use", "learned", "time_comparable", "noisy", "still_improving")
 
 
 def build_leaderboard(found: Collected) -> pd.DataFrame:
@@ -46,7 +46,7 @@ def read_leaderboard(path: Path) -> pd.DataFrame:
     """Return a written leaderboard with its types: yes/no columns hold True, False or None."""
     flags = dict.fromkeys(_FLAGS, lambda text: {"true": True, "false": False}.get(text.lower()))  # spreadsheets shout
     table = pd.read_csv(path, dtype={"rank": "Int64", "seed": int, "key": str}, converters=flags)
-    return table.astype(dict.fromkeys(_FLAGS, object))
+    return table.astype({name: object for name in _FLAGS if name in table})  # an older file may lack some
 
 
 def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
@@ -59,6 +59,7 @@ def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
         "licence": licence_text(one.training),
         "commercial_use": commercial_use(one.training),
         "learned": one.training.learned,
+        "still_improving": one.training.still_improving,
         "repair": one.training.dataset.repair_name,
         "device": device_of(one),
         "status": "ok",

@@ -34,6 +34,8 @@ class Summary:
     macro_f1_high: float
     pretrained: bool
     learned: bool
+    still_improving: bool
+    """Its training ended while it improved, with one seed at least."""
     time_comparable: bool
     commercial_use: bool | None
     licence: str
@@ -96,6 +98,7 @@ def _summarise_one(rows: list[dict[str, Any]]) -> Summary:
         macro_f1_high=_mean(rows, "macro_f1_high"),
         pretrained=all(row["pretrained"] for row in rows),
         learned=all(row["learned"] for row in rows),
+        still_improving=any(row.get("still_improving") for row in rows),
         time_comparable=bool(timed),
         noisy=any(row["noisy"] for row in timed or rows),
         commercial_use=strictest([row["commercial_use"] for row in rows]),

@@ -64,6 +64,12 @@ class History:
         """Whether the patience ended the training before its schedule did."""
         return self.out_of_patience and len(self.step_losses) < self.total_steps
 
+    @property
+    def still_improving(self) -> bool:
+        """Whether the schedule ended while validation's loss was falling, by more than 2 % from fifth to fifth."""
+        losses, n = [row.get("validation_loss", math.nan) for row in self.rows], len(self.rows) // 5
+        return n > 0 and not self.out_of_patience and bool(np.mean(losses[-n:]) < 0.98 * np.mean(losses[-2 * n : -n]))
+
     def add_epoch(self, weight_sums: Sequence[float], **measured: float) -> bool:
         """Add the row of an epoch and return whether it is the best so far.
 

@@ -49,6 +49,7 @@ class Outcome:
             "stopped_early": history.stopped_early,
             "learned": not_learned is None,
             "not_learned": not_learned,
+            "still_improving": history.still_improving,
         }
         return TrainingRecord.model_validate(dict(self.header) | dict(network) | outcome)
 

@@ -83,6 +83,7 @@ class TrainingRecord(TrainingHeader, Record):
     stopped_early: bool
     learned: bool
     not_learned: str | None
+    still_improving: bool = False
     score: str | None = None
     """The baseline's: what its network gives, `logits`, `softmax` or `sigmoid`."""
     preprocessing: dict[str, Any] | None = None

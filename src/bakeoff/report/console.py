@@ -83,7 +83,8 @@ _COLUMNS: dict[str, tuple[Cell, bool]] = {
 
 def _marks(item: Summary, t: Translator) -> list[str]:
     found = [t.gettext(mark) for mark in item.marks]  # which macros.html says too
-    return found if item.learned else [*found, t.gettext("DID NOT LEARN")]
+    found += [] if item.learned else [t.gettext("DID NOT LEARN")]
+    return [*found, t.gettext("STILL IMPROVING")] if item.still_improving else found
 
 
 def _places(facts: Facts, reports: Path, t: Translator) -> str:

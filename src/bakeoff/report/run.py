@@ -21,7 +21,7 @@ from bakeoff.decision.params import CompareParams
 from bakeoff.decision.pareto import Plane
 from bakeoff.decision.rules import Rule, rank
 from bakeoff.decision.slices import find_slices, read_attributes
-from bakeoff.decision.summary import summarise
+from bakeoff.decision.summary import Summary, summarise
 from bakeoff.decision.timing import timing_notes, usual_device
 from bakeoff.records.candidate import BASELINE, prune_runs
 from bakeoff.records.catalogue import AuditRecord, SplitRecord
@@ -92,7 +92,11 @@ def compare(
     table = build_leaderboard(found)
     summaries, matrix = with_matrix(summarise(table), len(done[0].test.labels), params.matrix, t=t)
     stand_in = stand_in_notes(done, t=t)
-    notes = [*timing_notes(done, speed.failed if speed else {}, t=t), *failure_notes(found, given.failures_dir, t=t)]
+    notes = [
+        *improving_notes(summaries, t=t),
+        *timing_notes(done, speed.failed if speed else {}, t=t),
+        *failure_notes(found, given.failures_dir, t=t),
+    ]
     outcomes = outcomes_of(done, read_groups(given.products_file))
     product_ids = done[0].test.product_ids
     is_error = read_label_errors(given.examination_dir, product_ids)
@@ -157,6 +161,24 @@ def stand_in_notes(done: Sequence[Evaluated], *, t: Translator) -> list[str]:
             "{baseline} is EfficientNet-Lite0 in Keras: pretrained weights of EfficientNet-B0 were not available. "
             "`bakeoff weights --retry` asks for them again.",
             baseline=BASELINE,
+        )
+    ]
+
+
+def improving_notes(summaries: Sequence[Summary], *, t: Translator) -> list[str]:
+    """Return whose training was too short to say how good it is, and the order without them."""
+    ranked = [item for item in summaries if item.learned]
+    settled = [item.candidate for item in ranked if not item.still_improving]
+    if len(settled) == len(ranked):
+        return []
+    return [
+        t.gettext(
+            "{names} still improved when their schedule ended (validation loss fell by more than 2% from one fifth of "
+            "the epochs to the last): more epochs may change the order. By accuracy it is {order}; without them, "
+            "{settled}.",
+            names=t.join(item.candidate for item in ranked if item.still_improving),
+            order=" > ".join(item.candidate for item in ranked),
+            settled=" > ".join(settled) or "–",
         )
     ]
 
