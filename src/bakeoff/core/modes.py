@@ -1,7 +1,5 @@
 """Modes of training, by the name that params.yaml and a candidate have: what learns, what is kept, which head."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Annotated, Literal

@@ -1,9 +1,7 @@
 """Section `compare`: what the choice maximises, what it must keep to, and how surely that is tested."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -58,7 +56,7 @@ class MatrixWeights(Section):
     support: Weight
 
     @model_validator(mode="after")
-    def _not_all_zero(self) -> MatrixWeights:
+    def _not_all_zero(self) -> Self:
         if not any(self.model_dump().values()):
             raise ValueError("all weights are 0; give at least one criterion a weight, e.g. accuracy: 25")
         return self

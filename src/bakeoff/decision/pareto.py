@@ -1,9 +1,8 @@
 """Which candidates no other beats on both of two measures."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +20,7 @@ class Plane:
     excluded: Collection[str] = ()
 
     @classmethod
-    def of(cls, names: Sequence[str], excluded: Collection[str] = ()) -> Plane:
+    def of(cls, names: Sequence[str], excluded: Collection[str] = ()) -> Self:
         """Return the plane of two measures by name, x first."""
         x, y = (MEASURES[name] for name in names)
         return cls(x, y, excluded)

@@ -1,11 +1,9 @@
 """Who may be chosen and who is ahead of whom; `choice` puts the outcome into words."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -51,7 +49,7 @@ class Rule:
     """What an accuracy of 1 rather than chance adds to `matrix_total`; only where the rule draws resamples."""
 
     @classmethod
-    def of(cls, params: CompareParams) -> Rule:
+    def of(cls, params: CompareParams) -> Self:
         """Return the rule of section `compare`."""
         flags = params.allow_random_weights, params.allow_not_learned
         weights = params.matrix.weights.model_dump()

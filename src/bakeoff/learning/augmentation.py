@@ -1,8 +1,6 @@
 """The random changes to training photos that params.yaml may name; `bakeoff.training.augment` makes them."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -93,7 +91,7 @@ class ByClassSize(Named):
     heavy_below: PositiveInt = 1500
 
     @model_validator(mode="after")
-    def _in_order(self) -> ByClassSize:
+    def _in_order(self) -> Self:
         if self.heavy_below > self.light_above:
             raise ValueError(f"heavy_below ({self.heavy_below}) must be at most light_above ({self.light_above})")
         return self
@@ -134,7 +132,7 @@ class MixParams(Section):
     cutmix: PositiveFloat | None = None
 
     @model_validator(mode="after")
-    def _has_one(self) -> MixParams:
+    def _has_one(self) -> Self:
         if self.mixup is None and self.cutmix is None:
             raise ValueError("needs mixup, cutmix or both, each with its alpha, as in {mixup: 0.2}; null mixes nothing")
         return self

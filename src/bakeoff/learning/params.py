@@ -1,8 +1,6 @@
 """Section `baseline`: the TensorFlow candidate."""
 
-from __future__ import annotations
-
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -36,7 +34,7 @@ class BaselineParams(Section):
     finetune: ScheduleParams
 
     @model_validator(mode="after")
-    def _as_is_needs_files(self) -> BaselineParams:
+    def _as_is_needs_files(self) -> Self:
         if self.mode == "as_is" and not (self.weights_file and self.class_names):
             raise ValueError(
                 "mode as_is needs weights_file (the earlier model) and class_names (its classes, in order)"

@@ -1,10 +1,8 @@
 """Section `training`, and the recipe of one candidate that it gives: data/recipes/<model>-<mode>.json."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
@@ -128,7 +126,7 @@ class Recipe(ScheduleParams):
     random_start_max_steps: PositiveInt | None
     """Optimiser steps at most where the backbone starts from random weights; null = as any other."""
 
-    def of_start(self, *, is_random: bool) -> Recipe:
+    def of_start(self, *, is_random: bool) -> Self:
         """Return it for a backbone that starts from published weights, or from random ones."""
         cap = self.random_start_max_steps if is_random else None
         steps = min(cap, self.max_steps or cap) if cap else self.max_steps
@@ -161,7 +159,7 @@ class TrainingParams(Section):
         return values
 
     @model_validator(mode="after")
-    def _is_sound(self) -> TrainingParams:
+    def _is_sound(self) -> Self:
         for family in FAMILIES:
             self.recipe(family, {})
         return self

@@ -1,12 +1,10 @@
 """A candidate's name, and where its trainings lie; nothing else reads or writes such names."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 BASELINE = "baseline_tf"
 _SEED = "seed_"
@@ -20,12 +18,12 @@ class Candidate:
     seed: int = 0
 
     @classmethod
-    def of(cls, model: str, mode: str, seed: int = 0) -> Candidate:
+    def of(cls, model: str, mode: str, seed: int = 0) -> Self:
         """Return the candidate of a model in a mode."""
         return cls(f"{model}-{mode}", seed)
 
     @classmethod
-    def at(cls, folder: Path) -> Candidate:
+    def at(cls, folder: Path) -> Self:
         """Return the candidate whose training lies in runs/<name>/seed_<seed>."""
         return cls(folder.parent.name, int(folder.name.removeprefix(_SEED)))
 
@@ -58,7 +56,7 @@ class Candidate:
         """Return runs/<name>/seed_<seed>, which holds training/, evaluation/ and interpretation/."""
         return runs_dir / self.name / f"{_SEED}{self.seed}"
 
-    def seeds(self, runs_dir: Path, file: str = "training/training.json") -> list[Candidate]:
+    def seeds(self, runs_dir: Path, file: str = "training/training.json") -> list[Self]:
         """Return this candidate's seeds that have left `file`, ascending."""
         found = (path for path in runs_dir.glob(f"{self.name}/{_SEED}*") if (path / file).is_file())
         return sorted((replace(self, seed=Candidate.at(path).seed) for path in found), key=lambda one: one.seed)

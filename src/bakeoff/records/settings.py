@@ -1,9 +1,7 @@
 """Everything that is decided about one candidate before it trains: data/candidates/<model>.json. Loads no framework."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError
 
@@ -59,7 +57,7 @@ class CandidateSettings(Section):
     """What people call it: `MambaVision-B`."""
 
     @classmethod
-    def read(cls, path: Path) -> CandidateSettings:
+    def read(cls, path: Path) -> Self:
         """Return the settings that `candidates` wrote.
 
         Raises:

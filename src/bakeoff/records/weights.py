@@ -1,10 +1,8 @@
 """Where a candidate's weights came from: weights/<model>/record.json. Loads no framework."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -48,14 +46,14 @@ class WeightsRecord(Section):
         return "unreachable" if value == "hub_unreachable" else value
 
     @model_validator(mode="after")
-    def _file_or_reason(self) -> WeightsRecord:
+    def _file_or_reason(self) -> Self:
         if self.pretrained != (self.file is not None and self.sha256 is not None):
             raise ValueError("file and sha256 are given exactly where source is not 'random'")
         if self.pretrained == (self.reason is not None):
             raise ValueError("reason is given exactly where source is 'random'")
         return self
 
-    def scratch(self) -> WeightsRecord:
+    def scratch(self) -> Self:
         """Return the record of a network that starts from random numbers although there may be weights."""
         none = {"source": "random", "file": None, "sha256": None, "revision": None, "source_sha256": None}
         return self.model_copy(update=none | {"reason": "scratch"})

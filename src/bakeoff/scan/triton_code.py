@@ -8,8 +8,6 @@ stride of each axis).
 # ruff: noqa: PLR0913, PLR0915, PLR0917
 # pyright: reportIndexIssue=false, reportOperatorIssue=false, reportArgumentType=false, reportCallIssue=false
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 

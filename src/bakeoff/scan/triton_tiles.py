@@ -9,8 +9,6 @@ register; only the G groups of a row are joined by an associative scan.
 # ruff: noqa: PLR0913, PLR0917, RUF005
 # pyright: reportIndexIssue=false, reportOperatorIssue=false, reportArgumentType=false, reportCallIssue=false
 
-from __future__ import annotations
-
 import triton
 import triton.language as tl
 

@@ -3,8 +3,6 @@
 A turn leaves its raw seconds; `bakeoff.speed.pool` makes figures of those of all rounds together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 

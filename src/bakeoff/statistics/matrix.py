@@ -1,9 +1,8 @@
 """Metrics that are functions of the confusion matrix, for many matrices at once, from their margins alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -29,7 +28,7 @@ class Margins:
     """(B, K), products per predicted class."""
 
     @classmethod
-    def of(cls, counts: Array) -> Margins:
+    def of(cls, counts: Array) -> Self:
         """Return the margins of one (K, K) matrix as B = 1."""
         counts = np.asarray(counts, dtype=np.float64)
         return cls(np.diagonal(counts)[None], counts.sum(axis=1), counts.sum(axis=0)[None])

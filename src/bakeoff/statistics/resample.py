@@ -6,10 +6,9 @@ population sampling, Vital and Health Statistics 2(95), 1985; J. N. K. Rao and C
 complex survey data, J. Am. Stat. Assoc. 83 (1988) 231-241, DOI 10.1080/01621459.1988.10478591).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -33,7 +32,7 @@ class Smoothing:
     """(K,) weights of the predicted classes where it is wrong; 0 for a class that occurs nowhere."""
 
     @classmethod
-    def of(cls, counts: Array) -> Smoothing:
+    def of(cls, counts: Array) -> Self:
         """Return it for a (K, K) matrix: the middle of Wilson's interval, and what is predicted at all.
 
         Source:

@@ -1,8 +1,6 @@
 """Section `tune`: whose recipe is searched for, in which space, with how many trials."""
 
-from __future__ import annotations
-
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
@@ -23,7 +21,7 @@ class Range(Section):
     log: bool = False
 
     @model_validator(mode="after")
-    def _is_one(self) -> Range:
+    def _is_one(self) -> Self:
         if self.low >= self.high or (self.log and self.low <= 0):
             raise ValueError(f"low must be below high (and above 0 with log), got {self.low} and {self.high}")
         return self

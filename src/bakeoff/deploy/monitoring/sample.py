@@ -1,10 +1,9 @@
 """What the tests compare: one set of photos as numbers; a few per photo, and the features of 1,000 of them."""
 
-from __future__ import annotations
-
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -55,10 +54,10 @@ class Sample:
         """Whose class is known, (N,) bool."""
         return self.label_ids != NO_LABEL
 
-    def rows(self, chosen: np.ndarray) -> Sample:
+    def rows(self, chosen: np.ndarray) -> Self:
         """Return the products where `chosen` (N,) bool is true; vectors stay as they are."""
-        return Sample(
-            self.probabilities[chosen], self.measures[chosen], self.vectors, self.vector_kind, self.label_ids[chosen]
+        return replace(
+            self, **{name: getattr(self, name)[chosen] for name in ("probabilities", "measures", "label_ids")}
         )
 
 
