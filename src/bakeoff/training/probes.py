@@ -5,11 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
 from torch import Tensor, nn
 
 from bakeoff.learning.recipe import ProbeParams
@@ -75,6 +70,8 @@ def fit_head(
         votes = nn.functional.one_hot(torch.from_numpy(labels), n_classes).float()
         return NearestHead(points, votes, torch.tensor(min(params.n_neighbours, len(labels))))
     if kind == "forest":
+        from sklearn.ensemble import RandomForestClassifier
+
         forest = RandomForestClassifier(params.n_trees, random_state=0).fit(features, labels, weights)
         return _forest_head(forest, n_classes)
     return linear_head(fit_linear(kind, features, labels, weights, n_classes, params.c))
@@ -84,6 +81,11 @@ def fit_linear(
     kind: str, features: np.ndarray, labels: np.ndarray, weights: np.ndarray, n_classes: int, c: float
 ) -> tuple[Tensor, Tensor]:
     """Return weight (K, D) and bias (K,) float32 of a logistic regression or a linear SVM on standardised features."""
+    from sklearn.exceptions import ConvergenceWarning  # which takes a second: heads are read without it
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import LinearSVC
+
     scaler = StandardScaler().fit(features)
     models: dict[str, Any] = {
         "logreg": LogisticRegression(C=c, max_iter=1000),
@@ -118,7 +120,7 @@ def head_of(kind: str, tensors: dict[str, Tensor]) -> nn.Module:
     return {"forest": ForestHead, "knn": NearestHead}[kind](**tensors)
 
 
-def _forest_head(forest: RandomForestClassifier, n_classes: int) -> ForestHead:
+def _forest_head(forest: Any, n_classes: int) -> ForestHead:
     trees = [one.tree_ for one in forest.estimators_]
     size = max(tree.node_count for tree in trees)
     nodes, thresholds = np.zeros((len(trees), size, 3), dtype=np.int64), np.zeros((len(trees), size))
