@@ -143,3 +143,12 @@ def test_a_process_that_dies_takes_the_training_down_in_one_sentence(command: Ca
     assert process.returncode == 1
     assert "another process of this training has ended" in told
     assert "Traceback" not in told
+
+
+def test_torchrun_starts_them_too(command: Callable[..., Any]) -> None:
+    line, out = command("torchrun", mode="finetune", epochs=1)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    process = started([line[0], *launcher, *line[1:]], out)
+    told = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, told
+    assert TrainingRecord.read(out / "training.json").processes == 2

@@ -38,17 +38,18 @@ def training_processes(n: int, *, device: str) -> Iterator[bool]:
     Raises:
         TrainingError: fewer GPUs than processes, or another process has ended.
     """
-    n = int(os.environ.get("WORLD_SIZE", n))
+    started = "RANK" in os.environ
+    n = int(os.environ["WORLD_SIZE"]) if started else n
     if n == 1:
         yield True
         return
-    chosen = resolve_device(device)
-    if chosen.type == "mps" or (chosen.type == "cuda" and torch.cuda.device_count() < n):
+    chosen, n_here = resolve_device(device), int(os.environ.get("LOCAL_WORLD_SIZE", n))
+    if chosen.type == "mps" or (chosen.type == "cuda" and torch.cuda.device_count() < n_here):
         raise TrainingError(
-            f"compute.processes is {n}, but {chosen.type} offers {max(1, torch.cuda.device_count())} here; on a GPU "
-            "each process needs one of its own."
+            f"compute.processes is {n_here}, but {chosen.type} offers {max(1, torch.cuda.device_count())} here; on a "
+            "GPU each process needs one of its own."
         )
-    helpers = [] if "RANK" in os.environ else _start_helpers(n)
+    helpers = [] if started else _start_helpers(n)
     number = int(os.environ["RANK"])
     try:
         if chosen.type == "cuda":
@@ -64,6 +65,7 @@ def training_processes(n: int, *, device: str) -> Iterator[bool]:
     finally:
         for helper in helpers:
             helper.terminate()
+            helper.wait()
         if dist.is_initialized():
             dist.destroy_process_group()
 
