@@ -150,14 +150,13 @@ def test_a_tie_goes_to_the_other_measure_and_a_loss_that_is_not_a_number_loses_i
 
 
 def test_tensor_and_photo_batches_agree(catalogue: Catalogue, make_request: Callable[..., Any]) -> None:
-    from bakeoff.training.data import LoaderOptions, PhotoBatches, PhotoDataset, TensorBatches
+    from bakeoff.training.data import ArrayBatches, LoaderOptions, PhotoBatches, PhotoDataset
 
     rows = catalogue.rows("train")
     dataset = PhotoDataset(catalogue, rows, make_request().settings.preprocessing)
     photos = PhotoBatches(dataset, LoaderOptions(5, seed=3))
-    tensors = TensorBatches(
-        [torch.stack([dataset[2, i][0] for i in range(len(rows))])], catalogue.label_ids(rows), photos.options
-    )
+    stacked = torch.stack([dataset[2, i][0] for i in range(len(rows))]).numpy()
+    tensors = ArrayBatches([stacked], catalogue.label_ids(rows), photos.options)
     assert len(photos) == len(tensors)
     for left_batch, right_batch in zip(photos.shuffled(2), tensors.shuffled(2), strict=True):
         (left, left_labels, left_weights, _), (right, right_labels, right_weights, _) = left_batch, right_batch

@@ -422,7 +422,7 @@ def test_class_weights_count_the_rows_that_smote_has_made(plan: Callable[..., An
     options = {"balance": {"name": "smote", "target_per_class": 9}, "class_weights": "balanced"}
     prepared = plan(**options)
     rows = prepared.catalogue.rows("train")
-    batches = _training_batches(prepared, [features_of(prepared).array[rows]], None)
+    batches = _training_batches(prepared, [features_of(prepared).array[rows]])
     assert np.bincount(batches.labels).tolist() == [9, 9, 9]
     assert batches.weights.tolist() == [1.0] * 27  # every class has as many now
     assert batches.positions.tolist()[-9:] == [-1] * 9

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.torch
 @pytest.fixture
 def learn() -> Callable[..., Any]:
     """Return a trainer of one linear layer from one feature of 1 to two classes, logits (0, log 3) at the start."""
-    from bakeoff.training.data import LoaderOptions, TensorBatches
+    from bakeoff.training.data import ArrayBatches, LoaderOptions
     from bakeoff.training.loop import LoopOptions, train_module
     from bakeoff.training.losses import cross_entropy
 
@@ -33,10 +33,10 @@ def learn() -> Callable[..., Any]:
             recipe(epochs=epochs, learning_rate=0.1), torch.device("cpu"), loss=cross_entropy, judge=cross_entropy
         )
         loader = LoaderOptions(len(labels), seed=0)
-        ones, classes = torch.ones(len(labels), 1), np.array(labels)
-        train = TensorBatches([ones], classes, loader, np.array(weights, dtype=np.float32))
+        ones, classes = np.ones((len(labels), 1), dtype=np.float32), np.array(labels)
+        train = ArrayBatches([ones], classes, loader, np.array(weights, dtype=np.float32))
         heavy = np.array([1000.0, 1.0], dtype=np.float32)
-        validation = TensorBatches([torch.ones(2, 1)], np.array([1, 0]), LoaderOptions(2, 0), heavy)
+        validation = ArrayBatches([ones[:2]], np.array([1, 0]), LoaderOptions(2, 0), heavy)
         return train_module(module, train=train, validation=validation, options=options), module
 
     return train

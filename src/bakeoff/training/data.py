@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -181,44 +181,34 @@ def _loader_workers(wanted: int, batch_bytes: int, *, shared: str = "/dev/shm") 
     return wanted if fits else 0
 
 
-class MapBatches(BatchSource):
-    """Rows of an array (N, …) float32 on the disk, too large for memory; its positions say which are its own."""
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of an array (N, …) float32 that may be too large for memory, read as they are asked for."""
+
+    array: np.ndarray
+    rows: np.ndarray
+
+    def __getitem__(self, chosen: Any) -> np.ndarray:
+        """Return some of them, by their numbers among these rows."""
+        return self.array[self.rows[chosen]]
+
+
+class ArrayBatches(BatchSource):
+    """Rows of arrays such as cached features, sliced directly: a DataLoader would cost more than the head."""
 
     def __init__(
         self,
-        array: np.ndarray,
-        positions: np.ndarray,
-        labels: np.ndarray,
-        options: LoaderOptions,
-        weights: np.ndarray | None = None,
-    ) -> None:
-        super().__init__(labels, options, weights, positions)
-        self.array, self._targets = array, torch.from_numpy(labels)
-
-    def _load(self, batches: list[list[int]], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for rows in batches:
-            yield torch.from_numpy(self.array[self.positions[rows].numpy()]), self._targets[rows]
-
-
-class TensorBatches(BatchSource):
-    """Inputs that fit in memory (cached features), sliced directly: a DataLoader would cost more than the head."""
-
-    def __init__(
-        self,
-        inputs: Sequence[Tensor],
+        inputs: Sequence[np.ndarray | Rows],
         labels: np.ndarray,
         options: LoaderOptions,
         weights: np.ndarray | None = None,
         positions: np.ndarray | None = None,
     ) -> None:
-        """Hold inputs (N, …), which epochs take in turn; the others as `BatchSource` does."""
+        """Hold inputs (N, …) float32, which epochs take in turn; the others as `BatchSource` does."""
         super().__init__(labels, options, weights, positions)
-        self.inputs = inputs
-        self.weights = self.weights.to(inputs[0].device)
-        self._targets = torch.from_numpy(labels).to(inputs[0].device)
+        self.inputs, self._targets = inputs, torch.from_numpy(labels)
 
     def _load(self, batches: list[list[int]], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         inputs = self.inputs[(epoch - 1) % len(self.inputs)]
         for batch in batches:
-            index = torch.tensor(batch, device=inputs.device)
-            yield inputs[index], self._targets[index]
+            yield torch.from_numpy(inputs[batch]), self._targets[batch]

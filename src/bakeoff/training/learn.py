@@ -1,6 +1,7 @@
 """What learns in a training: a classifier by gradient, on photos or cached features, or a probe that is fitted."""
 
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -17,21 +18,16 @@ from bakeoff.learning.balance import ON_FEATURES, check_class_sizes, class_weigh
 from bakeoff.learning.history import History, OnEpoch
 from bakeoff.training.augment import mix_batch
 from bakeoff.training.balance import epoch_rows, resample_features
-from bakeoff.training.data import (
-    Batch,
-    BatchSource,
-    LoaderOptions,
-    MapBatches,
-    PhotoBatches,
-    PhotoDataset,
-    TensorBatches,
-)
+from bakeoff.training.data import ArrayBatches, Batch, BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, Rows
 from bakeoff.training.features import Features, Views, cached_features, cached_views
 from bakeoff.training.loop import LoopOptions, train_module
 from bakeoff.training.maps import Tail, cached_maps, fed_with_maps, find_tail
 from bakeoff.training.plan import TrainingPlan
 from bakeoff.training.probes import fit_head, fit_linear
 from bakeoff.training.resume import CheckpointFolder
+
+Inputs = np.ndarray | Rows
+_NONE = np.zeros(0)
 
 
 def learn(
@@ -59,17 +55,15 @@ def learn(
         _start_head(plan, features.array)
     if plan.recipe.compile and not plan.uses_features:  # after the features, which frozen candidates share
         plan.model.classifier.backbone.compile()
-    features = features if plan.uses_features else None
     tail, maps = _tail_of(plan)
     if maps:
         extraction_s += share * maps.extraction_s
-    rows = plan.catalogue.rows("train")
-    parts = [view.array for view in views] or ([features.array[rows]] if features else [])
-    train = _training_batches(plan, parts, maps)
-    validation = _batches(plan, plan.catalogue.rows("validation"), features, maps)
-    module: nn.Module = plan.model.classifier.head if features else plan.model
+    known = features if plan.uses_features else maps
+    parts = [view.array for view in views] or ([Rows(known.array, plan.catalogue.rows("train"))] if known else [])
+    train, validation = _training_batches(plan, parts), _batches(plan, plan.catalogue.rows("validation"), known)
+    module: nn.Module = plan.model.classifier.head if plan.uses_features else plan.model
     n_threads = torch.get_num_threads()
-    if features:
+    if plan.uses_features:
         torch.set_num_threads(1)  # a head's batches are so small that two threads wait for each other
     try:
         with fed_with_maps(plan.model, tail) if tail and maps else nullcontext():
@@ -131,37 +125,33 @@ def _start_head(plan: TrainingPlan, features: np.ndarray) -> None:
     last.load_state_dict({"weight": weight, "bias": bias})
 
 
-def _training_rows(
-    plan: TrainingPlan, inputs: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _training_rows(plan: TrainingPlan, inputs: Inputs = _NONE) -> tuple[Inputs, np.ndarray, np.ndarray, np.ndarray]:
     """Return what is learned from, labels, weights and positions of the training products, as the recipe balances them.
 
-    `inputs` (N, D) are their features; without any the first that is returned is empty. Position -1 has no product.
+    `inputs` (N, D) are their features, where there are any. Position -1 has no product.
     """
     catalogue, recipe = plan.catalogue, plan.recipe
     rows = catalogue.rows("train")
     labels, weights, positions = catalogue.label_ids(rows), catalogue.weights(rows), rows
-    if inputs is not None and recipe.balance.name in ON_FEATURES:
+    if recipe.balance.name in ON_FEATURES:
         check_class_sizes(recipe.balance, labels, catalogue.labels)
-        inputs, labels, weights, numbers = resample_features(inputs, labels, weights, recipe.balance, plan.request.seed)
+        inputs, labels, weights, numbers = resample_features(
+            inputs[:], labels, weights, recipe.balance, plan.request.seed
+        )
         positions = np.where(numbers < 0, -1, rows[numbers])
     weights = weights * class_weights(labels, len(catalogue.labels), recipe.class_weights)[labels]
-    return np.zeros(0) if inputs is None else inputs, labels, weights, positions
+    return inputs, labels, weights, positions
 
 
-def _training_batches(plan: TrainingPlan, parts: list[np.ndarray], maps: Features | None) -> BatchSource:
-    """Return batches of the training products' photos or maps, or of their features, which epochs take in turn."""
+def _training_batches(plan: TrainingPlan, parts: Sequence[Inputs]) -> BatchSource:
+    """Return batches of the training products' photos, or of their features or maps, which epochs take in turn."""
     options = replace(_options(plan), balance=plan.recipe.balance)
-    if maps:
-        _, labels, weights, rows = _training_rows(plan)
-        return MapBatches(maps.array, rows, labels, options, weights)
     if not parts:
         rows, preprocessing = plan.catalogue.rows("train"), plan.request.settings.preprocessing
         dataset = PhotoDataset(plan.catalogue, rows, preprocessing, augment=plan.augment, seed=plan.request.seed)
         return PhotoBatches(dataset, options, _training_rows(plan)[2])
     first, labels, weights, positions = _training_rows(plan, parts[0])
-    tensors = [torch.from_numpy(np.array(part)).to(plan.device) for part in (first, *parts[1:])]
-    return TensorBatches(tensors, labels, options, weights, positions)
+    return ArrayBatches([first, *parts[1:]], labels, options, weights, positions)
 
 
 def _views_of(plan: TrainingPlan) -> list[Features]:
@@ -179,15 +169,12 @@ def _options(plan: TrainingPlan) -> LoaderOptions:
     return LoaderOptions(request.recipe.batch_size, request.seed, request.compute.loader_workers, pin)
 
 
-def _batches(plan: TrainingPlan, rows: np.ndarray, features: Features | None, maps: Features | None) -> BatchSource:
+def _batches(plan: TrainingPlan, rows: np.ndarray, known: Features | None) -> BatchSource:
     """Return batches of the features or maps of some products, or of their photos where there are none."""
     catalogue, options = plan.catalogue, _options(plan)
-    if maps:
-        return MapBatches(maps.array, rows, catalogue.label_ids(rows), options)
-    if features is None:
+    if known is None:
         return PhotoBatches(PhotoDataset(catalogue, rows, plan.request.settings.preprocessing), options)
-    inputs = torch.from_numpy(features.array[rows]).to(plan.device)
-    return TensorBatches([inputs], catalogue.label_ids(rows), options, positions=rows)
+    return ArrayBatches([Rows(known.array, rows)], catalogue.label_ids(rows), options, positions=rows)
 
 
 def features_of(plan: TrainingPlan) -> Features:
