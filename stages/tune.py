@@ -15,8 +15,8 @@ from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.paths import project_root
 from bakeoff.core.section import load_section
+from bakeoff.tracking.experiments import log_tuning
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.tuning import log_tuning
 from bakeoff.tuning.command import tune_candidate
 from bakeoff.tuning.params import TuneParams
 

@@ -40,7 +40,7 @@ from bakeoff.learning.history import COLUMNS
 from bakeoff.records.candidate import BASELINE, Candidate
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.study import StudyLists
-from bakeoff.report.note import write_note
+from bakeoff.report.documents import write_note
 from bakeoff.report.run import ReportInputs, compare
 from records_made import (
     cost_record,

@@ -11,8 +11,8 @@ import yaml
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.section import LANGUAGES
+from bakeoff.report.documents import write_note
 from bakeoff.report.facts import read_facts
-from bakeoff.report.note import write_note
 from records_made import split_record
 
 pytestmark = pytest.mark.torch  # jinja2 lives in .venv-torch

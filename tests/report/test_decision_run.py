@@ -20,7 +20,7 @@ from bakeoff.core.files import write_json
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.leaderboard import read_leaderboard
 from bakeoff.report.console import print_summary
-from bakeoff.report.curves import COLUMNS as CURVES
+from bakeoff.report.page.learning import COLUMNS as CURVES
 from bakeoff.report.run import REPORTS, TELLING, ReportInputs
 from decision.fake_study import (
     NO_LIMITS,
@@ -298,7 +298,7 @@ def test_every_rule_runs_on_a_study_and_in_french(tmp_path, maximise):
 
 
 def test_a_history_that_is_missing_has_no_curve(tmp_path):
-    from bakeoff.report.curves import learning_curves
+    from bakeoff.report.page.learning import learning_curves
 
     folder = write_candidate(tmp_path / "runs", "baseline_tf")
     (folder / "training" / "history.csv").unlink()

@@ -12,7 +12,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.deployed import deployed_folder, deployed_seed, seed_or_deployed
 from bakeoff.records.evaluation import ConfusionsRecord
-from bakeoff.report.card import licence_fields, write_model_card
+from bakeoff.report.documents import licence_fields, write_model_card
 from bakeoff.report.facts import Facts
 from decision.fake_study import LABELS, collected, fake_training, make_study, write_candidate, write_study
 from records_made import choice_record

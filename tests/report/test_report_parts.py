@@ -185,7 +185,7 @@ def test_speed_tells_noise(findings):
 
 
 def card_of(facts):
-    from bakeoff.report.card import write_model_card
+    from bakeoff.report.documents import write_model_card
 
     with TemporaryDirectory() as folder:
         write_model_card(Path(folder) / "card.md", facts)

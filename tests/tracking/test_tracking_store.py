@@ -76,7 +76,7 @@ def test_a_half_made_database_is_finished(bare_project):
 def test_a_second_opening_creates_nothing(project, monkeypatch):
     """Creating takes MLflow seconds, and 45 stages open the store."""
     ensure_store()
-    monkeypatch.setattr(store, "_create", lambda _: pytest.fail("the store was created again"))
+    monkeypatch.setattr(store, "FileLock", lambda *_, **__: pytest.fail("the store was created again"))
     ensure_store()
 
 

@@ -17,9 +17,9 @@ from tracking_files import (
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.tracking.comparison import log_comparison
+from bakeoff.tracking.experiments import log_monitoring
 from bakeoff.tracking.live import live_run
 from bakeoff.tracking.mirror import replay
-from bakeoff.tracking.monitoring import log_monitoring
 from bakeoff.tracking.rebuild import sync
 from bakeoff.tracking.store import open_client
 from records_made import choice_record

@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from bakeoff.aggregation.figure import draw_splits
 from bakeoff.aggregation.results import from_experiments, from_folder
 from bakeoff.aggregation.studies import aggregate_study, group_results
-from bakeoff.aggregation.table import study_table
+from bakeoff.aggregation.views import draw_splits, study_table
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import write_json

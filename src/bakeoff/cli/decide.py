@@ -119,7 +119,7 @@ def note(language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = No
 
         bakeoff note --language fr
     """
-    from bakeoff.report.note import write_note
+    from bakeoff.report.documents import write_note
 
     root = project()
     for path in write_note(root, root / "reports", language=_language(language)):

@@ -179,7 +179,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
     from bakeoff.deploy.monitoring.run import monitor as monitor_products
     from bakeoff.deploy.monitoring.verdict import print_monitoring
     from bakeoff.deploy.prediction.sources import Columns
-    from bakeoff.tracking.monitoring import log_monitoring
+    from bakeoff.tracking.experiments import log_monitoring
     from bakeoff.tracking.params import TrackingParams
 
     columns = Columns(image=image_column)

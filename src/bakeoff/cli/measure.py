@@ -63,8 +63,8 @@ def tune(
     from bakeoff.core.machine import ComputeParams, ScanParams
     from bakeoff.core.section import load_section
     from bakeoff.study.composition import compose
+    from bakeoff.tracking.experiments import log_tuning
     from bakeoff.tracking.params import TrackingParams
-    from bakeoff.tracking.tuning import log_tuning
     from bakeoff.tuning.command import tune_candidate
     from bakeoff.tuning.params import TuneParams
 

@@ -36,18 +36,11 @@ def draw_differences(summaries: Sequence[Summary], choice: ChoiceRecord, path: P
         _draw_rows(axes, summaries, choice, t)
         _draw_bars(axes, summaries, choice.indistinguishable)
         _add_texts(axes, summaries, choice, t)
-        figure.text(
-            0.01,
-            0.01,
-            t.gettext(
-                "Points: test accuracy with its 95% interval. A black bar joins candidates that the paired test "
-                "cannot tell apart;\nit compares them photo by photo, so it may separate candidates whose "
-                "intervals overlap."
-            ),
-            fontsize=8.5,
-            color=palette.SOFT,
-            va="bottom",
+        told = t.gettext(
+            "Points: test accuracy with its 95% interval. A black bar joins candidates that the paired test cannot "
+            "tell apart;\nit compares them photo by photo, so it may separate candidates whose intervals overlap."
         )
+        figure.text(0.01, 0.01, told, fontsize=8.5, color=palette.SOFT, va="bottom")
     figure.tight_layout(rect=(0, 0.42 / figure.get_figheight(), 1, 1))
     figure.savefig(path, format="png", facecolor=palette.BACKGROUND)
 
@@ -57,11 +50,8 @@ def _draw_rows(axes: Axes, summaries: Sequence[Summary], choice: ChoiceRecord, t
     best = choice.best["candidate"] if choice.best else None
     for row, item in enumerate(summaries):
         colour = palette.colour_of(item)
-        hollow = item.candidate in excluded
-        axes.plot(
-            [item.accuracy_low, item.accuracy_high], [row, row], color=colour, linewidth=1.4, alpha=0.55, zorder=2
-        )
-        face = palette.BACKGROUND if hollow else colour
+        axes.plot(item.interval, [row, row], color=colour, linewidth=1.4, alpha=0.55, zorder=2)
+        face = palette.BACKGROUND if item.candidate in excluded else colour
         axes.plot(item.accuracy, row, "o", markersize=7, color=colour, markerfacecolor=face, zorder=3)
         if item.candidate == best:
             axes.plot(item.accuracy, row, "o", markersize=13, markerfacecolor="none", color=palette.INK, zorder=3)
@@ -96,14 +86,9 @@ def _draw_bars(axes: Axes, summaries: Sequence[Summary], groups: Sequence[Sequen
 
 def _add_texts(axes: Axes, summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator) -> None:
     entries = _legend(summaries, choice, t)
+    title = t.gettext("Who is really better? {n:,d} test photos", n=choice.n_test)
     pad = 28 if len(entries) <= _LEGEND_COLUMNS else 46
-    axes.set_title(
-        t.gettext("Who is really better? {n:,d} test photos", n=choice.n_test),
-        loc="left",
-        fontsize=12,
-        color=palette.INK,
-        pad=pad,
-    )
+    axes.set_title(title, loc="left", fontsize=12, color=palette.INK, pad=pad)
     axes.set_xlabel(t.gettext("test accuracy"), color=palette.INK, fontsize=9)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: t.number(round(value, 3), "g")))
     axes.legend(

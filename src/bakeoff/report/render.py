@@ -108,9 +108,9 @@ def filters(t: Translator) -> dict[str, Any]:
         "verbatim": lambda text: text.translate(_HIDDEN),
         "literal": literal,
         "breakable": breakable,
-        "raw": raw,
+        "raw": lambda value: f"{value:.8g}" if is_known(value) else "",  # for `data-value`, by which tables sort
         "short": lambda value: formatted(value, ",.0f" if abs(value) >= 1000 else ".4g"),
-        "cell": cell,
+        "cell": lambda text: str(text).replace("|", "\\|"),  # in a Markdown table a bar would begin another cell
         "prose": prose,
         "tight": lambda text: re.sub(r"\n\s*\n", "\n", text),
         "terminal": rich.markup.escape,
@@ -120,11 +120,6 @@ def filters(t: Translator) -> dict[str, Any]:
 def is_known(value: Any) -> bool:
     """Return whether `value` is a finite number."""
     return isinstance(value, int | float) and math.isfinite(value)
-
-
-def raw(value: Any) -> str:
-    """Return a number for `data-value`, by which tables sort; empty where it is unknown."""
-    return f"{value:.8g}" if is_known(value) else ""
 
 
 def marked_up(text: str) -> Markup:
@@ -142,11 +137,6 @@ def prose(text: str) -> str:
     """Return text on one line, whatever lines a template had; what is escaped stays so."""
     line = re.sub(r"[ \n]+", " ", text).strip(" ")
     return Markup(line) if isinstance(text, Markup) else line
-
-
-def cell(text: Any) -> str:
-    """Return text for a cell of a Markdown table, in which a bar would begin another."""
-    return str(text).replace("|", "\\|")
 
 
 def literal(name: str) -> str:

@@ -26,11 +26,11 @@ from bakeoff.decision.timing import timing_notes, usual_device
 from bakeoff.records.candidate import BASELINE, prune_runs
 from bakeoff.records.catalogue import AuditRecord, SplitRecord
 from bakeoff.records.speed import ThroughputRecord
-from bakeoff.report.card import write_model_card
-from bakeoff.report.curves import learning_curves
 from bakeoff.report.differences import draw_differences
+from bakeoff.report.documents import write_model_card
 from bakeoff.report.facts import Facts
 from bakeoff.report.gaps import fill_gaps
+from bakeoff.report.page.learning import learning_curves
 from bakeoff.report.page.page import write_report
 from bakeoff.report.render import environment
 from bakeoff.report.scatter import draw_pareto

@@ -108,17 +108,9 @@ def _draw_point(axes: Axes, item: Summary, plane: Plane) -> None:
     (left, right), (low, high) = (_interval(item, measure) for measure in (plane.x, plane.y))
     across, up = [[x - left], [right - x]], [[y - low], [high - y]]
     axes.errorbar(x, y, xerr=across, yerr=up, ecolor=colour, elinewidth=0.8, alpha=0.45, fmt="none", zorder=1)
-    axes.plot(
-        x,
-        y,
-        marker=_NON_COMMERCIAL_MARKER if item.commercial_use is False else "o",
-        markersize=8,
-        markerfacecolor=colour if item.pretrained else palette.BACKGROUND,
-        markeredgecolor=colour,
-        markeredgewidth=1.6,
-        linestyle="none",
-        zorder=3,
-    )
+    marker = _NON_COMMERCIAL_MARKER if item.commercial_use is False else "o"
+    face = colour if item.pretrained else palette.BACKGROUND
+    axes.plot(x, y, marker, color=colour, markerfacecolor=face, markersize=8, markeredgewidth=1.6, zorder=3)
 
 
 def _add_legend(axes: Axes, items: Sequence[Summary], t: Translator) -> None:

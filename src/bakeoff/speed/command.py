@@ -16,12 +16,7 @@ from bakeoff.speed.session import measure_networks
 
 
 def measure_study(
-    root: Path,
-    out: Path,
-    *,
-    candidates: Sequence[str] = (),
-    rounds: int | None = None,
-    budget_s: float | None = None,
+    root: Path, out: Path, *, candidates: Sequence[str] = (), rounds: int | None = None, budget_s: float | None = None
 ) -> ThroughputRecord:
     """Measure the networks of a study, write and print measurements/throughput.json (`out`), and return the record.
 
@@ -84,11 +79,8 @@ def print_session(record: ThroughputRecord) -> None:
         console.print(f"failed: {name}: {problem}", soft_wrap=True)
     noisy = [name for name, speed in ranked if speed.noisy]
     if noisy:
-        console.print(
-            f"The machine was noisy while measuring {', '.join(noisy)} (see docs/throughput.md); measure again when it "
-            "is quiet: `bakeoff throughput`.",
-            soft_wrap=True,
-        )
+        told = f"The machine was noisy while measuring {', '.join(noisy)} (see docs/throughput.md); "
+        console.print(f"{told}measure again when it is quiet: `bakeoff throughput`.", soft_wrap=True)
 
 
 def _cells(speed: NetworkSpeed) -> list[str]:

@@ -122,13 +122,8 @@ def measure_networks(root: Path, networks: Sequence[str], params: ThroughputPara
     if not found.turns:
         reasons = "; ".join(f"{name}: {problem}" for name, problem in sorted(found.failed.items()))
         raise EvaluationError(f"nothing was measured: {reasons}")
-    session = Session(
-        started_at=started_at,
-        ended_at=now_utc(),
-        rounds=params.rounds,
-        budget_s=params.budget_s,
-        load_average=load,
-    )
+    settings = params.model_dump(include={"rounds", "budget_s"})
+    session = Session(started_at=started_at, ended_at=now_utc(), load_average=load, **settings)
     speeds = {name: pool_turns(turns, found.described[name]) for name, turns in found.turns.items()}
     return ThroughputRecord(session=session, networks=speeds, failed=found.failed)
 

@@ -80,7 +80,7 @@ def mirror(results: Results, params: TrackingParams) -> tuple[str, Literal["crea
         ended_ms = int(results.ended_s * 1000)
         started_ms = ended_ms - int(1000 * cost.train_time_s)
         run = found or runs.create_run(
-            client, experiment, training=training, commit=cost.git_commit, start_time_ms=started_ms
+            client, experiment, training=training, commit=cost.git_commit, start_ms=started_ms
         )
         changed = [part for name, part in parts.items() if run.data.tags.get(runs.part_digest(name)) != part.digest]
         if changed:

@@ -33,14 +33,11 @@ _DESCRIPTION = (
 )
 
 
-def register_winner(reports_dir: Path, params: TrackingParams) -> str | None:
+def register_winner(reports_dir: Path, params: TrackingParams) -> None:
     """Do what `update_registry` does and print its sentence; a store that fails costs one warning line on stderr."""
     with survive_store("the champion"):
-        done = update_registry(reports_dir, params)
-        if done:
+        if done := update_registry(reports_dir, params):
             sys.stdout.write(f"MLflow registry: {done}\n")
-        return done
-    return None
 
 
 def update_registry(reports_dir: Path, params: TrackingParams) -> str | None:

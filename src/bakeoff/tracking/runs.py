@@ -25,6 +25,7 @@ MODEL = "bakeoff.logged_model"
 CALIBRATION = "bakeoff.calibration_digest"
 ERROR = "bakeoff.error"
 _MAX_DIGEST_CHARS = 36
+_NAMED = ("candidate", "model", "mode", "seed", "architecture")
 _BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # what log_batch takes at most
 
 
@@ -53,11 +54,7 @@ def identity_tags(training: TrainingHeader, commit: str | None) -> dict[str, str
     weights, dataset = training.weights, training.dataset
     values = {
         TRAINING_KEY: training.key,
-        "bakeoff.candidate": training.candidate,
-        "bakeoff.model": training.model,
-        "bakeoff.mode": training.mode,
-        "bakeoff.seed": training.seed,
-        "bakeoff.architecture": training.architecture,
+        **{f"bakeoff.{name}": getattr(training, name) for name in _NAMED},
         "bakeoff.git_commit": commit,
         "mlflow.source.git.commit": commit,
         "mlflow.source.name": "dvc repro",
@@ -110,17 +107,12 @@ def find_run(client: MlflowClient, experiment: str, *, candidate: str, keys: Map
 
 
 def create_run(
-    client: MlflowClient,
-    experiment: str,
-    *,
-    training: TrainingHeader,
-    commit: str | None,
-    start_time_ms: int | None = None,
+    client: MlflowClient, experiment: str, *, training: TrainingHeader, commit: str | None, start_ms: int | None = None
 ) -> Run:
     """Return a new run named after the candidate, with the tags that identify it."""
     identity = identity_tags(training, commit)
     identity[KEY] = combined_key(identity)
-    return client.create_run(experiment, start_time=start_time_ms, tags=identity, run_name=run_name(training))
+    return client.create_run(experiment, start_time=start_ms, tags=identity, run_name=run_name(training))
 
 
 def log_in_batches(

@@ -84,8 +84,15 @@ def ensure_store() -> Store:
     for name, level in _CHATTY.items():
         logging.getLogger(name).setLevel(level)
     store = resolve_store()
-    if store.artifacts is not None and not _is_complete(store):
-        _create(store)
+    if store.artifacts is None or _is_complete(store):
+        return store
+    database = _database(store)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{database}.lock", timeout=_CREATION_LOCK_S):
+        if not _is_complete(store):
+            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+            SqlAlchemyStore(store.uri, store.artifacts).engine.dispose()
     return store
 
 
@@ -96,22 +103,10 @@ def _is_complete(store: Store) -> bool:
         return False
     with contextlib.closing(sqlite3.connect(database, timeout=_CREATION_LOCK_S)) as connection:
         tables = {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
-        if not {"alembic_version", "experiments"} <= tables:
-            return False
-        versions = connection.execute("select count(*) from alembic_version").fetchone()[0]
-        experiments = connection.execute("select count(*) from experiments").fetchone()[0]
-        return bool(versions and experiments)
-
-
-def _create(store: Store) -> None:
-    database = _database(store)
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{database}.lock", timeout=_CREATION_LOCK_S):
-        if _is_complete(store):
-            return
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-        SqlAlchemyStore(store.uri, store.artifacts).engine.dispose()
+        needed = ("alembic_version", "experiments")
+        return tables.issuperset(needed) and all(
+            connection.execute(f"select count(*) from {name}").fetchone()[0] for name in needed
+        )
 
 
 def _database(store: Store) -> Path:

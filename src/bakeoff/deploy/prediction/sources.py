@@ -111,18 +111,14 @@ def _list_table(path: Path, columns: Columns) -> Photos:
     labels = [None if isinstance(one, Rejection) else one for one in columns.rule.read(table.texts(label))]
     keys = images if cells and identifier == columns.image else table.texts(identifier)
     ids = [cell or f"row_{row}" for row, cell in enumerate(keys)]
-    photos = _frame(images, paths, labels, ids=ids, malformed=table.malformed)
-    return Photos(photos.assign(column=cells[0].column if cells else None))
+    held_in = [cells[0].column if cells else None] * len(paths)
+    return Photos(_frame(images, paths, labels, id=ids, malformed=table.malformed, column=held_in))
 
 
 def _frame(
-    images: list[str],
-    paths: list[str],
-    labels: Sequence[str | None],
-    *,
-    ids: list[str] | None = None,
-    malformed: Sequence[str | None] | None = None,
+    images: list[str], paths: list[str], labels: Sequence[str | None], **others: Sequence[str | None]
 ) -> pd.DataFrame:
+    """Return `Photos.table`; of the other columns those that are not given are empty, and ids are the images."""
     shown, nothing = list(map(readable, images)), [None] * len(paths)
-    columns = {"id": ids or shown, "image": shown, "path": paths, "label": labels, "malformed": malformed or nothing}
-    return pd.DataFrame(columns | {"column": nothing}, dtype=object)  # a path need not be text
+    columns = {"id": shown, "image": shown, "path": paths, "label": labels, "malformed": nothing, "column": nothing}
+    return pd.DataFrame(columns | others, dtype=object)  # a path need not be text

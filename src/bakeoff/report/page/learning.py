@@ -1,17 +1,34 @@
-"""Learning curves as small multiples, and train, validation and test side by side with the overfitting gap."""
+"""Learning curves as a table and as small multiples, and train, validation and test side by side with the gap."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from bakeoff.data.table import SPLITS
 from bakeoff.decision.collect import Evaluated
-from bakeoff.report.curves import read_history
 from bakeoff.report.page.plot import Scale, polyline, scale_around
 from bakeoff.report.render import is_known
 
 WIDTH, HEIGHT = 300, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 292, 10, 126
 _MAX_POINTS = 200
+COLUMNS = [*("candidate", "seed", "epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy")]
+
+
+def read_history(one: Evaluated) -> pd.DataFrame:
+    """Return COLUMNS, one row per epoch of the training; none where its history.csv is missing."""
+    path = one.folder / "training" / "history.csv"
+    if not path.is_file():
+        return pd.DataFrame(columns=COLUMNS)
+    numbers = pd.read_csv(path).reindex(columns=COLUMNS[2:]).apply(pd.to_numeric, errors="coerce")
+    return numbers.assign(candidate=one.candidate.name, seed=one.candidate.seed).reindex(columns=COLUMNS)
+
+
+def learning_curves(done: Sequence[Evaluated]) -> pd.DataFrame:
+    """Return the histories of every training with a result, one below the other: reports/learning_curves.csv."""
+    parts = [history for history in map(read_history, done) if len(history)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
 
 
 def learning_views(records: Sequence[Evaluated]) -> dict[str, Any]:

@@ -67,8 +67,7 @@ def _classes(page: _Page) -> dict[str, Any]:
 
 def _confusions(page: _Page) -> dict[str, Any]:
     records = page.facts.first_records(page.facts.leading)
-    views = [confusion_view(record, page.budget, photos=place < 2) for place, record in enumerate(records)]
-    return {"confusions": [view for view in views if view]}
+    return {"confusions": [confusion_view(one, page.budget, photos=place < 2) for place, one in enumerate(records)]}
 
 
 def _heat_maps(page: _Page) -> dict[str, Any]:

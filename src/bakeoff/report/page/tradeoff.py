@@ -83,13 +83,8 @@ def _tip(item: Summary, t: Translator) -> list[str]:
     accuracy = {"accuracy": pct(item.accuracy), "low": pct(item.accuracy_low), "high": pct(item.accuracy_high)}
     lines = [item.candidate, t.gettext("accuracy {accuracy} (95% interval {low} to {high})", **accuracy)]
     if item.time_comparable:
-        lines.append(
-            t.gettext(
-                "{latency} ms per photo, {rate} images/s in batches",
-                latency=num(item.latency_ms),
-                rate=num(item.images_per_s),
-            )
-        )
+        times = {"latency": num(item.latency_ms), "rate": num(item.images_per_s)}
+        lines.append(t.gettext("{latency} ms per photo, {rate} images/s in batches", **times))
     lines.append(t.gettext("{size} MiB, licence {licence}", size=num(item.size_mib, 0), licence=item.licence))
     runs = [t.gettext("MLflow: {filter}", filter=mlflow_filter(key)) for key in item.keys]
     return [*lines, *runs]

@@ -1,4 +1,7 @@
-"""The winner's model card in the Hugging Face Hub's form: a YAML head for tools; model_card.md is for people."""
+"""The methodology note, and the winner's model card in the Hugging Face Hub's form.
+
+The card has a YAML head for tools; model_card.md is for people, as are note.md and note.html, two pages.
+"""
 
 import re
 from pathlib import Path
@@ -6,13 +9,13 @@ from typing import Any
 
 import yaml
 
+from bakeoff.core.section import LanguageCode
 from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.licences import commercial_use, licence_of_code, licence_text
 from bakeoff.decision.measures import MEASURES
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
-from bakeoff.report.facts import Facts
-from bakeoff.report.note import tidy
+from bakeoff.report.facts import Facts, read_facts
 from bakeoff.report.render import environment
 
 _HUB_LICENCES = (
@@ -22,6 +25,26 @@ _HUB_LICENCES = (
 )
 """The Hub's identifiers (https://huggingface.co/docs/hub/repositories-licenses) of licences that backbones have."""
 _LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras"}
+
+
+def write_note(root: Path, reports_dir: Path, *, language: LanguageCode = "en") -> tuple[Path, Path]:
+    """Write note.md and note.html beside the reports and return their paths; both say the same.
+
+    Raises:
+        EvaluationError: no comparison has been made.
+    """
+    facts = read_facts(root, reports_dir)
+    page = environment(language).get_template("note/note.html").render(facts=facts, parts="note/html_parts.jinja")
+    plain = environment(language, html=False).get_template("note/note.md")
+    paths = reports_dir / "note.md", reports_dir / "note.html"
+    paths[0].write_text(tidy(plain.render(facts=facts, parts="note/markdown_parts.jinja")), encoding="utf-8")
+    paths[1].write_text(page, encoding="utf-8")
+    return paths
+
+
+def tidy(markdown: str) -> str:
+    """Return Markdown without the blank lines that a template leaves."""
+    return re.sub(r"\s*\n\s*\n\s*", "\n\n", markdown).strip() + "\n"
 
 
 def write_model_card(path: Path, facts: Facts) -> None:
