@@ -20,7 +20,7 @@ from bakeoff.evaluation.calibration import (
     coverage_table,
     fit_temperature,
 )
-from bakeoff.evaluation.calibration_figure import draw_calibration
+from bakeoff.evaluation.figures import draw_calibration
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.reliability import (
     calibration_error_interval,

@@ -12,7 +12,6 @@ from sklearn.metrics import confusion_matrix
 
 from bakeoff.data.figures import Figure
 from bakeoff.data.predictions import Predictions
-from bakeoff.evaluation.confusion_figure import draw_confusion
 from bakeoff.evaluation.confusions import (
     cluster,
     confused_pairs,
@@ -22,7 +21,7 @@ from bakeoff.evaluation.confusions import (
     write_confusion_csv,
     write_report,
 )
-from bakeoff.evaluation.pairs import SIDE_PX, draw_strip, read_photos
+from bakeoff.evaluation.figures import SIDE_PX, draw_confusion, draw_strip, read_photos
 from bakeoff.statistics.matrix import count_confusions
 from numpy_predictor import make_catalogue
 

@@ -1,6 +1,5 @@
 """From facts to advice: how much data, machine and time there are, the paths through both trees, what to try, how."""
 
-import os
 import platform
 import shutil
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from bakeoff.advice.rules import Leaf, Step, rules, walk
 from bakeoff.backbones.params import BackboneDefaults, BackboneParams
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.section import read_yaml, validate_section
+from bakeoff.core.seeding import usable_cpus
 from bakeoff.records.catalogue import AuditRecord
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.speed import ThroughputRecord
@@ -163,26 +163,11 @@ def _hours(card: Card, facts: Facts) -> tuple[float | None, float | None]:
     return forward, forward * _TRAIN_SHARE * _STEP_COST * rules().finetune_epochs
 
 
-def catalogue_counts(audit_file: Path) -> tuple[int, int, str | None] | None:
-    """Return accepted photos, classes and the data set's name from audit.json; None where there is no catalogue yet.
-
-    Raises:
-        DataError: the file is there and does not hold them.
-    """
-    audit = AuditRecord.read_if_there(audit_file)
-    return (audit.n_accepted, len(audit.per_class), audit.dataset.name) if audit else None
-
-
 def this_device() -> Device:
     """Return what this machine has, without loading a framework: an NVIDIA driver, Apple silicon, or a CPU alone."""
     if shutil.which("nvidia-smi"):
         return "cuda"
     return "mps" if (platform.system(), platform.machine()) == ("Darwin", "arm64") else "cpu"
-
-
-def this_machines_cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gather(
@@ -195,16 +180,18 @@ def gather(
         DataError: a catalogue is there and cannot be read.
     """
     missing = [what for what, given in {"images": n_images, "classes": n_classes}.items() if given is None]
-    counted = catalogue_counts(root / "data" / "audit" / "audit.json") if missing else None
-    usual_images, usual_classes, dataset = counted or (ASSUMED_IMAGES, ASSUMED_CLASSES, None)
+    usual_images, usual_classes, dataset = ASSUMED_IMAGES, ASSUMED_CLASSES, None
+    audit = AuditRecord.read_if_there(root / "data" / "audit" / "audit.json") if missing else None
+    if audit:
+        usual_images, usual_classes, dataset = audit.n_accepted, len(audit.per_class), audit.dataset.name
     known = len(missing) == 2 and (root / "conf" / "dataset" / f"{dataset}.yaml").is_file()
     return Facts(
         n_images=usual_images if n_images is None else n_images,
         n_classes=usual_classes if n_classes is None else n_classes,
         device=this_device() if device is None else device,  # type: ignore[arg-type] - checked there
-        n_cores=this_machines_cores(),
+        n_cores=usable_cpus(),
         hours=hours,
         commercial=commercial,
         dataset=dataset if known else None,
-        assumed=() if counted else tuple(missing[:1]),
+        assumed=() if audit else tuple(missing[:1]),
     )

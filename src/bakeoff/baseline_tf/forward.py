@@ -1,8 +1,6 @@
 """Compiled forward passes (eager calls run at a third of the speed), what they cost, and what follows from scores."""
 
-import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -55,11 +53,8 @@ def row_losses(scores: np.ndarray, label_ids: np.ndarray, *, score: str, loss: s
 
 def probability_kind(score: str, loss: str) -> str:
     """Return what the probabilities are called in the records: `softmax`, `sigmoid_normalised` or `as_is`."""
-    if score == "softmax":
-        return "as_is"
-    if score == "sigmoid":
-        return "sigmoid_normalised"
-    return "softmax" if loss == "cross_entropy" else "sigmoid_normalised"
+    of_logits = "softmax" if loss == "cross_entropy" else "sigmoid_normalised"
+    return {"softmax": "as_is", "sigmoid": "sigmoid_normalised"}.get(score, of_logits)
 
 
 def count_gmacs(traced: Any, image_size: int) -> float:
@@ -68,11 +63,12 @@ def count_gmacs(traced: Any, image_size: int) -> float:
     `traced` is the concrete function of images (N, H, W, 3), H = W = `image_size` px.
     """
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2_as_graph
+    from tensorflow.python.util import deprecation
 
     single = tf.function(traced).get_concrete_function(tf.TensorSpec((1, image_size, image_size, 3), tf.float32))
     _, definition = convert_variables_to_constants_v2_as_graph(single)
     profiler = tf.compat.v1.profiler
-    with tf.Graph().as_default() as graph, _quiet():
+    with tf.Graph().as_default() as graph, deprecation.silence():  # the profiler calls a deprecated function
         tf.graph_util.import_graph_def(definition, name="")
         options = profiler.ProfileOptionBuilder.float_operation()
         options["output"] = "none"
@@ -84,15 +80,3 @@ def _operations(node: Any) -> Iterator[Any]:
     for child in node.children:
         yield child
         yield from _operations(child)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back that the profiler itself calls a deprecated function."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -74,9 +74,7 @@ def logits_model(classifier: Any) -> Any:
 
 def score_model(model: Any) -> tuple[Any, str]:
     """Return the model up to the score that is explained, (N, K), and which that is: `logits`, `softmax`, `sigmoid`."""
-    if model.name == OURS:
-        return logits_model(model), "logits"
-    return model, _last_activation(model)
+    return (logits_model(model), "logits") if model.name == OURS else (model, _last_activation(model))
 
 
 def _last_activation(model: Any) -> str:
@@ -95,8 +93,6 @@ def _last_activation(model: Any) -> str:
 
 def count_parameters(model: Any, *, trainable_only: bool = False) -> int:
     """Return the number of weights that training could change (batch-norm statistics are none), or does change."""
-    if trainable_only:
-        return int(sum(np.prod(variable.shape) for variable in model.trainable_variables))
     statistics = ("moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator_state")
     learnable = [variable for variable in model.variables if variable.path.rsplit("/", 1)[-1] not in statistics]
-    return int(sum(np.prod(variable.shape) for variable in learnable))
+    return int(sum(np.prod(one.shape) for one in (model.trainable_variables if trainable_only else learnable)))

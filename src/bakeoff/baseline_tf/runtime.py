@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bakeoff.core.errors import SetupError
 from bakeoff.core.machine import cpu_name, peak_resident_mib
-from bakeoff.core.seeding import default_threads
+from bakeoff.core.seeding import default_threads, usable_cpus
 from bakeoff.core.start import pin_environment
 
 
@@ -60,11 +60,6 @@ class Device:
         return "/GPU:0" if self.kind == "cuda" else "/CPU:0"
 
 
-def available_threads() -> int:
-    """Return how many CPU threads this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def start(*, device: str, threads: int | None) -> Device:
     """Choose device and threads and switch deterministic operations on; call it before anything is computed.
 
@@ -106,14 +101,14 @@ def limit_threads(n_threads: int) -> int:
     except RuntimeError:
         _bind_threads(n_threads)
     else:
-        if available_threads() < min(n_threads, len(_CPUS_AT_START)):
+        if usable_cpus() < min(n_threads, len(_CPUS_AT_START)):
             _bind_threads(n_threads)  # an earlier, smaller limit is lifted
     return n_threads
 
 
 def _bind_threads(n_threads: int) -> None:
     """Bind all threads of this process to the first `n_threads` of its CPUs."""
-    started = tf.config.threading.get_intra_op_parallelism_threads() or available_threads()
+    started = tf.config.threading.get_intra_op_parallelism_threads() or usable_cpus()
     if n_threads > started or not hasattr(os, "sched_setaffinity"):
         raise SetupError(
             f"TensorFlow was started with {started} CPU threads and cannot change to {n_threads} any more; "

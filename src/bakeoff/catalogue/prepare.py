@@ -221,9 +221,8 @@ def _write_store(table: pd.DataFrame, packed: PackedPhotos, target: Path) -> str
     digest = hashlib.sha256()
     rows = []
     with StoreWriter(target) as writer:
-        for product_id, label, group, position in zip(
-            table["product_id"], table["label"], table["group_id"], table["position"], strict=True
-        ):
+        columns = (table[name] for name in ("product_id", "label", "group_id", "position"))
+        for product_id, label, group, position in zip(*columns, strict=True):
             encoded = packed.encoded(position)
             rows.append(writer.append(encoded))
             digest.update(json.dumps([product_id, label, int(group)]).encode() + hashlib.sha256(encoded).digest())

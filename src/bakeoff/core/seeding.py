@@ -31,8 +31,12 @@ def default_threads() -> int:
 
     Where the system does not tell cores from hyper-threads, all CPUs count.
     """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
+    return max(1, min(psutil.cpu_count(logical=False) or usable_cpus(), usable_cpus()))
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs, hyper-threads counted, this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def set_threads(n_threads: int | None) -> int:

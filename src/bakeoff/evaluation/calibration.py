@@ -124,11 +124,8 @@ def automation_record(
     low, high = wilson_interval(share, len(alone) / copies)
     found: dict[str, Any] = {"promised": precision, "threshold": threshold, "share": share}
     found |= {"share_low": low, "share_high": high, "n": n}
-    if n == 0:
-        return found | dict.fromkeys(("precision", "precision_low", "precision_high"))
-    right = float(correct[alone].mean())
-    low, high = wilson_interval(right, max(1, n / copies))
-    return found | {"precision": right, "precision_low": low, "precision_high": high}
+    right = accuracy_of(correct[alone], copies)
+    return found | {name.replace("accuracy", "precision"): value for name, value in right.items()}
 
 
 def calibration_record(predictions: Predictions, params: EvaluateParams, copies: float = 1) -> dict[str, Any]:

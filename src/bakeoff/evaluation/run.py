@@ -12,11 +12,9 @@ from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.evaluation import uncertainty
 from bakeoff.evaluation.calibration import calibration_record
-from bakeoff.evaluation.calibration_figure import draw_calibration
-from bakeoff.evaluation.confusion_figure import draw_confusion
 from bakeoff.evaluation.confusions import confusions_record, write_confusion_csv, write_report
+from bakeoff.evaluation.figures import draw_calibration, draw_confusion, draw_strip, read_photos
 from bakeoff.evaluation.metrics import all_split_metrics, per_class_metrics, predicted_classes
-from bakeoff.evaluation.pairs import draw_strip, read_photos
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.records.evaluation import (
     CALIBRATION,

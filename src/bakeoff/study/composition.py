@@ -131,12 +131,9 @@ def _hydra(value: Any) -> str:
 def _named(root: Path, values: dict[str, Any]) -> dict[str, str]:
     """Return the group choices that params.yaml itself names, those without a file left out."""
     legal = choices(root / "conf")
-    named = {
-        "profile": values.get("profile"),
-        **{group: (values.get(group) or {}).get("name") for group in ("dataset", "repair")},
-        "model": values.get("model"),
-    }
-    return {group: choice for group, choice in named.items() if choice in legal[group]}
+    named: dict[str, Any] = {group: values.get(group) for group in ("profile", "model")}
+    named |= {group: (values.get(group) or {}).get("name") for group in ("dataset", "repair")}
+    return {group: named[group] for group in legal if named.get(group) in legal[group]}
 
 
 def _changed(expected: Any, actual: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

@@ -30,9 +30,7 @@ class RakutenSource(Source):
 
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether the training tables and their photos are there."""
-        return bool(
-            _find(root, _TABLES["X_train"]) and _find(root, _TABLES["Y_train"]) and _find(root, _PHOTOS["train"])
-        )
+        return all(_find(root, names) for names in (_TABLES["X_train"], _TABLES["Y_train"], _PHOTOS["train"]))
 
     def _needs(self, dataset: DatasetParams, root: Path) -> str:
         tables = " and ".join(" or ".join(_TABLES[name]) for name in ("X_train", "Y_train"))
