@@ -46,7 +46,7 @@ def main() -> None:
         settings, recipe = CandidateSettings.read(args.candidate), RecipeRecord.read(args.recipe).recipe
         compute, scan = load_section(args.params, ComputeParams), load_section(args.params, ScanParams)
         request = TrainingRequest(settings, args.mode, args.seed, recipe, compute, scan)
-        with training_processes(request.n_processes, device=compute.device) as is_first:
+        with training_processes(compute, alone=request.uses_features) as is_first:
             plan = plan_training(request, load_catalogue(args.catalogue, args.splits), weights_dir=args.weights)
             if not is_first:
                 help_training(plan)

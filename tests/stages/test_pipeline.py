@@ -142,6 +142,7 @@ def test_two_queued_experiments_at_once_collide_in_nothing(study, monkeypatch):
     while time.monotonic() < deadline and ("Running" in states or "Queued" in states or not states):
         time.sleep(5)
         states = study.dvc("queue", "status")
+    study.dvc("queue", "stop")
     assert states.count("Success") == 2, states + "".join(
         study.dvc("queue", "logs", line.split()[0], ok=False)[-3000:] for line in states.splitlines()[1:3]
     )

@@ -43,7 +43,11 @@ def learned(prepared: Any) -> dict[str, Any]:
 @pytest.mark.usefixtures("no_rendering")
 @pytest.mark.parametrize("batch_norm", ["train", "eval"])
 def test_what_learns_from_maps_ends_where_it_does_from_photos(
-    plan: Callable[..., Any], batch_norm: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    plan: Callable[..., Any],
+    batch_norm: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     from bakeoff.training import maps
 
@@ -51,13 +55,15 @@ def test_what_learns_from_maps_ends_where_it_does_from_photos(
     on_maps = plan(**options)
     frozen, trained = watched(on_maps, "layer2"), watched(on_maps, "layer3")
     found = learned(on_maps)
-    assert frozen == [2, 24]  # the trial that divides the network, and each of the 24 products once
+    assert frozen == [2, 21]  # the trial that divides the network, and each product that is not tested once
     assert sum(trained) > 3 * 18
-    assert learned(plan(**options)).keys() == found.keys()
     assert "photos" not in capsys.readouterr().err
 
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(maps.shutil, "disk_usage", lambda path: usage(1000))
+    again = learned(plan(**options))
+    assert all(torch.equal(again[name], tensor) for name, tensor in found.items())  # they are there: no room is needed
+    monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path / "elsewhere"))
     on_photos = plan(**options)
     frozen = watched(on_photos, "layer2")
     expected = learned(on_photos)
@@ -77,7 +83,7 @@ def test_a_second_training_finds_the_maps(plan: Callable[..., Any]) -> None:
     deeper = plan(mode="partial_2")
     frozen = watched(deeper, "layer2")
     learned(deeper)
-    assert frozen == [2, 24]
+    assert frozen == [2, 21]
 
 
 @pytest.mark.parametrize("options", [{"augment": "light"}, {"mix": {"mixup": 0.2}}, {"compile": True}])
@@ -91,9 +97,9 @@ def test_a_network_that_cannot_be_divided_learns_from_photos(plan: Callable[...,
     """ViT adds positions to its patches between two modules: maps in place of photos would get them twice."""
     from bakeoff.training.maps import find_tail
 
-    classifier = plan(mode="partial_1", name="test_vit.r160_in1k").model
-    blocks = classifier.classifier.backbone.blocks
-    assert not blocks[0].norm1.weight.requires_grad or find_tail(classifier, torch.rand(2, 3, 64, 64)) is None
+    model = plan(mode="partial_1", name="test_vit.r160_in1k").model
+    assert find_tail(model, torch.rand(2, 3, 64, 64)) is None
+    assert find_tail(plan(mode="partial_1").model, torch.rand(2, 3, 64, 64)) is not None
 
 
 def test_frozen_stages_drop_nothing(plan: Callable[..., Any]) -> None:

@@ -203,12 +203,11 @@ def test_the_key_follows_what_determines_the_result(
 @pytest.mark.parametrize(
     ("losses", "patience", "expected"),
     [
-        ([1.0, 0.9, 0.8, 0.7, 0.6], None, True),
-        ([1.0, 0.9, 0.8, 0.7, 0.69], None, False),  # 1.4 %
-        ([1.0, 0.5, 0.4, 0.3], None, False),  # fewer than five epochs say nothing
-        ([0.5, 0.5, 0.9, 0.8, 0.7], 2, False),  # patience has seen no better epoch
-        ([9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 0.5, 0.3, 0.2, 0.5], None, True),  # means of two epochs: 0.4 and 0.35
-        ([1.0, 0.9, 0.8, 0.7, math.nan], None, False),
+        ([9.0] * 6 + [0.5, 0.3, 0.2, 0.5], None, True),  # means of two epochs: 0.4 and 0.35
+        ([9.0] * 6 + [0.5, 0.3, 0.2, 0.59], None, False),  # 1.25 % of 0.4
+        ([9.0] * 5 + [4.0, 3.0, 2.0, 1.0], None, False),  # fewer than ten epochs say nothing
+        ([0.5] * 6 + [0.9, 0.8, 0.7, 0.6], 4, False),  # patience has seen no better epoch
+        ([9.0] * 6 + [0.5, 0.3, 0.2, math.nan], None, False),
     ],
 )
 def test_a_loss_that_falls_at_the_end_is_still_improving(

@@ -3,8 +3,6 @@
 BAKEOFF_KILLS=20 pytest tests/training/test_training_processes.py      # what `make proofs` does; 3 by default
 """
 
-from __future__ import annotations
-
 import json
 import os
 import random
@@ -67,12 +65,16 @@ def started(line: list[str], out: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(line, cwd=project, env=environment, stderr=subprocess.PIPE, text=True)
 
 
+def finish(process: subprocess.Popen[str]) -> None:
+    told = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, told
+
+
 def test_a_training_killed_at_any_moment_ends_in_the_same_bytes(command: Callable[..., Any]) -> None:
     options = {"mode": "finetune", "augment": "flip", "epochs": 40, "ema": 0.9, "scheduler": "cosine"}
     line, whole = command("whole", **options)
     begun = time.monotonic()
-    process = started(line, whole)
-    assert (process.communicate()[1], process.returncode)[1] == 0
+    finish(started(line, whole))
     lasts_s = time.monotonic() - begun
 
     line, killed = command("killed", **options)
@@ -87,8 +89,7 @@ def test_a_training_killed_at_any_moment_ends_in_the_same_bytes(command: Callabl
             n_killed += 1
         process.communicate()
     shutil.rmtree(killed, ignore_errors=True)
-    process = started(line, killed)
-    assert (process.communicate()[1], process.returncode)[1] == 0
+    finish(started(line, killed))
     for name in ("model.safetensors", "predictions.parquet"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes(), name
     told = [json.loads((out / "training.json").read_text()) for out in (whole, killed)]
@@ -105,10 +106,9 @@ def test_two_processes_train_as_one_with_the_same_batches(command: Callable[...,
     for n in (1, 2):
         head = HeadParams(hidden=[], batch_norm=False, dropout=0.0)
         options = {"mode": "finetune", "augment": "flip", "batch_norm": "eval", "clip_norm": 1.0, "head": head}
+        options |= {"early_stop_patience_epochs": 3, "scheduler": "plateau"}
         line, out = command(f"processes_{n}", processes=n, **options, epochs=4, accumulate=2, ema=0.5)
-        process = started(line, out)
-        told = process.communicate()[1]
-        assert process.returncode == 0, told
+        finish(started(line, out))
         record = TrainingRecord.read(out / "training.json")
         assert record.processes == n
         found.append((load_file(out / "model.safetensors"), record, (out / "history.csv").read_text().splitlines()))
@@ -137,7 +137,7 @@ def test_a_process_that_dies_takes_the_training_down_in_one_sentence(command: Ca
         if list(checkpoints.glob("*/state.pt")):
             break
         time.sleep(0.1)
-    (helper,) = subprocess.check_output(["pgrep", "-P", str(process.pid)], text=True).split()
+    helper = subprocess.check_output(["pgrep", "-f", "-P", str(process.pid), "train_torch"], text=True).split()[0]
     os.kill(int(helper), signal.SIGKILL)
     told = process.communicate(timeout=60)[1]
     assert process.returncode == 1
@@ -148,7 +148,8 @@ def test_a_process_that_dies_takes_the_training_down_in_one_sentence(command: Ca
 def test_torchrun_starts_them_too(command: Callable[..., Any]) -> None:
     line, out = command("torchrun", mode="finetune", epochs=1)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = started([line[0], *launcher, *line[1:]], out)
-    told = process.communicate(timeout=300)[1]
-    assert process.returncode == 0, told
+    finish(started([line[0], *launcher, *line[1:]], out))
     assert TrainingRecord.read(out / "training.json").processes == 2
+    line, out = command("alone", mode="frozen", batch_size=3)  # a head on features needs nobody else
+    finish(started([line[0], *launcher, *line[1:]], out))
+    assert TrainingRecord.read(out / "training.json").processes == 1

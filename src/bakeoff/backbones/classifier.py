@@ -38,19 +38,20 @@ class Classifier(nn.Module):
         return self.head(self.features(images))
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training; what does not learn stays in eval, so that batch-norm statistics and dropout stay still.
+        """Switch to training; what has parameters and learns none stays in eval, with all in it.
 
-        So does every batch norm of the backbone with `holds_batch_norm`.
+        So batch-norm statistics and dropout stay still there. So does every batch norm of the backbone with
+        `holds_batch_norm`.
         """
         super().train(mode)
-        learning = {parameter.requires_grad for parameter in self.backbone.parameters()}
-        if learning == {False}:
+        learning = [parameter.requires_grad for parameter in self.backbone.parameters()]
+        if not any(learning):
             self.backbone.eval()
-        elif False in learning or self.holds_batch_norm:
+        elif not all(learning) or self.holds_batch_norm:
             for module in self.backbone.modules():
                 learns = [parameter.requires_grad for parameter in module.parameters()]
-                is_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
-                if (is_norm and self.holds_batch_norm) or not any(learns or [not is_norm]):
+                is_held = self.holds_batch_norm and isinstance(module, nn.modules.batchnorm._BatchNorm)
+                if is_held or (learns and not any(learns)):
                     module.eval()
         return self
 

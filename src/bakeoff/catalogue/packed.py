@@ -38,7 +38,7 @@ def packing_folder(root: Path, given: dict[str, Any], *, name: str) -> Iterator[
     `root` is .bakeoff/packed of the main checkout; what is `given` of photos and packing, JSON, becomes a key together
     with the code and the packages that pack.
     """
-    kind, installed = _digest(name), {str(one.name).lower(): one.version for one in distributions()}
+    kind, installed = _digest(name), {str(one.name).lower().replace("_", "-"): one.version for one in distributions()}
     versions = {package: installed[package] for package in _PACKAGES & installed.keys()}
     folder = root / f"{kind}-{_digest([given, code_digest(Path(__file__).resolve()), versions])}"
     with waiting_lock(Path(f"{folder}.lock"), what=f"packing {name}"):

@@ -12,12 +12,13 @@ from bakeoff.core.section import PositiveInt, Section
 
 
 class ComputeParams(Section):
-    """Section `compute`: device, CPU threads (null = all physical cores), and processes that load photos or train."""
+    """Section `compute`: device, CPU threads (null = all physical cores), and processes that load photos."""
 
     device: Literal["auto", "cpu", "cuda", "mps"]
     threads: PositiveInt | None
     loader_workers: Annotated[int, Field(ge=0, le=64)] = 0
     processes: PositiveInt = 1
+    """Of one training of stage `train_torch`."""
 
 
 class ScanParams(Section):

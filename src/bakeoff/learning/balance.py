@@ -71,9 +71,11 @@ def class_targets(labels: np.ndarray, params: BalanceParams) -> dict[int, int]:
     classes, counts = np.unique(labels, return_counts=True)
     if isinstance(params, BalanceToTarget) and len(labels):
         default = {"undersample": counts.min(), "resample": round(counts.mean())}.get(params.name, counts.max())
-        least = params.target_per_class or default
-        least, most = {"undersample": (0, least), "resample": (least, least)}.get(params.name, (least, None))
-        counts = counts.clip(least, most)
+        target = params.target_per_class or default
+        if params.name != "undersample":
+            counts = counts.clip(min=target)
+        if params.name in ("undersample", "resample"):
+            counts = counts.clip(max=target)
     return dict(zip(classes.tolist(), counts.tolist(), strict=True))
 
 

@@ -66,9 +66,12 @@ class History:
 
     @property
     def still_improving(self) -> bool:
-        """Whether the schedule ended while validation's loss was falling, by more than 2 % from fifth to fifth."""
+        """Whether the schedule ended while validation's loss was falling, by more than 2 % from fifth to fifth.
+
+        Not of fewer than ten epochs, whose fifths are single epochs.
+        """
         losses, n = [row.get("validation_loss", math.nan) for row in self.rows], len(self.rows) // 5
-        return n > 0 and not self.out_of_patience and bool(np.mean(losses[-n:]) < 0.98 * np.mean(losses[-2 * n : -n]))
+        return n > 1 and not self.out_of_patience and bool(np.mean(losses[-n:]) < 0.98 * np.mean(losses[-2 * n : -n]))
 
     def add_epoch(self, weight_sums: Sequence[float], **measured: float) -> bool:
         """Add the row of an epoch and return whether it is the best so far.

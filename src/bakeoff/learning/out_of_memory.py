@@ -3,7 +3,7 @@
 Loads no framework: their errors are known by name.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bakeoff.core.errors import BakeoffError
@@ -25,8 +25,10 @@ def out_of_memory_in_words(error: type[BakeoffError], doing: str, *, remedies: s
         raise error(f"{doing}: out of memory; {remedies}.") from None
 
 
-def inputs_in_words(shape: tuple[int, ...]) -> str:
-    """Return a batch's size: `16 photos of 224 x 224 px` for (N, C, H, W), `16 rows of 1280 features` for (N, D)."""
-    if len(shape) == 4:
+def inputs_in_words(shape: Sequence[int]) -> str:
+    """Return a batch's size: `16 photos of 224 x 224 px` for (N, 3, H, W), `16 rows of 1280 features` for (N, D)."""
+    if len(shape) >= 3 and shape[1] != 3:
+        return f"{shape[0]} maps of {' x '.join(map(str, shape[1:]))}"
+    if len(shape) >= 3:
         return f"{shape[0]} photos of {shape[2]} x {shape[3]} px"
     return f"{shape[0]} rows of {shape[-1]} features"

@@ -173,12 +173,12 @@ def improving_notes(summaries: Sequence[Summary], *, t: Translator) -> list[str]
         return []
     return [
         t.gettext(
-            "{names} still improved when their schedule ended (validation loss fell by more than 2% from one fifth of "
-            "the epochs to the last): more epochs may change the order. By accuracy it is {order}; without them, "
-            "{settled}.",
+            "{names} still improved when their schedule ended (validation loss was more than 2% lower in the last "
+            "fifth of the epochs than in the fifth before): more epochs may change the order. By accuracy it is "
+            "{order}; without them, {settled}.",
             names=t.join(item.candidate for item in ranked if item.still_improving),
             order=" > ".join(item.candidate for item in ranked),
-            settled=" > ".join(settled) or "–",
+            settled=" > ".join(settled) or t.gettext("nobody is left"),
         )
     ]
 

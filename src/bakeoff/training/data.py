@@ -41,7 +41,7 @@ class Batch(NamedTuple):
     """Rows that go through the network together."""
 
     inputs: Tensor
-    """Photos (N, C, H, W) uint8, or features (N, D) float32."""
+    """Photos (N, C, H, W) uint8, features (N, D) float32, or maps (N, C, H, W) or (N, T, D) float32."""
     targets: Tensor
     """Class indices (N,) int64, or probabilities of the classes (N, K) float32."""
     weights: Tensor

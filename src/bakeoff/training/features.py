@@ -24,13 +24,14 @@ from bakeoff.data.table import Catalogue
 from bakeoff.learning.key import digest, feature_key
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.records.training import TrainingHeader
-from bakeoff.training.data import Batch, Change, LoaderOptions, PhotoBatches, PhotoDataset
+from bakeoff.training.data import Batch, Change, LoaderOptions, PhotoBatches, PhotoDataset, Rows
 from bakeoff.training.feature_file import FeatureFile
 from bakeoff.training.module import PhotoClassifier
 
 CHUNK = 8 * PREDICT_BATCH
 """Products between two states on the disk: what a killed extraction does again at most."""
 _SHOWN = 3
+_SAME_WITHIN = 1e-4
 _REMEDIES = (
     f"features are computed {PREDICT_BATCH} photos at a time, whatever batch_size is: "
     "free the device's memory, lower the backbone's image_size, or set compute.device: cpu"
@@ -54,9 +55,15 @@ class Features:
     """Pooled features of every product of a catalogue, or another output of a network's frozen part."""
 
     array: np.ndarray
-    """(N, D) or (N, C, H, W) float32, row = position in `Catalogue.products`; memory-mapped, read-only."""
+    """(N, D) or, of maps, (N, C, H, W) or (N, T, D) float32; memory-mapped, read-only."""
     extraction_s: float
     """What computing them took, interruptions left out, also where they were already there."""
+    kept: np.ndarray | None = None
+    """(N,) positions in `Catalogue.products` of the array's rows, ascending; None = all of them."""
+
+    def of(self, positions: np.ndarray) -> Rows:
+        """Return those of some products, each of them among the kept."""
+        return Rows(self.array, positions if self.kept is None else np.searchsorted(self.kept, positions))
 
 
 @dataclass(frozen=True)
@@ -115,9 +122,7 @@ def cached_pass(
     **augmented: Any,
 ) -> Features:
     """Return what a pass gives of every product, as `cached_features` does; view and `augmented` are the dataset's."""
-    ids = catalogue.products["product_id"].to_numpy()
-    key = feature_key(header, catalogue, code=code_digest(Path(__file__).resolve()))
-    folder = root / (digest([key, *made.made_by]) if made.made_by else key)
+    ids, folder = catalogue.products["product_id"].to_numpy(), pass_folder(made, catalogue, header=header, root=root)
     file = FeatureFile(folder, (len(ids), *made.shape))
     with waiting_lock(folder.with_name(f"{folder.name}.lock"), what=f"{made.what} {folder.name}"):
         if (n_rows := file.progress()[0]) < len(ids):
@@ -125,6 +130,12 @@ def cached_pass(
             batches = PhotoBatches(dataset, LoaderOptions(PREDICT_BATCH, seed=0, workers=workers))
             _extract(made.of(dataset), batches.ordered(view), file, ids=ids, header=header, what=made.what)
         return Features(np.load(file.path, mmap_mode="r"), file.progress()[1])
+
+
+def pass_folder(made: Pass, catalogue: Catalogue, *, header: TrainingHeader, root: Path) -> Path:
+    """Return where the output of a pass is kept, begun or not."""
+    key = feature_key(header, catalogue, code=code_digest(Path(__file__).resolve()))
+    return root / (digest([key, *made.made_by]) if made.made_by else key)
 
 
 def _pooled(model: PhotoClassifier, *made_by: Any) -> Pass:
@@ -162,15 +173,16 @@ def _extract(
 
 @torch.inference_mode()
 def fastest(model: PhotoClassifier, photos: PhotoDataset) -> PhotoClassifier:
-    """Return a packed copy on a CPU, which differs by rounding; the model itself where that cannot run."""
+    """Return a packed copy on a CPU, which differs by rounding; the model itself where that cannot run, or differs."""
     if model.mean.device.type != "cpu":
         return model
+    photo = photos[0, 0][0][None]
     try:
         packed: Any = for_cpu_inference(model)
-        packed.features(photos[0, 0][0][None])
+        found, expected = packed.features(photo), model.features(photo)
     except (SetupError, AttributeError, RuntimeError):  # a network whose code reads a layer's own weights
         return model
-    return packed
+    return packed if (found - expected).abs().max() <= _SAME_WITHIN * expected.abs().max() else model
 
 
 def _refuse_non_numbers(rows: np.ndarray, ids: np.ndarray, *, title: str) -> None:

@@ -56,10 +56,9 @@ def learn(
     if plan.recipe.compile and not plan.uses_features:  # after the features, which frozen candidates share
         plan.model.classifier.backbone.compile()
     tail, maps = _tail_of(plan)
-    if maps:
-        extraction_s += share * maps.extraction_s
+    extraction_s += maps.extraction_s if maps else 0
     known = features if plan.uses_features else maps
-    parts = [view.array for view in views] or ([Rows(known.array, plan.catalogue.rows("train"))] if known else [])
+    parts = [view.array for view in views] or ([known.of(plan.catalogue.rows("train"))] if known else [])
     train, validation = _training_batches(plan, parts), _batches(plan, plan.catalogue.rows("validation"), known)
     module: nn.Module = plan.model.classifier.head if plan.uses_features else plan.model
     n_threads = torch.get_num_threads()
@@ -78,9 +77,9 @@ def learn(
 def _tail_of(plan: TrainingPlan) -> tuple[Tail | None, Features | None]:
     """Return the part of the network that learns and what enters it, where its epochs see the same of it."""
     request, recipe = plan.request, plan.recipe
-    if request.mode.family != "partial" or not request.repeats_photos or recipe.compile:
-        return None, None
     dataset = PhotoDataset(plan.catalogue, plan.catalogue.rows("train")[:2], request.settings.preprocessing)
+    if request.mode.family != "partial" or not request.repeats_photos or recipe.compile or not len(dataset):
+        return None, None
     photos = torch.stack([dataset[0, row][0] for row in range(len(dataset))]).to(plan.device)
     tail = find_tail(plan.model, photos)
     return tail, tail and cached_maps(plan.model, plan.catalogue, tail, **_places(plan))
@@ -174,7 +173,7 @@ def _batches(plan: TrainingPlan, rows: np.ndarray, known: Features | None) -> Ba
     catalogue, options = plan.catalogue, _options(plan)
     if known is None:
         return PhotoBatches(PhotoDataset(catalogue, rows, plan.request.settings.preprocessing), options)
-    return ArrayBatches([Rows(known.array, rows)], catalogue.label_ids(rows), options, positions=rows)
+    return ArrayBatches([known.of(rows)], catalogue.label_ids(rows), options, positions=rows)
 
 
 def features_of(plan: TrainingPlan) -> Features:

@@ -19,7 +19,7 @@ from bakeoff.learning.recipe import Recipe
 from bakeoff.training.data import Batch, BatchSource
 from bakeoff.training.losses import Loss
 from bakeoff.training.optimise import rate_factor
-from bakeoff.training.parallel import n_processes, of_first, take_over_buffers
+from bakeoff.training.parallel import n_processes, of_first, rank, take_over
 from bakeoff.training.resume import CheckpointFolder
 from bakeoff.training.steps import Stepper
 
@@ -79,6 +79,7 @@ def train_module(
             f"compute.processes is {n_processes()}, and each takes 2 rows of a batch or more; set batch_size (now "
             f"{train.options.batch_size}, of {len(train.labels)} training rows) to {2 * n_processes()} or more."
         )
+    take_over([*module.parameters(), *module.buffers()])
     trainer = _Trainer(module, train, validation, options)
     if saved := of_first(checkpoint.load() if checkpoint else None):
         trainer.restore(saved)
@@ -122,6 +123,8 @@ class _Trainer:
         self.stepper.restore(saved["stepper"])
         self.history = replace(self.history, **saved["history"])
         self.best_tensors, self.epoch = saved["best_tensors"], _Epoch(**saved["epoch"])
+        if rank():  # what the first one has drawn from is not for the others
+            return
         torch.set_rng_state(saved["rng"])
         if saved["cuda_rng"] is not None:
             torch.cuda.set_rng_state(saved["cuda_rng"], self.options.device)
@@ -165,7 +168,7 @@ class _Trainer:
             self._save_if_due(checkpoint)
             advance()
         self._settle()
-        take_over_buffers(self.module)
+        take_over(self.module.buffers())  # a batch norm has seen its process's rows alone
 
     def _settle(self) -> None:
         """Read what the steps since the last time came to."""
@@ -173,10 +176,12 @@ class _Trainer:
             value, hits, n_rows, weight_sum = counted.tolist()
             if not math.isfinite(value):
                 names = ", ".join(self.options.name_of(position) for position in positions.tolist() if position >= 0)
+                others = " and those of other processes" if n_processes() > 1 else ""
                 raise TrainingError(
                     f"{self.options.title}: the training loss became {value} at step "
                     f"{len(self.history.step_losses) + 1} with learning rate {self.options.recipe.learning_rate:g}, on "
-                    f"products {names}; look at their photos, lower the rate, set clip_norm or mixed_precision: off."
+                    f"products {names}{others}; look at their photos, lower the rate, set clip_norm or "
+                    "mixed_precision: off."
                 )
             self.history.step_losses.append(value)
             self.epoch.hits += int(hits)
@@ -187,7 +192,7 @@ class _Trainer:
     def _end_epoch(self) -> bool:
         """Validate and return whether this was the best epoch so far."""
         started, done, self.epoch = time.perf_counter(), self.epoch, _Epoch()
-        loss, accuracy = self._validate()
+        loss, accuracy = of_first(None if rank() else self._validate())
         return self.history.add_epoch(
             done.weight_sums,
             train_accuracy=done.hits / done.n_rows,

@@ -8,18 +8,20 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bakeoff.core.code import code_digest
 from bakeoff.data.table import Catalogue
 from bakeoff.records.training import TrainingHeader
-from bakeoff.training.features import Features, Pass, cached_pass
+from bakeoff.training.features import Features, Pass, cached_pass, pass_folder
 from bakeoff.training.module import PhotoClassifier
+from bakeoff.training.parallel import of_first
 
 _SHARE_OF_DISK = 0.5
 
@@ -49,10 +51,13 @@ def find_tail(model: PhotoClassifier, photos: Tensor) -> Tail | None:
     learning = {module for module in model.classifier.backbone.modules() if _learns(module)}
     over: list[nn.Module] = []
     found: list[tuple[nn.Module, Any]] = []
+    again: list[nn.Module] = []
 
     def enter(module: nn.Module, given: tuple[Any, ...]) -> None:
         if not found and module in learning:
             found.append((module, given))
+        elif found and module in over:
+            again.append(module)
 
     def leave(module: nn.Module, *_: Any) -> None:
         if not found:
@@ -64,7 +69,7 @@ def find_tail(model: PhotoClassifier, photos: Tensor) -> Tail | None:
             hooks.enter_context(module.register_forward_pre_hook(enter))
             hooks.enter_context(module.register_forward_hook(leave))
         scores = model(photos)
-    if not found or not over or len(found[0][1]) != 1 or not isinstance(maps := found[0][1][0], Tensor):
+    if not found or not over or again or len(found[0][1]) != 1 or not isinstance(maps := found[0][1][0], Tensor):
         return None
     tail = Tail(found[0][0], over, tuple(maps.shape[1:]))
     with torch.inference_mode(), fed_with_maps(model, tail):
@@ -91,10 +96,12 @@ def fed_with_maps(model: PhotoClassifier, tail: Tail) -> Iterator[None]:
 def cached_maps(
     model: PhotoClassifier, catalogue: Catalogue, tail: Tail, *, header: TrainingHeader, root: Path, workers: int = 0
 ) -> Features | None:
-    """Return the maps (N, …) of every product, kept and raised as `bakeoff.training.features.cached_features`.
+    """Return the maps (N, …) of the train and validation products, as `bakeoff.training.features.cached_features`.
 
-    Return None, and say so on stderr, where they would take more than half of the free disk.
+    Return None, and say so on stderr, where none are there and they would take more than half of the free disk.
     """
+    kept = np.flatnonzero(catalogue.products["split"].isin(["train", "validation"]))
+    catalogue = replace(catalogue, products=catalogue.products.iloc[kept].reset_index(drop=True))
 
     def reach(images: Tensor) -> Tensor:
         given: list[Tensor] = []
@@ -108,16 +115,17 @@ def cached_maps(
         return given[0].contiguous()
 
     made = Pass(tail.shape, (header.mode, code_digest(Path(__file__).resolve())), lambda _: reach, what="maps")
-    needed = 4 * len(catalogue.products) * torch.Size(tail.shape).numel()
+    needed = 4 * len(kept) * torch.Size(tail.shape).numel()
     root.mkdir(parents=True, exist_ok=True)
-    if needed > _SHARE_OF_DISK * shutil.disk_usage(root).free:
+    begun = pass_folder(made, catalogue, header=header, root=root).is_dir()
+    if not of_first(begun or needed <= _SHARE_OF_DISK * shutil.disk_usage(root).free):
         sys.stderr.write(
             f"bakeoff: the maps of {header.title} would take {needed / 2**30:.1f} GiB in {root}, more than half of "
             "what is free; it learns from photos.\n"
         )
         return None
     model.eval()
-    return cached_pass(made, catalogue, header=header, root=root, workers=workers)
+    return replace(cached_pass(made, catalogue, header=header, root=root, workers=workers), kept=kept)
 
 
 def _learns(module: nn.Module) -> bool:

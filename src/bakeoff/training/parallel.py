@@ -1,13 +1,13 @@
 """Several processes in one training: each takes its rows of every batch, and their gradients add up.
 
-They are as torchrun starts them (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT in the environment): on CUDA
-each has a GPU of its own. Rank 0 alone reads checkpoints, writes and talks.
+The first one starts the others, or torchrun all of them; on CUDA each has a GPU of its own. The first one alone (rank
+0) reads checkpoints, validates, writes and talks.
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,12 @@ from torch import Tensor
 from torch import distributed as dist
 
 from bakeoff.core.errors import TrainingError
+from bakeoff.core.machine import ComputeParams
 from bakeoff.training.device import resolve_device
+
+_HELPER = "BAKEOFF_TRAINING_HELPER"
+"""In the environment of a process that the first one has started: where that listens, and the process's rank."""
+_ENDED = ("Connection closed", "Connection reset", "NCCL")
 
 
 def rank() -> int:
@@ -30,39 +35,42 @@ def n_processes() -> int:
 
 
 @contextmanager
-def training_processes(n: int, *, device: str) -> Iterator[bool]:
-    """Let `n` processes run what this one does, and yield whether this is the first of them.
+def training_processes(compute: ComputeParams, *, alone: bool) -> Iterator[bool]:
+    """Let `compute.processes` processes run what this one does, and yield whether this is the first of them.
 
-    The others are started here with this command, unless torchrun has started this one.
+    The others are started here with this command, unless torchrun has started this one; they are then as many as it
+    says. `alone`: nobody is needed beside the first, and others that torchrun has started end here.
 
     Raises:
         TrainingError: fewer GPUs than processes, or another process has ended.
     """
-    started = "RANK" in os.environ
-    n = int(os.environ["WORLD_SIZE"]) if started else n
-    if n == 1:
+    by_torchrun = {"RANK", "WORLD_SIZE"} <= os.environ.keys()
+    port, number = map(int, os.environ.get(_HELPER, "0 0").split())
+    n = compute.processes
+    if by_torchrun:
+        number, n = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    if alone and number:
+        sys.exit(0)
+    if alone or n == 1:
         yield True
         return
-    chosen, n_here = resolve_device(device), int(os.environ.get("LOCAL_WORLD_SIZE", n))
-    if chosen.type == "mps" or (chosen.type == "cuda" and torch.cuda.device_count() < n_here):
-        raise TrainingError(
-            f"compute.processes is {n_here}, but {chosen.type} offers {max(1, torch.cuda.device_count())} here; on a "
-            "GPU each process needs one of its own."
-        )
-    helpers = [] if started else _start_helpers(n)
-    number = int(os.environ["RANK"])
+    device = _device_for(compute.device, int(os.environ.get("LOCAL_WORLD_SIZE", n)))
+    group = {} if by_torchrun else _meeting_place(port, number, n)
+    helpers = [] if by_torchrun or port else _start_helpers(n, group["store"].port)
+    stderr = sys.stderr
     try:
-        if chosen.type == "cuda":
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        if number:
-            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  the first process says it
-        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        if device.type == "cuda":
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", number)))
+        if number:  # the first one tells how it goes, each its own error
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", **group)
         yield number == 0
     except RuntimeError as error:
-        if not any(word in str(error) for word in ("Connection closed", "Connection reset", "NCCL")):
+        if not isinstance(error, dist.DistError) and not any(words in str(error) for words in _ENDED):
             raise
         raise TrainingError(f"another process of this training has ended ({str(error).splitlines()[-1]}).") from None
     finally:
+        sys.stderr = stderr
         for helper in helpers:
             helper.terminate()
             helper.wait()
@@ -70,19 +78,25 @@ def training_processes(n: int, *, device: str) -> Iterator[bool]:
             dist.destroy_process_group()
 
 
-def _start_helpers(n: int) -> list[subprocess.Popen[bytes]]:
-    """Start this command n - 1 times more and make this process the first of them all."""
-    store = dist.TCPStore("127.0.0.1", 0, n, is_master=True, wait_for_workers=False)
-    os.environ |= {"WORLD_SIZE": str(n), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
-    os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "TORCHELASTIC_USE_AGENT_STORE": "True"}  # the port is taken
-    _kept.append(store)
+def _device_for(name: str, n: int) -> torch.device:
+    device = resolve_device(name)
+    if device.type == "mps" or (device.type == "cuda" and torch.cuda.device_count() < n):
+        raise TrainingError(
+            f"compute.processes is {n}, but {device.type} offers {max(1, torch.cuda.device_count())} here; on a GPU "
+            "each process needs one of its own."
+        )
+    return device
+
+
+def _meeting_place(port: int, number: int, n: int) -> dict[str, Any]:
+    store = dist.TCPStore("127.0.0.1", port, n, is_master=not port, wait_for_workers=False)
+    return {"store": store, "rank": number, "world_size": n}
+
+
+def _start_helpers(n: int, port: int) -> list[subprocess.Popen[bytes]]:
+    """Start this command n - 1 times more."""
     command = [sys.executable, *sys.orig_argv[1:]]
-    return [
-        subprocess.Popen(command, env={**os.environ, "RANK": str(one), "LOCAL_RANK": str(one)}) for one in range(1, n)
-    ]
-
-
-_kept: list[Any] = []  # the store serves as long as it is referred to
+    return [subprocess.Popen(command, env=os.environ | {_HELPER: f"{port} {one}"}) for one in range(1, n)]
 
 
 def add_up(tensor: Tensor) -> Tensor:
@@ -93,19 +107,20 @@ def add_up(tensor: Tensor) -> Tensor:
 
 
 def add_up_gradients(parameters: list[torch.nn.Parameter]) -> None:
-    """Give every process the sum of all gradients of (), (n,), (n, m), … parameters; None counts as zeros."""
+    """Give every process the sum of all gradients; a parameter without one has none in any process."""
     if n_processes() == 1:
         return
-    flat = torch.cat([torch.zeros_like(one).ravel() if one.grad is None else one.grad.ravel() for one in parameters])
-    for parameter, summed in zip(parameters, add_up(flat).split([one.numel() for one in parameters]), strict=True):
-        parameter.grad = summed.view_as(parameter)
+    gradients = [one.grad for one in parameters if one.grad is not None]
+    summed = add_up(torch.cat([one.ravel() for one in gradients])).split([one.numel() for one in gradients])
+    for gradient, found in zip(gradients, summed, strict=True):
+        gradient.copy_(found.view_as(gradient))
 
 
-def take_over_buffers(module: torch.nn.Module) -> None:
-    """Give every process the first one's buffers, such as running statistics of batch norms that saw its rows alone."""
+def take_over(tensors: Iterable[Tensor]) -> None:
+    """Give every process the first one's, in place."""
     if n_processes() > 1:
-        for buffer in module.buffers():
-            dist.broadcast(buffer, 0)
+        for tensor in tensors:
+            dist.broadcast(tensor.detach(), 0)
 
 
 def of_first(value: Any) -> Any:

@@ -52,11 +52,6 @@ class TrainingRequest:
         return self.mode.trained == 0 and is_repeated
 
     @property
-    def n_processes(self) -> int:
-        """How many processes take part: a head on cached features takes seconds in one."""
-        return 1 if self.uses_features else self.compute.processes
-
-    @property
     def repeats_photos(self) -> bool:
         """Whether every epoch shows the same photos: nothing changes them."""
         return self.recipe.augment.name == "none" and self.recipe.mix is None
