@@ -93,12 +93,19 @@ def test_photos_that_change_have_no_maps(plan: Callable[..., Any], options: dict
     assert _tail_of(plan(mode="partial_1", **options)) == (None, None)
 
 
-def test_a_network_that_cannot_be_divided_learns_from_photos(plan: Callable[..., Any]) -> None:
+@pytest.mark.usefixtures("no_rendering")
+def test_a_network_that_cannot_be_divided_learns_from_photos(
+    plan: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     """ViT adds positions to its patches between two modules: maps in place of photos would get them twice."""
+    from bakeoff.training.learn import learn
     from bakeoff.training.maps import find_tail
 
     model = plan(mode="partial_1", name="test_vit.r160_in1k").model
     assert find_tail(model, torch.rand(2, 3, 64, 64)) is None
+    learn(plan(mode="partial_1", name="test_vit.r160_in1k", epochs=1))
+    told = "tiny-partial_1 seed 0 cannot be divided where it begins to learn; photos go through all of it."
+    assert told in capsys.readouterr().err
     assert find_tail(plan(mode="partial_1").model, torch.rand(2, 3, 64, 64)) is not None
 
 

@@ -1,5 +1,6 @@
 """What learns in a training: a classifier by gradient, on photos or cached features, or a probe that is fitted."""
 
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -82,6 +83,9 @@ def _tail_of(plan: TrainingPlan) -> tuple[Tail | None, Features | None]:
         return None, None
     photos = torch.stack([dataset[0, row][0] for row in range(len(dataset))]).to(plan.device)
     tail = find_tail(plan.model, photos)
+    if tail is None:
+        told = f"{plan.header.title} cannot be divided where it begins to learn; photos go through all of it"
+        sys.stderr.write(f"bakeoff: {told}.\n")
     return tail, tail and cached_maps(plan.model, plan.catalogue, tail, **_places(plan))
 
 
