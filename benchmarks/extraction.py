@@ -134,7 +134,7 @@ def packing_difference(plan: TrainingPlan, found: np.ndarray) -> float:
     from bakeoff.training.data import PhotoDataset
 
     photos = PhotoDataset(plan.catalogue, np.arange(BATCH), plan.header.backbone.preprocessing)
-    images = torch.stack([photos[number][0] for number in range(BATCH)])
+    images = torch.stack([photos[0, number][0] for number in range(BATCH)])
     with torch.inference_mode():
         plain = plan.model.features(images.contiguous(memory_format=torch.channels_last)).numpy()
     return float(np.abs(found[:BATCH] - plain).max() / np.abs(plain).max())
