@@ -126,6 +126,11 @@ class Recipe(ScheduleParams):
     random_start_max_steps: PositiveInt | None
     """Optimiser steps at most where the backbone starts from random weights; null = as any other."""
 
+    @property
+    def repeats_photos(self) -> bool:
+        """Whether every epoch shows the same photos: nothing changes them."""
+        return self.augment.name == "none" and self.mix is None
+
     def of_start(self, *, is_random: bool) -> Self:
         """Return it for a backbone that starts from published weights, or from random ones."""
         cap = self.random_start_max_steps if is_random else None
@@ -191,8 +196,7 @@ def recipe_problem(recipe: Recipe, mode: Mode, head: HeadParams) -> str | None:
         return problem
     if recipe.start == "head" and head.hidden:
         return f"mode {mode.name}: start: head needs a head without hidden layers (head.hidden: []); set start: random"
-    on_features = mode.trained == 0 and recipe.augment.name == "none" and recipe.mix is None
-    return balance_problem(recipe.balance, mode=mode.name, on_features=on_features)
+    return balance_problem(recipe.balance, mode=mode.name, on_features=mode.trained == 0 and recipe.repeats_photos)
 
 
 class RecipeRecord(Record):

@@ -48,13 +48,8 @@ class TrainingRequest:
     @property
     def uses_features(self) -> bool:
         """Whether the backbone runs once per photo only: it is frozen, and epochs show it the same photos again."""
-        is_repeated = self.repeats_photos or (self.recipe.cache_views is not None and self.recipe.mix is None)
+        is_repeated = self.recipe.repeats_photos or (self.recipe.cache_views is not None and self.recipe.mix is None)
         return self.mode.trained == 0 and is_repeated
-
-    @property
-    def repeats_photos(self) -> bool:
-        """Whether every epoch shows the same photos: nothing changes them."""
-        return self.recipe.augment.name == "none" and self.recipe.mix is None
 
     def recipe_from(self, weights: WeightsRecord) -> Recipe:
         """Return the recipe for what the backbone starts from; a random start that was asked for is as any other."""
