@@ -18,7 +18,7 @@ from bakeoff.core.allocator import keep_freed_memory
 from bakeoff.core.errors import EvaluationError, SetupError
 from bakeoff.core.seeding import set_threads
 from bakeoff.learning.key import versions
-from bakeoff.predictors.protocol import Predictor, batches
+from bakeoff.predictors.protocol import N_TRIALS, Predictor, batches
 from bakeoff.predictors.trained import load_photo_classifier
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
@@ -29,7 +29,6 @@ from bakeoff.training.module import PhotoClassifier, photo_tensor
 
 SAME_WITHIN = 1e-4
 """How far a probability of a faster way of running the network may be from the plain one's."""
-N_TRIALS = 3
 
 
 class TorchPredictor(Predictor):

@@ -78,9 +78,10 @@ def learn(
 def _tail_of(plan: TrainingPlan) -> tuple[Tail | None, Features | None]:
     """Return the part of the network that learns and what enters it, where its epochs see the same of it."""
     request, recipe = plan.request, plan.recipe
-    dataset = PhotoDataset(plan.catalogue, plan.catalogue.rows("train")[:2], request.settings.preprocessing)
-    if request.mode.family != "partial" or not recipe.repeats_photos or recipe.compile or not len(dataset):
+    rows = plan.catalogue.rows("train")[:2]
+    if request.mode.family != "partial" or not recipe.repeats_photos or recipe.compile or not len(rows):
         return None, None
+    dataset = PhotoDataset(plan.catalogue, rows, request.settings.preprocessing)
     photos = torch.stack([dataset[0, row][0] for row in range(len(dataset))]).to(plan.device)
     tail = find_tail(plan.model, photos)
     if tail is None:
