@@ -29,7 +29,7 @@ from bakeoff.interpret.perturbation import infidelity_of, sensitivity_of
 from bakeoff.interpret.subject import NotExplainable, Subject
 from bakeoff.interpret.trust import Measured, summarise
 from bakeoff.records.files import derived_key
-from bakeoff.records.interpretation import FAITHFULNESS_FILE, FaithfulnessRecord, MethodFaithfulness
+from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord, MethodFaithfulness
 from bakeoff.records.training import TrainingRecord
 
 _TOP = 0.05

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from bakeoff.data.figures import Figure, shorten
-from bakeoff.records.interpretation import AnswerCurve, FaithfulnessRecord
+from bakeoff.records.faithfulness import AnswerCurve, FaithfulnessRecord
 
 _METHOD, _RANDOM = "#0072b2", "#8a8a8a"
 _SIGNS = {"yes": "✓ can be trusted", "no": "✗ cannot be trusted", "undecided": "? undecided"}
