@@ -1,22 +1,19 @@
 """How far each method of explanation can be believed for one candidate, measured on a few test photos."""
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
 
+from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import drawing
+from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
-from bakeoff.core.section import PositiveInt, Section
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.boxes import boxes_in_view
-from bakeoff.data.table import Catalogue
 from bakeoff.interpret.deletion import (
     answer_curves,
     box_pixels,
@@ -25,36 +22,23 @@ from bakeoff.interpret.deletion import (
     rank_pixels,
     top_in_box,
 )
+from bakeoff.interpret.explain import background
+from bakeoff.interpret.faithfulness_figure import draw_faithfulness
+from bakeoff.interpret.methods import METHODS
+from bakeoff.interpret.opening import open_subject
+from bakeoff.interpret.params import FaithfulnessParams, InterpretParams
 from bakeoff.interpret.perturbation import infidelity_of, sensitivity_of
+from bakeoff.interpret.photos import KINDS, Chosen, choose_photos
+from bakeoff.interpret.run import Candidate
 from bakeoff.interpret.subject import NotExplainable, Subject
 from bakeoff.interpret.trust import Measured, summarise
-from bakeoff.records.files import derived_key
+from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord, MethodFaithfulness
-from bakeoff.records.training import TrainingRecord
+from bakeoff.records.files import derived_key
 
 _TOP = 0.05
 Attribute = Callable[[Subject, np.ndarray, np.ndarray], np.ndarray]
 """A method with its settings: subject, images (N, H, W, 3) and targets (N,) to maps (N, H, W) float32."""
-
-
-class FaithfulnessParams(Section):
-    """Section `faithfulness`: whose methods are measured, and on how much."""
-
-    models: list[str]
-    modes: list[str]
-    """The study's candidates that are measured; none of them is a stage that does nothing."""
-    baseline_seeds: list[int]
-    """Of the TensorFlow baseline."""
-    rows: PositiveInt
-    """Test photos at most, the same for every candidate."""
-    steps: PositiveInt
-    """In which all pixels are deleted or inserted."""
-    squares: PositiveInt
-    """Per photo, for the infidelity."""
-    sensitivity_rows: Annotated[int, Field(ge=0)]
-    """Of the photos, those whose maps are repeated under noise."""
-    noises: PositiveInt
-    """Per photo, for the sensitivity."""
 
 
 @dataclass(frozen=True)
@@ -71,94 +55,6 @@ class Photo:
     """A random map, (H, W) float32."""
     random_curves: np.ndarray
     """(2, steps + 1) probabilities: deletion and insertion by it."""
-
-
-def choose_rows(product_ids: list[str], label_ids: np.ndarray, n: int) -> np.ndarray:
-    """Return the places of at most n products, (≤ n,) int64, ascending, the same for every candidate.
-
-    By the digest of the product's id, first one of each class, then second ones: what a candidate predicts has no part
-    in it, and a product added to the catalogue moves few others.
-    """
-    order = sorted(range(len(product_ids)), key=lambda i: hashlib.sha256(product_ids[i].encode()).digest())
-    turns: dict[int, int] = {}
-    placed = []
-    for place in order:
-        label = int(label_ids[place])
-        turns[label] = turns.get(label, 0) + 1
-        placed.append((turns[label], place))
-    placed.sort(key=lambda item: item[0])
-    return np.sort(np.array([place for _, place in placed[:n]], dtype=np.int64))
-
-
-def measure_faithfulness(
-    subject: Subject,
-    catalogue: Catalogue,
-    training: TrainingRecord,
-    methods: Mapping[str, tuple[str, Attribute]],
-    out_dir: Path,
-    *,
-    params: FaithfulnessParams,
-    settings: Mapping[str, Any],
-) -> FaithfulnessRecord:
-    """Write faithfulness.json and figures/faithfulness.png under `out_dir`.
-
-    `methods` has each one's title and function by name, `settings` what determines their maps beside the candidate.
-    A method that cannot be had for the candidate is named with its reason; the others are measured.
-    """
-    from bakeoff.interpret.faithfulness_figure import draw_faithfulness
-
-    test = catalogue.rows("test")
-    ids = catalogue.products["product_id"].astype(str).to_numpy()
-    rows = test[choose_rows(list(ids[test]), catalogue.label_ids(test), params.rows)]
-    found: dict[str, MethodFaithfulness] = {}
-    refused: dict[str, str] = {}
-    with progress_bar() as progress:
-        task = progress.add_task(f"{training.candidate}: faithfulness", total=1 + len(methods))
-        photos = open_photos(subject, catalogue, rows, steps=params.steps)
-        trial = Trial(subject, _randomised(subject), photos, params)
-        progress.advance(task)
-        for name, (title, attribute) in methods.items():
-            try:
-                found[name] = summarise(title, trial.measure(attribute), not_learned=training.not_learned)
-            except NotExplainable as reason:
-                refused[name] = str(reason)
-            progress.advance(task)
-    random = np.mean([photo.random_curves for photo in photos], axis=0)
-    record = FaithfulnessRecord(
-        key=derived_key(training.key, params.model_dump(), settings),
-        training_key=training.key,
-        product_ids=ids[rows].tolist(),
-        random_deletion=random[0].tolist(),
-        random_insertion=random[1].tolist(),
-        methods=found,
-        refused=refused,
-    )
-    record.write(out_dir / FAITHFULNESS_FILE)
-    with drawing(out_dir / "figures" / "faithfulness.png", out_dir) as path:
-        draw_faithfulness(record, path, title=training.candidate)
-    return record
-
-
-def _randomised(subject: Subject) -> Subject | None:
-    try:
-        return subject.randomised(0)
-    except NotExplainable:
-        return None
-
-
-def open_photos(subject: Subject, catalogue: Catalogue, rows: np.ndarray, *, steps: int) -> list[Photo]:
-    """Return the photos at `rows`, each with the class that the candidate predicts and a random map of its own."""
-    images = subject.images(catalogue.at(rows))
-    targets = subject.probabilities(images).argmax(axis=1)
-    boxes = boxes_in_view(catalogue, rows, subject.preprocessing)
-    boxes[targets != catalogue.label_ids(rows)] = np.nan  # what it took for another class need not lie in the box
-    photos = []
-    for row, image, target, box in zip(rows, images, targets, boxes, strict=True):
-        inside = box_pixels(box, subject.image_size)
-        ties = random_map(subject.image_size, derive_seed(0, "faithfulness", catalogue.products["product_id"][row]))
-        random = answer_curves(subject.probabilities, image, target, rank_pixels(ties, ties), steps=steps)
-        photos.append(Photo(image, int(target), inside if inside.any() else None, ties, random))
-    return photos
 
 
 @dataclass(frozen=True)
@@ -181,24 +77,24 @@ class Trial:
         reason = NotExplainable("there is no test photo.")
         for photo in self.photos:
             try:
-                heat = self._explain(self.subject, attribute, photo)
+                heat = _explain(self.subject, attribute, photo)
             except NotExplainable as error:
                 reason = error
             else:
-                measured.append(self._measure(attribute, photo, heat, first=len(measured)))
+                measured.append(self._measure(attribute, photo, heat, place=len(measured)))
         if not measured:
             raise reason
         return measured
 
-    def _measure(self, attribute: Attribute, photo: Photo, heat: np.ndarray, *, first: int) -> Measured:
-        """Return what is measured of one photo's map; `first` photos were measured before."""
+    def _measure(self, attribute: Attribute, photo: Photo, heat: np.ndarray, *, place: int) -> Measured:
+        """Return what is measured of one photo's map, of those that could be made the `place`-th from 0."""
         subject, params, ranks, inside = self.subject, self.params, rank_pixels(heat, photo.ties), photo.inside
         alike = sensitivity = pointing = None
         with contextlib.suppress(NotExplainable):
             if self.randomised:
-                alike = rank_correlation(heat, self._explain(self.randomised, attribute, photo))
+                alike = rank_correlation(heat, _explain(self.randomised, attribute, photo))
         with contextlib.suppress(NotExplainable):
-            if first < params.sensitivity_rows:
+            if place < params.sensitivity_rows:
                 explain = partial(attribute, subject)
                 sensitivity = sensitivity_of(explain, photo.image, photo.target, n_noises=params.noises)
         if inside is not None:
@@ -212,9 +108,87 @@ class Trial:
             pointing=pointing,
         )
 
-    @staticmethod
-    def _explain(subject: Subject, attribute: Attribute, photo: Photo) -> np.ndarray:
-        heat = attribute(subject, photo.image[None], np.array([photo.target], dtype=np.int64))[0]
-        if not np.isfinite(heat).all():
-            raise NotExplainable("its map is not made of finite numbers.")
-        return heat
+
+def measure_faithfulness(
+    candidate: Candidate,
+    out_dir: Path,
+    *,
+    params: FaithfulnessParams,
+    interpret: InterpretParams,
+    compute: ComputeParams,
+) -> FaithfulnessRecord:
+    """Write faithfulness.json and figures/faithfulness.png under `out_dir`; the methods are those of `interpret`.
+
+    The photos are the same for every candidate, by the digest of the product's id, the classes in turn; each explains
+    the class that it predicts there. A method that it cannot be explained by is named with the reason, and the others
+    are measured.
+
+    Raises:
+        EvaluationError: memory ran out.
+    """
+    training = candidate.training
+    chosen = choose_photos(
+        candidate.predictions, n_shared=params.rows, max_shared=params.rows, n_own=dict.fromkeys(KINDS, 0)
+    )
+    doing, remedies = "measuring faithfulness", "lower interpret.batch_px, or set compute.device: cpu"
+    found: dict[str, MethodFaithfulness] = {}
+    refused: dict[str, str] = {}
+    with (
+        open_subject(candidate.training_dir, compute, batch_px=interpret.batch_px) as subject,
+        out_of_memory_in_words(EvaluationError, doing, remedies=remedies),
+        progress_bar() as progress,
+    ):
+        task = progress.add_task(f"faithfulness of {training.candidate}", total=1 + len(interpret.methods))
+        subject.background = background(subject, candidate.catalogue)
+        trial = open_trial(subject, candidate, chosen, params)
+        progress.advance(task)
+        for name in interpret.methods:
+            attribute = partial(METHODS[name].attribute, settings=interpret.settings(name))
+            try:
+                found[name] = summarise(METHODS[name].TITLE, trial.measure(attribute), training.not_learned)
+            except NotExplainable as reason:
+                refused[name] = str(reason)
+            progress.advance(task)
+    random = np.mean([photo.random_curves for photo in trial.photos], axis=0)
+    settings = {name: interpret.settings(name).model_dump() for name in interpret.methods}
+    record = FaithfulnessRecord(
+        key=derived_key(training.key, params.used(), settings),
+        training_key=training.key,
+        product_ids=[one.product_id for one in chosen],
+        random_deletion=random[0].tolist(),
+        random_insertion=random[1].tolist(),
+        methods=found,
+        refused=refused,
+    )
+    record.write(out_dir / FAITHFULNESS_FILE)
+    with drawing(out_dir / "figures" / "faithfulness.png", out_dir) as path:
+        draw_faithfulness(record, path, title=training.candidate)
+    return record
+
+
+def open_trial(subject: Subject, candidate: Candidate, chosen: list[Chosen], params: FaithfulnessParams) -> Trial:
+    """Return what the methods of a candidate are measured by: the chosen photos, each with a random map of its own."""
+    rows = np.array([one.row for one in chosen], dtype=np.int64)
+    images = subject.images(candidate.catalogue.at(rows))
+    boxes = boxes_in_view(candidate.catalogue, rows, subject.preprocessing)
+    photos = []
+    for one, image, box in zip(chosen, images, boxes, strict=True):
+        inside = box_pixels(box, subject.image_size)
+        points = inside.any() and one.predicted == one.true  # another class's evidence need not lie in the box
+        ties = random_map(subject.image_size, derive_seed(0, "faithfulness", one.product_id))
+        ranks = rank_pixels(ties, ties)
+        curves = answer_curves(subject.probabilities, image, one.predicted, ranks, steps=params.steps)
+        photos.append(Photo(image, one.predicted, inside if points else None, ties, curves))
+    randomised = None
+    with contextlib.suppress(NotExplainable):
+        randomised = subject.randomised(0)
+        randomised.background = subject.background
+    return Trial(subject, randomised, photos, params)
+
+
+def _explain(subject: Subject, attribute: Attribute, photo: Photo) -> np.ndarray:
+    """Return a photo's map, (H, W) float32."""
+    heat = attribute(subject, photo.image[None], np.array([photo.target], dtype=np.int64))[0]
+    if not np.isfinite(heat).all():
+        raise NotExplainable("the map holds values that are not finite numbers.")
+    return heat

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from bakeoff.data.figures import Figure, shorten
 from bakeoff.records.faithfulness import AnswerCurve, FaithfulnessRecord
@@ -31,7 +32,7 @@ def draw_faithfulness(record: FaithfulnessRecord, path: Path, *, title: str) -> 
     figure.savefig(path, dpi=120)
 
 
-def _draw(axes, curve: AnswerCurve, random: list[float], *, better: str) -> None:  # noqa: ANN001 - matplotlib's
+def _draw(axes: Axes, curve: AnswerCurve, random: list[float], *, better: str) -> None:
     shares = np.linspace(0, 1, len(random))
     axes.plot(shares, random, color=_RANDOM, lw=1.5, ls="--", label="random map")
     axes.plot(shares, curve.probabilities, color=_METHOD, lw=2, label="this method")

@@ -78,10 +78,10 @@ def sensitivity_of(
 
     generator = torch.Generator().manual_seed(0)
 
-    def explain(photos: tuple[torch.Tensor, ...] | torch.Tensor) -> torch.Tensor:
+    def explain(photos: tuple[torch.Tensor, ...] | torch.Tensor) -> tuple[torch.Tensor]:
         images = arrays(photos if isinstance(photos, torch.Tensor) else photos[0])
         with torch.enable_grad():  # which Captum has switched off
-            return torch.from_numpy(attribute(images, np.full(len(images), target, dtype=np.int64)))
+            return (torch.from_numpy(attribute(images, np.full(len(images), target, dtype=np.int64))),)
 
     def add_noise(photos: torch.Tensor) -> torch.Tensor:
         noise = torch.rand(photos.shape, generator=generator) * 2 - 1

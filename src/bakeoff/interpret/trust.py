@@ -31,7 +31,7 @@ class Measured(NamedTuple):
     of the photo; None where no box is known, or the candidate was wrong."""
 
 
-def summarise(title: str, measured: Sequence[Measured], *, not_learned: str | None = None) -> MethodFaithfulness:
+def summarise(title: str, measured: Sequence[Measured], not_learned: str | None) -> MethodFaithfulness:
     """Return a method's faithfulness from at least one photo; `not_learned` says why the candidate knows nothing."""
     deletion, insertion = (_answer_curve(measured, row) for row in (0, 1))
     alike = _mean([one.same_when_random for one in measured])
@@ -73,20 +73,20 @@ def judge(
     )
     better = any(one.gain_low > 0 for one in curves.values())
     worse = any(one.gain_high < 0 for one in curves.values()) and not better
-    pointed = pointing and f"points into the box in {pointing.share:.0%} of photos, {pointing.chance:.0%} by chance"
-    if n < MIN_PHOTOS:
-        return "undecided", f"{n} photos are too few to tell; {MIN_PHOTOS} are needed."
-    if same_when_random is not None and same_when_random > LIKENESS:
-        return "no", f"it looks the same for a network that knows nothing (rank correlation {same_when_random:.2f})."
-    if worse:
-        return "no", f"a random map finds what the answer depends on better ({gains})."
-    if pointing and pointing.share_high < pointing.chance:
-        return "no", f"it {pointed}."
-    if not better:
-        return "undecided", f"it could not be told from a random map on {n} photos ({gains})."
-    if pointing and pointing.share_low <= pointing.chance:
-        return "undecided", f"it is better than a random map ({gains}), but {pointed}."
-    return "yes", f"it is better than a random map ({gains}){f', and {pointed}' if pointing else ''}."
+    alike, pointed, astray, no_aim = same_when_random or 0.0, "", False, False
+    if pointing:
+        pointed = f"points into the box in {pointing.share:.0%} of photos, {pointing.chance:.0%} by chance"
+        astray, no_aim = pointing.share_high < pointing.chance, pointing.share_low <= pointing.chance
+    rules: list[tuple[bool, Trust, str]] = [
+        (n < MIN_PHOTOS, "undecided", f"{n} photos are too few to tell; {MIN_PHOTOS} are needed."),
+        (alike > LIKENESS, "no", f"it looks the same for a network that knows nothing (rank correlation {alike:.2f})."),
+        (worse, "no", f"a random map finds what the answer depends on better ({gains})."),
+        (astray, "no", f"it {pointed}."),
+        (not better, "undecided", f"it could not be told from a random map on {n} photos ({gains})."),
+        (no_aim, "undecided", f"it is better than a random map ({gains}), but {pointed}."),
+        (True, "yes", f"it is better than a random map ({gains}){pointed and f', and {pointed}'}."),
+    ]
+    return next((trust, sentence) for holds, trust, sentence in rules if holds)
 
 
 def _answer_curve(measured: Sequence[Measured], row: int) -> AnswerCurve:
