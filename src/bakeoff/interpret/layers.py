@@ -137,7 +137,9 @@ def _hf_layer(module: PhotoClassifier, photo: Tensor) -> nn.Module:
     score = (features * torch.linspace(1, 2, features.shape[1], device=features.device)).sum()
     for state in reversed(answer.get("hidden_states") or ()):
         (gradient,) = torch.autograd.grad(score, state, retain_graph=True, allow_unused=True)
-        layers = [layer for layer, output in outputs if output is state or (type(output) is tuple and output[0] is state)]
+        layers = [
+            layer for layer, output in outputs if output is state or (type(output) is tuple and output[0] is state)
+        ]
         if layers and gradient is not None and _grid(gradient, None, module)[0].any():
             return layers[0]
     _refuse(module, "it shows no hidden state that its features are computed from")
