@@ -6,6 +6,8 @@ import contextlib
 
 import numpy as np
 import pytest
+from interpret_params import params
+from linear_subject import LinearSubject, exact_map
 from PIL import Image
 
 from bakeoff.core.errors import EvaluationError
@@ -18,8 +20,6 @@ from bakeoff.interpret.subject import NotExplainable
 from bakeoff.records.files import derived_key
 from bakeoff.records.interpretation import ChannelsRecord, ExplainedPhoto, InterpretationRecord
 from bakeoff.records.training import TrainingRecord
-from interpret_params import params
-from linear_subject import LinearSubject, exact_map
 from numpy_predictor import NumpyPredictor, make_catalogue, write_training
 
 pytestmark = pytest.mark.torch

@@ -13,7 +13,6 @@ from bakeoff.core.section import PositiveFloat, PositiveInt, Section
 from bakeoff.interpret.baselines import BaselineName, baselines
 from bakeoff.interpret.subject import NotExplainable, Subject
 
-
 _SMOOTHING_PX = 2
 """Before a photo is divided: noise would leave it in one part."""
 
