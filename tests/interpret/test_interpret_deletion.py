@@ -16,7 +16,7 @@ from bakeoff.interpret.deletion import (
     rank_pixels,
     top_in_box,
 )
-from interpret.linear_subject import LinearSubject, exact_map
+from linear_subject import LinearSubject, exact_map
 
 SIDE = 16
 TIES = random_map(SIDE, 1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bakeoff.interpret.perturbation import infidelity_of, sensitivity_of
-from interpret.linear_subject import LinearSubject, exact_map
+from linear_subject import LinearSubject, exact_map
 
 pytestmark = pytest.mark.torch
 SIDE = 16
