@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bakeoff.interpret.perturbation import infidelity_of, sensitivity_of
+from bakeoff.interpret.perturbation import CoveredPhoto, infidelity_of, sensitivity_of
 from linear_subject import LinearSubject, exact_map
 
 pytestmark = pytest.mark.torch
@@ -24,7 +24,7 @@ def image() -> np.ndarray:
 
 
 def _infidelity(subject: LinearSubject, image: np.ndarray, heat: np.ndarray, n_squares: int = 40) -> float | None:
-    return infidelity_of(subject, image, 1, heat=heat, n_squares=n_squares)
+    return infidelity_of(CoveredPhoto(subject, image, 1, n_squares=n_squares), heat)
 
 
 @pytest.mark.parametrize("unit", [1.0, 7.0])
@@ -42,12 +42,33 @@ def test_a_network_that_nothing_changes_has_no_infidelity(image):
     assert _infidelity(flat, image, np.ones((SIDE, SIDE))) is None
 
 
-@pytest.mark.parametrize("batch_images", [1, 3, 100])
-def test_memory_bounds_change_no_figure(subject, image, batch_images):
-    heat = exact_map(subject, image[None], TARGET)[0] + np.random.default_rng(2).normal(size=(SIDE, SIDE))
-    whole = _infidelity(subject, image, heat, 7)
-    subject.batch_images = batch_images
-    assert _infidelity(subject, image, heat, 7) == pytest.approx(whole, rel=1e-5)
+def test_infidelity_of_one_pixel_by_hand(image):
+    """The logit is one pixel's brightness; a map that names its neighbour foretells nothing where squares part them."""
+    weights = np.zeros((SIDE, SIDE, 3, 2))
+    weights[0, 0, :, 1] = 1
+    heat = np.zeros((SIDE, SIDE))
+    heat[8, 8] = 1
+    photo = CoveredPhoto(LinearSubject(weights), image, 1, n_squares=60)
+    first, middle = photo.squares[:, 0, 0], photo.squares[:, 8, 8]
+    assert first.any() and not first.all()
+    # With change c below `first` and the best factor b, the mean of (b middle - c first)² over that of (c first)².
+    expected = 1 - (first & middle).sum() ** 2 / (middle.sum() * first.sum())
+    assert infidelity_of(photo, heat) == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_answers_to_squares_are_asked_for_once(image):
+    class Counting(LinearSubject):
+        n_asked = 0
+
+        def masked_scores(self, images: np.ndarray) -> np.ndarray:
+            self.n_asked += len(images)
+            return self.scores(images)
+
+    subject = Counting(np.random.default_rng(0).normal(size=(SIDE, SIDE, 3, 2)))
+    photo = CoveredPhoto(subject, image, 1, n_squares=9)
+    first = infidelity_of(photo, image[..., 0])
+    assert subject.n_asked == 1 + len({square.tobytes() for square in photo.squares})
+    assert (infidelity_of(photo, image[..., 0]), subject.n_asked) == (first, subject.n_asked)
 
 
 def test_a_constant_map_is_not_sensitive(image):

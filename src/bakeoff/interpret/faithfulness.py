@@ -27,7 +27,7 @@ from bakeoff.interpret.faithfulness_figure import draw_faithfulness
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.opening import open_subject
 from bakeoff.interpret.params import FaithfulnessParams, InterpretParams
-from bakeoff.interpret.perturbation import infidelity_of, sensitivity_of
+from bakeoff.interpret.perturbation import CoveredPhoto, infidelity_of, sensitivity_of
 from bakeoff.interpret.photos import KINDS, Chosen, choose_photos
 from bakeoff.interpret.run import Candidate
 from bakeoff.interpret.subject import NotExplainable, Subject
@@ -55,6 +55,7 @@ class Photo:
     """A random map, (H, W) float32."""
     random_curves: np.ndarray
     """(2, steps + 1) probabilities: deletion and insertion by it."""
+    covered: CoveredPhoto
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Trial:
         return Measured(
             curves=answer_curves(subject.probabilities, photo.image, photo.target, ranks, steps=params.steps),
             random_curves=photo.random_curves,
-            infidelity=infidelity_of(subject, photo.image, photo.target, heat=heat, n_squares=params.squares),
+            infidelity=infidelity_of(photo.covered, heat),
             sensitivity=sensitivity,
             same_when_random=alike,
             pointing=pointing,
@@ -178,7 +179,8 @@ def open_trial(subject: Subject, candidate: Candidate, chosen: list[Chosen], par
         ties = random_map(subject.image_size, derive_seed(0, "faithfulness", one.product_id))
         ranks = rank_pixels(ties, ties)
         curves = answer_curves(subject.probabilities, image, one.predicted, ranks, steps=params.steps)
-        photos.append(Photo(image, one.predicted, inside if points else None, ties, curves))
+        covered = CoveredPhoto(subject, image, one.predicted, n_squares=params.squares)
+        photos.append(Photo(image, one.predicted, inside if points else None, ties, curves, covered))
     randomised = None
     with contextlib.suppress(NotExplainable):
         randomised = subject.randomised(0)

@@ -1,8 +1,4 @@
-"""How well a map foretells what changes of a photo do to the score, and how much it changes itself: Captum's metrics.
-
-Captum counts a map in values of the shape of the photo; here a pixel has one. It is divided evenly among the pixel's
-three channels, all of which a perturbation covers, so that their sum is the pixel's own.
-"""
+"""How well a map foretells what changes of a photo do to the score, and how much it changes itself: Captum's metrics."""
 
 from collections.abc import Callable
 
@@ -17,14 +13,34 @@ _RADIUS = 0.02
 """Of the noise added to each value in [0, 1]: half of it cannot be seen."""
 
 
-def infidelity_of(
-    subject: Subject, image: np.ndarray, target: int, *, heat: np.ndarray, n_squares: int
-) -> float | None:
+class CoveredPhoto:
+    """A photo with grey squares on it, and what the subject answers; the same squares for every method."""
+
+    def __init__(self, subject: Subject, image: np.ndarray, target: int, *, n_squares: int) -> None:
+        """Take an image (H, W, 3) and the class whose score counts."""
+        self._subject, self._image, self._target = subject, image, target
+        generator = np.random.default_rng(0)
+        self.squares = np.stack([_square(generator, len(image)) for _ in range(n_squares)])
+        """Which pixels each covers, (n_squares, H, W) bool."""
+        self._known: dict[bytes, np.float32] = {}
+
+    def scores(self, kept: np.ndarray) -> np.ndarray:
+        """Return (n,) float32 scores of the photo with only the pixels `kept`, (n, H, W) bool; each asked for once."""
+        keys = [pattern.tobytes() for pattern in np.packbits(kept, axis=-1)]
+        new = {key: pattern for key, pattern in zip(keys, kept, strict=True) if key not in self._known}
+        if new:
+            photos = np.where(np.stack(list(new.values()))[..., None], self._image, np.float32(GREY))
+            self._known |= zip(new, self._subject.masked_scores(photos)[:, self._target], strict=True)
+        return np.array([self._known[key] for key in keys])
+
+
+def infidelity_of(photo: CoveredPhoto, heat: np.ndarray) -> float | None:
     """Return the share, in [0, 1], of what grey squares do to the score that a map does not foretell; 1 foretells none.
 
-    Yeh's infidelity E[(I · map - (f(x) - f(x - I)))²], I a square where the photo (H, W, 3) becomes grey, with the best
-    factor for the map (H, W), which Captum finds (some maps are in no unit of the score), over E[(f(x) - f(x - I))²].
-    None where no square changes anything.
+    Yeh's infidelity E[(I · map - (f(x) - f(x - I)))²] over E[(f(x) - f(x - I))²], where x says which pixels are seen (all)
+    and I covers a square, so that I · map is the sum of the map (H, W) below it. The map counts with the factor that
+    serves it best (`normalize` of Captum), because some maps are in no unit of the score. None where no square changes
+    the score.
 
     Source:
         C.-K. Yeh, C.-Y. Hsieh, A. S. Suggala, D. I. Inouye and P. Ravikumar, On the (in)fidelity and sensitivity of
@@ -33,32 +49,21 @@ def infidelity_of(
     import torch
     from captum.metrics import infidelity
 
-    from bakeoff.interpret.tensors import masked_function, planes
+    squares = torch.from_numpy(photo.squares).float()
 
-    batch = planes(image[None])
-
-    def mean_square(attributions: torch.Tensor, *, normalize: bool) -> float:
-        generator = np.random.default_rng(0)  # the same squares each time
-
-        def cover(photos: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            covered = torch.from_numpy(np.stack([_square(generator, len(image)) for _ in photos]))[:, None]
-            return covered.expand_as(photos).float(), torch.where(covered, GREY, photos)
-
+    def mean_square(attributions: np.ndarray, *, normalize: bool) -> float:
         found = infidelity(
-            masked_function(subject),
-            cover,
-            batch,
-            attributions,
-            target=target,
-            n_perturb_samples=n_squares,
-            max_examples_per_batch=min(subject.batch_images, n_squares),
+            lambda seen: torch.from_numpy(photo.scores(seen.numpy() > 0)),
+            lambda seen: (squares, seen - squares),
+            torch.ones(1, *heat.shape),
+            torch.from_numpy(attributions.astype(np.float32))[None],
+            n_perturb_samples=len(squares),
             normalize=normalize,
         )
         return float(found[0])
 
-    spread = torch.from_numpy(heat.astype(np.float32) / 3).expand(1, 3, *heat.shape)
-    changes = mean_square(torch.zeros_like(spread), normalize=False)
-    return float(np.clip(mean_square(spread, normalize=True) / changes, 0, 1)) if changes > 0 else None
+    changes = mean_square(np.zeros_like(heat), normalize=False)
+    return float(np.clip(mean_square(heat, normalize=True) / changes, 0, 1)) if changes > 0 else None
 
 
 def sensitivity_of(
