@@ -8,7 +8,7 @@ import numpy as np
 
 from bakeoff.data.figures import Figure
 from bakeoff.data.products import StoredProducts
-from bakeoff.predictors.protocol import Predictor
+from bakeoff.interpret.subject import Subject
 from bakeoff.records.interpretation import Channel, ChannelImportance, ChannelResult
 
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
@@ -27,7 +27,7 @@ def choose_rows(rows: np.ndarray, max_rows: int | None, *, seed: int) -> np.ndar
 
 
 def permutation_importance(
-    predictor: Predictor,
+    subject: Subject,
     products: StoredProducts,
     label_ids: np.ndarray,
     *,
@@ -48,14 +48,14 @@ def permutation_importance(
         Breiman: Random Forests, Machine Learning 45, 2001, section 10, doi:10.1023/A:1010933404324.
     """
     repeats, seed = shuffles
-    photos = _photos(predictor, products)
+    photos = _photos(subject, products)
     generator = np.random.default_rng(seed)
     channels: dict[Channel, ChannelImportance] = {}
     for channel, name in enumerate(CHANNELS):
         correct = np.zeros((repeats, len(products)), dtype=bool)
         for repeat in range(repeats):
             order = generator.permutation(len(products))
-            predicted = _predict_shuffled(predictor, photos, channel, order=order, advance=advance)
+            predicted = _predict_shuffled(subject, photos, channel, order=order, advance=advance)
             correct[repeat] = predicted == label_ids
         channels[name] = _summarise(baseline_correct, correct)
     accuracy = float(baseline_correct.mean())
@@ -75,16 +75,16 @@ def _summarise(baseline_correct: np.ndarray, correct: np.ndarray) -> ChannelImpo
     )
 
 
-def _photos(predictor: Predictor, products: StoredProducts) -> Photos:
+def _photos(subject: Subject, products: StoredProducts) -> Photos:
     """Return the products' photos, decoded once where they fit in 1 GiB, else again for each shuffle."""
-    if len(products) * predictor.image_size**2 * 3 * 4 > _HELD_BYTES:
-        return lambda places: predictor.images(products.at(places))
-    held = predictor.images(products)
+    if len(products) * subject.image_size**2 * 3 * 4 > _HELD_BYTES:
+        return lambda places: subject.images(products.at(places))
+    held = subject.images(products)
     return lambda places: held[places]
 
 
 def _predict_shuffled(
-    predictor: Predictor, photos: Photos, channel: int, *, order: np.ndarray, advance: Callable[[int], object]
+    subject: Subject, photos: Photos, channel: int, *, order: np.ndarray, advance: Callable[[int], object]
 ) -> np.ndarray:
     """Return the predicted classes, (N,) int64, with `channel` of photo i taken from photo order[i]."""
     predicted = []
@@ -92,7 +92,7 @@ def _predict_shuffled(
         places = np.arange(start, min(start + BATCH_IMAGES, len(order)))
         mixed = photos(places)
         mixed[..., channel] = photos(order[places])[..., channel]
-        predicted.append(predictor.predict_images(mixed).argmax(axis=1))
+        predicted.append(subject.probabilities(mixed).argmax(axis=1))
         advance(len(places))
     return np.concatenate(predicted)
 
