@@ -92,7 +92,7 @@ def sensitivity_of(
         noise = torch.rand(photos.shape, generator=generator) * 2 - 1
         return (photos + _RADIUS * noise).clamp(0, 1)
 
-    return float(sensitivity_max(explain, planes(image[None]), add_noise, n_perturb_samples=n_noises)[0])
+    return float(sensitivity_max(explain, (planes(image[None]),), add_noise, n_perturb_samples=n_noises)[0])
 
 
 def _square(generator: np.random.Generator, side_px: int) -> np.ndarray:
