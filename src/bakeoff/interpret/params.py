@@ -16,7 +16,11 @@ def _known(name: str) -> str:
 
 
 MethodName = Annotated[str, AfterValidator(_known)]
-_settings: Any = {name: (method.Settings, ...) for name, method in METHODS.items()}
+# A method with nothing to set needs no section.
+_settings: Any = {
+    name: (method.Settings, ... if method.Settings.model_fields else method.Settings())
+    for name, method in METHODS.items()
+}
 _OfMethods = create_model("_OfMethods", __base__=Section, **_settings)
 
 
