@@ -11,6 +11,7 @@ from rich.progress import Progress
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
+from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import PHOTO_OF, Catalogue
 from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
@@ -129,9 +130,10 @@ def explain_photos(
     n_maps = len(chosen) * (len(params.methods) + len(set(params.methods) & set(params.counter_methods)))
     task = progress.add_task("explaining photos", total=n_maps)
     labels, found = subject.labels, []
-    for one in chosen:
+    boxes = boxes_in_view(candidate.catalogue, [one.row for one in chosen], subject.preprocessing)
+    for one, box in zip(chosen, boxes, strict=True):
         image = subject.images(candidate.catalogue.at([one.row]))[0]
-        photo = _describe(one, candidate)
+        photo = _describe(one, candidate, box)
         with replacing(out_dir / photo.photo) as path:
             Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(path, format="PNG")
         items = []
@@ -152,7 +154,7 @@ def explain_photos(
     return found
 
 
-def _describe(one: Chosen, candidate: Candidate) -> ExplainedPhoto:
+def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> ExplainedPhoto:
     """Return what the candidate makes of a chosen photo."""
     labels, shares = candidate.catalogue.labels, candidate.predictions.probabilities[one.row]
     most = list(dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), one.true]))
@@ -165,7 +167,7 @@ def _describe(one: Chosen, candidate: Candidate) -> ExplainedPhoto:
         correct=one.true == one.predicted,
         probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
         counter=labels[one.counter],
-        box=None,
+        box=box.tolist() if np.isfinite(box).all() else None,
         photo=f"maps/{name}.png",
         figure=f"attributions/{name}.png",
     )
