@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from bakeoff.data.figures import Figure, shorten
 from bakeoff.records.interpretation import ExplainedPhoto
 
-_BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
+BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
 _SMOOTHING = 0.015
 
 
@@ -55,7 +55,7 @@ def draw_attributions(photo: np.ndarray, maps: Mapping[str, np.ndarray], path: P
         axes.set_xticks([])
         axes.set_yticks([])
     figure.suptitle(title, fontsize=11)
-    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=_BLUE_ORANGE)
+    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=BLUE_ORANGE)
     bar = figure.colorbar(scale, ax=list(panels), orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, 0, 1])
     bar.ax.set_xticklabels(["speaks against", "no effect", "speaks for the predicted label"], fontsize=9)
     figure.savefig(path, dpi=120)
@@ -65,4 +65,4 @@ def _overlay(axes, photo: np.ndarray, heat: np.ndarray) -> None:
     """Lay the signed map over a pale grey copy of the photo; strong values cover it, weak ones let it through."""
     grey = np.clip(photo, 0, 1) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     axes.imshow(0.35 + 0.65 * grey, cmap="gray", vmin=0, vmax=1)
-    axes.imshow(heat, cmap=_BLUE_ORANGE, vmin=-1, vmax=1, alpha=0.1 + 0.6 * np.abs(heat) ** 0.7)
+    axes.imshow(heat, cmap=BLUE_ORANGE, vmin=-1, vmax=1, alpha=0.1 + 0.6 * np.abs(heat) ** 0.7)
