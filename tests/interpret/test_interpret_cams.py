@@ -9,12 +9,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from small_networks import N_CLASSES, photo_classifier, red_and_green, settings, subject
+
 from bakeoff.backbones.classifier import build_classifier
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.subject import NotExplainable
 from bakeoff.interpret.upsample import upsampled
 from bakeoff.records.recipe import HeadParams
-from small_networks import N_CLASSES, photo_classifier, red_and_green, settings, subject
 
 pytestmark = pytest.mark.torch
 WEIGHTS = np.array([[2, -1], [-1, 3], [0, 0]], np.float32)

@@ -9,13 +9,14 @@ import yaml
 
 torch = pytest.importorskip("torch")
 
+from small_networks import N_CLASSES, photo_classifier, settings
+
 from backbones.hf_models import MODELS, save_model
 from bakeoff.backbones.classifier import Classifier, build_classifier
 from bakeoff.backbones.compat import import_timm, import_transformers
 from bakeoff.backbones.hf import build_hf
 from bakeoff.interpret.layers import attention, feature_map
 from bakeoff.interpret.subject import NotExplainable
-from small_networks import N_CLASSES, photo_classifier, settings
 
 pytestmark = pytest.mark.torch
 CONF = Path(__file__).resolve().parents[2] / "conf" / "model"
