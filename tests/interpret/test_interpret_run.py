@@ -116,6 +116,7 @@ def test_nothing_to_explain_is_fine(tmp_path, linear):
 def test_a_figure_that_fails_costs_no_record(tmp_path, linear, broken_figures):
     out, record, _ = interpret(tmp_path)
     assert [failure.what for failure in read_failures(out)] == [
+        "figures/mean_maps.png",
         "figures/channels.png",
         *(photo.figure for photo in record.photos),
     ]
