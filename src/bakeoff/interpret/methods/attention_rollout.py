@@ -30,7 +30,7 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
     n_tokens = blocks.shape[-1]
     rollout = np.eye(n_tokens, dtype=np.float32)
     for attention in blocks.swapaxes(0, 1):
-        mixed = (attention + np.eye(n_tokens, dtype=np.float32)) / 2
+        mixed = attention + np.eye(n_tokens, dtype=np.float32)
         rollout = mixed / mixed.sum(axis=2, keepdims=True) @ rollout
     side = isqrt(n_tokens)
     n_prefix = n_tokens - side**2
