@@ -14,7 +14,7 @@ from bakeoff.core.machine import ComputeParams
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import PHOTO_OF, Catalogue
 from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
-from bakeoff.interpret.explain import background, explain
+from bakeoff.interpret.explain import background, explain, warn_of
 from bakeoff.interpret.figures import caption, draw_explained, panels, read_photo
 from bakeoff.interpret.opening import open_subject
 from bakeoff.interpret.params import InterpretParams
@@ -179,6 +179,4 @@ def _notes(training: TrainingRecord, chosen: list[Chosen], params: InterpretPara
         for kind in KINDS
         if kinds[kind] < params.n_own[kind]
     ]
-    if not training.learned:
-        found.append(f"This candidate did not learn ({training.not_learned}): its maps show what chance looks at.")
-    return found
+    return found + warn_of(training)
