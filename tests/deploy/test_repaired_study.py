@@ -1,4 +1,4 @@
-"""A study whose photos are repaired: predict, monitor and explain see new photos as the candidate saw the catalogue's."""
+"""A study whose photos are repaired: new photos are seen as the candidate saw the catalogue's."""
 
 from __future__ import annotations
 
