@@ -18,7 +18,7 @@ from bakeoff.data.transforms import to_unit
 from bakeoff.interpret.methods import METHODS
 from bakeoff.records.interpretation import ExplainedPhoto, Explanation
 
-_BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
+BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
 """Told apart by people with any common colour blindness."""
 _SMOOTHING = 0.015
 _COLUMNS = 4
@@ -80,7 +80,7 @@ def draw_heat(axes: Any, photo: np.ndarray, values: np.ndarray, scale: float) ->
     grey = np.clip(photo, 0, 1) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     heat = np.clip(_smooth(values) / scale, -1, 1)
     axes.imshow(0.35 + 0.65 * grey, cmap="gray", vmin=0, vmax=1)
-    axes.imshow(heat, cmap=_BLUE_ORANGE, vmin=-1, vmax=1, alpha=0.1 + 0.6 * np.abs(heat) ** 0.7)
+    axes.imshow(heat, cmap=BLUE_ORANGE, vmin=-1, vmax=1, alpha=0.1 + 0.6 * np.abs(heat) ** 0.7)
 
 
 def draw_explained(
@@ -111,7 +111,7 @@ def draw_explained(
 
 def add_scale(figure: Figure, grid: list[Any]) -> None:
     """Add the colour bar that all maps of a figure share."""
-    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=_BLUE_ORANGE)
+    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=BLUE_ORANGE)
     bar = figure.colorbar(scale, ax=grid, orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, 0, 1])
     bar.ax.set_xticklabels(_ENDS, fontsize=9)
 

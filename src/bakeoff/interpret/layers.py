@@ -28,16 +28,15 @@ def feature_map(module: PhotoClassifier, batch: Tensor) -> tuple[Tensor, Tensor]
 
     def start_graph(value: Any) -> Any:
         torch.set_grad_enabled(True)  # until the forward pass ends
-        tensor = value if isinstance(value, Tensor) else value[0]
-        map_, restore = _grid(tensor, channels, module)
+        map_, restore = _grid(value[0] if isinstance(value, tuple) else value, channels, module)
         caught.append(map_.detach().contiguous().requires_grad_(True))
         restored = restore(caught[-1])
-        return restored if isinstance(value, Tensor) else (restored, *value[1:])
+        return (restored, *value[1:]) if isinstance(value, tuple) else restored
 
     hook = (
         layer.register_forward_pre_hook(lambda _, inputs: start_graph(inputs))
         if is_input
-        else layer.register_forward_hook(lambda _, __, output: start_graph(output))
+        else layer.register_forward_hook(lambda _, __, output: start_graph(output), prepend=True)
     )
     with hook, torch.no_grad():
         logits = module(batch)
@@ -60,11 +59,9 @@ def attention(module: PhotoClassifier, batch: Tensor) -> Tensor:
     with torch.no_grad():
         blocks = catch(backbone, module.normalise(batch))
     if not blocks:
-        _refuse(
-            module,
-            "it has no attention from every token to every token: it is convolutional, or attends in some blocks only, "
-            "within windows or to a summary",
-        )
+        attends = any("attention" in type(layer).__name__.lower() for layer in backbone.modules())
+        how = "it attends within windows, to a summary or in some blocks only, not" if attends else "it does not attend"
+        _refuse(module, f"{how} from every token to every token")
     if any(block.shape != (len(batch), blocks[0].shape[-1], blocks[0].shape[-1]) for block in blocks):
         _refuse(module, "its blocks attend within windows, or to fewer tokens than there are")
     return torch.stack(blocks, dim=1)
@@ -137,7 +134,9 @@ def _hf_layer(module: PhotoClassifier, photo: Tensor) -> nn.Module:
     score = (features * torch.linspace(1, 2, features.shape[1], device=features.device)).sum()
     for state in reversed(answer.get("hidden_states") or ()):
         (gradient,) = torch.autograd.grad(score, state, retain_graph=True, allow_unused=True)
-        layers = [layer for layer, output in outputs if output is state or (type(output) is tuple and output[0] is state)]
+        layers = [
+            layer for layer, output in outputs if output is state or (type(output) is tuple and output[0] is state)
+        ]
         if layers and gradient is not None and _grid(gradient, None, module)[0].any():
             return layers[0]
     _refuse(module, "it shows no hidden state that its features are computed from")
@@ -183,4 +182,5 @@ def _hf_attention(backbone: Any, images: Tensor) -> list[Tensor]:
 
 def _refuse(module: PhotoClassifier, why: str) -> NoReturn:
     backbone: Any = module.classifier.backbone
-    raise NotExplainable(f"{type(getattr(backbone, 'network', backbone)).__name__}: {why}.")
+    network = backbone.network if isinstance(backbone, HfBackbone | MambaBackbone) else backbone
+    raise NotExplainable(f"{type(network).__name__}: {why}.")

@@ -15,8 +15,22 @@ def _known(name: str) -> str:
     return name
 
 
+class OverviewParams(Section):
+    """Part `overview`: how many examples of each class are shown, and how many test products are looked at."""
+
+    prototypes: Annotated[int, Field(ge=0)]
+    """0 = neither examples nor the map of the products, which both need features of all of them."""
+    criticisms: Annotated[int, Field(ge=0)]
+    max_rows: PositiveInt | None
+    """Each class by its share; null = all."""
+
+
 MethodName = Annotated[str, AfterValidator(_known)]
-_settings: Any = {name: (method.Settings, ...) for name, method in METHODS.items()}
+# A method with nothing to set needs no section.
+_settings: Any = {
+    name: (method.Settings, ... if method.Settings.model_fields else method.Settings())
+    for name, method in METHODS.items()
+}
 _OfMethods = create_model("_OfMethods", __base__=Section, **_settings)
 
 
@@ -30,6 +44,7 @@ class InterpretParams(_OfMethods):
     max_shared: PositiveInt | None
     n_own: dict[Kind, Annotated[int, Field(ge=0)]]
     batch_px: PositiveInt
+    overview: OverviewParams
     channel_repeats: PositiveInt
     channel_max_rows: PositiveInt | None
 

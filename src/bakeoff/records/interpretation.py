@@ -6,7 +6,7 @@ from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
 
-CHANNELS_FILE, INTERPRETATION_FILE = "channels.json", "interpretation.json"
+CHANNELS_FILE, INTERPRETATION_FILE, OVERVIEW_FILE = "channels.json", "interpretation.json", "overview.json"
 Channel = Literal["red", "green", "blue"]
 
 
@@ -96,3 +96,61 @@ class InterpretationRecord(_OfInterpretation):
     photos: list[ExplainedPhoto]
     items: list[Explanation]
     """A photo × method each."""
+
+
+class ClassExamples(Section):
+    """Which test products stand for a class in the candidate's features, and which ones those tell least of."""
+
+    label: str
+    n: int
+    prototypes: list[str]
+    """Product ids, the one that stands for most first."""
+    criticisms: list[str]
+
+
+class OutsideShare(Section):
+    """How much of what speaks for the explained class lies outside the object's box; means over n photos."""
+
+    n: int
+    outside: float
+    """Share of a map's positive attribution."""
+    expected: float
+    """Share of the photo's area: what a map that knows nothing has."""
+
+
+class BackgroundReliance(OutsideShare):
+    """That of one method's maps, over all photos and by the class that is explained."""
+
+    classes: dict[str, OutsideShare]
+
+
+class GreyedAccuracy(Section):
+    """The accuracy on n test photos whose box is known, with a part of each photo made mid-grey."""
+
+    n: int
+    accuracy: float
+    """Of the photos as they are."""
+    object_alone: float
+    """With everything outside the box grey."""
+    background_alone: float
+    """With the box grey."""
+    object_alone_drop: tuple[float, float]
+    """95 % interval of the accuracy lost."""
+    background_alone_drop: tuple[float, float]
+
+
+class OverviewRecord(_OfInterpretation):
+    """overview.json: what the candidate makes of the test products as a whole."""
+
+    notes: list[str]
+    """What could not be made, and why; a sentence each."""
+    n_products: int
+    """Test products that were looked at."""
+    classes: list[ClassExamples]
+    """Those that have test products; empty where no prototypes are wanted or the network shows no features."""
+    background: dict[str, BackgroundReliance]
+    """By method; empty where no box is known."""
+    greyed: GreyedAccuracy | None
+    """None where no box is known."""
+    figures: list[str]
+    """Where prototypes, the map of the products and the mean maps are drawn, below the interpretation's folder."""
