@@ -15,7 +15,7 @@ from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import PHOTO_OF, Catalogue
 from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
-from bakeoff.interpret.explain import background, explain
+from bakeoff.interpret.explain import background, explain, warn_of
 from bakeoff.interpret.figures import caption, draw_explained, panels, read_map, read_photo
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.opening import open_subject
@@ -218,6 +218,4 @@ def _notes(training: TrainingRecord, chosen: list[Chosen], params: InterpretPara
         for kind in KINDS
         if kinds[kind] < params.n_own[kind]
     ]
-    if not training.learned:
-        found.append(f"This candidate did not learn ({training.not_learned}): its maps show what chance looks at.")
-    return found
+    return found + warn_of(training)
