@@ -12,17 +12,19 @@ from typing import Any, Literal, TypeVar, get_args
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.failures import FILE
 from bakeoff.records.evaluation import CALIBRATION, CONFUSIONS, METRICS, CalibrationRecord, MetricsRecord
+from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord
 from bakeoff.records.interpretation import ATTRIBUTIONS_FILE, CHANNELS_FILE, ChannelsRecord
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 
-PartName = Literal["training", "evaluation", "interpretation"]
+PartName = Literal["training", "evaluation", "interpretation", "faithfulness"]
 PARTS: tuple[PartName, ...] = get_args(PartName)
 _TRAINING, HISTORY = "training.json", "history.csv"
 _DIGESTED: dict[PartName, tuple[str, ...]] = {
     "training": (_TRAINING, "cost.json", HISTORY),
     "evaluation": (METRICS, CALIBRATION, CONFUSIONS, "confusion.csv", "classification_report.txt"),
     "interpretation": (CHANNELS_FILE, ATTRIBUTIONS_FILE),
+    "faithfulness": (FAITHFULNESS_FILE,),
 }
 _TRAINING_METRICS = {
     *("n_parameters", "n_trainable", "size_mib"),
@@ -35,7 +37,7 @@ _SPEED_METRICS = {
 _SPEED_FILE = "measurements/throughput.json"
 _PLAIN_PARAMS = ("candidate", "model", "mode", "seed", "framework", "loss", "device", "threads", "scan")
 _MAX_PARAM_CHARS = 500  # every MLflow server takes this many
-_OfTraining = TypeVar("_OfTraining", MetricsRecord, ChannelsRecord)
+_OfTraining = TypeVar("_OfTraining", MetricsRecord, ChannelsRecord, FaithfulnessRecord)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Results:
     metrics: MetricsRecord | None
     calibration: CalibrationRecord | None
     channels: ChannelsRecord | None
+    faithfulness: FaithfulnessRecord | None
     speed: Mapping[str, float | None]
     """Its network's figures in measurements/throughput.json; empty where it was not measured."""
     parts: Mapping[PartName, Part]
@@ -77,7 +80,7 @@ def read_results(candidate_dir: Path) -> Results:
     """Return what the stages left; a record of an older training, or of another format, is left out.
 
     Args:
-        candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe evaluation/ and interpretation/.
+        candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe evaluation/, interpretation/, faithfulness/.
 
     Raises:
         TrackingError: there is no training.json.
@@ -92,10 +95,14 @@ def read_results(candidate_dir: Path) -> Results:
     training = TrainingRecord.read(training_dir / _TRAINING)
     metrics = _unless_older(MetricsRecord.read_current(evaluation_dir / METRICS), training)
     channels = _unless_older(ChannelsRecord.read_current(candidate_dir / "interpretation" / CHANNELS_FILE), training)
+    faithfulness = _unless_older(
+        FaithfulnessRecord.read_current(candidate_dir / "faithfulness" / FAITHFULNESS_FILE), training
+    )
     keys = {
         "training": training.key,
         "evaluation": metrics and metrics.key,
         "interpretation": channels and channels.key,
+        "faithfulness": faithfulness and faithfulness.key,
     }
     parts: dict[PartName, Part] = {
         name: Part(name, candidate_dir / name, key, _digest(candidate_dir / name, _DIGESTED[name]))
@@ -114,6 +121,7 @@ def read_results(candidate_dir: Path) -> Results:
         metrics,
         CalibrationRecord.read_current(evaluation_dir / CALIBRATION) if metrics else None,
         channels,
+        faithfulness,
         speed,
         parts,
     )
@@ -183,6 +191,9 @@ def run_metrics(results: Results) -> dict[str, float]:
         metrics["calibration_temperature"] = results.calibration.temperature
     if results.channels:
         metrics |= {f"channel_drop_{name}": found.drop for name, found in results.channels.channels.items()}
+    for name, method in results.faithfulness.methods.items() if results.faithfulness else ():
+        metrics[f"faithfulness_{name}_deletion_gain"] = method.deletion.gain
+        metrics[f"faithfulness_{name}_insertion_gain"] = method.insertion.gain
     return finite(metrics)
 
 

@@ -25,6 +25,7 @@ from bakeoff.report.page.evidence import (
 from bakeoff.report.page.learning import learning_views
 from bakeoff.report.page.speed import speed_views
 from bakeoff.report.page.tradeoff import tradeoff_views
+from bakeoff.report.page.trust import trust_table
 from bakeoff.report.render import Sections, write_page
 
 PICTURE_BYTES = 5_000_000
@@ -113,6 +114,7 @@ _SECTIONS: Sections = {
     "data_curve": (N_("More photos"), lambda page: {"data_curves": data_curves(page.facts, page.budget, page.t)}),
     "speed": (N_("Speed"), lambda page: {"speed": speed_views(_ranked(page))}),
     "heat_maps": (N_("Heat maps"), _heat_maps),
+    "trust": (N_("Trust"), lambda page: {"trust": trust_table(_leading_first(page))}),
     "colour": (N_("Colour"), _colour),
     "licences": (N_("Licences"), lambda page: {}),
     "data": (
