@@ -16,7 +16,7 @@ from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section
 from bakeoff.data.table import load_catalogue
 from bakeoff.interpret.params import InterpretParams
-from bakeoff.interpret.run import interpret_candidate, open_subject
+from bakeoff.interpret.run import interpret_candidate, read_candidate
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.params import TrackingParams
 
@@ -29,10 +29,10 @@ def main() -> None:
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
     args = parser.parse_args()
     with exit_cleanly():
-        params = load_section(args.params, InterpretParams)
+        params, compute = load_section(args.params, InterpretParams), load_section(args.params, ComputeParams)
         catalogue = load_catalogue(args.catalogue, args.splits)
-        subject = open_subject(args.training, catalogue, load_section(args.params, ComputeParams))
-        interpret_candidate(subject, args.out, params=params)
+        candidate = read_candidate(args.training, catalogue)
+        interpret_candidate(candidate, args.out, params=params, compute=compute)
         replay(args.out.parent, params=load_section(args.params, TrackingParams))
 
 

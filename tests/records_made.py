@@ -18,11 +18,10 @@ from bakeoff.records.evaluation import (
     Overfitting,
 )
 from bakeoff.records.interpretation import (
-    AttributionsRecord,
     ChannelImportance,
     ChannelsRecord,
     ExplainedPhoto,
-    PhotoCounts,
+    InterpretationRecord,
 )
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.settings import CandidateSettings, Preprocessing
@@ -161,19 +160,17 @@ def channels_record(drops: Mapping[Any, float] | None = None, **changes: Any) ->
 
 
 def explained_photo(**changes: Any) -> ExplainedPhoto:
-    """Return what attributions.json says of one photo, that was classified rightly."""
-    values = {"product_id": "p0", "true": "food", "predicted": "food", "probability": 0.9, "correct": True}
-    values |= {"method": "integrated_gradients+occlusion", "figure": "attributions/p0.png"}
+    """Return what interpretation.json says of one photo, that was classified rightly."""
+    values = {"product_id": "p0", "kind": "shared", "true": "food", "predicted": "food", "correct": True}
+    values |= {"probabilities": {"food": 0.9, "plants": 0.1}, "counter": "plants", "box": None}
+    values |= {"photo": "maps/p0.png", "figure": "attributions/p0.png"}
     return ExplainedPhoto.model_validate(values | changes)
 
 
-def attributions_record(*items: ExplainedPhoto, **changes: Any) -> AttributionsRecord:
-    """Return attributions.json of these photos."""
-    n_correct = sum(item.correct for item in items)
-    counts = PhotoCounts(n_correct=n_correct, n_wrong=len(items) - n_correct)
-    values = {"key": "f" * 16, "requested": counts, "found": counts, "note": None, "baseline": 0.5}
-    values |= {"explained_score": {"integrated_gradients": "logit", "occlusion": "probability"}, "items": list(items)}
-    return AttributionsRecord.model_validate(values | changes)
+def interpretation_record(*photos: ExplainedPhoto, **changes: Any) -> InterpretationRecord:
+    """Return an interpretation.json of `photos` without maps."""
+    values = {"key": "k", "training_key": "t", "score": "logit", "notes": [], "photos": photos, "items": []}
+    return InterpretationRecord.model_validate(values | changes)
 
 
 def network_speed(*, latency_ms: float = 20.0, **changes: Any) -> NetworkSpeed:

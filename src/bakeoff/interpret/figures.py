@@ -1,68 +1,155 @@
-"""One explained photo as a figure: the photo, Integrated Gradients over it, Occlusion over it."""
+"""Heat maps as figures: the photo, each method's map over it, the classes with their probabilities; any number."""
 
+import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.patches import Rectangle
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from bakeoff.data.figures import Figure, shorten
-from bakeoff.records.interpretation import ExplainedPhoto
+from bakeoff.data.transforms import to_unit
+from bakeoff.interpret.methods import METHODS
+from bakeoff.records.interpretation import ExplainedPhoto, Explanation
 
 _BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
+"""Told apart by people with any common colour blindness."""
 _SMOOTHING = 0.015
+_COLUMNS = 4
+_ENDS = ["speaks against", "no effect", "speaks for the class"]
+
+
+class Panel(NamedTuple):
+    """A map (H, W) float32 under a title; maps of one `scale` are drawn on one scale."""
+
+    title: str
+    values: np.ndarray
+    scale: str
+
+
+def read_map(folder: Path, item: Explanation) -> np.ndarray | None:
+    """Return the raw map (H, W) float32 of an item of interpretation.json; None where it has none."""
+    if item.map is None:
+        return None
+    with np.load(folder / item.map) as held:
+        return held["map"]
+
+
+def read_photo(folder: Path, photo: ExplainedPhoto) -> np.ndarray:
+    """Return the photo as the network sees it, (H, W, 3) float32 in [0, 1]."""
+    with Image.open(folder / photo.photo) as image:
+        return to_unit(np.asarray(image))
 
 
 def caption(candidate: str, photo: ExplainedPhoto) -> str:
     """Return what stands above the panels: the verdict as sign and words, legible without colours."""
     verdict = "✓ right" if photo.correct else "✗ wrong"
     truth = "" if photo.correct else f", truly {shorten(photo.true, 60)}"
-    sentence = f"{verdict}: {shorten(photo.predicted, 60)} with probability {photo.probability:.2f}{truth}"
+    share = photo.probabilities[photo.predicted]
+    sentence = f"{verdict}: {shorten(photo.predicted, 60)} with probability {share:.2f}{truth}"
     return "\n".join([*textwrap.wrap(sentence, 110), *textwrap.wrap(f"{candidate} · {photo.product_id}", 110)])
 
 
-def heat_map(attributions: np.ndarray) -> np.ndarray:
-    """Return a signed map in [-1, 1] for display, (H, W) float32, of (H, W, 3) or (H, W) attributions.
-
-    Channels are summed, Integrated Gradients' pixel noise is smoothed over 1.5 % of the side, and the scale is cut at
-    the 99th percentile of the magnitude. A map of zeros stays zero.
-    """
-    if attributions.ndim == 3:
-        summed = attributions.astype(np.float64).sum(axis=2)
-        summed = gaussian_filter(summed, _SMOOTHING * summed.shape[0])
-    else:
-        summed = attributions.astype(np.float64)
-    scale = float(np.percentile(np.abs(summed), 99)) or float(np.abs(summed).max())
-    if scale == 0:
-        return np.zeros(summed.shape, dtype=np.float32)
-    return np.clip(summed / scale, -1, 1).astype(np.float32)
+def panels(folder: Path, items: Sequence[Explanation]) -> list[Panel]:
+    """Return the maps that there are, each method's classes on one scale."""
+    read = [(item, read_map(folder, item)) for item in items]
+    return [
+        Panel(f"{METHODS[item.method].TITLE}: {shorten(item.target, 24)}", values, item.method)
+        for item, values in read
+        if values is not None
+    ]
 
 
-def draw_attributions(photo: np.ndarray, maps: Mapping[str, np.ndarray], path: Path, *, title: str) -> None:
-    """Draw the photo, (H, W, 3) float32 in [0, 1], and its maps, (H, W) or (H, W, 3) by title, side by side."""
-    height_in = 4.5 + 0.2 * len(title.splitlines())
-    figure = Figure(figsize=(3.5 * (1 + len(maps)), height_in), layout="constrained")
-    panels = figure.subplots(1, 1 + len(maps))
-    panels[0].imshow(np.clip(photo, 0, 1))
-    panels[0].set_title("the photo as the network sees it", fontsize=10)
-    for axes, (method, values) in zip(panels[1:], maps.items(), strict=True):
-        _overlay(axes, photo, heat_map(values))
-        axes.set_title(method, fontsize=10)
-    for axes in panels:
-        axes.set_xticks([])
-        axes.set_yticks([])
-    figure.suptitle(title, fontsize=11)
-    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=_BLUE_ORANGE)
-    bar = figure.colorbar(scale, ax=list(panels), orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, 0, 1])
-    bar.ax.set_xticklabels(["speaks against", "no effect", "speaks for the predicted label"], fontsize=9)
-    figure.savefig(path, dpi=120)
+def scales(shown: Sequence[Panel]) -> dict[str, float]:
+    """Return the value that is drawn at full strength, by scale: the 99th percentile of the magnitudes of its maps."""
+    of_scale: dict[str, list[np.ndarray]] = {}
+    for panel in shown:
+        of_scale.setdefault(panel.scale, []).append(np.abs(_smooth(panel.values)).ravel())
+    found = {name: np.concatenate(values) for name, values in of_scale.items()}
+    return {name: float(np.percentile(values, 99)) or float(values.max()) or 1.0 for name, values in found.items()}
 
 
-def _overlay(axes, photo: np.ndarray, heat: np.ndarray) -> None:
-    """Lay the signed map over a pale grey copy of the photo; strong values cover it, weak ones let it through."""
+def draw_heat(axes: Any, photo: np.ndarray, values: np.ndarray, scale: float) -> None:
+    """Lay a signed map over a pale grey copy of the photo; strong values cover it, weak ones let it through."""
     grey = np.clip(photo, 0, 1) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    heat = np.clip(_smooth(values) / scale, -1, 1)
     axes.imshow(0.35 + 0.65 * grey, cmap="gray", vmin=0, vmax=1)
     axes.imshow(heat, cmap=_BLUE_ORANGE, vmin=-1, vmax=1, alpha=0.1 + 0.6 * np.abs(heat) ** 0.7)
+
+
+def draw_explained(
+    photo: np.ndarray,
+    shown: Sequence[Panel],
+    path: Path,
+    *,
+    title: str,
+    probabilities: Mapping[str, float],
+    box: Sequence[float] | None = None,
+) -> None:
+    """Draw the photo (H, W, 3) float32 in [0, 1] with its object's box, its maps, and the classes' probabilities."""
+    full, drawers = scales(shown), [lambda axes: _draw_photo(axes, photo, box)]
+    drawers += [_heat_drawer(photo, panel, full[panel.scale]) for panel in shown]
+    drawers.append(lambda axes: _draw_probabilities(axes, probabilities))
+    columns = min(_COLUMNS, len(drawers))
+    rows = math.ceil(len(drawers) / columns)
+    figure = Figure(figsize=(3.5 * columns, 3.6 * rows + 0.9 + 0.2 * len(title.splitlines())), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, draw in zip(grid, drawers, strict=False):
+        draw(axes)
+    for axes in grid[len(drawers) :]:
+        axes.set_axis_off()
+    figure.suptitle(title, fontsize=11)
+    add_scale(figure, list(grid))
+    figure.savefig(path, dpi=110)
+
+
+def add_scale(figure: Figure, grid: list[Any]) -> None:
+    """Add the colour bar that all maps of a figure share."""
+    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=_BLUE_ORANGE)
+    bar = figure.colorbar(scale, ax=grid, orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, 0, 1])
+    bar.ax.set_xticklabels(_ENDS, fontsize=9)
+
+
+def _heat_drawer(photo: np.ndarray, panel: Panel, scale: float) -> Callable[[Any], None]:
+    def draw(axes: Any) -> None:
+        draw_heat(axes, photo, panel.values, scale)
+        _finish(axes, panel.title)
+
+    return draw
+
+
+def _draw_photo(axes: Any, photo: np.ndarray, box: Sequence[float] | None) -> None:
+    axes.imshow(np.clip(photo, 0, 1))
+    if box:
+        left, top, right, bottom = box
+        axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, ec="#d95f02", lw=1.5))
+    _finish(axes, "the photo as the network sees it")
+
+
+def _draw_probabilities(axes: Any, probabilities: Mapping[str, float]) -> None:
+    names = [textwrap.shorten(shorten(name, 24), 24) for name in probabilities]
+    bars = axes.barh(range(len(names)), list(probabilities.values()), color="#2166ac", height=0.6)
+    axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
+    axes.set(xlim=(0, 1.15), box_aspect=0.8)
+    axes.set_yticks(range(len(names)), names, fontsize=9)
+    axes.invert_yaxis()
+    axes.set_xticks([])
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.set_title("probabilities", fontsize=10)
+
+
+def _finish(axes: Any, title: str) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(title, fontsize=10)
+
+
+def _smooth(values: np.ndarray) -> np.ndarray:
+    """Return a map (H, W) without single pixels' noise: smoothed over 1.5 % of its side, (H, W) float64."""
+    return gaussian_filter(values.astype(np.float64), _SMOOTHING * len(values))

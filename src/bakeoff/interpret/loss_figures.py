@@ -1,15 +1,13 @@
 """Pictures of what changed photos cost: parts taken from other photos, and corruptions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from bakeoff.data.figures import Figure, new_sheet, paste
-from bakeoff.interpret.losses import Tried, hold
 from bakeoff.interpret.robustness import CORRUPTIONS, corrupt
-from bakeoff.interpret.subject import Subject
 from bakeoff.records.interpretation import Lost, PartImportance, PartsFound, RobustnessFound
 
 _BLUE, _INK = "#0072B2", "#202020"
@@ -68,11 +66,11 @@ def _draw_regions(axes: Axes, parts: Mapping[str, PartImportance], *, top: float
     axes.set(xticks=[], yticks=[], xlabel="accuracy")
 
 
-def _means(lost: list[Lost]) -> list[float]:
+def _means(lost: Sequence[Lost]) -> list[float]:
     return [100 * one.mean for one in lost]
 
 
-def _whiskers(lost: list[Lost]) -> np.ndarray:
+def _whiskers(lost: Sequence[Lost]) -> np.ndarray:
     """Return how far the ends lie from the means, (2, n), points."""
     return 100 * np.array([[one.mean - one.low for one in lost], [one.high - one.mean for one in lost]])
 
@@ -107,20 +105,24 @@ def draw_robustness(found: RobustnessFound, path: Path, *, title: str) -> None:
     figure.savefig(path, dpi=130)
 
 
-def draw_corruptions(subject: Subject, tried: Tried, found: RobustnessFound, path: Path, *, title: str) -> None:
-    """Draw one photo, the first that is right (else the first), under each corruption at each strength."""
-    place = np.array([int(tried.correct.argmax())])
-    photo = hold(subject, tried.products.at(place))(np.array([0]))
+def draw_corruptions(photo: np.ndarray, found: RobustnessFound, path: Path, *, title: str) -> None:
+    """Draw a photo (H, W, 3) float32 in [0, 1] under each corruption at each strength."""
     strengths = [one.strength for one in next(iter(found.corruptions.values()))]
     width, height = _LABEL_IN + _CELL_IN * (1 + len(strengths)), (_CELL_IN + 0.18) * len(found.corruptions) + 0.7
     figure, sheet = new_sheet(width, height)
     for row, name in enumerate(found.corruptions):
         bottom = height - 0.7 - (row + 1) * (_CELL_IN + 0.18)
-        sheet.text(0.08, bottom + _CELL_IN / 2, f"{name}\n{CORRUPTIONS[name].unit}".replace(", ", ",\n"), fontsize=7, va="center")
+        sheet.text(
+            0.08,
+            bottom + _CELL_IN / 2,
+            f"{name}\n{CORRUPTIONS[name].unit}".replace(", ", ",\n"),
+            fontsize=7,
+            va="center",
+        )
         for column, strength in enumerate((0, *strengths)):
-            shown = corrupt(photo, name, strength, numbers=place) if strength else photo
+            shown = corrupt(photo[None], name, strength, numbers=np.array([0]))[0] if strength else photo
             left = _LABEL_IN + column * _CELL_IN
-            paste(sheet, np.rint(255 * shown[0]).astype(np.uint8), left=left + 0.04, bottom=bottom, side=_CELL_IN - 0.08)
+            paste(sheet, np.rint(255 * shown).astype(np.uint8), left=left + 0.04, bottom=bottom, side=_CELL_IN - 0.08)
             told = f"{CORRUPTIONS[name].strengths[strength - 1]:g}" if strength else "as it is"
             sheet.text(left + _CELL_IN / 2, bottom + _CELL_IN - 0.03, told, ha="center", fontsize=7)
     figure.suptitle(f"{title}: corruptions of one photo at strengths {', '.join(map(str, strengths))}", fontsize=10)

@@ -53,10 +53,11 @@ def try_on(subject: Subject, catalogue: Catalogue, predictions: Predictions, *, 
     rows = choose_rows(catalogue.rows("test"), max_rows, seed=SEED)
     products, groups = catalogue.at(rows), catalogue.products["group_id"].to_numpy()[rows]
     if PHOTO_OF in catalogue.products:
-        photos = hold(subject, products)
-        predicted = [subject.probabilities(photos(places)).argmax(axis=1) for places in parts_of(subject, len(rows))]
-        return Tried(products, catalogue.label_ids(rows), np.concatenate(predicted), groups, catalogue.labels)
-    predicted = predictions.probabilities[rows].argmax(axis=1)
+        parts = (products.at(np.arange(len(rows))[part]) for part in subject.parts(len(rows)))
+        found = np.concatenate([subject.probabilities(subject.images(part)) for part in parts])
+    else:
+        found = predictions.probabilities[rows]
+    predicted = found.argmax(axis=1)
     return Tried(products, catalogue.label_ids(rows), predicted, groups, catalogue.labels)
 
 
@@ -73,11 +74,6 @@ def hold(subject: Subject, products: StoredProducts) -> Photos:
         return lambda places: subject.images(products.at(places))
     held = subject.images(products)
     return lambda places: held[places]
-
-
-def parts_of(subject: Subject, n: int) -> list[np.ndarray]:
-    """Return the places 0 to n-1 in parts of the number of photos that the subject takes at a time."""
-    return np.split(np.arange(n), range(subject.batch_images, n, subject.batch_images))
 
 
 def lost(interval: Interval) -> Lost:

@@ -1,19 +1,44 @@
 """Section `interpret`: why."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, create_model
 
 from bakeoff.core.section import PositiveInt, Section
+from bakeoff.interpret.methods import METHODS
+from bakeoff.interpret.parts import PartsParams
+from bakeoff.interpret.photos import Kind
+from bakeoff.interpret.robustness import RobustnessParams
 
 
-class InterpretParams(Section):
-    """Section `interpret`: how many photos are explained and how finely."""
+def _known(name: str) -> str:
+    if name not in METHODS:
+        raise ValueError(f"unknown method {name!r}; legal methods: {', '.join(METHODS)}")
+    return name
 
-    n_correct: Annotated[int, Field(ge=0)]
-    n_wrong: Annotated[int, Field(ge=0)]
-    integrated_gradients_steps: PositiveInt
-    occlusion_window_px: PositiveInt
-    occlusion_stride_px: PositiveInt
-    channel_repeats: PositiveInt
-    channel_max_rows: PositiveInt | None
+
+MethodName = Annotated[str, AfterValidator(_known)]
+_settings: Any = {name: (method.Settings, ...) for name, method in METHODS.items()}
+_OfMethods = create_model("_OfMethods", __base__=Section, **_settings)
+
+
+class InterpretParams(_OfMethods):
+    """Section `interpret`: which photos are explained and by which methods; each method's settings by its name."""
+
+    methods: list[MethodName]
+    counter_methods: list[MethodName]
+    """Those that also explain the class that might have been."""
+    n_shared: Annotated[int, Field(ge=0)]
+    max_shared: PositiveInt | None
+    n_own: dict[Kind, Annotated[int, Field(ge=0)]]
+    batch_px: PositiveInt
+    parts: PartsParams
+    robustness: RobustnessParams
+
+    def settings(self, method: str) -> Any:
+        """Return a method's settings."""
+        return getattr(self, method)
+
+    def used(self) -> dict[str, Any]:
+        """Return what the result depends on: all but the settings of methods that are not asked for, and memory."""
+        return self.model_dump(exclude={"batch_px", *(set(METHODS) - set(self.methods))})

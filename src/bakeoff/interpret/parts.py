@@ -14,7 +14,7 @@ from rich.progress import Progress
 from scipy.ndimage import gaussian_filter
 
 from bakeoff.core.section import PositiveInt, Section
-from bakeoff.interpret.losses import N_RESAMPLES, SEED, Tried, hold, lost, parts_of
+from bakeoff.interpret.losses import N_RESAMPLES, SEED, Tried, hold, lost
 from bakeoff.interpret.subject import Subject
 from bakeoff.records.interpretation import LostByShuffles, PartImportance, PartsFound
 from bakeoff.statistics.interval import Interval
@@ -138,9 +138,7 @@ def measure_parts(subject: Subject, tried: Tried, params: PartsParams, progress:
     )
 
 
-def _predict_shuffled(
-    subject: Subject, tried: Tried, params: PartsParams, progress: Progress
-) -> dict[str, np.ndarray]:
+def _predict_shuffled(subject: Subject, tried: Tried, params: PartsParams, progress: Progress) -> dict[str, np.ndarray]:
     """Return the predicted classes by part, (R, N) int64 each, photo i's part being that of photo order[i]."""
     parts = {name: part for group in params.groups for name, part in PARTS[group].items()}
     predicted = {name: np.empty((params.repeats, len(tried)), dtype=np.int64) for name in parts}
@@ -148,11 +146,11 @@ def _predict_shuffled(
     generator, photos = np.random.default_rng(SEED), hold(subject, tried.products)
     for repeat in range(params.repeats if parts else 0):
         order = generator.permutation(len(tried))
-        for places in parts_of(subject, len(tried)):
-            images, donors = photos(places), photos(order[places])
+        for places in subject.parts(len(tried)):
+            images, donors = photos(np.arange(len(tried))[places]), photos(order[places])
             for name, part in parts.items():
                 predicted[name][repeat, places] = subject.probabilities(part(images, donors)).argmax(axis=1)
-                progress.advance(task, len(places))
+                progress.advance(task, len(images))
     return predicted
 
 

@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 
 from bakeoff.core.section import PositiveInt, Section
 from bakeoff.data.transforms import to_unit
-from bakeoff.interpret.losses import N_RESAMPLES, SEED, Tried, hold, lost, parts_of
+from bakeoff.interpret.losses import N_RESAMPLES, SEED, Tried, hold, lost
 from bakeoff.interpret.subject import Subject
 from bakeoff.records.interpretation import Lost, RobustnessFound, UnderCorruption
 from bakeoff.statistics.paired import paired_difference
@@ -114,12 +114,8 @@ def corrupt(photos: np.ndarray, name: str, strength: int, *, numbers: np.ndarray
     return np.clip(np.stack(changed), 0, 1).astype(np.float32)
 
 
-def measure_robustness(
-    subject: Subject, tried: Tried, params: RobustnessParams, progress: Progress
-) -> RobustnessFound | None:
-    """Return the accuracy under each corruption; None where no strengths are asked for."""
-    if not params.strengths:
-        return None
+def measure_robustness(subject: Subject, tried: Tried, params: RobustnessParams, progress: Progress) -> RobustnessFound:
+    """Return the accuracy under each corruption at each of the strengths, one at least."""
     correct = _predict_corrupted(subject, tried, sorted({*params.strengths}), progress)
     return RobustnessFound(
         n=len(tried),
@@ -142,7 +138,8 @@ def _predict_corrupted(
     correct = {name: {strength: np.empty(len(tried), dtype=bool) for strength in strengths} for name in CORRUPTIONS}
     task = progress.add_task("corrupting photos", total=len(CORRUPTIONS) * len(strengths) * len(tried))
     photos = hold(subject, tried.products)
-    for places in parts_of(subject, len(tried)):
+    for part in subject.parts(len(tried)):
+        places = np.arange(len(tried))[part]
         images = photos(places)
         for name, by_strength in correct.items():
             for strength, right in by_strength.items():

@@ -1,68 +1,56 @@
-"""One candidate explained from end to end: colour channels over the test split, heat maps of a few test photos."""
+"""One candidate explained from end to end: what matters over the test split, and heat maps of a few test photos."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from PIL import Image
 from rich.progress import Progress
 
 from bakeoff.core.failures import drawing
+from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
-from bakeoff.core.modes import parse_mode
-from bakeoff.core.seeding import default_threads
 from bakeoff.data.predictions import Predictions, read_predictions
-from bakeoff.data.table import PHOTO_OF, Catalogue
-from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
-from bakeoff.interpret.choice import Chosen, choose_photos, safe_name
-from bakeoff.interpret.figures import caption, draw_attributions
-from bakeoff.interpret.generic import GREY, GenericExplainer
+from bakeoff.data.table import Catalogue
+from bakeoff.interpret.explain import background, explain
+from bakeoff.interpret.figures import caption, draw_explained, panels, read_photo
+from bakeoff.interpret.loss_figures import draw_corruptions, draw_parts, draw_robustness
+from bakeoff.interpret.losses import try_on
+from bakeoff.interpret.opening import open_subject
 from bakeoff.interpret.params import InterpretParams
-from bakeoff.predictors.loading import load_predictor
-from bakeoff.predictors.protocol import Predictor
+from bakeoff.interpret.parts import measure_parts
+from bakeoff.interpret.photos import KINDS, Chosen, choose_photos, safe_name
+from bakeoff.interpret.robustness import measure_robustness
+from bakeoff.interpret.subject import Subject
 from bakeoff.records.files import derived_key
 from bakeoff.records.interpretation import (
-    ATTRIBUTIONS_FILE,
-    CHANNELS_FILE,
-    AttributionsRecord,
-    ChannelsRecord,
+    INTERPRETATION_FILE,
+    PARTS_FILE,
+    ROBUSTNESS_FILE,
     ExplainedPhoto,
-    PhotoCounts,
+    Explanation,
+    InterpretationRecord,
+    PartsRecord,
+    RobustnessRecord,
 )
 from bakeoff.records.training import TrainingRecord
 
-if TYPE_CHECKING:
-    from bakeoff.interpret.captum_attributions import CaptumExplainer
-
-Explainer: TypeAlias = "GenericExplainer | CaptumExplainer"
-METHODS = {"integrated_gradients": "Integrated Gradients", "occlusion": "Occlusion"}
-"""An explainer's methods, and the titles over their panels; figures, records and progress follow from this table.
-
-Each takes an image (H, W, 3) float32 in [0, 1] and a class index, and returns a signed map (H, W) or (H, W, 3) float32.
-"""
-CHANNEL_SEED = 0
-"""One seed for every candidate, so that all are shown the same shuffled photos."""
-Maps = tuple[np.ndarray, dict[str, np.ndarray]]
-"""The photo (H, W, 3) float32, and its maps by title."""
+_TOP = 5
 
 
 @dataclass(frozen=True)
-class Subject:
-    """Who is explained: the candidate, what it was trained on and what it predicted."""
+class Candidate:
+    """A trained candidate with what it was trained on and what it predicted."""
 
-    predictor: Predictor
-    catalogue: Catalogue
-    predictions: Predictions
     training: TrainingRecord
-
-    @property
-    def methods(self) -> dict[str, str]:
-        """Those of `METHODS` that this candidate can be explained by."""
-        is_smooth = self.training.framework != "pytorch" or parse_mode(self.training.mode).has_gradients
-        return {name: title for name, title in METHODS.items() if is_smooth or name != "integrated_gradients"}
+    training_dir: Path
+    catalogue: Catalogue
+    """One row per product."""
+    predictions: Predictions
 
 
-def open_subject(training_dir: Path, catalogue: Catalogue, compute: ComputeParams) -> Subject:
+def read_candidate(training_dir: Path, catalogue: Catalogue) -> Candidate:
     """Return a trained candidate, its predictions and the catalogue they are of.
 
     Raises:
@@ -70,92 +58,128 @@ def open_subject(training_dir: Path, catalogue: Catalogue, compute: ComputeParam
     """
     training = TrainingRecord.read(training_dir / "training.json")
     predictions = read_predictions(training_dir / "predictions.parquet", catalogue=catalogue)
-    predictor = load_predictor(training_dir, device=compute.device)
-    predictor.set_threads(compute.threads or default_threads())
-    return Subject(predictor, catalogue.by_product(), predictions, training)
+    return Candidate(training, training_dir, catalogue.by_product(), predictions)
 
 
-def open_explainer(environment: str, predictor: Any, params: InterpretParams) -> Explainer:
-    """Return Captum's explainer for `torch`, the framework-free one for `tf`, which imports no torch."""
-    if environment == "tf":
-        return GenericExplainer(predictor, params)
-    from bakeoff.interpret.captum_attributions import CaptumExplainer
-
-    return CaptumExplainer(predictor.module, params)
-
-
-def interpret_candidate(subject: Subject, out_dir: Path, *, params: InterpretParams) -> None:
-    """Write channels.json, figures/channels.png, attributions.json and attributions/<product>.png under `out_dir`."""
-    explainer = open_explainer(subject.training.environment, subject.predictor, params)
-    key = derived_key(subject.training.key, params.model_dump())
-    chosen = choose_photos(subject.predictions, n_correct=params.n_correct, n_wrong=params.n_wrong)
-    with Progress() as progress:
-        explained = _explain_photos(subject, explainer, chosen, progress=progress)
-        subject.predictor.speed_up(n_trials=0)  # gradients need the plain network, many photos the fastest
-        channels = _explain_channels(subject, out_dir, params=params, key=key, progress=progress)
-    n_correct, titles = sum(photo.correct for photo in chosen), subject.methods.values()
-    counts = {"correct": (n_correct, params.n_correct), "wrong": (len(chosen) - n_correct, params.n_wrong)}
-    few = [f"only {n} of {wanted} {kind} test photos exist" for kind, (n, wanted) in counts.items() if n < wanted]
-    few += [f"{title} needs gradients, which this head has not" for title in METHODS.values() if title not in titles]
-    AttributionsRecord(
-        key=key,
-        requested=PhotoCounts(n_correct=params.n_correct, n_wrong=params.n_wrong),
-        found=PhotoCounts(n_correct=n_correct, n_wrong=len(chosen) - n_correct),
-        note="; ".join(few) + "." if few else None,
-        baseline=GREY,
-        explained_score={name: explainer.scores[name] for name in subject.methods},
-        items=[photo for photo, _ in explained],
-    ).write(out_dir / ATTRIBUTIONS_FILE)
-    with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
-        draw_channels(channels, path, title=subject.training.candidate)
-    for photo, maps in explained:
-        with drawing(out_dir / photo.figure, out_dir) as path:
-            draw_attributions(*maps, path, title=caption(subject.training.candidate, photo))
-
-
-def _explain_channels(
-    subject: Subject, out_dir: Path, *, params: InterpretParams, key: str, progress: Progress
-) -> ChannelsRecord:
-    """Write channels.json, the importance of the three channels on the test photos, and return it."""
-    catalogue, predictions = subject.catalogue, subject.predictions
-    rows = choose_rows(catalogue.rows("test"), params.channel_max_rows, seed=CHANNEL_SEED)
-    label_ids, products = catalogue.label_ids(rows), catalogue.at(rows)
-    alone = PHOTO_OF in catalogue.products  # what is predicted of several photos says little of the first
-    found = subject.predictor.predict(products) if alone else predictions.probabilities[rows]
-    task = progress.add_task("shuffling channels", total=len(CHANNELS) * params.channel_repeats * len(rows))
-    result = permutation_importance(
-        subject.predictor,
-        products,
-        label_ids,
-        baseline_correct=found.argmax(axis=1) == label_ids,
-        shuffles=(params.channel_repeats, CHANNEL_SEED),
-        advance=lambda n: progress.advance(task, n),
+def interpret_candidate(
+    candidate: Candidate, out_dir: Path, *, params: InterpretParams, compute: ComputeParams
+) -> None:
+    """Write interpretation.json with its maps and figures under `out_dir`."""
+    key = derived_key(candidate.training.key, params.used())
+    chosen = choose_photos(
+        candidate.predictions, n_shared=params.n_shared, max_shared=params.max_shared, n_own=params.n_own
     )
-    record = ChannelsRecord(key=key, training_key=subject.training.key, seed=CHANNEL_SEED, **dict(result))
-    record.write(out_dir / CHANNELS_FILE)
-    return record
-
-
-def _explain_photos(
-    subject: Subject, explainer: Explainer, chosen: list[Chosen], *, progress: Progress
-) -> list[tuple[ExplainedPhoto, Maps]]:
-    """Return for each chosen photo what attributions.json says of it, and what its figure shows."""
-    labels = subject.catalogue.labels
-    task = progress.add_task("explaining photos", total=len(subject.methods) * len(chosen))
-    items = []
-    for photo in chosen:
-        image, maps = subject.predictor.images(subject.catalogue.at([photo.row]))[0], {}
-        for method, title in subject.methods.items():
-            maps[title] = getattr(explainer, method)(image, photo.predicted)
-            progress.advance(task)
-        explained = ExplainedPhoto(
-            product_id=photo.product_id,
-            true=labels[photo.true],
-            predicted=labels[photo.predicted],
-            probability=photo.probability,
-            correct=photo.correct,
-            method="+".join(subject.methods),
-            figure=f"attributions/{safe_name(photo.product_id)}.png",
+    with open_subject(candidate.training_dir, compute, batch_px=params.batch_px) as subject, Progress() as progress:
+        subject.background = background(subject, candidate.catalogue)
+        explained = explain_photos(subject, candidate, chosen, out_dir, params=params, progress=progress)
+        explain_losses(subject, candidate, out_dir, params=params, key=key, progress=progress)
+        record = InterpretationRecord(
+            key=key,
+            training_key=candidate.training.key,
+            score=subject.score,
+            notes=_notes(candidate.training, chosen, params),
+            photos=[photo for photo, _ in explained],
+            items=[item for _, items in explained for item in items],
         )
-        items.append((explained, (image, maps)))
-    return items
+    record.write(out_dir / INTERPRETATION_FILE)
+    for photo, items in explained:
+        with drawing(out_dir / photo.figure, out_dir) as path:
+            draw_explained(
+                read_photo(out_dir, photo),
+                panels(out_dir, items),
+                path,
+                title=caption(candidate.training.candidate, photo),
+                probabilities=photo.probabilities,
+                box=photo.box,
+            )
+
+
+def explain_losses(
+    subject: Subject, candidate: Candidate, out_dir: Path, *, params: InterpretParams, key: str, progress: Progress
+) -> None:
+    """Write parts.json and, where it is asked for, robustness.json, with their figures."""
+    keys = {"key": key, "training_key": candidate.training.key}
+    of, title = (subject, candidate.catalogue, candidate.predictions), candidate.training.candidate
+    tried = try_on(*of, max_rows=params.parts.max_rows)
+    parts = measure_parts(subject, tried, params.parts, progress)
+    PartsRecord(**keys, **dict(parts)).write(out_dir / PARTS_FILE)
+    if parts.parts:
+        with drawing(out_dir / "figures" / "parts.png", out_dir) as path:
+            draw_parts(parts, path, title=title)
+    if not params.robustness.strengths:
+        return
+    tried = try_on(*of, max_rows=params.robustness.max_rows)
+    robustness = measure_robustness(subject, tried, params.robustness, progress)
+    RobustnessRecord(**keys, **dict(robustness)).write(out_dir / ROBUSTNESS_FILE)
+    with drawing(out_dir / "figures" / "robustness.png", out_dir) as path:
+        draw_robustness(robustness, path, title=title)
+    with drawing(out_dir / "figures" / "corruptions.png", out_dir) as path:
+        draw_corruptions(subject.images(tried.products.at([0]))[0], robustness, path, title=title)
+
+
+def explain_photos(
+    subject: Subject,
+    candidate: Candidate,
+    chosen: list[Chosen],
+    out_dir: Path,
+    *,
+    params: InterpretParams,
+    progress: Progress,
+) -> list[tuple[ExplainedPhoto, list[Explanation]]]:
+    """Write each chosen photo and its raw maps; return what interpretation.json says of them."""
+    n_maps = len(chosen) * (len(params.methods) + len(set(params.methods) & set(params.counter_methods)))
+    task = progress.add_task("explaining photos", total=n_maps)
+    labels, found = subject.labels, []
+    for one in chosen:
+        image = subject.images(candidate.catalogue.at([one.row]))[0]
+        photo = _describe(one, candidate)
+        with replacing(out_dir / photo.photo) as path:
+            Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(path, format="PNG")
+        items = []
+        for method in params.methods:
+            for target in [one.predicted, one.counter][: 1 + (method in params.counter_methods)]:
+                explained = explain(subject, image, target, method, params)
+                file = None
+                if explained.map is not None:
+                    file = f"maps/{safe_name(one.product_id)}.{method}.{target}.npz"
+                    with replacing(out_dir / file) as path, path.open("wb") as stream:
+                        np.savez_compressed(stream, map=explained.map)
+                given = {"note": explained.note, "completeness_gap": explained.completeness_gap}
+                items.append(
+                    Explanation(product_id=one.product_id, method=method, target=labels[target], map=file, **given)
+                )
+                progress.advance(task)
+        found.append((photo, items))
+    return found
+
+
+def _describe(one: Chosen, candidate: Candidate) -> ExplainedPhoto:
+    """Return what the candidate makes of a chosen photo."""
+    labels, shares = candidate.catalogue.labels, candidate.predictions.probabilities[one.row]
+    most = list(dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), one.true]))
+    name = safe_name(one.product_id)
+    return ExplainedPhoto(
+        product_id=one.product_id,
+        kind=one.kind,
+        true=labels[one.true],
+        predicted=labels[one.predicted],
+        correct=one.true == one.predicted,
+        probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
+        counter=labels[one.counter],
+        box=None,
+        photo=f"maps/{name}.png",
+        figure=f"attributions/{name}.png",
+    )
+
+
+def _notes(training: TrainingRecord, chosen: list[Chosen], params: InterpretParams) -> list[str]:
+    """Return what the reader of the maps must know."""
+    kinds = Counter(one.kind for one in chosen)
+    found = [
+        f"Only {kinds[kind]} of {params.n_own[kind]} {kind.replace('_', ' and ')} test photos exist."
+        for kind in KINDS
+        if kinds[kind] < params.n_own[kind]
+    ]
+    if not training.learned:
+        found.append(f"This candidate did not learn ({training.not_learned}): its maps show what chance looks at.")
+    return found

@@ -40,17 +40,17 @@ class Predictor(ABC):
         in a softmax), `description` the conditions it runs under (framework, device, threads, …) and its size.
         """
         self.title, self.labels, self.probability_kind = title, list(labels), probability_kind
-        self.image_size, self._preprocessing = preprocessing.image_size, preprocessing
+        self.image_size, self.preprocessing = preprocessing.image_size, preprocessing
         common = {"dtype": "float32", "memory_format": "channels_last", "allocator": allocator_name()}
         self.description = common | description
 
     def images(self, products: Products) -> np.ndarray:
         """Return the products' photos, resized and cropped, (N, H, W, 3) float32 in [0, 1]."""
-        return to_unit(read_pixels(products, self._preprocessing))
+        return to_unit(read_pixels(products, self.preprocessing))
 
     def transform(self, photo: Photo) -> np.ndarray:
         """Return a decoded photo as the network takes it: (H, W, 3) uint8, resized and cropped."""
-        return transform_photo(photo, self._preprocessing)
+        return transform_photo(photo, self.preprocessing)
 
     @abstractmethod
     def forward(self, pixels: np.ndarray) -> np.ndarray:

@@ -65,7 +65,7 @@ class TorchPredictor(Predictor):
         )
 
     @property
-    def module(self) -> nn.Module:
+    def module(self) -> PhotoClassifier:
         """The network in eval mode, (N, 3, H, W) float32 in [0, 1] to logits (N, K), normalisation included."""
         return self._model
 
@@ -153,11 +153,12 @@ class TorchPredictor(Predictor):
 
 
 def load_torch_predictor(
-    training_dir: Path, *, weights_root: Path | None = None, device: str = "auto"
+    training_dir: Path, *, weights_root: Path | None = None, device: str = "auto", fresh_seed: int | None = None
 ) -> TorchPredictor:
     """Return the predictor of a training folder, at the thread count it was trained with.
 
-    `weights_root` has weights/<model>; None = where training.json says, from the project's folder.
+    `weights_root` has weights/<model>; None = where training.json says, from the project's folder. `fresh_seed` as in
+    `load_photo_classifier`.
 
     Raises:
         EvaluationError: the folder holds no PyTorch training.
@@ -169,7 +170,7 @@ def load_torch_predictor(
     set_threads(record.threads)
     keep_freed_memory()
     torch.backends.cudnn.deterministic = True
-    model = load_photo_classifier(training_dir, weights_root=weights_root, device=chosen)
+    model = load_photo_classifier(training_dir, weights_root=weights_root, device=chosen, fresh_seed=fresh_seed)
     return TorchPredictor(
         model,
         record.backbone,

@@ -16,9 +16,11 @@ from bakeoff.training.module import PhotoClassifier
 
 
 def load_photo_classifier(
-    training_dir: Path, *, weights_root: Path | None = None, device: torch.device
+    training_dir: Path, *, weights_root: Path | None = None, device: torch.device, fresh_seed: int | None = None
 ) -> PhotoClassifier:
     """Return the trained network of a training folder in evaluation mode on a device.
+
+    With `fresh_seed` nothing is loaded: its weights are drawn by that seed, as for a random start.
 
     Raises:
         EvaluationError: the folder holds no training.
@@ -31,12 +33,13 @@ def load_photo_classifier(
     classifier = build_classifier(
         settings,
         n_classes=len(record.labels),
-        seed=record.seed,
-        weights_dir=weights_dir,
+        seed=record.seed if fresh_seed is None else fresh_seed,
+        weights_dir=weights_dir if fresh_seed is None else None,
         scan=resolve_recorded(record.scan, device.type),
         network_dir=weights_dir or training_dir,
     )
-    load_classifier(classifier, mode, training_dir / MODEL_FILE)
+    if fresh_seed is None:
+        load_classifier(classifier, mode, training_dir / MODEL_FILE)
     set_mode(classifier, mode)
     model = PhotoClassifier(classifier, settings.preprocessing).eval()
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

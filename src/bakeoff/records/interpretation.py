@@ -1,4 +1,4 @@
-"""What `interpret` finds in one candidate: parts.json, robustness.json and attributions.json."""
+"""What `interpret` finds in one candidate: parts.json, robustness.json and interpretation.json."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
 
-PARTS_FILE, ROBUSTNESS_FILE, ATTRIBUTIONS_FILE = "parts.json", "robustness.json", "attributions.json"
+PARTS_FILE, ROBUSTNESS_FILE, INTERPRETATION_FILE = "parts.json", "robustness.json", "interpretation.json"
 
 
 class _OfInterpretation(Record):
@@ -92,35 +92,50 @@ class RobustnessRecord(RobustnessFound, _OfInterpretation):
         return 100 * self.mean_lost.mean
 
 
-class PhotoCounts(Section):
-    """How many test photos, right ones and wrong ones."""
-
-    n_correct: int
-    n_wrong: int
-
-
 class ExplainedPhoto(Section):
-    """A test photo with heat maps of the predicted class."""
+    """A test photo that was explained, and what the candidate makes of it."""
 
     product_id: str
+    kind: str
+    """`shared` by all candidates, else `right_sure`, `right_unsure`, `wrong_sure` or `wrong_unsure`."""
     true: str
     predicted: str
-    probability: float
     correct: bool
-    method: str
+    probabilities: dict[str, float]
+    """Of the most probable classes, the first first, and of the true one."""
+    counter: str
+    """The class that might have been: the true one where the prediction is wrong, else the second most probable."""
+    box: list[float] | None
+    """The object's left, top, right and bottom in the photo as the network sees it, px, where that is known."""
+    photo: str
+    """Where the photo as the network sees it lies, PNG, below the interpretation's folder."""
     figure: str
-    """Where its maps are drawn, below the interpretation's folder."""
+    """Where its maps are drawn."""
 
 
-class AttributionsRecord(_OfInterpretation):
-    """attributions.json: which photos were explained, and how."""
+class Explanation(Section):
+    """One method's map of one class of one photo."""
 
-    requested: PhotoCounts
-    found: PhotoCounts
+    product_id: str
+    method: str
+    target: str
+    """The class that is explained."""
+    map: str | None
+    """Where the raw map lies, `map` (H, W) float32 of an .npz; None where it could not be had."""
     note: str | None
-    """One sentence where fewer photos exist than were asked for."""
-    baseline: float
-    """Grey level, in [0, 1], that stands for no information."""
-    explained_score: dict[str, str]
-    """Method to what it explains: `logit` or `probability`."""
-    items: list[ExplainedPhoto]
+    """Why not."""
+    completeness_gap: float | None
+    """Sum of the map less the score's difference to the method's baseline; None where a method promises no sum."""
+
+
+class InterpretationRecord(_OfInterpretation):
+    """interpretation.json: which photos were explained, and how."""
+
+    training_key: str
+    score: str
+    """What is explained of a class: `logit` or `probability`."""
+    notes: list[str]
+    """What the reader must know: fewer photos than asked for, a candidate that did not learn, methods left out."""
+    photos: list[ExplainedPhoto]
+    items: list[Explanation]
+    """A photo × method each."""

@@ -1,0 +1,54 @@
+"""One photo explained by one method."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bakeoff.core.errors import EvaluationError
+from bakeoff.data.products import evenly_spaced
+from bakeoff.data.table import Catalogue
+from bakeoff.interpret.methods import METHODS
+from bakeoff.interpret.params import InterpretParams
+from bakeoff.interpret.subject import NotExplainable, Subject
+from bakeoff.learning.out_of_memory import out_of_memory_in_words
+
+_BACKGROUND = 16
+
+
+class Explained(NamedTuple):
+    """A map (H, W) float32, or why there is none; and by how much it misses the sum that its method promises."""
+
+    map: np.ndarray | None
+    note: str | None = None
+    completeness_gap: float | None = None
+
+
+def explain(subject: Subject, image: np.ndarray, target: int, method: str, params: InterpretParams) -> Explained:
+    """Return what a method says of class `target` of an image (H, W, 3) float32 in [0, 1].
+
+    Raises:
+        EvaluationError: memory ran out.
+    """
+    module, settings = METHODS[method], params.settings(method)
+    images, targets = image[None], np.array([target], dtype=np.int64)
+    doing = f"{module.TITLE} with up to {subject.batch_images} photos of {subject.image_size} px at a time"
+    remedies = "lower interpret.batch_px, or set compute.device: cpu"
+    with out_of_memory_in_words(EvaluationError, doing, remedies=remedies):
+        try:
+            found = module.attribute(subject, images, targets, settings)[0]
+        except NotExplainable as reason:
+            return Explained(None, f"{module.TITLE}: {reason}")
+        if not np.isfinite(found).all():
+            return Explained(None, f"{module.TITLE}: the map holds values that are no numbers.")
+        gap = None
+        if start := getattr(module, "adds_up_from", None):  # what the map adds up to is promised
+            ends = np.concatenate([images, start(subject, images, settings)])
+            here, there = subject.scores(ends)[:, target].astype(np.float64)
+            gap = float(found.sum(dtype=np.float64) - (here - there))
+    return Explained(found, None, gap)
+
+
+def background(subject: Subject, catalogue: Catalogue) -> np.ndarray:
+    """Return some train photos as the subject sees them, (M, H, W, 3) float32, evenly spaced over the catalogue."""
+    rows = catalogue.rows("train")
+    return subject.images(catalogue.at(rows[evenly_spaced(len(rows), _BACKGROUND)]))

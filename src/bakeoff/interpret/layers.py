@@ -1,0 +1,188 @@
+"""Where a network's last map is, and what its blocks attend to; channels first whatever the network's own layout."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from math import isqrt
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from bakeoff.backbones.compat import import_timm
+from bakeoff.backbones.hf import HfBackbone, pooled_features
+from bakeoff.backbones.mamba import MambaBackbone
+from bakeoff.interpret.subject import NotExplainable
+from bakeoff.training.module import PhotoClassifier
+
+
+def feature_map(module: PhotoClassifier, batch: Tensor) -> tuple[Tensor, Tensor]:
+    """Return logits (N, K) and the last map (N, C, h, w), a leaf of their graph: d logit / d map is one autograd.grad.
+
+    No graph is kept of what comes before the map. `module` is in eval mode; `batch` is (N, 3, H, W) float32 in [0, 1].
+
+    Raises:
+        NotExplainable: the network has no such map.
+    """
+    layer, channels, is_input = _place(module, batch[:1])
+    caught: list[Tensor] = []
+
+    def start_graph(value: Any) -> Any:
+        torch.set_grad_enabled(True)  # until the forward pass ends
+        tensor = value if isinstance(value, Tensor) else value[0]
+        map_, restore = _grid(tensor, channels, module)
+        caught.append(map_.detach().contiguous().requires_grad_(True))
+        restored = restore(caught[-1])
+        return restored if isinstance(value, Tensor) else (restored, *value[1:])
+
+    hook = (
+        layer.register_forward_pre_hook(lambda _, inputs: start_graph(inputs))
+        if is_input
+        else layer.register_forward_hook(lambda _, __, output: start_graph(output))
+    )
+    with hook, torch.no_grad():
+        logits = module(batch)
+    if len(caught) != 1:
+        _refuse(module, f"its last map was computed {len(caught)} times")
+    return logits, caught[0]
+
+
+def attention(module: PhotoClassifier, batch: Tensor) -> Tensor:
+    """Return each block's attention, heads averaged, (N, blocks, T, T): rows attend, and sum to 1.
+
+    Tokens are the prefix (the class token first), then h·w. Fused attention, which never forms this matrix, is off
+    meanwhile.
+
+    Raises:
+        NotExplainable: the network does not attend over all tokens at once, block by block.
+    """
+    backbone = module.classifier.backbone
+    catch = _hf_attention if isinstance(backbone, HfBackbone) else _timm_attention
+    with torch.no_grad():
+        blocks = catch(backbone, module.normalise(batch))
+    if not blocks:
+        _refuse(
+            module,
+            "it has no attention from every token to every token: it is convolutional, or attends in some blocks only, "
+            "within windows or to a summary",
+        )
+    if any(block.shape != (len(batch), blocks[0].shape[-1], blocks[0].shape[-1]) for block in blocks):
+        _refuse(module, "its blocks attend within windows, or to fewer tokens than there are")
+    return torch.stack(blocks, dim=1)
+
+
+def grid_side(n_tokens: int) -> int:
+    """Return the side of the square grid among `n_tokens`; those left over are the prefix (class token, registers).
+
+    Photos are square. Right wherever the prefix has at most 2 side tokens.
+    """
+    return isqrt(n_tokens)
+
+
+def _place(module: PhotoClassifier, photo: Tensor) -> tuple[nn.Module, int | None, bool]:
+    """Return the layer with the last map, its number of channels (None = first axis) and whether it is its input."""
+    import_timm()  # which makes torchvision importable, before a module that imports timm
+    from bakeoff.backbones.plain_cnn import PlainCNN
+
+    backbone: Any = module.classifier.backbone
+    if isinstance(backbone, MambaBackbone):
+        return backbone.network.norm, None, False
+    if isinstance(backbone, PlainCNN):
+        return backbone.stages, None, False
+    if isinstance(backbone, HfBackbone):
+        return _hf_layer(module, photo), None, False
+    # EfficientNets have a convolution between the last of timm's feature maps and the pooling.
+    if isinstance(pooling := getattr(backbone, "global_pool", None), nn.Module):
+        return pooling, None, True
+    try:
+        last = backbone.feature_info[-1]
+        layer = backbone.get_submodule(last["module"])
+    except (AttributeError, TypeError, IndexError, KeyError):
+        _refuse(module, "it does not tell where its last map is")
+    # Behind the last block nothing but the class token is read there: the patches' gradient would be zero.
+    if getattr(backbone, "global_pool", None) == "token":
+        layer = getattr(layer, "norm1", layer)
+    return layer, last["num_chs"], False
+
+
+def _grid(found: Any, channels: int | None, module: PhotoClassifier) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Return a layer's output as (N, C, h, w), and the function that takes such a map back to the layer's layout."""
+    if isinstance(found, Tensor) and found.ndim == 4 and channels in (None, found.shape[1]):
+        return found, lambda map_: map_
+    if isinstance(found, Tensor) and found.ndim == 4 and channels == found.shape[3]:
+        return found.permute(0, 3, 1, 2), lambda map_: map_.permute(0, 2, 3, 1)
+    if isinstance(found, Tensor) and found.ndim == 3:
+        side = grid_side(found.shape[1])
+        prefix, patches = found.tensor_split([found.shape[1] - side**2], dim=1)
+        return patches.mT.unflatten(2, (side, side)), lambda map_: torch.cat([prefix, map_.flatten(2).mT], dim=1)
+    _refuse(module, "its last layer gives neither one map nor one row of tokens")
+
+
+@torch.enable_grad()
+def _hf_layer(module: PhotoClassifier, photo: Tensor) -> nn.Module:
+    """Return the layer of a transformers network that gives the last hidden state whose every place counts.
+
+    Where the class token alone is pooled that is the last but one. Names differ from model to model: the layer is
+    recognised by its output.
+    """
+    backbone: Any = module.classifier.backbone
+    outputs: list[tuple[nn.Module, Any]] = []
+    with ExitStack() as hooks:
+        for layer in backbone.network.modules():
+            hook = layer.register_forward_hook(lambda layer, _, output: outputs.append((layer, output)))
+            hooks.enter_context(hook)
+        pixels = module.normalise(photo).detach().requires_grad_(True)
+        answer = backbone.network(pixels, output_hidden_states=True)
+    features = pooled_features(answer)
+    # Weights that differ: what a layer norm gives sums to the same whatever it is given.
+    score = (features * torch.linspace(1, 2, features.shape[1], device=features.device)).sum()
+    for state in reversed(answer.get("hidden_states") or ()):
+        (gradient,) = torch.autograd.grad(score, state, retain_graph=True, allow_unused=True)
+        layers = [
+            layer for layer, output in outputs if output is state or (type(output) is tuple and output[0] is state)
+        ]
+        if layers and gradient is not None and _grid(gradient, None, module)[0].any():
+            return layers[0]
+    _refuse(module, "it shows no hidden state that its features are computed from")
+
+
+def _timm_attention(network: Any, images: Tensor) -> list[Tensor]:
+    """Return (N, T, T) per block of a vision transformer, T its number of tokens; [] for any other network."""
+    layers = [getattr(block, "attn", None) for block in getattr(network, "blocks", ())]
+    if not layers or not all(hasattr(layer, "fused_attn") and hasattr(layer, "attn_drop") for layer in layers):
+        return []
+    caught: list[Tensor] = []
+    n_tokens: list[int] = []
+    with ExitStack() as stack:
+        for layer in layers:
+            stack.enter_context(_unfused(layer))
+            drop: Any = layer.attn_drop  # which takes the probabilities
+            stack.enter_context(drop.register_forward_hook(lambda _, __, output: caught.append(output.mean(1))))
+            stack.enter_context(layer.register_forward_hook(lambda _, __, output: n_tokens.append(output.shape[1])))
+        network(images)
+    return caught if n_tokens == [block.shape[-1] for block in caught] else []
+
+
+@contextmanager
+def _unfused(layer: Any) -> Iterator[None]:
+    before, layer.fused_attn = layer.fused_attn, False
+    try:
+        yield
+    finally:
+        layer.fused_attn = before
+
+
+def _hf_attention(backbone: Any, images: Tensor) -> list[Tensor]:
+    """Return what a transformers network tells of its attention, (N, T, T') per block; [] where it has none."""
+    network = backbone.network
+    before = network.config._attn_implementation
+    try:
+        network.set_attn_implementation("eager")
+        answer = network(images, output_attentions=True)
+    finally:
+        network.set_attn_implementation(before)
+    return [block.mean(1) for block in answer.get("attentions") or ()]
+
+
+def _refuse(module: PhotoClassifier, why: str) -> NoReturn:
+    backbone: Any = module.classifier.backbone
+    raise NotExplainable(f"{type(getattr(backbone, 'network', backbone)).__name__}: {why}.")

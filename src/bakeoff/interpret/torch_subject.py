@@ -1,0 +1,110 @@
+"""A PyTorch candidate as a `Subject`."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bakeoff.data.products import Products
+from bakeoff.interpret.layers import attention, feature_map
+from bakeoff.interpret.subject import NotExplainable, Subject
+from bakeoff.interpret.tensors import arrays
+from bakeoff.predictors.torch_predictor import TorchPredictor
+from bakeoff.training.module import photo_tensor
+
+
+class TorchSubject(Subject):
+    """Asks the plain network for gradients, and for many photos its fastest copy."""
+
+    score = "logit"
+
+    def __init__(
+        self,
+        predictor: TorchPredictor,
+        *,
+        batch_px: int,
+        has_gradients: bool = True,
+        fresh: Callable[[int], TorchPredictor] | None = None,
+    ) -> None:
+        """Take a candidate; `fresh` returns the same network with weights drawn by a seed."""
+        super().__init__(predictor.title, predictor.labels, predictor.preprocessing, batch_px=batch_px)
+        self._predictor, self._fresh, self._batch_px, self._has_gradients = predictor, fresh, batch_px, has_gradients
+        self.module = predictor.module.requires_grad_(False)
+        predictor.speed_up(n_trials=0)
+        self._fast, self._device = predictor.module, predictor.module.mean.device
+
+    def images(self, products: Products) -> np.ndarray:
+        """Return the products' photos as the network sees them, (N, H, W, 3) float32."""
+        return self._predictor.images(products)
+
+    def scores(self, images: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 logits by the plain network."""
+        return self._logits(self.module, images)
+
+    def masked_scores(self, images: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 logits by the fastest copy."""
+        return self._logits(self._fast, images)
+
+    @torch.inference_mode()
+    def _logits(self, network: nn.Module, images: np.ndarray) -> np.ndarray:
+        return np.concatenate([network(batch).float().cpu().numpy() for batch in self._batches(images)])
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 probabilities, rows sum to 1, by the fastest copy."""
+        return np.concatenate([self._predictor.forward(images[part]) for part in self.parts(len(images))])
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return the backbone's pooled features, (N, D) float32."""
+        return self._predictor.classify_with_features(images)[1]
+
+    def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return d logit[target] / d image, (N, H, W, 3) float32."""
+        self._need_gradients()
+        found = []
+        for batch, chosen in zip(self._batches(images), self._batches_of(targets), strict=True):
+            batch.requires_grad_(True)
+            found.append(arrays(_slopes(self.module(batch), chosen, batch)))
+        return np.concatenate(found)
+
+    def feature_map(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the last map before pooling and the logit's gradient by it, both (N, C, h, w) float32."""
+        self._need_gradients()
+        maps, slopes = [], []
+        for batch, chosen in zip(self._batches(images), self._batches_of(targets), strict=True):
+            logits, activations = feature_map(self.module, batch)
+            slopes.append(_slopes(logits, chosen, activations).float().cpu().numpy())
+            maps.append(activations.detach().float().cpu().numpy())
+        return np.concatenate(maps), np.concatenate(slopes)
+
+    def attention(self, images: np.ndarray) -> np.ndarray:
+        """Return each block's attention, heads averaged, (N, blocks, T, T) float32."""
+        return np.concatenate([attention(self.module, batch).cpu().numpy() for batch in self._batches(images)])
+
+    def randomised(self, seed: int) -> "TorchSubject":
+        """Return the network with fresh weights, drawn by `seed` as for a random start."""
+        self._need_gradients()
+        if self._fresh is None:
+            raise NotExplainable("it was not opened from a training, so there is nothing to draw anew.")
+        return TorchSubject(self._fresh(seed), batch_px=self._batch_px, fresh=self._fresh)
+
+    @property
+    def differentiable(self) -> Callable[[Tensor], Tensor]:
+        """The plain network, tensors (N, 3, H, W) in [0, 1] to logits (N, K) on the CPU, with gradients."""
+        self._need_gradients()
+        return lambda images: self.module(images.to(self._device)).cpu()
+
+    def _need_gradients(self) -> None:
+        if not self._has_gradients:
+            raise NotExplainable("it needs gradients, which this head has not.")
+
+    def _batches(self, images: np.ndarray) -> Iterator[Tensor]:
+        return (photo_tensor(images[part], self._device) for part in self.parts(len(images)))
+
+    def _batches_of(self, targets: np.ndarray) -> Iterator[Tensor]:
+        return (torch.from_numpy(targets[part]).to(self._device) for part in self.parts(len(targets)))
+
+
+def _slopes(logits: Tensor, targets: Tensor, by: Tensor) -> Tensor:
+    """Return d logit[target] / d `by`, of the shape of `by`."""
+    return torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), by)[0]
