@@ -16,10 +16,10 @@ from scipy.ndimage import gaussian_filter
 from bakeoff.core.section import PositiveInt, Section
 from bakeoff.interpret.losses import N_RESAMPLES, SEED, Tried, hold, lost
 from bakeoff.interpret.subject import Subject
-from bakeoff.records.interpretation import LostByShuffles, PartImportance, PartsFound
+from bakeoff.records.interpretation import ClassImportance, LostByShuffles, PartImportance, PartsFound
 from bakeoff.statistics.interval import Interval
-from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
-from bakeoff.statistics.paired import paired_difference, paired_macro_f1
+from bakeoff.statistics.matrix import METRICS, Margins, count_confusions, f1
+from bakeoff.statistics.paired import paired_class_f1, paired_difference, paired_macro_f1
 
 Group = Literal["rgb", "hsv", "lab", "regions", "bands"]
 Part = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -129,7 +129,7 @@ def measure_parts(subject: Subject, tried: Tried, params: PartsParams, progress:
         n=len(tried),
         repeats=params.repeats,
         accuracy=float(tried.correct.mean()),
-        macro_f1=_macro_f1(tried, tried.predicted),
+        macro_f1=float(METRICS["macro_f1"](_margins(tried, tried.predicted))[0]),
         parts={
             group: {name: _importance(tried, predicted[name]) for name in PARTS[group]}
             for group in dict.fromkeys(params.groups)
@@ -156,34 +156,33 @@ def _predict_shuffled(subject: Subject, tried: Tried, params: PartsParams, progr
 
 def _importance(tried: Tried, predicted: np.ndarray) -> PartImportance:
     """Return one part's figures from the classes predicted after each of R shuffles, (R, N) int64."""
-    correct, before = predicted == tried.label_ids, tried.correct
-    accuracies = before.mean() - correct.mean(axis=1)
-    macro_f1s = _macro_f1(tried, tried.predicted) - np.array([_macro_f1(tried, one) for one in predicted])
-    answers = (tried.label_ids, tried.predicted, predicted, len(tried.labels))
-    recalls = {}
-    for label in np.unique(tried.label_ids):
+    correct, before, each = predicted == tried.label_ids, tried.correct, [_margins(tried, one) for one in predicted]
+    answers, drawn = (tried.label_ids, tried.predicted, predicted, len(tried.labels)), {"n_resamples": N_RESAMPLES}
+    class_f1 = paired_class_f1(*answers, groups=tried.groups, **drawn)
+    f1_each, classes = np.concatenate([f1(margins) for margins in each]), {}
+    for label, interval in class_f1.items():
         own = tried.label_ids == label
-        recalls[tried.labels[label]] = lost(_difference(before[own], correct[:, own], tried.groups[own]))
+        recall = paired_difference(before[own], correct[:, own], groups=tried.groups[own], **drawn)[1]
+        classes[tried.labels[label]] = ClassImportance(
+            recall=_lost(recall, correct[:, own].mean(axis=1)), f1=_lost(interval, f1_each[:, label])
+        )
     return PartImportance(
-        accuracy=_over_shuffles(_difference(before, correct, tried.groups), accuracies),
-        macro_f1=_over_shuffles(paired_macro_f1(*answers, groups=tried.groups, n_resamples=N_RESAMPLES)[1], macro_f1s),
-        recall=recalls,
+        accuracy=_lost(paired_difference(before, correct, groups=tried.groups, **drawn)[1], correct.mean(axis=1)),
+        macro_f1=_lost(
+            paired_macro_f1(*answers, groups=tried.groups, **drawn)[1],
+            np.concatenate([METRICS["macro_f1"](margins) for margins in each]),
+        ),
+        classes=classes,
     )
 
 
-def _difference(before: np.ndarray, after: np.ndarray, groups: np.ndarray) -> Interval:
-    return paired_difference(before, after, groups=groups, n_resamples=N_RESAMPLES)[1]
+def _lost(interval: Interval, each: np.ndarray) -> LostByShuffles:
+    """Return a loss with its spread; `each` (R,) is what every shuffle leaves."""
+    return LostByShuffles(**dict(lost(interval)), sd=float(each.std(ddof=1)) if len(each) > 1 else 0.0)
 
 
-def _over_shuffles(interval: Interval, each: np.ndarray) -> LostByShuffles:
-    """Return a loss with its spread; `each` (R,) is that of every shuffle."""
-    sd = float(each.std(ddof=1)) if len(each) > 1 else 0.0
-    return LostByShuffles(**dict(lost(interval)), sd=sd, each=each.tolist())
-
-
-def _macro_f1(tried: Tried, predicted: np.ndarray) -> float:
-    counts = count_confusions(tried.label_ids, predicted, len(tried.labels))
-    return float(METRICS["macro_f1"](Margins.of(counts))[0])
+def _margins(tried: Tried, predicted: np.ndarray) -> Margins:
+    return Margins.of(count_confusions(tried.label_ids, predicted, len(tried.labels)))
 
 
 def _note(tried: Tried) -> str | None:

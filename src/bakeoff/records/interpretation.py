@@ -29,8 +29,13 @@ class LostByShuffles(Lost):
 
     sd: float
     """Over the shuffles; 0 with a single one."""
-    each: list[float]
-    """Of each shuffle."""
+
+
+class ClassImportance(Section):
+    """What a part is worth to one class."""
+
+    recall: LostByShuffles
+    f1: LostByShuffles
 
 
 class PartImportance(Section):
@@ -38,8 +43,8 @@ class PartImportance(Section):
 
     accuracy: LostByShuffles
     macro_f1: LostByShuffles
-    recall: dict[str, Lost]
-    """Of each class that has a test photo."""
+    classes: dict[str, ClassImportance]
+    """Those that have a test photo."""
 
 
 class PartsFound(Section):
