@@ -12,8 +12,6 @@ pytest.importorskip("torch")
 import torch
 from small_networks import N_CLASSES, photo_classifier, red_and_green, settings, subject
 
-from small_networks import N_CLASSES, photo_classifier, red_and_green, settings, subject
-
 from bakeoff.backbones.classifier import build_classifier
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.subject import NotExplainable

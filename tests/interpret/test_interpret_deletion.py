@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from linear_subject import LinearSubject, exact_map
 
 from bakeoff.interpret.deletion import (
     answer_curves,
@@ -16,7 +17,6 @@ from bakeoff.interpret.deletion import (
     rank_pixels,
     top_in_box,
 )
-from linear_subject import LinearSubject, exact_map
 
 SIDE = 16
 TIES = random_map(SIDE, 1)

@@ -13,8 +13,6 @@ pytest.importorskip("torch")
 import torch
 from small_networks import N_CLASSES, photo_classifier, settings
 
-from small_networks import N_CLASSES, photo_classifier, settings
-
 from backbones.hf_models import MODELS, save_model
 from bakeoff.backbones.classifier import Classifier, build_classifier
 from bakeoff.backbones.compat import import_timm, import_transformers

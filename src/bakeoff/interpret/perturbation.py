@@ -1,4 +1,4 @@
-"""How well a map foretells what changes of a photo do to the score, and how much it changes itself: Captum's metrics."""
+"""How well a map foretells what changes of a photo do to the score, and how much it changes: Captum's metrics."""
 
 from collections.abc import Callable
 
@@ -35,9 +35,9 @@ class CoveredPhoto:
 
 
 def infidelity_of(photo: CoveredPhoto, heat: np.ndarray) -> float | None:
-    """Return the share, in [0, 1], of what grey squares do to the score that a map does not foretell; 1 foretells none.
+    """Return the share, in [0, 1], of what grey squares do to the score that a map does not foretell.
 
-    Yeh's infidelity E[(I · map - (f(x) - f(x - I)))²] over E[(f(x) - f(x - I))²], where x says which pixels are seen (all)
+    Yeh's infidelity E[(I · map - (f(x) - f(x - I)))²] over E[(f(x) - f(x - I))²], where x says which pixels are seen
     and I covers a square, so that I · map is the sum of the map (H, W) below it. The map counts with the factor that
     serves it best (`normalize` of Captum), because some maps are in no unit of the score. None where no square changes
     the score.

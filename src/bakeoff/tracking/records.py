@@ -90,7 +90,7 @@ def read_results(candidate_dir: Path) -> Results:
     """Return what the stages left; a record of an older training, or of another format, is left out.
 
     Args:
-        candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe evaluation/, interpretation/, faithfulness/.
+        candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe the other `PARTS`.
 
     Raises:
         TrackingError: there is no training.json.
