@@ -25,12 +25,13 @@ from bakeoff.records.training import TrainingRecord
 from bakeoff.statistics.interval import wilson_interval
 from decision.fake_evaluation import easiest, evaluate, make_products, write_predicted
 from records_made import (
-    attributions_record,
     candidate_settings,
-    channels_record,
     cost_record,
     explained_photo,
+    interpretation_record,
     network_speed,
+    parts_record,
+    robustness_record,
     throughput_record,
     training_record,
     weights_record,
@@ -162,10 +163,12 @@ def write_history(folder: Path, *, last: float, n_epochs: int = 4) -> None:
 
 
 def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (630, 270)) -> None:
-    """Write channels.json and two heat maps as interpret leaves them."""
+    """Write parts.json, robustness.json and two heat maps as interpret leaves them."""
     inside = folder / "interpretation"
     lost = {"red": 0.09, "green": 0.06, "blue": -0.01}
-    channels_record(lost, baseline_accuracy=correct / N_TEST).write(inside / "channels.json")
+    key = TrainingRecord.read(folder / "training" / "training.json").key
+    parts_record(lost, accuracy=correct / N_TEST, training_key=key).write(inside / "parts.json")
+    robustness_record(training_key=key).write(inside / "robustness.json")
     items = []
     for index, right in enumerate((True, False)):
         figure = f"attributions/p{index}.png"
@@ -175,7 +178,7 @@ def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (63
         Image.fromarray(np.dstack([shade, 255 - shade, shade // 2])).save(inside / figure)
         predicted = "food" if right else "plants"
         items.append(explained_photo(product_id=f"p{index}", predicted=predicted, correct=right, figure=figure))
-    attributions_record(*items).write(inside / "attributions.json")
+    interpretation_record(*items, training_key=key).write(inside / "interpretation.json")
 
 
 def write_study(runs: Path, *, pretrained: Callable[[str], bool] = lambda _: True, evidence: bool = True) -> Study:

@@ -31,7 +31,7 @@ from decision.fake_study import (
     write_evidence,
     write_study,
 )
-from records_made import attributions_record, audit_record, explained_photo, weights_record
+from records_made import audit_record, explained_photo, interpretation_record, weights_record
 
 
 def inputs_of(root, **changes) -> ReportInputs:
@@ -386,7 +386,7 @@ def test_the_answer_comes_first_and_every_part_is_there(page):
         'id="confusions"',
         'id="heat-maps"',
     ]
-    order += ['id="colour"', 'id="licences"', 'id="data"', 'id="reproduce"', 'id="not-chosen"']
+    order += ['id="parts"', 'id="licences"', 'id="data"', 'id="reproduce"', 'id="not-chosen"']
     places = [page.index(text) for text in order]
     assert places == sorted(places)
     for text in ("NON-COMMERCIAL", "RANDOM START", "FAILED", "NVIDIA Source Code License-NC", "hub unreachable"):
@@ -452,15 +452,15 @@ def test_pictures_beyond_the_budget_are_counted_not_embedded(tmp_path):
 
 def test_a_figure_outside_the_folder_is_not_read(tmp_path):
     from bakeoff.report.page.embedding import Budget
-    from bakeoff.report.page.evidence import read_channels, read_heat_maps
+    from bakeoff.report.page.evidence import read_heat_maps, read_parts
 
     folder = write_candidate(tmp_path / "runs", "baseline_tf", correct=90, latency_ms=20)
     record = collected(tmp_path / "runs", make_study()).done[0]
-    assert (read_channels(record), read_heat_maps(record, Budget(9))) == (None, [])
+    assert (read_parts(record), read_heat_maps(record, Budget(9))) == (None, [])
     write_evidence(folder, correct=90)
     Image.new("RGB", (9, 9)).save(tmp_path / "secret.png")
     item = explained_photo(figure="../../../secret.png")
-    attributions_record(item).write(folder / "interpretation" / "attributions.json")
+    interpretation_record(item).write(folder / "interpretation" / "interpretation.json")
     assert read_heat_maps(record, Budget(10**6)) == []
 
 

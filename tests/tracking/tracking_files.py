@@ -10,14 +10,15 @@ from PIL import Image
 
 from bakeoff.records.training import TrainingHeader, TrainingRecord
 from records_made import (
-    attributions_record,
     candidate_settings,
-    channels_record,
     choice_record,
     cost_record,
     dataset,
+    interpretation_record,
     metrics_record,
     network_speed,
+    parts_record,
+    robustness_record,
     throughput_record,
     training_record,
     weights_record,
@@ -111,8 +112,10 @@ def write_evaluation(
 
 def write_interpretation(candidate_dir: Path, *, key: str = "f" * 16) -> None:
     folder = candidate_dir / "interpretation"
-    channels_record(key=key, training_key="a" * 16).write(folder / "channels.json")
-    attributions_record(key=key).write(folder / "attributions.json")
+    known = {"key": key, "training_key": "a" * 16}
+    interpretation_record(**known).write(folder / "interpretation.json")
+    parts_record(**known).write(folder / "parts.json")
+    robustness_record(**known).write(folder / "robustness.json")
     write_picture(folder / "attributions" / "p1.png")
 
 

@@ -93,9 +93,9 @@ def draw_explained(
     box: Sequence[float] | None = None,
 ) -> None:
     """Draw the photo (H, W, 3) float32 in [0, 1] with its object's box, its maps, and the classes' probabilities."""
-    full, drawers = scales(shown), [lambda axes: _draw_photo(axes, photo, box)]
+    full = scales(shown)
+    drawers = [lambda axes: _draw_photo(axes, photo, box), lambda axes: _draw_probabilities(axes, probabilities)]
     drawers += [_heat_drawer(photo, panel, full[panel.scale]) for panel in shown]
-    drawers.append(lambda axes: _draw_probabilities(axes, probabilities))
     columns = min(_COLUMNS, len(drawers))
     rows = math.ceil(len(drawers) / columns)
     figure = Figure(figsize=(3.5 * columns, 3.6 * rows + 0.9 + 0.2 * len(title.splitlines())), layout="constrained")
@@ -134,14 +134,13 @@ def _draw_photo(axes: Any, photo: np.ndarray, box: Sequence[float] | None) -> No
 
 def _draw_probabilities(axes: Any, probabilities: Mapping[str, float]) -> None:
     names = [textwrap.shorten(shorten(name, 24), 24) for name in probabilities]
-    bars = axes.barh(range(len(names)), list(probabilities.values()), color="#2166ac", height=0.6)
+    bars = axes.barh(range(len(names)), list(probabilities.values()), color="#2166ac", height=0.4)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
-    axes.set(xlim=(0, 1.15), box_aspect=0.8)
-    axes.set_yticks(range(len(names)), names, fontsize=9)
-    axes.invert_yaxis()
-    axes.set_xticks([])
+    axes.set(xlim=(0, 1.15), ylim=(max(len(names), 5) - 0.5, -0.6), box_aspect=1)
+    for place, name in enumerate(names):  # within the axes, so that a long name moves no other panel
+        axes.text(0.01, place - 0.27, name, fontsize=9, va="bottom")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.set_title("probabilities", fontsize=10)
+    _finish(axes, "probabilities")
 
 
 def _finish(axes: Any, title: str) -> None:

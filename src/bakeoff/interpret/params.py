@@ -7,7 +7,9 @@ from pydantic import AfterValidator, Field, create_model
 from bakeoff.core.modes import ModeName
 from bakeoff.core.section import PositiveInt, Section
 from bakeoff.interpret.methods import METHODS
+from bakeoff.interpret.parts import PartsParams
 from bakeoff.interpret.photos import Kind
+from bakeoff.interpret.robustness import RobustnessParams
 
 
 def _known(name: str) -> str:
@@ -46,8 +48,8 @@ class InterpretParams(_OfMethods):
     n_own: dict[Kind, Annotated[int, Field(ge=0)]]
     batch_px: PositiveInt
     overview: OverviewParams
-    channel_repeats: PositiveInt
-    channel_max_rows: PositiveInt | None
+    parts: PartsParams
+    robustness: RobustnessParams
 
     def settings(self, method: str) -> Any:
         """Return a method's settings."""

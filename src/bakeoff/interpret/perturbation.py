@@ -1,4 +1,4 @@
-"""How well a map foretells what changes of a photo do to the score, and how far it changes itself, by Captum."""
+"""How well a map foretells what changes of a photo do to the score, and how much it changes: Captum's metrics."""
 
 from collections.abc import Callable
 
@@ -35,12 +35,12 @@ class CoveredPhoto:
 
 
 def infidelity_of(photo: CoveredPhoto, heat: np.ndarray) -> float | None:
-    """Return the share, in [0, 1], of what grey squares do to the score that a map does not foretell; 1 foretells none.
+    """Return the share, in [0, 1], of what grey squares do to the score that a map does not foretell.
 
     Yeh's infidelity E[(I · map - (f(x) - f(x - I)))²] over E[(f(x) - f(x - I))²], where x says which pixels are seen
-    (all) and I covers a square, so that I · map is the sum of the map (H, W) below it. The map counts with the factor
-    that serves it best (`normalize` of Captum), because some maps are in no unit of the score. None where no square
-    changes the score.
+    and I covers a square, so that I · map is the sum of the map (H, W) below it. The map counts with the factor that
+    serves it best (`normalize` of Captum), because some maps are in no unit of the score. None where no square changes
+    the score.
 
     Source:
         C.-K. Yeh, C.-Y. Hsieh, A. S. Suggala, D. I. Inouye and P. Ravikumar, On the (in)fidelity and sensitivity of

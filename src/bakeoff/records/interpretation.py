@@ -1,13 +1,13 @@
-"""What `interpret` finds in one candidate: channels.json and interpretation.json."""
+"""What `interpret` finds in one candidate: parts.json, robustness.json and interpretation.json."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
 
-CHANNELS_FILE, INTERPRETATION_FILE, OVERVIEW_FILE = "channels.json", "interpretation.json", "overview.json"
-Channel = Literal["red", "green", "blue"]
+PARTS_FILE, ROBUSTNESS_FILE, INTERPRETATION_FILE = "parts.json", "robustness.json", "interpretation.json"
+OVERVIEW_FILE = "overview.json"
 
 
 class _OfInterpretation(Record):
@@ -17,36 +17,85 @@ class _OfInterpretation(Record):
     key: str
 
 
-class ChannelImportance(Section):
-    """What it costs to shuffle one channel between the photos."""
+class Lost(Section):
+    """What changed photos cost, a share (0.1: ten points), and its 95 % interval over photos; below 0 it is gained."""
 
-    accuracy: float
-    """Mean over the shuffles."""
-    drop: float
-    """Accuracy lost, mean over the shuffles."""
-    drop_std: float
+    mean: float
+    low: float
+    high: float
+
+
+class LostByShuffles(Lost):
+    """The mean over the shuffles."""
+
+    sd: float
     """Over the shuffles; 0 with a single one."""
-    drop_standard_error: float
-    """Over the photos."""
-    drops: list[float]
-    """Of each shuffle."""
 
 
-class ChannelResult(Section):
-    """Accuracy on n test photos as they are, and the importance of each channel."""
+class ClassImportance(Section):
+    """What a part is worth to one class."""
 
-    baseline_accuracy: float
+    recall: LostByShuffles
+    f1: LostByShuffles
+
+
+class PartImportance(Section):
+    """What it costs to take one part of the photos from other photos."""
+
+    accuracy: LostByShuffles
+    macro_f1: LostByShuffles
+    classes: dict[str, ClassImportance]
+    """Those that have a test photo."""
+
+
+class PartsFound(Section):
+    """Figures of n test photos as they are, and the importance of each part."""
+
     n: int
     repeats: int
-    channels: dict[Channel, ChannelImportance]
+    accuracy: float
+    macro_f1: float
+    parts: dict[str, dict[str, PartImportance]]
+    """By group and name."""
+    note: str | None
+    """One sentence where something could not be measured."""
 
 
-class ChannelsRecord(ChannelResult, _OfInterpretation):
-    """channels.json: what colour is worth to the candidate."""
+class PartsRecord(PartsFound, _OfInterpretation):
+    """parts.json: what the parts of a photo are worth to the candidate."""
 
     training_key: str
-    seed: int
-    """Of the shuffles."""
+
+
+class UnderCorruption(Section):
+    """How the candidate does where photos are corrupted in one way, so strongly."""
+
+    strength: int
+    """1 to 5."""
+    accuracy: float
+    lost: Lost
+    """Accuracy."""
+
+
+class RobustnessFound(Section):
+    """Accuracy on n test photos as they are, and under each corruption."""
+
+    n: int
+    accuracy: float
+    corruptions: dict[str, list[UnderCorruption]]
+    mean_lost: Lost
+    """Accuracy, mean over corruptions and strengths."""
+
+
+class RobustnessRecord(RobustnessFound, _OfInterpretation):
+    """robustness.json: what noise, blur and the like cost the candidate."""
+
+    training_key: str
+
+    @property
+    def mean_loss(self) -> float:
+        """Accuracy lost, points."""
+        return 100 * self.mean_lost.mean
 
 
 class ExplainedPhoto(Section):

@@ -15,10 +15,12 @@ from bakeoff.report.page.comparisons import comparisons
 from bakeoff.report.page.confusions import class_table, confusion_view
 from bakeoff.report.page.embedding import Budget
 from bakeoff.report.page.evidence import (
+    corrupted_picture,
     examined,
     found_in_catalogue,
-    read_channels,
+    lost_to_corruptions,
     read_heat_maps,
+    read_parts,
     repaired_picture,
     weak_slices,
 )
@@ -81,9 +83,14 @@ def _heat_maps(page: _Page) -> dict[str, Any]:
     }
 
 
-def _colour(page: _Page) -> dict[str, Any]:
-    found = [(record.candidate.name, read_channels(record)) for record in _leading_first(page)]
-    return {"channels": [(name, channels) for name, channels in found if channels]}
+def _parts(page: _Page) -> dict[str, Any]:
+    records = _leading_first(page)
+    found = [(record.candidate.name, read_parts(record)) for record in records]
+    return {
+        "parts": [(name, parts) for name, parts in found if parts],
+        "corrupted": lost_to_corruptions(records),
+        "corrupted_picture": corrupted_picture(records, page.budget),
+    }
 
 
 def _ranked(page: _Page) -> list[Evaluated]:
@@ -115,7 +122,7 @@ _SECTIONS: Sections = {
     "speed": (N_("Speed"), lambda page: {"speed": speed_views(_ranked(page))}),
     "heat_maps": (N_("Heat maps"), _heat_maps),
     "trust": (N_("Trust"), lambda page: {"trust": trust_table(_leading_first(page))}),
-    "colour": (N_("Colour"), _colour),
+    "parts": (N_("Parts of photos"), _parts),
     "licences": (N_("Licences"), lambda page: {}),
     "data": (
         N_("Data"),
