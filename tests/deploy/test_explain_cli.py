@@ -125,6 +125,18 @@ def test_a_photo_that_cannot_be_read_costs_only_itself(desk):
     assert "the photo could not be read (a_broken.jpg, " in said("a_broken.jpg")
 
 
+def test_a_candidate_that_cannot_be_opened_costs_only_itself(in_study, desk):
+    weights = in_study / "weights" / "tiny"
+    weights.rename(in_study / "weights" / "away")
+    try:
+        told = said("red.png", "--candidate", "tiny-frozen,tiny-finetune")
+    finally:
+        (in_study / "weights" / "away").rename(weights)
+    assert told.startswith("tiny-frozen: ")
+    assert str(Path("weights") / "tiny") in told
+    assert [path.name for path in desk.glob("explanations/red/*.png")] == ["tiny-finetune.png"]
+
+
 def test_photos_of_one_name_get_files_of_their_own_and_one_given_twice_is_explained_once(desk):
     (desk / "deep").mkdir()
     shutil.copy("blue.png", desk / "deep" / "red.png")

@@ -112,7 +112,9 @@ def draw_explained(
 def add_scale(figure: Figure, grid: list[Any]) -> None:
     """Add the colour bar that all maps of a figure share."""
     scale = ScalarMappable(norm=Normalize(-1, 1), cmap=BLUE_ORANGE)
-    bar = figure.colorbar(scale, ax=grid, orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, 0, 1])
+    height_in = figure.get_figheight()
+    kept = {"fraction": 0.25 / height_in, "pad": 0.15 / height_in, "shrink": 0.5, "aspect": 40}  # whatever the height
+    bar = figure.colorbar(scale, ax=grid, orientation="horizontal", ticks=[-1, 0, 1], **kept)
     bar.ax.set_xticklabels(_ENDS, fontsize=9)
 
 

@@ -71,9 +71,10 @@ class Answer(NamedTuple):
         return {key: one.map for key, one in self.explained.items() if one.map is not None}
 
     @property
-    def n_methods(self) -> int:
-        """Methods that gave a map."""
-        return len({method for method, _ in self.maps})
+    def n_methods(self) -> str:
+        """How many of the methods gave a map."""
+        gave, asked = ({method for method, _ in found} for found in (self.maps, self.explained))
+        return f"{len(gave)} of {len(asked)}"
 
     @property
     def notes(self) -> list[str]:
@@ -85,10 +86,14 @@ class Answer(NamedTuple):
         return f"{shorten(self.labels[label_id], 60)} {self.probabilities[label_id]:.2f}"
 
 
+Said = tuple[str, str, Answer]
+"""A photo's name for files, its title and the answer."""
+
+
 def ask(
     project: Path, candidate: TrainedCandidate, photos: pd.DataFrame, asked: Asked, refused: dict[str, str]
-) -> Iterator[tuple[str, str, Answer]]:
-    """Yield each photo's name, title and answer; those that cannot be read go into `refused` by their paths."""
+) -> Iterator[Said]:
+    """Yield what is said of each photo; those that cannot be read go into `refused` by their paths."""
     target, temperature = asked.class_of(candidate), candidate.calibration.temperature
     nothing, prepare = [None] * len(photos), candidate.training.dataset.prepare
     with open_subject(candidate.folder / "training", asked.compute, batch_px=asked.params.batch_px) as subject:
@@ -109,6 +114,7 @@ def ask(
                 for method, label_id in product(asked.methods, classes):
                     explained[method, label_id] = explain(subject, image, label_id, method, asked.params)
                     bar.advance(task)
+                subject.divided.clear()  # a photo is asked about once
                 yield one["name"], one["id"], Answer(image, list(subject.labels), shares, *classes, explained)
 
 

@@ -2,8 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -15,14 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from bakeoff.backbones.names import unknown_name
-from bakeoff.core.errors import DataError, ParamsError
+from bakeoff.core.errors import BakeoffError, EvaluationError, ParamsError
 from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.names import visible
 from bakeoff.core.progress import screen
 from bakeoff.core.section import load_section
 from bakeoff.data.figures import shorten
-from bakeoff.deploy.explanation.answers import Answer, Asked, ask
+from bakeoff.deploy.explanation.answers import Answer, Asked, Said, ask
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.sources import is_table, list_photos
 from bakeoff.interpret.explain import warn_of
@@ -47,13 +47,25 @@ class ExplainOptions:
     force: bool = False
 
 
+@dataclass
+class _Told:
+    """What is printed at the end."""
+
+    rows: list[list[str]] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Why a photo could not be read, by its path."""
+    problems: list[str] = field(default_factory=list)
+
+
 def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptions) -> None:
     """Write the maps and a figure of every photo for every candidate, and print what they say.
 
     Raises:
         ParamsError: an unknown method or class, a table, or files that exist while `force` is false.
-        EvaluationError: an unknown candidate, one that cannot answer, or memory ran out.
-        DataError: there are no photos, or some cannot be read; the others are done all the same.
+        DataError: there are no photos.
+        EvaluationError: an unknown candidate; or, when the others are done, those that cannot be asked (memory ran out,
+            weights are gone) and the photos that cannot be read.
     """
     params = load_section(project / "params.yaml", InterpretParams)
     compute = load_section(project / "params.yaml", ComputeParams)
@@ -64,18 +76,27 @@ def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptio
         asked.class_of(candidate)
     photos = _list_all(sources)
     _require_free(options, [_place(options, name, one) for one in candidates for name in photos["name"]])
-    rows, notes, refused = list[list[str]](), dict[str, None](), dict[str, str]()
+    told = _Told()
     try:
         for candidate in candidates:
-            for name, title, answer in ask(project, candidate, photos, asked, refused):
-                found = dict.fromkeys([*warn_of(candidate.training), *answer.notes])
-                notes |= dict.fromkeys(f"{candidate.name}: {note}" for note in found)
-                _write(answer, _place(options, name, candidate), f"{candidate.name} · {title}", list(found))
-                said = [answer.said(answer.chosen), answer.said(answer.counter)]
-                rows.append([title, candidate.name, *said, f"{answer.n_methods} of {len(asked.methods)}"])
+            _keep(ask(project, candidate, photos, asked, told.refused), candidate, options, told)
     finally:
-        _tell(rows, list(notes), options.output)
-    _require_read(refused, len(photos))
+        _tell(told, options.output)
+    if problems := [*told.problems, *_refusals(told.refused, len(photos))]:
+        raise EvaluationError(" ".join(problems))
+
+
+def _keep(answers: Iterator[Said], candidate: TrainedCandidate, options: ExplainOptions, told: _Told) -> None:
+    """Write a candidate's answers as they come; an error costs the candidate those that were to follow."""
+    try:
+        for name, title, answer in answers:
+            notes = list(dict.fromkeys([*warn_of(candidate.training), *answer.notes]))
+            told.notes |= dict.fromkeys(f"{candidate.name}: {note}" for note in notes)
+            _write(answer, _place(options, name, candidate), f"{candidate.name} · {title}", notes)
+            classes = [answer.said(answer.chosen), answer.said(answer.counter)]
+            told.rows.append([title, candidate.name, *classes, answer.n_methods])
+    except BakeoffError as error:
+        told.problems.append(f"{candidate.name}: {error}")
 
 
 def choose_methods(given: str | None, params: InterpretParams) -> list[str]:
@@ -142,23 +163,24 @@ def _write(answer: Answer, figure: Path, title: str, notes: list[str]) -> None:
     )
 
 
-def _tell(rows: list[list[str]], notes: list[str], output: Path) -> None:
+def _tell(told: _Told, output: Path) -> None:
     """Print what was explained, as far as it went."""
-    if not rows:
+    if not told.rows:
         return
     table = Table(box=box.SIMPLE)
     for column in ("photo", "candidate", "explained", "compared with", "maps"):
         table.add_column(column, overflow="fold")
-    for row in rows:
+    for row in told.rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
     screen().print(table)
-    lines = [*notes, f"{output}/<photo>/<candidate>.png has the figures, .npz the raw maps."]
+    lines = [*told.notes, f"{output}/<photo>/<candidate>.png has the figures, .npz the raw maps."]
     sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
 
 
-def _require_read(refused: dict[str, str], n_photos: int) -> None:
-    if refused:
-        title, detail = next(iter(refused.items()))
-        what = "the photo" if n_photos == 1 else f"{len(refused)} of {n_photos:,d} photos"
-        first = "the first: " if len(refused) > 1 else ""
-        raise DataError(visible(f"{what} could not be read ({first}{title}, {detail})."))
+def _refusals(refused: dict[str, str], n_photos: int) -> list[str]:
+    if not refused:
+        return []
+    title, detail = next(iter(refused.items()))
+    what = "the photo" if n_photos == 1 else f"{len(refused)} of {n_photos:,d} photos"
+    first = "the first: " if len(refused) > 1 else ""
+    return [visible(f"{what} could not be read ({first}{title}, {detail}).")]
