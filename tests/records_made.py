@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.decision.choice_record import ChoiceRecord
@@ -18,11 +18,11 @@ from bakeoff.records.evaluation import (
     Overfitting,
 )
 from bakeoff.records.interpretation import (
-    AttributionsRecord,
     ChannelImportance,
     ChannelsRecord,
     ExplainedPhoto,
-    PhotoCounts,
+    Explanation,
+    InterpretationRecord,
 )
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.settings import CandidateSettings, Preprocessing
@@ -160,20 +160,26 @@ def channels_record(drops: Mapping[Any, float] | None = None, **changes: Any) ->
     return ChannelsRecord.model_validate(values | {"n": 42, "repeats": 1, "channels": channels} | changes)
 
 
-def explained_photo(**changes: Any) -> ExplainedPhoto:
-    """Return what attributions.json says of one photo, that was classified rightly."""
-    values = {"product_id": "p0", "true": "food", "predicted": "food", "probability": 0.9, "correct": True}
-    values |= {"method": "integrated_gradients+occlusion", "figure": "attributions/p0.png"}
+def explained_photo(product_id: str = "p0", **changes: Any) -> ExplainedPhoto:
+    """Return what interpretation.json says of one photo, of food, that was classified rightly and is shared by all."""
+    values = {"product_id": product_id, "kind": "shared", "true": "food", "predicted": "food", "correct": True}
+    values |= {"probabilities": {"food": 0.9, "plants": 0.08}, "counter": "plants", "box": None}
+    values |= {"photo": f"maps/{product_id}.png", "figure": f"attributions/{product_id}.png"}
     return ExplainedPhoto.model_validate(values | changes)
 
 
-def attributions_record(*items: ExplainedPhoto, **changes: Any) -> AttributionsRecord:
-    """Return attributions.json of these photos."""
-    n_correct = sum(item.correct for item in items)
-    counts = PhotoCounts(n_correct=n_correct, n_wrong=len(items) - n_correct)
-    values = {"key": "f" * 16, "requested": counts, "found": counts, "note": None, "baseline": 0.5}
-    values |= {"explained_score": {"integrated_gradients": "logit", "occlusion": "probability"}, "items": list(items)}
-    return AttributionsRecord.model_validate(values | changes)
+def explanation(product_id: str = "p0", method: str = "occlusion", **changes: Any) -> Explanation:
+    """Return what interpretation.json says of one method's map of food in one photo."""
+    values = {"product_id": product_id, "method": method, "target": "food", "note": None, "completeness_gap": None}
+    return Explanation.model_validate(values | {"map": f"maps/{product_id}.{method}.2.npz"} | changes)
+
+
+def interpretation_record(
+    photos: Sequence[ExplainedPhoto] = (), items: Sequence[Explanation] = (), **changes: Any
+) -> InterpretationRecord:
+    """Return interpretation.json of these photos and maps."""
+    values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "score": "logit", "notes": []}
+    return InterpretationRecord.model_validate(values | {"photos": list(photos), "items": list(items)} | changes)
 
 
 def network_speed(*, latency_ms: float = 20.0, **changes: Any) -> NetworkSpeed:

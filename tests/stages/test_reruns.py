@@ -49,7 +49,7 @@ ROOMS = {
     "predictors": {*INTERPRET, "throughput"},
     "statistics": {"examine", *EVALUATE, *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
-    "interpret": INTERPRET,
+    "interpret": {*INTERPRET, "compare"},
     "examination": {"examine"},
     "speed": {"throughput"},
     "decision": TELLING,
@@ -108,7 +108,7 @@ PARAMS = {
     ("evaluate", "n_bootstrap"): {*EVALUATE, "compare"},
     ("throughput", "budget_s"): {"throughput", "compare"},
     ("examine", "n_folds"): {"examine", "compare"},
-    ("interpret", "n_correct"): {*INTERPRET, "compare"},
+    ("interpret", "n_shared"): {*INTERPRET, "compare"},
     ("split", "seed"): {"split", "compare"},
     ("repair", "name"): {"split", "compare"},
     ("training", "defaults", "batch_size"): {"candidates", "examine", "compare"},  # which writes each one's recipe

@@ -10,12 +10,13 @@ from PIL import Image
 
 from bakeoff.records.training import TrainingHeader, TrainingRecord
 from records_made import (
-    attributions_record,
     candidate_settings,
     channels_record,
     choice_record,
     cost_record,
     dataset,
+    explained_photo,
+    interpretation_record,
     metrics_record,
     network_speed,
     throughput_record,
@@ -112,8 +113,11 @@ def write_evaluation(
 def write_interpretation(candidate_dir: Path, *, key: str = "f" * 16) -> None:
     folder = candidate_dir / "interpretation"
     channels_record(key=key, training_key="a" * 16).write(folder / "channels.json")
-    attributions_record(key=key).write(folder / "attributions.json")
-    write_picture(folder / "attributions" / "p1.png")
+    photo = explained_photo("p1")
+    interpretation_record([photo], key=key, training_key="a" * 16).write(folder / "interpretation.json")
+    write_picture(folder / photo.figure)
+    write_picture(folder / photo.photo)
+    (folder / "maps" / "p1.occlusion.0.npz").write_bytes(b"raw")
 
 
 def write_candidate(candidate_dir: Path, **changes: Any) -> Path:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.failures import FILE
 from bakeoff.records.evaluation import CALIBRATION, CONFUSIONS, METRICS, CalibrationRecord, MetricsRecord
-from bakeoff.records.interpretation import ATTRIBUTIONS_FILE, CHANNELS_FILE, ChannelsRecord
+from bakeoff.records.interpretation import CHANNELS_FILE, INTERPRETATION_FILE, ChannelsRecord
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 
@@ -22,7 +22,7 @@ _TRAINING, HISTORY = "training.json", "history.csv"
 _DIGESTED: dict[PartName, tuple[str, ...]] = {
     "training": (_TRAINING, "cost.json", HISTORY),
     "evaluation": (METRICS, CALIBRATION, CONFUSIONS, "confusion.csv", "classification_report.txt"),
-    "interpretation": (CHANNELS_FILE, ATTRIBUTIONS_FILE),
+    "interpretation": (CHANNELS_FILE, INTERPRETATION_FILE),
 }
 _TRAINING_METRICS = {
     *("n_parameters", "n_trainable", "size_mib"),

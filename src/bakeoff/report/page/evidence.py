@@ -1,30 +1,15 @@
-"""What the report shows beside the numbers: a candidate's heat maps and colour channels, the audit's sheets."""
+"""What the report shows beside the numbers: a candidate's colour channels, the audit's sheets."""
 
 from typing import Any, NamedTuple
 
 from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.comparisons import ALPHA
 from bakeoff.records.examination import SHEETS
-from bakeoff.records.interpretation import (
-    ATTRIBUTIONS_FILE,
-    CHANNELS_FILE,
-    AttributionsRecord,
-    ChannelsRecord,
-    ExplainedPhoto,
-)
+from bakeoff.records.interpretation import CHANNELS_FILE, ChannelsRecord
 from bakeoff.report.facts import Facts
 from bakeoff.report.page.embedding import Budget
 
-_HEATMAP_PX = 960
 _SHEET_PX = 800
-
-
-class HeatMap(NamedTuple):
-    """A candidate's explained photo, and its figure as a data URI."""
-
-    candidate: str
-    photo: ExplainedPhoto
-    picture: str
 
 
 class Found(NamedTuple):
@@ -39,17 +24,6 @@ class Found(NamedTuple):
 def read_channels(record: Evaluated) -> ChannelsRecord | None:
     """Return the accuracy lost per shuffled colour channel; None where the candidate was not interpreted."""
     return ChannelsRecord.read_if_there(record.folder / "interpretation" / CHANNELS_FILE)
-
-
-def read_heat_maps(record: Evaluated, budget: Budget) -> list[HeatMap]:
-    """Return the candidate's heat maps with their pictures, as far as the budget goes."""
-    folder = record.folder / "interpretation"
-    attributions = AttributionsRecord.read_if_there(folder / ATTRIBUTIONS_FILE)
-    found = []
-    for photo in attributions.items if attributions else ():
-        if picture := budget.embed(folder, photo.figure, max_px=_HEATMAP_PX):
-            found.append(HeatMap(record.candidate.name, photo, picture))
-    return found
 
 
 def weak_slices(facts: Facts) -> list[tuple[str, int, list[Any]]]:

@@ -18,9 +18,17 @@ from bakeoff.report.page.evidence import (
     examined,
     found_in_catalogue,
     read_channels,
-    read_heat_maps,
     repaired_picture,
     weak_slices,
+)
+from bakeoff.report.page.explanations import class_links
+from bakeoff.report.page.heat_maps import (
+    compare_photo,
+    notes_of,
+    own_photo,
+    read_interpreted,
+    scale_picture,
+    shared_products,
 )
 from bakeoff.report.page.learning import learning_views
 from bakeoff.report.page.speed import speed_views
@@ -71,26 +79,34 @@ def _confusions(page: _Page) -> dict[str, Any]:
 
 
 def _heat_maps(page: _Page) -> dict[str, Any]:
-    found = [item for record in _leading_first(page) for item in read_heat_maps(record, page.budget)]
-    leading = page.facts.leading
+    facts, budget = page.facts, page.budget
+    interpreted = read_interpreted(facts.leading_first)
+    wrong = [
+        own_photo(one, photo, budget)
+        for one in interpreted
+        if one.candidate == facts.leading[0]
+        for photo in one.photos(shared=False)
+        if not photo.correct
+    ]
+    known = {one.candidate for one in interpreted}
     return {
-        "heat_maps_top": [item for item in found if item.candidate in leading],
-        "heat_maps_rest": [item for item in found if item.candidate not in leading],
-        "n_pictures_left_out": page.budget.n_left_out,
+        "scale": scale_picture(budget),
+        "compared": [compare_photo(name, interpreted, budget) for name in shared_products(interpreted)[:1]],
+        "wrong": wrong,
+        "classes": class_links(facts, interpreted),
+        "notes": notes_of(interpreted),
+        "missing": [item.candidate for item in facts.summaries if item.candidate not in known],
+        "n_pictures_left_out": budget.n_left_out,
     }
 
 
 def _colour(page: _Page) -> dict[str, Any]:
-    found = [(record.candidate.name, read_channels(record)) for record in _leading_first(page)]
+    found = [(record.candidate.name, read_channels(record)) for record in page.facts.leading_first]
     return {"channels": [(name, channels) for name, channels in found if channels]}
 
 
 def _ranked(page: _Page) -> list[Evaluated]:
     return page.facts.first_records([item.candidate for item in page.facts.summaries])
-
-
-def _leading_first(page: _Page) -> list[Evaluated]:
-    return page.facts.first_records([*page.facts.leading, *(item.candidate for item in page.facts.summaries)])
 
 
 _SECTIONS: Sections = {
