@@ -135,6 +135,8 @@ def write_reports(folder: Path) -> Path:
     (folder / "leaderboard.csv").write_text(table, encoding="utf-8")
     best = {"candidate": "tiny-frozen", "accuracy": 0.75, "latency_ms": 60.0, "log_loss": None, "keys": ["a" * 16]}
     choice_record(best=best, reason="it wins").write(folder / "choice.json")
-    (folder / "index.html").write_text("<html></html>", encoding="utf-8")
+    (folder / "explanations").mkdir(exist_ok=True)
+    for name in ("index.html", "explanations/food.html"):
+        (folder / name).write_text("<html></html>", encoding="utf-8")
     write_picture(folder / "pareto.png")
     return folder
