@@ -166,7 +166,7 @@ def write_history(folder: Path, *, last: float, n_epochs: int = 4) -> None:
 
 
 def write_evidence(folder: Path, *, correct: int) -> None:
-    """Write parts.json, robustness.json and interpretation.json with maps of a shared photo and of an own, wrong one."""
+    """Write parts.json, robustness.json and interpretation.json with maps of a shared photo and an own, wrong one."""
     inside, key = folder / "interpretation", TrainingRecord.read(folder / "training" / "training.json").key
     lost = {"red": 0.09, "green": 0.06, "blue": -0.01}
     parts_record(lost, accuracy=correct / N_TEST, training_key=key).write(inside / "parts.json")
