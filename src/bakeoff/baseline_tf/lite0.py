@@ -56,11 +56,7 @@ def build_lite0(image_size: int) -> Any:
 
 
 def load_lite0(path: Path, image_size: int) -> Any:
-    """Return EfficientNet-Lite0 with the weights of a .safetensors file under timm's key names.
-
-    Raises:
-        WeightsError: the file is not of timm's `tf_efficientnet_lite0`.
-    """
+    """Return EfficientNet-Lite0 with a .safetensors file's weights under timm's names; a WeightsError for others."""
     network = build_lite0(image_size)
     try:
         tensors = load_file(path)

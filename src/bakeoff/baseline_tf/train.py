@@ -51,10 +51,8 @@ def prepare_run(
 ) -> BaselineRun:
     """Return a training ready to start, with device, threads, determinism and seeds set.
 
-    Raises:
-        SetupError: the device is not there.
-        WeightsError: weights/baseline_tf has no record.
-        TrainingError: the train or the validation split is empty.
+    A SetupError where the device is not there, a WeightsError where weights/baseline_tf has no record, a TrainingError
+    where the train or the validation split is empty.
     """
     for split in ("train", "validation"):
         if not len(catalogue.rows(split)):

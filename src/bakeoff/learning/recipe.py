@@ -43,10 +43,7 @@ class Step(Section):
 
 
 class Cosine(Section):
-    """Half a cosine from the rate to `final` times it, after a linear rise over a share `warmup` of the steps.
-
-    Source: Loshchilov and Hutter 2017, arXiv:1608.03983.
-    """
+    """A linear rise over a share `warmup` of the steps, half a cosine to `final` of the rate (arXiv:1608.03983)."""
 
     name: Literal["cosine"]
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -173,10 +170,7 @@ class TrainingParams(Section):
         """Return the recipe of a mode's family, with what a backbone has of its own put in; a written null is a value.
 
         A backbone's own `max_steps` also lifts the cap of a random start. A probe is fitted, and has only what that
-        needs.
-
-        Raises:
-            ValueError: a field that no recipe has, or a value out of bounds.
+        needs. A ValueError where a field is none of a recipe's, or a value is out of bounds.
         """
         written, fitted = own.get(family, {}), _OF_PROBES if family == "probe" else {}
         if of_no_use := sorted(set(fitted) & ({*getattr(self, family), *written})):
@@ -213,10 +207,8 @@ def write_recipes(
 ) -> None:
     """Write one recipe per model and mode to data/recipes and remove those of other candidates.
 
-    `models` are each model's own values, by family of modes.
-
-    Raises:
-        ParamsError: a value is not one that a recipe may have; nothing is written or removed then.
+    `models` are each model's own values, by family of modes. A ParamsError where one is not a value that a recipe may
+    have; nothing is written or removed then.
     """
     try:
         recipes = {

@@ -151,13 +151,7 @@ def load_torch_predictor(
 ) -> TorchPredictor:
     """Return the predictor of a training folder, at the thread count it was trained with.
 
-    `weights_root` has weights/<model>; None = where training.json says, from the project's folder. `fresh_seed` as in
-    `load_photo_classifier`.
-
-    Raises:
-        EvaluationError: the folder holds no PyTorch training.
-        WeightsError: a frozen candidate's weights are not those it was trained on.
-        TrainingError: the model file does not fit, or the device is not there.
+    The arguments and errors are those of `load_photo_classifier`; a TrainingError where the device is not there.
     """
     record = TrainingRecord.read(training_dir / "training.json")
     chosen = resolve_device(device)

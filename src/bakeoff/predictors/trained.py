@@ -20,10 +20,11 @@ def load_photo_classifier(
 ) -> PhotoClassifier:
     """Return the trained network of a training folder in evaluation mode on a device.
 
-    With `fresh_seed` nothing is loaded: its weights are drawn by that seed, as for a random start.
+    `weights_root` has weights/<model>; None = where training.json says, from the project's folder. With `fresh_seed`
+    nothing is loaded: the weights are drawn by that seed, as for a random start.
 
     Raises:
-        EvaluationError: the folder holds no training.
+        EvaluationError: the folder holds no PyTorch training.
         WeightsError: a frozen candidate's weights are not those it was trained on.
         TrainingError: the model file does not fit.
     """

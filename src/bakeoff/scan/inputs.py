@@ -130,11 +130,7 @@ def _check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], u: Tensor) 
 
 
 def check_values(inputs: Inputs) -> None:
-    """Refuse a NaN in A, whose every product would be NaN; on a CPU alone, since a GPU would have to be waited for.
-
-    Raises:
-        TrainingError: A holds a NaN.
-    """
+    """Raise a TrainingError for a NaN in A, which spoils every product; on a CPU alone: a GPU would be waited for."""
     if inputs.A.device.type == "cpu" and bool(torch.isnan(inputs.A).any()):
         row, column = torch.isnan(inputs.A).nonzero()[0].tolist()
         raise TrainingError(

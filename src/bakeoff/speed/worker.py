@@ -49,8 +49,7 @@ def open_network(root: Path, network: str) -> Predictor:
 def first_photos(root: Path, n: int) -> StoredProducts:
     """Return at most `n` photos, evenly spaced over the catalogue, so that all classes are among them.
 
-    Raises:
-        EvaluationError: the catalogue is empty.
+    An EvaluationError where the catalogue is empty.
     """
     store = ImageStore(root / "data" / "catalogue" / "images.arrow")
     if not len(store):

@@ -37,8 +37,7 @@ _WINNER_METRICS = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "latency_m
 def log_comparison(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> str | None:
     """Log reports/ to `<experiment>-comparison` and register the winner; a failing store costs one warning line each.
 
-    Returns:
-        The run's id; None where there is not a leaderboard or the store did not take it.
+    Return the run's id, or None where there is no leaderboard or the store did not take it.
     """
     run_id = None
     with survive_store("the comparison") as attempt:

@@ -27,11 +27,7 @@ _COUNTS = ("n_new", "n_labelled", "n_refused", "n_reference")
 
 
 def log_monitoring(folder: Path, params: TrackingParams) -> str | None:
-    """Log monitoring/<name>/ to `<experiment>-monitoring`; a failing store costs one warning line.
-
-    Returns:
-        The run's id, or None where the store did not take it.
-    """
+    """Log monitoring/<name>/ to `<experiment>-monitoring` and return the run's id; a failing store costs a warning."""
     with survive_store(f"the monitoring {folder.name}"):
         return log_report(folder, params)
     return None
@@ -90,11 +86,7 @@ def _read_report(path: Path) -> dict[str, Any]:
 
 
 def log_tuning(record: TuningRecord, folder: Path, params: TrackingParams) -> str | None:
-    """Log tuning/<candidate>/ to `<experiment>-tuning`, once; a failing store costs one warning line.
-
-    Returns:
-        The id of the search's run, or None where the store did not take it.
-    """
+    """Log tuning/<candidate>/ to `<experiment>-tuning`, once, and return the run's id; a lost store costs a warning."""
     with survive_store(f"the tuning of {record.candidate}"):
         from mlflow.entities import Param
 

@@ -42,12 +42,8 @@ _LOSS = "epoch/train_loss"
 def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
     """Make or update the candidate's MLflow run from its files; whatever fails there costs one warning line, no stage.
 
-    Returns:
-        The run's id, or None where the store did not take it.
-
-    Raises:
-        TrackingError: there is no finished training.
-        BakeoffError: a record is broken.
+    Return the run's id, or None where the store did not take it. A TrackingError where there is no finished training, a
+    BakeoffError where a record is broken.
     """
     results = read_results(candidate_dir)
     run_id = None

@@ -103,8 +103,7 @@ def relink_model(client: MlflowClient, run: Run, *, training_dir: Path) -> None:
 def log_calibration(client: MlflowClient, run: Run, *, evaluation_dir: Path) -> bool:
     """Put the evaluation's calibration.json into the run's logged model, from where it makes probabilities calibrated.
 
-    Returns:
-        Whether the model did not have this very file yet; without the file nothing is done.
+    Return whether the model did not have this very file yet; without the file nothing is done.
     """
     path = evaluation_dir / CALIBRATION
     if not path.is_file():

@@ -87,14 +87,9 @@ class Results:
 
 
 def read_results(candidate_dir: Path) -> Results:
-    """Return what the stages left; a record of an older training, or of another format, is left out.
+    """Return what the stages left in runs/<candidate>/seed_<s>; a record of an older training or format is left out.
 
-    Args:
-        candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe the other `PARTS`.
-
-    Raises:
-        TrackingError: there is no training.json.
-        BakeoffError: a record is broken.
+    A TrackingError where there is no training.json, a BakeoffError where a record is broken.
     """
     if not has_training(candidate_dir):
         raise TrackingError(

@@ -127,8 +127,7 @@ def _client(uri: str) -> MlflowClient:
 def open_client() -> tuple[MlflowClient, Store]:
     """Return a client of the store, created where needed, one per process and URI.
 
-    Raises:
-        ConnectionError: the database's Python driver is not installed.
+    A ConnectionError where the database's Python driver is not installed.
     """
     store = ensure_store()
     try:
@@ -188,11 +187,8 @@ def survive_store(
 ) -> AbstractContextManager[Attempt]:
     """Turn what fails in showing results into one warning line: the files are the record, and a stage goes on.
 
-    Args:
-        what: what was being logged, for the warning.
-        place: folder below .bakeoff/failures/ where the error is kept, a training's key for its run; it is not a DVC
-            output, because `sync` mends it later.
-        unless: errors that pass through.
+    `what` was being logged, for the warning. The error is kept in the folder `place` below .bakeoff/failures/, a
+    training's key for its run; not a DVC output, because `sync` mends it later. Errors that are `unless` pass through.
     """
 
     def tell(error: Exception) -> str | None:

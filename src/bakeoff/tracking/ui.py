@@ -32,8 +32,7 @@ _VIEW_TAG = f"mlflow.sharedViewState.{_SHARE_KEY}"
 def serve_ui(port: int) -> None:
     """Serve the store until Ctrl-C; prints the address and opens a browser where there is one.
 
-    Raises:
-        TrackingError: something else listens on the port, or the server does not come up.
+    A TrackingError where something else listens on the port, or the server does not come up.
     """
     params = load_section(project_root() / "params.yaml", TrackingParams)
     try:

@@ -38,10 +38,7 @@ def resample_features(
 
     Features are (N, D) float32, labels (N,) int64, weights (N,) float32, of the train split alone; they come back with
     each row's number among those given, (M,) int64. Synthetic rows come last, weigh 1 and have number -1: no product
-    stands behind them. Call `check_class_sizes` first.
-
-    Raises:
-        TrainingError: ADASYN finds no row of another class near a class.
+    stands behind them. Call `check_class_sizes` first; a TrainingError where ADASYN finds no other class near a class.
 
     Source:
         SMOTE: Chawla et al. 2002, doi:10.1613/jair.953. ADASYN (about as many rows as asked): He et al. 2008,

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from bakeoff.backbones.classifier import Classifier
 from bakeoff.core.errors import TrainingError
@@ -42,24 +41,19 @@ def load_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:
         except (KeyError, TypeError):
             raise TrainingError(f"{path} does not hold a {mode.name} head; train this candidate again.") from None
     expected = {name: tensor for name, tensor in classifier.state_dict().items() if _is_kept(name, mode)}
-    wrong = _mismatches(expected, tensors)
+    wrong = [f"{name} missing" for name in expected.keys() - tensors.keys()]
+    wrong += [f"{name} unknown" for name in tensors.keys() - expected.keys()]
+    pairs = {
+        name: (tuple(tensors[name].shape), tuple(expected[name].shape)) for name in expected.keys() & tensors.keys()
+    }
+    wrong += [f"{name} {given} instead of {wanted}" for name, (given, wanted) in pairs.items() if given != wanted]
     if wrong:
         raise TrainingError(
             f"{path} does not fit the {mode.name} classifier that training.json describes: {len(wrong)} tensors "
-            f"differ, first {wrong[0]}; train this candidate again."
+            f"differ, first {min(wrong)}; train this candidate again."
         )
     classifier.load_state_dict(tensors, strict=False)
 
 
 def _is_kept(name: str, mode: Mode) -> bool:
     return mode.kept == "all" or name.startswith(_HEAD)
-
-
-def _mismatches(expected: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:
-    """Return in words what is missing, unknown or of another shape."""
-    wrong = [f"{name} missing" for name in expected if name not in given]
-    wrong += [f"{name} unknown" for name in given if name not in expected]
-    for name in expected.keys() & given.keys():
-        if expected[name].shape != given[name].shape:
-            wrong.append(f"{name} {tuple(given[name].shape)} instead of {tuple(expected[name].shape)}")
-    return sorted(wrong)

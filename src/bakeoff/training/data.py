@@ -142,7 +142,7 @@ class PhotoBatches(BatchSource):
         workers = _loader_workers(options.workers, batch_bytes)
         self._loader = DataLoader(
             dataset,
-            batch_sampler=_Planned(self._planned),
+            batch_sampler=self._planned,  # read anew by each pass
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=options.pin,
@@ -152,19 +152,6 @@ class PhotoBatches(BatchSource):
     def _load(self, batches: list[list[int]], epoch: int) -> DataLoader:
         self._planned[:] = [[(epoch, row) for row in rows] for rows in batches]
         return self._loader
-
-
-class _Planned:
-    """Batches of the pass to come, which a loader that outlives its passes asks for."""
-
-    def __init__(self, planned: list[list[tuple[int, int]]]) -> None:
-        self.planned = planned
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return iter(list(self.planned))
-
-    def __len__(self) -> int:
-        return len(self.planned)
 
 
 @cache

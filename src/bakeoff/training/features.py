@@ -82,14 +82,11 @@ class Pass:
 def cached_features(
     model: PhotoClassifier, catalogue: Catalogue, *, header: TrainingHeader, root: Path, workers: int = 0
 ) -> Features:
-    """Return the features, computed by the first process that asks; others wait for it.
+    """Return the features, computed by the first process that asks; others wait. What was interrupted is gone on with.
 
     All products of the catalogue get features, so that evaluation finds them too. The model is on its device, channels
-    last; its backbone runs in eval mode. What was interrupted is gone on with. `root` is .bakeoff/features of the main
-    checkout.
-
-    Raises:
-        TrainingError: a feature is NaN or infinite, or the device's memory does not suffice.
+    last; its backbone runs in eval mode. `root` is .bakeoff/features of the main checkout. A TrainingError where a
+    feature is NaN or infinite, or the device's memory does not suffice.
     """
     return cached_pass(_pooled(model), catalogue, header=header, root=root, workers=workers)
 

@@ -37,11 +37,9 @@ from bakeoff.training.resume import locked_checkpoint
 def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | None = None) -> TrainingRecord:
     """Train, predict every product, write the training folder and return training.json's content.
 
-    A training that was interrupted goes on from its last checkpoint and ends as if it had not been.
-
-    Raises:
-        TrainingError: a split is empty, or the loss is no longer a number.
-        EvaluationError: the trained network's scores are no numbers.
+    A training that was interrupted goes on from its last checkpoint and ends as if it had not been. A TrainingError
+    where a split is empty or the loss no longer a number, an EvaluationError where the trained network's scores are no
+    numbers.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     started_at = now_utc()

@@ -30,9 +30,8 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
     none has Keras' EfficientNet-B0, `network` is `auto` and the policy `prefer`, the packaged EfficientNet-Lite0 stands
     in, if `package` is one of the sources.
 
-    Raises:
-        WeightsError: the named file is missing, or policy `require` and nothing found.
-        DataError: mode `as_is` and the file of class names cannot be used.
+    A WeightsError where the named file is missing, or policy `require` finds nothing; a DataError where mode `as_is`
+    cannot use the file of class names.
     """
     kept = existing_record(out_dir)
     if baseline.weights_file is not None:
@@ -131,10 +130,8 @@ def _class_names(params: WeightsParams, baseline: BaselineParams, known: Weights
 def read_class_names(path: Path) -> list[str]:
     """Return the earlier model's classes in the order of its outputs, from text with one name a line, or from JSON.
 
-    JSON is a list of names, {index: name} or {name: index}.
-
-    Raises:
-        DataError: the file is missing, unreadable, empty, or names a class twice.
+    JSON is a list of names, {index: name} or {name: index}. A DataError where the file is missing, unreadable, empty,
+    or names a class twice.
     """
     if not path.is_file():
         raise DataError(f"class names {path} are missing; baseline.class_names must list the earlier model's classes.")

@@ -61,11 +61,7 @@ def baseline_file(folder: str | None) -> Found | None:
 
 
 def or_not_found(found: Found | None, folder: str | None) -> Found | Reason:
-    """Return what was found, or that nothing was.
-
-    Raises:
-        WeightsError: nothing, and `weights.folder` does not even exist.
-    """
+    """Return what was found, or that nothing was; a WeightsError where `weights.folder` does not even exist."""
     if found is None and folder is not None and not (main_checkout() / folder).is_dir():
         raise WeightsError(
             f"weights.folder: {main_checkout() / folder} is not a folder; make it, or set weights.folder to null."

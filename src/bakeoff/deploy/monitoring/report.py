@@ -37,10 +37,8 @@ def build_report(
 ) -> dict[str, Any]:
     """Return the record that monitoring.json holds, after a header: candidate, name, where the products came from.
 
-    The samples are the reference, the new products, and the test split alone; the labels the K class names.
-
-    Raises:
-        DataError: fewer than MIN_NEW new photos could be read.
+    The samples are the reference, the new products, and the test split alone; the labels the K class names. A DataError
+    where fewer than MIN_NEW new photos could be read.
     """
     reference, new, test_split = samples
     if len(new) < MIN_NEW:

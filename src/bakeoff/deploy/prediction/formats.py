@@ -33,8 +33,7 @@ _SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in (*_FIRST,
 def settle_format(wanted: str | None, output: Path | None, *, force: bool) -> str:
     """Return the format to write, by default that of the output's name, or a table; checked before any photo is read.
 
-    Raises:
-        ParamsError: no such format, a table wanted in a file, Parquet on the screen, or the file exists.
+    A ParamsError for an unknown format, a table wanted in a file, Parquet on the screen, or a file that exists.
     """
     by_name = {".json": "json", ".parquet": "parquet", ".csv": "csv"}
     chosen = wanted or (by_name.get(output.suffix.lower()) if output else "table")

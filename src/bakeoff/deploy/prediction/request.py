@@ -82,8 +82,7 @@ def request_key(request: Request, listing: pd.DataFrame) -> str:
 def carry_out(folder: Path) -> None:
     """Score the photos of the request in `folder` that have no scores yet, in this process and environment.
 
-    Raises:
-        BakeoffError: the candidate cannot be loaded, or gives scores that are not numbers.
+    A BakeoffError where the candidate cannot be loaded, or gives scores that are not numbers.
     """
     request, listing = load_request(folder)
     done = n_done(folder)

@@ -44,10 +44,8 @@ class PredictOptions:
 def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
     """Write class, calibrated probability and top k of a photo, or of all in a folder or a table; return their counts.
 
-    Raises:
-        ParamsError: a flag cannot be used.
-        EvaluationError: the candidate cannot answer.
-        DataError: there are no photos, or none could be read.
+    A ParamsError where a flag cannot be used, an EvaluationError where the candidate cannot answer, a DataError where
+    there are no photos, or none could be read.
     """
     if options.threshold is not None and not 0 <= options.threshold <= 1:
         raise ParamsError(f"--threshold is a probability from 0 to 1, got {options.threshold:g}.")
@@ -76,12 +74,9 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
 def write_submission(project: Path, candidate: str, output: Path, *, seed: int | None, force: bool) -> int:
     """Write a CSV with the class of each product without a label, in the source's order; return how many there are.
 
-    For Rakuten's challenge the columns are those of its Y_train, for others product_id and label.
-
-    Raises:
-        DataError: the catalogue has no such products, or a photo cannot be read.
-        EvaluationError: the candidate cannot answer.
-        ParamsError: the output exists and `force` is false.
+    For Rakuten's challenge the columns are those of its Y_train, for others product_id and label. A DataError where the
+    catalogue has no such products or a photo cannot be read, an EvaluationError where the candidate cannot answer, a
+    ParamsError where the output exists and `force` is false.
     """
     catalogue = project / "data" / "catalogue"
     source = catalogue / UNLABELLED

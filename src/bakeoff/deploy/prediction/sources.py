@@ -57,10 +57,8 @@ def list_photos(source: Path, columns: Columns | None = None) -> Photos:
     """Return the photos of a source; they are not opened yet.
 
     It is a photo, a folder (searched with all folders below it; its first level gives labels), or a table whose paths
-    are relative to the table's own folder.
-
-    Raises:
-        DataError: there is no such file, the folder holds no photo, or the table lacks a column.
+    are relative to the table's own folder. A DataError where there is no such file, no photo in the folder, or no such
+    column.
     """
     columns = columns or Columns()
     if source.is_dir():

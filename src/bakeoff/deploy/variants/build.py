@@ -91,11 +91,7 @@ def _bf16(plain: Plain) -> Logits:
 
 
 def _exported(plain: Plain) -> Path:
-    """Return the network as an ONNX file, written at the first use.
-
-    Raises:
-        EvaluationError: the plain network is not on a CPU, where ONNX Runtime runs here: two devices do not compare.
-    """
+    """Return the network as an ONNX file, written at the first use; an EvaluationError where it is not on a CPU."""
     if plain.device.type != "cpu":
         raise EvaluationError(
             f"ONNX Runtime runs on the CPU here, the device is {plain.device.type}; set compute.device: cpu."
