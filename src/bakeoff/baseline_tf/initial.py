@@ -6,8 +6,7 @@ Such a model's classes are matched to the catalogue's by name, and nothing of it
 from pathlib import Path
 from typing import Any
 
-from bakeoff.baseline_tf.lite0 import load_lite0
-from bakeoff.baseline_tf.model import N_FEATURES, build_backbone, build_classifier, parts_of
+from bakeoff.baseline_tf.model import N_FEATURES, build_backbone, build_classifier, load_lite0, parts_of
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.baseline_tf.weights_file import WeightsFile, load_backbone, load_layer, read_weights_file
 from bakeoff.core.errors import DataError, WeightsError

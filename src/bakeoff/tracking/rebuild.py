@@ -9,8 +9,7 @@ from pathlib import Path
 from rich.progress import track
 
 from bakeoff.core.errors import BakeoffError, TrackingError
-from bakeoff.tracking.comparison import log_reports
-from bakeoff.tracking.experiments import REPORT_FILE, log_report
+from bakeoff.tracking.experiments import REPORT_FILE, log_report, log_reports
 from bakeoff.tracking.mirror import log_events, mirror
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import has_training, read_results

@@ -200,10 +200,3 @@ def survive_store(
         )
 
     return surviving(f"the MLflow entry of {what}", state_dir("failures") / place, tell=tell, unless=unless)
-
-
-def finished_run(client: MlflowClient, experiment: str, tag: str, key: str) -> str | None:
-    """Return the id of the experiment's finished run that carries `key` in this tag, None where there is none."""
-    filter_string = f"tags.`{tag}` = '{key}' and attributes.status = 'FINISHED'"
-    found = client.search_runs([experiment], filter_string=filter_string)
-    return found[0].info.run_id if found else None
