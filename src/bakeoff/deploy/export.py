@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from bakeoff.backbones.onnx_export import export_onnx
-from bakeoff.predictors.trained import load_photo_classifier
+from bakeoff.predictors.torch_predictor import load_photo_classifier
 from bakeoff.records.training import TrainingRecord
 
 

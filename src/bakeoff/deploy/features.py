@@ -18,7 +18,7 @@ from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.deploy.prediction.scores import read_chunks
 from bakeoff.deploy.prediction.sources import LISTING, list_photos
 from bakeoff.learning.key import now_utc, versions
-from bakeoff.predictors.trained import load_photo_classifier
+from bakeoff.predictors.torch_predictor import load_photo_classifier
 from bakeoff.training.device import device_name, resolve_device
 from bakeoff.training.features import cached_features
 

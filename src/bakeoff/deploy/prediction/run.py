@@ -17,9 +17,8 @@ from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section
 from bakeoff.data.table import SPLITS, UNLABELLED
-from bakeoff.deploy.prediction.answers import Tally, answer_all, count
+from bakeoff.deploy.prediction.answers import Tally, answer_all, count, settle_format, write_answers
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
-from bakeoff.deploy.prediction.formats import settle_format, write_answers
 from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.deploy.prediction.scores import find_splits
 from bakeoff.deploy.prediction.sources import LISTING, Columns, list_photos
