@@ -20,8 +20,7 @@ from bakeoff.core.errors import WeightsError
 IMAGENET_STD = (0.229, 0.224, 0.225)
 LOGITS, PROBABILITIES = "logits", "probabilities"
 N_FEATURES = 1280
-OURS = "baseline_tf"
-"""Name of a classifier that `build_classifier` made, also after it was saved and loaded."""
+OURS = "baseline_tf"  # name of a classifier that `build_classifier` made, also after it was saved and loaded
 _ENDS = {"stem_conv": "conv_stem", "stem_bn": "bn1", "top_conv": "conv_head", "top_bn": "bn2"}
 _FIRST_BLOCK = {"dwconv": "conv_dw", "bn": "bn1", "project_conv": "conv_pw", "project_bn": "bn2"}
 _BLOCK = {"expand_conv": "conv_pw", "expand_bn": "bn1", "dwconv": "conv_dw", "bn": "bn2"}

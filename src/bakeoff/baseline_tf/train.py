@@ -42,8 +42,7 @@ class Trained:
     model: Any
     image_size: int
     history: History
-    feature_time_s: float = 0.0
-    """What computing the cached features took."""
+    feature_time_s: float = 0.0  # what computing the cached features took
 
 
 def prepare_run(

@@ -37,8 +37,7 @@ class WeightsFile:
     layers: dict[str, list[np.ndarray]]
     imagenet_rescaling: bool | None
     """Whether the network had Keras' extra Rescaling layer; None where the file does not say."""
-    whole_model: bool
-    """The file also holds the architecture."""
+    whole_model: bool  # the file also holds the architecture
 
     def others(self) -> dict[str, list[np.ndarray]]:
         """Return the layers that are not part of the backbone: the earlier project's head, and what alters photos."""

@@ -87,29 +87,22 @@ class Recipe(ScheduleParams):
 
     start: Literal["random", "head"]
     """What the head starts from: random numbers, or a logistic regression on the backbone's features."""
-    probe: ProbeParams
-    """For modes `probe_<head>` and `start: head`."""
-    head_learning_rate: PositiveFloat | None
-    """Null = the backbone's."""
-    layer_decay: Annotated[float, Field(gt=0, le=1)]
-    """The first block's rate as a share of the last one's."""
+    probe: ProbeParams  # for modes `probe_<head>` and `start: head`
+    head_learning_rate: PositiveFloat | None  # null = the backbone's
+    layer_decay: Annotated[float, Field(gt=0, le=1)]  # the first block's rate as a share of the last one's
     scheduler: SchedulerParams
     optimizer: OptimizerParams
     loss: LossParams
-    class_weights: ClassWeightParams
-    """In the loss, by the training products."""
-    balance: BalanceParams
-    """Which training products an epoch holds."""
+    class_weights: ClassWeightParams  # in the loss, by the training products
+    balance: BalanceParams  # which training products an epoch holds
     augment: AugmentParams
     cache_views: PositiveInt | None
     """Of a frozen backbone with an augmentation: features of so many augmented views of each product; null = anew."""
     mix: MixParams | None
     normalise: Normalise
     batch_size: PositiveInt
-    accumulate: PositiveInt
-    """Batches of one optimiser step."""
-    clip_norm: PositiveFloat | None
-    """The gradient's largest norm; null = as it is."""
+    accumulate: PositiveInt  # batches of one optimiser step
+    clip_norm: PositiveFloat | None  # the gradient's largest norm; null = as it is
     ema: Share | None
     """Decay of a moving average of the weights, which is validated and kept in their place; null = none."""
     batch_norm: Literal["train", "eval"]
@@ -117,8 +110,7 @@ class Recipe(ScheduleParams):
     gradient_checkpointing: bool
     compile: bool
     mixed_precision: Literal["auto", "off"]
-    select: Select
-    """Which epoch is kept, by validation."""
+    select: Select  # which epoch is kept, by validation
     early_stop_patience_epochs: PositiveInt | None
     random_start_max_steps: PositiveInt | None
     """Optimiser steps at most where the backbone starts from random weights; null = as any other."""

@@ -31,8 +31,7 @@ class KerasFacts:
     loss: str
     n_parameters: int
     file_mib: float
-    source: str
-    """Where it comes from, for messages."""
+    source: str  # where it comes from, for messages
 
 
 class KerasPredictor(Predictor):

@@ -30,8 +30,7 @@ from bakeoff.training.device import device_name, peak_cuda_memory_mib, resolve_d
 from bakeoff.training.losses import probabilities
 from bakeoff.training.module import PhotoClassifier, photo_tensor
 
-SAME_WITHIN = 1e-4
-"""How far a probability of a faster way of running the network may be from the plain one's."""
+SAME_WITHIN = 1e-4  # how far a probability of a faster way of running the network may be from the plain one's
 
 
 class TorchPredictor(Predictor):

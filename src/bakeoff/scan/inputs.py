@@ -20,22 +20,14 @@ _TYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 class Inputs(NamedTuple):
     """The arguments of `selective_scan`, checked."""
 
-    u: Tensor
-    """(b, d, L)"""
-    delta: Tensor
-    """(b, d, L)"""
-    A: Tensor
-    """(d, n)"""
-    B: Tensor
-    """(b, n, L) or (b, g, n, L)"""
-    C: Tensor
-    """(b, n, L) or (b, g, n, L)"""
-    D: Tensor | None = None
-    """(d,)"""
-    z: Tensor | None = None
-    """(b, d, L)"""
-    delta_bias: Tensor | None = None
-    """(d,)"""
+    u: Tensor  # (b, d, L)
+    delta: Tensor  # (b, d, L)
+    A: Tensor  # (d, n)
+    B: Tensor  # (b, n, L) or (b, g, n, L)
+    C: Tensor  # (b, n, L) or (b, g, n, L)
+    D: Tensor | None = None  # (d,)
+    z: Tensor | None = None  # (b, d, L)
+    delta_bias: Tensor | None = None  # (d,)
     delta_softplus: bool = False
 
     @property

@@ -28,10 +28,8 @@ class SyncReport:
     n_unchanged: int
     comparison: bool
     problems: tuple[str, ...]
-    registry: str | None = None
-    """What the Model Registry says now, None where there is nothing to register."""
-    n_monitored: int = 0
-    """Monitoring reports that the store holds."""
+    registry: str | None = None  # what the Model Registry says now, None where there is nothing to register
+    n_monitored: int = 0  # monitoring reports that the store holds
 
     def __str__(self) -> str:
         compared = "the comparison is in it" if self.comparison else "no comparison is in it"

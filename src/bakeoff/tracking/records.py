@@ -72,8 +72,7 @@ class Results:
     faithfulness: FaithfulnessRecord | None
     speed: Mapping[str, float | None]
     """Its network's figures in measurements/throughput.json; empty where it was not measured."""
-    parts: Mapping[PartName, Part]
-    """The stages that have run, in order."""
+    parts: Mapping[PartName, Part]  # the stages that have run, in order
 
     @property
     def keys(self) -> dict[PartName, str]:

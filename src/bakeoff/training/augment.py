@@ -31,8 +31,7 @@ class Augment:
 
     params: Named
     used: Geometry
-    class_sizes: Sequence[int] | np.ndarray
-    """(K,) photos to train on, by class."""
+    class_sizes: Sequence[int] | np.ndarray  # (K,) photos to train on, by class
 
     def __call__(self, photo: Photo, *, label_id: int, seed: int) -> np.ndarray:
         """Return a photo, RGB of any size, as (H, W, 3) uint8 as `transform_photo` does, changed at random.

@@ -33,21 +33,16 @@ class LoaderOptions:
     seed: int
     workers: int = 0
     pin: bool = False
-    balance: BalanceParams = AS_THEY_ARE
-    """Which rows an epoch holds."""
+    balance: BalanceParams = AS_THEY_ARE  # which rows an epoch holds
 
 
 class Batch(NamedTuple):
     """Rows that go through the network together."""
 
-    inputs: Tensor
-    """Photos (N, C, H, W) uint8, features (N, D) float32, or maps (N, C, H, W) or (N, T, D) float32."""
-    targets: Tensor
-    """Class indices (N,) int64, or probabilities of the classes (N, K) float32."""
-    weights: Tensor
-    """Training weights, (N,) float32."""
-    positions: Tensor
-    """(N,) int64, in the catalogue."""
+    inputs: Tensor  # photos (N, C, H, W) uint8, features (N, D) float32, or maps (N, C, H, W) or (N, T, D) float32
+    targets: Tensor  # class indices (N,) int64, or probabilities of the classes (N, K) float32
+    weights: Tensor  # training weights, (N,) float32
+    positions: Tensor  # (N,) int64, in the catalogue
 
 
 Change = Callable[..., np.ndarray]

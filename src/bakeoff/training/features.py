@@ -33,8 +33,7 @@ from bakeoff.records.training import TrainingHeader
 from bakeoff.training.data import Batch, Change, LoaderOptions, PhotoBatches, PhotoDataset, Rows
 from bakeoff.training.module import PhotoClassifier
 
-CHUNK = 8 * PREDICT_BATCH
-"""Products between two states on the disk: what a killed extraction does again at most."""
+CHUNK = 8 * PREDICT_BATCH  # products between two states on the disk: what a killed extraction does again at most
 _SHOWN = 3
 _SAME_WITHIN = 1e-4
 _REMEDIES = (
@@ -49,20 +48,16 @@ class Views:
 
     n: int
     seed: int
-    augment: Change
-    """Picklable, for loader processes."""
-    recipe: Any
-    """What `augment` was made from, as JSON can hold it: part of the key, as the code of `augment` is."""
+    augment: Change  # picklable, for loader processes
+    recipe: Any  # what `augment` was made from, as JSON can hold it: part of the key, as the code of `augment` is
 
 
 @dataclass(frozen=True)
 class Features:
     """Pooled features of every product of a catalogue, or another output of a network's frozen part."""
 
-    array: np.ndarray
-    """(N, D) or, of maps, (N, C, H, W) or (N, T, D) float32; memory-mapped, read-only."""
-    extraction_s: float
-    """What computing them took, interruptions left out, also where they were already there."""
+    array: np.ndarray  # (N, D) or, of maps, (N, C, H, W) or (N, T, D) float32; memory-mapped, read-only
+    extraction_s: float  # what computing them took, interruptions left out, also where they were already there
     kept: np.ndarray | None = None
     """(N,) positions in `Catalogue.products` of the array's rows, ascending; None = all of them."""
 
@@ -75,10 +70,8 @@ class Features:
 class Pass:
     """One pass over a catalogue's photos."""
 
-    shape: tuple[int, ...]
-    """Of what a photo becomes."""
-    made_by: Sequence[Any]
-    """What determines it beside backbone and photos."""
+    shape: tuple[int, ...]  # of what a photo becomes
+    made_by: Sequence[Any]  # what determines it beside backbone and photos
     of: Callable[[PhotoDataset], Callable[[Tensor], Tensor]]
     """Gives what is called with batches (N, 3, H, W) of the photos."""
     what: str = "features"

@@ -31,15 +31,13 @@ class LoopOptions:
     recipe: Recipe
     device: torch.device
     loss: Loss
-    judge: Loss
-    """What validation's loss is."""
+    judge: Loss  # what validation's loss is
     title: str = "training"
     before_epoch: Callable[[int], None] = lambda epoch: None
     """Called with the number of each epoch, from 1: which parameters learn may change there."""
     change: Callable[[Batch, int, int], Batch] = lambda batch, epoch, number: batch
     """What a training batch becomes, by its epoch and its number in it."""
-    name_of: Callable[[int], str] = str
-    """What the product at a position of the catalogue is called, for messages."""
+    name_of: Callable[[int], str] = str  # what the product at a position of the catalogue is called, for messages
 
 
 @dataclass

@@ -31,10 +31,8 @@ class Tail:
     """The part of a network that learns."""
 
     first: nn.Module
-    skipped: Sequence[nn.Module]
-    """Modules that are over before `first` is called."""
-    shape: tuple[int, ...]
-    """Of what `first` is given for one photo."""
+    skipped: Sequence[nn.Module]  # modules that are over before `first` is called
+    shape: tuple[int, ...]  # of what `first` is given for one photo
 
 
 class _ReachedError(Exception):

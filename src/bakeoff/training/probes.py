@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from bakeoff.learning.recipe import ProbeParams
 
-_SMALLEST = 1e-6
-"""No class has a smaller probability: its logarithm is a logit."""
+_SMALLEST = 1e-6  # no class has a smaller probability: its logarithm is a logit
 
 
 class ForestHead(nn.Module):

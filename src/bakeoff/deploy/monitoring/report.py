@@ -25,10 +25,8 @@ from bakeoff.statistics.two_sample import (
     shares_test,
 )
 
-ALPHA = 0.05
-"""How often the whole family may raise an alarm on products that are like the study's."""
-MIN_NEW = 10
-"""Fewer new photos say nothing."""
+ALPHA = 0.05  # how often the whole family may raise an alarm on products that are like the study's
+MIN_NEW = 10  # fewer new photos say nothing
 Record = dict[str, Any]
 
 

@@ -34,8 +34,7 @@ Answer = dict[str, Any]
 study's own), reason, detail: the last two, or label to top, are null."""
 _REFUSED: Answer = dict.fromkeys(("label", "probability", "review", "top"))
 FORMATS = ("table", "json", "parquet", "csv")
-SCREEN_ROWS = 40
-"""What a table on the screen shows at most; the other formats hold everything."""
+SCREEN_ROWS = 40  # what a table on the screen shows at most; the other formats hold everything
 _FIRST, _LAST = ("id", "image", "label", "probability", "review"), ("study_split", "reason", "detail")
 _TOP = pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float64())]))
 _TYPES = {"probability": pa.float64(), "review": pa.bool_(), "top": _TOP}

@@ -18,8 +18,7 @@ class TrainedCandidate:
 
     name: str
     seed: int
-    folder: Path
-    """runs/<candidate>/seed_<s>."""
+    folder: Path  # runs/<candidate>/seed_<s>
     training: TrainingRecord
 
     @cached_property

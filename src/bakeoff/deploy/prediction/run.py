@@ -32,8 +32,7 @@ class PredictOptions:
     candidate: str | None = None
     seed: int | None = None
     top_k: int = 3
-    threshold: float | None = None
-    """None: the candidate's own for `evaluate.automation`."""
+    threshold: float | None = None  # None: the candidate's own for `evaluate.automation`
     form: str | None = None
     output: Path | None = None
     force: bool = False

@@ -36,11 +36,9 @@ class Plain:
 class Variant:
     """A way of running the network."""
 
-    logits: Logits
-    """(N, H, W, 3) float32 in [0, 1] to (N, K) float32; back when the device is done."""
+    logits: Logits  # (N, H, W, 3) float32 in [0, 1] to (N, K) float32; back when the device is done
     size_mib: float
-    setup_s: float
-    """Seconds to make it: export, quantisation; compiling comes with the first call and is added there."""
+    setup_s: float  # seconds to make it: export, quantisation; compiling comes with the first call and is added there
 
 
 def build(name: str, plain: Plain) -> Variant:
