@@ -1,5 +1,6 @@
 """From a model's name in params.yaml to its full settings, asked of the library that it is from, licences included."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
@@ -111,8 +112,6 @@ def _describe_mambavision(name: str, image_size: int | None, _: dict[str, Backbo
 
 
 def _describe_hf(name: str, image_size: int | None, _: dict[str, BackboneParams]) -> dict[str, Any]:
-    from pathlib import Path
-
     from bakeoff.backbones.hf import hf_licence
     from bakeoff.backbones.hf_preprocessing import hf_preprocessing
 

@@ -34,7 +34,10 @@ SAME_WITHIN = 1e-4  # how far a probability of a faster way of running the netwo
 
 
 class TorchPredictor(Predictor):
-    """A network ready to classify, which also gives features; its score is the logit."""
+    """A network ready to classify, which also gives features; its score is the logit.
+
+    Its `module` takes (N, 3, H, W) float32 in [0, 1] to logits (N, K), in eval mode, normalisation included.
+    """
 
     SIZE_SETTING = "the backbone's image_size"
 
@@ -49,7 +52,7 @@ class TorchPredictor(Predictor):
         title: str,
     ) -> None:
         """Take a classifier in evaluation mode on its device."""
-        self._model, self._device = model, model.mean.device
+        self.module, self._device = model, model.mean.device
         super().__init__(
             title,
             labels,
@@ -66,19 +69,14 @@ class TorchPredictor(Predictor):
             versions=versions(settings.source),
         )
 
-    @property
-    def module(self) -> PhotoClassifier:
-        """The network in eval mode, (N, 3, H, W) float32 in [0, 1] to logits (N, K), normalisation included."""
-        return self._model
-
     @torch.inference_mode()
     def classify_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities (N, K) float32 and pooled features (N, D) float32, N at least 1, in one pass."""
         found, features = [], []
         for photos in batches(images):
             with self._in_words("predicting", photos):
-                pooled = self._model.features(photo_tensor(photos, self._device))
-                found.append(self._probabilities(self._model.classifier.head(pooled)))
+                pooled = self.module.features(photo_tensor(photos, self._device))
+                found.append(self._probabilities(self.module.classifier.head(pooled)))
                 features.append(pooled.float().cpu().numpy())
         return np.concatenate(found), np.concatenate(features)
 
@@ -86,11 +84,11 @@ class TorchPredictor(Predictor):
     def forward(self, pixels: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities of photos (N, H, W, 3), uint8 or in [0, 1], in a single forward pass."""
         with self._in_words("predicting", pixels):
-            return self._probabilities(self._model(photo_tensor(pixels, self._device)))
+            return self._probabilities(self.module(photo_tensor(pixels, self._device)))
 
     def count_gmacs(self) -> tuple[float | None, str]:
         """Return 1e9 multiply-adds of one image's forward pass, and who counted them."""
-        return count_gmacs(self._model, self.image_size, self._device), "torch.utils.flop_counter"
+        return count_gmacs(self.module, self.image_size, self._device), "torch.utils.flop_counter"
 
     def device_peak_mib(self, *, reset: bool = False) -> float | None:
         """Return the largest memory allocated on a CUDA device since the last reset, MiB; None elsewhere."""
@@ -103,7 +101,7 @@ class TorchPredictor(Predictor):
 
         @torch.inference_mode()
         def call() -> None:
-            self._model(batch)
+            self.module(batch)
             synchronise(self._device)
 
         return call
@@ -119,25 +117,25 @@ class TorchPredictor(Predictor):
         On a CPU that is a copy with packed weights (`bakeoff.backbones.inference`), where it proves faster in
         `n_trials` on a few test images (0 = it is taken to be), and no probability differs by more than `SAME_WITHIN`.
         """
-        plain, runtime = self._model, super().speed_up()
+        plain, runtime = self.module, super().speed_up()
         if self._device.type != "cpu" or runtime != "eager":
             return runtime
         images = np.random.default_rng(0).random((8, self.image_size, self.image_size, 3), dtype=np.float32)
         expected = self.forward(images)
         try:
             packed: Any = for_cpu_inference(plain)
-            self._model = packed
+            self.module = packed
             agrees = np.abs(self.forward(images) - expected).max() <= SAME_WITHIN
         except (SetupError, AttributeError, RuntimeError):  # a network whose code reads a layer's own weights
             packed, agrees = plain, False
         seconds: dict[bool, list[float]] = {True: [], False: []}
         for is_packed in (True, False) * (n_trials if agrees else 0):
-            self._model = packed if is_packed else plain
+            self.module = packed if is_packed else plain
             start = time.perf_counter()
             self.forward(images)
             seconds[is_packed].append(time.perf_counter() - start)
         faster = agrees and (not n_trials or np.median(seconds[True]) < np.median(seconds[False]))
-        self._model = packed if faster else plain
+        self.module = packed if faster else plain
         self.description["runtime"] = "eager, packed weights" if faster else runtime
         return str(self.description["runtime"])
 

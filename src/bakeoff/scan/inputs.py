@@ -8,12 +8,8 @@ from torch import Tensor
 
 from bakeoff.core.errors import TrainingError
 
-_RANKS = {
-    "u": ("(b, d, L)", (3,)),
-    "A": ("(d, n)", (2,)),
-    "B": ("(b, n, L) or (b, g, n, L)", (3, 4)),
-    "C": ("(b, n, L) or (b, g, n, L)", (3, 4)),
-}
+_RANKS: dict[str, tuple[str, tuple[int, ...]]] = {"u": ("(b, d, L)", (3,)), "A": ("(d, n)", (2,))}
+_RANKS |= dict.fromkeys(("B", "C"), ("(b, n, L) or (b, g, n, L)", (3, 4)))
 _TYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 

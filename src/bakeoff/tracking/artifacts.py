@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bakeoff.core.files import write_json
 from bakeoff.records.interpretation import MAPS_DIR
 from bakeoff.records.weights import WeightsRecord
+from bakeoff.tracking import runs
 from bakeoff.tracking.records import Part, as_value
-from bakeoff.tracking.runs import log_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -60,5 +60,4 @@ def table_of_csv(path: Path) -> dict[str, Any]:
 
 def mark_table(client: MlflowClient, run: Run, artifact_file: str) -> None:
     """Set the tag by which MLflow's evaluation view knows an artifact as a table."""
-    value = json.dumps([{"path": artifact_file, "type": "table"}])
-    log_tags(client, run, {_TABLES_TAG: value})
+    runs.log(client, run, "tags", {_TABLES_TAG: json.dumps([{"path": artifact_file, "type": "table"}])})

@@ -23,7 +23,7 @@ from bakeoff.tracking.artifacts import mark_table, table_of_csv
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import as_value, finite, has_training, hash_of, read_results, read_rows
 from bakeoff.tracking.registry import register_winner
-from bakeoff.tracking.runs import find_run, log_final_metrics
+from bakeoff.tracking.runs import find_run, log
 from bakeoff.tracking.store import experiment_id, is_store_error, open_client, survive_store
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     tags = tag | {"bakeoff.repair": repair} | {f"bakeoff.{name}": row["candidate"] for name, row in answers.items()}
     run = client.create_run(experiment, run_name=f"comparison of {len(table['data'])}", tags=tags)
     run_id, written_ms = run.info.run_id, int(leaderboard.stat().st_mtime * 1000)
-    log_final_metrics(client, run, _winner_metrics(record) if record else {}, timestamp_ms=written_ms)
+    log(client, run, "metrics", _winner_metrics(record) if record else {}, timestamp_ms=written_ms)
     client.log_dict(run_id, table, _TABLE)
     mark_table(client, run, _TABLE)
     try:
@@ -101,7 +101,7 @@ def _log_compared_times(client: MlflowClient, experiment: str, runs_dir: Path, l
             continue
         run = find_run(client, experiment, candidate=results.training.candidate, keys=results.keys)
         if run is not None and results.training.key == row.get("key"):
-            log_final_metrics(client, run, times, timestamp_ms=int(time.time() * 1000))
+            log(client, run, "metrics", times, timestamp_ms=int(time.time() * 1000))
 
 
 def _winner_metrics(choice: ChoiceRecord) -> dict[str, float]:
@@ -135,7 +135,7 @@ def log_report(folder: Path, params: TrackingParams) -> str:
     }
     monitored_ms = int(datetime.fromisoformat(report["monitored_at"]).timestamp() * 1000)
     run = client.create_run(experiment, start_time=monitored_ms, run_name=str(report["name"]), tags=tags)
-    log_final_metrics(client, run, finite(dict(_monitoring_metrics(report))), timestamp_ms=monitored_ms)
+    log(client, run, "metrics", finite(dict(_monitoring_metrics(report))), timestamp_ms=monitored_ms)
     _log_files(client, run.info.run_id, folder, (REPORT_FILE, "monitor.png"))
     client.set_terminated(run.info.run_id)
     return run.info.run_id
@@ -172,8 +172,6 @@ def _read_report(path: Path) -> dict[str, Any]:
 def log_tuning(record: tuning.TuningRecord, folder: Path, params: TrackingParams) -> str | None:
     """Log tuning/<candidate>/ to `<experiment>-tuning`, once, and return the run's id; a lost store costs a warning."""
     with survive_store(f"the tuning of {record.candidate}"):
-        from mlflow.entities import Param
-
         key = hash_of((folder / tuning.FILE).read_bytes())
         client, experiment, tag, logged = _open(params, "tuning", key)
         if logged:
@@ -187,8 +185,8 @@ def log_tuning(record: tuning.TuningRecord, folder: Path, params: TrackingParams
             run = client.create_run(experiment, run_name=f"trial {trial.number}", tags=nested)
             parts.append((run, trial.values, trial.value))
         for run, values, value in reversed(parts):
-            client.log_batch(run.info.run_id, params=[Param(path, str(one)) for path, one in values.items()])
-            log_final_metrics(client, run, finite({f"validation_{record.measure}": value}), timestamp_ms=now_ms)
+            log(client, run, "params", {path: str(one) for path, one in values.items()})
+            log(client, run, "metrics", finite({f"validation_{record.measure}": value}), timestamp_ms=now_ms)
             if run is parent:
                 client.log_artifacts(run.info.run_id, str(folder))
             client.set_terminated(run.info.run_id)

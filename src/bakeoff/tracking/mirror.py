@@ -108,10 +108,10 @@ def _log_numbers(client: MlflowClient, run: Run, *, results: Results, changed: l
     """Log params, epochs and final metrics of the changed parts."""
     training, part = results.training, results.parts["training"]
     if part in changed:
-        runs.log_params(client, run, run_params(training))
-        runs.log_tags(client, run, runs.identity_tags(training, results.cost.git_commit))
+        runs.log(client, run, "params", run_params(training))
+        runs.log(client, run, "tags", runs.identity_tags(training, results.cost.git_commit))
         log_history(client, run, rows=read_rows(part.folder / HISTORY), started_ms=started_ms)
-    runs.log_final_metrics(client, run, run_metrics(results), timestamp_ms=int(time.time() * 1000))
+    runs.log(client, run, "metrics", run_metrics(results), timestamp_ms=int(time.time() * 1000))
 
 
 def _log_files(client: MlflowClient, run: Run, *, training: TrainingRecord, changed: list[Part]) -> None:
@@ -122,7 +122,7 @@ def _log_files(client: MlflowClient, run: Run, *, training: TrainingRecord, chan
     done = {runs.part_key(part.name): part.key for part in changed}
     done |= {runs.part_digest(part.name): part.digest for part in changed}
     done[runs.KEY] = runs.combined_key(run.data.tags | done)
-    runs.log_tags(client, run, done)
+    runs.log(client, run, "tags", done)
 
 
 def log_history(client: MlflowClient, run: Run, *, rows: list[dict[str, str]], started_ms: int) -> None:

@@ -70,7 +70,7 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
         raise
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     client.log_outputs(run.info.run_id, [LoggedModelOutput(logged.model_id, 0)])
-    runs.log_tags(client, run, {runs.MODEL: logged.model_id})
+    runs.log(client, run, "tags", {runs.MODEL: logged.model_id})
 
 
 def _write_model(

@@ -100,16 +100,10 @@ def read_results(candidate_dir: Path) -> Results:
     metrics = _unless_older(MetricsRecord.read_current(evaluation_dir / METRICS), training)
     interpretation = _unless_older(InterpretationRecord.read_current(why_dir / INTERPRETATION_FILE), training)
     faithfulness = _unless_older(FaithfulnessRecord.read_current(trust_dir / FAITHFULNESS_FILE), training)
-    keys = {
-        "training": training.key,
-        "evaluation": metrics and metrics.key,
-        "interpretation": interpretation and interpretation.key,
-        "faithfulness": faithfulness and faithfulness.key,
-    }
     parts: dict[PartName, Part] = {
-        name: Part(name, candidate_dir / name, key, _digest(candidate_dir / name, _DIGESTED[name]))
-        for name in PARTS
-        if (key := keys[name])
+        name: Part(name, candidate_dir / name, record.key, _digest(candidate_dir / name, _DIGESTED[name]))
+        for name, record in zip(PARTS, (training, metrics, interpretation, faithfulness), strict=True)
+        if record
     }
     measured = ThroughputRecord.read_current(candidate_dir.parents[2] / _SPEED_FILE)
     network = measured and measured.networks.get(training.model)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from bakeoff.records import catalogue
@@ -26,7 +26,8 @@ CALIBRATION = "bakeoff.calibration_digest"
 ERROR = "bakeoff.error"
 _MAX_DIGEST_CHARS = 36
 _NAMED = ("candidate", "model", "mode", "seed", "architecture")
-_BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # what log_batch takes at most
+Kind = Literal["metrics", "params", "tags"]
+_BATCH: dict[Kind, int] = {"metrics": 1000, "params": 100, "tags": 100}  # what log_batch takes at most
 
 
 def part_key(name: PartName) -> str:
@@ -115,40 +116,25 @@ def create_run(
     return client.create_run(experiment, start_time=start_ms, tags=identity, run_name=run_name(training))
 
 
-def log_in_batches(
-    client: MlflowClient, run_id: str, kind: Literal["metrics", "params", "tags"], items: list[Any]
-) -> None:
+def log_in_batches(client: MlflowClient, run_id: str, kind: Kind, items: Sequence[Any]) -> None:
     """Log metrics, params or tags in as few requests as MLflow's limits allow; single calls are slow on sqlite."""
-    size = _BATCH[kind]
-    for start in range(0, len(items), size):
-        batch: dict[str, Any] = {kind: items[start : start + size]}
+    for start in range(0, len(items), _BATCH[kind]):
+        batch: dict[str, Any] = {kind: items[start : start + _BATCH[kind]]}
         client.log_batch(run_id, **batch)
 
 
-def log_tags(client: MlflowClient, run: Run, tags: Mapping[str, str]) -> None:
-    """Set the tags whose value differs from what the run has."""
-    from mlflow.entities import RunTag
+def log(client: MlflowClient, run: Run, kind: Kind, values: Mapping[str, Any], *, timestamp_ms: int = 0) -> None:
+    """Log final metrics or tags that differ from what the run has, or the params that it lacks."""
+    from mlflow.entities import Metric, Param, RunTag
 
-    changed = [RunTag(name, value) for name, value in tags.items() if run.data.tags.get(name) != value]
-    log_in_batches(client, run.info.run_id, "tags", changed)
-
-
-def log_params(client: MlflowClient, run: Run, params: Mapping[str, str]) -> None:
-    """Log the params that the run lacks: MLflow refuses another value for one that is there."""
-    from mlflow.entities import Param
-
-    missing = [Param(name, value) for name, value in params.items() if name not in run.data.params]
-    log_in_batches(client, run.info.run_id, "params", missing)
-
-
-def log_final_metrics(client: MlflowClient, run: Run, metrics: Mapping[str, float], *, timestamp_ms: int) -> None:
-    """Log the metrics whose latest value differs from the file's."""
-    from mlflow.entities import Metric
-
-    changed = [
-        Metric(name, value, timestamp_ms, 0) for name, value in metrics.items() if run.data.metrics.get(name) != value
-    ]
-    log_in_batches(client, run.info.run_id, "metrics", changed)
+    known = getattr(run.data, kind)
+    if kind == "params":  # MLflow refuses another value for one that is there
+        items = [Param(name, value) for name, value in values.items() if name not in known]
+    else:
+        changed = {name: value for name, value in values.items() if known.get(name) != value}
+        is_tag = kind == "tags"
+        items = [RunTag(*one) if is_tag else Metric(*one, timestamp_ms, 0) for one in changed.items()]
+    log_in_batches(client, run.info.run_id, kind, items)
 
 
 def log_dataset(client: MlflowClient, run: Run, dataset: catalogue.Dataset) -> None:

@@ -83,19 +83,17 @@ def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int =
     features = {"name": "features", "kind": "features", "test": "mmd_permutation", "vectors": reference.vector_kind}
     features |= {"n_reference": len(reference.vectors), "n_new": len(new.vectors)}
     features |= vars(mmd_test(reference.vectors, new.vectors, seed=seed))
-    records = [*_inputs(reference, new), features, *_predictions(reference, new, seed)]
+    pairs = {name: (reference.measures[:, place], new.measures[:, place]) for place, name in enumerate(MEASURES)}
+    records = [
+        _record(name, "input", "kolmogorov_smirnov", kolmogorov_smirnov(*two), two) for name, two in pairs.items()
+    ]
+    records += [features, *_predictions(reference, new, seed)]
     if new.labelled.any():
         records += _performance(test_split, new.rows(new.labelled), seed)
     adjusted = holm(np.array([record["p_value"] for record in records]))
     for record, p_holm in zip(records, adjusted, strict=True):
         record |= {"p_holm": float(p_holm), "differs": bool(p_holm < ALPHA)}
     return records
-
-
-def _inputs(reference: Sample, new: Sample) -> Iterator[Record]:
-    for place, name in enumerate(MEASURES):
-        pair = reference.measures[:, place], new.measures[:, place]
-        yield _record(name, "input", "kolmogorov_smirnov", kolmogorov_smirnov(*pair), pair)
 
 
 def _predictions(reference: Sample, new: Sample, seed: int) -> Iterator[Record]:

@@ -8,7 +8,7 @@ import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -127,12 +127,7 @@ def settle_format(wanted: str | None, output: Path | None, *, force: bool) -> st
 
 def write_answers(answers: Iterable[list[Answer]], *, form: str, output: Path | None, top_k: int) -> None:
     """Write answers, chunk by chunk, in one of FORMATS to stdout or a file, which appears when everything is in it."""
-    writers: dict[str, Callable[[Iterable[list[Answer]], Any, int], None]] = {
-        "table": _write_table,
-        "json": _write_json,
-        "csv": _write_csv,
-        "parquet": _write_parquet,
-    }
+    writers: Any = {"table": _write_table, "json": _write_json, "csv": _write_csv, "parquet": _write_parquet}
     if output is None and form != "table" and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # data, whatever signs the screen can show
     with _target(output, binary=form == "parquet") as target:
