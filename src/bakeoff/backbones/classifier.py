@@ -85,8 +85,8 @@ def build_classifier(
     name that `scan.implementation` may take; a transformers model's config.json is in `network_dir` (None =
     `weights_dir`).
 
-    A WeightsError where a transformers model has no config.json or the file belongs to another architecture, a
-    ParamsError for fewer than two classes.
+    A WeightsError where a transformers model has no config.json or a file is of another architecture, a ParamsError for
+    fewer than two classes.
     """
     if n_classes < 2:
         raise ParamsError(f"a classifier needs at least 2 classes, got {n_classes}; look at the catalogue's labels.")

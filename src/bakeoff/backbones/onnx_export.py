@@ -23,8 +23,8 @@ def export_onnx(model: nn.Module, path: Path, *, image_size: int, metadata: Mapp
 
     The file's input is `images` (N, 3, image_size, image_size) float32, N free; its output `logits` (N, K) float32.
     MambaVision's scan is an ONNX `Scan`: no custom operator. A copy of the model is exported, in evaluation mode, with
-    the words of `metadata`, and the file replaced once it has passed the check, on random images; an EvaluationError
-    where it does not.
+    the words of `metadata`; an EvaluationError where it fails the check, on random images, that comes before it is
+    written.
     """
     model = copy.deepcopy(model).cpu().float().eval()
     for module in model.modules():

@@ -73,8 +73,7 @@ def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_name
 
     The file is `.keras`, legacy `.h5` (whole model or weights) or `.weights.h5`; the params' image_size and loss serve
     one that holds weights alone. `class_names` are in output order. A WeightsError where it is not an EfficientNet-B0
-    classifier of square RGB images or has another number of outputs, a DataError that lists both sides where the
-    classes differ from the catalogue's.
+    classifier of square RGB images with so many outputs, a DataError with both sides where the classes differ.
     """
     if set(class_names) != set(labels):
         only_model = sorted(set(class_names) - set(labels)) or "none"

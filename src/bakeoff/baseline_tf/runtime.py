@@ -86,8 +86,7 @@ def limit_threads(n_threads: int) -> int:
     """Use `n_threads` CPU threads from here on and return the number.
 
     TensorFlow fixes its thread pool at the first computation; after that fewer threads are enforced by binding every
-    thread of the process to that many CPUs. A SetupError for more threads than the pool was started with, or without
-    binding.
+    thread of the process to that many CPUs. A SetupError for more threads than it was started with, or without binding.
     """
     if n_threads < 1:
         raise SetupError(f"the number of CPU threads must be at least 1, got {n_threads}.")

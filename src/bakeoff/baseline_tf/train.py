@@ -69,11 +69,9 @@ def train_baseline(
     `on_epoch` is told each history row. In frozen mode the backbone's features are computed once; without
     `cache_features` it runs at every step, with the same result. training.json's content comes back.
 
-    Raises:
-        WeightsError: a weights file is missing or foreign.
-        DataError: the earlier model's classes are not the catalogue's.
-        TrainingError: the loss is no number any more, or the device's memory does not suffice.
-        EvaluationError: the network's scores are no numbers.
+    A WeightsError where a weights file is missing or foreign, a DataError where the earlier model's classes are not the
+    catalogue's, a TrainingError where the loss is no number any more or the device's memory does not suffice, an
+    EvaluationError where the network's scores are no numbers.
     """
     params, started_at = run.params, now_utc()
     batch = inputs_in_words((params.batch_size, 3, params.image_size, params.image_size))

@@ -175,12 +175,9 @@ def load_photo_classifier(
     """Return the trained network of a training folder in evaluation mode on a device.
 
     `weights_root` has weights/<model>; None = where training.json says, from the project's folder. With `fresh_seed`
-    nothing is loaded: the weights are drawn by that seed, as for a random start.
-
-    Raises:
-        EvaluationError: the folder holds no PyTorch training.
-        WeightsError: a frozen candidate's weights are not those it was trained on.
-        TrainingError: the model file does not fit.
+    nothing is loaded: the weights are drawn by that seed, as for a random start. An EvaluationError where the folder
+    holds no PyTorch training, a WeightsError where a frozen candidate's weights are not those it was trained on, a
+    TrainingError where the model file does not fit.
     """
     record = TrainingRecord.read(training_dir / "training.json")
     settings, mode = record.backbone, parse_mode(record.mode)

@@ -12,9 +12,8 @@ def epoch_rows(labels: np.ndarray, seed: int, epoch: int, params: BalanceParams)
     """Return the row numbers of one epoch in its order, int64: as many in every epoch, the same after every resume.
 
     Of `labels` (N,) int64, the training rows' classes, every row comes once; for `weighted_sampler` N are drawn with
-    replacement, each class as likely as any other. `oversample` repeats the rows of a class equally often, but for one
-    time; `undersample` takes other rows in every epoch; `resample` does both. What makes or removes rows of features
-    has done so before.
+    replacement, each class as likely as any other. `oversample` repeats a class's rows equally often, but for one time;
+    `undersample` takes other rows in every epoch; `resample` does both. Balances of features have been made before.
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
     if params.name == "weighted_sampler" and len(labels):

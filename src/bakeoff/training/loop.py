@@ -62,12 +62,11 @@ def train_module(
 ) -> History:
     """Train a module in place, leave the best epoch's weights in it and return how it went.
 
-    The module maps a batch's inputs to logits (N, K), on the device; parameters without gradient stay as they are.
-    The caller clears the checkpoint once the outputs are written. An epoch is saved before `on_epoch` is called.
+    The module maps a batch's inputs to logits (N, K), on the device; parameters without gradient stay as they are. The
+    caller clears the checkpoint once the outputs are written. An epoch is saved before `on_epoch` is called.
 
-    Raises:
-        TrainingError: a split is empty, the loss is no longer a number, a batch is too small for batch norm, or the
-            device's memory does not suffice.
+    A TrainingError where a split is empty, the loss is no longer a number, a batch is too small for batch norm, or the
+    device's memory does not suffice.
     """
     for name, source in (("train", train), ("validation", validation)):
         if len(source.labels) == 0:

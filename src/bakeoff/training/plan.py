@@ -106,10 +106,9 @@ class TrainingPlan:
 def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path) -> TrainingPlan:
     """Return the training ready to start, on its device, with threads and seeds set for this process.
 
-    Raises:
-        TrainingError: the device is not there, or has no room for the network.
-        ParamsError: a head with batch norm at one product per batch, or a recipe that the mode or the labels forbid.
-        WeightsError: no weights record, or a file of another architecture.
+    A TrainingError where the device is not there or has no room for the network; a ParamsError where a head with batch
+    norm gets one product per batch, or mode or labels forbid the recipe; a WeightsError without a record or for another
+    architecture.
     """
     recipe = request.recipe
     if problem := recipe_problem(recipe, request.mode, request.settings.head):

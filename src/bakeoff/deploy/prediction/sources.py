@@ -54,8 +54,7 @@ def list_photos(source: Path, columns: Columns | None = None) -> Photos:
     """Return the photos of a source; they are not opened yet.
 
     It is a photo, a folder (searched with all folders below it; its first level gives labels), or a table whose paths
-    are relative to the table's own folder. A DataError where there is no such file, no photo in the folder, or no such
-    column.
+    are relative to the table's own folder. A DataError where there is no such file, photo or column.
     """
     columns = columns or Columns()
     if source.is_dir():
