@@ -1,7 +1,4 @@
-"""Networks of the transformers library, without their classifier; remote code is never run.
-
-A network is built from a config.json on disk alone: the stage `weights` stores it beside the weights.
-"""
+"""Networks of the transformers library without their classifier, from a config.json on disk; no remote code runs."""
 
 import copy
 import warnings

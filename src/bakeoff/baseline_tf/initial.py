@@ -1,7 +1,4 @@
-"""What the baseline takes over: the weights that a training starts from, or an earlier project's model as it is.
-
-Such a model's classes are matched to the catalogue's by name, and nothing of it is trained.
-"""
+"""What the baseline takes over: the weights that it starts from, or an earlier project's model with its classes."""
 
 from pathlib import Path
 from typing import Any

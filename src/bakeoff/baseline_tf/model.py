@@ -1,7 +1,4 @@
-"""The network: Keras' EfficientNet-B0, dropout and a dense head; `initial` starts its weights.
-
-EfficientNet-Lite0 stands in where no source has the weights of Keras' EfficientNet-B0.
-"""
+"""The network: Keras' EfficientNet-B0, or EfficientNet-Lite0 where it stands in, with dropout and a dense head."""
 
 import math
 import re

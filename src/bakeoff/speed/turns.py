@@ -1,7 +1,4 @@
-"""One network's turn: latency at batch 1, images/s at each batch size that fits, and the way from photo to class.
-
-A turn leaves its raw seconds; `bakeoff.speed.pool` makes figures of those of all rounds together.
-"""
+"""One network's turn in raw seconds: latency at batch 1, images/s at each batch size that fits, from photo to class."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

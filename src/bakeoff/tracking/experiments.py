@@ -19,11 +19,10 @@ from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.measures import RECORDED
 from bakeoff.records import tuning
 from bakeoff.records.candidate import Candidate
-from bakeoff.tracking.artifacts import mark_table, table_of_csv
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import as_value, finite, has_training, hash_of, read_results, read_rows
 from bakeoff.tracking.registry import register_winner
-from bakeoff.tracking.runs import find_run, log
+from bakeoff.tracking.runs import find_run, log, mark_table, table_of_csv
 from bakeoff.tracking.store import experiment_id, is_store_error, open_client, survive_store
 
 if TYPE_CHECKING:

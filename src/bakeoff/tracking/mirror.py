@@ -13,7 +13,6 @@ from bakeoff.core.failures import surviving
 from bakeoff.core.paths import state_dir
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
-from bakeoff.tracking.artifacts import log_part_artifacts
 from bakeoff.tracking.models import log_calibration, log_model, relink_model
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import (
@@ -118,7 +117,7 @@ def _log_files(client: MlflowClient, run: Run, *, training: TrainingRecord, chan
     """Log data set and files of the changed parts; the tags that say so come last: a broken replay is repeated."""
     if any(part.name == "training" for part in changed):
         runs.log_dataset(client, run, training.dataset)
-    log_part_artifacts(client, run, changed, weights=training.weights)
+    runs.log_part_artifacts(client, run, changed, weights=training.weights)
     done = {runs.part_key(part.name): part.key for part in changed}
     done |= {runs.part_digest(part.name): part.digest for part in changed}
     done[runs.KEY] = runs.combined_key(run.data.tags | done)

@@ -1,19 +1,27 @@
-"""Finds the one MLflow run of a training by its tags, or makes it, and logs what it lacks, its data set included.
+"""Finds the one MLflow run of a training by its tags, or makes it, and logs what it lacks.
 
-No DVC output ever holds a run id: tags say which training a run shows, and where that comes from.
+No DVC output ever holds a run id: tags say which training a run shows, and where that comes from. Its model files,
+predictions and raw maps stay out of it.
 """
 
 from __future__ import annotations
 
+import csv
 import getpass
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bakeoff.core.files import write_json
 from bakeoff.records import catalogue
+from bakeoff.records.interpretation import MAPS_DIR
 from bakeoff.records.training import TrainingHeader, TrainingRecord
-from bakeoff.tracking.records import PARTS, PartName, hash_of
+from bakeoff.records.weights import WeightsRecord
+from bakeoff.tracking.records import PARTS, Part, PartName, as_value, hash_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,6 +36,9 @@ _MAX_DIGEST_CHARS = 36
 _NAMED = ("candidate", "model", "mode", "seed", "architecture")
 Kind = Literal["metrics", "params", "tags"]
 _BATCH: dict[Kind, int] = {"metrics": 1000, "params": 100, "tags": 100}  # what log_batch takes at most
+HEAVY = {".safetensors", ".h5", ".keras", ".parquet", ".pt", ".pth", ".npy", ".npz", ".tmp"}
+_CONFUSION_TABLE = "evaluation/confusion_matrix.json"
+_TABLES_TAG = "mlflow.loggedArtifacts"
 
 
 def part_key(name: PartName) -> str:
@@ -150,3 +161,41 @@ def log_dataset(client: MlflowClient, run: Run, dataset: catalogue.Dataset) -> N
     profile = json.dumps({"kind": dataset.kind, "licence": dataset.licence})
     entity = Dataset(name, digest, source_type, json.dumps(source), profile=profile)
     client.log_inputs(run.info.run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
+
+
+def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part], *, weights: WeightsRecord) -> None:
+    """Log every light file of these stages under the stage's name, the weights' record and the confusion table."""
+    with tempfile.TemporaryDirectory(prefix="bakeoff-mlflow-") as name:
+        staging = Path(name)
+        for part in parts:
+            _copy_light_files(part.folder, staging / part.name)
+            if part.name == "training":
+                write_json(staging / "weights" / "record.json", weights.model_dump(mode="json"))
+            elif part.name == "evaluation" and (confusion := part.folder / "confusion.csv").is_file():
+                write_json(staging / _CONFUSION_TABLE, table_of_csv(confusion))
+        client.log_artifacts(run.info.run_id, str(staging))
+    if any(part.name == "evaluation" for part in parts):
+        mark_table(client, run, _CONFUSION_TABLE)
+
+
+def _copy_light_files(source: Path, target: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        if MAPS_DIR in path.relative_to(source).parts:  # thousands of files, which the figures show
+            continue
+        if path.is_file() and path.suffix not in HEAVY:  # no file: a link of DVC's cache to what is gone from it
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+
+
+def table_of_csv(path: Path) -> dict[str, Any]:
+    """Return a CSV file in the form of MLflow's tables (`log_table`, which would append at every replay)."""
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    columns = [name or "true" for name in header]
+    return {"columns": columns, "data": [[as_value(cell) for cell in row] for row in rows]}
+
+
+def mark_table(client: MlflowClient, run: Run, artifact_file: str) -> None:
+    """Set the tag by which MLflow's evaluation view knows an artifact as a table."""
+    log(client, run, "tags", {_TABLES_TAG: json.dumps([{"path": artifact_file, "type": "table"}])})

@@ -1,7 +1,4 @@
-"""Random changes to training photos, on the CPU: a product's are drawn from a stream of its own.
-
-So neither workers nor order nor a resumed training can change them.
-"""
+"""Random changes to photos, on the CPU, by a stream per product: workers, order and resumed trainings change none."""
 
 import importlib
 import io

@@ -16,11 +16,11 @@ from bakeoff.core.progress import progress_bar
 from bakeoff.learning.history import History, OnEpoch
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.learning.recipe import Recipe
+from bakeoff.training.checkpoint import CheckpointFolder
 from bakeoff.training.data import Batch, BatchSource
 from bakeoff.training.losses import Loss
 from bakeoff.training.optimise import rate_factor
 from bakeoff.training.parallel import n_processes, of_first, rank, take_over
-from bakeoff.training.resume import CheckpointFolder
 from bakeoff.training.steps import Stepper
 
 

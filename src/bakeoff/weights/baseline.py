@@ -1,7 +1,4 @@
-"""Weights of the TensorFlow baseline: Keras' file, one from a folder, an earlier project's, or EfficientNet-Lite0's.
-
-PyTorch is imported for the last alone.
-"""
+"""The TensorFlow baseline's weights: Keras', the user's, an earlier project's, or, by PyTorch, EfficientNet-Lite0's."""
 
 import json
 import sys

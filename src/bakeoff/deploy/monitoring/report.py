@@ -1,7 +1,4 @@
-"""Everything about one set of new products as one record; arrays in, no file read.
-
-Its family of tests: inputs, features, predictions and, with labels, performance; corrected together after Holm.
-"""
+"""One record of a set of new products, from arrays, with a family of tests that are corrected together after Holm."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,4 @@
-"""From raw scores to what a person or a shop system reads: class, calibrated probability, top k, or why not.
-
-Answers are a table on the screen, JSON, CSV or Parquet, written as they come; a file appears when it is whole.
-"""
+"""What a person or a shop system reads of raw scores: a table, JSON, CSV or Parquet, written as it comes."""
 
 import csv
 import io

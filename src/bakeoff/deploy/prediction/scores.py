@@ -1,7 +1,4 @@
-"""The raw scores of many photos in numbered Parquet files, so that a stopped run goes on where it ended.
-
-Their digests say which photos are the study's own.
-"""
+"""Raw scores in numbered Parquet files, so that a stopped run goes on; digests tell which photos are the study's."""
 
 import sys
 from collections.abc import Iterator, Sequence
