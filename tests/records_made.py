@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.decision.choice_record import ChoiceRecord
@@ -17,11 +17,17 @@ from bakeoff.records.evaluation import (
     MetricsRecord,
     Overfitting,
 )
+from bakeoff.records.faithfulness import AnswerCurve, FaithfulnessRecord, MethodFaithfulness
 from bakeoff.records.interpretation import (
-    ChannelImportance,
-    ChannelsRecord,
     ExplainedPhoto,
+    Explanation,
     InterpretationRecord,
+    Lost,
+    LostByShuffles,
+    PartImportance,
+    PartsRecord,
+    RobustnessRecord,
+    UnderCorruption,
 )
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.settings import CandidateSettings, Preprocessing
@@ -148,29 +154,56 @@ def cost_record(**changes: Any) -> CostRecord:
     return CostRecord.model_validate(values | changes)
 
 
-def channels_record(drops: Mapping[Any, float] | None = None, **changes: Any) -> ChannelsRecord:
-    """Return channels.json of one shuffle; `drops` is the accuracy lost by channel."""
-    lost = drops or {"red": 0.25, "green": 0.25, "blue": 0.25}
+def parts_record(drops: Mapping[str, float] | None = None, **changes: Any) -> PartsRecord:
+    """Return parts.json of one shuffle; `drops` is the accuracy lost by colour channel."""
     channels = {
-        name: ChannelImportance(accuracy=0.75 - drop, drop=drop, drop_std=0.0, drop_standard_error=0.01, drops=[drop])
-        for name, drop in lost.items()
+        name: PartImportance(accuracy=_shuffled(drop), macro_f1=_shuffled(drop), classes={})
+        for name, drop in (drops or {"red": 0.25, "green": 0.25, "blue": 0.25}).items()
     }
-    values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "seed": 0, "baseline_accuracy": 0.75}
-    return ChannelsRecord.model_validate(values | {"n": 42, "repeats": 1, "channels": channels} | changes)
+    values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "n": 42, "repeats": 1}
+    values |= {"accuracy": 0.75, "macro_f1": 0.7, "parts": {"rgb": channels}, "note": None}
+    return PartsRecord.model_validate(values | changes)
 
 
-def explained_photo(**changes: Any) -> ExplainedPhoto:
-    """Return what interpretation.json says of one photo, that was classified rightly."""
-    values = {"product_id": "p0", "kind": "shared", "true": "food", "predicted": "food", "correct": True}
-    values |= {"probabilities": {"food": 0.9, "plants": 0.1}, "counter": "plants", "box": None}
-    values |= {"photo": "maps/p0.png", "figure": "attributions/p0.png"}
+def _shuffled(drop: float) -> LostByShuffles:
+    return LostByShuffles(mean=drop, low=drop - 0.02, high=drop + 0.02, sd=0.0)
+
+
+def robustness_record(drops: Mapping[str, float] | None = None, **changes: Any) -> RobustnessRecord:
+    """Return robustness.json of one strength; `drops` is the accuracy lost by corruption."""
+    lost = drops or {"noise": 0.3, "blur": 0.1}
+    corruptions = {
+        name: [UnderCorruption(strength=3, accuracy=0.75 - drop, lost=_lost(drop))] for name, drop in lost.items()
+    }
+    values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "n": 42, "accuracy": 0.75}
+    values |= {"corruptions": corruptions, "mean_lost": _lost(sum(lost.values()) / len(lost))}
+    return RobustnessRecord.model_validate(values | changes)
+
+
+def _lost(drop: float) -> Lost:
+    return Lost(mean=drop, low=drop - 0.02, high=drop + 0.02)
+
+
+def explained_photo(product_id: str = "p0", **changes: Any) -> ExplainedPhoto:
+    """Return what interpretation.json says of one photo, of food, that was classified rightly and is shared by all."""
+    values = {"product_id": product_id, "kind": "shared", "true": "food", "predicted": "food", "correct": True}
+    values |= {"probabilities": {"food": 0.9, "plants": 0.08}, "counter": "plants", "box": None}
+    values |= {"photo": f"maps/{product_id}.png", "figure": f"attributions/{product_id}.png"}
     return ExplainedPhoto.model_validate(values | changes)
 
 
-def interpretation_record(*photos: ExplainedPhoto, **changes: Any) -> InterpretationRecord:
-    """Return an interpretation.json of `photos` without maps."""
-    values = {"key": "k", "training_key": "t", "score": "logit", "notes": [], "photos": photos, "items": []}
-    return InterpretationRecord.model_validate(values | changes)
+def explanation(product_id: str = "p0", method: str = "occlusion", **changes: Any) -> Explanation:
+    """Return what interpretation.json says of one method's map of food in one photo."""
+    values = {"product_id": product_id, "method": method, "target": "food", "note": None, "completeness_gap": None}
+    return Explanation.model_validate(values | {"map": f"maps/{product_id}.{method}.2.npz"} | changes)
+
+
+def interpretation_record(
+    photos: Sequence[ExplainedPhoto] = (), items: Sequence[Explanation] = (), **changes: Any
+) -> InterpretationRecord:
+    """Return interpretation.json of these photos and maps."""
+    values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "score": "logit", "notes": []}
+    return InterpretationRecord.model_validate(values | {"photos": list(photos), "items": list(items)} | changes)
 
 
 def network_speed(*, latency_ms: float = 20.0, **changes: Any) -> NetworkSpeed:
@@ -396,3 +429,18 @@ def choice_record(**changes: Any) -> ChoiceRecord:
     tables = ("comparisons", "indistinguishable", "scenarios", "apart", "eligible", "refused", "refused_commercially")
     values |= {name: [] for name in (*tables, "failed", "notes", "references")}
     return ChoiceRecord.model_validate(values | changes)
+
+
+def method_faithfulness(trust: str = "yes", *, gain: float = 0.12, **changes: Any) -> MethodFaithfulness:
+    """Return what faithfulness.json says of one method whose gains are `gain`."""
+    curve = AnswerCurve(probabilities=[1, 0.5], area=0.4, gain=gain, gain_low=gain - 0.05, gain_high=gain + 0.05)
+    values = {"title": "Grad <CAM>", "n": 24, "deletion": curve, "insertion": curve, "pointing": None}
+    values |= {"infidelity": 0.31, "sensitivity": None, "same_when_random": 0.07}
+    return MethodFaithfulness.model_validate(values | {"trust": trust, "sentence": f"it is {trust}."} | changes)
+
+
+def faithfulness_record(methods: Mapping[str, MethodFaithfulness], **changes: Any) -> FaithfulnessRecord:
+    """Return faithfulness.json; attention rollout cannot be had."""
+    curves = {"random_deletion": [1, 0.5], "random_insertion": [0.5, 1]}
+    values = {"key": "k", "training_key": "t", "product_ids": ["p"], "refused": {"rollout": "it does not attend."}}
+    return FaithfulnessRecord.model_validate(values | curves | {"methods": dict(methods)} | changes)

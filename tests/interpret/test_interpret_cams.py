@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
+import torch
 from small_networks import N_CLASSES, photo_classifier, red_and_green, settings, subject
 
 from bakeoff.backbones.classifier import build_classifier
@@ -94,7 +95,7 @@ def test_gradients_that_differ_by_place_count_place_by_place():
 def resnet():
     classifier = build_classifier(settings(64), n_classes=N_CLASSES, seed=0, weights_dir=None)
     with torch.no_grad():
-        weight = classifier.head[-1].weight
+        weight = classifier.head.get_parameter("1.weight")
         weight.mul_(100)  # torchcam adds 1e-8 to squared gradients, which must be small beside them
         weight[1] = -weight[0]  # one of the two scores is positive, so that rectified maps are not empty
     return photo_classifier(classifier, 64)
@@ -108,7 +109,7 @@ def test_equals_torchcam_on_resnet18(resnet, name):
     theirs = {
         "cam": lambda: methods.CAM(resnet, layer, "classifier.head.1"),
         "grad_cam": lambda: methods.GradCAM(resnet, layer),
-        # Not its GradCAMpp, which in 0.5.0 divides a copy and so leaves alpha at g²; this one without noise is the same.
+        # Not its GradCAMpp: in 0.5.0 it divides a copy, which leaves alpha at g². Without noise this one is the same.
         "grad_cam_plus_plus": lambda: methods.SmoothGradCAMpp(resnet, layer, num_samples=1, std=1e-12),
         "layer_cam": lambda: methods.LayerCAM(resnet, layer),
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
+import torch
 from small_networks import N_CLASSES, photo_classifier, settings
 
 from backbones.hf_models import MODELS, save_model
@@ -192,18 +194,18 @@ def test_a_transformers_network_without_a_last_map_is_told(hf):
     ],
 )
 def test_attention_of_vision_transformers(name, blocks, tokens):
-    side = 56 if "14" in name.split("_patch")[1][:2] else 64
+    side = 56 if "patch14" in name else 64
     module = network(name, side)
+    backbone: Any = module.classifier.backbone
     with torch.no_grad():
         fused = module(photos(side))
-    before = [block.attn.fused_attn for block in module.classifier.backbone.blocks]
-    assert all(before)
+    assert all(block.attn.fused_attn for block in backbone.blocks)
     found = attention(module, photos(side))
     assert found.shape == (2, blocks, tokens, tokens)
     torch.testing.assert_close(found.sum(dim=3), torch.ones(2, blocks, tokens))
     assert found.min() > 0
-    assert [block.attn.fused_attn for block in module.classifier.backbone.blocks] == before
-    for block in module.classifier.backbone.blocks:
+    assert all(block.attn.fused_attn for block in backbone.blocks)
+    for block in backbone.blocks:
         block.attn.fused_attn = False
     with torch.no_grad():
         torch.testing.assert_close(module(photos(side)), fused, atol=1e-5, rtol=1e-4)
@@ -211,7 +213,7 @@ def test_attention_of_vision_transformers(name, blocks, tokens):
 
 def test_attention_of_the_first_block_by_hand():
     module = network("vit_tiny_patch16_224", 64)
-    backbone = module.classifier.backbone
+    backbone: Any = module.classifier.backbone
     with torch.no_grad():
         tokens = backbone.blocks[0].norm1(backbone._pos_embed(backbone.patch_embed(photos(64))))
         query, key, _ = backbone.blocks[0].attn.qkv(tokens).unflatten(2, (3, 3, 64)).permute(2, 0, 3, 1, 4)

@@ -84,7 +84,7 @@ def test_nothing_to_sync(project, tracking_params):
     assert "no comparison is in it" in str(report)
 
 
-@pytest.mark.parametrize("name", ["training/training.json", "evaluation/metrics.json", "interpretation/channels.json"])
+@pytest.mark.parametrize("name", ["training/training.json", "evaluation/metrics.json", "interpretation/parts.json"])
 def test_a_broken_record_is_left_out_and_named(name, runs_dir, project, tracking_params):
     (runs_dir / "other-frozen" / "seed_0" / name).write_text("{", encoding="utf-8")
     report = sync(runs_dir, project / "reports", tracking_params)
@@ -168,7 +168,8 @@ def test_the_comparison_is_one_run_of_its_own_experiment(project, tracking_param
     assert run.data.tags["bakeoff.best"] == "tiny-frozen"
     assert run.data.metrics == {"best_accuracy": 0.75, "best_latency_ms": 60.0}
     paths = {item.path for item in client.list_artifacts(run_id)}
-    assert paths == {"leaderboard.csv", "leaderboard.json", "choice.json", "pareto.png", "index.html"}
+    assert paths == {"leaderboard.csv", "leaderboard.json", "choice.json", "pareto.png", "index.html", "explanations"}
+    assert [item.path for item in client.list_artifacts(run_id, "explanations")] == ["explanations/food.html"]
     path = client.download_artifacts(run_id, "leaderboard.json", str(project))
     with open(path, encoding="utf-8") as file:
         table = json.load(file)

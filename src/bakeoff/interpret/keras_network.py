@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.baseline_tf.model import parts_of
-from bakeoff.baseline_tf.runtime import tf
+from bakeoff.baseline_tf.runtime import keras, tf
 from bakeoff.core.errors import MemoryExhaustedError
 from bakeoff.interpret.subject import NotExplainable
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
@@ -131,7 +131,9 @@ def open_network(training_dir: Path, *, device: str, threads: int) -> KerasNetwo
 
 
 def _is_map(part: Any) -> bool:
-    """Return whether a part of a network gives maps (N, h, w, C), h and w not both 1."""
+    """Return whether a part of a network computes maps (N, h, w, C), h and w not both 1."""
+    if isinstance(part, keras.layers.InputLayer):
+        return False
     shape = tuple(getattr(getattr(part, "output", None), "shape", ()))
     return len(shape) == 4 and shape[1:3] != (1, 1)
 

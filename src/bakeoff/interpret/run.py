@@ -13,30 +13,34 @@ from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.predictions import Predictions, read_predictions
-from bakeoff.data.table import PHOTO_OF, Catalogue
-from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
+from bakeoff.data.table import Catalogue
 from bakeoff.interpret.explain import background, explain, warn_of
 from bakeoff.interpret.figures import caption, draw_explained, panels, read_map, read_photo
+from bakeoff.interpret.loss_figures import draw_corruptions, draw_parts, draw_robustness
+from bakeoff.interpret.losses import try_on
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.opening import open_subject
 from bakeoff.interpret.overview import Known, make_overview
 from bakeoff.interpret.params import InterpretParams
+from bakeoff.interpret.parts import measure_parts
 from bakeoff.interpret.photos import KINDS, Chosen, choose_photos, safe_name
+from bakeoff.interpret.robustness import measure_robustness
 from bakeoff.interpret.subject import Subject
 from bakeoff.records.files import derived_key
 from bakeoff.records.interpretation import (
-    CHANNELS_FILE,
     INTERPRETATION_FILE,
-    ChannelsRecord,
+    MAPS_DIR,
+    PARTS_FILE,
+    ROBUSTNESS_FILE,
     ExplainedPhoto,
     Explanation,
     InterpretationRecord,
+    PartsRecord,
+    RobustnessRecord,
 )
 from bakeoff.records.training import TrainingRecord
 
 _TOP = 5
-CHANNEL_SEED = 0
-"""One seed for every candidate, so that all are shown the same shuffled photos."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def interpret_candidate(
     with open_subject(candidate.training_dir, compute, batch_px=params.batch_px) as subject, Progress() as progress:
         subject.background = background(subject, candidate.catalogue)
         explained = explain_photos(subject, candidate, chosen, out_dir, params=params, progress=progress)
-        channels = _explain_channels(subject, candidate, out_dir, params=params, key=key, progress=progress)
+        explain_losses(subject, candidate, out_dir, params=params, key=key, progress=progress)
         known = _known(candidate, chosen, explained, out_dir, params=params)
         task = progress.add_task("looking at test products", total=None)
         make_overview(
@@ -87,8 +91,6 @@ def interpret_candidate(
             items=[item for _, items in explained for item in items],
         )
     record.write(out_dir / INTERPRETATION_FILE)
-    with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
-        draw_channels(channels, path, title=candidate.training.candidate)
     for photo, items in explained:
         with drawing(out_dir / photo.figure, out_dir) as path:
             draw_explained(
@@ -101,27 +103,27 @@ def interpret_candidate(
             )
 
 
-def _explain_channels(
+def explain_losses(
     subject: Subject, candidate: Candidate, out_dir: Path, *, params: InterpretParams, key: str, progress: Progress
-) -> ChannelsRecord:
-    """Write channels.json, the importance of the three channels on the test photos, and return it."""
-    catalogue, predictions = candidate.catalogue, candidate.predictions
-    rows = choose_rows(catalogue.rows("test"), params.channel_max_rows, seed=CHANNEL_SEED)
-    label_ids, products = catalogue.label_ids(rows), catalogue.at(rows)
-    alone = PHOTO_OF in catalogue.products  # what is predicted of several photos says little of the first
-    found = subject.probabilities(subject.images(products)) if alone else predictions.probabilities[rows]
-    task = progress.add_task("shuffling channels", total=len(CHANNELS) * params.channel_repeats * len(rows))
-    result = permutation_importance(
-        subject,
-        products,
-        label_ids,
-        baseline_correct=found.argmax(axis=1) == label_ids,
-        shuffles=(params.channel_repeats, CHANNEL_SEED),
-        advance=lambda n: progress.advance(task, n),
-    )
-    record = ChannelsRecord(key=key, training_key=candidate.training.key, seed=CHANNEL_SEED, **dict(result))
-    record.write(out_dir / CHANNELS_FILE)
-    return record
+) -> None:
+    """Write parts.json and, where it is asked for, robustness.json, with their figures."""
+    keys = {"key": key, "training_key": candidate.training.key}
+    of, title = (subject, candidate.catalogue, candidate.predictions), candidate.training.candidate
+    tried = try_on(*of, max_rows=params.parts.max_rows)
+    parts = measure_parts(subject, tried, params.parts, progress)
+    PartsRecord(**keys, **dict(parts)).write(out_dir / PARTS_FILE)
+    if parts.parts:
+        with drawing(out_dir / "figures" / "parts.png", out_dir) as path:
+            draw_parts(parts, path, title=title)
+    if not params.robustness.strengths:
+        return
+    tried = try_on(*of, max_rows=params.robustness.max_rows)
+    robustness = measure_robustness(subject, tried, params.robustness, progress)
+    RobustnessRecord(**keys, **dict(robustness)).write(out_dir / ROBUSTNESS_FILE)
+    with drawing(out_dir / "figures" / "robustness.png", out_dir) as path:
+        draw_robustness(robustness, path, title=title)
+    with drawing(out_dir / "figures" / "corruptions.png", out_dir) as path:
+        draw_corruptions(subject.images(tried.products.at([0]))[0], robustness, path, title=title)
 
 
 def explain_photos(
@@ -149,7 +151,7 @@ def explain_photos(
                 explained = explain(subject, image, target, method, params)
                 file = None
                 if explained.map is not None:
-                    file = f"maps/{safe_name(one.product_id)}.{method}.{target}.npz"
+                    file = f"{MAPS_DIR}/{safe_name(one.product_id)}.{method}.{target}.npz"
                     with replacing(out_dir / file) as path, path.open("wb") as stream:
                         np.savez_compressed(stream, map=explained.map)
                 given = {"note": explained.note, "completeness_gap": explained.completeness_gap}
@@ -205,7 +207,7 @@ def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> ExplainedPh
         probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
         counter=labels[one.counter],
         box=box.tolist() if np.isfinite(box).all() else None,
-        photo=f"maps/{name}.png",
+        photo=f"{MAPS_DIR}/{name}.png",
         figure=f"attributions/{name}.png",
     )
 

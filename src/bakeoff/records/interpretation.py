@@ -1,13 +1,28 @@
-"""What `interpret` finds in one candidate: channels.json and interpretation.json."""
+"""What `interpret` finds in one candidate: parts.json, robustness.json and interpretation.json."""
 
-from typing import ClassVar, Literal
+from pathlib import PurePosixPath
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
 
-CHANNELS_FILE, INTERPRETATION_FILE, OVERVIEW_FILE = "channels.json", "interpretation.json", "overview.json"
-Channel = Literal["red", "green", "blue"]
+PARTS_FILE, ROBUSTNESS_FILE, INTERPRETATION_FILE = "parts.json", "robustness.json", "interpretation.json"
+OVERVIEW_FILE = "overview.json"
+MAPS_DIR = "maps"
+"""Raw maps and the photos they are of, below the interpretation's folder."""
+
+
+def _stays_below(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError(f"{path!r} leads out of the interpretation's folder")
+    return path
+
+
+FileBelow = Annotated[str, AfterValidator(_stays_below)]
+"""Where a file lies below the interpretation's folder."""
 
 
 class _OfInterpretation(Record):
@@ -17,36 +32,85 @@ class _OfInterpretation(Record):
     key: str
 
 
-class ChannelImportance(Section):
-    """What it costs to shuffle one channel between the photos."""
+class Lost(Section):
+    """What changed photos cost, a share (0.1: ten points), and its 95 % interval over photos; below 0 it is gained."""
 
-    accuracy: float
-    """Mean over the shuffles."""
-    drop: float
-    """Accuracy lost, mean over the shuffles."""
-    drop_std: float
+    mean: float
+    low: float
+    high: float
+
+
+class LostByShuffles(Lost):
+    """The mean over the shuffles."""
+
+    sd: float
     """Over the shuffles; 0 with a single one."""
-    drop_standard_error: float
-    """Over the photos."""
-    drops: list[float]
-    """Of each shuffle."""
 
 
-class ChannelResult(Section):
-    """Accuracy on n test photos as they are, and the importance of each channel."""
+class ClassImportance(Section):
+    """What a part is worth to one class."""
 
-    baseline_accuracy: float
+    recall: LostByShuffles
+    f1: LostByShuffles
+
+
+class PartImportance(Section):
+    """What it costs to take one part of the photos from other photos."""
+
+    accuracy: LostByShuffles
+    macro_f1: LostByShuffles
+    classes: dict[str, ClassImportance]
+    """Those that have a test photo."""
+
+
+class PartsFound(Section):
+    """Figures of n test photos as they are, and the importance of each part."""
+
     n: int
     repeats: int
-    channels: dict[Channel, ChannelImportance]
+    accuracy: float
+    macro_f1: float
+    parts: dict[str, dict[str, PartImportance]]
+    """By group and name."""
+    note: str | None
+    """One sentence where something could not be measured."""
 
 
-class ChannelsRecord(ChannelResult, _OfInterpretation):
-    """channels.json: what colour is worth to the candidate."""
+class PartsRecord(PartsFound, _OfInterpretation):
+    """parts.json: what the parts of a photo are worth to the candidate."""
 
     training_key: str
-    seed: int
-    """Of the shuffles."""
+
+
+class UnderCorruption(Section):
+    """How the candidate does where photos are corrupted in one way, so strongly."""
+
+    strength: int
+    """1 to 5."""
+    accuracy: float
+    lost: Lost
+    """Accuracy."""
+
+
+class RobustnessFound(Section):
+    """Accuracy on n test photos as they are, and under each corruption."""
+
+    n: int
+    accuracy: float
+    corruptions: dict[str, list[UnderCorruption]]
+    mean_lost: Lost
+    """Accuracy, mean over corruptions and strengths."""
+
+
+class RobustnessRecord(RobustnessFound, _OfInterpretation):
+    """robustness.json: what noise, blur and the like cost the candidate."""
+
+    training_key: str
+
+    @property
+    def mean_loss(self) -> float:
+        """Accuracy lost, points."""
+        return 100 * self.mean_lost.mean
 
 
 class ExplainedPhoto(Section):
@@ -64,9 +128,9 @@ class ExplainedPhoto(Section):
     """The class that might have been: the true one where the prediction is wrong, else the second most probable."""
     box: list[float] | None
     """The object's left, top, right and bottom in the photo as the network sees it, px, where that is known."""
-    photo: str
-    """Where the photo as the network sees it lies, PNG, below the interpretation's folder."""
-    figure: str
+    photo: FileBelow
+    """The photo as the network sees it, PNG."""
+    figure: FileBelow
     """Where its maps are drawn."""
 
 
@@ -77,7 +141,7 @@ class Explanation(Section):
     method: str
     target: str
     """The class that is explained."""
-    map: str | None
+    map: FileBelow | None
     """Where the raw map lies, `map` (H, W) float32 of an .npz; None where it could not be had."""
     note: str | None
     """Why not."""

@@ -1,5 +1,7 @@
 """Attention rollout: from which patches the class token, or the mean of all tokens, gets what it knows."""
 
+from math import isqrt
+
 import numpy as np
 
 from bakeoff.core.section import Section
@@ -21,15 +23,16 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
     number of tokens; those before them (class token, registers) are the prefix.
 
     Source:
-        Abnar, Zuidema: Quantifying Attention Flow in Transformers, ACL 2020, sect. 3, doi:10.18653/v1/2020.acl-main.385.
+        Abnar, Zuidema: Quantifying Attention Flow in Transformers, ACL 2020, sect. 3,
+        doi:10.18653/v1/2020.acl-main.385.
     """
     blocks = subject.attention(images)
     n_tokens = blocks.shape[-1]
     rollout = np.eye(n_tokens, dtype=np.float32)
     for attention in blocks.swapaxes(0, 1):
-        mixed = (attention + np.eye(n_tokens, dtype=np.float32)) / 2
+        mixed = attention + np.eye(n_tokens, dtype=np.float32)
         rollout = mixed / mixed.sum(axis=2, keepdims=True) @ rollout
-    side = int(n_tokens**0.5)
+    side = isqrt(n_tokens)
     n_prefix = n_tokens - side**2
     shares = rollout[:, 0] if n_prefix else rollout.mean(axis=1)
     return upsampled(shares[:, n_prefix:].reshape(-1, side, side), subject.image_size)

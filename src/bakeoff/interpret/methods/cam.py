@@ -24,7 +24,8 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
         NotExplainable: it is not.
 
     Source:
-        Zhou et al.: Learning Deep Features for Discriminative Localization, CVPR 2016, eq. 2, doi:10.1109/CVPR.2016.319.
+        Zhou et al.: Learning Deep Features for Discriminative Localization, CVPR 2016, eq. 2,
+        doi:10.1109/CVPR.2016.319.
     """
     maps, slopes = subject.feature_map(images, targets)
     _, others = subject.feature_map(1 - images[:1], targets[:1])
