@@ -18,11 +18,15 @@ from bakeoff.records.evaluation import (
     Overfitting,
 )
 from bakeoff.records.interpretation import (
-    ChannelImportance,
-    ChannelsRecord,
     ExplainedPhoto,
     Explanation,
     InterpretationRecord,
+    Lost,
+    LostByShuffles,
+    PartImportance,
+    PartsRecord,
+    RobustnessRecord,
+    UnderCorruption,
 )
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.settings import CandidateSettings, Preprocessing
@@ -149,15 +153,34 @@ def cost_record(**changes: Any) -> CostRecord:
     return CostRecord.model_validate(values | changes)
 
 
-def channels_record(drops: Mapping[Any, float] | None = None, **changes: Any) -> ChannelsRecord:
-    """Return channels.json of one shuffle; `drops` is the accuracy lost by channel."""
-    lost = drops or {"red": 0.25, "green": 0.25, "blue": 0.25}
+def parts_record(drops: Mapping[str, float] | None = None, **changes: Any) -> PartsRecord:
+    """Return parts.json of one shuffle; `drops` is the accuracy lost by colour channel."""
     channels = {
-        name: ChannelImportance(accuracy=0.75 - drop, drop=drop, drop_std=0.0, drop_standard_error=0.01, drops=[drop])
-        for name, drop in lost.items()
+        name: PartImportance(accuracy=_shuffled(drop), macro_f1=_shuffled(drop), classes={})
+        for name, drop in (drops or {"red": 0.25, "green": 0.25, "blue": 0.25}).items()
     }
-    values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "seed": 0, "baseline_accuracy": 0.75}
-    return ChannelsRecord.model_validate(values | {"n": 42, "repeats": 1, "channels": channels} | changes)
+    values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "n": 42, "repeats": 1}
+    values |= {"accuracy": 0.75, "macro_f1": 0.7, "parts": {"rgb": channels}, "note": None}
+    return PartsRecord.model_validate(values | changes)
+
+
+def _shuffled(drop: float) -> LostByShuffles:
+    return LostByShuffles(mean=drop, low=drop - 0.02, high=drop + 0.02, sd=0.0)
+
+
+def robustness_record(drops: Mapping[str, float] | None = None, **changes: Any) -> RobustnessRecord:
+    """Return robustness.json of one strength; `drops` is the accuracy lost by corruption."""
+    lost = drops or {"noise": 0.3, "blur": 0.1}
+    corruptions = {
+        name: [UnderCorruption(strength=3, accuracy=0.75 - drop, lost=_lost(drop))] for name, drop in lost.items()
+    }
+    values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "n": 42, "accuracy": 0.75}
+    values |= {"corruptions": corruptions, "mean_lost": _lost(sum(lost.values()) / len(lost))}
+    return RobustnessRecord.model_validate(values | changes)
+
+
+def _lost(drop: float) -> Lost:
+    return Lost(mean=drop, low=drop - 0.02, high=drop + 0.02)
 
 
 def explained_photo(product_id: str = "p0", **changes: Any) -> ExplainedPhoto:
@@ -175,7 +198,7 @@ def explanation(product_id: str = "p0", method: str = "occlusion", **changes: An
 
 
 def interpretation_record(
-    photos: Sequence[ExplainedPhoto] = (), items: Sequence[Explanation] = (), **changes: Any
+    *photos: ExplainedPhoto, items: Sequence[Explanation] = (), **changes: Any
 ) -> InterpretationRecord:
     """Return interpretation.json of these photos and maps."""
     values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "score": "logit", "notes": []}

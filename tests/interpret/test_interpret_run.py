@@ -1,155 +1,149 @@
+"""One candidate explained from end to end, of a linear classifier: what is written, what is told, what is left out."""
+
 from __future__ import annotations
+
+import contextlib
 
 import numpy as np
 import pytest
+from interpret_params import params
+from linear_subject import LinearSubject, exact_map
 from PIL import Image
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import read_failures
 from bakeoff.core.machine import ComputeParams
-from bakeoff.core.seeding import default_threads
 from bakeoff.interpret import run
-from bakeoff.interpret.figures import caption, heat_map
-from bakeoff.interpret.params import InterpretParams
-from bakeoff.interpret.run import interpret_candidate, open_subject
+from bakeoff.interpret.figures import caption, panels, read_map, read_photo, scales
+from bakeoff.interpret.run import interpret_candidate, read_candidate
+from bakeoff.interpret.subject import NotExplainable
 from bakeoff.records.files import derived_key
-from bakeoff.records.interpretation import AttributionsRecord, ChannelsRecord, ExplainedPhoto, PhotoCounts
+from bakeoff.records.interpretation import ChannelsRecord, ExplainedPhoto, InterpretationRecord
+from bakeoff.records.training import TrainingRecord
 from numpy_predictor import NumpyPredictor, make_catalogue, write_training
 
+pytestmark = pytest.mark.torch
 KEY = "0123456789abcdef"
-
-
-def _params(**changes) -> InterpretParams:
-    values = {
-        "n_correct": 1,
-        "n_wrong": 1,
-        "integrated_gradients_steps": 4,
-        "occlusion_window_px": 8,
-        "occlusion_stride_px": 4,
-        "channel_repeats": 1,
-        "channel_max_rows": 4,
-    }
-    return InterpretParams(**{**values, **changes})
-
-
-@pytest.mark.survives
-def test_a_figure_that_fails_costs_no_record(tmp_path, numpy_candidate, broken_figures):
-    _, out = _run(tmp_path, _params())
-    items = AttributionsRecord.read(out / "attributions.json").items
-    assert [failure.what for failure in read_failures(out)] == [
-        "figures/channels.png",
-        *(item.figure for item in items),
-    ]
-    assert (out / "channels.json").is_file()
+COMPUTE = ComputeParams(device="cpu", threads=1, loader_workers=0, processes=1)
 
 
 @pytest.fixture
-def numpy_candidate(monkeypatch):
-    """Let what opens a trained candidate return the NumPy predictor, which has no model file; return its device."""
-    devices = []
+def linear(monkeypatch):
+    """Open every training as the linear classifier that `write_training` predicts with, which has no model file."""
+    subject = LinearSubject(NumpyPredictor(["blue", "green", "red"]).weights, ["blue", "green", "red"])
 
-    def load(training_dir, *, device):
-        devices.append(device)
-        return NumpyPredictor(["blue", "green", "red"])
+    @contextlib.contextmanager
+    def opened(training_dir, compute, *, batch_px):
+        yield subject
 
-    monkeypatch.setattr(run, "load_predictor", load)
-    return devices
+    monkeypatch.setattr(run, "open_subject", opened)
+    return subject
 
 
-def _open(tmp_path, *, threads=2):
+def interpret(tmp_path, *, training=None, **changes):
     catalogue = make_catalogue(tmp_path)
     catalogue.products.loc[catalogue.rows("test")[0], "product_id"] = "../odd id"
     write_training(tmp_path / "training", catalogue)
-    return open_subject(tmp_path / "training", catalogue, ComputeParams(device="cpu", threads=threads))
+    if training:
+        record = TrainingRecord.read(tmp_path / "training" / "training.json")
+        record.model_copy(update=training).write(tmp_path / "training" / "training.json")
+    out, given = tmp_path / "interpretation", params(**changes)
+    interpret_candidate(read_candidate(tmp_path / "training", catalogue), out, params=given, compute=COMPUTE)
+    return out, InterpretationRecord.read(out / "interpretation.json"), given
 
 
-def _run(tmp_path, params):
-    subject = _open(tmp_path)
-    out = tmp_path / "interpretation"
-    interpret_candidate(subject, out, params=params)
-    return subject.predictor, out
+def test_every_photo_and_method_is_one_item_with_its_raw_map(tmp_path, linear):
+    out, record, given = interpret(tmp_path, n_shared=2, max_shared=None, counter_methods=["occlusion"])
+    assert record.key == derived_key(KEY, given.used())
+    assert (record.training_key, record.score) == (KEY, "logit")
+    assert record.notes == ["Only 0 of 1 wrong and sure test photos exist."]
+    assert len(record.photos) == 6, "two of each class"
+    assert {"../odd id"} < {photo.product_id for photo in record.photos}
+    assert len(record.items) == 6 * 3
+    for photo in record.photos:
+        image = read_photo(out, photo)
+        assert image.shape == (16, 16, 3)
+        with Image.open(out / photo.figure) as drawn:
+            assert drawn.width > 1000
+        items = [item for item in record.items if item.product_id == photo.product_id]
+        assert [(item.method, item.target) for item in items] == [
+            ("integrated_gradients", photo.predicted),
+            ("occlusion", photo.predicted),
+            ("occlusion", photo.counter),
+        ]
+        target = np.array([linear.labels.index(photo.predicted)])
+        np.testing.assert_allclose(read_map(out, items[0]), exact_map(linear, image[None], target)[0], atol=1e-5)
+        assert items[0].completeness_gap == pytest.approx(0, abs=1e-4)
+    assert all(
+        path.parent.name in ("attributions", "maps", "figures") for path in out.rglob("*.*") if path.parent != out
+    )
+    assert ChannelsRecord.read(out / "channels.json").training_key == KEY
 
 
-def test_a_candidate_is_opened_with_its_own_predictions_on_the_study_s_machine(tmp_path, numpy_candidate):
-    subject = _open(tmp_path)
-    assert numpy_candidate == ["cpu"]
-    assert subject.predictor.threads == 2
-    assert _open(tmp_path / "all", threads=None).predictor.threads == default_threads()
-    assert subject.training.candidate == "linear-frozen"
-    assert subject.predictions.products["product_id"].tolist() == subject.catalogue.products["product_id"].tolist()
+def test_settings_of_methods_that_are_not_asked_for_change_no_key():
+    assert params(lime={"samples": 7}).used() == params().used()
+    assert params(occlusion={"window_px": 7}).used() != params().used()
+    assert params(batch_px=1).used() == params().used()
 
 
-def test_predictions_of_another_split_are_not_explained(tmp_path, numpy_candidate):
+def test_a_method_that_the_network_cannot_have_is_told_and_the_rest_is_made(tmp_path, linear):
+    class Stepped(LinearSubject):
+        @property
+        def differentiable(self):
+            raise NotExplainable("a linear classifier has no gradients here.")
+
+    linear.__class__ = Stepped
+    _, record, _ = interpret(tmp_path, n_own={"right_sure": 1, "right_unsure": 0, "wrong_sure": 0, "wrong_unsure": 0})
+    refused = [item for item in record.items if item.map is None]
+    assert {item.method for item in refused} == {"integrated_gradients"}
+    assert refused[0].note == "Integrated Gradients: a linear classifier has no gradients here."
+    assert all(item.map for item in record.items if item.method == "occlusion")
+
+
+def test_a_candidate_that_did_not_learn_says_so(tmp_path, linear):
+    _, record, _ = interpret(tmp_path, training={"learned": False, "not_learned": "no better than chance"})
+    assert record.notes[-1] == (
+        "This candidate did not learn (no better than chance): its maps show what chance looks at."
+    )
+
+
+def test_nothing_to_explain_is_fine(tmp_path, linear):
+    _, record, _ = interpret(tmp_path, n_shared=0, n_own=dict.fromkeys(params().n_own, 0))
+    assert (record.photos, record.items, record.notes) == ([], [], [])
+
+
+@pytest.mark.survives
+def test_a_figure_that_fails_costs_no_record(tmp_path, linear, broken_figures):
+    out, record, _ = interpret(tmp_path)
+    assert [failure.what for failure in read_failures(out)] == [
+        "figures/mean_maps.png",
+        "figures/channels.png",
+        *(photo.figure for photo in record.photos),
+    ]
+    assert len(record.items) == 2 * len(record.photos) > 0
+
+
+def test_predictions_of_another_split_are_not_explained(tmp_path):
     catalogue = make_catalogue(tmp_path)
     write_training(tmp_path / "training", catalogue)
     catalogue.products["split"] = catalogue.products["split"].to_numpy()[::-1]
     with pytest.raises(EvaluationError, match="its column split differs from the catalogue's"):
-        open_subject(tmp_path / "training", catalogue, ComputeParams(device="cpu", threads=1))
-    assert numpy_candidate == [], "nothing is loaded for predictions that do not fit"
+        read_candidate(tmp_path / "training", catalogue)
 
 
-@pytest.mark.slow
-def test_whole_interpretation(tmp_path, numpy_candidate):
-    params = _params(n_correct=5)
-    predictor, out = _run(tmp_path, params)
-    channels = ChannelsRecord.read(out / "channels.json")
-    assert channels.key == derived_key(KEY, params.model_dump())
-    assert channels.training_key == KEY
-    assert (channels.n, channels.repeats) == (4, 1)
-    assert list(channels.channels) == ["red", "green", "blue"]
-    record = AttributionsRecord.read(out / "attributions.json")
-    assert record.explained_score == {"integrated_gradients": "logit", "occlusion": "probability"}
-    assert len(record.items) == record.found.n_correct + record.found.n_wrong > 0
-    for item in record.items:
-        assert item.correct == (item.true == item.predicted)
-        with Image.open(out / item.figure) as image:
-            assert image.width > 1000
-    assert (out / "figures" / "channels.png").is_file()
-    assert all(path.parent == out / "attributions" for path in out.rglob("*.png") if path.name != "channels.png")
-    n_windows = 9
-    assert predictor.n_predicted == 3 * 4 + len(record.items) * (n_windows + 1)
-
-
-def test_fewer_photos_are_said(tmp_path, numpy_candidate):
-    _, out = _run(tmp_path, _params(n_correct=0, n_wrong=50))
-    record = AttributionsRecord.read(out / "attributions.json")
-    assert record.requested == PhotoCounts(n_correct=0, n_wrong=50)
-    assert record.note == f"only {record.found.n_wrong} of 50 wrong test photos exist."
-
-
-def test_channels_of_a_product_with_several_photos_are_those_of_its_first(tmp_path, numpy_candidate):
-    catalogue = make_catalogue(tmp_path, n_per_class=20)
-    ids = catalogue.products["product_id"]
-    catalogue.products["photo_of"] = ids.where(ids != "p059", "p056")  # which alone is taken for another class
-    write_training(tmp_path / "training", catalogue)
-    subject = open_subject(tmp_path / "training", catalogue, ComputeParams(device="cpu", threads=1))
-    labels, probabilities = subject.predictions.split("test")
-    assert (len(labels), (probabilities.argmax(axis=1) == labels).sum()) == (11, 10)
-    interpret_candidate(subject, tmp_path / "out", params=_params(n_correct=1, n_wrong=0, channel_max_rows=None))
-    channels = ChannelsRecord.read(tmp_path / "out" / "channels.json")
-    assert (channels.n, channels.baseline_accuracy) == (11, pytest.approx(9 / 11))
-
-
-def test_nothing_to_explain_is_fine(tmp_path, numpy_candidate):
-    _, out = _run(tmp_path, _params(n_correct=0, n_wrong=0))
-    record = AttributionsRecord.read(out / "attributions.json")
-    assert record.items == []
-    assert record.note is None
-
-
-def test_heat_map_is_signed_and_scaled():
-    drops = np.zeros((10, 10), np.float32)
-    drops[:5], drops[5:] = 2.0, -1.0
-    heat = heat_map(drops)
-    assert heat.max() == 1.0
-    assert heat.min() == pytest.approx(-0.5)
-    assert not heat_map(np.zeros((4, 4), np.float32)).any()
-    assert heat_map(np.ones((8, 8, 3), np.float32)).shape == (8, 8)
+def test_maps_of_one_method_share_a_scale_and_any_number_of_panels_is_drawn(tmp_path, linear):
+    out, record, _ = interpret(tmp_path, methods=["occlusion"], counter_methods=["occlusion"])
+    shown = panels(out, record.items[:2])
+    assert [panel.scale for panel in shown] == ["occlusion", "occlusion"]
+    largest = max(np.percentile(np.abs(panel.values), 99) for panel in shown)
+    assert scales(shown)["occlusion"] == pytest.approx(largest, rel=0.3)
+    assert scales([panel._replace(values=0 * panel.values) for panel in shown])["occlusion"] == 1.0
 
 
 def test_caption_needs_no_colours():
-    names = {"product_id": "p1", "true": "cat", "probability": 0.875, "method": "occlusion", "figure": "p1.png"}
+    names = {"product_id": "p1", "true": "cat", "kind": "shared", "box": None, "photo": "p", "figure": "p1.png"}
+    names |= {"probabilities": {"dog": 0.875, "cat": 0.125}, "counter": "cat"}
     wrong = ExplainedPhoto(predicted="dog", correct=False, **names)
     assert caption("m-frozen", wrong) == "✗ wrong: dog with probability 0.88, truly cat\nm-frozen · p1"
-    right = ExplainedPhoto(predicted="cat", correct=True, **names)
+    right = ExplainedPhoto(predicted="cat", correct=True, **names | {"probabilities": {"cat": 0.875}})
     assert caption("m-frozen", right).startswith("✓ right: cat with probability 0.88\n")

@@ -386,7 +386,7 @@ def test_the_answer_comes_first_and_every_part_is_there(page):
         'id="confusions"',
         'id="heat-maps"',
     ]
-    order += ['id="colour"', 'id="licences"', 'id="data"', 'id="reproduce"', 'id="not-chosen"']
+    order += ['id="parts"', 'id="licences"', 'id="data"', 'id="reproduce"', 'id="not-chosen"']
     places = [page.index(text) for text in order]
     assert places == sorted(places)
     for text in ("NON-COMMERCIAL", "RANDOM START", "FAILED", "NVIDIA Source Code License-NC", "hub unreachable"):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from bakeoff.statistics.paired import holm, mcnemar, n_needed, paired_difference, paired_macro_f1
+from bakeoff.statistics.paired import holm, mcnemar, n_needed, paired_class_f1, paired_difference, paired_macro_f1
 
 
 def pair(b, c, both=5, neither=4):
@@ -92,6 +92,23 @@ def test_macro_f1_difference_is_scikit_learns_and_held(n_labels, n, seed):
     expected = [f1_score(true, answers, average="macro", zero_division=0) for answers in (first, second)]
     assert found == pytest.approx(expected[0] - expected[1], abs=1e-12)
     assert -1 <= interval.low <= found <= interval.high <= 1
+
+
+def test_f1_of_a_class_is_scikit_learns_each_less_sure_than_the_mean():
+    true, first, second = predictions(5, 300, 4)
+    found = paired_class_f1(true, first, second, 6, n_resamples=400)
+    expected = f1_score(true, first, average=None) - f1_score(true, second, average=None)
+    assert list(found) == [0, 1, 2, 3, 4], "the sixth class has no product"
+    np.testing.assert_allclose([one.estimate for one in found.values()], expected)
+    assert all(one.low <= one.estimate <= one.high for one in found.values())
+    widths = np.array([one.high - one.low for one in found.values()])
+    macro = paired_macro_f1(true, first, second, 6, n_resamples=400)[1]
+    assert (widths > macro.high - macro.low).all(), "a class has fewer products than all"
+    grouped = paired_class_f1(true, first, second, 6, groups=np.arange(300) // 4 * 1000 + true, n_resamples=400)
+    assert all(one.high - one.low >= found[label].high - found[label].low for label, one in grouped.items())
+    same = paired_class_f1(true, first, first, 6, n_resamples=100)[0]
+    n = (true == 0).sum()
+    assert (same.estimate, same.high) == (0, pytest.approx(1 - 0.025 ** (1 / n)))
 
 
 def test_macro_f1_knows_that_the_products_are_the_same():

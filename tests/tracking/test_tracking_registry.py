@@ -27,7 +27,7 @@ def log_training(project, params, *, candidate="tiny-frozen", seed=0, validation
     """Mirror a training made by hand and give its run a logged model that is an empty folder."""
     folder = write_candidate(project / "runs" / candidate / f"seed_{seed}", candidate=candidate, seed=seed, key=key)
     write_evaluation(folder, key=f"{key[:8]}evaluated", training_key=key, validation=validation)
-    (folder / "interpretation" / "channels.json").unlink()
+    (folder / "interpretation" / "interpretation.json").unlink()
     run_id = replay(folder, params=params)
     client, _ = open_client()
     run = client.get_run(run_id)

@@ -50,7 +50,8 @@ def test_the_run_says_what_the_files_say(candidate, tracking_params):
     assert run.data.metrics["predict_memory_mib"] == 300.0
     assert run.data.metrics["train_memory_mib"] == 700.0
     assert run.data.metrics["train_time_s"] == 4.0
-    assert run.data.metrics["channel_drop_red"] == 0.25
+    assert run.data.metrics["part_drop_red"] == 0.25
+    assert run.data.metrics["robustness_loss"] == pytest.approx(20)
     assert run.data.metrics["epoch/train_loss"] == 0.5
     assert run.data.params["settings.head.dropout"] == "0.2"
     assert run.data.params["training.max_steps"] == "null"

@@ -84,7 +84,7 @@ def test_nothing_to_sync(project, tracking_params):
     assert "no comparison is in it" in str(report)
 
 
-@pytest.mark.parametrize("name", ["training/training.json", "evaluation/metrics.json", "interpretation/channels.json"])
+@pytest.mark.parametrize("name", ["training/training.json", "evaluation/metrics.json", "interpretation/parts.json"])
 def test_a_broken_record_is_left_out_and_named(name, runs_dir, project, tracking_params):
     (runs_dir / "other-frozen" / "seed_0" / name).write_text("{", encoding="utf-8")
     report = sync(runs_dir, project / "reports", tracking_params)

@@ -11,7 +11,6 @@ from PIL import Image
 from bakeoff.records.training import TrainingHeader, TrainingRecord
 from records_made import (
     candidate_settings,
-    channels_record,
     choice_record,
     cost_record,
     dataset,
@@ -19,6 +18,8 @@ from records_made import (
     interpretation_record,
     metrics_record,
     network_speed,
+    parts_record,
+    robustness_record,
     throughput_record,
     training_record,
     weights_record,
@@ -112,9 +113,10 @@ def write_evaluation(
 
 def write_interpretation(candidate_dir: Path, *, key: str = "f" * 16) -> None:
     folder = candidate_dir / "interpretation"
-    channels_record(key=key, training_key="a" * 16).write(folder / "channels.json")
-    photo = explained_photo("p1")
-    interpretation_record([photo], key=key, training_key="a" * 16).write(folder / "interpretation.json")
+    known, photo = {"key": key, "training_key": "a" * 16}, explained_photo("p1")
+    interpretation_record(photo, **known).write(folder / "interpretation.json")
+    parts_record(**known).write(folder / "parts.json")
+    robustness_record(**known).write(folder / "robustness.json")
     write_picture(folder / photo.figure)
     write_picture(folder / photo.photo)
     (folder / "maps" / "p1.occlusion.0.npz").write_bytes(b"raw")

@@ -18,6 +18,7 @@ from bakeoff.records.evaluation import (
     ConfusionsRecord,
     MetricsRecord,
 )
+from bakeoff.records.interpretation import ROBUSTNESS_FILE, RobustnessRecord
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
 from bakeoff.records.training import CostRecord, TrainingRecord
@@ -49,6 +50,8 @@ class Evaluated:
     calibration: CalibrationRecord
     speed: NetworkSpeed | None
     """Its network's; None where that was not measured."""
+    robustness: RobustnessRecord | None
+    """None where that was not measured, or of another training."""
     test: TestOutcomes = field(compare=False, repr=False)
     """What it says of each test product."""
 
@@ -135,6 +138,7 @@ def _read_records(candidate: Candidate, folder: Path, speed: ThroughputRecord | 
             f"{folder / 'evaluation' / METRICS} belongs to another training "
             f"({metrics.training_key}, not {training.key})"
         )
+    robustness = RobustnessRecord.read_current(folder / "interpretation" / ROBUSTNESS_FILE)
     found = Evaluated(
         candidate,
         folder,
@@ -143,6 +147,7 @@ def _read_records(candidate: Candidate, folder: Path, speed: ThroughputRecord | 
         metrics,
         CalibrationRecord.read(folder / "evaluation" / CALIBRATION),
         speed.networks.get(training.model) if speed else None,
+        robustness if robustness and robustness.training_key == training.key else None,
         read_test_outcomes(folder / PREDICTIONS),
     )
     if abs(found.test.accuracy - metrics.accuracy("test")) > _SAME_ACCURACY:

@@ -90,6 +90,14 @@ _TABLE = (
     _test("brier", N_("Brier"), more=False),
     _test("ece", N_("calibration error (ECE)"), more=False),
     Measure("automated", N_("share classified alone"), "calibration.automation.usable_share", True, may_choose=True),
+    Measure(
+        "robustness_loss",
+        N_("accuracy lost to corruptions"),
+        "robustness.mean_loss",
+        more_is_better=False,
+        spec=".1f",
+        unit=N_("points"),
+    ),
     _speed("latency_p90_ms", N_("90th-percentile latency"), "latency_ms_p90", N_("ms")),
     _speed("latency_p99_ms", N_("99th-percentile latency"), "latency_ms_p99", N_("ms")),
     _speed("latency_slowest_ms", N_("slowest call"), "latency_ms_slowest", N_("ms")),
@@ -162,6 +170,12 @@ BOARD_COLUMNS = {
             "test photos refute the promise"
         ),
         "quality",
+    ),
+    "robustness_loss": Column(
+        N_("lost to corruptions"),
+        N_("points of accuracy lost under noise, blur, JPEG, light, contrast, rotation and crop, mean of all"),
+        "quality",
+        1,
     ),
     "latency_p90_ms": Column(N_("p90 ms"), N_("nine photos out of ten are faster"), "speed", 1),
     "latency_p99_ms": Column(N_("p99 ms"), N_("99 photos out of 100 are faster"), "speed", 1),

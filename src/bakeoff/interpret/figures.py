@@ -18,7 +18,7 @@ from bakeoff.data.transforms import to_unit
 from bakeoff.interpret.methods import METHODS
 from bakeoff.records.interpretation import ExplainedPhoto, Explanation
 
-_BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
+BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
 """Told apart by people with any common colour blindness."""
 _SMOOTHING = 0.015
 _COLUMNS = 4
@@ -87,7 +87,7 @@ def overlay(photo: np.ndarray, values: np.ndarray, scale: float) -> np.ndarray:
     """
     grey = np.clip(photo, 0, 1) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
     heat = np.clip(_smooth(values) / scale, -1, 1)[..., None]
-    strength, colours = 0.1 + 0.6 * np.abs(heat) ** 0.7, _BLUE_ORANGE((heat[..., 0] + 1) / 2)[..., :3]
+    strength, colours = 0.1 + 0.6 * np.abs(heat) ** 0.7, BLUE_ORANGE((heat[..., 0] + 1) / 2)[..., :3]
     return (1 - strength) * (0.35 + 0.65 * grey[..., None]) + strength * colours
 
 
@@ -106,9 +106,9 @@ def draw_explained(
     box: Sequence[float] | None = None,
 ) -> None:
     """Draw the photo (H, W, 3) float32 in [0, 1] with its object's box, its maps, and the classes' probabilities."""
-    full, drawers = scales(shown), [lambda axes: _draw_photo(axes, photo, box)]
+    full = scales(shown)
+    drawers = [lambda axes: _draw_photo(axes, photo, box), lambda axes: _draw_probabilities(axes, probabilities)]
     drawers += [_heat_drawer(photo, panel, full[panel.scale]) for panel in shown]
-    drawers.append(lambda axes: _draw_probabilities(axes, probabilities))
     columns = min(_COLUMNS, len(drawers))
     rows = math.ceil(len(drawers) / columns)
     figure = Figure(figsize=(3.5 * columns, 3.6 * rows + 0.9 + 0.2 * len(title.splitlines())), layout="constrained")
@@ -124,8 +124,10 @@ def draw_explained(
 
 def add_scale(figure: Figure, grid: list[Any]) -> None:
     """Add the colour bar that all maps of a figure share."""
-    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=_BLUE_ORANGE)
-    bar = figure.colorbar(scale, ax=grid, orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, 0, 1])
+    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=BLUE_ORANGE)
+    height_in = figure.get_figheight()
+    kept = {"fraction": 0.25 / height_in, "pad": 0.15 / height_in, "shrink": 0.5, "aspect": 40}  # whatever the height
+    bar = figure.colorbar(scale, ax=grid, orientation="horizontal", ticks=[-1, 0, 1], **kept)
     bar.ax.set_xticklabels(_ENDS, fontsize=9)
 
 
@@ -147,14 +149,13 @@ def _draw_photo(axes: Any, photo: np.ndarray, box: Sequence[float] | None) -> No
 
 def _draw_probabilities(axes: Any, probabilities: Mapping[str, float]) -> None:
     names = [textwrap.shorten(shorten(name, 24), 24) for name in probabilities]
-    bars = axes.barh(range(len(names)), list(probabilities.values()), color="#2166ac", height=0.6)
+    bars = axes.barh(range(len(names)), list(probabilities.values()), color="#2166ac", height=0.4)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
-    axes.set(xlim=(0, 1.15), box_aspect=0.8)
-    axes.set_yticks(range(len(names)), names, fontsize=9)
-    axes.invert_yaxis()
-    axes.set_xticks([])
+    axes.set(xlim=(0, 1.15), ylim=(max(len(names), 5) - 0.5, -0.6), box_aspect=1)
+    for place, name in enumerate(names):  # within the axes, so that a long name moves no other panel
+        axes.text(0.01, place - 0.27, name, fontsize=9, va="bottom")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.set_title("probabilities", fontsize=10)
+    _finish(axes, "probabilities")
 
 
 def _finish(axes: Any, title: str) -> None:

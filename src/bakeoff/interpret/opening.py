@@ -6,7 +6,9 @@ from pathlib import Path
 
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.modes import parse_mode
+from bakeoff.core.paths import project_root
 from bakeoff.core.seeding import default_threads
+from bakeoff.interpret.keras_subject import open_keras_subject
 from bakeoff.interpret.subject import Subject
 from bakeoff.interpret.torch_subject import TorchSubject
 from bakeoff.predictors.torch_predictor import TorchPredictor, load_torch_predictor
@@ -22,9 +24,7 @@ def open_subject(training_dir: Path, compute: ComputeParams, *, batch_px: int) -
     """
     record = TrainingRecord.read(training_dir / "training.json")
     if record.framework == "tensorflow":
-        from bakeoff.interpret.keras_subject import KerasSubject
-
-        with contextlib.closing(KerasSubject(training_dir, compute, batch_px=batch_px)) as subject:
+        with open_keras_subject(project_root(), training_dir, compute, batch_px=batch_px) as subject:
             yield subject
         return
 

@@ -11,30 +11,36 @@ from rich.progress import Progress
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
+from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.predictions import Predictions, read_predictions
-from bakeoff.data.table import PHOTO_OF, Catalogue
-from bakeoff.interpret.channels import CHANNELS, choose_rows, draw_channels, permutation_importance
-from bakeoff.interpret.explain import background, explain
-from bakeoff.interpret.figures import caption, draw_explained, panels, read_photo
+from bakeoff.data.table import Catalogue
+from bakeoff.interpret.explain import background, explain, warn_of
+from bakeoff.interpret.figures import caption, draw_explained, panels, read_map, read_photo
+from bakeoff.interpret.loss_figures import draw_corruptions, draw_parts, draw_robustness
+from bakeoff.interpret.losses import try_on
+from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.opening import open_subject
+from bakeoff.interpret.overview import Known, make_overview
 from bakeoff.interpret.params import InterpretParams
+from bakeoff.interpret.parts import measure_parts
 from bakeoff.interpret.photos import KINDS, Chosen, choose_photos, safe_name
+from bakeoff.interpret.robustness import measure_robustness
 from bakeoff.interpret.subject import Subject
 from bakeoff.records.files import derived_key
 from bakeoff.records.interpretation import (
-    CHANNELS_FILE,
     INTERPRETATION_FILE,
     MAPS_DIR,
-    ChannelsRecord,
+    PARTS_FILE,
+    ROBUSTNESS_FILE,
     ExplainedPhoto,
     Explanation,
     InterpretationRecord,
+    PartsRecord,
+    RobustnessRecord,
 )
 from bakeoff.records.training import TrainingRecord
 
 _TOP = 5
-CHANNEL_SEED = 0
-"""One seed for every candidate, so that all are shown the same shuffled photos."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,12 @@ def interpret_candidate(
     with open_subject(candidate.training_dir, compute, batch_px=params.batch_px) as subject, Progress() as progress:
         subject.background = background(subject, candidate.catalogue)
         explained = explain_photos(subject, candidate, chosen, out_dir, params=params, progress=progress)
-        channels = _explain_channels(subject, candidate, out_dir, params=params, key=key, progress=progress)
+        explain_losses(subject, candidate, out_dir, params=params, key=key, progress=progress)
+        known = _known(candidate, chosen, explained, out_dir, params=params)
+        task = progress.add_task("looking at test products", total=None)
+        make_overview(
+            subject, known, out_dir, params=params.overview, key=key, advance=lambda n: progress.advance(task, n)
+        )
         record = InterpretationRecord(
             key=key,
             training_key=candidate.training.key,
@@ -80,8 +91,6 @@ def interpret_candidate(
             items=[item for _, items in explained for item in items],
         )
     record.write(out_dir / INTERPRETATION_FILE)
-    with drawing(out_dir / "figures" / "channels.png", out_dir) as path:
-        draw_channels(channels, path, title=candidate.training.candidate)
     for photo, items in explained:
         with drawing(out_dir / photo.figure, out_dir) as path:
             draw_explained(
@@ -94,27 +103,27 @@ def interpret_candidate(
             )
 
 
-def _explain_channels(
+def explain_losses(
     subject: Subject, candidate: Candidate, out_dir: Path, *, params: InterpretParams, key: str, progress: Progress
-) -> ChannelsRecord:
-    """Write channels.json, the importance of the three channels on the test photos, and return it."""
-    catalogue, predictions = candidate.catalogue, candidate.predictions
-    rows = choose_rows(catalogue.rows("test"), params.channel_max_rows, seed=CHANNEL_SEED)
-    label_ids, products = catalogue.label_ids(rows), catalogue.at(rows)
-    alone = PHOTO_OF in catalogue.products  # what is predicted of several photos says little of the first
-    found = subject.probabilities(subject.images(products)) if alone else predictions.probabilities[rows]
-    task = progress.add_task("shuffling channels", total=len(CHANNELS) * params.channel_repeats * len(rows))
-    result = permutation_importance(
-        subject,
-        products,
-        label_ids,
-        baseline_correct=found.argmax(axis=1) == label_ids,
-        shuffles=(params.channel_repeats, CHANNEL_SEED),
-        advance=lambda n: progress.advance(task, n),
-    )
-    record = ChannelsRecord(key=key, training_key=candidate.training.key, seed=CHANNEL_SEED, **dict(result))
-    record.write(out_dir / CHANNELS_FILE)
-    return record
+) -> None:
+    """Write parts.json and, where it is asked for, robustness.json, with their figures."""
+    keys = {"key": key, "training_key": candidate.training.key}
+    of, title = (subject, candidate.catalogue, candidate.predictions), candidate.training.candidate
+    tried = try_on(*of, max_rows=params.parts.max_rows)
+    parts = measure_parts(subject, tried, params.parts, progress)
+    PartsRecord(**keys, **dict(parts)).write(out_dir / PARTS_FILE)
+    if parts.parts:
+        with drawing(out_dir / "figures" / "parts.png", out_dir) as path:
+            draw_parts(parts, path, title=title)
+    if not params.robustness.strengths:
+        return
+    tried = try_on(*of, max_rows=params.robustness.max_rows)
+    robustness = measure_robustness(subject, tried, params.robustness, progress)
+    RobustnessRecord(**keys, **dict(robustness)).write(out_dir / ROBUSTNESS_FILE)
+    with drawing(out_dir / "figures" / "robustness.png", out_dir) as path:
+        draw_robustness(robustness, path, title=title)
+    with drawing(out_dir / "figures" / "corruptions.png", out_dir) as path:
+        draw_corruptions(subject.images(tried.products.at([0]))[0], robustness, path, title=title)
 
 
 def explain_photos(
@@ -130,9 +139,10 @@ def explain_photos(
     n_maps = len(chosen) * (len(params.methods) + len(set(params.methods) & set(params.counter_methods)))
     task = progress.add_task("explaining photos", total=n_maps)
     labels, found = subject.labels, []
-    for one in chosen:
+    boxes = boxes_in_view(candidate.catalogue, [one.row for one in chosen], subject.preprocessing)
+    for one, box in zip(chosen, boxes, strict=True):
         image = subject.images(candidate.catalogue.at([one.row]))[0]
-        photo = _describe(one, candidate)
+        photo = _describe(one, candidate, box)
         with replacing(out_dir / photo.photo) as path:
             Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(path, format="PNG")
         items = []
@@ -153,7 +163,37 @@ def explain_photos(
     return found
 
 
-def _describe(one: Chosen, candidate: Candidate) -> ExplainedPhoto:
+def _known(
+    candidate: Candidate,
+    chosen: list[Chosen],
+    explained: list[tuple[ExplainedPhoto, list[Explanation]]],
+    out_dir: Path,
+    *,
+    params: InterpretParams,
+) -> Known:
+    """Return what the overview is made of: the maps of the predicted classes by method."""
+    maps: dict[str, np.ndarray] = {}
+    for method in params.methods:
+        found = [
+            next(
+                (read_map(out_dir, item) for item in items if (item.method, item.target) == (method, photo.predicted)),
+                None,
+            )
+            for photo, items in explained
+        ]
+        shape = next((one.shape for one in found if one is not None), None)
+        if shape:
+            maps[method] = np.stack([np.full(shape, np.nan, np.float32) if one is None else one for one in found])
+    return Known(
+        candidate.catalogue,
+        candidate.predictions.probabilities.argmax(axis=1),
+        np.array([one.row for one in chosen], dtype=np.int64),
+        maps,
+        {method: METHODS[method].TITLE for method in maps},
+    )
+
+
+def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> ExplainedPhoto:
     """Return what the candidate makes of a chosen photo."""
     labels, shares = candidate.catalogue.labels, candidate.predictions.probabilities[one.row]
     most = list(dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), one.true]))
@@ -166,7 +206,7 @@ def _describe(one: Chosen, candidate: Candidate) -> ExplainedPhoto:
         correct=one.true == one.predicted,
         probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
         counter=labels[one.counter],
-        box=None,
+        box=box.tolist() if np.isfinite(box).all() else None,
         photo=f"{MAPS_DIR}/{name}.png",
         figure=f"attributions/{name}.png",
     )
@@ -180,6 +220,4 @@ def _notes(training: TrainingRecord, chosen: list[Chosen], params: InterpretPara
         for kind in KINDS
         if kinds[kind] < params.n_own[kind]
     ]
-    if not training.learned:
-        found.append(f"This candidate did not learn ({training.not_learned}): its maps show what chance looks at.")
-    return found
+    return found + warn_of(training)

@@ -13,6 +13,9 @@ from bakeoff.core.section import PositiveFloat, PositiveInt, Section
 from bakeoff.interpret.baselines import BaselineName, baselines
 from bakeoff.interpret.subject import NotExplainable, Subject
 
+_SMOOTHING_PX = 2
+"""Before a photo is divided: noise would leave it in one part."""
+
 
 class SuperpixelSettings(Section):
     """About how many parts, how square, what covers one, and how many patterns of covered parts are asked for."""
@@ -40,9 +43,8 @@ class Superpixels:
 
         self.subject, self.image = subject, image
         self.covered = baselines(settings.baseline, subject, image[None])[0]
-        self.segments = slic(
-            image, n_segments=settings.n_segments, compactness=settings.compactness, start_label=0, channel_axis=2
-        )
+        division = {"n_segments": settings.n_segments, "compactness": settings.compactness}
+        self.segments = slic(image, **division, sigma=_SMOOTHING_PX, start_label=0, channel_axis=2)
         self.n = int(self.segments.max()) + 1
         self._known: dict[bytes, np.ndarray] = {}
         if self.n < 2:

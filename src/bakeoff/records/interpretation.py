@@ -1,7 +1,7 @@
-"""What `interpret` finds in one candidate: channels.json and interpretation.json."""
+"""What `interpret` finds in one candidate: parts.json, robustness.json and interpretation.json."""
 
 from pathlib import PurePosixPath
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator
 
@@ -9,10 +9,10 @@ from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
 
-CHANNELS_FILE, INTERPRETATION_FILE = "channels.json", "interpretation.json"
+PARTS_FILE, ROBUSTNESS_FILE, INTERPRETATION_FILE = "parts.json", "robustness.json", "interpretation.json"
+OVERVIEW_FILE = "overview.json"
 MAPS_DIR = "maps"
 """Raw maps and the photos they are of, below the interpretation's folder."""
-Channel = Literal["red", "green", "blue"]
 
 
 def _stays_below(path: str) -> str:
@@ -32,36 +32,85 @@ class _OfInterpretation(Record):
     key: str
 
 
-class ChannelImportance(Section):
-    """What it costs to shuffle one channel between the photos."""
+class Lost(Section):
+    """What changed photos cost, a share (0.1: ten points), and its 95 % interval over photos; below 0 it is gained."""
 
-    accuracy: float
-    """Mean over the shuffles."""
-    drop: float
-    """Accuracy lost, mean over the shuffles."""
-    drop_std: float
+    mean: float
+    low: float
+    high: float
+
+
+class LostByShuffles(Lost):
+    """The mean over the shuffles."""
+
+    sd: float
     """Over the shuffles; 0 with a single one."""
-    drop_standard_error: float
-    """Over the photos."""
-    drops: list[float]
-    """Of each shuffle."""
 
 
-class ChannelResult(Section):
-    """Accuracy on n test photos as they are, and the importance of each channel."""
+class ClassImportance(Section):
+    """What a part is worth to one class."""
 
-    baseline_accuracy: float
+    recall: LostByShuffles
+    f1: LostByShuffles
+
+
+class PartImportance(Section):
+    """What it costs to take one part of the photos from other photos."""
+
+    accuracy: LostByShuffles
+    macro_f1: LostByShuffles
+    classes: dict[str, ClassImportance]
+    """Those that have a test photo."""
+
+
+class PartsFound(Section):
+    """Figures of n test photos as they are, and the importance of each part."""
+
     n: int
     repeats: int
-    channels: dict[Channel, ChannelImportance]
+    accuracy: float
+    macro_f1: float
+    parts: dict[str, dict[str, PartImportance]]
+    """By group and name."""
+    note: str | None
+    """One sentence where something could not be measured."""
 
 
-class ChannelsRecord(ChannelResult, _OfInterpretation):
-    """channels.json: what colour is worth to the candidate."""
+class PartsRecord(PartsFound, _OfInterpretation):
+    """parts.json: what the parts of a photo are worth to the candidate."""
 
     training_key: str
-    seed: int
-    """Of the shuffles."""
+
+
+class UnderCorruption(Section):
+    """How the candidate does where photos are corrupted in one way, so strongly."""
+
+    strength: int
+    """1 to 5."""
+    accuracy: float
+    lost: Lost
+    """Accuracy."""
+
+
+class RobustnessFound(Section):
+    """Accuracy on n test photos as they are, and under each corruption."""
+
+    n: int
+    accuracy: float
+    corruptions: dict[str, list[UnderCorruption]]
+    mean_lost: Lost
+    """Accuracy, mean over corruptions and strengths."""
+
+
+class RobustnessRecord(RobustnessFound, _OfInterpretation):
+    """robustness.json: what noise, blur and the like cost the candidate."""
+
+    training_key: str
+
+    @property
+    def mean_loss(self) -> float:
+        """Accuracy lost, points."""
+        return 100 * self.mean_lost.mean
 
 
 class ExplainedPhoto(Section):
@@ -111,3 +160,61 @@ class InterpretationRecord(_OfInterpretation):
     photos: list[ExplainedPhoto]
     items: list[Explanation]
     """A photo × method each."""
+
+
+class ClassExamples(Section):
+    """Which test products stand for a class in the candidate's features, and which ones those tell least of."""
+
+    label: str
+    n: int
+    prototypes: list[str]
+    """Product ids, the one that stands for most first."""
+    criticisms: list[str]
+
+
+class OutsideShare(Section):
+    """How much of what speaks for the explained class lies outside the object's box; means over n photos."""
+
+    n: int
+    outside: float
+    """Share of a map's positive attribution."""
+    expected: float
+    """Share of the photo's area: what a map that knows nothing has."""
+
+
+class BackgroundReliance(OutsideShare):
+    """That of one method's maps, over all photos and by the class that is explained."""
+
+    classes: dict[str, OutsideShare]
+
+
+class GreyedAccuracy(Section):
+    """The accuracy on n test photos whose box is known, with a part of each photo made mid-grey."""
+
+    n: int
+    accuracy: float
+    """Of the photos as they are."""
+    object_alone: float
+    """With everything outside the box grey."""
+    background_alone: float
+    """With the box grey."""
+    object_alone_drop: tuple[float, float]
+    """95 % interval of the accuracy lost."""
+    background_alone_drop: tuple[float, float]
+
+
+class OverviewRecord(_OfInterpretation):
+    """overview.json: what the candidate makes of the test products as a whole."""
+
+    notes: list[str]
+    """What could not be made, and why; a sentence each."""
+    n_products: int
+    """Test products that were looked at."""
+    classes: list[ClassExamples]
+    """Those that have test products; empty where no prototypes are wanted or the network shows no features."""
+    background: dict[str, BackgroundReliance]
+    """By method; empty where no box is known."""
+    greyed: GreyedAccuracy | None
+    """None where no box is known."""
+    figures: list[str]
+    """Where prototypes, the map of the products and the mean maps are drawn, below the interpretation's folder."""

@@ -193,7 +193,7 @@ def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator)
     drawn = [
         f"{one.folder.parent.name}/{one.folder.name}/{stage}/{failure.what} ({failure.error})"
         for one in (*found.done, *found.failed)
-        for stage in ("training", "evaluation", "interpretation")
+        for stage in ("training", "evaluation", "interpretation", "faithfulness")
         for failure in failures.read_failures(one.folder / stage)
     ]
     keys = {one.candidate.title: one.training.key for one in found.done}

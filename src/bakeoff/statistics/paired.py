@@ -1,8 +1,9 @@
 """Two candidates on the same test products: who is better, by how much, and how many products it takes to tell."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.signal import fftconvolve
@@ -10,9 +11,9 @@ from scipy.special import ndtri
 from scipy.stats import binom
 
 from bakeoff.statistics.bootstrap import bias_corrected
-from bakeoff.statistics.groups import group_sizes, group_sums, macro_copies, widen
+from bakeoff.statistics.groups import class_copies, group_sizes, group_sums, macro_copies, widen
 from bakeoff.statistics.interval import LEVEL, Interval
-from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
+from bakeoff.statistics.matrix import METRICS, Margins, count_confusions, f1
 from bakeoff.statistics.resample import PSEUDO_PRODUCTS, chunks
 
 Array = np.ndarray
@@ -124,23 +125,58 @@ def paired_macro_f1(  # noqa: PLR0913 - draws and groups as in the other compari
     Products are drawn anew by true class, the same for both candidates and all trainings; label_ids (N,), predicted_a
     and predicted_b (N,) or (S, N) of S trainings are classes below K, `groups` as in `mcnemar`.
     """
-    first, second = np.atleast_2d(predicted_a), np.atleast_2d(predicted_b)
+    draws = _paired_draws(METRICS["macro_f1"], label_ids, (predicted_a, predicted_b), (n_labels, n_resamples, seed))
+    sizes = group_sizes(groups, len(label_ids))
+    interval = _of_draws(*draws, len(label_ids) / sizes.mean())
+    return interval.estimate, widen(interval, macro_copies(sizes, label_ids), (-1.0, 1.0))
+
+
+def paired_class_f1(  # noqa: PLR0913 - as above
+    label_ids: Array,
+    predicted_a: Array,
+    predicted_b: Array,
+    n_labels: int,
+    *,
+    groups: Array | None = None,
+    n_resamples: int = 10_000,
+    seed: int = 0,
+) -> dict[int, Interval]:
+    """Return F1 of A minus F1 of B for each class that occurs in label_ids; arguments as in `paired_macro_f1`."""
+    estimates, centres, draws = _paired_draws(f1, label_ids, (predicted_a, predicted_b), (n_labels, n_resamples, seed))
+    copies = class_copies(group_sizes(groups, len(label_ids)), label_ids, n_labels)
+    found = {}
+    for label, n in zip(*np.unique(label_ids, return_counts=True), strict=True):
+        interval = _of_draws(float(estimates[label]), float(centres[label]), draws[:, label], n / copies[label])
+        found[int(label)] = widen(interval, float(copies[label]), (-1.0, 1.0))
+    return found
+
+
+def _paired_draws(
+    score: Callable[[Margins], Array], label_ids: Array, predicted: tuple[Array, Array], plan: tuple[int, int, int]
+) -> tuple[Any, Any, Array]:
+    """Return the score's difference (), where its resamples scatter around () and those (B,); (K,), (B, K) for f1."""
+    first, second = (np.atleast_2d(one) for one in predicted)
     answers = np.concatenate([first, second])
     weights = np.repeat([1 / len(first), -1 / len(second)], [len(first), len(second)])
-    counts = [count_confusions(label_ids, predicted, n_labels) for predicted in answers]
-    estimate = float(weights @ [_macro_f1(each) for each in counts])
-    centre = float(weights @ [_macro_f1(_smooth(each)) for each in counts])
-    plan, sizes = (n_labels, n_resamples, seed), group_sizes(groups, len(label_ids))
-    draws = np.concatenate([weights @ values for values in _joint_draws(label_ids, answers, plan)])
+    counts = [count_confusions(label_ids, one, plan[0]) for one in answers]
+    estimate = weights @ np.stack([score(Margins.of(each))[0] for each in counts])
+    centre = weights @ np.stack([score(Margins.of(_smooth(each)))[0] for each in counts])
+    draws = [np.tensordot(weights, values, 1) for values in _joint_draws(score, label_ids, answers, plan)]
+    return estimate, centre, np.concatenate(draws)
+
+
+def _of_draws(estimate: float, centre: float, draws: Array, n: float) -> Interval:
+    """Return the interval of a difference from resamples (B,) of it; `n` products are behind it."""
     if max(np.abs(draws).max(), abs(estimate)) < _ROUNDING:
-        return 0.0, _nothing_differs(len(label_ids) / sizes.mean())
+        return _nothing_differs(n)
     low, high = np.clip(np.add(bias_corrected(draws, centre, LEVEL), estimate - centre), -1, 1)
-    interval = Interval(estimate, low, high, "bootstrap_products", n_resamples)
-    return estimate, widen(interval, macro_copies(sizes, label_ids), (-1.0, 1.0))
+    return Interval(float(estimate), low, high, "bootstrap_products", len(draws))
 
 
-def _joint_draws(true: Array, answers: Array, plan: tuple[int, int, int]) -> Iterator[Array]:
-    """Yield (A, B) macro F1 of answers (A, N); `plan` is K, the number of resamples and the seed.
+def _joint_draws(
+    score: Callable[[Margins], Array], true: Array, answers: Array, plan: tuple[int, int, int]
+) -> Iterator[Array]:
+    """Yield the scores of answers (A, N), (A, B) or (A, B, K); `plan` is K, the number of resamples and the seed.
 
     Per true class the combinations of answers that occur are the cells of a multinomial, n - 1 draws as in `resample`.
     A class also borrows one product, of any class t: as it was answered, with the names of t and the class exchanged.
@@ -168,7 +204,7 @@ def _joint_draws(true: Array, answers: Array, plan: tuple[int, int, int]) -> Ite
                 predicted[i] += totals
                 right[i, :, label] = totals[:, label]
         margins = zip(right, predicted, strict=True)
-        yield np.stack([METRICS["macro_f1"](Margins(hits, sizes.astype(np.float64), all_)) for hits, all_ in margins])
+        yield np.stack([score(Margins(hits, sizes.astype(np.float64), all_)) for hits, all_ in margins])
 
 
 def _exchanged(answers: Array, true: Array, label: int) -> Array:
@@ -183,11 +219,6 @@ def _smooth(counts: Array) -> Array:
     prior = (wrong + counts.T) / n
     np.fill_diagonal(prior, np.trace(counts) / n)
     return true * (counts + PSEUDO_PRODUCTS * prior) / (true + PSEUDO_PRODUCTS)
-
-
-def _macro_f1(counts: Array) -> float:
-    """Return macro F1 of one confusion matrix."""
-    return float(METRICS["macro_f1"](Margins.of(counts))[0])
 
 
 def _nothing_differs(n: float) -> Interval:

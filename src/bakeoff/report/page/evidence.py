@@ -1,11 +1,13 @@
-"""What the report shows beside the numbers: a candidate's colour channels, the audit's sheets."""
+"""What the report shows beside the numbers: what matters in a candidate's photos, the audit's sheets."""
 
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.comparisons import ALPHA
 from bakeoff.records.examination import SHEETS
-from bakeoff.records.interpretation import CHANNELS_FILE, ChannelsRecord
+from bakeoff.records.interpretation import PARTS_FILE, PartsRecord
 from bakeoff.report.facts import Facts
 from bakeoff.report.page.embedding import Budget
 
@@ -21,9 +23,32 @@ class Found(NamedTuple):
     picture: str | None
 
 
-def read_channels(record: Evaluated) -> ChannelsRecord | None:
-    """Return the accuracy lost per shuffled colour channel; None where the candidate was not interpreted."""
-    return ChannelsRecord.read_if_there(record.folder / "interpretation" / CHANNELS_FILE)
+def read_parts(record: Evaluated) -> PartsRecord | None:
+    """Return what is lost per part of the photos; None where nothing was shuffled."""
+    found = PartsRecord.read_if_there(record.folder / "interpretation" / PARTS_FILE)
+    return found if found and found.parts else None
+
+
+def lost_to_corruptions(records: Sequence[Evaluated]) -> list[tuple[str, dict[str, float]]]:
+    """Return accuracy lost by corruption, points, mean over strengths, of each candidate of which it was measured.
+
+    That of all corruptions comes first, under an empty name.
+    """
+    known = [(record.candidate.name, record.robustness) for record in records if record.robustness]
+    return [
+        (
+            name,
+            {"": found.mean_loss}
+            | {kind: 100 * fmean(one.lost.mean for one in each) for kind, each in found.corruptions.items()},
+        )
+        for name, found in known
+    ]
+
+
+def corrupted_picture(records: Sequence[Evaluated], budget: Budget) -> str | None:
+    """Return the sheet of corrupted photos of the first candidate that has one, as a data URI."""
+    folders = [record.folder / "interpretation" / "figures" for record in records if record.robustness]
+    return budget.embed(folders[0], "corruptions.png", max_px=_SHEET_PX) if folders else None
 
 
 def weak_slices(facts: Facts) -> list[tuple[str, int, list[Any]]]:

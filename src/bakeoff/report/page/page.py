@@ -15,9 +15,11 @@ from bakeoff.report.page.comparisons import comparisons
 from bakeoff.report.page.confusions import class_table, confusion_view
 from bakeoff.report.page.embedding import Budget
 from bakeoff.report.page.evidence import (
+    corrupted_picture,
     examined,
     found_in_catalogue,
-    read_channels,
+    lost_to_corruptions,
+    read_parts,
     repaired_picture,
     weak_slices,
 )
@@ -33,6 +35,7 @@ from bakeoff.report.page.heat_maps import (
 from bakeoff.report.page.learning import learning_views
 from bakeoff.report.page.speed import speed_views
 from bakeoff.report.page.tradeoff import tradeoff_views
+from bakeoff.report.page.trust import trust_table
 from bakeoff.report.render import Sections, write_page
 
 PICTURE_BYTES = 5_000_000
@@ -100,9 +103,14 @@ def _heat_maps(page: _Page) -> dict[str, Any]:
     }
 
 
-def _colour(page: _Page) -> dict[str, Any]:
-    found = [(record.candidate.name, read_channels(record)) for record in page.facts.leading_first]
-    return {"channels": [(name, channels) for name, channels in found if channels]}
+def _parts(page: _Page) -> dict[str, Any]:
+    records = page.facts.leading_first
+    found = [(record.candidate.name, read_parts(record)) for record in records]
+    return {
+        "parts": [(name, parts) for name, parts in found if parts],
+        "corrupted": lost_to_corruptions(records),
+        "corrupted_picture": corrupted_picture(records, page.budget),
+    }
 
 
 def _ranked(page: _Page) -> list[Evaluated]:
@@ -129,7 +137,8 @@ _SECTIONS: Sections = {
     "data_curve": (N_("More photos"), lambda page: {"data_curves": data_curves(page.facts, page.budget, page.t)}),
     "speed": (N_("Speed"), lambda page: {"speed": speed_views(_ranked(page))}),
     "heat_maps": (N_("Heat maps"), _heat_maps),
-    "colour": (N_("Colour"), _colour),
+    "trust": (N_("Trust"), lambda page: {"trust": trust_table(page.facts.leading_first)}),
+    "parts": (N_("Parts of photos"), _parts),
     "licences": (N_("Licences"), lambda page: {}),
     "data": (
         N_("Data"),
