@@ -17,6 +17,7 @@ from bakeoff.records.evaluation import (
     MetricsRecord,
     Overfitting,
 )
+from bakeoff.records.faithfulness import AnswerCurve, FaithfulnessRecord, MethodFaithfulness
 from bakeoff.records.interpretation import (
     ExplainedPhoto,
     Explanation,
@@ -198,7 +199,7 @@ def explanation(product_id: str = "p0", method: str = "occlusion", **changes: An
 
 
 def interpretation_record(
-    *photos: ExplainedPhoto, items: Sequence[Explanation] = (), **changes: Any
+    photos: Sequence[ExplainedPhoto] = (), items: Sequence[Explanation] = (), **changes: Any
 ) -> InterpretationRecord:
     """Return interpretation.json of these photos and maps."""
     values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "score": "logit", "notes": []}
@@ -428,3 +429,18 @@ def choice_record(**changes: Any) -> ChoiceRecord:
     tables = ("comparisons", "indistinguishable", "scenarios", "apart", "eligible", "refused", "refused_commercially")
     values |= {name: [] for name in (*tables, "failed", "notes", "references")}
     return ChoiceRecord.model_validate(values | changes)
+
+
+def method_faithfulness(trust: str = "yes", *, gain: float = 0.12, **changes: Any) -> MethodFaithfulness:
+    """Return what faithfulness.json says of one method whose gains are `gain`."""
+    curve = AnswerCurve(probabilities=[1, 0.5], area=0.4, gain=gain, gain_low=gain - 0.05, gain_high=gain + 0.05)
+    values = {"title": "Grad <CAM>", "n": 24, "deletion": curve, "insertion": curve, "pointing": None}
+    values |= {"infidelity": 0.31, "sensitivity": None, "same_when_random": 0.07}
+    return MethodFaithfulness.model_validate(values | {"trust": trust, "sentence": f"it is {trust}."} | changes)
+
+
+def faithfulness_record(methods: Mapping[str, MethodFaithfulness], **changes: Any) -> FaithfulnessRecord:
+    """Return faithfulness.json; attention rollout cannot be had."""
+    curves = {"random_deletion": [1, 0.5], "random_insertion": [0.5, 1]}
+    values = {"key": "k", "training_key": "t", "product_ids": ["p"], "refused": {"rollout": "it does not attend."}}
+    return FaithfulnessRecord.model_validate(values | curves | {"methods": dict(methods)} | changes)

@@ -166,7 +166,7 @@ def write_history(folder: Path, *, last: float, n_epochs: int = 4) -> None:
 
 
 def write_evidence(folder: Path, *, correct: int) -> None:
-    """Write parts.json, robustness.json, and interpretation.json with a shared photo and an own one that is wrong."""
+    """Write parts.json, robustness.json and interpretation.json with maps of a shared photo and an own, wrong one."""
     inside, key = folder / "interpretation", TrainingRecord.read(folder / "training" / "training.json").key
     lost = {"red": 0.09, "green": 0.06, "blue": -0.01}
     parts_record(lost, accuracy=correct / N_TEST, training_key=key).write(inside / "parts.json")
@@ -180,7 +180,7 @@ def write_evidence(folder: Path, *, correct: int) -> None:
     photos = [explained_photo("p0"), explained_photo("p1", **wrong)]
     items = [explanation(one.product_id, method, target=one.predicted) for one in photos for method in SHOWN_METHODS]
     write_maps(inside, photos, items)
-    interpretation_record(*photos, items=items, training_key=key).write(inside / "interpretation.json")
+    interpretation_record(photos, items, training_key=key).write(inside / "interpretation.json")
 
 
 def write_maps(folder: Path, photos: Sequence[ExplainedPhoto], items: Sequence[Explanation], side_px: int = 24) -> None:

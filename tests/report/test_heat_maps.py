@@ -26,9 +26,7 @@ def candidate(root, name, photos, items, *, side_px=24, training=None, **changes
     """Write a candidate with explained photos and return its folder interpretation/."""
     folder = write_candidate(root / "runs", name, **(training or {})) / "interpretation"
     write_maps(folder, photos, items, side_px)
-    interpretation_record(*photos, items=items, training_key=f"key-of-{name}", **changes).write(
-        folder / "interpretation.json"
-    )
+    interpretation_record(photos, items, training_key=f"key-of-{name}", **changes).write(folder / "interpretation.json")
     return folder
 
 
@@ -127,7 +125,7 @@ def test_who_has_no_current_interpretation_is_left_out(tmp_path):
     for name in ("baseline_tf", "a-frozen", "b-frozen"):
         candidate(tmp_path, name, [explained_photo()], [explanation()])
     older = tmp_path / "runs" / "a-frozen" / "seed_0" / "interpretation" / "interpretation.json"
-    interpretation_record(explained_photo(), training_key="older").write(older)
+    interpretation_record([explained_photo()], training_key="older").write(older)
     (tmp_path / "runs" / "b-frozen" / "seed_0" / "interpretation" / "maps" / "p0.png").unlink()
     found = interpreted(tmp_path, "a", "b")
     assert [one.candidate for one in found] == ["baseline_tf", "b-frozen"]
@@ -136,7 +134,7 @@ def test_who_has_no_current_interpretation_is_left_out(tmp_path):
 
 def test_a_record_cannot_name_files_outside_its_folder(tmp_path):
     for path in ("../../secret.png", "/etc/secret.png"):
-        values = interpretation_record(explained_photo(), items=[explanation()]).model_dump()
+        values = interpretation_record([explained_photo()], [explanation()]).model_dump()
         values["photos"][0]["photo"] = path
         (tmp_path / "interpretation.json").write_text(json.dumps(values), encoding="utf-8")
         with pytest.raises(EvaluationError, match="leads out of the interpretation's folder"):

@@ -10,30 +10,17 @@ from typing import Any
 import pytest
 
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.faithfulness import AnswerCurve, FaithfulnessRecord, MethodFaithfulness, Pointing
+from bakeoff.records.faithfulness import MethodFaithfulness, Pointing
 from bakeoff.report.page.trust import trust_table
 from bakeoff.report.render import environment
-
-
-def _method(trust: Any, *, gain: float = 0.12, pointing: Pointing | None = None) -> MethodFaithfulness:
-    curve = AnswerCurve(probabilities=[1, 0.5], area=0.4, gain=gain, gain_low=gain - 0.05, gain_high=gain + 0.05)
-    figures = {"infidelity": 0.31, "sensitivity": None, "same_when_random": 0.07}
-    words = {"title": "Grad <CAM>", "trust": trust, "sentence": f"it is {trust}."}
-    return MethodFaithfulness(n=24, deletion=curve, insertion=curve, pointing=pointing, **figures, **words)
+from records_made import faithfulness_record, method_faithfulness
 
 
 def _write(runs: Path, name: str, *, training_key: str = "t", **methods: MethodFaithfulness) -> Any:
     """Write faithfulness.json and return what of a training the table asks for."""
     folder = Candidate(name).folder(runs)
-    FaithfulnessRecord(
-        key="k",
-        training_key=training_key,
-        product_ids=["p"],
-        random_deletion=[1, 0.5],
-        random_insertion=[0.5, 1],
-        methods=methods,
-        refused={"rollout": "it does not attend."},
-    ).write(folder / "faithfulness" / "faithfulness.json")
+    record = faithfulness_record(methods, training_key=training_key)
+    record.write(folder / "faithfulness" / "faithfulness.json")
     return SimpleNamespace(candidate=Candidate(name), folder=folder, training=SimpleNamespace(key="t"))
 
 
@@ -45,8 +32,13 @@ def _page(table: Any, language: Any = "en") -> str:
 def test_a_row_is_a_method_and_a_column_a_candidate(tmp_path):
     box = Pointing(n=9, share=0.9, share_low=0.6, share_high=1, chance=0.25, top_share=0.8, top_in_box=0.9)
     records = [
-        _write(tmp_path, "swin_t-frozen", cam=_method("yes", pointing=box), lime=_method("no", gain=-0.2)),
-        _write(tmp_path, "baseline_tf", cam=_method("undecided")),
+        _write(
+            tmp_path,
+            "swin_t-frozen",
+            cam=method_faithfulness("yes", pointing=box),
+            lime=method_faithfulness("no", gain=-0.2),
+        ),
+        _write(tmp_path, "baseline_tf", cam=method_faithfulness("undecided")),
     ]
     table = trust_table(records)
     assert table is not None
@@ -64,13 +56,13 @@ def test_a_row_is_a_method_and_a_column_a_candidate(tmp_path):
 
 def test_without_a_measurement_there_is_no_section(tmp_path):
     assert trust_table([]) is None
-    old = _write(tmp_path, "swin_t-frozen", training_key="of an older training", cam=_method("yes"))
+    old = _write(tmp_path, "swin_t-frozen", training_key="of an older training", cam=method_faithfulness("yes"))
     assert trust_table([old]) is None
     assert _page(None).strip() == ""
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_figure_that_is_not_known_is_a_dash(tmp_path, language):
-    page = _page(trust_table([_write(tmp_path, "swin_t-frozen", cam=_method("no"))]), language)
+    page = _page(trust_table([_write(tmp_path, "swin_t-frozen", cam=method_faithfulness("no"))]), language)
     assert "None" not in page
     assert page.count(">–<") == 3  # sensitivity, boxes, and the method that is refused

@@ -113,10 +113,11 @@ def write_evaluation(
 
 def write_interpretation(candidate_dir: Path, *, key: str = "f" * 16) -> None:
     folder = candidate_dir / "interpretation"
-    known, photo = {"key": key, "training_key": "a" * 16}, explained_photo("p1")
-    interpretation_record(photo, **known).write(folder / "interpretation.json")
+    known = {"key": key, "training_key": "a" * 16}
     parts_record(**known).write(folder / "parts.json")
     robustness_record(**known).write(folder / "robustness.json")
+    photo = explained_photo("p1")
+    interpretation_record([photo], **known).write(folder / "interpretation.json")
     write_picture(folder / photo.figure)
     write_picture(folder / photo.photo)
     (folder / "maps" / "p1.occlusion.0.npz").write_bytes(b"raw")
