@@ -49,7 +49,7 @@ ROOMS = {
     "predictors": {*INTERPRET, "throughput"},
     "statistics": {"examine", *EVALUATE, "faithfulness", "faithfulness_baseline", *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
-    "interpret": INTERPRET,
+    "interpret": {*INTERPRET, "compare"},
     "examination": {"examine"},
     "speed": {"throughput"},
     "decision": TELLING,

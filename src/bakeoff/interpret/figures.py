@@ -34,8 +34,8 @@ class Panel(NamedTuple):
 
 
 def read_map(folder: Path, item: Explanation) -> np.ndarray | None:
-    """Return the raw map (H, W) float32 of an item of interpretation.json; None where it has none."""
-    if item.map is None:
+    """Return the raw map (H, W) float32 of an item of interpretation.json; None where it has none, or it is gone."""
+    if item.map is None or not (folder / item.map).is_file():
         return None
     with np.load(folder / item.map) as held:
         return held["map"]
@@ -45,6 +45,11 @@ def read_photo(folder: Path, photo: ExplainedPhoto) -> np.ndarray:
     """Return the photo as the network sees it, (H, W, 3) float32 in [0, 1]."""
     with Image.open(folder / photo.photo) as image:
         return to_unit(np.asarray(image))
+
+
+def method_title(name: str) -> str:
+    """Return what a method is called; one that is no longer among `METHODS` as it is."""
+    return METHODS[name].TITLE if name in METHODS else name
 
 
 def caption(candidate: str, photo: ExplainedPhoto) -> str:
@@ -60,7 +65,7 @@ def panels(folder: Path, items: Sequence[Explanation]) -> list[Panel]:
     """Return the maps that there are, each method's classes on one scale."""
     read = [(item, read_map(folder, item)) for item in items]
     return [
-        Panel(f"{METHODS[item.method].TITLE}: {shorten(item.target, 24)}", values, item.method)
+        Panel(f"{method_title(item.method)}: {shorten(item.target, 24)}", values, item.method)
         for item, values in read
         if values is not None
     ]
@@ -75,12 +80,20 @@ def scales(shown: Sequence[Panel]) -> dict[str, float]:
     return {name: float(np.percentile(values, 99)) or float(values.max()) or 1.0 for name, values in found.items()}
 
 
-def draw_heat(axes: Any, photo: np.ndarray, values: np.ndarray, scale: float) -> None:
-    """Lay a signed map over a pale grey copy of the photo; strong values cover it, weak ones let it through."""
+def overlay(photo: np.ndarray, values: np.ndarray, scale: float) -> np.ndarray:
+    """Return a signed map (H, W) over a pale grey copy of its photo (H, W, 3), (H, W, 3) in [0, 1].
+
+    Values of `scale` and more cover the photo, weak ones let it through.
+    """
     grey = np.clip(photo, 0, 1) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    heat = np.clip(_smooth(values) / scale, -1, 1)
-    axes.imshow(0.35 + 0.65 * grey, cmap="gray", vmin=0, vmax=1)
-    axes.imshow(heat, cmap=BLUE_ORANGE, vmin=-1, vmax=1, alpha=0.1 + 0.6 * np.abs(heat) ** 0.7)
+    heat = np.clip(_smooth(values) / scale, -1, 1)[..., None]
+    strength, colours = 0.1 + 0.6 * np.abs(heat) ** 0.7, BLUE_ORANGE((heat[..., 0] + 1) / 2)[..., :3]
+    return (1 - strength) * (0.35 + 0.65 * grey[..., None]) + strength * colours
+
+
+def draw_heat(axes: Any, photo: np.ndarray, values: np.ndarray, scale: float) -> None:
+    """Draw a signed map over its photo (`overlay`)."""
+    axes.imshow(overlay(photo, values, scale))
 
 
 def draw_explained(

@@ -61,16 +61,6 @@ class Examples(NamedTuple):
     criticisms: np.ndarray
 
 
-class _Seen(NamedTuple):
-    """What one pass over n test products gathers, and what it could not."""
-
-    features: np.ndarray | None
-    """(n, D), where they are wanted and there are any."""
-    greyed: np.ndarray
-    """(3, b) classes of those whose box is known: as they are, the object alone, the background alone."""
-    notes: list[str]
-
-
 def make_overview(
     subject: Subject,
     known: Known,
@@ -89,16 +79,16 @@ def make_overview(
     test = catalogue.rows("test")
     rows = test[sample_by_class(catalogue.label_ids(test), params.max_rows or len(test))]
     boxes, label_ids = boxes_in_view(catalogue, rows, subject.preprocessing), catalogue.label_ids(rows)
-    seen = _look(subject, catalogue.at(rows), boxes, wants_features=params.prototypes > 0, advance=advance)
-    examples, notes = [], seen.notes
-    if seen.features is not None:
-        examples = find_examples(seen.features, label_ids, params=params)
-        notes = notes + _too_few(examples, subject.labels, params)
+    wants_features, examples = params.prototypes > 0, list[Examples]()
+    features, greyed, notes = _look(subject, catalogue.at(rows), boxes, wants_features=wants_features, advance=advance)
+    if features is not None:
+        examples = find_examples(features, label_ids, params=params)
+        notes += _too_few(examples, subject.labels, params)
         drawings = _draw_examples(subject, known, rows, examples, params)
-        if reason := cannot_be_placed(seen.features):
+        if reason := cannot_be_placed(features):
             notes.append(f"No map of the products: {reason}.")
         else:
-            drawings["tsne"] = partial(_draw_places, subject, seen.features, label_ids, known.predicted[rows])
+            drawings["tsne"] = partial(_draw_places, subject, features, label_ids, known.predicted[rows])
     drawings |= _draw_means(subject, known)
     record = OverviewRecord(
         key=key,
@@ -106,7 +96,7 @@ def make_overview(
         n_products=len(rows),
         classes=[_describe(one, rows, known) for one in examples],
         background=_rely(subject, known),
-        greyed=compare_greyed(seen.greyed, label_ids[np.isfinite(boxes[:, 0])]) if seen.greyed.size else None,
+        greyed=compare_greyed(greyed, label_ids[np.isfinite(boxes[:, 0])]) if greyed.size else None,
         figures=[f"figures/{name}.png" for name in drawings],
     )
     record.write(out_dir / OVERVIEW_FILE)
@@ -153,8 +143,12 @@ def _look(
     *,
     wants_features: bool,
     advance: Callable[[int], object],
-) -> _Seen:
-    """Ask the subject of all products, each decoded once; of those without a box (N, 4) for features alone."""
+) -> tuple[np.ndarray | None, np.ndarray, list[str]]:
+    """Look at N products once and return what is found, and sentences of what is not.
+
+    Features (N, D), None where there are none or none are wanted; of the b products that have a box (4,) the classes
+    (3, b) as they are, of the object alone and of the background alone.
+    """
     features, greyed, notes = list[np.ndarray](), [np.empty((3, 0), dtype=np.int64)], list[str]()
     for part in subject.parts(len(products)):
         has_box = np.isfinite(boxes[part, 0])
@@ -172,7 +166,7 @@ def _look(
     if found is not None and not np.isfinite(found).all():
         notes.append("No examples of the classes and no map of the products: the features are not all numbers.")
         found = None
-    return _Seen(found, np.concatenate(greyed, axis=1), notes)
+    return found, np.concatenate(greyed, axis=1), notes
 
 
 def _classify_greyed(subject: Subject, images: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -212,7 +206,8 @@ def _draw_examples(
 ) -> Drawings:
     """Return what draws the sheets of prototypes and criticisms; photos are read when they are drawn."""
     catalogue, labels = known.catalogue, known.catalogue.labels
-    headings = {0: "prototypes", params.prototypes: "criticisms: what the prototypes tell least of"}
+    headings = {0: "prototypes"}
+    headings |= {params.prototypes: "criticisms: what the prototypes tell least of"} if params.criticisms else {}
     title = f"{subject.title}\ntest products that stand for their class, by the candidate's features"
 
     def draw(some: Sequence[Examples]) -> Figure:
@@ -222,8 +217,10 @@ def _draw_examples(
             photos = to_bytes(subject.images(catalogue.at(places)))
             pairs = zip(known.predicted[places], photos, strict=True)
             cells = [(photo, "✓" if taken == one.label_id else f"✗ {labels[taken]}") for taken, photo in pairs]
-            shown.append(Row(labels[one.label_id], _count(one.n, "test product"), cells))
-        return draw_rows(shown, headings, title=title, foot="✓ classified correctly, ✗ misclassified as")
+            shown.append(Row(labels[one.label_id], f"test products: {one.n:,}", cells))
+        return draw_rows(
+            shown, headings, title=title, foot="✓ classified correctly, ✗ misclassified, with the predicted class"
+        )
 
     return {name: partial(draw, some) for name, some in in_sheets("prototypes", examples).items()}
 
@@ -241,15 +238,11 @@ def _draw_means(subject: Subject, known: Known) -> Drawings:
         for label_id in some:
             maps = [found.get(label_id) for found in means.values()]
             cells = [(colour_map(one, scale), "") for one, scale in zip(maps, scales, strict=True)]
-            shown.append(Row(labels[label_id], _count(int((targets == label_id).sum()), "photo"), cells))
+            shown.append(Row(labels[label_id], f"photos: {(targets == label_id).sum():,}", cells))
         return draw_rows(shown, headings, title=title, foot=MAP_FOOT)
 
     explained = sorted({label_id for found in means.values() for label_id in found})
     return {name: partial(draw, some) for name, some in in_sheets("mean_maps", explained).items()}
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _draw_places(subject: Subject, features: np.ndarray, label_ids: np.ndarray, predicted: np.ndarray) -> Figure:

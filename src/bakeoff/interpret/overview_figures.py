@@ -82,7 +82,7 @@ def draw_places(
     """Draw the products of label_ids (N,) at places (N, 2), the largest classes in colours, wrong ones as crosses."""
     figure = Figure(figsize=(9.0, 6.4), layout="constrained")
     axes = figure.add_subplot()
-    colours, sizes = matplotlib.color_sequences["okabe_ito"], np.bincount(label_ids, minlength=len(labels))
+    colours, sizes = matplotlib.color_sequences["okabe_ito"][1:], np.bincount(label_ids, minlength=len(labels))
     largest = [int(one) for one in np.argsort(-sizes, kind="stable")[: len(colours)] if sizes[one]]
     groups = [(label_ids == one, labels[one], colour) for one, colour in zip(largest, colours, strict=False)]
     groups.append((~np.isin(label_ids, largest), "other classes", _FAINT))

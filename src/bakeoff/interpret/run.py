@@ -29,6 +29,7 @@ from bakeoff.interpret.subject import Subject
 from bakeoff.records.files import derived_key
 from bakeoff.records.interpretation import (
     INTERPRETATION_FILE,
+    MAPS_DIR,
     PARTS_FILE,
     ROBUSTNESS_FILE,
     ExplainedPhoto,
@@ -150,7 +151,7 @@ def explain_photos(
                 explained = explain(subject, image, target, method, params)
                 file = None
                 if explained.map is not None:
-                    file = f"maps/{safe_name(one.product_id)}.{method}.{target}.npz"
+                    file = f"{MAPS_DIR}/{safe_name(one.product_id)}.{method}.{target}.npz"
                     with replacing(out_dir / file) as path, path.open("wb") as stream:
                         np.savez_compressed(stream, map=explained.map)
                 given = {"note": explained.note, "completeness_gap": explained.completeness_gap}
@@ -206,7 +207,7 @@ def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> ExplainedPh
         probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
         counter=labels[one.counter],
         box=box.tolist() if np.isfinite(box).all() else None,
-        photo=f"maps/{name}.png",
+        photo=f"{MAPS_DIR}/{name}.png",
         figure=f"attributions/{name}.png",
     )
 

@@ -1,6 +1,9 @@
 """What `interpret` finds in one candidate: parts.json, robustness.json and interpretation.json."""
 
-from typing import ClassVar
+from pathlib import PurePosixPath
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
@@ -8,6 +11,18 @@ from bakeoff.records.base import Record
 
 PARTS_FILE, ROBUSTNESS_FILE, INTERPRETATION_FILE = "parts.json", "robustness.json", "interpretation.json"
 OVERVIEW_FILE = "overview.json"
+MAPS_DIR = "maps"
+"""Raw maps and the photos they are of, below the interpretation's folder."""
+
+
+def _stays_below(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError(f"{path!r} leads out of the interpretation's folder")
+    return path
+
+
+FileBelow = Annotated[str, AfterValidator(_stays_below)]
+"""Where a file lies below the interpretation's folder."""
 
 
 class _OfInterpretation(Record):
@@ -113,9 +128,9 @@ class ExplainedPhoto(Section):
     """The class that might have been: the true one where the prediction is wrong, else the second most probable."""
     box: list[float] | None
     """The object's left, top, right and bottom in the photo as the network sees it, px, where that is known."""
-    photo: str
-    """Where the photo as the network sees it lies, PNG, below the interpretation's folder."""
-    figure: str
+    photo: FileBelow
+    """The photo as the network sees it, PNG."""
+    figure: FileBelow
     """Where its maps are drawn."""
 
 
@@ -126,7 +141,7 @@ class Explanation(Section):
     method: str
     target: str
     """The class that is explained."""
-    map: str | None
+    map: FileBelow | None
     """Where the raw map lies, `map` (H, W) float32 of an .npz; None where it could not be had."""
     note: str | None
     """Why not."""
