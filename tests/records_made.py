@@ -192,7 +192,7 @@ def explained_photo(**changes: Any) -> ExplainedPhoto:
 
 def interpretation_record(*photos: ExplainedPhoto, **changes: Any) -> InterpretationRecord:
     """Return an interpretation.json of `photos` without maps."""
-    values = {"key": "k", "training_key": "t", "score": "logit", "notes": [], "photos": photos, "items": []}
+    values = {"key": "k", "training_key": "t", "score": "logit", "notes": [], "photos": [*photos], "items": []}
     return InterpretationRecord.model_validate(values | changes)
 
 
