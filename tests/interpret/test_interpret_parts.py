@@ -211,6 +211,8 @@ def test_one_photo_one_class_and_a_class_without_photos(catalogue, linear, tmp_p
     assert found.note == "No test photo that was used shows blue, green."
     assert list(found.parts["hsv"]["hue"].classes) == ["red"]
     draw_parts(found, tmp_path / "class.png", title="linear")
+    regions = found.model_copy(update={"parts": {"regions": found.parts["regions"]}})
+    draw_parts(regions, tmp_path / "regions.png", title="linear")
 
 
 def test_a_group_that_is_not_known_is_refused_and_none_measures_nothing(catalogue, linear):

@@ -33,7 +33,8 @@ def draw_parts(found: PartsFound, path: Path, *, title: str) -> None:
         axes.set_title(group, fontsize=10)
     for axes in panels[len(found.parts) :]:
         axes.set_axis_off()
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
+    if bars := [axes for axes in panels if axes.get_legend_handles_labels()[0]]:
+        figure.legend(*bars[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     shuffles = "1 shuffle" if found.repeats == 1 else f"{found.repeats} shuffles"
     heading = f"{title}: points lost where a part comes from another photo"
     scores = f"{found.n} test photos as they are: accuracy {found.accuracy:.3f}, macro F1 {found.macro_f1:.3f}"
