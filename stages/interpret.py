@@ -1,4 +1,4 @@
-"""Why one trained candidate decides as it does: what matters in its photos, heat maps of right and wrong ones.
+"""Why one trained candidate decides as it does: parts of photos, corruptions, heat maps of right and wrong test photos.
 
 Command: python stages/interpret.py --training runs/mamba_t-frozen/seed_0/training --catalogue data/catalogue \
     --splits data/splits/splits.parquet --out runs/mamba_t-frozen/seed_0/interpretation
