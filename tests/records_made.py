@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakeoff.decision.choice_record import ChoiceRecord
@@ -17,8 +17,10 @@ from bakeoff.records.evaluation import (
     MetricsRecord,
     Overfitting,
 )
+from bakeoff.records.faithfulness import AnswerCurve, FaithfulnessRecord, MethodFaithfulness
 from bakeoff.records.interpretation import (
     ExplainedPhoto,
+    Explanation,
     InterpretationRecord,
     Lost,
     LostByShuffles,
@@ -182,18 +184,26 @@ def _lost(drop: float) -> Lost:
     return Lost(mean=drop, low=drop - 0.02, high=drop + 0.02)
 
 
-def explained_photo(**changes: Any) -> ExplainedPhoto:
-    """Return what interpretation.json says of one photo, that was classified rightly."""
-    values = {"product_id": "p0", "kind": "shared", "true": "food", "predicted": "food", "correct": True}
-    values |= {"probabilities": {"food": 0.9, "plants": 0.1}, "counter": "plants", "box": None}
-    values |= {"photo": "maps/p0.png", "figure": "attributions/p0.png"}
+def explained_photo(product_id: str = "p0", **changes: Any) -> ExplainedPhoto:
+    """Return what interpretation.json says of one photo, of food, that was classified rightly and is shared by all."""
+    values = {"product_id": product_id, "kind": "shared", "true": "food", "predicted": "food", "correct": True}
+    values |= {"probabilities": {"food": 0.9, "plants": 0.08}, "counter": "plants", "box": None}
+    values |= {"photo": f"maps/{product_id}.png", "figure": f"attributions/{product_id}.png"}
     return ExplainedPhoto.model_validate(values | changes)
 
 
-def interpretation_record(*photos: ExplainedPhoto, **changes: Any) -> InterpretationRecord:
-    """Return an interpretation.json of `photos` without maps."""
-    values = {"key": "k", "training_key": "t", "score": "logit", "notes": [], "photos": [*photos], "items": []}
-    return InterpretationRecord.model_validate(values | changes)
+def explanation(product_id: str = "p0", method: str = "occlusion", **changes: Any) -> Explanation:
+    """Return what interpretation.json says of one method's map of food in one photo."""
+    values = {"product_id": product_id, "method": method, "target": "food", "note": None, "completeness_gap": None}
+    return Explanation.model_validate(values | {"map": f"maps/{product_id}.{method}.2.npz"} | changes)
+
+
+def interpretation_record(
+    photos: Sequence[ExplainedPhoto] = (), items: Sequence[Explanation] = (), **changes: Any
+) -> InterpretationRecord:
+    """Return interpretation.json of these photos and maps."""
+    values = {"key": "f" * 16, "training_key": "key-of-mobilenetv2-frozen", "score": "logit", "notes": []}
+    return InterpretationRecord.model_validate(values | {"photos": list(photos), "items": list(items)} | changes)
 
 
 def network_speed(*, latency_ms: float = 20.0, **changes: Any) -> NetworkSpeed:
@@ -419,3 +429,18 @@ def choice_record(**changes: Any) -> ChoiceRecord:
     tables = ("comparisons", "indistinguishable", "scenarios", "apart", "eligible", "refused", "refused_commercially")
     values |= {name: [] for name in (*tables, "failed", "notes", "references")}
     return ChoiceRecord.model_validate(values | changes)
+
+
+def method_faithfulness(trust: str = "yes", *, gain: float = 0.12, **changes: Any) -> MethodFaithfulness:
+    """Return what faithfulness.json says of one method whose gains are `gain`."""
+    curve = AnswerCurve(probabilities=[1, 0.5], area=0.4, gain=gain, gain_low=gain - 0.05, gain_high=gain + 0.05)
+    values = {"title": "Grad <CAM>", "n": 24, "deletion": curve, "insertion": curve, "pointing": None}
+    values |= {"infidelity": 0.31, "sensitivity": None, "same_when_random": 0.07}
+    return MethodFaithfulness.model_validate(values | {"trust": trust, "sentence": f"it is {trust}."} | changes)
+
+
+def faithfulness_record(methods: Mapping[str, MethodFaithfulness], **changes: Any) -> FaithfulnessRecord:
+    """Return faithfulness.json; attention rollout cannot be had."""
+    curves = {"random_deletion": [1, 0.5], "random_insertion": [0.5, 1]}
+    values = {"key": "k", "training_key": "t", "product_ids": ["p"], "refused": {"rollout": "it does not attend."}}
+    return FaithfulnessRecord.model_validate(values | curves | {"methods": dict(methods)} | changes)

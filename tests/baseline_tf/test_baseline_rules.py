@@ -116,6 +116,3 @@ def test_training_and_predicting_without_memory(train, frozen_dir, colours, tmp_
         EvaluationError, match=r"predicting 20 photos of 32 x 32 px on cpu: .* lower baseline\.image_size, or set comp"
     ):
         predictor.predict(colours.at(range(20)))
-    monkeypatch.setattr(predictor, "_gradient", lambda images, targets: exhausted(None)(images))
-    with pytest.raises(EvaluationError, match=r"gradients of 2 photos of 32 x 32 px on cpu: .* compute\.device: cpu"):
-        predictor.gradients(np.zeros((2, 32, 32, 3), np.float32), np.zeros(2, np.int64))

@@ -19,7 +19,7 @@ from bakeoff.core.errors import DataError
 from bakeoff.core.failures import read_failures
 from bakeoff.data.decode import pixel_digest
 from bakeoff.data.store import ImageStore
-from bakeoff.data.table import PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_prepared
+from bakeoff.data.table import BOX_COLUMNS, PRODUCT_COLUMNS, TEXT_COLUMNS, Catalogue, load_catalogue, read_prepared
 from bakeoff.learning.key import training_key
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, PackParams
 from catalogue.bad_images import ACCEPTED, REASONS, REJECTED, all_files, encode, picture, write_all
@@ -419,6 +419,8 @@ def test_synthetic_end_to_end_finds_what_was_planted(root):
     assert len(dropped) >= 0.9 * len(planted)
     assert len(rejected) - 3 - len(dropped) <= 0.05 * len(truth)  # few sound products are taken for duplicates
     assert not refetch_needed(dataset("synthetic"), root / "data" / "source.json")
+    table = read_prepared(root / "data" / "catalogue").set_index("product_id")
+    assert table[list(BOX_COLUMNS)].loc["green_box_0002"].tolist() == truth["green_box_0002"]["bbox_px"]  # bordered
 
 
 def with_texts(root, titles: list[str]) -> Catalogue:

@@ -421,6 +421,11 @@ def test_synthetic_truth(tmp_path):
 
 def test_synthetic_objects_lie_where_the_truth_says(tmp_path):
     truths = generate(tmp_path, SyntheticParams(n_per_class=5, image_px=96, seed=0))
+    read = SOURCES["synthetic"].read(dataset("synthetic"), tmp_path)
+    assert {one.product_id: one.box for one in read} == {
+        name: truth.bbox_px and tuple(truth.bbox_px) for name, truth in truths.items()
+    }
+    assert sum(one.box is None for one in read) == 3  # the broken ones
     for product_id, truth in truths.items():
         if truth.broken or truth.defects or truth.label != "blue_ball":
             continue

@@ -215,7 +215,8 @@ def test_photos_are_cropped_to_their_box_with_a_margin(root):
     raw = root / "data" / "raw" / "cars"
     put_cars(raw)
     entries = annotations(8)
-    for number, (left, right, bottom) in enumerate([(1, 900, 700), (45, 40, 20), (40, 50, 20), (900, 950, 20)]):
+    odd, usual = [(1, 900, 700), (45, 40, 20), (40, 50, 20), (900, 950, 20)], [(3, 34, 20), (21, 40, 20)]
+    for number, (left, right, bottom) in enumerate(odd + usual):
         entries[0, number]["bbox_x1"], entries[0, number]["bbox_x2"] = left, right
         entries[0, number]["bbox_y2"] = bottom
     savemat(raw / "devkit" / "cars_train_annos.mat", {"annotations": entries})
@@ -233,7 +234,9 @@ def test_photos_are_cropped_to_their_box_with_a_margin(root):
     )
     # 2 to 34 and 0 to 20, a tenth of 32 and of 20 around it, but for what lies outside the photo
     assert cropped.loc["cars_train/00005", ["width", "height"]].tolist() == [37, 22]
-    assert cropped.loc["cars_train/00005", "box_left"] == 2  # in the original photo
+    sides = [f"box_{side}" for side in ("left", "top", "right", "bottom")]
+    assert cropped.loc["cars_train/00005", sides].tolist() == [2, 0, 34, 20]  # the crop begins where the photo does
+    assert cropped.loc["cars_train/00006", ["width", "height", *sides]].tolist() == [22, 22, 2, 0, 22, 20]  # at 18
     assert LabelsRecord.read(root / "data" / "catalogue" / "labels.json").dataset.digest != digest
 
 

@@ -19,6 +19,7 @@ from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import CompareParams, Limits, MatrixParams, MatrixWeights
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE, Candidate
+from bakeoff.records.interpretation import ExplainedPhoto, Explanation
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
 from bakeoff.records.training import TrainingRecord
@@ -28,7 +29,10 @@ from records_made import (
     candidate_settings,
     cost_record,
     explained_photo,
+    explanation,
+    faithfulness_record,
     interpretation_record,
+    method_faithfulness,
     network_speed,
     parts_record,
     robustness_record,
@@ -52,6 +56,7 @@ MODELS: dict[str, tuple[str, str, bool | None, float, float]] = {
     "tf_efficientnet_lite0": ("Apache-2.0", "Apache-2.0", True, 3.4, 24.0),
 }
 _OTHER: tuple[str, str, bool | None, float, float] = ("Apache-2.0", "Apache-2.0", True, 4.1, 30.0)
+SHOWN_METHODS = ("integrated_gradients", "occlusion")
 CORRECT = {  # right ones of 105 test products, frozen and finetune
     "mobilenetv2": (88, 90),
     "swin_t": (95, 97),
@@ -162,23 +167,36 @@ def write_history(folder: Path, *, last: float, n_epochs: int = 4) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_evidence(folder: Path, *, correct: int, size_px: tuple[int, int] = (630, 270)) -> None:
-    """Write parts.json, robustness.json and two heat maps as interpret leaves them."""
-    inside = folder / "interpretation"
+def write_evidence(folder: Path, *, correct: int) -> None:
+    """Write what interpret and faithfulness do, with maps of a shared photo and an own, wrong one."""
+    inside, key = folder / "interpretation", TrainingRecord.read(folder / "training" / "training.json").key
     lost = {"red": 0.09, "green": 0.06, "blue": -0.01}
-    key = TrainingRecord.read(folder / "training" / "training.json").key
     parts_record(lost, accuracy=correct / N_TEST, training_key=key).write(inside / "parts.json")
     robustness_record(training_key=key).write(inside / "robustness.json")
-    items = []
-    for index, right in enumerate((True, False)):
-        figure = f"attributions/p{index}.png"
-        (inside / "attributions").mkdir(exist_ok=True)
-        waves = np.add.outer(np.sin(np.arange(size_px[1]) / 23 + index), np.cos(np.arange(size_px[0]) / 31))
-        shade = (60 * (waves + 2)).astype(np.uint8)
-        Image.fromarray(np.dstack([shade, 255 - shade, shade // 2])).save(inside / figure)
-        predicted = "food" if right else "plants"
-        items.append(explained_photo(product_id=f"p{index}", predicted=predicted, correct=right, figure=figure))
-    interpretation_record(*items, training_key=key).write(inside / "interpretation.json")
+    measured = {"grad_cam": method_faithfulness("yes"), "occlusion": method_faithfulness("no", title="Occlusion")}
+    faithfulness_record(measured, training_key=key).write(folder / "faithfulness" / "faithfulness.json")
+    wrong = {
+        "kind": "wrong_sure",
+        "predicted": "plants",
+        "correct": False,
+        "probabilities": {"plants": 0.7, "food": 0.2},
+    }
+    photos = [explained_photo("p0"), explained_photo("p1", **wrong)]
+    items = [explanation(one.product_id, method, target=one.predicted) for one in photos for method in SHOWN_METHODS]
+    write_maps(inside, photos, items)
+    interpretation_record(photos, items, training_key=key).write(inside / "interpretation.json")
+
+
+def write_maps(folder: Path, photos: Sequence[ExplainedPhoto], items: Sequence[Explanation], side_px: int = 24) -> None:
+    """Write the photos and the raw maps, waves, that interpretation.json of a folder names."""
+    (folder / "maps").mkdir(parents=True, exist_ok=True)
+    across = np.sin(np.arange(side_px) / 4)
+    for photo in photos:
+        shade = (60 * (np.add.outer(across, across) + 2)).astype(np.uint8)
+        Image.fromarray(np.dstack([shade, 255 - shade, shade // 2])).save(folder / photo.photo)
+    for item in items:
+        if item.map:
+            np.savez(folder / item.map, map=np.outer(across, across).astype(np.float32))
 
 
 def write_study(runs: Path, *, pretrained: Callable[[str], bool] = lambda _: True, evidence: bool = True) -> Study:

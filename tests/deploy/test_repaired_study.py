@@ -1,4 +1,4 @@
-"""A study whose photos are repaired: predict and monitor see new photos as the candidate saw the catalogue's."""
+"""A study whose photos are repaired: new photos are seen as the candidate saw the catalogue's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from bakeoff.core.machine import ComputeParams
 from bakeoff.data.predictions import read_predictions
 from bakeoff.data.table import REPAIR
+from bakeoff.deploy.explanation.run import ExplainOptions, explain_photos
 from bakeoff.deploy.monitoring.products import score_reference
 from bakeoff.deploy.prediction.candidates import find_candidate
 from bakeoff.deploy.prediction.launch import make_request, scored
@@ -40,7 +41,7 @@ def study(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_predict_and_monitor_repair_as_the_training_did(study):
+def test_predict_monitor_and_explain_repair_as_the_training_did(study):
     candidate = find_candidate(study, "tiny-frozen", seed=0)
     record = TrainingRecord.read(candidate.folder / "training" / "training.json")
     assert record.dataset.repair_name == "mine"
@@ -64,3 +65,6 @@ def test_predict_and_monitor_repair_as_the_training_did(study):
             (found,) = read_chunks(folder, len(paths))
         is_same = np.abs(found.probabilities - predictions.probabilities[test]).max() < 1e-5
         assert is_same == repaired, "the repair is what makes them equal"
+    explain_photos(study, [Path(paths[0])], ExplainOptions("tiny-frozen", "occlusion", output=study / "out"))
+    (explained,) = (study / "out").rglob("*.npz")
+    assert np.load(explained)["probabilities"] == pytest.approx(expected[0], abs=1e-5)

@@ -78,7 +78,7 @@ def test_isolation_by_hand():
 
 
 def test_the_map_has_every_class_by_its_share_and_is_the_same_twice():
-    from bakeoff.examination.space import place
+    from bakeoff.statistics.embedding import place
 
     features, labels = clouds(30, 3)
     labels[:28] = 1  # 2, 58, 30

@@ -128,6 +128,7 @@ def test_a_figure_that_fails_costs_no_record(tmp_path, linear, broken_figures):
     out, record, _ = interpret(tmp_path)
     assert [failure.what for failure in read_failures(out)] == [
         "figures/parts.png",
+        "figures/mean_maps.png",
         *(photo.figure for photo in record.photos),
     ]
     assert len(record.items) == 2 * len(record.photos) > 0

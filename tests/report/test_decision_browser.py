@@ -56,11 +56,16 @@ def open_page(browser):
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
     """Reports of every kind that the tests look at: language and number of classes to a file."""
+    from bakeoff.report.page.explanations import write_explanations
     from bakeoff.report.page.page import write_report
 
     root = tmp_path_factory.mktemp("reports")
     for name, n_labels, language in (("en", 7, "en"), ("fr", 27, "fr"), ("many", 101, "en")):
         findings = write_findings(root / name, n_labels=n_labels, language=language)
+        if name == "en":
+            for one in findings.done[:-1]:
+                write_evidence(one.folder, correct=90)
+            write_explanations(findings, root / "explanations")
         write_report(findings, root / f"{name}.html")
     write_explored(many_classes(root / "explored"), root / "explore.html")
     return root
@@ -106,7 +111,7 @@ def test_a_heading_sorts_and_a_second_press_turns_round(open_page, tmp_path):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("name", ["en", "fr", "many", "explore"])
+@pytest.mark.parametrize("name", ["en", "fr", "many", "explore", "explanations/food"])
 def test_no_page_scrolls_sideways(open_page, reports, name, width):
     page = open_page(reports / f"{name}.html", viewport={"width": width, "height": 800})
     for _ in range(2):  # folded and unfolded
@@ -220,6 +225,21 @@ def test_a_class_is_picked_out_of_the_map(open_page, reports):
     assert page.locator("#feature-map g.picked").count() == 0
 
 
+def test_a_class_opens_from_the_report_and_its_maps_are_shown(open_page, reports):
+    page = open_page(reports / "en.html")
+    page.locator("#heat-maps").get_by_role("link", name="food", exact=True).click()
+    assert page.locator("h1").inner_text() == "What the candidates look at: food"
+    table = page.get_by_role("group", name="Maps of p0").first
+    assert table.get_by_role("columnheader").count() == 6
+    sees = table.get_by_role("img", name="Occlusion of mamba_b-finetune: what speaks for food")
+    assert sees.evaluate("(image) => image.complete && image.naturalWidth") == 24
+    folded = page.get_by_role("img", name="Occlusion of mobilenetv2-frozen: what speaks for food")
+    assert not folded.is_visible()
+    page.locator("details summary").last.click()
+    assert folded.is_visible()
+    assert page.get_by_role("link", name="Back to the report").get_attribute("href") == "../index.html#heat-maps"
+
+
 def test_the_page_speaks_french(open_page, reports):
     page = open_page(reports / "fr.html")
     assert page.locator("html").get_attribute("lang") == "fr"
@@ -230,7 +250,7 @@ def test_the_page_speaks_french(open_page, reports):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["en", "fr", "explore"])
+@pytest.mark.parametrize("name", ["en", "fr", "explore", "explanations/food"])
 def test_axe_finds_nothing_serious(open_page, reports, name, scheme):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -22,18 +22,18 @@ MODEL = "mobilenetv2"
 ALL = {
     *("candidates", "fetch", "prepare", "audit", "split", "examine", "explore", "weights", "weights_baseline"),
     *("baseline_tf", "train_torch", "evaluate", "evaluate_baseline", "interpret", "interpret_baseline"),
-    *("throughput", "compare"),
+    *("faithfulness", "faithfulness_baseline", "throughput", "compare"),
 }
 TRAINERS = {"train_torch", "baseline_tf"}
 EVALUATE = {"evaluate", "evaluate_baseline"}
-INTERPRET = {"interpret", "interpret_baseline"}
+INTERPRET = {"interpret", "interpret_baseline", "faithfulness", "faithfulness_baseline"}
 WEIGHTS = {"weights", "weights_baseline"}
 LATER = {*TRAINERS, *EVALUATE, *INTERPRET, "examine", "explore"}
 """What reads the split catalogue."""
 CATALOGUE = {"fetch", "prepare", "audit", "split", "explore"}
 TELLING = {"explore", "compare"}
-OF_TORCH = {"train_torch", "interpret", "throughput", "examine"}
-OF_TF = {"baseline_tf", "interpret_baseline", "throughput"}
+OF_TORCH = {"train_torch", *INTERPRET, "throughput", "examine"}
+OF_TF = {"baseline_tf", "interpret_baseline", "faithfulness_baseline", "throughput"}
 
 ROOMS = {
     "core": ALL,
@@ -47,9 +47,9 @@ ROOMS = {
     "training": OF_TORCH,
     "baseline_tf": OF_TF,
     "predictors": {*INTERPRET, "throughput"},
-    "statistics": {"examine", *EVALUATE, *TELLING},
+    "statistics": {"examine", *EVALUATE, "faithfulness", "faithfulness_baseline", *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
-    "interpret": INTERPRET,
+    "interpret": {*INTERPRET, "compare"},
     "examination": {"examine"},
     "speed": {"throughput"},
     "decision": TELLING,
@@ -91,13 +91,13 @@ FILES = {
     "data/splits/splits.parquet": {*LATER, "compare"},
     f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput", "examine"},
     f"data/recipes/{MODEL}-frozen.json": {"train_torch"},
-    f"weights/{MODEL}/record.json": {"train_torch", "interpret", "examine"},
+    f"weights/{MODEL}/record.json": {"train_torch", "interpret", "faithfulness", "examine"},
     "weights/baseline_tf/record.json": {"baseline_tf", "throughput", "examine"},
     "data/examination/examination.json": TELLING,  # the report alone
     "data/examination/products.parquet": TELLING,
     "measurements/throughput.json": {"compare"},
-    f"runs/{MODEL}-frozen/seed_0/training/cost.json": {"interpret", "compare"},
-    f"runs/{MODEL}-frozen/seed_0/training/predictions.parquet": {"evaluate", "interpret", "compare"},
+    f"runs/{MODEL}-frozen/seed_0/training/cost.json": {"interpret", "faithfulness", "compare"},
+    f"runs/{MODEL}-frozen/seed_0/training/predictions.parquet": {"evaluate", "interpret", "faithfulness", "compare"},
     f"runs/{MODEL}-frozen/seed_0/evaluation/metrics.json": {"compare"},
 }
 """File of the project or output of a stage: the stages that run again where it changed."""
@@ -108,7 +108,8 @@ PARAMS = {
     ("evaluate", "n_bootstrap"): {*EVALUATE, "compare"},
     ("throughput", "budget_s"): {"throughput", "compare"},
     ("examine", "n_folds"): {"examine", "compare"},
-    ("interpret", "n_correct"): {*INTERPRET, "compare"},
+    ("interpret", "n_shared"): {*INTERPRET, "compare"},
+    ("faithfulness", "rows"): {"faithfulness", "faithfulness_baseline", "compare"},
     ("split", "seed"): {"split", "compare"},
     ("repair", "name"): {"split", "compare"},
     ("training", "defaults", "batch_size"): {"candidates", "examine", "compare"},  # which writes each one's recipe
@@ -125,6 +126,7 @@ class Finished:
         self.folder = project.folder
         params = yaml.safe_load((self.folder / "params.yaml").read_text(encoding="utf-8"))
         params |= {"models": [MODEL], "modes": ["frozen", "finetune"], "seeds": [0]}
+        params["faithfulness"] |= {"models": [MODEL], "modes": ["frozen"], "baseline_seeds": [0]}
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         for path in FILES:
             self._write_dummy(path)

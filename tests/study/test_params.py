@@ -72,6 +72,19 @@ def test_mistake_is_named(tmp_path, values, change, message):
         load_params(save(tmp_path, {**values, **change}))
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"models": ["swin_b"]}, r"faithfulness\.models: 'swin_b' is not in the study's \['mobilenetv2'"),
+        ({"modes": ["scratch"]}, r"faithfulness\.modes: 'scratch' is not in the study's \['frozen', 'finetune'\]"),
+        ({"baseline_seeds": [4]}, r"faithfulness\.baseline_seeds: 4 is not in the study's \[0\]"),
+    ],
+)
+def test_only_candidates_of_the_study_can_be_measured(tmp_path, values, change, message):
+    with pytest.raises(ParamsError, match=message):
+        load_params(save(tmp_path, {**values, "faithfulness": values["faithfulness"] | change}))
+
+
 def test_as_is_baseline_needs_its_files(tmp_path, values):
     values["baseline"]["mode"] = "as_is"
     with pytest.raises(ParamsError, match="needs weights_file"):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from tracking_files import epoch_row, header, write_candidate, write_evaluation, write_picture
+from tracking_files import epoch_row, header, write_candidate, write_evaluation, write_picture, write_training
 
 from bakeoff.records.evaluation import BeforeAfter, IntervalRecord, Overfitting
 from bakeoff.tracking.records import (
@@ -20,7 +20,7 @@ from bakeoff.tracking.runs import combined_key, identity_tags, is_compatible, ru
 from bakeoff.tracking.tensorboard import write_events
 from bakeoff.tracking.ui import VIEW, server_command, view_address
 from prepared import PREPARE
-from records_made import calibration_record, dataset, repair_record
+from records_made import calibration_record, dataset, faithfulness_record, method_faithfulness, repair_record
 
 
 def test_flatten_joins_names_by_dots():
@@ -65,10 +65,10 @@ def test_a_run_fits_when_its_training_is_equal_and_later_keys_are_equal_or_absen
 def test_the_combined_key_changes_with_every_stage():
     tags = {"bakeoff.training_key": "t"}
     keys = {combined_key(tags)}
-    for name in ("evaluation", "interpretation"):
+    for name in ("evaluation", "interpretation", "faithfulness"):
         tags[f"bakeoff.{name}_key"] = "k"
         keys.add(combined_key(tags))
-    assert len(keys) == 3
+    assert len(keys) == 4
 
 
 def test_names_and_tags():
@@ -136,6 +136,21 @@ def test_a_stage_that_has_not_run_since_an_upgrade_is_left_out(tmp_path):
     assert set(read_results(candidate).parts) == {"training", "evaluation", "interpretation"}
     (candidate / "evaluation" / "metrics.json").write_text('{"format": 0, "accuracy": 0.9}', encoding="utf-8")
     assert set(read_results(candidate).parts) == {"training", "interpretation"}
+
+
+def test_gains_of_the_methods_of_explanation_become_metrics_while_they_are_of_this_training(tmp_path):
+    candidate = tmp_path / "runs" / "tiny-frozen" / "seed_0"
+    write_training(candidate)
+    methods = {"grad_cam": method_faithfulness(gain=0.12), "lime": method_faithfulness("no", gain=-0.2)}
+    path = candidate / "faithfulness" / "faithfulness.json"
+    faithfulness_record(methods, training_key="of another training").write(path)
+    assert set(read_results(candidate).parts) == {"training"}
+    faithfulness_record(methods, key="c" * 16, training_key="a" * 16).write(path)
+    results = read_results(candidate)
+    assert results.keys["faithfulness"] == "c" * 16
+    metrics = run_metrics(results)
+    assert metrics["faithfulness_grad_cam_insertion_gain"] == 0.12
+    assert metrics["faithfulness_lime_deletion_gain"] == -0.2
 
 
 def test_intervals_gaps_and_calibration_become_metrics(tmp_path):

@@ -168,7 +168,8 @@ def test_the_comparison_is_one_run_of_its_own_experiment(project, tracking_param
     assert run.data.tags["bakeoff.best"] == "tiny-frozen"
     assert run.data.metrics == {"best_accuracy": 0.75, "best_latency_ms": 60.0}
     paths = {item.path for item in client.list_artifacts(run_id)}
-    assert paths == {"leaderboard.csv", "leaderboard.json", "choice.json", "pareto.png", "index.html"}
+    assert paths == {"leaderboard.csv", "leaderboard.json", "choice.json", "pareto.png", "index.html", "explanations"}
+    assert [item.path for item in client.list_artifacts(run_id, "explanations")] == ["explanations/food.html"]
     path = client.download_artifacts(run_id, "leaderboard.json", str(project))
     with open(path, encoding="utf-8") as file:
         table = json.load(file)

@@ -14,6 +14,7 @@ from records_made import (
     choice_record,
     cost_record,
     dataset,
+    explained_photo,
     interpretation_record,
     metrics_record,
     network_speed,
@@ -113,10 +114,13 @@ def write_evaluation(
 def write_interpretation(candidate_dir: Path, *, key: str = "f" * 16) -> None:
     folder = candidate_dir / "interpretation"
     known = {"key": key, "training_key": "a" * 16}
-    interpretation_record(**known).write(folder / "interpretation.json")
     parts_record(**known).write(folder / "parts.json")
     robustness_record(**known).write(folder / "robustness.json")
-    write_picture(folder / "attributions" / "p1.png")
+    photo = explained_photo("p1")
+    interpretation_record([photo], **known).write(folder / "interpretation.json")
+    write_picture(folder / photo.figure)
+    write_picture(folder / photo.photo)
+    (folder / "maps" / "p1.occlusion.0.npz").write_bytes(b"raw")
 
 
 def write_candidate(candidate_dir: Path, **changes: Any) -> Path:
@@ -134,6 +138,8 @@ def write_reports(folder: Path) -> Path:
     (folder / "leaderboard.csv").write_text(table, encoding="utf-8")
     best = {"candidate": "tiny-frozen", "accuracy": 0.75, "latency_ms": 60.0, "log_loss": None, "keys": ["a" * 16]}
     choice_record(best=best, reason="it wins").write(folder / "choice.json")
-    (folder / "index.html").write_text("<html></html>", encoding="utf-8")
+    (folder / "explanations").mkdir(exist_ok=True)
+    for name in ("index.html", "explanations/food.html"):
+        (folder / name).write_text("<html></html>", encoding="utf-8")
     write_picture(folder / "pareto.png")
     return folder

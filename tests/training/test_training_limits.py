@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from bakeoff.core.errors import EvaluationError, ParamsError, TrainingError
@@ -90,8 +89,6 @@ def test_predicting_without_memory(plan: Callable[..., Any], catalogue: Catalogu
         predictor.predict(catalogue.at(range(8)))
     with pytest.raises(EvaluationError, match=told.format("measuring 2 photos of 64 x 64 px")):
         call()
-    with pytest.raises(EvaluationError, match=told.format("gradients of 2 photos of 64 x 64 px")):
-        predictor.gradients(photos, np.array([0, 1]))
 
 
 def test_predictions_without_memory(plan: Callable[..., Any], tmp_path: Path) -> None:

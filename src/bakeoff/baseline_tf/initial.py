@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.baseline_tf.lite0 import load_lite0
-from bakeoff.baseline_tf.model import N_FEATURES, build_backbone, build_classifier
+from bakeoff.baseline_tf.model import N_FEATURES, build_backbone, build_classifier, parts_of
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.baseline_tf.weights_file import WeightsFile, load_backbone, load_layer, read_weights_file
 from bakeoff.core.errors import DataError, WeightsError
@@ -114,10 +114,7 @@ def _load_whole(weights: WeightsFile) -> Any:
             "it from Keras' own layers alone (no Lambda, no class of its own), copy its weights (set_weights), save it "
             "as .keras; of EfficientNet-B0 with one dense layer, model.save_weights('earlier.weights.h5') will do."
         ) from None
-    layers = [model]
-    while layers:
-        layer = layers.pop()
-        layers += getattr(layer, "layers", [])
+    for layer in parts_of(model):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # Keras 3.15 forgets it in a nested model of a legacy file: photos pass as they are
     return model

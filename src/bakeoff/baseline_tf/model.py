@@ -1,6 +1,7 @@
 """The network: Keras' EfficientNet-B0 (or `lite0`'s), dropout and a dense head; `initial` starts its weights."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,25 @@ def _last_activation(model: Any) -> str:
             name = getattr(activation, "__name__", str(activation))
             return name if name in ("softmax", "sigmoid") else "logits"
     return "logits"
+
+
+def parts_of(model: Any) -> Iterator[Any]:
+    """Yield a model's layers and operations in the order in which they compute, those of nested models in place."""
+    for part in getattr(model, "operations", None) or model.layers:
+        if isinstance(part, keras.Model):
+            yield from parts_of(part)
+        else:
+            yield part
+
+
+def draw_anew(model: Any, seed: int) -> Any:
+    """Return the same architecture with every weight drawn by its initialiser; what normalises photos is kept."""
+    keras.utils.set_random_seed(seed)
+    fresh = model.__class__.from_config(model.get_config())
+    for old, new in zip(parts_of(model), parts_of(fresh), strict=True):
+        if isinstance(new, keras.layers.Normalization) and new.weights:
+            new.load_own_variables({str(index): one.numpy() for index, one in enumerate(old.weights)})
+    return fresh
 
 
 def count_parameters(model: Any, *, trainable_only: bool = False) -> int:

@@ -141,7 +141,7 @@ def _locate_all(
 ) -> list[tuple[RawProduct, PhotoFile]]:
     """Return the products whose photos are there, with them; `folders` are the data set's and that of its photos.
 
-    With a margin, a share of its sides, photos are cropped to their box.
+    With a margin, a share of its sides, photos are cropped to their box, which is then one in the crop.
     """
     root, folder = folders
     found = []
@@ -149,12 +149,14 @@ def _locate_all(
         if isinstance(place := locate(root, root if product.part else folder, product.image_path), Rejection):
             ledger.reject(product, place)
         else:
-            box = None
-            if product.box and margin is not None:
-                left, top, right, bottom = product.box
+            box, inside = None, product.box
+            if inside and margin is not None:
+                left, top, right, bottom = inside
                 across, down = (right - left) * margin, (bottom - top) * margin
                 box = (left - across, top - down, right + across, bottom + down)
-            found.append((product, PhotoFile(place, product.part, box)))
+                x, y = (max(0, round(edge)) for edge in box[:2])
+                inside = (left - x, top - y, right - x, bottom - y)
+            found.append((replace(product, box=inside), PhotoFile(place, product.part, box)))
     return found
 
 

@@ -1,9 +1,10 @@
 """Commands that put a trained candidate to work: ONNX file, predictions, server, monitoring."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from bakeoff.cli.app import DEPLOY, SEED_HELP, app, project
 
@@ -100,6 +101,52 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
         candidate, seed, top_k=top_k, threshold=threshold, form=form, output=output, force=force, columns=columns
     )
     predict_photos(project(), source, options)
+
+
+class _ListsMethods(TyperCommand):
+    """A command whose help ends with the methods of explanation, each by what its module says of itself."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        from bakeoff.interpret.methods import METHODS
+
+        told = {name: str(module.__doc__).splitlines()[0].partition(": ")[2] for name, module in METHODS.items()}
+        lines = [f"- `{name}`: {sentence}" for name, sentence in told.items()]
+        self.help = "\n".join([str(self.help), "", "Methods:", "", *lines])
+        super().format_help(ctx, formatter)
+
+
+@app.command(rich_help_panel=DEPLOY, cls=_ListsMethods)
+def explain(  # noqa: PLR0913, PLR0917 - the options are the command line
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    candidate: Annotated[
+        str | None, typer.Option(help="One, or several with commas; default: the one that the study chose.")
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="One, several with commas, or all (see below); default: `interpret.methods` in params.yaml."),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="The class to explain; default: the predicted one.")] = None,
+    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")] = Path("explanations"),
+    force: Annotated[bool, typer.Option("--force", help="Replace figures of the same photo and candidate.")] = False,
+) -> None:
+    """Show why a candidate gives a photo its class: maps of what speaks for it, and for the class that might have been.
+
+    Photos are prepared as the study's were, so the probabilities are those of `bakeoff predict`. Orange speaks for the
+    class, blue against it. A method that a backbone cannot have is said, and the others are made.
+
+        bakeoff explain shoe.jpg
+        bakeoff explain shoe.jpg --candidate swin_t-frozen,mamba_t-finetune --method all
+        bakeoff explain photos/ --target "Wrist Watches"
+
+    Writes `explanations/<photo>/<candidate>.png`, the raw maps beside it (.npz), and of several candidates
+    `comparison.png`. docs/interpretation.md says what each method tells and costs.
+    """
+    from bakeoff.deploy.explanation.run import ExplainOptions, explain_photos
+
+    options = ExplainOptions(candidate, method, target, seed=seed, output=output, force=force)
+    explain_photos(project(), photos, options)
 
 
 @app.command(rich_help_panel=DEPLOY)

@@ -193,7 +193,9 @@ def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> byt
     if fits and decoded.format in _LOSSLESS:
         decoded.image.save(buffer, format="PNG", optimize=False)
     else:
-        picture = decoded.image if fits else _shrink(decoded.image, store_px)
+        picture = decoded.image
+        if not fits:
+            picture = picture.resize(stored_size(picture.size, store_px), Image.Resampling.LANCZOS)
         picture.save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
@@ -265,10 +267,10 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
 
 
-def _shrink(image: Image.Image, store_px: int) -> Image.Image:
-    scale = store_px / min(image.size)
-    width, height = (max(store_px, round(side * scale)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS)
+def stored_size(size: tuple[int, int], store_px: int) -> tuple[int, int]:
+    """Return the (width, height) px that a photo of `size` has in the store."""
+    scale = store_px / min(size)
+    return size if scale >= 1 else (max(store_px, round(size[0] * scale)), max(store_px, round(size[1] * scale)))
 
 
 @contextlib.contextmanager

@@ -57,6 +57,12 @@ def repair_photo(photo: Photo, steps: str | None) -> Photo:
     return image if isinstance(photo, Image.Image) else np.array(image)
 
 
+def crop_of(steps: str | None) -> tuple[int, int, int, int] | None:
+    """Return what steps leave of a photo, left, top, right, bottom px, half-open; None where all of it."""
+    found = [step.partition("=")[2] for step in (steps or "").split() if step.startswith("crop=")]
+    return literal_eval(found[0]) if found else None
+
+
 def _equalise(image: Image.Image, _: str) -> Image.Image:
     """Spread the lightness alone: a channel at a time would change hues."""
     luma, *chroma = image.convert("YCbCr").split()

@@ -34,7 +34,7 @@ PRODUCT_COLUMNS = {
 }
 """Of products.parquet, with their types: a column that is null throughout stays text."""
 BOX_COLUMNS = ("box_left", "box_top", "box_right", "box_bottom")
-"""Of the object in the original photo, px, half-open; only where the source knows it."""
+"""Of the object in a photo of `width` × `height` px, half-open; only where the source knows it."""
 PHOTO_OF = "photo_of"
 """With `dataset.photos: all` a row is a photo, and this its product, which the first of its photos is called by."""
 TEXT_COLUMNS = dict.fromkeys(("product_id", "title", "description"), "string")
@@ -100,6 +100,15 @@ class Catalogue:
     def label_ids(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
         """Return the class indices of `positions`, (N,) int64 below K."""
         return self._column("label_id", positions)
+
+    def boxes(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Return the object's left, top, right, bottom in the photos of `positions` as `prepare` read them.
+
+        (N, 4) float64, px of their `width` and `height`, half-open; NaN where the source knows none.
+        `bakeoff.data.boxes` has them in the photos as a network sees them.
+        """
+        known = self.products.reindex(columns=list(BOX_COLUMNS)).iloc[np.asarray(positions, dtype=np.int64)]
+        return known.to_numpy(dtype=np.float64, na_value=np.nan)
 
     def weights(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
         """Return the training weights of `positions`, (N,) float32, each above 0.

@@ -48,15 +48,10 @@ def resize_crop(
     """
     if interpolation not in INTERPOLATIONS:
         raise ParamsError(f"interpolation {interpolation!r} is not known; choose one of {', '.join(INTERPOLATIONS)}.")
-    height, width = photo.shape[:2] if isinstance(photo, np.ndarray) else photo.size[::-1]
-    resized = _resized_size((width, height), math.floor(image_size / crop_pct), crop_mode)
-    whole_px = math.floor if crop_mode.endswith("floor") else round
-    across, down = (
-        _Axis(n, n_resized, whole_px((n_resized - image_size) / 2), image_size)
-        for n, n_resized in zip((width, height), resized, strict=True)
-    )
+    size = photo.shape[1::-1] if isinstance(photo, np.ndarray) else photo.size
+    across, down = _axes(size, image_size, crop_pct, crop_mode)
     by_torch = isinstance(photo, np.ndarray) and interpolation in ("bilinear", "bicubic")
-    if by_torch and not _is_vertical_first((width, height), resized):
+    if by_torch and not _is_vertical_first(size, (across.n_resized, down.n_resized)):
         return _resize_by_torch(np.asarray(photo), across, down, interpolation)
     return _resize_by_pillow(as_image(photo), across, down, INTERPOLATIONS[interpolation])
 
@@ -74,6 +69,10 @@ class _Axis:
     def scale(self) -> float:
         return self.n / self.n_resized
 
+    def place(self, edges: np.ndarray) -> np.ndarray:
+        """Return where edges in the photo, px, lie in what is kept."""
+        return np.clip(edges / self.scale - self.first, 0, self.n_kept)
+
     def window(self) -> tuple[float, float, int]:
         """Return from where to where Pillow is to resize the photo, and to how many px.
 
@@ -88,6 +87,14 @@ class _Axis:
         """Return to how many px PyTorch is to resize `n_seen`: one too many where it would leave them as they are."""
         needed = self.first + self.n_kept
         return needed + (needed == n_seen and needed < self.n_resized)
+
+
+def _axes(size: tuple[int, int], image_size: int, crop_pct: float, crop_mode: str) -> list[_Axis]:
+    """Return what becomes of the columns and of the rows of a photo of (width, height) px."""
+    resized = _resized_size(size, math.floor(image_size / crop_pct), crop_mode)
+    whole_px = math.floor if crop_mode.endswith("floor") else round
+    firsts = [whole_px((n_resized - image_size) / 2) for n_resized in resized]
+    return [_Axis(*axis, image_size) for axis in zip(size, resized, firsts, strict=True)]
 
 
 def _is_vertical_first(size: tuple[float, float], new_size: tuple[int, int]) -> bool:
@@ -133,6 +140,22 @@ def transform_photo(photo: Photo, used: Geometry) -> np.ndarray:
     return resize_crop(
         photo, used.image_size, crop_pct=used.crop_pct, interpolation=used.interpolation, crop_mode=used.crop_mode
     )
+
+
+def box_in_view(box: np.ndarray, size: tuple[int, int], used: Geometry) -> np.ndarray:
+    """Return where a box of a photo lies in the square that the network sees.
+
+    Args:
+        box: (4,) left, top, right, bottom, px of the photo, half-open; NaN where it is not known.
+        size: (width, height) of the photo, px.
+        used: how the photo is resized and cropped.
+
+    Returns:
+        (4,) float64 px of the square, clipped; NaN where nothing of the box is left.
+    """
+    across, down = _axes(size, used.image_size, used.crop_pct, used.crop_mode)
+    (left, right), (top, bottom) = across.place(box[0::2]), down.place(box[1::2])
+    return np.array([left, top, right, bottom] if left < right and top < bottom else [np.nan] * 4)
 
 
 def read_pixels(products: Products, used: Geometry) -> np.ndarray:

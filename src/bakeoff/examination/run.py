@@ -15,9 +15,10 @@ from bakeoff.data.store import ImageStore
 from bakeoff.data.table import SPLITS
 from bakeoff.examination.labels import cross_validate, find_label_errors
 from bakeoff.examination.params import ExamineParams
-from bakeoff.examination.space import drift, isolation, nearest, place
+from bakeoff.examination.space import drift, isolation, nearest
 from bakeoff.records.examination import EXAMINED, FILE, ExaminationRecord
 from bakeoff.records.weights import read_record
+from bakeoff.statistics.embedding import place
 from bakeoff.training.learn import features_of
 from bakeoff.training.plan import TrainingPlan
 

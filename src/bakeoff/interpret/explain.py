@@ -11,6 +11,7 @@ from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.subject import NotExplainable, Subject
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
+from bakeoff.records.training import TrainingRecord
 
 _BACKGROUND = 16
 
@@ -46,6 +47,13 @@ def explain(subject: Subject, image: np.ndarray, target: int, method: str, param
             here, there = subject.scores(ends)[:, target].astype(np.float64)
             gap = float(found.sum(dtype=np.float64) - (here - there))
     return Explained(found, None, gap)
+
+
+def warn_of(training: TrainingRecord) -> list[str]:
+    """Return what the reader of a candidate's maps must know: whether it learned."""
+    if training.learned:
+        return []
+    return [f"This candidate did not learn ({training.not_learned}): its maps show what chance looks at."]
 
 
 def background(subject: Subject, catalogue: Catalogue) -> np.ndarray:

@@ -18,7 +18,7 @@ from bakeoff.data.transforms import to_unit
 from bakeoff.interpret.methods import METHODS
 from bakeoff.records.interpretation import ExplainedPhoto, Explanation
 
-_BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
+BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f7f7", "#d95f02"])
 """Told apart by people with any common colour blindness."""
 _SMOOTHING = 0.015
 _COLUMNS = 4
@@ -34,8 +34,8 @@ class Panel(NamedTuple):
 
 
 def read_map(folder: Path, item: Explanation) -> np.ndarray | None:
-    """Return the raw map (H, W) float32 of an item of interpretation.json; None where it has none."""
-    if item.map is None:
+    """Return the raw map (H, W) float32 of an item of interpretation.json; None where it has none, or it is gone."""
+    if item.map is None or not (folder / item.map).is_file():
         return None
     with np.load(folder / item.map) as held:
         return held["map"]
@@ -45,6 +45,11 @@ def read_photo(folder: Path, photo: ExplainedPhoto) -> np.ndarray:
     """Return the photo as the network sees it, (H, W, 3) float32 in [0, 1]."""
     with Image.open(folder / photo.photo) as image:
         return to_unit(np.asarray(image))
+
+
+def method_title(name: str) -> str:
+    """Return what a method is called; one that is no longer among `METHODS` as it is."""
+    return METHODS[name].TITLE if name in METHODS else name
 
 
 def caption(candidate: str, photo: ExplainedPhoto) -> str:
@@ -60,7 +65,7 @@ def panels(folder: Path, items: Sequence[Explanation]) -> list[Panel]:
     """Return the maps that there are, each method's classes on one scale."""
     read = [(item, read_map(folder, item)) for item in items]
     return [
-        Panel(f"{METHODS[item.method].TITLE}: {shorten(item.target, 24)}", values, item.method)
+        Panel(f"{method_title(item.method)}: {shorten(item.target, 24)}", values, item.method)
         for item, values in read
         if values is not None
     ]
@@ -75,12 +80,20 @@ def scales(shown: Sequence[Panel]) -> dict[str, float]:
     return {name: float(np.percentile(values, 99)) or float(values.max()) or 1.0 for name, values in found.items()}
 
 
-def draw_heat(axes: Any, photo: np.ndarray, values: np.ndarray, scale: float) -> None:
-    """Lay a signed map over a pale grey copy of the photo; strong values cover it, weak ones let it through."""
+def overlay(photo: np.ndarray, values: np.ndarray, scale: float) -> np.ndarray:
+    """Return a signed map (H, W) over a pale grey copy of its photo (H, W, 3), (H, W, 3) in [0, 1].
+
+    Values of `scale` and more cover the photo, weak ones let it through.
+    """
     grey = np.clip(photo, 0, 1) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    heat = np.clip(_smooth(values) / scale, -1, 1)
-    axes.imshow(0.35 + 0.65 * grey, cmap="gray", vmin=0, vmax=1)
-    axes.imshow(heat, cmap=_BLUE_ORANGE, vmin=-1, vmax=1, alpha=0.1 + 0.6 * np.abs(heat) ** 0.7)
+    heat = np.clip(_smooth(values) / scale, -1, 1)[..., None]
+    strength, colours = 0.1 + 0.6 * np.abs(heat) ** 0.7, BLUE_ORANGE((heat[..., 0] + 1) / 2)[..., :3]
+    return (1 - strength) * (0.35 + 0.65 * grey[..., None]) + strength * colours
+
+
+def draw_heat(axes: Any, photo: np.ndarray, values: np.ndarray, scale: float) -> None:
+    """Draw a signed map over its photo (`overlay`)."""
+    axes.imshow(overlay(photo, values, scale))
 
 
 def draw_explained(
@@ -93,9 +106,9 @@ def draw_explained(
     box: Sequence[float] | None = None,
 ) -> None:
     """Draw the photo (H, W, 3) float32 in [0, 1] with its object's box, its maps, and the classes' probabilities."""
-    full, drawers = scales(shown), [lambda axes: _draw_photo(axes, photo, box)]
+    full = scales(shown)
+    drawers = [lambda axes: _draw_photo(axes, photo, box), lambda axes: _draw_probabilities(axes, probabilities)]
     drawers += [_heat_drawer(photo, panel, full[panel.scale]) for panel in shown]
-    drawers.append(lambda axes: _draw_probabilities(axes, probabilities))
     columns = min(_COLUMNS, len(drawers))
     rows = math.ceil(len(drawers) / columns)
     figure = Figure(figsize=(3.5 * columns, 3.6 * rows + 0.9 + 0.2 * len(title.splitlines())), layout="constrained")
@@ -109,10 +122,44 @@ def draw_explained(
     figure.savefig(path, dpi=110)
 
 
+class Column(NamedTuple):
+    """One candidate in a comparison: its title, the photo as it sees it, (H, W, 3), and its maps by their rows."""
+
+    title: str
+    photo: np.ndarray
+    maps: Mapping[str, Panel]
+
+
+def draw_compared(columns: Sequence[Column], path: Path, *, title: str) -> None:
+    """Draw what several candidates see in one photo, one below its photo each, a row per method."""
+    full = scales([panel for column in columns for panel in column.maps.values()])
+    rows = list(dict.fromkeys(row for column in columns for row in column.maps))
+    size = (2.4 * len(columns) + 0.4, 2.6 * len(rows) + 3.6)
+    figure = Figure(figsize=(max(6, size[0]), size[1]), layout="constrained")
+    grid = figure.subplots(len(rows) + 1, len(columns), squeeze=False)
+    for (top, *below), column in zip(grid.T, columns, strict=True):
+        top.imshow(np.clip(column.photo, 0, 1))
+        _finish(top, column.title, size=9)
+        for axes, row in zip(below, rows, strict=True):
+            _finish(axes, "")
+            if panel := column.maps.get(row):
+                draw_heat(axes, column.photo, panel.values, full[panel.scale])
+            else:
+                axes.set(box_aspect=1)
+                axes.text(0.5, 0.5, "no map", ha="center", va="center", fontsize=9)
+    for axes, row in zip(grid[1:, 0], rows, strict=True):
+        axes.set_ylabel(row, fontsize=10)
+    figure.suptitle(title, fontsize=11)
+    add_scale(figure, list(grid.ravel()))
+    figure.savefig(path, dpi=110)
+
+
 def add_scale(figure: Figure, grid: list[Any]) -> None:
     """Add the colour bar that all maps of a figure share."""
-    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=_BLUE_ORANGE)
-    bar = figure.colorbar(scale, ax=grid, orientation="horizontal", shrink=0.5, aspect=40, ticks=[-1, 0, 1])
+    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=BLUE_ORANGE)
+    height_in = figure.get_figheight()
+    kept = {"fraction": 0.25 / height_in, "pad": 0.15 / height_in, "shrink": 0.5, "aspect": 40}  # whatever the height
+    bar = figure.colorbar(scale, ax=grid, orientation="horizontal", ticks=[-1, 0, 1], **kept)
     bar.ax.set_xticklabels(_ENDS, fontsize=9)
 
 
@@ -134,20 +181,19 @@ def _draw_photo(axes: Any, photo: np.ndarray, box: Sequence[float] | None) -> No
 
 def _draw_probabilities(axes: Any, probabilities: Mapping[str, float]) -> None:
     names = [textwrap.shorten(shorten(name, 24), 24) for name in probabilities]
-    bars = axes.barh(range(len(names)), list(probabilities.values()), color="#2166ac", height=0.6)
+    bars = axes.barh(range(len(names)), list(probabilities.values()), color="#2166ac", height=0.4)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
-    axes.set(xlim=(0, 1.15), box_aspect=0.8)
-    axes.set_yticks(range(len(names)), names, fontsize=9)
-    axes.invert_yaxis()
-    axes.set_xticks([])
+    axes.set(xlim=(0, 1.15), ylim=(max(len(names), 5) - 0.5, -0.6), box_aspect=1)
+    for place, name in enumerate(names):  # within the axes, so that a long name moves no other panel
+        axes.text(0.01, place - 0.27, name, fontsize=9, va="bottom")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.set_title("probabilities", fontsize=10)
+    _finish(axes, "probabilities")
 
 
-def _finish(axes: Any, title: str) -> None:
+def _finish(axes: Any, title: str, *, size: int = 10) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=size)
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

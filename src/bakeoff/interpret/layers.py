@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from math import isqrt
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,21 +28,20 @@ def feature_map(module: PhotoClassifier, batch: Tensor) -> tuple[Tensor, Tensor]
 
     def start_graph(value: Any) -> Any:
         torch.set_grad_enabled(True)  # until the forward pass ends
-        tensor = value if isinstance(value, Tensor) else value[0]
-        map_, restore = _grid(tensor, channels, module)
+        map_, restore = _grid(value[0] if isinstance(value, tuple) else value, channels, module)
         caught.append(map_.detach().contiguous().requires_grad_(True))
         restored = restore(caught[-1])
-        return restored if isinstance(value, Tensor) else (restored, *value[1:])
+        return (restored, *value[1:]) if isinstance(value, tuple) else restored
 
     hook = (
         layer.register_forward_pre_hook(lambda _, inputs: start_graph(inputs))
         if is_input
-        else layer.register_forward_hook(lambda _, __, output: start_graph(output))
+        else layer.register_forward_hook(lambda _, __, output: start_graph(output), prepend=True)
     )
     with hook, torch.no_grad():
         logits = module(batch)
     if len(caught) != 1:
-        _refuse(module, f"its last map was computed {len(caught)} times")
+        raise _refusal(module, f"its last map was computed {len(caught)} times")
     return logits, caught[0]
 
 
@@ -60,22 +59,12 @@ def attention(module: PhotoClassifier, batch: Tensor) -> Tensor:
     with torch.no_grad():
         blocks = catch(backbone, module.normalise(batch))
     if not blocks:
-        _refuse(
-            module,
-            "it has no attention from every token to every token: it is convolutional, or attends in some blocks only, "
-            "within windows or to a summary",
-        )
+        attends = any("attention" in type(layer).__name__.lower() for layer in backbone.modules())
+        how = "it attends within windows, to a summary or in some blocks only, not" if attends else "it does not attend"
+        raise _refusal(module, f"{how} from every token to every token")
     if any(block.shape != (len(batch), blocks[0].shape[-1], blocks[0].shape[-1]) for block in blocks):
-        _refuse(module, "its blocks attend within windows, or to fewer tokens than there are")
+        raise _refusal(module, "its blocks attend within windows, or to fewer tokens than there are")
     return torch.stack(blocks, dim=1)
-
-
-def grid_side(n_tokens: int) -> int:
-    """Return the side of the square grid among `n_tokens`; those left over are the prefix (class token, registers).
-
-    Photos are square. Right wherever the prefix has at most 2 side tokens.
-    """
-    return isqrt(n_tokens)
 
 
 def _place(module: PhotoClassifier, photo: Tensor) -> tuple[nn.Module, int | None, bool]:
@@ -97,7 +86,7 @@ def _place(module: PhotoClassifier, photo: Tensor) -> tuple[nn.Module, int | Non
         last = backbone.feature_info[-1]
         layer = backbone.get_submodule(last["module"])
     except (AttributeError, TypeError, IndexError, KeyError):
-        _refuse(module, "it does not tell where its last map is")
+        raise _refusal(module, "it does not tell where its last map is") from None
     # Behind the last block nothing but the class token is read there: the patches' gradient would be zero.
     if getattr(backbone, "global_pool", None) == "token":
         layer = getattr(layer, "norm1", layer)
@@ -111,10 +100,10 @@ def _grid(found: Any, channels: int | None, module: PhotoClassifier) -> tuple[Te
     if isinstance(found, Tensor) and found.ndim == 4 and channels == found.shape[3]:
         return found.permute(0, 3, 1, 2), lambda map_: map_.permute(0, 2, 3, 1)
     if isinstance(found, Tensor) and found.ndim == 3:
-        side = grid_side(found.shape[1])
+        side = isqrt(found.shape[1])  # photos are square, and prefixes shorter than the next square is away
         prefix, patches = found.tensor_split([found.shape[1] - side**2], dim=1)
         return patches.mT.unflatten(2, (side, side)), lambda map_: torch.cat([prefix, map_.flatten(2).mT], dim=1)
-    _refuse(module, "its last layer gives neither one map nor one row of tokens")
+    raise _refusal(module, "its last layer gives neither one map nor one row of tokens")
 
 
 @torch.enable_grad()
@@ -142,12 +131,12 @@ def _hf_layer(module: PhotoClassifier, photo: Tensor) -> nn.Module:
         ]
         if layers and gradient is not None and _grid(gradient, None, module)[0].any():
             return layers[0]
-    _refuse(module, "it shows no hidden state that its features are computed from")
+    raise _refusal(module, "it shows no hidden state that its features are computed from")
 
 
 def _timm_attention(network: Any, images: Tensor) -> list[Tensor]:
     """Return (N, T, T) per block of a vision transformer, T its number of tokens; [] for any other network."""
-    layers = [getattr(block, "attn", None) for block in getattr(network, "blocks", ())]
+    layers: list[Any] = [getattr(block, "attn", None) for block in getattr(network, "blocks", ())]
     if not layers or not all(hasattr(layer, "fused_attn") and hasattr(layer, "attn_drop") for layer in layers):
         return []
     caught: list[Tensor] = []
@@ -155,7 +144,7 @@ def _timm_attention(network: Any, images: Tensor) -> list[Tensor]:
     with ExitStack() as stack:
         for layer in layers:
             stack.enter_context(_unfused(layer))
-            drop: Any = layer.attn_drop  # which takes the probabilities
+            drop = layer.attn_drop  # the probabilities pass through it
             stack.enter_context(drop.register_forward_hook(lambda _, __, output: caught.append(output.mean(1))))
             stack.enter_context(layer.register_forward_hook(lambda _, __, output: n_tokens.append(output.shape[1])))
         network(images)
@@ -183,6 +172,7 @@ def _hf_attention(backbone: Any, images: Tensor) -> list[Tensor]:
     return [block.mean(1) for block in answer.get("attentions") or ()]
 
 
-def _refuse(module: PhotoClassifier, why: str) -> NoReturn:
+def _refusal(module: PhotoClassifier, why: str) -> NotExplainable:
     backbone: Any = module.classifier.backbone
-    raise NotExplainable(f"{type(getattr(backbone, 'network', backbone)).__name__}: {why}.")
+    network = backbone.network if isinstance(backbone, HfBackbone | MambaBackbone) else backbone
+    return NotExplainable(f"{type(network).__name__}: {why}.")

@@ -3,14 +3,18 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.modes import parse_mode
+from bakeoff.core.paths import project_root
 from bakeoff.core.seeding import default_threads
+from bakeoff.interpret.keras_subject import open_keras_subject
 from bakeoff.interpret.subject import Subject
-from bakeoff.interpret.torch_subject import TorchSubject
-from bakeoff.predictors.torch_predictor import TorchPredictor, load_torch_predictor
 from bakeoff.records.training import TrainingRecord
+
+if TYPE_CHECKING:
+    from bakeoff.predictors.torch_predictor import TorchPredictor
 
 
 @contextlib.contextmanager
@@ -22,13 +26,13 @@ def open_subject(training_dir: Path, compute: ComputeParams, *, batch_px: int) -
     """
     record = TrainingRecord.read(training_dir / "training.json")
     if record.framework == "tensorflow":
-        from bakeoff.interpret.keras_subject import KerasSubject
-
-        with contextlib.closing(KerasSubject(training_dir, compute, batch_px=batch_px)) as subject:
+        with open_keras_subject(project_root(), training_dir, compute, batch_px=batch_px) as subject:
             yield subject
         return
+    from bakeoff.interpret.torch_subject import TorchSubject
+    from bakeoff.predictors.torch_predictor import load_torch_predictor
 
-    def load(fresh_seed: int | None = None) -> TorchPredictor:
+    def load(fresh_seed: int | None = None) -> "TorchPredictor":
         predictor = load_torch_predictor(training_dir, device=compute.device, fresh_seed=fresh_seed)
         predictor.set_threads(compute.threads or default_threads())
         return predictor

@@ -1,9 +1,10 @@
-"""Section `interpret`: why."""
+"""Sections `interpret`, why, and `faithfulness`, how far that can be believed."""
 
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, create_model
 
+from bakeoff.core.modes import ModeName
 from bakeoff.core.section import PositiveInt, Section
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.parts import PartsParams
@@ -17,8 +18,22 @@ def _known(name: str) -> str:
     return name
 
 
+class OverviewParams(Section):
+    """Part `overview`: how many examples of each class are shown, and how many test products are looked at."""
+
+    prototypes: Annotated[int, Field(ge=0)]
+    """0 = neither examples nor the map of the products, which both need features of all of them."""
+    criticisms: Annotated[int, Field(ge=0)]
+    max_rows: PositiveInt | None
+    """Each class by its share; null = all."""
+
+
 MethodName = Annotated[str, AfterValidator(_known)]
-_settings: Any = {name: (method.Settings, ...) for name, method in METHODS.items()}
+# A method with nothing to set needs no section.
+_settings: Any = {
+    name: (method.Settings, ... if method.Settings.model_fields else method.Settings())
+    for name, method in METHODS.items()
+}
 _OfMethods = create_model("_OfMethods", __base__=Section, **_settings)
 
 
@@ -32,6 +47,7 @@ class InterpretParams(_OfMethods):
     max_shared: PositiveInt | None
     n_own: dict[Kind, Annotated[int, Field(ge=0)]]
     batch_px: PositiveInt
+    overview: OverviewParams
     parts: PartsParams
     robustness: RobustnessParams
 
@@ -42,3 +58,27 @@ class InterpretParams(_OfMethods):
     def used(self) -> dict[str, Any]:
         """Return what the result depends on: all but the settings of methods that are not asked for, and memory."""
         return self.model_dump(exclude={"batch_px", *(set(METHODS) - set(self.methods))})
+
+
+class FaithfulnessParams(Section):
+    """Section `faithfulness`: whose methods are measured, and on how much."""
+
+    models: list[str]
+    modes: list[ModeName]
+    """Those of the study's candidates that are measured, for all of its seeds."""
+    baseline_seeds: list[Annotated[int, Field(ge=0)]]
+    """Of the TensorFlow baseline."""
+    rows: PositiveInt
+    """Test photos at most, the same for every candidate."""
+    steps: PositiveInt
+    """In which all pixels are deleted or inserted."""
+    squares: PositiveInt
+    """Per photo, for the infidelity."""
+    sensitivity_rows: Annotated[int, Field(ge=0)]
+    """Of the photos, those whose maps are made again under noise."""
+    noises: PositiveInt
+    """Per photo, for the sensitivity."""
+
+    def used(self) -> dict[str, Any]:
+        """Return what the result depends on: all but whose methods are measured."""
+        return self.model_dump(exclude={"models", "modes", "baseline_seeds"})

@@ -11,13 +11,16 @@ from rich.progress import Progress
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
+from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
-from bakeoff.interpret.explain import background, explain
-from bakeoff.interpret.figures import caption, draw_explained, panels, read_photo
+from bakeoff.interpret.explain import background, explain, warn_of
+from bakeoff.interpret.figures import caption, draw_explained, panels, read_map, read_photo
 from bakeoff.interpret.loss_figures import draw_corruptions, draw_parts, draw_robustness
 from bakeoff.interpret.losses import try_on
+from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.opening import open_subject
+from bakeoff.interpret.overview import Known, make_overview
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.parts import measure_parts
 from bakeoff.interpret.photos import KINDS, Chosen, choose_photos, safe_name
@@ -26,6 +29,7 @@ from bakeoff.interpret.subject import Subject
 from bakeoff.records.files import derived_key
 from bakeoff.records.interpretation import (
     INTERPRETATION_FILE,
+    MAPS_DIR,
     PARTS_FILE,
     ROBUSTNESS_FILE,
     ExplainedPhoto,
@@ -73,6 +77,11 @@ def interpret_candidate(
         subject.background = background(subject, candidate.catalogue)
         explained = explain_photos(subject, candidate, chosen, out_dir, params=params, progress=progress)
         explain_losses(subject, candidate, out_dir, params=params, key=key, progress=progress)
+        known = _known(candidate, chosen, explained, out_dir, params=params)
+        task = progress.add_task("looking at test products", total=None)
+        make_overview(
+            subject, known, out_dir, params=params.overview, key=key, advance=lambda n: progress.advance(task, n)
+        )
         record = InterpretationRecord(
             key=key,
             training_key=candidate.training.key,
@@ -130,9 +139,10 @@ def explain_photos(
     n_maps = len(chosen) * (len(params.methods) + len(set(params.methods) & set(params.counter_methods)))
     task = progress.add_task("explaining photos", total=n_maps)
     labels, found = subject.labels, []
-    for one in chosen:
+    boxes = boxes_in_view(candidate.catalogue, [one.row for one in chosen], subject.preprocessing)
+    for one, box in zip(chosen, boxes, strict=True):
         image = subject.images(candidate.catalogue.at([one.row]))[0]
-        photo = _describe(one, candidate)
+        photo = _describe(one, candidate, box)
         with replacing(out_dir / photo.photo) as path:
             Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(path, format="PNG")
         items = []
@@ -141,7 +151,7 @@ def explain_photos(
                 explained = explain(subject, image, target, method, params)
                 file = None
                 if explained.map is not None:
-                    file = f"maps/{safe_name(one.product_id)}.{method}.{target}.npz"
+                    file = f"{MAPS_DIR}/{safe_name(one.product_id)}.{method}.{target}.npz"
                     with replacing(out_dir / file) as path, path.open("wb") as stream:
                         np.savez_compressed(stream, map=explained.map)
                 given = {"note": explained.note, "completeness_gap": explained.completeness_gap}
@@ -153,7 +163,37 @@ def explain_photos(
     return found
 
 
-def _describe(one: Chosen, candidate: Candidate) -> ExplainedPhoto:
+def _known(
+    candidate: Candidate,
+    chosen: list[Chosen],
+    explained: list[tuple[ExplainedPhoto, list[Explanation]]],
+    out_dir: Path,
+    *,
+    params: InterpretParams,
+) -> Known:
+    """Return what the overview is made of: the maps of the predicted classes by method."""
+    maps: dict[str, np.ndarray] = {}
+    for method in params.methods:
+        found = [
+            next(
+                (read_map(out_dir, item) for item in items if (item.method, item.target) == (method, photo.predicted)),
+                None,
+            )
+            for photo, items in explained
+        ]
+        shape = next((one.shape for one in found if one is not None), None)
+        if shape:
+            maps[method] = np.stack([np.full(shape, np.nan, np.float32) if one is None else one for one in found])
+    return Known(
+        candidate.catalogue,
+        candidate.predictions.probabilities.argmax(axis=1),
+        np.array([one.row for one in chosen], dtype=np.int64),
+        maps,
+        {method: METHODS[method].TITLE for method in maps},
+    )
+
+
+def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> ExplainedPhoto:
     """Return what the candidate makes of a chosen photo."""
     labels, shares = candidate.catalogue.labels, candidate.predictions.probabilities[one.row]
     most = list(dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), one.true]))
@@ -166,8 +206,8 @@ def _describe(one: Chosen, candidate: Candidate) -> ExplainedPhoto:
         correct=one.true == one.predicted,
         probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
         counter=labels[one.counter],
-        box=None,
-        photo=f"maps/{name}.png",
+        box=box.tolist() if np.isfinite(box).all() else None,
+        photo=f"{MAPS_DIR}/{name}.png",
         figure=f"attributions/{name}.png",
     )
 
@@ -180,6 +220,4 @@ def _notes(training: TrainingRecord, chosen: list[Chosen], params: InterpretPara
         for kind in KINDS
         if kinds[kind] < params.n_own[kind]
     ]
-    if not training.learned:
-        found.append(f"This candidate did not learn ({training.not_learned}): its maps show what chance looks at.")
-    return found
+    return found + warn_of(training)

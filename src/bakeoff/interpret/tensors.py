@@ -2,10 +2,12 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from bakeoff.interpret.subject import Subject
 
@@ -23,6 +25,28 @@ def arrays(tensor: Tensor) -> np.ndarray:
 def masked_function(subject: Subject) -> Callable[[Tensor], Tensor]:
     """Return the subject's fastest copy as Captum calls it: tensors (N, 3, H, W) to scores (N, K), no gradients."""
     return lambda images: torch.from_numpy(subject.masked_scores(arrays(images)))
+
+
+def torch_function(
+    scores: Callable[[np.ndarray], np.ndarray], slopes: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Callable[[Tensor], Tensor]:
+    """Return a PyTorch function with gradients, tensors (N, 3, H, W) to (N, K), of what takes and gives arrays.
+
+    `scores` takes images (N, H, W, 3) to (N, K), `slopes` images and weights (N, K) to d (weights · scores) / d image.
+    """
+    return lambda images: _ByArrays.apply(images, scores, slopes)  # type: ignore[return-value]
+
+
+class _ByArrays(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, scores: Any, slopes: Any) -> Tensor:
+        ctx.images, ctx.slopes = arrays(images), slopes
+        return torch.from_numpy(scores(ctx.images))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, weights: Tensor) -> tuple[Tensor, None, None]:
+        return planes(ctx.slopes(ctx.images, weights.numpy())), None, None
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.baseline_tf import forward
-from bakeoff.baseline_tf.model import score_model
+from bakeoff.baseline_tf.model import draw_anew, score_model
 from bakeoff.baseline_tf.record import MODEL_FILE, versions
 from bakeoff.baseline_tf.runtime import Device, keras, limit_threads, peak_memory_mib, start, tf
 from bakeoff.baseline_tf.sequence import Preprocessing
@@ -75,39 +75,33 @@ class KerasPredictor(Predictor):
     def _forward(self) -> Callable[[np.ndarray], np.ndarray]:
         return forward.compile_forward(self.network)
 
-    @cached_property
-    def _gradient(self) -> Any:
-        """The compiled gradient of each image's target score; one trace serves every N."""
-        size, network = self.image_size, self.network
-        signature = [tf.TensorSpec((None, size, size, 3), tf.float32), tf.TensorSpec((None,), tf.int32)]
-
-        @tf.function(input_signature=signature)
-        def gradient(images: Any, targets: Any) -> Any:
-            with tf.GradientTape() as tape:
-                tape.watch(images)
-                scores = network(images * _MAX_PIXEL, training=False)
-                chosen = tf.reduce_sum(tf.gather(scores, targets, axis=1, batch_dims=1))
-            return tape.gradient(chosen, images)
-
-        return gradient
-
-    def _gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        return self._gradient(tf.constant(images, tf.float32), targets.astype(np.int32)).numpy()
-
     def _ready_call(self, images: np.ndarray) -> Callable[[], object]:
         with tf.device(self._device.tf_name):
             on_device = tf.constant(images * np.float32(_MAX_PIXEL), tf.float32)
         call = self._traced
         return lambda: call(on_device).numpy()  # the K scores per image come back, which waits for the device
 
-    def forward(self, pixels: np.ndarray) -> np.ndarray:
-        """Return (N, K) float32 probabilities of photos (N, H, W, 3), uint8 or in [0, 1], in a single forward pass."""
+    def scores(self, pixels: np.ndarray) -> np.ndarray:
+        """Return what `network` gives, (N, K) float32, of photos (N, H, W, 3), uint8 or in [0, 1]."""
         values = pixels.astype(np.float32) if pixels.dtype == np.uint8 else pixels * np.float32(_MAX_PIXEL)
         with self._in_words("predicting", pixels):
             scores = self._forward(values)
         if not np.isfinite(scores).all():
             raise EvaluationError(f"{self._facts.source} gives scores that are no numbers; train baseline_tf again.")
-        return forward.to_probabilities(scores, score=self._facts.score, kind=self.probability_kind)
+        return scores
+
+    def forward(self, pixels: np.ndarray) -> np.ndarray:
+        """Return (N, K) float32 probabilities of photos (N, H, W, 3), uint8 or in [0, 1], in a single forward pass."""
+        return forward.to_probabilities(self.scores(pixels), score=self._facts.score, kind=self.probability_kind)
+
+    def randomised(self, seed: int) -> "KerasPredictor":
+        """Return the same network with weights drawn by `seed`, as for a random start."""
+        return KerasPredictor(lambda: draw_anew(self._load(), seed), self._facts, device=self._device)
+
+    @property
+    def score_kind(self) -> str:
+        """What `network` gives: `logits`, or `softmax` or `sigmoid` where a foreign model ends in one."""
+        return self._facts.score
 
     def count_gmacs(self) -> tuple[float | None, str]:
         """Return 1e9 multiply-adds of one image's forward pass as TensorFlow's profiler counts them."""

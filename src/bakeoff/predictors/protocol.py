@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from bakeoff.core.allocator import allocator_name
-from bakeoff.core.errors import EvaluationError, MemoryExhaustedError
+from bakeoff.core.errors import MemoryExhaustedError
 from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.photo import Photo
 from bakeoff.data.products import Products
@@ -64,29 +64,6 @@ class Predictor(ABC):
         """Return (N, K) float32 probabilities, rows sum to 1."""
         parts = [self.forward(photos) for photos in batches(images)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.labels)), dtype=np.float32)
-
-    def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return d score[target] / d image, (N, H, W, 3) float32, of N images, at least one.
-
-        The score is the logit (the probability for `as_is`); `targets` are (N,) int, class indices below K.
-
-        Raises:
-            EvaluationError: the targets are not one class index per image.
-        """
-        chosen = np.asarray(targets, dtype=np.int64)
-        if chosen.shape != (len(images),) or not 0 <= chosen.min() <= chosen.max() < len(self.labels):
-            raise EvaluationError(
-                f"targets must be one class index from 0 to {len(self.labels) - 1} per image ({len(images)}), "
-                f"got {chosen.tolist()}."
-            )
-        parts = []
-        for photos, some in zip(batches(images), batches(chosen), strict=True):
-            with self._in_words("gradients of", photos):
-                parts.append(self._gradients(photos, some))
-        return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
-
-    @abstractmethod
-    def _gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray: ...
 
     def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
         """Return a call that runs one synchronised forward pass (inputs already on the device) and nothing else.

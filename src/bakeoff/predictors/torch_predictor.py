@@ -80,12 +80,6 @@ class TorchPredictor(Predictor):
                 features.append(pooled.float().cpu().numpy())
         return np.concatenate(found), np.concatenate(features)
 
-    def _gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        batch = photo_tensor(images, self._device).requires_grad_(True)
-        score = self._model(batch).gather(1, torch.from_numpy(targets).to(self._device)[:, None]).sum()
-        (gradient,) = torch.autograd.grad(score, batch)
-        return gradient.permute(0, 2, 3, 1).cpu().numpy()
-
     @torch.inference_mode()
     def forward(self, pixels: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities of photos (N, H, W, 3), uint8 or in [0, 1], in a single forward pass."""

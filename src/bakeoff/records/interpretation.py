@@ -1,12 +1,28 @@
 """What `interpret` finds in one candidate: parts.json, robustness.json and interpretation.json."""
 
-from typing import ClassVar
+from pathlib import PurePosixPath
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
 
 PARTS_FILE, ROBUSTNESS_FILE, INTERPRETATION_FILE = "parts.json", "robustness.json", "interpretation.json"
+OVERVIEW_FILE = "overview.json"
+MAPS_DIR = "maps"
+"""Raw maps and the photos they are of, below the interpretation's folder."""
+
+
+def _stays_below(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError(f"{path!r} leads out of the interpretation's folder")
+    return path
+
+
+FileBelow = Annotated[str, AfterValidator(_stays_below)]
+"""Where a file lies below the interpretation's folder."""
 
 
 class _OfInterpretation(Record):
@@ -112,9 +128,9 @@ class ExplainedPhoto(Section):
     """The class that might have been: the true one where the prediction is wrong, else the second most probable."""
     box: list[float] | None
     """The object's left, top, right and bottom in the photo as the network sees it, px, where that is known."""
-    photo: str
-    """Where the photo as the network sees it lies, PNG, below the interpretation's folder."""
-    figure: str
+    photo: FileBelow
+    """The photo as the network sees it, PNG."""
+    figure: FileBelow
     """Where its maps are drawn."""
 
 
@@ -125,7 +141,7 @@ class Explanation(Section):
     method: str
     target: str
     """The class that is explained."""
-    map: str | None
+    map: FileBelow | None
     """Where the raw map lies, `map` (H, W) float32 of an .npz; None where it could not be had."""
     note: str | None
     """Why not."""
@@ -144,3 +160,61 @@ class InterpretationRecord(_OfInterpretation):
     photos: list[ExplainedPhoto]
     items: list[Explanation]
     """A photo × method each."""
+
+
+class ClassExamples(Section):
+    """Which test products stand for a class in the candidate's features, and which ones those tell least of."""
+
+    label: str
+    n: int
+    prototypes: list[str]
+    """Product ids, the one that stands for most first."""
+    criticisms: list[str]
+
+
+class OutsideShare(Section):
+    """How much of what speaks for the explained class lies outside the object's box; means over n photos."""
+
+    n: int
+    outside: float
+    """Share of a map's positive attribution."""
+    expected: float
+    """Share of the photo's area: what a map that knows nothing has."""
+
+
+class BackgroundReliance(OutsideShare):
+    """That of one method's maps, over all photos and by the class that is explained."""
+
+    classes: dict[str, OutsideShare]
+
+
+class GreyedAccuracy(Section):
+    """The accuracy on n test photos whose box is known, with a part of each photo made mid-grey."""
+
+    n: int
+    accuracy: float
+    """Of the photos as they are."""
+    object_alone: float
+    """With everything outside the box grey."""
+    background_alone: float
+    """With the box grey."""
+    object_alone_drop: tuple[float, float]
+    """95 % interval of the accuracy lost."""
+    background_alone_drop: tuple[float, float]
+
+
+class OverviewRecord(_OfInterpretation):
+    """overview.json: what the candidate makes of the test products as a whole."""
+
+    notes: list[str]
+    """What could not be made, and why; a sentence each."""
+    n_products: int
+    """Test products that were looked at."""
+    classes: list[ClassExamples]
+    """Those that have test products; empty where no prototypes are wanted or the network shows no features."""
+    background: dict[str, BackgroundReliance]
+    """By method; empty where no box is known."""
+    greyed: GreyedAccuracy | None
+    """None where no box is known."""
+    figures: list[str]
+    """Where prototypes, the map of the products and the mean maps are drawn, below the interpretation's folder."""

@@ -89,13 +89,10 @@ def _marks(item: Summary, t: Translator) -> list[str]:
 
 def _places(facts: Facts, reports: Path, t: Translator) -> str:
     """Return where everything is, a line each."""
-    inputs = facts.choice.inputs
-    name = facts.choice.best["candidate"] if facts.choice.best else "<candidate>"
-    folder = Path(inputs.runs_dir) / name / f"seed_{inputs.seeds[0]}" / "interpretation" / "attributions"
     places = {
         t.gettext("Report:"): reports / "index.html",
         t.gettext("Figures:"): f"{reports / 'pareto.png'}, {reports / 'differences.png'}",
-        t.gettext("Heat maps:"): folder,
+        t.gettext("Heat maps:"): f"{reports / 'explanations'}/",
         t.gettext("MLflow:"): t.gettext("make ui   (or `bakeoff ui`)"),
     }
     width = max(map(len, places)) + 1

@@ -78,6 +78,11 @@ class Facts:
         return list(dict.fromkeys([*(self.choice.winners or [self.summaries[0].candidate]), *present]))
 
     @cached_property
+    def leading_first(self) -> list[Evaluated]:
+        """Each candidate's first training with a result, those of `leading` before the others in rank order."""
+        return self.first_records([*self.leading, *(item.candidate for item in self.summaries)])
+
+    @cached_property
     def rule(self) -> Rule:
         """The rule that chose, whatever params.yaml says now."""
         made = self.choice.rule

@@ -1,5 +1,6 @@
 """The whole comparison: collect, rank, choose, draw, report."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ from bakeoff.report.differences import draw_differences
 from bakeoff.report.documents import write_model_card
 from bakeoff.report.facts import Facts
 from bakeoff.report.gaps import fill_gaps
+from bakeoff.report.page.explanations import FOLDER, write_explanations
 from bakeoff.report.page.learning import learning_curves
 from bakeoff.report.page.page import write_report
 from bakeoff.report.render import environment
@@ -73,7 +75,7 @@ def compare(
     partial: bool = False,
     inputs: ReportInputs | None = None,
 ) -> ChoiceRecord:
-    """Write REPORTS, then TELLING, to `out_dir` and return the choice.
+    """Write REPORTS, then TELLING and explanations/, to `out_dir` and return the choice.
 
     `partial` lists missing candidates as failed instead of stopping.
 
@@ -124,6 +126,7 @@ def compare(
     # DVC may have hard-linked them to its cache: writing into one would change the cached copy.
     for name in (*REPORTS, *TELLING, failures.FILE):
         (out_dir / name).unlink(missing_ok=True)
+    shutil.rmtree(out_dir / FOLDER, ignore_errors=True)
     table.to_csv(out_dir / "leaderboard.csv", index=False)
     learning_curves(done).to_csv(out_dir / "learning_curves.csv", index=False, float_format="%.6g")
     choice.write(out_dir / "choice.json")
@@ -141,13 +144,15 @@ def compare(
 
 
 def _tell(facts: Facts, params: CompareParams, out_dir: Path, t: Translator) -> None:
-    """Write TELLING, each of which may fail."""
+    """Write TELLING and the pages of the classes, each of which may fail."""
     with failures.drawing(out_dir / "pareto.png", out_dir) as path:
         draw_pareto(facts.summaries, path, plane=Plane.of(params.pareto, facts.choice.exclusions), t=t)
     with failures.drawing(out_dir / "differences.png", out_dir) as path:
         draw_differences(facts.summaries, facts.choice, path, t=t)
     with failures.drawing(out_dir / "index.html", out_dir) as path:
         write_report(facts, path)
+    with failures.surviving(FOLDER, out_dir):
+        write_explanations(facts, out_dir / FOLDER)
     with failures.drawing(out_dir / "model_card.md", out_dir) as path:
         write_model_card(path, facts)
 
@@ -188,7 +193,7 @@ def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator)
     drawn = [
         f"{one.folder.parent.name}/{one.folder.name}/{stage}/{failure.what} ({failure.error})"
         for one in (*found.done, *found.failed)
-        for stage in ("training", "evaluation", "interpretation")
+        for stage in ("training", "evaluation", "interpretation", "faithfulness")
         for failure in failures.read_failures(one.folder / stage)
     ]
     keys = {one.candidate.title: one.training.key for one in found.done}

@@ -7,7 +7,6 @@ the others alone. Only one of them is ever busy.
 import contextlib
 import json
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.locks import measuring_lock, waiting_lock
-from bakeoff.core.paths import environment_python
+from bakeoff.core.workers import WorkerProcess
 from bakeoff.learning.key import now_utc
 from bakeoff.records.candidate import Candidate
 from bakeoff.records.speed import Session, ThroughputRecord
@@ -26,26 +25,14 @@ from bakeoff.speed.params import ThroughputParams
 from bakeoff.speed.pool import pool_turns
 from bakeoff.speed.turns import TURN, Turn
 
-ENDING_S = 10
 LOADING_AT_ONCE = 2
 
 
-class Worker:
+class Worker(WorkerProcess):
     """The process of one network."""
 
     def __init__(self, root: Path, network: str) -> None:
-        self.environment = Candidate(network).environment
-        python = environment_python(self.environment)
-        if not python.is_file():
-            raise EvaluationError(f"{python} is missing; run `make setup`.")
-        self._process = subprocess.Popen(
-            ["sh", "stages/in_env.sh", self.environment, "-m", worker.__name__, network],
-            cwd=root,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is the session's to handle
-        )
+        super().__init__(root, Candidate(network).environment, worker.__name__, network, purpose="measuring")
 
     def answer(self) -> dict[str, Any]:
         """Return the next answer.
@@ -53,15 +40,9 @@ class Worker:
         Raises:
             EvaluationError: the worker tells a problem, or ended without an answer.
         """
-        assert self._process.stdout
-        line = self._process.stdout.readline()
+        line = self._answers.readline()
         if not line:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(ENDING_S)  # else `close` kills it, and -9 would tell of a lack of memory
-            raise EvaluationError(
-                f"the measuring process of .venv-{self.environment} ended without an answer (status "
-                f"{self._process.returncode}; -9 is a machine out of memory); see its messages above."
-            )
+            raise self.ended()
         found = json.loads(line)
         if "problem" in found:
             raise EvaluationError(found["problem"])
@@ -69,16 +50,8 @@ class Worker:
 
     def take_turn(self, seconds: float) -> Turn:
         """Have the network take a turn of about this many seconds and return it."""
-        assert self._process.stdin
-        with contextlib.suppress(BrokenPipeError):  # `answer` tells that it ended
-            self._process.stdin.write(f"{seconds}\n")
-            self._process.stdin.flush()
+        self.send(f"{seconds}\n".encode())
         return TURN.validate_python(self.answer()["turn"])
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.communicate()
 
 
 @dataclass

@@ -15,6 +15,7 @@ from typing import TextIO
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.section import load_section
+from bakeoff.core.workers import keep_stdout
 from bakeoff.data.products import StoredProducts, evenly_spaced
 from bakeoff.data.store import ImageStore
 from bakeoff.learning.params import BaselineParams
@@ -78,8 +79,7 @@ def serve(root: Path, network: str, questions: TextIO, answers: TextIO) -> None:
 
 def main() -> None:
     """Keep stdout for the answers and serve the project in the working folder."""
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
-        os.dup2(2, 1)
+    with os.fdopen(keep_stdout(), "w", encoding="utf-8") as answers:
         serve(Path.cwd(), sys.argv[1], sys.stdin, answers)
 
 

@@ -90,13 +90,19 @@ def mmd_test(first: np.ndarray, second: np.ndarray, *, seed: int = 0, n_permutat
     pooled = np.concatenate([first, second]).astype(np.float64)
     spread = pooled.std(axis=0)
     pooled = (pooled - pooled.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    squares = cdist(pooled, pooled, "sqeuclidean")
-    width = float(np.median(squares[np.triu_indices(len(pooled), k=1)]))
-    kernel = np.exp(-squares / (width or 1.0))  # 1 where all rows are alike
+    kernel = gaussian_kernel(pooled)
     weights = np.concatenate([np.full(len(first), 1 / len(first)), np.full(len(second), -1 / len(second))])
     observed = float(weights @ kernel @ weights)
     drawn = _permuted(weights, lambda many: ((many @ kernel) * many).sum(axis=1), n_permutations, seed)
     return TwoSample(observed, _permutation_p(observed, drawn))
+
+
+def gaussian_kernel(values: np.ndarray) -> np.ndarray:
+    """Return the kernel of rows (N, D) among each other, (N, N) in [0, 1], the median squared distance as its width."""
+    squares = cdist(values, values, "sqeuclidean")
+    distances = squares[np.triu_indices(len(values), k=1)]
+    width = float(np.median(distances)) if len(distances) else 0.0
+    return np.exp(-squares / (width or 1.0))  # 1 where all rows are alike
 
 
 def difference_of_shares(hits: tuple[int, int], sizes: tuple[int, int]) -> ShareDifference:

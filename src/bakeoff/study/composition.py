@@ -93,6 +93,9 @@ def choices_made(root: Path, values: dict[str, Any]) -> list[str] | None:
     try:
         if singles and _differing(compose(root, groups + singles), values):
             return None
+        # A key that conf/ takes over from another one follows from that one's choice.
+        others = {single: [other for other in singles if other != single] for single in singles}
+        singles = [one for one, rest in others.items() if _differing(compose(root, groups + rest), values)]
     except ParamsError:
         return None
     defaults = read_yaml(root / "conf" / "config.yaml")["defaults"]

@@ -1,7 +1,7 @@
 """The whole of params.yaml, and the model of each of its sections."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
@@ -13,7 +13,7 @@ from bakeoff.core.section import LanguageCode, read_yaml, validate_section
 from bakeoff.decision.params import CompareParams
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.examination.params import ExamineParams
-from bakeoff.interpret.params import InterpretParams
+from bakeoff.interpret.params import FaithfulnessParams, InterpretParams
 from bakeoff.learning.params import BaselineParams
 from bakeoff.learning.recipe import TrainingParams, recipe_problem
 from bakeoff.speed.params import ThroughputParams
@@ -40,6 +40,7 @@ class Params(StudyBackbones):
     evaluate: EvaluateParams
     throughput: ThroughputParams
     interpret: InterpretParams
+    faithfulness: FaithfulnessParams
     compare: CompareParams
     examine: ExamineParams
     tune: TuneParams
@@ -57,6 +58,16 @@ class Params(StudyBackbones):
                     raise ValueError(f"backbones.{model}.training.{error}") from None
                 if problem := recipe_problem(recipe, parse_mode(mode), head):
                     raise ValueError(f"model {model}: {problem}")
+        return self
+
+    @model_validator(mode="after")
+    def _is_of_the_study(self) -> Self:
+        measured = self.faithfulness
+        asked = {"models": measured.models, "modes": measured.modes, "baseline_seeds": measured.baseline_seeds}
+        for name, values in asked.items():
+            legal: list[Any] = getattr(self, name.removeprefix("baseline_"))
+            if unknown := [value for value in values if value not in legal]:
+                raise ValueError(f"faithfulness.{name}: {unknown[0]!r} is not in the study's {legal}")
         return self
 
 

@@ -1,4 +1,4 @@
-"""Copies a stage's figures, tables and texts into its MLflow run; model files and predictions stay where they are."""
+"""Copies a stage's figures, tables and texts into its MLflow run; model files, predictions and raw maps stay here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.core.files import write_json
+from bakeoff.records.interpretation import MAPS_DIR
 from bakeoff.records.weights import WeightsRecord
 from bakeoff.tracking.records import Part, as_value
 from bakeoff.tracking.runs import log_tags
@@ -41,6 +42,8 @@ def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part], *,
 
 def _copy_light_files(source: Path, target: Path) -> None:
     for path in sorted(source.rglob("*")):
+        if MAPS_DIR in path.relative_to(source).parts:  # thousands of files, which the figures show
+            continue
         if path.is_file() and path.suffix not in HEAVY:  # no file: a link of DVC's cache to what is gone from it
             copy = target / path.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ _FILES = (
     *("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv", "pareto.png", "differences.png"),
     *("index.html", "model_card.md", "note.md"),
 )
+_FOLDERS = ("explanations",)
 _KEYED = ("leaderboard.csv", "choice.json", "model_card.md", FILE)
 _SPEED = [measure for measure in RECORDED if measure.path.startswith("speed.") and measure.path.count(".") == 1]
 """The leaderboard's columns that a candidate's run shows, under the names they have in the network's record."""
@@ -72,6 +73,9 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
         for name in _FILES:
             if (reports_dir / name).is_file():
                 client.log_artifact(run_id, str(reports_dir / name))
+        for name in _FOLDERS:
+            if (reports_dir / name).is_dir():
+                client.log_artifacts(run_id, str(reports_dir / name), name)
     except Exception:
         client.set_terminated(run_id, "FAILED")  # the next comparison or `sync` makes another one
         raise

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, get_args
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.failures import FILE
 from bakeoff.records.evaluation import CALIBRATION, CONFUSIONS, METRICS, CalibrationRecord, MetricsRecord
+from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord
 from bakeoff.records.interpretation import (
     INTERPRETATION_FILE,
     PARTS_FILE,
@@ -23,13 +24,14 @@ from bakeoff.records.interpretation import (
 from bakeoff.records.speed import ThroughputRecord
 from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 
-PartName = Literal["training", "evaluation", "interpretation"]
+PartName = Literal["training", "evaluation", "interpretation", "faithfulness"]
 PARTS: tuple[PartName, ...] = get_args(PartName)
 _TRAINING, HISTORY = "training.json", "history.csv"
 _DIGESTED: dict[PartName, tuple[str, ...]] = {
     "training": (_TRAINING, "cost.json", HISTORY),
     "evaluation": (METRICS, CALIBRATION, CONFUSIONS, "confusion.csv", "classification_report.txt"),
     "interpretation": (INTERPRETATION_FILE, PARTS_FILE, ROBUSTNESS_FILE),
+    "faithfulness": (FAITHFULNESS_FILE,),
 }
 _TRAINING_METRICS = {
     *("n_parameters", "n_trainable", "size_mib"),
@@ -42,7 +44,9 @@ _SPEED_METRICS = {
 _SPEED_FILE = "measurements/throughput.json"
 _PLAIN_PARAMS = ("candidate", "model", "mode", "seed", "framework", "loss", "device", "threads", "scan")
 _MAX_PARAM_CHARS = 500  # every MLflow server takes this many
-_OfTraining = TypeVar("_OfTraining", MetricsRecord, InterpretationRecord, PartsRecord, RobustnessRecord)
+_OfTraining = TypeVar(
+    "_OfTraining", MetricsRecord, InterpretationRecord, PartsRecord, RobustnessRecord, FaithfulnessRecord
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Results:
     calibration: CalibrationRecord | None
     lost_parts: PartsRecord | None
     robustness: RobustnessRecord | None
+    faithfulness: FaithfulnessRecord | None
     speed: Mapping[str, float | None]
     """Its network's figures in measurements/throughput.json; empty where it was not measured."""
     parts: Mapping[PartName, Part]
@@ -85,7 +90,7 @@ def read_results(candidate_dir: Path) -> Results:
     """Return what the stages left; a record of an older training, or of another format, is left out.
 
     Args:
-        candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe evaluation/ and interpretation/.
+        candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe the other `PARTS`.
 
     Raises:
         TrackingError: there is no training.json.
@@ -96,14 +101,16 @@ def read_results(candidate_dir: Path) -> Results:
             f"{candidate_dir / 'training' / _TRAINING} is missing: a run is made from a finished training; "
             "run `dvc repro` or `dvc pull` first."
         )
-    training_dir, evaluation_dir, why_dir = (candidate_dir / name for name in PARTS)
+    training_dir, evaluation_dir, why_dir, trust_dir = (candidate_dir / name for name in PARTS)
     training = TrainingRecord.read(training_dir / _TRAINING)
     metrics = _unless_older(MetricsRecord.read_current(evaluation_dir / METRICS), training)
     interpretation = _unless_older(InterpretationRecord.read_current(why_dir / INTERPRETATION_FILE), training)
+    faithfulness = _unless_older(FaithfulnessRecord.read_current(trust_dir / FAITHFULNESS_FILE), training)
     keys = {
         "training": training.key,
         "evaluation": metrics and metrics.key,
         "interpretation": interpretation and interpretation.key,
+        "faithfulness": faithfulness and faithfulness.key,
     }
     parts: dict[PartName, Part] = {
         name: Part(name, candidate_dir / name, key, _digest(candidate_dir / name, _DIGESTED[name]))
@@ -123,6 +130,7 @@ def read_results(candidate_dir: Path) -> Results:
         CalibrationRecord.read_current(evaluation_dir / CALIBRATION) if metrics else None,
         _unless_older(PartsRecord.read_current(why_dir / PARTS_FILE), training),
         _unless_older(RobustnessRecord.read_current(why_dir / ROBUSTNESS_FILE), training),
+        faithfulness,
         speed,
         parts,
     )
@@ -195,6 +203,9 @@ def run_metrics(results: Results) -> dict[str, float]:
         metrics |= {f"part_drop_{name}": part.accuracy.mean for name, part in lost}
     if results.robustness:
         metrics["robustness_loss"] = results.robustness.mean_loss
+    for name, method in results.faithfulness.methods.items() if results.faithfulness else ():
+        metrics[f"faithfulness_{name}_deletion_gain"] = method.deletion.gain
+        metrics[f"faithfulness_{name}_insertion_gain"] = method.insertion.gain
     return finite(metrics)
 
 

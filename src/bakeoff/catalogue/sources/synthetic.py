@@ -74,9 +74,12 @@ class SyntheticSource(Source):
         generate(root, dataset.synthetic)
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return one product per row of products.csv."""
+        """Return one product per row of products.csv, with the box that truth.json knows."""
         table = pd.read_csv(root / "products.csv", dtype=str, keep_default_na=False)
-        return [RawProduct(*cells) for cells in table.itertuples(index=False, name=None)]
+        truths = json.loads((root / "truth.json").read_text(encoding="utf-8"))["products"]
+        boxes = [truths.get(product_id, {}).get("bbox_px") for product_id in table["id"]]
+        rows = zip(table.itertuples(index=False, name=None), boxes, strict=True)
+        return [RawProduct(*cells, box=tuple(box) if box else None) for cells, box in rows]
 
 
 def generate(root: Path, params: SyntheticParams) -> dict[str, Truth]:

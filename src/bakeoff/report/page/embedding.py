@@ -4,6 +4,7 @@ import base64
 import io
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 _JPEG_QUALITY = 82
@@ -16,8 +17,12 @@ def shrink_to_jpeg(path: Path, *, max_px: int) -> bytes:
     picture.thumbnail((max_px, max_px), Image.Resampling.LANCZOS)
     flat = Image.new("RGB", picture.size, "white")
     flat.paste(picture, mask=picture.getchannel("A"))
+    return _to_jpeg(flat)
+
+
+def _to_jpeg(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    flat.save(buffer, format="JPEG", quality=_JPEG_QUALITY, optimize=True)
+    picture.save(buffer, format="JPEG", quality=_JPEG_QUALITY, optimize=True)
     return buffer.getvalue()
 
 
@@ -33,7 +38,13 @@ class Budget:
         path = (folder / name).resolve()
         if not (path.is_relative_to(folder.resolve()) and path.is_file()):
             return None
-        data = shrink_to_jpeg(path, max_px=max_px)
+        return self._take(shrink_to_jpeg(path, max_px=max_px))
+
+    def embed_array(self, picture: np.ndarray) -> str | None:
+        """Return a picture (H, W, 3) in [0, 1] as a data URI, or None where it no longer fits."""
+        return self._take(_to_jpeg(Image.fromarray(np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8))))
+
+    def _take(self, data: bytes) -> str | None:
         if len(data) > self.left:
             self.n_left_out += 1
             return None

@@ -1,4 +1,4 @@
-"""What the report shows beside the numbers: a candidate's heat maps, what matters in its photos, the audit's sheets."""
+"""What the report shows beside the numbers: what matters in a candidate's photos, the audit's sheets."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -7,26 +7,11 @@ from typing import Any, NamedTuple
 from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.comparisons import ALPHA
 from bakeoff.records.examination import SHEETS
-from bakeoff.records.interpretation import (
-    INTERPRETATION_FILE,
-    PARTS_FILE,
-    ExplainedPhoto,
-    InterpretationRecord,
-    PartsRecord,
-)
+from bakeoff.records.interpretation import PARTS_FILE, PartsRecord
 from bakeoff.report.facts import Facts
 from bakeoff.report.page.embedding import Budget
 
-_HEATMAP_PX = 960
 _SHEET_PX = 800
-
-
-class HeatMap(NamedTuple):
-    """A candidate's explained photo, and its figure as a data URI."""
-
-    candidate: str
-    photo: ExplainedPhoto
-    picture: str
 
 
 class Found(NamedTuple):
@@ -64,17 +49,6 @@ def corrupted_picture(records: Sequence[Evaluated], budget: Budget) -> str | Non
     """Return the sheet of corrupted photos of the first candidate that has one, as a data URI."""
     folders = [record.folder / "interpretation" / "figures" for record in records if record.robustness]
     return budget.embed(folders[0], "corruptions.png", max_px=_SHEET_PX) if folders else None
-
-
-def read_heat_maps(record: Evaluated, budget: Budget) -> list[HeatMap]:
-    """Return the candidate's heat maps with their pictures, as far as the budget goes."""
-    folder = record.folder / "interpretation"
-    interpretation = InterpretationRecord.read_if_there(folder / INTERPRETATION_FILE)
-    found = []
-    for photo in interpretation.photos if interpretation else ():
-        if picture := budget.embed(folder, photo.figure, max_px=_HEATMAP_PX):
-            found.append(HeatMap(record.candidate.name, photo, picture))
-    return found
 
 
 def weak_slices(facts: Facts) -> list[tuple[str, int, list[Any]]]:

@@ -19,14 +19,23 @@ from bakeoff.report.page.evidence import (
     examined,
     found_in_catalogue,
     lost_to_corruptions,
-    read_heat_maps,
     read_parts,
     repaired_picture,
     weak_slices,
 )
+from bakeoff.report.page.explanations import class_links
+from bakeoff.report.page.heat_maps import (
+    compare_photo,
+    notes_of,
+    own_photo,
+    read_interpreted,
+    scale_picture,
+    shared_products,
+)
 from bakeoff.report.page.learning import learning_views
 from bakeoff.report.page.speed import speed_views
 from bakeoff.report.page.tradeoff import tradeoff_views
+from bakeoff.report.page.trust import trust_table
 from bakeoff.report.render import Sections, write_page
 
 PICTURE_BYTES = 5_000_000
@@ -73,17 +82,29 @@ def _confusions(page: _Page) -> dict[str, Any]:
 
 
 def _heat_maps(page: _Page) -> dict[str, Any]:
-    found = [item for record in _leading_first(page) for item in read_heat_maps(record, page.budget)]
-    leading = page.facts.leading
+    facts, budget = page.facts, page.budget
+    interpreted = read_interpreted(facts.leading_first)
+    wrong = [
+        own_photo(one, photo, budget)
+        for one in interpreted
+        if one.candidate == facts.leading[0]
+        for photo in one.photos(shared=False)
+        if not photo.correct
+    ]
+    known = {one.candidate for one in interpreted}
     return {
-        "heat_maps_top": [item for item in found if item.candidate in leading],
-        "heat_maps_rest": [item for item in found if item.candidate not in leading],
-        "n_pictures_left_out": page.budget.n_left_out,
+        "scale": scale_picture(budget),
+        "compared": [compare_photo(name, interpreted, budget) for name in shared_products(interpreted)[:1]],
+        "wrong": wrong,
+        "classes": class_links(facts, interpreted),
+        "notes": notes_of(interpreted),
+        "missing": [item.candidate for item in facts.summaries if item.candidate not in known],
+        "n_pictures_left_out": budget.n_left_out,
     }
 
 
 def _parts(page: _Page) -> dict[str, Any]:
-    records = _leading_first(page)
+    records = page.facts.leading_first
     found = [(record.candidate.name, read_parts(record)) for record in records]
     return {
         "parts": [(name, parts) for name, parts in found if parts],
@@ -94,10 +115,6 @@ def _parts(page: _Page) -> dict[str, Any]:
 
 def _ranked(page: _Page) -> list[Evaluated]:
     return page.facts.first_records([item.candidate for item in page.facts.summaries])
-
-
-def _leading_first(page: _Page) -> list[Evaluated]:
-    return page.facts.first_records([*page.facts.leading, *(item.candidate for item in page.facts.summaries)])
 
 
 _SECTIONS: Sections = {
@@ -120,6 +137,7 @@ _SECTIONS: Sections = {
     "data_curve": (N_("More photos"), lambda page: {"data_curves": data_curves(page.facts, page.budget, page.t)}),
     "speed": (N_("Speed"), lambda page: {"speed": speed_views(_ranked(page))}),
     "heat_maps": (N_("Heat maps"), _heat_maps),
+    "trust": (N_("Trust"), lambda page: {"trust": trust_table(page.facts.leading_first)}),
     "parts": (N_("Parts of photos"), _parts),
     "licences": (N_("Licences"), lambda page: {}),
     "data": (

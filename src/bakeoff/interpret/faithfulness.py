@@ -1,0 +1,197 @@
+"""How far each method of explanation can be believed for one candidate, measured on a few test photos."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from bakeoff.core.errors import EvaluationError
+from bakeoff.core.failures import drawing
+from bakeoff.core.machine import ComputeParams
+from bakeoff.core.progress import progress_bar
+from bakeoff.core.seeding import derive_seed
+from bakeoff.data.boxes import boxes_in_view
+from bakeoff.interpret.deletion import (
+    answer_curves,
+    box_pixels,
+    random_map,
+    rank_correlation,
+    rank_pixels,
+    top_in_box,
+)
+from bakeoff.interpret.explain import background
+from bakeoff.interpret.faithfulness_figure import draw_faithfulness
+from bakeoff.interpret.methods import METHODS
+from bakeoff.interpret.opening import open_subject
+from bakeoff.interpret.params import FaithfulnessParams, InterpretParams
+from bakeoff.interpret.perturbation import CoveredPhoto, infidelity_of, sensitivity_of
+from bakeoff.interpret.photos import KINDS, Chosen, choose_photos
+from bakeoff.interpret.run import Candidate
+from bakeoff.interpret.subject import NotExplainable, Subject
+from bakeoff.interpret.trust import Measured, summarise
+from bakeoff.learning.out_of_memory import out_of_memory_in_words
+from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord, MethodFaithfulness
+from bakeoff.records.files import derived_key
+
+_TOP = 0.05
+Attribute = Callable[[Subject, np.ndarray, np.ndarray], np.ndarray]
+"""A method with its settings: subject, images (N, H, W, 3) and targets (N,) to maps (N, H, W) float32."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A test photo that is explained, and the random map that methods are held against."""
+
+    image: np.ndarray
+    """(H, W, 3) float32 in [0, 1]."""
+    target: int
+    """The class that the candidate predicts."""
+    inside: np.ndarray | None
+    """Which pixels lie in the object's box, (H, W) bool; None where it is not known or the candidate was wrong."""
+    ties: np.ndarray
+    """A random map, (H, W) float32."""
+    random_curves: np.ndarray
+    """(2, steps + 1) probabilities: deletion and insertion by it."""
+    covered: CoveredPhoto
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What every method of a candidate is measured by."""
+
+    subject: Subject
+    randomised: Subject | None
+    """The same network with parameters drawn anew; None where that cannot be had."""
+    photos: list[Photo]
+    params: FaithfulnessParams
+
+    def measure(self, attribute: Attribute) -> list[Measured]:
+        """Return what is measured of a method's maps of the photos that it can explain.
+
+        Raises:
+            NotExplainable: it can explain none.
+        """
+        measured: list[Measured] = []
+        reason = NotExplainable("there is no test photo.")
+        for photo in self.photos:
+            try:
+                heat = _explain(self.subject, attribute, photo)
+            except NotExplainable as error:
+                reason = error
+            else:
+                measured.append(self._measure(attribute, photo, heat, place=len(measured)))
+        if not measured:
+            raise reason
+        return measured
+
+    def _measure(self, attribute: Attribute, photo: Photo, heat: np.ndarray, *, place: int) -> Measured:
+        """Return what is measured of one photo's map, of those that could be made the `place`-th from 0."""
+        subject, params, ranks, inside = self.subject, self.params, rank_pixels(heat, photo.ties), photo.inside
+        alike = sensitivity = pointing = None
+        with contextlib.suppress(NotExplainable):
+            if self.randomised:
+                alike = rank_correlation(heat, _explain(self.randomised, attribute, photo))
+        with contextlib.suppress(NotExplainable):
+            if place < params.sensitivity_rows:
+                explain = partial(attribute, subject)
+                sensitivity = sensitivity_of(explain, photo.image, photo.target, n_noises=params.noises)
+        if inside is not None:
+            pointing = (top_in_box(ranks, inside, 0), top_in_box(ranks, inside, _TOP), float(inside.mean()))
+        return Measured(
+            curves=answer_curves(subject.probabilities, photo.image, photo.target, ranks, steps=params.steps),
+            random_curves=photo.random_curves,
+            infidelity=infidelity_of(photo.covered, heat),
+            sensitivity=sensitivity,
+            same_when_random=alike,
+            pointing=pointing,
+        )
+
+
+def measure_faithfulness(
+    candidate: Candidate,
+    out_dir: Path,
+    *,
+    params: FaithfulnessParams,
+    interpret: InterpretParams,
+    compute: ComputeParams,
+) -> FaithfulnessRecord:
+    """Write faithfulness.json and, of the methods that could be had, figures/faithfulness.png under `out_dir`.
+
+    The methods are those of `interpret`. The photos are the same for every candidate, by the digest of the product's
+    id, the classes in turn; each explains the class that it predicts there. A method that it cannot be explained by is
+    named with the reason, and the others are measured.
+
+    Raises:
+        EvaluationError: memory ran out.
+    """
+    training = candidate.training
+    chosen = choose_photos(
+        candidate.predictions, n_shared=params.rows, max_shared=params.rows, n_own=dict.fromkeys(KINDS, 0)
+    )
+    doing, remedies = "measuring faithfulness", "lower interpret.batch_px, or set compute.device: cpu"
+    found: dict[str, MethodFaithfulness] = {}
+    refused: dict[str, str] = {}
+    with (
+        open_subject(candidate.training_dir, compute, batch_px=interpret.batch_px) as subject,
+        out_of_memory_in_words(EvaluationError, doing, remedies=remedies),
+        progress_bar() as progress,
+    ):
+        task = progress.add_task(f"faithfulness of {training.candidate}", total=1 + len(interpret.methods))
+        subject.background = background(subject, candidate.catalogue)
+        trial = open_trial(subject, candidate, chosen, params)
+        progress.advance(task)
+        for name in interpret.methods:
+            attribute = partial(METHODS[name].attribute, settings=interpret.settings(name))
+            try:
+                found[name] = summarise(METHODS[name].TITLE, trial.measure(attribute), training.not_learned)
+            except NotExplainable as reason:
+                refused[name] = str(reason)
+            progress.advance(task)
+    random = np.mean([photo.random_curves for photo in trial.photos], axis=0)
+    settings = {name: interpret.settings(name).model_dump() for name in interpret.methods}
+    record = FaithfulnessRecord(
+        key=derived_key(training.key, params.used(), settings),
+        training_key=training.key,
+        product_ids=[one.product_id for one in chosen],
+        random_deletion=random[0].tolist(),
+        random_insertion=random[1].tolist(),
+        methods=found,
+        refused=refused,
+    )
+    record.write(out_dir / FAITHFULNESS_FILE)
+    if found:
+        with drawing(out_dir / "figures" / "faithfulness.png", out_dir) as path:
+            draw_faithfulness(record, path, title=training.candidate)
+    return record
+
+
+def open_trial(subject: Subject, candidate: Candidate, chosen: list[Chosen], params: FaithfulnessParams) -> Trial:
+    """Return what the methods of a candidate are measured by: the chosen photos, each with a random map of its own."""
+    rows = np.array([one.row for one in chosen], dtype=np.int64)
+    images = subject.images(candidate.catalogue.at(rows))
+    boxes = boxes_in_view(candidate.catalogue, rows, subject.preprocessing)
+    photos = []
+    for one, image, box in zip(chosen, images, boxes, strict=True):
+        inside = box_pixels(box, subject.image_size)
+        points = inside.any() and one.predicted == one.true  # another class's evidence need not lie in the box
+        ties = random_map(subject.image_size, derive_seed(0, "faithfulness", one.product_id))
+        ranks = rank_pixels(ties, ties)
+        curves = answer_curves(subject.probabilities, image, one.predicted, ranks, steps=params.steps)
+        covered = CoveredPhoto(subject, image, one.predicted, n_squares=params.squares)
+        photos.append(Photo(image, one.predicted, inside if points else None, ties, curves, covered))
+    randomised = None
+    with contextlib.suppress(NotExplainable):
+        randomised = subject.randomised(0)
+        randomised.background = subject.background
+    return Trial(subject, randomised, photos, params)
+
+
+def _explain(subject: Subject, attribute: Attribute, photo: Photo) -> np.ndarray:
+    """Return a photo's map, (H, W) float32."""
+    heat = attribute(subject, photo.image[None], np.array([photo.target], dtype=np.int64))[0]
+    if not np.isfinite(heat).all():
+        raise NotExplainable("the map holds values that are not finite numbers.")
+    return heat
