@@ -289,6 +289,7 @@ def test_classes_told_apart_by_colour_lose_under_hue_shuffling_and_those_by_shap
         found = measure(subject, tried, PartsParams(groups=["hsv"], repeats=2, max_rows=None))
         lost[CLASSES[min(pair)].told_apart_by] = found.parts["hsv"]["hue"]
     assert lost["colour"].accuracy.low > 0.15, "half of the photos stay right by chance"
-    assert all(known.recall.mean > 0.2 for known in lost["colour"].classes.values())
+    # Of both classes together: without its hue every ball may be taken for the same one, which then loses nothing.
+    assert sum(known.recall.mean for known in lost["colour"].classes.values()) > 0.6
     assert abs(lost["shape"].accuracy.mean) < 0.12
     assert lost["shape"].accuracy.mean < lost["colour"].accuracy.low
