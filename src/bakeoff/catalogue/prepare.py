@@ -14,8 +14,7 @@ import pandas as pd
 
 from bakeoff.catalogue.fetch import effective_dataset
 from bakeoff.catalogue.measures import AUDITED
-from bakeoff.catalogue.pack import Packed
-from bakeoff.catalogue.packed import PackedPhotos, packing_folder
+from bakeoff.catalogue.pack import Packed, PackedPhotos, packing_folder
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.catalogue.settle import Ledger, settle_duplicates, settle_small_classes

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.catalogue.measures import AUDITED, find_frame
-from bakeoff.catalogue.thumbnail import Thumbnail
+from bakeoff.catalogue.measures import AUDITED, Thumbnail, find_frame
 from bakeoff.data.photo import Photo, as_image, open_packed
 from bakeoff.records.catalogue import Repair
 

@@ -14,11 +14,10 @@ import pandas as pd
 
 from bakeoff.catalogue.audit import PER_ROW_SHOWN, draw_rows
 from bakeoff.catalogue.findings.outliers import OUTLIERS, Outliers
-from bakeoff.catalogue.measures import AUDITED, measure_thumbnail
+from bakeoff.catalogue.measures import AUDITED, Thumbnail, measure_thumbnail
 from bakeoff.catalogue.pack import on_all_cores
 from bakeoff.catalogue.params import RepairParams, Threshold
 from bakeoff.catalogue.repair import plan_steps, settle_crop
-from bakeoff.catalogue.thumbnail import Thumbnail
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.figures import Figure
 from bakeoff.data.photo import STEPS, as_image, repair_photo
