@@ -7,10 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from bakeoff.catalogue.folds import assign_folds
 from bakeoff.catalogue.params import RepairParams, SplitParams
 from bakeoff.catalogue.repair_split import BEFORE_REPAIR, draw_repairs, repair_split
-from bakeoff.catalogue.split import find_leaks, make_split
+from bakeoff.catalogue.split import assign_folds, find_leaks, make_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import drawing
 from bakeoff.data.store import ImageStore

@@ -1,4 +1,4 @@
-"""Titles and descriptions that are missing, repeated, marked up, or in a language that few others are in."""
+"""Products that share a photo or text, perhaps under several labels, and texts that are missing, marked up or rare."""
 
 import html
 import re
@@ -10,6 +10,34 @@ from bakeoff.data.table import PHOTO_OF
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(\s[^<>]*)?/?>|<!--", re.IGNORECASE)
 _ENTITY = re.compile(r"&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.IGNORECASE)
 _RARE = 0.05
+
+
+def exact_duplicates(catalogue: Examined) -> Examination:
+    """All but the first of the products whose photos have the same pixels; the measure is how many have them."""
+    return repeated(catalogue.products["product_id"], catalogue.products["digest"])
+
+
+def near_duplicates(catalogue: Examined) -> Examination:
+    """All but the first of the different photos in a cluster; the measure is how many they are."""
+    products = catalogue.products.drop_duplicates("digest")
+    return repeated(products["product_id"], products["cluster"])
+
+
+def label_conflicts(catalogue: Examined) -> Examination:
+    """Products in whose cluster other labels occur; the measure is the share that has this label: its training weight.
+
+    The other product is null where `dataset.duplicates: drop` left this one alone.
+    """
+    products, weights = catalogue.products, catalogue.products["weight"].astype(float)
+    others = rival_of_each(products, products["cluster"])
+    return Examination(products["product_id"], weights, weights < 1, 1.0, is_low_worse=True, others=others)
+
+
+def placeholders(catalogue: Examined) -> Examination:
+    """Rejected products whose photo stands in for many; the measure is how many have it."""
+    rejected = catalogue.rejected
+    n_alike = rejected.groupby("detail")["detail"].transform("size")
+    return Examination(rejected["product_id"], n_alike, rejected["reason"] == "placeholder")
 
 
 def missing_texts(catalogue: Examined, *, field: str) -> Examination:
@@ -51,16 +79,6 @@ def rare_languages(catalogue: Examined) -> Examination:
     return Examination(catalogue.products["product_id"], shares, is_rare, threshold, is_low_worse=True)
 
 
-FINDINGS: dict[str, Finding] = {
-    "missing_title": partial(missing_texts, field="title"),
-    "missing_description": partial(missing_texts, field="description"),
-    "duplicate_text": duplicate_texts,
-    "text_conflict": text_conflicts,
-    "html_in_text": html_in_texts,
-    "rare_language": rare_languages,
-}
-
-
 def _folded(catalogue: Examined) -> Column:
     """Return the texts of the products that have any, without upper case; of several photos, with the first alone."""
     ids = catalogue.products["product_id"]
@@ -71,3 +89,17 @@ def _folded(catalogue: Examined) -> Column:
 def _count_marks(text: str) -> int:
     entities = (found[0] for found in _ENTITY.finditer(text))
     return len(_TAG.findall(text)) + sum(html.unescape(entity) != entity for entity in entities)
+
+
+FINDINGS: dict[str, Finding] = {
+    "exact_duplicate": exact_duplicates,
+    "near_duplicate": near_duplicates,
+    "label_conflict": label_conflicts,
+    "placeholder": placeholders,
+    "missing_title": partial(missing_texts, field="title"),
+    "missing_description": partial(missing_texts, field="description"),
+    "duplicate_text": duplicate_texts,
+    "text_conflict": text_conflicts,
+    "html_in_text": html_in_texts,
+    "rare_language": rare_languages,
+}
