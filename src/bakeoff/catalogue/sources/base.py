@@ -68,6 +68,9 @@ class Source(ABC):
     USES: Set[str] = frozenset()
     """Which of `UNCOMMON` it reads."""
 
+    NEEDS = "its files in {root}; put them there"
+    """What to put where, as the end of "dataset 'shoes' needs …"; `{root}` and `{images}` are the folders."""
+
     def check_keys(self, dataset: DatasetParams) -> None:
         """Refuse a key of section `dataset` that would change nothing."""
         for key in sorted(UNCOMMON - self.USES):
@@ -91,8 +94,7 @@ class Source(ABC):
             )
 
     def _needs(self, dataset: DatasetParams, root: Path) -> str:
-        """Return what to put where, as the end of "dataset 'shoes' needs …"."""
-        return f"its files in {root}; put them there"
+        return self.NEEDS.format(root=root, images=self.image_folder(dataset, root))
 
     def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
         """Return the folder that image paths are relative to."""
@@ -145,10 +147,7 @@ def list_files(root: Path) -> Iterator[Path]:
 
 
 def _is_followed(path: Path, root: Path) -> bool:
-    """Return whether a folder may hold data, and does not lead back to one that the way from `root` to it went through.
-
-    Links on that way included.
-    """
+    """Return whether a folder may hold data and does not lead back to one that the way to it, links included, has."""
     if path.name.startswith(".") or path.name.endswith(".tmp") or path.name in NOT_DATA:
         return False
     above = [folder for folder in path.parents if folder.is_relative_to(root)] if path.is_symlink() else []

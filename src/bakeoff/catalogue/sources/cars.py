@@ -21,19 +21,15 @@ _TEST, _UNLABELLED = "cars_test_annos_withlabels.mat", "cars_test_annos.mat"
 
 
 class CarsSource(Source):
-    """Label = make, model and year; file names start again at 00001 in cars_test, so ids carry the folder."""
+    """Label = make, model and year; file names start again at 00001 in cars_test, so ids and paths carry the folder."""
+
+    IMAGES = "."
+    NEEDS = f"devkit/{_META}, devkit/{_TRAIN}, devkit/{_TEST}, cars_train/ and cars_test/ in {{root}}; put them there"
 
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether annotations and photos are there."""
         published = _find(root, _META) and _find(root, _TRAIN) and _folder(root, "cars_train")
         return bool(published or (_find(root, _ALL) and _folder(root, "car_ims")))
-
-    def _needs(self, dataset: DatasetParams, root: Path) -> str:
-        return f"devkit/{_META}, devkit/{_TRAIN}, devkit/{_TEST}, cars_train/ and cars_test/ in {root}; put them there"
-
-    def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
-        """Return the root: ids and paths carry the folder of each half."""
-        return root
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
         """Return the photos of both halves; of the test half without labels as ones that `predict` takes.
