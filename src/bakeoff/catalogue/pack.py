@@ -73,9 +73,6 @@ def pack_all(
     """Yield one result per photo, in order, on all cores; a few chunks per core are held in memory at a time.
 
     With `hashes` also what finds duplicates, for which .venv-torch alone has imagehash, and the measures for the audit.
-
-    Raises:
-        DataError: a decoding process was killed.
     """
     source = iter(photos)
     chunks = iter(lambda: list(islice(source, _CHUNK)), [])
@@ -189,11 +186,7 @@ class PackedPhotos:
         """How many are there already."""
 
     def pack(self, advance: Callable[[int], Any]) -> None:
-        """Pack the others; `advance` is called with the number of photos that were just finished.
-
-        Raises:
-            DataError: a process was killed.
-        """
+        """Pack the others; `advance` is called with the number of photos that were just finished."""
         for n in on_all_cores(partial(_keep, params=self._params), self._missing, n_photos=self._n_missing):
             advance(n)
 

@@ -126,10 +126,8 @@ class RepairParams(Section):
     @property
     def is_on(self) -> bool:
         """Return whether it does anything."""
-        return any(
-            step not in (None, "keep")
-            for step in self.model_dump(exclude={"name", "splits", "drop_official_test"}).values()
-        )
+        steps = self.model_dump(exclude={"name", "splits", "drop_official_test"}).values()
+        return any(step not in (None, "keep") for step in steps)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -111,20 +111,20 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger
     sound = []
     for found in raw:
         product = replace(found, product_id=readable(found.product_id), label=clean_label(found.label or ""))
-        if product.refused:
-            ledger.reject(product, product.refused)
-            continue
-        first = seen.setdefault(product.product_id, product)
-        if several := dataset.photos == "all" and first.label == product.label:
-            product = replace(product, group=first.group or first.product_id, official_split=first.official_split)
-        if first is not product and not several:
-            ledger.reject(product, Rejection("duplicate_product_id", "an earlier product has this id"))
-        elif not product.label:
-            ledger.reject(product, Rejection("empty_label", "the label is empty"))
-        elif product.label in excluded:
-            ledger.reject(product, Rejection("excluded_label", "listed in dataset.exclude_labels"))
-        elif known and product.label not in known:
-            ledger.reject(product, Rejection("unknown_class", "not listed in dataset.classes"))
+        first = product if product.refused else seen.setdefault(product.product_id, product)
+        is_another = first is not product and not (dataset.photos == "all" and first.label == product.label)
+        refusals = {
+            "duplicate_product_id": is_another and "an earlier product has this id",
+            "empty_label": not product.label and "the label is empty",
+            "excluded_label": product.label in excluded and "listed in dataset.exclude_labels",
+            "unknown_class": bool(known) and product.label not in known and "not listed in dataset.classes",
+        }
+        refused = next((Rejection(reason, detail) for reason, detail in refusals.items() if detail), None)
+        if refused := product.refused or refused:
+            ledger.reject(product, refused)
+        elif dataset.photos == "all":
+            group, split = first.group or first.product_id, first.official_split
+            sound.append(replace(product, group=group, official_split=split))
         else:
             sound.append(product)
     for group in find_alike(str(product.label) for product in sound):
@@ -177,16 +177,13 @@ def _pack_all(products: list[RawProduct], packed: PackedPhotos, root: Path, ledg
         else:
             ledger.reject(product, result)
     if not rows:
-        raise DataError(f"no usable product in {root}: {_count_reasons(ledger)}.")
+        counts = ledger.reasons()
+        first = next(
+            (f"; the first {reason}: {detail}" for *_, reason, detail in ledger if reason in [*counts][:1]), ""
+        )
+        listed = ", ".join(f"{n} {name}" for name, n in counts.items()) or "the source lists none"
+        raise DataError(f"no usable product in {root}: {listed}{first}.")
     return pd.DataFrame(rows)
-
-
-def _count_reasons(ledger: Ledger) -> str:
-    if not (counts := ledger.reasons()):
-        return "the source lists none"
-    _, _, _, reason, detail = next(row for row in ledger if row[3] == next(iter(counts)))
-    listed = ", ".join(f"{n} {name}" for name, n in counts.items())
-    return f"{listed}; the first {reason}: {detail}"
 
 
 def _name_photos(table: Any) -> None:

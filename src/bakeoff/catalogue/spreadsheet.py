@@ -32,11 +32,7 @@ def is_spreadsheet(path: Path, raw: bytes) -> bool:
 
 
 def read_spreadsheet(path: Path, sheet: str | None) -> "pd.DataFrame":
-    """Return a sheet, the first by default, as text below its first row that is not empty; empty rows are left out.
-
-    Raises:
-        DataError: it is protected or damaged, or has no such sheet or no rows.
-    """
+    """Return a sheet, the first by default, as text below its first row that is not empty; empty rows are left out."""
     import pandas as pd  # which the other process does not load
 
     command = [sys.executable, "-m", __name__, str(path), *([sheet] if sheet else [])]

@@ -243,11 +243,7 @@ def with_named_index(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_pickle(path: Path, *, allow_pickle: bool) -> pd.DataFrame:
-    """Return the DataFrame pickled in `path`.
-
-    Raises:
-        DataError: `allow_pickle` is false, or the file holds no DataFrame.
-    """
+    """Return the DataFrame pickled in `path`."""
     if not allow_pickle:
         target = path.with_suffix(".parquet")
         raise DataError(

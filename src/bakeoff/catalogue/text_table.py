@@ -29,11 +29,7 @@ _Shapes = dict[int, set[frozenset[str]]]
 def read_text_table(
     path: Path, raw: bytes, *, separator: str | None, encoding: str | None
 ) -> tuple[pd.DataFrame, list[str | None]]:
-    """Return the rows below the header, and for each what is wrong with it; malformed rows have null cells.
-
-    Raises:
-        DataError: it is compressed, has another encoding than the one that is given, or no line of column names.
-    """
+    """Return the rows below the header, and for each what is wrong with it; malformed rows have null cells."""
     text = re.sub(r"\x1a+\s*\Z", "", _decode(raw, path, encoding).replace("\0", ""))
     csv.field_size_limit(2**31 - 1)
     text = re.sub(r'((?<!")(?:"")*"|(?<![^ ,;\t|\n])"") +(?=[,;\t|\r\n]|\Z)', r"\1", text)  # "a" ,"b"

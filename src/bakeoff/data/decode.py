@@ -186,17 +186,15 @@ def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> byt
 
     The shorter side becomes `store_px` at most.
     """
-    fits = min(decoded.image.size) <= store_px
+    picture, fits = decoded.image, min(decoded.image.size) <= store_px
     if fits and decoded.untouched and decoded.format in _KEPT_AS_IS:
         return original
     buffer = io.BytesIO()
     if fits and decoded.format in _LOSSLESS:
-        decoded.image.save(buffer, format="PNG", optimize=False)
+        picture.save(buffer, format="PNG", optimize=False)
     else:
-        picture = decoded.image
-        if not fits:
-            picture = picture.resize(stored_size(picture.size, store_px), Image.Resampling.LANCZOS)
-        picture.save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+        resized = picture.resize(stored_size(picture.size, store_px), Image.Resampling.LANCZOS)
+        resized.save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 

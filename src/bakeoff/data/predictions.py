@@ -42,11 +42,7 @@ class Predictions:
         return self.products["label_id"].to_numpy()[chosen], self.probabilities[chosen]
 
     def mean_losses(self) -> dict[str, float]:
-        """Return the mean training loss of each split.
-
-        Raises:
-            EvaluationError: a split is empty.
-        """
+        """Return the mean training loss of each split; EvaluationError where one is empty."""
         splits, losses = self.products["split"].to_numpy(), self.products["loss"].to_numpy(dtype=np.float64)
         if missing := set(SPLITS) - set(splits):
             raise EvaluationError(f"no product is in {', '.join(missing)}; check section `split` of params.yaml.")

@@ -76,11 +76,7 @@ class Catalogue:
         return (sums / np.bincount(places)[:, None]).astype(values.dtype)
 
     def rows(self, split: str) -> np.ndarray:
-        """Return the positions of one split's products, (N_split,) int64, ascending.
-
-        Raises:
-            DataError: no such split.
-        """
+        """Return the positions of one split's products, (N_split,) int64, ascending; DataError for any other."""
         if split not in SPLITS:
             raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
         return np.flatnonzero((self.products["split"] == split).to_numpy()).astype(np.int64)
@@ -135,11 +131,7 @@ class Catalogue:
 
 
 def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
-    """Return the catalogue that `prepare` and `split` wrote.
-
-    Raises:
-        DataError: a file is missing, or the split belongs to another catalogue.
-    """
+    """Return the catalogue that `prepare` and `split` wrote."""
     header = LabelsRecord.read(catalogue_dir / "labels.json")
     joined = read_divided(catalogue_dir, splits_file)
     used = joined.loc[joined["split"] != UNUSED, :].reset_index(drop=True)

@@ -30,9 +30,6 @@ def explore(
     """Return what is in a catalogue, and its photos with all that is known of them; of several, the first has the text.
 
     They get columns x and y from `map_file`, products.parquet of `examine`, which may be missing.
-
-    Raises:
-        DataError: another file is missing, or is not of this catalogue.
     """
     divided, audit = read_divided(catalogue_dir, splits_file), AuditRecord.read(audit_file)
     photos = _describe_photos(catalogue_dir, map_file)

@@ -75,11 +75,7 @@ Finding = Callable[[Examined], Examination]
 
 
 def read_examined(catalogue_dir: Path, rejected: Table) -> Examined:
-    """Return what `prepare` wrote, joined by product.
-
-    Raises:
-        DataError: a file of the catalogue is missing.
-    """
+    """Return what `prepare` wrote, joined by product."""
     products = read_prepared(catalogue_dir)
     for name in (MEASURES_FILE, DIGESTS, "texts.parquet"):
         table = read_prepared(catalogue_dir, name)

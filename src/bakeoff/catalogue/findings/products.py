@@ -8,7 +8,7 @@ from bakeoff.catalogue.findings.base import Column, Examination, Examined, Findi
 from bakeoff.data.table import PHOTO_OF
 
 _TAG = re.compile(r"</?[a-z][a-z0-9]*(\s[^<>]*)?/?>|<!--", re.IGNORECASE)
-_ENTITY = re.compile(r"&(#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-f]+|[a-z][a-z0-9]*);", re.IGNORECASE)
 _RARE = 0.05
 
 
@@ -63,7 +63,8 @@ def text_conflicts(catalogue: Examined) -> Examination:
 
 def html_in_texts(catalogue: Examined) -> Examination:
     """Products whose texts hold tags, or characters written as entities; the measure is how many."""
-    found = catalogue.texts.map(_count_marks)
+    n_tags = catalogue.texts.map(lambda text: len(_TAG.findall(text)))
+    found = n_tags + catalogue.texts.map(lambda text: sum(html.unescape(one) != one for one in _ENTITY.findall(text)))
     return Examination(catalogue.products["product_id"], found, found > 0, 0.0)
 
 
@@ -84,11 +85,6 @@ def _folded(catalogue: Examined) -> Column:
     ids = catalogue.products["product_id"]
     is_first = catalogue.products.get(PHOTO_OF, ids) == ids
     return catalogue.texts[is_first & (catalogue.texts != "")].str.casefold()
-
-
-def _count_marks(text: str) -> int:
-    entities = (found[0] for found in _ENTITY.finditer(text))
-    return len(_TAG.findall(text)) + sum(html.unescape(entity) != entity for entity in entities)
 
 
 FINDINGS: dict[str, Finding] = {

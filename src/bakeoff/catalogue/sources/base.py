@@ -109,7 +109,7 @@ class Source(ABC):
         """Return every product the source lists, in a fixed order.
 
         Raises:
-            DataError: the files are not laid out as they should be.
+            DataError: the files are not laid out as they should be; the message says what was expected.
         """
 
 

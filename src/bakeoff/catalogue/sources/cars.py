@@ -32,11 +32,7 @@ class CarsSource(Source):
         return bool(published or (_find(root, _ALL) and _folder(root, "car_ims")))
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return the photos of both halves; of the test half without labels as ones that `predict` takes.
-
-        Raises:
-            DataError: an annotation file is not laid out as published.
-        """
+        """Return the photos of both halves; of the test half without labels as ones that `predict` takes."""
         names = self.class_order(dataset, root)
         test = next((name for name in (_TEST, _UNLABELLED) if _find(root, name)), None)
         halves = {"cars_train": _TRAIN, "cars_test": test} if _find(root, _TRAIN) else {"car_ims": _ALL}

@@ -40,11 +40,7 @@ class FolderSource(Source):
         return any(len(path.relative_to(base).parts) > 1 or is_archive(path) for path in found)
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return one product per file below a class folder; a photo outside any class folder has no label.
-
-        Raises:
-            DataError: folders named like splits lie beside others, or below the classes.
-        """
+        """Return one product per file below a class folder; a photo outside any class folder has no label."""
         base = self.image_folder(dataset, root)
         files = [(path.relative_to(base).as_posix(), Member(path.relative_to(base).parts)) for path in list_files(base)]
         archives = [path for path in list_files(base) if is_archive(path)]

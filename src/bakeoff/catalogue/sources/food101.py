@@ -28,11 +28,7 @@ class Food101Source(Source):
         return next((folder for folder in folders if folder.is_dir()), folders[0])
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return one product per line of the lists, whether or not its photo is there.
-
-        Raises:
-            DataError: a line names a class that classes.txt lacks.
-        """
+        """Return one product per line of the lists, whether or not its photo is there."""
         known = set(self.class_order(dataset, root))
         products = []
         for split, name in _LISTS.items():

@@ -37,11 +37,7 @@ class RakutenSource(Source):
         return f"{tables} in {root}, and the photos in {' or '.join(_PHOTOS['train'])} below it; put them there"
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return the products of X_train, and those of X_test where it is there as ones without a label.
-
-        Raises:
-            DataError: a column is missing, or the indexes of X_train and Y_train differ.
-        """
+        """Return the products of X_train, and those of X_test where it is there as ones without a label."""
         described, coded = (_read(root, name) for name in ("X_train", "Y_train"))
         labels = {index: _label(code) for index, code in zip(_index(coded), coded.texts("prdtypecode"), strict=True)}
         rows = zip(_index(described), described.malformed, strict=True)

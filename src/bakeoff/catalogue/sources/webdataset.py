@@ -37,11 +37,7 @@ class WebdatasetSource(Source):
         return bool(_shards(self.image_folder(dataset, root)))
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return one product per key with a photo.
-
-        Raises:
-            DataError: a shard cannot be read, or no label column is named.
-        """
+        """Return one product per key with a photo."""
         if not dataset.columns.label:
             raise DataError("dataset.columns.label must name what holds the label, such as cls, txt or json.category.")
         classes = self.class_order(dataset, root) or []
