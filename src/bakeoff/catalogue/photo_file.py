@@ -20,7 +20,6 @@ from bakeoff.data.decode import Box, Rejection
 
 _ARCHIVES = {".zip", ".tar"}
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")
-_METHODS = {zipfile.ZIP_STORED: False, zipfile.ZIP_DEFLATED: True}
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _ROWS = 16
 
@@ -185,12 +184,12 @@ def _list_zip(archive: Path) -> Iterator[Member]:
             raw.seek(entry.header_offset)
             name_length, extra_length = _LOCAL_HEADER.unpack(raw.read(_LOCAL_HEADER.size))
             start = entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-            deflated = _METHODS.get(entry.compress_type, False)
+            deflated = entry.compress_type == zipfile.ZIP_DEFLATED
             where = Stretch(entry.filename, start, entry.compress_size, deflated, entry.CRC)
             refused = None
             if entry.flag_bits & 1:
                 refused = Rejection("unreadable", "encrypted inside the ZIP; unpack it with its password")
-            elif entry.compress_type not in _METHODS:
+            elif not deflated and entry.compress_type != zipfile.ZIP_STORED:
                 refused = Rejection("unreadable", "packed by a method other than deflate; unpack the ZIP")
             elif entry.external_attr >> 28 == 0o12:
                 refused = Rejection("outside_data_folder", "a link inside the ZIP")

@@ -113,14 +113,14 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger
         product = replace(found, product_id=readable(found.product_id), label=clean_label(found.label or ""))
         first = product if product.refused else seen.setdefault(product.product_id, product)
         is_another = first is not product and not (dataset.photos == "all" and first.label == product.label)
-        refusals = {
-            "duplicate_product_id": is_another and "an earlier product has this id",
-            "empty_label": not product.label and "the label is empty",
-            "excluded_label": product.label in excluded and "listed in dataset.exclude_labels",
-            "unknown_class": bool(known) and product.label not in known and "not listed in dataset.classes",
+        rules = {
+            "duplicate_product_id": (is_another, "an earlier product has this id"),
+            "empty_label": (not product.label, "the label is empty"),
+            "excluded_label": (product.label in excluded, "listed in dataset.exclude_labels"),
+            "unknown_class": (known and product.label not in known, "not listed in dataset.classes"),
         }
-        refused = next((Rejection(reason, detail) for reason, detail in refusals.items() if detail), None)
-        if refused := product.refused or refused:
+        broken = (Rejection(reason, detail) for reason, (is_broken, detail) in rules.items() if is_broken)
+        if refused := product.refused or next(broken, None):
             ledger.reject(product, refused)
         elif dataset.photos == "all":
             group, split = first.group or first.product_id, first.official_split
@@ -231,16 +231,7 @@ def _write_store(table: pd.DataFrame, packed: PackedPhotos, target: Path) -> str
 def _write_tables(table: pd.DataFrame, folder: Path) -> None:
     """Write products.parquet, which image classifiers read, and what they do not: texts, digests and measures."""
     table = table.astype(PRODUCT_COLUMNS | TEXT_COLUMNS)
-    table[list(PRODUCT_COLUMNS)].join(_known_besides(table)).to_parquet(folder / "products.parquet", index=False)
-    table[list(TEXT_COLUMNS)].to_parquet(folder / "texts.parquet", index=False)
-    table[["product_id", "digest", "cluster"]].to_parquet(folder / DIGESTS, index=False)
-    measures = pd.DataFrame(table["measures"].tolist(), index=table.index, columns=list(AUDITED), dtype="float32")
-    table[["product_id"]].join(measures).to_parquet(folder / MEASURES_FILE, index=False)
-
-
-def _known_besides(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the boxes and the columns that the source alone has, nullable; no column where it knows none."""
-    more = pd.DataFrame(table["more"].tolist(), index=table.index).convert_dtypes()
+    more = pd.DataFrame(table["more"].tolist(), index=table.index).convert_dtypes()  # which the source alone has
     taken = {PHOTO_OF, *PRODUCT_COLUMNS, *BOX_COLUMNS, *TEXT_COLUMNS, *AUDITED, "split", "digest", "cluster", "repair"}
     if clash := sorted({*more.columns} & taken):
         raise DataError(
@@ -251,7 +242,11 @@ def _known_besides(table: pd.DataFrame) -> pd.DataFrame:
     if any(box is not None for box in table["box"]):
         boxes = [box or [None] * len(BOX_COLUMNS) for box in table["box"]]
         more[list(BOX_COLUMNS)] = pd.DataFrame(boxes, index=table.index, dtype="Int32")
-    return more
+    table[list(PRODUCT_COLUMNS)].join(more).to_parquet(folder / "products.parquet", index=False)
+    table[list(TEXT_COLUMNS)].to_parquet(folder / "texts.parquet", index=False)
+    table[["product_id", "digest", "cluster"]].to_parquet(folder / DIGESTS, index=False)
+    measures = pd.DataFrame(table["measures"].tolist(), index=table.index, columns=list(AUDITED), dtype="float32")
+    table[["product_id"]].join(measures).to_parquet(folder / MEASURES_FILE, index=False)
 
 
 def _write_unlabelled(products: list[RawProduct], images: Path, folder: Path) -> None:

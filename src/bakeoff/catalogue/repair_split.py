@@ -4,8 +4,8 @@ Nothing changes sides, so raw and repaired candidates are judged on the same spl
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,13 @@ def repair_split(
     wanted = table[table["split"].isin(repair.splits) & dropped.isna()]
     plans = [plan_steps(measures, repair) for measures in wanted[list(AUDITED)].to_dict("records")]
     jobs = {at: (row, plan) for at, row, plan in zip(wanted.index, wanted["image"], plans, strict=True) if plan}
-    results = _repair_all(catalogue_dir, list(jobs.values()), repair)
+    work = partial(_repair_chunk, store=ImageStore(catalogue_dir / "images.arrow"), repair=repair)
+    todo, results = iter(jobs.values()), []
+    with progress_bar() as bar:
+        task = bar.add_task("repairing photos", total=len(jobs))
+        for done in on_all_cores(work, iter(lambda: list(islice(todo, _CHUNK)), []), n_photos=len(jobs)):
+            results += done
+            bar.advance(task, len(done))
     found = pd.DataFrame(results, index=list(jobs), columns=[REPAIR, "before", "after"])
     steps = found[REPAIR].replace("", None).astype("string").reindex(table.index)
     record = RepairRecord(
@@ -109,17 +115,6 @@ def _find_dropped(table: Any, params: RepairParams, repair: Repair) -> Any:
     if PHOTO_OF in table:  # a product stays whole
         reasons = reasons.where(reasons.notna().groupby(table[PHOTO_OF]).transform("all"))
     return reasons
-
-
-def _repair_all(catalogue_dir: Path, jobs: list[tuple[int, str]], repair: Repair) -> Iterator[tuple[Any, ...]]:
-    """Yield what `_repair_chunk` finds of each row of the store with its plan, in order, on all cores."""
-    work = partial(_repair_chunk, store=ImageStore(catalogue_dir / "images.arrow"), repair=repair)
-    chunks = [jobs[start : start + _CHUNK] for start in range(0, len(jobs), _CHUNK)]
-    with progress_bar() as bar:
-        task = bar.add_task("repairing photos", total=len(jobs))
-        for results in on_all_cores(work, chunks, n_photos=len(jobs)):
-            yield from results
-            bar.advance(task, len(results))
 
 
 def _repair_chunk(chunk: list[tuple[int, str]], store: ImageStore, repair: Repair) -> list[tuple[Any, ...]]:

@@ -80,19 +80,12 @@ def make_predictions(
 
 def write_predictions(predictions: Predictions, path: Path) -> None:
     """Write predictions.parquet: `Predictions.products` and probabilities as fixed-size lists of K float32."""
-    n_labels = len(predictions.labels)
     flat = pa.array(np.ascontiguousarray(predictions.probabilities, dtype=np.float32).ravel(), type=pa.float32())
-    products = predictions.products
-    table = pa.table(
-        {
-            "product_id": pa.array(products["product_id"].astype(str).tolist(), type=pa.string()),
-            "split": pa.array(products["split"].astype(str).tolist(), type=pa.string()),
-            "label_id": pa.array(products["label_id"].to_numpy(dtype=np.int64)),
-            "probabilities": pa.FixedSizeListArray.from_arrays(flat, n_labels),
-            "loss": pa.array(products["loss"].to_numpy(dtype=np.float32)),
-            "origin": pa.array(products["origin"].astype(str).tolist(), type=pa.string()),
-        }
-    ).replace_schema_metadata({"labels": json.dumps(predictions.labels)})
+    types = {"product_id": pa.string(), "split": pa.string(), "label_id": pa.int64(), "loss": pa.float32()}
+    schema = pa.schema(types | {"origin": pa.string()})
+    table = pa.Table.from_pandas(predictions.products, schema, preserve_index=False)
+    table = table.add_column(3, "probabilities", pa.FixedSizeListArray.from_arrays(flat, len(predictions.labels)))
+    table = table.replace_schema_metadata({"labels": json.dumps(predictions.labels)})
     with replacing(path) as partial:
         pq.write_table(table, partial)
 
