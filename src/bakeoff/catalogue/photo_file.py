@@ -1,7 +1,4 @@
-"""Where a photo's bytes lie: in a file of its own, in a stretch of an archive, or in a cell of a Parquet table.
-
-Tar and ZIP files are listed, never unpacked.
-"""
+"""Where a photo's bytes lie: in a file, in a stretch of a tar or ZIP (never unpacked), in a cell of a Parquet table."""
 
 import struct
 import tarfile

@@ -29,7 +29,7 @@ def is_spreadsheet(path: Path, raw: bytes) -> bool:
 
 
 def read_spreadsheet(path: Path, sheet: str | None) -> Any:
-    """Return a sheet, the first by default, as a DataFrame of text below its first row with any; empty rows are left out."""
+    """Return a sheet, the first by default, as a DataFrame of text below its first row with any, less empty rows."""
     import pandas as pd  # which the other process does not load
 
     command = [sys.executable, "-m", __name__, str(path), *([sheet] if sheet else [])]

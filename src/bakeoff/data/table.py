@@ -101,7 +101,6 @@ class Catalogue:
         """Return the object's left, top, right, bottom in the photos of `positions` as `prepare` read them.
 
         (N, 4) float64, px of their `width` and `height`, half-open; NaN where the source knows none.
-        `bakeoff.data.boxes` has them in the photos as a network sees them.
         """
         known = self.products.reindex(columns=list(BOX_COLUMNS)).iloc[np.asarray(positions, dtype=np.int64)]
         return known.to_numpy(dtype=np.float64, na_value=np.nan)
