@@ -182,7 +182,7 @@ def crop(decoded: Decoded, box: Box, *, min_side_px: int) -> Decoded | Rejection
 
 
 def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> bytes:
-    """Return the bytes to store, shorter side `store_px` at most: the original's, PNG (small, lossless source) or JPEG."""
+    """Return the bytes to store, shorter side `store_px` at most: the original's, PNG (small, lossless) or JPEG."""
     picture, fits = decoded.image, min(decoded.image.size) <= store_px
     if fits and decoded.untouched and decoded.format in _KEPT_AS_IS:
         return original
