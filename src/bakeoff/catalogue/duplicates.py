@@ -23,10 +23,8 @@ _CHUNK, _PAIRS = 2**14, 2**18  # they fit the processor's cache
 class Duplicates(NamedTuple):
     """For each of N pictures the position of the first of its kind, (N,) int64, at most its own."""
 
-    groups: np.ndarray
-    """Of those that belong together, such as mirrored and recoloured pictures."""
-    copies: np.ndarray
-    """Of those that show the same in the same colours."""
+    groups: np.ndarray  # of those that belong together, such as mirrored and recoloured pictures
+    copies: np.ndarray  # of those that show the same in the same colours
 
 
 def find_duplicates(

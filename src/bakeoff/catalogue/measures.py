@@ -15,8 +15,7 @@ MEASURES = ("brightness", "contrast", "saturation", "sharpness", "aspect_ratio",
 """Of every photo; what monitoring compares."""
 AUDITED = (*MEASURES, "luma_p05", "luma_p99", "information", "red", "green", "blue", "dominance", "chroma", "border")
 """What `prepare` keeps in measures.parquet."""
-_SIDE_PX = 256
-"""Size at which light, colour and sharpness are measured, so that they do not depend on the photo's size."""
+_SIDE_PX = 256  # size at which light, colour and sharpness are measured, so that they do not depend on the photo's size
 _HIGHEST, _LOWEST = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
 _SATURATION = np.clip(
     (_HIGHEST - _LOWEST).astype(np.float32) / np.maximum(_HIGHEST, 1).astype(np.float32) * np.float64(255), 0, 255
@@ -30,8 +29,7 @@ TOLERANCE = 16  # of 255: what JPEG leaves of a uniform border
 _LONGEST_PX, _LEAST_PX = 256, 8
 _CROPS = (0.0, 0.05, 0.1)  # of width and height: an even crop of up to 12% is within 3% of one of them
 _THIN_BORDER = 0.5  # what is inside has at least this share of the area
-Box = tuple[int, int, int, int]
-"""Left, top, right and bottom, px, half-open."""
+Box = tuple[int, int, int, int]  # left, top, right and bottom, px, half-open
 VIEW = np.dtype([("phash", np.uint64), ("colours", np.uint8, (8, 8, 3)), ("place", np.float32, 3), ("framed", bool)])
 """A picture whole or evenly cropped, with its uniform border or without.
 
@@ -43,12 +41,9 @@ VIEW = np.dtype([("phash", np.uint64), ("colours", np.uint8, (8, 8, 3)), ("place
 class Fingerprint(NamedTuple):
     """What copies have in common."""
 
-    phash: int
-    """64-bit perceptual hash."""
-    mirrored: int
-    """That of the mirror image."""
-    views: np.ndarray
-    """(V,) VIEW, the whole first; none of a blank picture, whose hashes are chance."""
+    phash: int  # 64-bit perceptual hash
+    mirrored: int  # that of the mirror image
+    views: np.ndarray  # (V,) VIEW, the whole first; none of a blank picture, whose hashes are chance
 
 
 class Thumbnail:

@@ -39,8 +39,7 @@ SERIAL_BELOW = 300  # starting processes costs two seconds
 _CHUNK = 16
 _CHUNKS_PER_WORKER = 4
 _LARGEST_CHUNK = 64
-_CHUNKS_PER_PROCESS = 50
-"""At least so many, so that a kill loses 2 % at most."""
+_CHUNKS_PER_PROCESS = 50  # at least so many, so that a kill loses 2 % at most
 _PACKAGES = {"pillow", "pillow-heif", "imagehash", "numpy", "scipy"}
 _KEY_DIGITS = 16
 _Job = TypeVar("_Job")
@@ -56,15 +55,12 @@ class Packed:
     height: int
     format: str
     mode: str
-    digest: str = ""
-    """Of the original's pixels; like what follows only where it was asked for."""
+    digest: str = ""  # of the original's pixels; like what follows only where it was asked for
     phash: int = 0
     mirrored: int = 0
     views: np.ndarray = field(default_factory=partial(np.zeros, 0, VIEW))
-    measures: tuple[float, ...] = ()
-    """`bakeoff.catalogue.measures.AUDITED`."""
-    steps: str | None = None
-    """What repairs it (`bakeoff.data.photo`)."""
+    measures: tuple[float, ...] = ()  # `bakeoff.catalogue.measures.AUDITED`
+    steps: str | None = None  # what repairs it (`bakeoff.data.photo`)
 
 
 def pack_all(

@@ -25,15 +25,11 @@ _ROWS = 16
 class Stretch:
     """A member of a tar or ZIP."""
 
-    name: str
-    """As the archive has it."""
-    offset: int
-    """Of its first byte in the archive."""
-    length: int
-    """Bytes in the archive."""
+    name: str  # as the archive has it
+    offset: int  # of its first byte in the archive
+    length: int  # bytes in the archive
     deflated: bool = False
-    crc: int | None = None
-    """CRC-32 of the unpacked bytes; None = the archive has none."""
+    crc: int | None = None  # CRC-32 of the unpacked bytes; None = the archive has none
 
 
 @dataclass(frozen=True)
@@ -55,8 +51,7 @@ class PhotoFile:
 
     path: Path
     part: Stretch | Cell | None = None
-    box: Box | None = None
-    """What of the photo to pack; None = all. Bytes are of the whole."""
+    box: Box | None = None  # what of the photo to pack; None = all. Bytes are of the whole.
 
     def read(self, max_megapixels: float) -> bytes | Rejection:
         """Return the photo's bytes, as a file of its own would have them, or why there are none.
@@ -145,10 +140,8 @@ _open_column = lru_cache(maxsize=2)(_Column)  # rows come in order
 class Member:
     """A file of a folder or of an archive."""
 
-    parts: tuple[str, ...]
-    """Its path."""
-    where: Stretch | None = None
-    """In the archive."""
+    parts: tuple[str, ...]  # its path
+    where: Stretch | None = None  # in the archive
     refused: Rejection | None = None
 
 

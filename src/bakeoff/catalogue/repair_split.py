@@ -26,8 +26,7 @@ from bakeoff.data.store import ImageStore
 from bakeoff.data.table import DIGESTS, MEASURES_FILE, PHOTO_OF, REPAIR, SPLITS, UNUSED, first_photos, read_prepared
 from bakeoff.records.catalogue import Repair, RepairRecord, SplitRepair
 
-BEFORE_REPAIR = "split_before_repair"
-"""In splits.parquet: where a product would be without repair."""
+BEFORE_REPAIR = "split_before_repair"  # in splits.parquet: where a product would be without repair
 LOOKS = ("sharpness", "saturation", "red_dominance", "brightness", "background_r", "background_g", "background_b")
 """Of `SplitRepair`; red_dominance is R / (R + G + B), neutral at a third."""
 _CHUNK, _EDGE = 64, 16

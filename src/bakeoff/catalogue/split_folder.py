@@ -16,8 +16,7 @@ from bakeoff.data.store import ImageStore
 from bakeoff.data.table import PHOTO_OF, SPLITS, UNUSED, first_photos, read_prepared
 from bakeoff.records.catalogue import RepairRecord, SplitRecord
 
-N_INNER_FOLDS = 5
-"""Of train, for out-of-fold predictions."""
+N_INNER_FOLDS = 5  # of train, for out-of-fold predictions
 _INPUTS = ("product_id", "label", "group_id", "official_split")
 
 

@@ -35,8 +35,7 @@ class Table:
     """The rows of a file in its order."""
 
     path: Path
-    frame: pd.DataFrame
-    """N rows; columns named as `clean_label` has them."""
+    frame: pd.DataFrame  # N rows; columns named as `clean_label` has them
     malformed: list[str | None]
     """For each of the N rows, with its line, why its fields cannot be told apart; None for the sound ones."""
     pictures: Mapping[str, str] = field(default_factory=dict)
@@ -83,10 +82,8 @@ class Table:
 class LabelRule:
     """How a cell names a class, in `prepare` as in `monitor`: a level of a category tree, one of several labels."""
 
-    level: int = 1
-    """Of a category tree; a tree with fewer levels gives its last one."""
-    separator: str | None = None
-    """Between the labels of one cell; null = a cell is one label."""
+    level: int = 1  # of a category tree; a tree with fewer levels gives its last one
+    separator: str | None = None  # between the labels of one cell; null = a cell is one label
     several: Literal["reject", "first"] = "reject"
 
     @classmethod

@@ -20,8 +20,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from bakeoff.core.failures import in_one_line
 from bakeoff.core.names import find_file
 
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom in a photo, px, half-open."""
+Box = tuple[float, float, float, float]  # left, top, right, bottom in a photo, px, half-open
 JPEG_QUALITY = 95
 _LOSSLESS = {"PNG", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "PCX"}
 _KEPT_AS_IS = {"PNG", "JPEG"}
@@ -61,15 +60,11 @@ class Decoded:
     """An upright RGB picture on white and what its file was like."""
 
     image: Image.Image
-    format: str
-    """Pillow's name of the file format, e.g. JPEG."""
-    mode: str
-    """Pillow's mode of the file, e.g. CMYK."""
-    width: int
-    """px of the original, upright."""
+    format: str  # Pillow's name of the file format, e.g. JPEG
+    mode: str  # Pillow's mode of the file, e.g. CMYK
+    width: int  # px of the original, upright
     height: int
-    untouched: bool
-    """The file itself is RGB, upright, opaque and a single frame, so its bytes can be stored."""
+    untouched: bool  # the file itself is RGB, upright, opaque and a single frame, so its bytes can be stored
 
 
 def locate(root: Path, folder: Path, image_path: str) -> Path | Rejection:

@@ -31,10 +31,8 @@ class Predictions:
 
     `loss` is the row's own training loss, which normalised sigmoids do not determine.
     """
-    probabilities: np.ndarray
-    """(N, K) float32, rows sum to 1."""
-    labels: list[str]
-    """K class names in the order of the columns."""
+    probabilities: np.ndarray  # (N, K) float32, rows sum to 1
+    labels: list[str]  # K class names in the order of the columns
 
     def split(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return one split's true classes (n,) int64 and probabilities (n, K) float32."""

@@ -15,8 +15,7 @@ from bakeoff.data.store import ImageStore
 from bakeoff.records.catalogue import Dataset, LabelsRecord, Repair
 
 SPLITS = ("train", "validation", "test")
-UNUSED = "unused"
-"""In splits.parquet: of no split, and so of no `Catalogue`; its column `reason` says why."""
+UNUSED = "unused"  # in splits.parquet: of no split, and so of no `Catalogue`; its column `reason` says why
 REPAIR = "repair"
 """In splits.parquet, where photos are repaired: each one's steps; in its metadata (`DataFrame.attrs`): `Repair`."""
 PRODUCT_COLUMNS = {
@@ -57,8 +56,7 @@ class Catalogue:
 
     Where photos are repaired, also `repair`, each one's steps as text or null.
     """
-    labels: list[str]
-    """K class names; `label_id` indexes them."""
+    labels: list[str]  # K class names; `label_id` indexes them
     store: ImageStore
     dataset: Dataset
 

@@ -14,8 +14,7 @@ from bakeoff.records.examination import FILE, ExaminationRecord
 from bakeoff.records.exploration import ClassFacts, ColumnBalance, ExplorationRecord, ValueCount
 from bakeoff.report.page.plot import scale_around
 
-VALUES_SHOWN = 250
-"""Of a column: all of 196 classes."""
+VALUES_SHOWN = 250  # of a column: all of 196 classes
 _LAST = ("official_split", "format", "mode")
 _NUMBERS_SHOWN, _INTERVALS, _YEARS_FROM = 40, 12, 3
 TEXTS_SAMPLED = 20_000

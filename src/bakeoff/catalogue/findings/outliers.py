@@ -9,8 +9,7 @@ from bakeoff.catalogue.findings.base import Column, Examination, Examined, Findi
 
 _FAR = 3.5 / 0.6745
 """Spreads between median and threshold: a modified z-score of 3.5, which one of 4,300 normal values exceeds."""
-_GREY_CHROMA = 4 / 255
-"""What JPEG leaves between the channels of a photo without colour."""
+_GREY_CHROMA = 4 / 255  # what JPEG leaves between the channels of a photo without colour
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,7 @@ class Outliers:
 
     measure: str
     side: Literal["low", "high"]
-    least_spread: float
-    """In the measure's unit; of its logarithm to base 10 where that is what is compared."""
+    least_spread: float  # in the measure's unit; of its logarithm to base 10 where that is what is compared
     of_logarithm: bool = False
 
     def __call__(self, catalogue: Examined) -> Examination:

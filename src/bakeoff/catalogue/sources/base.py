@@ -30,16 +30,12 @@ class RawProduct:
     label: str | None
     title: str | None = None
     description: str | None = None
-    official_split: str | None = None
-    """One of SPLITS, where the source has a split of its own."""
+    official_split: str | None = None  # one of SPLITS, where the source has a split of its own
     refused: Rejection | None = None
     """Why the source cannot use it: its row's fields cannot be told apart, its archive leads elsewhere."""
-    part: Stretch | Cell | None = None
-    """Where in that file the photo is; None = the file is the photo."""
-    group: str | None = None
-    """Products of one group never lie in two splits."""
-    box: tuple[int, int, int, int] | None = None
-    """Left, top, right, bottom of the object in the photo, px, half-open."""
+    part: Stretch | Cell | None = None  # where in that file the photo is; None = the file is the photo
+    group: str | None = None  # products of one group never lie in two splits
+    box: tuple[int, int, int, int] | None = None  # left, top, right, bottom of the object in the photo, px, half-open
     more: Mapping[str, str | int | None] = field(default_factory=dict)
     """What else the source knows, by column of products.parquet: make, year."""
     is_unlabelled: bool = False
@@ -62,11 +58,9 @@ class SourceUnavailableError(DataError):
 class Source(ABC):
     """A kind of data set: raw files that people put into its root, unless it can get them by itself."""
 
-    IMAGES: str | None = None
-    """Where its photos always lie; None where `dataset.images` says it."""
+    IMAGES: str | None = None  # where its photos always lie; None where `dataset.images` says it
 
-    USES: Set[str] = frozenset()
-    """Which of `UNCOMMON` it reads."""
+    USES: Set[str] = frozenset()  # which of `UNCOMMON` it reads
 
     NEEDS = "its files in {root}; put them there"
     """What to put where, as the end of "dataset 'shoes' needs …"; `{root}` and `{images}` are the folders."""
