@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.audit import PER_ROW_SHOWN, draw_rows
-from bakeoff.catalogue.findings.outliers import OUTLIERS, Outliers
+from bakeoff.catalogue.findings.rules import OUTLIERS, Outliers
 from bakeoff.catalogue.measures import AUDITED, Thumbnail, measure_thumbnail
 from bakeoff.catalogue.pack import on_all_cores
 from bakeoff.catalogue.params import RepairParams, Threshold

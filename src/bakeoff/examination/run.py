@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.findings.base import Examination, Examined, Table
-from bakeoff.catalogue.findings.outliers import Outliers
+from bakeoff.catalogue.findings.rules import Outliers
 from bakeoff.catalogue.findings.sheets import draw_sheets
 from bakeoff.catalogue.split import assign_folds
 from bakeoff.core.errors import ParamsError
