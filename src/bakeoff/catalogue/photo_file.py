@@ -72,9 +72,7 @@ class PhotoFile:
     def _read(self, limit: int) -> tuple[int, bytes]:
         """Return the number of bytes, and the bytes where these are not more than `limit`."""
         if isinstance(self.part, Cell):
-            starts = _row_groups(self.path)
-            group = bisect_right(starts, self.part.row) - 1
-            encoded = picture_in(_open_column(self.path, group, self.part.column)[self.part.row - starts[group]])
+            encoded = picture_in(_open_column(self.path, self.part.column)[self.part.row])
             return len(encoded), encoded
         size = self.part.length if self.part else self.path.stat().st_size
         if size > limit:
@@ -101,32 +99,22 @@ def picture_in(value: Any) -> bytes:
     return (value.get("bytes") if isinstance(value, dict) else value) or b""
 
 
-@lru_cache(maxsize=8)
-def _row_groups(path: Path) -> list[int]:
-    """Return the first row of each row group."""
-    import pyarrow.parquet as pq
-
-    metadata = pq.read_metadata(path)
-    sizes = (metadata.row_group(group).num_rows for group in range(metadata.num_row_groups - 1))
-    return list(accumulate(sizes, initial=0))
-
-
 class _Column:
-    """A column of a row group, a few rows at a time: pandas writes 85,000 photos as one group of 4 GB."""
+    """A column of a Parquet file, a few rows at a time: pandas writes 85,000 photos as one group of 4 GB."""
 
-    def __init__(self, path: Path, group: int, column: str) -> None:
+    def __init__(self, path: Path, column: str) -> None:
         import pyarrow.parquet as pq
 
-        read = pq.ParquetFile(path, memory_map=True).iter_batches
-        self._read = partial(read, _ROWS, row_groups=[group], columns=[column], use_threads=False)
-        self._restart()
-
-    def _restart(self) -> None:
-        self._first, self._batches, self._batch = 0, self._read(), ()
+        file = pq.ParquetFile(path, memory_map=True)
+        sizes = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups - 1))
+        self._starts, self._group = list(accumulate(sizes, initial=0)), -1
+        self._read = partial(file.iter_batches, _ROWS, columns=[column], use_threads=False)
 
     def __getitem__(self, row: int) -> Any:
-        if row < self._first:
-            self._restart()
+        group = bisect_right(self._starts, row) - 1
+        if group != self._group or row < self._first:
+            self._group, self._first, self._batch = group, self._starts[group], ()
+            self._batches = self._read(row_groups=[group])
         while row >= self._first + len(self._batch):
             self._first += len(self._batch)
             self._batch = next(self._batches).column(0)
