@@ -1,6 +1,6 @@
 """What a photo is like: light, colour, sharpness, shape and border in numbers, and the hashes that find its copies.
 
-No network is needed. All is measured on one small picture, made once, whose border is looked for once.
+No network is needed. What `prepare` keeps is measured on one small picture, made once, its border looked for once.
 """
 
 import math
