@@ -1,4 +1,4 @@
-"""reports/explore.html: one file that needs nothing else; its templates draw its pictures, with word clouds laid out here."""
+"""reports/explore.html: one file that needs nothing else, drawn by its templates, with word clouds laid out here."""
 
 import html
 import re
