@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bakeoff.catalogue.folds import assign_folds, order_groups
+from bakeoff.catalogue.split import assign_folds, order_groups
 from bakeoff.core.errors import TrainingError
 from bakeoff.data.table import Catalogue
 from bakeoff.statistics.groups import group_sums
