@@ -1,7 +1,7 @@
 """The answer: the best candidate by the rule, the best that may be used commercially, why, and how sure that is."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -85,11 +85,7 @@ def choose(
             _refused(item, [why]) for item in ranking.eligible if (why := commercial_refusal(item, t=t))
         ],
         "failed": list(failed),
-        "notes": [
-            *notes,
-            *_baseline_note(ranking, certain["comparisons"], t),
-            *_groups_note(outcomes, t),
-        ],
+        "notes": [*notes, *_notes(ranking, certain["comparisons"], outcomes, t)],
     }
 
 
@@ -163,26 +159,19 @@ def _best_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translator) ->
     return " ".join([answer, *_expected(certain, ranked[0]), *told])
 
 
-def _baseline_note(ranking: Ranking, comparisons: Sequence[Mapping[str, Any]], t: Translator) -> list[str]:
-    """Return what weakens the comparisons with a baseline that is excluded; nothing where none was made."""
-    if not any(row["role"] == "baseline" for row in comparisons):
-        return []
-    found = ranking.exclusions(BASELINE)
-    return [baseline_excluded([refusal.code for refusal in found], t)] if found else []
-
-
-def _groups_note(outcomes: Outcomes | None, t: Translator) -> list[str]:
-    """Return that some test products show the same photo and count as one."""
-    if outcomes is None or outcomes.groups is None:
-        return []
-    return [
-        t.gettext(
+def _notes(
+    ranking: Ranking, comparisons: Sequence[Mapping[str, Any]], outcomes: Outcomes | None, t: Translator
+) -> Iterator[str]:
+    """Yield what weakens comparisons made with an excluded baseline, and that products which show one photo are one."""
+    if any(row["role"] == "baseline" for row in comparisons) and (found := ranking.exclusions(BASELINE)):
+        yield baseline_excluded([refusal.code for refusal in found], t)
+    if outcomes is not None and outcomes.groups is not None:
+        yield t.gettext(
             "{n:,d} test products show {groups:,d} different photos: tests and intervals count the products of one "
             "photo together.",
             n=outcomes.n,
             groups=len(set(outcomes.groups.tolist())),
         )
-    ]
 
 
 def baseline_excluded(codes: Sequence[str], t: Translator) -> str:

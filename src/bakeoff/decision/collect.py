@@ -60,6 +60,11 @@ class Evaluated:
         """Number of test products behind the accuracy."""
         return self.metrics.n("test")
 
+    @property
+    def test_identity(self) -> tuple[Any, ...]:
+        """What tells test products apart: accuracies on other products do not compare."""
+        return self.n_test, self.training.dataset.digest, self.training.splits, self.test.identity
+
     @cached_property
     def confusions(self) -> ConfusionsRecord:
         """Which classes it mixes up; the reports alone read it."""
@@ -91,14 +96,16 @@ def collect(runs_dir: Path, study: Study, *, partial: bool = False, speed: Throu
         EvaluationError: without `partial`, a record is missing, broken or of another test split; with it, none is left.
     """
     read = [_read(candidate, runs_dir, study, speed) for candidate in study.lists.candidates()]
-    usual = _usual_test([one for one in read if isinstance(one, Evaluated)])
-    read = [_refuse_other_test(one, usual) if isinstance(one, Evaluated) else one for one in read]
-    found = Collected(
-        [one for one in read if isinstance(one, Evaluated)], [one for one in read if isinstance(one, Failed)]
-    )
-    if found.failed and (not partial or not found.done):
-        raise EvaluationError(_stop_sentence(found.failed, len(read), partial=partial))
-    return found
+    tests = Counter(one.test_identity for one in read if isinstance(one, Evaluated)).most_common(1)
+    done = [one for one in read if isinstance(one, Evaluated) and one.test_identity == tests[0][0]]
+    failed = [
+        one if isinstance(one, Failed) else Failed(one.candidate, one.folder, _other_test(one, done[0]))
+        for one in read
+        if one not in done
+    ]
+    if failed and (not partial or not done):
+        raise EvaluationError(_stop_sentence(failed, len(read), partial=partial))
+    return Collected(done, failed)
 
 
 def value_at(record: Any, dotted: str) -> Any:
@@ -155,23 +162,6 @@ def _read_records(candidate: Candidate, folder: Path, speed: ThroughputRecord | 
             f"{folder / 'evaluation'} holds metrics of other predictions than {folder / PREDICTIONS}; evaluate it again"
         )
     return found
-
-
-def _usual_test(done: list[Evaluated]) -> Evaluated | None:
-    """Return the first of those that share their test products with most others."""
-    tests = Counter(_test_identity(one) for one in done)
-    return next((one for one in done if _test_identity(one) == tests.most_common(1)[0][0]), None)
-
-
-def _test_identity(one: Evaluated) -> tuple[Any, ...]:
-    return one.n_test, one.training.dataset.digest, one.training.splits, one.test.identity
-
-
-def _refuse_other_test(one: Evaluated, usual: Evaluated | None) -> Evaluated | Failed:
-    """Return it as failed where its test products differ: accuracies on other products do not compare."""
-    if usual is None or _test_identity(one) == _test_identity(usual):
-        return one
-    return Failed(one.candidate, one.folder, _other_test(one, usual))
 
 
 def _other_test(record: Evaluated, usual: Evaluated) -> str:

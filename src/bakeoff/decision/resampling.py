@@ -38,15 +38,10 @@ def work_of(rule: Rule, outcomes: Outcomes, n_candidates: int) -> int:
 
 
 def resamples(n: int, n_resamples: int, seed: int, groups: np.ndarray | None = None) -> Iterator[np.ndarray]:
-    """Yield (b, N) float32 chunks of how often each product occurs in each resample.
+    """Yield (b, N) float32 chunks of how often each of n products occurs in each resample.
 
-    They lie in memory product by product, the order in which a sparse matrix sums them.
-
-    Args:
-        n: products.
-        n_resamples: drawn in all.
-        seed: of the draws.
-        groups: (N,) int64; products of one group are drawn together.
+    They lie in memory product by product, the order in which a sparse matrix sums them. Products of one of the `groups`
+    (N,) int64 are drawn together.
     """
     rng = np.random.default_rng(seed)
     members = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -59,13 +54,9 @@ def resamples(n: int, n_resamples: int, seed: int, groups: np.ndarray | None = N
 
 
 def resampled_metric(name: str, outcomes: Outcomes, candidate: str, weights: np.ndarray) -> np.ndarray:
-    """Return (b,) the metric of a candidate in each resample, the mean over its trainings.
+    """Return (b,) a metric of a candidate in each resample, weights (b, N) from `resamples`; its trainings' mean.
 
-    Args:
-        name: of `statistics.matrix.METRICS`, or roc_auc.
-        outcomes: of every candidate.
-        candidate: whose.
-        weights: (b, N) from `resamples`.
+    Metrics are those of `statistics.matrix.METRICS`, automated and roc_auc.
     """
     if name == "accuracy":
         hits = outcomes.correct(candidate)  # whole numbers, so that a lead of one product is exactly that in float32

@@ -36,18 +36,15 @@ def random_opening(summaries: Sequence[Summary], *, allowed: bool, t: Translator
     if not random:
         return ""
     gaps = {"n": len(random), "total": len(summaries), "models": ", ".join(sorted({item.model for item in random}))}
-    if compares_backbones(summaries):
-        opening = t.gettext(
-            "{n} of {total} candidates started from random weights ({models}): their results say nothing about these "
-            "backbones.",
-            **gaps,
-        )
-    else:
-        opening = t.gettext(
-            "This does not compare backbones, only what was available here: {n} of {total} candidates started from "
-            "random weights ({models}).",
-            **gaps,
-        )
+    some = N_(
+        "{n} of {total} candidates started from random weights ({models}): their results say nothing about these "
+        "backbones."
+    )
+    most = N_(
+        "This does not compare backbones, only what was available here: {n} of {total} candidates started from "
+        "random weights ({models})."
+    )
+    opening = t.gettext(some if compares_backbones(summaries) else most, **gaps)
     return opening if allowed else " ".join([opening, t.gettext("They are listed but cannot be chosen.")])
 
 
@@ -79,10 +76,7 @@ def rule_in_words(rule: Rule, *, t: Translator) -> str:
 
 
 def answer_sentence(ranked: Sequence[Summary], rule: Rule, *, t: Translator, commercial: bool = False) -> str:
-    """Return why the first of the ranked ones is the answer.
-
-    `commercial`: they are only those that may be used commercially.
-    """
+    """Return why the first of the ranked ones, which with `commercial` may be used commercially, is the answer."""
     best = ranked[0]
     why = _why(ranked, rule, t)
     if commercial:

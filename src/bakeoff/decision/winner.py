@@ -59,7 +59,6 @@ def redraw(eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_res
     left_out, n_won = np.zeros((len(items), outcomes.n)), np.zeros(len(items))
     luck, drawn = dict.fromkeys(CORRECTED, 0.0), []
     whole = np.ones((1, outcomes.n), dtype=np.float32)
-
     measured = {
         (metric, name): resampled_metric(metric, outcomes, name, whole)[0] for metric in CORRECTED for name in names
     }
@@ -111,12 +110,7 @@ def _mixed(metric: str, outcomes: Outcomes, mixture: Mapping[str, np.ndarray]) -
 
 
 def review(
-    eligible: Sequence[Summary],
-    rule: Rule,
-    outcomes: Outcomes,
-    *,
-    n_resamples: int,
-    t: Translator,
+    eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_resamples: int, t: Translator
 ) -> tuple[Stability, Corrected | None]:
     """Return how likely other products would choose the same, and what to expect of the winner, None without one.
 
@@ -131,15 +125,14 @@ def review(
     shares = {items[i].candidate: float(again[i]) for i in np.argsort(-again, kind="stable") if again[i]}
     winner, place = eligible[0].candidate, items.index(eligible[0])
     same = np.ptp(redrawn.objective - redrawn.objective[:, [place]], axis=0) == 0
+    share, sentence = shares.get(winner, 0.0), _sentence(winner, shares, outcomes.n, t)
     if same.sum() > 1:  # nothing that other photos would do is known of their difference
-        told = t.gettext(
+        shares, share = {}, None
+        sentence = t.gettext(
             "These photos do not tell {names} apart: in every resample they stay as far apart as they are.",
             names=t.join(items[i].candidate for i in np.flatnonzero(same)),
         )
-        stability = Stability(n_resamples=n, shares={}, winner_share=None, sentence=told)
-    else:
-        sentence = _sentence(winner, shares, outcomes.n, t)
-        stability = Stability(n_resamples=n, shares=shares, winner_share=shares.get(winner, 0.0), sentence=sentence)
+    stability = Stability(n_resamples=n, shares=shares, winner_share=share, sentence=sentence)
     return stability, correct(eligible[0], redrawn, outcomes, n_resamples, t)
 
 
@@ -148,16 +141,12 @@ def _not_resampled(eligible: Sequence[Summary], rule: Rule, n: int, t: Translato
         return t.gettext("Nothing was chosen, so there is no choice to test.")
     if len(eligible) == 1:
         return only_one(eligible[0].candidate, t)
+    text = None
     if rule.maximise.is_time:
-        return t.gettext(
-            "{winner} is chosen by throughput: what other test photos would change was not simulated.",
-            winner=eligible[0].candidate,
-        )
-    if rule.maximise.name == "roc_auc" and n > MAX_AUC_PRODUCTS:
-        return t.gettext(
-            "How certain the choice is was not simulated: ROC-AUC on {n:,d} test photos takes too long.", n=n
-        )
-    return None
+        text = N_("{winner} is chosen by throughput: what other test photos would change was not simulated.")
+    elif rule.maximise.name == "roc_auc" and n > MAX_AUC_PRODUCTS:
+        text = N_("How certain the choice is was not simulated: ROC-AUC on {n:,d} test photos takes too long.")
+    return text and t.gettext(text, winner=eligible[0].candidate, n=n)
 
 
 def only_one(winner: str, t: Translator) -> str:
@@ -178,25 +167,18 @@ def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, n_resamp
     )
     accuracy = _value(best.accuracy, by_accuracy, (low[0], high[1]))
     f1_ends = best.macro_f1_low + by_f1.ends[0], best.macro_f1_high + by_f1.ends[1]
-    lead = None
+    macro_f1, lead = _value(best.macro_f1, by_f1, f1_ends), None
     if best.candidate != BASELINE and BASELINE in outcomes.predicted:
         measured, interval = lead_over(outcomes, best.candidate, BASELINE, n_resamples)
         ends = interval.low + by_accuracy.ends[0], interval.high + by_accuracy.ends[1]
         lead = _value(measured, by_accuracy, ends, least=-1.0)
-    macro_f1 = _value(best.macro_f1, by_f1, f1_ends)
     told = _expectation(best, accuracy, t)
     if accuracy.estimate <= accuracy.measured - _AS_MEASURED:
-        told = " ".join([told, *_more(macro_f1, lead, t)])
+        written = {t.gettext("Macro F1"): _written(macro_f1, 1, ".3f", t)}
+        written |= {t.gettext("Points ahead of the baseline"): _written(lead, 100, "+.1f", t)} if lead else {}
+        text = N_("{what}: {estimate} ({low} to {high}) rather than {measured}.")
+        told = " ".join([told, *(t.gettext(text, what=what, **values) for what, values in written.items())])
     return Corrected(n_resamples=n, accuracy=accuracy, macro_f1=macro_f1, lead=lead, sentence=told)
-
-
-def _more(macro_f1: CorrectedValue, lead: CorrectedValue | None, t: Translator) -> list[str]:
-    """Return the same of macro F1 and of the lead, each a sentence."""
-    text = N_("{what}: {estimate} ({low} to {high}) rather than {measured}.")
-    told = [t.gettext(text, what=t.gettext("Macro F1"), **_written(macro_f1, 1, ".3f", t))]
-    if lead is not None:
-        told.append(t.gettext(text, what=t.gettext("Points ahead of the baseline"), **_written(lead, 100, "+.1f", t)))
-    return told
 
 
 def _written(value: CorrectedValue, factor: int, spec: str, t: Translator) -> dict[str, str]:
@@ -233,16 +215,12 @@ def share_in_words(share: float, t: Translator) -> str:
 
 
 def _sentence(winner: str, shares: Mapping[str, float], n: int, t: Translator) -> str:
-    other = next((name for name in shares if name != winner), None)
     gaps = {"winner": winner, "n": n, "share": share_in_words(shares.get(winner, 0.0), t)}
-    if other is None:
-        return t.gettext(
-            "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases.", **gaps
+    text = N_("Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases.")
+    if other := next((name for name in shares if name != winner), None):
+        gaps |= {"other": other, "second": share_in_words(shares[other], t)}
+        text = N_(
+            "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases, {other} "
+            "in {second}."
         )
-    return t.gettext(
-        "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases, {other} "
-        "in {second}.",
-        other=other,
-        second=share_in_words(shares[other], t),
-        **gaps,
-    )
+    return t.gettext(text, **gaps)

@@ -33,11 +33,8 @@ _LEAST = float(np.finfo(np.float32).tiny)
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Return p^(1/T) divided by its row sums, (N, K) float64; for a softmax that is its logits divided by T.
 
-    The order of the classes never changes. T > 1 softens, T < 1 sharpens.
-
-    Args:
-        probabilities: (N, K), rows sum to 1; below 1.2e-38 (float32's smallest normal number) counts as that.
-        temperature: above 0.
+    The order of the classes never changes. T > 1 softens, T < 1 sharpens. A probability below 1.2e-38 (float32's
+    smallest normal number) counts as that.
 
     Raises:
         EvaluationError: the temperature is not above 0.
@@ -55,11 +52,7 @@ def fit_temperature(label_ids: np.ndarray, probabilities: np.ndarray) -> tuple[f
     """Return the temperature of least log loss and None, or 1.0 and `temperature_at_bound` where there is no minimum.
 
     Products that are all classified rightly, or no better than at random, want T = 0 or infinity. Then no temperature
-    is applied: certainty cannot be learned from them.
-
-    Args:
-        label_ids: (N,) int64, the true classes.
-        probabilities: (N, K).
+    is applied: certainty cannot be learned from them. `label_ids` (N,) int64 are true classes of probabilities (N, K).
     """
     if probabilities.shape[1] < 2:
         return 1.0, None
@@ -78,10 +71,8 @@ def fit_temperature(label_ids: np.ndarray, probabilities: np.ndarray) -> tuple[f
 def coverage_table(confidence: np.ndarray, correct: np.ndarray, copies: float = 1) -> list[dict[str, Any]]:
     """Return for each threshold the share of products at least that sure, and how often those are right.
 
-    Args:
-        confidence: (N,) probability of the predicted class.
-        correct: (N,) bool.
-        copies: mean size of a product's group.
+    Of each product: `confidence` (N,) in its predicted class, whether it is `correct` (N,) bool; `copies` is the mean
+    size of a product's group (`bakeoff.statistics.groups`). So in all functions here.
     """
     table = []
     for threshold in THRESHOLDS:
@@ -92,13 +83,7 @@ def coverage_table(confidence: np.ndarray, correct: np.ndarray, copies: float = 
 
 
 def fit_threshold(confidence: np.ndarray, correct: np.ndarray, precision: float) -> float | None:
-    """Return the least confidence from which on at least `precision` of the products are right; None without one.
-
-    Args:
-        confidence: (N,) probability of the predicted class.
-        correct: (N,) bool.
-        precision: promised share of right ones, in (0, 1).
-    """
+    """Return the least confidence from which on at least `precision`, in (0, 1), of the products are right, or None."""
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence, n_right = confidence[order], np.cumsum(correct[order])
     ends_tie = np.append(sorted_confidence[1:] != sorted_confidence[:-1], True)
@@ -111,11 +96,7 @@ def automation_record(
 ) -> dict[str, Any]:
     """Return calibration.json's `automation`: fitted on validation, judged on test, with Wilson's 95 % intervals.
 
-    Args:
-        validation: (N,) confidence and (N,) bool whether right, of the validation products.
-        test: of the test products.
-        precision: promised share of right ones, in (0, 1).
-        copies: mean size of a test product's group.
+    Of each split confidence and correctness are given; `precision` is the promised share of right ones, in (0, 1).
     """
     threshold = fit_threshold(*validation, precision)
     confidence, correct = test
@@ -131,8 +112,7 @@ def automation_record(
 def calibration_record(predictions: Predictions, params: EvaluateParams, copies: float = 1) -> dict[str, Any]:
     """Return calibration.json less its key: the temperature fitted on validation, and its effect on test.
 
-    `warning` is `temperature_at_bound`, else `validation_small` below `MIN_VALIDATION` products, else None. `copies` is
-    the mean size of a test product's group (`bakeoff.statistics.groups`).
+    `warning` is `temperature_at_bound`, else `validation_small` below `MIN_VALIDATION` products, else None.
 
     Raises:
         EvaluationError: validation or test holds no product.
@@ -169,12 +149,8 @@ def measure_calibration(
 ) -> dict[str, Any]:
     """Return calibration errors, their interval, log loss, Brier score and reliability bins of one split.
 
-    Args:
-        label_ids: (N,) int64, the true classes.
-        exact: (N, K) float64 probabilities.
-        correct: (N,) bool; the same before and after a temperature.
-        params: bins and resamples.
-        copies: mean size of a product's group.
+    `label_ids` (N,) int64 are true classes of exact probabilities (N, K) float64; `correct` is the same before and
+    after a temperature.
     """
     confidence, n_bins = exact.max(axis=1), params.calibration_bins
     interval = calibration_error_interval(

@@ -77,11 +77,8 @@ def split_metrics(
 ) -> dict[str, Any]:
     """Return every scalar metric of one split, None where undefined (see the module).
 
-    Args:
-        label_ids: (N,) int64 below K, the true classes.
-        probabilities: (N, K) float32, rows sum to 1.
-        top_k: the k of `top_<k>_accuracy`.
-        n_bins: equal-width bins of `ece`.
+    From true classes (N,) int64 below K and probabilities (N, K) float32, rows sum to 1; `top_k` are the k of
+    `top_<k>_accuracy`, `n_bins` the equal-width bins of `ece`.
 
     Raises:
         EvaluationError: the split is empty.
@@ -113,13 +110,7 @@ def per_class_metrics(
 ) -> dict[str, dict[str, float | int | None]]:
     """Return precision, recall and f1 with their ends, support, roc_auc and average_precision of each of the K labels.
 
-    None where undefined.
-
-    Args:
-        label_ids: (N,) int64, the true classes.
-        probabilities: (N, K) float32.
-        labels: K names.
-        groups: (N,) of products that belong together (`bakeoff.statistics.groups`); None where each stands alone.
+    None where undefined. `groups` (N,) are of products that belong together (`bakeoff.statistics.groups`).
     """
     counts = count_confusions(label_ids, predicted_classes(probabilities), len(labels))
     right, true, predicted = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
