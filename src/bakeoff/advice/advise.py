@@ -146,11 +146,9 @@ def overrides(models: Sequence[str], leaf: Leaf, *, dataset: str | None) -> list
     return [
         *([f"dataset={dataset}"] if dataset else []),
         *profile,
-        *(
-            f"models=[{','.join(models)}]",
-            f"modes=[{','.join(leaf.modes)}]",
-            f"training.defaults.batch_size={leaf.batch_size}",
-        ),
+        f"models=[{','.join(models)}]",
+        f"modes=[{','.join(leaf.modes)}]",
+        f"training.defaults.batch_size={leaf.batch_size}",
         *(one for one in leaf.overrides if one not in profile),
         *(f"training.{mode}.learning_rate={rate:g}" for mode, rate in rates.items()),
     ]

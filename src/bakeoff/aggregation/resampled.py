@@ -27,11 +27,9 @@ class SplitMean:
 
 
 def split_mean(values: np.ndarray, *, test_to_train: float) -> SplitMean:
-    """Return the mean over splits with the corrected resampled t interval at 95 %, J - 1 degrees of freedom.
+    """Return the mean of values (J,), one per split, with the corrected resampled t interval at 95 %, J - 1 degrees.
 
-    Args:
-        values: (J,) one value per split, J ≥ 2.
-        test_to_train: n_test / n_train of one split, > 0.
+    J is at least 2; `test_to_train` is n_test / n_train of one split, above 0.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():

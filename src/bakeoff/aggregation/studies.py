@@ -68,9 +68,7 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
     """
     if len(study.splits) < 2:
         raise EvaluationError(_one_split(study))
-    rows = {
-        name: _mean_row(name, study) for name in sorted({name for split in study.splits.values() for name in split})
-    }
+    rows = {name: _mean_row(name, study) for name in sorted(set().union(*study.splits.values()))}
     ranked = [name for name, row in rows.items() if row["apart"] is None and row["n_splits"] == len(study.splits)]
     ranked.sort(key=lambda name: -rows[name]["mean"])
     table = np.array([rows[name]["values"] for name in ranked])
@@ -115,9 +113,10 @@ def _join(results: Sequence[Result]) -> StudySplits:
         accuracies = splits.setdefault(result.split, {})
         n_replaced += sum(accuracies.get(name, value) != value for name, value in result.accuracies.items())
         accuracies.update(result.accuracies)
-        known = excluded.setdefault(result.split, {})
-        excluded[result.split] = {name: why for name, why in known.items() if name not in result.accuracies}
-        excluded[result.split] |= result.apart
+        older = excluded.get(result.split, {}).items()
+        excluded[result.split] = {name: why for name, why in older if name not in result.accuracies} | dict(
+            result.apart
+        )
         sources.setdefault(result.split, []).append(result.name)
         for name in result.accuracies:
             first, usual = settings.setdefault(name, (result, result.settings(name)))

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bakeoff.core.translation import N_, Translator
+from bakeoff.decision import sentences
 from bakeoff.decision.choice_record import Stability
 from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
 from bakeoff.decision.outcomes import Outcomes, seed_spread
@@ -13,14 +14,6 @@ from bakeoff.decision.params import CompareParams
 from bakeoff.decision.resampling import bounded_resamples
 from bakeoff.decision.rules import KINDS, Ranking, Rule, commercial_refusal, other_device, rank
 from bakeoff.decision.scenarios import scenario_row
-from bakeoff.decision.sentences import (
-    answer_sentence,
-    compares_backbones,
-    limits_in_words,
-    nothing_sentence,
-    random_opening,
-    rule_in_words,
-)
 from bakeoff.decision.summary import Summary
 from bakeoff.decision.winner import review
 from bakeoff.records.candidate import BASELINE
@@ -42,7 +35,7 @@ def choose(
     """
     ranking = rank(summaries, Rule.of(params), t=t)
     best = ranking.eligible[0] if ranking.eligible else None
-    opening = random_opening(summaries, allowed=params.allow_random_weights, t=t)
+    opening = sentences.random_opening(summaries, allowed=params.allow_random_weights, t=t)
     certain = _certainty(ranking, params, outcomes, t)
     best_reason = _best_reason(ranking, certain, t)
     commercial_reason = _commercial_reason(ranking, certain, t)
@@ -51,16 +44,16 @@ def choose(
         "rule": {
             "maximise": params.maximise,
             "subject_to": params.subject_to.model_dump(),
-            "in_words": rule_in_words(ranking.rule, t=t),
+            "in_words": sentences.rule_in_words(ranking.rule, t=t),
         },
         "limits": params.subject_to.model_dump()
         | {"allow_random_weights": params.allow_random_weights, "allow_not_learned": params.allow_not_learned},
-        "limits_in_words": limits_in_words(params.subject_to, t=t),
+        "limits_in_words": sentences.limits_in_words(params.subject_to, t=t),
         "n_candidates": len({item.candidate for item in summaries} | {row["candidate"] for row in failed}),
         "n_failed": len({row["candidate"] for row in failed}),
         "n_random": sum(not item.pretrained for item in summaries),
         "n_test": summaries[0].n_test if summaries else 0,
-        "compares_backbones": compares_backbones(summaries),
+        "compares_backbones": sentences.compares_backbones(summaries),
         "reason": " ".join(part for part in (opening, best_reason, commercial_reason) if part),
         "opening": opening,
         "best": as_record(best) if best else None,
@@ -151,8 +144,8 @@ def _best_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translator) ->
     """Return why the best is the best, what to expect of it, and what the paired test says of the next one."""
     ranked = ranking.eligible
     if not ranked:
-        return nothing_sentence(ranking.why_not, ranking.rule, t=t)
-    answer = t.gettext("Best: {answer}", answer=answer_sentence(ranked, ranking.rule, t=t))
+        return sentences.nothing_sentence(ranking.why_not, ranking.rule, t=t)
+    answer = t.gettext("Best: {answer}", answer=sentences.answer_sentence(ranked, ranking.rule, t=t))
     second = ranked[1].candidate if len(ranked) > 1 else None
     rows = [row for row in certain["comparisons"] if row["role"] == "best" and row["candidate"] == second]
     told = [t.gettext("Runner-up: {sentence}.", sentence=row["sentence"]) for row in rows]
@@ -201,7 +194,7 @@ def _commercial_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translat
         )
     lost = 100 * (best.accuracy - found.accuracy)
     text = N_("It gives up {points:.1f} points of accuracy.") if lost > 0 else N_("It gives up no accuracy.")
-    answer = answer_sentence(ranking.commercial, ranking.rule, t=t, commercial=True)
+    answer = sentences.answer_sentence(ranking.commercial, ranking.rule, t=t, commercial=True)
     told = t.gettext("Best for commercial use: {answer} {price}", answer=answer, price=t.gettext(text, points=lost))
     return " ".join([told, *_expected(certain, found)])
 

@@ -18,8 +18,6 @@ MAX_WORK = 10_000_000_000
 """Multiplications in all, about 2 s of a core."""
 MIN_RESAMPLES = 200
 """Even where that takes longer: a share of the winner then has a standard error of 3.5 points at most."""
-MAX_AUC_PRODUCTS = 1_000
-"""ROC-AUC compares every pair of products in every resample; beyond this it is not simulated."""
 
 
 def bounded_resamples(wanted: int, n_products: int, *, work: int = 1) -> int:

@@ -12,14 +12,7 @@ from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice_record import Corrected, CorrectedValue, Stability
 from bakeoff.decision.comparisons import lead_over
 from bakeoff.decision.outcomes import Outcomes
-from bakeoff.decision.resampling import (
-    MAX_AUC_PRODUCTS,
-    bounded_resamples,
-    objectives,
-    resampled_metric,
-    resamples,
-    work_of,
-)
+from bakeoff.decision.resampling import bounded_resamples, objectives, resampled_metric, resamples, work_of
 from bakeoff.decision.rules import Rule, pick, preference_costs
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE
@@ -29,6 +22,8 @@ from bakeoff.statistics.selection import Shift, chosen_again
 
 CORRECTED = ("accuracy", "macro_f1")
 _AS_MEASURED = 0.0005
+_MAX_AUC_PRODUCTS = 1_000
+"""ROC-AUC compares every pair of products in every resample; beyond this it is not simulated."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +139,7 @@ def _not_resampled(eligible: Sequence[Summary], rule: Rule, n: int, t: Translato
     text = None
     if rule.maximise.is_time:
         text = N_("{winner} is chosen by throughput: what other test photos would change was not simulated.")
-    elif rule.maximise.name == "roc_auc" and n > MAX_AUC_PRODUCTS:
+    elif rule.maximise.name == "roc_auc" and n > _MAX_AUC_PRODUCTS:
         text = N_("How certain the choice is was not simulated: ROC-AUC on {n:,d} test photos takes too long.")
     return text and t.gettext(text, winner=eligible[0].candidate, n=n)
 

@@ -11,15 +11,9 @@ from scipy.special import logsumexp
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import Predictions
+from bakeoff.evaluation import reliability
 from bakeoff.evaluation.metrics import brier_scores, exact_probabilities, log_losses, predicted_classes
 from bakeoff.evaluation.params import EvaluateParams
-from bakeoff.evaluation.reliability import (
-    accuracy_of,
-    calibration_error_interval,
-    equal_mass_error,
-    expected_calibration_error,
-    reliability_bins,
-)
 from bakeoff.statistics.interval import wilson_interval
 
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -78,7 +72,7 @@ def coverage_table(confidence: np.ndarray, correct: np.ndarray, copies: float = 
     for threshold in THRESHOLDS:
         kept = confidence >= threshold
         row = {"threshold": threshold, "coverage": float(kept.mean()), "n": int(kept.sum())}
-        table.append(row | accuracy_of(correct[kept], copies))
+        table.append(row | reliability.accuracy_of(correct[kept], copies))
     return table
 
 
@@ -105,7 +99,7 @@ def automation_record(
     low, high = wilson_interval(share, len(alone) / copies)
     found: dict[str, Any] = {"promised": precision, "threshold": threshold, "share": share}
     found |= {"share_low": low, "share_high": high, "n": n}
-    right = accuracy_of(correct[alone], copies)
+    right = reliability.accuracy_of(correct[alone], copies)
     return found | {name.replace("accuracy", "precision"): value for name, value in right.items()}
 
 
@@ -153,19 +147,19 @@ def measure_calibration(
     after a temperature.
     """
     confidence, n_bins = exact.max(axis=1), params.calibration_bins
-    interval = calibration_error_interval(
+    interval = reliability.calibration_error_interval(
         confidence, correct, label_ids, n_bins=n_bins, n_resamples=params.n_bootstrap_ece, copies=copies
     )
     return {
-        "ece_equal_width": expected_calibration_error(confidence, correct, n_bins=n_bins),
-        "ece_equal_mass": equal_mass_error(confidence, correct, n_bins=n_bins),
+        "ece_equal_width": reliability.expected_calibration_error(confidence, correct, n_bins=n_bins),
+        "ece_equal_mass": reliability.equal_mass_error(confidence, correct, n_bins=n_bins),
         "ece_low": interval.low,
         "ece_high": interval.high,
         "method": interval.method,
         "n_resamples": interval.n_resamples,
         "log_loss": float(log_losses(label_ids, exact).mean()),
         "brier": float(brier_scores(label_ids, exact).mean()),
-        "reliability": reliability_bins(confidence, correct, n_bins=n_bins, copies=copies),
+        "reliability": reliability.reliability_bins(confidence, correct, n_bins=n_bins, copies=copies),
     }
 
 

@@ -236,9 +236,7 @@ def holm(p_values: Array) -> Array:
     p_values = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p_values, kind="stable")
     stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted
+    return np.minimum(stepped, 1)[np.argsort(order)]
 
 
 def n_needed(b: float, c: float, n: int, *, power: float = 0.8, alpha: float = 0.05) -> int | None:

@@ -65,11 +65,9 @@ def resampled_margins(counts: Array, n_resamples: int, seed: int) -> Iterator[Ma
     Each row of `counts` (K, K) is a multinomial over its cells that are not empty, mixed with the borrowed product;
     margins are all that is kept, so memory is B x K.
     """
-    rng = np.random.default_rng(seed)
-    smoothing = Smoothing.of(counts)
-    true = counts.sum(axis=1)
+    rng, smoothing, true = np.random.default_rng(seed), Smoothing.of(counts), counts.sum(axis=1)
     for size in chunks(n_resamples, len(counts)):
-        right, predicted = np.zeros((size, len(counts))), np.zeros((size, len(counts)))
+        right, predicted = np.zeros((2, size, len(counts)))
         for row in np.flatnonzero(true):
             _draw_row(rng, counts[row], int(row), smoothing, (right, predicted))
         yield Margins(right, true.astype(np.float64), predicted)

@@ -190,8 +190,7 @@ def show(root: Path) -> None:
     print_summary(root / "reports")
     source = SourceRecord.read_current(root / "data" / "source.json")
     if source and source.fallback_reason:
-        choice = ChoiceRecord.read(root / "reports" / "choice.json")
-        t = Translator(choice.language)
+        t = Translator(ChoiceRecord.read(root / "reports" / "choice.json").language)
         told = t.gettext("The generated catalogue was used: the demo photos could not be downloaded here.")
         screen().print(told, style="bold")
 
