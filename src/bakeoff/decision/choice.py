@@ -13,7 +13,6 @@ from bakeoff.decision.outcomes import Outcomes, seed_spread
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.resampling import bounded_resamples
 from bakeoff.decision.rules import KINDS, Ranking, Rule, commercial_refusal, other_device, rank
-from bakeoff.decision.scenarios import scenario_row
 from bakeoff.decision.summary import Summary
 from bakeoff.decision.winner import review
 from bakeoff.records.candidate import BASELINE
@@ -64,7 +63,7 @@ def choose(
         **certain,
         "seeds": seed_spread({name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}),
         "scenarios": [
-            scenario_row(name, summaries, replace(ranking.rule, limits=limits), best, t)
+            sentences.scenario_row(name, summaries, replace(ranking.rule, limits=limits), best, t)
             for name, limits in params.scenarios.items()
         ],
         "apart": _apart(summaries, ranking, t),

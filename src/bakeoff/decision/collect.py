@@ -9,15 +9,8 @@ from typing import Any, NamedTuple
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.outcomes import TestOutcomes, read_test_outcomes
+from bakeoff.records import evaluation
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.evaluation import (
-    CALIBRATION,
-    CONFUSIONS,
-    METRICS,
-    CalibrationRecord,
-    ConfusionsRecord,
-    MetricsRecord,
-)
 from bakeoff.records.interpretation import ROBUSTNESS_FILE, RobustnessRecord
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
@@ -46,8 +39,8 @@ class Evaluated:
     folder: Path
     training: TrainingRecord
     cost: CostRecord
-    metrics: MetricsRecord
-    calibration: CalibrationRecord
+    metrics: evaluation.MetricsRecord
+    calibration: evaluation.CalibrationRecord
     speed: NetworkSpeed | None
     """Its network's; None where that was not measured."""
     robustness: RobustnessRecord | None
@@ -66,13 +59,12 @@ class Evaluated:
         return self.n_test, self.training.dataset.digest, self.training.splits, self.test.identity
 
     @cached_property
-    def confusions(self) -> ConfusionsRecord:
+    def confusions(self) -> evaluation.ConfusionsRecord:
         """Which classes it mixes up; the reports alone read it."""
-        return ConfusionsRecord.read(self.folder / "evaluation" / CONFUSIONS)
+        return evaluation.ConfusionsRecord.read(self.folder / "evaluation" / evaluation.CONFUSIONS)
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(NamedTuple):
     """One training of the study that has none, and why."""
 
     candidate: Candidate
@@ -139,10 +131,10 @@ def _read(candidate: Candidate, runs_dir: Path, study: Study, speed: ThroughputR
 
 def _read_records(candidate: Candidate, folder: Path, speed: ThroughputRecord | None) -> Evaluated:
     training = TrainingRecord.read(folder / "training" / "training.json")
-    metrics = MetricsRecord.read(folder / "evaluation" / METRICS)
+    metrics = evaluation.MetricsRecord.read(folder / "evaluation" / evaluation.METRICS)
     if metrics.training_key != training.key:
         raise EvaluationError(
-            f"{folder / 'evaluation' / METRICS} belongs to another training "
+            f"{folder / 'evaluation' / evaluation.METRICS} belongs to another training "
             f"({metrics.training_key}, not {training.key})"
         )
     robustness = RobustnessRecord.read_current(folder / "interpretation" / ROBUSTNESS_FILE)
@@ -152,7 +144,7 @@ def _read_records(candidate: Candidate, folder: Path, speed: ThroughputRecord | 
         training,
         CostRecord.read(folder / "training" / "cost.json"),
         metrics,
-        CalibrationRecord.read(folder / "evaluation" / CALIBRATION),
+        evaluation.CalibrationRecord.read(folder / "evaluation" / evaluation.CALIBRATION),
         speed.networks.get(training.model) if speed else None,
         robustness if robustness and robustness.training_key == training.key else None,
         read_test_outcomes(folder / PREDICTIONS),
@@ -178,6 +170,6 @@ def _other_test(record: Evaluated, usual: Evaluated) -> str:
         return f"{path} has other true classes for the same test products than the other candidates; evaluate it again"
     told = f"; it lacks {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""
     return (
-        f"{record.folder / 'evaluation' / METRICS} is from another data set or split "
+        f"{record.folder / 'evaluation' / evaluation.METRICS} is from another data set or split "
         f"({record.n_test} test products, the other candidates {usual.n_test}{told})"
     )

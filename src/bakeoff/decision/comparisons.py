@@ -1,9 +1,8 @@
 """Paired comparison of candidates on the same test products: with the baseline, with the best, and all with all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ _NUMBERS = dict(
 _MAX_NAMED = 6
 
 
-@dataclass(frozen=True)
-class PairTests:
+class PairTests(NamedTuple):
     """All pairs of some candidates, tested."""
 
     names: tuple[str, ...]
@@ -64,10 +62,7 @@ class PairTests:
 
 
 def pair_tests(outcomes: Outcomes, names: Sequence[str]) -> PairTests:
-    """Return the test of every pair of `names`, which stand in the order of the leaderboard.
-
-    With several trainings per candidate it is the paired sign-flip test (`bakeoff.statistics.paired.mcnemar`).
-    """
+    """Return McNemar's test (the sign-flip test with several trainings) of every pair of `names`, best first."""
     pairs = list(combinations(names, 2))
     tests = {(a, b): mcnemar(outcomes.correct(a), outcomes.correct(b), groups=outcomes.groups) for a, b in pairs}
     adjusted = holm(np.array([tests[pair].p_value for pair in pairs]))

@@ -99,10 +99,7 @@ def read_test_outcomes(path: Path) -> TestOutcomes:
 
 
 def outcomes_of(done: Sequence[Evaluated], groups: Mapping[str, int] | None = None) -> Outcomes:
-    """Return the outcomes of every training, one or more; `groups` are product ids to groups that show one photo.
-
-    `collect` has refused those whose test products, true classes or labels differ.
-    """
+    """Return the outcomes of trainings that `collect` accepts; `groups`: product ids to groups that show one photo."""
     found: dict[str, list[Evaluated]] = {}
     for one in done:
         found.setdefault(one.candidate.name, []).append(one)

@@ -1,8 +1,7 @@
 """Which candidates no other beats on both of two measures."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,8 +10,7 @@ from bakeoff.decision.measures import MEASURES, Measure
 from bakeoff.decision.summary import Summary
 
 
-@dataclass(frozen=True)
-class Plane:
+class Plane(NamedTuple):
     """Two measures, and the candidates that are excluded from the front."""
 
     x: Measure

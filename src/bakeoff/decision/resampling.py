@@ -21,10 +21,7 @@ MIN_RESAMPLES = 200
 
 
 def bounded_resamples(wanted: int, n_products: int, *, work: int = 1) -> int:
-    """Return how many resamples are drawn: as wanted, less where that would take longer than some seconds.
-
-    `n_products` are drawn and `work` multiplications made in each.
-    """
+    """Return how many resamples are drawn, fewer than wanted where `n_products` or `work` (multiplications) take long."""
     return min(wanted, max(MIN_RESAMPLES, min(MAX_DRAWS // n_products, MAX_WORK // max(1, work))))
 
 
@@ -52,10 +49,7 @@ def resamples(n: int, n_resamples: int, seed: int, groups: np.ndarray | None = N
 
 
 def resampled_metric(name: str, outcomes: Outcomes, candidate: str, weights: np.ndarray) -> np.ndarray:
-    """Return (b,) a metric of a candidate in each resample, weights (b, N) from `resamples`; its trainings' mean.
-
-    Metrics are those of `statistics.matrix.METRICS`, automated and roc_auc.
-    """
+    """Return (b,) a metric (of METRICS, automated, roc_auc) by weights (b, N) of products, a mean over trainings."""
     if name == "accuracy":
         hits = outcomes.correct(candidate)  # whole numbers, so that a lead of one product is exactly that in float32
         return _weighted_share(hits, weights)

@@ -57,10 +57,7 @@ class Rule:
         return cls(MEASURES[params.maximise], params.subject_to, *flags, points)
 
     def tolerance(self, n_test: int) -> float:
-        """Return how far behind the best still counts as equal: a test product, or a tenth for a throughput.
-
-        For a throughput it is in powers of e, since `objective` takes the logarithm.
-        """
+        """Return how far behind the best counts as equal: a test product, of a throughput a tenth (in powers of e)."""
         if self.maximise.is_time:
             return -math.log1p(-NOISE_OF_SPEED)
         return 0.0 if self.maximise.name == "matrix_total" else 1 / n_test
@@ -114,10 +111,7 @@ def _refusals(item: Summary, rule: Rule, *, t: Translator) -> list[Refusal]:
 
 
 def commercial_refusal(item: Summary, *, t: Translator) -> str | None:
-    """Return why a candidate may not be the commercial choice.
-
-    An unknown licence counts as not proven: a wrong "yes" costs the user more than a wrong "no".
-    """
+    """Return why it is refused commercially: not proven counts, as a wrong yes costs the user more than a wrong no."""
     forbidden = N_("its licence forbids commercial use ({licence})")
     unproven = N_("commercial use is not proven ({licence}): check the licence on the model card")
     text = {True: None, False: forbidden, None: unproven}[item.commercial_use]

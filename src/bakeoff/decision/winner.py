@@ -1,10 +1,7 @@
-"""What having been chosen does to a winner's figures, and how likely another test set would choose it again.
-
-The rule is applied to resampled test sets, the same ones for every candidate.
-"""
+"""What having been chosen does to a winner's figures, and how likely resampled test sets would choose it again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,8 +23,7 @@ _MAX_AUC_PRODUCTS = 1_000
 """ROC-AUC compares every pair of products in every resample; beyond this it is not simulated."""
 
 
-@dataclass(frozen=True)
-class Redrawn:
+class Redrawn(NamedTuple):
     """The rule applied to B resampled test sets."""
 
     items: list[Summary]
@@ -107,10 +103,7 @@ def _mixed(metric: str, outcomes: Outcomes, mixture: Mapping[str, np.ndarray]) -
 def review(
     eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_resamples: int, t: Translator
 ) -> tuple[Stability, Corrected | None]:
-    """Return how likely other products would choose the same, and what to expect of the winner, None without one.
-
-    The winner is the first of `eligible`; resamples are fewer than wanted where the rule takes long to apply.
-    """
+    """Return how likely other products would choose the first of `eligible`, and what to expect of it, else None."""
     if why := _not_resampled(eligible, rule, outcomes.n, t):
         stability = Stability(n_resamples=0, shares={}, winner_share=None, sentence=why)
         return stability, correct(eligible[0], None, outcomes, n_resamples, t) if len(eligible) == 1 else None
@@ -150,10 +143,7 @@ def only_one(winner: str, t: Translator) -> str:
 
 
 def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, n_resamples: int, t: Translator) -> Corrected:
-    """Return the winner's accuracy, macro F1 and lead over the baseline, corrected for having been chosen.
-
-    `redrawn` is None where nothing was to choose between, which leaves every value as measured.
-    """
+    """Return accuracy, macro F1 and lead over the baseline corrected for the choice; as measured without `redrawn`."""
     n = len(redrawn.objective) if redrawn else 0
     shifts = redrawn.shifts if redrawn else dict.fromkeys(CORRECTED, Shift(0.0, 0.0))
     by_accuracy, by_f1 = shifts["accuracy"], shifts["macro_f1"]

@@ -1,7 +1,4 @@
-"""Makes probabilities honest with one number, the temperature, and says what a confidence threshold would buy.
-
-So it does of the threshold from which on a candidate keeps a promised precision alone.
-"""
+"""Makes probabilities honest with one number, the temperature, and says what thresholds of confidence would buy."""
 
 from typing import Any
 
@@ -141,11 +138,7 @@ def calibration_record(predictions: Predictions, params: EvaluateParams, copies:
 def measure_calibration(
     label_ids: np.ndarray, exact: np.ndarray, correct: np.ndarray, params: EvaluateParams, copies: float = 1
 ) -> dict[str, Any]:
-    """Return calibration errors, their interval, log loss, Brier score and reliability bins of one split.
-
-    `label_ids` (N,) int64 are true classes of exact probabilities (N, K) float64; `correct` is the same before and
-    after a temperature.
-    """
+    """Return calibration errors, interval, log loss, Brier score and reliability bins of exact (N, K) float64."""
     confidence, n_bins = exact.max(axis=1), params.calibration_bins
     interval = reliability.calibration_error_interval(
         confidence, correct, label_ids, n_bins=n_bins, n_resamples=params.n_bootstrap_ece, copies=copies

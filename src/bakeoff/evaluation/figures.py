@@ -154,10 +154,7 @@ def _draw_histogram(axes: Any, bins: Sequence[ReliabilityBin], colour: str) -> N
 
 
 def draw_strip(photos: Sequence[Image.Image], captions: Sequence[str], path: Path, *, heading: str) -> None:
-    """Write one or more RGB photos side by side as JPEG, each whole in a square of `SIDE_PX`, its caption beneath.
-
-    The heading above is shortened to fit.
-    """
+    """Write RGB photos side by side as JPEG, each in a square of `SIDE_PX`, its caption beneath, a heading above."""
     width = max(len(photos), 2) * (SIDE_PX + _GAP_PX) + _GAP_PX
     strip = Image.new("RGB", (width, _HEAD_PX + SIDE_PX + _FOOT_PX), "white")
     draw = ImageDraw.Draw(strip)

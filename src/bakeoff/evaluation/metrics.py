@@ -14,8 +14,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import Predictions
 from bakeoff.data.table import SPLITS
 from bakeoff.evaluation.reliability import expected_calibration_error
-from bakeoff.statistics.auc import roc_auc
-from bakeoff.statistics.average_precision import average_precision_influence
+from bakeoff.statistics.auc import average_precision_influence, roc_auc
 from bakeoff.statistics.bootstrap import per_class_intervals
 from bakeoff.statistics.groups import class_copies, group_sizes
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
@@ -92,9 +91,8 @@ def split_metrics(
     margins = Margins.of(count_confusions(label_ids, predicted, n_labels))
     values: dict[str, Any] = {"n": len(label_ids)}
     values |= {name: float(metric(margins)[0]) for name, metric in METRICS.items()}
-    for k in top_k:
-        if n_labels > k:
-            values[f"top_{k}_accuracy"] = float(top_k_hits(label_ids, probabilities, k).mean())
+    hits = {k: top_k_hits(label_ids, probabilities, k) for k in top_k if n_labels > k}
+    values |= {f"top_{k}_accuracy": float(inside.mean()) for k, inside in hits.items()}
     values["log_loss"] = float(log_losses(label_ids, exact).mean())
     values["brier"] = float(brier_scores(label_ids, exact).mean())
     of_classes = list(areas(label_ids, exact).values())

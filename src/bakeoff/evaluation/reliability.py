@@ -61,10 +61,7 @@ def calibration_error_interval(
 def reliability_bins(
     confidence: np.ndarray, correct: np.ndarray, n_bins: int, copies: float = 1
 ) -> list[dict[str, Any]]:
-    """Return for each equal-width bin its ends, products, mean confidence, accuracy and Wilson's 95 % interval.
-
-    An empty bin has n = 0 and None for the rest.
-    """
+    """Return each equal-width bin's ends, n, mean confidence, accuracy and Wilson's 95 % interval; None if n is 0."""
     bins, edges = equal_width_bins(confidence, n_bins), np.linspace(0, 1, n_bins + 1).tolist()
     rows = []
     for number in range(n_bins):

@@ -9,8 +9,7 @@ import numpy as np
 from bakeoff.evaluation.metrics import brier_scores, exact_probabilities, log_losses, predicted_classes
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import calibration_error_interval
-from bakeoff.statistics.auc import macro_auc_interval
-from bakeoff.statistics.average_precision import macro_average_precision_interval
+from bakeoff.statistics.auc import macro_auc_interval, macro_average_precision_interval
 from bakeoff.statistics.bootstrap import bounds_of, confusion_intervals, mean_interval
 from bakeoff.statistics.groups import group_sizes, macro_copies, widen
 from bakeoff.statistics.interval import Interval, wilson

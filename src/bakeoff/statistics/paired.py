@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.signal import fftconvolve
@@ -22,8 +21,7 @@ FEW_DISCORDANT = 25
 """Below this many products that one candidate alone gets right, the test is exact; from it on, mid-p."""
 
 
-@dataclass(frozen=True)
-class McNemar:
+class McNemar(NamedTuple):
     """Products that A alone (b) and B alone (c) gets right, and the two-sided p-value."""
 
     b: int

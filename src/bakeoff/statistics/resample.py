@@ -7,8 +7,7 @@ complex survey data, J. Am. Stat. Assoc. 83 (1988) 231-241, DOI 10.1080/01621459
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -22,8 +21,7 @@ PSEUDO_PRODUCTS = 1
 """Products that a class borrows from the whole matrix; 0 lets a class with one test product never vary."""
 
 
-@dataclass(frozen=True)
-class Smoothing:
+class Smoothing(NamedTuple):
     """What a product looks like that a class borrows from the whole matrix."""
 
     right: float

@@ -44,10 +44,7 @@ class ShareDifference:
 
 
 def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> TwoSample:
-    """Return the two-sided test on two samples of numbers (n,), (m,): D, the largest gap of the distributions.
-
-    Exact up to 500 a sample, else asymptotic; ties make it cautious.
-    """
+    """Return the two-sided test of numbers (n,), (m,): D, the largest gap; exact to 500 each, cautious with ties."""
     _need(len(first), len(second), least=1)
     method = "exact" if max(len(first), len(second)) <= _EXACT_UP_TO else "asymp"
     found = ks_2samp(first, second, method=method)

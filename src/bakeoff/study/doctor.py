@@ -8,9 +8,8 @@ import re
 import shutil
 import socket
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from packaging.utils import canonicalize_name
 from rich.table import Table
@@ -37,8 +36,7 @@ _LIST_PACKAGES = (
 )
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing looked at: its name, level (`ok`, `note`, `fix`), what was found, and what to do."""
 
     name: str

@@ -124,8 +124,7 @@ def untaken_user_files(root: Path) -> list[UserFileChange]:
 
 def print_weights(root: Path) -> None:
     """Print one line per backbone: source, licence, commercial use, and the reason of a random start."""
-    folders = sorted(path.parent for path in (root / "weights").glob("*/record.json"))
-    if not folders:
+    if not (folders := sorted(path.parent for path in (root / "weights").glob("*/record.json"))):
         raise SetupError("no weights yet; `bakeoff run` (or `dvc repro weights`) gets them.")
     table = Table(title="Weights")
     for column in ("backbone", "source", "licence", "commercial use"):

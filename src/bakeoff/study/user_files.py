@@ -4,9 +4,8 @@ A file counts as another one by its content. `bakeoff weights --retry` and `make
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bakeoff.backbones.hub import Found
 from bakeoff.backbones.params import WeightsParams
@@ -28,8 +27,7 @@ _WORDS: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True)
-class UserFileChange:
+class UserFileChange(NamedTuple):
     """One user's file that is not what weights/<model>/record.json says of it."""
 
     model: str
