@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from bakeoff.core.files import write_json
-from bakeoff.decision.leaderboard import COLUMNS, build_leaderboard, read_leaderboard
+from bakeoff.decision.leaderboard import COLUMNS, build_leaderboard, read_leaderboard, timing_notes, usual_device
 from bakeoff.decision.licences import commercial_use, licence_text
 from bakeoff.decision.summary import summarise
-from bakeoff.decision.timing import timing_notes, usual_device
 from decision.fake_study import (
     ENGLISH,
     NC_CODE,

@@ -52,14 +52,12 @@ def study_table(study: Mapping[str, Any], t: Translator, *, width: int = _WIDE_C
 
 
 def _cells(row: Mapping[str, Any], n_splits: int, t: Translator) -> list[str]:
-    cells = [t.number(row["mean"], ".3f")]
-    cells += ["" if row[key] is None else t.number(row[key], ".3f") for key in ("sd", "standard_error")]
+    cells = ["" if row[key] is None else t.number(row[key], ".3f") for key in ("mean", "sd", "standard_error")]
     low, high = row["low"], row["high"]
     cells.append("" if low is None else f"{t.number(low, '.3f')}–{t.number(high, '.3f')}")
     if row["mean_rank"] is None:
         return [*cells, _why_apart(row, n_splits, t), "", ""]
-    cells.append(t.gettext("{n_best} of {n}", n_best=row["n_best"], n=n_splits))
-    cells.append(t.number(row["mean_rank"], ".1f"))
+    cells += [t.gettext("{n_best} of {n}", n_best=row["n_best"], n=n_splits), t.number(row["mean_rank"], ".1f")]
     behind = row["behind_best"]
     return [*cells, f"{t.number(behind['points'])} ({t.number(behind['p_value'], '.3f')})" if behind else ""]
 

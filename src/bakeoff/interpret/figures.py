@@ -122,6 +122,38 @@ def draw_explained(
     figure.savefig(path, dpi=110)
 
 
+class Column(NamedTuple):
+    """One candidate in a comparison: its title, the photo as it sees it, (H, W, 3), and its maps by their rows."""
+
+    title: str
+    photo: np.ndarray
+    maps: Mapping[str, Panel]
+
+
+def draw_compared(columns: Sequence[Column], path: Path, *, title: str) -> None:
+    """Draw what several candidates see in one photo, one below its photo each, a row per method."""
+    full = scales([panel for column in columns for panel in column.maps.values()])
+    rows = list(dict.fromkeys(row for column in columns for row in column.maps))
+    size = (2.4 * len(columns) + 0.4, 2.6 * len(rows) + 3.6)
+    figure = Figure(figsize=(max(6, size[0]), size[1]), layout="constrained")
+    grid = figure.subplots(len(rows) + 1, len(columns), squeeze=False)
+    for (top, *below), column in zip(grid.T, columns, strict=True):
+        top.imshow(np.clip(column.photo, 0, 1))
+        _finish(top, column.title, size=9)
+        for axes, row in zip(below, rows, strict=True):
+            _finish(axes, "")
+            if panel := column.maps.get(row):
+                draw_heat(axes, column.photo, panel.values, full[panel.scale])
+            else:
+                axes.set(box_aspect=1)
+                axes.text(0.5, 0.5, "no map", ha="center", va="center", fontsize=9)
+    for axes, row in zip(grid[1:, 0], rows, strict=True):
+        axes.set_ylabel(row, fontsize=10)
+    figure.suptitle(title, fontsize=11)
+    add_scale(figure, list(grid.ravel()))
+    figure.savefig(path, dpi=110)
+
+
 def add_scale(figure: Figure, grid: list[Any]) -> None:
     """Add the colour bar that all maps of a figure share."""
     scale = ScalarMappable(norm=Normalize(-1, 1), cmap=BLUE_ORANGE)
@@ -158,10 +190,10 @@ def _draw_probabilities(axes: Any, probabilities: Mapping[str, float]) -> None:
     _finish(axes, "probabilities")
 
 
-def _finish(axes: Any, title: str) -> None:
+def _finish(axes: Any, title: str, *, size: int = 10) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, fontsize=size)
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

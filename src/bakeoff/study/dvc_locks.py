@@ -14,10 +14,7 @@ _FILES = (".dvc/tmp/rwlock", ".dvc/tmp/exps/rwlock")
 
 
 def clear_stale_locks(root: Path) -> list[str]:
-    """Remove the entries of processes that no longer run and return these, `PID 123 (dvc repro)`, each once.
-
-    A file that was cut short is removed as a whole and returned as an empty text.
-    """
+    """Remove entries of processes that are gone and return these, `PID 1 (dvc repro)`; an empty text per cut file."""
     return list(dict.fromkeys(process for name in _FILES for process in _clear(root / name)))
 
 

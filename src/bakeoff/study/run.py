@@ -124,8 +124,7 @@ def untaken_user_files(root: Path) -> list[UserFileChange]:
 
 def print_weights(root: Path) -> None:
     """Print one line per backbone: source, licence, commercial use, and the reason of a random start."""
-    folders = sorted(path.parent for path in (root / "weights").glob("*/record.json"))
-    if not folders:
+    if not (folders := sorted(path.parent for path in (root / "weights").glob("*/record.json"))):
         raise SetupError("no weights yet; `bakeoff run` (or `dvc repro weights`) gets them.")
     table = Table(title="Weights")
     for column in ("backbone", "source", "licence", "commercial use"):
@@ -190,8 +189,7 @@ def show(root: Path) -> None:
     print_summary(root / "reports")
     source = SourceRecord.read_current(root / "data" / "source.json")
     if source and source.fallback_reason:
-        choice = ChoiceRecord.read(root / "reports" / "choice.json")
-        t = Translator(choice.language)
+        t = Translator(ChoiceRecord.read(root / "reports" / "choice.json").language)
         told = t.gettext("The generated catalogue was used: the demo photos could not be downloaded here.")
         screen().print(told, style="bold")
 

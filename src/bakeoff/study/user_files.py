@@ -4,9 +4,8 @@ A file counts as another one by its content. `bakeoff weights --retry` and `make
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bakeoff.backbones.hub import Found
 from bakeoff.backbones.params import WeightsParams
@@ -28,8 +27,7 @@ _WORDS: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True)
-class UserFileChange:
+class UserFileChange(NamedTuple):
     """One user's file that is not what weights/<model>/record.json says of it."""
 
     model: str
@@ -87,12 +85,11 @@ def _in_folder(
     found: Found | None, params: WeightsParams, record: WeightsRecord, *, stages: tuple[str, ...]
 ) -> Iterator[UserFileChange]:
     """Yield what happened to the file that the source `folder` has for a backbone."""
-    order = list(params.sources)
-    if "folder" not in order:
+    order = [*params.sources, record.source]
+    if "folder" not in params.sources:
         return
     if record.source != "folder":
-        is_first = record.source not in order or order.index("folder") < order.index(record.source)
-        if found and is_first:
+        if found and order.index("folder") < order.index(record.source):
             yield UserFileChange(record.model, "appeared", found.path, stages)
     elif found:
         same = found.url_or_id == record.url_or_id and _digest(found.path) == record.source_sha256

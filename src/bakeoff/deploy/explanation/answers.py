@@ -55,6 +55,8 @@ class Answer(NamedTuple):
 
     image: np.ndarray
     """As the network sees it, (H, W, 3) float32 in [0, 1]."""
+    score: str
+    """What is explained of a class: `logit` or `probability`."""
     labels: list[str]
     probabilities: np.ndarray
     """(K,) float64, calibrated."""
@@ -115,7 +117,11 @@ def ask(
                     explained[method, label_id] = explain(subject, image, label_id, method, asked.params)
                     bar.advance(task)
                 subject.divided.clear()  # a photo is asked about once
-                yield one["name"], one["id"], Answer(image, list(subject.labels), shares, *classes, explained)
+                yield (
+                    one["name"],
+                    one["id"],
+                    Answer(image, subject.score, list(subject.labels), shares, *classes, explained),
+                )
 
 
 def _two_classes(shares: np.ndarray, target: int | None) -> tuple[int, int]:

@@ -2,13 +2,11 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
-from textwrap import wrap
-from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich import box
 from rich.table import Table
@@ -16,23 +14,21 @@ from rich.text import Text
 
 from bakeoff.backbones.names import unknown_name
 from bakeoff.core.errors import BakeoffError, EvaluationError, ParamsError
-from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.names import visible
 from bakeoff.core.progress import screen
 from bakeoff.core.section import load_section
-from bakeoff.data.figures import shorten
-from bakeoff.deploy.explanation.answers import Answer, Asked, Said, ask
+from bakeoff.deploy.explanation.answers import Asked, Said, ask
+from bakeoff.deploy.explanation.files import write_answer, write_comparison
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.sources import is_table, list_photos
 from bakeoff.interpret.explain import warn_of
-from bakeoff.interpret.figures import Panel, draw_explained
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.photos import safe_name
 
 ALL = "all"
-_TOP = 5
+_COMPARISON = "comparison.png"
 
 
 @dataclass(frozen=True)
@@ -51,6 +47,8 @@ class ExplainOptions:
 class _Told:
     """What is printed at the end."""
 
+    figures: dict[tuple[str, str], dict[str, Path]] = field(default_factory=dict)
+    """By a photo's name and title, then by candidate."""
     rows: list[list[str]] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -75,11 +73,14 @@ def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptio
     for candidate in candidates:
         asked.class_of(candidate)
     photos = _list_all(sources)
-    _require_free(options, [_place(options, name, one) for one in candidates for name in photos["name"]])
+    _require_free(options, candidates, photos["name"])
     told = _Told()
     try:
         for candidate in candidates:
             _keep(ask(project, candidate, photos, asked, told.refused), candidate, options, told)
+        for (name, title), made in told.figures.items():
+            if len(made) > 1:
+                write_comparison(made, options.output / name / _COMPARISON, title)
     finally:
         _tell(told, options.output)
     if problems := [*told.problems, *_refusals(told.refused, len(photos))]:
@@ -92,7 +93,9 @@ def _keep(answers: Iterator[Said], candidate: TrainedCandidate, options: Explain
         for name, title, answer in answers:
             notes = list(dict.fromkeys([*warn_of(candidate.training), *answer.notes]))
             told.notes |= dict.fromkeys(f"{candidate.name}: {note}" for note in notes)
-            _write(answer, _place(options, name, candidate), f"{candidate.name} · {title}", notes)
+            figure = options.output / name / f"{candidate.name}.png"
+            write_answer(answer, figure, f"{candidate.name} · {title}", notes)
+            told.figures.setdefault((name, title), {})[candidate.name] = figure
             classes = [answer.said(answer.chosen), answer.said(answer.counter)]
             told.rows.append([title, candidate.name, *classes, answer.n_methods])
     except BakeoffError as error:
@@ -131,36 +134,13 @@ def _list_all(sources: Sequence[Path]) -> pd.DataFrame:
     return table.assign(name=[name if shared[name.casefold()] == 1 else safe_name(path) for name, path in pairs])
 
 
-def _place(options: ExplainOptions, name: str, candidate: TrainedCandidate) -> Path:
-    return options.output / name / f"{candidate.name}.png"
-
-
-def _require_free(options: ExplainOptions, figures: list[Path]) -> None:
+def _require_free(options: ExplainOptions, candidates: Sequence[TrainedCandidate], names: Iterable[str]) -> None:
     if options.output.is_file():
         raise ParamsError(f"--output {options.output} is a file; name a folder.")
-    if not options.force and (held := next((path for path in figures if path.exists()), None)):
-        raise ParamsError(f"{held} exists and stays as it is; name another folder with --output, or add --force.")
-
-
-def _write(answer: Answer, figure: Path, title: str, notes: list[str]) -> None:
-    """Draw the figure, and put the raw maps beside it."""
-    with replacing(figure.with_suffix(".npz")) as path, path.open("wb") as stream:
-        held: dict[str, Any] = {f"{method}.{label_id}": values for (method, label_id), values in answer.maps.items()}
-        held |= {"photo": answer.image, "labels": np.array(answer.labels), "probabilities": answer.probabilities}
-        np.savez_compressed(stream, **held)
-    sentence = f"explained: {answer.said(answer.chosen)}; compared with: {answer.said(answer.counter)}"
-    labels, shares = answer.labels, answer.probabilities
-    most = dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), answer.chosen])
-    draw_explained(
-        answer.image,
-        [
-            Panel(f"{METHODS[method].TITLE}: {shorten(labels[label_id], 24)}", values, method)
-            for (method, label_id), values in answer.maps.items()
-        ],
-        figure,
-        title="\n".join(line for text in (sentence, title, *notes) for line in wrap(visible(text), 110)),
-        probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
-    )
+    made = [f"{one.name}.png" for one in candidates] + [_COMPARISON] * (len(candidates) > 1)
+    for name, file in product([] if options.force else names, made):
+        if (path := options.output / name / file).exists():
+            raise ParamsError(f"{path} exists and stays as it is; name another folder with --output, or add --force.")
 
 
 def _tell(told: _Told, output: Path) -> None:
@@ -174,6 +154,8 @@ def _tell(told: _Told, output: Path) -> None:
         table.add_row(*(Text(visible(cell)) for cell in row))
     screen().print(table)
     lines = [*told.notes, f"{output}/<photo>/<candidate>.png has the figures, .npz the raw maps."]
+    if any(len(made) > 1 for made in told.figures.values()):
+        lines.append(f"{output}/<photo>/{_COMPARISON} shows the candidates side by side, one scale a method.")
     sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
 
 
