@@ -14,7 +14,7 @@ _FILES = (".dvc/tmp/rwlock", ".dvc/tmp/exps/rwlock")
 
 
 def clear_stale_locks(root: Path) -> list[str]:
-    """Remove entries of processes that are gone and return these, `PID 1 (dvc repro)`, or an empty text per cut file."""
+    """Remove entries of processes that are gone and return these, `PID 1 (dvc repro)`, an empty text per cut file."""
     return list(dict.fromkeys(process for name in _FILES for process in _clear(root / name)))
 
 

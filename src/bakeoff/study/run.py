@@ -14,7 +14,7 @@ from bakeoff.core.errors import ParamsError, SetupError
 from bakeoff.core.paths import environment_python
 from bakeoff.core.progress import screen
 from bakeoff.core.section import validate_section
-from bakeoff.core.translation import Translator
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import SourceRecord
@@ -68,19 +68,14 @@ def dvc(root: Path, *arguments: str) -> int:
 def expected_time(params: Params, t: Translator) -> str:
     """Return the sentence printed before a study: how long it takes on what."""
     n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)
-    if params.profile == "quick":
-        return t.gettext(
-            "{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already.",
-            n=n,
-            minutes=_QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n,
+    gaps = {"n": n, "minutes": _QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n, "profile": params.profile}
+    text = N_("{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already.")
+    if params.profile != "quick":
+        text = N_(
+            "{n} candidates, profile {profile}: {epochs} epochs each. On a GPU minutes per candidate; on a "
+            "CPU hours to days."
         )
-    return t.gettext(
-        "{n} candidates, profile {profile}: {epochs} epochs each. On a GPU minutes per candidate; on a "
-        "CPU hours to days.",
-        n=n,
-        profile=params.profile,
-        epochs=params.training.recipe("finetune", {}).epochs,
-    )
+    return t.gettext(text, epochs=params.training.recipe("finetune", {}).epochs, **gaps)
 
 
 def fetch_if_changed(root: Path) -> bool:
