@@ -42,12 +42,10 @@ def _rewrite(path: Path) -> list[str]:
         return [""]
     if dead:
         left = {place: [info for info in infos if str(info["pid"]) not in dead] for place, infos in readers.items()}
-        kept = {
-            "write": {place: info for place, info in writers.items() if str(info["pid"]) not in dead},
-            "read": {place: infos for place, infos in left.items() if infos},
-        }
+        kept = {place: info for place, info in writers.items() if str(info["pid"]) not in dead}
+        read = {place: infos for place, infos in left.items() if infos}
         with replacing(path) as partial:
-            partial.write_text(json.dumps(kept), encoding="utf-8")
+            partial.write_text(json.dumps({"write": kept, "read": read}), encoding="utf-8")
     return [f"PID {pid} ({_short(command)})" for pid, command in dead.items()]
 
 

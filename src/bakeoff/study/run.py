@@ -82,11 +82,10 @@ def fetch_if_changed(root: Path) -> bool:
     """Force the `fetch` stage when the raw files differ from the recorded list; return whether they did."""
     from bakeoff.catalogue.fetch import refetch_needed
 
-    if not refetch_needed(load_params(root / "params.yaml").dataset, root / "data" / "source.json"):
-        return False
-    if dvc(root, "repro", "--single-item", "--force", "fetch") != 0:
+    changed = refetch_needed(load_params(root / "params.yaml").dataset, root / "data" / "source.json")
+    if changed and dvc(root, "repro", "--single-item", "--force", "fetch") != 0:
         raise SetupError("the fetch stage failed; see its message above.")
-    return True
+    return changed
 
 
 def retry_weights(root: Path) -> None:
@@ -190,11 +189,9 @@ def show(root: Path) -> None:
 
 
 def _check_environments(root: Path) -> None:
-    for name in ("torch", "tf"):
-        if not environment_python(name).is_file():
-            raise SetupError(
-                f"the environment {environment_python(name).parents[1]} is missing; run `make setup` in {root}."
-            )
+    for python in map(environment_python, ("torch", "tf")):
+        if not python.is_file():
+            raise SetupError(f"the environment {python.parents[1]} is missing; run `make setup` in {root}.")
 
 
 def _planned_params(root: Path, overrides: list[str]) -> Params:
