@@ -9,7 +9,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,8 +53,7 @@ def ranks(table: np.ndarray) -> np.ndarray:
     return stats.rankdata(-np.asarray(table, dtype=np.float64), method="min", axis=0).astype(int)
 
 
-@dataclass(frozen=True)
-class StudySplits:
+class StudySplits(NamedTuple):
     """Results of one study on different splits: split name to the accuracies of its candidates."""
 
     params: Mapping[str, Any]

@@ -20,8 +20,7 @@ PREDICTIONS = "training/predictions.parquet"
 _SAME_ACCURACY = 1e-6
 
 
-@dataclass(frozen=True)
-class Study:
+class Study(NamedTuple):
     """Which candidates there should be, by name and never by globbing."""
 
     lists: StudyLists

@@ -52,22 +52,18 @@ def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
     low, high = wilson_interval(one.metrics.accuracy("test"), one.metrics.n_effective)
     macro_f1 = one.metrics.intervals["test"].get("macro_f1")
     row = _empty_row(one.candidate) | {
-        "mode": one.training.mode,
+        **{name: getattr(one.training, name) for name in ("mode", "learned", "still_improving", "steps_run", "key")},
         "weights": one.training.weights.source,
         "pretrained": one.training.weights.pretrained,
         "licence": licence_text(one.training),
         "commercial_use": commercial_use(one.training),
-        "learned": one.training.learned,
-        "still_improving": one.training.still_improving,
         "repair": one.training.dataset.repair_name,
         "device": _device_of(one),
         "status": "ok",
-        "key": one.training.key,
         "time_comparable": one.speed is not None and _device_of(one) == device,
         "n_test": one.n_test,
         "n_effective": one.metrics.n_effective,
         "n_latency": one.speed and one.speed.n_latency,
-        "steps_run": one.training.steps_run,
         "accuracy_low": low,
         "accuracy_high": high,
         "macro_f1_low": macro_f1 and macro_f1.low,

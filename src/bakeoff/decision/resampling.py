@@ -21,7 +21,7 @@ MIN_RESAMPLES = 200
 
 
 def bounded_resamples(wanted: int, n_products: int, *, work: int = 1) -> int:
-    """Return how many resamples are drawn, fewer than wanted where `n_products` or `work` (products) take long."""
+    """Return how many resamples are drawn, fewer than wanted where products or `work`, multiplications, take long."""
     return min(wanted, max(MIN_RESAMPLES, min(MAX_DRAWS // n_products, MAX_WORK // max(1, work))))
 
 

@@ -68,8 +68,7 @@ class Rule:
         return math.log(value) if self.maximise.is_time else value
 
 
-@dataclass(frozen=True)
-class Ranking:
+class Ranking(NamedTuple):
     """Who may be chosen by a rule, in order, and why the others may not."""
 
     rule: Rule

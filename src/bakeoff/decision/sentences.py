@@ -127,9 +127,8 @@ def _why(ranked: Sequence[Summary], rule: Rule, t: Translator) -> str:
         return t.gettext("the most accurate of {n} eligible candidates", n=n)
     else:
         return t.gettext("the highest {measure} of {n} eligible candidates", measure=rule.maximise.named(t), n=n)
-    return t.gettext(
-        "{where} and {why}, of {n} eligible candidates", where=where, why=_decider(best, tied, rule, t), n=n
-    )
+    why = _decider(best, tied, rule, t)
+    return t.gettext("{where} and {why}, of {n} eligible candidates", where=where, why=why, n=n)
 
 
 def _decider(best: Summary, tied: Sequence[Summary], rule: Rule, t: Translator) -> str:

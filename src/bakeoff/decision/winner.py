@@ -1,6 +1,7 @@
 """What having been chosen does to a winner's figures, and how likely resampled test sets would choose it again."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -46,7 +47,6 @@ def redraw(eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_res
     """
     items = sorted(eligible, key=lambda item: item.candidate)
     names, winner = [item.candidate for item in items], eligible[0].candidate
-    costs, tolerance = preference_costs(items, rule), rule.tolerance(outcomes.n)
     left_out, n_won = np.zeros((len(items), outcomes.n)), np.zeros(len(items))
     luck, drawn = dict.fromkeys(CORRECTED, 0.0), []
     whole = np.ones((1, outcomes.n), dtype=np.float32)
@@ -54,8 +54,7 @@ def redraw(eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_res
         (metric, name): resampled_metric(metric, outcomes, name, whole)[0] for metric in CORRECTED for name in names
     }
 
-    def choose(values: np.ndarray) -> np.ndarray:
-        return pick(values, costs, tolerance)
+    choose = partial(pick, costs=preference_costs(items, rule), tolerance=rule.tolerance(outcomes.n))
 
     def gain(metric: str, name: str, weights: np.ndarray) -> float:
         """Return how much better than measured a candidate is in these resamples, summed."""

@@ -59,10 +59,9 @@ def confused_within(counts: np.ndarray, group: list[int]) -> int:
 
 def describe_groups(counts: np.ndarray, groups: list[list[int]]) -> list[dict[str, Any]]:
     """Return each group's classes, its mistakes and their share of all mistakes; most mistakes first."""
-    mistakes = int(counts.sum() - np.trace(counts))
-    rows = [{"label_ids": group, "n_confused": confused_within(counts, group)} for group in groups]
-    rows.sort(key=lambda row: -row["n_confused"])
-    return [row | {"share": row["n_confused"] / mistakes} for row in rows]
+    mistakes, found = counts.sum() - np.trace(counts), [(confused_within(counts, group), group) for group in groups]
+    found.sort(key=lambda one: -one[0])
+    return [{"label_ids": group, "n_confused": n, "share": float(n / mistakes)} for n, group in found]
 
 
 def confused_pairs(predictions: Predictions, counts: np.ndarray) -> list[dict[str, Any]]:

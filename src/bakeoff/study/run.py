@@ -14,7 +14,7 @@ from bakeoff.core.errors import ParamsError, SetupError
 from bakeoff.core.paths import environment_python
 from bakeoff.core.progress import screen
 from bakeoff.core.section import validate_section
-from bakeoff.core.translation import Translator
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import SourceRecord
@@ -68,30 +68,24 @@ def dvc(root: Path, *arguments: str) -> int:
 def expected_time(params: Params, t: Translator) -> str:
     """Return the sentence printed before a study: how long it takes on what."""
     n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)
-    if params.profile == "quick":
-        return t.gettext(
-            "{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already.",
-            n=n,
-            minutes=_QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n,
+    gaps = {"n": n, "minutes": _QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n, "profile": params.profile}
+    text = N_("{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already.")
+    if params.profile != "quick":
+        text = N_(
+            "{n} candidates, profile {profile}: {epochs} epochs each. On a GPU minutes per candidate; on a "
+            "CPU hours to days."
         )
-    return t.gettext(
-        "{n} candidates, profile {profile}: {epochs} epochs each. On a GPU minutes per candidate; on a "
-        "CPU hours to days.",
-        n=n,
-        profile=params.profile,
-        epochs=params.training.recipe("finetune", {}).epochs,
-    )
+    return t.gettext(text, epochs=params.training.recipe("finetune", {}).epochs, **gaps)
 
 
 def fetch_if_changed(root: Path) -> bool:
     """Force the `fetch` stage when the raw files differ from the recorded list; return whether they did."""
     from bakeoff.catalogue.fetch import refetch_needed
 
-    if not refetch_needed(load_params(root / "params.yaml").dataset, root / "data" / "source.json"):
-        return False
-    if dvc(root, "repro", "--single-item", "--force", "fetch") != 0:
+    changed = refetch_needed(load_params(root / "params.yaml").dataset, root / "data" / "source.json")
+    if changed and dvc(root, "repro", "--single-item", "--force", "fetch") != 0:
         raise SetupError("the fetch stage failed; see its message above.")
-    return True
+    return changed
 
 
 def retry_weights(root: Path) -> None:
@@ -195,11 +189,9 @@ def show(root: Path) -> None:
 
 
 def _check_environments(root: Path) -> None:
-    for name in ("torch", "tf"):
-        if not environment_python(name).is_file():
-            raise SetupError(
-                f"the environment {environment_python(name).parents[1]} is missing; run `make setup` in {root}."
-            )
+    for python in map(environment_python, ("torch", "tf")):
+        if not python.is_file():
+            raise SetupError(f"the environment {python.parents[1]} is missing; run `make setup` in {root}.")
 
 
 def _planned_params(root: Path, overrides: list[str]) -> Params:

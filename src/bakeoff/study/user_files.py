@@ -3,9 +3,9 @@
 A file counts as another one by its content. `bakeoff weights --retry` and `make run` force the stages named here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from bakeoff.backbones.hub import Found
 from bakeoff.backbones.params import WeightsParams
@@ -69,16 +69,10 @@ def _of_baseline(baseline: BaselineParams, params: WeightsParams, record: Weight
         if baseline.pretrained == "imagenet" and record.source != "user_file":
             yield from _in_folder(baseline_file(params.folder), params, record, stages=stages)
     elif record.source == "user_file" and record.url_or_id == baseline.weights_file:  # else DVC sees a change of params
-        path = main_checkout() / baseline.weights_file
-        same = path.is_file() and _digest(path) == record.source_sha256
-        yield from _unless(same, record, path, stages=stages)
+        file, names = main_checkout() / baseline.weights_file, main_checkout() / str(baseline.class_names)
+        yield from _compared(file, source_digest, record.source_sha256, record=record, stages=stages)
         if baseline.mode == "as_is":
-            path = main_checkout() / str(baseline.class_names)
-            try:
-                same = path.is_file() and read_class_names(path) == record.class_names
-            except DataError:
-                same = False  # the forced stage says what is wrong with it
-            yield from _unless(same, record, path, stages=stages)
+            yield from _compared(names, read_class_names, record.class_names, record=record, stages=stages)
 
 
 def _in_folder(
@@ -92,20 +86,20 @@ def _in_folder(
         if found and order.index("folder") < order.index(record.source):
             yield UserFileChange(record.model, "appeared", found.path, stages)
     elif found:
-        same = found.url_or_id == record.url_or_id and _digest(found.path) == record.source_sha256
-        yield from _unless(same, record, found.path, stages=stages)
+        stored = record.source_sha256 if found.url_or_id == record.url_or_id else None
+        yield from _compared(found.path, source_digest, stored, record=record, stages=stages)
     elif params.folder is not None:  # where the params name it no longer, what is stored stays
         path = main_checkout() / params.folder / str(record.url_or_id)
         yield UserFileChange(record.model, "gone", path, stages)
 
 
-def _digest(path: Path) -> str | None:
+def _compared(
+    path: Path, read: Callable[[Path], Any], stored: Any, *, record: WeightsRecord, stages: tuple[str, ...]
+) -> Iterator[UserFileChange]:
+    """Yield the change of a file that is not as stored; of an unreadable one the forced stage says what is wrong."""
     try:
-        return source_digest(path)
-    except WeightsError:
-        return None  # unreadable: the forced stage says so
-
-
-def _unless(same: bool, record: WeightsRecord, path: Path, *, stages: tuple[str, ...]) -> Iterator[UserFileChange]:
+        same = read(path) == stored
+    except (DataError, WeightsError):
+        same = False
     if not same:
         yield UserFileChange(record.model, "changed" if path.exists() else "gone", path, stages)
