@@ -1,5 +1,6 @@
 """The table of all candidates: one row per training, ranked by test accuracy, then by latency; times of one device."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -45,6 +46,7 @@ def read_leaderboard(path: Path) -> pd.DataFrame:
     """Return a written leaderboard with its types: yes/no columns hold True, False or None."""
     flags = dict.fromkeys(_FLAGS, lambda text: {"true": True, "false": False}.get(text.lower()))  # spreadsheets shout
     table = pd.read_csv(path, dtype={"rank": "Int64", "seed": int, "key": str}, converters=flags)
+    table[[one.name for one in RECORDED if one.name not in table]] = math.nan  # measures newer than the file
     return table.astype({name: object for name in _FLAGS if name in table})  # an older file may lack some
 
 
