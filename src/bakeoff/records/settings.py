@@ -45,16 +45,13 @@ class CandidateSettings(Section):
     model: str
     source: Source
     name: str
-    weights_id: str | None
-    """Repository of the weights on the Hugging Face hub; None where nobody publishes any."""
+    weights_id: str | None  # repository of the weights on the Hugging Face hub; None where nobody publishes any
     licence_code: str
     licence_weights: str
-    commercial_use: bool | None
-    """None = unknown: see the model card."""
+    commercial_use: bool | None  # None = unknown: see the model card
     preprocessing: Preprocessing
     head: HeadParams
-    architecture: str
-    """What people call it: `MambaVision-B`."""
+    architecture: str  # what people call it: `MambaVision-B`
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -22,8 +22,7 @@ class WeightsRecord(Section):
 
     model: str
     source: Source
-    file: str | None = None
-    """Name inside the record's folder; None for a random start."""
+    file: str | None = None  # name inside the record's folder; None for a random start
     url_or_id: str | None
     revision: str | None = None
     sha256: str | None = None

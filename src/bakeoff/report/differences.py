@@ -15,8 +15,7 @@ from bakeoff.report import palette
 
 _ROW_IN = 0.31
 _LEGEND_COLUMNS = 4
-_BAR_STEP = 0.035
-"""Share of the axes' width between two bars."""
+_BAR_STEP = 0.035  # share of the axes' width between two bars
 
 
 def draw_differences(summaries: Sequence[Summary], choice: ChoiceRecord, path: Path, *, t: Translator) -> None:

@@ -34,26 +34,17 @@ from bakeoff.records.study import StudyLists
 class Facts:
     """Records and choice of one comparison; what lies in a file that is not there is empty."""
 
-    done: Sequence[Evaluated]
-    """Trainings with a result, in the study's order."""
-    summaries: Sequence[Summary]
-    """A line per candidate with a result, in rank order."""
+    done: Sequence[Evaluated]  # trainings with a result, in the study's order
+    summaries: Sequence[Summary]  # A line per candidate with a result, in rank order
     choice: ChoiceRecord
-    audit: AuditRecord | None = None
-    """What was read, accepted and rejected; None leaves the counts out."""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    """params.yaml."""
+    audit: AuditRecord | None = None  # what was read, accepted and rejected; None leaves the counts out
+    params: Mapping[str, Any] = field(default_factory=dict)  # params.yaml
     aggregate: Mapping[str, Any] = field(default_factory=dict)
-    split: SplitRecord | None = None
-    """How the products were divided; None leaves it out."""
-    audit_dir: Path | None = None
-    """Where the audit's figures/ lie; None leaves them out."""
-    split_dir: Path | None = None
-    """Likewise the split's."""
-    examination_dir: Path | None = None
-    """Where examination.json and its figures/ lie; None leaves them out."""
-    recounted: Recounted | None = None
-    """The ranking without probable label errors in test; None where there are none."""
+    split: SplitRecord | None = None  # how the products were divided; None leaves it out
+    audit_dir: Path | None = None  # where the audit's figures/ lie; None leaves them out
+    split_dir: Path | None = None  # likewise the split's
+    examination_dir: Path | None = None  # where examination.json and its figures/ lie; None leaves them out
+    recounted: Recounted | None = None  # the ranking without probable label errors in test; None where there are none
     slices: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(COLUMNS)))
     """Slices of the test products, every candidate in each."""
 

@@ -15,8 +15,7 @@ _START_PX = 11.0
 _LEADER_PX = 20.0
 _ITERATIONS = 100
 _FROM_POINTS, _FROM_TEXTS = (0.5, 0.6), (0.3, 0.5)
-_DPI = 72
-"""A point of type is a px."""
+_DPI = 72  # A point of type is a px
 
 
 def place_labels(

@@ -47,22 +47,15 @@ class ReportInputs:
     """What the reports need beside runs/ and section `compare`; a file that is None or missing is left out."""
 
     language: LanguageCode = "en"
-    audit_file: Path | None = None
-    """data/audit/audit.json, for the report's data section, with figures/ beside it."""
-    speed_file: Path | None = None
-    """measurements/throughput.json."""
-    references: Sequence[Mapping[str, Any]] = ()
-    """Published results to show beside ours, from `references.references`."""
+    audit_file: Path | None = None  # data/audit/audit.json, for the report's data section, with figures/ beside it
+    speed_file: Path | None = None  # measurements/throughput.json
+    references: Sequence[Mapping[str, Any]] = ()  # published results to show beside ours, from `references.references`
     products_file: Path | None = None
     """data/catalogue/products.parquet: which test products show one photo, and with what lies beside it, slices."""
-    split_file: Path | None = None
-    """data/splits/split.json: how the products were divided."""
-    examination_dir: Path | None = None
-    """data/examination: probable label errors, with figures/."""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    """params.yaml."""
-    failures_dir: Path | None = None
-    """<training key>/failures.json of what MLflow and TensorBoard did not get."""
+    split_file: Path | None = None  # data/splits/split.json: how the products were divided
+    examination_dir: Path | None = None  # data/examination: probable label errors, with figures/
+    params: Mapping[str, Any] = field(default_factory=dict)  # params.yaml
+    failures_dir: Path | None = None  # <training key>/failures.json of what MLflow and TensorBoard did not get
 
 
 def compare(

@@ -38,8 +38,7 @@ from bakeoff.report.page.tradeoff import tradeoff_views
 from bakeoff.report.page.trust import trust_table
 from bakeoff.report.render import Sections, write_page
 
-PICTURE_BYTES = 5_000_000
-"""Pictures in base64 take a third more: the page stays under 8 MB."""
+PICTURE_BYTES = 5_000_000  # pictures in base64 take a third more: the page stays under 8 MB
 
 
 def write_report(facts: Facts, path: Path) -> None:
