@@ -27,11 +27,7 @@ class Record(Section):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the record in a file.
-
-        Raises:
-            BakeoffError: `ERROR`, where the file is missing, broken, or of another form.
-        """
+        """Return the record in a file; an `ERROR` where it is missing, broken, or of another form."""
         advice = f"run `{cls.COMMAND} {cls.STAGE}`"
         try:
             text = path.read_bytes()

@@ -25,10 +25,7 @@ class Geometry(Section):
 
 
 class Preprocessing(Geometry):
-    """How the weights want their photos: geometry and statistics.
-
-    The network gets (pixel / 255 - mean) / std, mean and std in the order of its own channels.
-    """
+    """How the weights want their photos: (pixel / 255 - mean) / std, both in the order of the network's channels."""
 
     image_size: Annotated[int, Field(ge=32, le=1024)]
     mean: Triple
@@ -55,11 +52,7 @@ class CandidateSettings(Section):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the settings that `candidates` wrote.
-
-        Raises:
-            ParamsError: the file is missing, or is not what `candidates` writes.
-        """
+        """Return the settings that `candidates` wrote; a ParamsError where the file is missing or holds none."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:

@@ -40,11 +40,7 @@ class TrainingHeader(Section):
 
     @property
     def backbone(self) -> CandidateSettings:
-        """A PyTorch candidate's settings.
-
-        Raises:
-            EvaluationError: it is another framework's.
-        """
+        """A PyTorch candidate's settings; an EvaluationError where it is another framework's."""
         if not isinstance(self.settings, CandidateSettings):
             raise EvaluationError(f"{self.candidate} is a {self.framework} training; expected a PyTorch candidate.")
         return self.settings

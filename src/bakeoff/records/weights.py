@@ -82,11 +82,7 @@ class WeightsRecord(Section):
 
 
 def read_record(folder: Path) -> WeightsRecord:
-    """Return the record in `folder`.
-
-    Raises:
-        WeightsError: no record there, or one that bakeoff did not write.
-    """
+    """Return the record in `folder`; a WeightsError where there is none, or one that bakeoff did not write."""
     path = folder / RECORD_NAME
     try:
         return WeightsRecord.model_validate_json(path.read_bytes())
@@ -108,10 +104,7 @@ def existing_record(folder: Path) -> WeightsRecord | None:
 
 
 def retry_needed(weights_root: Path) -> list[str]:
-    """Return the models, sorted, whose record says `random` for a reason that may have passed; also `baseline_tf`.
-
-    A baseline whose own weights were not available, so that another network stands in, counts as well.
-    """
+    """Return the models, sorted, that start at random for a reason that may have passed, or are stood in for."""
     records = {path.parent.name: read_record(path.parent) for path in sorted(weights_root.glob(f"*/{RECORD_NAME}"))}
     passing = {name for name, one in records.items() if not one.pretrained and one.reason != "no_published_weights"}
     return sorted(passing | {name for name, one in records.items() if one.stands_in})
@@ -124,10 +117,9 @@ def file_sha256(path: Path) -> str:
 
 
 def source_digest(path: Path) -> str:
-    """Return the SHA-256 in hex of a user's file, or of the names and contents of a folder's files (hidden ones aside).
+    """Return the SHA-256 in hex of a user's file, or of names and contents of a folder's files (hidden ones aside).
 
-    Raises:
-        WeightsError: it cannot be read.
+    A WeightsError where it cannot be read.
     """
     try:
         if not path.is_dir():

@@ -107,10 +107,8 @@ class Facts:
     @cached_property
     def backbones(self) -> list[Evaluated]:
         """Each backbone's first training with a result."""
-        found: dict[str, Evaluated] = {}
-        for record in self.done:
-            found.setdefault(record.candidate.model, record)
-        return list(found.values())
+        firsts = {record.candidate.model: record for record in reversed(self.done)}
+        return [record for record in self.done if firsts[record.candidate.model] is record]
 
     @cached_property
     def commits(self) -> list[str]:
@@ -189,11 +187,7 @@ class Facts:
 
 
 def read_facts(root: Path, reports_dir: Path) -> Facts:
-    """Return what a finished study left.
-
-    Raises:
-        EvaluationError: no comparison has been made, or no candidate has a result.
-    """
+    """Return what a finished study left; an EvaluationError where it is not compared or no candidate has a result."""
     choice, summaries = read_decision(reports_dir)
     params = read_yaml(root / "params.yaml")
     study = Study(load_top(root / "params.yaml", StudyLists))
@@ -213,8 +207,7 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
 def read_decision(reports_dir: Path) -> tuple[ChoiceRecord, list[Summary]]:
     """Return choice.json, and leaderboard.csv as a line per candidate.
 
-    Raises:
-        EvaluationError: one is missing, or another version wrote choice.json.
+    An EvaluationError where one is missing, or another version wrote choice.json.
     """
     paths = reports_dir / "choice.json", reports_dir / "leaderboard.csv"
     for path in paths:

@@ -69,10 +69,7 @@ def compare(
 ) -> ChoiceRecord:
     """Write REPORTS, then TELLING and explanations/, to `out_dir` and return the choice.
 
-    `partial` lists missing candidates as failed instead of stopping.
-
-    Raises:
-        EvaluationError: a candidate has no usable result and `partial` is off, or none has one.
+    `partial` lists missing candidates as failed; without it one is an EvaluationError, as always where none is left.
     """
     given = inputs or ReportInputs()
     t = Translator(given.language)
