@@ -62,11 +62,8 @@ def request_key(request: Request, listing: pd.DataFrame) -> str:
 
     A file counts with its path, size and time of change, so that a replaced photo is looked at again.
     """
-    stamps = (
-        listing.to_dict("list")
-        if request.store
-        else [*map(_stamp, listing["path"]), *listing["malformed"], *listing["column"]]
-    )
+    columns = listing.to_dict("list")
+    stamps = columns if request.store else [*map(_stamp, columns["path"]), *columns["malformed"], *columns["column"]]
     settings = [value for name, value in vars(request).items() if name not in ("device", "threads", "title")]
     values = [*settings, CHUNK, MEASURES, list(Scores.__annotations__), stamps]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
@@ -100,13 +97,11 @@ def _photos(request: Request, listing: pd.DataFrame) -> Any:
 
 
 def _stamp(path: str) -> list[Any]:
-    if not path:  # of a row without a photo; as a path it would be the working folder
-        return [path, None]
-    try:
-        status = Path(path).stat()
+    try:  # a row without a photo has an empty path, which would be the working folder
+        status = Path(path).stat() if path else None
     except (OSError, ValueError):
-        return [path, None]
-    return [path, status.st_size, status.st_mtime_ns]
+        status = None
+    return [path, status.st_size, status.st_mtime_ns] if status else [path, None]
 
 
 if __name__ == "__main__":
