@@ -30,8 +30,7 @@ class SourceRecord(Record):
     licence: str | None
     source_url: str | None
     digest: str  # SHA-256 over the files' paths and contents
-    fallback_reason: str | None
-    """Why the generated catalogue stands in for the one that was asked for; None where it does not."""
+    fallback_reason: str | None  # why the generated catalogue stands in for the one that was asked for
     files: list[RawFile]
 
 
@@ -75,8 +74,7 @@ class Dataset(Section):
     kind: str
     licence: str | None
     source_url: str | None
-    fallback_reason: str | None
-    """Why the generated catalogue stands in for the one that was asked for; None where it does not."""
+    fallback_reason: str | None  # why the generated catalogue stands in for the one that was asked for
     digest: str
     """SHA-256 over ids, labels, groups and pixels, in order: what an image classifier learns from. Texts have their own
     (`AuditRecord.texts_digest`), so that mending a description retrains no image model."""
@@ -149,10 +147,8 @@ class AuditRecord(Record):
     height_px: Quantiles
     n_with_title: int
     n_with_description: int
-    languages: dict[str, int]
-    """Products by the language of their texts, ISO 639-1, the most common first; unsure ones are left out."""
-    findings: dict[str, FindingSummary]
-    """Every finding that was looked for, by name; its products are in findings.parquet."""
+    languages: dict[str, int]  # by language of the texts, ISO 639-1, most common first; unsure ones are left out
+    findings: dict[str, FindingSummary]  # every one looked for, by name; products are in findings.parquet
 
 
 class SplitRepair(Section):
@@ -186,8 +182,7 @@ class SplitRecord(Record):
     counts: dict[str, dict[str, int]]  # split to class to products
     n_unused: int  # products in no split, since their group lies in the official test set
     n_leaks: int  # products of train or validation whose group lies in test too, counted in the finished split
-    n_moved_from_official_split: int
-    """Products that are not in their official validation or test set, since their group is elsewhere."""
+    n_moved_from_official_split: int  # out of official validation or test, since their group is elsewhere
     digest: str  # SHA-256 over which product is where, sorted by product
     inputs: str
     """SHA-256 over what it was made from: labels, groups and official splits, section `split`, an earlier split, and

@@ -30,8 +30,7 @@ class DataCurveRecord(Record):
     n_products: int
     n_photos: int  # all of the train split, from where gains count
     points: list[Estimate]
-    problem: Literal["flat", "few_points"] | None
-    """Why there is no law: accuracy did not rise measurably, or too few points."""
+    problem: Literal["flat", "few_points"] | None  # why no law: accuracy did not rise measurably, or too few points
     law: tuple[float, float, float] | None  # a, b and c of error(n) = a + b * n^-c
     curve: list[Estimate]  # the law and its band, as far as it is asked
     per_class: int  # how many more photos of each class the gain `per_class` is for

@@ -71,8 +71,7 @@ class MetricsRecord(_OfEvaluation):
     training_key: str
     training_loss_name: str
     splits: dict[SplitName, dict[str, Figure]]
-    n_effective: Finite
-    """How many independent products the test split is worth; fewer than it has where some belong together."""
+    n_effective: Finite  # how many independent products test is worth; fewer than n where some belong together
     intervals: dict[SplitName, dict[str, IntervalRecord]]
     overfitting: Overfitting
     per_class: dict[str, ClassMetrics]

@@ -56,12 +56,10 @@ class ExplorationRecord(Record):
     n_products: int
     columns: list[ColumnBalance]  # the first is the class
     columns_left_out: dict[str, int]  # columns in which hardly a value comes twice, with their number of values
-    identity: dict[str, int]
-    """Distinct values of columns, the number of photos, and titles that several products, or several classes, have."""
+    identity: dict[str, int]  # distinct values by column, photos, and titles of several products or classes
     group_sizes: dict[str, int]  # products of a group to groups
     photo_sizes: dict[str, int]  # width × height in px to photos
-    distributions: dict[str, Quantiles]
-    """Of sizes in px, shares and lengths, by column; object_share where the source has boxes."""
+    distributions: dict[str, Quantiles]  # of sizes in px, shares and lengths, by column; object_share where boxes are
     classes: list[ClassFacts]
     languages: dict[str, int]
     n_texts: int  # products with a title or a description

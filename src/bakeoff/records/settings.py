@@ -11,8 +11,7 @@ from bakeoff.records.recipe import HeadParams
 
 Source = Literal["timm", "mambavision", "hf"]
 Triple = tuple[float, float, float]
-Normalise = Literal["weights", "imagenet", "min_max", "dataset", "per_image"]
-"""Whose mean and standard deviation photos are normalised by: `bakeoff.learning.normalisation`."""
+Normalise = Literal["weights", "imagenet", "min_max", "dataset", "per_image"]  # by whose statistics
 
 
 class Geometry(Section):
@@ -30,10 +29,8 @@ class Preprocessing(Geometry):
     image_size: Annotated[int, Field(ge=32, le=1024)]
     mean: Triple
     std: Triple
-    channel_order: Literal["rgb", "bgr"] = "rgb"
-    """Turned round just before the network: photos, previews and heat maps are RGB everywhere."""
-    per_image: bool = False
-    """Each photo's channels by their own mean and standard deviation, in place of `mean` and `std`."""
+    channel_order: Literal["rgb", "bgr"] = "rgb"  # turned round just before the network; all else is RGB
+    per_image: bool = False  # by each photo's own mean and standard deviation, in place of `mean` and `std`
 
 
 class CandidateSettings(Section):

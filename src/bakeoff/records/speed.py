@@ -67,8 +67,7 @@ class NetworkSpeed(Section):
     sweep: list[BatchSpeed]
     end_to_end: EndToEnd
     predict_memory_mib: float | None
-    predict_memory_scope: str
-    """`device`, `measurement` (this process, since the measurement began) or `process` (since it started)."""
+    predict_memory_scope: str  # `device`, or this process's `measurement` (since it began) or `process` (since start)
     drift: float  # by which share the machine's own speed changed, median over the turns
     disagreement: float  # by which share two timings of the same forward pass differ, likewise
     noisy: bool  # most turns were

@@ -21,8 +21,7 @@ class TrainingHeader(Section):
     seed: int
     framework: Literal["pytorch", "tensorflow"]
     architecture: str
-    settings: CandidateSettings | dict[str, Any]
-    """A PyTorch candidate's settings; the baseline's section of params.yaml."""
+    settings: CandidateSettings | dict[str, Any]  # the baseline has its section of params.yaml
     training: dict[str, Any]  # the recipe that it ran with
     labels: list[str]
     dataset: Dataset

@@ -30,6 +30,5 @@ class TuningRecord(Record):
     present: float | None  # what the present recipe gives; None where it is not in the space
     best: float
     values: dict[str, Any]  # of the best trial
-    importances: dict[str, float]
-    """Share of the measure's variance that each field explains (fANOVA); empty below ten complete trials."""
+    importances: dict[str, float]  # share of variance by field (fANOVA); empty below ten complete trials
     trials: list[Trial]

@@ -28,14 +28,11 @@ class WeightsRecord(Section):
     sha256: str | None = None
     licence: str
     commercial_use: bool | None
-    reason: Reason | None = None
-    """Only for `random`, from a fixed list: exception text would change and retrain everything."""
-    source_sha256: str | None = None
-    """Only for `folder` and `user_file`: digest of what the user gave; `sha256` is of the stored file."""
+    reason: Reason | None = None  # of `random`, from a fixed list: exception text would change and retrain all
+    source_sha256: str | None = None  # of `folder` and `user_file`: what the user gave; `sha256` is of the stored file
     class_names: list[str] | None = None
     """Only for a baseline taken as it is: the earlier model's classes in the order of its outputs."""
-    image_size: int | None = None
-    """Side, px, that the stored tables of positions are made for; None where any side will do."""
+    image_size: int | None = None  # px, that stored tables of positions are made for; None where any will do
     network_files: dict[str, str] = Field(default_factory=dict)
     """Only for a transformers model: SHA-256 by name of the files in this folder that its network is built from."""
 

@@ -1,6 +1,7 @@
 """The methodology note, and the winner's model card in the Hugging Face Hub's form.
 
-The card has a YAML head for tools; model_card.md is for people, as are note.md and note.html, two pages.
+The card has a YAML head for tools (https://github.com/huggingface/hub-docs/blob/main/modelcard.md); the rest is for
+people, as are note.md and note.html, two pages.
 """
 
 import re
@@ -44,10 +45,7 @@ def tidy(markdown: str) -> str:
 
 
 def write_model_card(path: Path, facts: Facts) -> None:
-    """Write the model card of the winner's deployed training; a sentence where nothing was chosen.
-
-    Source of the head: https://github.com/huggingface/hub-docs/blob/main/modelcard.md
-    """
+    """Write the model card of the winner's deployed training; a sentence where nothing was chosen."""
     template, head = environment(facts.choice.language, html=False).get_template("model_card.md"), ""
     if facts.deployed is not None:
         values = {key: value for key, value in metadata(facts.deployed).items() if value}

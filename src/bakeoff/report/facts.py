@@ -50,12 +50,12 @@ class Facts:
 
     def record(self, candidate: str) -> Evaluated | None:
         """Return the candidate's first training with a result."""
-        return next((record for record in self.done if record.candidate.name == candidate), None)
+        return next(iter(self.first_records([candidate])), None)
 
     def first_records(self, candidates: Sequence[str]) -> list[Evaluated]:
         """Return each candidate's first training with a result, each once, in the given order."""
-        found = map(self.record, dict.fromkeys(candidates))
-        return [record for record in found if record is not None]
+        firsts = {record.candidate.name: record for record in reversed(self.done)}
+        return [firsts[name] for name in dict.fromkeys(candidates) if name in firsts]
 
     @cached_property
     def examination(self) -> ExaminationRecord | None:
@@ -205,10 +205,7 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
 
 
 def read_decision(reports_dir: Path) -> tuple[ChoiceRecord, list[Summary]]:
-    """Return choice.json, and leaderboard.csv as a line per candidate.
-
-    An EvaluationError where one is missing, or another version wrote choice.json.
-    """
+    """Return choice.json, and leaderboard.csv by candidate; an EvaluationError where one is missing or outdated."""
     paths = reports_dir / "choice.json", reports_dir / "leaderboard.csv"
     for path in paths:
         if not path.is_file():

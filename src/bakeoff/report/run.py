@@ -50,8 +50,7 @@ class ReportInputs:
     audit_file: Path | None = None  # data/audit/audit.json, for the report's data section, with figures/ beside it
     speed_file: Path | None = None  # measurements/throughput.json
     references: Sequence[Mapping[str, Any]] = ()  # published results to show beside ours, from `references.references`
-    products_file: Path | None = None
-    """data/catalogue/products.parquet: which test products show one photo, and with what lies beside it, slices."""
+    products_file: Path | None = None  # products.parquet: which show one photo, and with what lies beside it, slices
     split_file: Path | None = None  # data/splits/split.json: how the products were divided
     examination_dir: Path | None = None  # data/examination: probable label errors, with figures/
     params: Mapping[str, Any] = field(default_factory=dict)  # params.yaml
@@ -124,9 +123,9 @@ def compare(
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
     audit_dir = given.audit_file.parent if given.audit_file else None
     split_dir = given.split_file.parent if given.split_file else None
-    folders = {"audit_dir": audit_dir, "split_dir": split_dir, "examination_dir": given.examination_dir}
-    measured = {"split": split, "recounted": recounted, "slices": slices}
-    facts = Facts(done, summaries, choice, audit, given.params, **measured, **folders)
+    later: dict[str, Any] = {"recounted": recounted, "slices": slices, "examination_dir": given.examination_dir}
+    later |= {"split": split, "audit_dir": audit_dir, "split_dir": split_dir}
+    facts = Facts(done, summaries, choice, audit, given.params, **later)
     _tell(facts, params, out_dir, t)
     fill_gaps(out_dir, TELLING, language=given.language)
     failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist

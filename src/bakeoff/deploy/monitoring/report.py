@@ -22,10 +22,9 @@ Record = dict[str, Any]
 def build_report(
     samples: tuple[Sample, Sample, Sample], labels: list[str], t: Translator, *, header: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the record that monitoring.json holds, after a header: candidate, name, where the products came from.
+    """Return what monitoring.json holds after a header; a DataError where fewer than MIN_NEW new photos could be read.
 
-    The samples are the reference, the new products, and the test split alone; the labels the K class names. A DataError
-    where fewer than MIN_NEW new photos could be read.
+    The samples are the reference, the new products, and the test split alone; the labels the K class names.
     """
     reference, new, test_split = samples
     if len(new) < MIN_NEW:
@@ -65,10 +64,7 @@ def _shares(reference: Sample, new: Sample, labels: list[str]) -> dict[str, dict
 
 
 def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int = 0) -> list[Record]:
-    """Return every test's record, the p-values corrected after Holm over all of them.
-
-    The network did not learn from `reference`; the test split alone gave the accuracy at deployment.
-    """
+    """Return every test's record, the p-values corrected after Holm; the network did not learn from `reference`."""
     features = {"name": "features", "kind": "features", "test": "mmd_permutation", "vectors": reference.vector_kind}
     features |= {"n_reference": len(reference.vectors), "n_new": len(new.vectors)}
     features |= vars(two_sample.mmd_test(reference.vectors, new.vectors, seed=seed))

@@ -58,10 +58,7 @@ def load_request(folder: Path) -> tuple[Request, pd.DataFrame]:
 
 
 def request_key(request: Request, listing: pd.DataFrame) -> str:
-    """Return what names the scores: sha256 over candidate, preparation and photos, 16 hex digits.
-
-    A file counts with its path, size and time of change, so that a replaced photo is looked at again.
-    """
+    """Return sha256 over candidate, preparation and photos (path, size, time of change), 16 hex digits."""
     columns = listing.to_dict("list")
     stamps = columns if request.store else [*map(_stamp, columns["path"]), *columns["malformed"], *columns["column"]]
     settings = [value for name, value in vars(request).items() if name not in ("device", "threads", "title")]
@@ -70,10 +67,7 @@ def request_key(request: Request, listing: pd.DataFrame) -> str:
 
 
 def carry_out(folder: Path) -> None:
-    """Score the photos of the request in `folder` that have no scores yet, in this process and environment.
-
-    A BakeoffError where the candidate cannot be loaded, or gives scores that are not numbers.
-    """
+    """Score the photos of the request in `folder` that have no scores yet; a BakeoffError where that cannot be done."""
     request, listing = load_request(folder)
     done = n_done(folder)
     predictor = load_predictor(Path(request.training_dir), device=request.device)
