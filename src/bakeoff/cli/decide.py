@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from bakeoff.cli.app import DECIDE, app, project
 
@@ -27,12 +28,12 @@ def _language(given: str | None) -> LanguageCode:
 
 @app.command(rich_help_panel=DECIDE)
 def advise(
-    images: Annotated[int | None, typer.Option(min=1, help="Photos; default: the catalogue's.")] = None,
-    classes: Annotated[int | None, typer.Option(min=2, help="Classes; default: the catalogue's.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps; default: this machine's.")] = None,
-    hours: Annotated[float, typer.Option(help="What the whole study may take, h.")] = 8.0,
-    commercial: Annotated[bool, typer.Option("--commercial", help="Only what may be used commercially.")] = False,
-    language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = None,
+    images: Annotated[int | None, Option(min=1, help="Photos; default: the catalogue's.")] = None,
+    classes: Annotated[int | None, Option(min=2, help="Classes; default: the catalogue's.")] = None,
+    device: Annotated[str | None, Option(help="cpu, cuda or mps; default: this machine's.")] = None,
+    hours: Annotated[float, Option(help="What the whole study may take, h.")] = 8.0,
+    commercial: Annotated[bool, Option("--commercial", help="Only what may be used commercially.")] = False,
+    language: Annotated[str | None, Option(help=_LANGUAGE_HELP)] = None,
 ) -> None:
     """Say which backbones to try, and how, before anything is trained; writes nothing.
 
@@ -56,10 +57,10 @@ def advise(
 def aggregate(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(help="Folders with params.yaml and reports/leaderboard.csv, or names of DVC experiments."),
+        Argument(help="Folders with params.yaml and reports/leaderboard.csv, or names of DVC experiments."),
     ] = None,
-    all_commits: Annotated[bool, typer.Option("--all-commits", help="Also experiments of older commits.")] = False,
-    language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = None,
+    all_commits: Annotated[bool, Option("--all-commits", help="Also experiments of older commits.")] = False,
+    language: Annotated[str | None, Option(help=_LANGUAGE_HELP)] = None,
 ) -> None:
     """Put several splits together: mean accuracy, spread, corrected interval, and how often each candidate was best.
 
@@ -83,13 +84,11 @@ def aggregate(
 
 @app.command("learning-curve", rich_help_panel=DECIDE)
 def learning_curve(
-    candidate: Annotated[str, typer.Argument(help="A trained frozen candidate: mamba_t-frozen, swin_t-frozen, …")],
-    shares: Annotated[
-        list[int], typer.Option(min=1, max=100, help="Of the photos, %; give it several times.")
-    ] = _SHARES,
-    repeats: Annotated[int, typer.Option(min=2, help="Parts of the train split, held out in turn.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Of the parts and of the order of the products.")] = 0,
-    language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = None,
+    candidate: Annotated[str, Argument(help="A trained frozen candidate: mamba_t-frozen, swin_t-frozen, …")],
+    shares: Annotated[list[int], Option(min=1, max=100, help="Of the photos, %; give it several times.")] = _SHARES,
+    repeats: Annotated[int, Option(min=2, help="Parts of the train split, held out in turn.")] = 5,
+    seed: Annotated[int, Option(min=0, help="Of the parts and of the order of the products.")] = 0,
+    language: Annotated[str | None, Option(help=_LANGUAGE_HELP)] = None,
 ) -> None:
     """Say what more photos would buy: accuracy against the number of training photos, and how it would go on.
 
@@ -111,7 +110,7 @@ def learning_curve(
 
 
 @app.command(rich_help_panel=DECIDE)
-def note(language: Annotated[str | None, typer.Option(help=_LANGUAGE_HELP)] = None) -> None:
+def note(language: Annotated[str | None, Option(help=_LANGUAGE_HELP)] = None) -> None:
     """Write the methodology note of the finished study: reports/note.md, and note.html, which prints on two A4 pages.
 
     Question, data, candidates, protocol, results with intervals and tests, the choice and how sure it is, limits, how

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 from typer.core import TyperCommand
 
 from bakeoff.cli.app import DEPLOY, SEED_HELP, app, project
@@ -11,11 +12,9 @@ from bakeoff.cli.app import DEPLOY, SEED_HELP, app, project
 
 @app.command(rich_help_panel=DEPLOY)
 def export(
-    candidate: Annotated[str, typer.Argument(help="A trained PyTorch candidate: mamba_t-frozen, swin_t-finetune, …")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Default: CANDIDATE.onnx in this folder.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
+    candidate: Annotated[str, Argument(help="A trained PyTorch candidate: mamba_t-frozen, swin_t-finetune, …")],
+    output: Annotated[Path | None, Option("--output", "-o", help="Default: CANDIDATE.onnx in this folder.")] = None,
+    seed: Annotated[int | None, Option(help=SEED_HELP)] = None,
 ) -> None:
     """Write a trained candidate as an ONNX file of standard operators, checked against PyTorch in ONNX Runtime.
 
@@ -35,10 +34,10 @@ def export(
 
 @app.command(rich_help_panel=DEPLOY)
 def features(
-    candidate: Annotated[str, typer.Argument(help="A trained frozen PyTorch candidate: swin_t-frozen, …")],
-    out: Annotated[Path, typer.Option("--export", help="The folder to write, new or empty.")],
-    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write into a folder that holds something.")] = False,
+    candidate: Annotated[str, Argument(help="A trained frozen PyTorch candidate: swin_t-frozen, …")],
+    out: Annotated[Path, Option("--export", help="The folder to write, new or empty.")],
+    seed: Annotated[int | None, Option(help=SEED_HELP)] = None,
+    force: Annotated[bool, Option("--force", help="Write into a folder that holds something.")] = False,
 ) -> None:
     """Write what a frozen backbone makes of every photo, for a classifier of your own: three NumPy files and metadata.
 
@@ -56,30 +55,25 @@ def features(
 
 @app.command(rich_help_panel=DEPLOY)
 def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
-    source: Annotated[
-        Path, typer.Argument(help="A photo, a folder of photos, or a table (.csv, .xlsx, .parquet) of them.")
-    ],
-    candidate: Annotated[str | None, typer.Option(help="Default: the one that the study chose.")] = None,
-    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
-    top_k: Annotated[int, typer.Option(help="How many classes to give per photo, the likeliest first.")] = 3,
+    source: Annotated[Path, Argument(help="A photo, a folder of photos, or a table (.csv, .xlsx, .parquet) of them.")],
+    candidate: Annotated[str | None, Option(help="Default: the one that the study chose.")] = None,
+    seed: Annotated[int | None, Option(help=SEED_HELP)] = None,
+    top_k: Annotated[int, Option(help="How many classes to give per photo, the likeliest first.")] = 3,
     threshold: Annotated[
         float | None,
-        typer.Option(
+        Option(
             help="A photo whose best class is less probable is marked `review`, for a human. Default: the threshold "
             "that keeps the precision promised in evaluate.automation."
         ),
     ] = None,
     form: Annotated[
-        str | None,
-        typer.Option("--format", help="table, json, parquet or csv; default: by the output's name, else table."),
+        str | None, Option("--format", help="table, json, parquet or csv; default: by the output's name, else table.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write; default: the screen.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the output where it exists.")] = False,
-    image_column: Annotated[str, typer.Option(help="A table's column of paths, relative to the table.")] = "image",
+    output: Annotated[Path | None, Option("--output", "-o", help="The file to write; default: the screen.")] = None,
+    force: Annotated[bool, Option("--force", help="Replace the output where it exists.")] = False,
+    image_column: Annotated[str, Option(help="A table's column of paths, relative to the table.")] = "image",
     id_column: Annotated[
-        str | None, typer.Option(help="Its column of ids; default: product_id, id or sku, else the path.")
+        str | None, Option(help="Its column of ids; default: product_id, id or sku, else the path.")
     ] = None,
 ) -> None:
     """Classify new photos: class, calibrated probability and the next likely classes of each.
@@ -118,18 +112,18 @@ class _ListsMethods(TyperCommand):
 
 @app.command(rich_help_panel=DEPLOY, cls=_ListsMethods)
 def explain(  # noqa: PLR0913, PLR0917 - the options are the command line
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    photos: Annotated[list[Path], Argument(help="Photos, or folders of photos.")],
     candidate: Annotated[
-        str | None, typer.Option(help="One, or several with commas; default: the one that the study chose.")
+        str | None, Option(help="One, or several with commas; default: the one that the study chose.")
     ] = None,
     method: Annotated[
         str | None,
-        typer.Option(help="One, several with commas, or all (see below); default: `interpret.methods` in params.yaml."),
+        Option(help="One, several with commas, or all (see below); default: `interpret.methods` in params.yaml."),
     ] = None,
-    target: Annotated[str | None, typer.Option(help="The class to explain; default: the predicted one.")] = None,
-    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")] = Path("explanations"),
-    force: Annotated[bool, typer.Option("--force", help="Replace figures of the same photo and candidate.")] = False,
+    target: Annotated[str | None, Option(help="The class to explain; default: the predicted one.")] = None,
+    seed: Annotated[int | None, Option(help=SEED_HELP)] = None,
+    output: Annotated[Path, Option("--output", "-o", help="The folder to write.")] = Path("explanations"),
+    force: Annotated[bool, Option("--force", help="Replace figures of the same photo and candidate.")] = False,
 ) -> None:
     """Show why a candidate gives a photo its class: maps of what speaks for it, and for the class that might have been.
 
@@ -151,12 +145,12 @@ def explain(  # noqa: PLR0913, PLR0917 - the options are the command line
 
 @app.command(rich_help_panel=DEPLOY)
 def submission(
-    candidate: Annotated[str, typer.Argument(help="A trained candidate: mamba_t-frozen, swin_t-finetune, …")],
+    candidate: Annotated[str, Argument(help="A trained candidate: mamba_t-frozen, swin_t-finetune, …")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Default: submission-CANDIDATE.csv in this folder.")
+        Path | None, Option("--output", "-o", help="Default: submission-CANDIDATE.csv in this folder.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the output where it exists.")] = False,
+    seed: Annotated[int | None, Option(help=SEED_HELP)] = None,
+    force: Annotated[bool, Option("--force", help="Replace the output where it exists.")] = False,
 ) -> None:
     """Write the file that a challenge takes: a candidate's class for each product whose label is kept secret.
 
@@ -173,9 +167,9 @@ def submission(
 
 @app.command(rich_help_panel=DEPLOY)
 def serve(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen on 127.0.0.1.")] = 5001,
+    port: Annotated[int, Option(min=1, max=65535, help="Where to listen on 127.0.0.1.")] = 5001,
     candidate: Annotated[
-        str | None, typer.Option(help="A candidate of runs/ instead of the champion: mamba_t-frozen, …")
+        str | None, Option(help="A candidate of runs/ instead of the champion: mamba_t-frozen, …")
     ] = None,
 ) -> None:
     """Answer photos over HTTP with the champion of the MLflow Model Registry, until Ctrl-C.
@@ -195,19 +189,19 @@ def serve(
 def monitor(  # noqa: PLR0913, PLR0917 - the options are the command line
     source: Annotated[
         Path,
-        typer.Argument(
+        Argument(
             help="New products: a folder (a subfolder per class where known), or a table (.csv, .xlsx, .parquet)."
         ),
     ],
-    candidate: Annotated[str | None, typer.Option(help="Default: the one that the study chose.")] = None,
-    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
-    name: Annotated[str | None, typer.Option(help="The report's name, such as 2026-12; default: today.")] = None,
+    candidate: Annotated[str | None, Option(help="Default: the one that the study chose.")] = None,
+    seed: Annotated[int | None, Option(help=SEED_HELP)] = None,
+    name: Annotated[str | None, Option(help="The report's name, such as 2026-12; default: today.")] = None,
     label_column: Annotated[
-        str | None, typer.Option(help="A table's column of classes; default: `label` where there is one.")
+        str | None, Option(help="A table's column of classes; default: `label` where there is one.")
     ] = None,
-    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Ignore folders and columns of classes.")] = False,
-    image_column: Annotated[str, typer.Option(help="A table's column of paths, relative to the table.")] = "image",
-    force: Annotated[bool, typer.Option("--force", help="Replace a report of the same name.")] = False,
+    unlabelled: Annotated[bool, Option("--unlabelled", help="Ignore folders and columns of classes.")] = False,
+    image_column: Annotated[str, Option(help="A table's column of paths, relative to the table.")] = "image",
+    force: Annotated[bool, Option("--force", help="Replace a report of the same name.")] = False,
 ) -> None:
     """Tell whether the deployed candidate still does what the study found, on new products.
 

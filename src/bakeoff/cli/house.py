@@ -4,15 +4,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from bakeoff.cli.app import HOUSE, app, project
 
 
 @app.command(rich_help_panel=HOUSE)
 def params(
-    override: Annotated[list[str] | None, typer.Argument(help="Choices: profile=full dataset=flipkart")] = None,
+    override: Annotated[list[str] | None, Argument(help="Choices: profile=full dataset=flipkart")] = None,
     check: Annotated[
-        bool, typer.Option(help="Write nothing; exit 1 when params.yaml is not a composition of conf/.")
+        bool, Option(help="Write nothing; exit 1 when params.yaml is not a composition of conf/.")
     ] = False,
 ) -> None:
     """Compose params.yaml from conf/ (edit conf/, not params.yaml), or `--check` that it is composed."""
@@ -41,8 +42,8 @@ def doctor() -> None:
 
 @app.command(rich_help_panel=HOUSE)
 def convert(
-    source: Annotated[Path, typer.Argument(help="A pickled DataFrame. Unpickling runs code: only files you trust.")],
-    target: Annotated[Path, typer.Argument(help="The Parquet file to write.")],
+    source: Annotated[Path, Argument(help="A pickled DataFrame. Unpickling runs code: only files you trust.")],
+    target: Annotated[Path, Argument(help="The Parquet file to write.")],
 ) -> None:
     """Turn a pickled DataFrame into a Parquet file, which holds no code.
 

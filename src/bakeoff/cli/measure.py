@@ -3,21 +3,20 @@
 import sys
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from bakeoff.cli.app import MEASURE, SEED_HELP, app, project
 
 
 @app.command(rich_help_panel=MEASURE)
 def throughput(
-    rounds: Annotated[int | None, typer.Option(min=1, help="Turns per network; default: throughput.rounds.")] = None,
+    rounds: Annotated[int | None, Option(min=1, help="Turns per network; default: throughput.rounds.")] = None,
     budget: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Seconds per network, all turns together; default: throughput.budget_s."),
+        float | None, Option(min=0.1, help="Seconds per network, all turns together; default: throughput.budget_s.")
     ] = None,
     candidate: Annotated[
         list[str] | None,
-        typer.Option(help="Only this one's network (give it several times); default: every network of the study."),
+        Option(help="Only this one's network (give it several times); default: every network of the study."),
     ] = None,
 ) -> None:
     """Measure the speed of all networks again, taking turns in one session, as the stage `throughput` does.
@@ -47,10 +46,10 @@ def throughput(
 
 @app.command(rich_help_panel=MEASURE)
 def tune(
-    candidate: Annotated[str, typer.Argument(help="A candidate of the study: swin_t-frozen, mamba_t-finetune, …")],
-    trials: Annotated[int | None, typer.Option(min=1, help="Recipes to try in all; default: tune.trials.")] = None,
-    space: Annotated[str | None, typer.Option(help="A file of conf/tuning/; default: tune.space.")] = None,
-    seed: Annotated[int, typer.Option(help=SEED_HELP)] = 0,
+    candidate: Annotated[str, Argument(help="A candidate of the study: swin_t-frozen, mamba_t-finetune, …")],
+    trials: Annotated[int | None, Option(min=1, help="Recipes to try in all; default: tune.trials.")] = None,
+    space: Annotated[str | None, Option(help="A file of conf/tuning/; default: tune.space.")] = None,
+    seed: Annotated[int, Option(help=SEED_HELP)] = 0,
 ) -> None:
     """Search for a better recipe of one candidate: rates, losses, batch sizes, heads, whatever conf/tuning/ lists.
 
@@ -81,12 +80,12 @@ def tune(
 
 @app.command(rich_help_panel=MEASURE)
 def variants(
-    candidate: Annotated[str, typer.Argument(help="A trained PyTorch candidate: swin_t-frozen, mamba_t-finetune, …")],
+    candidate: Annotated[str, Argument(help="A trained PyTorch candidate: swin_t-frozen, mamba_t-finetune, …")],
     variant: Annotated[
         list[str] | None,
-        typer.Option(help="contiguous, packed, compile, bf16, onnxruntime or int8_dynamic; default: all of them."),
+        Option(help="contiguous, packed, compile, bf16, onnxruntime or int8_dynamic; default: all of them."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help=SEED_HELP)] = None,
+    seed: Annotated[int | None, Option(help=SEED_HELP)] = None,
 ) -> None:
     """Try other ways of running one candidate: how much faster each is, and what accuracy it costs on the test split.
 

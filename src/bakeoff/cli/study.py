@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from bakeoff.cli.app import STUDY, app, project
 
@@ -10,10 +11,9 @@ from bakeoff.cli.app import STUDY, app, project
 @app.command(rich_help_panel=STUDY)
 def run(
     override: Annotated[
-        list[str] | None,
-        typer.Argument(help="Choices as in `dvc exp run -S`: profile=full dataset=flipkart model=mamba_b"),
+        list[str] | None, Argument(help="Choices as in `dvc exp run -S`: profile=full dataset=flipkart model=mamba_b")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a long run.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask before a long run.")] = False,
 ) -> None:
     """Run the whole study that params.yaml names and print the answer; what is done already is not done again.
 
@@ -25,9 +25,7 @@ def run(
 
 
 @app.command(rich_help_panel=STUDY)
-def compare(
-    partial: Annotated[bool, typer.Option(help="Compare what exists; list the rest as failed.")] = False,
-) -> None:
+def compare(partial: Annotated[bool, Option(help="Compare what exists; list the rest as failed.")] = False) -> None:
     """Write reports/ from runs/ and print the leaderboard and the choice."""
     from bakeoff.study.run import compare_now
 
@@ -46,9 +44,7 @@ def show() -> None:
 def weights(
     retry: Annotated[
         bool,
-        typer.Option(
-            "--retry", help="Ask the sources again for random starts, and take up files of yours that changed."
-        ),
+        Option("--retry", help="Ask the sources again for random starts, and take up files of yours that changed."),
     ] = False,
 ) -> None:
     """Show where each backbone's weights come from, with licence.
@@ -92,7 +88,7 @@ def sync() -> None:
 
 
 @app.command(rich_help_panel=STUDY)
-def ui(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000) -> None:
+def ui(port: Annotated[int, Option(help="Port on 127.0.0.1.")] = 5000) -> None:
     """Start MLflow over the local store on 127.0.0.1, opening on the table of runs."""
     from bakeoff.tracking.ui import serve_ui
 

@@ -13,9 +13,8 @@ from bakeoff.records.training import TrainingRecord
 def export_candidate(training_dir: Path, path: Path) -> float:
     """Write the network of a training folder as ONNX and return how far ONNX Runtime's logits are from PyTorch's.
 
-    Input `images` (N, 3, H, W) float32 RGB in [0, 1], resized and cropped as the file's metadata say; normalisation is
-    inside. Output `logits` (N, K). The metadata are JSON. Errors are those of `load_photo_classifier` and
-    `export_onnx`.
+    Input `images` (N, 3, H, W) float32 RGB in [0, 1], resized and cropped as the file's metadata (JSON) say;
+    normalisation is inside. Output `logits` (N, K).
     """
     record = TrainingRecord.read(training_dir / "training.json")
     settings = record.backbone

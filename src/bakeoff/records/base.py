@@ -13,10 +13,8 @@ from bakeoff.core.section import Section
 class Record(Section):
     """A JSON file of fixed form: unknown and missing keys are refused, types are strict, nothing changes later."""
 
-    FORMAT: ClassVar[int] = 1
-    """Raised when the file's form changes; a file of another form is refused in one sentence."""
-    STAGE: ClassVar[str]
-    """The stages that write it, as `dvc repro` takes them."""
+    FORMAT: ClassVar[int] = 1  # raised when the file's form changes; a file of another form is refused in one sentence
+    STAGE: ClassVar[str]  # the stages that write it, as `dvc repro` takes them
     COMMAND: ClassVar[str] = "dvc repro"
     ERROR: ClassVar[type[BakeoffError]] = DataError
 
@@ -29,11 +27,7 @@ class Record(Section):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the record in a file.
-
-        Raises:
-            BakeoffError: `ERROR`, where the file is missing, broken, or of another form.
-        """
+        """Return the record in a file; an `ERROR` where it is missing, broken, or of another form."""
         advice = f"run `{cls.COMMAND} {cls.STAGE}`"
         try:
             text = path.read_bytes()

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
@@ -58,8 +58,8 @@ class Candidate:
 
     def seeds(self, runs_dir: Path, file: str = "training/training.json") -> list[Self]:
         """Return this candidate's seeds that have left `file`, ascending."""
-        found = (path for path in runs_dir.glob(f"{self.name}/{_SEED}*") if (path / file).is_file())
-        return sorted((replace(self, seed=Candidate.at(path).seed) for path in found), key=lambda one: one.seed)
+        found = (self.at(path) for path in runs_dir.glob(f"{self.name}/{_SEED}*") if (path / file).is_file())
+        return sorted(found, key=lambda one: one.seed)
 
 
 def all_trained(runs_dir: Path, file: str = "training/training.json") -> Iterator[Candidate]:
@@ -69,10 +69,7 @@ def all_trained(runs_dir: Path, file: str = "training/training.json") -> Iterato
 
 
 def prune_runs(runs_dir: Path, candidates: Iterable[Candidate]) -> list[str]:
-    """Remove the folders of `runs_dir` that belong to none of `candidates` and return their names, from runs_dir.
-
-    DVC's cache keeps what is removed.
-    """
+    """Remove the folders of `runs_dir` of none of `candidates`, which DVC's cache keeps, and return their names."""
     kept = {candidate.folder(runs_dir) for candidate in candidates}
     names = {folder.parent for folder in kept}
     removed = []

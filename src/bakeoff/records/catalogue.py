@@ -14,10 +14,8 @@ SplitMethod = Literal["holdout", "official", "kfold"]
 class RawFile(Section):
     """A file of the source."""
 
-    path: str
-    """Below the data set's folder."""
-    size: int
-    """In bytes."""
+    path: str  # below the data set's folder
+    size: int  # in bytes
     sha256: str
 
 
@@ -28,14 +26,11 @@ class SourceRecord(Record):
 
     kind: str
     name: str
-    root: str
-    """The folder of the raw files, below the main checkout."""
+    root: str  # the folder of the raw files, below the main checkout
     licence: str | None
     source_url: str | None
-    digest: str
-    """SHA-256 over the files' paths and contents."""
-    fallback_reason: str | None
-    """Why the generated catalogue stands in for the one that was asked for; None where it does not."""
+    digest: str  # SHA-256 over the files' paths and contents
+    fallback_reason: str | None  # why the generated catalogue stands in for the one that was asked for
     files: list[RawFile]
 
 
@@ -43,19 +38,13 @@ class Repair(Section):
     """A repair as a catalogue's train photos decided it; None where a step is off."""
 
     name: str
-    splits: list[SplitName]
-    """Whose photos are repaired."""
-    crop_border: float | None
-    """Largest share of a side that a frame, or bars, may lose."""
-    saturation: float | None
-    """Change of the colours of photos in which one channel dominates, such as -0.15."""
+    splits: list[SplitName]  # whose photos are repaired
+    crop_border: float | None  # largest share of a side that a frame, or bars, may lose
+    saturation: float | None  # change of the colours of photos in which one channel dominates, such as -0.15
     dominance_above: float | None
-    equalise_below: float | None
-    """Contrast."""
-    sharpen_below: float | None
-    """Sharpness, as the next one: log10(1 + variance of the Laplacian)."""
-    reject_below: float | None
-    """Of the study's own products; a new photo gets its answer."""
+    equalise_below: float | None  # contrast
+    sharpen_below: float | None  # sharpness, as the next one: log10(1 + variance of the Laplacian)
+    reject_below: float | None  # of the study's own products; a new photo gets its answer
 
     @property
     def is_for_new_photos(self) -> bool:
@@ -85,8 +74,7 @@ class Dataset(Section):
     kind: str
     licence: str | None
     source_url: str | None
-    fallback_reason: str | None
-    """Why the generated catalogue stands in for the one that was asked for; None where it does not."""
+    fallback_reason: str | None  # why the generated catalogue stands in for the one that was asked for
     digest: str
     """SHA-256 over ids, labels, groups and pixels, in order: what an image classifier learns from. Texts have their own
     (`AuditRecord.texts_digest`), so that mending a description retrains no image model."""
@@ -134,8 +122,7 @@ class ProductGroup(Section):
     """Products that belong together: near-duplicates, or of one group in the source."""
 
     n_products: int
-    product_ids: list[str]
-    """The first ones of a large group."""
+    product_ids: list[str]  # the first ones of a large group
 
 
 class AuditRecord(Record):
@@ -145,8 +132,7 @@ class AuditRecord(Record):
     STAGE: ClassVar[str] = "audit"
 
     dataset: Dataset
-    texts_digest: str
-    """SHA-256 over titles and descriptions, in order."""
+    texts_digest: str  # SHA-256 over titles and descriptions, in order
     n_read: int
     n_accepted: int
     n_rejected: int
@@ -154,25 +140,21 @@ class AuditRecord(Record):
     rejected_per_class: dict[str, int]
     per_class: dict[str, int]
     n_groups: int
-    largest_groups: list[ProductGroup]
-    """Of two products or more, the largest first."""
+    largest_groups: list[ProductGroup]  # of two products or more, the largest first
     formats: dict[str, int]
     modes: dict[str, int]
     width_px: Quantiles
     height_px: Quantiles
     n_with_title: int
     n_with_description: int
-    languages: dict[str, int]
-    """Products by the language of their texts, ISO 639-1, the most common first; unsure ones are left out."""
-    findings: dict[str, FindingSummary]
-    """Every finding that was looked for, by name; its products are in findings.parquet."""
+    languages: dict[str, int]  # by language of the texts, ISO 639-1, most common first; unsure ones are left out
+    findings: dict[str, FindingSummary]  # every one looked for, by name; products are in findings.parquet
 
 
 class SplitRepair(Section):
     """A split before and after repair: means over its photos, `bakeoff.catalogue.repair_split.LOOKS`."""
 
-    n: int
-    """Before; products that are unused since are in `RepairRecord.dropped`."""
+    n: int  # before; products that are unused since are in `RepairRecord.dropped`
     n_repaired: int
     before: dict[str, float]
     after: dict[str, float]
@@ -182,10 +164,8 @@ class RepairRecord(Section):
     """What a repair did."""
 
     repair: Repair
-    steps: dict[str, int]
-    """Step to photos that got it."""
-    dropped: dict[str, int]
-    """Reason to products that are unused for it."""
+    steps: dict[str, int]  # step to photos that got it
+    dropped: dict[str, int]  # reason to products that are unused for it
     splits: dict[str, SplitRepair]
 
 
@@ -197,19 +177,13 @@ class SplitRecord(Record):
 
     method: SplitMethod
     seed: int
-    fold: int | None
-    """Which fold is the test set, and of how many; None but for kfold."""
+    fold: int | None  # which fold is the test set, and of how many; None but for kfold
     n_folds: int | None
-    counts: dict[str, dict[str, int]]
-    """Split to class to products."""
-    n_unused: int
-    """Products in no split, since their group lies in the official test set."""
-    n_leaks: int
-    """Products of train or validation whose group lies in test too, counted in the finished split."""
-    n_moved_from_official_split: int
-    """Products that are not in their official validation or test set, since their group is elsewhere."""
-    digest: str
-    """SHA-256 over which product is where, sorted by product."""
+    counts: dict[str, dict[str, int]]  # split to class to products
+    n_unused: int  # products in no split, since their group lies in the official test set
+    n_leaks: int  # products of train or validation whose group lies in test too, counted in the finished split
+    n_moved_from_official_split: int  # out of official validation or test, since their group is elsewhere
+    digest: str  # SHA-256 over which product is where, sorted by product
     inputs: str
     """SHA-256 over what it was made from: labels, groups and official splits, section `split`, an earlier split, and
     `repair.repair`."""

@@ -11,8 +11,7 @@ FOLDER, FILE, FIGURE = "data_curve", "data_curve.json", "data_curve.png"
 class Estimate(Section):
     """A number and its 95 % interval: an accuracy after training on `at` photos, or what accuracy gains by `at`."""
 
-    at: float | str
-    """Photos; or `per_class`, `double`, or a class."""
+    at: float | str  # photos; or `per_class`, `double`, or a class
     value: float
     low: float
     high: float
@@ -25,23 +24,15 @@ class DataCurveRecord(Record):
     STAGE: ClassVar[str] = "CANDIDATE"
 
     candidate: str
-    training_key: str
-    """Of the training whose features and recipe these are."""
+    training_key: str  # of the training whose features and recipe these are
     seed: int
     n_repeats: int
     n_products: int
-    n_photos: int
-    """All of the train split, from where gains count."""
+    n_photos: int  # all of the train split, from where gains count
     points: list[Estimate]
-    problem: Literal["flat", "few_points"] | None
-    """Why there is no law: accuracy did not rise measurably, or too few points."""
-    law: tuple[float, float, float] | None
-    """a, b and c of error(n) = a + b * n^-c."""
-    curve: list[Estimate]
-    """The law and its band, as far as it is asked."""
-    per_class: int
-    """How many more photos of each class the gain `per_class` is for."""
-    gains: list[Estimate]
-    """Of more photos, where they are not too many to tell."""
-    classes: list[Estimate]
-    """Classes that surely gained from half of the photos to all, the largest gain first."""
+    problem: Literal["flat", "few_points"] | None  # why no law: accuracy did not rise measurably, or too few points
+    law: tuple[float, float, float] | None  # a, b and c of error(n) = a + b * n^-c
+    curve: list[Estimate]  # the law and its band, as far as it is asked
+    per_class: int  # how many more photos of each class the gain `per_class` is for
+    gains: list[Estimate]  # of more photos, where they are not too many to tell
+    classes: list[Estimate]  # classes that surely gained from half of the photos to all, the largest gain first

@@ -11,8 +11,7 @@ from bakeoff.records.base import Record
 METRICS, CALIBRATION, CONFUSIONS = "metrics.json", "calibration.json", "confusions.json"
 SplitName = Literal["train", "validation", "test"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Figure = int | Finite | None
-"""None where it is undefined."""
+Figure = int | Finite | None  # None where it is undefined
 
 
 class _OfEvaluation(Record):
@@ -72,8 +71,7 @@ class MetricsRecord(_OfEvaluation):
     training_key: str
     training_loss_name: str
     splits: dict[SplitName, dict[str, Figure]]
-    n_effective: Finite
-    """How many independent products the test split is worth; fewer than it has where some belong together."""
+    n_effective: Finite  # how many independent products test is worth; fewer than n where some belong together
     intervals: dict[SplitName, dict[str, IntervalRecord]]
     overfitting: Overfitting
     per_class: dict[str, ClassMetrics]
@@ -135,8 +133,7 @@ class Automation(Section):
     """What a candidate classifies alone at a promised precision: threshold from validation, the rest from test."""
 
     promised: float
-    threshold: float | None
-    """On the calibrated confidence; None where no threshold keeps the promise on validation."""
+    threshold: float | None  # on the calibrated confidence; None where no threshold keeps the promise on validation
     share: float
     share_low: float
     share_high: float
@@ -185,19 +182,16 @@ class Pair(Section):
     true: int
     predicted: int
     count: int
-    total: int
-    """Test products of the true class."""
+    total: int  # test products of the true class
     product_ids: list[str]
     confidences: list[float]
-    picture: str
-    """Where their photos are drawn, below the evaluation's folder."""
+    picture: str  # where their photos are drawn, below the evaluation's folder
 
 
 class ConfusionsRecord(_OfEvaluation):
     """confusions.json: which classes get mixed up on the test split."""
 
-    order: list[int]
-    """All classes, confused ones side by side."""
+    order: list[int]  # all classes, confused ones side by side
     groups: list[Group]
     group_rule: str
     pairs: list[Pair]

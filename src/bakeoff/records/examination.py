@@ -16,13 +16,10 @@ of validation and test alone; x and y of t-SNE, null beyond the sample."""
 class Drift(Section):
     """How differently two splits' products lie in feature space."""
 
-    mmd: float
-    """The squared maximum mean discrepancy: 0 for one distribution, at most 2."""
-    p_value: float
-    """How likely products split at random would differ as much."""
+    mmd: float  # the squared maximum mean discrepancy: 0 for one distribution, at most 2
+    p_value: float  # how likely products split at random would differ as much
     n_train: int
-    n_test: int
-    """Products compared, of a group one."""
+    n_test: int  # products compared, of a group one
 
 
 class ExaminationRecord(Record):
@@ -30,16 +27,11 @@ class ExaminationRecord(Record):
 
     STAGE: ClassVar[str] = "examine"
 
-    model: str
-    """Whose features."""
+    model: str  # whose features
     pretrained: bool
     n_products: int
-    accuracy: float
-    """Share of products whose label is the most probable one."""
-    label_errors: dict[str, int]
-    """Split to products whose label is probably wrong."""
+    accuracy: float  # share of products whose label is the most probable one
+    label_errors: dict[str, int]  # split to products whose label is probably wrong
     outliers: FindingSummary
-    n_leaks: int
-    """Test products that lie unusually close to a train product."""
-    drift: Drift | None = None
-    """Of test against train; None where either has fewer than two groups."""
+    n_leaks: int  # test products that lie unusually close to a train product
+    drift: Drift | None = None  # of test against train; None where either has fewer than two groups

@@ -13,8 +13,7 @@ class ValueCount(Section):
     value: str | None
     n: int
     n_classes: int
-    entropy: float
-    """Of their classes, divided by that of all classes equally frequent: 0 one class, 1 balanced."""
+    entropy: float  # of their classes, divided by that of all classes equally frequent: 0 one class, 1 balanced
 
 
 class ColumnBalance(Section):
@@ -24,10 +23,8 @@ class ColumnBalance(Section):
     n_values: int
     imbalance: float
     entropy: float
-    is_ordered: bool
-    """Whether `counts` go by value (numbers, dates), not by frequency."""
-    counts: list[ValueCount]
-    """Of the most frequent values."""
+    is_ordered: bool  # whether `counts` go by value (numbers, dates), not by frequency
+    counts: list[ValueCount]  # of the most frequent values
 
 
 class ClassFacts(Section):
@@ -42,14 +39,12 @@ class ClassFacts(Section):
     blue: float
     brightness: float
     saturation: float
-    red_dominance: float
-    """R / (R + G + B), a third where red does not dominate."""
+    red_dominance: float  # R / (R + G + B), a third where red does not dominate
     n_without_title: int
     n_without_description: int
     characters: float | None
     words: float | None
-    languages: dict[str, int]
-    """Of the sampled texts."""
+    languages: dict[str, int]  # of the sampled texts
 
 
 class ExplorationRecord(Record):
@@ -59,23 +54,14 @@ class ExplorationRecord(Record):
 
     dataset: Dataset
     n_products: int
-    columns: list[ColumnBalance]
-    """The first is the class."""
-    columns_left_out: dict[str, int]
-    """Columns in which hardly a value comes twice, with their number of values."""
-    identity: dict[str, int]
-    """Distinct values of columns, the number of photos, and titles that several products, or several classes, have."""
-    group_sizes: dict[str, int]
-    """Products of a group to groups."""
-    photo_sizes: dict[str, int]
-    """Width × height in px to photos."""
-    distributions: dict[str, Quantiles]
-    """Of sizes in px, shares and lengths, by column; object_share where the source has boxes."""
+    columns: list[ColumnBalance]  # the first is the class
+    columns_left_out: dict[str, int]  # columns in which hardly a value comes twice, with their number of values
+    identity: dict[str, int]  # distinct values by column, photos, and titles of several products or classes
+    group_sizes: dict[str, int]  # products of a group to groups
+    photo_sizes: dict[str, int]  # width × height in px to photos
+    distributions: dict[str, Quantiles]  # of sizes in px, shares and lengths, by column; object_share where boxes are
     classes: list[ClassFacts]
     languages: dict[str, int]
-    n_texts: int
-    """Products with a title or a description."""
-    n_texts_sampled: int
-    """Of which languages by class and words were taken."""
-    mapped_by: str | None
-    """Whose frozen features the map is of."""
+    n_texts: int  # products with a title or a description
+    n_texts_sampled: int  # of which languages by class and words were taken
+    mapped_by: str | None  # whose frozen features the map is of

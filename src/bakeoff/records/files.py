@@ -16,11 +16,7 @@ def derived_key(training_key: str, *params: Mapping[str, Any]) -> str:
 
 
 def require_same_labels(labels: list[str], expected: list[str], *, given_by: str, expected_by: str) -> None:
-    """Check that two label lists agree, order included.
-
-    Raises:
-        EvaluationError: they differ; the message tells the first difference.
-    """
+    """Check that two label lists agree, order included; an EvaluationError tells the first difference."""
     if list(labels) == list(expected):
         return
     pairs = enumerate(zip_longest(labels, expected))

@@ -11,8 +11,7 @@ from bakeoff.records.recipe import HeadParams
 
 Source = Literal["timm", "mambavision", "hf"]
 Triple = tuple[float, float, float]
-Normalise = Literal["weights", "imagenet", "min_max", "dataset", "per_image"]
-"""Whose mean and standard deviation photos are normalised by: `bakeoff.learning.normalisation`."""
+Normalise = Literal["weights", "imagenet", "min_max", "dataset", "per_image"]  # by whose statistics
 
 
 class Geometry(Section):
@@ -25,18 +24,13 @@ class Geometry(Section):
 
 
 class Preprocessing(Geometry):
-    """How the weights want their photos: geometry and statistics.
-
-    The network gets (pixel / 255 - mean) / std, mean and std in the order of its own channels.
-    """
+    """How the weights want their photos: (pixel / 255 - mean) / std, both in the order of the network's channels."""
 
     image_size: Annotated[int, Field(ge=32, le=1024)]
     mean: Triple
     std: Triple
-    channel_order: Literal["rgb", "bgr"] = "rgb"
-    """Turned round just before the network: photos, previews and heat maps are RGB everywhere."""
-    per_image: bool = False
-    """Each photo's channels by their own mean and standard deviation, in place of `mean` and `std`."""
+    channel_order: Literal["rgb", "bgr"] = "rgb"  # turned round just before the network; all else is RGB
+    per_image: bool = False  # by each photo's own mean and standard deviation, in place of `mean` and `std`
 
 
 class CandidateSettings(Section):
@@ -45,24 +39,17 @@ class CandidateSettings(Section):
     model: str
     source: Source
     name: str
-    weights_id: str | None
-    """Repository of the weights on the Hugging Face hub; None where nobody publishes any."""
+    weights_id: str | None  # repository of the weights on the Hugging Face hub; None where nobody publishes any
     licence_code: str
     licence_weights: str
-    commercial_use: bool | None
-    """None = unknown: see the model card."""
+    commercial_use: bool | None  # None = unknown: see the model card
     preprocessing: Preprocessing
     head: HeadParams
-    architecture: str
-    """What people call it: `MambaVision-B`."""
+    architecture: str  # what people call it: `MambaVision-B`
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the settings that `candidates` wrote.
-
-        Raises:
-            ParamsError: the file is missing, or is not what `candidates` writes.
-        """
+        """Return the settings that `candidates` wrote; a ParamsError where the file is missing or holds none."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:

@@ -6,8 +6,7 @@ from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
 
-ENOUGH_FOR_P99 = 100
-"""Calls below which the slowest of them is all that is known of the slow end."""
+ENOUGH_FOR_P99 = 100  # calls below which the slowest of them is all that is known of the slow end
 
 
 class BatchSpeed(Section):
@@ -17,8 +16,7 @@ class BatchSpeed(Section):
     images_per_s: float | None
     images_per_cpu_s: float | None
     n_calls: int
-    predict_memory_mib: float | None
-    """Peak up to and including this size."""
+    predict_memory_mib: float | None  # peak up to and including this size
     skipped: Literal["budget", "memory"] | None
 
 
@@ -49,40 +47,30 @@ class NetworkSpeed(Section):
     versions: dict[str, str]
     scan: str | None
     n_parameters: int
-    file_mib: float
-    """The whole network as one file."""
+    file_mib: float  # the whole network as one file
     gmacs: float | None
     gmacs_method: str
-    images_per_s: float
-    """Of the median call at the best batch size."""
-    images_per_s_low: float
-    """Of the slowest round's median; a range over few rounds, not an interval."""
+    images_per_s: float  # of the median call at the best batch size
+    images_per_s_low: float  # of the slowest round's median; a range over few rounds, not an interval
     images_per_s_high: float
     ms_per_image: float
     images_per_cpu_s: float | None
     batch_size: int
-    n_calls: int
-    """Calls at the best batch size."""
-    latency_ms_p50: float
-    """Batch 1, model only."""
+    n_calls: int  # calls at the best batch size
+    latency_ms_p50: float  # batch 1, model only
     latency_ms_p50_low: float
     latency_ms_p50_high: float
     latency_ms_p90: float
-    latency_ms_p99: float | None
-    """None where fewer than `ENOUGH_FOR_P99` calls stand behind it."""
+    latency_ms_p99: float | None  # None where fewer than `ENOUGH_FOR_P99` calls stand behind it
     latency_ms_slowest: float
     n_latency: int
     sweep: list[BatchSpeed]
     end_to_end: EndToEnd
     predict_memory_mib: float | None
-    predict_memory_scope: str
-    """`device`, `measurement` (this process, since the measurement began) or `process` (since it started)."""
-    drift: float
-    """By which share the machine's own speed changed, median over the turns."""
-    disagreement: float
-    """By which share two timings of the same forward pass differ, likewise."""
-    noisy: bool
-    """Most turns were."""
+    predict_memory_scope: str  # `device`, or this process's `measurement` (since it began) or `process` (since start)
+    drift: float  # by which share the machine's own speed changed, median over the turns
+    disagreement: float  # by which share two timings of the same forward pass differ, likewise
+    noisy: bool  # most turns were
     n_rounds: int
     seconds: float
 
@@ -99,8 +87,7 @@ class Session(Section):
     started_at: str
     ended_at: str
     rounds: int
-    budget_s: float
-    """Per network, all rounds together."""
+    budget_s: float  # per network, all rounds together
     load_average: float | None
 
 

@@ -9,8 +9,7 @@ from bakeoff.records.catalogue import Dataset
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import WeightsRecord
 
-ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf"}
-"""The environment that each framework's trainings need."""
+ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf"}  # the environment that each framework's trainings need
 
 
 class TrainingHeader(Section):
@@ -18,41 +17,29 @@ class TrainingHeader(Section):
 
     candidate: str
     model: str
-    mode: str
-    """As `bakeoff.core.modes` has them; `as_is` where nothing was trained."""
+    mode: str  # as `bakeoff.core.modes` has them; `as_is` where nothing was trained
     seed: int
     framework: Literal["pytorch", "tensorflow"]
     architecture: str
-    settings: CandidateSettings | dict[str, Any]
-    """A PyTorch candidate's settings; the baseline's section of params.yaml."""
-    training: dict[str, Any]
-    """The recipe that it ran with."""
+    settings: CandidateSettings | dict[str, Any]  # the baseline has its section of params.yaml
+    training: dict[str, Any]  # the recipe that it ran with
     labels: list[str]
     dataset: Dataset
-    splits: str
-    """Digest of which product was in which split."""
+    splits: str  # digest of which product was in which split
     weights: WeightsRecord
-    weights_dir: str
-    """From the project's folder: weights/<model>."""
+    weights_dir: str  # from the project's folder: weights/<model>
     device: str
     device_name: str
-    threads: int
-    """Of each process."""
+    threads: int  # of each process
     processes: int = 1
-    scan: str | None
-    """Implementation of the selective scan; None without one."""
+    scan: str | None  # implementation of the selective scan; None without one
     loss: str
     versions: dict[str, str]
-    key: str
-    """Digest of everything that determines the result."""
+    key: str  # digest of everything that determines the result
 
     @property
     def backbone(self) -> CandidateSettings:
-        """A PyTorch candidate's settings.
-
-        Raises:
-            EvaluationError: it is another framework's.
-        """
+        """A PyTorch candidate's settings; an EvaluationError where it is another framework's."""
         if not isinstance(self.settings, CandidateSettings):
             raise EvaluationError(f"{self.candidate} is a {self.framework} training; expected a PyTorch candidate.")
         return self.settings
@@ -74,8 +61,7 @@ class TrainingRecord(TrainingHeader, Record):
     n_parameters: int
     n_trainable: int
     n_features: int
-    size_mib: float
-    """Parameters and buffers as float32."""
+    size_mib: float  # parameters and buffers as float32
     epochs_run: int
     steps_run: int
     best_epoch: int
@@ -84,10 +70,8 @@ class TrainingRecord(TrainingHeader, Record):
     learned: bool
     not_learned: str | None
     still_improving: bool = False
-    score: str | None = None
-    """The baseline's: what its network gives, `logits`, `softmax` or `sigmoid`."""
-    preprocessing: dict[str, Any] | None = None
-    """The baseline's: image_size, crop_pct, interpolation."""
+    score: str | None = None  # the baseline's: what its network gives, `logits`, `softmax` or `sigmoid`
+    preprocessing: dict[str, Any] | None = None  # the baseline's: image_size, crop_pct, interpolation
 
     @property
     def architecture_title(self) -> str:
@@ -117,12 +101,8 @@ class CostRecord(Record):
     git_commit: str | None
     started_at: str
     ended_at: str
-    train_time_s: float
-    """Epochs, and the features of the products that they needed."""
+    train_time_s: float  # epochs, and the features of the products that they needed
     feature_time_s: float
-    predict_time_s: float
-    """predictions.parquet, at the end."""
-    train_memory_mib: float
-    """Peak while training: of the CUDA device, else of the process."""
-    train_resident_mib: float
-    """Peak of the process."""
+    predict_time_s: float  # predictions.parquet, at the end
+    train_memory_mib: float  # peak while training: of the CUDA device, else of the process
+    train_resident_mib: float  # peak of the process

@@ -12,11 +12,9 @@ class Trial(Section):
     """One recipe that was tried."""
 
     number: int
-    values: dict[str, Any]
-    """By path: `optimizer.weight_decay`."""
+    values: dict[str, Any]  # by path: `optimizer.weight_decay`
     state: Literal["complete", "pruned", "failed"]
-    value: float | None
-    """The measure; of a pruned trial the last that was seen."""
+    value: float | None  # the measure; of a pruned trial the last that was seen
     n_epochs: int
     seconds: float
 
@@ -29,11 +27,8 @@ class TuningRecord(Record):
     candidate: str
     measure: str
     n_validation: int
-    present: float | None
-    """What the present recipe gives; None where it is not in the space."""
+    present: float | None  # what the present recipe gives; None where it is not in the space
     best: float
-    values: dict[str, Any]
-    """Of the best trial."""
-    importances: dict[str, float]
-    """Share of the measure's variance that each field explains (fANOVA); empty below ten complete trials."""
+    values: dict[str, Any]  # of the best trial
+    importances: dict[str, float]  # share of variance by field (fANOVA); empty below ten complete trials
     trials: list[Trial]

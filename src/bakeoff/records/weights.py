@@ -22,21 +22,17 @@ class WeightsRecord(Section):
 
     model: str
     source: Source
-    file: str | None = None
-    """Name inside the record's folder; None for a random start."""
+    file: str | None = None  # name inside the record's folder; None for a random start
     url_or_id: str | None
     revision: str | None = None
     sha256: str | None = None
     licence: str
     commercial_use: bool | None
-    reason: Reason | None = None
-    """Only for `random`, from a fixed list: exception text would change and retrain everything."""
-    source_sha256: str | None = None
-    """Only for `folder` and `user_file`: digest of what the user gave; `sha256` is of the stored file."""
+    reason: Reason | None = None  # of `random`, from a fixed list: exception text would change and retrain all
+    source_sha256: str | None = None  # of `folder` and `user_file`: what the user gave; `sha256` is of the stored file
     class_names: list[str] | None = None
     """Only for a baseline taken as it is: the earlier model's classes in the order of its outputs."""
-    image_size: int | None = None
-    """Side, px, that the stored tables of positions are made for; None where any side will do."""
+    image_size: int | None = None  # px, that stored tables of positions are made for; None where any will do
     network_files: dict[str, str] = Field(default_factory=dict)
     """Only for a transformers model: SHA-256 by name of the files in this folder that its network is built from."""
 
@@ -83,11 +79,7 @@ class WeightsRecord(Section):
 
 
 def read_record(folder: Path) -> WeightsRecord:
-    """Return the record in `folder`.
-
-    Raises:
-        WeightsError: no record there, or one that bakeoff did not write.
-    """
+    """Return the record in `folder`; a WeightsError where there is none, or one that bakeoff did not write."""
     path = folder / RECORD_NAME
     try:
         return WeightsRecord.model_validate_json(path.read_bytes())
@@ -109,10 +101,7 @@ def existing_record(folder: Path) -> WeightsRecord | None:
 
 
 def retry_needed(weights_root: Path) -> list[str]:
-    """Return the models, sorted, whose record says `random` for a reason that may have passed; also `baseline_tf`.
-
-    A baseline whose own weights were not available, so that another network stands in, counts as well.
-    """
+    """Return the models, sorted, that start at random for a reason that may have passed, or are stood in for."""
     records = {path.parent.name: read_record(path.parent) for path in sorted(weights_root.glob(f"*/{RECORD_NAME}"))}
     passing = {name for name, one in records.items() if not one.pretrained and one.reason != "no_published_weights"}
     return sorted(passing | {name for name, one in records.items() if one.stands_in})
@@ -125,10 +114,9 @@ def file_sha256(path: Path) -> str:
 
 
 def source_digest(path: Path) -> str:
-    """Return the SHA-256 in hex of a user's file, or of the names and contents of a folder's files (hidden ones aside).
+    """Return the SHA-256 in hex of a user's file, or of names and contents of a folder's files (hidden ones aside).
 
-    Raises:
-        WeightsError: it cannot be read.
+    A WeightsError where it cannot be read.
     """
     try:
         if not path.is_dir():

@@ -11,8 +11,9 @@ from rich.text import Text
 from bakeoff.core.failures import read_failures
 from bakeoff.core.progress import screen
 from bakeoff.core.translation import N_, Translator
+from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.decision.summary import Summary
-from bakeoff.report.facts import Facts, read_decision
+from bakeoff.report.facts import read_decision
 from bakeoff.report.render import environment, is_known
 
 _WIDE = 112
@@ -21,38 +22,34 @@ Cell = Callable[[Summary, Translator], str]
 
 
 def print_summary(reports_dir: Path, *, console: Console | None = None) -> None:
-    """Print what `compare` wrote to `reports_dir`, in the language it was written in.
-
-    Raises:
-        EvaluationError: no comparison has been made yet, or an older version made it.
-    """
+    """Print what `compare` wrote to `reports_dir`, in the language it was written in; errors as `read_decision`."""
     terminal = console or screen()
     choice, summaries = read_decision(reports_dir)
-    facts, language = Facts((), summaries, choice), choice.language
-    terminal.print(_leaderboard(facts, Translator(language), wide=terminal.width >= _WIDE))
-    template = environment(language, html=False).get_template("console.txt")
+    t = Translator(choice.language)
+    terminal.print(_leaderboard(choice, summaries, t, wide=terminal.width >= _WIDE))
+    template = environment(choice.language, html=False).get_template("console.txt")
     text = template.render(choice=choice, failures=read_failures(reports_dir))
     terminal.print(Text.from_markup(text, emoji=False), end="")
-    terminal.print(_places(facts, reports_dir, Translator(language)), soft_wrap=True)
+    terminal.print(_places(reports_dir, t), soft_wrap=True)
 
 
-def _leaderboard(facts: Facts, t: Translator, *, wide: bool) -> Table:
-    title = t.gettext("Leaderboard, {n:,d} test products", n=facts.choice.n_test)
-    if (repair := facts.summaries[0].repair) != "none":
+def _leaderboard(choice: ChoiceRecord, summaries: list[Summary], t: Translator, *, wide: bool) -> Table:
+    title = t.gettext("Leaderboard, {n:,d} test products", n=choice.n_test)
+    if (repair := summaries[0].repair) != "none":
         title += t.gettext(", repair: {name}", name=repair)
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
-    failed = [row.candidate for row in facts.choice.failed]
-    names = [item.candidate for item in facts.summaries] + failed
+    failed = [row.candidate for row in choice.failed]
+    names = [item.candidate for item in summaries] + failed
     table.add_column("#", justify="right")
     table.add_column(t.gettext("candidate"), overflow="fold", min_width=min(_NAME_CHARS, max(map(len, names))))
     columns = {title: cell for title, (cell, narrow_too) in _COLUMNS.items() if wide or narrow_too}
     for title in columns:
         table.add_column(t.gettext(title), justify="right", no_wrap=title == _INTERVAL)
     table.add_column(t.gettext("notes"), overflow="fold")
-    for rank, item in enumerate(facts.summaries, start=1):
+    for rank, item in enumerate(summaries, start=1):
         marks = Text((", " if wide else "\n").join(_marks(item, t)), style="yellow")
         cells = [cell(item, t) for cell in columns.values()]
-        style = "bold" if item.candidate in facts.choice.winners else None
+        style = "bold" if item.candidate in choice.winners else None
         table.add_row(str(rank), item.candidate, *cells, marks, style=style)
     for name in failed:
         table.add_row("-", name, *[""] * len(columns), Text(t.gettext("FAILED"), style="bold red"))
@@ -87,7 +84,7 @@ def _marks(item: Summary, t: Translator) -> list[str]:
     return [*found, t.gettext("STILL IMPROVING")] if item.still_improving else found
 
 
-def _places(facts: Facts, reports: Path, t: Translator) -> str:
+def _places(reports: Path, t: Translator) -> str:
     """Return where everything is, a line each."""
     places = {
         t.gettext("Report:"): reports / "index.html",

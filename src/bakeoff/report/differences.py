@@ -15,19 +15,14 @@ from bakeoff.report import palette
 
 _ROW_IN = 0.31
 _LEGEND_COLUMNS = 4
-_BAR_STEP = 0.035
-"""Share of the axes' width between two bars."""
+_BAR_STEP = 0.035  # share of the axes' width between two bars
 
 
 def draw_differences(summaries: Sequence[Summary], choice: ChoiceRecord, path: Path, *, t: Translator) -> None:
-    """Write the picture, after the critical-difference diagram.
+    """Write candidates by accuracy, with a bar at the right edge for each of choice.json's `indistinguishable` groups.
 
-    Rows are candidates by accuracy; the vertical bars at the right edge join the groups of choice.json's
-    `indistinguishable`.
-
-    Source:
-        J. Demsar, Statistical comparisons of classifiers over multiple data sets, J. Mach. Learn. Res. 7 (2006) 1-30,
-        for the form; ranks over data sets are replaced by accuracies on one.
+    Source of the form, with accuracies on one data set in place of ranks over several:
+        J. Demsar, Statistical comparisons of classifiers over multiple data sets, J. Mach. Learn. Res. 7 (2006) 1-30.
     """
     figure, axes = palette.open_figure(1.9 + _ROW_IN * max(3, len(summaries)))
     if not summaries:

@@ -1,6 +1,7 @@
 """The methodology note, and the winner's model card in the Hugging Face Hub's form.
 
-The card has a YAML head for tools; model_card.md is for people, as are note.md and note.html, two pages.
+The card has a YAML head for tools (https://github.com/huggingface/hub-docs/blob/main/modelcard.md); the rest is for
+people, as are note.md and note.html, two pages.
 """
 
 import re
@@ -28,11 +29,7 @@ _LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras"}
 
 
 def write_note(root: Path, reports_dir: Path, *, language: LanguageCode = "en") -> tuple[Path, Path]:
-    """Write note.md and note.html beside the reports and return their paths; both say the same.
-
-    Raises:
-        EvaluationError: no comparison has been made.
-    """
+    """Write note.md and note.html, which say the same, and return their paths; errors are those of `read_facts`."""
     facts = read_facts(root, reports_dir)
     page = environment(language).get_template("note/note.html").render(facts=facts, parts="note/html_parts.jinja")
     plain = environment(language, html=False).get_template("note/note.md")
@@ -48,11 +45,7 @@ def tidy(markdown: str) -> str:
 
 
 def write_model_card(path: Path, facts: Facts) -> None:
-    """Write the model card of the winner's deployed training; a sentence where nothing was chosen.
-
-    Source:
-        https://github.com/huggingface/hub-docs/blob/main/modelcard.md, for the head between the two `---` lines.
-    """
+    """Write the model card of the winner's deployed training; a sentence where nothing was chosen."""
     template, head = environment(facts.choice.language, html=False).get_template("model_card.md"), ""
     if facts.deployed is not None:
         values = {key: value for key, value in metadata(facts.deployed).items() if value}

@@ -34,37 +34,28 @@ from bakeoff.records.study import StudyLists
 class Facts:
     """Records and choice of one comparison; what lies in a file that is not there is empty."""
 
-    done: Sequence[Evaluated]
-    """Trainings with a result, in the study's order."""
-    summaries: Sequence[Summary]
-    """A line per candidate with a result, in rank order."""
+    done: Sequence[Evaluated]  # trainings with a result, in the study's order
+    summaries: Sequence[Summary]  # A line per candidate with a result, in rank order
     choice: ChoiceRecord
-    audit: AuditRecord | None = None
-    """What was read, accepted and rejected; None leaves the counts out."""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    """params.yaml."""
+    audit: AuditRecord | None = None  # what was read, accepted and rejected; None leaves the counts out
+    params: Mapping[str, Any] = field(default_factory=dict)  # params.yaml
     aggregate: Mapping[str, Any] = field(default_factory=dict)
-    split: SplitRecord | None = None
-    """How the products were divided; None leaves it out."""
-    audit_dir: Path | None = None
-    """Where the audit's figures/ lie; None leaves them out."""
-    split_dir: Path | None = None
-    """Likewise the split's."""
-    examination_dir: Path | None = None
-    """Where examination.json and its figures/ lie; None leaves them out."""
-    recounted: Recounted | None = None
-    """The ranking without probable label errors in test; None where there are none."""
+    split: SplitRecord | None = None  # how the products were divided; None leaves it out
+    audit_dir: Path | None = None  # where the audit's figures/ lie; None leaves them out
+    split_dir: Path | None = None  # likewise the split's
+    examination_dir: Path | None = None  # where examination.json and its figures/ lie; None leaves them out
+    recounted: Recounted | None = None  # the ranking without probable label errors in test; None where there are none
     slices: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(COLUMNS)))
     """Slices of the test products, every candidate in each."""
 
     def record(self, candidate: str) -> Evaluated | None:
         """Return the candidate's first training with a result."""
-        return next((record for record in self.done if record.candidate.name == candidate), None)
+        return next(iter(self.first_records([candidate])), None)
 
     def first_records(self, candidates: Sequence[str]) -> list[Evaluated]:
         """Return each candidate's first training with a result, each once, in the given order."""
-        found = map(self.record, dict.fromkeys(candidates))
-        return [record for record in found if record is not None]
+        firsts = {record.candidate.name: record for record in reversed(self.done)}
+        return [firsts[name] for name in dict.fromkeys(candidates) if name in firsts]
 
     @cached_property
     def examination(self) -> ExaminationRecord | None:
@@ -116,10 +107,8 @@ class Facts:
     @cached_property
     def backbones(self) -> list[Evaluated]:
         """Each backbone's first training with a result."""
-        found: dict[str, Evaluated] = {}
-        for record in self.done:
-            found.setdefault(record.candidate.model, record)
-        return list(found.values())
+        firsts = {record.candidate.model: record for record in reversed(self.done)}
+        return [record for record in self.done if firsts[record.candidate.model] is record]
 
     @cached_property
     def commits(self) -> list[str]:
@@ -198,11 +187,7 @@ class Facts:
 
 
 def read_facts(root: Path, reports_dir: Path) -> Facts:
-    """Return what a finished study left.
-
-    Raises:
-        EvaluationError: no comparison has been made, or no candidate has a result.
-    """
+    """Return what a finished study left; an EvaluationError where it is not compared or no candidate has a result."""
     choice, summaries = read_decision(reports_dir)
     params = read_yaml(root / "params.yaml")
     study = Study(load_top(root / "params.yaml", StudyLists))
@@ -220,11 +205,7 @@ def read_facts(root: Path, reports_dir: Path) -> Facts:
 
 
 def read_decision(reports_dir: Path) -> tuple[ChoiceRecord, list[Summary]]:
-    """Return choice.json, and leaderboard.csv as a line per candidate.
-
-    Raises:
-        EvaluationError: one is missing, or another version wrote choice.json.
-    """
+    """Return choice.json, and leaderboard.csv by candidate; an EvaluationError where one is missing or outdated."""
     paths = reports_dir / "choice.json", reports_dir / "leaderboard.csv"
     for path in paths:
         if not path.is_file():

@@ -10,13 +10,10 @@ from matplotlib.transforms import Bbox
 
 from bakeoff.data.figures import Figure
 
-_POINT_PX, _LINE_PX, _STEP_PX = 8.0, 3.0, 8.0
-_START_PX = 11.0
-_LEADER_PX = 20.0
+_POINT_PX, _LINE_PX, _STEP_PX, _START_PX, _LEADER_PX = 8.0, 3.0, 8.0, 11.0, 20.0
 _ITERATIONS = 100
 _FROM_POINTS, _FROM_TEXTS = (0.5, 0.6), (0.3, 0.5)
-_DPI = 72
-"""A point of type is a px."""
+_DPI = 72  # A point of type is a px
 
 
 def place_labels(
@@ -27,17 +24,9 @@ def place_labels(
     font_px: float,
     line: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return where each point's name goes; the same input gives the same places.
+    """Return (N, 4) px, the x0, y0, x1, y1 of each point's name; the same input gives the same places.
 
-    Args:
-        names: N labels.
-        points: (N, 2) px.
-        bounds: x0, y0, x1, y1 in px that labels stay within.
-        font_px: size of the type.
-        line: (P, 2) px, corners of a line that labels had better not cross.
-
-    Returns:
-        (N, 4) px, the boxes' x0, y0, x1, y1.
+    Of N points (N, 2) px, within `bounds` x0, y0, x1, y1 px, off a `line` (P, 2) px through its corners where possible.
     """
     low, size = np.array(bounds[:2]), np.array(bounds[2:]) - bounds[:2]
     figure = Figure(figsize=tuple(size / _DPI), dpi=_DPI)
@@ -47,13 +36,13 @@ def place_labels(
     texts = [
         axes.text(x + _START_PX, y, name, fontsize=font_px, va="center") for name, (x, y) in zip(names, at, strict=True)
     ]
-    obstacles = [_square(point, _POINT_PX) for point in at]
-    obstacles += [_square(point, _LINE_PX) for point in ([] if line is None else along(line - low))]
+    crossed = [] if line is None else along(line - low)
+    squares = [*((point, _POINT_PX) for point in at), *((point, _LINE_PX) for point in crossed)]
     adjust_text(
         texts,
         target_x=at[:, 0],
         target_y=at[:, 1],
-        objects=obstacles,
+        objects=[Bbox([centre - half_px, centre + half_px]) for centre, half_px in squares],
         ax=axes,
         avoid_self=False,
         iter_lim=_ITERATIONS,  # and no limit of time, so that the places do not depend on the machine
@@ -73,11 +62,5 @@ def leader(point: np.ndarray, box: np.ndarray) -> np.ndarray | None:
 
 def along(corners: np.ndarray) -> np.ndarray:
     """Return (M, 2) px, a point about every 8 px along the line through `corners` (P, 2)."""
-    parts = [np.zeros((0, 2))]
-    for start, end in pairwise(corners):
-        parts.append(np.linspace(start, end, max(2, int(np.hypot(*(end - start)) / _STEP_PX))))
-    return np.concatenate(parts)
-
-
-def _square(centre: np.ndarray, half_px: float) -> Bbox:
-    return Bbox([centre - half_px, centre + half_px])
+    counts = [(start, end, max(2, int(np.hypot(*(end - start)) / _STEP_PX))) for start, end in pairwise(corners)]
+    return np.concatenate([np.zeros((0, 2)), *(np.linspace(*one) for one in counts)])

@@ -15,8 +15,7 @@ SOFT = "#7b8896"
 FAINT = "#c9d1da"
 FROZEN = "#0072b2"
 FINETUNE = "#d55e00"
-BASELINE = "#009e73"
-"""Blue, orange and green of Okabe and Ito's colour-blind-safe set."""
+BASELINE = "#009e73"  # with the two above blue, orange and green of Okabe and Ito's colour-blind-safe set
 MODES = {"frozen": FROZEN, "finetune": FINETUNE}
 
 

@@ -13,7 +13,7 @@ from bakeoff.core.translation import Translator
 from bakeoff.data.table import read_groups
 from bakeoff.decision.choice import choose
 from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord, flat_metrics
-from bakeoff.decision.collect import Collected, Evaluated, Study, collect
+from bakeoff.decision.collect import Collected, Study, collect
 from bakeoff.decision.label_errors import read_label_errors, recount
 from bakeoff.decision.leaderboard import build_leaderboard, timing_notes, usual_device
 from bakeoff.decision.matrix import with_matrix
@@ -22,7 +22,7 @@ from bakeoff.decision.params import CompareParams
 from bakeoff.decision.pareto import Plane
 from bakeoff.decision.rules import Rule, rank
 from bakeoff.decision.slices import find_slices, read_attributes
-from bakeoff.decision.summary import Summary, summarise
+from bakeoff.decision.summary import summarise
 from bakeoff.records.candidate import BASELINE, prune_runs
 from bakeoff.records.catalogue import AuditRecord, SplitRecord
 from bakeoff.records.speed import ThroughputRecord
@@ -47,22 +47,14 @@ class ReportInputs:
     """What the reports need beside runs/ and section `compare`; a file that is None or missing is left out."""
 
     language: LanguageCode = "en"
-    audit_file: Path | None = None
-    """data/audit/audit.json, for the report's data section, with figures/ beside it."""
-    speed_file: Path | None = None
-    """measurements/throughput.json."""
-    references: Sequence[Mapping[str, Any]] = ()
-    """Published results to show beside ours, from `references.references`."""
-    products_file: Path | None = None
-    """data/catalogue/products.parquet: which test products show one photo, and with what lies beside it, slices."""
-    split_file: Path | None = None
-    """data/splits/split.json: how the products were divided."""
-    examination_dir: Path | None = None
-    """data/examination: probable label errors, with figures/."""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    """params.yaml."""
-    failures_dir: Path | None = None
-    """<training key>/failures.json of what MLflow and TensorBoard did not get."""
+    audit_file: Path | None = None  # data/audit/audit.json, for the report's data section, with figures/ beside it
+    speed_file: Path | None = None  # measurements/throughput.json
+    references: Sequence[Mapping[str, Any]] = ()  # published results to show beside ours, from `references.references`
+    products_file: Path | None = None  # products.parquet: which show one photo, and with what lies beside it, slices
+    split_file: Path | None = None  # data/splits/split.json: how the products were divided
+    examination_dir: Path | None = None  # data/examination: probable label errors, with figures/
+    params: Mapping[str, Any] = field(default_factory=dict)  # params.yaml
+    failures_dir: Path | None = None  # <training key>/failures.json of what MLflow and TensorBoard did not get
 
 
 def compare(
@@ -76,10 +68,7 @@ def compare(
 ) -> ChoiceRecord:
     """Write REPORTS, then TELLING and explanations/, to `out_dir` and return the choice.
 
-    `partial` lists missing candidates as failed instead of stopping.
-
-    Raises:
-        EvaluationError: a candidate has no usable result and `partial` is off, or none has one.
+    `partial` lists missing candidates as failed; without it one is an EvaluationError, as always where none is left.
     """
     given = inputs or ReportInputs()
     t = Translator(given.language)
@@ -92,11 +81,12 @@ def compare(
     done = found.done
     table = build_leaderboard(found)
     summaries, matrix = with_matrix(summarise(table), len(done[0].test.labels), params.matrix, t=t)
-    stand_in = stand_in_notes(done, t=t)
+    words: Any = environment(t.language, html=False).get_template("words.jinja").module
+    stands_in = any(one.training.weights.stands_in for one in done)
     notes = [
-        *improving_notes(summaries, t=t),
+        *words.training_notes(BASELINE if stands_in else "", summaries).splitlines(),
         *timing_notes(done, speed.failed if speed else {}, t=t),
-        *failure_notes(found, given.failures_dir, t=t),
+        *words.failure_notes(*find_failures(found, given.failures_dir)).splitlines(),
     ]
     outcomes = outcomes_of(done, read_groups(given.products_file))
     product_ids = done[0].test.product_ids
@@ -109,9 +99,9 @@ def compare(
         {"candidate": one.candidate.name, "seed": one.candidate.seed, "problem": one.problem} for one in found.failed
     ]
     choice = ChoiceRecord(
-        **choose(summaries, params, t=t, outcomes=outcomes, failed=failed, notes=[*stand_in, *notes]),
+        **choose(summaries, params, t=t, outcomes=outcomes, failed=failed, notes=notes),
         matrix=matrix,
-        references=[dict(row) for row in given.references if not (stand_in and row["model"] == BASELINE)],
+        references=[dict(row) for row in given.references if not (stands_in and row["model"] == BASELINE)],
         inputs=ChoiceInputs(
             runs_dir=runs_dir.as_posix(),
             **study.lists.model_dump(),
@@ -133,9 +123,9 @@ def compare(
     write_json(out_dir / "metrics.json", flat_metrics(choice, summaries))
     audit_dir = given.audit_file.parent if given.audit_file else None
     split_dir = given.split_file.parent if given.split_file else None
-    folders = {"audit_dir": audit_dir, "split_dir": split_dir, "examination_dir": given.examination_dir}
-    later = {"recounted": recounted, "slices": slices}
-    facts = Facts(done, summaries, choice, audit, given.params, split=split, **folders, **later)
+    later: dict[str, Any] = {"recounted": recounted, "slices": slices, "examination_dir": given.examination_dir}
+    later |= {"split": split, "audit_dir": audit_dir, "split_dir": split_dir}
+    facts = Facts(done, summaries, choice, audit, given.params, **later)
     _tell(facts, params, out_dir, t)
     fill_gaps(out_dir, TELLING, language=given.language)
     failures.write_failures(out_dir, failures.read_failures(out_dir))  # an output of DVC's, which must exist
@@ -156,38 +146,7 @@ def _tell(facts: Facts, params: CompareParams, out_dir: Path, t: Translator) -> 
         write_model_card(path, facts)
 
 
-def stand_in_notes(done: Sequence[Evaluated], *, t: Translator) -> list[str]:
-    """Return that the baseline is not the network it is known as, where another one stands in."""
-    if not any(one.training.weights.stands_in for one in done):
-        return []
-    return [
-        t.gettext(
-            "{baseline} is EfficientNet-Lite0 in Keras: pretrained weights of EfficientNet-B0 were not available. "
-            "`bakeoff weights --retry` asks for them again.",
-            baseline=BASELINE,
-        )
-    ]
-
-
-def improving_notes(summaries: Sequence[Summary], *, t: Translator) -> list[str]:
-    """Return whose training was too short to say how good it is, and the order without them."""
-    ranked = [item for item in summaries if item.learned]
-    settled = [item.candidate for item in ranked if not item.still_improving]
-    if len(settled) == len(ranked):
-        return []
-    return [
-        t.gettext(
-            "{names} still improved when their schedule ended (validation loss was more than 2% lower in the last "
-            "fifth of the epochs than in the fifth before): more epochs may change the order. By accuracy it is "
-            "{order}; without them, {settled}.",
-            names=t.join(item.candidate for item in ranked if item.still_improving),
-            order=" > ".join(item.candidate for item in ranked),
-            settled=" > ".join(settled) or t.gettext("nobody is left"),
-        )
-    ]
-
-
-def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator) -> list[str]:
+def find_failures(found: Collected, failures_dir: Path | None) -> tuple[list[str], list[str]]:
     """Return what could not be drawn of the candidates, by name, and whose runs MLflow or TensorBoard did not get."""
     drawn = [
         f"{one.folder.parent.name}/{one.folder.name}/{stage}/{failure.what} ({failure.error})"
@@ -196,6 +155,4 @@ def failure_notes(found: Collected, failures_dir: Path | None, *, t: Translator)
         for failure in failures.read_failures(one.folder / stage)
     ]
     keys = {one.candidate.title: one.training.key for one in found.done}
-    lost = [name for name, key in keys.items() if failures_dir and failures.read_failures(failures_dir / key)]
-    words: Any = environment(t.language, html=False).get_template("words.jinja").module
-    return words.failure_notes(drawn, lost).splitlines()
+    return drawn, [name for name, key in keys.items() if failures_dir and failures.read_failures(failures_dir / key)]

@@ -14,8 +14,7 @@ from bakeoff.data.figures import Figure, shorten
 from bakeoff.deploy.monitoring.sample import Sample
 from bakeoff.deploy.monitoring.verdict import NAMES, VERDICTS, write_p
 
-_STUDY, _NEW, _ALARM = "#4477AA", "#EE7733", "#BB2233"
-"""Tol's colours, told apart by the colour-blind."""
+_STUDY, _NEW, _ALARM = "#4477AA", "#EE7733", "#BB2233"  # Tol's colours, told apart by the colour-blind
 _BINS = 20
 _MAX_CLASSES = 12
 

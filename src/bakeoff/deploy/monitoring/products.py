@@ -17,8 +17,7 @@ from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.deploy.prediction.sources import Columns, Photos, is_table, list_photos
 from bakeoff.records.files import require_same_labels
 
-SMALL_TEST = 200
-"""Below this many test products the validation products join in; they chose the best epoch, which moves them little."""
+SMALL_TEST = 200  # below this, validation products join test's; they chose the best epoch, which moves them little
 
 
 def list_new_products(source: Path, labels: list[str] | None, *, label_column: str | None, columns: Columns) -> Photos:
@@ -60,10 +59,7 @@ def encode_labels(photos: Photos, labels: list[str]) -> np.ndarray:
 def score_reference(
     project: Path, candidate: TrainedCandidate, compute: ComputeParams
 ) -> tuple[Sample, Sample, list[str]]:
-    """Return the reference, the test split alone, and the names of the splits in the reference.
-
-    The scores stay in .bakeoff/predictions/ for the next time.
-    """
+    """Return the reference, whose scores stay for the next time, the test split alone, and the reference's splits."""
     data = project / "data"
     catalogue = load_catalogue(data / "catalogue", data / "splits" / "splits.parquet").by_product()
     labels = candidate.training.labels

@@ -11,16 +11,8 @@ from bakeoff.core.translation import Translator
 from bakeoff.deploy.monitoring.performance import count_reference, estimate_accuracy, measure_performance
 from bakeoff.deploy.monitoring.sample import Sample
 from bakeoff.deploy.monitoring.verdict import settle_verdict, write_sentences
+from bakeoff.statistics import two_sample
 from bakeoff.statistics.paired import holm
-from bakeoff.statistics.two_sample import (
-    TwoSample,
-    calibration_shift,
-    difference_of_shares,
-    kolmogorov_smirnov,
-    mmd_test,
-    population_stability,
-    shares_test,
-)
 
 ALPHA = 0.05  # how often the whole family may raise an alarm on products that are like the study's
 MIN_NEW = 10  # fewer new photos say nothing
@@ -30,10 +22,9 @@ Record = dict[str, Any]
 def build_report(
     samples: tuple[Sample, Sample, Sample], labels: list[str], t: Translator, *, header: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the record that monitoring.json holds, after a header: candidate, name, where the products came from.
+    """Return what monitoring.json holds after a header; a DataError where fewer than MIN_NEW new photos could be read.
 
-    The samples are the reference, the new products, and the test split alone; the labels the K class names. A DataError
-    where fewer than MIN_NEW new photos could be read.
+    The samples are the reference, the new products, and the test split alone; the labels the K class names.
     """
     reference, new, test_split = samples
     if len(new) < MIN_NEW:
@@ -73,16 +64,14 @@ def _shares(reference: Sample, new: Sample, labels: list[str]) -> dict[str, dict
 
 
 def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int = 0) -> list[Record]:
-    """Return every test's record, the p-values corrected after Holm over all of them.
-
-    The network did not learn from `reference`; the test split alone gave the accuracy at deployment.
-    """
+    """Return every test's record, the p-values corrected after Holm; the network did not learn from `reference`."""
     features = {"name": "features", "kind": "features", "test": "mmd_permutation", "vectors": reference.vector_kind}
     features |= {"n_reference": len(reference.vectors), "n_new": len(new.vectors)}
-    features |= vars(mmd_test(reference.vectors, new.vectors, seed=seed))
+    features |= vars(two_sample.mmd_test(reference.vectors, new.vectors, seed=seed))
     pairs = {name: (reference.measures[:, place], new.measures[:, place]) for place, name in enumerate(MEASURES)}
     records = [
-        _record(name, "input", "kolmogorov_smirnov", kolmogorov_smirnov(*two), two) for name, two in pairs.items()
+        _record(name, "input", "kolmogorov_smirnov", two_sample.kolmogorov_smirnov(*two), two)
+        for name, two in pairs.items()
     ]
     records += [features, *_predictions(reference, new, seed)]
     if new.labelled.any():
@@ -96,30 +85,32 @@ def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int =
 def _predictions(reference: Sample, new: Sample, seed: int) -> Iterator[Record]:
     n_labels = reference.probabilities.shape[1]
     pair = (reference.predicted, new.predicted)
-    shares = shares_test(*pair, n_labels, seed=seed)
+    shares = two_sample.shares_test(*pair, n_labels, seed=seed)
     yield {
         **_record("class_shares", "prediction", "chi_square_permutation", shares, pair),
         "reference": None,
         "new": None,
-        "population_stability": population_stability(*pair, n_labels),
+        "population_stability": two_sample.population_stability(*pair, n_labels),
     }
     pair = (reference.confidence, new.confidence)
-    yield _record("confidence", "prediction", "kolmogorov_smirnov", kolmogorov_smirnov(*pair), pair)
+    yield _record("confidence", "prediction", "kolmogorov_smirnov", two_sample.kolmogorov_smirnov(*pair), pair)
 
 
 def _performance(test_split: Sample, new: Sample, seed: int) -> Iterator[Record]:
     first, second = (sample.predicted == sample.label_ids for sample in (test_split, new))
     hits, n = count_reference(test_split)
-    found = difference_of_shares((hits, int(second.sum())), (n, len(second)))
-    change = TwoSample(found.difference, found.p_value)
+    found = two_sample.difference_of_shares((hits, int(second.sum())), (n, len(second)))
+    change = two_sample.TwoSample(found.difference, found.p_value)
     record = _record("accuracy", "performance", "fisher_exact", change, (first, second))
     yield {**record, "reference": hits / n, "n_reference": n, "low": found.low, "high": found.high}
-    shift = calibration_shift((test_split.confidence, first), (new.confidence, second), seed=seed)
+    shift = two_sample.calibration_shift((test_split.confidence, first), (new.confidence, second), seed=seed)
     pair = (test_split.confidence - first, new.confidence - second)
     yield _record("calibration", "performance", "calibration_permutation", shift, pair)
 
 
-def _record(name: str, kind: str, test: str, found: TwoSample, pair: tuple[np.ndarray, np.ndarray]) -> Record:
+def _record(
+    name: str, kind: str, test: str, found: two_sample.TwoSample, pair: tuple[np.ndarray, np.ndarray]
+) -> Record:
     """Return a test's record with size and mean of both samples."""
     first, second = pair
     return {

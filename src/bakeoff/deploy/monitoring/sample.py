@@ -10,8 +10,7 @@ import numpy as np
 from bakeoff.deploy.prediction.scores import read_chunks
 from bakeoff.evaluation.calibration import apply_temperature
 
-MAX_FEATURES = 1000
-"""Photos whose features are compared, drawn at random: the test's time and memory grow with their square."""
+MAX_FEATURES = 1000  # photos whose features are compared at most, drawn at random: time and memory grow as its square
 NO_LABEL = -1
 
 
@@ -21,8 +20,7 @@ class Sample:
 
     probabilities: np.ndarray  # (N, K) float64, calibrated
     measures: np.ndarray  # (N, 6): `bakeoff.catalogue.measures.MEASURES`
-    vectors: np.ndarray
-    """(M, D): features of at most MAX_FEATURES photos, or log probabilities where the candidate gives no features."""
+    vectors: np.ndarray  # (M, D): features of at most MAX_FEATURES photos, or log probabilities without features
     vector_kind: str  # `features` or `log_probabilities`
     label_ids: np.ndarray  # (N,) int64 below K, NO_LABEL where the class is not known
     n_refused: int = 0

@@ -59,8 +59,7 @@ def answer_all(
 ) -> Iterator[list[Answer]]:
     """Yield the answers to `photos` (columns id, image, study_split; in the order of the scores) chunk by chunk.
 
-    Each has `top_k` of the K classes, and is marked for a human where the first one's probability, calibrated by the
-    temperature, is below the threshold.
+    Each has `top_k` classes, and is for a human where the first one's calibrated probability is below the threshold.
     """
     for number, scores in enumerate(read_chunks(folder, len(photos))):
         rows = photos.iloc[number * CHUNK : (number + 1) * CHUNK][["id", "image", "study_split"]].to_dict("records")

@@ -58,25 +58,16 @@ def load_request(folder: Path) -> tuple[Request, pd.DataFrame]:
 
 
 def request_key(request: Request, listing: pd.DataFrame) -> str:
-    """Return what names the scores: sha256 over candidate, preparation and photos, 16 hex digits.
-
-    A file counts with its path, size and time of change, so that a replaced photo is looked at again.
-    """
-    stamps = (
-        listing.to_dict("list")
-        if request.store
-        else [*map(_stamp, listing["path"]), *listing["malformed"], *listing["column"]]
-    )
+    """Return sha256 over candidate, preparation and photos (path, size, time of change), 16 hex digits."""
+    columns = listing.to_dict("list")
+    stamps = columns if request.store else [*map(_stamp, columns["path"]), *columns["malformed"], *columns["column"]]
     settings = [value for name, value in vars(request).items() if name not in ("device", "threads", "title")]
     values = [*settings, CHUNK, MEASURES, list(Scores.__annotations__), stamps]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
 
 def carry_out(folder: Path) -> None:
-    """Score the photos of the request in `folder` that have no scores yet, in this process and environment.
-
-    A BakeoffError where the candidate cannot be loaded, or gives scores that are not numbers.
-    """
+    """Score the photos of the request in `folder` that have no scores yet; a BakeoffError where that cannot be done."""
     request, listing = load_request(folder)
     done = n_done(folder)
     predictor = load_predictor(Path(request.training_dir), device=request.device)
@@ -100,13 +91,11 @@ def _photos(request: Request, listing: pd.DataFrame) -> Any:
 
 
 def _stamp(path: str) -> list[Any]:
-    if not path:  # of a row without a photo; as a path it would be the working folder
-        return [path, None]
-    try:
-        status = Path(path).stat()
+    try:  # a row without a photo has an empty path, which would be the working folder
+        status = Path(path).stat() if path else None
     except (OSError, ValueError):
-        return [path, None]
-    return [path, status.st_size, status.st_mtime_ns]
+        status = None
+    return [path, status.st_size, status.st_mtime_ns] if status else [path, None]
 
 
 if __name__ == "__main__":

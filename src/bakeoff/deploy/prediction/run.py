@@ -128,10 +128,7 @@ def _photos(n: int) -> str:
 
 
 def _review(candidate: TrainedCandidate, wanted: float | None) -> tuple[float, str]:
-    """Return below which probability photos are for a human, why, and what that meant on the study's test products.
-
-    The probability is above 1 where the promise cannot be kept at all.
-    """
+    """Return below which probability photos are for a human (2: all are), and why, with what it meant on test."""
     promise, threshold = candidate.calibration.automation, wanted
     if threshold is not None:
         rows = candidate.calibration.coverage

@@ -68,8 +68,7 @@ def score_photos(
 ) -> None:
     """Write the scores of photos into `folder`, `CHUNK` of them a file, the first one with the number `first_chunk`.
 
-    With `more` photos are measured, and features kept where the predictor gives any. `advance` is called with the
-    number of photos that were just finished.
+    With `more` photos are measured, and features kept if there are any. `advance` gets the number of photos just done.
     """
     source, number = iter(photos), first_chunk
     while chunk := list(islice(source, CHUNK)):

@@ -48,11 +48,8 @@ def build(name: str, plain: Plain) -> Variant:
     if not isinstance(made, Path):
         return Variant(made, file_mib(plain.network.classifier), time.perf_counter() - start)
     run, size_mib = open_onnx(made), made.stat().st_size / 2**20
-
-    def logits(photos: np.ndarray) -> np.ndarray:
-        return run(np.ascontiguousarray(photos.transpose(0, 3, 1, 2)))
-
-    return Variant(logits, size_mib, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Variant(lambda photos: run(np.ascontiguousarray(photos.transpose(0, 3, 1, 2))), size_mib, seconds)
 
 
 def plain_variant(plain: Plain) -> Variant:
@@ -79,13 +76,7 @@ def _compiled(plain: Plain) -> Logits:
 
 
 def _bf16(plain: Plain) -> Logits:
-    inner = _torch_logits(plain.network, plain.device)
-
-    def logits(photos: np.ndarray) -> np.ndarray:
-        with torch.autocast(plain.device.type, torch.bfloat16):
-            return inner(photos)
-
-    return logits
+    return torch.autocast(plain.device.type, torch.bfloat16)(_torch_logits(plain.network, plain.device))
 
 
 def _exported(plain: Plain) -> Path:

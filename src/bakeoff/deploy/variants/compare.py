@@ -62,9 +62,9 @@ def _row(
 
 
 def _classify(logits: Logits, task: Task) -> tuple[np.ndarray, float]:
-    """Return probabilities (N, K) and how many seconds the first batch took longer than the last whole one.
+    """Return probabilities (N, K) and how many seconds the first batch took longer than the last: compiling.
 
-    That is what compiling costs. All batches have one size: a compiled network is compiled anew for another.
+    All batches have one size: a compiled network is compiled anew for another.
     """
     size, n = task.batch_size, len(task.photos)
     timed = [_timed(logits, task.photos[np.arange(start, start + size) % n]) for start in range(0, n, size)]

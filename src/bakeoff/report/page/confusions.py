@@ -13,8 +13,7 @@ from bakeoff.statistics.matrix import count_confusions
 _PAIR_PX = 520
 _N_PAIRS = 8
 _MAX_GROUPS = 12
-FILTER_FROM = 13
-"""From this number of classes on the table gets a search field and scrolls in itself."""
+FILTER_FROM = 13  # from this number of classes on the table gets a search field and scrolls in itself
 
 
 def class_table(records: Sequence[Evaluated], order: Sequence[str]) -> dict[str, Any]:

@@ -30,19 +30,13 @@ def read_parts(record: Evaluated) -> PartsRecord | None:
 
 
 def lost_to_corruptions(records: Sequence[Evaluated]) -> list[tuple[str, dict[str, float]]]:
-    """Return accuracy lost by corruption, points, mean over strengths, of each candidate of which it was measured.
-
-    That of all corruptions comes first, under an empty name.
-    """
-    known = [(record.candidate.name, record.robustness) for record in records if record.robustness]
-    return [
-        (
-            name,
-            {"": found.mean_loss}
-            | {kind: 100 * fmean(one.lost.mean for one in each) for kind, each in found.corruptions.items()},
-        )
-        for name, found in known
-    ]
+    """Return by candidate accuracy lost by corruption, points, mean over strengths; of all under no name."""
+    lost = []
+    for one in records:
+        if found := one.robustness:
+            means = {kind: 100 * fmean(each.lost.mean for each in levels) for kind, levels in found.corruptions.items()}
+            lost.append((one.candidate.name, {"": found.mean_loss} | means))
+    return lost
 
 
 def corrupted_picture(records: Sequence[Evaluated], budget: Budget) -> str | None:

@@ -8,38 +8,21 @@ from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.collect import Evaluated
 from bakeoff.report.data_curve import data_curves
 from bakeoff.report.facts import Facts
+from bakeoff.report.page import evidence, heat_maps
 from bakeoff.report.page.board import board
 from bakeoff.report.page.calibration import calibration_views
 from bakeoff.report.page.checklist import checklist
 from bakeoff.report.page.comparisons import comparisons
 from bakeoff.report.page.confusions import class_table, confusion_view
 from bakeoff.report.page.embedding import Budget
-from bakeoff.report.page.evidence import (
-    corrupted_picture,
-    examined,
-    found_in_catalogue,
-    lost_to_corruptions,
-    read_parts,
-    repaired_picture,
-    weak_slices,
-)
 from bakeoff.report.page.explanations import class_links
-from bakeoff.report.page.heat_maps import (
-    compare_photo,
-    notes_of,
-    own_photo,
-    read_interpreted,
-    scale_picture,
-    shared_products,
-)
 from bakeoff.report.page.learning import learning_views
 from bakeoff.report.page.speed import speed_views
 from bakeoff.report.page.tradeoff import tradeoff_views
 from bakeoff.report.page.trust import trust_table
 from bakeoff.report.render import Sections, write_page
 
-PICTURE_BYTES = 5_000_000
-"""Pictures in base64 take a third more: the page stays under 8 MB."""
+PICTURE_BYTES = 5_000_000  # pictures in base64 take a third more: the page stays under 8 MB
 
 
 def write_report(facts: Facts, path: Path) -> None:
@@ -83,9 +66,9 @@ def _confusions(page: _Page) -> dict[str, Any]:
 
 def _heat_maps(page: _Page) -> dict[str, Any]:
     facts, budget = page.facts, page.budget
-    interpreted = read_interpreted(facts.leading_first)
+    interpreted = heat_maps.read_interpreted(facts.leading_first)
     wrong = [
-        own_photo(one, photo, budget)
+        heat_maps.own_photo(one, photo, budget)
         for one in interpreted
         if one.candidate == facts.leading[0]
         for photo in one.photos(shared=False)
@@ -93,11 +76,13 @@ def _heat_maps(page: _Page) -> dict[str, Any]:
     ]
     known = {one.candidate for one in interpreted}
     return {
-        "scale": scale_picture(budget),
-        "compared": [compare_photo(name, interpreted, budget) for name in shared_products(interpreted)[:1]],
+        "scale": heat_maps.scale_picture(budget),
+        "compared": [
+            heat_maps.compare_photo(name, interpreted, budget) for name in heat_maps.shared_products(interpreted)[:1]
+        ],
         "wrong": wrong,
         "classes": class_links(facts, interpreted),
-        "notes": notes_of(interpreted),
+        "notes": heat_maps.notes_of(interpreted),
         "missing": [item.candidate for item in facts.summaries if item.candidate not in known],
         "n_pictures_left_out": budget.n_left_out,
     }
@@ -105,11 +90,11 @@ def _heat_maps(page: _Page) -> dict[str, Any]:
 
 def _parts(page: _Page) -> dict[str, Any]:
     records = page.facts.leading_first
-    found = [(record.candidate.name, read_parts(record)) for record in records]
+    found = [(record.candidate.name, evidence.read_parts(record)) for record in records]
     return {
         "parts": [(name, parts) for name, parts in found if parts],
-        "corrupted": lost_to_corruptions(records),
-        "corrupted_picture": corrupted_picture(records, page.budget),
+        "corrupted": evidence.lost_to_corruptions(records),
+        "corrupted_picture": evidence.corrupted_picture(records, page.budget),
     }
 
 
@@ -127,7 +112,7 @@ _SECTIONS: Sections = {
     "comparisons": (N_("Differences"), lambda page: {"paired": comparisons(page.facts.choice, page.facts.summaries)}),
     "matrix": (N_("Matrix"), lambda page: {}),
     "classes": (N_("Classes"), _classes),
-    "slices": (N_("Weak slices"), lambda page: {"slices": weak_slices(page.facts)}),
+    "slices": (N_("Weak slices"), lambda page: {"slices": evidence.weak_slices(page.facts)}),
     "confusions": (N_("Confusions"), _confusions),
     "calibration": (
         N_("Calibration"),
@@ -143,11 +128,11 @@ _SECTIONS: Sections = {
     "data": (
         N_("Data"),
         lambda page: {
-            "findings": found_in_catalogue(page.facts, page.budget),
-            "repaired_picture": repaired_picture(page.facts, page.budget),
+            "findings": evidence.found_in_catalogue(page.facts, page.budget),
+            "repaired_picture": evidence.repaired_picture(page.facts, page.budget),
         },
     ),
-    "label_errors": (N_("Label errors"), lambda page: {"sheets": examined(page.facts, page.budget)}),
+    "label_errors": (N_("Label errors"), lambda page: {"sheets": evidence.examined(page.facts, page.budget)}),
     "checklist": (N_("Checklist"), lambda page: checklist(page.facts, page.t)),
     "reproduce": (N_("Reproduce"), lambda page: {}),
     "not_chosen": (N_("Not chosen"), lambda page: {}),

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-LOG_RANGE = 10.0
-"""From this ratio of largest to smallest value on, a scale is logarithmic."""
+LOG_RANGE = 10.0  # from this ratio of largest to smallest value on, a scale is logarithmic
 
 
 @dataclass(frozen=True)
