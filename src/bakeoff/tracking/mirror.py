@@ -25,6 +25,7 @@ from bakeoff.tracking.records import (
     run_metrics,
     run_params,
 )
+from bakeoff.tracking.runs import log_part_artifacts
 from bakeoff.tracking.store import experiment_id, open_client, survive_store
 from bakeoff.tracking.tensorboard import write_events
 
@@ -117,7 +118,7 @@ def _log_files(client: MlflowClient, run: Run, *, training: TrainingRecord, chan
     """Log data set and files of the changed parts; the tags that say so come last: a broken replay is repeated."""
     if any(part.name == "training" for part in changed):
         runs.log_dataset(client, run, training.dataset)
-    runs.log_part_artifacts(client, run, changed, weights=training.weights)
+    log_part_artifacts(client, run, changed, weights=training.weights)
     done = {runs.part_key(part.name): part.key for part in changed}
     done |= {runs.part_digest(part.name): part.digest for part in changed}
     done[runs.KEY] = runs.combined_key(run.data.tags | done)
