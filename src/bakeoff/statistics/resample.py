@@ -66,7 +66,7 @@ def resampled_margins(counts: Array, n_resamples: int, seed: int) -> Iterator[Ma
     rng, smoothing, true = np.random.default_rng(seed), Smoothing.of(counts), counts.sum(axis=1)
     for size in chunks(n_resamples, len(counts)):
         right, predicted = np.zeros((2, size, len(counts)))
-        for row in np.flatnonzero(true):
+        for row in np.flatnonzero(true).tolist():
             cells, n, n_drawn = counts[row], int(true[row]), max(1, int(true[row]) - 1)
             scale = n / n_drawn
             # likeliest cell first: a draw ends as soon as its products are spent
