@@ -1,7 +1,6 @@
 """A backbone with a head sized to the catalogue's classes: building, strict loading, freezing. training/ trains it."""
 
 import re
-from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self
@@ -131,27 +130,21 @@ def layer_groups(backbone: nn.Module, *, coarse: bool) -> list[list[str]]:
     import_timm()
     from timm.models._manipulate import group_parameters
 
-    matcher: Any = getattr(backbone, "group_matcher", None)
-    if matcher is None:
-        found = _by_numbers((name for name, _ in backbone.named_parameters()), coarse=coarse)
+    by_group: dict[Any, list[str]] = {}
+    if matcher := getattr(backbone, "group_matcher", None):
+        by_group = group_parameters(backbone, matcher(coarse=coarse))
     else:
-        found = list(group_parameters(backbone, matcher(coarse=coarse)).values())
+        pattern = re.compile(r"(\D*?\.\d+)\." if coarse else r"(\D*?\.\d+(?:\.(?:\D*\.)?\d+)?)\.")
+        for name, _ in backbone.named_parameters():
+            found = pattern.match(name)
+            by_group.setdefault(found[1] if found else name.partition(".")[0], []).append(name)
     groups: list[list[str]] = []
-    for names in found:
+    for names in by_group.values():
         if groups and all(backbone.get_parameter(name).ndim < 2 for name in names):
             groups[-1] += names
         else:
             groups.append(names)
     return groups
-
-
-def _by_numbers(names: Iterable[str], *, coarse: bool) -> list[list[str]]:
-    pattern = re.compile(r"(\D*?\.\d+)\." if coarse else r"(\D*?\.\d+(?:\.(?:\D*\.)?\d+)?)\.")
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        found = pattern.match(name)
-        groups.setdefault(found[1] if found else name.partition(".")[0], []).append(name)
-    return list(groups.values())
 
 
 def n_parameters(classifier: nn.Module) -> int:

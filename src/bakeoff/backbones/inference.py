@@ -71,8 +71,7 @@ def for_cpu_inference(network: nn.Module) -> nn.Module:
     if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         raise SetupError("packing a network for a CPU needs a PyTorch with oneDNN (torch.backends.mkldnn).")
     network = copy.deepcopy(network).cpu().eval()
-    for parameter in network.parameters():
-        parameter.requires_grad_(False)
+    network.requires_grad_(False)
     for module in list(network.modules()):
         _fold_batch_norms(module)
     for module in list(network.modules()):

@@ -4,6 +4,7 @@ import ctypes
 import os
 import sys
 
+_GLIBC = "libc.so.6"
 KEPT = "glibc, freed memory kept"
 _ARENAS = "MALLOC_ARENA_MAX"
 _KEEP = {"MALLOC_MMAP_MAX_": 0, "MALLOC_TRIM_THRESHOLD_": 2**31 - 1, _ARENAS: 1}
@@ -16,12 +17,7 @@ _done: list[str] = []
 class _SymbolInfo(ctypes.Structure):
     """`Dl_info` of dlfcn.h."""
 
-    _fields_ = (
-        ("file", ctypes.c_char_p),
-        ("base", ctypes.c_void_p),
-        ("symbol", ctypes.c_char_p),
-        ("address", ctypes.c_void_p),
-    )
+    _fields_ = tuple(zip(("file", "base", "symbol", "address"), (ctypes.c_char_p, ctypes.c_void_p) * 2, strict=True))
 
 
 def keep_freed_memory() -> str:
@@ -41,7 +37,7 @@ def keep_freed_memory() -> str:
     """
     settings = _settings()
     if settings and not _done:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt = ctypes.CDLL(_GLIBC).mallopt
         if all([mallopt(_NUMBERS[name], value) for name, value in settings.items()]):
             _done.append(KEPT)
     return allocator_name()
@@ -54,7 +50,7 @@ def kept_environment() -> dict[str, str]:
 
 def _settings() -> dict[str, int]:
     chosen = _chosen_by_user()
-    if not _is_glibc() or [name for name in chosen if name != _ARENAS]:
+    if _malloc_file() != _GLIBC or [name for name in chosen if name != _ARENAS]:
         return {}
     return {name: value for name, value in _KEEP.items() if name not in chosen}
 
@@ -65,8 +61,8 @@ def allocator_name() -> str:
     `glibc` (or `KEPT`) with the variables that the user set; the file of another library that brings malloc, such as
     `libjemalloc.so.2`; `system` elsewhere.
     """
-    if not _is_glibc():
-        return _malloc_file() or "system"
+    if (file := _malloc_file()) != _GLIBC:
+        return file or "system"
     chosen = [f"{name}={value}" for name, value in _chosen_by_user().items()]
     return ", ".join([*(_done or ["glibc"]), *chosen])
 
@@ -78,25 +74,20 @@ def _chosen_by_user() -> dict[str, str]:
     return chosen | ({"GLIBC_TUNABLES": tunables} if "glibc.malloc." in tunables else {})
 
 
-def _is_glibc() -> bool:
-    """Return whether malloc is glibc's."""
-    return (_malloc_file() or "").startswith(("libc.so.6", "libc-2."))
-
-
 def _malloc_file() -> str | None:
     """Return the name of the library that brings malloc, None where that cannot be told."""
     if sys.platform != "linux":
         return None
     info = _SymbolInfo()
     try:
-        program, libc = ctypes.CDLL(None), ctypes.CDLL("libc.so.6")
+        program, libc = ctypes.CDLL(None), ctypes.CDLL(_GLIBC)
         address = ctypes.cast(program.malloc, ctypes.c_void_p)
         if not program.dladdr(address, ctypes.byref(info)) or info.file is None:
             return None
         if ctypes.cast(libc.malloc, ctypes.c_void_p).value == address.value:
-            return "libc.so.6"
+            return _GLIBC
     except (OSError, AttributeError):  # no glibc: musl
         return None
     file = os.path.realpath(os.fsdecode(info.file))
     # A program that is not position-independent may answer with its own entry for glibc's function.
-    return "libc.so.6" if file == os.path.realpath(sys.executable) else os.path.basename(file)
+    return _GLIBC if file == os.path.realpath(sys.executable) else os.path.basename(file)

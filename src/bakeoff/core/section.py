@@ -48,8 +48,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def load_section(path: Path, section: type[SectionT]) -> SectionT:
-    """Return one section, so that a stage reads only what dvc.yaml says it depends on."""
-    name = section_name(section)
+    """Return one section, so that a stage reads only what dvc.yaml says it depends on.
+
+    Its key is the model's name less `Params`, in snake case (DatasetParams: dataset).
+    """
+    name = re.sub(r"(?<!^)([A-Z])", r"_\1", section.__name__.removesuffix("Params")).lower()
     values = read_yaml(path)
     if name not in values:
         raise ParamsError(f"{path} has no section {name!r}; run `bakeoff params` to compose it from conf/.")
@@ -58,15 +61,8 @@ def load_section(path: Path, section: type[SectionT]) -> SectionT:
 
 def load_top(path: Path, section: type[SectionT]) -> SectionT:
     """Return the keys at the top of params.yaml that a model has as fields, and no others."""
-    values = read_yaml(path)
-    return validate_section(
-        section, {name: values[name] for name in section.model_fields if name in values}, where=str(path)
-    )
-
-
-def section_name(section: type[Section]) -> str:
-    """Return a section's key in params.yaml: its model's name less `Params`, in snake case (DatasetParams: dataset)."""
-    return re.sub(r"(?<!^)([A-Z])", r"_\1", section.__name__.removesuffix("Params")).lower()
+    values = {name: value for name, value in read_yaml(path).items() if name in section.model_fields}
+    return validate_section(section, values, where=str(path))
 
 
 def validate_section(section: type[SectionT], values: Any, *, where: str) -> SectionT:

@@ -71,9 +71,7 @@ def scan_backward(
     `carry` is scratch, shaped as `between`; grad_A is (b, chunks, n, d), grad_skip and grad_bias (b, d), grad_B and
     grad_C (tiles, b, groups, n, L).
 
-    With g_t = C_t dy_t + a_{t+1} g_{t+1} the gradient of h_t and p_t = g_t a_t h_{t-1}:
-    dΔ_t = Σ_n(p A + g B u), dA = Σ_t(p Δ), du_t = Δ Σ_n(g B), dB_t = Σ_d(g Δ u), dC_t = Σ_d(dy h). What runs from
-    right to left is r_t = a_t g_t.
+    The formulas are those of `vectorised.backward`; what runs from right to left is r_t = a_t g_t.
     """
     tile, batch, group, first, rows, live = tt.place(d, groups, tiles, ROWS, WIDE)
     column = tl.arange(0, COLUMNS)[None, :]

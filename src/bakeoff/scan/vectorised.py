@@ -1,5 +1,6 @@
 """The selective scan in plain PyTorch, time first: only the recurrence is a loop, with its gradient written out."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -36,7 +37,8 @@ def forward(inputs: Inputs, *, keep: bool) -> tuple[Tensor, Tensor, Tensor]:
         empty = terms.u.new_zeros(saved_shape(inputs) if keep else (0,))
         return torch.zeros_like(inputs.u), terms.u.new_zeros(b, d, n), empty
     drive = (terms.step * terms.u).unflatten(2, (terms.B.shape[2], -1))  # (L, b, g, d/g)
-    states = _recurrence(_decay(terms), _outer(drive[..., None], terms.B))
+    states = _outer(drive[..., None], terms.B)
+    _recur(_decay(terms).unbind(0)[1:], states.unbind(0))
     y = _ungated(inputs, terms, states)
     if inputs.z is not None:
         y = y * F.silu(inputs.z.to(y.dtype).permute(2, 0, 1))
@@ -58,11 +60,17 @@ def backward(inputs: Inputs, saved: Tensor, grad_y: Tensor, grad_last: Tensor | 
     skip = None if inputs.D is None else inputs.D.to(terms.u.dtype)
     grad_z = None
     if inputs.z is not None:
-        grad_y, grad_z = _gate_backward(inputs, terms, saved, grad_y)
+        z = inputs.z.to(terms.u.dtype).permute(2, 0, 1)
+        gate = torch.sigmoid(z)
+        grad_z = grad_y * _ungated(inputs, terms, saved) * gate * (1 + z * (1 - gate))
+        grad_y = grad_y * z * gate
     decay = _decay(terms)
     by_group = grad_y.unflatten(2, (terms.C.shape[2], -1))[..., None]  # (L, b, g, d/g, 1)
     grad_C = torch.matmul(by_group.mT.squeeze(-2)[..., None, :], saved.unflatten(2, (terms.C.shape[2], -1)))
-    grad_states = _reverse_recurrence(decay, _outer(by_group, terms.C), grad_last)  # g_t
+    grad_states = _outer(by_group, terms.C)
+    if grad_last is not None:
+        grad_states[-1].add_(grad_last)
+    _recur(decay.unbind(0)[:0:-1], grad_states.unbind(0)[::-1])  # g_t
     grouped_g = grad_states.unflatten(2, (terms.B.shape[2], -1))  # (L, b, g, d/g, n)
     drive = (terms.step * terms.u).unflatten(2, (terms.B.shape[2], -1))
     grad_B = torch.matmul(drive[..., None, :], grouped_g)  # (L, b, g, 1, n)
@@ -116,31 +124,11 @@ def _ungated(inputs: Inputs, terms: _Terms, states: Tensor) -> Tensor:
     return y if inputs.D is None else y + inputs.D.to(y.dtype) * terms.u
 
 
-def _recurrence(decay: Tensor, drive: Tensor) -> Tensor:
-    """Turn the drive x (L, …) into the states h_t = a_t h_{t-1} + x_t in place, from h_0 = 0."""
-    steps = iter(zip(decay.unbind(0), drive.unbind(0), strict=True))
-    _, last = next(steps)
-    for a, x in steps:
+def _recur(decay: Sequence[Tensor], terms: Sequence[Tensor]) -> None:
+    """Add to each of L terms, in place, the sum up to the one before it times the decay (L - 1) between both."""
+    last = terms[0]
+    for a, x in zip(decay, terms[1:], strict=True):
         last = torch.addcmul(x, a, last, out=x)
-    return drive
-
-
-def _reverse_recurrence(decay: Tensor, incoming: Tensor, grad_last: Tensor | None) -> Tensor:
-    """Turn the incoming gradients (L, …) into g_t = incoming_t + a_{t+1} g_{t+1} in place."""
-    later = incoming[-1]
-    if grad_last is not None:
-        later.add_(grad_last)
-    for a, x in zip(reversed(decay.unbind(0)[1:]), reversed(incoming.unbind(0)[:-1]), strict=True):
-        later = torch.addcmul(x, a, later, out=x)
-    return incoming
-
-
-def _gate_backward(inputs: Inputs, terms: _Terms, states: Tensor, grad_out: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients of the ungated y and of z, both (L, b, d), from that of y silu(z)."""
-    assert inputs.z is not None
-    z = inputs.z.to(terms.u.dtype).permute(2, 0, 1)
-    gate = torch.sigmoid(z)
-    return grad_out * z * gate, grad_out * _ungated(inputs, terms, states) * gate * (1 + z * (1 - gate))
 
 
 def _as(gradient: Tensor, tensor: Tensor) -> Tensor:

@@ -75,7 +75,8 @@ def _macro_interval(
         one, own, above = curve(probabilities[:, label], label_ids == label)
         area, bias, influence = area + one / len(present), bias + above / len(present), influence + own / len(present)
     n_effective = len(present) ** 2 / float((1 / sizes).sum()) / copies
-    variance = copies * stratified_variance(influence, label_ids)
+    strata = strata_rows(label_ids, len(label_ids))  # how many products each has is fixed
+    variance = copies * float(sum(len(rows) * influence[rows].var(ddof=1) for rows in strata))
     return area, logit_interval(area, variance, n_effective, method, copies * bias)
 
 
@@ -86,12 +87,6 @@ def _placements(scores: Array, positive: Array) -> Array:
     everywhere, own = rankdata(scores), np.empty(len(scores))
     own[positive], own[~positive] = rankdata(scores[positive]), rankdata(scores[~positive])
     return np.where(positive, (everywhere - own) / n_negative, 1 - (everywhere - own) / n_positive)
-
-
-def stratified_variance(influence: Array, label_ids: Array) -> float:
-    """Return the variance of a sum of per-product terms (N,) whose number per true class is fixed."""
-    groups = strata_rows(label_ids, len(label_ids))
-    return float(sum(len(rows) * influence[rows].var(ddof=1) for rows in groups))
 
 
 def logit_interval(area: float, variance: float, n_effective: float, method: str, bias: float = 0.0) -> Interval:
@@ -130,8 +125,7 @@ def average_precision_influence(scores: Array, positive: Array) -> tuple[float, 
     below = [
         np.append(np.cumsum(term[::-1])[::-1], 0.0)[starts] for term in (right / n_above, right * precision / n_above)
     ]
-    sorted_influence = (right * (precision - area) + right * below[0] - below[1]) / right.sum()
     influence = np.empty(len(scores))
-    influence[order] = sorted_influence
+    influence[order] = (right * (precision - area) + right * below[0] - below[1]) / right.sum()
     raised = right * (1 - precision) * (1 - recall + recall * precision) / n_above
     return area, influence, float(raised.sum() / right.sum())

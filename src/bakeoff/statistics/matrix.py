@@ -36,11 +36,6 @@ class Margins(NamedTuple):
         """() or (B,): products."""
         return self.true.sum(axis=-1)
 
-    @property
-    def occurs(self) -> Array:
-        """(B, K) bool: classes among the true or the predicted ones, which macro means run over."""
-        return (self.true + self.predicted) > 0
-
 
 def _share(part: Array, whole: Array) -> Array:
     """Return part / whole, 0 where whole is 0 (scikit-learn's `zero_division=0`)."""
@@ -109,7 +104,7 @@ def _spread(n: Array, products: Array) -> Array:
 
 def _macro(metric: Callable[[Margins], Array]) -> Callable[[Margins], Array]:
     """Return the mean over the classes that occur among the true or the predicted ones, as scikit-learn's."""
-    return lambda margins: metric(margins).sum(axis=1) / margins.occurs.sum(axis=1)
+    return lambda margins: metric(margins).sum(axis=1) / (margins.true + margins.predicted > 0).sum(axis=1)
 
 
 def _weighted(metric: Callable[[Margins], Array]) -> Callable[[Margins], Array]:

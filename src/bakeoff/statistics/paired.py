@@ -78,13 +78,11 @@ def sign_flip(hits_a: np.ndarray, hits_b: np.ndarray, n_seeds: int, *, groups: n
     total = abs(int(differences.sum()))
     sizes = np.bincount(np.abs(differences), minlength=n_seeds + 1)
     mass = np.ones(1)  # of (sum + span) / 2, one step per 2 in the sum
-    for size in range(1, len(sizes)):
-        if sizes[size]:
-            spread = np.zeros(size * int(sizes[size]) + 1)
-            spread[::size] = binom.pmf(np.arange(sizes[size] + 1), sizes[size], 0.5)
-            mass = fftconvolve(mass, spread)
-    span = len(mass) - 1
-    sums = 2 * np.arange(len(mass)) - span
+    for size in np.flatnonzero(sizes[1:]) + 1:
+        spread = np.zeros(size * int(sizes[size]) + 1)
+        spread[::size] = binom.pmf(np.arange(sizes[size] + 1), sizes[size], 0.5)
+        mass = fftconvolve(mass, spread)
+    sums = 2 * np.arange(len(mass)) - (len(mass) - 1)
     return float(np.clip(mass[np.abs(sums) >= total].sum(), 0.0, 1.0))
 
 
@@ -198,16 +196,13 @@ def _joint_draws(
             lent = rng.integers(len(true), size=len(which))
             for i, column in enumerate(combinations[:, order]):
                 totals = drawn @ np.eye(n_labels)[column]
-                np.add.at(totals, (which, _exchanged(answers[i, lent], true[lent], label)), scale)
+                given, own = answers[i, lent], true[lent]
+                exchanged = np.where(given == own, label, np.where(given == label, own, given))
+                np.add.at(totals, (which, exchanged), scale)
                 predicted[i] += totals
                 right[i, :, label] = totals[:, label]
         margins = zip(right, predicted, strict=True)
         yield np.stack([score(Margins(hits, sizes.astype(np.float64), all_)) for hits, all_ in margins])
-
-
-def _exchanged(answers: Array, true: Array, label: int) -> Array:
-    """Return predictions for products of `true` classes as if these were of class `label`, the two names exchanged."""
-    return np.where(answers == true, label, np.where(answers == label, true, answers))
 
 
 def _smooth(counts: Array) -> Array:

@@ -66,32 +66,23 @@ def resampled_margins(counts: Array, n_resamples: int, seed: int) -> Iterator[Ma
     rng, smoothing, true = np.random.default_rng(seed), Smoothing.of(counts), counts.sum(axis=1)
     for size in chunks(n_resamples, len(counts)):
         right, predicted = np.zeros((2, size, len(counts)))
-        for row in np.flatnonzero(true):
-            _draw_row(rng, counts[row], int(row), smoothing, (right, predicted))
+        for row in np.flatnonzero(true).tolist():
+            cells, n, n_drawn = counts[row], int(true[row]), max(1, int(true[row]) - 1)
+            scale = n / n_drawn
+            # likeliest cell first: a draw ends as soon as its products are spent
+            filled = np.argsort(-cells, kind="stable")[: np.count_nonzero(cells)]
+            borrowed = rng.binomial(n_drawn, PSEUDO_PRODUCTS / (n + PSEUDO_PRODUCTS), size=size)
+            drawn = rng.multinomial(n_drawn - borrowed, cells[filled] / n)
+            predicted[:, filled] += scale * drawn
+            hits = rng.binomial(borrowed, smoothing.right)
+            right[:, row] = scale * hits
+            predicted[:, row] += scale * hits
+            if cells[row]:
+                right[:, row] += scale * drawn[:, np.flatnonzero(filled == row)[0]]
+            which = np.repeat(np.arange(size), borrowed - hits)
+            column = np.searchsorted(np.cumsum(smoothing.wrong(row))[:-1], rng.random(len(which)), side="right")
+            np.add.at(predicted, (which, column), scale)
         yield Margins(right, true.astype(np.float64), predicted)
-
-
-def _draw_row(
-    rng: np.random.Generator, cells: Array, row: int, smoothing: Smoothing, margins: tuple[Array, Array]
-) -> None:
-    """Add B resamples of one true class to the diagonal and to the totals per predicted class."""
-    right, predicted = margins
-    n, size = int(cells.sum()), len(right)
-    n_drawn = max(1, n - 1)
-    scale = n / n_drawn
-    # likeliest cell first: a draw ends as soon as its products are spent
-    filled = np.argsort(-cells, kind="stable")[: np.count_nonzero(cells)]
-    borrowed = rng.binomial(n_drawn, PSEUDO_PRODUCTS / (n + PSEUDO_PRODUCTS), size=size)
-    drawn = rng.multinomial(n_drawn - borrowed, cells[filled] / n)
-    predicted[:, filled] += scale * drawn
-    hits = rng.binomial(borrowed, smoothing.right)
-    right[:, row] = scale * hits
-    predicted[:, row] += scale * hits
-    if cells[row]:
-        right[:, row] += scale * drawn[:, np.flatnonzero(filled == row)[0]]
-    which = np.repeat(np.arange(size), borrowed - hits)
-    column = np.searchsorted(np.cumsum(smoothing.wrong(row))[:-1], rng.random(len(which)), side="right")
-    np.add.at(predicted, (which, column), scale)
 
 
 def strata_rows(strata: Array | None, n: int) -> list[Array]:
@@ -113,26 +104,18 @@ def strata_rows(strata: Array | None, n: int) -> list[Array]:
 
 def resampled_means(values: Array, groups: list[Array], n_resamples: int, seed: int) -> Array:
     """Return (n_resamples,) means of values (N,), each of the groups of product numbers resampled by itself."""
-    rng = np.random.default_rng(seed)
-    means = np.zeros(n_resamples)
-    for rows in groups:
-        n_drawn = max(1, len(rows) - 1)
-        means += _resampled_sums(values[rows], n_drawn, n_resamples, rng) * (len(rows) / n_drawn)
+    rng, means = np.random.default_rng(seed), np.zeros(n_resamples)
+    for own in (values[rows] for rows in groups):
+        n, n_drawn = len(own), max(1, len(own) - 1)
+        distinct, counts = np.unique(own, return_counts=True)
+        if 20 * len(distinct) <= n:  # many are equal: drawn by their counts
+            sizes = chunks(n_resamples, len(distinct))
+            sums = [rng.multinomial(n_drawn, counts / n, size=size) @ distinct for size in sizes]
+        else:
+            drawn = (rng.integers(n, size=(size, n_drawn), dtype=np.uint32) for size in chunks(n_resamples, n_drawn))
+            sums = [own[rows].sum(axis=1) for rows in drawn]
+        means += np.concatenate(sums) * (n / n_drawn)
     return means / len(values)
-
-
-def _resampled_sums(values: Array, n_drawn: int, n_resamples: int, rng: np.random.Generator) -> Array:
-    """Return sums of `n_drawn` values drawn with replacement: by counts where values repeat, else one by one."""
-    distinct, counts = np.unique(values, return_counts=True)
-    if 20 * len(distinct) <= len(values):
-        share = counts / len(values)
-        sums = [rng.multinomial(n_drawn, share, size=size) @ distinct for size in chunks(n_resamples, len(distinct))]
-    else:
-        sums = [
-            values[rng.integers(len(values), size=(size, n_drawn), dtype=np.uint32)].sum(axis=1)
-            for size in chunks(n_resamples, n_drawn)
-        ]
-    return np.concatenate(sums)
 
 
 def chunks(n_resamples: int, width: int) -> Iterator[int]:

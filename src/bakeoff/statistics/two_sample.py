@@ -64,7 +64,10 @@ def shares_test(
     totals, sizes = counts.sum(axis=0), counts.sum(axis=1)
     rng = np.random.default_rng(seed)
     drawn = rng.multivariate_hypergeometric(totals, int(sizes[1]), size=n_permutations, method="marginals")
-    values = _chi_square(np.concatenate([counts[1:], drawn]), totals, sizes)
+    seen = totals > 0
+    other, expected = (totals[seen] * size / sizes.sum() for size in sizes)
+    squares = (np.concatenate([counts[1:], drawn])[:, seen] - expected) ** 2
+    values = (squares / expected + squares / other).sum(axis=1)
     return TwoSample(float(values[0]), _permutation_p(values[0], values[1:]))
 
 
@@ -187,15 +190,6 @@ def _gap_difference(is_second: np.ndarray, gaps: np.ndarray, bins: np.ndarray) -
     both = (n_second > 0) & (n_first > 0)
     apart = sum_second / np.maximum(n_second, 1) - sum_first / np.maximum(n_first, 1)
     return (np.abs(apart) * both * n_all).sum(axis=1) / n_all.sum()
-
-
-def _chi_square(seconds: np.ndarray, totals: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Return (P,) chi-squares of (P, K) counts of the second sample, given the totals (K,) and both sizes."""
-    seen = totals > 0
-    expected = totals[seen] * sizes[1] / sizes.sum()
-    other = totals[seen] * sizes[0] / sizes.sum()
-    squares = (seconds[:, seen] - expected) ** 2
-    return (squares / expected + squares / other).sum(axis=1)
 
 
 def _permutation_p(observed: float, drawn: np.ndarray) -> float:

@@ -141,9 +141,8 @@ def model_files(training_dir: Path, training: TrainingRecord) -> dict[str, Path]
     files = {f"training/{path.name}": path for path in held}
     if training.framework == "pytorch" and parse_mode(training.mode).kept == "head":
         weights_dir = project_root(training_dir) / training.weights_dir
-        for path in sorted(weights_dir.iterdir()) if weights_dir.is_dir() else []:
-            if path.is_file() and path.name != ".gitignore":
-                files[f"weights/{training.model}/{path.name}"] = path
+        held = (path for path in sorted(weights_dir.glob("*")) if path.is_file() and path.name != ".gitignore")
+        files |= {f"weights/{training.model}/{path.name}": path for path in held}
     return files
 
 

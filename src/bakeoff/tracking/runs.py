@@ -113,9 +113,7 @@ def find_run(client: MlflowClient, experiment: str, *, candidate: str, keys: Map
         [experiment], filter_string=filter_string, order_by=["attributes.start_time DESC"], max_results=100
     )
     fitting = [run for run in found if is_compatible(run.data.tags, keys)]
-    if not fitting:
-        return None
-    return max(fitting, key=lambda run: sum(part_key(part) in run.data.tags for part in keys))
+    return max(fitting, key=lambda run: sum(part_key(part) in run.data.tags for part in keys), default=None)
 
 
 def create_run(
@@ -154,8 +152,7 @@ def log_dataset(client: MlflowClient, run: Run, dataset: catalogue.Dataset) -> N
 
     name, digest, source_url = dataset.name, dataset.digest[:_MAX_DIGEST_CHARS], dataset.source_url
     inputs = run.inputs.dataset_inputs if run.inputs else []
-    logged = {(item.dataset.name, item.dataset.digest) for item in inputs}
-    if (name, digest) in logged:
+    if any((item.dataset.name, item.dataset.digest) == (name, digest) for item in inputs):
         return
     source_type, source = ("http", {"url": source_url}) if source_url else ("local", {"uri": f"data/raw/{name}"})
     profile = json.dumps({"kind": dataset.kind, "licence": dataset.licence})
@@ -168,7 +165,13 @@ def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part], *,
     with tempfile.TemporaryDirectory(prefix="bakeoff-mlflow-") as name:
         staging = Path(name)
         for part in parts:
-            _copy_light_files(part.folder, staging / part.name)
+            shutil.copytree(
+                part.folder,
+                staging / part.name,
+                ignore=shutil.ignore_patterns(MAPS_DIR, *(f"*{ending}" for ending in HEAVY)),
+                copy_function=shutil.copyfile,
+                ignore_dangling_symlinks=True,  # of DVC's cache to what is gone from it
+            )
             if part.name == "training":
                 write_json(staging / "weights" / "record.json", weights.model_dump(mode="json"))
             elif part.name == "evaluation" and (confusion := part.folder / "confusion.csv").is_file():
@@ -176,16 +179,6 @@ def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part], *,
         client.log_artifacts(run.info.run_id, str(staging))
     if any(part.name == "evaluation" for part in parts):
         mark_table(client, run, _CONFUSION_TABLE)
-
-
-def _copy_light_files(source: Path, target: Path) -> None:
-    for path in sorted(source.rglob("*")):
-        if MAPS_DIR in path.relative_to(source).parts:  # thousands of files, which the figures show
-            continue
-        if path.is_file() and path.suffix not in HEAVY:  # no file: a link of DVC's cache to what is gone from it
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
 
 
 def table_of_csv(path: Path) -> dict[str, Any]:

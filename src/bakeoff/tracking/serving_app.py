@@ -9,16 +9,13 @@ import argparse
 import base64
 import json
 import warnings
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive, Scope, Send
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 HOST = "127.0.0.1"
 _PATH = "/invocations"
 _RAW = ("image/", "application/octet-stream")
@@ -33,7 +30,7 @@ class RawPhotos:
     def __init__(self, app: Any) -> None:
         self._app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, rewritten where its content type says that it is a photo."""
         if not _is_photo(scope):
             await self._app(scope, receive, send)
@@ -63,7 +60,7 @@ def as_json(photo: bytes, query: bytes) -> bytes:
     return json.dumps(request).encode()
 
 
-def _is_photo(scope: Message) -> bool:
+def _is_photo(scope: Scope) -> bool:
     if scope["type"] != "http" or scope["path"] != _PATH or scope["method"] != "POST":
         return False
     return Headers(scope=scope).get("content-type", "").lower().startswith(_RAW)

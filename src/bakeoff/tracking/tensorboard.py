@@ -35,43 +35,30 @@ def write_events(results: Results) -> Path:
 
 
 def _events(results: Results) -> Iterator[Event]:
+    from PIL import Image
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.text.summary_v2 import text_pb
+
+    def scalars(metrics: Mapping[str, float]) -> Any:
+        return Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()])
 
     now_s = results.ended_s - results.cost.train_time_s
     yield Event(wall_time=now_s, file_version="brain.Event:2")
     for row in read_rows(results.parts["training"].folder / HISTORY):
         values = epoch_metrics(row)
         now_s += values.get("epoch/seconds", 0.0)
-        yield Event(wall_time=now_s, step=int(float(row["epoch"])), summary=_scalars(values))
+        yield Event(wall_time=now_s, step=int(float(row["epoch"])), summary=scalars(values))
     final = {f"final/{name}": value for name, value in run_metrics(results).items()}
-    yield Event(wall_time=now_s, step=0, summary=_scalars(final))
+    yield Event(wall_time=now_s, step=0, summary=scalars(final))
     if evaluation := results.parts.get("evaluation"):
-        figure, report = (evaluation.folder / name for name in ("figures/confusion.png", "classification_report.txt"))
-        values = [*([_image(figure)] if figure.is_file() else []), *(_text(report) if report.is_file() else [])]
-        yield Event(wall_time=now_s, step=0, summary=Summary(value=values))
-
-
-def _scalars(metrics: Mapping[str, float]) -> Any:
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
-    return Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()])
-
-
-def _image(path: Path) -> Any:
-    """Return a PNG as an image summary."""
-    from PIL import Image
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
-    with Image.open(path) as image:
-        width, height = image.size
-    picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=path.read_bytes())
-    return Summary.Value(tag=path.stem, image=picture)
-
-
-def _text(path: Path) -> Any:
-    """Return a text file as text summaries in a fixed-width block."""
-    from tensorboard.plugins.text.summary_v2 import text_pb
-
-    indented = "\n".join(f"    {line}" for line in path.read_text(encoding="utf-8").splitlines())
-    return text_pb(f"{path.stem}/text_summary", indented).value
+        shown = []
+        if (figure := evaluation.folder / "figures/confusion.png").is_file():
+            with Image.open(figure) as image:
+                width, height = image.size
+            picture = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=figure.read_bytes())
+            shown.append(Summary.Value(tag=figure.stem, image=picture))
+        if (report := evaluation.folder / "classification_report.txt").is_file():  # in a fixed-width block
+            indented = "\n".join(f"    {line}" for line in report.read_text(encoding="utf-8").splitlines())
+            shown += text_pb(f"{report.stem}/text_summary", indented).value
+        yield Event(wall_time=now_s, step=0, summary=Summary(value=shown))
