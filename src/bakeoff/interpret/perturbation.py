@@ -6,6 +6,7 @@ import numpy as np
 
 from bakeoff.interpret.baselines import GREY
 from bakeoff.interpret.subject import Subject
+from bakeoff.interpret.superpixels import PartlyCovered
 
 _SQUARE = (1 / 8, 1 / 2)
 """Least and largest side of a covered square, as shares of the photo's."""
@@ -13,25 +14,14 @@ _RADIUS = 0.02
 """Of the noise added to each value in [0, 1]: half of it cannot be seen."""
 
 
-class CoveredPhoto:
-    """A photo with grey squares on it, and what the subject answers; the same squares for every method."""
+class CoveredPhoto(PartlyCovered):
+    """A photo (H, W, 3) with grey squares on it, and a class's score; the same squares for every method."""
 
     def __init__(self, subject: Subject, image: np.ndarray, target: int, *, n_squares: int) -> None:
-        """Take an image (H, W, 3) and the class whose score counts."""
-        self._subject, self._image, self._target = subject, image, target
-        generator = np.random.default_rng(0)
+        super().__init__(subject, image, np.float32(GREY), np.arange(image[..., 0].size).reshape(image.shape[:2]))
+        self.target, generator = target, np.random.default_rng(0)
         self.squares = np.stack([_square(generator, len(image)) for _ in range(n_squares)])
         """Which pixels each covers, (n_squares, H, W) bool."""
-        self._known: dict[bytes, np.float32] = {}
-
-    def scores(self, kept: np.ndarray) -> np.ndarray:
-        """Return (n,) float32 scores of the photo with only the pixels `kept`, (n, H, W) bool; each asked for once."""
-        keys = [pattern.tobytes() for pattern in np.packbits(kept, axis=-1)]
-        new = {key: pattern for key, pattern in zip(keys, kept, strict=True) if key not in self._known}
-        if new:
-            photos = np.where(np.stack(list(new.values()))[..., None], self._image, np.float32(GREY))
-            self._known |= zip(new, self._subject.masked_scores(photos)[:, self._target], strict=True)
-        return np.array([self._known[key] for key in keys])
 
 
 def infidelity_of(photo: CoveredPhoto, heat: np.ndarray) -> float | None:
@@ -53,7 +43,7 @@ def infidelity_of(photo: CoveredPhoto, heat: np.ndarray) -> float | None:
 
     def mean_square(attributions: np.ndarray, *, normalize: bool) -> float:
         found = infidelity(
-            lambda seen: torch.from_numpy(photo.scores(seen.numpy() > 0)),
+            lambda seen: torch.from_numpy(photo.scores(seen.flatten(1).numpy() > 0)[:, photo.target]),
             lambda seen: (squares, seen - squares),
             torch.ones(1, *heat.shape),
             torch.from_numpy(attributions.astype(np.float32))[None],
