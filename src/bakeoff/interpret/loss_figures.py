@@ -103,4 +103,5 @@ def draw_corruptions(photo: np.ndarray, found: RobustnessFound, path: Path, *, t
         ]
         rows.append(Row(name, known.unit.replace(", ", ",\n"), [(photo, "as it is"), *cells]))
     heading = f"{title}: corruptions of one photo at strengths {', '.join(map(str, strengths))}"
-    draw_rows(rows, {}, title=heading, foot="").savefig(path, dpi=120)
+    columns = {place: f"strength {one}" for place, one in enumerate(strengths, start=1)}
+    draw_rows(rows, columns, title=heading, foot="").savefig(path, dpi=120)
