@@ -2,8 +2,9 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -18,18 +19,25 @@ from bakeoff.backbones.names import unknown_name
 from bakeoff.core.errors import BakeoffError, EvaluationError, ParamsError
 from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
-from bakeoff.core.names import visible
-from bakeoff.core.progress import screen
+from bakeoff.core.names import clean_label, visible
+from bakeoff.core.progress import progress_bar, screen
 from bakeoff.core.section import load_section
+from bakeoff.data.decode import Rejection
 from bakeoff.data.figures import shorten
-from bakeoff.deploy.explanation.answers import Answer, Asked, Said, ask
+from bakeoff.data.photo import open_packed, repair_photo
+from bakeoff.data.products import Photos
+from bakeoff.data.table import load_catalogue
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
+from bakeoff.deploy.prediction.scoring import read_files
 from bakeoff.deploy.prediction.sources import is_table, list_photos
-from bakeoff.interpret.explain import warn_of
-from bakeoff.interpret.figures import Panel, draw_explained
+from bakeoff.evaluation.calibration import apply_temperature
+from bakeoff.interpret.explain import Explained, background, explain, warn_of
+from bakeoff.interpret.figures import Panel, draw_explained, method_title
 from bakeoff.interpret.methods import METHODS
+from bakeoff.interpret.opening import open_subject
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.photos import safe_name
+from bakeoff.interpret.subject import Subject
 
 ALL = "all"
 _TOP = 5
@@ -47,17 +55,6 @@ class ExplainOptions:
     force: bool = False
 
 
-@dataclass
-class _Told:
-    """What is printed at the end."""
-
-    rows: list[list[str]] = field(default_factory=list)
-    notes: dict[str, None] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    """Why a photo could not be read, by its path."""
-    problems: list[str] = field(default_factory=list)
-
-
 def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptions) -> None:
     """Write the maps and a figure of every photo for every candidate, and print what they say.
 
@@ -69,42 +66,131 @@ def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptio
     """
     params = load_section(project / "params.yaml", InterpretParams)
     compute = load_section(project / "params.yaml", ComputeParams)
-    asked = Asked(choose_methods(options.methods, params), params, compute, options.target)
+    methods = _choose_methods(options.methods, params)
     names = list(filter(None, map(str.strip, (options.candidates or "").split(",")))) or [None]
     candidates = [find_candidate(project, name, seed=options.seed) for name in dict.fromkeys(names)]
-    for candidate in candidates:
-        asked.class_of(candidate)
-    photos = _list_all(sources)
-    _require_free(options, [_place(options, name, one) for one in candidates for name in photos["name"]])
-    told = _Told()
+    targets = [_class_of(candidate, options.target) for candidate in candidates]
+    session = _Session(project, options.output, params, compute, methods, _list_all(sources))
+    figures = [session.place(name, candidate) for candidate in candidates for name in session.photos["name"]]
+    if options.output.is_file():
+        raise ParamsError(f"--output {options.output} is a file; name a folder.")
+    if not options.force and (held := next((path for path in figures if path.exists()), None)):
+        raise ParamsError(f"{held} exists and stays as it is; name another folder with --output, or add --force.")
+    problems = []
     try:
-        for candidate in candidates:
-            _keep(ask(project, candidate, photos, asked, told.refused), candidate, options, told)
+        for candidate, target in zip(candidates, targets, strict=True):
+            try:
+                session.ask(candidate, target)
+            except BakeoffError as error:  # costs the candidate the answers that were to follow
+                problems.append(f"{candidate.name}: {error}")
     finally:
-        _tell(told, options.output)
-    if problems := [*told.problems, *_refusals(told.refused, len(photos))]:
+        session.tell()
+    if problems := [*problems, *session.refusals()]:
         raise EvaluationError(" ".join(problems))
 
 
-def _keep(answers: Iterator[Said], candidate: TrainedCandidate, options: ExplainOptions, told: _Told) -> None:
-    """Write a candidate's answers as they come; an error costs the candidate those that were to follow."""
-    try:
-        for name, title, answer in answers:
-            notes = list(dict.fromkeys([*warn_of(candidate.training), *answer.notes]))
-            told.notes |= dict.fromkeys(f"{candidate.name}: {note}" for note in notes)
-            _write(answer, _place(options, name, candidate), f"{candidate.name} · {title}", notes)
-            classes = [answer.said(answer.chosen), answer.said(answer.counter)]
-            told.rows.append([title, candidate.name, *classes, answer.n_methods])
-    except BakeoffError as error:
-        told.problems.append(f"{candidate.name}: {error}")
+@dataclass
+class _Session:
+    """What is asked of every candidate, and what is told at the end."""
+
+    project: Path
+    output: Path
+    params: InterpretParams
+    compute: ComputeParams
+    methods: list[str]
+    photos: pd.DataFrame
+    rows: list[list[str]] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Why a photo could not be read, by its path."""
+
+    def place(self, name: str, candidate: TrainedCandidate) -> Path:
+        """Return where the figure of a photo lies."""
+        return self.output / name / f"{candidate.name}.png"
+
+    def ask(self, candidate: TrainedCandidate, target: int | None) -> None:
+        """Explain a class of each photo, by default the most probable one, and the most probable of the others."""
+        n_maps, temperature = 2 * len(self.methods), candidate.calibration.temperature
+        prepare, nothing = candidate.training.dataset.prepare, [None] * len(self.photos)
+        opened = open_subject(candidate.folder / "training", self.compute, batch_px=self.params.batch_px)
+        with opened as subject, progress_bar() as bar:
+            _give_background(subject, candidate, self.project)
+            task = bar.add_task(candidate.name, total=len(self.photos) * n_maps)
+            packed = read_files(list(self.photos["path"]), prepare, malformed=nothing)
+            for one, photo in zip(self.photos.to_dict("records"), packed, strict=True):
+                if isinstance(photo, Rejection):
+                    self.refused[one["path"]] = photo.detail
+                    bar.advance(task, n_maps)
+                    continue
+                image = subject.images(Photos([repair_photo(open_packed(photo.encoded), photo.steps)]))[0]
+                shares = apply_temperature(subject.probabilities(image[None]), temperature)[0]
+                order = np.argsort(-shares, kind="stable").tolist()
+                chosen = order[0] if target is None else target
+                classes = (chosen, next(label_id for label_id in order if label_id != chosen))
+                explained = {}
+                for method, label_id in product(self.methods, classes):
+                    explained[method, label_id] = explain(subject, image, label_id, method, self.params)
+                    bar.advance(task)
+                subject.divided.clear()  # a photo is asked about once
+                self._keep(candidate, one, image, shares, explained)
+
+    def _keep(
+        self,
+        candidate: TrainedCandidate,
+        photo: dict[Any, str],
+        image: np.ndarray,
+        shares: np.ndarray,
+        explained: dict[tuple[str, int], Explained],
+    ) -> None:
+        """Write the raw maps (H, W) and the figure of a photo with its probabilities (K,), and keep what is told."""
+        labels, figure = candidate.training.labels, self.place(photo["name"], candidate)
+        maps = {key: one.map for key, one in explained.items() if one.map is not None}
+        why_not = [one.note for one in explained.values() if one.note]
+        notes = list(dict.fromkeys([*warn_of(candidate.training), *why_not]))
+        self.notes |= dict.fromkeys(f"{candidate.name}: {note}" for note in notes)
+        classes = list(dict.fromkeys(label_id for _, label_id in explained))
+        said = [f"{shorten(labels[label_id], 60)} {shares[label_id]:.2f}" for label_id in classes]
+        with replacing(figure.with_suffix(".npz")) as path, path.open("wb") as stream:
+            held: dict[str, Any] = {f"{method}.{label_id}": values for (method, label_id), values in maps.items()}
+            np.savez_compressed(stream, **held, photo=image, labels=np.array(labels), probabilities=shares)
+        told = [f"explained: {said[0]}; compared with: {said[1]}", f"{candidate.name} · {photo['id']}", *notes]
+        most = dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), classes[0]])
+        shown = [
+            Panel(f"{method_title(method)}: {shorten(labels[label_id], 24)}", values, method)
+            for (method, label_id), values in maps.items()
+        ]
+        title = "\n".join(line for text in told for line in wrap(visible(text), 110))
+        probabilities = {labels[label_id]: float(shares[label_id]) for label_id in most}
+        draw_explained(image, shown, figure, title=title, probabilities=probabilities)
+        n_maps = f"{len({method for method, _ in maps})} of {len(self.methods)}"
+        self.rows.append([photo["id"], candidate.name, *said, n_maps])
+
+    def tell(self) -> None:
+        """Print what was explained, as far as it went."""
+        if not self.rows:
+            return
+        table = Table(box=box.SIMPLE)
+        for column in ("photo", "candidate", "explained", "compared with", "maps"):
+            table.add_column(column, overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Text(visible(cell)) for cell in row))
+        screen().print(table)
+        lines = [*self.notes, f"{self.output}/<photo>/<candidate>.png has the figures, .npz the raw maps."]
+        sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
+
+    def refusals(self) -> list[str]:
+        """Return a sentence where photos could not be read."""
+        if not self.refused:
+            return []
+        title, detail = next(iter(self.refused.items()))
+        n = len(self.photos)
+        what = "the photo" if n == 1 else f"{len(self.refused)} of {n:,d} photos"
+        first = "the first: " if len(self.refused) > 1 else ""
+        return [visible(f"{what} could not be read ({first}{title}, {detail}).")]
 
 
-def choose_methods(given: str | None, params: InterpretParams) -> list[str]:
-    """Return the methods of `--method`: those named, all, or by default those of section `interpret`.
-
-    Raises:
-        ParamsError: there is no such method.
-    """
+def _choose_methods(given: str | None, params: InterpretParams) -> list[str]:
+    """Return the methods of `--method`: those named, all, or by default those of section `interpret`."""
     if given is None:
         return params.methods
     names = list(dict.fromkeys(name.strip() for name in given.split(",")))
@@ -112,6 +198,16 @@ def choose_methods(given: str | None, params: InterpretParams) -> list[str]:
         if name not in {*METHODS, ALL}:
             raise unknown_name("method", name, [*METHODS, ALL])
     return list(METHODS) if ALL in names else names
+
+
+def _class_of(candidate: TrainedCandidate, target: str | None) -> int | None:
+    """Return the index of the class that is to be explained; None for the predicted one."""
+    if target is None:
+        return None
+    labels, wanted = candidate.training.labels, clean_label(target)
+    if wanted not in labels:
+        raise unknown_name("class", wanted, labels)
+    return labels.index(wanted)
 
 
 def _list_all(sources: Sequence[Path]) -> pd.DataFrame:
@@ -131,56 +227,15 @@ def _list_all(sources: Sequence[Path]) -> pd.DataFrame:
     return table.assign(name=[name if shared[name.casefold()] == 1 else safe_name(path) for name, path in pairs])
 
 
-def _place(options: ExplainOptions, name: str, candidate: TrainedCandidate) -> Path:
-    return options.output / name / f"{candidate.name}.png"
-
-
-def _require_free(options: ExplainOptions, figures: list[Path]) -> None:
-    if options.output.is_file():
-        raise ParamsError(f"--output {options.output} is a file; name a folder.")
-    if not options.force and (held := next((path for path in figures if path.exists()), None)):
-        raise ParamsError(f"{held} exists and stays as it is; name another folder with --output, or add --force.")
-
-
-def _write(answer: Answer, figure: Path, title: str, notes: list[str]) -> None:
-    """Draw the figure, and put the raw maps beside it."""
-    with replacing(figure.with_suffix(".npz")) as path, path.open("wb") as stream:
-        held: dict[str, Any] = {f"{method}.{label_id}": values for (method, label_id), values in answer.maps.items()}
-        held |= {"photo": answer.image, "labels": np.array(answer.labels), "probabilities": answer.probabilities}
-        np.savez_compressed(stream, **held)
-    sentence = f"explained: {answer.said(answer.chosen)}; compared with: {answer.said(answer.counter)}"
-    labels, shares = answer.labels, answer.probabilities
-    most = dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), answer.chosen])
-    draw_explained(
-        answer.image,
-        [
-            Panel(f"{METHODS[method].TITLE}: {shorten(labels[label_id], 24)}", values, method)
-            for (method, label_id), values in answer.maps.items()
-        ],
-        figure,
-        title="\n".join(line for text in (sentence, title, *notes) for line in wrap(visible(text), 110)),
-        probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
-    )
-
-
-def _tell(told: _Told, output: Path) -> None:
-    """Print what was explained, as far as it went."""
-    if not told.rows:
-        return
-    table = Table(box=box.SIMPLE)
-    for column in ("photo", "candidate", "explained", "compared with", "maps"):
-        table.add_column(column, overflow="fold")
-    for row in told.rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))
-    screen().print(table)
-    lines = [*told.notes, f"{output}/<photo>/<candidate>.png has the figures, .npz the raw maps."]
-    sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
-
-
-def _refusals(refused: dict[str, str], n_photos: int) -> list[str]:
-    if not refused:
-        return []
-    title, detail = next(iter(refused.items()))
-    what = "the photo" if n_photos == 1 else f"{len(refused)} of {n_photos:,d} photos"
-    first = "the first: " if len(refused) > 1 else ""
-    return [visible(f"{what} could not be read ({first}{title}, {detail}).")]
+def _give_background(subject: Subject, candidate: TrainedCandidate, project: Path) -> None:
+    """Show the subject train photos of the study; where they are gone, that is said and it keeps its mid-grey."""
+    try:
+        catalogue = load_catalogue(project / "data" / "catalogue", project / "data" / "splits" / "splits.parquet")
+    except BakeoffError as error:
+        why = str(error)
+    else:
+        if catalogue.dataset.digest == candidate.training.dataset.digest:
+            subject.background = background(subject, catalogue)
+            return
+        why = f"data/catalogue is no longer what {candidate.name} was trained on."
+    sys.stderr.write(f"{why} Mid-grey stands for the train photos that some methods compare with.\n")
