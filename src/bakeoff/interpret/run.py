@@ -27,18 +27,8 @@ from bakeoff.interpret.parts import measure_parts
 from bakeoff.interpret.photos import KINDS, Chosen, choose_photos, safe_name
 from bakeoff.interpret.robustness import measure_robustness
 from bakeoff.interpret.subject import Subject
+from bakeoff.records import interpretation as records
 from bakeoff.records.files import derived_key
-from bakeoff.records.interpretation import (
-    INTERPRETATION_FILE,
-    MAPS_DIR,
-    PARTS_FILE,
-    ROBUSTNESS_FILE,
-    ExplainedPhoto,
-    Explanation,
-    InterpretationRecord,
-    PartsRecord,
-    RobustnessRecord,
-)
 from bakeoff.records.training import TrainingRecord
 
 _TOP = 5
@@ -85,7 +75,7 @@ def interpret_candidate(
         make_overview(subject, known, out_dir, params=params.overview, key=key, advance=advance)
     known_by = {"key": key, "training_key": training.key}
     told = {"score": subject.score, "notes": _notes(training, chosen, params), "photos": photos, "items": items}
-    InterpretationRecord.model_validate(known_by | told).write(out_dir / INTERPRETATION_FILE)
+    records.InterpretationRecord.model_validate(known_by | told).write(out_dir / records.INTERPRETATION_FILE)
     for photo in photos:
         shown = panels(out_dir, [item for item in items if item.product_id == photo.product_id])
         named = {"title": caption(training.candidate, photo), "probabilities": photo.probabilities, "box": photo.box}
@@ -101,7 +91,7 @@ def explain_losses(
     of, title = (subject, candidate.catalogue, candidate.predictions), candidate.training.candidate
     tried = try_on(*of, max_rows=params.parts.max_rows)
     parts = measure_parts(subject, tried, params.parts, progress)
-    PartsRecord(**keys, **dict(parts)).write(out_dir / PARTS_FILE)
+    records.PartsRecord(**keys, **dict(parts)).write(out_dir / records.PARTS_FILE)
     if parts.parts:
         with drawing(out_dir / "figures" / "parts.png", out_dir) as path:
             draw_parts(parts, path, title=title)
@@ -109,7 +99,7 @@ def explain_losses(
         return
     tried = try_on(*of, max_rows=params.robustness.max_rows)
     robustness = measure_robustness(subject, tried, params.robustness, progress)
-    RobustnessRecord(**keys, **dict(robustness)).write(out_dir / ROBUSTNESS_FILE)
+    records.RobustnessRecord(**keys, **dict(robustness)).write(out_dir / records.ROBUSTNESS_FILE)
     with drawing(out_dir / "figures" / "robustness.png", out_dir) as path:
         draw_robustness(robustness, path, title=title)
     with drawing(out_dir / "figures" / "corruptions.png", out_dir) as path:
@@ -124,7 +114,7 @@ def explain_photos(
     *,
     params: InterpretParams,
     progress: Progress,
-) -> tuple[list[ExplainedPhoto], list[Explanation], dict[str, np.ndarray]]:
+) -> tuple[list[records.ExplainedPhoto], list[records.Explanation], dict[str, np.ndarray]]:
     """Write each of M photos and its raw maps; return what interpretation.json says of them, and the methods' maps.
 
     These are (M, H, W) float32 of the predicted classes, NaN throughout where a photo has none.
@@ -142,24 +132,24 @@ def explain_photos(
             target, file = one.counter if is_counter else one.predicted, None
             found, note, gap = explain(subject, image, target, method, params)
             if found is not None:
-                file = f"{MAPS_DIR}/{safe_name(one.product_id)}.{method}.{target}.npz"
+                file = f"{records.MAPS_DIR}/{safe_name(one.product_id)}.{method}.{target}.npz"
                 with replacing(out_dir / file) as path, path.open("wb") as stream:
                     np.savez_compressed(stream, map=found)
                 if not is_counter:
                     maps[method][number] = found
             told = {"target": subject.labels[target], "map": file, "note": note, "completeness_gap": gap}
-            items.append(Explanation(product_id=one.product_id, method=method, **told))
+            items.append(records.Explanation(product_id=one.product_id, method=method, **told))
             progress.advance(task)
         photos.append(photo)
     return photos, items, {method: each for method, each in maps.items() if np.isfinite(each).any()}
 
 
-def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> ExplainedPhoto:
+def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> records.ExplainedPhoto:
     """Return what the candidate makes of a chosen photo."""
     labels, shares = candidate.catalogue.labels, candidate.predictions.probabilities[one.row]
     most = list(dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), one.true]))
     name = safe_name(one.product_id)
-    return ExplainedPhoto(
+    return records.ExplainedPhoto(
         product_id=one.product_id,
         kind=one.kind,
         true=labels[one.true],
@@ -168,7 +158,7 @@ def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> ExplainedPh
         probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
         counter=labels[one.counter],
         box=box.tolist() if np.isfinite(box).all() else None,
-        photo=f"{MAPS_DIR}/{name}.png",
+        photo=f"{records.MAPS_DIR}/{name}.png",
         figure=f"attributions/{name}.png",
     )
 

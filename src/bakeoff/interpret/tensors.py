@@ -8,8 +8,6 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from bakeoff.interpret.subject import Subject
-
 
 def planes(images: np.ndarray) -> Tensor:
     """Return images (N, H, W, 3) as a tensor (N, 3, H, W) float32, channels last in memory."""
@@ -19,11 +17,6 @@ def planes(images: np.ndarray) -> Tensor:
 def arrays(tensor: Tensor) -> np.ndarray:
     """Return a tensor (N, C, H, W) as an array (N, H, W, C) float32."""
     return np.ascontiguousarray(tensor.detach().permute(0, 2, 3, 1).cpu().numpy(), dtype=np.float32)
-
-
-def masked_function(subject: Subject) -> Callable[[Tensor], Tensor]:
-    """Return the subject's fastest copy as Captum calls it: tensors (N, 3, H, W) to scores (N, K), no gradients."""
-    return lambda images: torch.from_numpy(subject.masked_scores(arrays(images)))
 
 
 def torch_function(

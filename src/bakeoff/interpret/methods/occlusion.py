@@ -30,9 +30,10 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
         Zeiler, Fergus: Visualizing and Understanding Convolutional Networks, ECCV 2014,
         doi:10.1007/978-3-319-10590-1_53.
     """
+    import torch
     from captum.attr import Occlusion
 
-    from bakeoff.interpret.tensors import arrays, masked_function, photo_by_photo, planes
+    from bakeoff.interpret.tensors import arrays, photo_by_photo, planes
 
     window, stride = settings.window_px, settings.stride_px
     if not stride <= window <= min(images.shape[1:3]):
@@ -40,7 +41,7 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
             f"window_px = {window} and stride_px = {stride} do not fit a photo of {images.shape[2]} x "
             f"{images.shape[1]} px: expected stride <= window <= photo; change them in conf/profile/."
         )
-    method = Occlusion(masked_function(subject))
+    method = Occlusion(lambda photos: torch.from_numpy(subject.masked_scores(arrays(photos))))
     shape, step, n = (3, window, window), (3, stride, stride), subject.batch_images
 
     def drops(photo: Any, target: int) -> Any:
