@@ -96,13 +96,8 @@ def make_overview(
         notes=notes,
         n_products=len(rows),
         classes=[
-            ClassExamples(
-                label=labels[one.label_id],
-                n=one.n,
-                prototypes=ids[one.prototypes].tolist(),
-                criticisms=ids[one.criticisms].tolist(),
-            )
-            for one in examples
+            ClassExamples(label=labels[label_id], n=n, prototypes=ids[best].tolist(), criticisms=ids[others].tolist())
+            for label_id, n, best, others in examples
         ],
         background={method: one for method, one in relied.items() if one},
         greyed=compare_greyed(greyed, label_ids[np.isfinite(boxes[:, 0])]) if greyed.size else None,
@@ -191,17 +186,16 @@ def _draw_examples(
     headings |= {params.prototypes: "criticisms: what the prototypes tell least of"} if params.criticisms else {}
     title = f"{subject.title}\ntest products that stand for their class, by the candidate's features"
 
+    foot = "✓ classified correctly, ✗ misclassified, with the predicted class"
+
     def draw(some: Sequence[Examples]) -> Figure:
         shown = []
-        for one in some:
-            places = rows[np.concatenate([one.prototypes, one.criticisms])]
-            photos = subject.images(catalogue.at(places))
-            pairs = zip(known.predicted[places], photos, strict=True)
-            cells = [(photo, "✓" if taken == one.label_id else f"✗ {labels[taken]}") for taken, photo in pairs]
-            shown.append(Row(labels[one.label_id], f"test products: {one.n:,}", cells))
-        return draw_rows(
-            shown, headings, title=title, foot="✓ classified correctly, ✗ misclassified, with the predicted class"
-        )
+        for label_id, n, best, others in some:
+            places = rows[np.concatenate([best, others])]
+            told = ["✓" if taken == label_id else f"✗ {labels[taken]}" for taken in known.predicted[places]]
+            cells = list(zip(subject.images(catalogue.at(places)), told, strict=True))
+            shown.append(Row(labels[label_id], f"test products: {n:,}", cells))
+        return draw_rows(shown, headings, title=title, foot=foot)
 
     return {name: partial(draw, some) for name, some in in_sheets("prototypes", examples).items()}
 

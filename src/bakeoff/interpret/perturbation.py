@@ -1,6 +1,7 @@
 """How well a map foretells what changes of a photo do to the score, and how much it changes: Captum's metrics."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -42,15 +43,14 @@ def infidelity_of(photo: CoveredPhoto, heat: np.ndarray) -> float | None:
     squares = torch.from_numpy(photo.squares).float()
 
     def mean_square(attributions: np.ndarray, *, normalize: bool) -> float:
-        found = infidelity(
+        return infidelity(
             lambda seen: torch.from_numpy(photo.scores(seen.flatten(1).numpy() > 0)[:, photo.target]),
             lambda seen: (squares, seen - squares),
             torch.ones(1, *heat.shape),
             torch.from_numpy(attributions.astype(np.float32))[None],
             n_perturb_samples=len(squares),
             normalize=normalize,
-        )
-        return float(found[0])
+        ).item()
 
     changes = mean_square(np.zeros_like(heat), normalize=False)
     return float(np.clip(mean_square(heat, normalize=True) / changes, 0, 1)) if changes > 0 else None
@@ -73,8 +73,8 @@ def sensitivity_of(
 
     generator = torch.Generator().manual_seed(0)
 
-    def explain(photos: tuple[torch.Tensor, ...] | torch.Tensor) -> tuple[torch.Tensor]:
-        images = arrays(photos if isinstance(photos, torch.Tensor) else photos[0])
+    def explain(photos: Any) -> tuple[torch.Tensor]:
+        images = arrays(photos[0] if isinstance(photos, tuple) else photos)
         with torch.enable_grad():  # which Captum has switched off
             return (torch.from_numpy(attribute(images, np.full(len(images), target, dtype=np.int64))),)
 
