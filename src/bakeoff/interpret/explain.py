@@ -1,6 +1,6 @@
 """One photo explained by one method."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from bakeoff.interpret.subject import NotExplainable, Subject
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.records.training import TrainingRecord
 
-_BACKGROUND = 16
+_BACKGROUND, _TOP = 16, 5
 REMEDIES = "lower interpret.batch_px, or set compute.device: cpu"
 
 
@@ -70,3 +70,9 @@ def background(subject: Subject, catalogue: Catalogue) -> np.ndarray:
     """Return some train photos as the subject sees them, (M, H, W, 3) float32, evenly spaced over the catalogue."""
     rows = catalogue.rows("train")
     return subject.images(catalogue.at(rows[evenly_spaced(len(rows), _BACKGROUND)]))
+
+
+def most_probable(labels: Sequence[str], shares: np.ndarray, also: int) -> dict[str, float]:
+    """Return the five most probable classes by shares (K,), the first first, and class `also`, with their shares."""
+    shown = dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), also])
+    return {labels[label_id]: float(shares[label_id]) for label_id in shown}

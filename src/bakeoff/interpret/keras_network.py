@@ -27,10 +27,8 @@ class KerasNetwork:
 
     def __init__(self, predictor: KerasPredictor) -> None:
         self._predictor, self._network = predictor, predictor.network  # loaded here, for no trace may load it
-        side = predictor.image_size
-        photos, weights = (
-            tf.TensorSpec((None, *one), tf.float32) for one in ((side, side, 3), (len(predictor.labels),))
-        )
+        photos = tf.TensorSpec((None, predictor.image_size, predictor.image_size, 3), tf.float32)
+        weights = tf.TensorSpec((None, len(predictor.labels)), tf.float32)
         self._slopes: Any = tf.function(self._trace_slopes, input_signature=[photos, weights])
         self._feature_map: Any = tf.function(self._trace_feature_map, input_signature=[photos, weights])
         self._features: Any = tf.function(self._trace_features, input_signature=[photos])

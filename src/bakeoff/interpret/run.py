@@ -15,7 +15,7 @@ from bakeoff.core.machine import ComputeParams
 from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
-from bakeoff.interpret.explain import background, explain, warn_of
+from bakeoff.interpret.explain import background, explain, most_probable, warn_of
 from bakeoff.interpret.figures import caption, draw_explained, panels, read_photo
 from bakeoff.interpret.loss_figures import draw_corruptions, draw_parts, draw_robustness
 from bakeoff.interpret.losses import try_on
@@ -30,8 +30,6 @@ from bakeoff.interpret.subject import Subject
 from bakeoff.records import interpretation as records
 from bakeoff.records.files import derived_key
 from bakeoff.records.training import TrainingRecord
-
-_TOP = 5
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,6 @@ def explain_photos(
 def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> records.ExplainedPhoto:
     """Return what the candidate makes of a chosen photo."""
     labels, shares = candidate.catalogue.labels, candidate.predictions.probabilities[one.row]
-    most = list(dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), one.true]))
     name = safe_name(one.product_id)
     return records.ExplainedPhoto(
         product_id=one.product_id,
@@ -155,7 +152,7 @@ def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> records.Exp
         true=labels[one.true],
         predicted=labels[one.predicted],
         correct=one.true == one.predicted,
-        probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
+        probabilities=most_probable(labels, shares, one.true),
         counter=labels[one.counter],
         box=box.tolist() if np.isfinite(box).all() else None,
         photo=f"{records.MAPS_DIR}/{name}.png",

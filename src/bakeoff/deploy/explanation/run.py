@@ -31,7 +31,7 @@ from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidat
 from bakeoff.deploy.prediction.scoring import read_files
 from bakeoff.deploy.prediction.sources import is_table, list_photos
 from bakeoff.evaluation.calibration import apply_temperature
-from bakeoff.interpret.explain import Explained, background, explain, warn_of
+from bakeoff.interpret.explain import Explained, background, explain, most_probable, warn_of
 from bakeoff.interpret.figures import Panel, draw_explained, method_title
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.opening import open_subject
@@ -40,7 +40,6 @@ from bakeoff.interpret.photos import safe_name
 from bakeoff.interpret.subject import Subject
 
 ALL = "all"
-_TOP = 5
 
 
 @dataclass(frozen=True)
@@ -154,14 +153,12 @@ class _Session:
             held: dict[str, Any] = {f"{method}.{label_id}": values for (method, label_id), values in maps.items()}
             np.savez_compressed(stream, **held, photo=image, labels=np.array(labels), probabilities=shares)
         told = [f"explained: {said[0]}; compared with: {said[1]}", f"{candidate.name} · {photo['id']}", *notes]
-        most = dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), classes[0]])
         shown = [
             Panel(f"{method_title(method)}: {shorten(labels[label_id], 24)}", values, method)
             for (method, label_id), values in maps.items()
         ]
         title = "\n".join(line for text in told for line in wrap(visible(text), 110))
-        probabilities = {labels[label_id]: float(shares[label_id]) for label_id in most}
-        draw_explained(image, shown, figure, title=title, probabilities=probabilities)
+        draw_explained(image, shown, figure, title=title, probabilities=most_probable(labels, shares, classes[0]))
         n_maps = f"{len({method for method, _ in maps})} of {len(self.methods)}"
         self.rows.append([photo["id"], candidate.name, *said, n_maps])
 
