@@ -25,13 +25,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
-from bakeoff.catalogue.duplicates import Duplicates, find_duplicates
-from bakeoff.catalogue.fingerprint import VIEW, Fingerprint, fingerprint
-from bakeoff.catalogue.hash_search import find_near
+from bakeoff.catalogue.duplicates import Duplicates, find_duplicates, find_near
+from bakeoff.catalogue.measures import VIEW, Fingerprint, Thumbnail, fingerprint
 from bakeoff.catalogue.pack import pack_bytes
 from bakeoff.catalogue.params import SyntheticParams
 from bakeoff.catalogue.sources.synthetic import generate
-from bakeoff.catalogue.thumbnail import Thumbnail
 from bakeoff.data.decode import Rejection, decode
 from bakeoff.records.catalogue import PackParams
 

@@ -28,8 +28,7 @@ from bakeoff.evaluation.metrics import split_metrics
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import calibration_error_interval
 from bakeoff.evaluation.uncertainty import metric_intervals
-from bakeoff.statistics.auc import macro_auc_interval
-from bakeoff.statistics.average_precision import macro_average_precision_interval
+from bakeoff.statistics.auc import macro_auc_interval, macro_average_precision_interval
 from bakeoff.statistics.bootstrap import bias_corrected, confusion_intervals, mean_interval, per_class_intervals
 from bakeoff.statistics.interval import Interval, wilson_interval
 from bakeoff.statistics.matrix import METRICS, Margins, f1, precision, recall

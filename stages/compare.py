@@ -17,7 +17,7 @@ from bakeoff.decision.references import references
 from bakeoff.records.study import StudyLists
 from bakeoff.report.run import ReportInputs, compare
 from bakeoff.study.composition import choices_made
-from bakeoff.tracking.comparison import log_comparison
+from bakeoff.tracking.experiments import log_comparison
 from bakeoff.tracking.params import TrackingParams
 
 

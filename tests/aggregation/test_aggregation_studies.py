@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from aggregation.splits import write_split
-from bakeoff.aggregation.resampled import ranks, split_mean
 from bakeoff.aggregation.run import aggregate
+from bakeoff.aggregation.studies import ranks, split_mean
 from bakeoff.core.errors import EvaluationError
 
 ACCURACIES = {  # of three splits

@@ -89,7 +89,7 @@ def test_pixels_are_the_processors_own(name, turned, saved, photo):
 
 
 def test_the_network_gets_the_same_pixels_in_training(saved, photo):
-    from bakeoff.learning.figures import preview_title
+    from bakeoff.learning.outputs import preview_title
     from bakeoff.training.data import transform_photo
     from bakeoff.training.module import PhotoClassifier, photo_tensor
 

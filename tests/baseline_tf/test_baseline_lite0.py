@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from bakeoff.baseline_tf.initial import initial_backbone
-from bakeoff.baseline_tf.lite0 import build_lite0, load_lite0
-from bakeoff.baseline_tf.model import build_classifier, count_parameters, freeze
+from bakeoff.baseline_tf.model import build_classifier, build_lite0, count_parameters, freeze, load_lite0
 from bakeoff.baseline_tf.record import BaselineRun
 from bakeoff.baseline_tf.runtime import Device, keras
 from bakeoff.core.errors import WeightsError

@@ -10,8 +10,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from bakeoff.catalogue import duplicates
 from bakeoff.catalogue.duplicates import Duplicates, find_duplicates
-from bakeoff.catalogue.fingerprint import VIEW, Fingerprint, fingerprint
-from bakeoff.catalogue.thumbnail import Thumbnail
+from bakeoff.catalogue.measures import VIEW, Fingerprint, Thumbnail, fingerprint
 
 FAR = 2**64 - 1
 GREY = tuple(np.random.default_rng(0).integers(0, 256, (8, 8, 1)).repeat(3, axis=2).ravel().tolist())

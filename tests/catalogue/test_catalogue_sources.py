@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bakeoff.catalogue.convert import convert_pickle
 from bakeoff.catalogue.fetch import fallback_dataset, fetch, refetch_needed
 from bakeoff.catalogue.params import ColumnNames, DatasetParams, SyntheticParams
 from bakeoff.catalogue.sources import SOURCES
 from bakeoff.catalogue.sources.base import split_of
 from bakeoff.catalogue.sources.synthetic import CLASSES, generate
+from bakeoff.catalogue.table_file import convert_pickle
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection
 from bakeoff.records.catalogue import RawFile, SourceRecord

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bakeoff.catalogue.folds import assign_folds
-from bakeoff.catalogue.split import make_split
+from bakeoff.catalogue.split import assign_folds, make_split
 from bakeoff.catalogue.split_folder import write_split
 from bakeoff.core.errors import DataError
 from bakeoff.records.catalogue import SplitRecord

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.catalogue import hash_search
-from bakeoff.catalogue.hash_search import find_near
+from bakeoff.catalogue import duplicates
+from bakeoff.catalogue.duplicates import find_near
 
 HASHES = st.lists(st.integers(0, 2**64 - 1), max_size=30, unique=True)
 
@@ -37,7 +37,7 @@ def test_no_pair_is_missed(hashes, flips, distance):
 
 @pytest.mark.parametrize("batch", [1, 3, 2**21])
 def test_the_size_of_a_batch_changes_nothing(monkeypatch, batch):
-    monkeypatch.setattr(hash_search, "_BATCH", batch)
+    monkeypatch.setattr(duplicates, "_PAIRS", batch)
     rng = np.random.default_rng(0)
     values = np.unique(rng.integers(0, 2**64, 60, dtype=np.uint64) & np.uint64(0xFF00FF00FF00FF))
     assert pairs(values, 9) == all_with_all(values, 9)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from bakeoff.catalogue.measures import _SATURATION, AUDITED, MEASURES, measure_photo, measure_thumbnail
-from bakeoff.catalogue.thumbnail import Thumbnail
+from bakeoff.catalogue.measures import _SATURATION, AUDITED, MEASURES, Thumbnail, measure_photo, measure_thumbnail
 
 
 def measured(image: Image.Image) -> dict[str, float]:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from bakeoff.catalogue.fetch import fetch
-from bakeoff.catalogue.packed import PackedPhotos, packing_folder
+from bakeoff.catalogue.pack import PackedPhotos, packing_folder
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.data.decode import Rejection
 from bakeoff.records.catalogue import PackParams

@@ -18,8 +18,7 @@ from bakeoff.decision.leaderboard import build_leaderboard
 from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import Rule
-from bakeoff.decision.scenarios import scenario_title
-from bakeoff.decision.sentences import answer_sentence, limits_in_words, rule_in_words
+from bakeoff.decision.sentences import answer_sentence, limits_in_words, rule_in_words, scenario_title
 from bakeoff.decision.summary import summarise
 from bakeoff.records.candidate import BASELINE, Candidate
 from decision.fake_study import CORRECT, LABELS, MODELS, collected, make_study, write_candidate, write_history

@@ -30,7 +30,9 @@ from records_made import (
     cost_record,
     explained_photo,
     explanation,
+    faithfulness_record,
     interpretation_record,
+    method_faithfulness,
     network_speed,
     parts_record,
     robustness_record,
@@ -166,11 +168,13 @@ def write_history(folder: Path, *, last: float, n_epochs: int = 4) -> None:
 
 
 def write_evidence(folder: Path, *, correct: int) -> None:
-    """Write parts.json, robustness.json and interpretation.json with maps of a shared photo and an own, wrong one."""
+    """Write what interpret and faithfulness do, with maps of a shared photo and an own, wrong one."""
     inside, key = folder / "interpretation", TrainingRecord.read(folder / "training" / "training.json").key
     lost = {"red": 0.09, "green": 0.06, "blue": -0.01}
     parts_record(lost, accuracy=correct / N_TEST, training_key=key).write(inside / "parts.json")
     robustness_record(training_key=key).write(inside / "robustness.json")
+    measured = {"grad_cam": method_faithfulness("yes"), "occlusion": method_faithfulness("no", title="Occlusion")}
+    faithfulness_record(measured, training_key=key).write(folder / "faithfulness" / "faithfulness.json")
     wrong = {
         "kind": "wrong_sure",
         "predicted": "plants",

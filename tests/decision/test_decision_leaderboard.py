@@ -3,14 +3,14 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from bakeoff.core.files import write_json
-from bakeoff.decision.leaderboard import COLUMNS, build_leaderboard, read_leaderboard
+from bakeoff.decision.leaderboard import COLUMNS, build_leaderboard, read_leaderboard, timing_notes, usual_device
 from bakeoff.decision.licences import commercial_use, licence_text
 from bakeoff.decision.summary import summarise
-from bakeoff.decision.timing import timing_notes, usual_device
 from decision.fake_study import (
     ENGLISH,
     NC_CODE,
@@ -96,6 +96,10 @@ def test_the_csv_round_trip_keeps_yes_no_and_unknown(tmp_path):
     path = tmp_path / "leaderboard.csv"
     path.write_text(path.read_text().replace("True", "TRUE").replace("False", "FALSE"))  # as spreadsheets save it
     assert summarise(read_leaderboard(path)) == summarise(table)
+    pd.read_csv(path).drop(columns="robustness_loss").to_csv(path, index=False)
+    older = summarise(read_leaderboard(path))
+    assert [line.candidate for line in older] == [line.candidate for line in summarise(table)]
+    assert np.isnan(older[0].values["robustness_loss"])
 
 
 def with_weights(training, **changes):

@@ -74,7 +74,9 @@ def test_the_chosen_candidate_explains_its_class_and_the_next(in_study, desk):
     for one in (first, second):
         assert f"{labels[one]} {shares[one]:.2f}" in done.stdout
     maps = {f"{method}.{label_id}" for method in FAST["methods"] for label_id in (first, second)}
-    assert set(held) == {"photo", "labels", "probabilities", *maps}
+    assert set(held) == {"photo", "labels", "probabilities", "score", "classes", *maps}
+    assert held["classes"].tolist() == [first, second]
+    assert held["score"] == "logit"
     assert "2 of 2" in done.stdout
     with Image.open(desk / "explanations" / "red" / "tiny-frozen.png") as figure:
         assert figure.width > 1000
@@ -105,6 +107,11 @@ def test_several_candidates_and_all_methods_that_there_are(desk):
         told = {name for name, method in METHODS.items() if f"{candidate}: {method.TITLE}: " in done.stdout}
         assert found | told == set(METHODS)
         assert {"integrated_gradients", "occlusion"} <= found
+    with Image.open(desk / "explanations" / "red" / "comparison.png") as figure:
+        assert figure.height > figure.width > 600  # two candidates beside each other, every method below
+    (desk / "explanations" / "red" / "tiny-frozen.png").unlink()
+    (desk / "explanations" / "red" / "tiny-finetune.png").unlink()
+    assert "comparison.png exists and stays as it is" in said("red.png", "--candidate", "tiny-frozen,tiny-finetune")
 
 
 def test_a_method_that_does_not_fit_is_said_and_the_rest_is_made(in_study, desk):

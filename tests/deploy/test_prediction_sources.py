@@ -14,7 +14,7 @@ from bakeoff.catalogue.table_file import LabelRule
 from bakeoff.core.errors import DataError
 from bakeoff.data.decode import Rejection
 from bakeoff.deploy.monitoring.products import encode_labels, list_new_products
-from bakeoff.deploy.prediction.formats import write_answers
+from bakeoff.deploy.prediction.answers import write_answers
 from bakeoff.deploy.prediction.request import Request, load_request, request_key
 from bakeoff.deploy.prediction.scoring import read_files
 from bakeoff.deploy.prediction.sources import LISTING, Columns, list_photos

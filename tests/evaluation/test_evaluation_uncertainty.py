@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score
 from bakeoff.evaluation.metrics import per_class_metrics, split_metrics
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.uncertainty import N_STEPS, metric_intervals, overfitting
-from bakeoff.statistics.average_precision import average_precision_influence, macro_average_precision_interval
+from bakeoff.statistics.auc import average_precision_influence, macro_average_precision_interval
 from bakeoff.statistics.interval import wilson_interval
 
 PROMISE = AutomationParams(precision=0.9)

@@ -18,7 +18,7 @@ PARAMS = ExamineParams(model=None, n_folds=4, max_positions=12)
 
 
 def errors_of(features: np.ndarray, label_ids: np.ndarray, n_folds: int = 5) -> np.ndarray:
-    from bakeoff.examination.labels import cross_validate, find_label_errors
+    from bakeoff.examination.space import cross_validate, find_label_errors
 
     folds, steps = np.random.default_rng(2).permutation(np.arange(len(label_ids)) % n_folds), []
     probabilities = cross_validate(features, label_ids, folds, label_ids.max() + 1, advance=lambda: steps.append(1))
@@ -34,7 +34,7 @@ def clouds(n_per_class: int, n_classes: int, seed: int = 0) -> tuple[np.ndarray,
 
 
 def test_a_fold_whose_other_folds_hold_one_class_gets_that_class():
-    from bakeoff.examination.labels import cross_validate
+    from bakeoff.examination.space import cross_validate
 
     labels, folds = np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])
     probabilities = cross_validate(np.eye(4, dtype=np.float32), labels, folds, 2, advance=lambda: None)
@@ -53,7 +53,7 @@ def test_planted_label_errors_are_found_and_clean_labels_mostly_left_alone():
 
 
 def test_a_class_that_lies_in_one_fold_has_no_errors():
-    from bakeoff.examination.labels import find_label_errors
+    from bakeoff.examination.space import find_label_errors
 
     labels, folds = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 1, 0, 1, 1, 1])
     unsure = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.1], [1.0, 0.0], [1.0, 0.0]])

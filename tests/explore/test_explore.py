@@ -171,7 +171,7 @@ def test_sizes_colours_and_lengths_by_hand(tmp_path):
 
 
 def test_words_that_set_a_class_apart_in_two_languages():
-    from bakeoff.explore.words import distinctive_words, lay_out
+    from bakeoff.explore.page import distinctive_words, lay_out
 
     french, german = "le tapis de la <b>piscine</b>", "der Teppich und das Bad"
     rows = [("pool", f"{french} {n}", "fr") for n in range(10)] + [("pool", german, "de")] * 2

@@ -23,6 +23,7 @@ def params(**changes) -> InterpretParams:
     """Return the quick profile's section with small settings, changed as given, a method's one by one."""
     values = yaml.safe_load((_ROOT / "params.yaml").read_text(encoding="utf-8"))["interpret"]
     values |= {name: values[name] | small for name, small in _SMALL.items()}
+    values |= {"methods": ["integrated_gradients", "occlusion"], "counter_methods": []}
     for name, change in changes.items():
         values[name] = values[name] | change if isinstance(values[name], dict) else change
     return InterpretParams(**values)

@@ -27,6 +27,7 @@ from numpy_predictor import SIDE, NumpyPredictor, make_catalogue, write_training
 pytestmark = pytest.mark.torch
 COMPUTE = ComputeParams(device="cpu", threads=1, loader_workers=0, processes=1)
 LABELS = ["blue", "green", "red"]
+METHODS_ASKED = ["integrated_gradients", "occlusion"]
 
 
 class HalfSubject(LinearSubject):
@@ -70,7 +71,7 @@ def measure(tmp_path, *, boxes=None, training=None, n_per_class=20, **changes):
         record = TrainingRecord.read(tmp_path / "training" / "training.json")
         record.model_copy(update=training).write(tmp_path / "training" / "training.json")
     candidate, out = read_candidate(tmp_path / "training", catalogue), tmp_path / "faithfulness"
-    asked = params(methods=["integrated_gradients", "occlusion"])
+    asked = params(methods=METHODS_ASKED)
     record = measure_faithfulness(candidate, out, params=section(**changes), interpret=asked, compute=COMPUTE)
     assert FaithfulnessRecord.read(out / "faithfulness.json") == record
     return record, out
@@ -152,8 +153,12 @@ def test_photos_that_a_method_cannot_explain_are_left_out(tmp_path, opened, monk
 
 def test_a_map_of_no_numbers_is_refused(tmp_path, opened, monkeypatch):
     broken = SimpleNamespace(TITLE="LIME", attribute=lambda subject, images, *_, **__: images[..., 0] * np.nan)
-    monkeypatch.setitem(METHODS, "occlusion", broken)
-    assert measure(tmp_path)[0].refused == {"occlusion": "the map holds values that are not finite numbers."}
+    for name in METHODS_ASKED:
+        monkeypatch.setitem(METHODS, name, broken)
+    record, out = measure(tmp_path)
+    assert record.refused == dict.fromkeys(METHODS_ASKED, "the map holds values that are not finite numbers.")
+    assert record.methods == {}
+    assert not (out / "figures").exists()
 
 
 def test_a_network_that_cannot_be_drawn_anew_is_measured_without(tmp_path, opened):

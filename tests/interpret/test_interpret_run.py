@@ -18,7 +18,7 @@ from bakeoff.interpret.figures import caption, panels, read_map, read_photo, sca
 from bakeoff.interpret.run import interpret_candidate, read_candidate
 from bakeoff.interpret.subject import NotExplainable
 from bakeoff.records.files import derived_key
-from bakeoff.records.interpretation import ChannelsRecord, ExplainedPhoto, InterpretationRecord
+from bakeoff.records.interpretation import ExplainedPhoto, InterpretationRecord, PartsRecord, RobustnessRecord
 from bakeoff.records.training import TrainingRecord
 from numpy_predictor import NumpyPredictor, make_catalogue, write_training
 
@@ -77,7 +77,9 @@ def test_every_photo_and_method_is_one_item_with_its_raw_map(tmp_path, linear):
     assert all(
         path.parent.name in ("attributions", "maps", "figures") for path in out.rglob("*.*") if path.parent != out
     )
-    assert ChannelsRecord.read(out / "channels.json").training_key == KEY
+    parts = PartsRecord.read(out / "parts.json")
+    assert (parts.key, parts.training_key, parts.n, list(parts.parts)) == (record.key, KEY, 6, ["rgb"])
+    assert not (out / "robustness.json").exists(), "quick does not ask for it"
 
 
 def test_settings_of_methods_that_are_not_asked_for_change_no_key():
@@ -107,6 +109,15 @@ def test_a_candidate_that_did_not_learn_says_so(tmp_path, linear):
     )
 
 
+def test_robustness_is_measured_where_strengths_are_given(tmp_path, linear):
+    out, record, _ = interpret(tmp_path, robustness={"strengths": [2]}, parts={"groups": []}, n_shared=0)
+    found = RobustnessRecord.read(out / "robustness.json")
+    assert (found.key, found.training_key, found.n) == (record.key, KEY, 6)
+    assert found.mean_loss == 100 * found.mean_lost.mean
+    assert {path.name for path in (out / "figures").iterdir()} == {"robustness.png", "corruptions.png"}
+    assert PartsRecord.read(out / "parts.json").parts == {}
+
+
 def test_nothing_to_explain_is_fine(tmp_path, linear):
     _, record, _ = interpret(tmp_path, n_shared=0, n_own=dict.fromkeys(params().n_own, 0))
     assert (record.photos, record.items, record.notes) == ([], [], [])
@@ -116,8 +127,8 @@ def test_nothing_to_explain_is_fine(tmp_path, linear):
 def test_a_figure_that_fails_costs_no_record(tmp_path, linear, broken_figures):
     out, record, _ = interpret(tmp_path)
     assert [failure.what for failure in read_failures(out)] == [
+        "figures/parts.png",
         "figures/mean_maps.png",
-        "figures/channels.png",
         *(photo.figure for photo in record.photos),
     ]
     assert len(record.items) == 2 * len(record.photos) > 0

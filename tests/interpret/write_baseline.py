@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from bakeoff.baseline_tf.lite0 import load_lite0
-from bakeoff.baseline_tf.model import LOGITS, build_classifier
+from bakeoff.baseline_tf.model import LOGITS, build_classifier, load_lite0
 from bakeoff.baseline_tf.record import MODEL_FILE
 from bakeoff.baseline_tf.sequence import Preprocessing
 from bakeoff.data.products import StoredProducts

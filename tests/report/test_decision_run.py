@@ -385,6 +385,7 @@ def test_the_answer_comes_first_and_every_part_is_there(page):
         'id="tradeoff"',
         'id="confusions"',
         'id="heat-maps"',
+        'id="trust"',
     ]
     order += ['id="parts"', 'id="licences"', 'id="data"', 'id="reproduce"', 'id="not-chosen"']
     places = [page.index(text) for text in order]

@@ -12,7 +12,7 @@ from bakeoff.core.errors import EvaluationError, ParamsError
 from bakeoff.core.section import validate_section
 from bakeoff.decision.choice_record import Corrected, CorrectedValue
 from bakeoff.tracking import runs as names
-from bakeoff.tracking.comparison import log_comparison
+from bakeoff.tracking.experiments import log_comparison
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.rebuild import sync

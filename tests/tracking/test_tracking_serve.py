@@ -28,7 +28,7 @@ from bakeoff.data.products import Photos
 from bakeoff.deploy.prediction.scoring import read_files
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import serve
-from bakeoff.tracking.comparison import log_comparison
+from bakeoff.tracking.experiments import log_comparison
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.serve import Served, champion, serve_model, server_command, trained, welcome
 from bakeoff.tracking.serving_app import RawPhotos, as_json

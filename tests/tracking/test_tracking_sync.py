@@ -16,8 +16,7 @@ from tracking_files import (
 )
 
 from bakeoff.core.errors import TrackingError
-from bakeoff.tracking.comparison import log_comparison
-from bakeoff.tracking.experiments import log_monitoring
+from bakeoff.tracking.experiments import log_comparison, log_monitoring
 from bakeoff.tracking.live import live_run
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.rebuild import sync

@@ -45,6 +45,7 @@ def make_catalogue(folder: Path, *, n_per_class: int = 8, labels: list[str] = LA
             row = writer.append(encoded_photo(labels[label_id], rng))
             rows.append((f"p{number}", row, labels[label_id], label_id, np.float32(1), split))
     table = pd.DataFrame(rows, columns=["product_id", "image", "label", "label_id", "weight", "split"])
+    table["group_id"] = np.arange(len(table))
     table.drop(columns="split").to_parquet(folder / "catalogue" / "products.parquet")
     table[["product_id", "split"]].to_parquet(folder / "splits.parquet")
     known = dataset(name="colours", kind="synthetic", digest="abc")

@@ -10,8 +10,7 @@ from PIL import Image
 
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import resize_crop
-from bakeoff.learning.figures import choose_samples, preview_title, write_history_figure, write_preview
-from bakeoff.learning.outputs import size_mib
+from bakeoff.learning.outputs import choose_samples, preview_title, size_mib, write_history_figure, write_preview
 from bakeoff.records.settings import Geometry
 
 VERMILION = (213, 94, 0)

@@ -148,7 +148,7 @@ def test_an_interrupted_training_ends_bit_identical(
 ) -> None:
     """In the middle of an epoch, at its end and after the last step (None); each step is saved, the last save kills."""
     from bakeoff.records.recipe import HeadParams
-    from bakeoff.training.resume import CheckpointFolder
+    from bakeoff.training.checkpoint import CheckpointFolder
 
     saved: list[int] = []
 
@@ -305,7 +305,7 @@ def test_features_are_computed_once_and_again_where_they_are_broken(
 
 
 def test_what_a_killed_process_left_of_a_checkpoint_is_removed(tmp_path: Path) -> None:
-    from bakeoff.training.resume import CheckpointFolder
+    from bakeoff.training.checkpoint import CheckpointFolder
 
     (tmp_path / "state.pt.12345.tmp").write_bytes(b"half a state")
     assert CheckpointFolder(tmp_path).load() is None

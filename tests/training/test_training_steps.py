@@ -381,27 +381,21 @@ def test_a_head_without_gradients_is_explained_by_what_needs_none(
     mode: str, plan: Callable[..., Any], catalogue: Catalogue, tmp_path: Path
 ) -> None:
     from bakeoff.core.machine import ComputeParams
-    from bakeoff.interpret.params import InterpretParams
-    from bakeoff.interpret.run import interpret_candidate, open_subject
-    from bakeoff.records.interpretation import ATTRIBUTIONS_FILE, AttributionsRecord
+    from bakeoff.interpret.run import interpret_candidate, read_candidate
+    from bakeoff.records.interpretation import INTERPRETATION_FILE, InterpretationRecord
     from bakeoff.training.run import train_candidate
+    from interpret.interpret_params import params
 
     out = tmp_path / f"tiny-{mode}" / "seed_0"
     train_candidate(plan(mode=mode), out / "training")
-    subject = open_subject(out / "training", catalogue, ComputeParams(device="cpu", threads=1))
-    params = InterpretParams(
-        n_correct=1,
-        n_wrong=0,
-        integrated_gradients_steps=2,
-        occlusion_window_px=32,
-        occlusion_stride_px=32,
-        channel_repeats=1,
-        channel_max_rows=3,
-    )
-    interpret_candidate(subject, out / "interpretation", params=params)
-    record = AttributionsRecord.read(out / "interpretation" / ATTRIBUTIONS_FILE)
-    assert ("integrated_gradients" in record.explained_score) == (mode == "probe_logreg")
-    assert "Integrated Gradients needs gradients" in str(record.note) or mode == "probe_logreg"
+    asked = params(methods=["integrated_gradients", "occlusion"], counter_methods=[], max_shared=1)
+    candidate, compute = read_candidate(out / "training", catalogue), ComputeParams(device="cpu", threads=1)
+    interpret_candidate(candidate, out / "interpretation", params=asked, compute=compute)
+    record = InterpretationRecord.read(out / "interpretation" / INTERPRETATION_FILE)
+    notes = {item.method: item.note for item in record.items}
+    assert notes["occlusion"] is None
+    told = None if mode == "probe_logreg" else "Integrated Gradients: it needs gradients, which this head has not."
+    assert notes["integrated_gradients"] == told
 
 
 def test_parts_of_a_batch_have_two_rows_or_more() -> None:

@@ -28,7 +28,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from bakeoff.baseline_tf.forward import compile_forward
-from bakeoff.baseline_tf.lite0 import load_lite0
+from bakeoff.baseline_tf.model import load_lite0
 weights, pixels, features = map(Path, sys.argv[1:])
 photos = np.load(pixels).astype(np.float32)
 np.save(features, compile_forward(load_lite0(weights, photos.shape[1]))(photos))

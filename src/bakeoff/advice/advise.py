@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from bakeoff.advice.rules import Leaf, Step, rules, walk
 from bakeoff.backbones.params import BackboneDefaults, BackboneParams
@@ -54,8 +54,7 @@ class Facts:
             raise ParamsError(f"device must be one of {', '.join(DEVICES)}, got {self.device!r}.")
 
 
-@dataclass(frozen=True)
-class Card:
+class Card(NamedTuple):
     """One backbone that the advice may name; `images_per_s` is on this device, None where it was not measured."""
 
     model: str
@@ -66,8 +65,7 @@ class Card:
     measured_here: bool
 
 
-@dataclass(frozen=True)
-class Advice:
+class Advice(NamedTuple):
     """Both paths with their ends, the backbones in the order to try, those left out and why, and the command."""
 
     facts: Facts
@@ -146,11 +144,9 @@ def overrides(models: Sequence[str], leaf: Leaf, *, dataset: str | None) -> list
     return [
         *([f"dataset={dataset}"] if dataset else []),
         *profile,
-        *(
-            f"models=[{','.join(models)}]",
-            f"modes=[{','.join(leaf.modes)}]",
-            f"training.defaults.batch_size={leaf.batch_size}",
-        ),
+        f"models=[{','.join(models)}]",
+        f"modes=[{','.join(leaf.modes)}]",
+        f"training.defaults.batch_size={leaf.batch_size}",
         *(one for one in leaf.overrides if one not in profile),
         *(f"training.{mode}.learning_rate={rate:g}" for mode, rate in rates.items()),
     ]

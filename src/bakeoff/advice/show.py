@@ -13,7 +13,7 @@ from rich.tree import Tree
 from bakeoff.advice.advise import Advice
 from bakeoff.advice.rules import Leaf, Question, Step, rules
 from bakeoff.core.progress import screen
-from bakeoff.core.translation import Translator
+from bakeoff.core.translation import N_, Translator
 from bakeoff.report.render import environment
 
 _WORDS = Path(__file__).with_name("advice.txt")
@@ -52,11 +52,9 @@ def _tree(title: str, steps: Sequence[Step], end: Leaf, t: Translator) -> Tree:
 
 def _question(step: Step, t: Translator) -> Text:
     answer = t.gettext("yes") if step.answer else t.gettext("no")
-    values = {"threshold": step.threshold, "value": step.value, "answer": answer}
-    text = Text(t.gettext(step.question.ask, **values))
-    reason = t.gettext(step.question.why)
+    asked = t.gettext(step.question.ask, threshold=step.threshold, value=step.value, answer=answer)
     source = f" ({step.question.source})" if step.question.source else ""
-    return text.append(f"\n{reason}{source}", style="dim")
+    return Text(asked).append(f"\n{t.gettext(step.question.why)}{source}", style="dim")
 
 
 def _end_or_question(node: Question | Leaf, t: Translator) -> str:
@@ -69,19 +67,16 @@ def _end_or_question(node: Question | Leaf, t: Translator) -> str:
 def _table(advice: Advice, t: Translator) -> Table:
     table = Table(title=t.gettext("Backbones to try"), box=box.SIMPLE, title_justify="left")
     table.add_column(t.gettext("model"), min_width=max((len(card.model) for card in advice.models), default=0))
-    for title in (t.gettext("licence (code / weights)"), t.gettext("commercial use")):
-        table.add_column(title, overflow="fold")
-    for title in (t.gettext("ImageNet top-1, published"), t.gettext("images/s"), t.gettext("h to extract")):
-        table.add_column(title, justify="right")
-    table.add_column(t.gettext("h to fine-tune"), justify="right")
+    for title in (N_("licence (code / weights)"), N_("commercial use")):
+        table.add_column(t.gettext(title), overflow="fold")
+    for title in (N_("ImageNet top-1, published"), N_("images/s"), N_("h to extract"), N_("h to fine-tune")):
+        table.add_column(t.gettext(title), justify="right")
     verdicts = {True: t.gettext("yes"), False: t.gettext("NO"), None: t.gettext("check the licence")}
     for card in advice.models:
-        extract, finetune = advice.hours[card.model]
         top1 = "" if card.imagenet_top1 is None else t.percent(card.imagenet_top1)
         rate = t.gettext("not measured")
         if card.images_per_s is not None:
             rate = t.number(card.images_per_s, ".1f") + (" *" if card.measured_here else "")
-        commercial = verdicts[card.commercial_use]
-        hours = ["" if value is None else t.number(value, ".2f") for value in (extract, finetune)]
-        table.add_row(card.model, card.licence, commercial, top1, rate, *hours)
+        hours = ["" if value is None else t.number(value, ".2f") for value in advice.hours[card.model]]
+        table.add_row(card.model, card.licence, verdicts[card.commercial_use], top1, rate, *hours)
     return table

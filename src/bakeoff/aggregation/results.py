@@ -77,12 +77,10 @@ def from_folder(folder: Path) -> Result:
         )
     params = read_yaml(folder / "params.yaml")
     table = pd.read_csv(table_file)
-    lacking = {"candidate", "accuracy", "status"} - set(table.columns)
-    if lacking:
+    if lacking := {"candidate", "accuracy", "status"} - set(table.columns):
         raise EvaluationError(f"{table_file} is not a leaderboard: it lacks {', '.join(sorted(lacking))}.")
     done = table.loc[table["status"] == "ok", :]
-    means = done.groupby("candidate")["accuracy"].mean().to_dict()
-    accuracies = {str(name): float(value) for name, value in means.items()}
+    accuracies = {str(name): float(value) for name, value in done.groupby("candidate")["accuracy"].mean().items()}
     name, when = folder.name or str(folder), f"{table_file.stat().st_mtime:020.3f}"
     if not isinstance(params.get("split"), Mapping) or "seed" not in params["split"]:
         raise EvaluationError(f"{name}: params.yaml names no split.seed, so its split is not known.")
@@ -106,12 +104,10 @@ def from_experiments(root: Path, names: Sequence[str] = (), *, all_commits: bool
     if not names:
         return found
     by_name = {result.name: result for result in found}
-    missing = [name for name in names if name not in by_name]
-    if missing:
-        known = ", ".join(by_name) or "none"
+    if missing := [name for name in names if name not in by_name]:
         raise EvaluationError(
-            f"{missing[0]!r} is neither a folder nor an experiment of this commit with metrics; known: {known}. "
-            "--all-commits also looks at experiments of older commits."
+            f"{missing[0]!r} is neither a folder nor an experiment of this commit with metrics; known: "
+            f"{', '.join(by_name) or 'none'}. --all-commits also looks at experiments of older commits."
         )
     return [by_name[name] for name in names]
 

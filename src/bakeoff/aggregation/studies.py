@@ -1,20 +1,59 @@
-"""Which results belong together, and what they say together of each candidate."""
+"""Which results belong together, and what they say together of each candidate.
+
+Training sets of splits overlap, and standard errors take this into account: the variance of a mean over J splits is
+(1/J + n_test/n_train) s², not s²/J. Source: Nadeau and Bengio (2003), Inference for the Generalization Error, Machine
+Learning 52, 239-281, section 4.1.1, doi:10.1023/A:1024068626366.
+"""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import stats
 
-from bakeoff.aggregation.resampled import ranks, split_mean
 from bakeoff.aggregation.results import OFFICIAL, Result
 from bakeoff.core.errors import EvaluationError
 
 
-@dataclass(frozen=True)
-class StudySplits:
+class SplitMean(NamedTuple):
+    """A mean over splits, in the unit of the values; `p_value` is two-sided, for a true mean of 0; 1 without spread."""
+
+    mean: float
+    sd: float
+    standard_error: float
+    standard_error_uncorrected: float
+    low: float
+    high: float
+    p_value: float
+
+
+def split_mean(values: np.ndarray, *, test_to_train: float) -> SplitMean:
+    """Return the mean of values (J,), one per split, with the corrected resampled t interval at 95 %, J - 1 degrees.
+
+    J is at least 2; `test_to_train` is n_test / n_train of one split, above 0.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
+        raise EvaluationError(f"a mean over splits needs two finite values or more, got {values.tolist()}.")
+    if not test_to_train > 0:
+        raise EvaluationError(f"n_test / n_train must be above 0, got {test_to_train}; see split.test and split.train.")
+    n_splits, mean, sd = len(values), float(values.mean()), float(values.std(ddof=1))
+    error = sd * math.sqrt(1 / n_splits + test_to_train)
+    half = float(stats.t.ppf(0.975, n_splits - 1)) * error
+    # A few splits that agree to the product show how coarse accuracies are, not that there is no chance.
+    p_value = float(2 * stats.t.sf(abs(mean) / error, n_splits - 1)) if error else 1.0
+    return SplitMean(mean, sd, error, sd / math.sqrt(n_splits), mean - half, mean + half, p_value)
+
+
+def ranks(table: np.ndarray) -> np.ndarray:
+    """Return the ranks (M, J) int of M candidates in each of J splits, 1 = highest; tied ones share the better rank."""
+    return stats.rankdata(-np.asarray(table, dtype=np.float64), method="min", axis=0).astype(int)
+
+
+class StudySplits(NamedTuple):
     """Results of one study on different splits: split name to the accuracies of its candidates."""
 
     params: Mapping[str, Any]
@@ -67,10 +106,13 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
     ranks.
     """
     if len(study.splits) < 2:
-        raise EvaluationError(_one_split(study))
-    rows = {
-        name: _mean_row(name, study) for name in sorted({name for split in study.splits.values() for name in split})
-    }
+        split, names = next(iter(study.sources.items()))
+        legal = ", with split.method holdout or kfold." if split == OFFICIAL else "."
+        raise EvaluationError(
+            f"all results ({', '.join(names)}) are of one split ({split}); at least two are needed: "
+            f"run `dvc exp run -S split.seed=1` and so on, as `bakeoff aggregate --help` shows{legal}"
+        )
+    rows = {name: _mean_row(name, study) for name in sorted(set().union(*study.splits.values()))}
     ranked = [name for name, row in rows.items() if row["apart"] is None and row["n_splits"] == len(study.splits)]
     ranked.sort(key=lambda name: -rows[name]["mean"])
     table = np.array([rows[name]["values"] for name in ranked])
@@ -97,7 +139,7 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
 def _mean_row(name: str, study: StudySplits) -> dict[str, Any]:
     """Return a candidate's mean over the splits that it has a result on, as of one without a rank."""
     values = np.array([accuracies[name] for accuracies in study.splits.values() if name in accuracies])
-    found = asdict(split_mean(values, test_to_train=study.test_to_train)) if len(values) > 1 else {}
+    found = split_mean(values, test_to_train=study.test_to_train)._asdict() if len(values) > 1 else {}
     row: dict[str, Any] = {"candidate": name, "n_splits": len(values), "mean": float(values.mean())}
     row |= {key: found.get(key) for key in ("sd", "standard_error", "standard_error_uncorrected")}
     row |= {"low": max(0.0, found["low"]) if found else None, "high": min(1.0, found["high"]) if found else None}
@@ -115,9 +157,10 @@ def _join(results: Sequence[Result]) -> StudySplits:
         accuracies = splits.setdefault(result.split, {})
         n_replaced += sum(accuracies.get(name, value) != value for name, value in result.accuracies.items())
         accuracies.update(result.accuracies)
-        known = excluded.setdefault(result.split, {})
-        excluded[result.split] = {name: why for name, why in known.items() if name not in result.accuracies}
-        excluded[result.split] |= result.apart
+        older = excluded.get(result.split, {}).items()
+        excluded[result.split] = {name: why for name, why in older if name not in result.accuracies} | dict(
+            result.apart
+        )
         sources.setdefault(result.split, []).append(result.name)
         for name in result.accuracies:
             first, usual = settings.setdefault(name, (result, result.settings(name)))
@@ -143,13 +186,4 @@ def _do_not_mix(first: Result, second: Result) -> str:
     return (
         f"{first.name} and {second.name} do not belong to one study: they differ in more than the split ({what}); "
         "aggregate them in two calls."
-    )
-
-
-def _one_split(study: StudySplits) -> str:
-    split, names = next(iter(study.sources.items()))
-    return (
-        f"all results ({', '.join(names)}) are of one split ({split}); at least two are needed: "
-        "run `dvc exp run -S split.seed=1` and so on, as `bakeoff aggregate --help` shows"
-        + (", with split.method holdout or kfold." if split == OFFICIAL else ".")
     )

@@ -18,11 +18,8 @@ def write_candidates(study: StudyBackbones, out_dir: Path, runs_dir: Path) -> li
     """Write one settings file per model and return them in the study's order.
 
     Also removes files of other models from `out_dir`, and folders of candidates and seeds outside the study from
-    `runs_dir` (DVC's cache keeps them); the baseline is part of every study.
-
-    Raises:
-        ParamsError: an unknown model, one that takes no photos of its image_size, or one named as the baseline; nothing
-            is written or removed then.
+    `runs_dir` (DVC's cache keeps them); the baseline is part of every study. A ParamsError where a model is unknown,
+    takes no photos of its image_size, or is named as the baseline; nothing is written or removed then.
     """
     if BASELINE in study.models:
         raise ParamsError(f"models must not name {BASELINE!r}: the TensorFlow baseline is part of every study.")
@@ -40,13 +37,10 @@ def write_candidates(study: StudyBackbones, out_dir: Path, runs_dir: Path) -> li
 
 
 def check_forward(settings: CandidateSettings) -> None:
-    """Refuse a candidate that takes no photos of its size: one photo goes through it on the device `meta`, in 0.2 s.
+    """Refuse a candidate that takes no photos of its size (ParamsError): one goes through it on the device `meta`.
 
-    Where that fails, real numbers decide. MambaVision takes every size (it pads; tried from 32 to 512 px) and cannot be
-    built on `meta`.
-
-    Raises:
-        ParamsError: it cannot be built or computed for that size, or gives no pooled features.
+    That takes 0.2 s; where it fails, real numbers decide. MambaVision takes every size (it pads; tried from 32 to 512
+    px) and cannot be built on `meta`.
     """
     if settings.source == "mambavision":
         return

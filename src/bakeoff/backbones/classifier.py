@@ -85,9 +85,8 @@ def build_classifier(
     name that `scan.implementation` may take; a transformers model's config.json is in `network_dir` (None =
     `weights_dir`).
 
-    Raises:
-        WeightsError: no config.json of a transformers model, or the file belongs to another architecture.
-        ParamsError: fewer than two classes.
+    A WeightsError where a transformers model has no config.json or a file is of another architecture, a ParamsError for
+    fewer than two classes.
     """
     if n_classes < 2:
         raise ParamsError(f"a classifier needs at least 2 classes, got {n_classes}; look at the catalogue's labels.")
@@ -107,10 +106,8 @@ def set_mode(classifier: Classifier, mode: Mode, *, epoch: int | None = None) ->
     """Let the head learn, and all of the backbone, its last stages, or nothing of it.
 
     A frozen backbone takes no gradient and stays in eval also after `classifier.train()`. Mode `gradual` lets the head
-    alone learn in epoch 1, and one stage more in each that follows (Howard and Ruder 2018, arXiv:1801.06146).
-
-    Raises:
-        ParamsError: the backbone has fewer stages.
+    alone learn in epoch 1, and one stage more in each that follows (Howard and Ruder 2018, arXiv:1801.06146). A
+    ParamsError where the backbone has fewer stages.
     """
     trained = epoch - 1 if epoch is not None and mode.family == "gradual" else mode.trained
     classifier.backbone.requires_grad_(trained is None)
@@ -127,11 +124,9 @@ def set_mode(classifier: Classifier, mode: Mode, *, epoch: int | None = None) ->
 def layer_groups(backbone: nn.Module, *, coarse: bool) -> list[list[str]]:
     """Return names of parameters, a list per stage (`coarse`) or block, from the input to the output.
 
-    A group of norms and biases alone, such as the last norm, is part of the one before it.
-
-    timm's networks say it themselves (`group_matcher`). Others are divided by the numbers in their parameters' names,
-    in the order in which they were registered: `levels.2.blocks.5.…` is of stage `levels.2` and block
-    `levels.2.blocks.5`.
+    A group of norms and biases alone, such as the last norm, is part of the one before it. timm's networks say their
+    groups themselves (`group_matcher`). Others are divided by the numbers in their parameters' names, in the order in
+    which they were registered: `levels.2.blocks.5.…` is of stage `levels.2` and block `levels.2.blocks.5`.
     """
     import_timm()
     from timm.models._manipulate import group_parameters

@@ -1,7 +1,4 @@
-"""Networks of the transformers library, without their classifier; remote code is never run.
-
-A network is built from a config.json on disk alone: the stage `weights` stores it beside the weights.
-"""
+"""Networks of the transformers library without their classifier, from a config.json on disk; no remote code runs."""
 
 import copy
 import warnings
@@ -55,9 +52,8 @@ def pooled_features(output: Mapping[str, Any]) -> Tensor:
 def build_hf(folder: Path, *, image_size: int) -> tuple[HfBackbone, int]:
     """Return the backbone of the config.json in `folder` with fresh weights, and its width D.
 
-    Raises:
-        WeightsError: no config.json there.
-        ParamsError: it is not an image model, or takes no photos of `image_size` px.
+    A WeightsError without a config.json, a ParamsError where it is not an image model or takes no photos of
+    `image_size` px.
     """
     config = _config(folder)
     with warnings.catch_warnings():
@@ -73,10 +69,7 @@ def load_hf(folder: Path, weights: Path, *, image_size: int) -> tuple[HfBackbone
     """Return the backbone of the config.json in `folder` with published weights, and what was left out on purpose.
 
     Left out is what the published class has beyond the backbone: its classifier, a text tower, a decoder. The weights
-    are a folder made by save_pretrained, or one checkpoint file.
-
-    Raises:
-        WeightsError: no weights there, or they do not match the architecture.
+    are a folder made by save_pretrained, or one checkpoint file; a WeightsError where they are missing or do not match.
     """
     config = _config(folder)
     network_class = _network_class(config)
@@ -105,8 +98,7 @@ def load_hf(folder: Path, weights: Path, *, image_size: int) -> tuple[HfBackbone
 def hf_licence(name: str) -> str | None:
     """Return the licence code in the model card of a local folder, or None; the hub's cards are not asked.
 
-    Raises:
-        ParamsError: the card's head cannot be read.
+    A ParamsError where the card's head cannot be read.
     """
     from huggingface_hub import metadata_load
     from yaml import YAMLError

@@ -30,10 +30,8 @@ Values = Mapping[str, Any]
 def hf_preprocessing(name: str, *, image_size: int | None) -> Preprocessing:
     """Return what the model's own image processor does to photos; found, and proved, by what it does to two pictures.
 
-    The name is a folder made by save_pretrained, or a hub id; `image_size` another side than the processor's, px.
-
-    Raises:
-        ParamsError: the processor cannot be read, or does what `Preprocessing` cannot express.
+    The name is a folder made by save_pretrained, or a hub id; `image_size` another side than the processor's, px. A
+    ParamsError where the processor cannot be read, or does what `Preprocessing` cannot express.
     """
     processor = _processor(name)
     values = processor.to_dict()

@@ -70,8 +70,7 @@ def find_on_hub(
 def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md5: str = KERAS_MD5) -> Found | Reason:
     """Download Keras' EfficientNet-B0 without its top into `out_dir`, checked against the digest Keras publishes.
 
-    Raises:
-        WeightsError: the server gave another file; an HTML page is a reason like the others instead.
+    A WeightsError where the server gave another file; an HTML page is a reason like the others instead.
     """
     path = out_dir / KERAS_FILE
     if path.is_file() and _md5(path) == md5:
@@ -151,11 +150,7 @@ def _head(path: Path) -> bytes:
 
 
 def refuse_stand_in(path: Path) -> None:
-    """Refuse what often lies under a weights file's name, also inside a folder.
-
-    Raises:
-        WeightsError: a Git LFS pointer, or an HTML page.
-    """
+    """Raise a WeightsError for a Git LFS pointer or an HTML page under a weights file's name, also inside a folder."""
     for file in sorted(file for file in path.iterdir() if file.suffix in _BINARY) if path.is_dir() else [path]:
         if _head(file).startswith(b"version https://git-lfs"):
             raise WeightsError(f"{file} is a Git LFS pointer, not the weights: run `git lfs pull` in its repository.")

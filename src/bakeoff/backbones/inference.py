@@ -66,10 +66,7 @@ def for_cpu_inference(network: nn.Module) -> nn.Module:
     Folds what is surely a pair (in a Sequential, MambaVision's blocks and timm's Mlp) and packs every float32 linear
     layer and convolution of PyTorch's own classes; subclasses may do more and stay. Outputs agree with the original's
     within float32 rounding. A network whose code reads the `weight` of a linear layer itself (BEiT,
-    nn.TransformerEncoderLayer) raises an AttributeError when it runs.
-
-    Raises:
-        SetupError: this PyTorch has no oneDNN.
+    nn.TransformerEncoderLayer) raises an AttributeError when it runs; a SetupError where this PyTorch has no oneDNN.
     """
     if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
         raise SetupError("packing a network for a CPU needs a PyTorch with oneDNN (torch.backends.mkldnn).")

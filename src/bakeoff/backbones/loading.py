@@ -55,10 +55,8 @@ class LoadReport:
 def read_checkpoint(path: Path, *, prefixes: tuple[str, ...] = _PREFIXES) -> State:
     """Return the tensors of a .safetensors, .pth, .pth.tar, .pt or .bin file, unwrapped and without wrappers' prefixes.
 
-    Pickles are read with weights_only: no code of theirs runs.
-
-    Raises:
-        WeightsError: no such file, or no checkpoint.
+    Pickles are read with weights_only: no code of theirs runs. A WeightsError where there is no such file, or no
+    checkpoint.
     """
     if not path.is_file():
         raise WeightsError(f"the weights file {path} does not exist; run `dvc repro`, or `dvc pull` it.")
@@ -87,10 +85,8 @@ def _unreadable(path: Path, error: str) -> str:
 def backbone_part(backbone: nn.Module, state: State, *, where: str) -> State:
     """Return what lies under the one prefix that the backbone's own keys have, as in Lightning's or bakeoff's files.
 
-    Such a file holds a loss, a head or metrics beside the backbone; averaged weights (`ema`) come before others.
-
-    Raises:
-        WeightsError: networks with different numbers fit equally well, as a student and its teacher do.
+    Such a file holds a loss, a head or metrics beside the backbone; averaged weights (`ema`) come before others. A
+    WeightsError where networks with different numbers fit equally well, as a student and its teacher do.
     """
     wanted = max(network_of(backbone).state_dict(), key=len)
     found = [key.removesuffix(wanted) for key in state if key.endswith(f".{wanted}")]
@@ -130,8 +126,7 @@ def load_state(
 ) -> None:
     """Load `state` into the backbone, the checkpoint's own classifier layers left out.
 
-    Raises:
-        WeightsError: they do not match; nothing was loaded then.
+    A WeightsError where they do not match; nothing was loaded then.
     """
     if not (report := compare(backbone, state, classifier)).fits:
         raise WeightsError(

@@ -56,8 +56,7 @@ class MambaBackbone(nn.Module):
 def import_mambavision() -> ModuleType:
     """Return the package's model module, its scan bound to `bakeoff.scan`; an installed mamba_ssm is left alone.
 
-    Raises:
-        SetupError: mambavision is not installed.
+    A SetupError where mambavision is not installed.
     """
     import_timm()
     with warnings.catch_warnings(), standin():
@@ -76,11 +75,7 @@ def import_mambavision() -> ModuleType:
 
 
 def default_cfg(name: str) -> dict[str, Any]:
-    """Return the package's own preprocessing and weights address of one model.
-
-    Raises:
-        ParamsError: no such model, with the near and the legal names.
-    """
+    """Return the package's own preprocessing and weights address of one model; a ParamsError for an unknown one."""
     known = import_mambavision().default_cfgs
     if name not in known:
         raise unknown_name("MambaVision model", name, list(known))
@@ -88,11 +83,7 @@ def default_cfg(name: str) -> dict[str, Any]:
 
 
 def build_mambavision(name: str, *, scan: str = "auto") -> MambaBackbone:
-    """Return a MambaVision backbone with fresh weights.
-
-    Raises:
-        ParamsError: unknown name or scan (`auto` or one that `scan.implementation` may take).
-    """
+    """Return a MambaVision backbone with fresh weights; a ParamsError for a name or a scan that is not known."""
     default_cfg(name)
     check_name(scan)
     return MambaBackbone(getattr(import_mambavision(), name)(pretrained=False, num_classes=0), scan)

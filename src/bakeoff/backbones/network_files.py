@@ -19,10 +19,7 @@ def find_network_files(
     """Return where config.json and preprocessor_config.json of an `hf` candidate are; nothing for other candidates.
 
     Its name is a folder or a hub id, there `revision` a commit (None = the newest). The files in `out_dir` that the
-    record `kept` names serve where the source is out of reach.
-
-    Raises:
-        WeightsError: no config.json.
+    record `kept` names serve where the source is out of reach; a WeightsError where there is no config.json.
     """
     if settings.source != "hf":
         return {}

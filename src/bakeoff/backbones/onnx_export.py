@@ -22,11 +22,9 @@ def export_onnx(model: nn.Module, path: Path, *, image_size: int, metadata: Mapp
     """Write `model` to `path` and return how far ONNX Runtime's outputs are from PyTorch's, relative to the largest.
 
     The file's input is `images` (N, 3, image_size, image_size) float32, N free; its output `logits` (N, K) float32.
-    MambaVision's scan is an ONNX `Scan`: no custom operator. The file is replaced only by one that passed the check, on
-    random images; a copy of the model is exported, in evaluation mode, with the words of `metadata`.
-
-    Raises:
-        EvaluationError: the exported network answers something else than PyTorch's.
+    MambaVision's scan is an ONNX `Scan`: no custom operator. A copy of the model is exported, in evaluation mode, with
+    the words of `metadata`; an EvaluationError where it fails the check, on random images, that comes before it is
+    written.
     """
     model = copy.deepcopy(model).cpu().float().eval()
     for module in model.modules():

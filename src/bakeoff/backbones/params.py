@@ -9,8 +9,7 @@ from bakeoff.core.section import PositiveFloat, Section
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.study import StudyLists
 
-Own = dict[Family, dict[str, Any]]
-"""By family of modes, fields of `training.<family>` that are a backbone's own."""
+Own = dict[Family, dict[str, Any]]  # by family of modes, fields of `training.<family>` that are a backbone's own
 
 
 class LicenceParams(Section):

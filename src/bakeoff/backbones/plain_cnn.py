@@ -1,7 +1,4 @@
-"""A plain convolutional network without published weights, to learn from scratch; timm knows it as `plain_cnn`.
-
-Importing this registers it, which `bakeoff.backbones.compat.import_timm` does.
-"""
+"""A plain convolutional network without published weights, to learn from scratch; to import it registers it in timm."""
 
 from itertools import pairwise
 from typing import Any

@@ -1,5 +1,6 @@
 """From a model's name in params.yaml to its full settings, asked of the library that it is from, licences included."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
@@ -39,10 +40,8 @@ def describe(model: str, backbones: dict[str, BackboneParams], defaults: Backbon
     """Return the full settings of one model of the study.
 
     A model is a key of `backbones`, or any timm name (`resnet18`, `convnext_tiny.fb_in22k_ft_in1k`). One that timm has
-    renamed (`tf_efficientnet_b0_ns`) stays the study's name; the settings' `name` is timm's present one.
-
-    Raises:
-        ParamsError: a name that its library does not know; near matches and legal tags are listed.
+    renamed (`tf_efficientnet_b0_ns`) stays the study's name; the settings' `name` is timm's present one. A ParamsError,
+    with near matches and legal tags, for a name that its library does not know.
     """
     entry = backbones.get(model) or BackboneParams(name=model)
     source = entry.source or defaults.source
@@ -75,8 +74,7 @@ def _of_weights(code: str | None) -> dict[str, Any]:
 def timm_cfg(name: str, listed: dict[str, BackboneParams] | None = None) -> Any:
     """Return timm's pretrained configuration of `name`, with or without a tag.
 
-    Raises:
-        ParamsError: unknown architecture (near matches) or tag (the legal ones).
+    A ParamsError for an unknown architecture (with near matches) or tag (with the legal ones).
     """
     timm = import_timm()
     architecture, _, tag = name.partition(".")
@@ -114,8 +112,6 @@ def _describe_mambavision(name: str, image_size: int | None, _: dict[str, Backbo
 
 
 def _describe_hf(name: str, image_size: int | None, _: dict[str, BackboneParams]) -> dict[str, Any]:
-    from pathlib import Path
-
     from bakeoff.backbones.hf import hf_licence
     from bakeoff.backbones.hf_preprocessing import hf_preprocessing
 

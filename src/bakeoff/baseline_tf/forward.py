@@ -9,8 +9,7 @@ from scipy.special import log_softmax, softmax
 from bakeoff.baseline_tf.runtime import tf
 
 _MULTIPLY_ADDS = {"Conv2D", "DepthwiseConv2dNative", "MatMul", "BatchMatMulV2", "Einsum"}
-_SMALLEST = 1e-7
-"""Probabilities are kept this far from 0 and 1 before a logarithm, as Keras does."""
+_SMALLEST = 1e-7  # probabilities are kept this far from 0 and 1 before a logarithm, as Keras does
 
 
 def compile_forward(model: Any) -> Callable[[np.ndarray], np.ndarray]:

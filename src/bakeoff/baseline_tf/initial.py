@@ -1,13 +1,9 @@
-"""What the baseline takes over: the weights that a training starts from, or an earlier project's model as it is.
-
-Such a model's classes are matched to the catalogue's by name, and nothing of it is trained.
-"""
+"""What the baseline takes over: the weights that it starts from, or an earlier project's model with its classes."""
 
 from pathlib import Path
 from typing import Any
 
-from bakeoff.baseline_tf.lite0 import load_lite0
-from bakeoff.baseline_tf.model import N_FEATURES, build_backbone, build_classifier, parts_of
+from bakeoff.baseline_tf.model import N_FEATURES, build_backbone, build_classifier, load_lite0, parts_of
 from bakeoff.baseline_tf.runtime import keras
 from bakeoff.baseline_tf.weights_file import WeightsFile, load_backbone, load_layer, read_weights_file
 from bakeoff.core.errors import DataError, WeightsError
@@ -18,8 +14,7 @@ from bakeoff.records.weights import WeightsRecord
 def fetched_file(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Path:
     """Return the file in weights/baseline_tf that the training starts from.
 
-    Raises:
-        WeightsError: the record belongs to other params, or its file is gone.
+    A WeightsError where the record belongs to other params, or its file is gone.
     """
     wanted = Path(params.weights_file).name if params.weights_file else None
     if (record.source == "user_file") != bool(wanted) or (wanted and record.file != wanted):
@@ -36,11 +31,7 @@ def fetched_file(params: BaselineParams, *, weights_dir: Path, record: WeightsRe
 
 
 def fetched_class_names(*, weights_dir: Path, record: WeightsRecord) -> list[str]:
-    """Return the earlier model's classes in output order, as they were stored with its file.
-
-    Raises:
-        WeightsError: the record has none.
-    """
+    """Return the earlier model's classes in output order, as stored with its file; a WeightsError without any."""
     if record.class_names is None:
         raise WeightsError(
             f"{weights_dir} holds no class names of the earlier model, which baseline.mode as_is needs; "
@@ -52,10 +43,8 @@ def fetched_class_names(*, weights_dir: Path, record: WeightsRecord) -> list[str
 def initial_backbone(params: BaselineParams, *, weights_dir: Path, record: WeightsRecord) -> Any:
     """Return the backbone with the weights its training starts from, fetched to `weights_dir`, weights/baseline_tf.
 
-    `baseline.weights_file` comes before `pretrained`. It is EfficientNet-Lite0 where the record says so.
-
-    Raises:
-        WeightsError: a file is missing or belongs to another architecture.
+    `baseline.weights_file` comes before `pretrained`. It is EfficientNet-Lite0 where the record says so. A WeightsError
+    where a file is missing or belongs to another architecture.
     """
     if not params.weights_file and (params.pretrained == "random" or not record.pretrained):
         return build_backbone(params.image_size, imagenet_rescaling=False)
@@ -80,11 +69,8 @@ def load_earlier_model(params: BaselineParams, *, weights_file: Path, class_name
     """Return the earlier project's model with its outputs in the catalogue's order.
 
     The file is `.keras`, legacy `.h5` (whole model or weights) or `.weights.h5`; the params' image_size and loss serve
-    one that holds weights alone. `class_names` are in output order.
-
-    Raises:
-        WeightsError: not an EfficientNet-B0 classifier of square RGB images, or another number of outputs.
-        DataError: the classes differ from the catalogue's; the message lists both sides.
+    one that holds weights alone. `class_names` are in output order. A WeightsError where it is not an EfficientNet-B0
+    classifier of square RGB images with so many outputs, a DataError with both sides where the classes differ.
     """
     if set(class_names) != set(labels):
         only_model = sorted(set(class_names) - set(labels)) or "none"

@@ -64,9 +64,7 @@ def start(*, device: str, threads: int | None) -> Device:
     """Choose device and threads and switch deterministic operations on; call it before anything is computed.
 
     The device is `auto` (a GPU where TensorFlow finds one), `cpu` or `cuda`; None is as many threads as physical cores.
-
-    Raises:
-        SetupError: the device is not there, or is not one of TensorFlow's.
+    A SetupError where the device is not there, or is not one of TensorFlow's.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if device not in ("auto", "cpu", "cuda"):
@@ -88,10 +86,7 @@ def limit_threads(n_threads: int) -> int:
     """Use `n_threads` CPU threads from here on and return the number.
 
     TensorFlow fixes its thread pool at the first computation; after that fewer threads are enforced by binding every
-    thread of the process to that many CPUs.
-
-    Raises:
-        SetupError: more threads than the pool was started with, or a system without binding.
+    thread of the process to that many CPUs. A SetupError for more threads than it was started with, or without binding.
     """
     if n_threads < 1:
         raise SetupError(f"the number of CPU threads must be at least 1, got {n_threads}.")

@@ -37,9 +37,8 @@ class Batches(keras.utils.PyDataset):
     ) -> None:
         """Hold `positions` (N,) into the catalogue's products.
 
-        `inputs` takes indices into them to what the network takes, float32: photos (n, H, W, 3) in 0-255, as Keras'
-        EfficientNet wants them, or pooled features (n, D). The seed is of the order; None keeps that of `positions` and
-        leaves the training weights out.
+        `inputs` takes indices into them to what the network takes, float32: photos (n, H, W, 3) in 0-255, or pooled
+        features (n, D). The seed is of the order; None keeps that of `positions` and leaves the training weights out.
         """
         super().__init__(workers=0)
         self.inputs = inputs

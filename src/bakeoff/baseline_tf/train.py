@@ -42,8 +42,7 @@ class Trained:
     model: Any
     image_size: int
     history: History
-    feature_time_s: float = 0.0
-    """What computing the cached features took."""
+    feature_time_s: float = 0.0  # what computing the cached features took
 
 
 def prepare_run(
@@ -51,10 +50,8 @@ def prepare_run(
 ) -> BaselineRun:
     """Return a training ready to start, with device, threads, determinism and seeds set.
 
-    Raises:
-        SetupError: the device is not there.
-        WeightsError: weights/baseline_tf has no record.
-        TrainingError: the train or the validation split is empty.
+    A SetupError where the device is not there, a WeightsError where weights/baseline_tf has no record, a TrainingError
+    where the train or the validation split is empty.
     """
     for split in ("train", "validation"):
         if not len(catalogue.rows(split)):
@@ -72,11 +69,9 @@ def train_baseline(
     `on_epoch` is told each history row. In frozen mode the backbone's features are computed once; without
     `cache_features` it runs at every step, with the same result. training.json's content comes back.
 
-    Raises:
-        WeightsError: a weights file is missing or foreign.
-        DataError: the earlier model's classes are not the catalogue's.
-        TrainingError: the loss is no number any more, or the device's memory does not suffice.
-        EvaluationError: the network's scores are no numbers.
+    A WeightsError where a weights file is missing or foreign, a DataError where the earlier model's classes are not the
+    catalogue's, a TrainingError where the loss is no number any more or the device's memory does not suffice, an
+    EvaluationError where the network's scores are no numbers.
     """
     params, started_at = run.params, now_utc()
     batch = inputs_in_words((params.batch_size, 3, params.image_size, params.image_size))

@@ -37,8 +37,7 @@ class WeightsFile:
     layers: dict[str, list[np.ndarray]]
     imagenet_rescaling: bool | None
     """Whether the network had Keras' extra Rescaling layer; None where the file does not say."""
-    whole_model: bool
-    """The file also holds the architecture."""
+    whole_model: bool  # the file also holds the architecture
 
     def others(self) -> dict[str, list[np.ndarray]]:
         """Return the layers that are not part of the backbone: the earlier project's head, and what alters photos."""
@@ -52,8 +51,7 @@ class WeightsFile:
 def read_weights_file(path: Path) -> WeightsFile:
     """Return what a `.keras`, `.weights.h5` or legacy `.h5` file holds.
 
-    Raises:
-        WeightsError: the file is missing, has another ending, is in none of these formats, or holds NaN.
+    A WeightsError where the file is missing, has another ending, is in none of these formats, or holds NaN.
     """
     if not path.is_file():
         raise WeightsError(f"weights file {path} is missing; put it there, or correct baseline.weights_file in conf/.")
@@ -74,8 +72,7 @@ def read_weights_file(path: Path) -> WeightsFile:
 def load_backbone(backbone: Any, weights: WeightsFile) -> None:
     """Put the file's arrays into our EfficientNet-B0: every layer must be there, in the right shape, and no other.
 
-    Raises:
-        WeightsError: the file belongs to another architecture.
+    A WeightsError where the file belongs to another architecture.
     """
     wanted = {_key(layer): layer for layer in backbone.layers if layer.variables and _key(layer)}
     given = {re.sub(r"^(normalization)_\d+$", r"\1", name): arrays for name, arrays in weights.layers.items()}
@@ -93,11 +90,7 @@ def load_backbone(backbone: Any, weights: WeightsFile) -> None:
 
 
 def load_layer(layer: Any, arrays: list[np.ndarray], path: Path) -> None:
-    """Put arrays into one layer.
-
-    Raises:
-        WeightsError: their number or a shape is not the layer's.
-    """
+    """Put arrays into one layer; a WeightsError where their number or a shape is not the layer's."""
     expected = [tuple(variable.shape) for variable in layer.weights]
     got = [tuple(array.shape) for array in arrays]
     if expected != got:

@@ -29,11 +29,7 @@ _CELL_IN, _LABEL_IN = 1.3, 1.4
 
 
 def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
-    """Write audit.json, findings.parquet and figures/ of a prepared catalogue and return the record.
-
-    Raises:
-        DataError: a file of the catalogue is missing.
-    """
+    """Write audit.json, findings.parquet and figures/ of a prepared catalogue and return the record."""
     rejected = pd.read_csv(catalogue_dir / "rejected.csv", dtype=str, keep_default_na=False)
     examined = read_examined(catalogue_dir, rejected)
     table, texts = examined.products, examined.products[list(TEXT_COLUMNS)]

@@ -1,29 +1,30 @@
 """Which products show the same picture: exactly, nearly (perceptual hash), mirrored, framed or a little cropped."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, combinations, pairwise
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from bakeoff.catalogue.hash_search import find_near
-
 _VIEW_DISTANCE = 8  # bits; benchmarks/duplicates.py measures this and the following together
 _LEAST_CORRELATION, _PLACE_TOLERANCE = 0.97, 0.1
 _COLOUR_RMS, _CHROMA_RMS = 8.0, 4.5  # of 255
 _COMPARED = 50  # of pictures with one hash: each is compared with this many only
-_BATCH = 2**15
+_BATCH = 2**15  # pairs whose colours are compared at once
+_BITS = 64
+_STRETCHES = range(3, 17)
+_LOOKUP_COST = 1  # of seeking a stretch, in comparisons of two hashes: 14 ns against 13 to 17
+_CHUNK, _PAIRS = 2**14, 2**18  # they fit the processor's cache
 
 
 class Duplicates(NamedTuple):
     """For each of N pictures the position of the first of its kind, (N,) int64, at most its own."""
 
-    groups: np.ndarray
-    """Of those that belong together, such as mirrored and recoloured pictures."""
-    copies: np.ndarray
-    """Of those that show the same in the same colours."""
+    groups: np.ndarray  # of those that belong together, such as mirrored and recoloured pictures
+    copies: np.ndarray  # of those that show the same in the same colours
 
 
 def find_duplicates(
@@ -96,15 +97,12 @@ def _near_pairs(hashes: np.ndarray, distance: int) -> Iterator[np.ndarray]:
     distinct, starts, counts = np.unique(hashes[order], return_index=True, return_counts=True)
     equal = np.repeat(np.flatnonzero(counts > 1)[:, None], 2, axis=1)
     for pairs in chain([equal], find_near(distinct, distance)):
-        n_each = counts[pairs[:, 0]] * np.minimum(counts[pairs[:, 1]], _COMPARED)
-        cuts = np.searchsorted(np.cumsum(n_each), np.arange(_BATCH, n_each.sum(), _BATCH))
-        for left, right in (part.T for part in np.split(pairs, cuts)):
-            n_left, n_right = counts[left], np.minimum(counts[right], _COMPARED)
-            n, width = n_left * n_right, np.repeat(n_right, n_left * n_right)
-            place = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
-            one = order[np.repeat(starts[left], n) + place // width]
-            other = order[np.repeat(starts[right], n) + place % width]
-            yield np.stack([one, other], axis=1)[one != other]
+        left, right = pairs.T
+        for rank, one in _pair_up(np.arange(len(pairs)), starts[left], starts[left] + counts[left], _BATCH):
+            first, most = starts[right[rank]], np.minimum(counts[right[rank]], _COMPARED)
+            for places in _pair_up(one, first, first + most, _BATCH):
+                found = order[np.stack(places, axis=1)]
+                yield found[found[:, 0] != found[:, 1]]
 
 
 def _pairs_of_views(views: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -145,3 +143,59 @@ def _same_colours(colours: np.ndarray, one: np.ndarray, other: np.ndarray) -> np
     chroma = np.abs(change - change[..., 1:2]).max(axis=2)
     rms, chroma_rms = np.sqrt((change**2).mean(axis=(1, 2))), np.sqrt((chroma**2).mean(axis=1))
     return (rms <= _COLOUR_RMS) & (chroma_rms <= _CHROMA_RMS)
+
+
+def find_near(hashes: np.ndarray, distance: int) -> Iterator[np.ndarray]:
+    """Yield arrays (M, 2) int64 of all pairs i < j with at most `distance` (0 to 64) differing bits.
+
+    The hashes, (N,) uint64, are all different; a pair may come twice. Of hashes cut into c stretches of bits, two that
+    differ in d bits differ in at most d // c bits of some stretch: only those that agree there but for so many bits are
+    compared, which is exact, and far faster than comparing all with all.
+
+    Source: Norouzi, Punjani and Fleet, Fast Search in Hamming Space with Multi-Index Hashing (CVPR 2012),
+    doi:10.1109/CVPR.2012.6248043.
+    """
+    n_stretches = min(_STRETCHES, key=lambda n: _cost(len(hashes), distance, n))
+    edges = np.linspace(0, _BITS, n_stretches + 1).astype(int).tolist()
+    for low, high in pairwise(edges):
+        keys = ((hashes >> np.uint64(low)) & np.uint64(2 ** (high - low) - 1)).astype(np.int64)
+        order = np.argsort(keys, kind="stable")
+        ordered = hashes[order]
+        for left, right in _candidates(keys[order], high - low, distance // n_stretches):
+            near = np.flatnonzero(np.bitwise_count(ordered[left] ^ ordered[right]) <= distance)
+            if len(near):
+                yield np.sort(np.stack([order[left[near]], order[right[near]]], axis=1), axis=1)
+
+
+def _cost(n: int, distance: int, n_stretches: int) -> float:
+    """Return about how many comparisons `n` hashes of random bits would take."""
+    bits = _BITS / n_stretches
+    n_masks = sum(comb(round(bits), k) for k in range(distance // n_stretches + 1))
+    return n_stretches * n_masks * (_LOOKUP_COST * n + n * n / 2 ** (bits + 1)) + 2**bits
+
+
+def _candidates(keys: np.ndarray, bits: int, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield places of pairs whose keys of so many bits, (N,) ascending, differ in `most` at most, each pair once."""
+    starts = np.searchsorted(keys, np.arange(2**bits + 1))
+    occupied, places = np.diff(starts) > 0, np.arange(len(keys))
+    yield from _pair_up(places, places + 1, starts[keys + 1], _PAIRS)
+    for top in range(bits):  # the highest bit in which the two differ: the one without it looks for the other
+        seekers = np.flatnonzero(keys & (1 << top) == 0)
+        masks = [sum(1 << bit for bit in chosen) for n in range(most) for chosen in combinations(range(top), n)]
+        for own in np.split(seekers, range(_CHUNK, len(seekers), _CHUNK)):
+            for mask in masks:
+                sought = keys[own] ^ (1 << top | mask)
+                found = np.flatnonzero(occupied[sought])
+                yield from _pair_up(own[found], starts[sought[found]], starts[sought[found] + 1], _PAIRS)
+
+
+def _pair_up(
+    own: np.ndarray, first: np.ndarray, last: np.ndarray, most: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield each of the places `own`, (M,), with each from its `first` to before its `last`, about `most` at a time."""
+    counts = last - first
+    ends = np.cumsum(counts)
+    cuts = np.searchsorted(ends, np.arange(most, ends[-1], most)) + 1 if len(own) else []
+    for place, begin, n in zip(*(np.split(values, cuts) for values in (own, first, counts)), strict=True):
+        if n_pairs := n.sum():
+            yield np.repeat(place, n), np.arange(n_pairs) + np.repeat(begin - (np.cumsum(n) - n), n)

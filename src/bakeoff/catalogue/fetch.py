@@ -77,17 +77,11 @@ def effective_dataset(dataset: DatasetParams, source: SourceRecord) -> DatasetPa
 
 
 def _describe(dataset: DatasetParams, main_root: Path, reason: str | None) -> SourceRecord:
-    files = _list_with_digests(main_root / dataset.root)
-    digest = hashlib.sha256("".join(f"{file.path}\0{file.sha256}\n" for file in files).encode()).hexdigest()
-    named = dataset.model_dump(include={"kind", "name", "root", "licence", "source_url"})
-    return SourceRecord(**named, digest=digest, fallback_reason=reason, files=files)
-
-
-def _list_with_digests(root: Path) -> list[RawFile]:
-    """Return every raw file; unchanged ones (size and time) are not read again.
+    """Return what to write into source.json: every raw file; unchanged ones (size and time) are not read again.
 
     Packages someone put beside the data (.deb) are not raw files of a catalogue.
     """
+    root = main_root / dataset.root
     cache_file = state_dir("digests") / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
     known = json.loads(cache_file.read_text(encoding="utf-8")) if cache_file.is_file() else {}
     files, cache = [], {}
@@ -101,4 +95,6 @@ def _list_with_digests(root: Path) -> list[RawFile]:
         cache[name] = [*stamp, digest]
         files.append(RawFile(path=name, size=status.st_size, sha256=digest))
     write_json(cache_file, cache)
-    return files
+    digest = hashlib.sha256("".join(f"{file.path}\0{file.sha256}\n" for file in files).encode()).hexdigest()
+    named = dataset.model_dump(include={"kind", "name", "root", "licence", "source_url"})
+    return SourceRecord(**named, digest=digest, fallback_reason=reason, files=files)

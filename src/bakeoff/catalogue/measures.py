@@ -1,18 +1,21 @@
-"""What a photo is like, in numbers that need no network: light, colour, sharpness, shape, border."""
+"""What a photo is like: light, colour, sharpness, shape and border in numbers, and the hashes that find its copies.
+
+No network is needed. What `prepare` keeps is measured on one small picture, made once, its border looked for once.
+"""
 
 import math
+from functools import cached_property
+from operator import le
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageChops
-
-from bakeoff.catalogue.thumbnail import TOLERANCE, Thumbnail
+from PIL import Image, ImageChops, ImageOps
 
 MEASURES = ("brightness", "contrast", "saturation", "sharpness", "aspect_ratio", "megapixels")
 """Of every photo; what monitoring compares."""
 AUDITED = (*MEASURES, "luma_p05", "luma_p99", "information", "red", "green", "blue", "dominance", "chroma", "border")
 """What `prepare` keeps in measures.parquet."""
-_SIDE_PX = 256
-"""Size at which light, colour and sharpness are measured, so that they do not depend on the photo's size."""
+_SIDE_PX = 256  # size at which light, colour and sharpness are measured, so that they do not depend on the photo's size
 _HIGHEST, _LOWEST = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
 _SATURATION = np.clip(
     (_HIGHEST - _LOWEST).astype(np.float32) / np.maximum(_HIGHEST, 1).astype(np.float32) * np.float64(255), 0, 255
@@ -22,6 +25,65 @@ _EDGE_PX, _ALONG_EDGE, _UNEVEN = 1, 0.5, 0.02
 """How far inside a frame its edge is looked at, of how much of it that must differ, and by what of a side it may be off
 the middle."""
 _LEVELS = np.arange(256)
+TOLERANCE = 16  # of 255: what JPEG leaves of a uniform border
+_LONGEST_PX, _LEAST_PX = 256, 8
+_CROPS = (0.0, 0.05, 0.1)  # of width and height: an even crop of up to 12% is within 3% of one of them
+_THIN_BORDER = 0.5  # what is inside has at least this share of the area
+Box = tuple[int, int, int, int]  # left, top, right and bottom, px, half-open
+VIEW = np.dtype([("phash", np.uint64), ("colours", np.uint8, (8, 8, 3)), ("place", np.float32, 3), ("framed", bool)])
+"""A picture whole or evenly cropped, with its uniform border or without.
+
+`place`: log of width / height; how far its centre is right of and below the picture's, in its own widths and heights.
+`framed`: most of it is border, so that two such views may have nothing but the border in common.
+"""
+
+
+class Fingerprint(NamedTuple):
+    """What copies have in common."""
+
+    phash: int  # 64-bit perceptual hash
+    mirrored: int  # that of the mirror image
+    views: np.ndarray  # (V,) VIEW, the whole first; none of a blank picture, whose hashes are chance
+
+
+class Thumbnail:
+    """An RGB picture averaged over squares of pixels until no side is longer than 256 px.
+
+    That is four times as fast as resizing it, and what is blurred or framed at that size is so for a network's 224 px.
+    """
+
+    def __init__(self, picture: Image.Image) -> None:
+        self.image = picture.reduce(math.ceil(max(picture.size) / _LONGEST_PX))
+        self.whole: Box = (0, 0, *self.image.size)
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """(H, W, 3) int16."""
+        return np.asarray(self.image).astype(np.int16)
+
+    @cached_property
+    def inside(self) -> Box:
+        """What is inside the uniform border; all where little is."""
+        return inside_border(self.image, self.whole)
+
+
+def inside_border(image: Image.Image, box: Box) -> Box:
+    """Return the part of the box inside its uniform border; all where little is."""
+    shown, sides = image.crop(box), list[int]()
+    pixels, (left, top, _, _) = np.asarray(shown), box
+    others: dict[tuple[float, ...], Box] = {
+        (): (0, 0, *shown.size)
+    }  # what differs from a side's colour; () = no border
+    for side, line in enumerate((pixels[:, 0], pixels[0], pixels[:, -1], pixels[-1])):
+        colour = np.median(line, axis=0)
+        known = tuple(colour.tolist()) if np.abs(line - colour).max() <= TOLERANCE else ()
+        if known not in others:
+            differs = np.abs(np.arange(256) - colour[:, None]) > TOLERANCE
+            others[known] = shown.point((255 * differs).ravel().tolist()).getbbox() or (*shown.size, 0, 0)
+        sides.append(others[known][side])
+    before, above, after, below = sides
+    is_little = min(after - before, below - above) < _LEAST_PX
+    return box if is_little else (left + before, top + above, left + after, top + below)
 
 
 def measure_photo(image: Image.Image, *, width: int, height: int) -> tuple[float, ...]:
@@ -119,3 +181,52 @@ def _level(histogram: np.ndarray, share: float) -> float:
     """Return the least level, in [0, 1], that `share` of the pixels do not exceed."""
     counts = np.cumsum(histogram)
     return int(np.searchsorted(counts, share * counts[-1])) / 255
+
+
+def fingerprint(thumbnail: Thumbnail) -> Fingerprint:
+    """Return what is kept of a picture.
+
+    Source: imagehash.phash (DCT of the 32x32 grey picture, 8x8 lowest frequencies against their median).
+    """
+    small, whole = thumbnail.image, thumbnail.whole
+    grey = small.convert("L")
+    coarse = np.asarray(small.resize((16, 16), Image.Resampling.BOX))  # its means hide noise and specks
+    is_blank = np.ptp(coarse, axis=(0, 1)).max() <= TOLERANCE
+    boxes = {whole: False} if is_blank else _find_boxes(thumbnail)
+    shrunk = {box: grey.resize((32, 32), Image.Resampling.LANCZOS, box) for box in boxes}
+    views = [
+        (_phash(shrunk[box]), np.asarray(small.resize((8, 8), Image.Resampling.BOX, box)), _place(box, whole), framed)
+        for box, framed in boxes.items()
+    ]
+    mirrored = _phash(ImageOps.mirror(shrunk[whole]))
+    return Fingerprint(views[0][0], mirrored, np.array([] if is_blank else views, VIEW))
+
+
+def _phash(shrunk: Image.Image) -> int:
+    import imagehash
+
+    return int(str(imagehash.phash(shrunk)), 16)
+
+
+def _place(box: Box, whole: Box) -> tuple[float, float, float]:
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    return math.log(width / height), (left + right - whole[2]) / (2 * width), (top + bottom - whole[3]) / (2 * height)
+
+
+def _find_boxes(thumbnail: Thumbnail) -> dict[Box, bool]:
+    """Return left, top, right and bottom of each view, px, the whole first, and whether it is mostly border."""
+    inside, (width, height) = thumbnail.inside, thumbnail.image.size
+    boxes: dict[Box, bool] = {}
+    for share in _CROPS:
+        across, down = round(share * width / 2), round(share * height / 2)
+        box = (across, down, width - across, height - down)
+        is_within = all(map(le, (*box[:2], *inside[2:]), (*inside[:2], *box[2:])))
+        own = inside if is_within else inside_border(thumbnail.image, box)
+        boxes.setdefault(box, _area(own) < _THIN_BORDER * _area(box))
+        boxes.setdefault(own, False)
+    return boxes
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])

@@ -1,31 +1,47 @@
-"""Decode raw files in parallel, one after the other in order, into what the store keeps."""
+"""Raw files decoded in parallel, one after the other in order, into what the store keeps.
 
+What `prepare` packs lies in files that outlive a killed process: .bakeoff/packed/<key>/, gone after success.
+"""
+
+import hashlib
+import json
 import multiprocessing
 import os
+import pickle
+import shutil
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
+from importlib.metadata import distributions
 from itertools import islice
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+from filelock import FileLock, Timeout
 
-from bakeoff.catalogue.fingerprint import VIEW, fingerprint
-from bakeoff.catalogue.measures import measure_thumbnail
+from bakeoff.catalogue.measures import VIEW, Thumbnail, fingerprint, measure_thumbnail
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.catalogue.repair import find_steps
-from bakeoff.catalogue.thumbnail import Thumbnail
+from bakeoff.core.code import code_digest
 from bakeoff.core.errors import DataError
+from bakeoff.core.files import replacing
+from bakeoff.core.locks import waiting_lock
 from bakeoff.data.decode import Box, Decoded, Rejection, crop, decode, encode_for_store, pixel_digest
 from bakeoff.records.catalogue import PackParams
 
 SERIAL_BELOW = 300  # starting processes costs two seconds
 _CHUNK = 16
 _CHUNKS_PER_WORKER = 4
+_LARGEST_CHUNK = 64
+_CHUNKS_PER_PROCESS = 50  # at least so many, so that a kill loses 2 % at most
+_PACKAGES = {"pillow", "pillow-heif", "imagehash", "numpy", "scipy"}
+_KEY_DIGITS = 16
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
 
@@ -39,15 +55,12 @@ class Packed:
     height: int
     format: str
     mode: str
-    digest: str = ""
-    """Of the original's pixels; like what follows only where it was asked for."""
+    digest: str = ""  # of the original's pixels; like what follows only where it was asked for
     phash: int = 0
     mirrored: int = 0
     views: np.ndarray = field(default_factory=partial(np.zeros, 0, VIEW))
-    measures: tuple[float, ...] = ()
-    """`bakeoff.catalogue.measures.AUDITED`."""
-    steps: str | None = None
-    """What repairs it (`bakeoff.data.photo`)."""
+    measures: tuple[float, ...] = ()  # `bakeoff.catalogue.measures.AUDITED`
+    steps: str | None = None  # what repairs it (`bakeoff.data.photo`)
 
 
 def pack_all(
@@ -56,9 +69,6 @@ def pack_all(
     """Yield one result per photo, in order, on all cores; a few chunks per core are held in memory at a time.
 
     With `hashes` also what finds duplicates, for which .venv-torch alone has imagehash, and the measures for the audit.
-
-    Raises:
-        DataError: a decoding process was killed.
     """
     source = iter(photos)
     chunks = iter(lambda: list(islice(source, _CHUNK)), [])
@@ -99,7 +109,7 @@ def _end_with_parent() -> None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def _pack_chunk(photos: list[PhotoFile], params: PackParams, hashes: bool) -> list[Packed | Rejection]:
+def _pack_chunk(photos: list[PhotoFile], params: PackParams, hashes: bool = True) -> list[Packed | Rejection]:
     return [pack(photo, params, hashes=hashes) for photo in photos]
 
 
@@ -135,3 +145,80 @@ def pack_bytes(
         if hashes:
             packed = replace(packed, measures=measures, **fingerprint(small)._asdict())
     return packed
+
+
+@contextmanager
+def packing_folder(root: Path, given: dict[str, Any], *, name: str) -> Iterator[Path]:
+    """Yield the folder of one data set's chunks, removed when the block ends without an error.
+
+    A second process that packs the same waits and says so. What other runs left of this data set is removed.
+
+    `root` is .bakeoff/packed of the main checkout; what is `given` of photos and packing, JSON, becomes a key together
+    with the code and the packages that pack.
+    """
+    kind, installed = _digest(name), {str(one.name).lower().replace("_", "-"): one.version for one in distributions()}
+    versions = {package: installed[package] for package in _PACKAGES & installed.keys()}
+    folder = root / f"{kind}-{_digest([given, code_digest(Path(__file__).resolve()), versions])}"
+    with waiting_lock(Path(f"{folder}.lock"), what=f"packing {name}"):
+        for other in {*root.glob(f"{kind}-*/")} - {folder}:
+            with suppress(Timeout), FileLock(f"{other}.lock", timeout=0, mode=0o666):
+                shutil.rmtree(other)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        shutil.rmtree(folder)
+
+
+class PackedPhotos:
+    """What became of N photos, by position; each chunk of them is a file, named by the files it was made from."""
+
+    def __init__(self, folder: Path, photos: list[PhotoFile], params: PackParams) -> None:
+        self._size = max(1, min(_LARGEST_CHUNK, len(photos) // (_CHUNKS_PER_PROCESS * (os.cpu_count() or 1))))
+        chunks = [photos[start : start + self._size] for start in range(0, len(photos), self._size)]
+        self._paths = [folder / f"{number}-{_identity(chunk)}" for number, chunk in enumerate(chunks)]
+        self._missing = [job for job in zip(self._paths, chunks, strict=True) if not job[0].is_file()]
+        self._params, self._load = params, lru_cache(maxsize=1)(_load)
+        self._n_missing = sum(len(chunk) for _, chunk in self._missing)
+        self.n_packed = len(photos) - self._n_missing
+        """How many are there already."""
+
+    def pack(self, advance: Callable[[int], Any]) -> None:
+        """Pack the others; `advance` is called with the number of photos that were just finished."""
+        for n in on_all_cores(partial(_keep, params=self._params), self._missing, n_photos=self._n_missing):
+            advance(n)
+
+    def __iter__(self) -> Iterator[Packed | Rejection]:
+        """Yield what became of each photo, in order."""
+        for path in self._paths:
+            yield from self._load(path)
+
+    def encoded(self, position: int) -> bytes:
+        """Return an accepted photo's bytes for the store; neighbours are read together."""
+        chunk, place = divmod(position, self._size)
+        result = self._load(self._paths[chunk])[place]
+        assert isinstance(result, Packed)
+        return result.encoded
+
+
+def _keep(job: tuple[Path, list[PhotoFile]], params: PackParams) -> int:
+    path, chunk = job
+    results = _pack_chunk(chunk, params)
+    with replacing(path) as kept, kept.open("wb") as handle:
+        pickle.dump(results, handle)
+        handle.flush()
+        os.fsync(handle.fileno())
+    return len(chunk)
+
+
+def _load(path: Path) -> list[Packed | Rejection]:
+    return pickle.loads(path.read_bytes())
+
+
+def _identity(photos: list[PhotoFile]) -> str:
+    """Return a digest of where the photos lie, and of what tells that a file changed since an earlier run."""
+    found = [photo.path.stat() for photo in photos]
+    told = [(str(photo.path), repr((photo.part, photo.box))) for photo in photos]
+    return _digest([told, [(status.st_size, status.st_mtime_ns) for status in found]])
+
+
+def _digest(values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:_KEY_DIGITS]

@@ -17,10 +17,8 @@ class ColumnNames(Section):
     label: str | None
     title: str | None
     description: str | None
-    split: str | None = None
-    """The official split: train, validation or test, in any usual spelling."""
-    group: str | None = None
-    """Products of one group never lie in two splits."""
+    split: str | None = None  # the official split: train, validation or test, in any usual spelling
+    group: str | None = None  # products of one group never lie in two splits
 
 
 class SyntheticParams(Section):
@@ -47,15 +45,11 @@ class DatasetParams(Section):
     sheet: str | None
     """Of a spreadsheet, or the configuration of a data set on the Hugging Face hub; null = the first, the only one."""
     images: str | None
-    photos: Literal["first", "all"]
-    """Of a table's product with several photos."""
-    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """Of a text table's fields; null = found."""
-    encoding: str | None = None
-    """Of a text table; null = found."""
+    photos: Literal["first", "all"]  # of a table's product with several photos
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None  # of a text table's fields; null = found
+    encoding: str | None = None  # of a text table; null = found
     columns: ColumnNames
-    keep: list[str]
-    """Columns that products.parquet has too."""
+    keep: list[str]  # columns that products.parquet has too
     drop: list[str]
     allow_pickle: bool
     label_level: Annotated[int, Field(ge=1, le=3)]
@@ -113,23 +107,18 @@ class RepairParams(Section):
     splits: Annotated[list[SplitName], Field(min_length=1)]
     exact_duplicates: Literal["keep", "drop"]
     near_duplicates: Literal["keep", "merge"]
-    crop_border: Share | None
-    """The largest share of a side that a frame, or bars, may lose."""
+    crop_border: Share | None  # the largest share of a side that a frame, or bars, may lose
     saturation: Annotated[float, Field(ge=-1, le=1)] | None
-    equalise_below: Threshold
-    """Contrast."""
-    sharpen_below: Threshold
-    """Sharpness, as the next one."""
+    equalise_below: Threshold  # contrast
+    sharpen_below: Threshold  # sharpness, as the next one
     reject_below: Threshold
     drop_official_test: bool
 
     @property
     def is_on(self) -> bool:
         """Return whether it does anything."""
-        return any(
-            step not in (None, "keep")
-            for step in self.model_dump(exclude={"name", "splits", "drop_official_test"}).values()
-        )
+        steps = self.model_dump(exclude={"name", "splits", "drop_official_test"}).values()
+        return any(step not in (None, "keep") for step in steps)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,7 +1,4 @@
-"""Where a photo's bytes lie: in a file of its own, in a stretch of an archive, or in a cell of a Parquet table.
-
-Tar and ZIP files are listed, never unpacked.
-"""
+"""Where a photo's bytes lie: in a file, in a stretch of a tar or ZIP (never unpacked), in a cell of a Parquet table."""
 
 import struct
 import tarfile
@@ -20,7 +17,6 @@ from bakeoff.data.decode import Box, Rejection
 
 _ARCHIVES = {".zip", ".tar"}
 _COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar")
-_METHODS = {zipfile.ZIP_STORED: False, zipfile.ZIP_DEFLATED: True}
 _LOCAL_HEADER = struct.Struct("<26xHH")
 _ROWS = 16
 
@@ -29,15 +25,11 @@ _ROWS = 16
 class Stretch:
     """A member of a tar or ZIP."""
 
-    name: str
-    """As the archive has it."""
-    offset: int
-    """Of its first byte in the archive."""
-    length: int
-    """Bytes in the archive."""
+    name: str  # as the archive has it
+    offset: int  # of its first byte in the archive
+    length: int  # bytes in the archive
     deflated: bool = False
-    crc: int | None = None
-    """CRC-32 of the unpacked bytes; None = the archive has none."""
+    crc: int | None = None  # CRC-32 of the unpacked bytes; None = the archive has none
 
 
 @dataclass(frozen=True)
@@ -59,8 +51,7 @@ class PhotoFile:
 
     path: Path
     part: Stretch | Cell | None = None
-    box: Box | None = None
-    """What of the photo to pack; None = all. Bytes are of the whole."""
+    box: Box | None = None  # what of the photo to pack; None = all. Bytes are of the whole.
 
     def read(self, max_megapixels: float) -> bytes | Rejection:
         """Return the photo's bytes, as a file of its own would have them, or why there are none.
@@ -81,9 +72,7 @@ class PhotoFile:
     def _read(self, limit: int) -> tuple[int, bytes]:
         """Return the number of bytes, and the bytes where these are not more than `limit`."""
         if isinstance(self.part, Cell):
-            starts = _row_groups(self.path)
-            group = bisect_right(starts, self.part.row) - 1
-            encoded = picture_in(_open_column(self.path, group, self.part.column)[self.part.row - starts[group]])
+            encoded = picture_in(_open_column(self.path, self.part.column)[self.part.row])
             return len(encoded), encoded
         size = self.part.length if self.part else self.path.stat().st_size
         if size > limit:
@@ -110,32 +99,22 @@ def picture_in(value: Any) -> bytes:
     return (value.get("bytes") if isinstance(value, dict) else value) or b""
 
 
-@lru_cache(maxsize=8)
-def _row_groups(path: Path) -> list[int]:
-    """Return the first row of each row group."""
-    import pyarrow.parquet as pq
-
-    metadata = pq.read_metadata(path)
-    sizes = (metadata.row_group(group).num_rows for group in range(metadata.num_row_groups - 1))
-    return list(accumulate(sizes, initial=0))
-
-
 class _Column:
-    """A column of a row group, a few rows at a time: pandas writes 85,000 photos as one group of 4 GB."""
+    """A column of a Parquet file, a few rows at a time: pandas writes 85,000 photos as one group of 4 GB."""
 
-    def __init__(self, path: Path, group: int, column: str) -> None:
+    def __init__(self, path: Path, column: str) -> None:
         import pyarrow.parquet as pq
 
-        read = pq.ParquetFile(path, memory_map=True).iter_batches
-        self._read = partial(read, _ROWS, row_groups=[group], columns=[column], use_threads=False)
-        self._restart()
-
-    def _restart(self) -> None:
-        self._first, self._batches, self._batch = 0, self._read(), ()
+        file = pq.ParquetFile(path, memory_map=True)
+        sizes = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups - 1))
+        self._starts, self._group = list(accumulate(sizes, initial=0)), -1
+        self._read = partial(file.iter_batches, _ROWS, columns=[column], use_threads=False)
 
     def __getitem__(self, row: int) -> Any:
-        if row < self._first:
-            self._restart()
+        group = bisect_right(self._starts, row) - 1
+        if group != self._group or row < self._first:
+            self._group, self._first, self._batch = group, self._starts[group], ()
+            self._batches = self._read(row_groups=[group])
         while row >= self._first + len(self._batch):
             self._first += len(self._batch)
             self._batch = next(self._batches).column(0)
@@ -149,10 +128,8 @@ _open_column = lru_cache(maxsize=2)(_Column)  # rows come in order
 class Member:
     """A file of a folder or of an archive."""
 
-    parts: tuple[str, ...]
-    """Its path."""
-    where: Stretch | None = None
-    """In the archive."""
+    parts: tuple[str, ...]  # its path
+    where: Stretch | None = None  # in the archive
     refused: Rejection | None = None
 
 
@@ -185,12 +162,12 @@ def _list_zip(archive: Path) -> Iterator[Member]:
             raw.seek(entry.header_offset)
             name_length, extra_length = _LOCAL_HEADER.unpack(raw.read(_LOCAL_HEADER.size))
             start = entry.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-            deflated = _METHODS.get(entry.compress_type, False)
+            deflated = entry.compress_type == zipfile.ZIP_DEFLATED
             where = Stretch(entry.filename, start, entry.compress_size, deflated, entry.CRC)
             refused = None
             if entry.flag_bits & 1:
                 refused = Rejection("unreadable", "encrypted inside the ZIP; unpack it with its password")
-            elif entry.compress_type not in _METHODS:
+            elif not deflated and entry.compress_type != zipfile.ZIP_STORED:
                 refused = Rejection("unreadable", "packed by a method other than deflate; unpack the ZIP")
             elif entry.external_attr >> 28 == 0o12:
                 refused = Rejection("outside_data_folder", "a link inside the ZIP")

@@ -14,8 +14,7 @@ import pandas as pd
 
 from bakeoff.catalogue.fetch import effective_dataset
 from bakeoff.catalogue.measures import AUDITED
-from bakeoff.catalogue.pack import Packed
-from bakeoff.catalogue.packed import PackedPhotos, packing_folder
+from bakeoff.catalogue.pack import Packed, PackedPhotos, packing_folder
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.catalogue.settle import Ledger, settle_duplicates, settle_small_classes
@@ -112,20 +111,20 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger
     sound = []
     for found in raw:
         product = replace(found, product_id=readable(found.product_id), label=clean_label(found.label or ""))
-        if product.refused:
-            ledger.reject(product, product.refused)
-            continue
-        first = seen.setdefault(product.product_id, product)
-        if several := dataset.photos == "all" and first.label == product.label:
-            product = replace(product, group=first.group or first.product_id, official_split=first.official_split)
-        if first is not product and not several:
-            ledger.reject(product, Rejection("duplicate_product_id", "an earlier product has this id"))
-        elif not product.label:
-            ledger.reject(product, Rejection("empty_label", "the label is empty"))
-        elif product.label in excluded:
-            ledger.reject(product, Rejection("excluded_label", "listed in dataset.exclude_labels"))
-        elif known and product.label not in known:
-            ledger.reject(product, Rejection("unknown_class", "not listed in dataset.classes"))
+        first = product if product.refused else seen.setdefault(product.product_id, product)
+        is_another = first is not product and not (dataset.photos == "all" and first.label == product.label)
+        rules = {
+            "duplicate_product_id": (is_another, "an earlier product has this id"),
+            "empty_label": (not product.label, "the label is empty"),
+            "excluded_label": (product.label in excluded, "listed in dataset.exclude_labels"),
+            "unknown_class": (known and product.label not in known, "not listed in dataset.classes"),
+        }
+        broken = (Rejection(reason, detail) for reason, (is_broken, detail) in rules.items() if is_broken)
+        if refused := product.refused or next(broken, None):
+            ledger.reject(product, refused)
+        elif dataset.photos == "all":
+            group, split = first.group or first.product_id, first.official_split
+            sound.append(replace(product, group=group, official_split=split))
         else:
             sound.append(product)
     for group in find_alike(str(product.label) for product in sound):
@@ -178,16 +177,13 @@ def _pack_all(products: list[RawProduct], packed: PackedPhotos, root: Path, ledg
         else:
             ledger.reject(product, result)
     if not rows:
-        raise DataError(f"no usable product in {root}: {_count_reasons(ledger)}.")
+        counts = ledger.reasons()
+        first = next(
+            (f"; the first {reason}: {detail}" for *_, reason, detail in ledger if reason in [*counts][:1]), ""
+        )
+        listed = ", ".join(f"{n} {name}" for name, n in counts.items()) or "the source lists none"
+        raise DataError(f"no usable product in {root}: {listed}{first}.")
     return pd.DataFrame(rows)
-
-
-def _count_reasons(ledger: Ledger) -> str:
-    if not (counts := ledger.reasons()):
-        return "the source lists none"
-    _, _, _, reason, detail = next(row for row in ledger if row[3] == next(iter(counts)))
-    listed = ", ".join(f"{n} {name}" for name, n in counts.items())
-    return f"{listed}; the first {reason}: {detail}"
 
 
 def _name_photos(table: Any) -> None:
@@ -235,16 +231,7 @@ def _write_store(table: pd.DataFrame, packed: PackedPhotos, target: Path) -> str
 def _write_tables(table: pd.DataFrame, folder: Path) -> None:
     """Write products.parquet, which image classifiers read, and what they do not: texts, digests and measures."""
     table = table.astype(PRODUCT_COLUMNS | TEXT_COLUMNS)
-    table[list(PRODUCT_COLUMNS)].join(_known_besides(table)).to_parquet(folder / "products.parquet", index=False)
-    table[list(TEXT_COLUMNS)].to_parquet(folder / "texts.parquet", index=False)
-    table[["product_id", "digest", "cluster"]].to_parquet(folder / DIGESTS, index=False)
-    measures = pd.DataFrame(table["measures"].tolist(), index=table.index, columns=list(AUDITED), dtype="float32")
-    table[["product_id"]].join(measures).to_parquet(folder / MEASURES_FILE, index=False)
-
-
-def _known_besides(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the boxes and the columns that the source alone has, nullable; no column where it knows none."""
-    more = pd.DataFrame(table["more"].tolist(), index=table.index).convert_dtypes()
+    more = pd.DataFrame(table["more"].tolist(), index=table.index).convert_dtypes()  # which the source alone has
     taken = {PHOTO_OF, *PRODUCT_COLUMNS, *BOX_COLUMNS, *TEXT_COLUMNS, *AUDITED, "split", "digest", "cluster", "repair"}
     if clash := sorted({*more.columns} & taken):
         raise DataError(
@@ -255,7 +242,11 @@ def _known_besides(table: pd.DataFrame) -> pd.DataFrame:
     if any(box is not None for box in table["box"]):
         boxes = [box or [None] * len(BOX_COLUMNS) for box in table["box"]]
         more[list(BOX_COLUMNS)] = pd.DataFrame(boxes, index=table.index, dtype="Int32")
-    return more
+    table[list(PRODUCT_COLUMNS)].join(more).to_parquet(folder / "products.parquet", index=False)
+    table[list(TEXT_COLUMNS)].to_parquet(folder / "texts.parquet", index=False)
+    table[["product_id", "digest", "cluster"]].to_parquet(folder / DIGESTS, index=False)
+    measures = pd.DataFrame(table["measures"].tolist(), index=table.index, columns=list(AUDITED), dtype="float32")
+    table[["product_id"]].join(measures).to_parquet(folder / MEASURES_FILE, index=False)
 
 
 def _write_unlabelled(products: list[RawProduct], images: Path, folder: Path) -> None:

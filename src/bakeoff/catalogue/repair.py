@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bakeoff.catalogue.measures import AUDITED, find_frame
-from bakeoff.catalogue.thumbnail import Thumbnail
+from bakeoff.catalogue.measures import AUDITED, Thumbnail, find_frame
 from bakeoff.data.photo import Photo, as_image, open_packed
 from bakeoff.records.catalogue import Repair
 
@@ -19,10 +18,7 @@ def find_steps(measures: Sequence[float], encoded: bytes, repair: Repair) -> str
 
 
 def plan_steps(measures: Mapping[str, Any], repair: Repair) -> str:
-    """Return the steps that a photo needs (`bakeoff.data.photo`), `crop` still without its box.
-
-    The measures are `bakeoff.catalogue.measures.AUDITED` of the original, float32, as measures.parquet has them.
-    """
+    """Return the steps that a photo needs, `crop` still without its box, by its original's AUDITED, in float32."""
     wanted = {
         "crop": repair.crop_border and measures["border"] > 0,
         f"saturation={repair.saturation}": (limit := repair.dominance_above) and measures["dominance"] > limit,

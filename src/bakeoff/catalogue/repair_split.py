@@ -4,8 +4,8 @@ Nothing changes sides, so raw and repaired candidates are judged on the same spl
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.audit import PER_ROW_SHOWN, draw_rows
-from bakeoff.catalogue.findings.outliers import OUTLIERS, Outliers
-from bakeoff.catalogue.measures import AUDITED, measure_thumbnail
+from bakeoff.catalogue.findings.rules import OUTLIERS, Outliers
+from bakeoff.catalogue.measures import AUDITED, Thumbnail, measure_thumbnail
 from bakeoff.catalogue.pack import on_all_cores
 from bakeoff.catalogue.params import RepairParams, Threshold
 from bakeoff.catalogue.repair import plan_steps, settle_crop
-from bakeoff.catalogue.thumbnail import Thumbnail
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.figures import Figure
 from bakeoff.data.photo import STEPS, as_image, repair_photo
@@ -27,8 +26,7 @@ from bakeoff.data.store import ImageStore
 from bakeoff.data.table import DIGESTS, MEASURES_FILE, PHOTO_OF, REPAIR, SPLITS, UNUSED, first_photos, read_prepared
 from bakeoff.records.catalogue import Repair, RepairRecord, SplitRepair
 
-BEFORE_REPAIR = "split_before_repair"
-"""In splits.parquet: where a product would be without repair."""
+BEFORE_REPAIR = "split_before_repair"  # in splits.parquet: where a product would be without repair
 LOOKS = ("sharpness", "saturation", "red_dominance", "brightness", "background_r", "background_g", "background_b")
 """Of `SplitRepair`; red_dominance is R / (R + G + B), neutral at a third."""
 _CHUNK, _EDGE = 64, 16
@@ -50,7 +48,13 @@ def repair_split(
     wanted = table[table["split"].isin(repair.splits) & dropped.isna()]
     plans = [plan_steps(measures, repair) for measures in wanted[list(AUDITED)].to_dict("records")]
     jobs = {at: (row, plan) for at, row, plan in zip(wanted.index, wanted["image"], plans, strict=True) if plan}
-    results = _repair_all(catalogue_dir, list(jobs.values()), repair)
+    work = partial(_repair_chunk, store=ImageStore(catalogue_dir / "images.arrow"), repair=repair)
+    todo, results = iter(jobs.values()), []
+    with progress_bar() as bar:
+        task = bar.add_task("repairing photos", total=len(jobs))
+        for done in on_all_cores(work, iter(lambda: list(islice(todo, _CHUNK)), []), n_photos=len(jobs)):
+            results += done
+            bar.advance(task, len(done))
     found = pd.DataFrame(results, index=list(jobs), columns=[REPAIR, "before", "after"])
     steps = found[REPAIR].replace("", None).astype("string").reindex(table.index)
     record = RepairRecord(
@@ -110,17 +114,6 @@ def _find_dropped(table: Any, params: RepairParams, repair: Repair) -> Any:
     if PHOTO_OF in table:  # a product stays whole
         reasons = reasons.where(reasons.notna().groupby(table[PHOTO_OF]).transform("all"))
     return reasons
-
-
-def _repair_all(catalogue_dir: Path, jobs: list[tuple[int, str]], repair: Repair) -> Iterator[tuple[Any, ...]]:
-    """Yield what `_repair_chunk` finds of each row of the store with its plan, in order, on all cores."""
-    work = partial(_repair_chunk, store=ImageStore(catalogue_dir / "images.arrow"), repair=repair)
-    chunks = [jobs[start : start + _CHUNK] for start in range(0, len(jobs), _CHUNK)]
-    with progress_bar() as bar:
-        task = bar.add_task("repairing photos", total=len(jobs))
-        for results in on_all_cores(work, chunks, n_photos=len(jobs)):
-            yield from results
-            bar.advance(task, len(results))
 
 
 def _repair_chunk(chunk: list[tuple[int, str]], store: ImageStore, repair: Repair) -> list[tuple[Any, ...]]:

@@ -68,7 +68,11 @@ def settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledge
     table["group_id"], table["cluster"] = found
     own: Any = table.groupby(["cluster", "label"])["label"].transform("size")
     table["weight"] = own / table.groupby("cluster")["label"].transform("size")  # the share with the product's label
-    _warn_of_conflicts(table)
+    n_labels = table.groupby("cluster")["label"].nunique()
+    if len(several := n_labels[n_labels > 1]):
+        first = table[table["cluster"] == several.index[0]].groupby("label")["product_id"].first()
+        shown = ", ".join(f"{name} ({label})" for label, name in first[:5].items())
+        _warn(f"{len(several)} photos, the same or nearly the same, have several labels, for example {shown}")
     if dataset.duplicates == "drop":
         is_test = (table["official_split"] == "test").to_numpy()
         order = np.argsort(~is_test, kind="stable")  # a copy of a test photo goes, a test photo never does
@@ -84,11 +88,7 @@ def settle_duplicates(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledge
 
 
 def settle_small_classes(table: pd.DataFrame, params: PrepareParams, ledger: Ledger, *, at_least: int) -> pd.DataFrame:
-    """Reject classes with fewer than `at_least` products; as params say, those with fewer groups than splits.
-
-    Raises:
-        DataError: a class is too small and params say `error`.
-    """
+    """Reject classes with fewer than `at_least` products; as params say, those with fewer groups than splits."""
     sizes = np.asarray(table.groupby("label")["product_id"].transform("nunique"))
     details = [f"{n} products, dataset.min_class_size is {at_least}" for n in sizes]
     table = reject_rows(table, sizes < at_least, "class_too_small", details, ledger)
@@ -117,15 +117,6 @@ def _reject_placeholders(table: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
         _warn(f"{detail}, so they are rejected (reason: placeholder)")
     details = [told.get(digest, "") for digest in table["digest"]]
     return reject_rows(table, table["digest"].isin(told).to_numpy(), "placeholder", details, ledger)
-
-
-def _warn_of_conflicts(table: pd.DataFrame) -> None:
-    """Tell of clusters of the same or nearly the same photo with several labels."""
-    n_labels = table.groupby("cluster")["label"].nunique()
-    if len(several := n_labels[n_labels > 1]):
-        own = table[table["cluster"] == several.index[0]]
-        shown = ", ".join(f"{name} ({label})" for label, name in own.groupby("label")["product_id"].first()[:5].items())
-        _warn(f"{len(several)} photos, the same or nearly the same, have several labels, for example {shown}")
 
 
 def _warn(sentence: str) -> None:

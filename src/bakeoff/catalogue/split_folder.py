@@ -7,18 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from bakeoff.catalogue.folds import assign_folds
 from bakeoff.catalogue.params import RepairParams, SplitParams
 from bakeoff.catalogue.repair_split import BEFORE_REPAIR, draw_repairs, repair_split
-from bakeoff.catalogue.split import find_leaks, make_split
+from bakeoff.catalogue.split import assign_folds, find_leaks, make_split
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import drawing
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import PHOTO_OF, SPLITS, UNUSED, first_photos, read_prepared
 from bakeoff.records.catalogue import RepairRecord, SplitRecord
 
-N_INNER_FOLDS = 5
-"""Of train, for out-of-fold predictions."""
+N_INNER_FOLDS = 5  # of train, for out-of-fold predictions
 _INPUTS = ("product_id", "label", "group_id", "official_split")
 
 

@@ -13,12 +13,9 @@ import sys
 from contextlib import suppress
 from datetime import datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bakeoff.core.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
 _LONGEST_S, _LARGEST_BYTES = 600, 4 * 2**30
@@ -31,12 +28,8 @@ def is_spreadsheet(path: Path, raw: bytes) -> bool:
     return path.suffix.lower() in SPREADSHEETS or is_zipped_sheet or raw.startswith(b"\xd0\xcf\x11\xe0")
 
 
-def read_spreadsheet(path: Path, sheet: str | None) -> "pd.DataFrame":
-    """Return a sheet, the first by default, as text below its first row that is not empty; empty rows are left out.
-
-    Raises:
-        DataError: it is protected or damaged, or has no such sheet or no rows.
-    """
+def read_spreadsheet(path: Path, sheet: str | None) -> Any:
+    """Return a sheet, the first by default, as a DataFrame of text below its first row with any, less empty rows."""
     import pandas as pd  # which the other process does not load
 
     command = [sys.executable, "-m", __name__, str(path), *([sheet] if sheet else [])]

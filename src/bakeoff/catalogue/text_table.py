@@ -29,11 +29,7 @@ _Shapes = dict[int, set[frozenset[str]]]
 def read_text_table(
     path: Path, raw: bytes, *, separator: str | None, encoding: str | None
 ) -> tuple[pd.DataFrame, list[str | None]]:
-    """Return the rows below the header, and for each what is wrong with it; malformed rows have null cells.
-
-    Raises:
-        DataError: it is compressed, has another encoding than the one that is given, or no line of column names.
-    """
+    """Return the rows below the header, and for each what is wrong with it; malformed rows have null cells."""
     text = re.sub(r"\x1a+\s*\Z", "", _decode(raw, path, encoding).replace("\0", ""))
     csv.field_size_limit(2**31 - 1)
     text = re.sub(r'((?<!")(?:"")*"|(?<![^ ,;\t|\n])"") +(?=[,;\t|\r\n]|\Z)', r"\1", text)  # "a" ,"b"
@@ -58,7 +54,8 @@ def read_text_table(
     for line, row in _split(lines, rules, start=below, width=suspect, shapes=shapes):
         fits = row is not None and len(row) in (width, len(header)) and not any(map(str.strip, row[len(header) :]))
         cells.append(row[: len(header)] if row and fits else [None] * len(header))
-        malformed.append(None if fits else _problem(lines[line - 1], row, line, width))
+        what = "a quote that is not closed as it should be" if row is None else f"{len(row)} fields, expected {width}"
+        malformed.append(None if fits else f"line {line} has {what}: {lines[line - 1].strip()[:_SHOWN_CHARS]}")
     return pd.DataFrame(cells, columns=pd.Index(header, dtype=object), dtype=object), malformed
 
 
@@ -86,11 +83,6 @@ def _decode(raw: bytes, path: Path, encoding: str | None) -> str:
         "save it as UTF-8 or set dataset.encoding.\n"
     )
     return readable(text) if is_mostly_utf8 else raw.decode("cp1252", "backslashreplace")
-
-
-def _problem(text: str, row: list[str] | None, line: int, width: int) -> str:
-    what = "a quote that is not closed as it should be" if row is None else f"{len(row)} fields, expected {width}"
-    return f"line {line} has {what}: {text.strip()[:_SHOWN_CHARS]}"
 
 
 def _find_separator(sample: str) -> str:

@@ -140,8 +140,8 @@ def explain(  # noqa: PLR0913, PLR0917 - the options are the command line
         bakeoff explain shoe.jpg --candidate swin_t-frozen,mamba_t-finetune --method all
         bakeoff explain photos/ --target "Wrist Watches"
 
-    Writes `explanations/<photo>/<candidate>.png`, and the raw maps beside it (.npz). docs/interpretation.md says what
-    each method tells and costs.
+    Writes `explanations/<photo>/<candidate>.png`, the raw maps beside it (.npz), and of several candidates
+    `comparison.png`. docs/interpretation.md says what each method tells and costs.
     """
     from bakeoff.deploy.explanation.run import ExplainOptions, explain_photos
 

@@ -51,7 +51,7 @@ def convert(
 
         bakeoff convert products.pkl products.parquet
     """
-    from bakeoff.catalogue.convert import convert_pickle
+    from bakeoff.catalogue.table_file import convert_pickle
 
     convert_pickle(source, target, allow_pickle=True)  # calling the command is the consent
     typer.echo(f"{target} written")

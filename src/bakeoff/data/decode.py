@@ -20,8 +20,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from bakeoff.core.failures import in_one_line
 from bakeoff.core.names import find_file
 
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom in a photo, px, half-open."""
+Box = tuple[float, float, float, float]  # left, top, right, bottom in a photo, px, half-open
 JPEG_QUALITY = 95
 _LOSSLESS = {"PNG", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO", "PCX"}
 _KEPT_AS_IS = {"PNG", "JPEG"}
@@ -61,15 +60,11 @@ class Decoded:
     """An upright RGB picture on white and what its file was like."""
 
     image: Image.Image
-    format: str
-    """Pillow's name of the file format, e.g. JPEG."""
-    mode: str
-    """Pillow's mode of the file, e.g. CMYK."""
-    width: int
-    """px of the original, upright."""
+    format: str  # Pillow's name of the file format, e.g. JPEG
+    mode: str  # Pillow's mode of the file, e.g. CMYK
+    width: int  # px of the original, upright
     height: int
-    untouched: bool
-    """The file itself is RGB, upright, opaque and a single frame, so its bytes can be stored."""
+    untouched: bool  # the file itself is RGB, upright, opaque and a single frame, so its bytes can be stored
 
 
 def locate(root: Path, folder: Path, image_path: str) -> Path | Rejection:
@@ -182,21 +177,16 @@ def crop(decoded: Decoded, box: Box, *, min_side_px: int) -> Decoded | Rejection
 
 
 def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> bytes:
-    """Return the bytes to store: the original's where they can stay, else PNG (small, lossless source) or JPEG.
-
-    The shorter side becomes `store_px` at most.
-    """
-    fits = min(decoded.image.size) <= store_px
+    """Return the bytes to store, shorter side `store_px` at most: the original's, PNG (small, lossless) or JPEG."""
+    picture, fits = decoded.image, min(decoded.image.size) <= store_px
     if fits and decoded.untouched and decoded.format in _KEPT_AS_IS:
         return original
     buffer = io.BytesIO()
     if fits and decoded.format in _LOSSLESS:
-        decoded.image.save(buffer, format="PNG", optimize=False)
+        picture.save(buffer, format="PNG", optimize=False)
     else:
-        picture = decoded.image
-        if not fits:
-            picture = picture.resize(stored_size(picture.size, store_px), Image.Resampling.LANCZOS)
-        picture.save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
+        resized = picture.resize(stored_size(picture.size, store_px), Image.Resampling.LANCZOS)
+        resized.save(buffer, format="JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 

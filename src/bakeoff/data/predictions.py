@@ -31,10 +31,8 @@ class Predictions:
 
     `loss` is the row's own training loss, which normalised sigmoids do not determine.
     """
-    probabilities: np.ndarray
-    """(N, K) float32, rows sum to 1."""
-    labels: list[str]
-    """K class names in the order of the columns."""
+    probabilities: np.ndarray  # (N, K) float32, rows sum to 1
+    labels: list[str]  # K class names in the order of the columns
 
     def split(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Return one split's true classes (n,) int64 and probabilities (n, K) float32."""
@@ -42,11 +40,7 @@ class Predictions:
         return self.products["label_id"].to_numpy()[chosen], self.probabilities[chosen]
 
     def mean_losses(self) -> dict[str, float]:
-        """Return the mean training loss of each split.
-
-        Raises:
-            EvaluationError: a split is empty.
-        """
+        """Return the mean training loss of each split; EvaluationError where one is empty."""
         splits, losses = self.products["split"].to_numpy(), self.products["loss"].to_numpy(dtype=np.float64)
         if missing := set(SPLITS) - set(splits):
             raise EvaluationError(f"no product is in {', '.join(missing)}; check section `split` of params.yaml.")
@@ -84,19 +78,12 @@ def make_predictions(
 
 def write_predictions(predictions: Predictions, path: Path) -> None:
     """Write predictions.parquet: `Predictions.products` and probabilities as fixed-size lists of K float32."""
-    n_labels = len(predictions.labels)
     flat = pa.array(np.ascontiguousarray(predictions.probabilities, dtype=np.float32).ravel(), type=pa.float32())
-    products = predictions.products
-    table = pa.table(
-        {
-            "product_id": pa.array(products["product_id"].astype(str).tolist(), type=pa.string()),
-            "split": pa.array(products["split"].astype(str).tolist(), type=pa.string()),
-            "label_id": pa.array(products["label_id"].to_numpy(dtype=np.int64)),
-            "probabilities": pa.FixedSizeListArray.from_arrays(flat, n_labels),
-            "loss": pa.array(products["loss"].to_numpy(dtype=np.float32)),
-            "origin": pa.array(products["origin"].astype(str).tolist(), type=pa.string()),
-        }
-    ).replace_schema_metadata({"labels": json.dumps(predictions.labels)})
+    types = {"product_id": pa.string(), "split": pa.string(), "label_id": pa.int64(), "loss": pa.float32()}
+    schema = pa.schema(types | {"origin": pa.string()})
+    table = pa.Table.from_pandas(predictions.products, schema, preserve_index=False)
+    table = table.add_column(3, "probabilities", pa.FixedSizeListArray.from_arrays(flat, len(predictions.labels)))
+    table = table.replace_schema_metadata({"labels": json.dumps(predictions.labels)})
     with replacing(path) as partial:
         pq.write_table(table, partial)
 

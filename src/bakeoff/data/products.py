@@ -30,8 +30,7 @@ class StoredProducts:
     """Products whose photos lie in a packed store; picklable, for loader processes."""
 
     store: ImageStore
-    rows: np.ndarray
-    """(N,) int64, each product's row of the store."""
+    rows: np.ndarray  # (N,) int64, each product's row of the store
     repairs: Mapping[int, str] = field(default_factory=dict)
     """Row of the store to the steps that repair its photo (`bakeoff.data.photo`)."""
 

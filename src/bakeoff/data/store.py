@@ -63,11 +63,7 @@ class ImageStore:
         return len(self._images)
 
     def encoded(self, row: int) -> bytes:
-        """Return the bytes of row `row` as they were stored (JPEG or PNG).
-
-        Raises:
-            DataError: there is no such row.
-        """
+        """Return the bytes of row `row` as they were stored (JPEG or PNG); DataError where there is none."""
         if not 0 <= row < len(self):
             raise DataError(f"{self.path} has rows 0 to {len(self) - 1}, got row {row}; run `dvc repro prepare`.")
         return self._images[row].as_py()

@@ -15,8 +15,7 @@ from bakeoff.data.store import ImageStore
 from bakeoff.records.catalogue import Dataset, LabelsRecord, Repair
 
 SPLITS = ("train", "validation", "test")
-UNUSED = "unused"
-"""In splits.parquet: of no split, and so of no `Catalogue`; its column `reason` says why."""
+UNUSED = "unused"  # in splits.parquet: of no split, and so of no `Catalogue`; its column `reason` says why
 REPAIR = "repair"
 """In splits.parquet, where photos are repaired: each one's steps; in its metadata (`DataFrame.attrs`): `Repair`."""
 PRODUCT_COLUMNS = {
@@ -57,8 +56,7 @@ class Catalogue:
 
     Where photos are repaired, also `repair`, each one's steps as text or null.
     """
-    labels: list[str]
-    """K class names; `label_id` indexes them."""
+    labels: list[str]  # K class names; `label_id` indexes them
     store: ImageStore
     dataset: Dataset
 
@@ -76,11 +74,7 @@ class Catalogue:
         return (sums / np.bincount(places)[:, None]).astype(values.dtype)
 
     def rows(self, split: str) -> np.ndarray:
-        """Return the positions of one split's products, (N_split,) int64, ascending.
-
-        Raises:
-            DataError: no such split.
-        """
+        """Return the positions of one split's products, (N_split,) int64, ascending; DataError for any other."""
         if split not in SPLITS:
             raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
         return np.flatnonzero((self.products["split"] == split).to_numpy()).astype(np.int64)
@@ -105,7 +99,6 @@ class Catalogue:
         """Return the object's left, top, right, bottom in the photos of `positions` as `prepare` read them.
 
         (N, 4) float64, px of their `width` and `height`, half-open; NaN where the source knows none.
-        `bakeoff.data.boxes` has them in the photos as a network sees them.
         """
         known = self.products.reindex(columns=list(BOX_COLUMNS)).iloc[np.asarray(positions, dtype=np.int64)]
         return known.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -135,11 +128,7 @@ class Catalogue:
 
 
 def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
-    """Return the catalogue that `prepare` and `split` wrote.
-
-    Raises:
-        DataError: a file is missing, or the split belongs to another catalogue.
-    """
+    """Return the catalogue that `prepare` and `split` wrote."""
     header = LabelsRecord.read(catalogue_dir / "labels.json")
     joined = read_divided(catalogue_dir, splits_file)
     used = joined.loc[joined["split"] != UNUSED, :].reset_index(drop=True)

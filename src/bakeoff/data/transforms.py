@@ -91,7 +91,11 @@ class _Axis:
 
 def _axes(size: tuple[int, int], image_size: int, crop_pct: float, crop_mode: str) -> list[_Axis]:
     """Return what becomes of the columns and of the rows of a photo of (width, height) px."""
-    resized = _resized_size(size, math.floor(image_size / crop_pct), crop_mode)
+    if crop_mode not in get_args(CropMode):
+        raise ParamsError(f"crop_mode {crop_mode!r} is not known; choose one of {', '.join(get_args(CropMode))}.")
+    side = math.floor(image_size / crop_pct)
+    longer = side if crop_mode.startswith("squash") else int(side * max(size) / min(size))
+    resized = [side if n == min(size) else longer for n in size]
     whole_px = math.floor if crop_mode.endswith("floor") else round
     firsts = [whole_px((n_resized - image_size) / 2) for n_resized in resized]
     return [_Axis(*axis, image_size) for axis in zip(size, resized, firsts, strict=True)]
@@ -169,15 +173,3 @@ def read_pixels(products: Products, used: Geometry) -> np.ndarray:
 def to_unit(pixels: np.ndarray) -> np.ndarray:
     """Return uint8 pixels of any shape as float32 in [0, 1], the same shape."""
     return pixels.astype(np.float32) / np.float32(255)
-
-
-def _resized_size(size: tuple[int, int], side: int, crop_mode: str) -> tuple[int, int]:
-    """Return (width, height) px after the resize."""
-    if crop_mode not in get_args(CropMode):
-        raise ParamsError(f"crop_mode {crop_mode!r} is not known; choose one of {', '.join(get_args(CropMode))}.")
-    if crop_mode.startswith("squash"):
-        return side, side
-    width, height = size
-    if width <= height:
-        return side, int(side * height / width)
-    return int(side * width / height), side

@@ -61,10 +61,7 @@ def _rows(names: Sequence[float | str], *columns: np.ndarray) -> list[Estimate]:
 
 
 def class_gains(measured: Measured, labels: Sequence[str]) -> list[Estimate]:
-    """Return the classes whose held-out products got better from half of the photos to all, the largest gain first.
-
-    McNemar's test of each class, Holm's correction over the classes, 5 % level.
-    """
+    """Return the classes that got better from half of the photos to all (McNemar, Holm, 5 %), largest gain first."""
     half = int(np.abs(measured.n_photos - measured.n_photos[-1] / 2).argmin())
     found = []
     for label_id in np.unique(measured.label_ids):

@@ -1,12 +1,12 @@
 """Accuracy on nested shares of the train split: what is learned from, what is held out, how sure the result is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from bakeoff.catalogue.folds import assign_folds, order_groups
+from bakeoff.catalogue.split import assign_folds, order_groups
 from bakeoff.core.errors import TrainingError
 from bakeoff.data.table import Catalogue
 from bakeoff.statistics.groups import group_sums
@@ -18,8 +18,7 @@ _FEWEST = 10
 """Products in each repeat's held-out part."""
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """Which of P train products, each held out in one repeat, are classified rightly at S points."""
 
     right: np.ndarray

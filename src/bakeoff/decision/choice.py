@@ -1,26 +1,18 @@
 """The answer: the best candidate by the rule, the best that may be used commercially, why, and how sure that is."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from bakeoff.core.translation import N_, Translator
+from bakeoff.decision import sentences
 from bakeoff.decision.choice_record import Stability
 from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
 from bakeoff.decision.outcomes import Outcomes, seed_spread
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.resampling import bounded_resamples
 from bakeoff.decision.rules import KINDS, Ranking, Rule, commercial_refusal, other_device, rank
-from bakeoff.decision.scenarios import scenario_row
-from bakeoff.decision.sentences import (
-    answer_sentence,
-    compares_backbones,
-    limits_in_words,
-    nothing_sentence,
-    random_opening,
-    rule_in_words,
-)
 from bakeoff.decision.summary import Summary
 from bakeoff.decision.winner import review
 from bakeoff.records.candidate import BASELINE
@@ -42,7 +34,7 @@ def choose(
     """
     ranking = rank(summaries, Rule.of(params), t=t)
     best = ranking.eligible[0] if ranking.eligible else None
-    opening = random_opening(summaries, allowed=params.allow_random_weights, t=t)
+    opening = sentences.random_opening(summaries, allowed=params.allow_random_weights, t=t)
     certain = _certainty(ranking, params, outcomes, t)
     best_reason = _best_reason(ranking, certain, t)
     commercial_reason = _commercial_reason(ranking, certain, t)
@@ -51,16 +43,16 @@ def choose(
         "rule": {
             "maximise": params.maximise,
             "subject_to": params.subject_to.model_dump(),
-            "in_words": rule_in_words(ranking.rule, t=t),
+            "in_words": sentences.rule_in_words(ranking.rule, t=t),
         },
         "limits": params.subject_to.model_dump()
         | {"allow_random_weights": params.allow_random_weights, "allow_not_learned": params.allow_not_learned},
-        "limits_in_words": limits_in_words(params.subject_to, t=t),
+        "limits_in_words": sentences.limits_in_words(params.subject_to, t=t),
         "n_candidates": len({item.candidate for item in summaries} | {row["candidate"] for row in failed}),
         "n_failed": len({row["candidate"] for row in failed}),
         "n_random": sum(not item.pretrained for item in summaries),
         "n_test": summaries[0].n_test if summaries else 0,
-        "compares_backbones": compares_backbones(summaries),
+        "compares_backbones": sentences.compares_backbones(summaries),
         "reason": " ".join(part for part in (opening, best_reason, commercial_reason) if part),
         "opening": opening,
         "best": as_record(best) if best else None,
@@ -71,7 +63,7 @@ def choose(
         **certain,
         "seeds": seed_spread({name: outcomes.correct(name) for name in outcomes.predicted} if outcomes else {}),
         "scenarios": [
-            scenario_row(name, summaries, replace(ranking.rule, limits=limits), best, t)
+            sentences.scenario_row(name, summaries, replace(ranking.rule, limits=limits), best, t)
             for name, limits in params.scenarios.items()
         ],
         "apart": _apart(summaries, ranking, t),
@@ -85,11 +77,7 @@ def choose(
             _refused(item, [why]) for item in ranking.eligible if (why := commercial_refusal(item, t=t))
         ],
         "failed": list(failed),
-        "notes": [
-            *notes,
-            *_baseline_note(ranking, certain["comparisons"], t),
-            *_groups_note(outcomes, t),
-        ],
+        "notes": [*notes, *_notes(ranking, certain["comparisons"], outcomes, t)],
     }
 
 
@@ -155,34 +143,27 @@ def _best_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translator) ->
     """Return why the best is the best, what to expect of it, and what the paired test says of the next one."""
     ranked = ranking.eligible
     if not ranked:
-        return nothing_sentence(ranking.why_not, ranking.rule, t=t)
-    answer = t.gettext("Best: {answer}", answer=answer_sentence(ranked, ranking.rule, t=t))
+        return sentences.nothing_sentence(ranking.why_not, ranking.rule, t=t)
+    answer = t.gettext("Best: {answer}", answer=sentences.answer_sentence(ranked, ranking.rule, t=t))
     second = ranked[1].candidate if len(ranked) > 1 else None
     rows = [row for row in certain["comparisons"] if row["role"] == "best" and row["candidate"] == second]
     told = [t.gettext("Runner-up: {sentence}.", sentence=row["sentence"]) for row in rows]
     return " ".join([answer, *_expected(certain, ranked[0]), *told])
 
 
-def _baseline_note(ranking: Ranking, comparisons: Sequence[Mapping[str, Any]], t: Translator) -> list[str]:
-    """Return what weakens the comparisons with a baseline that is excluded; nothing where none was made."""
-    if not any(row["role"] == "baseline" for row in comparisons):
-        return []
-    found = ranking.exclusions(BASELINE)
-    return [baseline_excluded([refusal.code for refusal in found], t)] if found else []
-
-
-def _groups_note(outcomes: Outcomes | None, t: Translator) -> list[str]:
-    """Return that some test products show the same photo and count as one."""
-    if outcomes is None or outcomes.groups is None:
-        return []
-    return [
-        t.gettext(
+def _notes(
+    ranking: Ranking, comparisons: Sequence[Mapping[str, Any]], outcomes: Outcomes | None, t: Translator
+) -> Iterator[str]:
+    """Yield what weakens comparisons made with an excluded baseline, and that products which show one photo are one."""
+    if any(row["role"] == "baseline" for row in comparisons) and (found := ranking.exclusions(BASELINE)):
+        yield baseline_excluded([refusal.code for refusal in found], t)
+    if outcomes is not None and outcomes.groups is not None:
+        yield t.gettext(
             "{n:,d} test products show {groups:,d} different photos: tests and intervals count the products of one "
             "photo together.",
             n=outcomes.n,
             groups=len(set(outcomes.groups.tolist())),
         )
-    ]
 
 
 def baseline_excluded(codes: Sequence[str], t: Translator) -> str:
@@ -212,7 +193,7 @@ def _commercial_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translat
         )
     lost = 100 * (best.accuracy - found.accuracy)
     text = N_("It gives up {points:.1f} points of accuracy.") if lost > 0 else N_("It gives up no accuracy.")
-    answer = answer_sentence(ranking.commercial, ranking.rule, t=t, commercial=True)
+    answer = sentences.answer_sentence(ranking.commercial, ranking.rule, t=t, commercial=True)
     told = t.gettext("Best for commercial use: {answer} {price}", answer=answer, price=t.gettext(text, points=lost))
     return " ".join([told, *_expected(certain, found)])
 

@@ -9,15 +9,8 @@ from typing import Any, NamedTuple
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.decision.outcomes import TestOutcomes, read_test_outcomes
+from bakeoff.records import evaluation
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.evaluation import (
-    CALIBRATION,
-    CONFUSIONS,
-    METRICS,
-    CalibrationRecord,
-    ConfusionsRecord,
-    MetricsRecord,
-)
 from bakeoff.records.interpretation import ROBUSTNESS_FILE, RobustnessRecord
 from bakeoff.records.speed import NetworkSpeed, ThroughputRecord
 from bakeoff.records.study import StudyLists
@@ -27,8 +20,7 @@ PREDICTIONS = "training/predictions.parquet"
 _SAME_ACCURACY = 1e-6
 
 
-@dataclass(frozen=True)
-class Study:
+class Study(NamedTuple):
     """Which candidates there should be, by name and never by globbing."""
 
     lists: StudyLists
@@ -46,8 +38,8 @@ class Evaluated:
     folder: Path
     training: TrainingRecord
     cost: CostRecord
-    metrics: MetricsRecord
-    calibration: CalibrationRecord
+    metrics: evaluation.MetricsRecord
+    calibration: evaluation.CalibrationRecord
     speed: NetworkSpeed | None
     """Its network's; None where that was not measured."""
     robustness: RobustnessRecord | None
@@ -60,14 +52,18 @@ class Evaluated:
         """Number of test products behind the accuracy."""
         return self.metrics.n("test")
 
+    @property
+    def test_identity(self) -> tuple[Any, ...]:
+        """What tells test products apart: accuracies on other products do not compare."""
+        return self.n_test, self.training.dataset.digest, self.training.splits, self.test.identity
+
     @cached_property
-    def confusions(self) -> ConfusionsRecord:
+    def confusions(self) -> evaluation.ConfusionsRecord:
         """Which classes it mixes up; the reports alone read it."""
-        return ConfusionsRecord.read(self.folder / "evaluation" / CONFUSIONS)
+        return evaluation.ConfusionsRecord.read(self.folder / "evaluation" / evaluation.CONFUSIONS)
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(NamedTuple):
     """One training of the study that has none, and why."""
 
     candidate: Candidate
@@ -91,14 +87,16 @@ def collect(runs_dir: Path, study: Study, *, partial: bool = False, speed: Throu
         EvaluationError: without `partial`, a record is missing, broken or of another test split; with it, none is left.
     """
     read = [_read(candidate, runs_dir, study, speed) for candidate in study.lists.candidates()]
-    usual = _usual_test([one for one in read if isinstance(one, Evaluated)])
-    read = [_refuse_other_test(one, usual) if isinstance(one, Evaluated) else one for one in read]
-    found = Collected(
-        [one for one in read if isinstance(one, Evaluated)], [one for one in read if isinstance(one, Failed)]
-    )
-    if found.failed and (not partial or not found.done):
-        raise EvaluationError(_stop_sentence(found.failed, len(read), partial=partial))
-    return found
+    tests = Counter(one.test_identity for one in read if isinstance(one, Evaluated)).most_common(1)
+    done = [one for one in read if isinstance(one, Evaluated) and one.test_identity == tests[0][0]]
+    failed = [
+        one if isinstance(one, Failed) else Failed(one.candidate, one.folder, _other_test(one, done[0]))
+        for one in read
+        if one not in done
+    ]
+    if failed and (not partial or not done):
+        raise EvaluationError(_stop_sentence(failed, len(read), partial=partial))
+    return Collected(done, failed)
 
 
 def value_at(record: Any, dotted: str) -> Any:
@@ -132,10 +130,10 @@ def _read(candidate: Candidate, runs_dir: Path, study: Study, speed: ThroughputR
 
 def _read_records(candidate: Candidate, folder: Path, speed: ThroughputRecord | None) -> Evaluated:
     training = TrainingRecord.read(folder / "training" / "training.json")
-    metrics = MetricsRecord.read(folder / "evaluation" / METRICS)
+    metrics = evaluation.MetricsRecord.read(folder / "evaluation" / evaluation.METRICS)
     if metrics.training_key != training.key:
         raise EvaluationError(
-            f"{folder / 'evaluation' / METRICS} belongs to another training "
+            f"{folder / 'evaluation' / evaluation.METRICS} belongs to another training "
             f"({metrics.training_key}, not {training.key})"
         )
     robustness = RobustnessRecord.read_current(folder / "interpretation" / ROBUSTNESS_FILE)
@@ -145,7 +143,7 @@ def _read_records(candidate: Candidate, folder: Path, speed: ThroughputRecord | 
         training,
         CostRecord.read(folder / "training" / "cost.json"),
         metrics,
-        CalibrationRecord.read(folder / "evaluation" / CALIBRATION),
+        evaluation.CalibrationRecord.read(folder / "evaluation" / evaluation.CALIBRATION),
         speed.networks.get(training.model) if speed else None,
         robustness if robustness and robustness.training_key == training.key else None,
         read_test_outcomes(folder / PREDICTIONS),
@@ -155,23 +153,6 @@ def _read_records(candidate: Candidate, folder: Path, speed: ThroughputRecord | 
             f"{folder / 'evaluation'} holds metrics of other predictions than {folder / PREDICTIONS}; evaluate it again"
         )
     return found
-
-
-def _usual_test(done: list[Evaluated]) -> Evaluated | None:
-    """Return the first of those that share their test products with most others."""
-    tests = Counter(_test_identity(one) for one in done)
-    return next((one for one in done if _test_identity(one) == tests.most_common(1)[0][0]), None)
-
-
-def _test_identity(one: Evaluated) -> tuple[Any, ...]:
-    return one.n_test, one.training.dataset.digest, one.training.splits, one.test.identity
-
-
-def _refuse_other_test(one: Evaluated, usual: Evaluated | None) -> Evaluated | Failed:
-    """Return it as failed where its test products differ: accuracies on other products do not compare."""
-    if usual is None or _test_identity(one) == _test_identity(usual):
-        return one
-    return Failed(one.candidate, one.folder, _other_test(one, usual))
 
 
 def _other_test(record: Evaluated, usual: Evaluated) -> str:
@@ -188,6 +169,6 @@ def _other_test(record: Evaluated, usual: Evaluated) -> str:
         return f"{path} has other true classes for the same test products than the other candidates; evaluate it again"
     told = f"; it lacks {', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}" if missing else ""
     return (
-        f"{record.folder / 'evaluation' / METRICS} is from another data set or split "
+        f"{record.folder / 'evaluation' / evaluation.METRICS} is from another data set or split "
         f"({record.n_test} test products, the other candidates {usual.n_test}{told})"
     )

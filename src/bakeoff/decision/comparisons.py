@@ -1,9 +1,8 @@
 """Paired comparison of candidates on the same test products: with the baseline, with the best, and all with all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -19,11 +18,9 @@ _NUMBERS = dict(
     )
 )
 _MAX_NAMED = 6
-Role = Literal["baseline", "best"]
 
 
-@dataclass(frozen=True)
-class PairTests:
+class PairTests(NamedTuple):
     """All pairs of some candidates, tested."""
 
     names: tuple[str, ...]
@@ -65,10 +62,7 @@ class PairTests:
 
 
 def pair_tests(outcomes: Outcomes, names: Sequence[str]) -> PairTests:
-    """Return the test of every pair of `names`, which stand in the order of the leaderboard.
-
-    With several trainings per candidate it is the paired sign-flip test (`bakeoff.statistics.paired.mcnemar`).
-    """
+    """Return McNemar's test (the sign-flip test with several trainings) of every pair of `names`, best first."""
     pairs = list(combinations(names, 2))
     tests = {(a, b): mcnemar(outcomes.correct(a), outcomes.correct(b), groups=outcomes.groups) for a, b in pairs}
     adjusted = holm(np.array([tests[pair].p_value for pair in pairs]))
@@ -76,7 +70,13 @@ def pair_tests(outcomes: Outcomes, names: Sequence[str]) -> PairTests:
 
 
 def compare_with(
-    pairs: PairTests, outcomes: Outcomes, against: str, role: Role, *, n_resamples: int, t: Translator
+    pairs: PairTests,
+    outcomes: Outcomes,
+    against: str,
+    role: Literal["baseline", "best"],
+    *,
+    n_resamples: int,
+    t: Translator,
 ) -> list[dict[str, Any]]:
     """Return choice.json's rows that compare every tested candidate with one of them, best first.
 
@@ -113,7 +113,7 @@ def compare_with(
             "p_value": test.p_value,
             "p_holm": p_value,
             "n_tests": family,
-            "verdict": _verdict(difference, p_value),
+            "verdict": "undecided" if p_value >= ALPHA else "better" if difference > 0 else "worse",
             "n_right": int(outcomes.correct(name).all(axis=0).sum()),
             "n_needed": _needed(test, interval, outcomes, ALPHA / family),
         }
@@ -121,18 +121,11 @@ def compare_with(
     return rows
 
 
-def _verdict(difference: float, p_value: float) -> str:
-    if p_value >= ALPHA:
-        return "undecided"
-    return "better" if difference > 0 else "worse"
-
-
 def pair_sentence(row: dict[str, Any], t: Translator) -> str:
     """Return a comparison in plain words, numbers included."""
-    against = t.gettext("the baseline") if row["role"] == "baseline" else row["against"]
     values = {
         "candidate": row["candidate"],
-        "against": against,
+        "against": t.gettext("the baseline") if row["role"] == "baseline" else row["against"],
         "points": t.number(abs(row["difference_points"])),
         "low": t.number(row["low_points"]),
         "high": t.number(row["high_points"]),
@@ -141,31 +134,30 @@ def pair_sentence(row: dict[str, Any], t: Translator) -> str:
     }
     if row["verdict"] == "worse":  # the sentence speaks of how far it is behind, so the interval changes sign
         values |= {"low": t.number(-row["high_points"]), "high": t.number(-row["low_points"])}
-        return t.gettext(
-            "{candidate} is {points} points behind {against} (95% CI {low} to {high}, corrected {p})", **values
-        )
+        text = N_("{candidate} is {points} points behind {against} (95% CI {low} to {high}, corrected {p})")
+        return t.gettext(text, **values)
     if row["verdict"] == "better":
-        return t.gettext(
-            "{candidate} beats {against} by {points} points (95% CI {low} to {high}, corrected {p})", **values
-        )
+        text = N_("{candidate} beats {against} by {points} points (95% CI {low} to {high}, corrected {p})")
+        return t.gettext(text, **values)
     values |= {"points": t.number(row["difference_points"], "+.1f"), "b": t.number(row["b"], ",d")}
     values["right"] = t.number(row["n_right"], ",d")
-    if row["b"] == row["c"] == 0:
-        if row["n_right"] == row["n"]:
-            return t.gettext("{candidate} and {against} are both right on all {n} test photos", **values)
-        return t.gettext("{candidate} and {against} are right on the same {right} of {n} test photos", **values)
-    if row["b"] == row["c"] and row["difference_points"] == 0:
-        return t.gettext(
+    needed = ""
+    if row["b"] == row["c"] == 0 and row["n_right"] == row["n"]:
+        text = N_("{candidate} and {against} are both right on all {n} test photos")
+    elif row["b"] == row["c"] == 0:
+        text = N_("{candidate} and {against} are right on the same {right} of {n} test photos")
+    elif row["b"] == row["c"] and row["difference_points"] == 0:
+        text = N_(
             "{candidate} and {against} cannot be told apart by accuracy with {n} test photos: each is ahead on {b} of "
-            "them (corrected {p})",
-            **values,
+            "them (corrected {p})"
         )
-    told = t.gettext(
-        "{candidate} and {against} cannot be told apart by accuracy with {n} test photos ({points} points, 95% CI "
-        "{low} to {high}, corrected {p})",
-        **values,
-    )
-    needed = needed_in_words(row["n_needed"], t)
+    else:
+        needed = needed_in_words(row["n_needed"], t)
+        text = N_(
+            "{candidate} and {against} cannot be told apart by accuracy with {n} test photos ({points} points, 95% CI "
+            "{low} to {high}, corrected {p})"
+        )
+    told = t.gettext(text, **values)
     return t.gettext("{told}; {needed} would be needed", told=told, needed=needed) if needed else told
 
 
@@ -195,18 +187,15 @@ def _group_sentence(group: Sequence[str], pairs: PairTests, outcomes: Outcomes, 
     _, interval = lead_over(outcomes, group[0], group[-1], n_resamples)
     needed = needed_in_words(_needed(test, interval, outcomes, ALPHA / len(pairs.tests)), t)
     gaps = {"k": _counted(len(group), t), "n": t.number(outcomes.n, ",d"), "names": t.join(group)}
+    tail = N_("{needed} would be needed for the first and the last of them")
     if len(group) == 2:
-        told = t.gettext("{names}: these two cannot be told apart with {n} test photos", **gaps)
-        tail = t.gettext("{needed} would be needed", needed=needed)
+        text, tail = N_("{names}: these two cannot be told apart with {n} test photos"), N_("{needed} would be needed")
+    elif len(group) <= _MAX_NAMED:
+        text = N_("{names}: these {k} cannot be told apart with {n} test photos")
     else:
-        told = t.gettext("{names}: these {k} cannot be told apart with {n} test photos", **gaps)
-        if len(group) > _MAX_NAMED:
-            gaps |= {"first": group[0], "last": group[-1]}
-            told = t.gettext(
-                "The {k} candidates from {first} to {last} cannot be told apart with {n} test photos", **gaps
-            )
-        tail = t.gettext("{needed} would be needed for the first and the last of them", needed=needed)
-    return f"{told}; {tail}." if needed else f"{told}."
+        text = N_("The {k} candidates from {first} to {last} cannot be told apart with {n} test photos")
+    told = t.gettext(text, first=group[0], last=group[-1], **gaps)
+    return f"{told}; {t.gettext(tail, needed=needed)}." if needed else f"{told}."
 
 
 def _counted(n: int, t: Translator) -> str:

@@ -11,12 +11,9 @@ _EVALUATED = f"evaluation/{METRICS}"
 
 
 def deployed_seed(accuracies: Mapping[int, float | None]) -> int:
-    """Return the seed whose validation accuracy is highest, the smallest of equals.
+    """Return the seed whose validation accuracy, in [0, 1], is highest, the smallest of equals; None is the worst.
 
     The test split has no say in it: choosing a seed by its test accuracy would make that accuracy too good.
-
-    Args:
-        accuracies: validation accuracy in [0, 1] by seed; None where it is unknown, which counts as the worst.
 
     Raises:
         EvaluationError: there is no seed.
@@ -48,8 +45,6 @@ def deployed_folder(runs_dir: Path, candidate: str) -> Path:
 
 def seed_or_deployed(runs_dir: Path, candidate: str, seed: int | None) -> int:
     """Return the seed that was asked for, or else the one to deploy; the smallest where none was evaluated."""
-    if seed is not None:
-        return seed
-    if not Candidate(candidate).seeds(runs_dir, _EVALUATED):
-        return next((one.seed for one in Candidate(candidate).seeds(runs_dir)), 0)
-    return Candidate.at(deployed_folder(runs_dir, candidate)).seed
+    if seed is None and Candidate(candidate).seeds(runs_dir, _EVALUATED):
+        return Candidate.at(deployed_folder(runs_dir, candidate)).seed
+    return next((one.seed for one in Candidate(candidate).seeds(runs_dir)), 0) if seed is None else seed

@@ -37,18 +37,14 @@ def read_label_errors(examination_dir: Path | None, product_ids: Sequence[str]) 
 def recount(
     summaries: Sequence[Summary], ranking: Ranking, outcomes: Outcomes, is_error: np.ndarray, *, t: Translator
 ) -> Recounted | None:
-    """Return accuracies, ranks and the choice without the probable label errors; None where all or none are some.
-
-    The summaries are in rank order, `is_error` (N,) bool in the order of `outcomes`.
-    """
+    """Return accuracies, ranks and choice without the errors, (N,) bool as `outcomes`; None where all or none are."""
     if is_error.all() or not is_error.any():
         return None
     kept = (~is_error)[None].astype(np.float32)
     after = {one.candidate: float(resampled_metric("accuracy", outcomes, one.candidate, kept)[0]) for one in summaries}
     order = sorted(summaries, key=lambda one: (-after[one.candidate], one.comparable_latency_ms, one.candidate))
-    ranks = {one.candidate: rank for rank, one in enumerate(order, start=1)}
     rows = pd.DataFrame(
-        [(one.candidate, one.accuracy, after[one.candidate], ranks[one.candidate]) for one in summaries],
+        [(one.candidate, one.accuracy, after[one.candidate], 1 + order.index(one)) for one in summaries],
         columns=["candidate", "accuracy", "accuracy_without", "rank_without"],
     )
     if not ranking.eligible:

@@ -1,15 +1,18 @@
-"""The table of all candidates: one row per training, ranked by test accuracy, then by latency."""
+"""The table of all candidates: one row per training, ranked by test accuracy, then by latency; times of one device."""
 
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.collect import Collected, Evaluated, value_at
 from bakeoff.decision.licences import commercial_use, licence_text
 from bakeoff.decision.measures import RECORDED
 from bakeoff.decision.summary import summarise
-from bakeoff.decision.timing import device_of, usual_device
 from bakeoff.records.candidate import Candidate
 from bakeoff.statistics.interval import wilson_interval
 
@@ -25,10 +28,7 @@ _FLAGS = ("pretrained", "commercial_use", "learned", "time_comparable", "noisy",
 
 
 def build_leaderboard(found: Collected) -> pd.DataFrame:
-    """Return the leaderboard: COLUMNS, one row per training, ranked ones first, failed ones last without a rank.
-
-    With several seeds a candidate's rows share the rank that its means earn.
-    """
+    """Return COLUMNS, one row per training: by the rank of its candidate's means, failed ones last without one."""
     device = usual_device(found.done)
     rows = [_row(one, device) for one in found.done]
     rows += [_empty_row(one.candidate) | {"status": "failed", "problem": one.problem} for one in found.failed]
@@ -46,6 +46,7 @@ def read_leaderboard(path: Path) -> pd.DataFrame:
     """Return a written leaderboard with its types: yes/no columns hold True, False or None."""
     flags = dict.fromkeys(_FLAGS, lambda text: {"true": True, "false": False}.get(text.lower()))  # spreadsheets shout
     table = pd.read_csv(path, dtype={"rank": "Int64", "seed": int, "key": str}, converters=flags)
+    table[[one.name for one in RECORDED if one.name not in table]] = math.nan  # measures newer than the file
     return table.astype({name: object for name in _FLAGS if name in table})  # an older file may lack some
 
 
@@ -53,22 +54,18 @@ def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
     low, high = wilson_interval(one.metrics.accuracy("test"), one.metrics.n_effective)
     macro_f1 = one.metrics.intervals["test"].get("macro_f1")
     row = _empty_row(one.candidate) | {
-        "mode": one.training.mode,
+        **{name: getattr(one.training, name) for name in ("mode", "learned", "still_improving", "steps_run", "key")},
         "weights": one.training.weights.source,
         "pretrained": one.training.weights.pretrained,
         "licence": licence_text(one.training),
         "commercial_use": commercial_use(one.training),
-        "learned": one.training.learned,
-        "still_improving": one.training.still_improving,
         "repair": one.training.dataset.repair_name,
-        "device": device_of(one),
+        "device": _device_of(one),
         "status": "ok",
-        "key": one.training.key,
-        "time_comparable": one.speed is not None and device_of(one) == device,
+        "time_comparable": one.speed is not None and _device_of(one) == device,
         "n_test": one.n_test,
         "n_effective": one.metrics.n_effective,
         "n_latency": one.speed and one.speed.n_latency,
-        "steps_run": one.training.steps_run,
         "accuracy_low": low,
         "accuracy_high": high,
         "macro_f1_low": macro_f1 and macro_f1.low,
@@ -79,5 +76,45 @@ def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
 
 
 def _empty_row(one: Candidate) -> dict[str, Any]:
-    known = {"candidate": one.name, "model": one.model, "mode": one.mode, "seed": one.seed}
-    return dict.fromkeys(COLUMNS) | known
+    return dict.fromkeys(COLUMNS) | {"candidate": one.name, "model": one.model, "mode": one.mode, "seed": one.seed}
+
+
+def usual_device(done: Sequence[Evaluated]) -> str | None:
+    """Return the device that most were timed on; a tie goes to the first in the study's order."""
+    counts = Counter(_device_of(one) for one in done if one.speed)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def _device_of(one: Evaluated) -> str:
+    """Return `cpu: AMD EPYC`, what its time was measured on."""
+    return one.speed.device_title if one.speed else "not measured"
+
+
+def timing_notes(done: Sequence[Evaluated], failed: Mapping[str, str], *, t: Translator) -> list[str]:
+    """Return what must be said of times: `failed` networks and why, other devices or threads, noisy ones."""
+    device = usual_device(done)
+    notes = [
+        t.gettext(
+            "The speed of {network} could not be measured ({problem}); `bakeoff throughput` tries again.",
+            network=network,
+            problem=problem.rstrip("."),
+        )
+        for network, problem in failed.items()
+    ]
+    same = {one.candidate.name: one.speed for one in done if one.speed and _device_of(one) == device}
+    threads = sorted({speed.threads for speed in same.values()})
+    told = {
+        N_(
+            "Times are compared on {device} only; those of {names} come from another device and are listed, not "
+            "compared."
+        ): {one.candidate.name for one in done if one.speed and _device_of(one) != device},
+        N_("Times were measured with different numbers of threads ({threads}): compare with care."): threads[1:],
+        N_(
+            "The timings of {names} are noisy (the machine's speed changed, or two timings disagreed): compare with "
+            "care, or run `bakeoff throughput`."
+        ): [name for name, speed in same.items() if speed.noisy],
+    }
+    gaps = {"device": device, "threads": ", ".join(map(str, threads))}
+    return notes + [
+        t.gettext(text, names=t.join(map(str, sorted(names))), **gaps) for text, names in told.items() if names
+    ]

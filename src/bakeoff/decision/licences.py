@@ -33,9 +33,7 @@ def licence_of_code(training: TrainingRecord) -> str:
 def licence_text(training: TrainingRecord) -> str:
     """Return `Apache-2.0`, or `code X, weights Y` where the two differ."""
     code, weights = licence_of_code(training), training.weights.licence
-    if not training.weights.pretrained or weights == code:
-        return code
-    return f"code {code}, weights {weights}"
+    return f"code {code}, weights {weights}" if training.weights.pretrained and weights != code else code
 
 
 def _code(training: TrainingRecord) -> tuple[str, bool | None]:

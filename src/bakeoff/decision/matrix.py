@@ -63,16 +63,11 @@ def weighted_total(scores: Mapping[str, float], weights: Mapping[str, float]) ->
 def with_matrix(
     summaries: Sequence[Summary], n_labels: int, params: MatrixParams, *, t: Translator
 ) -> tuple[list[Summary], dict[str, Any]]:
-    """Return the summaries with `matrix_total`, and choice.json's `matrix`.
+    """Return the summaries with `matrix_total`, and choice.json's `matrix`: its criteria, rows and note.
 
-    Scales are fixed, so another candidate in the study changes no score and no order.
-
-    Models without a judgement of `support` get `NEUTRAL_SUPPORT` and a flag.
-
-    Returns:
-        The summaries, and {"criteria": [{"name", "title", "weight", "measure"}], "rows": [{"candidate", "scores":
-        {name: 0..10 | None}, "total": 0..10 | None, "missing": [names], "support_assumed": bool}], "note"}. Rows stand
-        in the order of their totals; one that lacks a measure has none and stands last.
+    Scales are fixed, so another candidate in the study changes no score and no order. Models without a judgement of
+    `support` get `NEUTRAL_SUPPORT` and a flag. Scores and totals are 0 to 10; rows stand in the order of their totals,
+    one that lacks a measure has none (null) and stands last.
     """
     weights = params.weights.model_dump()
     rows = [_row(item, n_labels, weights, params.support) for item in summaries]

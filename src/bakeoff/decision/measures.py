@@ -64,8 +64,8 @@ def _test(name: str, title: str, *, more: bool = True, **known: Any) -> Measure:
     return Measure(name, title, f"metrics.splits.test.{name}", more, **known)
 
 
-def _speed(name: str, title: str, path: str, unit: str, *, more: bool = False, **known: Any) -> Measure:
-    return Measure(name, title, f"speed.{path}", more, ".1f", unit, is_time=True, **known)
+def _speed(name: str, title: str, path: str, unit: str, *, may_choose: bool = False) -> Measure:
+    return Measure(name, title, f"speed.{path}", unit != "ms", ".1f", unit, is_time=True, may_choose=may_choose)
 
 
 def _cost(name: str, title: str, path: str, spec: str, unit: str = "") -> Measure:
@@ -77,7 +77,7 @@ _TABLE = (
     _test("macro_f1", N_("macro F1"), hub="f1", may_choose=True),
     _test("log_loss", N_("log loss"), more=False, hub="log_loss"),
     _speed("latency_ms", N_("latency"), "latency_ms_p50", N_("ms")),
-    _speed("images_per_s", N_("throughput"), "images_per_s", N_("images/s"), more=True, may_choose=True),
+    _speed("images_per_s", N_("throughput"), "images_per_s", N_("images/s"), may_choose=True),
     _cost("size_mib", N_("size"), "training.size_mib", ".0f", N_("MiB")),
     _test("balanced_accuracy", N_("balanced accuracy"), hub="balanced_accuracy", may_choose=True),
     _test("weighted_f1", N_("weighted F1"), hub="f1", may_choose=True),
@@ -90,29 +90,16 @@ _TABLE = (
     _test("brier", N_("Brier"), more=False),
     _test("ece", N_("calibration error (ECE)"), more=False),
     Measure("automated", N_("share classified alone"), "calibration.automation.usable_share", True, may_choose=True),
-    Measure(
-        "robustness_loss",
-        N_("accuracy lost to corruptions"),
-        "robustness.mean_loss",
-        more_is_better=False,
-        spec=".1f",
-        unit=N_("points"),
-    ),
+    _cost("robustness_loss", N_("accuracy lost to corruptions"), "robustness.mean_loss", ".1f", N_("points")),
     _speed("latency_p90_ms", N_("90th-percentile latency"), "latency_ms_p90", N_("ms")),
     _speed("latency_p99_ms", N_("99th-percentile latency"), "latency_ms_p99", N_("ms")),
     _speed("latency_slowest_ms", N_("slowest call"), "latency_ms_slowest", N_("ms")),
     _speed("ms_per_image", N_("time per photo in batches"), "ms_per_image", N_("ms")),
     _speed(
-        "images_per_cpu_s",
-        N_("throughput per CPU second"),
-        "images_per_cpu_s",
-        N_("images per CPU second"),
-        more=True,
+        *("images_per_cpu_s", N_("throughput per CPU second"), "images_per_cpu_s", N_("images per CPU second")),
         may_choose=True,
     ),
-    _speed(
-        "end_to_end_images_per_s", N_("end-to-end throughput"), "end_to_end.images_per_s", N_("images/s"), more=True
-    ),
+    _speed("end_to_end_images_per_s", N_("end-to-end throughput"), "end_to_end.images_per_s", N_("images/s")),
     _cost("n_parameters", N_("parameters"), "training.n_parameters", ",.0f"),
     _cost("gmacs", N_("multiply-adds per photo"), "speed.gmacs", ".2f", N_("billion")),
     _cost("file_mib", N_("file size"), "speed.file_mib", ".0f", N_("MiB")),
@@ -131,10 +118,7 @@ RECORDED: tuple[Measure, ...] = tuple(measure for measure in _TABLE if measure.p
 
 LIMITED = (
     (MEASURES["latency_ms"], Limit("latency_p50_ms", N_("latency ≤ {bound} ms"), N_("too slow"))),
-    (
-        MEASURES["images_per_s"],
-        Limit("images_per_s", N_("throughput ≥ {bound} images/s"), N_("too low a throughput")),
-    ),
+    (MEASURES["images_per_s"], Limit("images_per_s", N_("throughput ≥ {bound} images/s"), N_("too low a throughput"))),
     (MEASURES["size_mib"], Limit("size_mib", N_("size ≤ {bound} MiB"), N_("too large"))),
     (
         MEASURES["latency_p99_ms"],

@@ -99,14 +99,7 @@ def read_test_outcomes(path: Path) -> TestOutcomes:
 
 
 def outcomes_of(done: Sequence[Evaluated], groups: Mapping[str, int] | None = None) -> Outcomes:
-    """Return the outcomes of every training.
-
-    `collect` has refused those whose test products, true classes or labels differ.
-
-    Args:
-        done: the trainings with a result, one or more.
-        groups: product id to the group of products that show one photo; others stand alone.
-    """
+    """Return the outcomes of trainings that `collect` accepts; `groups`: product ids to groups that show one photo."""
     found: dict[str, list[Evaluated]] = {}
     for one in done:
         found.setdefault(one.candidate.name, []).append(one)
@@ -137,17 +130,11 @@ def _classified_alone(one: Evaluated) -> np.ndarray:
 
 
 def seed_spread(correct: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
-    """Return choice.json's `seeds`; candidates with a single training have no entry.
+    """Return choice.json's `seeds` from each candidate's (S, N) bool; one with a single training has no entry.
 
-    Args:
-        correct: candidate to (S, N) bool, whether training s classifies test product n rightly; every training of a
-            candidate has the same products in the same order.
-
-    Returns:
-        candidate to {"n_seeds", "mean" (accuracy, share), "sd_seeds" and "sd_data" (standard deviations of one
-        training's accuracy, shares; null for a single product)}. `sd_seeds` is what another seed changes on these
-        products, `sd_data` what other test products change; each holds what is new with every seed and product, so
-        their squares add up to more than the whole.
+    These are the mean accuracy (share) and standard deviations of one training's accuracy (shares; null for a single
+    product): `sd_seeds` is what another seed changes on these products, `sd_data` what other test products change. Each
+    holds what is new with every seed and product, so their squares add up to more than the whole.
 
     Source:
         S. R. Searle, G. Casella and C. E. McCulloch, Variance Components (1992), section 4.5.

@@ -40,8 +40,6 @@ def _known(names: list[str]) -> Callable[[str], str]:
 
 Maximise = Annotated[str, AfterValidator(_known([one.name for one in MEASURES.values() if one.may_choose]))]
 Shown = Annotated[str, AfterValidator(_known([one.name for one in MEASURES.values() if one.path]))]
-
-
 Score = Annotated[float, Field(ge=0, le=10)]
 Weight = Annotated[float, Field(ge=0)]
 

@@ -1,8 +1,7 @@
 """Which candidates no other beats on both of two measures."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,8 +10,7 @@ from bakeoff.decision.measures import MEASURES, Measure
 from bakeoff.decision.summary import Summary
 
 
-@dataclass(frozen=True)
-class Plane:
+class Plane(NamedTuple):
     """Two measures, and the candidates that are excluded from the front."""
 
     x: Measure
@@ -41,20 +39,12 @@ def front(summaries: Sequence[Summary], plane: Plane) -> list[Summary]:
 
 
 def pareto_front(costs: ArrayLike, gains: ArrayLike) -> np.ndarray:
-    """Return which points no other point dominates.
+    """Return which points no other point dominates, (N,) bool, by costs (N,) to keep low and gains (N,) to keep high.
 
     A point dominates another if its cost is no higher, its gain no lower, and one of the two is better. Equal points
     are both on the front; a point with a NaN is never on it and dominates nothing.
-
-    Args:
-        costs: (N,) the measure to keep low, e.g. latency in ms.
-        gains: (N,) the measure to keep high, e.g. accuracy.
-
-    Returns:
-        (N,) bool.
     """
-    cost = np.asarray(costs, dtype=float)
-    gain = np.asarray(gains, dtype=float)
+    cost, gain = np.asarray(costs, dtype=float), np.asarray(gains, dtype=float)
     known = ~(np.isnan(cost) | np.isnan(gain))
     no_worse = (cost[:, None] <= cost[None, :]) & (gain[:, None] >= gain[None, :])
     better = (cost[:, None] < cost[None, :]) | (gain[:, None] > gain[None, :])

@@ -20,12 +20,8 @@ KERAS_EFFICIENTNET_B0 = {"value": 0.771, "source": "https://keras.io/api/applica
 def references(params: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return choice.json's `references`: official baselines of this data set, then ImageNet top-1 of the backbones.
 
-    Args:
-        params: params.yaml as plain values: `language`, `dataset.name`, `models`, `backbones`, `baseline.pretrained`.
-
-    Returns:
-        {"name", "model" (null for official baselines), "measure", "value" (share), "split", "source_url",
-        "kind": "published"} each. A backbone whose conf file states no `imagenet_top1` has no row.
+    `params` is params.yaml as plain values. `model` is null for official baselines, `value` a share; a backbone whose
+    conf file states no `imagenet_top1` has no row.
     """
     t = Translator(params.get("language", "en"))
     challenge, imagenet = t.gettext("the challenge's test set"), t.gettext("ImageNet-1k validation")

@@ -18,15 +18,10 @@ MAX_WORK = 10_000_000_000
 """Multiplications in all, about 2 s of a core."""
 MIN_RESAMPLES = 200
 """Even where that takes longer: a share of the winner then has a standard error of 3.5 points at most."""
-MAX_AUC_PRODUCTS = 1_000
-"""ROC-AUC compares every pair of products in every resample; beyond this it is not simulated."""
 
 
 def bounded_resamples(wanted: int, n_products: int, *, work: int = 1) -> int:
-    """Return how many resamples are drawn: as wanted, less where that would take longer than some seconds.
-
-    `n_products` are drawn and `work` multiplications made in each.
-    """
+    """Return how many resamples are drawn, fewer than wanted where products or `work`, multiplications, take long."""
     return min(wanted, max(MIN_RESAMPLES, min(MAX_DRAWS // n_products, MAX_WORK // max(1, work))))
 
 
@@ -38,15 +33,10 @@ def work_of(rule: Rule, outcomes: Outcomes, n_candidates: int) -> int:
 
 
 def resamples(n: int, n_resamples: int, seed: int, groups: np.ndarray | None = None) -> Iterator[np.ndarray]:
-    """Yield (b, N) float32 chunks of how often each product occurs in each resample.
+    """Yield (b, N) float32 chunks of how often each of n products occurs in each resample.
 
-    They lie in memory product by product, the order in which a sparse matrix sums them.
-
-    Args:
-        n: products.
-        n_resamples: drawn in all.
-        seed: of the draws.
-        groups: (N,) int64; products of one group are drawn together.
+    They lie in memory product by product, the order in which a sparse matrix sums them. Products of one of the `groups`
+    (N,) int64 are drawn together.
     """
     rng = np.random.default_rng(seed)
     members = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -59,14 +49,7 @@ def resamples(n: int, n_resamples: int, seed: int, groups: np.ndarray | None = N
 
 
 def resampled_metric(name: str, outcomes: Outcomes, candidate: str, weights: np.ndarray) -> np.ndarray:
-    """Return (b,) the metric of a candidate in each resample, the mean over its trainings.
-
-    Args:
-        name: of `statistics.matrix.METRICS`, or roc_auc.
-        outcomes: of every candidate.
-        candidate: whose.
-        weights: (b, N) from `resamples`.
-    """
+    """Return (b,) a metric (of METRICS, automated, roc_auc) by weights (b, N) of products, a mean over trainings."""
     if name == "accuracy":
         hits = outcomes.correct(candidate)  # whole numbers, so that a lead of one product is exactly that in float32
         return _weighted_share(hits, weights)

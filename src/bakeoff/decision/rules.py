@@ -57,10 +57,7 @@ class Rule:
         return cls(MEASURES[params.maximise], params.subject_to, *flags, points)
 
     def tolerance(self, n_test: int) -> float:
-        """Return how far behind the best still counts as equal: a test product, or a tenth for a throughput.
-
-        For a throughput it is in powers of e, since `objective` takes the logarithm.
-        """
+        """Return how far behind the best counts as equal: a test product, of a throughput a tenth (in powers of e)."""
         if self.maximise.is_time:
             return -math.log1p(-NOISE_OF_SPEED)
         return 0.0 if self.maximise.name == "matrix_total" else 1 / n_test
@@ -71,8 +68,7 @@ class Rule:
         return math.log(value) if self.maximise.is_time else value
 
 
-@dataclass(frozen=True)
-class Ranking:
+class Ranking(NamedTuple):
     """Who may be chosen by a rule, in order, and why the others may not."""
 
     rule: Rule
@@ -104,8 +100,7 @@ def _refusals(item: Summary, rule: Rule, *, t: Translator) -> list[Refusal]:
     if not item.learned and not rule.allow_not_learned:
         found.append(Refusal("not_learned", t.gettext("it did not learn")))
     for measure, limit in LIMITED:
-        bound = rule.limits.bound(limit.name)
-        if bound is not None:
+        if (bound := rule.limits.bound(limit.name)) is not None:
             found += _broken(item, measure, limit.name, bound, t=t)
     if math.isnan(rule.maximise.value(item)):
         found.append(_unknown(item, rule.maximise, t=t))
@@ -115,17 +110,11 @@ def _refusals(item: Summary, rule: Rule, *, t: Translator) -> list[Refusal]:
 
 
 def commercial_refusal(item: Summary, *, t: Translator) -> str | None:
-    """Return why a candidate may not be the commercial choice.
-
-    An unknown licence counts as not proven: a wrong "yes" costs the user more than a wrong "no".
-    """
-    if item.commercial_use is True:
-        return None
-    if item.commercial_use is False:
-        return t.gettext("its licence forbids commercial use ({licence})", licence=item.licence)
-    return t.gettext(
-        "commercial use is not proven ({licence}): check the licence on the model card", licence=item.licence
-    )
+    """Return why it is refused commercially: not proven counts, as a wrong yes costs the user more than a wrong no."""
+    forbidden = N_("its licence forbids commercial use ({licence})")
+    unproven = N_("commercial use is not proven ({licence}): check the licence on the model card")
+    text = {True: None, False: forbidden, None: unproven}[item.commercial_use]
+    return text and t.gettext(text, licence=item.licence)
 
 
 def rank_eligible(items: Sequence[Summary], rule: Rule) -> list[Summary]:
@@ -158,12 +147,10 @@ def preference_costs(items: Sequence[Summary], rule: Rule) -> np.ndarray:
 
 
 def pick(objective: np.ndarray, costs: np.ndarray, tolerance: float) -> np.ndarray:
-    """Return (B,) which candidate the rule chooses in each of B worlds.
+    """Return (B,) which candidate the rule chooses in each of B worlds by its objective (B, C), more is better.
 
-    Args:
-        objective: (B, C), more is better; candidates in the order of their names.
-        costs: (C,) what decides among those within `tolerance` of the best; less is better.
-        tolerance: in the objective's unit.
+    Candidates stand in the order of their names; costs (C,), less is better, decide among those within `tolerance`, in
+    the objective's unit, of the best.
     """
     if objective.shape[1] == 0:
         raise EvaluationError("nothing to pick from: no candidate is eligible; relax compare.subject_to.")

@@ -3,24 +3,32 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.measures import LIMITED
 from bakeoff.decision.params import Limits
-from bakeoff.decision.rules import KINDS, ROUNDING, Refusal, Rule, preferences
+from bakeoff.decision.rules import KINDS, ROUNDING, Refusal, Rule, preferences, rank
 from bakeoff.decision.summary import Summary
 
 _LIMITS = N_("Relax the limits in compare.subject_to of conf/config.yaml.")
 _RULE = N_("Choose another compare.maximise in conf/config.yaml, or measure what is missing.")
-ENOUGH_CALLS = N_("`bakeoff throughput --budget 60` times enough calls.")
+_ENOUGH_CALLS = N_("`bakeoff throughput --budget 60` times enough calls.")
 _ADVICE = {
     "random_weights": N_(
         "Get pretrained weights (`bakeoff weights --retry`), or set compare.allow_random_weights: true."
     ),
     "not_learned": N_("Train longer, or set compare.allow_not_learned: true."),
-    "few_calls": ENOUGH_CALLS,
+    "few_calls": _ENOUGH_CALLS,
     "other_device": _RULE,
     "unknown": _RULE,
+}
+_TITLES = {
+    "phone": N_("On a phone"),
+    "checkout_camera": N_("For a camera at the checkout"),
+    "night_batch": N_("For the whole catalogue overnight"),
+    "small_server": N_("On a small server"),
+    "daily_retraining": N_("Trained again every day"),
 }
 
 
@@ -36,18 +44,15 @@ def random_opening(summaries: Sequence[Summary], *, allowed: bool, t: Translator
     if not random:
         return ""
     gaps = {"n": len(random), "total": len(summaries), "models": ", ".join(sorted({item.model for item in random}))}
-    if compares_backbones(summaries):
-        opening = t.gettext(
-            "{n} of {total} candidates started from random weights ({models}): their results say nothing about these "
-            "backbones.",
-            **gaps,
-        )
-    else:
-        opening = t.gettext(
-            "This does not compare backbones, only what was available here: {n} of {total} candidates started from "
-            "random weights ({models}).",
-            **gaps,
-        )
+    some = N_(
+        "{n} of {total} candidates started from random weights ({models}): their results say nothing about these "
+        "backbones."
+    )
+    most = N_(
+        "This does not compare backbones, only what was available here: {n} of {total} candidates started from "
+        "random weights ({models})."
+    )
+    opening = t.gettext(some if compares_backbones(summaries) else most, **gaps)
     return opening if allowed else " ".join([opening, t.gettext("They are listed but cannot be chosen.")])
 
 
@@ -79,10 +84,7 @@ def rule_in_words(rule: Rule, *, t: Translator) -> str:
 
 
 def answer_sentence(ranked: Sequence[Summary], rule: Rule, *, t: Translator, commercial: bool = False) -> str:
-    """Return why the first of the ranked ones is the answer.
-
-    `commercial`: they are only those that may be used commercially.
-    """
+    """Return why the first of the ranked ones, which with `commercial` may be used commercially, is the answer."""
     best = ranked[0]
     why = _why(ranked, rule, t)
     if commercial:
@@ -125,9 +127,8 @@ def _why(ranked: Sequence[Summary], rule: Rule, t: Translator) -> str:
         return t.gettext("the most accurate of {n} eligible candidates", n=n)
     else:
         return t.gettext("the highest {measure} of {n} eligible candidates", measure=rule.maximise.named(t), n=n)
-    return t.gettext(
-        "{where} and {why}, of {n} eligible candidates", where=where, why=_decider(best, tied, rule, t), n=n
-    )
+    why = _decider(best, tied, rule, t)
+    return t.gettext("{where} and {why}, of {n} eligible candidates", where=where, why=why, n=n)
 
 
 def _decider(best: Summary, tied: Sequence[Summary], rule: Rule, t: Translator) -> str:
@@ -149,12 +150,46 @@ def nothing_sentence(why_not: Mapping[str, Sequence[Refusal]], rule: Rule, *, t:
     return t.gettext(
         "No candidate is eligible, so none is chosen ({limits}): {whys}. {advice}",
         limits=limits_in_words(rule.limits, t=t),
-        whys=counted(why_not, t=t),
+        whys=_counted(why_not, t=t),
         advice=t.gettext(_ADVICE.get(commonest, _LIMITS)),
     )
 
 
-def counted(why_not: Mapping[str, Sequence[Refusal]], *, t: Translator) -> str:
+def _counted(why_not: Mapping[str, Sequence[Refusal]], *, t: Translator) -> str:
     """Return `3 × too slow, 1 × random start`, the commonest first."""
     counts = Counter(refusal.code for found in why_not.values() for refusal in found)
     return ", ".join(t.gettext("{n} × {kind}", n=n, kind=t.gettext(KINDS[code])) for code, n in counts.most_common())
+
+
+def scenario_title(name: str, t: Translator) -> str:
+    """Return `On a phone`; a name of the user's own reads as given, with spaces for underscores."""
+    return t.gettext(_TITLES[name]) if name in _TITLES else t.gettext("For {name}", name=name.replace("_", " "))
+
+
+def scenario_row(
+    name: str, summaries: Sequence[Summary], rule: Rule, best: Summary | None, t: Translator
+) -> dict[str, Any]:
+    """Return a row of choice.json's `scenarios`; the rule is the answer's, with the scenario's limits."""
+    ranking = rank(summaries, rule, t=t)
+    said = {"scenario": scenario_title(name, t), "limits": limits_in_words(rule.limits, t=t)}
+    row = {"name": name, "title": said["scenario"], "subject_to": rule.limits.model_dump()}
+    row |= {"limits_in_words": said["limits"], "candidate": None, "accuracy": None}
+    if not ranking.eligible:
+        gaps = {"n": len(summaries), "whys": _counted(ranking.why_not, t=t)}
+        sentence = t.gettext("{scenario} ({limits}): none of {n} candidates: {whys}.", **said, **gaps)
+        if any(refusal.code == "few_calls" for found in ranking.why_not.values() for refusal in found):
+            sentence += " " + t.gettext(_ENOUGH_CALLS)
+        return row | {"sentence": sentence}
+    found = ranking.eligible[0]
+    lost = 100 * (best.accuracy - found.accuracy) if best else 0.0
+    said |= {"candidate": found.candidate, "accuracy": t.gettext("accuracy {accuracy:.3f}", accuracy=found.accuracy)}
+    if best is None:
+        text = N_("{scenario} ({limits}): {candidate}, {accuracy}.")
+    elif found.candidate == best.candidate:
+        text = N_("{scenario} ({limits}): {candidate} as well, {accuracy}.")
+    elif lost <= 0:
+        text = N_("{scenario} ({limits}): {candidate}, {accuracy}, no less than {best}.")
+    else:
+        text = N_("{scenario} ({limits}): {candidate}, {accuracy}, {points:.1f} points less than {best}.")
+    sentence = t.gettext(text, **said, best=best and best.candidate, points=lost)
+    return row | {"candidate": found.candidate, "accuracy": found.accuracy, "sentence": sentence}

@@ -46,10 +46,7 @@ def find_slices(outcomes: Outcomes, attributes: pd.DataFrame) -> pd.DataFrame:
     p is one-sided: how likely a random part of the test products, as large as the slice, holds as many wrong answers.
     It is Fisher's exact test; products of one group count as if all had got the same answer, so that numbers are
     divided by the mean size of a group, and several trainings count by their mean, each rounded against a finding.
-
-    Args:
-        outcomes: of every candidate.
-        attributes: (N, A), in the order of `outcomes`, from `read_attributes`.
+    `attributes` (N, A), in the order of `outcomes`, are from `read_attributes`.
 
     Source:
         A. Agresti, Categorical Data Analysis (2002), section 3.5.1; Holm's correction over a candidate's slices.

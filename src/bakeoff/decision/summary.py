@@ -1,7 +1,7 @@
 """One candidate in one line: the means over its seeds, which the ranking, the choice and the report read."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -75,15 +75,12 @@ class Summary:
 
 def summarise(table: pd.DataFrame) -> list[Summary]:
     """Return every candidate that has a result, by mean accuracy, then latency, then name."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in table.to_dict("records"):
-        if row["status"] == "ok":
-            groups.setdefault(str(row["candidate"]), []).append({str(key): value for key, value in row.items()})
-    summaries = [_summarise_one(rows) for rows in groups.values()]
+    groups = table.loc[table["status"] == "ok", :].groupby("candidate", sort=False)
+    summaries = [_summarise_one(rows.to_dict("records")) for _, rows in groups]
     return sorted(summaries, key=lambda item: (-item.accuracy, item.comparable_latency_ms, item.candidate))
 
 
-def _summarise_one(rows: list[dict[str, Any]]) -> Summary:
+def _summarise_one(rows: Sequence[Mapping[Any, Any]]) -> Summary:
     first, timed = rows[0], [row for row in rows if row["time_comparable"]]
     low, high = wilson_interval(_mean(rows, "accuracy"), float(first["n_effective"]))
     texts: dict[str, Any] = {name: str(first[name]) for name in _TEXTS}
@@ -108,6 +105,6 @@ def _summarise_one(rows: list[dict[str, Any]]) -> Summary:
     )
 
 
-def _mean(rows: list[dict[str, Any]], name: str) -> float:
+def _mean(rows: Sequence[Mapping[Any, Any]], name: str) -> float:
     mean = fmean(float(row[name]) for row in rows)
     return math.nan if math.isnan(mean) else mean  # always the same NaN, so that equal lines compare as equal

@@ -1,10 +1,8 @@
-"""What having been chosen does to a winner's figures, and how likely another test set would choose it again.
-
-The rule is applied to resampled test sets, the same ones for every candidate.
-"""
+"""What having been chosen does to a winner's figures, and how likely resampled test sets would choose it again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,14 +10,7 @@ from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice_record import Corrected, CorrectedValue, Stability
 from bakeoff.decision.comparisons import lead_over
 from bakeoff.decision.outcomes import Outcomes
-from bakeoff.decision.resampling import (
-    MAX_AUC_PRODUCTS,
-    bounded_resamples,
-    objectives,
-    resampled_metric,
-    resamples,
-    work_of,
-)
+from bakeoff.decision.resampling import bounded_resamples, objectives, resampled_metric, resamples, work_of
 from bakeoff.decision.rules import Rule, pick, preference_costs
 from bakeoff.decision.summary import Summary
 from bakeoff.records.candidate import BASELINE
@@ -29,10 +20,11 @@ from bakeoff.statistics.selection import Shift, chosen_again
 
 CORRECTED = ("accuracy", "macro_f1")
 _AS_MEASURED = 0.0005
+_MAX_AUC_PRODUCTS = 1_000
+"""ROC-AUC compares every pair of products in every resample; beyond this it is not simulated."""
 
 
-@dataclass(frozen=True)
-class Redrawn:
+class Redrawn(NamedTuple):
     """The rule applied to B resampled test sets."""
 
     items: list[Summary]
@@ -55,17 +47,14 @@ def redraw(eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_res
     """
     items = sorted(eligible, key=lambda item: item.candidate)
     names, winner = [item.candidate for item in items], eligible[0].candidate
-    costs, tolerance = preference_costs(items, rule), rule.tolerance(outcomes.n)
     left_out, n_won = np.zeros((len(items), outcomes.n)), np.zeros(len(items))
     luck, drawn = dict.fromkeys(CORRECTED, 0.0), []
     whole = np.ones((1, outcomes.n), dtype=np.float32)
-
     measured = {
         (metric, name): resampled_metric(metric, outcomes, name, whole)[0] for metric in CORRECTED for name in names
     }
 
-    def choose(values: np.ndarray) -> np.ndarray:
-        return pick(values, costs, tolerance)
+    choose = partial(pick, costs=preference_costs(items, rule), tolerance=rule.tolerance(outcomes.n))
 
     def gain(metric: str, name: str, weights: np.ndarray) -> float:
         """Return how much better than measured a candidate is in these resamples, summed."""
@@ -111,17 +100,9 @@ def _mixed(metric: str, outcomes: Outcomes, mixture: Mapping[str, np.ndarray]) -
 
 
 def review(
-    eligible: Sequence[Summary],
-    rule: Rule,
-    outcomes: Outcomes,
-    *,
-    n_resamples: int,
-    t: Translator,
+    eligible: Sequence[Summary], rule: Rule, outcomes: Outcomes, *, n_resamples: int, t: Translator
 ) -> tuple[Stability, Corrected | None]:
-    """Return how likely other products would choose the same, and what to expect of the winner, None without one.
-
-    The winner is the first of `eligible`; resamples are fewer than wanted where the rule takes long to apply.
-    """
+    """Return how likely other products would choose the first of `eligible`, and what to expect of it, else None."""
     if why := _not_resampled(eligible, rule, outcomes.n, t):
         stability = Stability(n_resamples=0, shares={}, winner_share=None, sentence=why)
         return stability, correct(eligible[0], None, outcomes, n_resamples, t) if len(eligible) == 1 else None
@@ -131,15 +112,14 @@ def review(
     shares = {items[i].candidate: float(again[i]) for i in np.argsort(-again, kind="stable") if again[i]}
     winner, place = eligible[0].candidate, items.index(eligible[0])
     same = np.ptp(redrawn.objective - redrawn.objective[:, [place]], axis=0) == 0
+    share, sentence = shares.get(winner, 0.0), _sentence(winner, shares, outcomes.n, t)
     if same.sum() > 1:  # nothing that other photos would do is known of their difference
-        told = t.gettext(
+        shares, share = {}, None
+        sentence = t.gettext(
             "These photos do not tell {names} apart: in every resample they stay as far apart as they are.",
             names=t.join(items[i].candidate for i in np.flatnonzero(same)),
         )
-        stability = Stability(n_resamples=n, shares={}, winner_share=None, sentence=told)
-    else:
-        sentence = _sentence(winner, shares, outcomes.n, t)
-        stability = Stability(n_resamples=n, shares=shares, winner_share=shares.get(winner, 0.0), sentence=sentence)
+    stability = Stability(n_resamples=n, shares=shares, winner_share=share, sentence=sentence)
     return stability, correct(eligible[0], redrawn, outcomes, n_resamples, t)
 
 
@@ -148,16 +128,12 @@ def _not_resampled(eligible: Sequence[Summary], rule: Rule, n: int, t: Translato
         return t.gettext("Nothing was chosen, so there is no choice to test.")
     if len(eligible) == 1:
         return only_one(eligible[0].candidate, t)
+    text = None
     if rule.maximise.is_time:
-        return t.gettext(
-            "{winner} is chosen by throughput: what other test photos would change was not simulated.",
-            winner=eligible[0].candidate,
-        )
-    if rule.maximise.name == "roc_auc" and n > MAX_AUC_PRODUCTS:
-        return t.gettext(
-            "How certain the choice is was not simulated: ROC-AUC on {n:,d} test photos takes too long.", n=n
-        )
-    return None
+        text = N_("{winner} is chosen by throughput: what other test photos would change was not simulated.")
+    elif rule.maximise.name == "roc_auc" and n > _MAX_AUC_PRODUCTS:
+        text = N_("How certain the choice is was not simulated: ROC-AUC on {n:,d} test photos takes too long.")
+    return text and t.gettext(text, winner=eligible[0].candidate, n=n)
 
 
 def only_one(winner: str, t: Translator) -> str:
@@ -166,10 +142,7 @@ def only_one(winner: str, t: Translator) -> str:
 
 
 def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, n_resamples: int, t: Translator) -> Corrected:
-    """Return the winner's accuracy, macro F1 and lead over the baseline, corrected for having been chosen.
-
-    `redrawn` is None where nothing was to choose between, which leaves every value as measured.
-    """
+    """Return accuracy, macro F1 and lead over the baseline corrected for the choice; as measured without `redrawn`."""
     n = len(redrawn.objective) if redrawn else 0
     shifts = redrawn.shifts if redrawn else dict.fromkeys(CORRECTED, Shift(0.0, 0.0))
     by_accuracy, by_f1 = shifts["accuracy"], shifts["macro_f1"]
@@ -178,25 +151,18 @@ def correct(best: Summary, redrawn: Redrawn | None, outcomes: Outcomes, n_resamp
     )
     accuracy = _value(best.accuracy, by_accuracy, (low[0], high[1]))
     f1_ends = best.macro_f1_low + by_f1.ends[0], best.macro_f1_high + by_f1.ends[1]
-    lead = None
+    macro_f1, lead = _value(best.macro_f1, by_f1, f1_ends), None
     if best.candidate != BASELINE and BASELINE in outcomes.predicted:
         measured, interval = lead_over(outcomes, best.candidate, BASELINE, n_resamples)
         ends = interval.low + by_accuracy.ends[0], interval.high + by_accuracy.ends[1]
         lead = _value(measured, by_accuracy, ends, least=-1.0)
-    macro_f1 = _value(best.macro_f1, by_f1, f1_ends)
     told = _expectation(best, accuracy, t)
     if accuracy.estimate <= accuracy.measured - _AS_MEASURED:
-        told = " ".join([told, *_more(macro_f1, lead, t)])
+        written = {t.gettext("Macro F1"): _written(macro_f1, 1, ".3f", t)}
+        written |= {t.gettext("Points ahead of the baseline"): _written(lead, 100, "+.1f", t)} if lead else {}
+        text = N_("{what}: {estimate} ({low} to {high}) rather than {measured}.")
+        told = " ".join([told, *(t.gettext(text, what=what, **values) for what, values in written.items())])
     return Corrected(n_resamples=n, accuracy=accuracy, macro_f1=macro_f1, lead=lead, sentence=told)
-
-
-def _more(macro_f1: CorrectedValue, lead: CorrectedValue | None, t: Translator) -> list[str]:
-    """Return the same of macro F1 and of the lead, each a sentence."""
-    text = N_("{what}: {estimate} ({low} to {high}) rather than {measured}.")
-    told = [t.gettext(text, what=t.gettext("Macro F1"), **_written(macro_f1, 1, ".3f", t))]
-    if lead is not None:
-        told.append(t.gettext(text, what=t.gettext("Points ahead of the baseline"), **_written(lead, 100, "+.1f", t)))
-    return told
 
 
 def _written(value: CorrectedValue, factor: int, spec: str, t: Translator) -> dict[str, str]:
@@ -233,16 +199,12 @@ def share_in_words(share: float, t: Translator) -> str:
 
 
 def _sentence(winner: str, shares: Mapping[str, float], n: int, t: Translator) -> str:
-    other = next((name for name in shares if name != winner), None)
     gaps = {"winner": winner, "n": n, "share": share_in_words(shares.get(winner, 0.0), t)}
-    if other is None:
-        return t.gettext(
-            "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases.", **gaps
+    text = N_("Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases.")
+    if other := next((name for name in shares if name != winner), None):
+        gaps |= {"other": other, "second": share_in_words(shares[other], t)}
+        text = N_(
+            "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases, {other} "
+            "in {second}."
         )
-    return t.gettext(
-        "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases, {other} "
-        "in {second}.",
-        other=other,
-        second=share_in_words(shares[other], t),
-        **gaps,
-    )
+    return t.gettext(text, **gaps)

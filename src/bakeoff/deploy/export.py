@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from bakeoff.backbones.onnx_export import export_onnx
-from bakeoff.predictors.trained import load_photo_classifier
+from bakeoff.predictors.torch_predictor import load_photo_classifier
 from bakeoff.records.training import TrainingRecord
 
 
@@ -14,12 +14,8 @@ def export_candidate(training_dir: Path, path: Path) -> float:
     """Write the network of a training folder as ONNX and return how far ONNX Runtime's logits are from PyTorch's.
 
     Input `images` (N, 3, H, W) float32 RGB in [0, 1], resized and cropped as the file's metadata say; normalisation is
-    inside. Output `logits` (N, K). Metadata: candidate, labels, preprocessing, repair (of photos, before
-    that), loss, licence, key, all JSON.
-
-    Raises:
-        EvaluationError: the folder holds no PyTorch training, or the export answers something else than PyTorch.
-        WeightsError: a frozen candidate's weights are not those it was trained on.
+    inside. Output `logits` (N, K). The metadata are JSON. Errors are those of `load_photo_classifier` and
+    `export_onnx`.
     """
     record = TrainingRecord.read(training_dir / "training.json")
     settings = record.backbone

@@ -18,7 +18,7 @@ from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.deploy.prediction.scores import read_chunks
 from bakeoff.deploy.prediction.sources import LISTING, list_photos
 from bakeoff.learning.key import now_utc, versions
-from bakeoff.predictors.trained import load_photo_classifier
+from bakeoff.predictors.torch_predictor import load_photo_classifier
 from bakeoff.training.device import device_name, resolve_device
 from bakeoff.training.features import cached_features
 
@@ -28,9 +28,8 @@ _MADE_BY = {"candidate", "model", "seed", "architecture", "labels", "weights", "
 def export_features(project: Path, name: str, out_dir: Path, *, seed: int | None = None, force: bool = False) -> str:
     """Write a frozen candidate's features, as docs/deploy.md says, and return a line about them.
 
-    Raises:
-        EvaluationError: no such training, or its backbone learned or is not PyTorch's.
-        ParamsError: `out_dir` is a file or holds something, and `force` is false.
+    An EvaluationError where there is no such training, or its backbone learned or is not PyTorch's; a ParamsError where
+    `out_dir` is a file or holds something, and `force` is false.
     """
     if out_dir.is_file() or (not force and out_dir.is_dir() and any(out_dir.iterdir())):
         raise ParamsError(f"{out_dir} must be a new or an empty folder; choose another one, or add --force.")

@@ -1,7 +1,4 @@
-"""Makes probabilities honest with one number, the temperature, and says what a confidence threshold would buy.
-
-So it does of the threshold from which on a candidate keeps a promised precision alone.
-"""
+"""Makes probabilities honest with one number, the temperature, and says what thresholds of confidence would buy."""
 
 from typing import Any
 
@@ -11,15 +8,9 @@ from scipy.special import logsumexp
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import Predictions
+from bakeoff.evaluation import reliability
 from bakeoff.evaluation.metrics import brier_scores, exact_probabilities, log_losses, predicted_classes
 from bakeoff.evaluation.params import EvaluateParams
-from bakeoff.evaluation.reliability import (
-    accuracy_of,
-    calibration_error_interval,
-    equal_mass_error,
-    expected_calibration_error,
-    reliability_bins,
-)
 from bakeoff.statistics.interval import wilson_interval
 
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -33,11 +24,8 @@ _LEAST = float(np.finfo(np.float32).tiny)
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Return p^(1/T) divided by its row sums, (N, K) float64; for a softmax that is its logits divided by T.
 
-    The order of the classes never changes. T > 1 softens, T < 1 sharpens.
-
-    Args:
-        probabilities: (N, K), rows sum to 1; below 1.2e-38 (float32's smallest normal number) counts as that.
-        temperature: above 0.
+    The order of the classes never changes. T > 1 softens, T < 1 sharpens. A probability below 1.2e-38 (float32's
+    smallest normal number) counts as that.
 
     Raises:
         EvaluationError: the temperature is not above 0.
@@ -55,11 +43,7 @@ def fit_temperature(label_ids: np.ndarray, probabilities: np.ndarray) -> tuple[f
     """Return the temperature of least log loss and None, or 1.0 and `temperature_at_bound` where there is no minimum.
 
     Products that are all classified rightly, or no better than at random, want T = 0 or infinity. Then no temperature
-    is applied: certainty cannot be learned from them.
-
-    Args:
-        label_ids: (N,) int64, the true classes.
-        probabilities: (N, K).
+    is applied: certainty cannot be learned from them. `label_ids` (N,) int64 are true classes of probabilities (N, K).
     """
     if probabilities.shape[1] < 2:
         return 1.0, None
@@ -78,27 +62,19 @@ def fit_temperature(label_ids: np.ndarray, probabilities: np.ndarray) -> tuple[f
 def coverage_table(confidence: np.ndarray, correct: np.ndarray, copies: float = 1) -> list[dict[str, Any]]:
     """Return for each threshold the share of products at least that sure, and how often those are right.
 
-    Args:
-        confidence: (N,) probability of the predicted class.
-        correct: (N,) bool.
-        copies: mean size of a product's group.
+    Of each product: `confidence` (N,) in its predicted class, whether it is `correct` (N,) bool; `copies` is the mean
+    size of a product's group (`bakeoff.statistics.groups`). So in all functions here.
     """
     table = []
     for threshold in THRESHOLDS:
         kept = confidence >= threshold
         row = {"threshold": threshold, "coverage": float(kept.mean()), "n": int(kept.sum())}
-        table.append(row | accuracy_of(correct[kept], copies))
+        table.append(row | reliability.accuracy_of(correct[kept], copies))
     return table
 
 
 def fit_threshold(confidence: np.ndarray, correct: np.ndarray, precision: float) -> float | None:
-    """Return the least confidence from which on at least `precision` of the products are right; None without one.
-
-    Args:
-        confidence: (N,) probability of the predicted class.
-        correct: (N,) bool.
-        precision: promised share of right ones, in (0, 1).
-    """
+    """Return the least confidence from which on at least `precision`, in (0, 1), of the products are right, or None."""
     order = np.argsort(-confidence, kind="stable")
     sorted_confidence, n_right = confidence[order], np.cumsum(correct[order])
     ends_tie = np.append(sorted_confidence[1:] != sorted_confidence[:-1], True)
@@ -111,11 +87,7 @@ def automation_record(
 ) -> dict[str, Any]:
     """Return calibration.json's `automation`: fitted on validation, judged on test, with Wilson's 95 % intervals.
 
-    Args:
-        validation: (N,) confidence and (N,) bool whether right, of the validation products.
-        test: of the test products.
-        precision: promised share of right ones, in (0, 1).
-        copies: mean size of a test product's group.
+    Of each split confidence and correctness are given; `precision` is the promised share of right ones, in (0, 1).
     """
     threshold = fit_threshold(*validation, precision)
     confidence, correct = test
@@ -124,15 +96,14 @@ def automation_record(
     low, high = wilson_interval(share, len(alone) / copies)
     found: dict[str, Any] = {"promised": precision, "threshold": threshold, "share": share}
     found |= {"share_low": low, "share_high": high, "n": n}
-    right = accuracy_of(correct[alone], copies)
+    right = reliability.accuracy_of(correct[alone], copies)
     return found | {name.replace("accuracy", "precision"): value for name, value in right.items()}
 
 
 def calibration_record(predictions: Predictions, params: EvaluateParams, copies: float = 1) -> dict[str, Any]:
     """Return calibration.json less its key: the temperature fitted on validation, and its effect on test.
 
-    `warning` is `temperature_at_bound`, else `validation_small` below `MIN_VALIDATION` products, else None. `copies` is
-    the mean size of a test product's group (`bakeoff.statistics.groups`).
+    `warning` is `temperature_at_bound`, else `validation_small` below `MIN_VALIDATION` products, else None.
 
     Raises:
         EvaluationError: validation or test holds no product.
@@ -167,29 +138,21 @@ def calibration_record(predictions: Predictions, params: EvaluateParams, copies:
 def measure_calibration(
     label_ids: np.ndarray, exact: np.ndarray, correct: np.ndarray, params: EvaluateParams, copies: float = 1
 ) -> dict[str, Any]:
-    """Return calibration errors, their interval, log loss, Brier score and reliability bins of one split.
-
-    Args:
-        label_ids: (N,) int64, the true classes.
-        exact: (N, K) float64 probabilities.
-        correct: (N,) bool; the same before and after a temperature.
-        params: bins and resamples.
-        copies: mean size of a product's group.
-    """
+    """Return calibration errors, interval, log loss, Brier score and reliability bins of exact (N, K) float64."""
     confidence, n_bins = exact.max(axis=1), params.calibration_bins
-    interval = calibration_error_interval(
+    interval = reliability.calibration_error_interval(
         confidence, correct, label_ids, n_bins=n_bins, n_resamples=params.n_bootstrap_ece, copies=copies
     )
     return {
-        "ece_equal_width": expected_calibration_error(confidence, correct, n_bins=n_bins),
-        "ece_equal_mass": equal_mass_error(confidence, correct, n_bins=n_bins),
+        "ece_equal_width": reliability.expected_calibration_error(confidence, correct, n_bins=n_bins),
+        "ece_equal_mass": reliability.equal_mass_error(confidence, correct, n_bins=n_bins),
         "ece_low": interval.low,
         "ece_high": interval.high,
         "method": interval.method,
         "n_resamples": interval.n_resamples,
         "log_loss": float(log_losses(label_ids, exact).mean()),
         "brier": float(brier_scores(label_ids, exact).mean()),
-        "reliability": reliability_bins(confidence, correct, n_bins=n_bins, copies=copies),
+        "reliability": reliability.reliability_bins(confidence, correct, n_bins=n_bins, copies=copies),
     }
 
 

@@ -22,8 +22,7 @@ MAX_PHOTOS = 6
 def confusion_rates(counts: np.ndarray) -> np.ndarray:
     """Return (K, K) float64 in [0, 1]: the mean of the two shares in which i is taken for j and j for i; diagonal 0.
 
-    Args:
-        counts: (K, K) int64, rows true, columns predicted.
+    From counts (K, K) int64, rows true and columns predicted, as in all functions here.
     """
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
@@ -37,9 +36,6 @@ def cluster(counts: np.ndarray) -> tuple[list[int], list[list[int]]]:
 
     Average linkage on 1 - the mutual rate; a group is what is joined while two parts are confused in 5 % of their
     products on average, and holds two mistakes or more, so that one stray photo makes none.
-
-    Args:
-        counts: (K, K) int64, rows true, columns predicted.
 
     Source:
         Z. Bar-Joseph, D. K. Gifford and T. S. Jaakkola, Fast optimal leaf ordering for hierarchical clustering,
@@ -63,20 +59,15 @@ def confused_within(counts: np.ndarray, group: list[int]) -> int:
 
 def describe_groups(counts: np.ndarray, groups: list[list[int]]) -> list[dict[str, Any]]:
     """Return each group's classes, its mistakes and their share of all mistakes; most mistakes first."""
-    mistakes = int(counts.sum() - np.trace(counts))
-    rows = [{"label_ids": group, "n_confused": confused_within(counts, group)} for group in groups]
-    rows.sort(key=lambda row: -row["n_confused"])
-    return [row | {"share": row["n_confused"] / mistakes} for row in rows]
+    mistakes, found = counts.sum() - np.trace(counts), [(confused_within(counts, group), group) for group in groups]
+    found.sort(key=lambda one: -one[0])
+    return [{"label_ids": group, "n_confused": n, "share": float(n / mistakes)} for n, group in found]
 
 
 def confused_pairs(predictions: Predictions, counts: np.ndarray) -> list[dict[str, Any]]:
     """Return the pairs (true, predicted) with most products, then the highest share; the surest mistakes first in each.
 
-    `picture` is where a strip of their photos is drawn within the evaluation's folder.
-
-    Args:
-        predictions: whose test split `counts` counts.
-        counts: (K, K) int64.
+    `counts` are those of the test split; `picture` is where a strip of their photos is drawn within the evaluation.
     """
     totals = counts.sum(axis=1)
     cells = [(int(true), int(taken)) for true, taken in np.argwhere(counts > 0) if true != taken]

@@ -40,13 +40,8 @@ def draw_confusion(
     Up to `MAX_UNORDERED` classes stand in the catalogue's order; more are clustered, and groups of confusable
     classes framed. Beyond `_MAX_CLASSES` those with most mistakes are drawn.
 
-    Args:
-        counts: (K, K) int64, rows true, columns predicted.
-        labels: K names.
-        path: PNG to write.
-        title: first line above the matrix.
-        order: the K classes, clustered; None for the catalogue's order.
-        groups: classes side by side in `order`.
+    Counts are (K, K) int64, rows true, columns predicted; `order` holds the K classes, clustered (None for the
+    catalogue's order), `groups` classes that are side by side in it.
     """
     n_labels = len(labels)
     clustered = order is not None and n_labels > MAX_UNORDERED
@@ -159,14 +154,7 @@ def _draw_histogram(axes: Any, bins: Sequence[ReliabilityBin], colour: str) -> N
 
 
 def draw_strip(photos: Sequence[Image.Image], captions: Sequence[str], path: Path, *, heading: str) -> None:
-    """Write the photos side by side as JPEG, each whole in a square of `SIDE_PX`, its caption beneath.
-
-    Args:
-        photos: RGB, one at least.
-        captions: one per photo.
-        path: JPEG to write.
-        heading: line above, shortened to fit.
-    """
+    """Write RGB photos side by side as JPEG, each in a square of `SIDE_PX`, its caption beneath, a heading above."""
     width = max(len(photos), 2) * (SIDE_PX + _GAP_PX) + _GAP_PX
     strip = Image.new("RGB", (width, _HEAD_PX + SIDE_PX + _FOOT_PX), "white")
     draw = ImageDraw.Draw(strip)

@@ -14,8 +14,7 @@ from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import Predictions
 from bakeoff.data.table import SPLITS
 from bakeoff.evaluation.reliability import expected_calibration_error
-from bakeoff.statistics.auc import roc_auc
-from bakeoff.statistics.average_precision import average_precision_influence
+from bakeoff.statistics.auc import average_precision_influence, roc_auc
 from bakeoff.statistics.bootstrap import per_class_intervals
 from bakeoff.statistics.groups import class_copies, group_sizes
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions
@@ -77,11 +76,8 @@ def split_metrics(
 ) -> dict[str, Any]:
     """Return every scalar metric of one split, None where undefined (see the module).
 
-    Args:
-        label_ids: (N,) int64 below K, the true classes.
-        probabilities: (N, K) float32, rows sum to 1.
-        top_k: the k of `top_<k>_accuracy`.
-        n_bins: equal-width bins of `ece`.
+    From true classes (N,) int64 below K and probabilities (N, K) float32, rows sum to 1; `top_k` are the k of
+    `top_<k>_accuracy`, `n_bins` the equal-width bins of `ece`.
 
     Raises:
         EvaluationError: the split is empty.
@@ -95,9 +91,8 @@ def split_metrics(
     margins = Margins.of(count_confusions(label_ids, predicted, n_labels))
     values: dict[str, Any] = {"n": len(label_ids)}
     values |= {name: float(metric(margins)[0]) for name, metric in METRICS.items()}
-    for k in top_k:
-        if n_labels > k:
-            values[f"top_{k}_accuracy"] = float(top_k_hits(label_ids, probabilities, k).mean())
+    hits = {k: top_k_hits(label_ids, probabilities, k) for k in top_k if n_labels > k}
+    values |= {f"top_{k}_accuracy": float(inside.mean()) for k, inside in hits.items()}
     values["log_loss"] = float(log_losses(label_ids, exact).mean())
     values["brier"] = float(brier_scores(label_ids, exact).mean())
     of_classes = list(areas(label_ids, exact).values())
@@ -113,13 +108,7 @@ def per_class_metrics(
 ) -> dict[str, dict[str, float | int | None]]:
     """Return precision, recall and f1 with their ends, support, roc_auc and average_precision of each of the K labels.
 
-    None where undefined.
-
-    Args:
-        label_ids: (N,) int64, the true classes.
-        probabilities: (N, K) float32.
-        labels: K names.
-        groups: (N,) of products that belong together (`bakeoff.statistics.groups`); None where each stands alone.
+    None where undefined. `groups` (N,) are of products that belong together (`bakeoff.statistics.groups`).
     """
     counts = count_confusions(label_ids, predicted_classes(probabilities), len(labels))
     right, true, predicted = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)

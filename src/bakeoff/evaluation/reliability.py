@@ -20,10 +20,7 @@ def equal_width_bins(confidence: np.ndarray, n_bins: int) -> np.ndarray:
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, n_bins: int) -> float:
     """Return the mean over products of |accuracy - confidence| of their equal-width bin, 0 to 1.
 
-    Args:
-        confidence: (N,) probability of the predicted class.
-        correct: (N,) bool.
-        n_bins: bins of equal width.
+    `confidence` (N,) is the probability of the predicted class, `correct` (N,) bool whether that is right.
 
     Source:
         C. Guo et al., On calibration of modern neural networks, ICML 2017, eq. 3.
@@ -45,15 +42,9 @@ def calibration_error_interval(
 ) -> Interval:
     """Return an approximate 95 % interval of the equal-width error: see `statistic_interval`.
 
-    It starts at 0 unless fewer than 2.5 % of the test sets of a calibrated model would have as large an error.
-
-    Args:
-        confidence: (N,) probability of the predicted class.
-        correct: (N,) bool.
-        strata: (N,) true classes.
-        n_bins: bins of equal width.
-        n_resamples: of the bootstrap, and of a calibrated model.
-        copies: mean size of a product's group (`bakeoff.statistics.groups`).
+    It starts at 0 unless fewer than 2.5 % of the test sets of a calibrated model would have as large an error. `strata`
+    (N,) are true classes; `n_resamples` are of the bootstrap, and of a calibrated model; `copies` is the mean size of a
+    product's group (`bakeoff.statistics.groups`).
 
     Source:
         J. Broecker and L. A. Smith, Increasing the reliability of reliability diagrams, Weather Forecast. 22 (2007)
@@ -70,10 +61,7 @@ def calibration_error_interval(
 def reliability_bins(
     confidence: np.ndarray, correct: np.ndarray, n_bins: int, copies: float = 1
 ) -> list[dict[str, Any]]:
-    """Return for each equal-width bin its ends, products, mean confidence, accuracy and Wilson's 95 % interval.
-
-    An empty bin has n = 0 and None for the rest.
-    """
+    """Return each equal-width bin's ends, n, mean confidence, accuracy and Wilson's 95 % interval; None if n is 0."""
     bins, edges = equal_width_bins(confidence, n_bins), np.linspace(0, 1, n_bins + 1).tolist()
     rows = []
     for number in range(n_bins):

@@ -1,6 +1,6 @@
 """One candidate judged from its predictions alone: metrics, calibration, confusions. No framework is loaded."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +16,7 @@ from bakeoff.evaluation.confusions import confusions_record, write_confusion_csv
 from bakeoff.evaluation.figures import draw_calibration, draw_confusion, draw_strip, read_photos
 from bakeoff.evaluation.metrics import all_split_metrics, per_class_metrics, predicted_classes
 from bakeoff.evaluation.params import EvaluateParams
-from bakeoff.records.evaluation import (
-    CALIBRATION,
-    CONFUSIONS,
-    METRICS,
-    CalibrationRecord,
-    ConfusionsRecord,
-    MetricsRecord,
-)
+from bakeoff.records import evaluation as records
 from bakeoff.records.files import derived_key
 from bakeoff.records.training import TrainingRecord
 from bakeoff.statistics.groups import group_sizes
@@ -32,7 +25,7 @@ from bakeoff.statistics.matrix import count_confusions
 
 def evaluate_candidate(
     training_dir: Path, catalogue: Catalogue, out_dir: Path, *, params: EvaluateParams
-) -> MetricsRecord:
+) -> records.MetricsRecord:
     """Write a candidate's whole evaluation and return its metrics.
 
     Of `training_dir`, training.json and predictions.parquet are read. Figures come last, and each of them may fail
@@ -45,38 +38,37 @@ def evaluate_candidate(
     predictions = read_predictions(training_dir / "predictions.parquet", catalogue=catalogue)
     catalogue = catalogue.by_product()
     groups = catalogue.products["group_id"].to_numpy()[catalogue.rows("test")]
-    with Progress() as progress:
-        task = progress.add_task("metrics and their intervals", total=uncertainty.N_STEPS + 2)
-        metrics, calibration, confusions = _find(predictions, training, params, groups, lambda: progress.advance(task))
+    metrics, calibration, confusions = _find(predictions, training, params, groups)
     label_ids, probabilities = predictions.split("test")
     predicted = predicted_classes(probabilities)
     counts = count_confusions(label_ids, predicted, len(predictions.labels))
-    confusions.write(out_dir / CONFUSIONS)
+    confusions.write(out_dir / records.CONFUSIONS)
     write_confusion_csv(counts, predictions.labels, out_dir / "confusion.csv")
     write_report(label_ids, predicted, predictions.labels, out_dir / "classification_report.txt")
-    calibration.write(out_dir / CALIBRATION)
-    metrics.write(out_dir / METRICS)  # last: it says that the others are there
+    calibration.write(out_dir / records.CALIBRATION)
+    metrics.write(out_dir / records.METRICS)  # last: it says that the others are there
     title = f"{metrics.candidate}: {len(label_ids)} test photos, accuracy {(label_ids == predicted).mean():.3f}"
     _draw(calibration, confusions, counts, catalogue, out_dir, title=title)
     return metrics
 
 
 def _find(
-    predictions: Predictions,
-    training: TrainingRecord,
-    params: EvaluateParams,
-    groups: np.ndarray,
-    advance: Callable[[], object],
-) -> tuple[MetricsRecord, CalibrationRecord, ConfusionsRecord]:
+    predictions: Predictions, training: TrainingRecord, params: EvaluateParams, groups: np.ndarray
+) -> tuple[records.MetricsRecord, records.CalibrationRecord, records.ConfusionsRecord]:
     """Return metrics with intervals, calibration and confusions; `groups` (n,) are those of the test products."""
-    splits = all_split_metrics(predictions, top_k=params.top_k, n_bins=params.calibration_bins)
-    advance()
     label_ids, probabilities = predictions.split("test")
-    intervals = uncertainty.metric_intervals(
-        label_ids, probabilities, params=params, metrics=splits["test"], groups=groups, advance=advance
-    )
     copies = float(group_sizes(groups, len(label_ids)).mean())
     key = derived_key(training.key, params.model_dump())
+    with Progress() as progress:
+        task = progress.add_task("metrics and their intervals", total=uncertainty.N_STEPS + 2)
+        advance = partial(progress.advance, task)
+        splits = all_split_metrics(predictions, top_k=params.top_k, n_bins=params.calibration_bins)
+        advance()
+        intervals = uncertainty.metric_intervals(
+            label_ids, probabilities, params=params, metrics=splits["test"], groups=groups, advance=advance
+        )
+        calibration = records.CalibrationRecord(key=key, **calibration_record(predictions, params, copies))
+        advance()
     metrics = {
         **training.model_dump(include={"candidate", "model", "mode", "seed", "probabilities"}),
         "key": key,
@@ -88,15 +80,13 @@ def _find(
         "overfitting": uncertainty.overfitting(splits, intervals["accuracy"]),
         "per_class": per_class_metrics(label_ids, probabilities, predictions.labels, groups),
     }
-    calibration = CalibrationRecord(key=key, **calibration_record(predictions, params, copies))
-    advance()
-    confusions = ConfusionsRecord(key=key, **confusions_record(predictions))
-    return MetricsRecord.model_validate(metrics), calibration, confusions
+    confusions = records.ConfusionsRecord(key=key, **confusions_record(predictions))
+    return records.MetricsRecord.model_validate(metrics), calibration, confusions
 
 
 def _draw(
-    calibration: CalibrationRecord,
-    confusions: ConfusionsRecord,
+    calibration: records.CalibrationRecord,
+    confusions: records.ConfusionsRecord,
     counts: np.ndarray,
     catalogue: Catalogue,
     out_dir: Path,

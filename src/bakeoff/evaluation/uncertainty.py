@@ -9,8 +9,7 @@ import numpy as np
 from bakeoff.evaluation.metrics import brier_scores, exact_probabilities, log_losses, predicted_classes
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import calibration_error_interval
-from bakeoff.statistics.auc import macro_auc_interval
-from bakeoff.statistics.average_precision import macro_average_precision_interval
+from bakeoff.statistics.auc import macro_auc_interval, macro_average_precision_interval
 from bakeoff.statistics.bootstrap import bounds_of, confusion_intervals, mean_interval
 from bakeoff.statistics.groups import group_sizes, macro_copies, widen
 from bakeoff.statistics.interval import Interval, wilson
@@ -32,15 +31,8 @@ def metric_intervals(
 ) -> dict[str, dict[str, Any]]:
     """Return the 95 % interval of each metric that is defined: low, high, level, method and n_resamples.
 
-    PR-AUC has none where a class has too few products.
-
-    Args:
-        label_ids: (N,) int64, the true classes.
-        probabilities: (N, K) float32.
-        params: resamples and bins.
-        metrics: the split's metrics; one that is None gets no interval.
-        groups: (N,) of products that belong together (`bakeoff.statistics.groups`); None where each stands alone.
-        advance: called after each of `N_STEPS` parts, so that a bar can move.
+    PR-AUC has none where a class has too few products. Arguments are as in `metrics.per_class_metrics`; `metrics` are
+    the split's, and `advance` is called after each of `N_STEPS` parts, so that a bar can move.
     """
     exact, predicted = exact_probabilities(probabilities), predicted_classes(probabilities)
     counts = count_confusions(label_ids, predicted, probabilities.shape[1])

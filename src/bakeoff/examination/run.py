@@ -6,16 +6,15 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.catalogue.findings.base import Examination, Examined, Table
-from bakeoff.catalogue.findings.outliers import Outliers
+from bakeoff.catalogue.findings.rules import Outliers
 from bakeoff.catalogue.findings.sheets import draw_sheets
-from bakeoff.catalogue.folds import assign_folds
+from bakeoff.catalogue.split import assign_folds
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.store import ImageStore
 from bakeoff.data.table import SPLITS
-from bakeoff.examination.labels import cross_validate, find_label_errors
 from bakeoff.examination.params import ExamineParams
-from bakeoff.examination.space import drift, isolation, nearest
+from bakeoff.examination.space import cross_validate, drift, find_label_errors, isolation, nearest
 from bakeoff.records.examination import EXAMINED, FILE, ExaminationRecord
 from bakeoff.records.weights import read_record
 from bakeoff.statistics.embedding import place

@@ -14,8 +14,7 @@ from bakeoff.records.examination import FILE, ExaminationRecord
 from bakeoff.records.exploration import ClassFacts, ColumnBalance, ExplorationRecord, ValueCount
 from bakeoff.report.page.plot import scale_around
 
-VALUES_SHOWN = 250
-"""Of a column: all of 196 classes."""
+VALUES_SHOWN = 250  # of a column: all of 196 classes
 _LAST = ("official_split", "format", "mode")
 _NUMBERS_SHOWN, _INTERVALS, _YEARS_FROM = 40, 12, 3
 TEXTS_SAMPLED = 20_000
@@ -30,9 +29,6 @@ def explore(
     """Return what is in a catalogue, and its photos with all that is known of them; of several, the first has the text.
 
     They get columns x and y from `map_file`, products.parquet of `examine`, which may be missing.
-
-    Raises:
-        DataError: another file is missing, or is not of this catalogue.
     """
     divided, audit = read_divided(catalogue_dir, splits_file), AuditRecord.read(audit_file)
     photos = _describe_photos(catalogue_dir, map_file)

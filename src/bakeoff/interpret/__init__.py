@@ -1,1 +1,1 @@
-"""Why a candidate decides as it does: colour channels, and heat maps of single photos."""
+"""Why a candidate decides as it does: parts of photos, corruptions, and heat maps of single photos."""

@@ -98,11 +98,11 @@ def measure_faithfulness(
     interpret: InterpretParams,
     compute: ComputeParams,
 ) -> FaithfulnessRecord:
-    """Write faithfulness.json and figures/faithfulness.png under `out_dir`; the methods are those of `interpret`.
+    """Write faithfulness.json and, of the methods that could be had, figures/faithfulness.png under `out_dir`.
 
-    The photos are the same for every candidate, by the digest of the product's id, the classes in turn; each explains
-    the class that it predicts there. A method that it cannot be explained by is named with the reason, and the others
-    are measured.
+    The methods are those of `interpret`. The photos are the same for every candidate, by the digest of the product's
+    id, the classes in turn; each explains the class that it predicts there. A method that it cannot be explained by is
+    named with the reason, and the others are measured.
 
     Raises:
         EvaluationError: memory ran out.
@@ -141,8 +141,9 @@ def measure_faithfulness(
         refused=refused,
     )
     record.write(out_dir / FAITHFULNESS_FILE)
-    with drawing(out_dir / "figures" / "faithfulness.png", out_dir) as path:
-        draw_faithfulness(record, path, title=training.candidate)
+    if found:
+        with drawing(out_dir / "figures" / "faithfulness.png", out_dir) as path:
+            draw_faithfulness(record, path, title=training.candidate)
     return record
 
 

@@ -126,6 +126,42 @@ def draw_explained(
         axes.set(xticks=[], yticks=[])
         axes.set_title(told or "", fontsize=10)
         axes.axison = told is not None
+    _finish(figure, grid, path, title=title)
+
+
+class Column(NamedTuple):
+    """One candidate in a comparison: its title, the photo as it sees it, (H, W, 3), and its maps by their rows."""
+
+    title: str
+    photo: np.ndarray
+    maps: Mapping[str, Panel]
+
+
+def draw_compared(columns: Sequence[Column], path: Path, *, title: str) -> None:
+    """Draw what several candidates see in one photo, one below its photo each, a row per method."""
+    full = scales([panel for column in columns for panel in column.maps.values()])
+    rows = list(dict.fromkeys(row for column in columns for row in column.maps))
+    size = (max(6, 2.4 * len(columns) + 0.4), 2.6 * len(rows) + 3.6)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(rows) + 1, len(columns), squeeze=False)
+    for (top, *below), column in zip(grid.T, columns, strict=True):
+        top.imshow(np.clip(column.photo, 0, 1))
+        top.set_title(column.title, fontsize=9)
+        for axes, row in zip(below, rows, strict=True):
+            if panel := column.maps.get(row):
+                axes.imshow(overlay(column.photo, panel.values, full[panel.scale]))
+            else:
+                axes.set(box_aspect=1)
+                axes.text(0.5, 0.5, "no map", ha="center", va="center", fontsize=9)
+    for axes, row in zip(grid[:, 0], ["", *rows], strict=True):
+        axes.set_ylabel(row, fontsize=10)
+    for axes in grid.flat:
+        axes.set(xticks=[], yticks=[])
+    _finish(figure, list(grid.flat), path, title=title)
+
+
+def _finish(figure: Figure, grid: list[Axes], path: Path, *, title: str) -> None:
+    """Add the title and the colour bar that all maps share, and write the figure."""
     figure.suptitle(title, fontsize=11)
     height_in = figure.get_figheight()
     kept = {"fraction": 0.25 / height_in, "pad": 0.15 / height_in, "shrink": 0.5, "aspect": 40}  # whatever the height

@@ -33,11 +33,12 @@ def draw_parts(found: PartsFound, path: Path, *, title: str) -> None:
         axes.set_title(group, fontsize=10)
     for axes in panels[len(found.parts) :]:
         axes.set_axis_off()
-    panels[0].legend(loc="lower right", fontsize=8)
+    if bars := [axes for axes in panels if axes.get_legend_handles_labels()[0]]:
+        figure.legend(*bars[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     shuffles = "1 shuffle" if found.repeats == 1 else f"{found.repeats} shuffles"
-    heading = f"{title}: lost where a part comes from another photo, points (95 % intervals over photos; {shuffles})"
+    heading = f"{title}: points lost where a part comes from another photo"
     scores = f"{found.n} test photos as they are: accuracy {found.accuracy:.3f}, macro F1 {found.macro_f1:.3f}"
-    figure.suptitle(f"{heading}\n{scores}", fontsize=10)
+    figure.suptitle(f"{heading}\n{scores}; {shuffles}, 95 % intervals over photos", fontsize=10)
     figure.savefig(path, dpi=130)
 
 
@@ -60,7 +61,7 @@ def _draw_regions(axes: Axes, lost: Sequence[Lost], *, top: float) -> None:
     for place, one in enumerate(lost):
         ink = "white" if 100 * one.mean > 0.6 * top else _INK
         text = f"{100 * one.mean:.1f}\n({100 * one.low:.1f} to {100 * one.high:.1f})"
-        axes.text(place % 3, place // 3, text, ha="center", va="center", color=ink, fontsize=8)
+        axes.text(place % 3, place // 3, text, ha="center", va="center", color=ink, fontsize=7)
     axes.set(xticks=[], yticks=[], xlabel="accuracy")
 
 
@@ -84,7 +85,7 @@ def draw_robustness(found: RobustnessFound, path: Path, *, title: str) -> None:
     axes.set_xticks(sorted({one.strength for known in found.corruptions.values() for one in known}))
     axes.set(xlabel="strength", ylabel="accuracy", ylim=(0, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", fontsize=9, frameon=False)
+    figure.legend(loc="outside right center", fontsize=9, frameon=False)
     mean = found.mean_lost
     lost = f"{100 * mean.mean:.1f} points lost on average ({100 * mean.low:.1f} to {100 * mean.high:.1f})"
     figure.suptitle(f"{title}: {found.n} test photos, {lost}", fontsize=11)

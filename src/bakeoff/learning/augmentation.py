@@ -9,10 +9,8 @@ from bakeoff.core.section import PositiveFloat, PositiveInt, Section, Share, by_
 Probability = Annotated[float, Field(ge=0, le=1)]
 Change = tuple[str, dict[str, Any]]
 """A transform of torchvision.transforms.v2, or of `training.augment`, and its arguments."""
-Step = tuple[float, list[Change]]
-"""A probability, and the change made with it; of several one is drawn, each as likely."""
-WHITE, GREY = 255, 128
-"""What a photo that is moved or turned leaves, as around a product; what is cut out."""
+Step = tuple[float, list[Change]]  # a probability, and the change made with it; of several one is drawn, each as likely
+WHITE, GREY = 255, 128  # what a photo that is moved or turned leaves, as around a product; what is cut out
 _FLIP, _UPSIDE_DOWN = ("RandomHorizontalFlip", {"p": 1}), ("RandomVerticalFlip", {"p": 1})
 RECIPES: dict[str, list[Step]] = {
     "flip": [(0.5, [_FLIP])],
@@ -60,8 +58,7 @@ class Named(Section):
     name: Literal["flip", "light", "medium", "heavy", "auto_augment", "trivial_augment"]
     min_crop: Share | None = None
     """Smallest share of the photo's area that a crop keeps, its sides 3:4 to 4:3 (arXiv:1409.4842); null = no crop."""
-    random_erasing: Probability = 0.0
-    """How often a rectangle of 2 % to 33 % of the photo turns grey (arXiv:1708.04896)."""
+    random_erasing: Probability = 0.0  # how often a rectangle of 2 % to 33 % of the photo turns grey (arXiv:1708.04896)
 
 
 class Standard(Named):

@@ -50,10 +50,8 @@ BalanceParams = Annotated[Balance | BalanceToTarget, Field(discriminator="name")
 def class_weights(labels: np.ndarray, n_classes: int, params: ClassWeightParams) -> np.ndarray:
     """Return each of K classes' weight in the training loss, (K,) float32: the mean over the training rows is 1.
 
-    `labels` (N,) int64 are these rows' classes; a class without rows gets 1.
-
-    Source:
-        effective_number: Cui et al. 2019, arXiv:1901.05555, equation 2, normalised over rows instead of classes.
+    `labels` (N,) int64 are these rows' classes; a class without rows gets 1. `effective_number` is equation 2 of Cui et
+    al. 2019, arXiv:1901.05555, normalised over rows instead of classes.
     """
     weights = np.ones(n_classes)
     if params.name != "none" and len(labels):

@@ -15,8 +15,7 @@ COLUMNS = (
 )
 """Of history.csv, one row per epoch."""
 Row = dict[str, Any]
-OnEpoch = Callable[[Row], None]
-"""Called with the row of each epoch that has ended."""
+OnEpoch = Callable[[Row], None]  # called with the row of each epoch that has ended
 Select = Literal["accuracy", "loss", "last"]
 
 
@@ -32,8 +31,7 @@ class History:
     """A training so far, in either framework: its epochs and steps, which epoch is the best, and when it is over."""
 
     schedule: ScheduleParams
-    n_batches: int
-    """Steps of an epoch."""
+    n_batches: int  # steps of an epoch
     patience_epochs: int | None
     rows: list[Row] = field(default_factory=list)
     step_losses: list[float] = field(default_factory=list)

@@ -19,18 +19,8 @@ _PACKAGES = {
     "mambavision": ("torch", "timm", "mambavision", *_ALL),
     "hf": ("torch", "transformers", *_ALL),
 }
-_DETERMINING = {
-    "mode",
-    "seed",
-    "training",
-    "labels",
-    "device",
-    "device_name",
-    "threads",
-    "processes",
-    "scan",
-    "versions",
-}
+_ON_DEVICE = {"device", "device_name", "threads", "scan", "versions"}
+_DETERMINING = _ON_DEVICE | {"mode", "seed", "training", "labels", "processes"}
 
 
 def digest(values: Any) -> str:
@@ -65,7 +55,7 @@ def feature_key(header: TrainingHeader, catalogue: Catalogue, *, code: str) -> s
             "weights": weights_identity(header.weights, header.seed),
             "data": data_identity(catalogue),
             "code": code,
-            **header.model_dump(include={"device", "device_name", "threads", "scan", "versions"}),
+            **header.model_dump(include=_ON_DEVICE),
         }
     )
 

@@ -34,8 +34,7 @@ class Focal(Section):
     """Focal loss of a softmax (Lin et al. 2017, arXiv:1708.02002): cross-entropy that counts easy rows less."""
 
     name: Literal["focal"]
-    gamma: Annotated[float, Field(ge=0)] = 2.0
-    """How much less: 0 = as much as any other, cross-entropy."""
+    gamma: Annotated[float, Field(ge=0)] = 2.0  # how much less: 0 = as much as any other, cross-entropy
     alpha: Literal["balanced"] | list[PositiveFloat] | None = None
     """Factor of each class: by inverse frequency in train, or one number per class in the order of labels.json."""
     probabilities: ClassVar[Probabilities] = "softmax"

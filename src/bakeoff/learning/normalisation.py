@@ -8,8 +8,7 @@ from bakeoff.data.products import Products
 from bakeoff.data.transforms import transform_photo
 from bakeoff.records.settings import Geometry, Normalise, Preprocessing
 
-GREY_LEVEL = 1 / 255
-"""The smallest standard deviation that is divided by: what varies less is constant."""
+GREY_LEVEL = 1 / 255  # the smallest standard deviation that is divided by: what varies less is constant
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _UNIT = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 

@@ -1,7 +1,4 @@
-"""A device that runs out of memory, told in one sentence: which candidate, which batch, which size, what to set.
-
-Loads no framework: their errors are known by name.
-"""
+"""A device that runs out of memory, told in one sentence with what to set; errors are known by name, not imported."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -43,10 +43,7 @@ class Step(Section):
 
 
 class Cosine(Section):
-    """Half a cosine from the rate to `final` times it, after a linear rise over a share `warmup` of the steps.
-
-    Source: Loshchilov and Hutter 2017, arXiv:1608.03983.
-    """
+    """A linear rise over a share `warmup` of the steps, half a cosine to `final` of the rate (arXiv:1608.03983)."""
 
     name: Literal["cosine"]
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -90,29 +87,22 @@ class Recipe(ScheduleParams):
 
     start: Literal["random", "head"]
     """What the head starts from: random numbers, or a logistic regression on the backbone's features."""
-    probe: ProbeParams
-    """For modes `probe_<head>` and `start: head`."""
-    head_learning_rate: PositiveFloat | None
-    """Null = the backbone's."""
-    layer_decay: Annotated[float, Field(gt=0, le=1)]
-    """The first block's rate as a share of the last one's."""
+    probe: ProbeParams  # for modes `probe_<head>` and `start: head`
+    head_learning_rate: PositiveFloat | None  # null = the backbone's
+    layer_decay: Annotated[float, Field(gt=0, le=1)]  # the first block's rate as a share of the last one's
     scheduler: SchedulerParams
     optimizer: OptimizerParams
     loss: LossParams
-    class_weights: ClassWeightParams
-    """In the loss, by the training products."""
-    balance: BalanceParams
-    """Which training products an epoch holds."""
+    class_weights: ClassWeightParams  # in the loss, by the training products
+    balance: BalanceParams  # which training products an epoch holds
     augment: AugmentParams
     cache_views: PositiveInt | None
     """Of a frozen backbone with an augmentation: features of so many augmented views of each product; null = anew."""
     mix: MixParams | None
     normalise: Normalise
     batch_size: PositiveInt
-    accumulate: PositiveInt
-    """Batches of one optimiser step."""
-    clip_norm: PositiveFloat | None
-    """The gradient's largest norm; null = as it is."""
+    accumulate: PositiveInt  # batches of one optimiser step
+    clip_norm: PositiveFloat | None  # the gradient's largest norm; null = as it is
     ema: Share | None
     """Decay of a moving average of the weights, which is validated and kept in their place; null = none."""
     batch_norm: Literal["train", "eval"]
@@ -120,8 +110,7 @@ class Recipe(ScheduleParams):
     gradient_checkpointing: bool
     compile: bool
     mixed_precision: Literal["auto", "off"]
-    select: Select
-    """Which epoch is kept, by validation."""
+    select: Select  # which epoch is kept, by validation
     early_stop_patience_epochs: PositiveInt | None
     random_start_max_steps: PositiveInt | None
     """Optimiser steps at most where the backbone starts from random weights; null = as any other."""
@@ -173,10 +162,7 @@ class TrainingParams(Section):
         """Return the recipe of a mode's family, with what a backbone has of its own put in; a written null is a value.
 
         A backbone's own `max_steps` also lifts the cap of a random start. A probe is fitted, and has only what that
-        needs.
-
-        Raises:
-            ValueError: a field that no recipe has, or a value out of bounds.
+        needs. A ValueError where a field is none of a recipe's, or a value is out of bounds.
         """
         written, fitted = own.get(family, {}), _OF_PROBES if family == "probe" else {}
         if of_no_use := sorted(set(fitted) & ({*getattr(self, family), *written})):
@@ -213,10 +199,8 @@ def write_recipes(
 ) -> None:
     """Write one recipe per model and mode to data/recipes and remove those of other candidates.
 
-    `models` are each model's own values, by family of modes.
-
-    Raises:
-        ParamsError: a value is not one that a recipe may have; nothing is written or removed then.
+    `models` are each model's own values, by family of modes. A ParamsError where one is not a value that a recipe may
+    have; nothing is written or removed then.
     """
     try:
         recipes = {

@@ -31,8 +31,7 @@ class KerasFacts:
     loss: str
     n_parameters: int
     file_mib: float
-    source: str
-    """Where it comes from, for messages."""
+    source: str  # where it comes from, for messages
 
 
 class KerasPredictor(Predictor):
@@ -116,20 +115,14 @@ class KerasPredictor(Predictor):
         return peak_memory_mib(self._device)
 
     def set_threads(self, n_threads: int) -> None:
-        """Use this many CPU threads from here on.
-
-        Raises:
-            SetupError: TensorFlow's pool was started with fewer.
-        """
+        """Use this many CPU threads from here on; a SetupError where TensorFlow's pool was started with fewer."""
         self.description["threads"] = limit_threads(n_threads)
 
 
 def load_keras_predictor(training_dir: Path, *, device: str = "auto", threads: int | None = None) -> KerasPredictor:
     """Return the predictor of a training folder, runs/baseline_tf/seed_<s>/training; device and threads as in `start`.
 
-    Raises:
-        EvaluationError: the folder holds no trained baseline.
-        SetupError: the device is not there.
+    An EvaluationError where the folder holds no trained baseline, a SetupError where the device is not there.
     """
     training, path = TrainingRecord.read(training_dir / "training.json"), training_dir / MODEL_FILE
     if training.score is None or training.preprocessing is None:

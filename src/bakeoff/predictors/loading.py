@@ -9,10 +9,8 @@ from bakeoff.records.training import TrainingRecord
 def load_predictor(training_dir: Path, *, device: str = "auto", weights_root: Path | None = None) -> Predictor:
     """Return the predictor of a training folder, in whose framework's environment this must run.
 
-    `weights_root` has weights/<model>, for a frozen PyTorch candidate that lies outside its project.
-
-    Raises:
-        EvaluationError: the folder holds no training.
+    `weights_root` has weights/<model>, for a frozen PyTorch candidate that lies outside its project. An EvaluationError
+    where the folder holds no training.
     """
     if TrainingRecord.read(training_dir / "training.json").framework == "tensorflow":
         from bakeoff.predictors.keras_predictor import load_keras_predictor

@@ -21,15 +21,13 @@ from bakeoff.data.transforms import read_pixels, to_unit, transform_photo
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.records.settings import Geometry
 
-N_TRIALS = 3
-"""Timed by default before a faster way of predicting is taken."""
+N_TRIALS = 3  # timed by default before a faster way of predicting is taken
 
 
 class Predictor(ABC):
     """A candidate's network, trained or not, ready to classify and to be measured."""
 
-    SIZE_SETTING: ClassVar[str]
-    """What sets the side of its photos, for messages."""
+    SIZE_SETTING: ClassVar[str]  # what sets the side of its photos, for messages
 
     def __init__(
         self, title: str, labels: Sequence[str], preprocessing: Geometry, probability_kind: str, **description: Any

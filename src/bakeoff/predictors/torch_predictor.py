@@ -12,27 +12,32 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from bakeoff.backbones.classifier import n_parameters
+from bakeoff.backbones.classifier import build_classifier, n_parameters, set_mode
 from bakeoff.backbones.inference import for_cpu_inference
 from bakeoff.core.allocator import keep_freed_memory
-from bakeoff.core.errors import EvaluationError, SetupError
+from bakeoff.core.errors import EvaluationError, SetupError, WeightsError
+from bakeoff.core.modes import parse_mode
+from bakeoff.core.paths import project_root
 from bakeoff.core.seeding import set_threads
 from bakeoff.learning.key import versions
 from bakeoff.predictors.protocol import N_TRIALS, Predictor, batches
-from bakeoff.predictors.trained import load_photo_classifier
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
+from bakeoff.records.weights import read_record
 from bakeoff.scan.dispatch import resolve_recorded
+from bakeoff.training.checkpoint import MODEL_FILE, load_classifier
 from bakeoff.training.device import device_name, peak_cuda_memory_mib, resolve_device, synchronise
 from bakeoff.training.losses import probabilities
 from bakeoff.training.module import PhotoClassifier, photo_tensor
 
-SAME_WITHIN = 1e-4
-"""How far a probability of a faster way of running the network may be from the plain one's."""
+SAME_WITHIN = 1e-4  # how far a probability of a faster way of running the network may be from the plain one's
 
 
 class TorchPredictor(Predictor):
-    """A network ready to classify, which also gives features; its score is the logit."""
+    """A network ready to classify, which also gives features; its score is the logit.
+
+    Its `module` takes (N, 3, H, W) float32 in [0, 1] to logits (N, K), in eval mode, normalisation included.
+    """
 
     SIZE_SETTING = "the backbone's image_size"
 
@@ -47,7 +52,7 @@ class TorchPredictor(Predictor):
         title: str,
     ) -> None:
         """Take a classifier in evaluation mode on its device."""
-        self._model, self._device = model, model.mean.device
+        self.module, self._device = model, model.mean.device
         super().__init__(
             title,
             labels,
@@ -64,19 +69,14 @@ class TorchPredictor(Predictor):
             versions=versions(settings.source),
         )
 
-    @property
-    def module(self) -> PhotoClassifier:
-        """The network in eval mode, (N, 3, H, W) float32 in [0, 1] to logits (N, K), normalisation included."""
-        return self._model
-
     @torch.inference_mode()
     def classify_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities (N, K) float32 and pooled features (N, D) float32, N at least 1, in one pass."""
         found, features = [], []
         for photos in batches(images):
             with self._in_words("predicting", photos):
-                pooled = self._model.features(photo_tensor(photos, self._device))
-                found.append(self._probabilities(self._model.classifier.head(pooled)))
+                pooled = self.module.features(photo_tensor(photos, self._device))
+                found.append(self._probabilities(self.module.classifier.head(pooled)))
                 features.append(pooled.float().cpu().numpy())
         return np.concatenate(found), np.concatenate(features)
 
@@ -84,11 +84,11 @@ class TorchPredictor(Predictor):
     def forward(self, pixels: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities of photos (N, H, W, 3), uint8 or in [0, 1], in a single forward pass."""
         with self._in_words("predicting", pixels):
-            return self._probabilities(self._model(photo_tensor(pixels, self._device)))
+            return self._probabilities(self.module(photo_tensor(pixels, self._device)))
 
     def count_gmacs(self) -> tuple[float | None, str]:
         """Return 1e9 multiply-adds of one image's forward pass, and who counted them."""
-        return count_gmacs(self._model, self.image_size, self._device), "torch.utils.flop_counter"
+        return count_gmacs(self.module, self.image_size, self._device), "torch.utils.flop_counter"
 
     def device_peak_mib(self, *, reset: bool = False) -> float | None:
         """Return the largest memory allocated on a CUDA device since the last reset, MiB; None elsewhere."""
@@ -101,7 +101,7 @@ class TorchPredictor(Predictor):
 
         @torch.inference_mode()
         def call() -> None:
-            self._model(batch)
+            self.module(batch)
             synchronise(self._device)
 
         return call
@@ -117,25 +117,25 @@ class TorchPredictor(Predictor):
         On a CPU that is a copy with packed weights (`bakeoff.backbones.inference`), where it proves faster in
         `n_trials` on a few test images (0 = it is taken to be), and no probability differs by more than `SAME_WITHIN`.
         """
-        plain, runtime = self._model, super().speed_up()
+        plain, runtime = self.module, super().speed_up()
         if self._device.type != "cpu" or runtime != "eager":
             return runtime
         images = np.random.default_rng(0).random((8, self.image_size, self.image_size, 3), dtype=np.float32)
         expected = self.forward(images)
         try:
             packed: Any = for_cpu_inference(plain)
-            self._model = packed
+            self.module = packed
             agrees = np.abs(self.forward(images) - expected).max() <= SAME_WITHIN
         except (SetupError, AttributeError, RuntimeError):  # a network whose code reads a layer's own weights
             packed, agrees = plain, False
         seconds: dict[bool, list[float]] = {True: [], False: []}
         for is_packed in (True, False) * (n_trials if agrees else 0):
-            self._model = packed if is_packed else plain
+            self.module = packed if is_packed else plain
             start = time.perf_counter()
             self.forward(images)
             seconds[is_packed].append(time.perf_counter() - start)
         faster = agrees and (not n_trials or np.median(seconds[True]) < np.median(seconds[False]))
-        self._model = packed if faster else plain
+        self.module = packed if faster else plain
         self.description["runtime"] = "eager, packed weights" if faster else runtime
         return str(self.description["runtime"])
 
@@ -151,13 +151,7 @@ def load_torch_predictor(
 ) -> TorchPredictor:
     """Return the predictor of a training folder, at the thread count it was trained with.
 
-    `weights_root` has weights/<model>; None = where training.json says, from the project's folder. `fresh_seed` as in
-    `load_photo_classifier`.
-
-    Raises:
-        EvaluationError: the folder holds no PyTorch training.
-        WeightsError: a frozen candidate's weights are not those it was trained on.
-        TrainingError: the model file does not fit, or the device is not there.
+    The arguments and errors are those of `load_photo_classifier`; a TrainingError where the device is not there.
     """
     record = TrainingRecord.read(training_dir / "training.json")
     chosen = resolve_device(device)
@@ -173,6 +167,51 @@ def load_torch_predictor(
         scan=record.scan and resolve_recorded(record.scan, chosen.type),
         title=record.title,
     )
+
+
+def load_photo_classifier(
+    training_dir: Path, *, weights_root: Path | None = None, device: torch.device, fresh_seed: int | None = None
+) -> PhotoClassifier:
+    """Return the trained network of a training folder in evaluation mode on a device.
+
+    `weights_root` has weights/<model>; None = where training.json says, from the project's folder. With `fresh_seed`
+    nothing is loaded: the weights are drawn by that seed, as for a random start. An EvaluationError where the folder
+    holds no PyTorch training, a WeightsError where a frozen candidate's weights are not those it was trained on, a
+    TrainingError where the model file does not fit.
+    """
+    record = TrainingRecord.read(training_dir / "training.json")
+    settings, mode = record.backbone, parse_mode(record.mode)
+    weights_dir = _weights_dir(record, training_dir, weights_root) if mode.kept == "head" else None
+    classifier = build_classifier(
+        settings,
+        n_classes=len(record.labels),
+        seed=record.seed if fresh_seed is None else fresh_seed,
+        weights_dir=weights_dir if fresh_seed is None else None,
+        scan=resolve_recorded(record.scan, device.type),
+        network_dir=weights_dir or training_dir,
+    )
+    if fresh_seed is None:
+        load_classifier(classifier, mode, training_dir / MODEL_FILE)
+    set_mode(classifier, mode)
+    model = PhotoClassifier(classifier, settings.preprocessing).eval()
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
+
+
+def _weights_dir(record: TrainingRecord, training_dir: Path, weights_root: Path | None) -> Path:
+    """Return the folder of the weights the frozen backbone was trained on, checked against training.json."""
+    folder = weights_root / record.model if weights_root else project_root(training_dir) / record.weights_dir
+    expected, found = record.weights, read_record(folder)
+    if (expected.sha256, expected.network_files) != (found.sha256, found.network_files):
+        trained, held = (
+            f"{one.sha256 or 'random'}{''.join(f', {name} {digest}' for name, digest in one.network_files.items())}"
+            for one in (expected, found)
+        )
+        raise WeightsError(
+            f"{record.candidate} was trained on weights {trained}, {folder} holds {held}; run "
+            "`dvc repro` to train it again, or `dvc checkout` to get its own back."
+        )
+    return folder
 
 
 def count_gmacs(model: nn.Module, image_size: int, device: torch.device) -> float:

@@ -15,7 +15,7 @@ from bakeoff.decision.choice import choose
 from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord, flat_metrics
 from bakeoff.decision.collect import Collected, Evaluated, Study, collect
 from bakeoff.decision.label_errors import read_label_errors, recount
-from bakeoff.decision.leaderboard import build_leaderboard
+from bakeoff.decision.leaderboard import build_leaderboard, timing_notes, usual_device
 from bakeoff.decision.matrix import with_matrix
 from bakeoff.decision.outcomes import outcomes_of
 from bakeoff.decision.params import CompareParams
@@ -23,7 +23,6 @@ from bakeoff.decision.pareto import Plane
 from bakeoff.decision.rules import Rule, rank
 from bakeoff.decision.slices import find_slices, read_attributes
 from bakeoff.decision.summary import Summary, summarise
-from bakeoff.decision.timing import timing_notes, usual_device
 from bakeoff.records.candidate import BASELINE, prune_runs
 from bakeoff.records.catalogue import AuditRecord, SplitRecord
 from bakeoff.records.speed import ThroughputRecord

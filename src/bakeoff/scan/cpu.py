@@ -11,10 +11,8 @@ from bakeoff.scan.inputs import Gradients, Inputs, as_given, common_groups, with
 
 _TYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2}
 _LANES = {torch.float32: 16, torch.float64: 8}
-_CHUNK = 32
-"""Steps of a chunk, as in native/selective_scan.cpp."""
-_MIN_UNITS = 16
-"""A small batch is cut by channels as well, until this many pieces can run side by side."""
+_CHUNK = 32  # steps of a chunk, as in native/selective_scan.cpp
+_MIN_UNITS = 16  # a small batch is cut by channels as well, until this many pieces can run side by side
 MAX_STATES = 64
 
 

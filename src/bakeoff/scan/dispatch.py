@@ -35,10 +35,8 @@ def why_unavailable(name: str, device: str = "cpu") -> str | None:
 def resolve(requested: str = "auto", device: str = "cpu") -> str:
     """Return the implementation that `requested` means on a type of device; BAKEOFF_SCAN overrides it, said once.
 
-    `auto` is the compiled kernel where the device has one, else `torch`, with one line that says why.
-
-    Raises:
-        ParamsError: no such implementation, or it cannot run here.
+    `auto` is the compiled kernel where the device has one, else `torch`, with one line that says why. A ParamsError
+    where there is no such implementation, or it cannot run here.
     """
     override = os.environ.get("BAKEOFF_SCAN")
     where = "BAKEOFF_SCAN" if override else "scan.implementation"
@@ -54,11 +52,7 @@ def resolve(requested: str = "auto", device: str = "cpu") -> str:
 
 
 def check_name(requested: str, where: str = "scan.implementation") -> None:
-    """Refuse a name that no device knows; whether it can run is `resolve`'s question, where the device is known.
-
-    Raises:
-        ParamsError: no such implementation.
-    """
+    """Raise a ParamsError for a name that no device knows; `resolve` asks whether it can run, on a known device."""
     if requested != "auto" and requested not in _WHY_NOT:
         raise ParamsError(f"{where}: unknown selective scan {requested!r}; legal values: auto, {', '.join(_WHY_NOT)}.")
 

@@ -8,34 +8,22 @@ from torch import Tensor
 
 from bakeoff.core.errors import TrainingError
 
-_RANKS = {
-    "u": ("(b, d, L)", (3,)),
-    "A": ("(d, n)", (2,)),
-    "B": ("(b, n, L) or (b, g, n, L)", (3, 4)),
-    "C": ("(b, n, L) or (b, g, n, L)", (3, 4)),
-}
+_RANKS: dict[str, tuple[str, tuple[int, ...]]] = {"u": ("(b, d, L)", (3,)), "A": ("(d, n)", (2,))}
+_RANKS |= dict.fromkeys(("B", "C"), ("(b, n, L) or (b, g, n, L)", (3, 4)))
 _TYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
 
 class Inputs(NamedTuple):
     """The arguments of `selective_scan`, checked."""
 
-    u: Tensor
-    """(b, d, L)"""
-    delta: Tensor
-    """(b, d, L)"""
-    A: Tensor
-    """(d, n)"""
-    B: Tensor
-    """(b, n, L) or (b, g, n, L)"""
-    C: Tensor
-    """(b, n, L) or (b, g, n, L)"""
-    D: Tensor | None = None
-    """(d,)"""
-    z: Tensor | None = None
-    """(b, d, L)"""
-    delta_bias: Tensor | None = None
-    """(d,)"""
+    u: Tensor  # (b, d, L)
+    delta: Tensor  # (b, d, L)
+    A: Tensor  # (d, n)
+    B: Tensor  # (b, n, L) or (b, g, n, L)
+    C: Tensor  # (b, n, L) or (b, g, n, L)
+    D: Tensor | None = None  # (d,)
+    z: Tensor | None = None  # (b, d, L)
+    delta_bias: Tensor | None = None  # (d,)
     delta_softplus: bool = False
 
     @property
@@ -130,11 +118,7 @@ def _check_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], u: Tensor) 
 
 
 def check_values(inputs: Inputs) -> None:
-    """Refuse a NaN in A, whose every product would be NaN; on a CPU alone, since a GPU would have to be waited for.
-
-    Raises:
-        TrainingError: A holds a NaN.
-    """
+    """Raise a TrainingError for a NaN in A, which spoils every product; on a CPU alone: a GPU would be waited for."""
     if inputs.A.device.type == "cpu" and bool(torch.isnan(inputs.A).any()):
         row, column = torch.isnan(inputs.A).nonzero()[0].tolist()
         raise TrainingError(

@@ -38,12 +38,10 @@ def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
 
 @contextlib.contextmanager
 def standin() -> Iterator[bool]:
-    """Let imports inside the block find this package's scan as `mamba_ssm`'s `selective_scan_fn`, and nobody after it.
+    """Let imports inside the block find this package's scan as `mamba_ssm`'s, so that mambavision's succeeds.
 
-    So `import mambavision` succeeds without mamba_ssm.
-
-    Yields:
-        Whether the stand-in is in place: False where a real mamba_ssm is installed, which is never overridden.
+    Yield whether the stand-in is in place: False where a real mamba_ssm is installed, which is never overridden. Nobody
+    finds it after the block.
     """
     from bakeoff.scan.dispatch import selective_scan  # which itself asks whether mamba_ssm is installed
 

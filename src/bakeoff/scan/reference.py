@@ -15,29 +15,22 @@ def scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
     Source: Gu and Dao 2023, Mamba, equations 1 to 3 with the simplified discretisation of B (section 3.6, footnote);
     doi:10.48550/arXiv.2312.00752.
     """
-    with torch.autocast(inputs.u.device.type, enabled=False):  # autocast would take products in half precision
-        return _scan(inputs)
-
-
-def _scan(inputs: Inputs) -> tuple[Tensor, Tensor]:
     b, d, length, n = inputs.shape
     u, A, B, C = (tensor.to(inputs.working) for tensor in (inputs.u, inputs.A, grouped(inputs.B), grouped(inputs.C)))
-    delta = inputs.delta.to(inputs.working)  # (b, d, L)
-    if inputs.delta_bias is not None:
-        delta = delta + inputs.delta_bias.to(delta.dtype)[:, None]
-    delta = F.softplus(delta) if inputs.delta_softplus else delta
-    repeats = d // B.shape[1], d // C.shape[1]
-    state = u.new_zeros(b, d, n)
-    outputs = []
-    for t in range(length):
-        step = delta[:, :, t, None]  # (b, d, 1)
-        B_t = B[..., t].repeat_interleave(repeats[0], dim=1)  # (b, d, n)
-        C_t = C[..., t].repeat_interleave(repeats[1], dim=1)
-        state = torch.exp(step * A) * state + step * B_t * u[:, :, t, None]
-        outputs.append((C_t * state).sum(-1))
-    y = torch.stack(outputs, dim=-1)
-    if inputs.D is not None:
-        y = y + inputs.D.to(y.dtype)[:, None] * u
-    if inputs.z is not None:
-        y = y * F.silu(inputs.z.to(y.dtype))
+    with torch.autocast(inputs.u.device.type, enabled=False):  # autocast would take products in half precision
+        delta = inputs.delta.to(inputs.working)  # (b, d, L)
+        if inputs.delta_bias is not None:
+            delta = delta + inputs.delta_bias.to(delta.dtype)[:, None]
+        delta = F.softplus(delta) if inputs.delta_softplus else delta
+        state, outputs = u.new_zeros(b, d, n), []
+        for t in range(length):
+            step = delta[:, :, t, None]  # (b, d, 1)
+            B_t, C_t = (M[..., t].repeat_interleave(d // M.shape[1], dim=1) for M in (B, C))  # (b, d, n)
+            state = torch.exp(step * A) * state + step * B_t * u[:, :, t, None]
+            outputs.append((C_t * state).sum(-1))
+        y = torch.stack(outputs, dim=-1)
+        if inputs.D is not None:
+            y = y + inputs.D.to(y.dtype)[:, None] * u
+        if inputs.z is not None:
+            y = y * F.silu(inputs.z.to(y.dtype))
     return y.to(inputs.u.dtype), state

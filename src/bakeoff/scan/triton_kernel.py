@@ -30,13 +30,10 @@ from torch import Tensor
 
 from bakeoff.scan.inputs import Gradients, Inputs, as_given, common_groups, grouped
 
-_COLUMNS = 4
-"""Threads side by side in time; each holds 8 steps."""
+_COLUMNS = 4  # threads side by side in time; each holds 8 steps
 _CHUNK = 8 * _COLUMNS
-_PLENTY = 1024
-"""Tiles of 32 channels that keep a GPU busy; with fewer, tiles have 16."""
-_MIN_CAPABILITY = (7, 5)
-"""The oldest GPU that PyTorch's CUDA wheels serve."""
+_PLENTY = 1024  # tiles of 32 channels that keep a GPU busy; with fewer, tiles have 16
+_MIN_CAPABILITY = (7, 5)  # the oldest GPU that PyTorch's CUDA wheels serve
 
 
 def why_unavailable(device: str) -> str | None:

@@ -12,8 +12,7 @@ register; only the G groups of a row are joined by an associative scan.
 import triton
 import triton.language as tl
 
-RUN = tl.constexpr(8)
-"""Consecutive steps of one channel that one thread holds."""
+RUN = tl.constexpr(8)  # consecutive steps of one channel that one thread holds
 _LOG2E = tl.constexpr(1.4426950408889634)
 
 

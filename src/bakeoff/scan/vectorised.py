@@ -12,16 +12,11 @@ from bakeoff.scan.inputs import Gradients, Inputs, as_given, grouped
 class _Terms(NamedTuple):
     """One scan's inputs in the working type, time first."""
 
-    u: Tensor
-    """(L, b, d)"""
-    step: Tensor
-    """(L, b, d), bias added and softplus applied where asked."""
-    A: Tensor
-    """(d, n)"""
-    B: Tensor
-    """(L, b, g, 1, n)"""
-    C: Tensor
-    """(L, b, g, 1, n)"""
+    u: Tensor  # (L, b, d)
+    step: Tensor  # (L, b, d), bias added and softplus applied where asked
+    A: Tensor  # (d, n)
+    B: Tensor  # (L, b, g, 1, n)
+    C: Tensor  # (L, b, g, 1, n)
 
 
 def saved_shape(inputs: Inputs) -> tuple[int, ...]:

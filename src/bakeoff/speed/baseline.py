@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.baseline_tf.initial import load_earlier_model
-from bakeoff.baseline_tf.lite0 import build_lite0
-from bakeoff.baseline_tf.model import build_backbone, build_classifier, count_parameters, score_model
+from bakeoff.baseline_tf.model import build_backbone, build_classifier, build_lite0, count_parameters, score_model
 from bakeoff.baseline_tf.runtime import start
 from bakeoff.baseline_tf.sequence import Preprocessing
 from bakeoff.core.machine import ComputeParams

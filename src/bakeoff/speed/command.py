@@ -21,10 +21,7 @@ def measure_study(
     """Measure the networks of a study, write and print measurements/throughput.json (`out`), and return the record.
 
     With `candidates` only their networks; the others' earlier records stay. `rounds` and `budget_s` take the place of
-    the params'.
-
-    Raises:
-        EvaluationError: an unknown candidate, or nothing could be measured; an earlier file stays.
+    the params'. An EvaluationError for an unknown candidate, or where nothing could be measured; an earlier file stays.
     """
     params = load_section(root / "params.yaml", ThroughputParams)
     changes = {"rounds": rounds, "budget_s": budget_s}
@@ -44,11 +41,7 @@ def measure_study(
 
 
 def study_networks(root: Path) -> list[str]:
-    """Return the names of the study's networks: its models and the baseline.
-
-    Raises:
-        EvaluationError: the stage `candidates` has not run.
-    """
+    """Return the study's networks, models and baseline; an EvaluationError where the stage `candidates` has not run."""
     folder = root / "data" / "candidates"
     models = sorted(path.name.removesuffix(".json") for path in folder.glob("*.json"))
     if not folder.is_dir():

@@ -11,10 +11,8 @@ class ThroughputParams(Section):
     """Section `throughput`: batch sizes tried, seconds and rounds per network, threads (null = compute.threads)."""
 
     batch_sizes: Annotated[list[PositiveInt], Field(min_length=1)]
-    budget_s: PositiveFloat
-    """For one network, all rounds together, warm-up included."""
-    rounds: PositiveInt
-    """How often every network gets its turn."""
+    budget_s: PositiveFloat  # for one network, all rounds together, warm-up included
+    rounds: PositiveInt  # how often every network gets its turn
     threads: PositiveInt | None
 
     @field_validator("batch_sizes")

@@ -35,11 +35,7 @@ class Worker(WorkerProcess):
         super().__init__(root, Candidate(network).environment, worker.__name__, network, purpose="measuring")
 
     def answer(self) -> dict[str, Any]:
-        """Return the next answer.
-
-        Raises:
-            EvaluationError: the worker tells a problem, or ended without an answer.
-        """
+        """Return the next answer; an EvaluationError where the worker tells a problem, or ended without an answer."""
         line = self._answers.readline()
         if not line:
             raise self.ended()
@@ -79,8 +75,7 @@ class _Measured:
 def measure_networks(root: Path, networks: Sequence[str], params: ThroughputParams) -> ThroughputRecord:
     """Measure the networks, taking turns, under the machine's lock; one that fails is left out of the rest.
 
-    Raises:
-        EvaluationError: nothing could be measured.
+    An EvaluationError where nothing could be measured.
     """
     found = _Measured()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -1,7 +1,4 @@
-"""One network's turn: latency at batch 1, images/s at each batch size that fits, and the way from photo to class.
-
-A turn leaves its raw seconds; `bakeoff.speed.pool` makes figures of those of all rounds together.
-"""
+"""One network's turn in raw seconds: latency at batch 1, images/s at each batch size that fits, from photo to class."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +12,9 @@ from bakeoff.data.products import Products
 from bakeoff.predictors.protocol import Predictor
 from bakeoff.speed.clocks import Clocks, peak_memory_mib, reset_peak
 
-LATENCY_SHARE, SWEEP_SHARE = 0.35, 0.45
-"""Of a turn; what is left goes to the way from end to end."""
-MAX_CALLS = 400
-"""Per turn and batch size."""
-N_WARMUP = 2
-"""Calls before the first timed one of a batch size; later turns find its memory fetched."""
+LATENCY_SHARE, SWEEP_SHARE = 0.35, 0.45  # of a turn; what is left goes to the way from end to end
+MAX_CALLS = 400  # per turn and batch size
+N_WARMUP = 2  # calls before the first timed one of a batch size; later turns find its memory fetched
 
 
 @dataclass
@@ -56,8 +50,7 @@ class Turn:
     seconds: float
 
 
-TURN = TypeAdapter(Turn)
-"""Reads what `dataclasses.asdict` makes of a turn, also as JSON has it."""
+TURN = TypeAdapter(Turn)  # reads what `dataclasses.asdict` makes of a turn, also as JSON has it
 
 
 class Stand:

@@ -49,8 +49,7 @@ def open_network(root: Path, network: str) -> Predictor:
 def first_photos(root: Path, n: int) -> StoredProducts:
     """Return at most `n` photos, evenly spaced over the catalogue, so that all classes are among them.
 
-    Raises:
-        EvaluationError: the catalogue is empty.
+    An EvaluationError where the catalogue is empty.
     """
     store = ImageStore(root / "data" / "catalogue" / "images.arrow")
     if not len(store):
@@ -77,11 +76,6 @@ def serve(root: Path, network: str, questions: TextIO, answers: TextIO) -> None:
         answer({"problem": str(error) or type(error).__name__})
 
 
-def main() -> None:
-    """Keep stdout for the answers and serve the project in the working folder."""
-    with os.fdopen(keep_stdout(), "w", encoding="utf-8") as answers:
-        serve(Path.cwd(), sys.argv[1], sys.stdin, answers)
-
-
 if __name__ == "__main__":
-    main()
+    with os.fdopen(keep_stdout(), "w", encoding="utf-8") as to_session:
+        serve(Path.cwd(), sys.argv[1], sys.stdin, to_session)

@@ -25,11 +25,7 @@ def bounds_of(metric: str) -> tuple[float, float]:
 
 
 def confusion_intervals(
-    counts: Array,
-    metrics: Sequence[str] | None = None,
-    *,
-    n_resamples: int = 10_000,
-    seed: int = 0,
+    counts: Array, metrics: Sequence[str] | None = None, *, n_resamples: int = 10_000, seed: int = 0
 ) -> dict[str, Interval]:
     """Return the 95 % interval of every metric that is a function of the confusion matrix, from one set of resamples.
 
@@ -120,12 +116,7 @@ def mean_interval(values: Array, strata: Array | None, *, n_resamples: int = 10_
     return Interval(estimate, low, high, "bootstrap_products", n_resamples)
 
 
-def statistic_interval(
-    statistic: Callable[[Array], float],
-    strata: Array,
-    n_resamples: int = 1_000,
-    seed: int = 0,
-) -> Interval:
+def statistic_interval(statistic: Callable[[Array], float], strata: Array, n_resamples: int = 1_000) -> Interval:
     """Return the 95 % interval of any statistic of the products in [0, 1], for example a calibration error.
 
     The basic interval: a calibration error comes out too high in a resample, as it did in the sample; percentiles
@@ -137,12 +128,12 @@ def statistic_interval(
     Source:
         A. C. Davison and D. V. Hinkley, Bootstrap Methods and their Application (1997), equation 5.6.
     """
-    groups = strata_rows(strata, len(strata))
-    rng = np.random.default_rng(seed)
+    groups, rng = strata_rows(strata, len(strata)), np.random.default_rng(0)
     estimate = float(statistic(np.arange(len(strata))))
-    draws = np.empty(n_resamples)
-    for i in range(n_resamples):
-        draws[i] = statistic(np.concatenate([rows[rng.integers(len(rows), size=len(rows))] for rows in groups]))
+    draws = [
+        statistic(np.concatenate([rows[rng.integers(len(rows), size=len(rows))] for rows in groups]))
+        for _ in range(n_resamples)
+    ]
     low, high = np.clip(2 * estimate - np.quantile(draws, [0.975, 0.025]), 0, 1)
     return Interval(estimate, low, high, "bootstrap_basic", n_resamples)
 

@@ -1,8 +1,7 @@
 """Metrics that are functions of the confusion matrix, for many matrices at once, from their margins alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -16,8 +15,7 @@ def count_confusions(label_ids: Array, predicted: Array, n_labels: int) -> Array
     return cells.reshape(n_labels, n_labels).astype(np.int64)
 
 
-@dataclass(frozen=True)
-class Margins:
+class Margins(NamedTuple):
     """What the metrics need of B confusion matrices of K classes, float64."""
 
     right: Array

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.signal import fftconvolve
@@ -22,8 +21,7 @@ FEW_DISCORDANT = 25
 """Below this many products that one candidate alone gets right, the test is exact; from it on, mid-p."""
 
 
-@dataclass(frozen=True)
-class McNemar:
+class McNemar(NamedTuple):
     """Products that A alone (b) and B alone (c) gets right, and the two-sided p-value."""
 
     b: int
@@ -236,9 +234,7 @@ def holm(p_values: Array) -> Array:
     p_values = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p_values, kind="stable")
     stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted
+    return np.minimum(stepped, 1)[np.argsort(order)]
 
 
 def n_needed(b: float, c: float, n: int, *, power: float = 0.8, alpha: float = 0.05) -> int | None:

@@ -7,8 +7,7 @@ complex survey data, J. Am. Stat. Assoc. 83 (1988) 231-241, DOI 10.1080/01621459
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -22,8 +21,7 @@ PSEUDO_PRODUCTS = 1
 """Products that a class borrows from the whole matrix; 0 lets a class with one test product never vary."""
 
 
-@dataclass(frozen=True)
-class Smoothing:
+class Smoothing(NamedTuple):
     """What a product looks like that a class borrows from the whole matrix."""
 
     right: float
@@ -65,11 +63,9 @@ def resampled_margins(counts: Array, n_resamples: int, seed: int) -> Iterator[Ma
     Each row of `counts` (K, K) is a multinomial over its cells that are not empty, mixed with the borrowed product;
     margins are all that is kept, so memory is B x K.
     """
-    rng = np.random.default_rng(seed)
-    smoothing = Smoothing.of(counts)
-    true = counts.sum(axis=1)
+    rng, smoothing, true = np.random.default_rng(seed), Smoothing.of(counts), counts.sum(axis=1)
     for size in chunks(n_resamples, len(counts)):
-        right, predicted = np.zeros((size, len(counts))), np.zeros((size, len(counts)))
+        right, predicted = np.zeros((2, size, len(counts)))
         for row in np.flatnonzero(true):
             _draw_row(rng, counts[row], int(row), smoothing, (right, predicted))
         yield Margins(right, true.astype(np.float64), predicted)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import gammainc, gammaincinv
@@ -12,8 +12,7 @@ _LEFT_OUT = 0.75
 _ALIKE = 1e-9
 
 
-@dataclass(frozen=True)
-class Shift:
+class Shift(NamedTuple):
     """What to add to a winner's measured value, by two estimates that err on different sides.
 
     A resample holds 63 % of the products, so its winner is a little worse than the one that all products choose, and

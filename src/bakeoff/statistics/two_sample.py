@@ -20,6 +20,7 @@ POWER = 0.8
 _EXACT_UP_TO = 500
 _COUNTS_TRIED = 30
 _PERMUTATIONS_AT_ONCE = 250
+_BINS = 10
 _PSI_FLOOR = 0.5
 """Added to every count, so that an empty class does not make the index infinite."""
 
@@ -43,10 +44,7 @@ class ShareDifference:
 
 
 def kolmogorov_smirnov(first: np.ndarray, second: np.ndarray) -> TwoSample:
-    """Return the two-sided test on two samples of numbers (n,), (m,): D, the largest gap of the distributions.
-
-    Exact up to 500 a sample, else asymptotic; ties make it cautious.
-    """
+    """Return the two-sided test of numbers (n,), (m,): D, the largest gap; exact to 500 each, cautious with ties."""
     _need(len(first), len(second), least=1)
     method = "exact" if max(len(first), len(second)) <= _EXACT_UP_TO else "asymp"
     found = ks_2samp(first, second, method=method)
@@ -151,19 +149,18 @@ def calibration_shift(
     first: tuple[np.ndarray, np.ndarray],
     second: tuple[np.ndarray, np.ndarray],
     *,
-    n_bins: int = 10,
     seed: int = 0,
     n_permutations: int = 1999,
 ) -> TwoSample:
     """Return how differently two samples of confidence (n,) and correctness (n,) are calibrated, p by permutation.
 
-    The statistic is the sum over bins (of equal mass over both samples) of the difference between the samples' mean
+    The statistic is the sum over ten bins (of equal mass over both samples) of the difference between the samples' mean
     gaps of confidence and correctness, weighted by the bin's share; equal confidences share a bin.
     """
     _need(len(first[0]), len(second[0]), least=1)
     confidence = np.concatenate([first[0], second[0]])
     gaps = confidence - np.concatenate([first[1], second[1]])
-    bins = np.eye(n_bins)[equal_mass_bins(confidence, n_bins)]
+    bins = np.eye(_BINS)[equal_mass_bins(confidence, _BINS)]
     signs = np.concatenate([np.zeros(len(first[0])), np.ones(len(second[0]))])
     observed = _gap_difference(signs[None], gaps, bins)[0]
     drawn = _permuted(signs, lambda many: _gap_difference(many, gaps, bins), n_permutations, seed)

@@ -8,9 +8,8 @@ import re
 import shutil
 import socket
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from packaging.utils import canonicalize_name
 from rich.table import Table
@@ -37,8 +36,7 @@ _LIST_PACKAGES = (
 )
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing looked at: its name, level (`ok`, `note`, `fix`), what was found, and what to do."""
 
     name: str
@@ -101,11 +99,9 @@ def _environment(name: str) -> Finding:
     python, folder = environment_python(name), f".venv-{name}"
     if not python.is_file():
         return Finding(folder, "fix", f"{python} is missing", "make setup")
-    command, path = [str(python), "-c", _PROBES[name]], str(Path(__file__).resolve().parents[2])
+    command, seen = [str(python), "-c", _PROBES[name]], os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     try:
-        probe = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False, timeout=120
-        )
+        probe = subprocess.run(command, env=seen, capture_output=True, text=True, check=False, timeout=120)
     except subprocess.TimeoutExpired:
         return Finding(folder, "fix", "importing its framework took over 120 s", "try again on a quiet machine")
     if probe.returncode != 0:
@@ -116,8 +112,7 @@ def _environment(name: str) -> Finding:
 
 def _pins(root: Path, environment: str) -> Finding:
     """Compare an environment's packages with the exact versions in its requirements; every difference is named."""
-    name = f"pins .venv-{environment}"
-    python = environment_python(environment)
+    name, python = f"pins .venv-{environment}", environment_python(environment)
     try:
         installed = _installed_in(python)
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -155,9 +150,8 @@ def _pinned(root: Path, files: list[str]) -> dict[str, str]:
 
 def _installed_in(python: Path) -> dict[str, str]:
     """Return version by package of another interpreter, from its metadata: no framework is imported."""
-    done = subprocess.run(
-        [str(python), "-I", "-c", _LIST_PACKAGES], capture_output=True, text=True, check=True, timeout=60
-    )
+    command = [str(python), "-I", "-c", _LIST_PACKAGES]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return {canonicalize_name(name): version for name, version in json.loads(done.stdout)}
 
 
@@ -193,10 +187,12 @@ def _git(root: Path) -> list[Finding]:
     def git(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
 
-    if git("rev-parse", "HEAD").returncode != 0:
-        remedy = "git clone the project, or git init && git add . && git commit"
-        return [Finding("git", "fix", "no commit here", remedy)]
-    findings = [Finding("git", "ok", git("rev-parse", "--short", "HEAD").stdout.strip())]
+    head = git("rev-parse", "--short", "HEAD")
+    if head.returncode != 0:
+        return [
+            Finding("git", "fix", "no commit here", "git clone the project, or git init && git add . && git commit")
+        ]
+    findings = [Finding("git", "ok", head.stdout.strip())]
     if git("var", "GIT_COMMITTER_IDENT").returncode != 0:
         remedy = "git config user.name 'You'; git config user.email you@example.org"
         findings.append(Finding("git identity", "fix", "unset: `dvc exp run` commits its experiments", remedy))

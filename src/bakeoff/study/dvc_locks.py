@@ -14,10 +14,7 @@ _FILES = (".dvc/tmp/rwlock", ".dvc/tmp/exps/rwlock")
 
 
 def clear_stale_locks(root: Path) -> list[str]:
-    """Remove the entries of processes that no longer run and return these, `PID 123 (dvc repro)`, each once.
-
-    A file that was cut short is removed as a whole and returned as an empty text.
-    """
+    """Remove entries of processes that are gone and return these, `PID 1 (dvc repro)`, an empty text per cut file."""
     return list(dict.fromkeys(process for name in _FILES for process in _clear(root / name)))
 
 
@@ -45,12 +42,10 @@ def _rewrite(path: Path) -> list[str]:
         return [""]
     if dead:
         left = {place: [info for info in infos if str(info["pid"]) not in dead] for place, infos in readers.items()}
-        kept = {
-            "write": {place: info for place, info in writers.items() if str(info["pid"]) not in dead},
-            "read": {place: infos for place, infos in left.items() if infos},
-        }
+        kept = {place: info for place, info in writers.items() if str(info["pid"]) not in dead}
+        read = {place: infos for place, infos in left.items() if infos}
         with replacing(path) as partial:
-            partial.write_text(json.dumps(kept), encoding="utf-8")
+            partial.write_text(json.dumps({"write": kept, "read": read}), encoding="utf-8")
     return [f"PID {pid} ({_short(command)})" for pid, command in dead.items()]
 
 

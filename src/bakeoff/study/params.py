@@ -81,11 +81,7 @@ def load_params(path: Path) -> Params:
 
 
 def write_params(root: Path, overrides: list[str]) -> Params:
-    """Compose params.yaml anew and return it checked; written exactly as `dvc exp run` writes it.
-
-    Raises:
-        ParamsError: an unknown group, choice or key, or a value of the wrong type; legal choices are listed.
-    """
+    """Compose params.yaml anew and return it checked, written as `dvc exp run` writes it; raises as `compose` does."""
     from omegaconf import OmegaConf
 
     values = compose(root, overrides)

@@ -14,7 +14,7 @@ from bakeoff.core.errors import ParamsError, SetupError
 from bakeoff.core.paths import environment_python
 from bakeoff.core.progress import screen
 from bakeoff.core.section import validate_section
-from bakeoff.core.translation import Translator
+from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import SourceRecord
@@ -68,30 +68,24 @@ def dvc(root: Path, *arguments: str) -> int:
 def expected_time(params: Params, t: Translator) -> str:
     """Return the sentence printed before a study: how long it takes on what."""
     n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)
-    if params.profile == "quick":
-        return t.gettext(
-            "{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already.",
-            n=n,
-            minutes=_QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n,
+    gaps = {"n": n, "minutes": _QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n, "profile": params.profile}
+    text = N_("{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already.")
+    if params.profile != "quick":
+        text = N_(
+            "{n} candidates, profile {profile}: {epochs} epochs each. On a GPU minutes per candidate; on a "
+            "CPU hours to days."
         )
-    return t.gettext(
-        "{n} candidates, profile {profile}: {epochs} epochs each. On a GPU minutes per candidate; on a "
-        "CPU hours to days.",
-        n=n,
-        profile=params.profile,
-        epochs=params.training.recipe("finetune", {}).epochs,
-    )
+    return t.gettext(text, epochs=params.training.recipe("finetune", {}).epochs, **gaps)
 
 
 def fetch_if_changed(root: Path) -> bool:
     """Force the `fetch` stage when the raw files differ from the recorded list; return whether they did."""
     from bakeoff.catalogue.fetch import refetch_needed
 
-    if not refetch_needed(load_params(root / "params.yaml").dataset, root / "data" / "source.json"):
-        return False
-    if dvc(root, "repro", "--single-item", "--force", "fetch") != 0:
+    changed = refetch_needed(load_params(root / "params.yaml").dataset, root / "data" / "source.json")
+    if changed and dvc(root, "repro", "--single-item", "--force", "fetch") != 0:
         raise SetupError("the fetch stage failed; see its message above.")
-    return True
+    return changed
 
 
 def retry_weights(root: Path) -> None:
@@ -124,8 +118,7 @@ def untaken_user_files(root: Path) -> list[UserFileChange]:
 
 def print_weights(root: Path) -> None:
     """Print one line per backbone: source, licence, commercial use, and the reason of a random start."""
-    folders = sorted(path.parent for path in (root / "weights").glob("*/record.json"))
-    if not folders:
+    if not (folders := sorted(path.parent for path in (root / "weights").glob("*/record.json"))):
         raise SetupError("no weights yet; `bakeoff run` (or `dvc repro weights`) gets them.")
     table = Table(title="Weights")
     for column in ("backbone", "source", "licence", "commercial use"):
@@ -190,18 +183,15 @@ def show(root: Path) -> None:
     print_summary(root / "reports")
     source = SourceRecord.read_current(root / "data" / "source.json")
     if source and source.fallback_reason:
-        choice = ChoiceRecord.read(root / "reports" / "choice.json")
-        t = Translator(choice.language)
+        t = Translator(ChoiceRecord.read(root / "reports" / "choice.json").language)
         told = t.gettext("The generated catalogue was used: the demo photos could not be downloaded here.")
         screen().print(told, style="bold")
 
 
 def _check_environments(root: Path) -> None:
-    for name in ("torch", "tf"):
-        if not environment_python(name).is_file():
-            raise SetupError(
-                f"the environment {environment_python(name).parents[1]} is missing; run `make setup` in {root}."
-            )
+    for python in map(environment_python, ("torch", "tf")):
+        if not python.is_file():
+            raise SetupError(f"the environment {python.parents[1]} is missing; run `make setup` in {root}.")
 
 
 def _planned_params(root: Path, overrides: list[str]) -> Params:

@@ -3,10 +3,9 @@
 A file counts as another one by its content. `bakeoff weights --retry` and `make run` force the stages named here.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from bakeoff.backbones.hub import Found
 from bakeoff.backbones.params import WeightsParams
@@ -28,8 +27,7 @@ _WORDS: dict[Kind, str] = {
 }
 
 
-@dataclass(frozen=True)
-class UserFileChange:
+class UserFileChange(NamedTuple):
     """One user's file that is not what weights/<model>/record.json says of it."""
 
     model: str
@@ -71,44 +69,37 @@ def _of_baseline(baseline: BaselineParams, params: WeightsParams, record: Weight
         if baseline.pretrained == "imagenet" and record.source != "user_file":
             yield from _in_folder(baseline_file(params.folder), params, record, stages=stages)
     elif record.source == "user_file" and record.url_or_id == baseline.weights_file:  # else DVC sees a change of params
-        path = main_checkout() / baseline.weights_file
-        same = path.is_file() and _digest(path) == record.source_sha256
-        yield from _unless(same, record, path, stages=stages)
+        file, names = main_checkout() / baseline.weights_file, main_checkout() / str(baseline.class_names)
+        yield from _compared(file, source_digest, record.source_sha256, record=record, stages=stages)
         if baseline.mode == "as_is":
-            path = main_checkout() / str(baseline.class_names)
-            try:
-                same = path.is_file() and read_class_names(path) == record.class_names
-            except DataError:
-                same = False  # the forced stage says what is wrong with it
-            yield from _unless(same, record, path, stages=stages)
+            yield from _compared(names, read_class_names, record.class_names, record=record, stages=stages)
 
 
 def _in_folder(
     found: Found | None, params: WeightsParams, record: WeightsRecord, *, stages: tuple[str, ...]
 ) -> Iterator[UserFileChange]:
     """Yield what happened to the file that the source `folder` has for a backbone."""
-    order = list(params.sources)
-    if "folder" not in order:
+    order = [*params.sources, record.source]
+    if "folder" not in params.sources:
         return
     if record.source != "folder":
-        is_first = record.source not in order or order.index("folder") < order.index(record.source)
-        if found and is_first:
+        if found and order.index("folder") < order.index(record.source):
             yield UserFileChange(record.model, "appeared", found.path, stages)
     elif found:
-        same = found.url_or_id == record.url_or_id and _digest(found.path) == record.source_sha256
-        yield from _unless(same, record, found.path, stages=stages)
+        stored = record.source_sha256 if found.url_or_id == record.url_or_id else None
+        yield from _compared(found.path, source_digest, stored, record=record, stages=stages)
     elif params.folder is not None:  # where the params name it no longer, what is stored stays
         path = main_checkout() / params.folder / str(record.url_or_id)
         yield UserFileChange(record.model, "gone", path, stages)
 
 
-def _digest(path: Path) -> str | None:
+def _compared(
+    path: Path, read: Callable[[Path], Any], stored: Any, *, record: WeightsRecord, stages: tuple[str, ...]
+) -> Iterator[UserFileChange]:
+    """Yield the change of a file that is not as stored; of an unreadable one the forced stage says what is wrong."""
     try:
-        return source_digest(path)
-    except WeightsError:
-        return None  # unreadable: the forced stage says so
-
-
-def _unless(same: bool, record: WeightsRecord, path: Path, *, stages: tuple[str, ...]) -> Iterator[UserFileChange]:
+        same = read(path) == stored
+    except (DataError, WeightsError):
+        same = False
     if not same:
         yield UserFileChange(record.model, "changed" if path.exists() else "gone", path, stages)

@@ -50,7 +50,7 @@ class LiveRun:
             if found:
                 client.update_run(run.info.run_id, status="RUNNING")
             self._client, self._run = client, run
-            runs.log_params(client, run, run_params(header))
+            runs.log(client, run, "params", run_params(header))
             self._logged = set(logged_epochs(client, run))
         if self._client and self._params.system_metrics:
             with survive_store("CPU and memory"):
@@ -88,7 +88,7 @@ class LiveRun:
         sentence = f"{name}: {error}" if status == "FAILED" else name
         if self._client and self._run:
             with self._attempt():
-                runs.log_tags(self._client, self._run, {runs.ERROR: sentence[:_MAX_SENTENCE_CHARS]})
+                runs.log(self._client, self._run, "tags", {runs.ERROR: sentence[:_MAX_SENTENCE_CHARS]})
                 self._client.set_terminated(self._run.info.run_id, status)
 
     @contextlib.contextmanager

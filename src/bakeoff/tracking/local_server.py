@@ -23,11 +23,8 @@ def run_server(
 ) -> None:
     """Run a server that answers on /health of 127.0.0.1 until it ends or Ctrl-C stops it.
 
-    Once it answers, `welcome` is printed and the address `opens` opened in the browser. Where something listens on the
-    port already, the refusal gives `example`, a command with another one.
-
-    Raises:
-        TrackingError: something listens on the port, or the server ended with an error.
+    Once it answers, `welcome` is printed and the address `opens` opened in the browser. A TrackingError where it ended
+    with an error, or the port is taken: `example` is a command with another one.
     """
     if answers(port):
         raise TrackingError(f"port {port} is taken already; stop what runs there or pass another: `{example}`.")

@@ -13,7 +13,6 @@ from bakeoff.core.failures import surviving
 from bakeoff.core.paths import state_dir
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
-from bakeoff.tracking.artifacts import log_part_artifacts
 from bakeoff.tracking.models import log_calibration, log_model, relink_model
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import (
@@ -42,12 +41,8 @@ _LOSS = "epoch/train_loss"
 def replay(candidate_dir: Path, *, params: TrackingParams) -> str | None:
     """Make or update the candidate's MLflow run from its files; whatever fails there costs one warning line, no stage.
 
-    Returns:
-        The run's id, or None where the store did not take it.
-
-    Raises:
-        TrackingError: there is no finished training.
-        BakeoffError: a record is broken.
+    Return the run's id, or None where the store did not take it. A TrackingError where there is no finished training, a
+    BakeoffError where a record is broken.
     """
     results = read_results(candidate_dir)
     run_id = None
@@ -112,21 +107,21 @@ def _log_numbers(client: MlflowClient, run: Run, *, results: Results, changed: l
     """Log params, epochs and final metrics of the changed parts."""
     training, part = results.training, results.parts["training"]
     if part in changed:
-        runs.log_params(client, run, run_params(training))
-        runs.log_tags(client, run, runs.identity_tags(training, results.cost.git_commit))
+        runs.log(client, run, "params", run_params(training))
+        runs.log(client, run, "tags", runs.identity_tags(training, results.cost.git_commit))
         log_history(client, run, rows=read_rows(part.folder / HISTORY), started_ms=started_ms)
-    runs.log_final_metrics(client, run, run_metrics(results), timestamp_ms=int(time.time() * 1000))
+    runs.log(client, run, "metrics", run_metrics(results), timestamp_ms=int(time.time() * 1000))
 
 
 def _log_files(client: MlflowClient, run: Run, *, training: TrainingRecord, changed: list[Part]) -> None:
     """Log data set and files of the changed parts; the tags that say so come last: a broken replay is repeated."""
     if any(part.name == "training" for part in changed):
         runs.log_dataset(client, run, training.dataset)
-    log_part_artifacts(client, run, changed, weights=training.weights)
+    runs.log_part_artifacts(client, run, changed, weights=training.weights)
     done = {runs.part_key(part.name): part.key for part in changed}
     done |= {runs.part_digest(part.name): part.digest for part in changed}
     done[runs.KEY] = runs.combined_key(run.data.tags | done)
-    runs.log_tags(client, run, done)
+    runs.log(client, run, "tags", done)
 
 
 def log_history(client: MlflowClient, run: Run, *, rows: list[dict[str, str]], started_ms: int) -> None:

@@ -21,7 +21,6 @@ from bakeoff.core.paths import project_root
 from bakeoff.records.evaluation import CALIBRATION, CalibrationRecord
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
-from bakeoff.tracking.artifacts import HEAVY
 from bakeoff.tracking.records import hash_of
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
         raise
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     client.log_outputs(run.info.run_id, [LoggedModelOutput(logged.model_id, 0)])
-    runs.log_tags(client, run, {runs.MODEL: logged.model_id})
+    runs.log(client, run, "tags", {runs.MODEL: logged.model_id})
 
 
 def _write_model(
@@ -103,8 +102,7 @@ def relink_model(client: MlflowClient, run: Run, *, training_dir: Path) -> None:
 def log_calibration(client: MlflowClient, run: Run, *, evaluation_dir: Path) -> bool:
     """Put the evaluation's calibration.json into the run's logged model, from where it makes probabilities calibrated.
 
-    Returns:
-        Whether the model did not have this very file yet; without the file nothing is done.
+    Return whether the model did not have this very file yet; without the file nothing is done.
     """
     path = evaluation_dir / CALIBRATION
     if not path.is_file():
@@ -121,7 +119,7 @@ def log_calibration(client: MlflowClient, run: Run, *, evaluation_dir: Path) -> 
 
 
 def _heavy(files: Mapping[str, Path]) -> dict[str, Path]:
-    return {target: source for target, source in files.items() if source.suffix in HEAVY}
+    return {target: source for target, source in files.items() if source.suffix in runs.HEAVY}
 
 
 def _local_folder(logged: LoggedModel) -> Path:
@@ -168,7 +166,7 @@ def _save_model(root: Path, logged: LoggedModel, *, files: Mapping[str, Path], t
 
     folder, light, package, model_id = root / "model", root / "light", root / "code" / "bakeoff", logged.model_id
     for target, source in files.items():
-        if source.suffix not in HEAVY:
+        if source.suffix not in runs.HEAVY:
             (light / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, light / target)  # a link would keep the mode of DVC's cache: read-only
     shutil.copytree(Path(bakeoff.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))

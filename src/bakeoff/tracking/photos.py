@@ -63,18 +63,11 @@ class PhotoClassifierModel:
             raise RequestError(str(error)) from None
 
     def predict(self, model_input: pd.DataFrame, *, top_k: int = 0) -> pd.DataFrame:
-        """Classify photos.
+        """Classify photos of a column `image`, files (JPEG, PNG, WebP, …) as base64 text or raw bytes.
 
-        Args:
-            model_input: a column `image` of photo files (JPEG, PNG, WebP, …), as base64 text or as raw bytes.
-            top_k: how many of the likeliest labels to add, at most K; 0 for none.
-
-        Returns:
-            Columns `label`, `probability` (its own), `probabilities` (K, in the order of training.json's labels) and,
-            with `top_k`, `top_labels` and `top_probabilities`, the likeliest first.
-
-        Raises:
-            DataError: a photo cannot be decoded, or `top_k` is negative.
+        Return the columns `label`, `probability` (its own), `probabilities` (K, in the order of training.json's labels)
+        and, with `top_k` (0 = none), `top_labels` and `top_probabilities`, so many of the likeliest, at most K. A
+        DataError where a photo cannot be decoded, or `top_k` is negative.
         """
         if top_k < 0:
             raise DataError(f"top_k must be 0 (none) or the number of labels wanted, got {top_k}.")
@@ -98,11 +91,7 @@ class PhotoClassifierModel:
 
 
 def as_bytes(value: Any, row: int) -> bytes:
-    """Return an encoded photo's bytes.
-
-    Raises:
-        DataError: the value is neither bytes nor base64 text.
-    """
+    """Return an encoded photo's bytes; a DataError where the value is neither bytes nor base64 text."""
     if isinstance(value, bytes | bytearray):
         return bytes(value)
     try:
@@ -114,11 +103,7 @@ def as_bytes(value: Any, row: int) -> bytes:
 
 
 def read_photo(encoded: bytes, prepare: PackParams, row: int) -> Photo:
-    """Return a photo file as the catalogue would keep and repair it, RGB.
-
-    Raises:
-        DataError: the catalogue would not take it; the message names `row`.
-    """
+    """Return a photo file as the catalogue would keep and repair it, RGB; a DataError with `row` for a bad one."""
     packed = pack_bytes(encoded, prepare, hashes=False, digest=False)
     if isinstance(packed, Rejection):
         raise DataError(f"row {row}: the image cannot be used: {packed.reason} ({packed.detail}).")

@@ -9,8 +9,7 @@ from pathlib import Path
 from rich.progress import track
 
 from bakeoff.core.errors import BakeoffError, TrackingError
-from bakeoff.tracking.comparison import log_reports
-from bakeoff.tracking.experiments import REPORT_FILE, log_report
+from bakeoff.tracking.experiments import REPORT_FILE, log_report, log_reports
 from bakeoff.tracking.mirror import log_events, mirror
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import has_training, read_results
@@ -29,10 +28,8 @@ class SyncReport:
     n_unchanged: int
     comparison: bool
     problems: tuple[str, ...]
-    registry: str | None = None
-    """What the Model Registry says now, None where there is nothing to register."""
-    n_monitored: int = 0
-    """Monitoring reports that the store holds."""
+    registry: str | None = None  # what the Model Registry says now, None where there is nothing to register
+    n_monitored: int = 0  # monitoring reports that the store holds
 
     def __str__(self) -> str:
         compared = "the comparison is in it" if self.comparison else "no comparison is in it"

@@ -72,8 +72,7 @@ class Results:
     faithfulness: FaithfulnessRecord | None
     speed: Mapping[str, float | None]
     """Its network's figures in measurements/throughput.json; empty where it was not measured."""
-    parts: Mapping[PartName, Part]
-    """The stages that have run, in order."""
+    parts: Mapping[PartName, Part]  # the stages that have run, in order
 
     @property
     def keys(self) -> dict[PartName, str]:
@@ -87,14 +86,9 @@ class Results:
 
 
 def read_results(candidate_dir: Path) -> Results:
-    """Return what the stages left; a record of an older training, or of another format, is left out.
+    """Return what the stages left in runs/<candidate>/seed_<s>; a record of an older training or format is left out.
 
-    Args:
-        candidate_dir: runs/<candidate>/seed_<s>, which holds training/ and maybe the other `PARTS`.
-
-    Raises:
-        TrackingError: there is no training.json.
-        BakeoffError: a record is broken.
+    A TrackingError where there is no training.json, a BakeoffError where a record is broken.
     """
     if not has_training(candidate_dir):
         raise TrackingError(
@@ -106,16 +100,10 @@ def read_results(candidate_dir: Path) -> Results:
     metrics = _unless_older(MetricsRecord.read_current(evaluation_dir / METRICS), training)
     interpretation = _unless_older(InterpretationRecord.read_current(why_dir / INTERPRETATION_FILE), training)
     faithfulness = _unless_older(FaithfulnessRecord.read_current(trust_dir / FAITHFULNESS_FILE), training)
-    keys = {
-        "training": training.key,
-        "evaluation": metrics and metrics.key,
-        "interpretation": interpretation and interpretation.key,
-        "faithfulness": faithfulness and faithfulness.key,
-    }
     parts: dict[PartName, Part] = {
-        name: Part(name, candidate_dir / name, key, _digest(candidate_dir / name, _DIGESTED[name]))
-        for name in PARTS
-        if (key := keys[name])
+        name: Part(name, candidate_dir / name, record.key, _digest(candidate_dir / name, _DIGESTED[name]))
+        for name, record in zip(PARTS, (training, metrics, interpretation, faithfulness), strict=True)
+        if record
     }
     measured = ThroughputRecord.read_current(candidate_dir.parents[2] / _SPEED_FILE)
     network = measured and measured.networks.get(training.model)

@@ -44,9 +44,7 @@ def update_registry(reports_dir: Path, params: TrackingParams) -> str | None:
     """Make the registered model `tracking.experiment` say what reports/choice.json says; again changes nothing.
 
     Of several seeds, the one with the best validation accuracy is registered; model_card.md describes the version.
-
-    Returns:
-        What was done, in a sentence; None where there is no choice.json yet.
+    Return what was done, in a sentence; None where there is no choice.json yet.
     """
     choice, model = ChoiceRecord.read_current(reports_dir / "choice.json"), params.experiment
     if choice is None:

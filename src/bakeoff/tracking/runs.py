@@ -1,19 +1,27 @@
-"""Finds the one MLflow run of a training by its tags, or makes it, and logs what it lacks, its data set included.
+"""Finds the one MLflow run of a training by its tags, or makes it, and logs what it lacks.
 
-No DVC output ever holds a run id: tags say which training a run shows, and where that comes from.
+No DVC output ever holds a run id: tags say which training a run shows, and where that comes from. Its model files,
+predictions and raw maps stay out of it.
 """
 
 from __future__ import annotations
 
+import csv
 import getpass
 import json
 import os
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bakeoff.core.files import write_json
 from bakeoff.records import catalogue
+from bakeoff.records.interpretation import MAPS_DIR
 from bakeoff.records.training import TrainingHeader, TrainingRecord
-from bakeoff.tracking.records import PARTS, PartName, hash_of
+from bakeoff.records.weights import WeightsRecord
+from bakeoff.tracking.records import PARTS, Part, PartName, as_value, hash_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,7 +34,11 @@ CALIBRATION = "bakeoff.calibration_digest"
 ERROR = "bakeoff.error"
 _MAX_DIGEST_CHARS = 36
 _NAMED = ("candidate", "model", "mode", "seed", "architecture")
-_BATCH = {"metrics": 1000, "params": 100, "tags": 100}  # what log_batch takes at most
+Kind = Literal["metrics", "params", "tags"]
+_BATCH: dict[Kind, int] = {"metrics": 1000, "params": 100, "tags": 100}  # what log_batch takes at most
+HEAVY = {".safetensors", ".h5", ".keras", ".parquet", ".pt", ".pth", ".npy", ".npz", ".tmp"}
+_CONFUSION_TABLE = "evaluation/confusion_matrix.json"
+_TABLES_TAG = "mlflow.loggedArtifacts"
 
 
 def part_key(name: PartName) -> str:
@@ -115,40 +127,25 @@ def create_run(
     return client.create_run(experiment, start_time=start_ms, tags=identity, run_name=run_name(training))
 
 
-def log_in_batches(
-    client: MlflowClient, run_id: str, kind: Literal["metrics", "params", "tags"], items: list[Any]
-) -> None:
+def log_in_batches(client: MlflowClient, run_id: str, kind: Kind, items: Sequence[Any]) -> None:
     """Log metrics, params or tags in as few requests as MLflow's limits allow; single calls are slow on sqlite."""
-    size = _BATCH[kind]
-    for start in range(0, len(items), size):
-        batch: dict[str, Any] = {kind: items[start : start + size]}
+    for start in range(0, len(items), _BATCH[kind]):
+        batch: dict[str, Any] = {kind: items[start : start + _BATCH[kind]]}
         client.log_batch(run_id, **batch)
 
 
-def log_tags(client: MlflowClient, run: Run, tags: Mapping[str, str]) -> None:
-    """Set the tags whose value differs from what the run has."""
-    from mlflow.entities import RunTag
+def log(client: MlflowClient, run: Run, kind: Kind, values: Mapping[str, Any], *, timestamp_ms: int = 0) -> None:
+    """Log final metrics or tags that differ from what the run has, or the params that it lacks."""
+    from mlflow.entities import Metric, Param, RunTag
 
-    changed = [RunTag(name, value) for name, value in tags.items() if run.data.tags.get(name) != value]
-    log_in_batches(client, run.info.run_id, "tags", changed)
-
-
-def log_params(client: MlflowClient, run: Run, params: Mapping[str, str]) -> None:
-    """Log the params that the run lacks: MLflow refuses another value for one that is there."""
-    from mlflow.entities import Param
-
-    missing = [Param(name, value) for name, value in params.items() if name not in run.data.params]
-    log_in_batches(client, run.info.run_id, "params", missing)
-
-
-def log_final_metrics(client: MlflowClient, run: Run, metrics: Mapping[str, float], *, timestamp_ms: int) -> None:
-    """Log the metrics whose latest value differs from the file's."""
-    from mlflow.entities import Metric
-
-    changed = [
-        Metric(name, value, timestamp_ms, 0) for name, value in metrics.items() if run.data.metrics.get(name) != value
-    ]
-    log_in_batches(client, run.info.run_id, "metrics", changed)
+    known = getattr(run.data, kind)
+    if kind == "params":  # MLflow refuses another value for one that is there
+        items = [Param(name, value) for name, value in values.items() if name not in known]
+    else:
+        changed = {name: value for name, value in values.items() if known.get(name) != value}
+        is_tag = kind == "tags"
+        items = [RunTag(*one) if is_tag else Metric(*one, timestamp_ms, 0) for one in changed.items()]
+    log_in_batches(client, run.info.run_id, kind, items)
 
 
 def log_dataset(client: MlflowClient, run: Run, dataset: catalogue.Dataset) -> None:
@@ -164,3 +161,41 @@ def log_dataset(client: MlflowClient, run: Run, dataset: catalogue.Dataset) -> N
     profile = json.dumps({"kind": dataset.kind, "licence": dataset.licence})
     entity = Dataset(name, digest, source_type, json.dumps(source), profile=profile)
     client.log_inputs(run.info.run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
+
+
+def log_part_artifacts(client: MlflowClient, run: Run, parts: Sequence[Part], *, weights: WeightsRecord) -> None:
+    """Log every light file of these stages under the stage's name, the weights' record and the confusion table."""
+    with tempfile.TemporaryDirectory(prefix="bakeoff-mlflow-") as name:
+        staging = Path(name)
+        for part in parts:
+            _copy_light_files(part.folder, staging / part.name)
+            if part.name == "training":
+                write_json(staging / "weights" / "record.json", weights.model_dump(mode="json"))
+            elif part.name == "evaluation" and (confusion := part.folder / "confusion.csv").is_file():
+                write_json(staging / _CONFUSION_TABLE, table_of_csv(confusion))
+        client.log_artifacts(run.info.run_id, str(staging))
+    if any(part.name == "evaluation" for part in parts):
+        mark_table(client, run, _CONFUSION_TABLE)
+
+
+def _copy_light_files(source: Path, target: Path) -> None:
+    for path in sorted(source.rglob("*")):
+        if MAPS_DIR in path.relative_to(source).parts:  # thousands of files, which the figures show
+            continue
+        if path.is_file() and path.suffix not in HEAVY:  # no file: a link of DVC's cache to what is gone from it
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+
+
+def table_of_csv(path: Path) -> dict[str, Any]:
+    """Return a CSV file in the form of MLflow's tables (`log_table`, which would append at every replay)."""
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    columns = [name or "true" for name in header]
+    return {"columns": columns, "data": [[as_value(cell) for cell in row] for row in rows]}
+
+
+def mark_table(client: MlflowClient, run: Run, artifact_file: str) -> None:
+    """Set the tag by which MLflow's evaluation view knows an artifact as a table."""
+    log(client, run, "tags", {_TABLES_TAG: json.dumps([{"path": artifact_file, "type": "table"}])})

@@ -31,9 +31,7 @@ class Served:
 def serve_model(port: int, candidate: str | None = None) -> None:
     """Serve the champion, or a candidate of runs/, on 127.0.0.1 until Ctrl-C.
 
-    Raises:
-        TrackingError: there is no such model, the store cannot be read, the environment is missing, or the port is
-            taken.
+    A TrackingError where there is no such model, no store, no environment, or no free port.
     """
     params = load_section(project_root() / "params.yaml", TrackingParams)
     try:
@@ -45,11 +43,7 @@ def serve_model(port: int, candidate: str | None = None) -> None:
 
 
 def champion(params: TrackingParams) -> Served:
-    """Return the registered champion.
-
-    Raises:
-        TrackingError: nothing is registered.
-    """
+    """Return the registered champion; a TrackingError where nothing is registered."""
     client, store = open_client()
     version = find_version(client, params.experiment)
     if version is None:
@@ -62,11 +56,7 @@ def champion(params: TrackingParams) -> Served:
 
 
 def trained(candidate: str, params: TrackingParams, runs_dir: Path) -> Served:
-    """Return a candidate of runs/: of its seeds the one with the best validation accuracy.
-
-    Raises:
-        TrackingError: the store has no model of that training.
-    """
+    """Return a candidate of runs/: of its seeds the one to deploy; a TrackingError without a model of that training."""
     folder = deployed_folder(runs_dir, candidate)
     key = TrainingRecord.read(folder / "training" / "training.json").key
     client, store = open_client()
@@ -81,11 +71,7 @@ def trained(candidate: str, params: TrackingParams, runs_dir: Path) -> Served:
 
 
 def server_command(served: Served, port: int) -> list[str]:
-    """Return the command that serves a model with its framework's interpreter.
-
-    Raises:
-        TrackingError: its framework is unknown, or the environment is not there.
-    """
+    """Return the command that serves a model with its framework's interpreter; a TrackingError where there is none."""
     if served.framework not in ENVIRONMENTS:
         legal = ", ".join(ENVIRONMENTS)
         raise TrackingError(

@@ -127,8 +127,7 @@ def _client(uri: str) -> MlflowClient:
 def open_client() -> tuple[MlflowClient, Store]:
     """Return a client of the store, created where needed, one per process and URI.
 
-    Raises:
-        ConnectionError: the database's Python driver is not installed.
+    A ConnectionError where the database's Python driver is not installed.
     """
     store = ensure_store()
     try:
@@ -188,11 +187,8 @@ def survive_store(
 ) -> AbstractContextManager[Attempt]:
     """Turn what fails in showing results into one warning line: the files are the record, and a stage goes on.
 
-    Args:
-        what: what was being logged, for the warning.
-        place: folder below .bakeoff/failures/ where the error is kept, a training's key for its run; it is not a DVC
-            output, because `sync` mends it later.
-        unless: errors that pass through.
+    `what` was being logged, for the warning. The error is kept in the folder `place` below .bakeoff/failures/, a
+    training's key for its run; not a DVC output, because `sync` mends it later. Errors that are `unless` pass through.
     """
 
     def tell(error: Exception) -> str | None:
@@ -204,10 +200,3 @@ def survive_store(
         )
 
     return surviving(f"the MLflow entry of {what}", state_dir("failures") / place, tell=tell, unless=unless)
-
-
-def finished_run(client: MlflowClient, experiment: str, tag: str, key: str) -> str | None:
-    """Return the id of the experiment's finished run that carries `key` in this tag, None where there is none."""
-    filter_string = f"tags.`{tag}` = '{key}' and attributes.status = 'FINISHED'"
-    found = client.search_runs([experiment], filter_string=filter_string)
-    return found[0].info.run_id if found else None

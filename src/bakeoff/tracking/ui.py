@@ -23,8 +23,7 @@ VIEW = {
     "selectedColumns": [*(f"metrics.`{name}`" for name in _METRICS), *(f"tags.`bakeoff.{name}`" for name in _TAGS)],
 }
 """The runs table's saved state, in the words of MLflow's own page (its `Share` button writes the same)."""
-NO_JOB_RUNNER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-"""What keeps the server small."""
+NO_JOB_RUNNER = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # what keeps the server small
 _SHARE_KEY = "bakeoff"
 _VIEW_TAG = f"mlflow.sharedViewState.{_SHARE_KEY}"
 
@@ -32,8 +31,7 @@ _VIEW_TAG = f"mlflow.sharedViewState.{_SHARE_KEY}"
 def serve_ui(port: int) -> None:
     """Serve the store until Ctrl-C; prints the address and opens a browser where there is one.
 
-    Raises:
-        TrackingError: something else listens on the port, or the server does not come up.
+    A TrackingError where something else listens on the port, or the server does not come up.
     """
     params = load_section(project_root() / "params.yaml", TrackingParams)
     try:

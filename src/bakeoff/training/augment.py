@@ -1,7 +1,4 @@
-"""Random changes to training photos, on the CPU: a product's are drawn from a stream of its own.
-
-So neither workers nor order nor a resumed training can change them.
-"""
+"""Random changes to photos, on the CPU, by a stream per product: workers, order and resumed trainings change none."""
 
 import importlib
 import io
@@ -31,8 +28,7 @@ class Augment:
 
     params: Named
     used: Geometry
-    class_sizes: Sequence[int] | np.ndarray
-    """(K,) photos to train on, by class."""
+    class_sizes: Sequence[int] | np.ndarray  # (K,) photos to train on, by class
 
     def __call__(self, photo: Photo, *, label_id: int, seed: int) -> np.ndarray:
         """Return a photo, RGB of any size, as (H, W, 3) uint8 as `transform_photo` does, changed at random.
@@ -83,13 +79,10 @@ def mix_batch(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return a shuffled batch, each photo mixed with the one before it in one proportion λ for all.
 
-    Where a loss is linear in the target, a mixed photo's is λ w₁ loss(y₁) + (1 - λ) w₂ loss(y₂).
-
     Inputs are (N, 3, H, W) uint8, or float32 in [0, 1], on any device, targets (N,) int64 below K or (N, K) float32
-    whose rows sum to 1, weights (N,) float32 above 0; the seed is `derive_seed(seed, "mix", epoch, batch)`.
-
-    Returns:
-        All in float32: photos (N, 3, H, W) in [0, 1], targets (N, K), weights (N,).
+    whose rows sum to 1, weights (N,) float32 above 0; the seed is `derive_seed(seed, "mix", epoch, batch)`. All come
+    back as float32, photos in [0, 1], targets (N, K); where a loss is linear in the target, a mixed photo's is λ w₁
+    loss(y₁) + (1 - λ) w₂ loss(y₂).
     """
     photos = inputs.float() / 255 if inputs.dtype == torch.uint8 else inputs
     shares = torch.nn.functional.one_hot(targets, n_classes).float() if targets.dim() == 1 else targets

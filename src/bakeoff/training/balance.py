@@ -12,9 +12,8 @@ def epoch_rows(labels: np.ndarray, seed: int, epoch: int, params: BalanceParams)
     """Return the row numbers of one epoch in its order, int64: as many in every epoch, the same after every resume.
 
     Of `labels` (N,) int64, the training rows' classes, every row comes once; for `weighted_sampler` N are drawn with
-    replacement, each class as likely as any other. `oversample` repeats the rows of a class equally often, but for one
-    time; `undersample` takes other rows in every epoch; `resample` does both. What makes or removes rows of features
-    has done so before.
+    replacement, each class as likely as any other. `oversample` repeats a class's rows equally often, but for one time;
+    `undersample` takes other rows in every epoch; `resample` does both. Balances of features have been made before.
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
     if params.name == "weighted_sampler" and len(labels):
@@ -38,10 +37,7 @@ def resample_features(
 
     Features are (N, D) float32, labels (N,) int64, weights (N,) float32, of the train split alone; they come back with
     each row's number among those given, (M,) int64. Synthetic rows come last, weigh 1 and have number -1: no product
-    stands behind them. Call `check_class_sizes` first.
-
-    Raises:
-        TrainingError: ADASYN finds no row of another class near a class.
+    stands behind them. Call `check_class_sizes` first; a TrainingError where ADASYN finds no other class near a class.
 
     Source:
         SMOTE: Chawla et al. 2002, doi:10.1613/jair.953. ADASYN (about as many rows as asked): He et al. 2008,

@@ -1,17 +1,31 @@
-"""A trained classifier on disk: safetensors; frozen mode keeps the head alone and refers to its backbone's weights."""
+"""A training on disk: its checkpoint, atomic, locked and gone after success, then the classifier in safetensors.
 
+Frozen mode keeps the head alone and refers to its backbone's weights.
+"""
+
+import os
+import pickle
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from bakeoff.backbones.classifier import Classifier
 from bakeoff.core.errors import TrainingError
+from bakeoff.core.files import replacing
+from bakeoff.core.locks import waiting_lock
 from bakeoff.core.modes import Mode
 from bakeoff.training.probes import head_of
 
 MODEL_FILE = "model.safetensors"
+STATE_FILE = "state.pt"
 _HEAD = "head."
 
 
@@ -42,11 +56,16 @@ def load_classifier(classifier: Classifier, mode: Mode, path: Path) -> None:
         except (KeyError, TypeError):
             raise TrainingError(f"{path} does not hold a {mode.name} head; train this candidate again.") from None
     expected = {name: tensor for name, tensor in classifier.state_dict().items() if _is_kept(name, mode)}
-    wrong = _mismatches(expected, tensors)
+    wrong = [f"{name} missing" for name in expected.keys() - tensors.keys()]
+    wrong += [f"{name} unknown" for name in tensors.keys() - expected.keys()]
+    pairs = {
+        name: (tuple(tensors[name].shape), tuple(expected[name].shape)) for name in expected.keys() & tensors.keys()
+    }
+    wrong += [f"{name} {given} instead of {wanted}" for name, (given, wanted) in pairs.items() if given != wanted]
     if wrong:
         raise TrainingError(
             f"{path} does not fit the {mode.name} classifier that training.json describes: {len(wrong)} tensors "
-            f"differ, first {wrong[0]}; train this candidate again."
+            f"differ, first {min(wrong)}; train this candidate again."
         )
     classifier.load_state_dict(tensors, strict=False)
 
@@ -55,11 +74,56 @@ def _is_kept(name: str, mode: Mode) -> bool:
     return mode.kept == "all" or name.startswith(_HEAD)
 
 
-def _mismatches(expected: dict[str, Tensor], given: dict[str, Tensor]) -> list[str]:
-    """Return in words what is missing, unknown or of another shape."""
-    wrong = [f"{name} missing" for name in expected if name not in given]
-    wrong += [f"{name} unknown" for name in given if name not in expected]
-    for name in expected.keys() & given.keys():
-        if expected[name].shape != given[name].shape:
-            wrong.append(f"{name} {tuple(given[name].shape)} instead of {tuple(expected[name].shape)}")
-    return sorted(wrong)
+class CheckpointFolder:
+    """One training's checkpoint; what is written there never changes a result, only how much is done again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._last_write_s = 0.0
+        self._written_at: float | None = None
+
+    def load(self) -> dict[str, Any] | None:
+        """Return the last state, or None where there is none; an unreadable one is named on stderr and dropped."""
+        path = self.folder / STATE_FILE
+        for partial in self.folder.glob(f"{STATE_FILE}.*.tmp"):  # of a process that was killed while it wrote
+            partial.unlink()
+        if not path.is_file():
+            return None
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+            first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+            sys.stderr.write(f"bakeoff: checkpoint {path} cannot be read ({first_line}); training starts anew.\n")
+            self.clear()
+            return None
+
+    def is_due(self) -> bool:
+        """Return whether to write: the first time always, then so that writing takes a tenth of the time at most."""
+        return self._written_at is None or time.monotonic() - self._written_at >= 9 * self._last_write_s
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the state in one step: a killed process leaves the old one or the new one."""
+        started = time.monotonic()
+        try:
+            with replacing(self.folder / STATE_FILE) as partial, partial.open("wb") as handle:
+                torch.save(state, handle)
+                handle.flush()
+                os.fsync(handle.fileno())
+        except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
+            sys.stderr.write(f"bakeoff: warning: no resume checkpoint written ({error}); the training goes on.\n")
+        self._written_at = time.monotonic()
+        self._last_write_s = self._written_at - started
+
+    def clear(self) -> None:
+        """Remove the folder, after success."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def locked_checkpoint(root: Path, key: str) -> Iterator[CheckpointFolder]:
+    """Yield the key's checkpoint folder; a second process that trains the same thing waits and says so.
+
+    `root` is .bakeoff/checkpoints of the main checkout.
+    """
+    with waiting_lock(root / f"{key}.lock", what=f"training {key}"):
+        yield CheckpointFolder(root / key)

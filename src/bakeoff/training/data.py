@@ -33,21 +33,16 @@ class LoaderOptions:
     seed: int
     workers: int = 0
     pin: bool = False
-    balance: BalanceParams = AS_THEY_ARE
-    """Which rows an epoch holds."""
+    balance: BalanceParams = AS_THEY_ARE  # which rows an epoch holds
 
 
 class Batch(NamedTuple):
     """Rows that go through the network together."""
 
-    inputs: Tensor
-    """Photos (N, C, H, W) uint8, features (N, D) float32, or maps (N, C, H, W) or (N, T, D) float32."""
-    targets: Tensor
-    """Class indices (N,) int64, or probabilities of the classes (N, K) float32."""
-    weights: Tensor
-    """Training weights, (N,) float32."""
-    positions: Tensor
-    """(N,) int64, in the catalogue."""
+    inputs: Tensor  # photos (N, C, H, W) uint8, features (N, D) float32, or maps (N, C, H, W) or (N, T, D) float32
+    targets: Tensor  # class indices (N,) int64, or probabilities of the classes (N, K) float32
+    weights: Tensor  # training weights, (N,) float32
+    positions: Tensor  # (N,) int64, in the catalogue
 
 
 Change = Callable[..., np.ndarray]
@@ -142,7 +137,7 @@ class PhotoBatches(BatchSource):
         workers = _loader_workers(options.workers, batch_bytes)
         self._loader = DataLoader(
             dataset,
-            batch_sampler=_Planned(self._planned),
+            batch_sampler=self._planned,  # read anew by each pass
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=options.pin,
@@ -152,19 +147,6 @@ class PhotoBatches(BatchSource):
     def _load(self, batches: list[list[int]], epoch: int) -> DataLoader:
         self._planned[:] = [[(epoch, row) for row in rows] for rows in batches]
         return self._loader
-
-
-class _Planned:
-    """Batches of the pass to come, which a loader that outlives its passes asks for."""
-
-    def __init__(self, planned: list[list[tuple[int, int]]]) -> None:
-        self.planned = planned
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return iter(list(self.planned))
-
-    def __len__(self) -> int:
-        return len(self.planned)
 
 
 @cache

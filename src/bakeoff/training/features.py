@@ -4,11 +4,16 @@ No output depends on whether they were there or on how often computing them was 
 computation are fixed here. Memory does not grow with the number of products.
 """
 
+import io
+import json
+import math
+import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -17,6 +22,7 @@ from torch import Tensor
 from bakeoff.backbones.inference import for_cpu_inference
 from bakeoff.core.code import code_digest, module_file
 from bakeoff.core.errors import SetupError, TrainingError
+from bakeoff.core.files import write_json
 from bakeoff.core.locks import waiting_lock
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.batching import PREDICT_BATCH, n_batches
@@ -25,11 +31,9 @@ from bakeoff.learning.key import digest, feature_key
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.records.training import TrainingHeader
 from bakeoff.training.data import Batch, Change, LoaderOptions, PhotoBatches, PhotoDataset, Rows
-from bakeoff.training.feature_file import FeatureFile
 from bakeoff.training.module import PhotoClassifier
 
-CHUNK = 8 * PREDICT_BATCH
-"""Products between two states on the disk: what a killed extraction does again at most."""
+CHUNK = 8 * PREDICT_BATCH  # products between two states on the disk: what a killed extraction does again at most
 _SHOWN = 3
 _SAME_WITHIN = 1e-4
 _REMEDIES = (
@@ -44,20 +48,16 @@ class Views:
 
     n: int
     seed: int
-    augment: Change
-    """Picklable, for loader processes."""
-    recipe: Any
-    """What `augment` was made from, as JSON can hold it: part of the key, as the code of `augment` is."""
+    augment: Change  # picklable, for loader processes
+    recipe: Any  # what `augment` was made from, as JSON can hold it: part of the key, as the code of `augment` is
 
 
 @dataclass(frozen=True)
 class Features:
     """Pooled features of every product of a catalogue, or another output of a network's frozen part."""
 
-    array: np.ndarray
-    """(N, D) or, of maps, (N, C, H, W) or (N, T, D) float32; memory-mapped, read-only."""
-    extraction_s: float
-    """What computing them took, interruptions left out, also where they were already there."""
+    array: np.ndarray  # (N, D) or, of maps, (N, C, H, W) or (N, T, D) float32; memory-mapped, read-only
+    extraction_s: float  # what computing them took, interruptions left out, also where they were already there
     kept: np.ndarray | None = None
     """(N,) positions in `Catalogue.products` of the array's rows, ascending; None = all of them."""
 
@@ -70,26 +70,67 @@ class Features:
 class Pass:
     """One pass over a catalogue's photos."""
 
-    shape: tuple[int, ...]
-    """Of what a photo becomes."""
-    made_by: Sequence[Any]
-    """What determines it beside backbone and photos."""
+    shape: tuple[int, ...]  # of what a photo becomes
+    made_by: Sequence[Any]  # what determines it beside backbone and photos
     of: Callable[[PhotoDataset], Callable[[Tensor], Tensor]]
     """Gives what is called with batches (N, 3, H, W) of the photos."""
     what: str = "features"
 
 
+class FeatureFile:
+    """features.npy, (N, …) float32, and features.json beside it, which says how many of its rows are complete."""
+
+    def __init__(self, folder: Path, shape: tuple[int, ...]) -> None:
+        self.path, self.record, self.shape = folder / "features.npy", folder / "features.json", shape
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        self.header = header.getvalue()
+
+    def progress(self) -> tuple[int, float]:
+        """Return the complete rows and what they took, s; an unusable file is named on stderr and counts as none."""
+        if not self.record.is_file():
+            return 0, 0.0
+        try:
+            known = json.loads(self.record.read_bytes())
+            n_rows, seconds = int(known["n_rows"]), float(known["seconds"])
+            with self.path.open("rb") as handle:
+                found, size = handle.read(len(self.header)), self.path.stat().st_size
+            if found != self.header or size < self._size(n_rows):
+                raise ValueError(f"{size} bytes; expected {self._size(n_rows)} of shape {self.shape}")
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            told = f"features in {self.path.parent} cannot be used ({error}); computing them again"
+            sys.stderr.write(f"bakeoff: {told}.\n")
+            self.record.unlink()
+            return 0, 0.0
+        return n_rows, seconds
+
+    def open(self, n_rows: int) -> BinaryIO:
+        """Return features.npy open for rows to be appended to the first `n_rows`."""
+        if not n_rows:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.unlink(missing_ok=True)  # another process may have mapped it: never cut it short in place
+            self.path.write_bytes(self.header)
+        os.truncate(self.path, self._size(n_rows))
+        return self.path.open("ab")
+
+    def settle(self, handle: BinaryIO, n_rows: int, seconds: float, **made_by: Any) -> None:
+        """Record that `n_rows` are complete, once they are on the disk."""
+        handle.flush()
+        os.fsync(handle.fileno())
+        write_json(self.record, {"n_rows": n_rows, "shape": self.shape, "seconds": seconds, **made_by})
+
+    def _size(self, n_rows: int) -> int:
+        return len(self.header) + 4 * n_rows * math.prod(self.shape[1:])
+
+
 def cached_features(
     model: PhotoClassifier, catalogue: Catalogue, *, header: TrainingHeader, root: Path, workers: int = 0
 ) -> Features:
-    """Return the features, computed by the first process that asks; others wait for it.
+    """Return the features, computed by the first process that asks; others wait. What was interrupted is gone on with.
 
     All products of the catalogue get features, so that evaluation finds them too. The model is on its device, channels
-    last; its backbone runs in eval mode. What was interrupted is gone on with. `root` is .bakeoff/features of the main
-    checkout.
-
-    Raises:
-        TrainingError: a feature is NaN or infinite, or the device's memory does not suffice.
+    last; its backbone runs in eval mode. `root` is .bakeoff/features of the main checkout. A TrainingError where a
+    feature is NaN or infinite, or the device's memory does not suffice.
     """
     return cached_pass(_pooled(model), catalogue, header=header, root=root, workers=workers)
 

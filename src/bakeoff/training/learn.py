@@ -19,13 +19,13 @@ from bakeoff.learning.balance import ON_FEATURES, check_class_sizes, class_weigh
 from bakeoff.learning.history import History, OnEpoch
 from bakeoff.training.augment import mix_batch
 from bakeoff.training.balance import epoch_rows, resample_features
+from bakeoff.training.checkpoint import CheckpointFolder
 from bakeoff.training.data import ArrayBatches, Batch, BatchSource, LoaderOptions, PhotoBatches, PhotoDataset, Rows
 from bakeoff.training.features import Features, Views, cached_features, cached_views
 from bakeoff.training.loop import LoopOptions, train_module
 from bakeoff.training.maps import Tail, cached_maps, fed_with_maps, find_tail
 from bakeoff.training.plan import TrainingPlan
 from bakeoff.training.probes import fit_head, fit_linear
-from bakeoff.training.resume import CheckpointFolder
 
 Inputs = np.ndarray | Rows
 _NONE = np.zeros(0)

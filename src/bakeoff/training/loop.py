@@ -16,11 +16,11 @@ from bakeoff.core.progress import progress_bar
 from bakeoff.learning.history import History, OnEpoch
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.learning.recipe import Recipe
+from bakeoff.training.checkpoint import CheckpointFolder
 from bakeoff.training.data import Batch, BatchSource
 from bakeoff.training.losses import Loss
 from bakeoff.training.optimise import rate_factor
 from bakeoff.training.parallel import n_processes, of_first, rank, take_over
-from bakeoff.training.resume import CheckpointFolder
 from bakeoff.training.steps import Stepper
 
 
@@ -31,15 +31,13 @@ class LoopOptions:
     recipe: Recipe
     device: torch.device
     loss: Loss
-    judge: Loss
-    """What validation's loss is."""
+    judge: Loss  # what validation's loss is
     title: str = "training"
     before_epoch: Callable[[int], None] = lambda epoch: None
     """Called with the number of each epoch, from 1: which parameters learn may change there."""
     change: Callable[[Batch, int, int], Batch] = lambda batch, epoch, number: batch
     """What a training batch becomes, by its epoch and its number in it."""
-    name_of: Callable[[int], str] = str
-    """What the product at a position of the catalogue is called, for messages."""
+    name_of: Callable[[int], str] = str  # what the product at a position of the catalogue is called, for messages
 
 
 @dataclass
@@ -64,12 +62,11 @@ def train_module(
 ) -> History:
     """Train a module in place, leave the best epoch's weights in it and return how it went.
 
-    The module maps a batch's inputs to logits (N, K), on the device; parameters without gradient stay as they are.
-    The caller clears the checkpoint once the outputs are written. An epoch is saved before `on_epoch` is called.
+    The module maps a batch's inputs to logits (N, K), on the device; parameters without gradient stay as they are. The
+    caller clears the checkpoint once the outputs are written. An epoch is saved before `on_epoch` is called.
 
-    Raises:
-        TrainingError: a split is empty, the loss is no longer a number, a batch is too small for batch norm, or the
-            device's memory does not suffice.
+    A TrainingError where a split is empty, the loss is no longer a number, a batch is too small for batch norm, or the
+    device's memory does not suffice.
     """
     for name, source in (("train", train), ("validation", validation)):
         if len(source.labels) == 0:

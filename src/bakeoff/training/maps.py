@@ -31,10 +31,8 @@ class Tail:
     """The part of a network that learns."""
 
     first: nn.Module
-    skipped: Sequence[nn.Module]
-    """Modules that are over before `first` is called."""
-    shape: tuple[int, ...]
-    """Of what `first` is given for one photo."""
+    skipped: Sequence[nn.Module]  # modules that are over before `first` is called
+    shape: tuple[int, ...]  # of what `first` is given for one photo
 
 
 class _ReachedError(Exception):
@@ -44,9 +42,8 @@ class _ReachedError(Exception):
 def find_tail(model: PhotoClassifier, photos: Tensor) -> Tail | None:
     """Return where the training of a network starts; None where it does not start at a module with one input.
 
-    Args:
-        model: on its device; the backbone's trained parameters take a gradient, the others do not.
-        photos: (N, 3, H, W), N at least 1, to try it with.
+    The model is on its device, and what is trained of its backbone, nothing else, takes a gradient; it is tried with
+    photos (N, 3, H, W), N at least 1.
     """
     learning = {module for module in model.classifier.backbone.modules() if _learns(module)}
     over: list[nn.Module] = []

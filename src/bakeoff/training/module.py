@@ -23,11 +23,10 @@ class PhotoClassifier(nn.Module):
         self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Return (N, 3, H, W) float32 with the mean taken off and divided by the standard deviation.
+        """Return RGB images (N, 3, H, W), uint8 in 0-255 or float32 in [0, 1], normalised, float32.
 
-        Both are the preprocessing's, or with `per_image` those of each photo's channel, whose standard deviation counts
-        as a grey level at least: a photo of one colour becomes zeros. Images are RGB, uint8 in 0-255 or float32 in
-        [0, 1].
+        Mean and standard deviation are the preprocessing's, or with `per_image` those of each photo's channel, whose
+        deviation counts as a grey level at least: a photo of one colour becomes zeros.
         """
         unit = images.float() / 255 if images.dtype == torch.uint8 else images
         if self.channel_order == "bgr":

@@ -17,11 +17,8 @@ def parameter_groups(module: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     """Return what learns, by rate and weight decay: norms and biases have none.
 
     The head has a rate of its own where the recipe names one. Of a backbone of blocks 0 to B, block b learns at the
-    rate times `layer_decay` ** (1 - b / B): the first at `layer_decay` times the last one's rate, however many there
-    are.
-
-    Source: layer-wise decay is Howard and Ruder 2018 (arXiv:1801.06146) and Clark et al. 2020 (arXiv:2003.10555);
-    here by the share of the depth, because a decay per block freezes a network of sixty.
+    rate times `layer_decay` ** (1 - b / B): by the share of the depth, because a decay per block, as in Howard and
+    Ruder 2018 (arXiv:1801.06146) and Clark et al. 2020 (arXiv:2003.10555), freezes a network of sixty.
     """
     scales = {}
     if isinstance(module, PhotoClassifier) and recipe.layer_decay < 1:

@@ -39,10 +39,8 @@ def training_processes(compute: ComputeParams, *, alone: bool) -> Iterator[bool]
     """Let `compute.processes` processes run what this one does, and yield whether this is the first of them.
 
     The others are started here with this command, unless torchrun has started this one; they are then as many as it
-    says. `alone`: nobody is needed beside the first, and others that torchrun has started end here.
-
-    Raises:
-        TrainingError: fewer GPUs than processes, or another process has ended.
+    says. `alone`: nobody is needed beside the first, and others that torchrun has started end here. A TrainingError
+    where there are fewer GPUs than processes, or another process has ended.
     """
     by_torchrun = {"RANK", "WORLD_SIZE"} <= os.environ.keys()
     port, number = map(int, os.environ.get(_HELPER, "0 0").split())

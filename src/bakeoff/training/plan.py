@@ -106,10 +106,9 @@ class TrainingPlan:
 def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir: Path) -> TrainingPlan:
     """Return the training ready to start, on its device, with threads and seeds set for this process.
 
-    Raises:
-        TrainingError: the device is not there, or has no room for the network.
-        ParamsError: a head with batch norm at one product per batch, or a recipe that the mode or the labels forbid.
-        WeightsError: no weights record, or a file of another architecture.
+    A TrainingError where the device is not there or has no room for the network; a ParamsError where a head with batch
+    norm gets one product per batch, or mode or labels forbid the recipe; a WeightsError without a record or for another
+    architecture.
     """
     recipe = request.recipe
     if problem := recipe_problem(recipe, request.mode, request.settings.head):
@@ -120,7 +119,9 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     keep_freed_memory()
     device = resolve_device(request.compute.device)
     make_deterministic(device)
-    request = _normalised(request, catalogue)
+    settings, train = request.settings, catalogue.at(catalogue.rows("train"))
+    preprocessing = normalised(settings.preprocessing, recipe.normalise, train)
+    request = replace(request, settings=settings.model_copy(update={"preprocessing": preprocessing}))
     classifier = build_classifier(
         request.settings,
         n_classes=len(catalogue.labels),
@@ -138,13 +139,6 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     with out_of_memory_in_words(TrainingError, doing, remedies="free its memory, or set compute.device: cpu"):
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return TrainingPlan(request, catalogue, model, device, weights, header)
-
-
-def _normalised(request: TrainingRequest, catalogue: Catalogue) -> TrainingRequest:
-    """Return the request with the mean and standard deviation that its recipe asks for."""
-    settings, train = request.settings, catalogue.at(catalogue.rows("train"))
-    preprocessing = normalised(settings.preprocessing, request.recipe.normalise, train)
-    return replace(request, settings=settings.model_copy(update={"preprocessing": preprocessing}))
 
 
 def _prepare_backbone(classifier: Classifier, request: TrainingRequest) -> None:

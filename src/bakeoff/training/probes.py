@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from bakeoff.learning.recipe import ProbeParams
 
-_SMALLEST = 1e-6
-"""No class has a smaller probability: its logarithm is a logit."""
+_SMALLEST = 1e-6  # no class has a smaller probability: its logarithm is a logit
 
 
 class ForestHead(nn.Module):
@@ -87,11 +86,8 @@ def fit_linear(
     from sklearn.svm import LinearSVC
 
     scaler = StandardScaler().fit(features)
-    models: dict[str, Any] = {
-        "logreg": LogisticRegression(C=c, max_iter=1000),
-        "svm": LinearSVC(C=c, random_state=0, max_iter=10_000),
-    }
-    model = models[kind]
+    logreg, svm = LogisticRegression(C=c, max_iter=1000), LinearSVC(C=c, random_state=0, max_iter=10_000)
+    model: Any = logreg if kind == "logreg" else svm
     with warnings.catch_warnings():  # the last digits of a fit that is good enough
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(scaler.transform(features), labels, sample_weight=weights)

@@ -22,7 +22,7 @@ from bakeoff.learning.key import digest, now_utc
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.learning.outputs import Outcome
 from bakeoff.records.training import TrainingRecord
-from bakeoff.training.checkpoint import MODEL_FILE, save_classifier
+from bakeoff.training.checkpoint import MODEL_FILE, locked_checkpoint, save_classifier
 from bakeoff.training.data import PhotoDataset
 from bakeoff.training.device import peak_cuda_memory_mib
 from bakeoff.training.features import fastest
@@ -31,17 +31,13 @@ from bakeoff.training.losses import probabilities
 from bakeoff.training.module import photo_tensor
 from bakeoff.training.parallel import rank
 from bakeoff.training.plan import TrainingPlan
-from bakeoff.training.resume import locked_checkpoint
 
 
 def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | None = None) -> TrainingRecord:
     """Train, predict every product, write the training folder and return training.json's content.
 
-    A training that was interrupted goes on from its last checkpoint and ends as if it had not been.
-
-    Raises:
-        TrainingError: a split is empty, or the loss is no longer a number.
-        EvaluationError: the trained network's scores are no numbers.
+    A training that was interrupted goes on from its last checkpoint and ends as if it had not been. A TrainingError
+    where a split is empty or the loss not a number, an EvaluationError where the trained network's scores are not.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     started_at = now_utc()

@@ -37,10 +37,7 @@ class Stepper:
         their weights, of all processes together.
 
         Where a GPU's memory does not suffice, all batches from here on go through in twice as many parts, whose
-        gradients add up to the same.
-
-        Raises:
-            torch.OutOfMemoryError: not even two rows fit.
+        gradients add up to the same; a torch.OutOfMemoryError where not even two rows fit.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * rate_factor

@@ -109,8 +109,7 @@ def draw_tuning(record: TuningRecord) -> Figure:
     axis, bars = figure.subplots(1, 2, width_ratios=[3, 2])
     known = [one for one in record.trials if one.value is not None]
     for state, colour in _COLOURS.items():
-        own = [one for one in known if one.state == state]
-        if own:
+        if own := [one for one in known if one.state == state]:
             numbers, values = zip(*((one.number, one.value) for one in own), strict=True)
             axis.scatter(numbers, values, s=18, color=colour, label=f"{state} ({len(own)})")
     complete = pd.Series({one.number: one.value for one in known if one.state == "complete"}, dtype=float)

@@ -108,9 +108,8 @@ def changed(request: TrainingRequest, values: Mapping[str, Any]) -> TrainingRequ
 
 def _fields(request: TrainingRequest) -> dict[str, Any]:
     """Return what a path may lead to: the recipe's fields, the head's below `head`, and `image_size`."""
-    settings = request.settings
-    others = {"head": settings.head.model_dump(mode="json"), "image_size": settings.preprocessing.image_size}
-    return request.recipe.model_dump(mode="json") | others
+    head, size = request.settings.head.model_dump(mode="json"), request.settings.preprocessing.image_size
+    return request.recipe.model_dump(mode="json") | {"head": head, "image_size": size}
 
 
 def _objective(

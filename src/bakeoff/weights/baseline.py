@@ -1,7 +1,4 @@
-"""Weights of the TensorFlow baseline: Keras' file, one from a folder, an earlier project's, or EfficientNet-Lite0's.
-
-PyTorch is imported for the last alone.
-"""
+"""The TensorFlow baseline's weights: Keras', the user's, an earlier project's, or, by PyTorch, EfficientNet-Lite0's."""
 
 import json
 import sys
@@ -28,11 +25,8 @@ def fetch_baseline_weights(params: WeightsParams, baseline: BaselineParams, out_
 
     `baseline.weights_file` comes first; then, with `pretrained: imagenet`, the sources of params in their order. Where
     none has Keras' EfficientNet-B0, `network` is `auto` and the policy `prefer`, the packaged EfficientNet-Lite0 stands
-    in, if `package` is one of the sources.
-
-    Raises:
-        WeightsError: the named file is missing, or policy `require` and nothing found.
-        DataError: mode `as_is` and the file of class names cannot be used.
+    in, if `package` is one of the sources. A WeightsError where the named file is missing, or policy `require` finds
+    nothing; a DataError where mode `as_is` cannot use the file of class names.
     """
     kept = existing_record(out_dir)
     if baseline.weights_file is not None:
@@ -131,10 +125,8 @@ def _class_names(params: WeightsParams, baseline: BaselineParams, known: Weights
 def read_class_names(path: Path) -> list[str]:
     """Return the earlier model's classes in the order of its outputs, from text with one name a line, or from JSON.
 
-    JSON is a list of names, {index: name} or {name: index}.
-
-    Raises:
-        DataError: the file is missing, unreadable, empty, or names a class twice.
+    JSON is a list of names, {index: name} or {name: index}. A DataError where the file is missing, unreadable, empty,
+    or names a class twice.
     """
     if not path.is_file():
         raise DataError(f"class names {path} are missing; baseline.class_names must list the earlier model's classes.")

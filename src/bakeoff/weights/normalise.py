@@ -22,10 +22,7 @@ def write_normalised(settings: CandidateSettings, source: Path, target: Path, *,
     """Write the weights of `source` to `target` under the keys of the candidate's backbone; return the file's SHA-256.
 
     The source is a checkpoint file; for an `hf` candidate, whose config.json is in `network_dir`, it may be a folder
-    made by save_pretrained.
-
-    Raises:
-        WeightsError: the checkpoint belongs to another architecture, holds NaN, or is not a checkpoint.
+    made by save_pretrained. A WeightsError where it belongs to another architecture, holds NaN, or is not a checkpoint.
     """
     refuse_stand_in(source)
     backbone = _loaded(settings, source, network_dir)

@@ -1,6 +1,5 @@
 """What may be wrong in a catalogue: FINDINGS, each a function of all products that says which ones it flags."""
 
-from bakeoff.catalogue.findings import duplicates, outliers, texts
-from bakeoff.catalogue.findings.base import Finding
+from bakeoff.catalogue.findings.rules import FINDINGS
 
-FINDINGS: dict[str, Finding] = {**outliers.FINDINGS, **duplicates.FINDINGS, **texts.FINDINGS}
+__all__ = ["FINDINGS"]

@@ -11,8 +11,7 @@ import pandas as pd
 from bakeoff.data.table import DIGESTS, MEASURES_FILE, read_prepared
 from bakeoff.records.catalogue import FindingSummary
 
-Table = Column = Any
-"""A pandas DataFrame and a Series, whose stubs doubt every selection."""
+Table = Column = Any  # a pandas DataFrame and a Series, whose stubs doubt every selection
 COLUMNS = {
     "product_id": "string",
     "finding": "string",
@@ -30,8 +29,7 @@ class Examined:
 
     products: Table
     """N accepted products, index 0 to N-1: products.parquet with measures, digest, cluster, title and description."""
-    rejected: Table
-    """rejected.csv."""
+    rejected: Table  # rejected.csv
 
     @cached_property
     def languages(self) -> Column:
@@ -50,14 +48,11 @@ class Examination:
     """What one finding says of M products; null scores are products that it cannot judge."""
 
     product_ids: Column
-    scores: Column
-    """The measure, float; which side is the worse one, `is_low_worse` says."""
+    scores: Column  # the measure, float; which side is the worse one, `is_low_worse` says
     is_flagged: Column
-    threshold: float | None = None
-    """What flagged scores lie beyond; None where no number decides."""
+    threshold: float | None = None  # what flagged scores lie beyond; None where no number decides
     is_low_worse: bool = False
-    others: Column | None = None
-    """The product that each one was compared with, by id."""
+    others: Column | None = None  # the product that each one was compared with, by id
 
     def rows(self, finding: str) -> Table:
         """Return a row of findings.parquet per flagged product, the worst first."""
@@ -75,11 +70,7 @@ Finding = Callable[[Examined], Examination]
 
 
 def read_examined(catalogue_dir: Path, rejected: Table) -> Examined:
-    """Return what `prepare` wrote, joined by product.
-
-    Raises:
-        DataError: a file of the catalogue is missing.
-    """
+    """Return what `prepare` wrote, joined by product."""
     products = read_prepared(catalogue_dir)
     for name in (MEASURES_FILE, DIGESTS, "texts.parquet"):
         table = read_prepared(catalogue_dir, name)

@@ -59,14 +59,9 @@ def draw_sheet(finding: str, rows: Table, products: Table, store: ImageStore) ->
             sheet.text(left + _CELL_IN / 2, bottom + _TEXT_IN - 0.04, text, ha="center", va="top", fontsize=6.5)
     for pair in range(1, _COLUMNS // 2) if has_others else ():
         sheet.axvline(2 * pair * _CELL_IN, ymax=1 - _HEAD_IN / height_in, color="silver", linewidth=0.8)
-    figure.suptitle(_title(finding, rows, len(shown)), x=0.06 / _COLUMNS, y=1 - 0.12 / height_in, ha="left", va="top")
-    return figure
-
-
-def _title(finding: str, rows: Table, n_shown: int) -> str:
-    if finding in _RANKED:
-        return _RANKED[finding]
     threshold = rows["threshold"].iloc[0]
     beyond = "" if pd.isna(threshold) else f", beyond {threshold:.3g}"
-    some = f", the {n_shown} worst" if n_shown < len(rows) else ", the worst first"
-    return f"{finding.replace('_', ' ').capitalize()}: {len(rows):,} found{beyond}{some}"
+    some = f", the {len(shown)} worst" if len(shown) < len(rows) else ", the worst first"
+    found = f"{finding.replace('_', ' ').capitalize()}: {len(rows):,} found{beyond}{some}"
+    figure.suptitle(_RANKED.get(finding, found), x=0.06 / _COLUMNS, y=1 - 0.12 / height_in, ha="left", va="top")
+    return figure

@@ -30,16 +30,12 @@ class RawProduct:
     label: str | None
     title: str | None = None
     description: str | None = None
-    official_split: str | None = None
-    """One of SPLITS, where the source has a split of its own."""
+    official_split: str | None = None  # one of SPLITS, where the source has a split of its own
     refused: Rejection | None = None
     """Why the source cannot use it: its row's fields cannot be told apart, its archive leads elsewhere."""
-    part: Stretch | Cell | None = None
-    """Where in that file the photo is; None = the file is the photo."""
-    group: str | None = None
-    """Products of one group never lie in two splits."""
-    box: tuple[int, int, int, int] | None = None
-    """Left, top, right, bottom of the object in the photo, px, half-open."""
+    part: Stretch | Cell | None = None  # where in that file the photo is; None = the file is the photo
+    group: str | None = None  # products of one group never lie in two splits
+    box: tuple[int, int, int, int] | None = None  # left, top, right, bottom of the object in the photo, px, half-open
     more: Mapping[str, str | int | None] = field(default_factory=dict)
     """What else the source knows, by column of products.parquet: make, year."""
     is_unlabelled: bool = False
@@ -62,11 +58,12 @@ class SourceUnavailableError(DataError):
 class Source(ABC):
     """A kind of data set: raw files that people put into its root, unless it can get them by itself."""
 
-    IMAGES: str | None = None
-    """Where its photos always lie; None where `dataset.images` says it."""
+    IMAGES: str | None = None  # where its photos always lie; None where `dataset.images` says it
 
-    USES: Set[str] = frozenset()
-    """Which of `UNCOMMON` it reads."""
+    USES: Set[str] = frozenset()  # which of `UNCOMMON` it reads
+
+    NEEDS = "its files in {root}; put them there"
+    """What to put where, as the end of "dataset 'shoes' needs …"; `{root}` and `{images}` are the folders."""
 
     def check_keys(self, dataset: DatasetParams) -> None:
         """Refuse a key of section `dataset` that would change nothing."""
@@ -91,8 +88,7 @@ class Source(ABC):
             )
 
     def _needs(self, dataset: DatasetParams, root: Path) -> str:
-        """Return what to put where, as the end of "dataset 'shoes' needs …"."""
-        return f"its files in {root}; put them there"
+        return self.NEEDS.format(root=root, images=self.image_folder(dataset, root))
 
     def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
         """Return the folder that image paths are relative to."""
@@ -107,7 +103,7 @@ class Source(ABC):
         """Return every product the source lists, in a fixed order.
 
         Raises:
-            DataError: the files are not laid out as they should be.
+            DataError: the files are not laid out as they should be; the message says what was expected.
         """
 
 
@@ -145,10 +141,7 @@ def list_files(root: Path) -> Iterator[Path]:
 
 
 def _is_followed(path: Path, root: Path) -> bool:
-    """Return whether a folder may hold data, and does not lead back to one that the way from `root` to it went through.
-
-    Links on that way included.
-    """
+    """Return whether a folder may hold data and does not lead back to one that the way to it, links included, has."""
     if path.name.startswith(".") or path.name.endswith(".tmp") or path.name in NOT_DATA:
         return False
     above = [folder for folder in path.parents if folder.is_relative_to(root)] if path.is_symlink() else []

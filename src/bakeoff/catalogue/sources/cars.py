@@ -21,26 +21,18 @@ _TEST, _UNLABELLED = "cars_test_annos_withlabels.mat", "cars_test_annos.mat"
 
 
 class CarsSource(Source):
-    """Label = make, model and year; file names start again at 00001 in cars_test, so ids carry the folder."""
+    """Label = make, model and year; file names start again at 00001 in cars_test, so ids and paths carry the folder."""
+
+    IMAGES = "."
+    NEEDS = f"devkit/{_META}, devkit/{_TRAIN}, devkit/{_TEST}, cars_train/ and cars_test/ in {{root}}; put them there"
 
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether annotations and photos are there."""
         published = _find(root, _META) and _find(root, _TRAIN) and _folder(root, "cars_train")
         return bool(published or (_find(root, _ALL) and _folder(root, "car_ims")))
 
-    def _needs(self, dataset: DatasetParams, root: Path) -> str:
-        return f"devkit/{_META}, devkit/{_TRAIN}, devkit/{_TEST}, cars_train/ and cars_test/ in {root}; put them there"
-
-    def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
-        """Return the root: ids and paths carry the folder of each half."""
-        return root
-
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return the photos of both halves; of the test half without labels as ones that `predict` takes.
-
-        Raises:
-            DataError: an annotation file is not laid out as published.
-        """
+        """Return the photos of both halves; of the test half without labels as ones that `predict` takes."""
         names = self.class_order(dataset, root)
         test = next((name for name in (_TEST, _UNLABELLED) if _find(root, name)), None)
         halves = {"cars_train": _TRAIN, "cars_test": test} if _find(root, _TRAIN) else {"car_ims": _ALL}

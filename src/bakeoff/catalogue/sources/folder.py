@@ -28,23 +28,19 @@ class FolderSource(Source):
     read, each as if it were a folder of its name; nothing is unpacked.
     """
 
+    NEEDS = (
+        "one folder per class with its photos in {images} (for example {images}/shoes/1.jpg), found none; "
+        "put them there"
+    )
+
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether the root holds a folder with a file, or an archive."""
         base = self.image_folder(dataset, root)
         found = list_files(base) if base.is_dir() else ()
         return any(len(path.relative_to(base).parts) > 1 or is_archive(path) for path in found)
 
-    def _needs(self, dataset: DatasetParams, root: Path) -> str:
-        base = self.image_folder(dataset, root)
-        found = f"(for example {base}/shoes/1.jpg), found none"
-        return f"one folder per class with its photos in {base} {found}; put them there"
-
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return one product per file below a class folder; a photo outside any class folder has no label.
-
-        Raises:
-            DataError: folders named like splits lie beside others, or below the classes.
-        """
+        """Return one product per file below a class folder; a photo outside any class folder has no label."""
         base = self.image_folder(dataset, root)
         files = [(path.relative_to(base).as_posix(), Member(path.relative_to(base).parts)) for path in list_files(base)]
         archives = [path for path in list_files(base) if is_archive(path)]

@@ -15,14 +15,12 @@ _LISTS = {"train": "train.txt", "test": "test.txt"}
 class Food101Source(Source):
     """Label = a dish as the folder is called; validation is cut from the official training photos by `split`."""
 
+    NEEDS = "images/ and meta/ of http://data.vision.ee.ethz.ch/cvl/food-101.tar.gz in {root}; unpack it there"
+
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether `images/` and the three lists in `meta/` are there, also below a folder `food-101`."""
         base = self.image_folder(dataset, root).parent
         return all((base / "meta" / name).is_file() for name in (*_LISTS.values(), "classes.txt"))
-
-    def _needs(self, dataset: DatasetParams, root: Path) -> str:
-        archive = "http://data.vision.ee.ethz.ch/cvl/food-101.tar.gz"
-        return f"images/ and meta/ of {archive} in {root}; unpack it there"
 
     def image_folder(self, dataset: DatasetParams, root: Path) -> Path:
         """Return `images/` in the root or in its `food-101`."""
@@ -30,16 +28,11 @@ class Food101Source(Source):
         return next((folder for folder in folders if folder.is_dir()), folders[0])
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return one product per line of the lists, whether or not its photo is there.
-
-        Raises:
-            DataError: a line names a class that classes.txt lacks.
-        """
+        """Return one product per line of the lists, whether or not its photo is there."""
         known = set(self.class_order(dataset, root))
         products = []
         for split, name in _LISTS.items():
-            listed = read_lines(self.image_folder(dataset, root).parent / "meta" / name)
-            for line in listed:
+            for line in read_lines(self.image_folder(dataset, root).parent / "meta" / name):
                 label = line.split("/")[0]
                 if label not in known:
                     raise DataError(f"meta/{name} names {line!r}, but meta/classes.txt has no class {label!r}.")

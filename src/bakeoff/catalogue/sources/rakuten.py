@@ -37,22 +37,19 @@ class RakutenSource(Source):
         return f"{tables} in {root}, and the photos in {' or '.join(_PHOTOS['train'])} below it; put them there"
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return the products of X_train, and those of X_test where it is there as ones without a label.
-
-        Raises:
-            DataError: a column is missing, or the indexes of X_train and Y_train differ.
-        """
+        """Return the products of X_train, and those of X_test where it is there as ones without a label."""
         described, coded = (_read(root, name) for name in ("X_train", "Y_train"))
-        codes, rows = dict(zip(_index(coded), coded.texts("prdtypecode"), strict=True)), _rows(described)
-        if lacking := [row["index"] for row in rows if row["index"] not in codes and not row["malformed"]]:
+        labels = {index: _label(code) for index, code in zip(_index(coded), coded.texts("prdtypecode"), strict=True)}
+        rows = zip(_index(described), described.malformed, strict=True)
+        if lacking := [index for index, malformed in rows if index not in labels and not malformed]:
             raise DataError(
                 f"{coded.path} has no row for {len(lacking)} products of {described.path} (the first: index "
                 f"{lacking[0]}); both must come from the same version of the challenge."
             )
         photos, others = ([name for name in _PHOTOS[part] if (root / name).exists()] for part in ("train", "test"))
-        products = [_product(row, photos[0], label=_label(codes.get(str(row["index"])))) for row in rows]
+        products = _read_products(described, photos[0], labels)
         if others and _find(root, _TABLES["X_test"]):
-            products += [_product(row, others[0], label=None) for row in _rows(_read(root, "X_test"))]
+            products += _read_products(_read(root, "X_test"), others[0], None)
         return products
 
     def class_order(self, dataset: DatasetParams, root: Path) -> list[str]:
@@ -89,20 +86,19 @@ def _index(table: Table) -> list[str]:
     return [str(cell) for cell in table.frame.iloc[:, 0]]
 
 
-def _rows(table: Table) -> list[dict[str, str | None]]:
-    columns = {name: table.texts(name) for name in ("designation", "description", "productid", "imageid")}
-    rows = zip(_index(table), table.malformed, *columns.values(), strict=True)
-    return [dict(zip(("index", "malformed", *columns), row, strict=True)) for row in rows]
-
-
-def _product(row: dict[str, str | None], folder: str, *, label: str | None) -> RawProduct:
-    return RawProduct(
-        row["malformed"].partition(" has ")[0] if row["malformed"] else str(row["index"]),
-        f"{folder}/image_{row['imageid']}_product_{row['productid']}.jpg",
-        label,
-        row["designation"],
-        row["description"],
-        refused=Rejection("malformed_row", row["malformed"]) if row["malformed"] else None,
-        group=row["productid"],
-        is_unlabelled=label is None,
-    )
+def _read_products(table: Table, folder: str, labels: dict[str, str] | None) -> list[RawProduct]:
+    columns = [table.texts(name) for name in ("designation", "description", "productid", "imageid")]
+    rows = zip(_index(table), table.malformed, *columns, strict=True)
+    return [
+        RawProduct(
+            problem.partition(" has ")[0] if problem else index,
+            f"{folder}/image_{image}_product_{product}.jpg",
+            labels.get(index, "") if labels is not None else None,
+            title,
+            description,
+            refused=Rejection("malformed_row", problem) if problem else None,
+            group=product,
+            is_unlabelled=labels is None,
+        )
+        for index, problem, title, description, product, image in rows
+    ]

@@ -38,11 +38,7 @@ class TableSource(Source):
         return dataset.table or self._default or "products.csv"
 
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return one product per row of the table, or per photo of a row.
-
-        Raises:
-            DataError: no table, one that cannot be read, an unknown column, or a pickle that params do not allow.
-        """
+        """Return one product per row of the table, or per photo of a row."""
         products = list[RawProduct]()
         tables = self._tables(dataset, root)
         for path, split in tables:

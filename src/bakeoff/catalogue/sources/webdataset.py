@@ -30,20 +30,14 @@ class WebdatasetSource(Source):
     """
 
     USES = frozenset({"columns.group"})
+    NEEDS = "tar shards in {images}; put them there"
 
     def present(self, dataset: DatasetParams, root: Path) -> bool:
         """Return whether there is a shard."""
         return bool(_shards(self.image_folder(dataset, root)))
 
-    def _needs(self, dataset: DatasetParams, root: Path) -> str:
-        return f"tar shards in {self.image_folder(dataset, root)}; put them there"
-
     def read(self, dataset: DatasetParams, root: Path) -> list[RawProduct]:
-        """Return one product per key with a photo.
-
-        Raises:
-            DataError: a shard cannot be read, or no label column is named.
-        """
+        """Return one product per key with a photo."""
         if not dataset.columns.label:
             raise DataError("dataset.columns.label must name what holds the label, such as cls, txt or json.category.")
         classes = self.class_order(dataset, root) or []
@@ -91,10 +85,13 @@ def _read_cells(shard: Path, sample: _Sample, columns: ColumnNames) -> dict[str,
     cells = {}
     for field in ("id", "label", "title", "description", "group"):
         extension, _, inside = (getattr(columns, field) or "").partition(".")
-        value: Any = _read_text(shard, sample[extension]) if extension in sample else None
-        if value is not None and inside:
+        encoded = (
+            PhotoFile(shard, sample[extension].where).read(_LARGEST_TEXT_MEGAPIXELS) if extension in sample else b""
+        )
+        value: Any = None if isinstance(encoded, Rejection) else encoded.decode("utf-8", "replace")
+        if value and inside:
             value = _parse(value).get(inside)
-        cells[field] = str(value).strip() or None if value is not None else None
+        cells[field] = None if value is None else str(value).strip() or None
     return cells
 
 
@@ -105,8 +102,3 @@ def _parse(text: str) -> dict[str, Any]:
     except json.JSONDecodeError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _read_text(shard: Path, member: Member) -> str | None:
-    encoded = PhotoFile(shard, member.where).read(_LARGEST_TEXT_MEGAPIXELS)
-    return None if isinstance(encoded, Rejection) else encoded.decode("utf-8", "replace")

@@ -2,11 +2,10 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -17,22 +16,20 @@ from rich.text import Text
 
 from bakeoff.backbones.names import unknown_name
 from bakeoff.core.errors import BakeoffError, EvaluationError, ParamsError
-from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.names import clean_label, visible
 from bakeoff.core.progress import progress_bar, screen
 from bakeoff.core.section import load_section
 from bakeoff.data.decode import Rejection
-from bakeoff.data.figures import shorten
 from bakeoff.data.photo import open_packed, repair_photo
 from bakeoff.data.products import Photos
 from bakeoff.data.table import load_catalogue
+from bakeoff.deploy.explanation.files import Answer, write_answer, write_comparison
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.scoring import read_files
 from bakeoff.deploy.prediction.sources import is_table, list_photos
 from bakeoff.evaluation.calibration import apply_temperature
-from bakeoff.interpret.explain import Explained, background, explain, most_probable, warn_of
-from bakeoff.interpret.figures import Panel, draw_explained, method_title
+from bakeoff.interpret.explain import background, explain, warn_of
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.opening import open_subject
 from bakeoff.interpret.params import InterpretParams
@@ -40,6 +37,7 @@ from bakeoff.interpret.photos import safe_name
 from bakeoff.interpret.subject import Subject
 
 ALL = "all"
+_COMPARISON = "comparison.png"
 
 
 @dataclass(frozen=True)
@@ -70,11 +68,12 @@ def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptio
     candidates = [find_candidate(project, name, seed=options.seed) for name in dict.fromkeys(names)]
     targets = [_class_of(candidate, options.target) for candidate in candidates]
     session = _Session(project, options.output, params, compute, methods, _list_all(sources))
-    figures = [session.place(name, candidate) for candidate in candidates for name in session.photos["name"]]
     if options.output.is_file():
         raise ParamsError(f"--output {options.output} is a file; name a folder.")
-    if not options.force and (held := next((path for path in figures if path.exists()), None)):
-        raise ParamsError(f"{held} exists and stays as it is; name another folder with --output, or add --force.")
+    files = [f"{one.name}.png" for one in candidates] + [_COMPARISON] * (len(candidates) > 1)
+    for name, file in product([] if options.force else session.photos["name"], files):
+        if (path := options.output / name / file).exists():
+            raise ParamsError(f"{path} exists and stays as it is; name another folder with --output, or add --force.")
     problems = []
     try:
         for candidate, target in zip(candidates, targets, strict=True):
@@ -82,6 +81,8 @@ def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptio
                 session.ask(candidate, target)
             except BakeoffError as error:  # costs the candidate the answers that were to follow
                 problems.append(f"{candidate.name}: {error}")
+        for (name, title), made in session.compared.items():
+            write_comparison(made, options.output / name / _COMPARISON, title)
     finally:
         session.tell()
     if problems := [*problems, *session.refusals()]:
@@ -98,14 +99,17 @@ class _Session:
     compute: ComputeParams
     methods: list[str]
     photos: pd.DataFrame
+    figures: dict[tuple[str, str], dict[str, Path]] = field(default_factory=dict)
+    """By a photo's name and title, then by candidate."""
     rows: list[list[str]] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     """Why a photo could not be read, by its path."""
 
-    def place(self, name: str, candidate: TrainedCandidate) -> Path:
-        """Return where the figure of a photo lies."""
-        return self.output / name / f"{candidate.name}.png"
+    @property
+    def compared(self) -> dict[tuple[str, str], dict[str, Path]]:
+        """The figures of photos that several candidates explained."""
+        return {photo: made for photo, made in self.figures.items() if len(made) > 1}
 
     def ask(self, candidate: TrainedCandidate, target: int | None) -> None:
         """Explain a class of each photo, by default the most probable one, and the most probable of the others."""
@@ -131,36 +135,20 @@ class _Session:
                     explained[method, label_id] = explain(subject, image, label_id, method, self.params)
                     bar.advance(task)
                 subject.divided.clear()  # a photo is asked about once
-                self._keep(candidate, one, image, shares, explained)
+                maps = {key: found.map for key, found in explained.items() if found.map is not None}
+                answer = Answer(image, subject.score, list(subject.labels), shares, classes, maps)
+                self._keep(candidate, one, answer, [found.note for found in explained.values() if found.note])
 
-    def _keep(
-        self,
-        candidate: TrainedCandidate,
-        photo: dict[Any, str],
-        image: np.ndarray,
-        shares: np.ndarray,
-        explained: dict[tuple[str, int], Explained],
-    ) -> None:
-        """Write the raw maps (H, W) and the figure of a photo with its probabilities (K,), and keep what is told."""
-        labels, figure = candidate.training.labels, self.place(photo["name"], candidate)
-        maps = {key: one.map for key, one in explained.items() if one.map is not None}
-        why_not = [one.note for one in explained.values() if one.note]
+    def _keep(self, candidate: TrainedCandidate, photo: Mapping[Any, str], answer: Answer, why_not: list[str]) -> None:
+        """Write the raw maps and the figure of a photo, and keep what is told."""
+        name, title = photo["name"], photo["id"]
         notes = list(dict.fromkeys([*warn_of(candidate.training), *why_not]))
         self.notes |= dict.fromkeys(f"{candidate.name}: {note}" for note in notes)
-        classes = list(dict.fromkeys(label_id for _, label_id in explained))
-        said = [f"{shorten(labels[label_id], 60)} {shares[label_id]:.2f}" for label_id in classes]
-        with replacing(figure.with_suffix(".npz")) as path, path.open("wb") as stream:
-            held: dict[str, Any] = {f"{method}.{label_id}": values for (method, label_id), values in maps.items()}
-            np.savez_compressed(stream, **held, photo=image, labels=np.array(labels), probabilities=shares)
-        told = [f"explained: {said[0]}; compared with: {said[1]}", f"{candidate.name} · {photo['id']}", *notes]
-        shown = [
-            Panel(f"{method_title(method)}: {shorten(labels[label_id], 24)}", values, method)
-            for (method, label_id), values in maps.items()
-        ]
-        title = "\n".join(line for text in told for line in wrap(visible(text), 110))
-        draw_explained(image, shown, figure, title=title, probabilities=most_probable(labels, shares, classes[0]))
-        n_maps = f"{len({method for method, _ in maps})} of {len(self.methods)}"
-        self.rows.append([photo["id"], candidate.name, *said, n_maps])
+        figure = self.output / name / f"{candidate.name}.png"
+        write_answer(answer, figure, f"{candidate.name} · {title}", notes)
+        self.figures.setdefault((name, title), {})[candidate.name] = figure
+        n_maps = f"{len({method for method, _ in answer.maps})} of {len(self.methods)}"
+        self.rows.append([title, candidate.name, *answer.said, n_maps])
 
     def tell(self) -> None:
         """Print what was explained, as far as it went."""
@@ -173,6 +161,8 @@ class _Session:
             table.add_row(*(Text(visible(cell)) for cell in row))
         screen().print(table)
         lines = [*self.notes, f"{self.output}/<photo>/<candidate>.png has the figures, .npz the raw maps."]
+        if self.compared:
+            lines.append(f"{self.output}/<photo>/{_COMPARISON} shows the candidates side by side, one scale a method.")
         sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
 
     def refusals(self) -> list[str]:

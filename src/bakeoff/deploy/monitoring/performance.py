@@ -60,9 +60,8 @@ def estimate_accuracy(reference: Sample, new: Sample, test_split: Sample) -> dic
     Both take for granted that confidence means on the new products what it meant in the study. The interval of the mean
     holds the chance of drawing these new products only, that of the threshold also the chance of drawing the reference.
 
-    Source:
-        S. Garg et al., Leveraging unlabeled data to predict out-of-distribution performance, ICLR 2022,
-        arXiv:2201.04234, equation 1 (ATC with maximum confidence).
+    Source: S. Garg et al., Leveraging unlabeled data to predict out-of-distribution performance, ICLR 2022,
+    arXiv:2201.04234, equation 1 (ATC with maximum confidence).
     """
     mean, n = mean_interval(new.confidence, None, n_resamples=_RESAMPLES), len(new)
     average = {"value": mean.estimate, "low": mean.low, "high": mean.high, "n": n, "method": mean.method}

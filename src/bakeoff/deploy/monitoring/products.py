@@ -69,7 +69,7 @@ def score_reference(
     labels = candidate.training.labels
     require_same_labels(labels, catalogue.labels, given_by=candidate.name, expected_by="the catalogue")
     _require_same_data(candidate, catalogue)
-    splits = reference_splits(catalogue)
+    splits = ["test"] if len(catalogue.rows("test")) >= SMALL_TEST else ["test", "validation"]
     rows = np.concatenate([catalogue.rows(name) for name in splits])
     table = catalogue.products.iloc[rows]
     names = [name for name in ("image", "width", "height", REPAIR) if name in table]
@@ -101,8 +101,3 @@ def _require_same_data(candidate: TrainedCandidate, catalogue: Catalogue) -> Non
                 f"{candidate.name} was trained on another state of data/catalogue ({name} {getattr(trained, name)}, it "
                 f"holds {getattr(found, name)}); run `bakeoff run` (or `dvc repro`) to train it again."
             )
-
-
-def reference_splits(catalogue: Catalogue) -> list[str]:
-    """Return `test`, and `validation` where the test split is small."""
-    return ["test"] if len(catalogue.rows("test")) >= SMALL_TEST else ["test", "validation"]

@@ -1,7 +1,4 @@
-"""Everything about one set of new products as one record; arrays in, no file read.
-
-Its family of tests: inputs, features, predictions and, with labels, performance; corrected together after Holm.
-"""
+"""One record of a set of new products, from arrays, with a family of tests that are corrected together after Holm."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,10 +22,8 @@ from bakeoff.statistics.two_sample import (
     shares_test,
 )
 
-ALPHA = 0.05
-"""How often the whole family may raise an alarm on products that are like the study's."""
-MIN_NEW = 10
-"""Fewer new photos say nothing."""
+ALPHA = 0.05  # how often the whole family may raise an alarm on products that are like the study's
+MIN_NEW = 10  # fewer new photos say nothing
 Record = dict[str, Any]
 
 
@@ -37,10 +32,8 @@ def build_report(
 ) -> dict[str, Any]:
     """Return the record that monitoring.json holds, after a header: candidate, name, where the products came from.
 
-    The samples are the reference, the new products, and the test split alone; the labels the K class names.
-
-    Raises:
-        DataError: fewer than MIN_NEW new photos could be read.
+    The samples are the reference, the new products, and the test split alone; the labels the K class names. A DataError
+    where fewer than MIN_NEW new photos could be read.
     """
     reference, new, test_split = samples
     if len(new) < MIN_NEW:
@@ -87,19 +80,17 @@ def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int =
     features = {"name": "features", "kind": "features", "test": "mmd_permutation", "vectors": reference.vector_kind}
     features |= {"n_reference": len(reference.vectors), "n_new": len(new.vectors)}
     features |= vars(mmd_test(reference.vectors, new.vectors, seed=seed))
-    records = [*_inputs(reference, new), features, *_predictions(reference, new, seed)]
+    pairs = {name: (reference.measures[:, place], new.measures[:, place]) for place, name in enumerate(MEASURES)}
+    records = [
+        _record(name, "input", "kolmogorov_smirnov", kolmogorov_smirnov(*two), two) for name, two in pairs.items()
+    ]
+    records += [features, *_predictions(reference, new, seed)]
     if new.labelled.any():
         records += _performance(test_split, new.rows(new.labelled), seed)
     adjusted = holm(np.array([record["p_value"] for record in records]))
     for record, p_holm in zip(records, adjusted, strict=True):
         record |= {"p_holm": float(p_holm), "differs": bool(p_holm < ALPHA)}
     return records
-
-
-def _inputs(reference: Sample, new: Sample) -> Iterator[Record]:
-    for place, name in enumerate(MEASURES):
-        pair = reference.measures[:, place], new.measures[:, place]
-        yield _record(name, "input", "kolmogorov_smirnov", kolmogorov_smirnov(*pair), pair)
 
 
 def _predictions(reference: Sample, new: Sample, seed: int) -> Iterator[Record]:

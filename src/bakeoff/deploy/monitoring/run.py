@@ -44,12 +44,9 @@ class MonitorOptions:
 def monitor(project: Path, source: Path, options: MonitorOptions) -> tuple[dict[str, Any], Path]:
     """Write monitoring/<name>/ and return the report and that folder.
 
-    New products come as a folder (one subfolder per class where labels are known) or a table.
-
-    Raises:
-        ParamsError: a flag cannot be used, or the folder is there already.
-        DataError: there are too few photos, or a label is not one of the study's.
-        EvaluationError: the candidate cannot answer.
+    New products come as a folder (one subfolder per class where labels are known) or a table. A ParamsError where a
+    flag cannot be used or the folder is there already, a DataError for too few photos or a label that is not the
+    study's, an EvaluationError where the candidate cannot answer.
     """
     name = options.name or datetime.now(UTC).strftime("%Y-%m-%d")
     if not re.fullmatch(r"\w[\w.-]*", name):

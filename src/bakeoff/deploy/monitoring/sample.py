@@ -19,21 +19,15 @@ NO_LABEL = -1
 class Sample:
     """Photos that could be read."""
 
-    probabilities: np.ndarray
-    """(N, K) float64, calibrated."""
-    measures: np.ndarray
-    """(N, 6): `bakeoff.catalogue.measures.MEASURES`."""
+    probabilities: np.ndarray  # (N, K) float64, calibrated
+    measures: np.ndarray  # (N, 6): `bakeoff.catalogue.measures.MEASURES`
     vectors: np.ndarray
     """(M, D): features of at most MAX_FEATURES photos, or log probabilities where the candidate gives no features."""
-    vector_kind: str
-    """`features` or `log_probabilities`."""
-    label_ids: np.ndarray
-    """(N,) int64 below K, NO_LABEL where the class is not known."""
+    vector_kind: str  # `features` or `log_probabilities`
+    label_ids: np.ndarray  # (N,) int64 below K, NO_LABEL where the class is not known
     n_refused: int = 0
-    reasons: tuple[tuple[str, int], ...] = ()
-    """Why photos could not be read, and how many."""
-    luck: float = 0.0
-    """Of the winner's test products: how much its accuracy owes to having been chosen by them."""
+    reasons: tuple[tuple[str, int], ...] = ()  # why photos could not be read, and how many
+    luck: float = 0.0  # of the winner's test products: how much its accuracy owes to having been chosen by them
 
     def __len__(self) -> int:
         """Return N."""

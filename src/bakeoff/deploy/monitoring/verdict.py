@@ -29,13 +29,8 @@ _WORDS = Path(__file__).with_name("sentences.txt")
 _SMALLEST_P = 0.001
 _COLUMNS = (N_("what"), N_("study"), N_("new"), N_("n"), N_("statistic"), N_("p (Holm)"), N_("differs"))
 _STYLES = {"alarm": "bold red", "changed": "bold yellow", "calm": "bold green", "no_evidence": "bold red"}
-_STATISTICS = {
-    "kolmogorov_smirnov": "D",
-    "mmd_permutation": "MMD²",
-    "chi_square_permutation": "χ²",
-    "fisher_exact": "Δ",
-    "calibration_permutation": "Δ",
-}
+_STATISTICS = {"kolmogorov_smirnov": "D", "mmd_permutation": "MMD²", "chi_square_permutation": "χ²"}
+_STATISTICS |= dict.fromkeys(("fisher_exact", "calibration_permutation"), "Δ")
 
 
 def settle_verdict(tests: Sequence[Mapping[str, Any]]) -> str:

@@ -18,17 +18,12 @@ class TrainedCandidate:
 
     name: str
     seed: int
-    folder: Path
-    """runs/<candidate>/seed_<s>."""
+    folder: Path  # runs/<candidate>/seed_<s>
     training: TrainingRecord
 
     @cached_property
     def calibration(self) -> CalibrationRecord:
-        """Its evaluation's calibration.
-
-        Raises:
-            EvaluationError: it is missing, or belongs to an earlier training.
-        """
+        """Its evaluation's calibration; an EvaluationError where it is missing, or belongs to an earlier training."""
         folder = self.folder / "evaluation"
         metrics = MetricsRecord.read(folder / METRICS)
         if metrics.training_key != self.training.key:
@@ -45,10 +40,8 @@ class TrainedCandidate:
 def find_candidate(project: Path, name: str | None, *, seed: int | None) -> TrainedCandidate:
     """Return a trained candidate, `<model>-<mode>` or `baseline_tf`, by default the one that the study chose.
 
-    Of its seeds the default is the one to deploy, which the registry calls champion.
-
-    Raises:
-        EvaluationError: none was chosen, or there is no such training; the message lists those that there are.
+    Of its seeds the default is the one to deploy, which the registry calls champion. An EvaluationError where none was
+    chosen, or, with those that there are, for a training that is not there.
     """
     chosen = name or _chosen_candidate(project)
     runs_dir = project / "runs"

@@ -46,11 +46,8 @@ def scored(request: Request, listing: pd.DataFrame, *, keep: bool = False) -> It
     """Score the photos and give the folder of their chunks (`.scores.read_chunks`) to the block.
 
     `listing` has the columns LISTING of `.sources`, or `image`, `width`, `height` (and `repair`) of store rows. With
-    `keep` the scores stay in .bakeoff/ when the block is done, for the next time.
-
-    Raises:
-        EvaluationError: another process is at the same photos, or the candidate's own environment failed.
-        SetupError: that environment is missing.
+    `keep` the scores stay in .bakeoff/ when the block is done, for the next time. An EvaluationError where another
+    process is at the same photos or the candidate's own environment failed, a SetupError where that is missing.
     """
     folder = state_dir("predictions") / request_key(request, listing)
     try:

@@ -25,8 +25,7 @@ from bakeoff.deploy.prediction.scoring import read_files, read_store, score_phot
 from bakeoff.predictors.loading import load_predictor
 from bakeoff.records.catalogue import PackParams
 
-ENOUGH_TO_TRY = 128
-"""Photos that are worth the seconds of finding the fastest way of running the network."""
+ENOUGH_TO_TRY = 128  # photos that are worth the seconds of finding the fastest way of running the network
 REQUEST_FILE, LISTING_FILE = "request.json", "photos.parquet"
 
 
@@ -34,21 +33,15 @@ REQUEST_FILE, LISTING_FILE = "request.json", "photos.parquet"
 class Request:
     """Which candidate looks at which photos, and how."""
 
-    environment: str
-    """`torch` or `tf`."""
+    environment: str  # `torch` or `tf`
     training_dir: str
     training_key: str
-    prepare: dict[str, Any]
-    """How the candidate's catalogue was packed (`PackParams`)."""
-    device: str
-    """auto, cpu, cuda or mps."""
+    prepare: dict[str, Any]  # how the candidate's catalogue was packed (`PackParams`)
+    device: str  # auto, cpu, cuda or mps
     threads: int
-    title: str
-    """What the progress bar says."""
-    store: str | None = None
-    """images.arrow where the photos are the catalogue's own; None = files."""
-    more: bool = False
-    """Also measure the photos, and keep features where the candidate gives any."""
+    title: str  # what the progress bar says
+    store: str | None = None  # images.arrow where the photos are the catalogue's own; None = files
+    more: bool = False  # also measure the photos, and keep features where the candidate gives any
 
     def save(self, folder: Path, listing: pd.DataFrame) -> None:
         """Write the request and its photos into the folder that the scores go to."""
@@ -82,8 +75,7 @@ def request_key(request: Request, listing: pd.DataFrame) -> str:
 def carry_out(folder: Path) -> None:
     """Score the photos of the request in `folder` that have no scores yet, in this process and environment.
 
-    Raises:
-        BakeoffError: the candidate cannot be loaded, or gives scores that are not numbers.
+    A BakeoffError where the candidate cannot be loaded, or gives scores that are not numbers.
     """
     request, listing = load_request(folder)
     done = n_done(folder)

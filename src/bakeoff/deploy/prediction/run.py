@@ -17,9 +17,8 @@ from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section
 from bakeoff.data.table import SPLITS, UNLABELLED
-from bakeoff.deploy.prediction.answers import Tally, answer_all, count
+from bakeoff.deploy.prediction.answers import Tally, answer_all, count, settle_format, write_answers
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
-from bakeoff.deploy.prediction.formats import settle_format, write_answers
 from bakeoff.deploy.prediction.launch import make_request, scored
 from bakeoff.deploy.prediction.scores import find_splits
 from bakeoff.deploy.prediction.sources import LISTING, Columns, list_photos
@@ -33,8 +32,7 @@ class PredictOptions:
     candidate: str | None = None
     seed: int | None = None
     top_k: int = 3
-    threshold: float | None = None
-    """None: the candidate's own for `evaluate.automation`."""
+    threshold: float | None = None  # None: the candidate's own for `evaluate.automation`
     form: str | None = None
     output: Path | None = None
     force: bool = False
@@ -44,10 +42,8 @@ class PredictOptions:
 def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
     """Write class, calibrated probability and top k of a photo, or of all in a folder or a table; return their counts.
 
-    Raises:
-        ParamsError: a flag cannot be used.
-        EvaluationError: the candidate cannot answer.
-        DataError: there are no photos, or none could be read.
+    A ParamsError where a flag cannot be used, an EvaluationError where the candidate cannot answer, a DataError where
+    there are no photos, or none could be read.
     """
     if options.threshold is not None and not 0 <= options.threshold <= 1:
         raise ParamsError(f"--threshold is a probability from 0 to 1, got {options.threshold:g}.")
@@ -76,12 +72,8 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
 def write_submission(project: Path, candidate: str, output: Path, *, seed: int | None, force: bool) -> int:
     """Write a CSV with the class of each product without a label, in the source's order; return how many there are.
 
-    For Rakuten's challenge the columns are those of its Y_train, for others product_id and label.
-
-    Raises:
-        DataError: the catalogue has no such products, or a photo cannot be read.
-        EvaluationError: the candidate cannot answer.
-        ParamsError: the output exists and `force` is false.
+    For Rakuten's challenge the columns are those of its Y_train, for others product_id and label. A DataError where the
+    catalogue has no such products or a photo cannot be read, else as `predict`.
     """
     catalogue = project / "data" / "catalogue"
     source = catalogue / UNLABELLED

@@ -1,7 +1,4 @@
-"""The raw scores of many photos in numbered Parquet files, so that a stopped run goes on where it ended.
-
-Their digests say which photos are the study's own.
-"""
+"""Raw scores in numbered Parquet files, so that a stopped run goes on; digests tell which photos are the study's."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,25 +15,19 @@ import pyarrow.parquet as pq
 from bakeoff.core.files import replacing
 from bakeoff.data.table import DIGESTS, SPLITS
 
-CHUNK = 512
-"""Photos per file: what an interruption costs at most."""
+CHUNK = 512  # photos per file: what an interruption costs at most
 
 
 @dataclass(frozen=True)
 class Scores:
     """What was found out about some photos, one row each; rows of refused photos are NaN. A field is a column."""
 
-    reasons: list[str | None]
-    """Why a photo could not be used (`Rejection.reason`), None where it could."""
+    reasons: list[str | None]  # why a photo could not be used (`Rejection.reason`), None where it could
     details: list[str | None]
-    digests: list[str]
-    """Of the original's pixels; empty for refused photos and rows of a store."""
-    probabilities: np.ndarray
-    """(N, K) float32, rows sum to 1, not calibrated."""
-    measures: np.ndarray | None = None
-    """(N, 6) float64: `bakeoff.catalogue.measures.MEASURES`."""
-    features: np.ndarray | None = None
-    """(N, D) float32: the backbone's pooled features, where the candidate gives any."""
+    digests: list[str]  # of the original's pixels; empty for refused photos and rows of a store
+    probabilities: np.ndarray  # (N, K) float32, rows sum to 1, not calibrated
+    measures: np.ndarray | None = None  # (N, 6) float64: `bakeoff.catalogue.measures.MEASURES`
+    features: np.ndarray | None = None  # (N, D) float32: the backbone's pooled features, where the candidate gives any
 
 
 def chunk_file(folder: Path, number: int) -> Path:

@@ -16,8 +16,7 @@ from bakeoff.core.section import load_section
 from bakeoff.data.decode import Rejection
 
 LABEL_COLUMN = "label"
-LISTING = ["path", "malformed", "column"]
-"""The columns of `Photos.table` that a scoring needs."""
+LISTING = ["path", "malformed", "column"]  # the columns of `Photos.table` that a scoring needs
 _SHOWN = 5
 _ID_COLUMNS = ("product_id", "id", "sku")
 
@@ -29,8 +28,7 @@ class Columns:
     image: str = "image"
     id: str | None = None
     label: str | None = None
-    find_label: bool = False
-    """Take LABEL_COLUMN where there is one and none is named."""
+    find_label: bool = False  # take LABEL_COLUMN where there is one and none is named
     separator: str | None = None
     encoding: str | None = None
     rule: LabelRule = field(default_factory=LabelRule)
@@ -49,18 +47,14 @@ class Photos:
     """id str, image str (as the source gives it), path str, label str or None (as `prepare` reads it), malformed str or
     None (why a table's row cannot be used), column str or None (that holds the picture, where path is the table whose
     rows these are); index 0 to N-1."""
-    left_out: str | None = None
-    """A sentence about the files of a folder that are not photos by their extension."""
+    left_out: str | None = None  # a sentence about the files of a folder that are not photos by their extension
 
 
 def list_photos(source: Path, columns: Columns | None = None) -> Photos:
     """Return the photos of a source; they are not opened yet.
 
     It is a photo, a folder (searched with all folders below it; its first level gives labels), or a table whose paths
-    are relative to the table's own folder.
-
-    Raises:
-        DataError: there is no such file, the folder holds no photo, or the table lacks a column.
+    are relative to the table's own folder. A DataError where there is no such file, photo or column.
     """
     columns = columns or Columns()
     if source.is_dir():

@@ -36,11 +36,9 @@ class Plain:
 class Variant:
     """A way of running the network."""
 
-    logits: Logits
-    """(N, H, W, 3) float32 in [0, 1] to (N, K) float32; back when the device is done."""
+    logits: Logits  # (N, H, W, 3) float32 in [0, 1] to (N, K) float32; back when the device is done
     size_mib: float
-    setup_s: float
-    """Seconds to make it: export, quantisation; compiling comes with the first call and is added there."""
+    setup_s: float  # seconds to make it: export, quantisation; compiling comes with the first call and is added there
 
 
 def build(name: str, plain: Plain) -> Variant:
@@ -91,11 +89,7 @@ def _bf16(plain: Plain) -> Logits:
 
 
 def _exported(plain: Plain) -> Path:
-    """Return the network as an ONNX file, written at the first use.
-
-    Raises:
-        EvaluationError: the plain network is not on a CPU, where ONNX Runtime runs here: two devices do not compare.
-    """
+    """Return the network as an ONNX file, written at the first use; an EvaluationError where it is not on a CPU."""
     if plain.device.type != "cpu":
         raise EvaluationError(
             f"ONNX Runtime runs on the CPU here, the device is {plain.device.type}; set compute.device: cpu."

@@ -44,9 +44,8 @@ _CELLS = {
 def run_variants(root: Path, candidate: str, *, seed: int | None = None, names: list[str] | None = None) -> None:
     """Measure a candidate's variants, write and print them; without `seed` of the one to deploy, without `names` all.
 
-    Raises:
-        EvaluationError: an unknown candidate or variant, the TensorFlow baseline, which has no variants, or a file of
-            variants that is none.
+    An EvaluationError for an unknown candidate or variant, the TensorFlow baseline, which has no variants, or a file of
+    variants that is none.
     """
     if Candidate(candidate).is_baseline:
         raise EvaluationError(

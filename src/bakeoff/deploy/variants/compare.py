@@ -21,14 +21,11 @@ _SMALLEST = 1e-15
 class Task:
     """What every variant is tried on."""
 
-    photos: np.ndarray
-    """(N, H, W, 3) float32 in [0, 1]: the test split."""
-    label_ids: np.ndarray
-    """(N,) int."""
+    photos: np.ndarray  # (N, H, W, 3) float32 in [0, 1]: the test split
+    label_ids: np.ndarray  # (N,) int
     probability_kind: str
     batch_size: int
-    budget_s: float
-    """Seconds of timing per variant."""
+    budget_s: float  # seconds of timing per variant
 
 
 def compare_variants(
