@@ -12,11 +12,9 @@ from bakeoff.statistics.bootstrap import mean_interval
 def cover(boxes: np.ndarray, side: int) -> np.ndarray:
     """Return how much of each pixel boxes (N, 4) px cover, (N, side, side) float32 in [0, 1]; NaN for no box."""
     pixels = np.arange(side)
-    across, down = (
-        np.clip(np.minimum(pixels + 1, ends[:, None]) - np.maximum(pixels, starts[:, None]), 0, 1).astype(np.float32)
-        for starts, ends in ((boxes[:, 0], boxes[:, 2]), (boxes[:, 1], boxes[:, 3]))
-    )
-    return down[:, :, None] * across[:, None, :]
+    starts, ends = boxes[:, :2, None], boxes[:, 2:, None]
+    covered = np.clip(np.minimum(pixels + 1, ends) - np.maximum(pixels, starts), 0, 1).astype(np.float32)
+    return covered[:, 1, :, None] * covered[:, 0, None, :]
 
 
 def show_alone(images: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -60,12 +58,12 @@ def compare_greyed(predicted: np.ndarray, label_ids: np.ndarray) -> GreyedAccura
     """Return the accuracy of classes predicted (3, N) for photos as they are, object alone and background alone."""
     correct = (predicted == label_ids).astype(np.float64)
     as_it_is, alone, without = correct.mean(axis=1).tolist()
-    lost = [mean_interval(correct[0] - changed, None) for changed in correct[1:]]
+    drops = [(lost.low, lost.high) for lost in (mean_interval(correct[0] - changed, None) for changed in correct[1:])]
     return GreyedAccuracy(
         n=len(label_ids),
         accuracy=as_it_is,
         object_alone=alone,
         background_alone=without,
-        object_alone_drop=(lost[0].low, lost[0].high),
-        background_alone_drop=(lost[1].low, lost[1].high),
+        object_alone_drop=drops[0],
+        background_alone_drop=drops[1],
     )

@@ -1,5 +1,7 @@
 """One photo explained by one method."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +15,12 @@ from bakeoff.interpret.subject import NotExplainable, Subject
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.records.training import TrainingRecord
 
-_BACKGROUND = 16
+_BACKGROUND, _TOP = 16, 5
+REMEDIES = "lower interpret.batch_px, or set compute.device: cpu"
+
+
+Attribute = Callable[[Subject, np.ndarray, np.ndarray], np.ndarray]
+"""A method with its settings: subject, images (N, H, W, 3) and targets (N,) to maps (N, H, W) float32."""
 
 
 class Explained(NamedTuple):
@@ -31,22 +38,25 @@ def explain(subject: Subject, image: np.ndarray, target: int, method: str, param
         EvaluationError: memory ran out.
     """
     module, settings = METHODS[method], params.settings(method)
-    images, targets = image[None], np.array([target], dtype=np.int64)
     doing = f"{module.TITLE} with up to {subject.batch_images} photos of {subject.image_size} px at a time"
-    remedies = "lower interpret.batch_px, or set compute.device: cpu"
-    with out_of_memory_in_words(EvaluationError, doing, remedies=remedies):
+    with out_of_memory_in_words(EvaluationError, doing, remedies=REMEDIES):
         try:
-            found = module.attribute(subject, images, targets, settings)[0]
+            found = attributed(partial(module.attribute, settings=settings), subject, image, target)
         except NotExplainable as reason:
             return Explained(None, f"{module.TITLE}: {reason}")
-        if not np.isfinite(found).all():
-            return Explained(None, f"{module.TITLE}: the map holds values that are no numbers.")
-        gap = None
-        if start := getattr(module, "adds_up_from", None):  # what the map adds up to is promised
-            ends = np.concatenate([images, start(subject, images, settings)])
-            here, there = subject.scores(ends)[:, target].astype(np.float64)
-            gap = float(found.sum(dtype=np.float64) - (here - there))
-    return Explained(found, None, gap)
+        if not (start := getattr(module, "adds_up_from", None)):
+            return Explained(found)
+        ends = np.concatenate([image[None], start(subject, image[None], settings)])
+        here, there = subject.scores(ends)[:, target].astype(np.float64)
+    return Explained(found, None, float(found.sum(dtype=np.float64) - (here - there)))
+
+
+def attributed(attribute: Attribute, subject: Subject, image: np.ndarray, target: int) -> np.ndarray:
+    """Return a method's map (H, W) float32 of class `target` of an image (H, W, 3); `NotExplainable` without one."""
+    found = attribute(subject, image[None], np.array([target], dtype=np.int64))[0]
+    if not np.isfinite(found).all():
+        raise NotExplainable("the map holds values that are not finite numbers.")
+    return found
 
 
 def warn_of(training: TrainingRecord) -> list[str]:
@@ -60,3 +70,9 @@ def background(subject: Subject, catalogue: Catalogue) -> np.ndarray:
     """Return some train photos as the subject sees them, (M, H, W, 3) float32, evenly spaced over the catalogue."""
     rows = catalogue.rows("train")
     return subject.images(catalogue.at(rows[evenly_spaced(len(rows), _BACKGROUND)]))
+
+
+def most_probable(labels: Sequence[str], shares: np.ndarray, also: int) -> dict[str, float]:
+    """Return the five most probable classes by shares (K,), the first first, and class `also`, with their shares."""
+    shown = dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), also])
+    return {labels[label_id]: float(shares[label_id]) for label_id in shown}

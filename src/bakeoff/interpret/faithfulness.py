@@ -1,7 +1,6 @@
 """How far each method of explanation can be believed for one candidate, measured on a few test photos."""
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,15 +13,8 @@ from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.boxes import boxes_in_view
-from bakeoff.interpret.deletion import (
-    answer_curves,
-    box_pixels,
-    random_map,
-    rank_correlation,
-    rank_pixels,
-    top_in_box,
-)
-from bakeoff.interpret.explain import background
+from bakeoff.interpret.deletion import answer_curves, box_pixels, random_map, rank_correlation, rank_pixels, top_in_box
+from bakeoff.interpret.explain import REMEDIES, Attribute, attributed, background
 from bakeoff.interpret.faithfulness_figure import draw_faithfulness
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.opening import open_subject
@@ -37,8 +29,6 @@ from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord, 
 from bakeoff.records.files import derived_key
 
 _TOP = 0.05
-Attribute = Callable[[Subject, np.ndarray, np.ndarray], np.ndarray]
-"""A method with its settings: subject, images (N, H, W, 3) and targets (N,) to maps (N, H, W) float32."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +59,12 @@ class Trial:
     params: FaithfulnessParams
 
     def measure(self, attribute: Attribute) -> list[Measured]:
-        """Return what is measured of a method's maps of the photos that it can explain.
-
-        Raises:
-            NotExplainable: it can explain none.
-        """
+        """Return what is measured of a method's maps of the photos that it can explain; `NotExplainable` if of none."""
         measured: list[Measured] = []
         reason = NotExplainable("there is no test photo.")
         for photo in self.photos:
             try:
-                heat = _explain(self.subject, attribute, photo)
+                heat = attributed(attribute, self.subject, photo.image, photo.target)
             except NotExplainable as error:
                 reason = error
             else:
@@ -90,24 +76,18 @@ class Trial:
     def _measure(self, attribute: Attribute, photo: Photo, heat: np.ndarray, *, place: int) -> Measured:
         """Return what is measured of one photo's map, of those that could be made the `place`-th from 0."""
         subject, params, ranks, inside = self.subject, self.params, rank_pixels(heat, photo.ties), photo.inside
-        alike = sensitivity = pointing = None
+        image, target, alike, sensitivity, pointing = photo.image, photo.target, None, None, None
         with contextlib.suppress(NotExplainable):
             if self.randomised:
-                alike = rank_correlation(heat, _explain(self.randomised, attribute, photo))
+                alike = rank_correlation(heat, attributed(attribute, self.randomised, image, target))
         with contextlib.suppress(NotExplainable):
             if place < params.sensitivity_rows:
-                explain = partial(attribute, subject)
-                sensitivity = sensitivity_of(explain, photo.image, photo.target, n_noises=params.noises)
+                sensitivity = sensitivity_of(partial(attribute, subject), image, target, n_noises=params.noises)
         if inside is not None:
             pointing = (top_in_box(ranks, inside, 0), top_in_box(ranks, inside, _TOP), float(inside.mean()))
-        return Measured(
-            curves=answer_curves(subject.probabilities, photo.image, photo.target, ranks, steps=params.steps),
-            random_curves=photo.random_curves,
-            infidelity=infidelity_of(photo.covered, heat),
-            sensitivity=sensitivity,
-            same_when_random=alike,
-            pointing=pointing,
-        )
+        curves = answer_curves(subject.probabilities, image, target, ranks, steps=params.steps)
+        infidelity = infidelity_of(photo.covered, heat)
+        return Measured(curves, photo.random_curves, infidelity, sensitivity, alike, pointing)
 
 
 def measure_faithfulness(
@@ -131,12 +111,11 @@ def measure_faithfulness(
     chosen = choose_photos(
         candidate.predictions, n_shared=params.rows, max_shared=params.rows, n_own=dict.fromkeys(KINDS, 0)
     )
-    doing, remedies = "measuring faithfulness", "lower interpret.batch_px, or set compute.device: cpu"
     found: dict[str, MethodFaithfulness] = {}
     refused: dict[str, str] = {}
     with (
         open_subject(candidate.training_dir, compute, batch_px=interpret.batch_px) as subject,
-        out_of_memory_in_words(EvaluationError, doing, remedies=remedies),
+        out_of_memory_in_words(EvaluationError, "measuring faithfulness", remedies=REMEDIES),
         progress_bar() as progress,
     ):
         task = progress.add_task(f"faithfulness of {training.candidate}", total=1 + len(interpret.methods))
@@ -173,25 +152,16 @@ def open_trial(subject: Subject, candidate: Candidate, chosen: list[Chosen], par
     rows = np.array([one.row for one in chosen], dtype=np.int64)
     images = subject.images(candidate.catalogue.at(rows))
     boxes = boxes_in_view(candidate.catalogue, rows, subject.preprocessing)
-    photos = []
+    photos, side = [], subject.image_size
     for one, image, box in zip(chosen, images, boxes, strict=True):
-        inside = box_pixels(box, subject.image_size)
-        points = inside.any() and one.predicted == one.true  # another class's evidence need not lie in the box
-        ties = random_map(subject.image_size, derive_seed(0, "faithfulness", one.product_id))
-        ranks = rank_pixels(ties, ties)
-        curves = answer_curves(subject.probabilities, image, one.predicted, ranks, steps=params.steps)
-        covered = CoveredPhoto(subject, image, one.predicted, n_squares=params.squares)
-        photos.append(Photo(image, one.predicted, inside if points else None, ties, curves, covered))
+        target, inside = one.predicted, box_pixels(box, side)
+        points = inside.any() and target == one.true  # another class's evidence need not lie in the box
+        ties = random_map(side, derive_seed(0, "faithfulness", one.product_id))
+        curves = answer_curves(subject.probabilities, image, target, rank_pixels(ties, ties), steps=params.steps)
+        covered = CoveredPhoto(subject, image, target, n_squares=params.squares)
+        photos.append(Photo(image, target, inside if points else None, ties, curves, covered))
     randomised = None
     with contextlib.suppress(NotExplainable):
         randomised = subject.randomised(0)
         randomised.background = subject.background
     return Trial(subject, randomised, photos, params)
-
-
-def _explain(subject: Subject, attribute: Attribute, photo: Photo) -> np.ndarray:
-    """Return a photo's map, (H, W) float32."""
-    heat = attribute(subject, photo.image[None], np.array([photo.target], dtype=np.int64))[0]
-    if not np.isfinite(heat).all():
-        raise NotExplainable("the map holds values that are not finite numbers.")
-    return heat

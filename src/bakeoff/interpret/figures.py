@@ -2,11 +2,13 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Rectangle
@@ -22,7 +24,6 @@ BLUE_ORANGE = LinearSegmentedColormap.from_list("blue_orange", ["#2166ac", "#f7f
 """Told apart by people with any common colour blindness."""
 _SMOOTHING = 0.015
 _COLUMNS = 4
-_ENDS = ["speaks against", "no effect", "speaks for the class"]
 
 
 class Panel(NamedTuple):
@@ -71,13 +72,23 @@ def panels(folder: Path, items: Sequence[Explanation]) -> list[Panel]:
     ]
 
 
+def smooth(values: np.ndarray) -> np.ndarray:
+    """Return a map (H, W) without single pixels' noise: smoothed over 1.5 % of its side, (H, W) float64."""
+    return gaussian_filter(values.astype(np.float64), _SMOOTHING * len(values))
+
+
+def scale_of(maps: Sequence[np.ndarray]) -> float:
+    """Return the value that is drawn at full strength: the 99th percentile of magnitudes, else the largest, else 1."""
+    magnitudes = np.abs(np.concatenate([smooth(one).ravel() for one in maps]))
+    return float(np.percentile(magnitudes, 99)) or float(magnitudes.max()) or 1.0
+
+
 def scales(shown: Sequence[Panel]) -> dict[str, float]:
-    """Return the value that is drawn at full strength, by scale: the 99th percentile of the magnitudes of its maps."""
-    of_scale: dict[str, list[np.ndarray]] = {}
-    for panel in shown:
-        of_scale.setdefault(panel.scale, []).append(np.abs(_smooth(panel.values)).ravel())
-    found = {name: np.concatenate(values) for name, values in of_scale.items()}
-    return {name: float(np.percentile(values, 99)) or float(values.max()) or 1.0 for name, values in found.items()}
+    """Return the value that is drawn at full strength, by scale."""
+    return {
+        name: scale_of([panel.values for panel in shown if panel.scale == name])
+        for name in {one.scale for one in shown}
+    }
 
 
 def overlay(photo: np.ndarray, values: np.ndarray, scale: float) -> np.ndarray:
@@ -86,14 +97,9 @@ def overlay(photo: np.ndarray, values: np.ndarray, scale: float) -> np.ndarray:
     Values of `scale` and more cover the photo, weak ones let it through.
     """
     grey = np.clip(photo, 0, 1) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    heat = np.clip(_smooth(values) / scale, -1, 1)[..., None]
+    heat = np.clip(smooth(values) / scale, -1, 1)[..., None]
     strength, colours = 0.1 + 0.6 * np.abs(heat) ** 0.7, BLUE_ORANGE((heat[..., 0] + 1) / 2)[..., :3]
     return (1 - strength) * (0.35 + 0.65 * grey[..., None]) + strength * colours
-
-
-def draw_heat(axes: Any, photo: np.ndarray, values: np.ndarray, scale: float) -> None:
-    """Draw a signed map over its photo (`overlay`)."""
-    axes.imshow(overlay(photo, values, scale))
 
 
 def draw_explained(
@@ -107,19 +113,20 @@ def draw_explained(
 ) -> None:
     """Draw the photo (H, W, 3) float32 in [0, 1] with its object's box, its maps, and the classes' probabilities."""
     full = scales(shown)
-    drawers = [lambda axes: _draw_photo(axes, photo, box), lambda axes: _draw_probabilities(axes, probabilities)]
-    drawers += [_heat_drawer(photo, panel, full[panel.scale]) for panel in shown]
-    columns = min(_COLUMNS, len(drawers))
-    rows = math.ceil(len(drawers) / columns)
+    titles = ["the photo as the network sees it", "probabilities", *(panel.title for panel in shown)]
+    columns = min(_COLUMNS, len(titles))
+    rows = math.ceil(len(titles) / columns)
     figure = Figure(figsize=(3.5 * columns, 3.6 * rows + 0.9 + 0.2 * len(title.splitlines())), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, draw in zip(grid, drawers, strict=False):
-        draw(axes)
-    for axes in grid[len(drawers) :]:
-        axes.set_axis_off()
-    figure.suptitle(title, fontsize=11)
-    add_scale(figure, list(grid))
-    figure.savefig(path, dpi=110)
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    _draw_photo(grid[0], photo, box)
+    _draw_probabilities(grid[1], probabilities)
+    for axes, panel in zip(grid[2:], shown, strict=False):
+        axes.imshow(overlay(photo, panel.values, full[panel.scale]))
+    for axes, told in zip_longest(grid, titles):
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(told or "", fontsize=10)
+        axes.axison = told is not None
+    _finish(figure, grid, path, title=title)
 
 
 class Column(NamedTuple):
@@ -134,52 +141,44 @@ def draw_compared(columns: Sequence[Column], path: Path, *, title: str) -> None:
     """Draw what several candidates see in one photo, one below its photo each, a row per method."""
     full = scales([panel for column in columns for panel in column.maps.values()])
     rows = list(dict.fromkeys(row for column in columns for row in column.maps))
-    size = (2.4 * len(columns) + 0.4, 2.6 * len(rows) + 3.6)
-    figure = Figure(figsize=(max(6, size[0]), size[1]), layout="constrained")
+    size = (max(6, 2.4 * len(columns) + 0.4), 2.6 * len(rows) + 3.6)
+    figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(rows) + 1, len(columns), squeeze=False)
     for (top, *below), column in zip(grid.T, columns, strict=True):
         top.imshow(np.clip(column.photo, 0, 1))
-        _finish(top, column.title, size=9)
+        top.set_title(column.title, fontsize=9)
         for axes, row in zip(below, rows, strict=True):
-            _finish(axes, "")
             if panel := column.maps.get(row):
-                draw_heat(axes, column.photo, panel.values, full[panel.scale])
+                axes.imshow(overlay(column.photo, panel.values, full[panel.scale]))
             else:
                 axes.set(box_aspect=1)
                 axes.text(0.5, 0.5, "no map", ha="center", va="center", fontsize=9)
-    for axes, row in zip(grid[1:, 0], rows, strict=True):
+    for axes, row in zip(grid[:, 0], ["", *rows], strict=True):
         axes.set_ylabel(row, fontsize=10)
+    for axes in grid.flat:
+        axes.set(xticks=[], yticks=[])
+    _finish(figure, list(grid.flat), path, title=title)
+
+
+def _finish(figure: Figure, grid: list[Axes], path: Path, *, title: str) -> None:
+    """Add the title and the colour bar that all maps share, and write the figure."""
     figure.suptitle(title, fontsize=11)
-    add_scale(figure, list(grid.ravel()))
+    height_in = figure.get_figheight()
+    kept = {"fraction": 0.25 / height_in, "pad": 0.15 / height_in, "shrink": 0.5, "aspect": 40}  # whatever the height
+    colours = ScalarMappable(norm=Normalize(-1, 1), cmap=BLUE_ORANGE)
+    bar = figure.colorbar(colours, ax=grid, orientation="horizontal", ticks=[-1, 0, 1], **kept)
+    bar.ax.set_xticklabels(["speaks against", "no effect", "speaks for the class"], fontsize=9)
     figure.savefig(path, dpi=110)
 
 
-def add_scale(figure: Figure, grid: list[Any]) -> None:
-    """Add the colour bar that all maps of a figure share."""
-    scale = ScalarMappable(norm=Normalize(-1, 1), cmap=BLUE_ORANGE)
-    height_in = figure.get_figheight()
-    kept = {"fraction": 0.25 / height_in, "pad": 0.15 / height_in, "shrink": 0.5, "aspect": 40}  # whatever the height
-    bar = figure.colorbar(scale, ax=grid, orientation="horizontal", ticks=[-1, 0, 1], **kept)
-    bar.ax.set_xticklabels(_ENDS, fontsize=9)
-
-
-def _heat_drawer(photo: np.ndarray, panel: Panel, scale: float) -> Callable[[Any], None]:
-    def draw(axes: Any) -> None:
-        draw_heat(axes, photo, panel.values, scale)
-        _finish(axes, panel.title)
-
-    return draw
-
-
-def _draw_photo(axes: Any, photo: np.ndarray, box: Sequence[float] | None) -> None:
+def _draw_photo(axes: Axes, photo: np.ndarray, box: Sequence[float] | None) -> None:
     axes.imshow(np.clip(photo, 0, 1))
     if box:
         left, top, right, bottom = box
         axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, ec="#d95f02", lw=1.5))
-    _finish(axes, "the photo as the network sees it")
 
 
-def _draw_probabilities(axes: Any, probabilities: Mapping[str, float]) -> None:
+def _draw_probabilities(axes: Axes, probabilities: Mapping[str, float]) -> None:
     names = [textwrap.shorten(shorten(name, 24), 24) for name in probabilities]
     bars = axes.barh(range(len(names)), list(probabilities.values()), color="#2166ac", height=0.4)
     axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=9)
@@ -187,15 +186,3 @@ def _draw_probabilities(axes: Any, probabilities: Mapping[str, float]) -> None:
     for place, name in enumerate(names):  # within the axes, so that a long name moves no other panel
         axes.text(0.01, place - 0.27, name, fontsize=9, va="bottom")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    _finish(axes, "probabilities")
-
-
-def _finish(axes: Any, title: str, *, size: int = 10) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_title(title, fontsize=size)
-
-
-def _smooth(values: np.ndarray) -> np.ndarray:
-    """Return a map (H, W) without single pixels' noise: smoothed over 1.5 % of its side, (H, W) float64."""
-    return gaussian_filter(values.astype(np.float64), _SMOOTHING * len(values))

@@ -4,7 +4,7 @@ Images are (N, H, W, 3) float32 in [0, 1]. Every call is compiled, and one trace
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,17 +27,18 @@ class KerasNetwork:
 
     def __init__(self, predictor: KerasPredictor) -> None:
         self._predictor, self._network = predictor, predictor.network  # loaded here, for no trace may load it
-        self._n_classes, self._side = len(predictor.labels), predictor.image_size
+        photos = tf.TensorSpec((None, predictor.image_size, predictor.image_size, 3), tf.float32)
+        weights = tf.TensorSpec((None, len(predictor.labels)), tf.float32)
+        self._slopes: Any = tf.function(self._trace_slopes, input_signature=[photos, weights])
+        self._feature_map: Any = tf.function(self._trace_feature_map, input_signature=[photos, weights])
+        self._features: Any = tf.function(self._trace_features, input_signature=[photos])
 
     def describe(self) -> dict[str, Any]:
         """Return title, labels, preprocessing, and the kind of score: `logit` or `probability`."""
-        predictor = self._predictor
-        return {
-            "title": predictor.title,
-            "labels": predictor.labels,
-            "preprocessing": Geometry(**predictor.preprocessing.model_dump()),  # of a class that the client can load
-            "score": "logit" if predictor.score_kind == "logits" else "probability",
-        }
+        known = self._predictor
+        geometry = Geometry(**known.preprocessing.model_dump())  # of a class that the client can load
+        score = "logit" if known.score_kind == "logits" else "probability"
+        return {"title": known.title, "labels": known.labels, "preprocessing": geometry, "score": score}
 
     def randomised(self, seed: int) -> "KerasNetwork":
         """Return the same network with weights drawn by `seed`."""
@@ -53,56 +54,33 @@ class KerasNetwork:
 
     def slopes(self, images: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return d (weights · scores) / d image, (N, H, W, 3) float32, by `weights` (N, K) float32."""
-        with self._in_words(images):
-            return self._slopes(images, weights).numpy()
+        return self._run(self._slopes, images, weights).numpy()
 
     def feature_map(self, images: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the last map and d (weights · scores) / d map, both (N, C, h, w) float32.
-
-        Raises:
-            NotExplainable: the network has no map.
-        """
-        with self._in_words(images):
-            maps, slopes = (found.numpy().transpose(0, 3, 1, 2) for found in self._feature_map(images, weights))
+        """Return the last map and d (weights · scores) / d map, both (N, C, h, w) float32; `NotExplainable` without."""
+        maps, slopes = (found.numpy().transpose(0, 3, 1, 2) for found in self._run(self._feature_map, images, weights))
         return maps, slopes
 
     def features(self, images: np.ndarray) -> np.ndarray:
-        """Return the last map's means, (N, C) float32, which is what global average pooling gives.
+        """Return that map's means, (N, C) float32, which is what global average pooling gives."""
+        return self._run(self._features, images).numpy()
 
-        Raises:
-            NotExplainable: the network has no map.
-        """
-        with self._in_words(images):
-            return self._features(images).numpy()
+    def _trace_slopes(self, images: Any, weights: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            scores = self._forward(images)
+        return tape.gradient(scores, images, output_gradients=weights)
 
-    @cached_property
-    def _slopes(self) -> Any:
-        def slopes(images: Any, weights: Any) -> Any:
-            with tf.GradientTape() as tape:
-                tape.watch(images)
-                scores = self._forward(images)
-            return tape.gradient(scores, images, output_gradients=weights)
+    def _trace_feature_map(self, images: Any, weights: Any) -> Any:
+        with tf.GradientTape() as tape, _outputs_of(self._last_map) as seen:
+            tape.watch(images)
+            scores = self._forward(images)
+        return seen[0], tape.gradient(scores, seen[0], output_gradients=weights)
 
-        return self._compiled(slopes, (None, self._n_classes))
-
-    @cached_property
-    def _feature_map(self) -> Any:
-        def feature_map(images: Any, weights: Any) -> Any:
-            with tf.GradientTape() as tape, _outputs_of(self._last_map) as seen:
-                tape.watch(images)
-                scores = self._forward(images)
-            return seen[0], tape.gradient(scores, seen[0], output_gradients=weights)
-
-        return self._compiled(feature_map, (None, self._n_classes))
-
-    @cached_property
-    def _features(self) -> Any:
-        def features(images: Any) -> Any:
-            with _outputs_of(self._last_map) as seen:
-                self._forward(images)
-            return tf.reduce_mean(seen[0], axis=(1, 2))
-
-        return self._compiled(features)
+    def _trace_features(self, images: Any) -> Any:
+        with _outputs_of(self._last_map) as seen:
+            self._forward(images)
+        return tf.reduce_mean(seen[0], axis=(1, 2))
 
     @cached_property
     def _last_map(self) -> Any:
@@ -115,14 +93,11 @@ class KerasNetwork:
     def _forward(self, images: Any) -> Any:
         return self._network(images * _MAX_PIXEL, training=False)
 
-    def _compiled(self, function: Callable[..., Any], *more: tuple[int | None, ...]) -> Any:
-        shapes = ((None, self._side, self._side, 3), *more)
-        return tf.function(function, input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
-
-    def _in_words(self, images: np.ndarray) -> AbstractContextManager[None]:
-        doing = f"{self._predictor.title}: explaining {len(images)} photos of {self._side} x {self._side} px"
+    def _run(self, function: Callable[..., Any], images: np.ndarray, *weights: np.ndarray) -> Any:
+        doing = f"{self._predictor.title}: explaining {len(images)} photos of {images.shape[2]} x {images.shape[1]} px"
         remedies = "lower interpret.batch_px, or set compute.device: cpu"
-        return out_of_memory_in_words(MemoryExhaustedError, doing, remedies=remedies)
+        with out_of_memory_in_words(MemoryExhaustedError, doing, remedies=remedies):
+            return function(images, *weights)
 
 
 def open_network(training_dir: Path, *, device: str, threads: int) -> KerasNetwork:

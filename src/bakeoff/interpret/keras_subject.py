@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +52,8 @@ def open_keras_subject(
     Raises:
         EvaluationError: the environment or the training is missing.
     """
-    process = KerasProcess(root, training_dir, compute)
-    try:
+    with closing(KerasProcess(root, training_dir, compute)) as process:
         yield KerasSubject(process, batch_px=batch_px)
-    finally:
-        process.close()
 
 
 class KerasSubject(Subject):
@@ -75,28 +72,24 @@ class KerasSubject(Subject):
 
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 logits; a foreign model's own output where that ends in an activation."""
-        return np.concatenate(self._answers("scores", images))
-
-    def masked_scores(self, images: np.ndarray) -> np.ndarray:
-        """Return (N, K) float32 scores; the compiled network is the fastest one."""
-        return self.scores(images)
+        return self._ask("scores", images)
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities, rows sum to 1."""
-        return np.concatenate(self._answers("probabilities", images))
+        return self._ask("probabilities", images)
 
     def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return d score[target] / d image, (N, H, W, 3) float32."""
-        return self.slopes(images, self._one_hot(targets))
+        return self.slopes(images, np.eye(len(self.labels))[targets])
 
     def slopes(self, images: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return d (weights · scores) / d image, (N, H, W, 3) float32, by `weights` (N, K)."""
-        return np.concatenate(self._answers("slopes", images, weights))
+        return self._ask("slopes", images, weights)
 
     def feature_map(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the last map before pooling and d score[target] / d map, both (N, C, h, w) float32."""
-        maps, slopes = zip(*self._answers("feature_map", images, self._one_hot(targets)), strict=True)
-        return np.concatenate(maps), np.concatenate(slopes)
+        maps, slopes = self._ask("feature_map", images, np.eye(len(self.labels))[targets], axis=1)
+        return maps, slopes
 
     def attention(self, images: np.ndarray) -> np.ndarray:
         """Raise: the baseline is convolutional."""
@@ -104,7 +97,7 @@ class KerasSubject(Subject):
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """Return the last map's means, (N, D) float32: the pooled features."""
-        return np.concatenate(self._answers("features", images))
+        return self._ask("features", images)
 
     def randomised(self, seed: int) -> "KerasSubject":
         """Return the network with fresh weights, drawn by `seed` as for a random start; the same process holds it."""
@@ -118,11 +111,8 @@ class KerasSubject(Subject):
 
         return torch_function(self.scores, self.slopes)
 
-    def _answers(self, name: str, *given: np.ndarray) -> list[Any]:
-        """Return the answers to a question, one for each part of the photos."""
+    def _ask(self, name: str, *given: np.ndarray, axis: int = 0) -> np.ndarray:
+        """Return the answers to a question about the parts of the photos, which are counted by `axis`, in one array."""
         values = [np.ascontiguousarray(one, dtype=np.float32) for one in given]
-        parts = self.parts(len(values[0]))
-        return [self._process.ask(self._number, name, *(one[part] for one in values)) for part in parts]
-
-    def _one_hot(self, targets: np.ndarray) -> np.ndarray:
-        return np.eye(len(self.labels), dtype=np.float32)[targets]
+        asked = ([one[part] for one in values] for part in self.parts(len(values[0])))
+        return np.concatenate([self._process.ask(self._number, name, *part) for part in asked], axis=axis)

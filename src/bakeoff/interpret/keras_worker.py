@@ -2,8 +2,7 @@
 
 A question is (number of a network, name of a method of `keras_network.KerasNetwork`, its arguments); the answer is what
 the method returns, or the BakeoffError that it raises, both pickled. Network 0 is the trained one; a randomised one is
-answered by its number. It runs as `python -m bakeoff.interpret.keras_worker TRAINING_DIR DEVICE THREADS` in the
-project's folder; everything a library prints goes to stderr.
+answered by its number. Run as `-m bakeoff.interpret.keras_worker TRAINING_DIR DEVICE THREADS` in the project's folder.
 """
 
 import contextlib

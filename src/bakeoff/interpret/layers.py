@@ -1,7 +1,7 @@
 """Where a network's last map is, and what its blocks attend to; channels first whatever the network's own layout."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from math import isqrt
 from typing import Any
 
@@ -143,21 +143,13 @@ def _timm_attention(network: Any, images: Tensor) -> list[Tensor]:
     n_tokens: list[int] = []
     with ExitStack() as stack:
         for layer in layers:
-            stack.enter_context(_unfused(layer))
+            stack.callback(setattr, layer, "fused_attn", layer.fused_attn)
+            layer.fused_attn = False
             drop = layer.attn_drop  # the probabilities pass through it
             stack.enter_context(drop.register_forward_hook(lambda _, __, output: caught.append(output.mean(1))))
             stack.enter_context(layer.register_forward_hook(lambda _, __, output: n_tokens.append(output.shape[1])))
         network(images)
     return caught if n_tokens == [block.shape[-1] for block in caught] else []
-
-
-@contextmanager
-def _unfused(layer: Any) -> Iterator[None]:
-    before, layer.fused_attn = layer.fused_attn, False
-    try:
-        yield
-    finally:
-        layer.fused_attn = before
 
 
 def _hf_attention(backbone: Any, images: Tensor) -> list[Tensor]:

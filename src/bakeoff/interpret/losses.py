@@ -9,8 +9,8 @@ from bakeoff.data.predictions import Predictions
 from bakeoff.data.products import StoredProducts
 from bakeoff.data.table import PHOTO_OF, Catalogue
 from bakeoff.interpret.subject import Subject
-from bakeoff.records.interpretation import Lost
 from bakeoff.statistics.interval import Interval
+from bakeoff.statistics.paired import paired_difference
 
 SEED = 0
 """One for every candidate, so that all are shown the same changed photos."""
@@ -42,6 +42,11 @@ class Tried:
     def correct(self) -> np.ndarray:
         """(N,) bool, which are right as they are."""
         return self.predicted == self.label_ids
+
+    def lost(self, correct: np.ndarray, own: np.ndarray | slice = slice(None)) -> Interval:
+        """Return the accuracy lost on some of the photos where `correct`, (N,) or (R, N), tells which stay right."""
+        drawn = {"groups": self.groups[own], "n_resamples": N_RESAMPLES}
+        return paired_difference(self.correct[own], correct[..., own], **drawn)[1]
 
 
 def try_on(subject: Subject, catalogue: Catalogue, predictions: Predictions, *, max_rows: int | None) -> Tried:
@@ -76,6 +81,6 @@ def hold(subject: Subject, products: StoredProducts) -> Photos:
     return lambda places: held[places]
 
 
-def lost(interval: Interval) -> Lost:
+def ends(interval: Interval) -> dict[str, float]:
     """Return a paired difference as a record has it."""
-    return Lost(mean=interval.estimate, low=interval.low, high=interval.high)
+    return {"mean": interval.estimate, "low": interval.low, "high": interval.high}

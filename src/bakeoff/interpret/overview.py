@@ -14,25 +14,18 @@ from bakeoff.data.figures import Figure
 from bakeoff.data.products import StoredProducts
 from bakeoff.data.table import Catalogue
 from bakeoff.interpret.background import compare_greyed, cover, rely, show_alone
-from bakeoff.interpret.overview_figures import (
-    MAP_FOOT,
-    Row,
-    colour_map,
-    draw_places,
-    draw_rows,
-    in_sheets,
-    scale_of,
-    to_bytes,
-)
+from bakeoff.interpret.figures import BLUE_ORANGE, scale_of, smooth
+from bakeoff.interpret.overview_figures import Row, draw_places, draw_rows, in_sheets
 from bakeoff.interpret.params import OverviewParams
 from bakeoff.interpret.subject import NotExplainable, Subject
-from bakeoff.records.interpretation import OVERVIEW_FILE, BackgroundReliance, ClassExamples, OverviewRecord
+from bakeoff.records.interpretation import OVERVIEW_FILE, ClassExamples, OverviewRecord
 from bakeoff.statistics.embedding import place, sample_by_class
 from bakeoff.statistics.prototypes import find_criticisms, find_prototypes
 from bakeoff.statistics.two_sample import gaussian_kernel
 
 _FEWEST_PLACED = 5
 _NAMED = 5
+_NONE = "No examples of the classes and no map of the products"
 Drawings = dict[str, Callable[[], Figure]]
 """What draws each figure, by its name."""
 
@@ -75,7 +68,7 @@ def make_overview(
     Examples, map and accuracies are of test products; `advance` is told how many of them were just looked at. What
     cannot be made is said in the record's notes.
     """
-    catalogue, drawings = known.catalogue, Drawings()
+    catalogue, labels, drawings = known.catalogue, known.catalogue.labels, Drawings()
     test = catalogue.rows("test")
     rows = test[sample_by_class(catalogue.label_ids(test), params.max_rows or len(test))]
     boxes, label_ids = boxes_in_view(catalogue, rows, subject.preprocessing), catalogue.label_ids(rows)
@@ -83,19 +76,30 @@ def make_overview(
     features, greyed, notes = _look(subject, catalogue.at(rows), boxes, wants_features=wants_features, advance=advance)
     if features is not None:
         examples = find_examples(features, label_ids, params=params)
-        notes += _too_few(examples, subject.labels, params)
+        notes += _too_few(examples, labels, params)
         drawings = _draw_examples(subject, known, rows, examples, params)
-        if reason := cannot_be_placed(features):
-            notes.append(f"No map of the products: {reason}.")
+        if len(features) < _FEWEST_PLACED:
+            few = f"{len(features)} of them are too few, at least {_FEWEST_PLACED} are needed"
+            notes.append(f"No map of the products: {few}.")
+        elif not np.ptp(features, axis=0).any():
+            notes.append("No map of the products: their features are all alike.")
         else:
-            drawings["tsne"] = partial(_draw_places, subject, features, label_ids, known.predicted[rows])
+            places = place(features, label_ids, max_positions=len(features))
+            told = {"labels": labels, "title": subject.title}
+            drawings["tsne"] = partial(draw_places, places, label_ids, known.predicted[rows] != label_ids, **told)
     drawings |= _draw_means(subject, known)
+    around, targets = boxes_in_view(catalogue, known.rows, subject.preprocessing), known.predicted[known.rows]
+    relied = {method: rely(maps, around, targets, labels) for method, maps in known.maps.items()}
+    ids = catalogue.products["product_id"].astype(str).to_numpy()[rows]
     record = OverviewRecord(
         key=key,
         notes=notes,
         n_products=len(rows),
-        classes=[_describe(one, rows, known) for one in examples],
-        background=_rely(subject, known),
+        classes=[
+            ClassExamples(label=labels[label_id], n=n, prototypes=ids[best].tolist(), criticisms=ids[others].tolist())
+            for label_id, n, best, others in examples
+        ],
+        background={method: one for method, one in relied.items() if one},
         greyed=compare_greyed(greyed, label_ids[np.isfinite(boxes[:, 0])]) if greyed.size else None,
         figures=[f"figures/{name}.png" for name in drawings],
     )
@@ -129,13 +133,6 @@ def mean_maps(maps: np.ndarray, targets: np.ndarray) -> dict[int, np.ndarray]:
     return {int(one): scaled[targets[usable] == one].mean(axis=0) for one in np.unique(targets[usable])}
 
 
-def cannot_be_placed(features: np.ndarray) -> str | None:
-    """Return why t-SNE has no map of features (N, D), as the rest of a sentence; None where it has."""
-    if len(features) < _FEWEST_PLACED:
-        return f"{len(features)} of them are too few, at least {_FEWEST_PLACED} are needed"
-    return None if np.ptp(features, axis=0).any() else "their features are all alike"
-
-
 def _look(
     subject: Subject,
     products: StoredProducts,
@@ -158,22 +155,17 @@ def _look(
                 features += [subject.features(images)] if wants_features else []
             except NotExplainable as reason:
                 wants_features, features = False, []
-                notes.append(f"No examples of the classes and no map of the products: {reason}")
+                notes.append(f"{_NONE}: {reason}")
             if has_box.any():
-                greyed.append(_classify_greyed(subject, images[has_box], boxes[part][has_box]))
+                boxed, inside = images[has_box], cover(boxes[part][has_box], subject.image_size)
+                versions = [boxed, show_alone(boxed, inside), show_alone(boxed, 1 - inside)]
+                greyed.append(np.stack([subject.probabilities(version).argmax(axis=1) for version in versions]))
         advance(len(has_box))
     found = np.concatenate(features) if features else None
     if found is not None and not np.isfinite(found).all():
-        notes.append("No examples of the classes and no map of the products: the features are not all numbers.")
+        notes.append(f"{_NONE}: the features are not all numbers.")
         found = None
     return found, np.concatenate(greyed, axis=1), notes
-
-
-def _classify_greyed(subject: Subject, images: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Return the predicted classes (3, n) of images: as they are, the object alone, the background alone."""
-    inside = cover(boxes, subject.image_size)
-    versions = [images, show_alone(images, inside), show_alone(images, 1 - inside)]
-    return np.stack([subject.probabilities(version).argmax(axis=1) for version in versions])
 
 
 def _too_few(examples: Sequence[Examples], labels: Sequence[str], params: OverviewParams) -> list[str]:
@@ -185,22 +177,6 @@ def _too_few(examples: Sequence[Examples], labels: Sequence[str], params: Overvi
     return [f"Some classes have fewer test products than the {wanted} examples wanted: {told}."] if few else []
 
 
-def _describe(examples: Examples, rows: np.ndarray, known: Known) -> ClassExamples:
-    ids = known.catalogue.products["product_id"].astype(str).to_numpy()
-    return ClassExamples(
-        label=known.catalogue.labels[examples.label_id],
-        n=examples.n,
-        prototypes=ids[rows[examples.prototypes]].tolist(),
-        criticisms=ids[rows[examples.criticisms]].tolist(),
-    )
-
-
-def _rely(subject: Subject, known: Known) -> dict[str, BackgroundReliance]:
-    boxes, targets = boxes_in_view(known.catalogue, known.rows, subject.preprocessing), known.predicted[known.rows]
-    found = {method: rely(maps, boxes, targets, subject.labels) for method, maps in known.maps.items()}
-    return {method: relied for method, relied in found.items() if relied}
-
-
 def _draw_examples(
     subject: Subject, known: Known, rows: np.ndarray, examples: Sequence[Examples], params: OverviewParams
 ) -> Drawings:
@@ -210,17 +186,16 @@ def _draw_examples(
     headings |= {params.prototypes: "criticisms: what the prototypes tell least of"} if params.criticisms else {}
     title = f"{subject.title}\ntest products that stand for their class, by the candidate's features"
 
+    foot = "✓ classified correctly, ✗ misclassified, with the predicted class"
+
     def draw(some: Sequence[Examples]) -> Figure:
         shown = []
-        for one in some:
-            places = rows[np.concatenate([one.prototypes, one.criticisms])]
-            photos = to_bytes(subject.images(catalogue.at(places)))
-            pairs = zip(known.predicted[places], photos, strict=True)
-            cells = [(photo, "✓" if taken == one.label_id else f"✗ {labels[taken]}") for taken, photo in pairs]
-            shown.append(Row(labels[one.label_id], f"test products: {one.n:,}", cells))
-        return draw_rows(
-            shown, headings, title=title, foot="✓ classified correctly, ✗ misclassified, with the predicted class"
-        )
+        for label_id, n, best, others in some:
+            places = rows[np.concatenate([best, others])]
+            told = ["✓" if taken == label_id else f"✗ {labels[taken]}" for taken in known.predicted[places]]
+            cells = list(zip(subject.images(catalogue.at(places)), told, strict=True))
+            shown.append(Row(labels[label_id], f"test products: {n:,}", cells))
+        return draw_rows(shown, headings, title=title, foot=foot)
 
     return {name: partial(draw, some) for name, some in in_sheets("prototypes", examples).items()}
 
@@ -228,24 +203,21 @@ def _draw_examples(
 def _draw_means(subject: Subject, known: Known) -> Drawings:
     """Return what draws the sheets of mean maps."""
     targets, labels = known.predicted[known.rows], known.catalogue.labels
-    means = {method: mean_maps(maps, targets) for method, maps in known.maps.items()}
-    headings = dict(enumerate(known.titles[method] for method in means))
+    means = {known.titles[method]: mean_maps(maps, targets) for method, maps in known.maps.items()}
+    scales = {title: scale_of([*found.values()]) for title, found in means.items() if found}
     title = f"{subject.title}\nmean maps of the explained photos, by the class that is explained"
-    scales = [scale_of(list(found.values())) for found in means.values()]
+    foot = "orange speaks for the class, blue against it; each photo counts alike, each method has a scale of its own"
+
+    def colour(title: str, label_id: int) -> np.ndarray | None:
+        one = means[title].get(label_id)
+        return None if one is None else BLUE_ORANGE(0.5 + 0.5 * smooth(one) / scales[title])[..., :3]
 
     def draw(some: Sequence[int]) -> Figure:
-        shown = []
-        for label_id in some:
-            maps = [found.get(label_id) for found in means.values()]
-            cells = [(colour_map(one, scale), "") for one, scale in zip(maps, scales, strict=True)]
-            shown.append(Row(labels[label_id], f"photos: {(targets == label_id).sum():,}", cells))
-        return draw_rows(shown, headings, title=title, foot=MAP_FOOT)
+        shown = [
+            Row(labels[one], f"photos: {(targets == one).sum():,}", [(colour(title, one), "") for title in means])
+            for one in some
+        ]
+        return draw_rows(shown, dict(enumerate(means)), title=title, foot=foot)
 
     explained = sorted({label_id for found in means.values() for label_id in found})
     return {name: partial(draw, some) for name, some in in_sheets("mean_maps", explained).items()}
-
-
-def _draw_places(subject: Subject, features: np.ndarray, label_ids: np.ndarray, predicted: np.ndarray) -> Figure:
-    """Draw the map of the products by t-SNE."""
-    places = place(features, label_ids, max_positions=len(features))
-    return draw_places(places, label_ids, predicted != label_ids, labels=subject.labels, title=subject.title)

@@ -6,21 +6,17 @@ from typing import NamedTuple, TypeVar
 
 import matplotlib
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from bakeoff.data.figures import Figure, new_sheet, paste, shorten
-from bakeoff.interpret.figures import BLUE_ORANGE
 
 CLASSES_A_SHEET = 12
-MAP_FOOT = "orange speaks for the class, blue against it; each photo counts alike, each method has a scale of its own"
 _CELL_IN, _NAME_IN, _LINE_IN, _HEAD_IN, _GAP_IN = 1.25, 1.6, 0.22, 0.8, 0.08
-_SMOOTHING = 0.015
 _INK, _FAINT = "#202020", "#b0b0b0"
 _Item = TypeVar("_Item")
 
 
 class Row(NamedTuple):
-    """A class on a sheet: its name, what is said of it, and its pictures (H, W, 3) uint8 with a line each."""
+    """A class on a sheet: its name, what is said of it, and its pictures (H, W, 3) in [0, 1] with a line each."""
 
     name: str
     told: str
@@ -34,7 +30,7 @@ def in_sheets(name: str, items: Sequence[_Item]) -> dict[str, Sequence[_Item]]:
 
 
 def draw_rows(rows: Sequence[Row], headings: Mapping[int, str], *, title: str, foot: str) -> Figure:
-    """Return a sheet with a row per class; headings stand over the columns, counted from 0, where they begin."""
+    """Return a sheet of rows; headings stand over the columns, counted from 0, where they begin."""
     n_columns = max([*headings, *(len(row.cells) for row in rows)])
     step_in, height_in = _CELL_IN + _LINE_IN, _HEAD_IN + (_CELL_IN + _LINE_IN) * len(rows) + 2 * _LINE_IN
     figure, sheet = new_sheet(max(_NAME_IN + _CELL_IN * n_columns, 7.0), height_in)
@@ -50,30 +46,9 @@ def draw_rows(rows: Sequence[Row], headings: Mapping[int, str], *, title: str, f
         for column, (picture, text) in enumerate(row.cells):
             left = _NAME_IN + _CELL_IN * column
             if picture is not None:
-                paste(sheet, picture, left=left, bottom=bottom, side=_CELL_IN - _GAP_IN)
+                paste(sheet, np.rint(picture * 255).astype(np.uint8), left=left, bottom=bottom, side=_CELL_IN - _GAP_IN)
             write(left, bottom - 0.03, shorten(text, 20), va="top", fontsize=7)
     return figure
-
-
-def to_bytes(images: np.ndarray) -> np.ndarray:
-    """Return images in [0, 1] as uint8, of the same shape."""
-    return np.rint(images * 255).astype(np.uint8)
-
-
-def scale_of(maps: Sequence[np.ndarray]) -> float:
-    """Return the magnitude at which the colours of maps (H, W) end: the 99th percentile, or else the largest."""
-    magnitudes = np.abs(np.concatenate([smooth(one).ravel() for one in maps])) if len(maps) else np.zeros(1)
-    return float(np.percentile(magnitudes, 99)) or float(magnitudes.max()) or 1.0
-
-
-def smooth(one: np.ndarray) -> np.ndarray:
-    """Return a map (H, W) smoothed over 1.5 % of its side, which takes off the noise of single pixels."""
-    return gaussian_filter(one.astype(np.float64), _SMOOTHING * one.shape[0])
-
-
-def colour_map(one: np.ndarray | None, scale: float) -> np.ndarray | None:
-    """Return a signed map (H, W) in colours, (H, W, 3) uint8; None of None."""
-    return None if one is None else to_bytes(BLUE_ORANGE(0.5 + 0.5 * smooth(one) / scale)[..., :3])
 
 
 def draw_places(

@@ -14,12 +14,12 @@ from rich.progress import Progress
 from scipy.ndimage import gaussian_filter
 
 from bakeoff.core.section import PositiveInt, Section
-from bakeoff.interpret.losses import N_RESAMPLES, SEED, Tried, hold, lost
+from bakeoff.interpret.losses import N_RESAMPLES, SEED, Tried, ends, hold
 from bakeoff.interpret.subject import Subject
 from bakeoff.records.interpretation import ClassImportance, LostByShuffles, PartImportance, PartsFound
 from bakeoff.statistics.interval import Interval
 from bakeoff.statistics.matrix import METRICS, Margins, count_confusions, f1
-from bakeoff.statistics.paired import paired_class_f1, paired_difference, paired_macro_f1
+from bakeoff.statistics.paired import paired_class_f1, paired_macro_f1
 
 Group = Literal["rgb", "hsv", "lab", "regions", "bands"]
 Part = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -39,23 +39,21 @@ class PartsParams(Section):
 def _channel(channel: int, space: str = "rgb") -> Part:
     """Return the part that is one channel of a colour space of scikit-image."""
 
+    def convert(images: np.ndarray, conversion: str) -> np.ndarray:
+        if conversion == "rgb2rgb":
+            return images.copy()
+        from skimage import color  # .venv-tf, in which params are read too, does not have it
+
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Conversion from CIE-LAB", UserWarning)  # not in sRGB: clipped
+            return getattr(color, conversion)(images)
+
     def replace(images: np.ndarray, donors: np.ndarray) -> np.ndarray:
-        mixed, other = _convert(images, f"rgb2{space}"), _convert(donors, f"rgb2{space}")
+        mixed, other = convert(images, f"rgb2{space}"), convert(donors, f"rgb2{space}")
         mixed[..., channel] = other[..., channel]
-        return np.clip(_convert(mixed, f"{space}2rgb"), 0, 1)
+        return np.clip(convert(mixed, f"{space}2rgb"), 0, 1)
 
     return replace
-
-
-def _convert(images: np.ndarray, conversion: str) -> np.ndarray:
-    """Return a new array of the photos in another colour space, converted by scikit-image."""
-    if conversion == "rgb2rgb":
-        return images.copy()
-    from skimage import color  # .venv-tf, in which params are read too, does not have it
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Conversion from CIE-LAB", UserWarning)  # not in sRGB: clipped
-        return getattr(color, conversion)(images)
 
 
 def _region(row: int, column: int) -> Part:
@@ -71,14 +69,10 @@ def _region(row: int, column: int) -> Part:
     return replace
 
 
-_FINE, _COARSE = 1 / 64, 1 / 16
-
-
-def _band(finer: float | None, coarser: float | None) -> Part:
+def _band(finer: float, coarser: float) -> Part:
     """Return the part that is what a blur of sigma `finer` leaves, less what one of sigma `coarser` does.
 
-    Sigmas are shares of the side; the photo itself is left where `finer` is None, nothing where `coarser` is. The three
-    bands sum to the photo.
+    Sigmas are shares of the side, 0 leaves the photo itself and infinity nothing. The three bands sum to the photo.
 
     Source:
         P. J. Burt and E. H. Adelson, The Laplacian Pyramid as a Compact Image Code, IEEE Trans. Commun. 31 (1983)
@@ -86,13 +80,14 @@ def _band(finer: float | None, coarser: float | None) -> Part:
     """
 
     def blur(change: np.ndarray, sigma: float) -> np.ndarray:
+        if sigma in (0, np.inf):
+            return 0 * change if sigma else change
         sigma_px = sigma * change.shape[1]
         return gaussian_filter(change, (0, sigma_px, sigma_px, 0), mode="nearest", truncate=3)
 
     def replace(images: np.ndarray, donors: np.ndarray) -> np.ndarray:
         change = donors - images  # blurring is linear
-        kept = change if finer is None else blur(change, finer)
-        return np.clip(images + kept - (0 if coarser is None else blur(change, coarser)), 0, 1)
+        return np.clip(images + blur(change, finer) - blur(change, coarser), 0, 1)
 
     return replace
 
@@ -107,9 +102,9 @@ PARTS: dict[Group, dict[str, Part]] = {
         for column, side in enumerate(("left", "centre", "right"))
     },
     "bands": {
-        "low_frequencies": _band(_COARSE, None),
-        "middle_frequencies": _band(_FINE, _COARSE),
-        "high_frequencies": _band(None, _FINE),
+        "low_frequencies": _band(1 / 16, np.inf),
+        "middle_frequencies": _band(1 / 64, 1 / 16),
+        "high_frequencies": _band(0, 1 / 64),
     },
 }
 """By group: a* of Lab runs from green to red, b* from blue to yellow; regions stand row by row."""
@@ -156,29 +151,30 @@ def _predict_shuffled(subject: Subject, tried: Tried, params: PartsParams, progr
 
 def _importance(tried: Tried, predicted: np.ndarray) -> PartImportance:
     """Return one part's figures from the classes predicted after each of R shuffles, (R, N) int64."""
-    correct, before, each = predicted == tried.label_ids, tried.correct, [_margins(tried, one) for one in predicted]
-    answers, drawn = (tried.label_ids, tried.predicted, predicted, len(tried.labels)), {"n_resamples": N_RESAMPLES}
-    class_f1 = paired_class_f1(*answers, groups=tried.groups, **drawn)
-    f1_each, classes = np.concatenate([f1(margins) for margins in each]), {}
-    for label, interval in class_f1.items():
-        own = tried.label_ids == label
-        recall = paired_difference(before[own], correct[:, own], groups=tried.groups[own], **drawn)[1]
-        classes[tried.labels[label]] = ClassImportance(
-            recall=_lost(recall, correct[:, own].mean(axis=1)), f1=_lost(interval, f1_each[:, label])
-        )
+    correct, each = predicted == tried.label_ids, [_margins(tried, one) for one in predicted]
+    given = (tried.label_ids, tried.predicted, predicted, len(tried.labels))
+    drawn = {"groups": tried.groups, "n_resamples": N_RESAMPLES}
+
+    def shares(own: np.ndarray) -> LostByShuffles:
+        return _lost(tried.lost(correct, own), correct[:, own].mean(axis=1))
+
+    f1_each = np.concatenate([f1(margins) for margins in each])
+    macro_each = np.concatenate([METRICS["macro_f1"](margins) for margins in each])
     return PartImportance(
-        accuracy=_lost(paired_difference(before, correct, groups=tried.groups, **drawn)[1], correct.mean(axis=1)),
-        macro_f1=_lost(
-            paired_macro_f1(*answers, groups=tried.groups, **drawn)[1],
-            np.concatenate([METRICS["macro_f1"](margins) for margins in each]),
-        ),
-        classes=classes,
+        accuracy=shares(np.full(len(tried), True)),
+        macro_f1=_lost(paired_macro_f1(*given, **drawn)[1], macro_each),
+        classes={
+            tried.labels[label]: ClassImportance(
+                recall=shares(tried.label_ids == label), f1=_lost(interval, f1_each[:, label])
+            )
+            for label, interval in paired_class_f1(*given, **drawn).items()
+        },
     )
 
 
 def _lost(interval: Interval, each: np.ndarray) -> LostByShuffles:
     """Return a loss with its spread; `each` (R,) is what every shuffle leaves."""
-    return LostByShuffles(**dict(lost(interval)), sd=float(each.std(ddof=1)) if len(each) > 1 else 0.0)
+    return LostByShuffles(**ends(interval), sd=float(each.std(ddof=1)) if len(each) > 1 else 0.0)
 
 
 def _margins(tried: Tried, predicted: np.ndarray) -> Margins:

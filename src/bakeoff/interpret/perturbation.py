@@ -1,11 +1,13 @@
 """How well a map foretells what changes of a photo do to the score, and how much it changes: Captum's metrics."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from bakeoff.interpret.baselines import GREY
 from bakeoff.interpret.subject import Subject
+from bakeoff.interpret.superpixels import PartlyCovered
 
 _SQUARE = (1 / 8, 1 / 2)
 """Least and largest side of a covered square, as shares of the photo's."""
@@ -13,25 +15,14 @@ _RADIUS = 0.02
 """Of the noise added to each value in [0, 1]: half of it cannot be seen."""
 
 
-class CoveredPhoto:
-    """A photo with grey squares on it, and what the subject answers; the same squares for every method."""
+class CoveredPhoto(PartlyCovered):
+    """A photo (H, W, 3) with grey squares on it, and a class's score; the same squares for every method."""
 
     def __init__(self, subject: Subject, image: np.ndarray, target: int, *, n_squares: int) -> None:
-        """Take an image (H, W, 3) and the class whose score counts."""
-        self._subject, self._image, self._target = subject, image, target
-        generator = np.random.default_rng(0)
+        super().__init__(subject, image, np.float32(GREY), np.arange(image[..., 0].size).reshape(image.shape[:2]))
+        self.target, generator = target, np.random.default_rng(0)
         self.squares = np.stack([_square(generator, len(image)) for _ in range(n_squares)])
         """Which pixels each covers, (n_squares, H, W) bool."""
-        self._known: dict[bytes, np.float32] = {}
-
-    def scores(self, kept: np.ndarray) -> np.ndarray:
-        """Return (n,) float32 scores of the photo with only the pixels `kept`, (n, H, W) bool; each asked for once."""
-        keys = [pattern.tobytes() for pattern in np.packbits(kept, axis=-1)]
-        new = {key: pattern for key, pattern in zip(keys, kept, strict=True) if key not in self._known}
-        if new:
-            photos = np.where(np.stack(list(new.values()))[..., None], self._image, np.float32(GREY))
-            self._known |= zip(new, self._subject.masked_scores(photos)[:, self._target], strict=True)
-        return np.array([self._known[key] for key in keys])
 
 
 def infidelity_of(photo: CoveredPhoto, heat: np.ndarray) -> float | None:
@@ -52,15 +43,14 @@ def infidelity_of(photo: CoveredPhoto, heat: np.ndarray) -> float | None:
     squares = torch.from_numpy(photo.squares).float()
 
     def mean_square(attributions: np.ndarray, *, normalize: bool) -> float:
-        found = infidelity(
-            lambda seen: torch.from_numpy(photo.scores(seen.numpy() > 0)),
+        return infidelity(
+            lambda seen: torch.from_numpy(photo.scores(seen.flatten(1).numpy() > 0)[:, photo.target]),
             lambda seen: (squares, seen - squares),
             torch.ones(1, *heat.shape),
             torch.from_numpy(attributions.astype(np.float32))[None],
             n_perturb_samples=len(squares),
             normalize=normalize,
-        )
-        return float(found[0])
+        ).item()
 
     changes = mean_square(np.zeros_like(heat), normalize=False)
     return float(np.clip(mean_square(heat, normalize=True) / changes, 0, 1)) if changes > 0 else None
@@ -83,8 +73,8 @@ def sensitivity_of(
 
     generator = torch.Generator().manual_seed(0)
 
-    def explain(photos: tuple[torch.Tensor, ...] | torch.Tensor) -> tuple[torch.Tensor]:
-        images = arrays(photos if isinstance(photos, torch.Tensor) else photos[0])
+    def explain(photos: Any) -> tuple[torch.Tensor]:
+        images = arrays(photos[0] if isinstance(photos, tuple) else photos)
         with torch.enable_grad():  # which Captum has switched off
             return (torch.from_numpy(attribute(images, np.full(len(images), target, dtype=np.int64))),)
 

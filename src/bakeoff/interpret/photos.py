@@ -42,11 +42,9 @@ def choose_photos(
     shared = table.loc[table["rank"] < n_shared, :].sort_values(["rank", "hash"])[:max_shared]
     found, left = [shared.assign(kind=SHARED)], table.drop(shared.index)
     for kind in KINDS:
-        is_right, is_sure = kind.startswith("right"), kind.endswith("_sure")
-        own = left.loc[left["correct"] == is_right, :]
-        own = own.sort_values(["probability", "product_id"], ascending=[not is_sure, True])
-        turns = own.groupby("true").cumcount().sort_values(kind="stable")
-        own = own.loc[turns.index[: n_own[kind]]]
+        own = left.loc[left["correct"] == kind.startswith("right"), :]
+        own = own.sort_values(["probability", "product_id"], ascending=[not kind.endswith("_sure"), True])
+        own = own.loc[own.groupby("true").cumcount().sort_values(kind="stable").index[: n_own[kind]]]
         found.append(own.assign(kind=kind))
         left = left.drop(own.index)
     chosen = pd.concat(found)[list(Chosen._fields)]
@@ -55,19 +53,16 @@ def choose_photos(
 
 def _test_table(predictions: Predictions) -> pd.DataFrame:
     order = np.argsort(-predictions.probabilities, axis=1, kind="stable")
-    true = predictions.products["label_id"].to_numpy()
-    table = pd.DataFrame(
-        {
-            "row": np.arange(len(predictions.products)),
-            "product_id": predictions.products["product_id"].to_numpy(),
-            "true": true,
-            "predicted": order[:, 0],
-            "correct": order[:, 0] == true,
-            "counter": np.where(order[:, 0] == true, order[:, 1], true),
-            "probability": predictions.probabilities.max(axis=1),
-        }
+    table = predictions.products[["product_id", "split"]].reset_index(drop=True)
+    table["row"], table["true"], table["predicted"] = (
+        table.index,
+        predictions.products["label_id"].to_numpy(),
+        order[:, 0],
     )
-    table = table.loc[predictions.products["split"].to_numpy() == "test", :].copy()
+    table["correct"] = table["predicted"] == table["true"]
+    table["counter"] = np.where(table["correct"], order[:, 1], table["true"])
+    table["probability"] = predictions.probabilities.max(axis=1)
+    table = table.loc[table["split"] == "test", :].copy()
     table["hash"] = [hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest() for name in table["product_id"]]
     return table
 

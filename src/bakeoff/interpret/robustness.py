@@ -19,10 +19,9 @@ from scipy.ndimage import gaussian_filter
 
 from bakeoff.core.section import PositiveInt, Section
 from bakeoff.data.transforms import to_unit
-from bakeoff.interpret.losses import N_RESAMPLES, SEED, Tried, hold, lost
+from bakeoff.interpret.losses import SEED, Tried, ends, hold
 from bakeoff.interpret.subject import Subject
 from bakeoff.records.interpretation import Lost, RobustnessFound, UnderCorruption
-from bakeoff.statistics.paired import paired_difference
 
 Corrupt = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 
@@ -116,39 +115,24 @@ def corrupt(photos: np.ndarray, name: str, strength: int, *, numbers: np.ndarray
 
 def measure_robustness(subject: Subject, tried: Tried, params: RobustnessParams, progress: Progress) -> RobustnessFound:
     """Return the accuracy under each corruption at each of the strengths, one at least."""
-    correct = _predict_corrupted(subject, tried, sorted({*params.strengths}), progress)
-    return RobustnessFound(
-        n=len(tried),
-        accuracy=float(tried.correct.mean()),
-        corruptions={
-            name: [
-                UnderCorruption(strength=strength, accuracy=float(right.mean()), lost=_lost(tried, right))
-                for strength, right in by_strength.items()
-            ]
-            for name, by_strength in correct.items()
-        },
-        mean_lost=_lost(tried, np.stack([right for known in correct.values() for right in known.values()])),
-    )
-
-
-def _predict_corrupted(
-    subject: Subject, tried: Tried, strengths: list[int], progress: Progress
-) -> dict[str, dict[int, np.ndarray]]:
-    """Return which photos are right, (N,) bool, by corruption and strength."""
-    correct = {name: {strength: np.empty(len(tried), dtype=bool) for strength in strengths} for name in CORRUPTIONS}
-    task = progress.add_task("corrupting photos", total=len(CORRUPTIONS) * len(strengths) * len(tried))
-    photos = hold(subject, tried.products)
+    strengths, photos = sorted({*params.strengths}), hold(subject, tried.products)
+    asked = [(name, strength) for name in CORRUPTIONS for strength in strengths]
+    correct = np.empty((len(asked), len(tried)), dtype=bool)
+    task = progress.add_task("corrupting photos", total=correct.size)
     for part in subject.parts(len(tried)):
         places = np.arange(len(tried))[part]
         images = photos(places)
-        for name, by_strength in correct.items():
-            for strength, right in by_strength.items():
-                changed = corrupt(images, name, strength, numbers=places)
-                right[places] = subject.probabilities(changed).argmax(axis=1) == tried.label_ids[places]
-                progress.advance(task, len(places))
-    return correct
-
-
-def _lost(tried: Tried, correct: np.ndarray) -> Lost:
-    interval = paired_difference(tried.correct, correct, groups=tried.groups, n_resamples=N_RESAMPLES)[1]
-    return lost(interval)
+        for right, (name, strength) in zip(correct, asked, strict=True):
+            changed = corrupt(images, name, strength, numbers=places)
+            right[places] = subject.probabilities(changed).argmax(axis=1) == tried.label_ids[places]
+            progress.advance(task, len(places))
+    corruptions: dict[str, list[UnderCorruption]] = {name: [] for name in CORRUPTIONS}
+    for right, (name, strength) in zip(correct, asked, strict=True):
+        lost = Lost(**ends(tried.lost(right)))
+        corruptions[name].append(UnderCorruption(strength=strength, accuracy=float(right.mean()), lost=lost))
+    return RobustnessFound(
+        n=len(tried),
+        accuracy=float(tried.correct.mean()),
+        corruptions=corruptions,
+        mean_lost=Lost(**ends(tried.lost(correct))),
+    )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from bakeoff.core.machine import ComputeParams
 from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
-from bakeoff.interpret.explain import background, explain, warn_of
-from bakeoff.interpret.figures import caption, draw_explained, panels, read_map, read_photo
+from bakeoff.interpret.explain import background, explain, most_probable, warn_of
+from bakeoff.interpret.figures import caption, draw_explained, panels, read_photo
 from bakeoff.interpret.loss_figures import draw_corruptions, draw_parts, draw_robustness
 from bakeoff.interpret.losses import try_on
 from bakeoff.interpret.methods import METHODS
@@ -26,21 +27,9 @@ from bakeoff.interpret.parts import measure_parts
 from bakeoff.interpret.photos import KINDS, Chosen, choose_photos, safe_name
 from bakeoff.interpret.robustness import measure_robustness
 from bakeoff.interpret.subject import Subject
+from bakeoff.records import interpretation as records
 from bakeoff.records.files import derived_key
-from bakeoff.records.interpretation import (
-    INTERPRETATION_FILE,
-    MAPS_DIR,
-    PARTS_FILE,
-    ROBUSTNESS_FILE,
-    ExplainedPhoto,
-    Explanation,
-    InterpretationRecord,
-    PartsRecord,
-    RobustnessRecord,
-)
 from bakeoff.records.training import TrainingRecord
-
-_TOP = 5
 
 
 @dataclass(frozen=True)
@@ -69,38 +58,27 @@ def interpret_candidate(
     candidate: Candidate, out_dir: Path, *, params: InterpretParams, compute: ComputeParams
 ) -> None:
     """Write interpretation.json with its maps and figures under `out_dir`."""
-    key = derived_key(candidate.training.key, params.used())
+    training, key = candidate.training, derived_key(candidate.training.key, params.used())
     chosen = choose_photos(
         candidate.predictions, n_shared=params.n_shared, max_shared=params.max_shared, n_own=params.n_own
     )
     with open_subject(candidate.training_dir, compute, batch_px=params.batch_px) as subject, Progress() as progress:
         subject.background = background(subject, candidate.catalogue)
-        explained = explain_photos(subject, candidate, chosen, out_dir, params=params, progress=progress)
+        photos, items, maps = explain_photos(subject, candidate, chosen, out_dir, params=params, progress=progress)
         explain_losses(subject, candidate, out_dir, params=params, key=key, progress=progress)
-        known = _known(candidate, chosen, explained, out_dir, params=params)
-        task = progress.add_task("looking at test products", total=None)
-        make_overview(
-            subject, known, out_dir, params=params.overview, key=key, advance=lambda n: progress.advance(task, n)
-        )
-        record = InterpretationRecord(
-            key=key,
-            training_key=candidate.training.key,
-            score=subject.score,
-            notes=_notes(candidate.training, chosen, params),
-            photos=[photo for photo, _ in explained],
-            items=[item for _, items in explained for item in items],
-        )
-    record.write(out_dir / INTERPRETATION_FILE)
-    for photo, items in explained:
+        predicted, rows = candidate.predictions.probabilities.argmax(axis=1), [one.row for one in chosen]
+        titles = {method: METHODS[method].TITLE for method in maps}
+        known = Known(candidate.catalogue, predicted, np.array(rows, dtype=np.int64), maps, titles)
+        advance = partial(progress.advance, progress.add_task("looking at test products", total=None))
+        make_overview(subject, known, out_dir, params=params.overview, key=key, advance=advance)
+    known_by = {"key": key, "training_key": training.key}
+    told = {"score": subject.score, "notes": _notes(training, chosen, params), "photos": photos, "items": items}
+    records.InterpretationRecord.model_validate(known_by | told).write(out_dir / records.INTERPRETATION_FILE)
+    for photo in photos:
+        shown = panels(out_dir, [item for item in items if item.product_id == photo.product_id])
+        named = {"title": caption(training.candidate, photo), "probabilities": photo.probabilities, "box": photo.box}
         with drawing(out_dir / photo.figure, out_dir) as path:
-            draw_explained(
-                read_photo(out_dir, photo),
-                panels(out_dir, items),
-                path,
-                title=caption(candidate.training.candidate, photo),
-                probabilities=photo.probabilities,
-                box=photo.box,
-            )
+            draw_explained(read_photo(out_dir, photo), shown, path, **named)
 
 
 def explain_losses(
@@ -111,7 +89,7 @@ def explain_losses(
     of, title = (subject, candidate.catalogue, candidate.predictions), candidate.training.candidate
     tried = try_on(*of, max_rows=params.parts.max_rows)
     parts = measure_parts(subject, tried, params.parts, progress)
-    PartsRecord(**keys, **dict(parts)).write(out_dir / PARTS_FILE)
+    records.PartsRecord(**keys, **dict(parts)).write(out_dir / records.PARTS_FILE)
     if parts.parts:
         with drawing(out_dir / "figures" / "parts.png", out_dir) as path:
             draw_parts(parts, path, title=title)
@@ -119,7 +97,7 @@ def explain_losses(
         return
     tried = try_on(*of, max_rows=params.robustness.max_rows)
     robustness = measure_robustness(subject, tried, params.robustness, progress)
-    RobustnessRecord(**keys, **dict(robustness)).write(out_dir / ROBUSTNESS_FILE)
+    records.RobustnessRecord(**keys, **dict(robustness)).write(out_dir / records.ROBUSTNESS_FILE)
     with drawing(out_dir / "figures" / "robustness.png", out_dir) as path:
         draw_robustness(robustness, path, title=title)
     with drawing(out_dir / "figures" / "corruptions.png", out_dir) as path:
@@ -134,80 +112,50 @@ def explain_photos(
     *,
     params: InterpretParams,
     progress: Progress,
-) -> list[tuple[ExplainedPhoto, list[Explanation]]]:
-    """Write each chosen photo and its raw maps; return what interpretation.json says of them."""
-    n_maps = len(chosen) * (len(params.methods) + len(set(params.methods) & set(params.counter_methods)))
-    task = progress.add_task("explaining photos", total=n_maps)
-    labels, found = subject.labels, []
+) -> tuple[list[records.ExplainedPhoto], list[records.Explanation], dict[str, np.ndarray]]:
+    """Write each of M photos and its raw maps; return what interpretation.json says of them, and the methods' maps.
+
+    These are (M, H, W) float32 of the predicted classes, NaN throughout where a photo has none.
+    """
+    shape, photos, items = (len(chosen), subject.image_size, subject.image_size), [], []
+    maps = {method: np.full(shape, np.nan, np.float32) for method in params.methods}
+    asked = [(method, n) for method in maps for n in range(1 + (method in params.counter_methods))]
+    task = progress.add_task("explaining photos", total=len(chosen) * len(asked))
     boxes = boxes_in_view(candidate.catalogue, [one.row for one in chosen], subject.preprocessing)
-    for one, box in zip(chosen, boxes, strict=True):
-        image = subject.images(candidate.catalogue.at([one.row]))[0]
-        photo = _describe(one, candidate, box)
+    for number, (one, box) in enumerate(zip(chosen, boxes, strict=True)):
+        image, photo = subject.images(candidate.catalogue.at([one.row]))[0], _describe(one, candidate, box)
         with replacing(out_dir / photo.photo) as path:
             Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(path, format="PNG")
-        items = []
-        for method in params.methods:
-            for target in [one.predicted, one.counter][: 1 + (method in params.counter_methods)]:
-                explained = explain(subject, image, target, method, params)
-                file = None
-                if explained.map is not None:
-                    file = f"{MAPS_DIR}/{safe_name(one.product_id)}.{method}.{target}.npz"
-                    with replacing(out_dir / file) as path, path.open("wb") as stream:
-                        np.savez_compressed(stream, map=explained.map)
-                given = {"note": explained.note, "completeness_gap": explained.completeness_gap}
-                items.append(
-                    Explanation(product_id=one.product_id, method=method, target=labels[target], map=file, **given)
-                )
-                progress.advance(task)
-        found.append((photo, items))
-    return found
+        for method, is_counter in asked:
+            target, file = one.counter if is_counter else one.predicted, None
+            found, note, gap = explain(subject, image, target, method, params)
+            if found is not None:
+                file = f"{records.MAPS_DIR}/{safe_name(one.product_id)}.{method}.{target}.npz"
+                with replacing(out_dir / file) as path, path.open("wb") as stream:
+                    np.savez_compressed(stream, map=found)
+                if not is_counter:
+                    maps[method][number] = found
+            told = {"target": subject.labels[target], "map": file, "note": note, "completeness_gap": gap}
+            items.append(records.Explanation(product_id=one.product_id, method=method, **told))
+            progress.advance(task)
+        photos.append(photo)
+    return photos, items, {method: each for method, each in maps.items() if np.isfinite(each).any()}
 
 
-def _known(
-    candidate: Candidate,
-    chosen: list[Chosen],
-    explained: list[tuple[ExplainedPhoto, list[Explanation]]],
-    out_dir: Path,
-    *,
-    params: InterpretParams,
-) -> Known:
-    """Return what the overview is made of: the maps of the predicted classes by method."""
-    maps: dict[str, np.ndarray] = {}
-    for method in params.methods:
-        found = [
-            next(
-                (read_map(out_dir, item) for item in items if (item.method, item.target) == (method, photo.predicted)),
-                None,
-            )
-            for photo, items in explained
-        ]
-        shape = next((one.shape for one in found if one is not None), None)
-        if shape:
-            maps[method] = np.stack([np.full(shape, np.nan, np.float32) if one is None else one for one in found])
-    return Known(
-        candidate.catalogue,
-        candidate.predictions.probabilities.argmax(axis=1),
-        np.array([one.row for one in chosen], dtype=np.int64),
-        maps,
-        {method: METHODS[method].TITLE for method in maps},
-    )
-
-
-def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> ExplainedPhoto:
+def _describe(one: Chosen, candidate: Candidate, box: np.ndarray) -> records.ExplainedPhoto:
     """Return what the candidate makes of a chosen photo."""
     labels, shares = candidate.catalogue.labels, candidate.predictions.probabilities[one.row]
-    most = list(dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), one.true]))
     name = safe_name(one.product_id)
-    return ExplainedPhoto(
+    return records.ExplainedPhoto(
         product_id=one.product_id,
         kind=one.kind,
         true=labels[one.true],
         predicted=labels[one.predicted],
         correct=one.true == one.predicted,
-        probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
+        probabilities=most_probable(labels, shares, one.true),
         counter=labels[one.counter],
         box=box.tolist() if np.isfinite(box).all() else None,
-        photo=f"{MAPS_DIR}/{name}.png",
+        photo=f"{records.MAPS_DIR}/{name}.png",
         figure=f"attributions/{name}.png",
     )
 

@@ -20,7 +20,7 @@ class NotExplainable(EvaluationError):  # noqa: N818 - a sentence, which no user
 
 
 class Subject(ABC):
-    """A trained candidate that is asked why."""
+    """A trained candidate that is asked why; what its network cannot answer raises `NotExplainable`."""
 
     score: str
     """What is explained of a class: its `logit`, or `probability` where a foreign model ends in its own softmax."""
@@ -43,9 +43,9 @@ class Subject(ABC):
     def scores(self, images: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 scores by the plain network."""
 
-    @abstractmethod
     def masked_scores(self, images: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 scores by the fastest copy of the network that agrees with it, for many photos."""
+        return self.scores(images)
 
     @abstractmethod
     def probabilities(self, images: np.ndarray) -> np.ndarray:
@@ -57,27 +57,15 @@ class Subject(ABC):
 
     @abstractmethod
     def feature_map(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the last map before pooling and d score[target] / d map, both (N, C, h, w) float32.
-
-        Raises:
-            NotExplainable: the network has no such map.
-        """
+        """Return the last map before pooling and d score[target] / d map, both (N, C, h, w) float32."""
 
     @abstractmethod
     def attention(self, images: np.ndarray) -> np.ndarray:
-        """Return each block's attention, heads averaged, (N, blocks, T, T) float32; tokens are prefix, then h·w.
-
-        Raises:
-            NotExplainable: the network does not attend over all tokens at once.
-        """
+        """Return each block's attention, heads averaged, (N, blocks, T, T) float32; tokens are prefix, then h·w."""
 
     @abstractmethod
     def features(self, images: np.ndarray) -> np.ndarray:
-        """Return the pooled features before the head, (N, D) float32.
-
-        Raises:
-            NotExplainable: the network shows none.
-        """
+        """Return the pooled features before the head, (N, D) float32."""
 
     @abstractmethod
     def randomised(self, seed: int) -> "Subject":

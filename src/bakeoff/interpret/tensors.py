@@ -1,15 +1,12 @@
 """Between this room's arrays and Captum's tensors; imported only where a method runs."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-
-from bakeoff.interpret.subject import Subject
 
 
 def planes(images: np.ndarray) -> Tensor:
@@ -20,11 +17,6 @@ def planes(images: np.ndarray) -> Tensor:
 def arrays(tensor: Tensor) -> np.ndarray:
     """Return a tensor (N, C, H, W) as an array (N, H, W, C) float32."""
     return np.ascontiguousarray(tensor.detach().permute(0, 2, 3, 1).cpu().numpy(), dtype=np.float32)
-
-
-def masked_function(subject: Subject) -> Callable[[Tensor], Tensor]:
-    """Return the subject's fastest copy as Captum calls it: tensors (N, 3, H, W) to scores (N, K), no gradients."""
-    return lambda images: torch.from_numpy(subject.masked_scores(arrays(images)))
 
 
 def torch_function(
@@ -49,14 +41,18 @@ class _ByArrays(torch.autograd.Function):
         return planes(ctx.slopes(ctx.images, weights.numpy())), None, None
 
 
-@contextlib.contextmanager
-def seeded(seed: int = 0) -> Iterator[None]:
-    """Let the block draw the same numbers each time, from PyTorch and NumPy, and leave both generators as they were."""
-    held = np.random.get_state()
+def photo_by_photo(attribute: Callable[[Tensor, int], Tensor], images: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return what `attribute` makes of each photo (1, 3, H, W) and its class, tensors (1, C, H, W), as (N, H, W, C).
+
+    Each draws the same numbers, from PyTorch and NumPy, whose generators are left as they were.
+    """
+    held, found = np.random.get_state(), []
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        np.random.seed(seed)
         try:
-            yield
+            for image, target in zip(images, targets, strict=True):
+                torch.manual_seed(0)
+                np.random.seed(0)
+                found.append(attribute(planes(image[None]), int(target)))
         finally:
             np.random.set_state(held)
+    return arrays(torch.cat(found))

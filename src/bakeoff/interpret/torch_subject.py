@@ -48,7 +48,8 @@ class TorchSubject(Subject):
 
     @torch.inference_mode()
     def _logits(self, network: nn.Module, images: np.ndarray) -> np.ndarray:
-        return np.concatenate([network(batch).float().cpu().numpy() for batch in self._batches(images)])
+        parts = self.parts(len(images))
+        return np.concatenate([network(photo_tensor(images[one], self._device)).float().cpu().numpy() for one in parts])
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities, rows sum to 1, by the fastest copy."""
@@ -60,26 +61,26 @@ class TorchSubject(Subject):
 
     def gradients(self, images: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return d logit[target] / d image, (N, H, W, 3) float32."""
-        self._need_gradients()
         found = []
-        for batch, chosen in zip(self._batches(images), self._batches_of(targets), strict=True):
+        for batch, chosen in self._batches(images, targets):
             batch.requires_grad_(True)
             found.append(arrays(_slopes(self.module(batch), chosen, batch)))
         return np.concatenate(found)
 
     def feature_map(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the last map before pooling and the logit's gradient by it, both (N, C, h, w) float32."""
-        self._need_gradients()
-        maps, slopes = [], []
-        for batch, chosen in zip(self._batches(images), self._batches_of(targets), strict=True):
+        found = []
+        for batch, chosen in self._batches(images, targets):
             logits, activations = feature_map(self.module, batch)
-            slopes.append(_slopes(logits, chosen, activations).float().cpu().numpy())
-            maps.append(activations.detach().float().cpu().numpy())
-        return np.concatenate(maps), np.concatenate(slopes)
+            both = torch.stack([activations.detach(), _slopes(logits, chosen, activations)])
+            found.append(both.float().cpu().numpy())
+        maps, slopes = np.concatenate(found, axis=1)
+        return maps, slopes
 
     def attention(self, images: np.ndarray) -> np.ndarray:
         """Return each block's attention, heads averaged, (N, blocks, T, T) float32."""
-        return np.concatenate([attention(self.module, batch).cpu().numpy() for batch in self._batches(images)])
+        batches = (photo_tensor(images[part], self._device) for part in self.parts(len(images)))
+        return np.concatenate([attention(self.module, batch).cpu().numpy() for batch in batches])
 
     def randomised(self, seed: int) -> "TorchSubject":
         """Return the network with fresh weights, drawn by `seed` as for a random start."""
@@ -98,11 +99,10 @@ class TorchSubject(Subject):
         if not self._has_gradients:
             raise NotExplainable("it needs gradients, which this head has not.")
 
-    def _batches(self, images: np.ndarray) -> Iterator[Tensor]:
-        return (photo_tensor(images[part], self._device) for part in self.parts(len(images)))
-
-    def _batches_of(self, targets: np.ndarray) -> Iterator[Tensor]:
-        return (torch.from_numpy(targets[part]).to(self._device) for part in self.parts(len(targets)))
+    def _batches(self, images: np.ndarray, targets: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+        self._need_gradients()
+        for part in self.parts(len(images)):
+            yield photo_tensor(images[part], self._device), torch.from_numpy(targets[part]).to(self._device)
 
 
 def _slopes(logits: Tensor, targets: Tensor, by: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 from bakeoff.interpret.deletion import areas_under
 from bakeoff.records.faithfulness import AnswerCurve, MethodFaithfulness, Pointing, Trust
 from bakeoff.statistics.bootstrap import mean_interval
-from bakeoff.statistics.interval import wilson_interval
+from bakeoff.statistics.interval import wilson
 
 LIKENESS = 0.5
 """Rank correlation above which a map looks the same for a network that knows nothing."""
@@ -33,7 +33,8 @@ class Measured(NamedTuple):
 
 def summarise(title: str, measured: Sequence[Measured], not_learned: str | None) -> MethodFaithfulness:
     """Return a method's faithfulness from at least one photo; `not_learned` says why the candidate knows nothing."""
-    deletion, insertion = (_answer_curve(measured, row) for row in (0, 1))
+    curves, random = np.array([(one.curves, one.random_curves) for one in measured]).transpose(1, 2, 0, 3)
+    deletion, insertion = (_answer_curve(*each) for each in zip(curves, random, (-1, 1), strict=True))
     alike = _mean([one.same_when_random for one in measured])
     pointing = _pointing([one.pointing for one in measured if one.pointing])
     trust, sentence = judge(deletion, insertion, alike, pointing, n=len(measured))
@@ -89,33 +90,25 @@ def judge(
     return next((trust, sentence) for holds, trust, sentence in rules if holds)
 
 
-def _answer_curve(measured: Sequence[Measured], row: int) -> AnswerCurve:
-    """Return the mean curve of deletion (row 0) or insertion (row 1), and its gain on a random map's."""
-    curves = np.stack([one.curves[row] for one in measured])
-    areas, random = areas_under(curves), areas_under(np.stack([one.random_curves[row] for one in measured]))
-    gains = areas - random if row else random - areas
+def _answer_curve(curves: np.ndarray, random: np.ndarray, sign: int) -> AnswerCurve:
+    """Return the mean of curves (N, steps + 1), and its gain on a random map's; `sign` -1: the lower, the better."""
+    areas = areas_under(curves)
+    gains = sign * (areas - areas_under(random))
     gain = float(gains.mean())
     low, high = (-1.0, 1.0) if len(gains) == 1 else (gain, gain)
     if np.ptp(gains) > 0:
         interval = mean_interval(gains, None)
         low, high = interval.low, interval.high
-    mean = curves.mean(axis=0)
-    return AnswerCurve(
-        probabilities=[float(value) for value in mean],
-        area=float(areas.mean()),
-        gain=gain,
-        gain_low=low,
-        gain_high=high,
-    )
+    mean, area = curves.mean(axis=0).tolist(), float(areas.mean())
+    return AnswerCurve(probabilities=mean, area=area, gain=gain, gain_low=low, gain_high=high)
 
 
 def _pointing(found: Sequence[tuple[float, float, float]]) -> Pointing | None:
     if not found:
         return None
-    hits, top, chance = (np.array(values) for values in zip(*found, strict=True))
-    share = float(hits.mean())
-    low, high = wilson_interval(share, len(found))
-    shares = {"share": share, "share_low": low, "share_high": high, "chance": float(chance.mean())}
+    hits, top, chance = np.array(found).T
+    hit = wilson(float(hits.mean()), len(found))
+    shares = {"share": hit.estimate, "share_low": hit.low, "share_high": hit.high, "chance": float(chance.mean())}
     return Pointing(n=len(found), **shares, top_share=float(top.mean()), top_in_box=float((top > 0.5).mean()))
 
 

@@ -41,10 +41,9 @@ class Lost(Section):
 
 
 class LostByShuffles(Lost):
-    """The mean over the shuffles."""
+    """The mean over the shuffles, with its standard deviation over them; 0 with a single one."""
 
     sd: float
-    """Over the shuffles; 0 with a single one."""
 
 
 class ClassImportance(Section):
@@ -55,25 +54,22 @@ class ClassImportance(Section):
 
 
 class PartImportance(Section):
-    """What it costs to take one part of the photos from other photos."""
+    """What it costs to take one part of the photos from other photos, also by class that has a test photo."""
 
     accuracy: LostByShuffles
     macro_f1: LostByShuffles
     classes: dict[str, ClassImportance]
-    """Those that have a test photo."""
 
 
 class PartsFound(Section):
-    """Figures of n test photos as they are, and the importance of each part."""
+    """Figures of n test photos as they are, the importance of each part by group and name, and what is missing."""
 
     n: int
     repeats: int
     accuracy: float
     macro_f1: float
     parts: dict[str, dict[str, PartImportance]]
-    """By group and name."""
     note: str | None
-    """One sentence where something could not be measured."""
 
 
 class PartsRecord(PartsFound, _OfInterpretation):
@@ -83,23 +79,20 @@ class PartsRecord(PartsFound, _OfInterpretation):
 
 
 class UnderCorruption(Section):
-    """How the candidate does where photos are corrupted in one way, so strongly."""
+    """Accuracy, and how much of it is lost, where photos are corrupted in one way at a strength of 1 to 5."""
 
     strength: int
-    """1 to 5."""
     accuracy: float
     lost: Lost
-    """Accuracy."""
 
 
 class RobustnessFound(Section):
-    """Accuracy on n test photos as they are, and under each corruption."""
+    """Accuracy on n test photos as they are, under each corruption, and its loss, mean over kinds and strengths."""
 
     n: int
     accuracy: float
     corruptions: dict[str, list[UnderCorruption]]
     mean_lost: Lost
-    """Accuracy, mean over corruptions and strengths."""
 
 
 class RobustnessRecord(RobustnessFound, _OfInterpretation):
@@ -163,23 +156,20 @@ class InterpretationRecord(_OfInterpretation):
 
 
 class ClassExamples(Section):
-    """Which test products stand for a class in the candidate's features, and which ones those tell least of."""
+    """Of n test products, ids of those that stand best for their class by the features, and of those told least of."""
 
     label: str
     n: int
     prototypes: list[str]
-    """Product ids, the one that stands for most first."""
     criticisms: list[str]
 
 
 class OutsideShare(Section):
-    """How much of what speaks for the explained class lies outside the object's box; means over n photos."""
+    """Share of n maps' positive attribution outside the object's box, and of the area, which a blind map has there."""
 
     n: int
     outside: float
-    """Share of a map's positive attribution."""
     expected: float
-    """Share of the photo's area: what a map that knows nothing has."""
 
 
 class BackgroundReliance(OutsideShare):
@@ -189,17 +179,16 @@ class BackgroundReliance(OutsideShare):
 
 
 class GreyedAccuracy(Section):
-    """The accuracy on n test photos whose box is known, with a part of each photo made mid-grey."""
+    """The accuracy on n test photos whose box is known: as they are, with all but the box mid-grey, with the box so.
+
+    The drops are 95 % intervals of what is lost.
+    """
 
     n: int
     accuracy: float
-    """Of the photos as they are."""
     object_alone: float
-    """With everything outside the box grey."""
     background_alone: float
-    """With the box grey."""
     object_alone_drop: tuple[float, float]
-    """95 % interval of the accuracy lost."""
     background_alone_drop: tuple[float, float]
 
 

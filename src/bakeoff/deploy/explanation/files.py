@@ -3,39 +3,53 @@
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bakeoff.core.files import replacing
 from bakeoff.core.names import visible
 from bakeoff.data.figures import shorten
-from bakeoff.deploy.explanation.answers import Answer
+from bakeoff.interpret.explain import most_probable
 from bakeoff.interpret.figures import Column, Panel, draw_compared, draw_explained
 from bakeoff.interpret.methods import METHODS
 
-_TOP = 5
+
+class Answer(NamedTuple):
+    """What a candidate says of a photo (H, W, 3) float32 in [0, 1], and why."""
+
+    image: np.ndarray
+    score: str
+    """What is explained of a class: `logit` or `probability`."""
+    labels: list[str]
+    probabilities: np.ndarray
+    """(K,) float64, calibrated."""
+    classes: tuple[int, int]
+    """The one that is explained, and the most probable of the others."""
+    maps: dict[tuple[str, int], np.ndarray]
+    """By method and class, (H, W) float32; without those that could not be had."""
+
+    @property
+    def said(self) -> list[str]:
+        """The two classes with their probabilities."""
+        return [f"{shorten(self.labels[label_id], 60)} {self.probabilities[label_id]:.2f}" for label_id in self.classes]
 
 
 def write_answer(answer: Answer, figure: Path, title: str, notes: list[str]) -> None:
     """Draw the figure, and put the raw maps beside it (.npz, as docs/interpretation.md says)."""
-    labels, shares = answer.labels, answer.probabilities
+    labels, shares, maps = answer.labels, answer.probabilities, answer.maps
     with replacing(figure.with_suffix(".npz")) as path, path.open("wb") as stream:
-        held: dict[str, Any] = {f"{method}.{label_id}": values for (method, label_id), values in answer.maps.items()}
+        held: dict[str, Any] = {f"{method}.{label_id}": values for (method, label_id), values in maps.items()}
         held |= {"photo": answer.image, "labels": np.array(labels), "probabilities": shares, "score": answer.score}
-        np.savez_compressed(stream, classes=np.array([answer.chosen, answer.counter]), **held)
-    sentence = f"explained: {answer.said(answer.chosen)}; compared with: {answer.said(answer.counter)}"
-    most = dict.fromkeys([*np.argsort(-shares, kind="stable")[:_TOP].tolist(), answer.chosen])
-    draw_explained(
-        answer.image,
-        [
-            Panel(f"{METHODS[method].TITLE}: {shorten(labels[label_id], 24)}", values, method)
-            for (method, label_id), values in answer.maps.items()
-        ],
-        figure,
-        title="\n".join(line for text in (sentence, title, *notes) for line in wrap(visible(text), 110)),
-        probabilities={labels[label_id]: float(shares[label_id]) for label_id in most},
-    )
+        np.savez_compressed(stream, classes=np.array(answer.classes), **held)
+    told = ["explained: {}; compared with: {}".format(*answer.said), title, *notes]
+    shown = [
+        Panel(f"{METHODS[method].TITLE}: {shorten(labels[label_id], 24)}", values, method)
+        for (method, label_id), values in maps.items()
+    ]
+    heading = "\n".join(line for text in told for line in wrap(visible(text), 110))
+    probabilities = most_probable(labels, shares, answer.classes[0])
+    draw_explained(answer.image, shown, figure, title=heading, probabilities=probabilities)
 
 
 def write_comparison(figures: Mapping[str, Path], path: Path, title: str) -> None:

@@ -2,11 +2,13 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.table import Table
@@ -15,17 +17,24 @@ from rich.text import Text
 from bakeoff.backbones.names import unknown_name
 from bakeoff.core.errors import BakeoffError, EvaluationError, ParamsError
 from bakeoff.core.machine import ComputeParams
-from bakeoff.core.names import visible
-from bakeoff.core.progress import screen
+from bakeoff.core.names import clean_label, visible
+from bakeoff.core.progress import progress_bar, screen
 from bakeoff.core.section import load_section
-from bakeoff.deploy.explanation.answers import Asked, Said, ask
-from bakeoff.deploy.explanation.files import write_answer, write_comparison
+from bakeoff.data.decode import Rejection
+from bakeoff.data.photo import open_packed, repair_photo
+from bakeoff.data.products import Photos
+from bakeoff.data.table import load_catalogue
+from bakeoff.deploy.explanation.files import Answer, write_answer, write_comparison
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
+from bakeoff.deploy.prediction.scoring import read_files
 from bakeoff.deploy.prediction.sources import is_table, list_photos
-from bakeoff.interpret.explain import warn_of
+from bakeoff.evaluation.calibration import apply_temperature
+from bakeoff.interpret.explain import background, explain, warn_of
 from bakeoff.interpret.methods import METHODS
+from bakeoff.interpret.opening import open_subject
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.photos import safe_name
+from bakeoff.interpret.subject import Subject
 
 ALL = "all"
 _COMPARISON = "comparison.png"
@@ -43,19 +52,6 @@ class ExplainOptions:
     force: bool = False
 
 
-@dataclass
-class _Told:
-    """What is printed at the end."""
-
-    figures: dict[tuple[str, str], dict[str, Path]] = field(default_factory=dict)
-    """By a photo's name and title, then by candidate."""
-    rows: list[list[str]] = field(default_factory=list)
-    notes: dict[str, None] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    """Why a photo could not be read, by its path."""
-    problems: list[str] = field(default_factory=list)
-
-
 def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptions) -> None:
     """Write the maps and a figure of every photo for every candidate, and print what they say.
 
@@ -67,47 +63,121 @@ def explain_photos(project: Path, sources: Sequence[Path], options: ExplainOptio
     """
     params = load_section(project / "params.yaml", InterpretParams)
     compute = load_section(project / "params.yaml", ComputeParams)
-    asked = Asked(choose_methods(options.methods, params), params, compute, options.target)
+    methods = _choose_methods(options.methods, params)
     names = list(filter(None, map(str.strip, (options.candidates or "").split(",")))) or [None]
     candidates = [find_candidate(project, name, seed=options.seed) for name in dict.fromkeys(names)]
-    for candidate in candidates:
-        asked.class_of(candidate)
-    photos = _list_all(sources)
-    _require_free(options, candidates, photos["name"])
-    told = _Told()
+    targets = [_class_of(candidate, options.target) for candidate in candidates]
+    session = _Session(project, options.output, params, compute, methods, _list_all(sources))
+    if options.output.is_file():
+        raise ParamsError(f"--output {options.output} is a file; name a folder.")
+    files = [f"{one.name}.png" for one in candidates] + [_COMPARISON] * (len(candidates) > 1)
+    for name, file in product([] if options.force else session.photos["name"], files):
+        if (path := options.output / name / file).exists():
+            raise ParamsError(f"{path} exists and stays as it is; name another folder with --output, or add --force.")
+    problems = []
     try:
-        for candidate in candidates:
-            _keep(ask(project, candidate, photos, asked, told.refused), candidate, options, told)
-        for (name, title), made in told.figures.items():
-            if len(made) > 1:
-                write_comparison(made, options.output / name / _COMPARISON, title)
+        for candidate, target in zip(candidates, targets, strict=True):
+            try:
+                session.ask(candidate, target)
+            except BakeoffError as error:  # costs the candidate the answers that were to follow
+                problems.append(f"{candidate.name}: {error}")
+        for (name, title), made in session.compared.items():
+            write_comparison(made, options.output / name / _COMPARISON, title)
     finally:
-        _tell(told, options.output)
-    if problems := [*told.problems, *_refusals(told.refused, len(photos))]:
+        session.tell()
+    if problems := [*problems, *session.refusals()]:
         raise EvaluationError(" ".join(problems))
 
 
-def _keep(answers: Iterator[Said], candidate: TrainedCandidate, options: ExplainOptions, told: _Told) -> None:
-    """Write a candidate's answers as they come; an error costs the candidate those that were to follow."""
-    try:
-        for name, title, answer in answers:
-            notes = list(dict.fromkeys([*warn_of(candidate.training), *answer.notes]))
-            told.notes |= dict.fromkeys(f"{candidate.name}: {note}" for note in notes)
-            figure = options.output / name / f"{candidate.name}.png"
-            write_answer(answer, figure, f"{candidate.name} · {title}", notes)
-            told.figures.setdefault((name, title), {})[candidate.name] = figure
-            classes = [answer.said(answer.chosen), answer.said(answer.counter)]
-            told.rows.append([title, candidate.name, *classes, answer.n_methods])
-    except BakeoffError as error:
-        told.problems.append(f"{candidate.name}: {error}")
+@dataclass
+class _Session:
+    """What is asked of every candidate, and what is told at the end."""
+
+    project: Path
+    output: Path
+    params: InterpretParams
+    compute: ComputeParams
+    methods: list[str]
+    photos: pd.DataFrame
+    figures: dict[tuple[str, str], dict[str, Path]] = field(default_factory=dict)
+    """By a photo's name and title, then by candidate."""
+    rows: list[list[str]] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Why a photo could not be read, by its path."""
+
+    @property
+    def compared(self) -> dict[tuple[str, str], dict[str, Path]]:
+        """The figures of photos that several candidates explained."""
+        return {photo: made for photo, made in self.figures.items() if len(made) > 1}
+
+    def ask(self, candidate: TrainedCandidate, target: int | None) -> None:
+        """Explain a class of each photo, by default the most probable one, and the most probable of the others."""
+        n_maps, temperature = 2 * len(self.methods), candidate.calibration.temperature
+        prepare, nothing = candidate.training.dataset.prepare, [None] * len(self.photos)
+        opened = open_subject(candidate.folder / "training", self.compute, batch_px=self.params.batch_px)
+        with opened as subject, progress_bar() as bar:
+            _give_background(subject, candidate, self.project)
+            task = bar.add_task(candidate.name, total=len(self.photos) * n_maps)
+            packed = read_files(list(self.photos["path"]), prepare, malformed=nothing)
+            for one, photo in zip(self.photos.to_dict("records"), packed, strict=True):
+                if isinstance(photo, Rejection):
+                    self.refused[one["path"]] = photo.detail
+                    bar.advance(task, n_maps)
+                    continue
+                image = subject.images(Photos([repair_photo(open_packed(photo.encoded), photo.steps)]))[0]
+                shares = apply_temperature(subject.probabilities(image[None]), temperature)[0]
+                order = np.argsort(-shares, kind="stable").tolist()
+                chosen = order[0] if target is None else target
+                classes = (chosen, next(label_id for label_id in order if label_id != chosen))
+                explained = {}
+                for method, label_id in product(self.methods, classes):
+                    explained[method, label_id] = explain(subject, image, label_id, method, self.params)
+                    bar.advance(task)
+                subject.divided.clear()  # a photo is asked about once
+                maps = {key: found.map for key, found in explained.items() if found.map is not None}
+                answer = Answer(image, subject.score, list(subject.labels), shares, classes, maps)
+                self._keep(candidate, one, answer, [found.note for found in explained.values() if found.note])
+
+    def _keep(self, candidate: TrainedCandidate, photo: Mapping[Any, str], answer: Answer, why_not: list[str]) -> None:
+        """Write the raw maps and the figure of a photo, and keep what is told."""
+        name, title = photo["name"], photo["id"]
+        notes = list(dict.fromkeys([*warn_of(candidate.training), *why_not]))
+        self.notes |= dict.fromkeys(f"{candidate.name}: {note}" for note in notes)
+        figure = self.output / name / f"{candidate.name}.png"
+        write_answer(answer, figure, f"{candidate.name} · {title}", notes)
+        self.figures.setdefault((name, title), {})[candidate.name] = figure
+        n_maps = f"{len({method for method, _ in answer.maps})} of {len(self.methods)}"
+        self.rows.append([title, candidate.name, *answer.said, n_maps])
+
+    def tell(self) -> None:
+        """Print what was explained, as far as it went."""
+        if not self.rows:
+            return
+        table = Table(box=box.SIMPLE)
+        for column in ("photo", "candidate", "explained", "compared with", "maps"):
+            table.add_column(column, overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Text(visible(cell)) for cell in row))
+        screen().print(table)
+        lines = [*self.notes, f"{self.output}/<photo>/<candidate>.png has the figures, .npz the raw maps."]
+        if self.compared:
+            lines.append(f"{self.output}/<photo>/{_COMPARISON} shows the candidates side by side, one scale a method.")
+        sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
+
+    def refusals(self) -> list[str]:
+        """Return a sentence where photos could not be read."""
+        if not self.refused:
+            return []
+        title, detail = next(iter(self.refused.items()))
+        n = len(self.photos)
+        what = "the photo" if n == 1 else f"{len(self.refused)} of {n:,d} photos"
+        first = "the first: " if len(self.refused) > 1 else ""
+        return [visible(f"{what} could not be read ({first}{title}, {detail}).")]
 
 
-def choose_methods(given: str | None, params: InterpretParams) -> list[str]:
-    """Return the methods of `--method`: those named, all, or by default those of section `interpret`.
-
-    Raises:
-        ParamsError: there is no such method.
-    """
+def _choose_methods(given: str | None, params: InterpretParams) -> list[str]:
+    """Return the methods of `--method`: those named, all, or by default those of section `interpret`."""
     if given is None:
         return params.methods
     names = list(dict.fromkeys(name.strip() for name in given.split(",")))
@@ -115,6 +185,16 @@ def choose_methods(given: str | None, params: InterpretParams) -> list[str]:
         if name not in {*METHODS, ALL}:
             raise unknown_name("method", name, [*METHODS, ALL])
     return list(METHODS) if ALL in names else names
+
+
+def _class_of(candidate: TrainedCandidate, target: str | None) -> int | None:
+    """Return the index of the class that is to be explained; None for the predicted one."""
+    if target is None:
+        return None
+    labels, wanted = candidate.training.labels, clean_label(target)
+    if wanted not in labels:
+        raise unknown_name("class", wanted, labels)
+    return labels.index(wanted)
 
 
 def _list_all(sources: Sequence[Path]) -> pd.DataFrame:
@@ -134,35 +214,15 @@ def _list_all(sources: Sequence[Path]) -> pd.DataFrame:
     return table.assign(name=[name if shared[name.casefold()] == 1 else safe_name(path) for name, path in pairs])
 
 
-def _require_free(options: ExplainOptions, candidates: Sequence[TrainedCandidate], names: Iterable[str]) -> None:
-    if options.output.is_file():
-        raise ParamsError(f"--output {options.output} is a file; name a folder.")
-    made = [f"{one.name}.png" for one in candidates] + [_COMPARISON] * (len(candidates) > 1)
-    for name, file in product([] if options.force else names, made):
-        if (path := options.output / name / file).exists():
-            raise ParamsError(f"{path} exists and stays as it is; name another folder with --output, or add --force.")
-
-
-def _tell(told: _Told, output: Path) -> None:
-    """Print what was explained, as far as it went."""
-    if not told.rows:
-        return
-    table = Table(box=box.SIMPLE)
-    for column in ("photo", "candidate", "explained", "compared with", "maps"):
-        table.add_column(column, overflow="fold")
-    for row in told.rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))
-    screen().print(table)
-    lines = [*told.notes, f"{output}/<photo>/<candidate>.png has the figures, .npz the raw maps."]
-    if any(len(made) > 1 for made in told.figures.values()):
-        lines.append(f"{output}/<photo>/{_COMPARISON} shows the candidates side by side, one scale a method.")
-    sys.stdout.write("".join(f"{visible(line)}\n" for line in lines))
-
-
-def _refusals(refused: dict[str, str], n_photos: int) -> list[str]:
-    if not refused:
-        return []
-    title, detail = next(iter(refused.items()))
-    what = "the photo" if n_photos == 1 else f"{len(refused)} of {n_photos:,d} photos"
-    first = "the first: " if len(refused) > 1 else ""
-    return [visible(f"{what} could not be read ({first}{title}, {detail}).")]
+def _give_background(subject: Subject, candidate: TrainedCandidate, project: Path) -> None:
+    """Show the subject train photos of the study; where they are gone, that is said and it keeps its mid-grey."""
+    try:
+        catalogue = load_catalogue(project / "data" / "catalogue", project / "data" / "splits" / "splits.parquet")
+    except BakeoffError as error:
+        why = str(error)
+    else:
+        if catalogue.dataset.digest == candidate.training.dataset.digest:
+            subject.background = background(subject, catalogue)
+            return
+        why = f"data/catalogue is no longer what {candidate.name} was trained on."
+    sys.stderr.write(f"{why} Mid-grey stands for the train photos that some methods compare with.\n")

@@ -9,10 +9,7 @@ from bakeoff.interpret.subject import Subject
 from bakeoff.interpret.upsample import upsampled
 
 TITLE = "Attention rollout"
-
-
-class Settings(Section):
-    """Nothing is to be set."""
+Settings = Section
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:

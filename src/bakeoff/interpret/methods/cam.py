@@ -7,11 +7,8 @@ from bakeoff.interpret.subject import NotExplainable, Subject
 from bakeoff.interpret.upsample import upsampled
 
 TITLE = "CAM"
+Settings = Section
 _ROUNDING = 1e-4
-
-
-class Settings(Section):
-    """Nothing is to be set."""
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:

@@ -7,10 +7,7 @@ from bakeoff.interpret.subject import Subject
 from bakeoff.interpret.upsample import upsampled
 
 TITLE = "Grad-CAM"
-
-
-class Settings(Section):
-    """Nothing is to be set."""
+Settings = Section
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:
@@ -21,5 +18,4 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
         eq. 1 and 2, doi:10.1109/ICCV.2017.74.
     """
     maps, slopes = subject.feature_map(images, targets)
-    combined = (slopes.mean(axis=(2, 3), keepdims=True) * maps).sum(axis=1)
-    return upsampled(np.maximum(combined, 0), subject.image_size)
+    return upsampled(np.maximum((slopes.mean(axis=(2, 3), keepdims=True) * maps).sum(axis=1), 0), subject.image_size)

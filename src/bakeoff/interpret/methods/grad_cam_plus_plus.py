@@ -7,10 +7,7 @@ from bakeoff.interpret.subject import Subject
 from bakeoff.interpret.upsample import upsampled
 
 TITLE = "Grad-CAM++"
-
-
-class Settings(Section):
-    """Nothing is to be set."""
+Settings = Section
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:
@@ -26,7 +23,6 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
     maps, slopes = subject.feature_map(images, targets)
     positive = np.maximum(slopes, 0)
     shares = 2 + positive * maps.sum(axis=(2, 3), keepdims=True)  # over g²
-    weights = np.divide(positive, shares, out=np.zeros_like(positive), where=shares != 0).sum(
-        axis=(2, 3), keepdims=True
-    )
-    return upsampled(np.maximum((weights * maps).sum(axis=1), 0), subject.image_size)
+    parts = np.divide(positive, shares, out=np.zeros_like(positive), where=shares != 0)
+    combined = (parts.sum(axis=(2, 3), keepdims=True) * maps).sum(axis=1)
+    return upsampled(np.maximum(combined, 0), subject.image_size)

@@ -1,5 +1,7 @@
 """GradientSHAP: Integrated Gradients averaged over train photos as baselines, at random points on the way."""
 
+from typing import Any
+
 import numpy as np
 
 from bakeoff.core.section import PositiveInt, Section
@@ -21,20 +23,15 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
         Lundberg, Lee: A Unified Approach to Interpreting Model Predictions, NeurIPS 2017, arXiv:1705.07874; as expected
         gradients: Erion et al. 2021, doi:10.1038/s42256-021-00343-w.
     """
-    import torch
     from captum.attr import GradientShap
 
-    from bakeoff.interpret.tensors import arrays, planes, seeded
+    from bakeoff.interpret.tensors import photo_by_photo, planes
 
     method, background = GradientShap(subject.differentiable), planes(subject.background)
-    sizes = [
-        len(part) for part in np.array_split(np.arange(settings.samples), -(-settings.samples // subject.batch_images))
-    ]
-    maps = []
-    for image, target in zip(images, targets, strict=True):
-        batch, total = planes(image[None]), torch.zeros(())
-        with seeded():
-            for n in sizes:
-                total = total + n * method.attribute(batch, background, n_samples=n, stdevs=0.0, target=int(target))
-        maps.append(arrays(total / settings.samples).sum(axis=3)[0])
-    return np.stack(maps)
+    parts = np.array_split(np.arange(settings.samples), -(-settings.samples // subject.batch_images))
+
+    def share(photo: Any, target: int) -> Any:
+        means = (method.attribute(photo, background, n_samples=len(one), stdevs=0.0, target=target) for one in parts)
+        return sum(len(one) * mean for one, mean in zip(parts, means, strict=True)) / settings.samples
+
+    return photo_by_photo(share, images, targets).sum(axis=3)

@@ -2,23 +2,19 @@
 
 import numpy as np
 
-from bakeoff.core.section import PositiveInt, Section
-from bakeoff.interpret.baselines import BaselineName, baselines
+from bakeoff.core.section import PositiveInt
+from bakeoff.interpret.baselines import BaselineSettings, baselines
 from bakeoff.interpret.subject import Subject
 
 TITLE = "Integrated Gradients"
+adds_up_from = baselines
+"""A map's sum leads from their scores to the photos' own."""
 
 
-class Settings(Section):
+class Settings(BaselineSettings):
     """Points on the way (Gauss-Legendre), and where it begins."""
 
     steps: PositiveInt
-    baseline: BaselineName
-
-
-def adds_up_from(subject: Subject, images: np.ndarray, settings: Settings) -> np.ndarray:
-    """Return the photos (N, H, W, 3) from whose scores a map's sum leads to the photo's own."""
-    return baselines(settings.baseline, subject, images)
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:
@@ -34,7 +30,7 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
 
     shares = IntegratedGradients(subject.differentiable).attribute(
         planes(images),
-        baselines=planes(baselines(settings.baseline, subject, images)),
+        baselines=planes(baselines(subject, images, settings)),
         target=torch.from_numpy(targets),
         n_steps=settings.steps,
         method="gausslegendre",

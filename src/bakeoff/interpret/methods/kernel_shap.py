@@ -7,15 +7,9 @@ from bakeoff.interpret.subject import Subject
 from bakeoff.interpret.superpixels import SuperpixelSettings, fit
 
 TITLE = "KernelSHAP"
-
-
-class Settings(SuperpixelSettings):
-    """The superpixels, and how many patterns of covered ones are asked for."""
-
-
-def adds_up_from(subject: Subject, images: np.ndarray, settings: Settings) -> np.ndarray:
-    """Return the photos (N, H, W, 3) from whose scores a map's sum leads to the photo's own."""
-    return baselines(settings.baseline, subject, images)
+Settings = SuperpixelSettings
+adds_up_from = baselines
+"""A map's sum leads from their scores to the photos' own."""
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:

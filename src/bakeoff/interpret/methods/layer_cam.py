@@ -7,10 +7,7 @@ from bakeoff.interpret.subject import Subject
 from bakeoff.interpret.upsample import upsampled
 
 TITLE = "Layer-CAM"
-
-
-class Settings(Section):
-    """Nothing is to be set."""
+Settings = Section
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:
@@ -21,5 +18,4 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
         Image Processing 2021, eq. 5 to 7, doi:10.1109/TIP.2021.3089943.
     """
     maps, slopes = subject.feature_map(images, targets)
-    combined = (np.maximum(slopes, 0) * maps).sum(axis=1)
-    return upsampled(np.maximum(combined, 0), subject.image_size)
+    return upsampled(np.maximum((np.maximum(slopes, 0) * maps).sum(axis=1), 0), subject.image_size)

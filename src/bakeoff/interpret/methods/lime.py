@@ -6,10 +6,7 @@ from bakeoff.interpret.subject import Subject
 from bakeoff.interpret.superpixels import SuperpixelSettings, fit
 
 TITLE = "LIME"
-
-
-class Settings(SuperpixelSettings):
-    """The superpixels, and how many patterns of covered ones are asked for."""
+Settings = SuperpixelSettings
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:

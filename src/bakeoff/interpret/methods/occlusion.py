@@ -1,20 +1,21 @@
 """Occlusion: how much the score falls where a window of the photo is covered."""
 
+from typing import Any
+
 import numpy as np
 
-from bakeoff.core.section import PositiveInt, Section
-from bakeoff.interpret.baselines import BaselineName, baselines
+from bakeoff.core.section import PositiveInt
+from bakeoff.interpret.baselines import BaselineSettings, baselines
 from bakeoff.interpret.subject import NotExplainable, Subject
 
 TITLE = "Occlusion"
 
 
-class Settings(Section):
+class Settings(BaselineSettings):
     """The window's side and step, px, and what covers it."""
 
     window_px: PositiveInt
     stride_px: PositiveInt
-    baseline: BaselineName
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:
@@ -32,7 +33,7 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
     import torch
     from captum.attr import Occlusion
 
-    from bakeoff.interpret.tensors import arrays, masked_function, planes
+    from bakeoff.interpret.tensors import arrays, photo_by_photo, planes
 
     window, stride = settings.window_px, settings.stride_px
     if not stride <= window <= min(images.shape[1:3]):
@@ -40,15 +41,11 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
             f"window_px = {window} and stride_px = {stride} do not fit a photo of {images.shape[2]} x "
             f"{images.shape[1]} px: expected stride <= window <= photo; change them in conf/profile/."
         )
-    method, maps = Occlusion(masked_function(subject)), []
-    for image, target in zip(images, targets, strict=True):
-        drops = method.attribute(
-            planes(image[None]),
-            sliding_window_shapes=(3, window, window),
-            strides=(3, stride, stride),
-            baselines=planes(baselines(settings.baseline, subject, image[None])),
-            target=torch.tensor([target]),
-            perturbations_per_eval=subject.batch_images,
-        )
-        maps.append(arrays(drops)[0, ..., 0])  # the window covers all channels, so they are alike
-    return np.stack(maps)
+    method = Occlusion(lambda photos: torch.from_numpy(subject.masked_scores(arrays(photos))))
+    shape, step, n = (3, window, window), (3, stride, stride), subject.batch_images
+
+    def drops(photo: Any, target: int) -> Any:
+        covered = planes(baselines(subject, arrays(photo), settings))
+        return method.attribute(photo, shape, step, baselines=covered, target=target, perturbations_per_eval=n)
+
+    return photo_by_photo(drops, images, targets)[..., 0]  # the window covers all channels, so they are alike

@@ -28,18 +28,12 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
     """
     from captum.attr import NoiseTunnel, Saliency
 
-    from bakeoff.interpret.tensors import arrays, planes, seeded
+    from bakeoff.interpret.tensors import photo_by_photo
 
-    method, maps = NoiseTunnel(Saliency(subject.differentiable)), []
-    for image, target in zip(images, targets, strict=True):
-        with seeded():
-            mean: Any = method.attribute(
-                planes(image[None]),
-                nt_samples=settings.samples,
-                nt_samples_batch_size=min(settings.samples, subject.batch_images),
-                stdevs=settings.noise * float(np.ptp(image)),
-                target=int(target),
-                abs=False,
-            )
-        maps.append(np.abs(arrays(mean)).sum(axis=3)[0])
-    return np.stack(maps)
+    method, n = NoiseTunnel(Saliency(subject.differentiable)), settings.samples
+    given = {"nt_samples": n, "nt_samples_batch_size": min(n, subject.batch_images), "abs": False}
+
+    def mean(photo: Any, target: int) -> Any:
+        return method.attribute(photo, stdevs=settings.noise * float(photo.max() - photo.min()), target=target, **given)
+
+    return np.abs(photo_by_photo(mean, images, targets)).sum(axis=3)

@@ -1,7 +1,6 @@
 """reports/explanations/: a page per class with its shared photos compared and the leading candidates' own ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,8 +32,7 @@ class ClassLink(NamedTuple):
     href: str
 
 
-@dataclass(frozen=True)
-class _Page:
+class _Page(NamedTuple):
     label: str
     interpreted: Sequence[Interpreted]
     leading: Sequence[Interpreted]
@@ -45,9 +43,8 @@ def write_explanations(facts: Facts, folder: Path) -> None:
     """Write the pages in the language of the choice; a page that fails is told in failures.json beside `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     interpreted = read_interpreted(facts.leading_first)
-    leading = [one for one in interpreted if one.candidate in facts.leading]
     for link in class_links(facts, interpreted):
-        page = _Page(link.label, interpreted, leading, Budget(_PICTURE_BYTES))
+        page = _Page(link.label, interpreted, _leading(facts, interpreted), Budget(_PICTURE_BYTES))
         with drawing(folder.parent / link.href, folder.parent) as path:
             context = {"label": link.label, "dataset": facts.dataset, "budget": page.budget}
             context |= {"scale": scale_picture(page.budget), "notes": notes_of(interpreted, link.label)}
@@ -55,9 +52,13 @@ def write_explanations(facts: Facts, folder: Path) -> None:
             write_page(path, "explanations", _SECTIONS, page, failures_dir=folder.parent, **context)
 
 
+def _leading(facts: Facts, interpreted: Sequence[Interpreted]) -> list[Interpreted]:
+    return [one for one in interpreted if one.candidate in facts.leading]
+
+
 def class_links(facts: Facts, interpreted: Sequence[Interpreted]) -> list[ClassLink]:
     """Return the classes that have a page, in the order of the labels."""
-    leading, found = [one for one in interpreted if one.candidate in facts.leading], []
+    leading, found = _leading(facts, interpreted), []
     for label in facts.dataset["labels"]:
         own = {photo.product_id for one in leading for photo in one.photos(label, shared=False)}
         if photos := own | set(shared_products(interpreted, label)):
@@ -71,10 +72,8 @@ def _shared(page: _Page) -> dict[str, Any]:
 
 
 def _own(page: _Page) -> dict[str, Any]:
-    found = [
-        own_photo(one, photo, page.budget) for one in page.leading for photo in one.photos(page.label, shared=False)
-    ]
-    return {"own": found}
+    photos = [(one, photo) for one in page.leading for photo in one.photos(page.label, shared=False)]
+    return {"own": [own_photo(one, photo, page.budget) for one, photo in photos]}
 
 
 _SECTIONS: Sections = {

@@ -40,12 +40,14 @@ class Interpreted(NamedTuple):
 
 
 class Column(NamedTuple):
-    """What a candidate says of a compared photo; `maps` are data URIs by method, None where there is none."""
+    """What a candidate says of a photo; `maps` are data URIs by method or title, None where there is none."""
 
     candidate: str
     learned: bool
     photo: ExplainedPhoto
     maps: dict[str, str | None]
+    picture: str | None = None
+    """The photo, where it is the candidate's own."""
 
 
 class Comparison(NamedTuple):
@@ -59,15 +61,6 @@ class Comparison(NamedTuple):
     methods: dict[str, str]
     scores: dict[str, list[str]]
     columns: list[Column]
-
-
-class OwnPhoto(NamedTuple):
-    """A photo that one candidate explains for itself: its picture, and titles of maps to data URIs."""
-
-    candidate: str
-    photo: ExplainedPhoto
-    picture: str | None
-    maps: dict[str, str | None]
 
 
 def read_interpreted(records: Sequence[Evaluated]) -> list[Interpreted]:
@@ -115,12 +108,12 @@ def _panels(one: Interpreted, photo: ExplainedPhoto) -> dict[str, Panel]:
     return {name: Panel(name, values, f"{name} {score}") for name, values in read.items() if values is not None}
 
 
-def own_photo(one: Interpreted, photo: ExplainedPhoto, budget: Budget) -> OwnPhoto:
-    """Return one candidate's photo with its maps, the two classes of a method on one scale."""
+def own_photo(one: Interpreted, photo: ExplainedPhoto, budget: Budget) -> Column:
+    """Return one candidate's photo with its maps by title, the two classes of a method on one scale."""
     shown, image = panels(one.folder, one.items(photo)), read_photo(one.folder, photo)
     full = scales(shown)
     maps = {panel.title: budget.embed_array(overlay(image, panel.values, full[panel.scale])) for panel in shown}
-    return OwnPhoto(one.candidate, photo, _picture(one, photo, budget), maps)
+    return Column(one.candidate, one.learned, photo, maps, _picture(one, photo, budget))
 
 
 def notes_of(interpreted: Iterable[Interpreted], label: str | None = None) -> dict[str, list[str]]:
