@@ -38,7 +38,7 @@ def draw_parts(found: PartsFound, path: Path, *, title: str) -> None:
     shuffles = "1 shuffle" if found.repeats == 1 else f"{found.repeats} shuffles"
     heading = f"{title}: points lost where a part comes from another photo"
     scores = f"{found.n} test photos as they are: accuracy {found.accuracy:.3f}, macro F1 {found.macro_f1:.3f}"
-    figure.suptitle(f"{heading}\n{scores}; {shuffles}, 95 % intervals over photos", fontsize=10)
+    figure.suptitle(f"{heading}\n{scores}\n{shuffles}, 95 % intervals over photos", fontsize=10)
     figure.savefig(path, dpi=130)
 
 

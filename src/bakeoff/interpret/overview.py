@@ -201,7 +201,7 @@ def _draw_examples(
 
 
 def _draw_means(subject: Subject, known: Known) -> Drawings:
-    """Return what draws the sheets of mean maps."""
+    """Return what draws the sheets of mean maps, of the classes with at least two explained photos."""
     targets, labels = known.predicted[known.rows], known.catalogue.labels
     means = {known.titles[method]: mean_maps(maps, targets) for method, maps in known.maps.items()}
     scales = {title: scale_of([*found.values()]) for title, found in means.items() if found}
@@ -219,5 +219,5 @@ def _draw_means(subject: Subject, known: Known) -> Drawings:
         ]
         return draw_rows(shown, dict(enumerate(means)), title=title, foot=foot)
 
-    explained = sorted({label_id for found in means.values() for label_id in found})
+    explained = sorted({one for found in means.values() for one in found if (targets == one).sum() > 1})
     return {name: partial(draw, some) for name, some in in_sheets("mean_maps", explained).items()}
