@@ -169,7 +169,7 @@ def test_a_network_that_cannot_be_drawn_anew_is_measured_without(tmp_path, opene
     opened[0] = Trees()
     found = measure(tmp_path)[0].methods["integrated_gradients"]
     assert found.same_when_random is None
-    assert found.trust == "yes"
+    assert found.trust == "undecided"
 
 
 def test_a_class_that_is_never_predicted_does_no_harm(tmp_path, opened):

@@ -56,7 +56,7 @@ def test_every_photo_and_method_is_one_item_with_its_raw_map(tmp_path, linear):
     out, record, given = interpret(tmp_path, n_shared=2, max_shared=None, counter_methods=["occlusion"])
     assert record.key == derived_key(KEY, given.used())
     assert (record.training_key, record.score) == (KEY, "logit")
-    assert record.notes == ["Only 0 of 1 wrong and sure test photos exist."]
+    assert record.notes == ["Only 0 of 1 further wrong and sure test photos exist."]
     assert len(record.photos) == 6, "two of each class"
     assert {"../odd id"} < {photo.product_id for photo in record.photos}
     assert len(record.items) == 6 * 3

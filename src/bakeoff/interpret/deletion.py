@@ -78,8 +78,8 @@ def top_in_box(ranks: np.ndarray, inside: np.ndarray, share: float) -> float:
     return float(inside[ranks < n_top].mean())
 
 
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Return how alike two maps (H, W) are, in [0, 1]: the magnitude of Spearman's correlation; 0 where one is flat."""
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Return how alike two maps (H, W) are, in [0, 1]: Spearman's correlation less its sign; None where one is flat."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
-        return 0.0
+        return None
     return abs(float(spearmanr(first.ravel(), second.ravel()).statistic))

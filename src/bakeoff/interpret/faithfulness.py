@@ -87,6 +87,7 @@ class Trial:
             pointing = (top_in_box(ranks, inside, 0), top_in_box(ranks, inside, _TOP), float(inside.mean()))
         curves = answer_curves(subject.probabilities, image, target, ranks, steps=params.steps)
         infidelity = infidelity_of(photo.covered, heat)
+        subject.divided.clear()
         return Measured(curves, photo.random_curves, infidelity, sensitivity, alike, pointing)
 
 
@@ -111,6 +112,8 @@ def measure_faithfulness(
     chosen = choose_photos(
         candidate.predictions, n_shared=params.rows, max_shared=params.rows, n_own=dict.fromkeys(KINDS, 0)
     )
+    if not chosen:
+        raise EvaluationError("there is no test photo to measure heat maps on; see section `split`.")
     found: dict[str, MethodFaithfulness] = {}
     refused: dict[str, str] = {}
     with (
@@ -162,6 +165,7 @@ def open_trial(subject: Subject, candidate: Candidate, chosen: list[Chosen], par
         photos.append(Photo(image, target, inside if points else None, ties, curves, covered))
     randomised = None
     with contextlib.suppress(NotExplainable):
-        randomised = subject.randomised(0)
+        # A seed of its own: the training's would draw the very weights that a random start began with.
+        randomised = subject.randomised(derive_seed(candidate.training.seed, "randomised"))
         randomised.background = subject.background
     return Trial(subject, randomised, photos, params)

@@ -46,7 +46,9 @@ class Tried:
     def lost(self, correct: np.ndarray, own: np.ndarray | slice = slice(None)) -> Interval:
         """Return the accuracy lost on some of the photos where `correct`, (N,) or (R, N), tells which stay right."""
         drawn = {"groups": self.groups[own], "n_resamples": N_RESAMPLES}
-        return paired_difference(self.correct[own], correct[..., own], **drawn)[1]
+        found = paired_difference(self.correct[own], correct[..., own], **drawn)[1]
+        # Of a single product, or its copies, nothing is known of others.
+        return found if np.ptp(self.groups[own]) else Interval(found.estimate, -1.0, 1.0, found.method, N_RESAMPLES)
 
 
 def try_on(subject: Subject, catalogue: Catalogue, predictions: Predictions, *, max_rows: int | None) -> Tried:

@@ -30,8 +30,8 @@ def infidelity_of(photo: CoveredPhoto, heat: np.ndarray) -> float | None:
 
     Yeh's infidelity E[(I · map - (f(x) - f(x - I)))²] over E[(f(x) - f(x - I))²], where x says which pixels are seen
     and I covers a square, so that I · map is the sum of the map (H, W) below it. The map counts with the factor that
-    serves it best (`normalize` of Captum), because some maps are in no unit of the score. None where no square changes
-    the score.
+    serves it best, not below 0 (`normalize` of Captum), because some maps are in no unit of the score. None where no
+    square changes the score.
 
     Source:
         C.-K. Yeh, C.-Y. Hsieh, A. S. Suggala, D. I. Inouye and P. Ravikumar, On the (in)fidelity and sensitivity of
@@ -41,6 +41,10 @@ def infidelity_of(photo: CoveredPhoto, heat: np.ndarray) -> float | None:
     from captum.metrics import infidelity
 
     squares = torch.from_numpy(photo.squares).float()
+    kept = ~photo.squares.reshape(len(squares), -1)
+    changed = (photo.scores(np.ones_like(kept[:1])) - photo.scores(kept))[:, photo.target]
+    if changed.any() and changed @ (photo.squares * heat).sum(axis=(1, 2)) <= 0:
+        return 1.0  # what speaks for the class in the map speaks against it: no factor above 0 helps
 
     def mean_square(attributions: np.ndarray, *, normalize: bool) -> float:
         return infidelity(

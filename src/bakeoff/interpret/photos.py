@@ -44,7 +44,7 @@ def choose_photos(
     for kind in KINDS:
         own = left.loc[left["correct"] == kind.startswith("right"), :]
         own = own.sort_values(["probability", "product_id"], ascending=[not kind.endswith("_sure"), True])
-        own = own.loc[own.groupby("true").cumcount().sort_values(kind="stable").index[: n_own[kind]]]
+        own = own.loc[own.groupby("true").cumcount().sort_values(kind="stable").index[: n_own.get(kind, 0)]]
         found.append(own.assign(kind=kind))
         left = left.drop(own.index)
     chosen = pd.concat(found)[list(Chosen._fields)]

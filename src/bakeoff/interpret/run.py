@@ -24,7 +24,7 @@ from bakeoff.interpret.opening import open_subject
 from bakeoff.interpret.overview import Known, make_overview
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.parts import measure_parts
-from bakeoff.interpret.photos import KINDS, Chosen, choose_photos, safe_name
+from bakeoff.interpret.photos import Chosen, choose_photos, safe_name
 from bakeoff.interpret.robustness import measure_robustness
 from bakeoff.interpret.subject import Subject
 from bakeoff.records import interpretation as records
@@ -65,15 +65,15 @@ def interpret_candidate(
     with open_subject(candidate.training_dir, compute, batch_px=params.batch_px) as subject, Progress() as progress:
         subject.background = background(subject, candidate.catalogue)
         photos, items, maps = explain_photos(subject, candidate, chosen, out_dir, params=params, progress=progress)
+        told = {"score": subject.score, "notes": _notes(training, chosen, params), "photos": photos, "items": items}
+        record = records.InterpretationRecord.model_validate({"key": key, "training_key": training.key} | told)
+        record.write(out_dir / records.INTERPRETATION_FILE)
         explain_losses(subject, candidate, out_dir, params=params, key=key, progress=progress)
         predicted, rows = candidate.predictions.probabilities.argmax(axis=1), [one.row for one in chosen]
         titles = {method: METHODS[method].TITLE for method in maps}
         known = Known(candidate.catalogue, predicted, np.array(rows, dtype=np.int64), maps, titles)
         advance = partial(progress.advance, progress.add_task("looking at test products", total=None))
         make_overview(subject, known, out_dir, params=params.overview, key=key, advance=advance)
-    known_by = {"key": key, "training_key": training.key}
-    told = {"score": subject.score, "notes": _notes(training, chosen, params), "photos": photos, "items": items}
-    records.InterpretationRecord.model_validate(known_by | told).write(out_dir / records.INTERPRETATION_FILE)
     for photo in photos:
         shown = panels(out_dir, [item for item in items if item.product_id == photo.product_id])
         named = {"title": caption(training.candidate, photo), "probabilities": photo.probabilities, "box": photo.box}
@@ -139,6 +139,7 @@ def explain_photos(
             items.append(records.Explanation(product_id=one.product_id, method=method, **told))
             progress.advance(task)
         photos.append(photo)
+        subject.divided.clear()
     return photos, items, {method: each for method, each in maps.items() if np.isfinite(each).any()}
 
 
@@ -164,8 +165,8 @@ def _notes(training: TrainingRecord, chosen: list[Chosen], params: InterpretPara
     """Return what the reader of the maps must know."""
     kinds = Counter(one.kind for one in chosen)
     found = [
-        f"Only {kinds[kind]} of {params.n_own[kind]} {kind.replace('_', ' and ')} test photos exist."
-        for kind in KINDS
-        if kinds[kind] < params.n_own[kind]
+        f"Only {kinds[kind]} of {wanted} further {kind.replace('_', ' and ')} test photos exist."
+        for kind, wanted in params.n_own.items()
+        if kinds[kind] < wanted
     ]
     return found + warn_of(training)

@@ -84,6 +84,11 @@ def judge(
         (worse, "no", f"a random map finds what the answer depends on better ({gains})."),
         (astray, "no", f"it {pointed}."),
         (not better, "undecided", f"it could not be told from a random map on {n} photos ({gains})."),
+        (
+            same_when_random is None,
+            "undecided",
+            f"it is better than a random map ({gains}), but could not be tried on a network that knows nothing.",
+        ),
         (no_aim, "undecided", f"it is better than a random map ({gains}), but {pointed}."),
         (True, "yes", f"it is better than a random map ({gains}){pointed and f', and {pointed}'}."),
     ]

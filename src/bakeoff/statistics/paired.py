@@ -123,8 +123,8 @@ def paired_macro_f1(  # noqa: PLR0913 - draws and groups as in the other compari
     """
     draws = _paired_draws(METRICS["macro_f1"], label_ids, (predicted_a, predicted_b), (n_labels, n_resamples, seed))
     sizes = group_sizes(groups, len(label_ids))
-    interval = _of_draws(*draws, len(label_ids) / sizes.mean())
-    return interval.estimate, widen(interval, macro_copies(sizes, label_ids), (-1.0, 1.0))
+    interval = _of_draws(*draws, len(label_ids) / sizes.mean(), macro_copies(sizes, label_ids))
+    return interval.estimate, interval
 
 
 def paired_class_f1(  # noqa: PLR0913 - as above
@@ -142,8 +142,8 @@ def paired_class_f1(  # noqa: PLR0913 - as above
     copies = class_copies(group_sizes(groups, len(label_ids)), label_ids, n_labels)
     found = {}
     for label, n in zip(*np.unique(label_ids, return_counts=True), strict=True):
-        interval = _of_draws(float(estimates[label]), float(centres[label]), draws[:, label], n / copies[label])
-        found[int(label)] = widen(interval, float(copies[label]), (-1.0, 1.0))
+        of_class = float(estimates[label]), float(centres[label]), draws[:, label]
+        found[int(label)] = _of_draws(*of_class, n / copies[label], float(copies[label]))
     return found
 
 
@@ -161,12 +161,12 @@ def _paired_draws(
     return estimate, centre, np.concatenate(draws)
 
 
-def _of_draws(estimate: float, centre: float, draws: Array, n: float) -> Interval:
-    """Return the interval of a difference from resamples (B,) of it; `n` products are behind it."""
+def _of_draws(estimate: float, centre: float, draws: Array, n: float, copies: float) -> Interval:
+    """Return the interval of a difference from resamples (B,) of it; `n` products, alike by `copies`, are behind it."""
     if max(np.abs(draws).max(), abs(estimate)) < _ROUNDING:
         return _nothing_differs(n)
     low, high = np.clip(np.add(bias_corrected(draws, centre, LEVEL), estimate - centre), -1, 1)
-    return Interval(float(estimate), low, high, "bootstrap_products", len(draws))
+    return widen(Interval(float(estimate), low, high, "bootstrap_products", len(draws)), copies, (-1.0, 1.0))
 
 
 def _joint_draws(

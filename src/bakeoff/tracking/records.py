@@ -15,6 +15,7 @@ from bakeoff.records.evaluation import CALIBRATION, CONFUSIONS, METRICS, Calibra
 from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord
 from bakeoff.records.interpretation import (
     INTERPRETATION_FILE,
+    OVERVIEW_FILE,
     PARTS_FILE,
     ROBUSTNESS_FILE,
     InterpretationRecord,
@@ -30,7 +31,7 @@ _TRAINING, HISTORY = "training.json", "history.csv"
 _DIGESTED: dict[PartName, tuple[str, ...]] = {
     "training": (_TRAINING, "cost.json", HISTORY),
     "evaluation": (METRICS, CALIBRATION, CONFUSIONS, "confusion.csv", "classification_report.txt"),
-    "interpretation": (INTERPRETATION_FILE, PARTS_FILE, ROBUSTNESS_FILE),
+    "interpretation": (INTERPRETATION_FILE, PARTS_FILE, ROBUSTNESS_FILE, OVERVIEW_FILE),
     "faithfulness": (FAITHFULNESS_FILE,),
 }
 _TRAINING_METRICS = {

@@ -1,7 +1,5 @@
 """GradientSHAP: Integrated Gradients averaged over train photos as baselines, at random points on the way."""
 
-from typing import Any
-
 import numpy as np
 
 from bakeoff.core.section import PositiveInt, Section
@@ -21,17 +19,15 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
 
     Source:
         Lundberg, Lee: A Unified Approach to Interpreting Model Predictions, NeurIPS 2017, arXiv:1705.07874; as expected
-        gradients: Erion et al. 2021, doi:10.1038/s42256-021-00343-w.
+        gradients: Erion et al. 2021, doi:10.1038/s42256-021-00343-w. Captum's draws depend on how many fit in a batch.
     """
-    from captum.attr import GradientShap
-
-    from bakeoff.interpret.tensors import photo_by_photo, planes
-
-    method, background = GradientShap(subject.differentiable), planes(subject.background)
-    parts = np.array_split(np.arange(settings.samples), -(-settings.samples // subject.batch_images))
-
-    def share(photo: Any, target: int) -> Any:
-        means = (method.attribute(photo, background, n_samples=len(one), stdevs=0.0, target=target) for one in parts)
-        return sum(len(one) * mean for one, mean in zip(parts, means, strict=True)) / settings.samples
-
-    return photo_by_photo(share, images, targets).sum(axis=3)
+    generator = np.random.default_rng(0)
+    starts = subject.background[generator.integers(len(subject.background), size=settings.samples)]
+    way = generator.random((settings.samples, 1, 1, 1), dtype=np.float32)
+    maps = np.zeros(images.shape[:3], dtype=np.float32)
+    for place, (image, target) in enumerate(zip(images, targets, strict=True)):
+        for part in subject.parts(settings.samples):
+            points = starts[part] + way[part] * (image - starts[part])
+            slopes = subject.gradients(points, np.full(len(points), target, dtype=np.int64))
+            maps[place] += ((image - starts[part]) * slopes).sum(axis=(0, 3))
+    return maps / settings.samples

@@ -1,5 +1,7 @@
 """Integrated Gradients: the gradients along the way from a baseline to the photo, times that way."""
 
+from typing import Any
+
 import numpy as np
 
 from bakeoff.core.section import PositiveInt
@@ -23,17 +25,15 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
     Source:
         Sundararajan, Taly, Yan: Axiomatic Attribution for Deep Networks, ICML 2017, eq. 1, arXiv:1703.01365.
     """
-    import torch
     from captum.attr import IntegratedGradients
 
-    from bakeoff.interpret.tensors import arrays, planes
+    from bakeoff.interpret.tensors import arrays, photo_by_photo, planes
 
-    shares = IntegratedGradients(subject.differentiable).attribute(
-        planes(images),
-        baselines=planes(baselines(subject, images, settings)),
-        target=torch.from_numpy(targets),
-        n_steps=settings.steps,
-        method="gausslegendre",
-        internal_batch_size=subject.batch_images,
-    )
-    return arrays(shares).sum(axis=3)
+    method = IntegratedGradients(subject.differentiable)
+
+    def shares(photo: Any, target: int) -> Any:
+        start = planes(baselines(subject, arrays(photo), settings))
+        given = {"n_steps": settings.steps, "method": "gausslegendre", "internal_batch_size": subject.batch_images}
+        return method.attribute(photo, baselines=start, target=target, **given)
+
+    return photo_by_photo(shares, images, targets).sum(axis=3)
