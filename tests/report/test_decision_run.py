@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import re
@@ -416,8 +415,8 @@ def test_the_page_says_which_commands_make_this_study_again(tmp_path):
     made = make_study(["x"], choices=("dataset=synthetic", "models=[x]"))
     for study, line in (
         (made, ".venv-torch/bin/dvc exp run -S dataset=synthetic -S &#39;models=[x]&#39;\n"),
-        (dataclasses.replace(made, choices=()), ".venv-torch/bin/dvc exp run\n"),
-        (dataclasses.replace(made, choices=None), ".venv-torch/bin/bakeoff run\n"),
+        (made._replace(choices=()), ".venv-torch/bin/dvc exp run\n"),
+        (made._replace(choices=None), ".venv-torch/bin/bakeoff run\n"),
     ):
         choice = compare(tmp_path / "runs", tmp_path, study=study, params=NO_LIMITS)
         assert choice.inputs.choices == (None if study.choices is None else list(study.choices))

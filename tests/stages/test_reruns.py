@@ -47,7 +47,7 @@ ROOMS = {
     "training": OF_TORCH,
     "baseline_tf": OF_TF,
     "predictors": {*INTERPRET, "throughput"},
-    "statistics": {"examine", *EVALUATE, "faithfulness", "faithfulness_baseline", *TELLING},
+    "statistics": {"examine", *EVALUATE, *INTERPRET, *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
     "interpret": {*INTERPRET, "compare"},
     "examination": {"examine"},

@@ -233,7 +233,7 @@ def test_a_server_that_is_not_there_costs_one_line(candidate, tracking_params, m
 def test_artifacts_that_fail_cost_a_warning_and_are_logged_next_time(candidate, tracking_params, monkeypatch, capfd):
     kept = state_dir("failures") / read_results(candidate).training.key
     with monkeypatch.context() as patch:
-        patch.setattr("bakeoff.tracking.runs.log_part_artifacts", lambda *_, **__: 1 / 0)
+        patch.setattr("bakeoff.tracking.mirror.log_part_artifacts", lambda *_, **__: 1 / 0)
         assert replay(candidate, params=tracking_params) is None
     [run] = all_runs()
     assert run.info.status == "FINISHED"

@@ -65,7 +65,7 @@ def score_reference(
     labels = candidate.training.labels
     require_same_labels(labels, catalogue.labels, given_by=candidate.name, expected_by="the catalogue")
     _require_same_data(candidate, catalogue)
-    splits = ["test"] if len(catalogue.rows("test")) >= SMALL_TEST else ["test", "validation"]
+    splits = reference_splits(catalogue)
     rows = np.concatenate([catalogue.rows(name) for name in splits])
     table = catalogue.products.iloc[rows]
     names = [name for name in ("image", "width", "height", REPAIR) if name in table]
@@ -86,6 +86,11 @@ def _luck(project: Path, candidate: TrainedCandidate) -> float:
         return 0.0
     accuracy = choice.corrected[candidate.name].accuracy
     return accuracy.measured - accuracy.estimate if candidate.training.key in choice.inputs.keys.values() else 0.0
+
+
+def reference_splits(catalogue: Catalogue) -> list[str]:
+    """Return `test`, and `validation` where the test split is small."""
+    return ["test"] if len(catalogue.rows("test")) >= SMALL_TEST else ["test", "validation"]
 
 
 def _require_same_data(candidate: TrainedCandidate, catalogue: Catalogue) -> None:
