@@ -27,6 +27,7 @@ from bakeoff.interpret.losses import Tried, choose_rows, try_on
 from bakeoff.interpret.parts import PARTS, PartsParams, measure_parts
 from numpy_predictor import NumpyPredictor, make_catalogue, predict_catalogue
 
+pytestmark = pytest.mark.torch  # scikit-image, which converts colours, is in .venv-torch
 NAMES = [name for group in PARTS.values() for name in group]
 ALL = PartsParams(groups=list(PARTS), repeats=2, max_rows=None)
 
