@@ -17,7 +17,7 @@ from bakeoff.statistics.resample import resampled_margins
 from bakeoff.statistics.two_sample import difference_of_shares
 
 pytest.importorskip("jinja2", reason="random studies are told, which .venv-torch alone can")
-from random_study import KINDS, draw_probabilities, products_of  # noqa: E402
+from random_study import KINDS, draw_probabilities, products_of
 
 PROMISE = AutomationParams(precision=0.9)
 PARAMS = EvaluateParams(top_k=[3, 5], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=15, automation=PROMISE)
