@@ -1,6 +1,7 @@
 """How well a map foretells what changes of a photo do to the score, and how much it changes: Captum's metrics."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,7 @@ class CoveredPhoto(PartlyCovered):
 
     def __init__(self, subject: Subject, image: np.ndarray, target: int, *, n_squares: int) -> None:
         super().__init__(subject, image, np.float32(GREY), np.arange(image[..., 0].size).reshape(image.shape[:2]))
-        self.target, generator = target, np.random.default_rng(0)
-        self.squares = np.stack([_square(generator, len(image)) for _ in range(n_squares)])
+        self.target, self.squares = target, _squares(n_squares, len(image))
         """Which pixels each covers, (n_squares, H, W) bool."""
 
 
@@ -87,6 +87,13 @@ def sensitivity_of(
         return (photos + _RADIUS * noise).clamp(0, 1)
 
     return float(sensitivity_max(explain, (planes(image[None]),), add_noise, n_perturb_samples=n_noises)[0])
+
+
+@lru_cache(maxsize=1)
+def _squares(n: int, side_px: int) -> np.ndarray:
+    """Return the squares, (n, H, W) bool, the same for every photo and held once."""
+    generator = np.random.default_rng(0)
+    return np.stack([_square(generator, side_px) for _ in range(n)])
 
 
 def _square(generator: np.random.Generator, side_px: int) -> np.ndarray:

@@ -44,7 +44,7 @@ class _ByArrays(torch.autograd.Function):
 def photo_by_photo(attribute: Callable[[Tensor, int], Tensor], images: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Return what `attribute` makes of each photo (1, 3, H, W) and its class, tensors (1, C, H, W), as (N, H, W, C).
 
-    Each draws the same numbers, from PyTorch and NumPy, whose generators are left as they were.
+    Each draws the same numbers, from PyTorch and NumPy (Lime), whose generators are left as they were.
     """
     held, found = np.random.get_state(), []
     with torch.random.fork_rng(devices=[]):
