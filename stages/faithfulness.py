@@ -15,8 +15,9 @@ from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import load_section
 from bakeoff.data.table import load_catalogue
-from bakeoff.interpret.faithfulness import measure_faithfulness
-from bakeoff.interpret.params import FaithfulnessParams, InterpretParams
+from bakeoff.faithfulness.params import FaithfulnessParams
+from bakeoff.faithfulness.run import measure_faithfulness
+from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.run import read_candidate
 from bakeoff.tracking.mirror import replay
 from bakeoff.tracking.params import TrackingParams

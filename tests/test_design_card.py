@@ -23,7 +23,8 @@ CARD = {  # package: (distribution, the parts of the product that must import it
     "captum": ("captum", "interpret"),
     "matplotlib": ("matplotlib", "data"),
 }
-LATER = ("training", "predictors", "speed", "interpret", "deploy", "tracking", "study", "data_curve", "tuning")
+LATER = ("training", "predictors", "speed", "interpret", "faithfulness")
+LATER += ("deploy", "tracking", "study", "data_curve", "tuning")
 
 
 def pins() -> dict[str, str]:

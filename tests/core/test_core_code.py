@@ -104,7 +104,8 @@ def test_the_digest_follows_the_closure_and_native_sources_alone(package):
 ROOMS = (
     *("core", "statistics", "scan", "records", "data", "catalogue", "learning", "backbones", "weights", "training"),
     *("examination", "tuning"),
-    *("baseline_tf", "predictors", "evaluation", "speed", "interpret", "decision", "report", "aggregation", "advice"),
+    *("baseline_tf", "predictors", "evaluation", "speed", "interpret", "faithfulness"),
+    *("decision", "report", "aggregation", "advice"),
     *("explore", "deploy", "data_curve", "tracking", "study", "cli"),
 )
 """Each room imports only those before it."""

@@ -50,6 +50,7 @@ ROOMS = {
     "statistics": {"examine", *EVALUATE, *INTERPRET, *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
     "interpret": {*INTERPRET, "compare"},
+    "faithfulness": {"faithfulness", "faithfulness_baseline"},
     "examination": {"examine"},
     "speed": {"throughput"},
     "decision": TELLING,

@@ -1,10 +1,9 @@
-"""Sections `interpret`, why, and `faithfulness`, how far that can be believed."""
+"""Section `interpret`: which photos are explained, and how."""
 
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, create_model
 
-from bakeoff.core.modes import ModeName
 from bakeoff.core.section import PositiveInt, Section
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.parts import PartsParams
@@ -58,27 +57,3 @@ class InterpretParams(_OfMethods):
     def used(self) -> dict[str, Any]:
         """Return what the result depends on: all but the settings of methods that are not asked for, and memory."""
         return self.model_dump(exclude={"batch_px", *(set(METHODS) - set(self.methods))})
-
-
-class FaithfulnessParams(Section):
-    """Section `faithfulness`: whose methods are measured, and on how much."""
-
-    models: list[str]
-    modes: list[ModeName]
-    """Those of the study's candidates that are measured, for all of its seeds."""
-    baseline_seeds: list[Annotated[int, Field(ge=0)]]
-    """Of the TensorFlow baseline."""
-    rows: PositiveInt
-    """Test photos at most, the same for every candidate."""
-    steps: PositiveInt
-    """In which all pixels are deleted or inserted."""
-    squares: PositiveInt
-    """Per photo, for the infidelity."""
-    sensitivity_rows: Annotated[int, Field(ge=0)]
-    """Of the photos, those whose maps are made again under noise."""
-    noises: PositiveInt
-    """Per photo, for the sensitivity."""
-
-    def used(self) -> dict[str, Any]:
-        """Return what the result depends on: all but whose methods are measured."""
-        return self.model_dump(exclude={"models", "modes", "baseline_seeds"})

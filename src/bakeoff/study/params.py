@@ -13,7 +13,8 @@ from bakeoff.core.section import LanguageCode, read_yaml, validate_section
 from bakeoff.decision.params import CompareParams
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.examination.params import ExamineParams
-from bakeoff.interpret.params import FaithfulnessParams, InterpretParams
+from bakeoff.faithfulness.params import FaithfulnessParams
+from bakeoff.interpret.params import InterpretParams
 from bakeoff.learning.params import BaselineParams
 from bakeoff.learning.recipe import TrainingParams, recipe_problem
 from bakeoff.speed.params import ThroughputParams

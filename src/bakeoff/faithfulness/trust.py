@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bakeoff.interpret.deletion import areas_under
+from bakeoff.faithfulness.deletion import areas_under
 from bakeoff.records.faithfulness import AnswerCurve, MethodFaithfulness, Pointing, Trust
 from bakeoff.statistics.bootstrap import mean_interval
 from bakeoff.statistics.interval import wilson

@@ -13,17 +13,25 @@ from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.boxes import boxes_in_view
-from bakeoff.interpret.deletion import answer_curves, box_pixels, random_map, rank_correlation, rank_pixels, top_in_box
+from bakeoff.faithfulness.deletion import (
+    answer_curves,
+    box_pixels,
+    random_map,
+    rank_correlation,
+    rank_pixels,
+    top_in_box,
+)
+from bakeoff.faithfulness.figure import draw_faithfulness
+from bakeoff.faithfulness.params import FaithfulnessParams
+from bakeoff.faithfulness.perturbation import CoveredPhoto, infidelity_of, sensitivity_of
+from bakeoff.faithfulness.trust import Measured, summarise
 from bakeoff.interpret.explain import REMEDIES, Attribute, attributed, background
-from bakeoff.interpret.faithfulness_figure import draw_faithfulness
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.opening import open_subject
-from bakeoff.interpret.params import FaithfulnessParams, InterpretParams
-from bakeoff.interpret.perturbation import CoveredPhoto, infidelity_of, sensitivity_of
+from bakeoff.interpret.params import InterpretParams
 from bakeoff.interpret.photos import KINDS, Chosen, choose_photos
 from bakeoff.interpret.run import Candidate
 from bakeoff.interpret.subject import NotExplainable, Subject
-from bakeoff.interpret.trust import Measured, summarise
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord, MethodFaithfulness
 from bakeoff.records.files import derived_key

@@ -8,7 +8,7 @@ import yaml
 
 from bakeoff.interpret.params import InterpretParams
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[1]
 _SMALL = {
     "integrated_gradients": {"steps": 4},
     "smoothgrad": {"samples": 3},

@@ -7,21 +7,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from interpret_params import params
-from linear_subject import LinearSubject, edges, exact_map
 from PIL import Image
 from pydantic import ValidationError
 
 from bakeoff.core.machine import ComputeParams
 from bakeoff.data.table import BOX_COLUMNS
-from bakeoff.interpret import faithfulness
-from bakeoff.interpret.faithfulness import measure_faithfulness
+from bakeoff.faithfulness import run as faithfulness
+from bakeoff.faithfulness.params import FaithfulnessParams
+from bakeoff.faithfulness.run import measure_faithfulness
 from bakeoff.interpret.methods import METHODS
-from bakeoff.interpret.params import FaithfulnessParams
 from bakeoff.interpret.run import read_candidate
 from bakeoff.interpret.subject import NotExplainable
 from bakeoff.records.faithfulness import FaithfulnessRecord
 from bakeoff.records.training import TrainingRecord
+from interpret_params import params
+from linear_subject import LinearSubject, edges, exact_map
 from numpy_predictor import SIDE, NumpyPredictor, make_catalogue, write_training
 
 pytestmark = pytest.mark.torch

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from linear_subject import LinearSubject, exact_map
 
-from bakeoff.interpret.perturbation import CoveredPhoto, infidelity_of, sensitivity_of
+from bakeoff.faithfulness.perturbation import CoveredPhoto, infidelity_of, sensitivity_of
+from linear_subject import LinearSubject, exact_map
 
 pytestmark = pytest.mark.torch
 SIDE = 16

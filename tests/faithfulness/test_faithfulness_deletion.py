@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from linear_subject import LinearSubject, exact_map
 
-from bakeoff.interpret.deletion import (
+from bakeoff.faithfulness.deletion import (
     answer_curves,
     areas_under,
     box_pixels,
@@ -17,6 +16,7 @@ from bakeoff.interpret.deletion import (
     rank_pixels,
     top_in_box,
 )
+from linear_subject import LinearSubject, exact_map
 
 SIDE = 16
 TIES = random_map(SIDE, 1)

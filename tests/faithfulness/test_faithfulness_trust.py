@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bakeoff.interpret.trust import MIN_PHOTOS, Measured, summarise
+from bakeoff.faithfulness.trust import MIN_PHOTOS, Measured, summarise
 
 FLAT = np.full((2, 3), 0.5)
 GOOD = np.array([[1.0, 0.2, 0.0], [0.0, 0.8, 1.0]])  # areas 0.35 and 0.65 against a random map's 0.5

@@ -1,0 +1,1 @@
+"""How far heat maps can be believed, measured on test photos."""
