@@ -46,7 +46,7 @@ class LinearSubject(Subject):
     def feature_map(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise NotExplainable("a linear classifier has no map before pooling.")
 
-    def attention(self, images: np.ndarray) -> np.ndarray:
+    def attention(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise NotExplainable("a linear classifier does not attend.")
 
     def features(self, images: np.ndarray) -> np.ndarray:

@@ -146,9 +146,9 @@ def test_maps_are_bilinear_between_the_centres_of_their_places():
     assert found.dtype == np.float32
 
 
-def attending(*blocks):
-    """Return a stand-in for a network of which only the attention of its blocks is known."""
-    found = np.array([blocks], np.float32)
+def attending(*blocks, read):
+    """Return a stand-in for a network of which only the attention of its blocks and its head is known."""
+    found = np.array([blocks], np.float32), np.array([read], np.float32)
     return SimpleNamespace(image_size=2, attention=lambda images: found)
 
 
@@ -157,18 +157,21 @@ def test_rollout_by_hand_on_three_tokens():
     second = [[0.5, 0.5, 0], [0, 0, 1], [0, 1, 0]]
     # Half identity: [[.5, 0, .5], [0, 1, 0], [.5, 0, .5]], then [[.75, .25, 0], [0, .5, .5], [0, .5, .5]] times that;
     # the class token's row is [.375, .25, .375], and the third token the only patch.
-    found = attribute("attention_rollout", attending(first, second), np.zeros((1, 2, 2, 3)), [0])
+    found = attribute("attention_rollout", attending(first, second, read=[1, 0, 0]), np.zeros((1, 2, 2, 3)), [0])
     np.testing.assert_allclose(found, np.full((1, 2, 2), 0.375))
 
 
-def test_rollout_reads_the_class_tokens_row_or_the_mean_without_one():
+def test_rollout_reads_the_rows_of_the_tokens_that_the_head_reads():
     with_class = np.full((5, 5), 0.2)
     with_class[0] = [0, 0.4, 0.3, 0.2, 0.1]
-    found = attribute("attention_rollout", attending(with_class), np.zeros((1, 2, 2, 3)), [0])
+    found = attribute("attention_rollout", attending(with_class, read=[1, 0, 0, 0, 0]), np.zeros((1, 2, 2, 3)), [0])
     np.testing.assert_allclose(found, [[[0.2, 0.15], [0.1, 0.05]]], rtol=1e-6)
-    without = np.tile([0.1, 0.2, 0.3, 0.4], (4, 1))
-    found = attribute("attention_rollout", attending(without), np.zeros((1, 2, 2, 3)), [0])
-    np.testing.assert_allclose(found, [[[0.175, 0.225], [0.275, 0.325]]], rtol=1e-6)  # half identity: 1 / 8 each
+    patches = np.full((1, 2, 2), 0.1 + 0.5 / 4)  # half identity: 1 / 8 each
+    given = attending(with_class, read=[0, 0.25, 0.25, 0.25, 0.25])
+    np.testing.assert_allclose(attribute("attention_rollout", given, np.zeros((1, 2, 2, 3)), [0]), patches, rtol=1e-6)
+    without = attending(np.tile([0.1, 0.2, 0.3, 0.4], (4, 1)), read=[0.25, 0.25, 0.25, 0.25])
+    found = attribute("attention_rollout", without, np.zeros((1, 2, 2, 3)), [0])
+    np.testing.assert_allclose(found, [[[0.175, 0.225], [0.275, 0.325]]], rtol=1e-6)
 
 
 def test_rollout_is_the_same_for_every_class_and_adds_up_with_the_prefix():

@@ -200,7 +200,16 @@ def test_attention_of_vision_transformers(name, blocks, tokens):
     with torch.no_grad():
         fused = module(photos(side))
     assert all(block.attn.fused_attn for block in backbone.blocks)
-    found = attention(module, photos(side))
+    found, read = attention(module, photos(side))
+    prefix = backbone.num_prefix_tokens
+    torch.testing.assert_close(read.sum(dim=1), torch.ones(2))
+    if backbone.global_pool == "token":
+        assert read[:, 0].min() > 0.3  # a distilled network reads its second token too
+        assert not read[:, prefix:].any()
+    else:
+        assert backbone.global_pool == "avg"
+        assert not read[:, :prefix].any()
+        assert read[:, prefix:].min() > 0
     assert found.shape == (2, blocks, tokens, tokens)
     torch.testing.assert_close(found.sum(dim=3), torch.ones(2, blocks, tokens))
     assert found.min() > 0
@@ -218,17 +227,23 @@ def test_attention_of_the_first_block_by_hand():
         tokens = backbone.blocks[0].norm1(backbone._pos_embed(backbone.patch_embed(photos(64))))
         query, key, _ = backbone.blocks[0].attn.qkv(tokens).unflatten(2, (3, 3, 64)).permute(2, 0, 3, 1, 4)
         expected = (query @ key.mT / 8).softmax(dim=3).mean(dim=1)  # 3 heads of 64 channels
-    torch.testing.assert_close(attention(module, photos(64))[:, 0], expected)
+    torch.testing.assert_close(attention(module, photos(64))[0][:, 0], expected)
 
 
-@pytest.mark.parametrize(("name", "tokens"), [("vit", 17), ("dinov2", 17), ("deit", 18), ("clip_vision", 17)])
-def test_attention_of_transformers_networks(hf, name, tokens):
+@pytest.mark.parametrize(
+    ("name", "tokens", "n_read"),  # DeiT reads its distillation token too, DINOv2 also the mean patch
+    [("vit", 17, 1), ("dinov2", 17, 17), ("deit", 18, 2), ("clip_vision", 17, 1)],
+)
+def test_attention_of_transformers_networks(hf, name, tokens, n_read):
     module = hf(name)
     config = module.classifier.backbone.network.config
     with torch.no_grad():
         fused = module(photos(32))
     assert config._attn_implementation == "sdpa"
-    found = attention(module, photos(32))
+    found, read = attention(module, photos(32))
+    assert (read > 0).sum(dim=1).tolist() == [n_read, n_read]
+    torch.testing.assert_close(read.sum(dim=1), torch.ones(2))
+    assert (read.argmax(dim=1) == 0).all() or n_read == 2
     assert config._attn_implementation == "sdpa"
     assert found.shape == (2, 1, tokens, tokens)
     torch.testing.assert_close(found.sum(dim=3), torch.ones(2, 1, tokens))

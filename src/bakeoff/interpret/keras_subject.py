@@ -91,7 +91,7 @@ class KerasSubject(Subject):
         maps, slopes = self._ask("feature_map", images, np.eye(len(self.labels))[targets], axis=1)
         return maps, slopes
 
-    def attention(self, images: np.ndarray) -> np.ndarray:
+    def attention(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Raise: the baseline is convolutional."""
         raise NotExplainable("it is a convolutional network, which has no attention.")
 

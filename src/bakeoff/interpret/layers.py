@@ -1,6 +1,6 @@
 """Where a network's last map is, and what its blocks attend to; channels first whatever the network's own layout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from math import isqrt
 from typing import Any
@@ -45,26 +45,27 @@ def feature_map(module: PhotoClassifier, batch: Tensor) -> tuple[Tensor, Tensor]
     return logits, caught[0]
 
 
-def attention(module: PhotoClassifier, batch: Tensor) -> Tensor:
-    """Return each block's attention, heads averaged, (N, blocks, T, T): rows attend, and sum to 1.
+def attention(module: PhotoClassifier, batch: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each block's attention, heads averaged, (N, blocks, T, T), and how much the features read a token, (N, T).
 
-    Tokens are the prefix (the class token first), then h·w. Fused attention, which never forms this matrix, is off
-    meanwhile.
+    Rows attend, and sum to 1. Tokens are the prefix (the class token first), then h·w. What is read is told by the
+    features' gradient by the last tokens. Fused attention, which never forms this matrix, is off meanwhile.
 
     Raises:
         NotExplainable: the network does not attend over all tokens at once, block by block.
     """
     backbone = module.classifier.backbone
     catch = _hf_attention if isinstance(backbone, HfBackbone) else _timm_attention
-    with torch.no_grad():
-        blocks = catch(backbone, module.normalise(batch))
+    blocks, features, tokens = catch(backbone, module.normalise(batch))
     if not blocks:
         attends = any("attention" in type(layer).__name__.lower() for layer in backbone.modules())
         how = "it attends within windows, to a summary or in some blocks only, not" if attends else "it does not attend"
         raise _refusal(module, f"{how} from every token to every token")
     if any(block.shape != (len(batch), blocks[0].shape[-1], blocks[0].shape[-1]) for block in blocks):
         raise _refusal(module, "its blocks attend within windows, or to fewer tokens than there are")
-    return torch.stack(blocks, dim=1)
+    slopes = [_slope(features, one) for one in tokens]
+    read = next(slope for slope in reversed(slopes) if slope is not None).norm(dim=2)
+    return torch.stack(blocks, dim=1).detach(), read / read.sum(dim=1, keepdim=True)
 
 
 def _place(module: PhotoClassifier, photo: Tensor) -> tuple[nn.Module, int | None, bool]:
@@ -122,10 +123,8 @@ def _hf_layer(module: PhotoClassifier, photo: Tensor) -> nn.Module:
         pixels = module.normalise(photo).detach().requires_grad_(True)
         answer = backbone.network(pixels, output_hidden_states=True)
     features = pooled_features(answer)
-    # Weights that differ: what a layer norm gives sums to the same whatever it is given.
-    score = (features * torch.linspace(1, 2, features.shape[1], device=features.device)).sum()
     for state in reversed(answer.get("hidden_states") or ()):
-        (gradient,) = torch.autograd.grad(score, state, retain_graph=True, allow_unused=True)
+        gradient = _slope(features, state)
         layers = [
             layer for layer, output in outputs if output is state or (type(output) is tuple and output[0] is state)
         ]
@@ -134,13 +133,31 @@ def _hf_layer(module: PhotoClassifier, photo: Tensor) -> nn.Module:
     raise _refusal(module, "it shows no hidden state that its features are computed from")
 
 
-def _timm_attention(network: Any, images: Tensor) -> list[Tensor]:
-    """Return (N, T, T) per block of a vision transformer, T its number of tokens; [] for any other network."""
+def _slope(features: Tensor, by: Tensor) -> Tensor | None:
+    """Return d features / d `by`, summed over the features (N, D); None where they are not computed from it."""
+    # With weights that differ: what a layer norm gives sums to the same whatever it is given.
+    score = (features * torch.linspace(1, 2, features.shape[1], device=features.device)).sum()
+    return torch.autograd.grad(score, by, retain_graph=True, allow_unused=True)[0]
+
+
+Caught = tuple[list[Tensor], Tensor, Sequence[Tensor]]
+"""Attention (N, T, T) by block, features (N, D), and tokens (N, T, C) that these may be computed from."""
+
+
+def _timm_attention(network: Any, images: Tensor) -> Caught:
+    """Return what a vision transformer attends to; no attention for any other network."""
     layers: list[Any] = [getattr(block, "attn", None) for block in getattr(network, "blocks", ())]
     if not layers or not all(hasattr(layer, "fused_attn") and hasattr(layer, "attn_drop") for layer in layers):
-        return []
+        return [], images, []
     caught: list[Tensor] = []
     n_tokens: list[int] = []
+    last: list[Tensor] = []
+
+    def start_graph(_: Any, __: Any, output: Tensor) -> Tensor:
+        torch.set_grad_enabled(True)  # until the forward pass ends
+        last.append(output.detach().requires_grad_(True))
+        return last[-1]
+
     with ExitStack() as stack:
         for layer in layers:
             stack.callback(setattr, layer, "fused_attn", layer.fused_attn)
@@ -148,20 +165,25 @@ def _timm_attention(network: Any, images: Tensor) -> list[Tensor]:
             drop = layer.attn_drop  # the probabilities pass through it
             stack.enter_context(drop.register_forward_hook(lambda _, __, output: caught.append(output.mean(1))))
             stack.enter_context(layer.register_forward_hook(lambda _, __, output: n_tokens.append(output.shape[1])))
-        network(images)
-    return caught if n_tokens == [block.shape[-1] for block in caught] else []
+        stack.enter_context(network.blocks[-1].register_forward_hook(start_graph))
+        stack.enter_context(torch.no_grad())
+        features = network(images)
+    return caught if n_tokens == [block.shape[-1] for block in caught] else [], features, last
 
 
-def _hf_attention(backbone: Any, images: Tensor) -> list[Tensor]:
-    """Return what a transformers network tells of its attention, (N, T, T') per block; [] where it has none."""
+@torch.enable_grad()
+def _hf_attention(backbone: Any, images: Tensor) -> Caught:
+    """Return what a transformers network tells of its attention, (N, T, T') per block; none where it has none."""
     network = backbone.network
     before = network.config._attn_implementation
     try:
         network.set_attn_implementation("eager")
-        answer = network(images, output_attentions=True)
+        pixels = images.detach().requires_grad_(True)
+        answer = network(pixels, output_attentions=True, output_hidden_states=True)
     finally:
         network.set_attn_implementation(before)
-    return [block.mean(1) for block in answer.get("attentions") or ()]
+    blocks = [block.mean(1) for block in answer.get("attentions") or ()]
+    return blocks, pooled_features(answer), answer.get("hidden_states") or ()
 
 
 def _refusal(module: PhotoClassifier, why: str) -> NotExplainable:

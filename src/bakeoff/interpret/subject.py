@@ -60,8 +60,11 @@ class Subject(ABC):
         """Return the last map before pooling and d score[target] / d map, both (N, C, h, w) float32."""
 
     @abstractmethod
-    def attention(self, images: np.ndarray) -> np.ndarray:
-        """Return each block's attention, heads averaged, (N, blocks, T, T) float32; tokens are prefix, then h·w."""
+    def attention(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each block's attention, heads averaged, (N, blocks, T, T), and how much the head reads each token.
+
+        Both are float32; the second, (N, T), sums to 1. Tokens are the prefix (class token, registers), then h·w.
+        """
 
     @abstractmethod
     def features(self, images: np.ndarray) -> np.ndarray:

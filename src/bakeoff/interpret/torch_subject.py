@@ -77,10 +77,12 @@ class TorchSubject(Subject):
         maps, slopes = np.concatenate(found, axis=1)
         return maps, slopes
 
-    def attention(self, images: np.ndarray) -> np.ndarray:
-        """Return each block's attention, heads averaged, (N, blocks, T, T) float32."""
+    def attention(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return each block's attention, heads averaged, (N, blocks, T, T), and the head's own, (N, T), float32."""
         batches = (photo_tensor(images[part], self._device) for part in self.parts(len(images)))
-        return np.concatenate([attention(self.module, batch).cpu().numpy() for batch in batches])
+        found = [[one.cpu().numpy() for one in attention(self.module, batch)] for batch in batches]
+        blocks, read = map(np.concatenate, zip(*found, strict=True))
+        return blocks, read
 
     def randomised(self, seed: int) -> "TorchSubject":
         """Return the network with fresh weights, drawn by `seed` as for a random start."""

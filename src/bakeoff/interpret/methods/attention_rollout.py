@@ -1,4 +1,4 @@
-"""Attention rollout: from which patches the class token, or the mean of all tokens, gets what it knows."""
+"""Attention rollout: from which patches the tokens that the head reads get what they know."""
 
 from math import isqrt
 
@@ -8,12 +8,12 @@ from bakeoff.core.section import Section
 from bakeoff.interpret.subject import Subject
 from bakeoff.interpret.upsample import upsampled
 
-TITLE = "Attention rollout"
+TITLE = "Attention rollout (unsigned)"
 Settings = Section
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:
-    """Return the share of each patch in the class token, or in the mean token where there is none, (N, H, W) float32.
+    """Return the share of each patch in the tokens that the head reads, be it the class token or all, (N, H, W) float32.
 
     The same for every class: attention tells where a network looks, not what speaks for the target. Half of each
     block's attention is the identity, for its skip connection; heads are averaged. The patches are the largest square
@@ -23,7 +23,7 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
         Abnar, Zuidema: Quantifying Attention Flow in Transformers, ACL 2020, sect. 3,
         doi:10.18653/v1/2020.acl-main.385.
     """
-    blocks = subject.attention(images)
+    blocks, read = subject.attention(images)
     n_tokens = blocks.shape[-1]
     rollout = np.eye(n_tokens, dtype=np.float32)
     for attention in blocks.swapaxes(0, 1):
@@ -31,5 +31,5 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
         rollout = mixed / mixed.sum(axis=2, keepdims=True) @ rollout
     side = isqrt(n_tokens)
     n_prefix = n_tokens - side**2
-    shares = rollout[:, 0] if n_prefix else rollout.mean(axis=1)
+    shares = np.einsum("nt,ntp->np", read, rollout)
     return upsampled(shares[:, n_prefix:].reshape(-1, side, side), subject.image_size)

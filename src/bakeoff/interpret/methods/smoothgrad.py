@@ -8,7 +8,7 @@ from pydantic import Field
 from bakeoff.core.section import PositiveInt, Section
 from bakeoff.interpret.subject import Subject
 
-TITLE = "SmoothGrad"
+TITLE = "SmoothGrad (unsigned)"
 
 
 class Settings(Section):
