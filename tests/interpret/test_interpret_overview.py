@@ -235,7 +235,8 @@ def test_each_photo_counts_alike_in_a_mean_map():
     one = np.array([[1.0, -1], [0, 0]])
     maps = np.stack([one, 100 * one.T, np.zeros((2, 2)), np.full((2, 2), np.nan), one])
     found = mean_maps(maps, np.array([4, 4, 4, 4, 0]))
-    assert {name: values.tolist() for name, values in found.items()} == {0: [[2, -2], [0, 0]], 4: [[2, -1], [-1, 0]]}
+    told = {name: (n, mean.tolist()) for name, (n, mean) in found.items()}
+    assert told == {0: (1, [[2, -2], [0, 0]]), 4: (2, [[2, -1], [-1, 0]])}
     assert mean_maps(maps[2:4], np.array([0, 1])) == {}
 
 

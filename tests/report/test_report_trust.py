@@ -48,6 +48,8 @@ def test_a_row_is_a_method_and_a_column_a_candidate(tmp_path):
     row = page[page.index("Grad &lt;CAM&gt;") :]
     assert row.index('title="it is yes."> ✓ yes'.replace("> ", ">")) < row.index("? undecided") < row.index("✗ no")
     assert page.count('title="it does not attend.">–') == 2
+    assert 'rollout: it does not attend. <span class="soft">(swin_t-frozen, baseline_tf)</span>' in page
+    assert 'data-value="yes">✓ yes: it is yes.' in page
     assert "+0.12" in page
     assert "−0.20" in page or "-0.20" in page
     assert "90%, by chance 25%" in page

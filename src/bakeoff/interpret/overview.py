@@ -84,9 +84,13 @@ def make_overview(
         elif not np.ptp(features, axis=0).any():
             notes.append("No map of the products: their features are all alike.")
         else:
-            places = place(features, label_ids, max_positions=len(features))
             told = {"labels": labels, "title": subject.title}
-            drawings["tsne"] = partial(draw_places, places, label_ids, known.predicted[rows] != label_ids, **told)
+            drawings["tsne"] = lambda: draw_places(
+                place(features, label_ids, max_positions=len(features)),
+                label_ids,
+                known.predicted[rows] != label_ids,
+                **told,
+            )
     drawings |= _draw_means(subject, known)
     around, targets = boxes_in_view(catalogue, known.rows, subject.preprocessing), known.predicted[known.rows]
     relied = {method: rely(maps, around, targets, labels) for method, maps in known.maps.items()}
@@ -122,15 +126,16 @@ def find_examples(features: np.ndarray, label_ids: np.ndarray, *, params: Overvi
     return found
 
 
-def mean_maps(maps: np.ndarray, targets: np.ndarray) -> dict[int, np.ndarray]:
-    """Return the mean of the maps (N, H, H) of each class of targets (N,), each divided by its mean magnitude first.
+def mean_maps(maps: np.ndarray, targets: np.ndarray) -> dict[int, tuple[int, np.ndarray]]:
+    """Return by class of targets (N,) how many maps (N, H, H) it has and their mean, each over its mean magnitude.
 
     Maps that are not known (NaN) or are 0 throughout are left out, and so are classes that have no other.
     """
     magnitude = np.abs(maps).mean(axis=(1, 2))
     usable = magnitude > 0
-    scaled = maps[usable] / magnitude[usable, None, None]
-    return {int(one): scaled[targets[usable] == one].mean(axis=0) for one in np.unique(targets[usable])}
+    scaled, classes = maps[usable] / magnitude[usable, None, None], targets[usable]
+    counts = zip(*np.unique(classes, return_counts=True), strict=True)
+    return {int(one): (int(n), scaled[classes == one].mean(axis=0)) for one, n in counts}
 
 
 def _look(
@@ -201,23 +206,22 @@ def _draw_examples(
 
 
 def _draw_means(subject: Subject, known: Known) -> Drawings:
-    """Return what draws the sheets of mean maps, of the classes with at least two explained photos."""
+    """Return what draws the sheets of mean maps, of the classes of which a method has at least two."""
     targets, labels = known.predicted[known.rows], known.catalogue.labels
     means = {known.titles[method]: mean_maps(maps, targets) for method, maps in known.maps.items()}
-    scales = {title: scale_of([*found.values()]) for title, found in means.items() if found}
+    scales = {title: scale_of([mean for _, mean in found.values()]) for title, found in means.items() if found}
     title = f"{subject.title}\nmean maps of the explained photos, by the class that is explained"
     foot = "orange speaks for the class, blue against it; each photo counts alike, each method has a scale of its own"
 
-    def colour(title: str, label_id: int) -> np.ndarray | None:
-        one = means[title].get(label_id)
-        return None if one is None else BLUE_ORANGE(0.5 + 0.5 * smooth(one) / scales[title])[..., :3]
+    def cell(title: str, label_id: int) -> tuple[np.ndarray | None, str]:
+        if label_id not in means[title]:
+            return None, ""
+        n, mean = means[title][label_id]
+        return BLUE_ORANGE(0.5 + 0.5 * smooth(mean) / scales[title])[..., :3], f"n = {n:,}"
 
     def draw(some: Sequence[int]) -> Figure:
-        shown = [
-            Row(labels[one], f"photos: {(targets == one).sum():,}", [(colour(title, one), "") for title in means])
-            for one in some
-        ]
+        shown = [Row(labels[one], "", [cell(title, one) for title in means]) for one in some]
         return draw_rows(shown, dict(enumerate(means)), title=title, foot=foot)
 
-    explained = sorted({one for found in means.values() for one in found if (targets == one).sum() > 1})
+    explained = sorted({one for found in means.values() for one, (n, _) in found.items() if n > 1})
     return {name: partial(draw, some) for name, some in in_sheets("mean_maps", explained).items()}

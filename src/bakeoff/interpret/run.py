@@ -12,6 +12,7 @@ from rich.progress import Progress
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
+from bakeoff.core.progress import progress_bar
 from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
@@ -62,7 +63,7 @@ def interpret_candidate(
     chosen = choose_photos(
         candidate.predictions, n_shared=params.n_shared, max_shared=params.max_shared, n_own=params.n_own
     )
-    with open_subject(candidate.training_dir, compute, batch_px=params.batch_px) as subject, Progress() as progress:
+    with open_subject(candidate.training_dir, compute, batch_px=params.batch_px) as subject, progress_bar() as progress:
         subject.background = background(subject, candidate.catalogue)
         photos, items, maps = explain_photos(subject, candidate, chosen, out_dir, params=params, progress=progress)
         told = {"score": subject.score, "notes": _notes(training, chosen, params), "photos": photos, "items": items}

@@ -61,7 +61,8 @@ def log_reports(reports_dir: Path, runs_dir: Path, params: TrackingParams) -> st
     leaderboard, choice = reports_dir / "leaderboard.csv", reports_dir / "choice.json"
     if not leaderboard.is_file():
         return None
-    key = hash_of(*(path.read_bytes() if (path := reports_dir / name).is_file() else b"" for name in _KEYED))
+    told = [*(reports_dir / name for name in _KEYED), *sorted((reports_dir / _EXPLANATIONS).glob("*.html"))]
+    key = hash_of(*(path.read_bytes() if path.is_file() else b"" for path in told))
     client, store = open_client()
     _log_compared_times(client, experiment_id(client, store, params.experiment), runs_dir, leaderboard)
     client, experiment, tag, logged = _open(params, "comparison", key)

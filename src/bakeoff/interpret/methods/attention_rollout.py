@@ -13,7 +13,7 @@ Settings = Section
 
 
 def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, settings: Settings) -> np.ndarray:
-    """Return the share of each patch in the tokens that the head reads, be it the class token or all, (N, H, W) float32.
+    """Return the share of each patch in what the head reads, be it the class token or all, (N, H, W) float32.
 
     The same for every class: attention tells where a network looks, not what speaks for the target. Half of each
     block's attention is the identity, for its skip connection; heads are averaged. The patches are the largest square
