@@ -83,6 +83,17 @@ def test_candidates_share_a_scale_by_method_and_each_map_lies_over_its_own_photo
     assert orange(first.maps["lime"]) == pytest.approx(orange(second.maps["lime"]), abs=0.03)
 
 
+def test_a_candidate_that_did_not_learn_does_not_pale_the_others(tmp_path):
+    item, chance = explanation(), {"learned": False, "not_learned": "its loss is not a number"}
+    for name, strength, training in (("baseline_tf", 1.0, None), ("a-frozen", 50.0, chance)):
+        save_map(
+            candidate(tmp_path, name, [explained_photo()], [item], training=training), item, np.full((24, 24), strength)
+        )
+    first, second = compared(tmp_path, "a").columns
+    assert np.ptp(pixels(first.maps["occlusion"]).mean(axis=(0, 1))) > 0.3, "orange, not grey"
+    assert pixels(first.maps["occlusion"]) == pytest.approx(pixels(second.maps["occlusion"])), "drawn at full strength"
+
+
 def test_logits_and_probabilities_do_not_share_a_scale(tmp_path):
     item = explanation()
     for name, strength, score in (("baseline_tf", 0.1, "probability"), ("a-frozen", 9.0, "logit")):
