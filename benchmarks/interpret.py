@@ -112,7 +112,7 @@ def peak_mib(method: str, size: str) -> float:
 def main() -> None:
     """Measure and print one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=1)
+    parser.add_argument("--photos", type=int, default=None, help="1, with --full 20")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--full", action="store_true", help="20 photos, 50 steps, stride 16")
     parser.add_argument("--peak", nargs=2, metavar=("METHOD", "SIZE"), help=argparse.SUPPRESS)
@@ -121,7 +121,8 @@ def main() -> None:
     compute = ComputeParams(device="auto", threads=args.threads, loader_workers=0, processes=1)
     params = params.model_copy(update={"compute": compute, "scan": ScanParams(implementation="auto")})
     steps, stride = (50, 16) if args.full else (16, 28)
-    photos = np.random.default_rng(0).random((20 if args.full else args.photos, SIDE, SIDE, 3), dtype=np.float32)
+    n_photos = args.photos or (20 if args.full else 1)
+    photos = np.random.default_rng(0).random((n_photos, SIDE, SIDE, 3), dtype=np.float32)
     if args.peak:
         method, size = args.peak
         bounded = params.interpret.model_copy(update={"batch_px": BATCH_PX[size]})
