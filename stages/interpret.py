@@ -2,7 +2,7 @@
 
 Command: python stages/interpret.py --training runs/mamba_t-frozen/seed_0/training --catalogue data/catalogue \
     --splits data/splits/splits.parquet --out runs/mamba_t-frozen/seed_0/interpretation
-Expected: `quick` on two CPU cores 10 s (MobileNetV2) to 70 s (MambaVision-B): 3 x 42 forward passes of shuffled photos,
+Expected: `quick` on two CPU cores 14 s (MobileNetV2) to 60 s (MambaVision-B): 3 x 42 forward passes of shuffled photos,
 12 gradients and 50 forward passes for each of 3 photos. Result: interpretation.json, parts.json,
 robustness.json, overview.json, raw maps and figures.
 """
