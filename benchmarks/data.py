@@ -33,7 +33,8 @@ from PIL import Image
 from bakeoff.core.allocator import keep_freed_memory
 from bakeoff.core.seeding import set_threads
 from bakeoff.data.store import ImageStore, StoreWriter
-from bakeoff.data.transforms import resize_crop
+from bakeoff.data.transforms import transform_photo
+from bakeoff.records.settings import Geometry
 
 SIDE, RESIZED, N_READ, ROUNDS = 224, 256, 100, 5
 PREPARE = """
@@ -127,7 +128,8 @@ def reading(folder: Path, *, full: bool) -> dict[str, float]:
             writer.append(path.read_bytes())
     store = ImageStore(folder / "images.arrow")
     order = np.random.default_rng(0).permutation(N_READ).tolist()
-    ours = functools.partial(resize_crop, image_size=SIDE, crop_pct=SIDE / RESIZED, interpolation="bicubic")
+    used = Geometry(image_size=SIDE, crop_pct=SIDE / RESIZED, crop_mode="center", interpolation="bicubic")
+    ours = functools.partial(transform_photo, used=used)
     off = max(np.abs(ours(store.read(n)).astype(int) - plainly(paths[n])).max() for n in order)
     passes: dict[str, Callable[[], object]] = {
         "store": lambda: [ours(store.read(n)) for n in order],

@@ -60,7 +60,8 @@ def plainly(plan: TrainingPlan, files: list[Path]) -> np.ndarray:
 
 def ours(plan: TrainingPlan, root: Path) -> np.ndarray:
     """Return features (N, D) as every study computes them."""
-    return cached_features(plan.model, plan.catalogue, header=plan.header, root=root).array
+    os.environ["BAKEOFF_ROOT"] = str(root)
+    return cached_features(plan.model, plan.catalogue, plan.header).array
 
 
 def in_turns(passes: dict[str, Callable[[int], object]], n_rounds: int) -> dict[str, tuple[float, float]]:

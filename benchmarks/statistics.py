@@ -24,10 +24,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 import numpy as np
 from scipy.stats import binom, chi2
 
-from bakeoff.evaluation.metrics import split_metrics
+from bakeoff.evaluation.metrics import metric_intervals, split_metrics
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.evaluation.reliability import calibration_error_interval
-from bakeoff.evaluation.uncertainty import metric_intervals
 from bakeoff.statistics.auc import macro_auc_interval, macro_average_precision_interval
 from bakeoff.statistics.bootstrap import bias_corrected, confusion_intervals, mean_interval, per_class_intervals
 from bakeoff.statistics.interval import Interval, wilson_interval

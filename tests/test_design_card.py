@@ -87,7 +87,7 @@ def test_frameworks_stay_in_their_rooms(package, allowed):
 
 @pytest.mark.slow
 def test_importing_what_both_environments_share_loads_no_framework():
-    modules = ("core.seeding", "evaluation.run", "predictors.loading", "interpret.run")
+    modules = ("core.seeding", "evaluation.run", "predictors.protocol", "interpret.run")
     modules += ("deploy.prediction.run", "deploy.monitoring.run")
     heavy = ("torch", "tensorflow", "keras", "mlflow", "captum", "matplotlib.pyplot")
     code = f"import sys, {', '.join(f'bakeoff.{name}' for name in modules)}; "

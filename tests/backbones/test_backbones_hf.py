@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from hf_models import MODELS, WIDTHS, save_model  # noqa: E402
 
 from bakeoff.backbones.candidates import check_forward  # noqa: E402
-from bakeoff.backbones.classifier import build_classifier, n_trainable, set_mode  # noqa: E402
+from bakeoff.backbones.classifier import build_classifier, n_parameters, set_mode  # noqa: E402
 from bakeoff.backbones.compat import import_transformers  # noqa: E402
 from bakeoff.backbones.hf import build_hf, load_hf  # noqa: E402
 from bakeoff.backbones.params import BackboneParams  # noqa: E402
@@ -102,7 +102,7 @@ def test_a_whole_candidate(name, model_folder, images, defaults, weights_params,
         assert any(learns) == (mode == "finetune")
         assert all(part.grad is not None and part.grad.any() for part in classifier.head.parameters())
     set_mode(classifier, parse_mode("frozen"))
-    assert n_trainable(classifier) == 3 * WIDTHS[name] + 3
+    assert n_parameters(classifier, trainable_only=True) == 3 * WIDTHS[name] + 3
     state = {key: value.clone() for key, value in classifier.backbone.state_dict().items()}
     classifier.train()
     classifier(images)

@@ -126,7 +126,7 @@ def test_a_candidates_folder_is_refused(tmp_path):
 
 
 def test_the_framework_of_the_record_opens_it(frozen_dir, predictor, colours):
-    from bakeoff.predictors.loading import load_predictor
+    from bakeoff.predictors.protocol import load_predictor
 
     found = load_predictor(frozen_dir, device="cpu").predict(colours.at([0, 1]))
     np.testing.assert_array_equal(found, predictor.predict(colours.at([0, 1])))

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bakeoff.data.transforms import resize_crop
+from bakeoff.data.transforms import transform_photo
+from bakeoff.records.settings import Geometry
 
 pytestmark = pytest.mark.tf
 
@@ -36,7 +37,8 @@ def test_a_batch_holds_the_photos_in_0_to_255_and_their_one_hot_labels(images, c
     pixels, one_hot = images[0]
     first = colours.rows("train")[images.order[0]]
     photo = colours.at([first]).photo(0)
-    expected = resize_crop(photo, 32, crop_pct=0.875, interpolation="bicubic")
+    used = Geometry(image_size=32, crop_pct=0.875, crop_mode="center", interpolation="bicubic")
+    expected = transform_photo(photo, used)
     assert pixels.shape == (10, 32, 32, 3)
     assert pixels.dtype == np.float32
     np.testing.assert_array_equal(pixels[0], expected)

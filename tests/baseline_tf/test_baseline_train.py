@@ -277,13 +277,6 @@ def test_a_device_that_is_not_there(device, sentence):
         start(device=device, threads=1)
 
 
-def test_threads_below_one_are_refused():
-    from bakeoff.baseline_tf.runtime import limit_threads
-
-    with pytest.raises(SetupError, match="must be at least 1, got 0"):
-        limit_threads(0)
-
-
 @pytest.mark.usefixtures("three_layers", "no_rendering")
 def test_a_product_of_several_photos_is_predicted_by_their_mean_and_counts_once(params, weights_dir, tmp_path):
     from bakeoff.baseline_tf.train import prepare_run, train_baseline

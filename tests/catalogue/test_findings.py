@@ -10,8 +10,8 @@ import pytest
 
 from bakeoff.catalogue.audit import audit, list_findings
 from bakeoff.catalogue.fetch import fetch
-from bakeoff.catalogue.findings import FINDINGS
 from bakeoff.catalogue.findings.base import COLUMNS, Examined
+from bakeoff.catalogue.findings.rules import FINDINGS
 from bakeoff.catalogue.measures import AUDITED
 from bakeoff.catalogue.params import PrepareParams, SyntheticParams
 from bakeoff.catalogue.prepare import prepare

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from bakeoff.catalogue.pack import Packed, pack_bytes
-from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.photo import crop_of
 from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.data.table import BOX_COLUMNS, Catalogue
@@ -98,10 +97,8 @@ def test_a_box_follows_packing_and_a_repair_that_crops(tmp_path, store_px):
     steps = [None, None, f"crop={','.join(map(str, crop))} sharpen"]
     catalogue = packed_catalogue(tmp_path, photos, store_px=store_px, repairs=steps)
     positions = np.array([2, 1, 0, 2])
-    assert catalogue.boxes(positions)[[0, 2]].tolist() == [list(box)] * 2
-    assert np.isnan(catalogue.boxes(positions)[1]).all()
     used = Geometry(image_size=48, crop_pct=0.9, crop_mode="center", interpolation="bilinear")
-    found = boxes_in_view(catalogue, positions, used)
+    found = catalogue.boxes_in_view(positions, used)
     assert np.isnan(found[1]).all()
     assert all((first == second).all() for first, second in pairwise(found[[0, 3]]))
     for place in (0, 2):
@@ -112,9 +109,11 @@ def test_a_box_follows_packing_and_a_repair_that_crops(tmp_path, store_px):
 def test_a_catalogue_without_boxes_has_none(tmp_path):
     catalogue = packed_catalogue(tmp_path, [(Image.new("RGB", (50, 40)), None)], store_px=64, repairs=[None])
     plain = Catalogue(catalogue.products.drop(columns=[*BOX_COLUMNS]), ["a"], catalogue.store, catalogue.dataset)
+    used = Geometry(image_size=48, crop_pct=0.9, crop_mode="center", interpolation="bilinear")
     for one in (catalogue, plain):
-        assert one.boxes([0, 0]).shape == (2, 4)
-        assert np.isnan(one.boxes([0, 0])).all()
+        found = one.boxes_in_view([0, 0], used)
+        assert found.shape == (2, 4)
+        assert np.isnan(found).all()
 
 
 def test_what_steps_leave_of_a_photo():

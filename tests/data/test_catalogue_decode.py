@@ -41,7 +41,7 @@ def test_transparent_pixels_are_white():
 
 def test_exif_rotation_is_applied_and_sizes_are_upright():
     result = decoded("rotated.jpg")
-    assert (result.width, result.height) == (30, 40)
+    assert result.image.size == (30, 40)
     values = np.asarray(result.image).mean(axis=2)
     assert values[:10].mean() < 40 < values[20:].mean()  # the dark left third is on top now
 

@@ -5,7 +5,16 @@ import pytest
 from PIL import Image
 
 from bakeoff.core.errors import ParamsError
-from bakeoff.data.transforms import resize_crop, to_unit
+from bakeoff.data.photo import Photo
+from bakeoff.data.transforms import to_unit, transform_photo
+from bakeoff.records.settings import Geometry
+
+
+def resize_crop(
+    photo: Photo, side: int, *, crop_pct: float, interpolation: str, crop_mode: str = "center"
+) -> np.ndarray:
+    used = Geometry(image_size=side, crop_pct=crop_pct, crop_mode=crop_mode, interpolation=interpolation)
+    return transform_photo(photo, used)
 
 
 def _photo(width: int, height: int) -> Image.Image:

@@ -109,7 +109,7 @@ def test_a_jpeg_with_a_broken_exif_block_is_its_pixels(block, size):
     PHOTO.save(buffer, "JPEG")
     jpeg, exif = buffer.getvalue(), b"Exif\0\0" + block
     result = read(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:])
-    assert (result.width, result.height) == size
+    assert result.image.size == size
 
 
 def test_a_transparent_colour_counts_in_the_files_own_bits():

@@ -11,8 +11,7 @@ import pytest
 
 from bakeoff.core.errors import DataError, EvaluationError, TrainingError
 from bakeoff.core.translation import Translator
-from bakeoff.data_curve.describe import class_gains, describe, fit_power_laws
-from bakeoff.data_curve.measure import Measured, measure, nested_shares
+from bakeoff.data_curve.curve import Measured, class_gains, describe, fit_power_laws, measure, nested_shares
 from bakeoff.records.data_curve import DataCurveRecord, Estimate
 from several_photos import N_PRODUCTS, PHOTOS_PER_CLASS, with_several_photos
 from training.conftest import make_catalogue

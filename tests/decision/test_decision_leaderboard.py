@@ -8,11 +8,9 @@ import pandas as pd
 import pytest
 
 from bakeoff.core.files import write_json
-from bakeoff.decision.leaderboard import COLUMNS, build_leaderboard, read_leaderboard, timing_notes, usual_device
-from bakeoff.decision.licences import commercial_use, licence_text
+from bakeoff.decision.leaderboard import COLUMNS, build_leaderboard, read_leaderboard, usual_device
 from bakeoff.decision.summary import summarise
 from decision.fake_study import (
-    ENGLISH,
     NC_CODE,
     collected,
     fake_training,
@@ -77,7 +75,6 @@ def test_times_of_another_device_are_kept_and_not_compared(tmp_path):
     assert table["time_comparable"].tolist() == [True, True, True, False]
     last = summarise(table)[-1]
     assert (last.latency_ms, last.comparable_latency_ms) == (1, math.inf)
-    assert "those of a-frozen come from another device" in timing_notes(found.done, {}, t=ENGLISH)[0]
 
 
 def test_the_csv_round_trip_keeps_yes_no_and_unknown(tmp_path):
@@ -108,24 +105,24 @@ def with_weights(training, **changes):
 
 def test_one_no_forbids_commercial_use_and_yes_needs_every_part():
     free = fake_training("x-frozen")
-    assert commercial_use(free) is True
-    assert commercial_use(fake_training("mamba_b-frozen")) is False
-    assert commercial_use(with_weights(free, commercial_use=None)) is None
-    assert commercial_use(with_weights(free, commercial_use=False)) is False
+    assert free.commercial_use is True
+    assert fake_training("mamba_b-frozen").commercial_use is False
+    assert with_weights(free, commercial_use=None).commercial_use is None
+    assert with_weights(free, commercial_use=False).commercial_use is False
 
 
 def test_a_random_start_has_only_its_code_s_licence():
     mamba = fake_training("mamba_b-frozen", pretrained=False)
-    assert commercial_use(mamba) is False
-    assert licence_text(mamba) == NC_CODE
-    assert commercial_use(fake_training("x-frozen", pretrained=False)) is True
+    assert mamba.commercial_use is False
+    assert mamba.licence == NC_CODE
+    assert fake_training("x-frozen", pretrained=False).commercial_use is True
     baseline = fake_training("baseline_tf", pretrained=False)
-    assert (commercial_use(baseline), licence_text(baseline)) == (True, "Apache-2.0")
+    assert (baseline.commercial_use, baseline.licence) == (True, "Apache-2.0")
 
 
 def test_licences_are_named_once_where_code_and_weights_agree():
-    assert licence_text(fake_training("x-frozen")) == "Apache-2.0"
-    text = licence_text(fake_training("mamba_b-frozen"))
+    assert fake_training("x-frozen").licence == "Apache-2.0"
+    text = fake_training("mamba_b-frozen").licence
     assert text == "code NVIDIA Source Code License-NC, weights CC-BY-NC-SA-4.0"
 
 
@@ -133,16 +130,6 @@ def test_marks():
     assert summary().marks == []
     assert summary(pretrained=False, commercial_use=False).marks == ["RANDOM START", "NON-COMMERCIAL"]
     assert summary(commercial_use=None).marks == ["CHECK LICENCE"]
-
-
-def test_threads_and_noisy_timings_are_said(tmp_path):
-    write_candidate(tmp_path / "runs", "baseline_tf", speed={"threads": 1})
-    write_candidate(tmp_path / "runs", "a-frozen", speed={"noisy": True})
-    notes = timing_notes(collected(tmp_path / "runs", A).done, {"gone": "out of memory."}, t=ENGLISH)
-    told = "The speed of gone could not be measured (out of memory); `bakeoff throughput` tries again."
-    assert notes[0] == told
-    assert "different numbers of threads (1, 2)" in notes[1]
-    assert notes[2].startswith("The timings of a-frozen are noisy")
 
 
 def test_what_was_not_measured_has_no_time_and_is_not_comparable(tmp_path):
@@ -156,7 +143,6 @@ def test_what_was_not_measured_has_no_time_and_is_not_comparable(tmp_path):
     assert set(table["device"]) == {"not measured"}
     assert usual_device(found.done) is None
     assert summarise(table)[0].comparable_latency_ms == math.inf
-    assert timing_notes(found.done, {}, t=ENGLISH) == []
 
 
 def test_the_slow_end_is_the_slowest_call_where_calls_are_few(tmp_path):

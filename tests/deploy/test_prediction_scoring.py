@@ -20,7 +20,7 @@ from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.decode import Rejection, pixel_digest
 from bakeoff.data.products import Products
 from bakeoff.data.table import DIGESTS
-from bakeoff.deploy.prediction import launch, request, scores, scoring
+from bakeoff.deploy.prediction import request, scores, scoring
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
 from bakeoff.deploy.prediction.request import Request, request_key
 from bakeoff.deploy.prediction.scores import find_splits
@@ -59,15 +59,16 @@ class WithFeatures(NumpyPredictor):
 def numpy_request(tmp_path, monkeypatch) -> Request:
     """A request that the NumPy predictor answers in this process, four photos a chunk."""
     monkeypatch.setenv("BAKEOFF_ROOT", str(tmp_path))
-    for module in (scores, scoring, request, launch):
+    for module in (scores, scoring, request):
         monkeypatch.setattr(module, "CHUNK", 4)
     monkeypatch.setattr(request, "load_predictor", lambda folder, *, device: WithFeatures(LABELS))
-    monkeypatch.setattr(launch, "_PACKAGES", {"torch": "numpy"})
-    return Request("torch", str(tmp_path), "k", PREPARE.model_dump(), "cpu", 1, title="t", more=True)
+    monkeypatch.setattr(request, "_PACKAGES", {"torch": "numpy"})
+    known = {"training_dir": str(tmp_path), "training_key": "k", "prepare": PREPARE, "device": "cpu", "threads": 1}
+    return Request(environment="torch", **known, title="t", more=True)
 
 
 def test_every_photo_has_a_row_in_order(numpy_request, photos):
-    with launch.scored(numpy_request, photos) as folder:
+    with request.scored(numpy_request, photos) as folder:
         parts = list(scores.read_chunks(folder, len(photos)))
     assert [len(part.reasons) for part in parts] == [4, 4, 3]
     reasons = [reason for part in parts for reason in part.reasons]
@@ -97,13 +98,13 @@ def test_an_interrupted_run_goes_on_where_it_ended(numpy_request, photos, monkey
         return seen[-1]
 
     monkeypatch.setattr(request, "load_predictor", load)
-    with pytest.raises(KeyboardInterrupt), launch.scored(numpy_request, photos):
+    with pytest.raises(KeyboardInterrupt), request.scored(numpy_request, photos):
         pass
     assert "stopped; 4 of 11 photos are done, the same command goes on there" in capsys.readouterr().err
-    with launch.scored(numpy_request, photos, keep=True) as folder:
+    with request.scored(numpy_request, photos, keep=True) as folder:
         parts = list(scores.read_chunks(folder, len(photos)))
     assert seen[1].n_predicted == 5, "the first four photos are not looked at again"
-    with launch.scored(numpy_request, photos) as folder:
+    with request.scored(numpy_request, photos) as folder:
         again = list(scores.read_chunks(folder, len(photos)))
     assert len(seen) == 2, "complete scores need no predictor"
     assert np.array_equal(parts[2].probabilities, again[2].probabilities)
@@ -124,14 +125,14 @@ def test_two_processes_do_not_share_a_folder(numpy_request, photos, tmp_path):
     with (
         FileLock(lock),
         pytest.raises(EvaluationError, match="another process is predicting the same photos"),
-        launch.scored(numpy_request, photos),
+        request.scored(numpy_request, photos),
     ):
         pass
 
 
 def test_the_studys_own_photos_are_found_by_their_pixels(numpy_request, photos, tmp_path, capsys):
     """The first photo is a copy of a train and a test product in another file format, the second of a test product."""
-    with launch.scored(numpy_request, photos, keep=True) as folder:
+    with request.scored(numpy_request, photos, keep=True) as folder:
         assert set(find_splits(tmp_path, folder, len(photos))) == {""}
     assert "digests.parquet is missing: the study's own photos count as new ones; run" in capsys.readouterr().err
     for name in ("catalogue", "splits"):
@@ -151,11 +152,11 @@ def test_the_studys_own_photos_are_found_by_their_pixels(numpy_request, photos, 
 
 @pytest.mark.slow
 def test_a_failing_environment_is_told(numpy_request, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(launch, "_PACKAGES", {"torch": "no_such_package"})
+    monkeypatch.setattr(request, "_PACKAGES", {"torch": "no_such_package"})
     monkeypatch.setenv("BAKEOFF_PYTHON_TORCH", sys.executable)
     with (
         pytest.raises(EvaluationError, match=r"predicting in .* failed \(status 1\); see the message above"),
-        launch.scored(numpy_request, photos),
+        request.scored(numpy_request, photos),
     ):
         pass
 
@@ -212,12 +213,12 @@ def test_the_request_comes_back_as_it_was_written(numpy_request, photos, tmp_pat
     assert (told["device"], told["threads"], told["prepare"]["store_px"]) == ("cpu", 1, 64)
 
 
-@pytest.mark.parametrize(("threads", "used"), [(3, 3), (None, launch.default_threads())])
+@pytest.mark.parametrize(("threads", "used"), [(3, 3), (None, request.default_threads())])
 def test_a_request_takes_packing_from_the_training_and_the_machine_from_params(threads, used, tmp_path):
     training = training_record("baseline_tf", dataset=dataset(prepare=PREPARE), key="k")
     candidate = TrainedCandidate("baseline_tf", 0, tmp_path, training)
-    found = launch.make_request(candidate, ComputeParams(device="cpu", threads=threads), title="t")
-    assert (found.environment, found.training_key, found.prepare["store_px"]) == ("tf", "k", 64)
+    found = request.make_request(candidate, ComputeParams(device="cpu", threads=threads), title="t")
+    assert (found.environment, found.training_key, found.prepare.store_px) == ("tf", "k", 64)
     assert (found.device, found.threads) == ("cpu", used)
     assert found.training_dir == str(tmp_path / "training")
 
@@ -228,10 +229,10 @@ def test_many_photos_are_worth_finding_the_fastest_way(numpy_request, photos, mo
             return "at full speed"
 
     monkeypatch.setattr(request, "load_predictor", lambda folder, *, device: Faster(LABELS))
-    with launch.scored(numpy_request, photos):
+    with request.scored(numpy_request, photos):
         assert "runs" not in capsys.readouterr().err
     monkeypatch.setattr(request, "ENOUGH_TO_TRY", 11)
-    with launch.scored(numpy_request, photos):
+    with request.scored(numpy_request, photos):
         assert "bakeoff: t runs at full speed." in capsys.readouterr().err
 
 

@@ -74,7 +74,8 @@ def test_names_that_are_not_utf8_and_files_that_are_left_out(tmp_path):
     assert photos.left_out == (
         "left out, not photos by their extension: 6 of the folder's files (0.xyz, 1.xyz, 2.xyz, 3.xyz, 4.xyz, …)."
     )
-    request = Request("torch", str(tmp_path), "k", PREPARE.model_dump(), "cpu", 1, title="t")
+    known = {"training_dir": str(tmp_path), "training_key": "k", "prepare": PREPARE, "device": "cpu", "threads": 1}
+    request = Request(environment="torch", **known, title="t")
     listing = photos.table[LISTING]
     request.save(tmp_path, listing)
     kept = load_request(tmp_path)[1]

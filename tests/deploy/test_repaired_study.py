@@ -14,7 +14,7 @@ from bakeoff.data.table import REPAIR
 from bakeoff.deploy.explanation.run import ExplainOptions, explain_photos
 from bakeoff.deploy.monitoring.products import score_reference
 from bakeoff.deploy.prediction.candidates import find_candidate
-from bakeoff.deploy.prediction.launch import make_request, scored
+from bakeoff.deploy.prediction.request import make_request, scored
 from bakeoff.deploy.prediction.scores import read_chunks
 from bakeoff.evaluation.calibration import apply_temperature
 from bakeoff.records.catalogue import Repair

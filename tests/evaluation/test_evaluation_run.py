@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from bakeoff.core.code import digest
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import read_failures
 from bakeoff.core.files import write_json
 from bakeoff.data.predictions import read_predictions
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
 from bakeoff.evaluation.run import evaluate_candidate
-from bakeoff.records.files import derived_key
 from numpy_predictor import make_catalogue, write_training
 from records_made import training_record
 
@@ -115,17 +115,17 @@ def test_key_follows_training_and_params(tmp_path, catalogue, training_dir, monk
         return evaluate_candidate(training_dir, catalogue, tmp_path / "evaluation", params=params).key
 
     first = key()
-    assert first == key() == derived_key("0123456789abcdef", PARAMS.model_dump())
+    assert first == key() == digest(["0123456789abcdef", PARAMS.model_dump()])
     assert len(first) == 16
     others = {key(PARAMS.model_copy(update=change)) for change in ({"top_k": [1, 2]}, {"n_bootstrap": 201})}
     write_training(training_dir, catalogue).model_copy(update={"key": "b"}).write(training_dir / "training.json")
     assert len({first, key(), *others}) == 4
 
 
-def test_derived_key_by_hand():
+def test_digest_by_hand():
     import hashlib
 
-    assert derived_key("k", {"b": 1, "a": 2}) == hashlib.sha256(b'["k", {"a": 2, "b": 1}]').hexdigest()[:16]
+    assert digest(["k", {"b": 1, "a": 2}]) == hashlib.sha256(b'["k", {"a": 2, "b": 1}]').hexdigest()[:16]
 
 
 def test_training_record_is_needed(tmp_path, catalogue):

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from bakeoff.evaluation.metrics import per_class_metrics, split_metrics
+from bakeoff.evaluation.metrics import N_STEPS, metric_intervals, overfitting, per_class_metrics, split_metrics
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
-from bakeoff.evaluation.uncertainty import N_STEPS, metric_intervals, overfitting
 from bakeoff.statistics.auc import average_precision_influence, macro_average_precision_interval
 from bakeoff.statistics.interval import wilson_interval
 

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.store import ImageStore, StoreWriter
 from bakeoff.data.table import BOX_COLUMNS, Catalogue
 from bakeoff.data.transforms import read_pixels, to_unit
@@ -261,6 +260,6 @@ def test_many_classes_are_on_several_sheets():
 def test_a_box_of_the_whole_photo_leaves_nothing_to_expect(tmp_path):
     catalogue = make_catalogue(tmp_path, [0, 1])
     catalogue.products[list(BOX_COLUMNS)] = [0, 0, SIDE, SIDE]
-    boxes = boxes_in_view(catalogue, [0, 1], USED)
+    boxes = catalogue.boxes_in_view([0, 1], USED)
     outside, expected = outside_shares(np.ones((2, SIDE, SIDE)), boxes)
     assert outside.tolist() == expected.tolist() == [0, 0]

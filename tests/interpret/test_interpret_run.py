@@ -6,10 +6,9 @@ import contextlib
 
 import numpy as np
 import pytest
-from interpret_params import params
-from linear_subject import LinearSubject, exact_map
 from PIL import Image
 
+from bakeoff.core.code import digest
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import read_failures
 from bakeoff.core.machine import ComputeParams
@@ -17,9 +16,10 @@ from bakeoff.interpret import run
 from bakeoff.interpret.figures import caption, panels, read_map, read_photo, scales
 from bakeoff.interpret.run import interpret_candidate, read_candidate
 from bakeoff.interpret.subject import NotExplainable
-from bakeoff.records.files import derived_key
 from bakeoff.records.interpretation import ExplainedPhoto, InterpretationRecord, PartsRecord, RobustnessRecord
 from bakeoff.records.training import TrainingRecord
+from interpret_params import params
+from linear_subject import LinearSubject, exact_map
 from numpy_predictor import NumpyPredictor, make_catalogue, write_training
 
 pytestmark = pytest.mark.torch
@@ -54,7 +54,7 @@ def interpret(tmp_path, *, training=None, **changes):
 
 def test_every_photo_and_method_is_one_item_with_its_raw_map(tmp_path, linear):
     out, record, given = interpret(tmp_path, n_shared=2, max_shared=None, counter_methods=["occlusion"])
-    assert record.key == derived_key(KEY, given.used())
+    assert record.key == digest([KEY, given.used()])
     assert (record.training_key, record.score) == (KEY, "logit")
     assert record.notes == ["Only 0 of 1 further wrong and sure test photos exist."]
     assert len(record.photos) == 6, "two of each class"

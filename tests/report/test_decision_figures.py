@@ -9,8 +9,7 @@ from PIL import Image
 from bakeoff.core.translation import Translator
 from bakeoff.decision.measures import MEASURES
 from bakeoff.decision.pareto import Plane, front
-from bakeoff.report.differences import draw_differences
-from bakeoff.report.scatter import draw_pareto
+from bakeoff.report.figures import draw_differences, draw_pareto
 from decision.fake_study import summary
 from records_made import choice_record
 

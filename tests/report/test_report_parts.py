@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 from decision.fake_evidence import AUDIT, write_findings
-from decision.fake_study import summary, write_history
+from decision.fake_study import collected, make_study, speed_file, summary, write_candidate, write_history
 from records_made import choice_record, repair_record, split_record
 
 pytest.importorskip("jinja2")
@@ -24,8 +25,18 @@ def findings(tmp_path_factory):
     return write_findings(tmp_path_factory.mktemp("evidence"))
 
 
+@pytest.fixture(scope="module")
+def sections(findings, tmp_path_factory):
+    """Return the HTML of each of the page's sections by its id."""
+    from bakeoff.report.page.page import write_report
+
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    write_report(findings, path)
+    return dict(re.findall(r'<section id="([\w-]+)"(.*?)</section>', path.read_text(encoding="utf-8"), flags=re.S))
+
+
 def test_scales_by_hand():
-    from bakeoff.report.page.plot import Scale, polyline, scale_around
+    from bakeoff.report.page.plot import Plot, Scale, scale_around
 
     linear = Scale(0, 10, 100, 200)
     assert [linear(value) for value in (0, 5, 10)] == [100, 150, 200]
@@ -35,11 +46,10 @@ def test_scales_by_hand():
     assert scale_around([1, 10], 0, 1).log
     assert not scale_around([0, 10], 0, 1).log
     assert scale_around([3, 3], 0, 1)(3) == 0.5
-    assert polyline([(1.0, 2.5), (3, 4)]) == "1,2.5 3,4"
+    assert Plot(linear, log).line([(0, 1.0), (2.5, 10)]) == "100,0 125,100"
 
 
 def test_each_measure_has_its_own_front_of_those_not_excluded():
-    from bakeoff.core.translation import Translator
     from bakeoff.report.page.tradeoff import tradeoff_views
 
     items = [
@@ -52,40 +62,39 @@ def test_each_measure_has_its_own_front_of_those_not_excluded():
     def fronts(*, random=False):
         apart = [] if random else [{"candidate": "random", "reason_code": "random_weights", "reason": "random"}]
         choice = choice_record(apart=apart)
-        views = tradeoff_views(items, choice, Translator("en"))
+        views = tradeoff_views(items, choice)
         return {view["name"]: view["front_names"] for view in views}
 
     assert fronts() == {"latency_ms": ["quick", "slow"], "images_per_s": ["slow"], "size_mib": ["slow"]}
     assert fronts(random=True)["latency_ms"] == ["random"]
 
 
-def test_a_view_has_a_point_a_label_and_a_tip_for_each_candidate(findings):
-    from bakeoff.core.translation import Translator
+def test_a_view_has_a_point_a_label_and_a_tip_for_each_candidate(findings, sections):
     from bakeoff.report.page.tradeoff import tradeoff_views
 
-    t = Translator("en")
-    views = tradeoff_views(findings.summaries, findings.choice, t)
-    assert [view["name"] for view in views] == ["latency_ms", "images_per_s", "size_mib"]
-    assert len(views[0]["points"]) == 15
-    point = next(point for point in views[0]["points"] if point["candidate"] == "swin_t-frozen")
-    assert point["tip"][-1] == 'MLflow: tags."bakeoff.training_key" = "key-of-swin_t-frozen"'
-    assert point["high"] <= point["y"] <= point["low"]
+    views = re.findall(r'<figure class="scatter[^>]*data-view="(\w+)">(.*?)</figure>', sections["tradeoff"], flags=re.S)
+    assert [name for name, _ in views] == ["latency_ms", "images_per_s", "size_mib"]
+    points = re.findall(r'<g class="point .*?</g>', views[0][1], flags=re.S)
+    assert len(points) == 15
+    point = next(point for point in points if 'data-candidate="swin_t-frozen"' in point)
+    tip = html.unescape(re.findall(r'data-tip="([^"]*)"', point)[0]).splitlines()
+    assert tip[0] == "swin_t-frozen"
+    assert tip[-1] == 'MLflow: tags."bakeoff.training_key" = "key-of-swin_t-frozen"'
+    high, low, y = (float(re.findall(rf'{name}="([\d.]+)"', point)[0]) for name in ("y1", "y2", "cy"))
+    assert high <= y <= low
     elsewhere = [dataclasses.replace(item, time_comparable=False) for item in findings.summaries]
-    assert [view["name"] for view in tradeoff_views(elsewhere, findings.choice, t)] == ["size_mib"]
+    assert [view["name"] for view in tradeoff_views(elsewhere, findings.choice)] == ["size_mib"]
 
 
-def test_the_board_leaves_out_columns_that_nobody_fills(findings):
-    from bakeoff.core.translation import Translator
-    from bakeoff.report.page.board import board
-
-    found = board(findings, Translator("en"))
-    keys = [column["key"] for column in found["columns"]]
-    assert keys[:5] == ["macro_f1", "log_loss", "latency_ms", "images_per_s", "size_mib"]
-    assert "top_3_accuracy" in keys
-    assert "top_5_accuracy" not in keys
-    first = found["rows"][0]
-    assert first["chosen"]
-    assert first["cells"]["n_parameters"] == pytest.approx(96.7)
+def test_the_board_leaves_out_columns_that_nobody_fills(sections):
+    headings = re.findall(r"<button type=.button.[^>]*>([^<]+)</button></th>", sections["leaderboard"])
+    assert headings[:7] == ["candidate", "accuracy", "macro F1", "log loss", "ms/photo", "images/s", "MiB"]
+    assert "top 3" in headings
+    assert "top 5" not in headings
+    first = re.findall(r"<tr.*?</tr>", sections["leaderboard"], flags=re.S)[1]
+    assert 'class="chosen"' in first
+    assert "CHOSEN" in first
+    assert re.findall(r'data-value="[\d.]+">([\d.,]+)', first)[headings.index("M par.") - 1] == "96.7"
 
 
 def test_bars_join_those_that_are_not_told_apart(findings):
@@ -94,18 +103,17 @@ def test_bars_join_those_that_are_not_told_apart(findings):
     found = comparisons(findings.choice, findings.summaries)
     picture = found["picture"]
     assert picture["reference"] == findings.choice.best["candidate"]
-    assert len(picture["names"]) == 15
-    assert [bar["bottom"] - bar["top"] for bar in picture["bars"]] == [4 * 26 + 16, 5 * 26 + 16]
-    assert all(row["low"] < row["x"] < row["high"] for row in picture["rows"])
+    assert len(picture["line"]) == 15
+    assert [max(ends) - min(ends) for ends in picture["bars"]] == [4 * 26, 5 * 26]
+    assert len(picture["rows"]) == 14
     assert comparisons(choice_record(), findings.summaries) is None
 
 
-def test_confusions_follow_the_clustered_order(findings):
+def test_confusions_follow_the_clustered_order(findings, sections):
     from bakeoff.report.page.confusions import confusion_view
-    from bakeoff.report.page.embedding import Budget
 
     record = next(record for record in findings.done if record.candidate.name == "mobilenetv2-frozen")
-    view = confusion_view(record, Budget(10**6), photos=True)
+    view = confusion_view(record)
     confusions = json.loads((record.folder / "evaluation" / "confusions.json").read_text(encoding="utf-8"))
     assert confusions["order"] != sorted(confusions["order"])
     assert view["labels"] == [record.training.labels[label_id] for label_id in confusions["order"]]
@@ -113,48 +121,46 @@ def test_confusions_follow_the_clustered_order(findings):
     assert sum(cell["n"] for cell in view["cells"]) == 105
     right = [cell for cell in view["cells"] if cell["right"]]
     assert all(cell["x"] == cell["y"] for cell in right)
-    assert view["pairs"][0]["picture"].startswith("data:image/jpeg")
-    assert confusion_view(record, Budget(10**6), photos=False)["pairs"][0]["picture"] is None
+    pictures = [matrix.count("data:image/jpeg") for matrix in sections["confusions"].split("<details")[1:]]
+    assert pictures == [8, 8] + [0] * (len(findings.leading) - 2)
 
 
-def test_a_pair_picture_outside_the_folder_is_not_read(findings, tmp_path):
-    from bakeoff.records.evaluation import ConfusionsRecord
-    from bakeoff.report.page.confusions import confusion_view
+def test_a_pair_picture_outside_the_folder_is_not_read(tmp_path):
     from bakeoff.report.page.embedding import Budget
 
-    one = next(record for record in findings.done if record.candidate.name == "mobilenetv2-frozen")
     (tmp_path / "evaluation").mkdir()
-    Image.new("RGB", (9, 9)).save(tmp_path / "secret.jpg")
-    known = ConfusionsRecord.read(one.folder / "evaluation" / "confusions.json")
-    pairs = [known.pairs[0].model_copy(update={"picture": "../secret.jpg"})]
-    known.model_copy(update={"pairs": pairs}).write(tmp_path / "evaluation" / "confusions.json")
-    view = confusion_view(dataclasses.replace(one, folder=tmp_path), Budget(10**6), photos=True)
-    assert view["pairs"][0]["picture"] is None
+    for place in (tmp_path, tmp_path / "evaluation"):
+        Image.new("RGB", (9, 9)).save(place / "a.jpg")
+    assert Budget(10**6).embed(tmp_path / "evaluation", "../a.jpg") is None
+    assert Budget(10**6).embed(tmp_path / "evaluation", "a.jpg")
 
 
-def test_the_best_of_a_class_is_marked(findings):
-    from bakeoff.report.page.confusions import class_table
+def test_the_best_of_a_class_is_marked(findings, sections):
+    rows = re.findall(r"<tr>.*?</tr>", sections["classes"], flags=re.S)[1:]
+    assert len(rows) == 7
+    assert "data-filter" not in sections["classes"]
+    for row in rows:
+        label = html.unescape(re.findall(r'title="([^"]*)"', row)[0])
+        found = [one.metrics.per_class[label].f1 for one in findings.first_records(names(findings))]
+        cells = re.findall(r'<td class="n heat( best)?" data-value="([\d.]+)"', row)
+        assert [float(value) for _, value in cells] == pytest.approx(found)
+        assert [bool(mark) for mark, _ in cells] == [value == max(found) for value in found]
+        assert float(re.findall(r'data-value="([\d.]+)"', row)[1]) == pytest.approx(np.mean(found))
 
-    records = findings.done
-    table = class_table(records, records[0].training.labels)
-    assert len(table["rows"]) == 7
-    assert not table["filter"]
-    for row in table["rows"]:
-        best = max(cell["f1"] for cell in row["cells"])
-        assert {cell["f1"] for cell in row["cells"] if cell["best"]} == {best}
-        assert row["mean"] == pytest.approx(np.mean([cell["f1"] for cell in row["cells"]]))
+
+def names(facts):
+    return [item.candidate for item in facts.summaries]
 
 
-def test_empty_bins_are_left_out_of_the_diagram(findings):
-    from bakeoff.report.page.calibration import calibration_views
-
-    views = calibration_views(findings.done, ["swin_t-frozen"])
-    assert [detail["record"].candidate.name for detail in views["details"]] == ["swin_t-frozen"]
-    before, after = views["details"][0]["panels"]
-    record = next(record for record in findings.done if record.candidate.name == "swin_t-frozen")
-    for panel, stage in ((before, "before"), (after, "after")):
-        filled = [row for row in getattr(record.calibration.test, stage).reliability if row.n]
-        assert 0 < len(panel["bins"]) == len(filled) < 15
+def test_empty_bins_are_left_out_of_the_diagram(findings, sections):
+    details = sections["calibration"].split('<details class="candidate"')[1:]
+    records = {record.candidate.name: record for record in findings.done}
+    drawn = {re.findall(r"<strong>(.*?)</strong>", detail)[0]: detail.split("<svg")[1:] for detail in details}
+    assert sorted(drawn) == sorted(findings.leading)
+    for name, diagrams in drawn.items():
+        for diagram, (_, measured) in zip(diagrams, records[name].calibration.test, strict=True):
+            filled = [row for row in measured.reliability if row.n]
+            assert 0 < diagram.count('<g class="bin">') == len(filled) < 15
 
 
 def test_curves_need_both_lines(findings, tmp_path):
@@ -172,16 +178,41 @@ def test_a_long_training_is_drawn_with_fewer_points_and_told_with_all_its_epochs
     write_history(tmp_path, last=0.9, n_epochs=900)
     row = learning_views([dataclasses.replace(findings.done[0], folder=tmp_path)])["rows"][0]
     assert row["epochs"] == 900
-    assert len(row["curves"][0]["lines"]["train"].split()) == 226
+    assert len(row["curves"][0]["lines"]["train"]) == 226
 
 
-def test_speed_tells_noise(findings):
-    from bakeoff.report.page.speed import speed_views
+def test_speed_tells_noise(sections):
+    assert "The timings of swin_t are noisy" in sections["speed"]
+    assert re.findall(r">batch (\d+)<", sections["speed"]) == ["1", "8", "32", "128"]
+    widths = [re.findall(r"width: ([\d.]+)%", stack) for stack in sections["speed"].split('class="stack"')[1:]]
+    assert max(sum(map(float, each)) for each in widths) == pytest.approx(100, abs=0.1)
 
-    views = speed_views(findings.done)
-    assert sorted(views["noisy"]) == ["swin_t"]
-    assert views["batch_sizes"] == [1, 8, 32, 128]
-    assert max(sum(part["pct"] for part in row["parts"]) for row in views["rows"]) == pytest.approx(100, abs=0.1)
+
+def timing_notes(root, failed=None):
+    from bakeoff.decision.leaderboard import usual_device
+    from bakeoff.report.render import environment
+
+    done = collected(root, make_study(["a"])).done
+    words = environment("en", html=False).get_template("words.jinja").module
+    return words.timing_notes(done, usual_device(done), failed or {}).splitlines()
+
+
+def test_other_devices_threads_and_noisy_timings_are_said(tmp_path):
+    own = {"baseline_tf": {"threads": 1}, "a-frozen": {"noisy": True}}
+    for name, speed in own.items():
+        write_candidate(tmp_path / "noisy", name, speed=speed)
+    notes = timing_notes(tmp_path / "noisy", {"gone": "out of memory."})
+    told = "The speed of gone could not be measured (out of memory); `bakeoff throughput` tries again."
+    assert notes[0] == told
+    assert "different numbers of threads (1, 2)" in notes[1]
+    assert notes[2].startswith("The timings of a-frozen are noisy")
+    elsewhere = {"device": "cuda", "device_name": "H200"}
+    for name, speed in (("baseline_tf", {}), ("a-frozen", elsewhere)):
+        write_candidate(tmp_path / "elsewhere", name, speed=speed)
+    (note,) = timing_notes(tmp_path / "elsewhere")
+    assert note.startswith("Times are compared on cpu: AMD EPYC 7763 only; those of a-frozen come from another device")
+    speed_file(tmp_path / "elsewhere").unlink()
+    assert timing_notes(tmp_path / "elsewhere") == []
 
 
 def card_of(facts):
@@ -265,7 +296,7 @@ def test_the_data_section_tells_what_was_repaired(findings):
     from bakeoff.report.render import environment
 
     template = environment("en").get_template("sections/data.html")
-    view = {"dataset": findings.dataset, "findings": [], "repaired_picture": "data:image/jpeg;base64,eA=="}
+    view = {"dataset": findings.dataset, "embed": lambda folder, name: "data:image/jpeg;base64,eA=="}
     page = template.render(facts=dataclasses.replace(findings, split=split_record(repair=repair_record())), **view)
     for told in (
         "Products and photos are repaired: mine.",

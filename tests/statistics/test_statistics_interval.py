@@ -7,9 +7,8 @@ import pytest
 
 from bakeoff.data.predictions import Predictions
 from bakeoff.evaluation.calibration import calibration_record
-from bakeoff.evaluation.metrics import per_class_metrics, predicted_classes, split_metrics
+from bakeoff.evaluation.metrics import metric_intervals, per_class_metrics, predicted_classes, split_metrics
 from bakeoff.evaluation.params import AutomationParams, EvaluateParams
-from bakeoff.evaluation.uncertainty import metric_intervals
 from bakeoff.statistics.interval import Interval, hold, wilson_interval, wilson_intervals
 from bakeoff.statistics.matrix import METRICS, Margins
 from bakeoff.statistics.paired import paired_difference, paired_macro_f1

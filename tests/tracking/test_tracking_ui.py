@@ -15,7 +15,7 @@ from tracking_files import write_candidate
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.tracking.mirror import replay
-from bakeoff.tracking.ui import prepare_view, serve_ui, view_address
+from bakeoff.tracking.ui import prepare_view, serve_ui
 
 ROOT = Path(__file__).parents[2]
 PARAMS = "tracking: {experiment: bakeoff, tensorboard: false, system_metrics: false, log_models: false}\n"
@@ -98,5 +98,6 @@ def test_the_view_is_saved_in_the_experiment(project, tracking_params):
     _, address = prepare_view(tracking_params, 5000)
     client, _ = open_client()
     found = client.get_experiment_by_name("bakeoff")
-    assert address == view_address(5000, found.experiment_id)
+    runs = f"http://127.0.0.1:5000/#/experiments/{found.experiment_id}/runs"
+    assert address == f"{runs}?workflowType=machine_learning&viewStateShareKey=bakeoff"
     assert "metrics.`images_per_s`" in found.tags["mlflow.sharedViewState.bakeoff"]

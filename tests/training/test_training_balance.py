@@ -9,8 +9,12 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from bakeoff.core.errors import TrainingError
+from bakeoff.core.modes import parse_mode
 from bakeoff.core.seeding import derive_seed
-from bakeoff.learning.balance import BalanceParams, balance_problem, check_class_sizes, class_targets
+from bakeoff.learning.balance import BalanceParams, check_class_sizes, class_targets
+from bakeoff.learning.recipe import recipe_problem
+from bakeoff.records.recipe import HeadParams
+from training.conftest import recipe
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -172,12 +176,15 @@ def test_what_draws_rows_leaves_features_as_they_are(name: str) -> None:
 
 
 def test_a_balance_that_needs_features_is_refused_for_photos() -> None:
+    head = HeadParams(hidden=[], batch_norm=False, dropout=0.2)
+    frozen, finetune = parse_mode("frozen"), parse_mode("finetune")
     for name in ("none", "weighted_sampler", "oversample", "undersample", "resample"):
-        assert balance_problem(balance(name), mode="finetune", on_features=False) is None
+        assert recipe_problem(recipe(balance=name), finetune, head) is None
     for name in ("smote", "adasyn", "tomek"):
-        assert balance_problem(balance(name), mode="frozen", on_features=True) is None
-        found = balance_problem(balance(name), mode="finetune", on_features=False)
-        assert str(found).startswith(f"balance is {name}, which needs cached features, but finetune learns")
+        assert recipe_problem(recipe(balance=name), frozen, head) is None
+        for refused, mode in ((recipe(balance=name), finetune), (recipe(balance=name, augment="flip"), frozen)):
+            told = f"balance is {name}, which needs cached features, but {mode.name} learns"
+            assert str(recipe_problem(refused, mode, head)).startswith(told)
 
 
 def test_a_class_too_small_for_neighbours_is_named() -> None:

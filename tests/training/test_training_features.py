@@ -37,9 +37,11 @@ def plan(make_request: Callable[..., Any], catalogue: Catalogue, weights_dir: Pa
 
 
 def _features(plan: Any, root: Path) -> Any:
-    from bakeoff.training.features import cached_features
+    from bakeoff.training import features
 
-    return cached_features(plan.model, plan.catalogue, header=plan.header, root=root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "state_dir", lambda name: root)
+        return features.cached_features(plan.model, plan.catalogue, plan.header)
 
 
 def _shown(plan: Any, monkeypatch: pytest.MonkeyPatch, *, last: int | None = None) -> list[int]:
@@ -163,14 +165,18 @@ class _Tinted:
         return pixels
 
 
-def test_each_view_has_its_own_stream_per_product_and_is_computed_once(plan: Any, tmp_path: Path) -> None:
+def test_each_view_has_its_own_stream_per_product_and_is_computed_once(
+    plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bakeoff.training import features
     from bakeoff.training.features import Views, cached_views
 
     tint = _Tinted(plan)
+    monkeypatch.setattr(features, "state_dir", lambda name: tmp_path)
 
     def views(n: int, seed: int = 7, recipe: Any = "tint") -> list[np.ndarray]:
         made = Views(n, seed, tint, recipe)
-        found = cached_views(plan.model, plan.catalogue, made, header=plan.header, root=tmp_path)
+        found = cached_views(plan.model, plan.catalogue, made, plan.header)
         return [np.array(one.array) for one in found]
 
     assert views(0) == []

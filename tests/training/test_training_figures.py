@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bakeoff.data.table import Catalogue
-from bakeoff.data.transforms import resize_crop
+from bakeoff.data.transforms import transform_photo
 from bakeoff.learning.outputs import choose_samples, preview_title, size_mib, write_history_figure, write_preview
 from bakeoff.records.settings import Geometry
 
@@ -45,7 +45,7 @@ def test_the_preview_shows_training_photos_of_every_class_after_the_transform(
 
     def transform(photo: Image.Image) -> np.ndarray:
         seen.append(photo.size)
-        return resize_crop(photo, 32, crop_pct=1.0, interpolation="bilinear")
+        return transform_photo(photo, USED.model_copy(update={"image_size": 32, "crop_pct": 1.0}))
 
     path = tmp_path / "figures" / "preview.png"
     write_preview(path, catalogue, transform, title=preview_title("swin_t", USED), seed=0)

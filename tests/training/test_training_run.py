@@ -289,16 +289,16 @@ def test_features_are_computed_once_and_again_where_they_are_broken(
     from bakeoff.training.plan import plan_training
 
     plan = plan_training(make_request(), catalogue, weights_dir=weights_dir)
-    first = cached_features(plan.model, catalogue, header=plan.header, root=tmp_path / "features")
-    (file,) = (tmp_path / "features").glob("*/features.npy")
+    first = cached_features(plan.model, catalogue, plan.header)
+    (file,) = (tmp_path / "root" / ".bakeoff" / "features").glob("*/features.npy")
     written = file.stat().st_mtime_ns
-    again = cached_features(plan.model, catalogue, header=plan.header, root=tmp_path / "features")
+    again = cached_features(plan.model, catalogue, plan.header)
     assert file.stat().st_mtime_ns == written
     assert again.extraction_s == first.extraction_s > 0
     expected = np.array(again.array)
     file.unlink()  # a mapped file must not be cut short in place
     file.write_bytes(b"nothing")
-    third = cached_features(plan.model, catalogue, header=plan.header, root=tmp_path / "features")
+    third = cached_features(plan.model, catalogue, plan.header)
     assert "cannot be used" in capsys.readouterr().err
     assert np.array_equal(third.array, expected)
     assert third.array.shape == (24, plan.model.classifier.n_features)

@@ -32,6 +32,5 @@ def test_it_is_the_epochs_and_the_needed_features(
     if mode == "finetune":
         assert cost.feature_time_s == 0
         return
-    root = tmp_path / "root" / ".bakeoff" / "features"
-    whole = cached_features(plan.model, catalogue, header=plan.header, root=root).extraction_s
+    whole = cached_features(plan.model, catalogue, plan.header).extraction_s
     assert cost.feature_time_s == pytest.approx(whole * 21 / 24)  # 3 of 24 photos are for testing

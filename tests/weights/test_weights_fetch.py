@@ -50,7 +50,7 @@ def test_lite0_of_the_package_sees_the_daisy():
 
     from bakeoff.backbones.params import BackboneDefaults
     from bakeoff.backbones.registry import describe
-    from bakeoff.data.transforms import resize_crop, to_unit
+    from bakeoff.data.transforms import to_unit, transform_photo
     from bakeoff.records.recipe import HeadParams
 
     head = HeadParams(hidden=[], batch_norm=False, dropout=0.0)
@@ -60,9 +60,7 @@ def test_lite0_of_the_package_sees_the_daisy():
     from PIL import Image
 
     photo = Image.fromarray(load_sample_image("flower.jpg"))
-    pixels = to_unit(
-        resize_crop(photo, wanted.image_size, crop_pct=wanted.crop_pct, interpolation=wanted.interpolation)
-    )
+    pixels = to_unit(transform_photo(photo, wanted))
     normalised = (torch.from_numpy(pixels) - torch.tensor(wanted.mean)) / torch.tensor(wanted.std)
     with torch.no_grad():
         probabilities = lite_network("tf_efficientnet_lite0")(normalised.permute(2, 0, 1)[None]).softmax(-1)[0]

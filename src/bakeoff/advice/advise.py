@@ -20,8 +20,7 @@ Device = Literal["cpu", "cuda", "mps"]
 DEVICES: tuple[Device, ...] = ("cpu", "cuda", "mps")
 ASSUMED_IMAGES, ASSUMED_CLASSES = 1050, 7
 """The Flipkart sample, where neither a catalogue nor the command says otherwise; the advice says that it is assumed."""
-_STEP_COST = 3
-"""A training step costs about three forward passes: the backward pass is two more."""
+_STEP_COST = 3  # forward passes that a training step costs, about: the backward pass is two
 _TRAIN_SHARE = 0.8
 
 
@@ -35,8 +34,7 @@ class Facts:
     n_cores: int
     hours: float
     commercial: bool = False
-    dataset: str | None = None
-    """Name of the data set in conf/dataset/ that the counts come from."""
+    dataset: str | None = None  # what the counts come from, by its name in conf/dataset/
     assumed: tuple[str, ...] = ()
 
     @property
@@ -63,6 +61,7 @@ class Card(NamedTuple):
     imagenet_top1: float | None
     images_per_s: float | None
     measured_here: bool
+    hours: tuple[float | None, float | None]  # to extract all features, to fine-tune; None without a speed
 
 
 class Advice(NamedTuple):
@@ -74,10 +73,7 @@ class Advice(NamedTuple):
     machine_steps: list[Step]
     machine: Leaf
     models: list[Card]
-    left_out: list[tuple[str, bool]]
-    """Model, and whether its licence forbids commercial use; otherwise it is not proven."""
-    hours: dict[str, tuple[float | None, float | None]]
-    """Model to the hours of extracting features of all photos and of fine-tuning; None where no speed is known."""
+    left_out: list[Card]  # whose licence forbids commercial use, or does not say
     command: str
 
 
@@ -86,21 +82,19 @@ def advise(facts: Facts, root: Path) -> Advice:
     numbers = {"images_per_class": facts.images_per_class, "n_images": float(facts.n_images), "hours": facts.hours}
     numbers["n_gpus"] = 0.0 if facts.device == "cpu" else 1.0
     family_steps, family = walk(rules().family, numbers)
-    known = cards(root, family.models, device=facts.device, n_cores=facts.n_cores)
-    refused = [card for card in known if facts.commercial and card.commercial_use is not True]  # unclear is refused
-    models = [card for card in known if card not in refused]
-    left_out = [(card.model, card.commercial_use is False) for card in refused]
-    hours = {card.model: _hours(card, facts) for card in models}
+    known = cards(root, family.models, facts)
+    left_out = [card for card in known if facts.commercial and card.commercial_use is not True]  # unclear is refused
+    models = [card for card in known if card not in left_out]
     # The study trains each of them; a model without a speed counts as nothing.
-    extract, finetune = (sum(pair[place] or 0.0 for pair in hours.values()) for place in (0, 1))
+    extract, finetune = (sum(card.hours[place] or 0.0 for card in models) for place in (0, 1))
     numbers |= {"extract_hours": extract, "finetune_hours": extract + finetune}
     machine_steps, machine = walk(rules().machine, numbers)
     choices = overrides([card.model for card in models], machine, dataset=facts.dataset)
     command = " ".join(["dvc exp run", *(f"-S '{one}'" if "[" in one else f"-S {one}" for one in choices)])
-    return Advice(facts, family_steps, family, machine_steps, machine, models, left_out, hours, command)
+    return Advice(facts, family_steps, family, machine_steps, machine, models, left_out, command)
 
 
-def cards(root: Path, models: Sequence[str], *, device: Device, n_cores: int) -> list[Card]:
+def cards(root: Path, models: Sequence[str], facts: Facts) -> list[Card]:
     """Return a card per model that has a file in conf/model/.
 
     Speeds come from this machine's own measurements of the same device where there are any, else, for a CPU, from the
@@ -108,7 +102,7 @@ def cards(root: Path, models: Sequence[str], *, device: Device, n_cores: int) ->
     """
     measured = ThroughputRecord.read_current(root / "measurements" / "throughput.json")
     networks = measured.networks if measured else {}
-    here = {name: one.images_per_s for name, one in networks.items() if one.device.lower().startswith(device)}
+    here = {name: one.images_per_s for name, one in networks.items() if one.device.lower().startswith(facts.device)}
     defaults = validate_section(
         BackboneDefaults, read_yaml(root / "conf" / "config.yaml")["backbone_defaults"], where="conf/config.yaml"
     )
@@ -120,11 +114,12 @@ def cards(root: Path, models: Sequence[str], *, device: Device, n_cores: int) ->
         entry = validate_section(BackboneParams, read_yaml(file)["backbones"][model], where=str(file))
         settings = _settings(root, model, entry, defaults)
         speed = here.get(model)
-        if speed is None and device == "cpu" and model in rules().measured_images_per_s:
-            speed = rules().measured_images_per_s[model] * n_cores / rules().measured_cores
+        if speed is None and facts.device == "cpu" and model in rules().measured_images_per_s:
+            speed = rules().measured_images_per_s[model] * facts.n_cores / rules().measured_cores
         top1 = entry.imagenet_top1.value if entry.imagenet_top1 else None
         licence = " / ".join(dict.fromkeys([settings.licence_code, settings.licence_weights]))
-        found.append(Card(model, licence, settings.commercial_use, top1, speed, model in here))
+        hours = _hours(speed, facts.n_images)
+        found.append(Card(model, licence, settings.commercial_use, top1, speed, model in here, hours))
     return found
 
 
@@ -152,10 +147,10 @@ def overrides(models: Sequence[str], leaf: Leaf, *, dataset: str | None) -> list
     ]
 
 
-def _hours(card: Card, facts: Facts) -> tuple[float | None, float | None]:
-    if card.images_per_s is None:
+def _hours(images_per_s: float | None, n_images: int) -> tuple[float | None, float | None]:
+    if images_per_s is None:
         return None, None
-    forward = facts.n_images / card.images_per_s / 3600
+    forward = n_images / images_per_s / 3600
     return forward, forward * _TRAIN_SHARE * _STEP_COST * rules().finetune_epochs
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,6 @@ from pydantic import Field
 from bakeoff.core.section import Section, read_yaml, validate_section
 
 FILE = Path(__file__).with_name("rules.yaml")
-_TRANSLATED = ("title", "ask", "why", "end")
 
 
 class Leaf(Section):
@@ -77,14 +77,7 @@ def walk(tree: Question | Leaf, facts: Mapping[str, float]) -> tuple[list[Step],
 
 def messages(file: IO[bytes], *_: Any, **__: Any) -> Iterator[tuple[int, None, str, list[str]]]:
     """Yield what is translated of the rules, in the form that Babel's extraction asks for."""
-    for key, value in _scalars(yaml.compose(file, Loader=yaml.SafeLoader)):
-        if key in _TRANSLATED:
-            yield value.start_mark.line + 1, None, value.value, []
-
-
-def _scalars(node: Any) -> Iterator[tuple[str, Any]]:
-    for key, value in node.value:
-        if isinstance(value, yaml.MappingNode):
-            yield from _scalars(value)
-        else:
-            yield key.value, value
+    for number, line in enumerate(file, start=1):
+        if re.match(rb"\s*(title|ask|why|end):", line):  # each on one line
+            (text,) = yaml.safe_load(line).values()
+            yield number, None, text, []

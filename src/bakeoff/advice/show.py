@@ -1,7 +1,6 @@
 """The advice in a terminal: both paths as trees, the table of backbones, the command."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -11,57 +10,38 @@ from rich.text import Text
 from rich.tree import Tree
 
 from bakeoff.advice.advise import Advice
-from bakeoff.advice.rules import Leaf, Question, Step, rules
+from bakeoff.advice.rules import Step, rules
 from bakeoff.core.progress import screen
 from bakeoff.core.translation import N_, Translator
 from bakeoff.report.render import environment
-
-_WORDS = Path(__file__).with_name("advice.txt")
 
 
 def show_advice(advice: Advice, t: Translator, *, console: Console | None = None) -> None:
     """Print facts, both trees, the backbones with licences and speeds, and the command to try them."""
     terminal = console or screen()
-    template = environment(t.language, html=False).from_string(_WORDS.read_text(encoding="utf-8"))
-    words: Any = template.make_module({"advice": advice})
-    terminal.print(Text.from_markup(words.facts(), emoji=False), end="")
-    terminal.print(_tree(rules().family.title, advice.family_steps, advice.family, t))
-    machine = _tree(rules().machine.title, advice.machine_steps, advice.machine, t)
+    words: Any = environment(t.language, html=False).get_template("advice/advice.txt").module
+    terminal.print(Text.from_markup(words.told(advice.facts), emoji=False), end="")
+    terminal.print(_tree(t.gettext(rules().family.title), advice.family_steps, t.gettext(advice.family.end), words))
+    machine = _tree(t.gettext(rules().machine.title), advice.machine_steps, t.gettext(advice.machine.end), words)
     rates = t.join(f"{t.number(rate, '.7f').rstrip('0')} ({mode})" for mode, rate in advice.machine.modes.items())
     plan = t.gettext("Batch {batch_size}; learning rate {rates}.", batch_size=advice.machine.batch_size, rates=rates)
     machine.add(Text(plan, style="bold"))
     terminal.print(machine)
     terminal.print(_table(advice, t))
-    terminal.print(Text.from_markup(words.notes(), emoji=False), end="")
+    terminal.print(Text.from_markup(words.notes(advice), emoji=False), end="")
     if advice.models:
         terminal.print(f"  {advice.command}", soft_wrap=True, highlight=False, markup=False)
     closing = t.gettext("Rules of thumb open a study, they do not close it: the measured leaderboard decides.")
     terminal.print(closing, style="dim", highlight=False)
 
 
-def _tree(title: str, steps: Sequence[Step], end: Leaf, t: Translator) -> Tree:
-    root = Tree(Text(t.gettext(title), style="bold cyan"))
-    branch = root
+def _tree(title: str, steps: Sequence[Step], end: str, words: Any) -> Tree:
+    root = branch = Tree(Text(title, style="bold cyan"))
     for step in steps:
-        branch = branch.add(_question(step, t))
-        other = step.question.otherwise if step.answer else step.question.then
-        branch.add(Text(t.gettext("otherwise: {end}", end=_end_or_question(other, t)), style="dim"))
-    branch.add(Text(f"→ {t.gettext(end.end)}", style="bold green"))
+        branch = branch.add(Text(words.asked(step)).append(f"\n{words.why(step)}", style="dim"))
+        branch.add(Text(words.otherwise(step), style="dim"))
+    branch.add(Text(f"→ {end}", style="bold green"))
     return root
-
-
-def _question(step: Step, t: Translator) -> Text:
-    answer = t.gettext("yes") if step.answer else t.gettext("no")
-    asked = t.gettext(step.question.ask, threshold=step.threshold, value=step.value, answer=answer)
-    source = f" ({step.question.source})" if step.question.source else ""
-    return Text(asked).append(f"\n{t.gettext(step.question.why)}{source}", style="dim")
-
-
-def _end_or_question(node: Question | Leaf, t: Translator) -> str:
-    """Return the end of the branch not taken, or its ends where it goes on."""
-    if isinstance(node, Leaf):
-        return t.gettext(node.end)
-    return " | ".join(_end_or_question(one, t) for one in (node.then, node.otherwise))
 
 
 def _table(advice: Advice, t: Translator) -> Table:
@@ -77,6 +57,6 @@ def _table(advice: Advice, t: Translator) -> Table:
         rate = t.gettext("not measured")
         if card.images_per_s is not None:
             rate = t.number(card.images_per_s, ".1f") + (" *" if card.measured_here else "")
-        hours = ["" if value is None else t.number(value, ".2f") for value in advice.hours[card.model]]
+        hours = ["" if value is None else t.number(value, ".2f") for value in card.hours]
         table.add_row(card.model, card.licence, verdicts[card.commercial_use], top1, rate, *hours)
     return table

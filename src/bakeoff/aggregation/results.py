@@ -33,8 +33,7 @@ class Result:
     name: str
     params: Mapping[str, Any]
     accuracies: Mapping[str, float]
-    when: str = ""
-    """ISO time that orders results of the same split; empty counts as oldest."""
+    when: str = ""  # ISO time that orders results of the same split; empty counts as oldest
     apart: Mapping[str, str] = field(default_factory=dict)
     """Candidates that are listed and not ranked: `random_weights` or `not_learned`."""
 

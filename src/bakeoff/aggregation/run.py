@@ -17,22 +17,11 @@ from bakeoff.core.files import write_json
 from bakeoff.core.paths import state_dir
 from bakeoff.core.progress import screen
 from bakeoff.core.section import LanguageCode
-from bakeoff.core.translation import N_, Translator
+from bakeoff.core.translation import Translator
 from bakeoff.data.figures import Figure
 from bakeoff.report.render import environment
 
-_WORDS = Path(__file__).with_name("aggregate.txt")
 _CSV = ("n_splits", "mean", "sd", "standard_error", "low", "high", "n_best", "mean_rank")
-_COLUMNS = {
-    "mean": N_("mean"),
-    "sd": N_("SD of splits"),
-    "error": N_("SE, corrected"),
-    "interval": N_("95% interval"),
-    "best": N_("best in"),
-    "rank": N_("mean rank"),
-    "behind": N_("points behind (p)"),
-}
-_REASONS = {"random_weights": N_("random start"), "not_learned": N_("did not learn")}
 _NARROW = ("mean", "interval", "best", "behind")
 _WIDE_CHARS, _NAME_CHARS = 120, 32
 _DOT, _LINE = "#0072B2", "#D55E00"  # Okabe and Ito's palette, distinguishable to colour-blind eyes
@@ -67,8 +56,8 @@ def aggregate(
             "on (`bakeoff aggregate --help`), look at older commits with --all-commits, or name folders."
         )
     groups = group_results(results, apart=not sources)
-    several = [group for group in groups if len(group.splits) > 1]
-    words: Any = environment(language, html=False).from_string(_WORDS.read_text(encoding="utf-8")).module
+    several = [group for group in groups if len(group.sources) > 1]
+    words = _words(language)
     records = [aggregate_study(group) for group in several or groups]
     single = [name for group in groups if group not in several for names in group.sources.values() for name in names]
     excluded = sorted({name for group in several for name in group.apart})
@@ -83,6 +72,11 @@ def aggregate(
     _write(out_dir, written, t)
     _print(console or screen(), written, out_dir, t)
     return written
+
+
+def _words(language: LanguageCode) -> Any:
+    """Return what aggregate.txt says."""
+    return environment(language, html=False).get_template("aggregation/aggregate.txt").module
 
 
 def _write(out_dir: Path, record: dict[str, Any], t: Translator) -> None:
@@ -111,53 +105,19 @@ def _print(screen: Console, record: dict[str, Any], out_dir: Path, t: Translator
     screen.print(t.gettext("Written: {files}", files=files), highlight=False, soft_wrap=True)
 
 
-def study_title(study: Mapping[str, Any], t: Translator) -> str:
-    """Return which study it is, and over how many splits."""
-    is_raw = study.get("repair", "none") == "none"
-    return t.gettext(
-        "{dataset}, profile {profile}: test accuracy over {n} splits",
-        dataset=study["dataset"] if is_raw else t.gettext("{dataset}, repair {repair}", **study),
-        profile=study["profile"],
-        n=study["n_splits"],
-    )
-
-
 def study_table(study: Mapping[str, Any], t: Translator, *, width: int = _WIDE_CHARS) -> Table:
     """Return one row per candidate, the highest mean first; a narrow terminal gets fewer columns."""
     names = [row["candidate"] for row in study["candidates"]]
-    columns = tuple(_COLUMNS) if width >= _WIDE_CHARS else _NARROW
-    table = Table(title=study_title(study, t), box=box.SIMPLE, title_justify="left")
+    words = _words(t.language)
+    columns = tuple(words.columns) if width >= _WIDE_CHARS else _NARROW
+    table = Table(title=words.title(study).strip(), box=box.SIMPLE, title_justify="left")
     table.add_column(t.gettext("candidate"), overflow="fold", min_width=min(_NAME_CHARS, max(map(len, names))))
     for name in columns:
-        table.add_column(t.gettext(_COLUMNS[name]), justify="right", no_wrap=name == "interval")
+        table.add_column(words.columns[name], justify="right", no_wrap=name == "interval")
     for row in study["candidates"]:
-        cells = dict(zip(_COLUMNS, _cells(row, study["n_splits"], t), strict=True))
+        cells = dict(zip(words.columns, words.cells(row, study["n_splits"]).splitlines(), strict=True))
         table.add_row(row["candidate"], *(cells[name] for name in columns))
     return table
-
-
-def _cells(row: Mapping[str, Any], n_splits: int, t: Translator) -> list[str]:
-    cells = ["" if row[key] is None else t.number(row[key], ".3f") for key in ("mean", "sd", "standard_error")]
-    low, high = row["low"], row["high"]
-    cells.append("" if low is None else f"{t.number(low, '.3f')}–{t.number(high, '.3f')}")
-    if row["mean_rank"] is None:
-        return [*cells, _why_apart(row, n_splits, t), "", ""]
-    cells += [t.gettext("{n_best} of {n}", n_best=row["n_best"], n=n_splits), t.number(row["mean_rank"], ".1f")]
-    behind = row["behind_best"]
-    return [*cells, f"{t.number(behind['points'])} ({t.number(behind['p_value'], '.3f')})" if behind else ""]
-
-
-def _why_apart(row: Mapping[str, Any], n_splits: int, t: Translator) -> str:
-    """Return why a candidate has no rank: reasons for exclusion, on how many splits, and missing splits."""
-    reasons = [
-        t.gettext(_REASONS[why])
-        if n == n_splits
-        else t.gettext("{why} ({n_apart} of {n})", why=t.gettext(_REASONS[why]), n_apart=n, n=n_splits)
-        for why, n in (row["apart"] or {}).items()
-    ]
-    if row["n_splits"] < n_splits:
-        reasons.append(t.ngettext("{n} split only", "{n} splits only", row["n_splits"]))
-    return ", ".join(reasons)
 
 
 def draw_splits(studies: Sequence[Mapping[str, Any]], path: Path, t: Translator) -> None:
@@ -168,7 +128,7 @@ def draw_splits(studies: Sequence[Mapping[str, Any]], path: Path, t: Translator)
     for axes, study in zip(panels, studies, strict=True):
         _draw_study(axes, study)
         axes.xaxis.set_major_formatter(lambda value, _: t.number(value, ".3f"))
-        axes.set_title(study_title(study, t), loc="left", fontsize=11)
+        axes.set_title(_words(t.language).title(study).strip(), loc="left", fontsize=11)
     panels[-1].set_xlabel(t.gettext("test accuracy (dots: splits; line: mean and 95% interval, corrected)"))
     figure.savefig(path)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from bakeoff.aggregation.results import OFFICIAL, Result
@@ -54,24 +55,14 @@ def ranks(table: np.ndarray) -> np.ndarray:
 
 
 class StudySplits(NamedTuple):
-    """Results of one study on different splits: split name to the accuracies of its candidates."""
+    """Results of one study on different splits."""
 
     params: Mapping[str, Any]
-    splits: Mapping[str, Mapping[str, float]]
-    sources: Mapping[str, list[str]]
-    n_replaced: int
-    """Older accuracies of a candidate on a split that a newer run measured again."""
-    excluded: Mapping[str, Mapping[str, str]]
-    """Split name to the candidates that are excluded on it, and why (`random_weights`, …)."""
-
-    @property
-    def apart(self) -> dict[str, dict[str, int]]:
-        """Return the candidates that at least one split excludes: why, and on how many splits."""
-        found: dict[str, Counter[str]] = {}
-        for excluded in self.excluded.values():
-            for name, why in excluded.items():
-                found.setdefault(name, Counter())[why] += 1
-        return {name: dict(reasons) for name, reasons in found.items()}
+    accuracies: pd.DataFrame  # a row per candidate, a column per split; NaN where it has no result
+    sources: Mapping[str, list[str]]  # split to the names of its results
+    n_replaced: int  # older accuracies of a candidate on a split that a newer run measured again
+    apart: Mapping[str, dict[str, int]]
+    """Candidates that at least one split excludes: why (`random_weights`, …), and on how many splits."""
 
     @property
     def test_to_train(self) -> float:
@@ -105,15 +96,16 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
     apart; others are listed last, with `n_splits` and `apart` (why, and on how many splits) of their own and without
     ranks.
     """
-    if len(study.splits) < 2:
+    splits = list(study.accuracies)
+    if len(splits) < 2:
         split, names = next(iter(study.sources.items()))
         legal = ", with split.method holdout or kfold." if split == OFFICIAL else "."
         raise EvaluationError(
             f"all results ({', '.join(names)}) are of one split ({split}); at least two are needed: "
             f"run `dvc exp run -S split.seed=1` and so on, as `bakeoff aggregate --help` shows{legal}"
         )
-    rows = {name: _mean_row(name, study) for name in sorted(set().union(*study.splits.values()))}
-    ranked = [name for name, row in rows.items() if row["apart"] is None and row["n_splits"] == len(study.splits)]
+    rows = {name: _mean_row(name, study) for name in study.accuracies.index}
+    ranked = [name for name, row in rows.items() if row["apart"] is None and row["n_splits"] == len(splits)]
     ranked.sort(key=lambda name: -rows[name]["mean"])
     table = np.array([rows[name]["values"] for name in ranked])
     for name, values, places in zip(ranked, table, ranks(table), strict=True):
@@ -128,8 +120,8 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
         "dataset": study.params["dataset"]["name"],
         "profile": study.params.get("profile"),
         "repair": (study.params.get("repair") or {}).get("name", "none"),
-        "n_splits": len(study.splits),
-        "splits": [{"split": split, "from": study.sources[split]} for split in study.splits],
+        "n_splits": len(splits),
+        "splits": [{"split": split, "from": study.sources[split]} for split in splits],
         "test_to_train": study.test_to_train,
         "n_replaced": study.n_replaced,
         "candidates": [rows[name] for name in (*ranked, *others)],
@@ -138,7 +130,7 @@ def aggregate_study(study: StudySplits) -> dict[str, Any]:
 
 def _mean_row(name: str, study: StudySplits) -> dict[str, Any]:
     """Return a candidate's mean over the splits that it has a result on, as of one without a rank."""
-    values = np.array([accuracies[name] for accuracies in study.splits.values() if name in accuracies])
+    values = study.accuracies.loc[name].dropna().to_numpy()
     found = split_mean(values, test_to_train=study.test_to_train)._asdict() if len(values) > 1 else {}
     row: dict[str, Any] = {"candidate": name, "n_splits": len(values), "mean": float(values.mean())}
     row |= {key: found.get(key) for key in ("sd", "standard_error", "standard_error_uncorrected")}
@@ -148,32 +140,32 @@ def _mean_row(name: str, study: StudySplits) -> dict[str, Any]:
 
 
 def _join(results: Sequence[Result]) -> StudySplits:
-    settings: dict[str, tuple[Result, Any]] = {}
-    splits: dict[str, dict[str, float]] = {}
-    sources: dict[str, list[str]] = {}
-    excluded: dict[str, dict[str, str]] = {}
-    n_replaced = 0
+    firsts, rows, sources = dict[str, Result](), [], dict[str, list[str]]()
     for result in sorted(results, key=lambda one: one.when):
-        accuracies = splits.setdefault(result.split, {})
-        n_replaced += sum(accuracies.get(name, value) != value for name, value in result.accuracies.items())
-        accuracies.update(result.accuracies)
-        older = excluded.get(result.split, {}).items()
-        excluded[result.split] = {name: why for name, why in older if name not in result.accuracies} | dict(
-            result.apart
-        )
         sources.setdefault(result.split, []).append(result.name)
-        for name in result.accuracies:
-            first, usual = settings.setdefault(name, (result, result.settings(name)))
-            if result.settings(name) != usual:
+        for name, accuracy in result.accuracies.items():
+            rows.append((result.split, name, accuracy, result.apart.get(name)))
+            first = firsts.setdefault(name, result)
+            if result.settings(name) != first.settings(name):
                 raise EvaluationError(
                     f"{name} has other settings in {result.name} than in {first.name} (section backbones); "
                     "name the experiments or folders that belong together."
                 )
-    return StudySplits(results[0].params, dict(sorted(splits.items(), key=_by_number)), sources, n_replaced, excluded)
+    table: Any = pd.DataFrame(rows, columns=["split", "candidate", "accuracy", "apart"])
+    runs = table.groupby(["split", "candidate"])
+    earlier, newest = runs["accuracy"].shift(), runs.tail(1)
+    excluded = newest.dropna(subset="apart").groupby("candidate")["apart"]
+    return StudySplits(
+        params=results[0].params,
+        accuracies=newest.pivot(index="candidate", columns="split", values="accuracy")[sorted(sources, key=_by_number)],
+        sources=sources,
+        n_replaced=int((earlier.notna() & (earlier != table["accuracy"])).sum()),
+        apart={name: dict(Counter(reasons)) for name, reasons in excluded},
+    )
 
 
-def _by_number(item: tuple[str, Any]) -> list[Any]:
-    return [int(word) if word.isdigit() else word for word in item[0].replace(",", "").split()]
+def _by_number(split: str) -> list[Any]:
+    return [int(word) if word.isdigit() else word for word in split.replace(",", "").split()]
 
 
 def _do_not_mix(first: Result, second: Result) -> str:

@@ -84,11 +84,8 @@ def build_classifier(
     name that `scan.implementation` may take; a transformers model's config.json is in `network_dir` (None =
     `weights_dir`).
 
-    A WeightsError where a transformers model has no config.json or a file is of another architecture, a ParamsError for
-    fewer than two classes.
+    A WeightsError where a transformers model has no config.json or a file is of another architecture.
     """
-    if n_classes < 2:
-        raise ParamsError(f"a classifier needs at least 2 classes, got {n_classes}; look at the catalogue's labels.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         backbone, n_features = build_backbone(settings, scan=scan, network_dir=network_dir or weights_dir)
@@ -147,11 +144,6 @@ def layer_groups(backbone: nn.Module, *, coarse: bool) -> list[list[str]]:
     return groups
 
 
-def n_parameters(classifier: nn.Module) -> int:
-    """Return the number of parameters, head included."""
-    return sum(parameter.numel() for parameter in classifier.parameters())
-
-
-def n_trainable(classifier: nn.Module) -> int:
-    """Return the number of parameters that take a gradient."""
-    return sum(parameter.numel() for parameter in classifier.parameters() if parameter.requires_grad)
+def n_parameters(classifier: nn.Module, *, trainable_only: bool = False) -> int:
+    """Return the number of parameters, head included, or of those that take a gradient."""
+    return sum(one.numel() for one in classifier.parameters() if one.requires_grad or not trainable_only)

@@ -16,7 +16,7 @@ from rich.progress import wrap_file
 from bakeoff.core import hub_refusals
 from bakeoff.core.errors import WeightsError
 from bakeoff.core.files import replacing
-from bakeoff.core.hub_refusals import hub_refusal, refusal
+from bakeoff.core.hub_refusals import refusal
 from bakeoff.core.progress import screen
 from bakeoff.records.weights import Reason, Source
 
@@ -94,7 +94,7 @@ def find_keras_file(out_dir: Path, *, timeout_s: float, url: str = KERAS_URL, md
             )
         partial.replace(path)
     except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
-        return refusal(getattr(error, "code", None))
+        return refusal(error)
     finally:
         partial.unlink(missing_ok=True)
     return Found(path, "hub", url_or_id=url)
@@ -112,12 +112,12 @@ def _download(repo_id: str, name: str, *, timeout_s: float, revision: str | None
     except errors.HFValidationError:  # cannot be a repository's name
         return "not_found"
     except (HTTPError, errors.OfflineModeIsEnabled, OSError) as error:
-        refused = hub_refusal(error)
+        refused = refusal(error)
     offline = refused is not None
     try:
         path = Path(hf_hub_download(repo_id, name, revision=revision, etag_timeout=timeout_s, local_files_only=offline))
     except (errors.LocalEntryNotFoundError, HTTPError) as error:
-        return refused or hub_refusal(error)
+        return refused or refusal(error)
     except OSError as error:
         if error.errno is not None:  # the disk's; huggingface_hub's own, a file of another size, has no number
             raise

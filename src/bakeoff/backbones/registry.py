@@ -5,9 +5,8 @@ from typing import Any
 from urllib.parse import urlparse
 
 from bakeoff.backbones.compat import import_timm
-from bakeoff.backbones.names import unknown_name
 from bakeoff.backbones.params import BackboneDefaults, BackboneParams, LicenceParams
-from bakeoff.core.errors import ParamsError
+from bakeoff.core.errors import ParamsError, unknown_name
 from bakeoff.core.paths import main_checkout
 from bakeoff.records.settings import CandidateSettings, Preprocessing
 

@@ -88,8 +88,6 @@ def limit_threads(n_threads: int) -> int:
     TensorFlow fixes its thread pool at the first computation; after that fewer threads are enforced by binding every
     thread of the process to that many CPUs. A SetupError for more threads than it was started with, or without binding.
     """
-    if n_threads < 1:
-        raise SetupError(f"the number of CPU threads must be at least 1, got {n_threads}.")
     try:
         tf.config.threading.set_intra_op_parallelism_threads(n_threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from rich.text import Text
 
-from bakeoff.catalogue.findings import FINDINGS
 from bakeoff.catalogue.findings.base import read_examined
+from bakeoff.catalogue.findings.rules import FINDINGS
 from bakeoff.catalogue.findings.sheets import draw_sheets
 from bakeoff.core.failures import drawing
 from bakeoff.core.progress import screen
-from bakeoff.data.figures import Figure, new_sheet, of_classes, paste, shorten
+from bakeoff.data.figures import Figure, new_sheet, paste, shorten
 from bakeoff.data.photo import Photo, as_image
 from bakeoff.data.products import evenly_spaced
 from bakeoff.data.store import ImageStore
@@ -84,7 +84,9 @@ def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:
     classes = table["label"].value_counts().index
     shown = [(str(label), table.loc[table["label"] == label, "image"]) for label in classes[:_CLASSES_SHOWN]]
     rows = [(label, own.iloc[evenly_spaced(len(own), PER_ROW_SHOWN)].tolist()) for label, own in shown]
-    title = "Products as stored, some of each class" + of_classes(len(classes), _CLASSES_SHOWN).replace("\n", ", ")
+    title = "Products as stored, some of each class"
+    if len(classes) > _CLASSES_SHOWN:
+        title += f", the {_CLASSES_SHOWN} largest of {len(classes):,} classes"
     return draw_rows(rows, store.read, title)
 
 

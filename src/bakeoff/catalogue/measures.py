@@ -71,9 +71,8 @@ def inside_border(image: Image.Image, box: Box) -> Box:
     """Return the part of the box inside its uniform border; all where little is."""
     shown, sides = image.crop(box), list[int]()
     pixels, (left, top, _, _) = np.asarray(shown), box
-    others: dict[tuple[float, ...], Box] = {
-        (): (0, 0, *shown.size)
-    }  # what differs from a side's colour; () = no border
+    # what differs from a side's colour; () = no border
+    others: dict[tuple[float, ...], Box] = {(): (0, 0, *shown.size)}
     for side, line in enumerate((pixels[:, 0], pixels[0], pixels[:, -1], pixels[-1])):
         colour = np.median(line, axis=0)
         known = tuple(colour.tolist()) if np.abs(line - colour).max() <= TOLERANCE else ()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from importlib.metadata import distributions
 from itertools import islice
@@ -66,18 +66,19 @@ class Packed:
 def pack_all(
     photos: Iterable[PhotoFile], n_photos: int, params: PackParams, *, hashes: bool = True
 ) -> Iterator[Packed | Rejection]:
-    """Yield one result per photo, in order, on all cores; a few chunks per core are held in memory at a time.
+    """Yield one result per photo, in order, on all cores.
 
     With `hashes` also what finds duplicates, for which .venv-torch alone has imagehash, and the measures for the audit.
     """
-    source = iter(photos)
-    chunks = iter(lambda: list(islice(source, _CHUNK)), [])
-    for results in on_all_cores(partial(_pack_chunk, params=params, hashes=hashes), chunks, n_photos=n_photos):
-        yield from results
+    return on_all_cores(partial(pack, params=params, hashes=hashes), photos, n_photos=n_photos)
 
 
-def on_all_cores(work: Callable[[_Job], _Result], jobs: Iterable[_Job], *, n_photos: int) -> Iterator[_Result]:
-    """Yield each job's result, in order; a few jobs per core wait at a time. Few photos take one process, this one.
+def on_all_cores(
+    work: Callable[[_Job], _Result], jobs: Iterable[_Job], *, n_photos: int, chunk: int = _CHUNK
+) -> Iterator[_Result]:
+    """Yield each job's result, in order; a few chunks of so many jobs per core are held in memory at a time.
+
+    Few photos take one process, this one.
 
     Raises:
         DataError: one of the processes was killed.
@@ -86,16 +87,16 @@ def on_all_cores(work: Callable[[_Job], _Result], jobs: Iterable[_Job], *, n_pho
     if n_photos < SERIAL_BELOW or n_workers == 1:
         yield from map(work, jobs)
         return
-    context = multiprocessing.get_context("spawn")
+    context, source = multiprocessing.get_context("spawn"), iter(jobs)
     with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_end_with_parent) as pool:
-        waiting: deque[Future[_Result]] = deque()
+        waiting: deque[Future[list[_Result]]] = deque()
         try:
-            for job in jobs:
-                waiting.append(pool.submit(work, job))
+            while some := list(islice(source, chunk)):
+                waiting.append(pool.submit(_work_through, work, some))
                 if len(waiting) > _CHUNKS_PER_WORKER * n_workers:
-                    yield waiting.popleft().result()
+                    yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         except BrokenProcessPool:
             raise DataError(
                 "a process that decodes photos was killed, most likely because memory ran out; "
@@ -109,8 +110,8 @@ def _end_with_parent() -> None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def _pack_chunk(photos: list[PhotoFile], params: PackParams, hashes: bool = True) -> list[Packed | Rejection]:
-    return [pack(photo, params, hashes=hashes) for photo in photos]
+def _work_through(work: Callable[[_Job], _Result], jobs: list[_Job]) -> list[_Result]:
+    return [work(job) for job in jobs]
 
 
 def pack(photo: PhotoFile, params: PackParams, *, hashes: bool = True) -> Packed | Rejection:
@@ -128,23 +129,17 @@ def pack_bytes(
         decoded = crop(decoded, box, min_side_px=params.min_side_px)
     if isinstance(decoded, Rejection):
         return decoded
-    packed = Packed(
-        encoded=encode_for_store(decoded, original, store_px=params.store_px),
-        width=decoded.width,
-        height=decoded.height,
-        format=decoded.format,
-        mode=decoded.mode,
-        digest=pixel_digest(decoded.image) if digest else "",
-    )
+    (width, height), encoded = decoded.image.size, encode_for_store(decoded, original, store_px=params.store_px)
+    more: dict[str, Any] = {"digest": pixel_digest(decoded.image)} if digest else {}
     repair = params.repair if params.repair and params.repair.is_for_new_photos else None
     if hashes or repair:
         small = Thumbnail(decoded.image)
-        measures = measure_thumbnail(small, width=decoded.width, height=decoded.height)
+        measures = measure_thumbnail(small, width=width, height=height)
         if repair:
-            packed = replace(packed, steps=find_steps(measures, packed.encoded, repair))
+            more["steps"] = find_steps(measures, encoded, repair)
         if hashes:
-            packed = replace(packed, measures=measures, **fingerprint(small)._asdict())
-    return packed
+            more |= {"measures": measures, **fingerprint(small)._asdict()}
+    return Packed(encoded, width, height, decoded.format, decoded.mode, **more)
 
 
 @contextmanager
@@ -176,14 +171,15 @@ class PackedPhotos:
         chunks = [photos[start : start + self._size] for start in range(0, len(photos), self._size)]
         self._paths = [folder / f"{number}-{_identity(chunk)}" for number, chunk in enumerate(chunks)]
         self._missing = [job for job in zip(self._paths, chunks, strict=True) if not job[0].is_file()]
-        self._params, self._load = params, lru_cache(maxsize=1)(_load)
+        self._params, self._load = params, lru_cache(maxsize=1)(lambda path: pickle.loads(path.read_bytes()))
         self._n_missing = sum(len(chunk) for _, chunk in self._missing)
         self.n_packed = len(photos) - self._n_missing
         """How many are there already."""
 
     def pack(self, advance: Callable[[int], Any]) -> None:
         """Pack the others; `advance` is called with the number of photos that were just finished."""
-        for n in on_all_cores(partial(_keep, params=self._params), self._missing, n_photos=self._n_missing):
+        keep = partial(_keep, params=self._params)
+        for n in on_all_cores(keep, self._missing, n_photos=self._n_missing, chunk=1):
             advance(n)
 
     def __iter__(self) -> Iterator[Packed | Rejection]:
@@ -201,16 +197,12 @@ class PackedPhotos:
 
 def _keep(job: tuple[Path, list[PhotoFile]], params: PackParams) -> int:
     path, chunk = job
-    results = _pack_chunk(chunk, params)
+    results = [pack(photo, params) for photo in chunk]
     with replacing(path) as kept, kept.open("wb") as handle:
         pickle.dump(results, handle)
         handle.flush()
         os.fsync(handle.fileno())
     return len(chunk)
-
-
-def _load(path: Path) -> list[Packed | Rejection]:
-    return pickle.loads(path.read_bytes())
 
 
 def _identity(photos: list[PhotoFile]) -> str:

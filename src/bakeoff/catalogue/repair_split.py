@@ -5,7 +5,6 @@ Nothing changes sides, so raw and repaired candidates are judged on the same spl
 
 from collections import Counter
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from bakeoff.records.catalogue import Repair, RepairRecord, SplitRepair
 BEFORE_REPAIR = "split_before_repair"  # in splits.parquet: where a product would be without repair
 LOOKS = ("sharpness", "saturation", "red_dominance", "brightness", "background_r", "background_g", "background_b")
 """Of `SplitRepair`; red_dominance is R / (R + G + B), neutral at a third."""
-_CHUNK, _EDGE = 64, 16
+_EDGE = 16
 _LOW_CONTRAST = Outliers("contrast", "low", 0.02)
 
 
@@ -48,13 +47,12 @@ def repair_split(
     wanted = table[table["split"].isin(repair.splits) & dropped.isna()]
     plans = [plan_steps(measures, repair) for measures in wanted[list(AUDITED)].to_dict("records")]
     jobs = {at: (row, plan) for at, row, plan in zip(wanted.index, wanted["image"], plans, strict=True) if plan}
-    work = partial(_repair_chunk, store=ImageStore(catalogue_dir / "images.arrow"), repair=repair)
-    todo, results = iter(jobs.values()), []
+    work, results = partial(_repair, store=ImageStore(catalogue_dir / "images.arrow"), repair=repair), []
     with progress_bar() as bar:
         task = bar.add_task("repairing photos", total=len(jobs))
-        for done in on_all_cores(work, iter(lambda: list(islice(todo, _CHUNK)), []), n_photos=len(jobs)):
-            results += done
-            bar.advance(task, len(done))
+        for result in on_all_cores(work, jobs.values(), n_photos=len(jobs)):
+            results.append(result)
+            bar.advance(task)
     found = pd.DataFrame(results, index=list(jobs), columns=[REPAIR, "before", "after"])
     steps = found[REPAIR].replace("", None).astype("string").reindex(table.index)
     record = RepairRecord(
@@ -116,19 +114,17 @@ def _find_dropped(table: Any, params: RepairParams, repair: Repair) -> Any:
     return reasons
 
 
-def _repair_chunk(chunk: list[tuple[int, str]], store: ImageStore, repair: Repair) -> list[tuple[Any, ...]]:
-    """Return each photo's steps, and AUDITED and the background's R, G and B before and after them."""
-    results = []
-    for row, plan in chunk:
-        raw = as_image(store.read(row))
-        steps = settle_crop(plan, raw, repair)
-        change = next((step for step in steps.split() if step.startswith("saturation")), "")
-        looks = [
-            (*measure_thumbnail(Thumbnail(image), width=raw.width, height=raw.height), *_edge_colour(ground, change))
-            for image, ground in ((raw, raw), (as_image(repair_photo(raw, steps)), repair_photo(raw, change)))
-        ]
-        results.append((steps, *looks))
-    return results
+def _repair(photo: tuple[int, str], store: ImageStore, repair: Repair) -> tuple[Any, ...]:
+    """Return a photo's steps, and AUDITED and the background's R, G and B before and after them."""
+    row, plan = photo
+    raw = as_image(store.read(row))
+    steps = settle_crop(plan, raw, repair)
+    change = next((step for step in steps.split() if step.startswith("saturation")), "")
+    looks = [
+        (*measure_thumbnail(Thumbnail(image), width=raw.width, height=raw.height), *_edge_colour(ground, change))
+        for image, ground in ((raw, raw), (as_image(repair_photo(raw, steps)), repair_photo(raw, change)))
+    ]
+    return steps, *looks
 
 
 def _edge_colour(image: Any, change: str) -> list[float]:

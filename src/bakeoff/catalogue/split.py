@@ -64,7 +64,7 @@ def make_split(products: pd.DataFrame, params: SplitParams, *, previous: pd.Data
         words = ["test" if folds[group] == params.fold else "train" for group in products["group_id"]]
         products = products.assign(official_split=words)
     _require_three_groups(products)
-    return _table(products, _divide(products, params, previous, whole_test=params.method == "kfold"))
+    return _divide(products, params, previous, whole_test=params.method == "kfold")
 
 
 def find_leaks(groups: Any, is_test: np.ndarray) -> np.ndarray:
@@ -84,20 +84,15 @@ def _keep_test(products: pd.DataFrame, params: SplitParams, previous: pd.DataFra
     apart = products["group_id"].where(~leaks, products["group_id"] + products["group_id"].max() + 1)
     used = products.assign(group_id=apart, official_split=products["official_split"].fillna("train"))
     used = used.loc[~left_out, :]
-    table = _table(used, _divide(used, params, previous, whole_test=True))
+    table = _divide(used, params, previous, whole_test=True)
     split = products[["product_id"]].merge(table, on="product_id", how="left").fillna({"split": UNUSED})
     return split.assign(reason=pd.Series([_LEAK if out else None for out in left_out], dtype="string"))
 
 
-def _table(products: pd.DataFrame, assigned: Mapping[int, str]) -> pd.DataFrame:
-    names = [assigned[int(group)] for group in products["group_id"]]
-    return pd.DataFrame({"product_id": products["product_id"].to_list(), "split": names})
-
-
 def _divide(
     products: pd.DataFrame, params: SplitParams, previous: pd.DataFrame | None, *, whole_test: bool
-) -> dict[int, str]:
-    """Return the split of every group; with `whole_test` no group joins the official test set."""
+) -> pd.DataFrame:
+    """Return `product_id` and `split`; with `whole_test` no group joins the official test set."""
     order = order_groups(products, params.seed)
     counted = {str(label): own.value_counts() for label, own in products.groupby("label")["group_id"]}
     # for each class its products in each of its groups, which are the index
@@ -119,7 +114,8 @@ def _divide(
             assigned |= _fill_class(part, pins, own_shares) if pins else _cut_class(part, own_shares)
     held = {group for group, name in fixed.items() if name != "train"}
     _complete_classes(members, assigned, held=held, whole_test=whole_test)
-    return assigned
+    names = [assigned[int(group)] for group in products["group_id"]]
+    return pd.DataFrame({"product_id": products["product_id"].to_list(), "split": names})
 
 
 def _official_groups(products: pd.DataFrame) -> tuple[dict[int, str], list[str]]:

@@ -5,12 +5,20 @@ The same closure writes dvc.yaml's dependencies (tools/stage_deps.py, by room) a
 
 import ast
 import hashlib
+import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[1]
 KEY_DIGITS = 16
+
+
+def digest(values: Any) -> str:
+    """Return what keys are: the first 16 hex digits of the SHA-256 of the values' JSON, keys sorted."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
 
 @cache

@@ -1,12 +1,13 @@
 """What can go wrong in bakeoff, each told in one clear sentence; the command line prints it without a traceback."""
 
 import contextlib
+import difflib
 import errno
 import io
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 _REMEDIES = {
@@ -15,6 +16,7 @@ _REMEDIES = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more with `ulimit -n 4096`"),
 }
 """What to do about the system's errors; about most it is plain."""
+_MAX_LISTED = 15
 
 
 class BakeoffError(Exception):
@@ -51,6 +53,19 @@ class TrackingError(BakeoffError):
 
 class SetupError(BakeoffError):
     """An environment, a tool or the repository is not as it should be."""
+
+
+def unknown_name(what: str, name: str, legal: Sequence[str]) -> ParamsError:
+    """Return the error that says which names are near `name`, and the legal ones (all where they are few)."""
+    near = difflib.get_close_matches(name, legal, n=5, cutoff=0.6)
+    message = f"unknown {what} {name!r}"
+    if near:
+        message += f"; did you mean {', '.join(near)}?"
+    if len(legal) <= _MAX_LISTED:
+        message += f" Legal names: {', '.join(sorted(legal))}."
+    elif not near:
+        message += f"; {len(legal)} names are known, the first of them {', '.join(sorted(legal)[:3])}."
+    return ParamsError(message)
 
 
 @contextlib.contextmanager

@@ -13,16 +13,12 @@ WHAT_TO_DO: dict[str, str] = {
 """Those that tell most first."""
 
 
-def hub_refusal(error: BaseException) -> Refusal:
-    """Return why the hub gives no file. Its code tells a gated repository, whatever the status (401 without login)."""
+def refusal(error: BaseException) -> Refusal:
+    """Return why a server gives no file; a code of the hub's tells a gated repository, whatever the HTTP status."""
     from huggingface_hub.errors import GatedRepoError
 
-    if isinstance(error, GatedRepoError):
+    if isinstance(error, GatedRepoError):  # 401 without login
         return "gated"
-    return refusal(getattr(getattr(error, "response", None), "status_code", None))
-
-
-def refusal(status: int | None) -> Refusal:
-    """Return what an HTTP status means for a download; None = no answer."""
+    status = getattr(getattr(error, "response", None), "status_code", getattr(error, "code", None))  # None: no answer
     known: dict[int | None, Refusal] = {401: "unauthorised", 403: "unauthorised", 404: "not_found", 429: "rate_limited"}
     return known.get(status, "server_error" if status and status >= 500 else "unreachable")

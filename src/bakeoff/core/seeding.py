@@ -8,8 +8,6 @@ import sys
 import numpy as np
 import psutil
 
-from bakeoff.core.errors import SetupError
-
 
 def seed_everything(seed: int) -> None:
     """Seed Python's and NumPy's generators, and PyTorch's where it is loaded; from 0 to 2**32 - 1, NumPy's bound."""
@@ -42,8 +40,6 @@ def usable_cpus() -> int:
 def set_threads(n_threads: int | None) -> int:
     """Make PyTorch, where it is loaded, use this many CPU threads and return the number; None means all cores."""
     n_threads = default_threads() if n_threads is None else n_threads
-    if n_threads < 1:
-        raise SetupError(f"threads must be at least 1, got {n_threads}; set compute.threads, or null for all cores.")
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(n_threads)

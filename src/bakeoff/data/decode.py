@@ -19,6 +19,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from bakeoff.core.failures import in_one_line
 from bakeoff.core.names import find_file
+from bakeoff.data.photo import stored_size
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in a photo, px, half-open
 JPEG_QUALITY = 95
@@ -59,11 +60,9 @@ class Rejection:
 class Decoded:
     """An upright RGB picture on white and what its file was like."""
 
-    image: Image.Image
+    image: Image.Image  # of the original size
     format: str  # Pillow's name of the file format, e.g. JPEG
     mode: str  # Pillow's mode of the file, e.g. CMYK
-    width: int  # px of the original, upright
-    height: int
     untouched: bool  # the file itself is RGB, upright, opaque and a single frame, so its bytes can be stored
 
 
@@ -167,13 +166,12 @@ def _readable_formats() -> tuple[str, ...]:
 
 def crop(decoded: Decoded, box: Box, *, min_side_px: int) -> Decoded | Rejection:
     """Return what lies inside a box, which may reach out of the picture, or why that is too little."""
-    left, top, right, bottom = map(round, box)
-    left, top, right, bottom = max(0, left), max(0, top), min(right, decoded.width), min(bottom, decoded.height)
+    image, (left, top, right, bottom) = decoded.image, map(round, box)
+    left, top, right, bottom = max(0, left), max(0, top), min(right, image.width), min(bottom, image.height)
     width, height = max(0, right - left), max(0, bottom - top)
     if refused := _check_size(width, height, math.inf, min_side_px):
         return replace(refused, detail=f"its box holds {refused.detail}")
-    image = decoded.image.crop((left, top, right, bottom))
-    return replace(decoded, image=image, width=width, height=height, untouched=False)
+    return replace(decoded, image=image.crop((left, top, right, bottom)), untouched=False)
 
 
 def encode_for_store(decoded: Decoded, original: bytes, *, store_px: int) -> bytes:
@@ -227,7 +225,7 @@ def _flatten(opened: ImageFile.ImageFile | Image.Image) -> Decoded:
         flat = _to_eight_bits(upright).convert("RGB")
     flat.info = {}
     untouched = mode == "RGB" and not transparent and frames == 1 and orientation in (0, 1)
-    return Decoded(flat, file_format, mode, flat.width, flat.height, untouched)
+    return Decoded(flat, file_format, mode, untouched)
 
 
 def _layer(image: Image.Image, packing: str) -> Image.Image:
@@ -255,12 +253,6 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
         lowest = min(0.0, float(values.min(initial=0)))
         scaled = 255 * (values - lowest) / max(highest - lowest, 1e-12)
     return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
-
-
-def stored_size(size: tuple[int, int], store_px: int) -> tuple[int, int]:
-    """Return the (width, height) px that a photo of `size` has in the store."""
-    scale = store_px / min(size)
-    return size if scale >= 1 else (max(store_px, round(size[0] * scale)), max(store_px, round(size[1] * scale)))
 
 
 @contextlib.contextmanager

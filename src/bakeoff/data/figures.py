@@ -87,11 +87,6 @@ def font_file(text: str = "") -> str:
     return next((file for file in files if {*map(ord, text)} <= {*font_manager.get_font(file).get_charmap()}), files[0])
 
 
-def of_classes(n_classes: int, n_shown: int) -> str:
-    """Return a title's second line where not all classes are shown, the largest ones being."""
-    return f"\nthe {n_shown} largest of {n_classes:,} classes" if n_classes > n_shown else ""
-
-
 def shorten(name: str, width: int = 30) -> str:
     """Return a name on one line, its end replaced by … where it is wider than `width` narrow letters."""
     line = " ".join(name.split())

@@ -43,6 +43,12 @@ def _open_by_pillow(encoded: bytes) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def stored_size(size: tuple[int, int], store_px: int) -> tuple[int, int]:
+    """Return the (width, height) px that a photo of `size` has in the store."""
+    scale = store_px / min(size)
+    return size if scale >= 1 else (max(store_px, round(size[0] * scale)), max(store_px, round(size[1] * scale)))
+
+
 def repair_photo(photo: Photo, steps: str | None) -> Photo:
     """Return a decoded RGB photo after its steps, of the same kind and with the same pixels in both environments.
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import pyarrow.parquet as pq
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.files import replacing
 from bakeoff.data.table import PHOTO_OF, SPLITS, Catalogue
-from bakeoff.records.files import require_same_labels
 
 COLUMNS = ("product_id", "split", "label_id")
 ORIGINS = ("in_sample", "held_out", "out_of_fold")
@@ -188,3 +188,16 @@ def _require_same_products(predictions: Predictions, catalogue: Catalogue, path:
             raise EvaluationError(
                 f"{path}: its column {name} differs from the catalogue's (splits {', '.join(SPLITS)}); {_AGAIN}."
             )
+
+
+def require_same_labels(labels: list[str], expected: list[str], *, given_by: str, expected_by: str) -> None:
+    """Check that two label lists agree, order included; an EvaluationError tells the first difference."""
+    if list(labels) == list(expected):
+        return
+    pairs = enumerate(zip_longest(labels, expected))
+    first, differing = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
+    given, wanted = (label or "nothing" for label in differing)
+    raise EvaluationError(
+        f"the label sets differ: {given_by} has {len(labels)} labels, {expected_by} has {len(expected)}; "
+        f"label {first} is {given!r} there and {wanted!r} here; train the candidate again on this catalogue."
+    )

@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from bakeoff.core.errors import DataError
+from bakeoff.data.photo import crop_of, stored_size
 from bakeoff.data.products import StoredProducts
 from bakeoff.data.store import ImageStore
+from bakeoff.data.transforms import box_in_view
 from bakeoff.records.catalogue import Dataset, LabelsRecord, Repair
+from bakeoff.records.settings import Geometry
 
 SPLITS = ("train", "validation", "test")
 UNUSED = "unused"  # in splits.parquet: of no split, and so of no `Catalogue`; its column `reason` says why
@@ -95,13 +98,21 @@ class Catalogue:
         """Return the class indices of `positions`, (N,) int64 below K."""
         return self._column("label_id", positions)
 
-    def boxes(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
-        """Return the object's left, top, right, bottom in the photos of `positions` as `prepare` read them.
+    def boxes_in_view(self, positions: np.ndarray | Sequence[int], used: Geometry) -> np.ndarray:
+        """Return the boxes of the objects at `positions` in the squares that a network of this geometry gets.
 
-        (N, 4) float64, px of their `width` and `height`, half-open; NaN where the source knows none.
+        (N, 4) float64 left, top, right, bottom px, half-open, clipped; NaN where none is known or nothing is left.
         """
-        known = self.products.reindex(columns=list(BOX_COLUMNS)).iloc[np.asarray(positions, dtype=np.int64)]
-        return known.to_numpy(dtype=np.float64, na_value=np.nan)
+        products = self.products.iloc[np.asarray(positions, dtype=np.int64)]
+        boxes = products.reindex(columns=list(BOX_COLUMNS)).to_numpy(dtype=np.float64, na_value=np.nan)
+        for place in np.flatnonzero(np.isfinite(boxes).all(axis=1)):
+            product = products.iloc[int(place)]
+            original = (int(product["width"]), int(product["height"]))
+            stored = stored_size(original, self.dataset.prepare.store_px)
+            left, top, right, bottom = crop_of(self.repairs.get(int(product["image"]))) or (0, 0, *stored)
+            box = boxes[place] * np.tile(np.divide(stored, original), 2) - (left, top, left, top)
+            boxes[place] = box_in_view(box, (right - left, bottom - top), used)
+        return boxes
 
     def weights(self, positions: np.ndarray | Sequence[int]) -> np.ndarray:
         """Return the training weights of `positions`, (N,) float32, each above 0.

@@ -6,7 +6,6 @@ it shrinks a photo; elsewhere one value in 100,000 is two.
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
@@ -16,7 +15,7 @@ from bakeoff.data.photo import Photo, as_image
 from bakeoff.data.products import Products
 from bakeoff.records.settings import Geometry
 
-CropMode = Literal["center", "squash", "center_floor", "squash_floor"]
+_CROP_MODES = ("center", "squash", "center_floor", "squash_floor")
 INTERPOLATIONS: dict[str, Image.Resampling] = {
     name: Image.Resampling[name.upper()] for name in ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 }
@@ -24,9 +23,7 @@ _FLOAT32_BITS = 24
 _REACH = 2  # px of the smaller picture, or of the photo if that is smaller, that a bicubic pixel looks beyond itself
 
 
-def resize_crop(
-    photo: Photo, image_size: int, *, crop_pct: float, interpolation: str, crop_mode: str = "center"
-) -> np.ndarray:
+def transform_photo(photo: Photo, used: Geometry) -> np.ndarray:
     """Return the photo resized to image_size / crop_pct and centre-cropped, as timm's evaluation transform does it.
 
     The `_floor` modes put a crop's odd pixel at the right and bottom, as transformers does; timm rounds half to even.
@@ -34,11 +31,9 @@ def resize_crop(
 
     Args:
         photo: RGB, any size; an array is resized by PyTorch where that knows the interpolation.
-        image_size: side of the square result, px.
-        crop_pct: share of the resized side that the crop keeps, in (0, 1].
-        interpolation: one of `INTERPOLATIONS`.
-        crop_mode: `center` keeps the aspect ratio (the shorter side is resized); `squash` resizes both sides alike;
-            `center_floor` and `squash_floor` crop from the rounded-down offset.
+        used: what a candidate's weights want: interpolation, one of `INTERPOLATIONS`; crop_mode, where `center` keeps
+            the aspect ratio (the shorter side is resized), `squash` resizes both sides alike, and `center_floor` and
+            `squash_floor` crop from the rounded-down offset.
 
     Returns:
         (H, W, 3) uint8, H = W = image_size, values 0-255.
@@ -46,14 +41,15 @@ def resize_crop(
     Raises:
         ParamsError: the interpolation or the crop mode is not known.
     """
-    if interpolation not in INTERPOLATIONS:
-        raise ParamsError(f"interpolation {interpolation!r} is not known; choose one of {', '.join(INTERPOLATIONS)}.")
+    name = used.interpolation
+    if name not in INTERPOLATIONS:
+        raise ParamsError(f"interpolation {name!r} is not known; choose one of {', '.join(INTERPOLATIONS)}.")
     size = photo.shape[1::-1] if isinstance(photo, np.ndarray) else photo.size
-    across, down = _axes(size, image_size, crop_pct, crop_mode)
-    by_torch = isinstance(photo, np.ndarray) and interpolation in ("bilinear", "bicubic")
+    across, down = _axes(size, used)
+    by_torch = isinstance(photo, np.ndarray) and name in ("bilinear", "bicubic")
     if by_torch and not _is_vertical_first(size, (across.n_resized, down.n_resized)):
-        return _resize_by_torch(np.asarray(photo), across, down, interpolation)
-    return _resize_by_pillow(as_image(photo), across, down, INTERPOLATIONS[interpolation])
+        return _resize_by_torch(np.asarray(photo), across, down, name)
+    return _resize_by_pillow(as_image(photo), across, down, INTERPOLATIONS[name])
 
 
 @dataclass(frozen=True)
@@ -89,16 +85,17 @@ class _Axis:
         return needed + (needed == n_seen and needed < self.n_resized)
 
 
-def _axes(size: tuple[int, int], image_size: int, crop_pct: float, crop_mode: str) -> list[_Axis]:
+def _axes(size: tuple[int, int], used: Geometry) -> list[_Axis]:
     """Return what becomes of the columns and of the rows of a photo of (width, height) px."""
-    if crop_mode not in get_args(CropMode):
-        raise ParamsError(f"crop_mode {crop_mode!r} is not known; choose one of {', '.join(get_args(CropMode))}.")
-    side = math.floor(image_size / crop_pct)
-    longer = side if crop_mode.startswith("squash") else int(side * max(size) / min(size))
+    mode, kept = used.crop_mode, used.image_size
+    if mode not in _CROP_MODES:
+        raise ParamsError(f"crop_mode {mode!r} is not known; choose one of {', '.join(_CROP_MODES)}.")
+    side = math.floor(kept / used.crop_pct)
+    longer = side if mode.startswith("squash") else int(side * max(size) / min(size))
     resized = [side if n == min(size) else longer for n in size]
-    whole_px = math.floor if crop_mode.endswith("floor") else round
-    firsts = [whole_px((n_resized - image_size) / 2) for n_resized in resized]
-    return [_Axis(*axis, image_size) for axis in zip(size, resized, firsts, strict=True)]
+    whole_px = math.floor if mode.endswith("floor") else round
+    firsts = [whole_px((n_resized - kept) / 2) for n_resized in resized]
+    return [_Axis(*axis, kept) for axis in zip(size, resized, firsts, strict=True)]
 
 
 def _is_vertical_first(size: tuple[float, float], new_size: tuple[int, int]) -> bool:
@@ -139,13 +136,6 @@ def _resize_by_torch(pixels: np.ndarray, across: _Axis, down: _Axis, interpolati
     return kept.permute(1, 2, 0).contiguous().numpy()
 
 
-def transform_photo(photo: Photo, used: Geometry) -> np.ndarray:
-    """Return a photo as (H, W, 3) uint8, resized and cropped as a candidate's weights want it."""
-    return resize_crop(
-        photo, used.image_size, crop_pct=used.crop_pct, interpolation=used.interpolation, crop_mode=used.crop_mode
-    )
-
-
 def box_in_view(box: np.ndarray, size: tuple[int, int], used: Geometry) -> np.ndarray:
     """Return where a box of a photo lies in the square that the network sees.
 
@@ -157,7 +147,7 @@ def box_in_view(box: np.ndarray, size: tuple[int, int], used: Geometry) -> np.nd
     Returns:
         (4,) float64 px of the square, clipped; NaN where nothing of the box is left.
     """
-    across, down = _axes(size, used.image_size, used.crop_pct, used.crop_mode)
+    across, down = _axes(size, used)
     (left, right), (top, bottom) = across.place(box[0::2]), down.place(box[1::2])
     return np.array([left, top, right, bottom] if left < right and top < bottom else [np.nan] * 4)
 

@@ -17,8 +17,7 @@ from bakeoff.core.section import load_section
 from bakeoff.core.seeding import seed_everything
 from bakeoff.core.translation import Translator
 from bakeoff.data.table import UNUSED, load_catalogue
-from bakeoff.data_curve.describe import describe
-from bakeoff.data_curve.measure import Fit, measure
+from bakeoff.data_curve.curve import Fit, describe, measure
 from bakeoff.deploy.prediction.candidates import find_candidate
 from bakeoff.learning.recipe import RecipeRecord
 from bakeoff.records.data_curve import FIGURE, FILE, FOLDER, DataCurveRecord

@@ -2,15 +2,13 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.collect import Collected, Evaluated, value_at
-from bakeoff.decision.licences import commercial_use, licence_text
 from bakeoff.decision.measures import RECORDED
 from bakeoff.decision.summary import summarise
 from bakeoff.records.candidate import Candidate
@@ -23,6 +21,7 @@ COLUMNS = [
     *("time_comparable", "n_test", "n_effective", "accuracy_low", "accuracy_high", "macro_f1_low", "macro_f1_high"),
     *("n_latency", "repair", "noisy", "still_improving", "problem"),
 ]
+_OF_TRAINING = ("mode", "learned", "still_improving", "steps_run", "key", "licence", "commercial_use")
 _TEXTS = ("candidate", "model", "mode", "weights", "licence", "repair", "device", "status", "key", "problem")
 _FLAGS = ("pretrained", "commercial_use", "learned", "time_comparable", "noisy", "still_improving")
 
@@ -54,11 +53,9 @@ def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
     low, high = wilson_interval(one.metrics.accuracy("test"), one.metrics.n_effective)
     macro_f1 = one.metrics.intervals["test"].get("macro_f1")
     row = _empty_row(one.candidate) | {
-        **{name: getattr(one.training, name) for name in ("mode", "learned", "still_improving", "steps_run", "key")},
+        **{name: getattr(one.training, name) for name in _OF_TRAINING},
         "weights": one.training.weights.source,
         "pretrained": one.training.weights.pretrained,
-        "licence": licence_text(one.training),
-        "commercial_use": commercial_use(one.training),
         "repair": one.training.dataset.repair_name,
         "device": _device_of(one),
         "status": "ok",
@@ -88,33 +85,3 @@ def usual_device(done: Sequence[Evaluated]) -> str | None:
 def _device_of(one: Evaluated) -> str:
     """Return `cpu: AMD EPYC`, what its time was measured on."""
     return one.speed.device_title if one.speed else "not measured"
-
-
-def timing_notes(done: Sequence[Evaluated], failed: Mapping[str, str], *, t: Translator) -> list[str]:
-    """Return what must be said of times: `failed` networks and why, other devices or threads, noisy ones."""
-    device = usual_device(done)
-    notes = [
-        t.gettext(
-            "The speed of {network} could not be measured ({problem}); `bakeoff throughput` tries again.",
-            network=network,
-            problem=problem.rstrip("."),
-        )
-        for network, problem in failed.items()
-    ]
-    same = {one.candidate.name: one.speed for one in done if one.speed and _device_of(one) == device}
-    threads = sorted({speed.threads for speed in same.values()})
-    told = {
-        N_(
-            "Times are compared on {device} only; those of {names} come from another device and are listed, not "
-            "compared."
-        ): {one.candidate.name for one in done if one.speed and _device_of(one) != device},
-        N_("Times were measured with different numbers of threads ({threads}): compare with care."): threads[1:],
-        N_(
-            "The timings of {names} are noisy (the machine's speed changed, or two timings disagreed): compare with "
-            "care, or run `bakeoff throughput`."
-        ): [name for name, speed in same.items() if speed.noisy],
-    }
-    gaps = {"device": device, "threads": ", ".join(map(str, threads))}
-    return notes + [
-        t.gettext(text, names=t.join(map(str, sorted(names))), **gaps) for text, names in told.items() if names
-    ]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from bakeoff.decision.licences import strictest
 from bakeoff.decision.measures import MEASURES, RECORDED
+from bakeoff.records.training import strictest
 from bakeoff.statistics.interval import wilson_interval
 
 _TEXTS = ("candidate", "model", "mode", "licence", "weights", "device")

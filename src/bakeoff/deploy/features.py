@@ -9,12 +9,11 @@ from bakeoff.core.errors import EvaluationError, ParamsError
 from bakeoff.core.files import replacing, write_json
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.modes import parse_mode
-from bakeoff.core.paths import state_dir
 from bakeoff.core.section import load_section
 from bakeoff.core.seeding import set_threads
 from bakeoff.data.table import UNLABELLED, load_catalogue
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
-from bakeoff.deploy.prediction.launch import make_request, scored
+from bakeoff.deploy.prediction.request import make_request, scored
 from bakeoff.deploy.prediction.scores import read_chunks
 from bakeoff.deploy.prediction.sources import LISTING, list_photos
 from bakeoff.learning.key import now_utc, versions
@@ -70,7 +69,7 @@ def _labelled(project: Path, trained: TrainedCandidate, compute: ComputeParams) 
     header = record.model_copy(update=here | {"versions": versions(record.backbone.source)})
     catalogue = load_catalogue(project / "data" / "catalogue", project / "data" / "splits" / "splits.parquet")
     model = load_photo_classifier(trained.folder / "training", device=device)
-    features = cached_features(model, catalogue, header=header, root=state_dir("features")).array
+    features = cached_features(model, catalogue, header).array
     products = catalogue.by_product().products
     return catalogue.mean_of_photos(features), products.loc[:, ["product_id", "split", "label_id"]]
 

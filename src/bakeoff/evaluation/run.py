@@ -6,18 +6,24 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
+from bakeoff.core.code import digest
 from bakeoff.core.failures import drawing
 from bakeoff.data.figures import shorten
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
-from bakeoff.evaluation import uncertainty
 from bakeoff.evaluation.calibration import calibration_record
 from bakeoff.evaluation.confusions import confusions_record, write_confusion_csv, write_report
 from bakeoff.evaluation.figures import draw_calibration, draw_confusion, draw_strip, read_photos
-from bakeoff.evaluation.metrics import all_split_metrics, per_class_metrics, predicted_classes
+from bakeoff.evaluation.metrics import (
+    N_STEPS,
+    all_split_metrics,
+    metric_intervals,
+    overfitting,
+    per_class_metrics,
+    predicted_classes,
+)
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.records import evaluation as records
-from bakeoff.records.files import derived_key
 from bakeoff.records.training import TrainingRecord
 from bakeoff.statistics.groups import group_sizes
 from bakeoff.statistics.matrix import count_confusions
@@ -58,13 +64,13 @@ def _find(
     """Return metrics with intervals, calibration and confusions; `groups` (n,) are those of the test products."""
     label_ids, probabilities = predictions.split("test")
     copies = float(group_sizes(groups, len(label_ids)).mean())
-    key = derived_key(training.key, params.model_dump())
+    key = digest([training.key, params.model_dump()])
     with Progress() as progress:
-        task = progress.add_task("metrics and their intervals", total=uncertainty.N_STEPS + 2)
+        task = progress.add_task("metrics and their intervals", total=N_STEPS + 2)
         advance = partial(progress.advance, task)
         splits = all_split_metrics(predictions, top_k=params.top_k, n_bins=params.calibration_bins)
         advance()
-        intervals = uncertainty.metric_intervals(
+        intervals = metric_intervals(
             label_ids, probabilities, params=params, metrics=splits["test"], groups=groups, advance=advance
         )
         calibration = records.CalibrationRecord(key=key, **calibration_record(predictions, params, copies))
@@ -77,7 +83,7 @@ def _find(
         "splits": splits,
         "n_effective": len(label_ids) / copies,
         "intervals": {"test": intervals},
-        "overfitting": uncertainty.overfitting(splits, intervals["accuracy"]),
+        "overfitting": overfitting(splits, intervals["accuracy"]),
         "per_class": per_class_metrics(label_ids, probabilities, predictions.labels, groups),
     }
     confusions = records.ConfusionsRecord(key=key, **confusions_record(predictions))

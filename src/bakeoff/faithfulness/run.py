@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from bakeoff.core.code import digest
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import drawing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.seeding import derive_seed
-from bakeoff.data.boxes import boxes_in_view
 from bakeoff.faithfulness.deletion import (
     answer_curves,
     box_pixels,
@@ -34,7 +34,6 @@ from bakeoff.interpret.run import Candidate
 from bakeoff.interpret.subject import NotExplainable, Subject
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord, MethodFaithfulness
-from bakeoff.records.files import derived_key
 
 _TOP = 0.05
 
@@ -143,7 +142,7 @@ def measure_faithfulness(
     random = np.mean([photo.random_curves for photo in trial.photos], axis=0)
     settings = {name: interpret.settings(name).model_dump() for name in interpret.methods}
     record = FaithfulnessRecord(
-        key=derived_key(training.key, params.used(), settings),
+        key=digest([training.key, params.used(), settings]),
         training_key=training.key,
         product_ids=[one.product_id for one in chosen],
         random_deletion=random[0].tolist(),
@@ -162,7 +161,7 @@ def open_trial(subject: Subject, candidate: Candidate, chosen: list[Chosen], par
     """Return what the methods of a candidate are measured by: the chosen photos, each with a random map of its own."""
     rows = np.array([one.row for one in chosen], dtype=np.int64)
     images = subject.images(candidate.catalogue.at(rows))
-    boxes = boxes_in_view(candidate.catalogue, rows, subject.preprocessing)
+    boxes = candidate.catalogue.boxes_in_view(rows, subject.preprocessing)
     photos, side = [], subject.image_size
     for one, image, box in zip(chosen, images, boxes, strict=True):
         target, inside = one.predicted, box_pixels(box, side)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from bakeoff.core.failures import drawing
-from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.figures import Figure
 from bakeoff.data.products import StoredProducts
 from bakeoff.data.table import Catalogue
@@ -71,7 +70,7 @@ def make_overview(
     catalogue, labels, drawings = known.catalogue, known.catalogue.labels, Drawings()
     test = catalogue.rows("test")
     rows = test[sample_by_class(catalogue.label_ids(test), params.max_rows or len(test))]
-    boxes, label_ids = boxes_in_view(catalogue, rows, subject.preprocessing), catalogue.label_ids(rows)
+    boxes, label_ids = catalogue.boxes_in_view(rows, subject.preprocessing), catalogue.label_ids(rows)
     wants_features, examples = params.prototypes > 0, list[Examples]()
     features, greyed, notes = _look(subject, catalogue.at(rows), boxes, wants_features=wants_features, advance=advance)
     if features is not None:
@@ -92,7 +91,7 @@ def make_overview(
                 **told,
             )
     drawings |= _draw_means(subject, known)
-    around, targets = boxes_in_view(catalogue, known.rows, subject.preprocessing), known.predicted[known.rows]
+    around, targets = catalogue.boxes_in_view(known.rows, subject.preprocessing), known.predicted[known.rows]
     relied = {method: rely(maps, around, targets, labels) for method, maps in known.maps.items()}
     ids = catalogue.products["product_id"].astype(str).to_numpy()[rows]
     record = OverviewRecord(

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 from rich.progress import Progress
 
+from bakeoff.core.code import digest
 from bakeoff.core.failures import drawing
 from bakeoff.core.files import replacing
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.progress import progress_bar
-from bakeoff.data.boxes import boxes_in_view
 from bakeoff.data.predictions import Predictions, read_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.interpret.explain import background, explain, most_probable, warn_of
@@ -29,7 +29,6 @@ from bakeoff.interpret.photos import Chosen, choose_photos, safe_name
 from bakeoff.interpret.robustness import measure_robustness
 from bakeoff.interpret.subject import Subject
 from bakeoff.records import interpretation as records
-from bakeoff.records.files import derived_key
 from bakeoff.records.training import TrainingRecord
 
 
@@ -59,7 +58,7 @@ def interpret_candidate(
     candidate: Candidate, out_dir: Path, *, params: InterpretParams, compute: ComputeParams
 ) -> None:
     """Write interpretation.json with its maps and figures under `out_dir`."""
-    training, key = candidate.training, derived_key(candidate.training.key, params.used())
+    training, key = candidate.training, digest([candidate.training.key, params.used()])
     chosen = choose_photos(
         candidate.predictions, n_shared=params.n_shared, max_shared=params.max_shared, n_own=params.n_own
     )
@@ -122,7 +121,7 @@ def explain_photos(
     maps = {method: np.full(shape, np.nan, np.float32) for method in params.methods}
     asked = [(method, n) for method in maps for n in range(1 + (method in params.counter_methods))]
     task = progress.add_task("explaining photos", total=len(chosen) * len(asked))
-    boxes = boxes_in_view(candidate.catalogue, [one.row for one in chosen], subject.preprocessing)
+    boxes = candidate.catalogue.boxes_in_view([one.row for one in chosen], subject.preprocessing)
     for number, (one, box) in enumerate(zip(chosen, boxes, strict=True)):
         image, photo = subject.images(candidate.catalogue.at([one.row]))[0], _describe(one, candidate, box)
         with replacing(out_dir / photo.photo) as path:

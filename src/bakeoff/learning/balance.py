@@ -77,16 +77,6 @@ def class_targets(labels: np.ndarray, params: BalanceParams) -> dict[int, int]:
     return dict(zip(classes.tolist(), counts.tolist(), strict=True))
 
 
-def balance_problem(params: BalanceParams, *, mode: str, on_features: bool) -> str | None:
-    """Return in words where a balance that needs cached features is asked of a mode that learns from photos."""
-    if params.name not in ON_FEATURES or on_features:
-        return None
-    return (
-        f"balance is {params.name}, which needs cached features, but {mode} learns from photos; choose none, "
-        "weighted_sampler, oversample, undersample or resample for it, or a frozen mode without augmentation"
-    )
-
-
 def check_class_sizes(params: BalanceParams, train_labels: np.ndarray, names: Sequence[str]) -> None:
     """Raise a TrainingError where SMOTE or ADASYN is to make rows of a class with too few in `train_labels` (N,)."""
     if params.name not in ON_FEATURES:

@@ -1,18 +1,17 @@
 """The training key: a digest of everything that determines a result, and the facts it is made of."""
 
 import hashlib
-import json
 import platform
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from bakeoff.core.code import KEY_DIGITS, digest
 from bakeoff.data.table import REPAIR, Catalogue
 from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord
 
-KEY_DIGITS = 16
 _ALL = ("numpy", "pillow", "simplejpeg", "torchvision", "scikit-learn", "imbalanced-learn")
 _PACKAGES = {
     "timm": ("torch", "timm", *_ALL),
@@ -21,12 +20,6 @@ _PACKAGES = {
 }
 _ON_DEVICE = {"device", "device_name", "threads", "scan", "versions"}
 _DETERMINING = _ON_DEVICE | {"mode", "seed", "training", "labels", "processes"}
-
-
-def digest(values: Any) -> str:
-    """Return the first 16 hex digits of the SHA-256 of the values' JSON, keys sorted."""
-    text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]
 
 
 def training_key(header: TrainingHeader, catalogue: Catalogue, settings: dict[str, Any]) -> str:

@@ -10,11 +10,11 @@ from bakeoff.core.errors import BakeoffError, ParamsError
 from bakeoff.core.modes import FAMILIES, Mode, parse_mode
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section, Share, by_name
 from bakeoff.learning.augmentation import AugmentParams, MixParams
-from bakeoff.learning.balance import BalanceParams, ClassWeightParams, balance_problem
+from bakeoff.learning.balance import ON_FEATURES, BalanceParams, ClassWeightParams
 from bakeoff.learning.history import Select
 from bakeoff.learning.losses import LossParams
 from bakeoff.records.base import Record
-from bakeoff.records.recipe import HeadParams, ScheduleParams, single_row_problem
+from bakeoff.records.recipe import HeadParams, ScheduleParams
 from bakeoff.records.settings import Normalise
 
 Fields = dict[str, Any]
@@ -178,11 +178,20 @@ class TrainingParams(Section):
 
 def recipe_problem(recipe: Recipe, mode: Mode, head: HeadParams) -> str | None:
     """Return in words why a mode cannot be trained by a recipe with this head, or None."""
-    if problem := single_row_problem(head, recipe.batch_size):
-        return problem
+    if recipe.batch_size == 1 and head.batch_norm and head.hidden:
+        return (
+            "batch_size is 1, but the head has batch norm (head.batch_norm: true), which needs at least 2 "
+            "products per batch; set training.defaults.batch_size to 2 or more, or head.batch_norm to false"
+        )
     if recipe.start == "head" and head.hidden:
         return f"mode {mode.name}: start: head needs a head without hidden layers (head.hidden: []); set start: random"
-    return balance_problem(recipe.balance, mode=mode.name, on_features=mode.trained == 0 and recipe.repeats_photos)
+    if recipe.balance.name in ON_FEATURES and not (mode.trained == 0 and recipe.repeats_photos):
+        return (
+            f"balance is {recipe.balance.name}, which needs cached features, but {mode.name} learns from photos; "
+            "choose none, weighted_sampler, oversample, undersample or resample for it, or a frozen mode without "
+            "augmentation"
+        )
+    return None
 
 
 class RecipeRecord(Record):

@@ -1,6 +1,6 @@
-"""What everything asks of a trained candidate, and what both frameworks' answers share; no framework is loaded here.
+"""What everything asks of a trained candidate, and what both frameworks' answers share; opening one behind it.
 
-`torch_predictor.TorchPredictor` and `keras_predictor.KerasPredictor` are predictors.
+`torch_predictor.TorchPredictor` and `keras_predictor.KerasPredictor` are predictors; to open one loads its framework.
 Images are always (N, H, W, 3) float32 in [0, 1]: decoded, resized and cropped as the candidate's weights want it, but
 not yet normalised. Mean and standard deviation are applied inside.
 """
@@ -8,6 +8,7 @@ not yet normalised. Mean and standard deviation are applied inside.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +21,7 @@ from bakeoff.data.products import Products
 from bakeoff.data.transforms import read_pixels, to_unit, transform_photo
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.records.settings import Geometry
+from bakeoff.records.training import TrainingRecord
 
 N_TRIALS = 3  # timed by default before a faster way of predicting is taken
 
@@ -116,3 +118,18 @@ class GivesFeatures(Protocol):
 def batches(values: np.ndarray) -> list[np.ndarray]:
     """Return values (N, …) in parts of the number of photos that is predicted at a time."""
     return [values[start : start + PREDICT_BATCH] for start in range(0, len(values), PREDICT_BATCH)]
+
+
+def load_predictor(training_dir: Path, *, device: str = "auto", weights_root: Path | None = None) -> Predictor:
+    """Return the predictor of a training folder, in whose framework's environment this must run.
+
+    `weights_root` has weights/<model>, for a frozen PyTorch candidate that lies outside its project. An EvaluationError
+    where the folder holds no training.
+    """
+    if TrainingRecord.read(training_dir / "training.json").framework == "tensorflow":
+        from bakeoff.predictors.keras_predictor import load_keras_predictor
+
+        return load_keras_predictor(training_dir, device=device)
+    from bakeoff.predictors.torch_predictor import load_torch_predictor
+
+    return load_torch_predictor(training_dir, weights_root=weights_root, device=device)

@@ -6,8 +6,7 @@ from bakeoff.core.section import Section
 from bakeoff.records.base import Record
 from bakeoff.records.catalogue import FindingSummary
 
-FILE, SHEETS = "examination.json", ("label_errors", "outliers", "leaks")
-EXAMINED = "products.parquet"
+FILE, EXAMINED = "examination.json", "products.parquet"
 """A row per product: product_id, label, split; outlier, the mean cosine distance to the 10 nearest; probability, the
 cross-validated one of its label; suggested, the most probable label; is_label_error; nearest_train and its similarity,
 of validation and test alone; x and y of t-SNE, null beyond the sample."""

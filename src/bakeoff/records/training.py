@@ -1,5 +1,6 @@
 """What is known of a training before it begins, and what it leaves: training.json and cost.json."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
@@ -10,6 +11,13 @@ from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.weights import WeightsRecord
 
 ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf"}  # the environment that each framework's trainings need
+
+
+def strictest(verdicts: Sequence[bool | None]) -> bool | None:
+    """Return False where one is, else None where one is not known, else True."""
+    if False in verdicts:
+        return False
+    return True if all(verdict is True for verdict in verdicts) else None
 
 
 class TrainingHeader(Section):
@@ -77,6 +85,26 @@ class TrainingRecord(TrainingHeader, Record):
     def architecture_title(self) -> str:
         """What people call the network: `MambaVision-B`."""
         return self.settings.architecture if isinstance(self.settings, CandidateSettings) else self.architecture
+
+    @property
+    def licence_of_code(self) -> str:
+        """The licence of the backbone's code; the baseline's network is Keras' own, and its section names none."""
+        return self.settings.licence_code if isinstance(self.settings, CandidateSettings) else "Apache-2.0"
+
+    @property
+    def licence(self) -> str:
+        """`Apache-2.0`, or `code X, weights Y` where the two differ."""
+        code, weights = self.licence_of_code, self.weights.licence
+        return f"code {code}, weights {weights}" if self.weights.pretrained and weights != code else code
+
+    @property
+    def commercial_use(self) -> bool | None:
+        """Whether code and weights together may be used commercially; None where nobody has said so.
+
+        A random start has no published weights, so only the backbone's own entry counts.
+        """
+        own = self.settings.commercial_use if isinstance(self.settings, CandidateSettings) else True
+        return strictest([own, self.weights.commercial_use] if self.weights.pretrained else [own])
 
     @property
     def image_size(self) -> int | None:

@@ -12,7 +12,6 @@ import yaml
 
 from bakeoff.core.section import LanguageCode
 from bakeoff.decision.collect import Evaluated
-from bakeoff.decision.licences import commercial_use, licence_of_code, licence_text
 from bakeoff.decision.measures import MEASURES
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
@@ -70,7 +69,7 @@ def metadata(record: Evaluated) -> dict[str, Any]:
 
 def licence_fields(training: TrainingRecord) -> dict[str, str]:
     """Return `license`, or `other` with a name of its own where code and weights differ or the Hub has no such one."""
-    text = licence_text(training)
+    text = training.licence
     known = text.lower().removesuffix("-or-later").removesuffix("-only")
     if known in _HUB_LICENCES:
         return {"license": known}
@@ -87,10 +86,10 @@ def _base_model(training: TrainingRecord) -> str | None:
 def _tags(record: Evaluated) -> list[str]:
     training = record.training
     marks = {
-        "licence-unknown": licence_of_code(training) == "unknown",
+        "licence-unknown": training.licence_of_code == "unknown",
         "random-weights": not training.weights.pretrained,
-        "non-commercial": commercial_use(training) is False,
-        "commercial-use-unknown": commercial_use(training) is None,
+        "non-commercial": training.commercial_use is False,
+        "commercial-use-unknown": training.commercial_use is None,
         "calibrated": True,
     }
     names = ("image-classification", "product-photos", "bakeoff", record.candidate.model, training.mode)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import rich.markup
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bakeoff.core.failures import surviving
@@ -16,7 +16,6 @@ from bakeoff.core.section import LanguageCode
 from bakeoff.core.translation import Translator
 from bakeoff.decision.choice import baseline_excluded
 from bakeoff.decision.comparisons import needed_in_words, p_in_words, pair_sentence
-from bakeoff.decision.licences import commercial_use, licence_of_code
 from bakeoff.decision.sentences import rule_in_words
 from bakeoff.decision.winner import only_one, share_in_words
 
@@ -28,10 +27,10 @@ _HIDDEN, _SHOWN = str.maketrans("`*", "\ue000\ue001"), str.maketrans("\ue000\ue0
 
 @cache
 def environment(language: LanguageCode, *, html: bool = True) -> Environment:
-    """Return the templates in one language; text is escaped where they make HTML."""
+    """Return the report's and other rooms' templates in one language; text is escaped where they make HTML."""
     t = Translator(language)
     templates = Environment(
-        loader=PackageLoader("bakeoff.report", "templates"),
+        loader=ChoiceLoader([PackageLoader("bakeoff.report"), PackageLoader("bakeoff", "")]),
         autoescape=html,
         extensions=["jinja2.ext.do"],
         undefined=StrictUndefined,
@@ -47,15 +46,13 @@ def environment(language: LanguageCode, *, html: bool = True) -> Environment:
         "join": t.join,
         "language": language,
         "mlflow_filter": mlflow_filter,
-        "commercial_use": commercial_use,
-        "licence_of_code": licence_of_code,
         "baseline_excluded": lambda codes: baseline_excluded(codes, t),
         "only_one": lambda winner: only_one(winner, t),
         "pair_sentence": lambda row: pair_sentence(row, t),
         "rule_in_words": lambda rule: rule_in_words(rule, t=t),
     }
     words: Any = templates.get_template("words.jinja").module
-    templates.globals["split_in_words"] = words.split_in_words
+    templates.globals |= {name: getattr(words, name) for name in ("split_in_words", "data_curve_in_words")}
     templates.filters["known"] = lambda code, kind: words.codes[kind].get(code, str(code).replace("_", " "))
     return templates
 

@@ -15,7 +15,7 @@ from bakeoff.decision.choice import choose
 from bakeoff.decision.choice_record import ChoiceInputs, ChoiceRecord, flat_metrics
 from bakeoff.decision.collect import Collected, Study, collect
 from bakeoff.decision.label_errors import read_label_errors, recount
-from bakeoff.decision.leaderboard import build_leaderboard, timing_notes, usual_device
+from bakeoff.decision.leaderboard import build_leaderboard, usual_device
 from bakeoff.decision.matrix import with_matrix
 from bakeoff.decision.outcomes import outcomes_of
 from bakeoff.decision.params import CompareParams
@@ -26,15 +26,14 @@ from bakeoff.decision.summary import summarise
 from bakeoff.records.candidate import BASELINE, prune_runs
 from bakeoff.records.catalogue import AuditRecord, SplitRecord
 from bakeoff.records.speed import ThroughputRecord
-from bakeoff.report.differences import draw_differences
 from bakeoff.report.documents import write_model_card
 from bakeoff.report.facts import Facts
+from bakeoff.report.figures import draw_differences, draw_pareto
 from bakeoff.report.gaps import fill_gaps
 from bakeoff.report.page.explanations import FOLDER, write_explanations
 from bakeoff.report.page.learning import learning_curves
 from bakeoff.report.page.page import write_report
 from bakeoff.report.render import environment
-from bakeoff.report.scatter import draw_pareto
 
 REPORTS = ("leaderboard.csv", "choice.json", "metrics.json", "learning_curves.csv", "slices.csv")
 """Numbers, written first: without one of them there is no comparison."""
@@ -85,7 +84,7 @@ def compare(
     stands_in = any(one.training.weights.stands_in for one in done)
     notes = [
         *words.training_notes(BASELINE if stands_in else "", summaries).splitlines(),
-        *timing_notes(done, speed.failed if speed else {}, t=t),
+        *words.timing_notes(done, usual_device(done), speed.failed if speed else {}).splitlines(),
         *words.failure_notes(*find_failures(found, given.failures_dir)).splitlines(),
     ]
     outcomes = outcomes_of(done, read_groups(given.products_file))

@@ -45,16 +45,11 @@ def resolve(requested: str = "auto", device: str = "cpu") -> str:
         _say_once(f"BAKEOFF_SCAN={override} overrides scan.implementation={requested}")
     if name == "auto":
         return _best(device)
-    check_name(name, where)
+    if name not in _WHY_NOT:
+        raise ParamsError(f"{where}: unknown selective scan {name!r}; legal values: auto, {', '.join(_WHY_NOT)}.")
     if reason := why_unavailable(name, device):
         raise ParamsError(f"{where}: the selective scan {name!r} cannot run here: {reason}. `auto` takes what can.")
     return name
-
-
-def check_name(requested: str, where: str = "scan.implementation") -> None:
-    """Raise a ParamsError for a name that no device knows; `resolve` asks whether it can run, on a known device."""
-    if requested != "auto" and requested not in _WHY_NOT:
-        raise ParamsError(f"{where}: unknown selective scan {requested!r}; legal values: auto, {', '.join(_WHY_NOT)}.")
 
 
 def resolve_recorded(name: str | None, device: str) -> str:

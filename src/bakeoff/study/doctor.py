@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from packaging.utils import canonicalize_name
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from bakeoff.core.errors import BakeoffError
@@ -85,9 +85,8 @@ def _system(name: str) -> Finding:
 def print_findings(findings: list[Finding]) -> int:
     """Print the findings as a table and return the exit status: 1 where something must be fixed."""
     styles = {"ok": "green", "note": "yellow", "fix": "bold red"}
-    table = Table(title="bakeoff doctor")
-    for column in ("", "what", "found", "do"):
-        table.add_column(column, overflow="fold")
+    columns = (Column(name, overflow="fold") for name in ("", "what", "found", "do"))
+    table = Table(*columns, title="bakeoff doctor")
     for item in findings:
         level = item.level.upper() if item.level == "fix" else item.level
         table.add_row(Text(level, styles[item.level]), item.name, item.found, item.remedy)

@@ -34,7 +34,9 @@ def run_study(root: Path, *, overrides: list[str], yes: bool) -> int:
     Raises:
         SetupError: an environment is missing, or a long run was not agreed to.
     """
-    _check_environments(root)
+    for python in map(environment_python, ("torch", "tf")):
+        if not python.is_file():
+            raise SetupError(f"the environment {python.parents[1]} is missing; run `make setup` in {root}.")
     params = _planned_params(root, overrides)
     t, console = Translator(params.language), screen()
     console.print(expected_time(params, t))
@@ -120,9 +122,7 @@ def print_weights(root: Path) -> None:
     """Print one line per backbone: source, licence, commercial use, and the reason of a random start."""
     if not (folders := sorted(path.parent for path in (root / "weights").glob("*/record.json"))):
         raise SetupError("no weights yet; `bakeoff run` (or `dvc repro weights`) gets them.")
-    table = Table(title="Weights")
-    for column in ("backbone", "source", "licence", "commercial use"):
-        table.add_column(column)
+    table = Table("backbone", "source", "licence", "commercial use", title="Weights")
     for folder in folders:
         record = read_record(folder)
         source = record.source if record.pretrained else f"RANDOM START ({record.reason})"
@@ -186,12 +186,6 @@ def show(root: Path) -> None:
         t = Translator(ChoiceRecord.read(root / "reports" / "choice.json").language)
         told = t.gettext("The generated catalogue was used: the demo photos could not be downloaded here.")
         screen().print(told, style="bold")
-
-
-def _check_environments(root: Path) -> None:
-    for python in map(environment_python, ("torch", "tf")):
-        if not python.is_file():
-            raise SetupError(f"the environment {python.parents[1]} is missing; run `make setup` in {root}.")
 
 
 def _planned_params(root: Path, overrides: list[str]) -> Params:

@@ -122,9 +122,12 @@ def log_monitoring(folder: Path, params: TrackingParams) -> str | None:
 
 def log_report(folder: Path, params: TrackingParams) -> str:
     """Log one report, once, and return the run's id; the store's own errors pass through."""
-    report = _read_report(folder / REPORT_FILE)
-    key = hash_of((folder / REPORT_FILE).read_bytes())
-    client, experiment, tag, logged = _open(params, "monitoring", key)
+    file = folder / REPORT_FILE
+    try:
+        report = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise TrackingError(f"{file} is not valid JSON ({error}); rerun the stage that wrote it.") from None
+    client, experiment, tag, logged = _open(params, "monitoring", hash_of(file.read_bytes()))
     if logged:
         return logged
     tags = {
@@ -156,17 +159,6 @@ def _monitoring_metrics(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     estimate = report["estimated_accuracy"]
     yield "estimated_accuracy_confidence", estimate["average_confidence"]["value"]
     yield "estimated_accuracy_threshold", estimate["threshold_on_confidence"]["value"]
-
-
-def _read_report(path: Path) -> dict[str, Any]:
-    """Return monitoring.json, an object."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise TrackingError(f"{path} is not valid JSON ({error}); rerun the stage that wrote it.") from None
-    if not isinstance(values, dict):
-        raise TrackingError(f"{path} must hold a JSON object, got {type(values).__name__}; rerun its stage.")
-    return values
 
 
 def log_tuning(record: tuning.TuningRecord, folder: Path, params: TrackingParams) -> str | None:

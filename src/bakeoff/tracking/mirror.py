@@ -15,16 +15,7 @@ from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
 from bakeoff.tracking.models import log_calibration, log_model, relink_model
 from bakeoff.tracking.params import TrackingParams
-from bakeoff.tracking.records import (
-    HISTORY,
-    Part,
-    Results,
-    epoch_metrics,
-    read_results,
-    read_rows,
-    run_metrics,
-    run_params,
-)
+from bakeoff.tracking.records import HISTORY, Part, Results, epoch_metrics, read_results, read_rows, run_params
 from bakeoff.tracking.runs import log_part_artifacts
 from bakeoff.tracking.store import experiment_id, open_client, survive_store
 from bakeoff.tracking.tensorboard import write_events
@@ -111,7 +102,7 @@ def _log_numbers(client: MlflowClient, run: Run, *, results: Results, changed: l
         runs.log(client, run, "params", run_params(training))
         runs.log(client, run, "tags", runs.identity_tags(training, results.cost.git_commit))
         log_history(client, run, rows=read_rows(part.folder / HISTORY), started_ms=started_ms)
-    runs.log(client, run, "metrics", run_metrics(results), timestamp_ms=int(time.time() * 1000))
+    runs.log(client, run, "metrics", results.metrics, timestamp_ms=int(time.time() * 1000))
 
 
 def _log_files(client: MlflowClient, run: Run, *, training: TrainingRecord, changed: list[Part]) -> None:

@@ -14,7 +14,7 @@ class Candidate(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load the model with the predictor that evaluated it."""
-        from bakeoff.predictors.loading import load_predictor
+        from bakeoff.predictors.protocol import load_predictor
         from bakeoff.tracking.photos import PhotoClassifierModel
 
         training_dir, weights = Path(context.artifacts["training"]), context.artifacts.get("weights")

@@ -23,9 +23,7 @@ class SyncReport:
     """How many runs were made, changed or already right, and what could not be read."""
 
     store: str
-    n_created: int
-    n_updated: int
-    n_unchanged: int
+    runs: Counter[str]  # by what `mirror` says of them
     comparison: bool
     problems: tuple[str, ...]
     registry: str | None = None  # what the Model Registry says now, None where there is nothing to register
@@ -34,8 +32,8 @@ class SyncReport:
     def __str__(self) -> str:
         compared = "the comparison is in it" if self.comparison else "no comparison is in it"
         lines = [
-            f"{self.store}: {self.n_created} runs made, {self.n_updated} updated, {self.n_unchanged} already there; "
-            f"{compared}."
+            f"{self.store}: {self.runs['created']} runs made, {self.runs['updated']} updated, "
+            f"{self.runs['unchanged']} already there; {compared}."
         ]
         lines += [f"Monitoring reports in it: {self.n_monitored}."] if self.n_monitored else []
         lines += [f"Model Registry: {self.registry}"] if self.registry else []
@@ -73,9 +71,7 @@ def sync(
         ) from None
     with survive_store("the champion"):  # a store may have runs and no registry
         registered = update_registry(reports_dir, params) if comparison else None
-    made, updated, unchanged = (outcomes[name] for name in ("created", "updated", "unchanged"))
-    told = tuple(problems)
-    return SyncReport(resolve_store().shown, made, updated, unchanged, comparison, told, registered, n_monitored)
+    return SyncReport(resolve_store().shown, outcomes, comparison, tuple(problems), registered, n_monitored)
 
 
 @contextmanager

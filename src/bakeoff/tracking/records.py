@@ -62,18 +62,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Results:
-    """What one training and the stages after it left; None where a stage has not run."""
+    """What one training and the stages after it left."""
 
     training: TrainingRecord
     cost: CostRecord
-    metrics: MetricsRecord | None
-    calibration: CalibrationRecord | None
-    lost_parts: PartsRecord | None
-    robustness: RobustnessRecord | None
-    faithfulness: FaithfulnessRecord | None
-    speed: Mapping[str, float | None]
-    """Its network's figures in measurements/throughput.json; empty where it was not measured."""
     parts: Mapping[PartName, Part]  # the stages that have run, in order
+    metrics: Mapping[str, float]  # their final figures, under the names that the runs table shows
 
     @property
     def keys(self) -> dict[PartName, str]:
@@ -97,13 +91,13 @@ def read_results(candidate_dir: Path) -> Results:
             "run `dvc repro` or `dvc pull` first."
         )
     training_dir, evaluation_dir, why_dir, trust_dir = (candidate_dir / name for name in PARTS)
-    training = TrainingRecord.read(training_dir / _TRAINING)
-    metrics = _unless_older(MetricsRecord.read_current(evaluation_dir / METRICS), training)
-    interpretation = _unless_older(InterpretationRecord.read_current(why_dir / INTERPRETATION_FILE), training)
-    faithfulness = _unless_older(FaithfulnessRecord.read_current(trust_dir / FAITHFULNESS_FILE), training)
+    training, cost = TrainingRecord.read(training_dir / _TRAINING), CostRecord.read(training_dir / "cost.json")
+    evaluation = _current(MetricsRecord, evaluation_dir / METRICS, training)
+    interpretation = _current(InterpretationRecord, why_dir / INTERPRETATION_FILE, training)
+    faithfulness = _current(FaithfulnessRecord, trust_dir / FAITHFULNESS_FILE, training)
     parts: dict[PartName, Part] = {
         name: Part(name, candidate_dir / name, record.key, _digest(candidate_dir / name, _DIGESTED[name]))
-        for name, record in zip(PARTS, (training, metrics, interpretation, faithfulness), strict=True)
+        for name, record in zip(PARTS, (training, evaluation, interpretation, faithfulness), strict=True)
         if record
     }
     measured = ThroughputRecord.read_current(candidate_dir.parents[2] / _SPEED_FILE)
@@ -112,21 +106,39 @@ def read_results(candidate_dir: Path) -> Results:
     if speed:
         digest = hash_of(parts["training"].digest, json.dumps(speed, sort_keys=True))
         parts["training"] = replace(parts["training"], digest=digest)
-    return Results(
-        training,
-        CostRecord.read(training_dir / "cost.json"),
-        metrics,
-        CalibrationRecord.read_current(evaluation_dir / CALIBRATION) if metrics else None,
-        _unless_older(PartsRecord.read_current(why_dir / PARTS_FILE), training),
-        _unless_older(RobustnessRecord.read_current(why_dir / ROBUSTNESS_FILE), training),
-        faithfulness,
-        speed,
-        parts,
-    )
+    found = training.model_dump(include=_TRAINING_METRICS) | cost.model_dump(include=_COST_METRICS) | speed
+    if evaluation:
+        found |= _evaluated(evaluation, CalibrationRecord.read_current(evaluation_dir / CALIBRATION))
+    if lost_parts := _current(PartsRecord, why_dir / PARTS_FILE, training):
+        lost = (item for group in lost_parts.parts.values() for item in group.items())
+        found |= {f"part_drop_{name}": part.accuracy.mean for name, part in lost}
+    if robustness := _current(RobustnessRecord, why_dir / ROBUSTNESS_FILE, training):
+        found["robustness_loss"] = robustness.mean_loss
+    for name, method in faithfulness.methods.items() if faithfulness else ():
+        found[f"faithfulness_{name}_deletion_gain"] = method.deletion.gain
+        found[f"faithfulness_{name}_insertion_gain"] = method.insertion.gain
+    return Results(training, cost, parts, finite(found))
 
 
-def _unless_older(record: _OfTraining | None, training: TrainingRecord) -> _OfTraining | None:
+def _current(kind: type[_OfTraining], path: Path, training: TrainingRecord) -> _OfTraining | None:
+    record = kind.read_current(path)
     return record if record and record.training_key == training.key else None
+
+
+def _evaluated(metrics: MetricsRecord, calibration: CalibrationRecord | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for split, figures in metrics.splits.items():
+        found |= {f"{split}_{name}": value for name, value in figures.items() if name != "n"}
+    for name, interval in metrics.intervals.get("test", {}).items():
+        found |= {f"test_{name}_low": interval.low, f"test_{name}_high": interval.high}
+    gaps = metrics.overfitting
+    found |= {f"overfitting_{name}": getattr(gaps, name) for name in ("accuracy_gap", "log_loss_gap")}
+    if calibration:
+        after = calibration.test.after
+        calibrated = {"ece": after.ece_equal_width, "log_loss": after.log_loss, "brier": after.brier}
+        found |= {f"test_calibrated_{name}": value for name, value in calibrated.items()}
+        found["calibration_temperature"] = calibration.temperature
+    return found
 
 
 def has_training(candidate_dir: Path) -> bool:
@@ -166,36 +178,6 @@ def flatten(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         dotted = f"{prefix}.{name}"
         flat |= flatten(value, dotted) if isinstance(value, Mapping) else {dotted: value}
     return flat
-
-
-def run_metrics(results: Results) -> dict[str, float]:
-    """Return the final figures of every stage that ran, under the names that the runs table shows."""
-    metrics: dict[str, Any] = {
-        **results.training.model_dump(include=_TRAINING_METRICS),
-        **results.cost.model_dump(include=_COST_METRICS),
-        **results.speed,
-    }
-    if results.metrics:
-        for split, figures in results.metrics.splits.items():
-            metrics |= {f"{split}_{name}": value for name, value in figures.items() if name != "n"}
-        for name, interval in results.metrics.intervals.get("test", {}).items():
-            metrics |= {f"test_{name}_low": interval.low, f"test_{name}_high": interval.high}
-        gaps = results.metrics.overfitting
-        metrics |= {f"overfitting_{name}": getattr(gaps, name) for name in ("accuracy_gap", "log_loss_gap")}
-    if results.calibration:
-        after = results.calibration.test.after
-        calibrated = {"ece": after.ece_equal_width, "log_loss": after.log_loss, "brier": after.brier}
-        metrics |= {f"test_calibrated_{name}": value for name, value in calibrated.items()}
-        metrics["calibration_temperature"] = results.calibration.temperature
-    if results.lost_parts:
-        lost = (item for group in results.lost_parts.parts.values() for item in group.items())
-        metrics |= {f"part_drop_{name}": part.accuracy.mean for name, part in lost}
-    if results.robustness:
-        metrics["robustness_loss"] = results.robustness.mean_loss
-    for name, method in results.faithfulness.methods.items() if results.faithfulness else ():
-        metrics[f"faithfulness_{name}_deletion_gain"] = method.deletion.gain
-        metrics[f"faithfulness_{name}_insertion_gain"] = method.insertion.gain
-    return finite(metrics)
 
 
 def finite(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.core.paths import state_dir
-from bakeoff.tracking.records import HISTORY, Results, epoch_metrics, read_rows, run_metrics
+from bakeoff.tracking.records import HISTORY, Results, epoch_metrics, read_rows
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -49,7 +49,7 @@ def _events(results: Results) -> Iterator[Event]:
         values = epoch_metrics(row)
         now_s += values.get("epoch/seconds", 0.0)
         yield Event(wall_time=now_s, step=int(float(row["epoch"])), summary=scalars(values))
-    final = {f"final/{name}": value for name, value in run_metrics(results).items()}
+    final = {f"final/{name}": value for name, value in results.metrics.items()}
     yield Event(wall_time=now_s, step=0, summary=scalars(final))
     if evaluation := results.parts.get("evaluation"):
         shown = []

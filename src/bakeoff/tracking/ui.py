@@ -58,13 +58,8 @@ def prepare_view(params: TrackingParams, port: int) -> tuple[Store, str]:
     client, store = open_client()
     experiment = experiment_id(client, store, params.experiment)
     client.set_experiment_tag(experiment, _VIEW_TAG, json.dumps(VIEW))
-    return store, view_address(port, experiment)
-
-
-def view_address(port: int, experiment: str) -> str:
-    """Return the address of the runs table in its classic (machine learning) form with the saved view."""
-    query = f"workflowType=machine_learning&viewStateShareKey={_SHARE_KEY}"
-    return f"http://{HOST}:{port}/#/experiments/{experiment}/runs?{query}"
+    query = f"workflowType=machine_learning&viewStateShareKey={_SHARE_KEY}"  # the table in its classic form
+    return store, f"http://{HOST}:{port}/#/experiments/{experiment}/runs?{query}"
 
 
 def server_command(store: Store, port: int) -> list[str]:

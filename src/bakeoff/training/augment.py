@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bakeoff.backbones.compat import import_torchvision
 from bakeoff.data.photo import Photo
-from bakeoff.data.transforms import resize_crop, transform_photo
+from bakeoff.data.transforms import transform_photo
 from bakeoff.learning.augmentation import GREY, MixParams, Named, steps_of
 from bakeoff.records.settings import Geometry
 
@@ -55,7 +55,7 @@ class Augment:
         crop = v2.RandomResizedCrop(used.image_size, scale=(min_crop, 1))
         box = crop.make_params([torch.empty((1, *pixels.shape[:2]), device="meta")])
         part = pixels[box["top"] :, box["left"] :][: box["height"], : box["width"]]
-        return resize_crop(part, used.image_size, crop_pct=1, interpolation=used.interpolation, crop_mode="squash")
+        return transform_photo(part, used.model_copy(update={"crop_pct": 1.0, "crop_mode": "squash"}))
 
 
 @contextmanager

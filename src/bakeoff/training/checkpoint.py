@@ -1,4 +1,4 @@
-"""A training on disk: its checkpoint, atomic, locked and gone after success, then the classifier in safetensors.
+"""A training on disk: its checkpoint, atomic and gone after success, then the classifier in safetensors.
 
 Frozen mode keeps the head alone and refers to its backbone's weights.
 """
@@ -8,8 +8,6 @@ import pickle
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ from safetensors.torch import load_file, save_file
 from bakeoff.backbones.classifier import Classifier
 from bakeoff.core.errors import TrainingError
 from bakeoff.core.files import replacing
-from bakeoff.core.locks import waiting_lock
 from bakeoff.core.modes import Mode
 from bakeoff.training.probes import head_of
 
@@ -117,13 +114,3 @@ class CheckpointFolder:
     def clear(self) -> None:
         """Remove the folder, after success."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@contextmanager
-def locked_checkpoint(root: Path, key: str) -> Iterator[CheckpointFolder]:
-    """Yield the key's checkpoint folder; a second process that trains the same thing waits and says so.
-
-    `root` is .bakeoff/checkpoints of the main checkout.
-    """
-    with waiting_lock(root / f"{key}.lock", what=f"training {key}"):
-        yield CheckpointFolder(root / key)

@@ -10,7 +10,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,17 +20,18 @@ import torch
 from torch import Tensor
 
 from bakeoff.backbones.inference import for_cpu_inference
-from bakeoff.core.code import code_digest, module_file
+from bakeoff.core.code import code_digest, digest, module_file
 from bakeoff.core.errors import SetupError, TrainingError
 from bakeoff.core.files import write_json
 from bakeoff.core.locks import waiting_lock
+from bakeoff.core.paths import state_dir
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.batching import PREDICT_BATCH, n_batches
 from bakeoff.data.table import Catalogue
-from bakeoff.learning.key import digest, feature_key
+from bakeoff.learning.key import feature_key
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.records.training import TrainingHeader
-from bakeoff.training.data import Batch, Change, LoaderOptions, PhotoBatches, PhotoDataset, Rows
+from bakeoff.training.data import Change, LoaderOptions, PhotoBatches, PhotoDataset, Rows
 from bakeoff.training.module import PhotoClassifier
 
 CHUNK = 8 * PREDICT_BATCH  # products between two states on the disk: what a killed extraction does again at most
@@ -124,19 +125,19 @@ class FeatureFile:
 
 
 def cached_features(
-    model: PhotoClassifier, catalogue: Catalogue, *, header: TrainingHeader, root: Path, workers: int = 0
+    model: PhotoClassifier, catalogue: Catalogue, header: TrainingHeader, *, workers: int = 0
 ) -> Features:
     """Return the features, computed by the first process that asks; others wait. What was interrupted is gone on with.
 
     All products of the catalogue get features, so that evaluation finds them too. The model is on its device, channels
-    last; its backbone runs in eval mode. `root` is .bakeoff/features of the main checkout. A TrainingError where a
-    feature is NaN or infinite, or the device's memory does not suffice.
+    last; its backbone runs in eval mode. A TrainingError where a feature is NaN or infinite, or the device's memory
+    does not suffice.
     """
-    return cached_pass(_pooled(model), catalogue, header=header, root=root, workers=workers)
+    return cached_pass(_pooled(model), catalogue, header, workers=workers)
 
 
 def cached_views(
-    model: PhotoClassifier, catalogue: Catalogue, views: Views, *, header: TrainingHeader, root: Path, workers: int = 0
+    model: PhotoClassifier, catalogue: Catalogue, views: Views, header: TrainingHeader, *, workers: int = 0
 ) -> list[Features]:
     """Return the features of each augmented view, cached one by one: another `n` computes no view again.
 
@@ -144,39 +145,31 @@ def cached_views(
     """
     file = module_file(views.augment.__module__)
     made_by = [views.recipe, views.seed, file and code_digest(file)]
-    augmented = {"augment": views.augment, "seed": views.seed}
-    places: dict[str, Any] = {"header": header, "root": root, "workers": workers}
+    given: dict[str, Any] = {"workers": workers, "augment": views.augment, "seed": views.seed}
     return [
-        cached_pass(_pooled(model, *made_by, view), catalogue, **places, view=view, **augmented)
+        cached_pass(_pooled(model, *made_by, view), catalogue, header, view=view, **given)
         for view in range(1, views.n + 1)
     ]
 
 
 def cached_pass(
-    made: Pass,
-    catalogue: Catalogue,
-    *,
-    header: TrainingHeader,
-    root: Path,
-    workers: int = 0,
-    view: int = 0,
-    **augmented: Any,
+    made: Pass, catalogue: Catalogue, header: TrainingHeader, *, workers: int = 0, view: int = 0, **augmented: Any
 ) -> Features:
     """Return what a pass gives of every product, as `cached_features` does; view and `augmented` are the dataset's."""
-    ids, folder = catalogue.products["product_id"].to_numpy(), pass_folder(made, catalogue, header=header, root=root)
-    file = FeatureFile(folder, (len(ids), *made.shape))
+    n, folder = len(catalogue.products), pass_folder(made, catalogue, header)
+    file = FeatureFile(folder, (n, *made.shape))
     with waiting_lock(folder.with_name(f"{folder.name}.lock"), what=f"{made.what} {folder.name}"):
-        if (n_rows := file.progress()[0]) < len(ids):
-            dataset = PhotoDataset(catalogue, np.arange(n_rows, len(ids)), header.backbone.preprocessing, **augmented)
+        if (n_rows := file.progress()[0]) < n:
+            dataset = PhotoDataset(catalogue, np.arange(n_rows, n), header.backbone.preprocessing, **augmented)
             batches = PhotoBatches(dataset, LoaderOptions(PREDICT_BATCH, seed=0, workers=workers))
-            _extract(made.of(dataset), batches.ordered(view), file, ids=ids, header=header, what=made.what)
+            _extract(made, batches, view, file, header)
         return Features(np.load(file.path, mmap_mode="r"), file.progress()[1])
 
 
-def pass_folder(made: Pass, catalogue: Catalogue, *, header: TrainingHeader, root: Path) -> Path:
+def pass_folder(made: Pass, catalogue: Catalogue, header: TrainingHeader) -> Path:
     """Return where the output of a pass is kept, begun or not."""
     key = feature_key(header, catalogue, code=code_digest(Path(__file__).resolve()))
-    return root / (digest([key, *made.made_by]) if made.made_by else key)
+    return state_dir("features") / (digest([key, *made.made_by]) if made.made_by else key)
 
 
 def _pooled(model: PhotoClassifier, *made_by: Any) -> Pass:
@@ -185,29 +178,22 @@ def _pooled(model: PhotoClassifier, *made_by: Any) -> Pass:
 
 
 @torch.inference_mode()
-def _extract(
-    compute: Callable[[Tensor], Tensor],
-    batches: Iterable[Batch],
-    file: FeatureFile,
-    *,
-    ids: np.ndarray,
-    header: TrainingHeader,
-    what: str,
-) -> None:
-    """Append the rows that the file lacks."""
-    device, title = torch.device(header.device), f"{header.model} {what}"
+def _extract(made: Pass, batches: PhotoBatches, view: int, file: FeatureFile, header: TrainingHeader) -> None:
+    """Append the rows that the file lacks, those of the batches' photos."""
+    device, title = torch.device(header.device), f"{header.model} {made.what}"
+    compute, ids, n = made.of(batches.dataset), batches.dataset.product_ids, file.shape[0]
     made_by = header.model_dump(mode="json", include={"weights", "device", "threads", "scan", "versions"})
     (n_rows, before_s), started = file.progress(), time.perf_counter()
     with file.open(n_rows) as handle, progress_bar() as bar:
-        task = bar.add_task(title, total=n_batches(len(ids), PREDICT_BATCH), completed=n_rows // PREDICT_BATCH)
-        for images, *_ in batches:
+        task = bar.add_task(title, total=n_batches(n, PREDICT_BATCH), completed=n_rows // PREDICT_BATCH)
+        for images, *_ in batches.ordered(view):
             doing = f"{title}: one pass on {device.type} with {inputs_in_words(images.shape)}"
             with out_of_memory_in_words(TrainingError, doing, remedies=_REMEDIES):
                 rows = compute(images.to(device, memory_format=torch.channels_last)).float().cpu().numpy()
-            _refuse_non_numbers(rows, ids[n_rows:], title=title)
+            _refuse_non_numbers(rows, ids[n_rows - n :], title=title)
             handle.write(rows.tobytes())
             n_rows += len(rows)
-            if n_rows % CHUNK == 0 or n_rows == len(ids):
+            if n_rows % CHUNK == 0 or n_rows == n:
                 file.settle(handle, n_rows, before_s + time.perf_counter() - started, **made_by)
             bar.advance(task)
 
@@ -226,10 +212,10 @@ def fastest(model: PhotoClassifier, photos: PhotoDataset) -> PhotoClassifier:
     return packed if (found - expected).abs().max() <= _SAME_WITHIN * expected.abs().max() else model
 
 
-def _refuse_non_numbers(rows: np.ndarray, ids: np.ndarray, *, title: str) -> None:
+def _refuse_non_numbers(rows: np.ndarray, ids: Sequence[str], *, title: str) -> None:
     wrong = np.flatnonzero(~np.isfinite(rows).reshape(len(rows), -1).all(axis=1))
     if len(wrong):
-        shown = ", ".join(map(str, ids[wrong[:_SHOWN]])) + (", …" if len(wrong) > _SHOWN else "")
+        shown = ", ".join(ids[place] for place in wrong[:_SHOWN]) + (", …" if len(wrong) > _SHOWN else "")
         raise TrainingError(
             f"{title}: NaN or infinity for {len(wrong)} of {len(rows)} products ({shown}); the backbone's weights may "
             "be damaged (`bakeoff weights --retry`), or it overflows on this device (try compute.device: cpu)."

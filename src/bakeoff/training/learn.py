@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from bakeoff.backbones.classifier import set_mode
-from bakeoff.core.paths import state_dir
 from bakeoff.core.seeding import derive_seed
 from bakeoff.learning.balance import ON_FEATURES, check_class_sizes, class_weights
 from bakeoff.learning.history import History, OnEpoch
@@ -87,7 +85,8 @@ def _tail_of(plan: TrainingPlan) -> tuple[Tail | None, Features | None]:
     if tail is None:
         told = f"{plan.header.title} cannot be divided where it begins to learn; photos go through all of it"
         sys.stderr.write(f"bakeoff: {told}.\n")
-    return tail, tail and cached_maps(plan.model, plan.catalogue, tail, **_places(plan))
+    workers = request.compute.loader_workers
+    return tail, tail and cached_maps(plan.model, plan.catalogue, tail, plan.header, workers=workers)
 
 
 def _mix(plan: TrainingPlan, batch: Batch, epoch: int, number: int) -> Batch:
@@ -163,9 +162,10 @@ def _views_of(plan: TrainingPlan) -> list[Features]:
     assert plan.augment
     assert plan.recipe.cache_views
     products = plan.catalogue.products.iloc[plan.catalogue.rows("train")].reset_index(drop=True)
+    augmented = replace(plan.catalogue, products=products)
     recipe = [plan.recipe.augment.model_dump(mode="json"), list(map(int, plan.augment.class_sizes))]
     views = Views(plan.recipe.cache_views, plan.request.seed, plan.augment, recipe)
-    return cached_views(plan.model, replace(plan.catalogue, products=products), views, **_places(plan))
+    return cached_views(plan.model, augmented, views, plan.header, workers=plan.request.compute.loader_workers)
 
 
 def _options(plan: TrainingPlan) -> LoaderOptions:
@@ -183,9 +183,4 @@ def _batches(plan: TrainingPlan, rows: np.ndarray, known: Features | None) -> Ba
 
 def features_of(plan: TrainingPlan) -> Features:
     """Return what the plan's frozen backbone makes of every product of its catalogue, from the cache where it is."""
-    return cached_features(plan.model, plan.catalogue, **_places(plan))
-
-
-def _places(plan: TrainingPlan) -> dict[str, Any]:
-    workers = plan.request.compute.loader_workers
-    return {"header": plan.header, "root": state_dir("features"), "workers": workers}
+    return cached_features(plan.model, plan.catalogue, plan.header, workers=plan.request.compute.loader_workers)

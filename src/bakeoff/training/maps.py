@@ -91,7 +91,7 @@ def fed_with_maps(model: PhotoClassifier, tail: Tail) -> Iterator[None]:
 
 
 def cached_maps(
-    model: PhotoClassifier, catalogue: Catalogue, tail: Tail, *, header: TrainingHeader, root: Path, workers: int = 0
+    model: PhotoClassifier, catalogue: Catalogue, tail: Tail, header: TrainingHeader, *, workers: int = 0
 ) -> Features | None:
     """Return the maps (N, …) of the train and validation products, as `bakeoff.training.features.cached_features`.
 
@@ -113,16 +113,15 @@ def cached_maps(
 
     made = Pass(tail.shape, (header.mode, code_digest(Path(__file__).resolve())), lambda _: reach, what="maps")
     needed = 4 * len(kept) * torch.Size(tail.shape).numel()
-    root.mkdir(parents=True, exist_ok=True)
-    begun = pass_folder(made, catalogue, header=header, root=root).is_dir()
-    if not of_first(begun or needed <= _SHARE_OF_DISK * shutil.disk_usage(root).free):
+    folder = pass_folder(made, catalogue, header)
+    if not of_first(folder.is_dir() or needed <= _SHARE_OF_DISK * shutil.disk_usage(folder.parent).free):
         sys.stderr.write(
-            f"bakeoff: the maps of {header.title} would take {needed / 2**30:.1f} GiB in {root}, more than half of "
-            "what is free; it learns from photos.\n"
+            f"bakeoff: the maps of {header.title} would take {needed / 2**30:.1f} GiB in {folder.parent}, more than "
+            "half of what is free; it learns from photos.\n"
         )
         return None
     model.eval()
-    return replace(cached_pass(made, catalogue, header=header, root=root, workers=workers), kept=kept)
+    return replace(cached_pass(made, catalogue, header, workers=workers), kept=kept)
 
 
 def _learns(module: nn.Module) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bakeoff.backbones.classifier import Classifier, build_classifier, n_parameters, n_trainable, set_mode
+from bakeoff.backbones.classifier import Classifier, build_classifier, n_parameters, set_mode
 from bakeoff.core.allocator import keep_freed_memory
 from bakeoff.core.errors import ParamsError, TrainingError
 from bakeoff.core.machine import ComputeParams, ScanParams
@@ -64,7 +64,6 @@ class TrainingPlan:
     catalogue: Catalogue
     model: PhotoClassifier
     device: torch.device
-    weights: WeightsRecord
     header: TrainingHeader
 
     @property
@@ -73,7 +72,7 @@ class TrainingPlan:
         classifier = self.model.classifier
         return {
             "n_parameters": n_parameters(classifier),
-            "n_trainable": n_trainable(classifier),
+            "n_trainable": n_parameters(classifier, trainable_only=True),
             "n_features": classifier.n_features,
             "size_mib": size_mib(tensor.shape for tensor in (*classifier.parameters(), *classifier.buffers())),
         }
@@ -81,7 +80,7 @@ class TrainingPlan:
     @property
     def recipe(self) -> Recipe:
         """How it is trained."""
-        return self.request.recipe_from(self.weights)
+        return self.request.recipe_from(self.header.weights)
 
     @property
     def uses_features(self) -> bool:
@@ -132,13 +131,12 @@ def plan_training(request: TrainingRequest, catalogue: Catalogue, *, weights_dir
     )
     set_mode(classifier, request.mode)
     _prepare_backbone(classifier, request)
-    weights = read_record(weights_dir) if request.mode.is_pretrained else read_record(weights_dir).scratch()
-    header = _header(request, catalogue, weights=weights, weights_dir=weights_dir, device=device, threads=threads)
+    header = _header(request, catalogue, weights_dir, device=device, threads=threads)
     model = PhotoClassifier(classifier, request.settings.preprocessing)
     doing = f"{header.title}: moving {n_parameters(classifier) / 1e6:.1f} M parameters to {device}"
     with out_of_memory_in_words(TrainingError, doing, remedies="free its memory, or set compute.device: cpu"):
         model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return TrainingPlan(request, catalogue, model, device, weights, header)
+    return TrainingPlan(request, catalogue, model, device, header)
 
 
 def _prepare_backbone(classifier: Classifier, request: TrainingRequest) -> None:
@@ -155,15 +153,11 @@ def _prepare_backbone(classifier: Classifier, request: TrainingRequest) -> None:
 
 
 def _header(
-    request: TrainingRequest,
-    catalogue: Catalogue,
-    *,
-    weights: WeightsRecord,
-    weights_dir: Path,
-    device: torch.device,
-    threads: int,
+    request: TrainingRequest, catalogue: Catalogue, weights_dir: Path, *, device: torch.device, threads: int
 ) -> TrainingHeader:
-    settings = request.settings
+    settings, weights = request.settings, read_record(weights_dir)
+    if not request.mode.is_pretrained:
+        weights = weights.scratch()
     header = TrainingHeader(
         candidate=Candidate.of(settings.model, request.mode.name).name,
         model=settings.model,

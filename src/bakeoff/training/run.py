@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from bakeoff.backbones.network_files import copy_config
-from bakeoff.core.code import code_digest
+from bakeoff.core.code import code_digest, digest
 from bakeoff.core.errors import TrainingError
+from bakeoff.core.locks import waiting_lock
 from bakeoff.core.machine import peak_resident_mib
 from bakeoff.core.paths import project_root, state_dir
 from bakeoff.core.progress import progress_bar
@@ -18,11 +19,11 @@ from bakeoff.data.batching import PREDICT_BATCH
 from bakeoff.data.predictions import Predictions, make_predictions
 from bakeoff.data.transforms import to_unit, transform_photo
 from bakeoff.learning.history import OnEpoch
-from bakeoff.learning.key import digest, now_utc
+from bakeoff.learning.key import now_utc
 from bakeoff.learning.out_of_memory import out_of_memory_in_words
 from bakeoff.learning.outputs import Outcome
 from bakeoff.records.training import TrainingRecord
-from bakeoff.training.checkpoint import MODEL_FILE, locked_checkpoint, save_classifier
+from bakeoff.training.checkpoint import MODEL_FILE, CheckpointFolder, save_classifier
 from bakeoff.training.data import PhotoDataset
 from bakeoff.training.device import peak_cuda_memory_mib
 from bakeoff.training.features import fastest
@@ -42,7 +43,9 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
     out_dir.mkdir(parents=True, exist_ok=True)
     started_at = now_utc()
     resumed = digest([plan.header.key, code_digest(Path(__file__).resolve())])  # other code starts anew
-    with locked_checkpoint(state_dir("checkpoints"), resumed) as checkpoint:
+    root = state_dir("checkpoints")
+    with waiting_lock(root / f"{resumed}.lock", what=f"training {resumed}"):
+        checkpoint = CheckpointFolder(root / resumed)
         seed_everything(plan.request.seed)
         history, extraction_s = learn(plan, checkpoint, on_epoch)
         trained = time.perf_counter()

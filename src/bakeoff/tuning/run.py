@@ -12,12 +12,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
 
-from bakeoff.core.code import code_digest
+from bakeoff.core.code import code_digest, digest
 from bakeoff.core.errors import ParamsError, TrainingError
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.seeding import seed_everything
 from bakeoff.data.table import Catalogue
-from bakeoff.learning.key import digest
 from bakeoff.learning.recipe import Recipe
 from bakeoff.records.recipe import HeadParams
 from bakeoff.records.settings import Preprocessing

@@ -97,17 +97,9 @@ def _take_user_files(
     elif known:
         keep_without_source(known, params, path)
     sha256 = file_sha256(out_dir / path.name)
-    record = WeightsRecord(
-        model=BASELINE,
-        source="user_file",
-        file=path.name,
-        url_or_id=baseline.weights_file,
-        sha256=sha256,
-        licence="unknown",
-        commercial_use=None,
-        source_sha256=sha256,
-        class_names=class_names,
-    )
+    origin = {"url_or_id": baseline.weights_file, "licence": "unknown", "commercial_use": None}
+    stored = {"file": path.name, "sha256": sha256, "source_sha256": sha256, "class_names": class_names}
+    record = _record(source="user_file", **origin, **stored)
     record.write(out_dir)
     return record
 
@@ -156,7 +148,7 @@ def _json_names(text: str, path: Path) -> list[str]:
 
 
 def _record(**found: Any) -> WeightsRecord:
-    return WeightsRecord(model=BASELINE, licence=_LICENCE, commercial_use=True, **found)
+    return WeightsRecord(**{"model": BASELINE, "licence": _LICENCE, "commercial_use": True} | found)
 
 
 def _random(reason: Reason, out_dir: Path) -> WeightsRecord:

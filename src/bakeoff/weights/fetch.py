@@ -46,17 +46,8 @@ def fetch_weights(settings: CandidateSettings, params: WeightsParams, out_dir: P
     network = find_network_files(settings, out_dir, revision=revision, timeout_s=params.hub_timeout_s, kept=kept)
     if isinstance(outcome, Found):
         return _install(settings, outcome, network, out_dir)
-    return record_random(
-        WeightsRecord(
-            model=settings.model,
-            source="random",
-            url_or_id=settings.weights_id,
-            reason=outcome,
-            network_files=store_network_files(network, out_dir),
-            **_stated(settings),
-        ),
-        out_dir,
-    )
+    record = _record(settings, network, out_dir, source="random", url_or_id=settings.weights_id, reason=outcome)
+    return record_random(record, out_dir)
 
 
 def _answers(kept: WeightsRecord, settings: CandidateSettings) -> bool:
@@ -76,6 +67,12 @@ def _stated(settings: CandidateSettings) -> dict[str, Any]:
     return {"licence": settings.licence_weights, "commercial_use": settings.commercial_use}
 
 
+def _record(settings: CandidateSettings, network: dict[str, Path], out_dir: Path, **found: Any) -> WeightsRecord:
+    """Store the files that a transformers network is built from, and return the record of what was found."""
+    network_files = store_network_files(network, out_dir)
+    return WeightsRecord(model=settings.model, network_files=network_files, **_stated(settings), **found)
+
+
 def hub_files(settings: CandidateSettings) -> tuple[str, ...]:
     """Return the checkpoint files to ask a repository for, best first.
 
@@ -89,10 +86,7 @@ def hub_files(settings: CandidateSettings) -> tuple[str, ...]:
 
 
 def _install(settings: CandidateSettings, found: Found, network: dict[str, Path], out_dir: Path) -> WeightsRecord:
-    """Check the file against the architecture, store it under the backbone's own key names, and write the record.
-
-    `network` names the files that a transformers network is built from, stored as well.
-    """
+    """Check the file against the architecture, store it under the backbone's own key names, and write the record."""
     from bakeoff.backbones.networks import fixed_side
     from bakeoff.weights.normalise import write_normalised
 
@@ -100,18 +94,9 @@ def _install(settings: CandidateSettings, found: Found, network: dict[str, Path]
     as_read = source_digest(found.path) if found.source == "folder" else None
     config = network[CONFIG].parent if network else None
     sha256 = write_normalised(settings, found.path, out_dir / FILE_NAME, network_dir=config)
-    record = WeightsRecord(
-        model=settings.model,
-        source=found.source,
-        file=FILE_NAME,
-        url_or_id=found.url_or_id,
-        revision=found.revision,
-        sha256=sha256,
-        source_sha256=as_read,
-        image_size=fixed_side(settings),
-        network_files=store_network_files(network, out_dir),
-        **_stated(settings),
-    )
+    origin = {"source": found.source, "url_or_id": found.url_or_id, "revision": found.revision}
+    stored = {"file": FILE_NAME, "sha256": sha256, "source_sha256": as_read, "image_size": fixed_side(settings)}
+    record = _record(settings, network, out_dir, **origin, **stored)
     record.write(out_dir)
     return record
 

@@ -71,9 +71,9 @@ class Source(ABC):
             if attrgetter(key)(dataset):
                 raise DataError(f"dataset.{key} is not for kind {dataset.kind}, which does not read it; leave it out.")
 
-    @abstractmethod
     def present(self, dataset: DatasetParams, root: Path) -> bool:
-        """Return whether the raw files are in `root`."""
+        """Return whether the raw files are in `root`: where they are no more than photos, the folder of these."""
+        return self.image_folder(dataset, root).is_dir()
 
     def acquire(self, dataset: DatasetParams, root: Path) -> None:
         """Bring the raw files into `root`, where that can be done; do nothing where they are there.

@@ -15,7 +15,7 @@ from bakeoff.catalogue.sources.table import TableSource
 from bakeoff.core.errors import DataError
 from bakeoff.core.failures import in_one_line
 from bakeoff.core.files import replacing, write_json
-from bakeoff.core.hub_refusals import WHAT_TO_DO, hub_refusal
+from bakeoff.core.hub_refusals import WHAT_TO_DO, refusal
 from bakeoff.core.paths import main_checkout
 
 _DONE = "huggingface.json"
@@ -97,7 +97,7 @@ def _explain(name: str, error: Exception, *, is_local: bool) -> DataError:
     ours = next((one for one in chain if isinstance(one, HfHubHTTPError)), None)
     if is_local or (ours is None and not any(isinstance(one, ConnectionError) for one in chain)):
         return DataError(f"dataset.table: `datasets` cannot read {name!r} ({in_one_line(error)[:300]}).")
-    reason = hub_refusal(ours) if ours else "unreachable"
+    reason = refusal(ours) if ours else "unreachable"
     told = WHAT_TO_DO.get(reason, "the hub has no data set of that name")
     return SourceUnavailableError(
         f"dataset.table: {name!r} is not a folder here, and the Hugging Face hub does not give it ({reason}: {told}).",

@@ -22,10 +22,6 @@ class StampsSource(Source):
 
     IMAGES = "stamps"
 
-    def present(self, dataset: DatasetParams, root: Path) -> bool:
-        """Return whether the unpacked stamps are in the root."""
-        return (root / "stamps").is_dir()
-
     def acquire(self, dataset: DatasetParams, root: Path) -> None:
         """Unpack PNG and text files into `<root>/stamps`, from a .deb in the root or from apt; needs no root rights."""
         if self.present(dataset, root):
@@ -33,7 +29,8 @@ class StampsSource(Source):
         _require("dpkg", root)
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as scratch:
-            package = _find_package(root) or _download(Path(scratch), root)  # a .deb put there works offline
+            found = sorted(root.glob(f"{PACKAGE}*.deb"))  # one put there works offline
+            package = found[0] if found else _download(Path(scratch), root)
             unpacked = Path(scratch) / "unpacked"
             _run(["dpkg", "-x", str(package), str(unpacked)], Path(scratch), reason="package_not_unpacked", root=root)
             kept = Path(scratch) / "stamps"
@@ -67,10 +64,6 @@ def _read_texts(image: Path) -> tuple[str | None, str | None]:
     return english or None, french or None
 
 
-def _find_package(folder: Path) -> Path | None:
-    return next(iter(sorted(folder.glob(f"{PACKAGE}*.deb"))), None)
-
-
 def _download(scratch: Path, root: Path) -> Path:
     """Return the package downloaded by apt-get; a machine without package lists gets private ones first."""
     _require("apt-get", root)
@@ -82,9 +75,7 @@ def _download(scratch: Path, root: Path) -> Path:
         apt += ["-o", f"Dir::State::lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}"]
         for step in (["update"], ["download", PACKAGE]):
             _run([*apt, *step], scratch, reason="package_not_downloaded", root=root)
-    if found := _find_package(scratch):
-        return found
-    raise _unavailable(f"apt-get left no {PACKAGE}*.deb", "package_not_downloaded", root)
+    return next(scratch.glob(f"{PACKAGE}*.deb"))
 
 
 def _require(tool: str, root: Path) -> None:

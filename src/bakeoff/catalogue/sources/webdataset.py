@@ -85,9 +85,8 @@ def _read_cells(shard: Path, sample: _Sample, columns: ColumnNames) -> dict[str,
     cells = {}
     for field in ("id", "label", "title", "description", "group"):
         extension, _, inside = (getattr(columns, field) or "").partition(".")
-        encoded = (
-            PhotoFile(shard, sample[extension].where).read(_LARGEST_TEXT_MEGAPIXELS) if extension in sample else b""
-        )
+        member = sample.get(extension)
+        encoded = PhotoFile(shard, member.where).read(_LARGEST_TEXT_MEGAPIXELS) if member else b""
         value: Any = None if isinstance(encoded, Rejection) else encoded.decode("utf-8", "replace")
         if value and inside:
             value = _parse(value).get(inside)

@@ -14,8 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bakeoff.backbones.names import unknown_name
-from bakeoff.core.errors import BakeoffError, EvaluationError, ParamsError
+from bakeoff.core.errors import BakeoffError, EvaluationError, ParamsError, unknown_name
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.names import clean_label, visible
 from bakeoff.core.progress import progress_bar, screen

@@ -9,13 +9,13 @@ import pandas as pd
 from bakeoff.core.errors import DataError, EvaluationError, ParamsError
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.names import clean_label
+from bakeoff.data.predictions import require_same_labels
 from bakeoff.data.table import REPAIR, Catalogue, load_catalogue
 from bakeoff.decision.choice_record import ChoiceRecord
 from bakeoff.deploy.monitoring.sample import NO_LABEL, Sample, collect_sample
 from bakeoff.deploy.prediction.candidates import TrainedCandidate
-from bakeoff.deploy.prediction.launch import make_request, scored
+from bakeoff.deploy.prediction.request import make_request, scored
 from bakeoff.deploy.prediction.sources import Columns, Photos, is_table, list_photos
-from bakeoff.records.files import require_same_labels
 
 SMALL_TEST = 200  # below this, validation products join test's; they chose the best epoch, which moves them little
 

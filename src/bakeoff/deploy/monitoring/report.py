@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bakeoff.catalogue.measures import MEASURES
 from bakeoff.core.errors import DataError
@@ -34,6 +35,10 @@ def build_report(
     labelled = new.rows(new.labelled)
     tests = run_tests(reference, new, test_split)
     alpha = ALPHA / len(tests)  # what the smallest of Holm's p-values is held against
+    shares = {
+        name: np.bincount(sample.predicted, minlength=len(labels)) / len(sample)
+        for name, sample in (("reference", reference), ("new", new))
+    }
     report: dict[str, Any] = {
         **header,
         "language": t.language,
@@ -47,20 +52,11 @@ def build_report(
         "correction": "holm",
         "verdict": "no_evidence" if header.get("own_left_out") == [] else settle_verdict(tests),
         "tests": tests,
-        "class_shares": _shares(reference, new, labels),
+        "class_shares": pd.DataFrame(shares, index=labels).to_dict("index"),  # among the predicted
         "performance": measure_performance(test_split, labelled, labels, alpha=alpha) if len(labelled) else None,
         "estimated_accuracy": estimate_accuracy(reference, new, test_split),
     }
     return report | {"sentences": write_sentences(report, t)}
-
-
-def _shares(reference: Sample, new: Sample, labels: list[str]) -> dict[str, dict[str, float]]:
-    """Return each class's share among the predicted, in both samples."""
-    counts = [np.bincount(sample.predicted, minlength=len(labels)) / len(sample) for sample in (reference, new)]
-    return {
-        label: {"reference": float(before), "new": float(now)}
-        for label, before, now in zip(labels, *counts, strict=True)
-    }
 
 
 def run_tests(reference: Sample, new: Sample, test_split: Sample, *, seed: int = 0) -> list[Record]:

@@ -21,7 +21,7 @@ from bakeoff.deploy.monitoring.products import encode_labels, list_new_products,
 from bakeoff.deploy.monitoring.report import MIN_NEW, build_report
 from bakeoff.deploy.monitoring.sample import Sample, collect_sample
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
-from bakeoff.deploy.prediction.launch import make_request, scored
+from bakeoff.deploy.prediction.request import make_request, scored
 from bakeoff.deploy.prediction.scores import find_splits
 from bakeoff.deploy.prediction.sources import LABEL_COLUMN, LISTING, Columns, Photos
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from bakeoff.core.progress import screen
 from bakeoff.core.translation import N_, Translator
@@ -25,7 +25,6 @@ NAMES = {
 }
 
 VERDICTS = {"alarm": N_("ALARM"), "changed": N_("CHANGED"), "calm": N_("NO ALARM"), "no_evidence": N_("NO EVIDENCE")}
-_WORDS = Path(__file__).with_name("sentences.txt")
 _SMALLEST_P = 0.001
 _COLUMNS = (N_("what"), N_("study"), N_("new"), N_("n"), N_("statistic"), N_("p (Holm)"), N_("differs"))
 _STYLES = {"alarm": "bold red", "changed": "bold yellow", "calm": "bold green", "no_evidence": "bold red"}
@@ -43,7 +42,7 @@ def settle_verdict(tests: Sequence[Mapping[str, Any]]) -> str:
 
 def write_sentences(report: Mapping[str, Any], t: Translator) -> list[str]:
     """Return what is said of a report: accuracy or its estimate, what differs, what was left out, what to do."""
-    template = environment(t.language, html=False).from_string(_WORDS.read_text(encoding="utf-8"))
+    template = environment(t.language, html=False).get_template("deploy/monitoring/sentences.txt")
     text = template.render(report=report, names=NAMES, write_p=lambda p_value: write_p(p_value, t))
     return list(filter(None, map(prose, text.split("\n\n"))))
 
@@ -67,9 +66,7 @@ def print_monitoring(report: Mapping[str, Any], folder: Path) -> None:
 
 
 def _table(tests: list[Mapping[str, Any]], t: Translator) -> Table:
-    table = Table()
-    for title in _COLUMNS:
-        table.add_column(t.gettext(title), overflow="fold")
+    table = Table(*(Column(t.gettext(title), overflow="fold") for title in _COLUMNS))
     for test in tests:
         means = ["" if test.get(name) is None else t.number(test[name], ".3g") for name in ("reference", "new")]
         sizes = f"{t.number(test['n_reference'], ',d')} / {t.number(test['n_new'], ',d')}"

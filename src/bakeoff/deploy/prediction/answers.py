@@ -155,12 +155,8 @@ def _write_csv(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -> 
     writer = csv.DictWriter(target, [*_FIRST, *others, *_LAST], extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for answer in chain.from_iterable(answers):
-        further = {
-            f"{name}_{place}": value
-            for place, one in enumerate((answer["top"] or [])[1:], start=2)
-            for name, value in one.items()
-        }
-        writer.writerow(answer | further)
+        top = enumerate(answer["top"] or [], start=1)  # the first one has no columns of its own
+        writer.writerow(answer | {f"{name}_{place}": value for place, one in top for name, value in one.items()})
 
 
 def _write_parquet(answers: Iterable[list[Answer]], target: IO[bytes], top_k: int) -> None:

@@ -19,7 +19,7 @@ from bakeoff.core.section import load_section
 from bakeoff.data.table import SPLITS, UNLABELLED
 from bakeoff.deploy.prediction.answers import Tally, answer_all, count, settle_format, write_answers
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
-from bakeoff.deploy.prediction.launch import make_request, scored
+from bakeoff.deploy.prediction.request import make_request, scored
 from bakeoff.deploy.prediction.scores import find_splits
 from bakeoff.deploy.prediction.sources import LISTING, Columns, list_photos
 from bakeoff.records.catalogue import LabelsRecord

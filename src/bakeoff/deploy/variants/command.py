@@ -1,10 +1,10 @@
 """`bakeoff variants`: a trained candidate's variants, their file and their table."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from rich import box
 from rich.progress import Progress
 from rich.table import Table
@@ -76,8 +76,6 @@ def _prepare(root: Path, trained: TrainedCandidate, folder: Path) -> tuple[Plain
     predictor = load_torch_predictor(trained.folder / "training", device=compute.device)
     predictor.set_threads(wanted.threads or compute.threads or default_threads())
     rows = catalogue.rows("test")
-    if len(rows) == 0:
-        raise EvaluationError("the variants are judged on the test split, which is empty; look at section split.")
     task = Task(
         photos=predictor.images(catalogue.at(rows)),
         label_ids=catalogue.label_ids(rows),
@@ -110,12 +108,10 @@ def _write(path: Path, candidate: str, *, key: str, n_test: int, rows: list[dict
 def _read(path: Path) -> dict[str, Any]:
     """Return the rows of all candidates so far, {} where there is not a file."""
     try:
-        held = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError:
-        held = None
-    if not isinstance(held, dict):
-        raise EvaluationError(f"{path} is not a JSON object of `bakeoff variants`; delete it, or get it back from git.")
-    return held
+        return TypeAdapter(dict[str, dict[str, Any]]).validate_json(path.read_bytes()) if path.is_file() else {}
+    except ValidationError:
+        told = f"{path} is not a JSON object of `bakeoff variants`; delete it, or get it back from git."
+        raise EvaluationError(told) from None
 
 
 def _print(candidate: str, rows: list[dict[str, Any]], task: Task) -> None:

@@ -20,43 +20,22 @@ def comparisons(choice: ChoiceRecord, summaries: Sequence[Summary]) -> dict[str,
         (row for row in choice.comparisons if row["candidate"] in rank), key=lambda row: rank[row["candidate"]]
     )
     against = {role: [row for row in rows if row["role"] == role] for role in ("best", "baseline")}
-    cliques = [group for group in choice.indistinguishable if len(group) > 1]
     return {
         "against": {role: found for role, found in against.items() if found},
-        "picture": _picture(against["best"] or against["baseline"], cliques, rank),
-        "groups": cliques,
+        "picture": _picture(against["best"] or against["baseline"], choice.indistinguishable, rank),
     }
 
 
 def _picture(
-    rows: Sequence[Mapping[str, Any]], cliques: Sequence[Sequence[str]], rank: Mapping[str, int]
+    rows: Sequence[Mapping[str, Any]], groups: Sequence[Sequence[str]], rank: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return where the differences, their intervals and the bars of indistinguishable groups lie."""
+    """Return the rows, the scale of their differences, each candidate's line and the ends of each group's bar, px."""
     reference = rows[0]["against"]
     names = sorted({reference, *(row["candidate"] for row in rows)}, key=lambda name: rank.get(name, -1))
     line = {name: _TOP_PX + _ROW_PX * index + _ROW_PX // 2 for index, name in enumerate(names)}
-    bars = [[line[name] for name in group if name in line] for group in cliques]
+    bars = [[line[name] for name in group if name in line] for group in groups]
     bars = [ends for ends in bars if len(ends) > 1]
     right = WIDTH - 24 - _BAR_PX * max(len(bars), 1)
     drawn = [row[key] for row in rows for key in ("low_points", "high_points", "difference_points")]
-    x = scale_around([0.0, *drawn], _NAME_PX, right)
-    bottom = _TOP_PX + _ROW_PX * len(names)
-    return {
-        "reference": reference,
-        "height": bottom + 46,
-        "bottom": bottom,
-        "left": _NAME_PX,
-        "right": right,
-        "zero": x(0.0),
-        "ticks": [{"at": x(value), "value": value} for value in x.ticks(8)],
-        "names": [{"name": name, "y": y, "is_reference": name == reference} for name, y in line.items()],
-        "rows": [
-            {"y": line[row["candidate"]], "x": x(row["difference_points"]), "verdict": row["verdict"], "row": row}
-            | {"low": x(row["low_points"]), "high": x(row["high_points"])}
-            for row in rows
-        ],
-        "bars": [
-            {"x": right + 20 + _BAR_PX * index, "top": min(ends) - 8, "bottom": max(ends) + 8}
-            for index, ends in enumerate(bars)
-        ],
-    }
+    x, bottom = scale_around([0.0, *drawn], _NAME_PX, right), _TOP_PX + _ROW_PX * len(names)
+    return {"reference": reference, "rows": rows, "x": x, "bottom": bottom, "line": line, "bars": bars}

@@ -33,8 +33,10 @@ class Budget:
         self.left = n_bytes
         self.n_left_out = 0
 
-    def embed(self, folder: Path, name: str, *, max_px: int) -> str | None:
-        """Return the picture as a data URI, or None where it no longer fits, or is missing or outside its folder."""
+    def embed(self, folder: Path | None, name: str, *, max_px: int = 800) -> str | None:
+        """Return a picture as a data URI, or None where it no longer fits, is missing or outside the folder."""
+        if folder is None:
+            return None
         path = (folder / name).resolve()
         if not (path.is_relative_to(folder.resolve()) and path.is_file()):
             return None

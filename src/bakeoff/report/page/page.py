@@ -2,25 +2,27 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.collect import Evaluated
+from bakeoff.decision.comparisons import ALPHA
+from bakeoff.decision.measures import BOARD_COLUMNS, MEASURES
+from bakeoff.records.interpretation import PARTS_FILE, PartsRecord
 from bakeoff.report.data_curve import data_curves
 from bakeoff.report.facts import Facts
-from bakeoff.report.page import evidence, heat_maps
-from bakeoff.report.page.board import board
-from bakeoff.report.page.calibration import calibration_views
+from bakeoff.report.page import heat_maps
 from bakeoff.report.page.checklist import checklist
 from bakeoff.report.page.comparisons import comparisons
-from bakeoff.report.page.confusions import class_table, confusion_view
+from bakeoff.report.page.confusions import confusion_view
 from bakeoff.report.page.embedding import Budget
 from bakeoff.report.page.explanations import class_links
 from bakeoff.report.page.learning import learning_views
-from bakeoff.report.page.speed import speed_views
+from bakeoff.report.page.plot import Plot, Scale
 from bakeoff.report.page.tradeoff import tradeoff_views
 from bakeoff.report.page.trust import trust_table
-from bakeoff.report.render import Sections, write_page
+from bakeoff.report.render import Sections, is_known, write_page
 
 PICTURE_BYTES = 5_000_000  # pictures in base64 take a third more: the page stays under 8 MB
 
@@ -29,6 +31,7 @@ def write_report(facts: Facts, path: Path) -> None:
     """Write the report page in the language of the choice."""
     page = _Page(facts, Translator(facts.choice.language))
     context = {"facts": facts, "choice": facts.choice, "dataset": facts.dataset, "language": facts.choice.language}
+    context["embed"] = page.budget.embed
     write_page(path, "sections", _SECTIONS, page, failures_dir=path.parent, **context)
 
 
@@ -39,29 +42,58 @@ class _Page:
     budget: Budget = field(default_factory=lambda: Budget(PICTURE_BYTES))
 
 
-def _answers(page: _Page) -> dict[str, Any]:
-    choice, t = page.facts.choice, page.t
-    best, commercial = choice.best, choice.best_commercial
-    reason, commercial_reason = choice.best_reason, choice.best_commercial_reason
-    if best and commercial and best["candidate"] == commercial["candidate"]:
-        title = t.gettext("Deploy this one, also commercially")
-        return {"answers": [{"title": title, "candidate": best, "reason": f"{reason} {commercial_reason}"}]}
-    answers = [{"title": t.gettext("Deploy this one"), "candidate": best, "reason": reason}]
-    if best:
-        title = t.gettext("Best for commercial use")
-        answers.append({"title": title, "candidate": commercial, "reason": commercial_reason})
-    return {"answers": answers}
+def _leaderboard(page: _Page) -> dict[str, Any]:
+    """Return the columns that any candidate fills, and where an accuracy lies on the scale of intervals, percent."""
+    items = page.facts.summaries
+    low, high = min(item.accuracy_low for item in items), max(item.accuracy_high for item in items)
+    columns = [
+        (MEASURES[name], column)
+        for name, column in BOARD_COLUMNS.items()
+        if any(is_known(getattr(item, name)) for item in items)
+    ]
+    return {"columns": columns, "pct_of": Scale(low, high, 0, 100)}
 
 
 def _classes(page: _Page) -> dict[str, Any]:
-    first = page.facts.first_records(page.facts.leading)[0]
-    labels = page.facts.dataset["labels"]
-    return {"classes": class_table(_ranked(page), [labels[i] for i in first.confusions.order])}
+    """Return each class's metrics by name, of every candidate, confused classes side by side."""
+    first, records = page.facts.first_records(page.facts.leading)[0], _ranked(page)
+    labels = [page.facts.dataset["labels"][i] for i in first.confusions.order]
+    return {"records": records, "rows": {label: [one.metrics.per_class[label] for one in records] for label in labels}}
+
+
+def _slices(page: _Page) -> dict[str, Any]:
+    """Return each leading candidate, in how many slices it was tested, and those where it is significantly worse."""
+    table = page.facts.slices
+    own = [(name, table[table["candidate"] == name]) for name in page.facts.leading]
+    weak = [(name, len(rows), list(rows[rows["p_holm"] <= ALPHA].itertuples())) for name, rows in own]
+    return {"slices": [found for found in weak if found[1]]}
 
 
 def _confusions(page: _Page) -> dict[str, Any]:
-    records = page.facts.first_records(page.facts.leading)
-    return {"confusions": [confusion_view(one, page.budget, photos=place < 2) for place, one in enumerate(records)]}
+    return {"confusions": [confusion_view(one) for one in page.facts.first_records(page.facts.leading)]}
+
+
+def _calibration(page: _Page) -> dict[str, Any]:
+    records = _ranked(page)
+    leading = [one for one in records if one.candidate.name in page.facts.leading]
+    return {"records": records, "leading": leading, "plot": Plot(Scale(0, 1, 40, 288), Scale(0, 1, 276, 12))}
+
+
+def _speed(page: _Page) -> dict[str, Any]:
+    """Return the networks' speeds by name, and where the time of a photo goes in each, ms."""
+    models = {one.candidate.model: one.speed for one in _ranked(page)}
+    networks = {name: speed for name, speed in models.items() if speed}
+    steps = ("decode_ms", "preprocess_ms", "forward_ms")
+    parts = {name: {step: getattr(speed.end_to_end, step) for step in steps} for name, speed in networks.items()}
+    return {
+        "networks": networks,
+        "parts": parts,
+        "longest_ms": max((sum(one.values()) for one in parts.values()), default=0.0),
+        "batch_sizes": sorted({one.batch_size for speed in networks.values() for one in speed.sweep}),
+        "noisy": [name for name, speed in networks.items() if speed.noisy],
+        "devices": sorted({speed.device_name for speed in networks.values()}),
+        "missing": sorted(models.keys() - networks.keys()),
+    }
 
 
 def _heat_maps(page: _Page) -> dict[str, Any]:
@@ -89,13 +121,17 @@ def _heat_maps(page: _Page) -> dict[str, Any]:
 
 
 def _parts(page: _Page) -> dict[str, Any]:
+    """Return by candidate what is lost per part of the photos, and by corruption, points, mean over strengths."""
     records = page.facts.leading_first
-    found = [(record.candidate.name, evidence.read_parts(record)) for record in records]
-    return {
-        "parts": [(name, parts) for name, parts in found if parts],
-        "corrupted": evidence.lost_to_corruptions(records),
-        "corrupted_picture": evidence.corrupted_picture(records, page.budget),
-    }
+    read = [
+        (one.candidate.name, PartsRecord.read_if_there(one.folder / "interpretation" / PARTS_FILE)) for one in records
+    ]
+    corrupted = []
+    for one in records:
+        if found := one.robustness:
+            means = {kind: 100 * fmean(each.lost.mean for each in levels) for kind, levels in found.corruptions.items()}
+            corrupted.append((one.candidate.name, {"": found.mean_loss} | means))
+    return {"parts": [(name, found) for name, found in read if found and found.parts], "corrupted": corrupted}
 
 
 def _ranked(page: _Page) -> list[Evaluated]:
@@ -103,36 +139,24 @@ def _ranked(page: _Page) -> list[Evaluated]:
 
 
 _SECTIONS: Sections = {
-    "answer": (N_("Answer"), _answers),
-    "leaderboard": (N_("Leaderboard"), lambda page: {"board": board(page.facts, page.t)}),
-    "tradeoff": (
-        N_("Trade-off"),
-        lambda page: {"views": tradeoff_views(page.facts.summaries, page.facts.choice, page.t)},
-    ),
+    "answer": (N_("Answer"), lambda page: {}),
+    "leaderboard": (N_("Leaderboard"), _leaderboard),
+    "tradeoff": (N_("Trade-off"), lambda page: {"views": tradeoff_views(page.facts.summaries, page.facts.choice)}),
     "comparisons": (N_("Differences"), lambda page: {"paired": comparisons(page.facts.choice, page.facts.summaries)}),
     "matrix": (N_("Matrix"), lambda page: {}),
     "classes": (N_("Classes"), _classes),
-    "slices": (N_("Weak slices"), lambda page: {"slices": evidence.weak_slices(page.facts)}),
+    "slices": (N_("Weak slices"), _slices),
     "confusions": (N_("Confusions"), _confusions),
-    "calibration": (
-        N_("Calibration"),
-        lambda page: {"calibration": calibration_views(_ranked(page), page.facts.leading)},
-    ),
+    "calibration": (N_("Calibration"), _calibration),
     "learning": (N_("Learning"), lambda page: {"learning": learning_views(_ranked(page))}),
-    "data_curve": (N_("More photos"), lambda page: {"data_curves": data_curves(page.facts, page.budget, page.t)}),
-    "speed": (N_("Speed"), lambda page: {"speed": speed_views(_ranked(page))}),
+    "data_curve": (N_("More photos"), lambda page: {"data_curves": data_curves(page.facts)}),
+    "speed": (N_("Speed"), _speed),
     "heat_maps": (N_("Heat maps"), _heat_maps),
     "trust": (N_("Trust"), lambda page: {"trust": trust_table(page.facts.leading_first)}),
     "parts": (N_("Parts of photos"), _parts),
     "licences": (N_("Licences"), lambda page: {}),
-    "data": (
-        N_("Data"),
-        lambda page: {
-            "findings": evidence.found_in_catalogue(page.facts, page.budget),
-            "repaired_picture": evidence.repaired_picture(page.facts, page.budget),
-        },
-    ),
-    "label_errors": (N_("Label errors"), lambda page: {"sheets": evidence.examined(page.facts, page.budget)}),
+    "data": (N_("Data"), lambda page: {}),
+    "label_errors": (N_("Label errors"), lambda page: {}),
     "checklist": (N_("Checklist"), lambda page: checklist(page.facts, page.t)),
     "reproduce": (N_("Reproduce"), lambda page: {}),
     "not_chosen": (N_("Not chosen"), lambda page: {}),

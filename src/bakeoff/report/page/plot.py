@@ -1,8 +1,9 @@
 """Where things lie in the page's SVG pictures: linear and logarithmic scales with matplotlib's choice of ticks."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from matplotlib.ticker import LogLocator, MaxNLocator
 
@@ -45,6 +46,16 @@ def scale_around(values: Iterable[float], start: float, end: float, *, margin: f
     return Scale(max(0.0, bottom) if low >= 0 else bottom, high + margin * span, start, end)
 
 
-def polyline(points: Sequence[tuple[float, float]]) -> str:
-    """Return `x,y x,y …` for an SVG polyline."""
-    return " ".join(f"{x:g},{y:g}" for x, y in points)
+class Plot(NamedTuple):
+    """The two scales of a picture, by which its template places values."""
+
+    x: Scale
+    y: Scale
+
+    def at(self, point: tuple[float, float]) -> tuple[float, float]:
+        """Return where a pair of values lies, px."""
+        return self.x(point[0]), self.y(point[1])
+
+    def line(self, points: Iterable[tuple[float, float]]) -> str:
+        """Return `x,y x,y …`, px, for an SVG polyline through pairs of values."""
+        return " ".join(f"{x:g},{y:g}" for x, y in map(self.at, points))
