@@ -6,7 +6,13 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from bakeoff.backbones.compat import import_timm  # noqa: E402
-from bakeoff.backbones.inference import PackedConv2d, PackedLinear, for_cpu_inference  # noqa: E402
+from bakeoff.backbones.inference import (  # noqa: E402
+    DifferentiableLinear,
+    PackedConv2d,
+    PackedLinear,
+    for_cpu_gradients,
+    for_cpu_inference,
+)
 from bakeoff.backbones.mamba import build_mambavision  # noqa: E402
 from bakeoff.core.errors import SetupError  # noqa: E402
 
@@ -54,6 +60,35 @@ def test_a_small_network_is_folded_packed_and_fused():
     assert sum(isinstance(module, PackedConv2d) for module in packed.modules()) == 3
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert next(network.parameters()).requires_grad
+
+
+def by_images(network, images):
+    values = images.clone().requires_grad_(True)
+    return torch.autograd.grad(network(values)[:, 1].sum(), values)[0]
+
+
+@pytest.mark.parametrize(
+    "build", [Small, lambda: import_timm().create_model("swin_tiny_patch4_window7_224", num_classes=4)]
+)
+def test_gradients_by_images_are_the_same_and_parameters_are_shared(build):
+    torch.manual_seed(0)
+    network = settled(build())
+    copied = for_cpu_gradients(network)
+    images = torch.rand(2, 3, 224, 224)
+    expected = by_images(network, images)
+    torch.testing.assert_close(by_images(copied, images), expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+    linear = [module for module in copied.modules() if isinstance(module, DifferentiableLinear)]
+    known = {id(one) for one in network.parameters()}
+    assert linear
+    assert all(id(one.weight) in known for one in linear)
+    assert all(one.requires_grad for one in network.parameters())
+    assert not any(isinstance(module, DifferentiableLinear) for module in network.modules())
+
+
+def test_without_onednn_the_gradients_are_the_networks_own(monkeypatch):
+    monkeypatch.setattr("bakeoff.backbones.inference._HAS_ONEDNN", False)
+    network = Small()
+    assert for_cpu_gradients(network) is network
 
 
 class Same(nn.Conv2d):
@@ -168,6 +203,6 @@ def test_mambavision_agrees():
 
 
 def test_without_onednn_it_says_so(monkeypatch):
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr("bakeoff.backbones.inference._HAS_ONEDNN", False)
     with pytest.raises(SetupError, match="needs a PyTorch with oneDNN"):
         for_cpu_inference(nn.Linear(2, 2))

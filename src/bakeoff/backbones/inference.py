@@ -1,18 +1,21 @@
-"""A copy of a network for prediction on a CPU: batch norm folded away, weights packed for oneDNN, activations fused.
+"""Copies of a network for prediction, and for gradients by photos, on a CPU: batch norms folded, weights packed.
 
 PyTorch's float32 linear layers call Intel's MKL, which takes half of the speed of oneDNN on AMD processors, and every
-convolution packs its weights again. The copy computes the same function up to rounding and cannot be trained.
+convolution packs its weights again. The copies compute the same function up to rounding and cannot be trained.
 """
 
 import copy
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from bakeoff.core.errors import SetupError
 
+_HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 _BLOCKS = "timm.models._efficientnet_blocks"
 _SEQUENCES = {
     "timm.layers.mlp.Mlp": ("fc1", "act"),
@@ -38,6 +41,33 @@ class PackedLinear(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Return (…, E) of values (…, D)."""
         return torch.ops.mkldnn._linear_pointwise(values, self.packed, self.bias, self.post, [], self.algorithm)
+
+
+class DifferentiableLinear(nn.Module):
+    """A linear layer (…, D) → (…, E) and its gradient by the values, both with weights packed for oneDNN."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight, self.bias = linear.weight, linear.bias  # for code that reads them
+        weight = linear.weight.detach()
+        self.packed = [torch.ops.mkldnn._reorder_linear_weight(one.contiguous(), None) for one in (weight, weight.T)]
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return (…, E) of values (…, D)."""
+        return _Linear.apply(values, *self.packed, self.bias)  # type: ignore[return-value]
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, packed: Tensor, transposed: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.transposed = transposed
+        return torch.ops.mkldnn._linear_pointwise(values, packed, bias, "none", [], "")
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None, None, None]:
+        found = torch.ops.mkldnn._linear_pointwise(slopes.contiguous(), ctx.transposed, None, "none", [], "")
+        return found, None, None, None
 
 
 class PackedConv2d(nn.Module):
@@ -68,14 +98,36 @@ def for_cpu_inference(network: nn.Module) -> nn.Module:
     within float32 rounding. A network whose code reads the `weight` of a linear layer itself (BEiT,
     nn.TransformerEncoderLayer) raises an AttributeError when it runs; a SetupError where this PyTorch has no oneDNN.
     """
-    if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+    if not _HAS_ONEDNN:
         raise SetupError("packing a network for a CPU needs a PyTorch with oneDNN (torch.backends.mkldnn).")
-    network = copy.deepcopy(network).cpu().eval()
-    network.requires_grad_(False)
-    for module in list(network.modules()):
-        _fold_batch_norms(module)
+    network = _folded(copy.deepcopy(network).cpu()).requires_grad_(False)
     for module in list(network.modules()):
         _pack_children(module)
+    return network
+
+
+def for_cpu_gradients(network: nn.Module) -> nn.Module:
+    """Return a copy of a CPU's network in evaluation mode whose gradient by its photos is faster; it shares parameters.
+
+    Linear layers of PyTorch's own class are packed both ways (1.1 times as fast for MambaVision-T and Swin-T). The
+    network itself comes back where this PyTorch has no oneDNN.
+    """
+    if not _HAS_ONEDNN:
+        return network
+    shared = {id(one): one for one in chain(network.parameters(), network.buffers())}
+    network = _folded(copy.deepcopy(network, shared))
+    for module in list(network.modules()):
+        for name, child in list(module._modules.items()):
+            if type(child) is nn.Linear and child.weight.dtype == torch.float32:
+                setattr(module, name, DifferentiableLinear(child))
+    return network
+
+
+def _folded(network: nn.Module) -> nn.Module:
+    """Return a network in evaluation mode with its batch norms folded into the convolutions before them."""
+    network.eval()
+    for module in list(network.modules()):
+        _fold_batch_norms(module)
     return network
 
 

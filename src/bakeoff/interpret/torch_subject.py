@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bakeoff.backbones.inference import for_cpu_gradients
 from bakeoff.data.products import Products
 from bakeoff.interpret.layers import attention, feature_map
 from bakeoff.interpret.subject import NotExplainable, Subject
@@ -15,7 +16,7 @@ from bakeoff.training.module import photo_tensor
 
 
 class TorchSubject(Subject):
-    """Asks the plain network for gradients, and for many photos its fastest copy."""
+    """Asks the plain network for its maps, and copies of it for gradients by photos and for many photos."""
 
     score = "logit"
 
@@ -31,8 +32,10 @@ class TorchSubject(Subject):
         super().__init__(predictor.title, predictor.labels, predictor.preprocessing, batch_px=batch_px)
         self._predictor, self._fresh, self._batch_px, self._has_gradients = predictor, fresh, batch_px, has_gradients
         self.module = predictor.module.requires_grad_(False)
+        self._device = self.module.mean.device
+        self._sloped = for_cpu_gradients(self.module) if has_gradients and self._device.type == "cpu" else self.module
         predictor.speed_up(n_trials=0)
-        self._fast, self._device = predictor.module, predictor.module.mean.device
+        self._fast = predictor.module
 
     def images(self, products: Products) -> np.ndarray:
         """Return the products' photos as the network sees them, (N, H, W, 3) float32."""
@@ -64,7 +67,7 @@ class TorchSubject(Subject):
         found = []
         for batch, chosen in self._batches(images, targets):
             batch.requires_grad_(True)
-            found.append(arrays(_slopes(self.module(batch), chosen, batch)))
+            found.append(arrays(_slopes(self._sloped(batch), chosen, batch)))
         return np.concatenate(found)
 
     def feature_map(self, images: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -93,9 +96,9 @@ class TorchSubject(Subject):
 
     @property
     def differentiable(self) -> Callable[[Tensor], Tensor]:
-        """The plain network, tensors (N, 3, H, W) in [0, 1] to logits (N, K) on the CPU, with gradients."""
+        """The network, tensors (N, 3, H, W) in [0, 1] to logits (N, K) on the CPU, with gradients."""
         self._need_gradients()
-        return lambda images: self.module(images.to(self._device)).cpu()
+        return lambda images: self._sloped(images.to(self._device)).cpu()
 
     def _need_gradients(self) -> None:
         if not self._has_gradients:
