@@ -60,7 +60,8 @@ def test_predict_monitor_and_explain_repair_as_the_training_did(study):
     for repaired in (True, False):
         request = make_request(candidate, compute, title="t")
         if not repaired:
-            request.prepare.pop(REPAIR)
+            plain = request.prepare.model_copy(update={"repair": None})
+            request = request.model_copy(update={"prepare": plain})
         with scored(request, listing) as folder:
             (found,) = read_chunks(folder, len(paths))
         is_same = np.abs(found.probabilities - predictions.probabilities[test]).max() < 1e-5

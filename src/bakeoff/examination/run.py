@@ -65,7 +65,7 @@ def examine(plan: TrainingPlan, out_dir: Path, *, params: ExamineParams) -> Exam
     table.loc[~is_train, "nearest_train"] = table["product_id"].to_numpy()[is_train][rows]
     record = ExaminationRecord(
         model=model,
-        pretrained=plan.weights.pretrained,
+        pretrained=plan.header.weights.pretrained,
         n_products=len(table),
         accuracy=float((predicted == label_ids).mean()),
         label_errors={split: int(table["is_label_error"][table["split"] == split].sum()) for split in SPLITS},

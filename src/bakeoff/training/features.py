@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from bakeoff.backbones.inference import for_cpu_inference
-from bakeoff.core.code import code_digest, digest, module_file
+from bakeoff.core.code import code_digest, module_file
 from bakeoff.core.errors import SetupError, TrainingError
 from bakeoff.core.files import write_json
 from bakeoff.core.locks import waiting_lock
@@ -28,7 +28,7 @@ from bakeoff.core.paths import state_dir
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.batching import PREDICT_BATCH, n_batches
 from bakeoff.data.table import Catalogue
-from bakeoff.learning.key import feature_key
+from bakeoff.learning.key import digest, feature_key
 from bakeoff.learning.out_of_memory import inputs_in_words, out_of_memory_in_words
 from bakeoff.records.training import TrainingHeader
 from bakeoff.training.data import Change, LoaderOptions, PhotoBatches, PhotoDataset, Rows
@@ -215,7 +215,7 @@ def fastest(model: PhotoClassifier, photos: PhotoDataset) -> PhotoClassifier:
 def _refuse_non_numbers(rows: np.ndarray, ids: Sequence[str], *, title: str) -> None:
     wrong = np.flatnonzero(~np.isfinite(rows).reshape(len(rows), -1).all(axis=1))
     if len(wrong):
-        shown = ", ".join(ids[place] for place in wrong[:_SHOWN]) + (", …" if len(wrong) > _SHOWN else "")
+        shown = ", ".join(map(str, np.asarray(ids)[wrong[:_SHOWN]])) + (", …" if len(wrong) > _SHOWN else "")
         raise TrainingError(
             f"{title}: NaN or infinity for {len(wrong)} of {len(rows)} products ({shown}); the backbone's weights may "
             "be damaged (`bakeoff weights --retry`), or it overflows on this device (try compute.device: cpu)."

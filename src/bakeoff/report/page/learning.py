@@ -40,7 +40,7 @@ def _row(record: Evaluated) -> dict[str, Any]:
     n_epochs = len(history)
     shown = np.arange(n_epochs) % max(1, n_epochs // _MAX_POINTS) == 0
     shown[-1:] = True
-    panels = [panel for measure in ("loss", "accuracy") if (panel := _panel(history[shown], measure))]
+    panels = [panel for measure in ("loss", "accuracy") if (panel := _panel(history.loc[shown, :], measure))]
     return {"record": record, "epochs": n_epochs, "curves": panels}
 
 
