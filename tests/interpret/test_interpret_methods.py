@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from interpret_params import params
-from linear_subject import LinearSubject, exact_map
 
 from bakeoff.interpret.explain import explain
 from bakeoff.interpret.methods import METHODS
 from bakeoff.interpret.subject import NotExplainable
 from bakeoff.interpret.superpixels import superpixels
+from interpret_params import params
+from linear_subject import LinearSubject, exact_map
 
 pytestmark = pytest.mark.torch
 SIDE = 16

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from linear_subject import LinearSubject
 from rich.progress import Progress
 from scipy.ndimage import gaussian_filter
 from sklearn.linear_model import LogisticRegression
@@ -25,6 +24,7 @@ from bakeoff.interpret import losses
 from bakeoff.interpret.loss_figures import draw_parts
 from bakeoff.interpret.losses import Tried, choose_rows, try_on
 from bakeoff.interpret.parts import PARTS, PartsParams, measure_parts
+from linear_subject import LinearSubject
 from numpy_predictor import NumpyPredictor, make_catalogue, predict_catalogue
 
 pytestmark = pytest.mark.torch  # scikit-image, which converts colours, is in .venv-torch

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from linear_subject import LinearSubject
 from PIL import Image
 from rich.progress import Progress
 
@@ -13,6 +12,7 @@ from bakeoff.core.section import validate_section
 from bakeoff.interpret.loss_figures import draw_corruptions, draw_robustness
 from bakeoff.interpret.losses import Tried
 from bakeoff.interpret.robustness import CORRUPTIONS, RobustnessParams, corrupt, measure_robustness
+from linear_subject import LinearSubject
 from numpy_predictor import NumpyPredictor, make_catalogue
 
 FIRST = np.array([0])
