@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -60,8 +61,8 @@ def plainly(plan: TrainingPlan, files: list[Path]) -> np.ndarray:
 
 def ours(plan: TrainingPlan, root: Path) -> np.ndarray:
     """Return features (N, D) as every study computes them."""
-    os.environ["BAKEOFF_ROOT"] = str(root)
-    return cached_features(plan.model, plan.catalogue, plan.header).array
+    with patch.dict(os.environ, {"BAKEOFF_ROOT": str(root)}):
+        return cached_features(plan.model, plan.catalogue, plan.header).array
 
 
 def in_turns(passes: dict[str, Callable[[int], object]], n_rounds: int) -> dict[str, tuple[float, float]]:

@@ -380,12 +380,11 @@ def test_sixteen_photos_are_learnt_by_heart_and_shuffled_labels_generalise_to_no
 def test_a_head_without_gradients_is_explained_by_what_needs_none(
     mode: str, plan: Callable[..., Any], catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    from interpret_params import params
-
     from bakeoff.core.machine import ComputeParams
     from bakeoff.interpret.run import interpret_candidate, read_candidate
     from bakeoff.records.interpretation import INTERPRETATION_FILE, InterpretationRecord
     from bakeoff.training.run import train_candidate
+    from interpret_params import params
 
     out = tmp_path / f"tiny-{mode}" / "seed_0"
     train_candidate(plan(mode=mode), out / "training")

@@ -44,7 +44,7 @@ class PackedLinear(nn.Module):
 
 
 class DifferentiableLinear(nn.Module):
-    """A linear layer (…, D) → (…, E) and its gradient by the values, both with weights packed for oneDNN."""
+    """A linear layer (…, D) → (…, E) and its first gradient by the values, both with weights packed for oneDNN."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()

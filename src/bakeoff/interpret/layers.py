@@ -63,8 +63,10 @@ def attention(module: PhotoClassifier, batch: Tensor) -> tuple[Tensor, Tensor]:
         raise _refusal(module, f"{how} from every token to every token")
     if any(block.shape != (len(batch), blocks[0].shape[-1], blocks[0].shape[-1]) for block in blocks):
         raise _refusal(module, "its blocks attend within windows, or to fewer tokens than there are")
-    slopes = [_slope(features, one) for one in tokens]
-    read = next(slope for slope in reversed(slopes) if slope is not None).norm(dim=2)
+    slopes = (_slope(features, one) for one in reversed(tokens))
+    if (last := next((slope for slope in slopes if slope is not None), None)) is None:
+        raise _refusal(module, "it shows no tokens that its features are computed from")
+    read = last.norm(dim=2)
     return torch.stack(blocks, dim=1).detach(), read / read.sum(dim=1, keepdim=True)
 
 

@@ -41,7 +41,7 @@ def draw_rows(rows: Sequence[Row], headings: Mapping[int, str], *, title: str, f
         write(_NAME_IN + _CELL_IN * column, height_in - _HEAD_IN + 0.05, text)
     for number, row in enumerate(rows, start=1):
         bottom = height_in - _HEAD_IN - step_in * number + _LINE_IN
-        name = f"{shorten(row.name, 22)}\n{row.told}"
+        name = "\n".join(filter(None, (shorten(row.name, 22), row.told)))
         write(_GAP_IN, bottom + _CELL_IN / 2, name, va="center")
         for column, (picture, text) in enumerate(row.cells):
             left = _NAME_IN + _CELL_IN * column

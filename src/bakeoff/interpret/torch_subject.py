@@ -1,6 +1,7 @@
 """A PyTorch candidate as a `Subject`."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -33,9 +34,13 @@ class TorchSubject(Subject):
         self._predictor, self._fresh, self._batch_px, self._has_gradients = predictor, fresh, batch_px, has_gradients
         self.module = predictor.module.requires_grad_(False)
         self._device = self.module.mean.device
-        self._sloped = for_cpu_gradients(self.module) if has_gradients and self._device.type == "cpu" else self.module
         predictor.speed_up(n_trials=0)
         self._fast = predictor.module
+
+    @cached_property
+    def _sloped(self) -> nn.Module:
+        """The network for gradients by photos, of the first order."""
+        return for_cpu_gradients(self.module) if self._device.type == "cpu" else self.module
 
     def images(self, products: Products) -> np.ndarray:
         """Return the products' photos as the network sees them, (N, H, W, 3) float32."""

@@ -127,6 +127,8 @@ def log_report(folder: Path, params: TrackingParams) -> str:
         report = json.loads(file.read_bytes())
     except ValueError as error:
         raise TrackingError(f"{file} is not valid JSON ({error}); rerun the stage that wrote it.") from None
+    if not isinstance(report, dict):
+        raise TrackingError(f"{file} must hold a JSON object, got {type(report).__name__}; rerun its stage.")
     client, experiment, tag, logged = _open(params, "monitoring", hash_of(file.read_bytes()))
     if logged:
         return logged

@@ -75,7 +75,9 @@ def _download(scratch: Path, root: Path) -> Path:
         apt += ["-o", f"Dir::State::lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}"]
         for step in (["update"], ["download", PACKAGE]):
             _run([*apt, *step], scratch, reason="package_not_downloaded", root=root)
-    return next(scratch.glob(f"{PACKAGE}*.deb"))
+    if found := next(scratch.glob(f"{PACKAGE}*.deb"), None):
+        return found
+    raise _unavailable(f"apt-get left no {PACKAGE}*.deb", "package_not_downloaded", root)
 
 
 def _require(tool: str, root: Path) -> None:

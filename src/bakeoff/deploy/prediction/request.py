@@ -58,12 +58,14 @@ class Request(Section):
         if "path" in listing:  # names of files need not be text
             listing = listing.assign(path=[path.encode("utf-8", "surrogateescape") for path in listing["path"]])
         listing.to_parquet(folder / LISTING_FILE, index=False)
-        (folder / REQUEST_FILE).write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (folder / REQUEST_FILE).write_text(json.dumps(self.model_dump(), indent=1) + "\n", encoding="utf-8")
 
 
 def load_request(folder: Path) -> tuple[Request, pd.DataFrame]:
     """Return what `Request.save` wrote."""
-    return Request.model_validate_json((folder / REQUEST_FILE).read_bytes()), pd.read_parquet(folder / LISTING_FILE)
+    # Not by pydantic's own JSON, which knows no surrogates: nor need names of folders be text.
+    values = json.loads((folder / REQUEST_FILE).read_bytes())
+    return Request.model_validate(values), pd.read_parquet(folder / LISTING_FILE)
 
 
 def make_request(

@@ -17,7 +17,8 @@ def attribute(subject: Subject, images: np.ndarray, targets: np.ndarray, setting
 
     The same for every class: attention tells where a network looks, not what speaks for the target. Half of each
     block's attention is the identity, for its skip connection; heads are averaged. The patches are the largest square
-    number of tokens; those before them (class token, registers) are the prefix.
+    number of tokens; those before them (class token, registers) are the prefix. The paper reads the class token alone;
+    here every token counts by the norm of the features' gradient by it.
 
     Source:
         Abnar, Zuidema: Quantifying Attention Flow in Transformers, ACL 2020, sect. 3,

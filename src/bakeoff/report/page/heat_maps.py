@@ -82,8 +82,8 @@ def shared_products(interpreted: Sequence[Interpreted], label: str | None = None
 def compare_photo(product_id: str, interpreted: Sequence[Interpreted], budget: Budget) -> Comparison:
     """Return what the candidates that have the photo see in it; a method's maps have one scale, whoever's they are.
 
-    That of the candidates that learned: a random start's features may be ten times as large. Each candidate's map is of
-    the class that it predicts. Logits and probabilities do not share a scale.
+    It is that of the candidates that learned, if any did: a random start's features may be ten times as large. Each
+    candidate's map is of the class that it predicts. Logits and probabilities do not share a scale.
     """
     seen = [
         (one, photo, _panels(one, photo))
@@ -92,7 +92,7 @@ def compare_photo(product_id: str, interpreted: Sequence[Interpreted], budget: B
         if photo.product_id == product_id
     ]
     full, columns, scores = scales([panel for *_, own in seen for panel in own.values()]), [], {}
-    full |= scales([panel for one, _, own in seen if one.learned for panel in own.values()])
+    full |= scales([panel for one, _, own in seen if one.learned for panel in own.values() if panel.values.any()])
     for one, photo, own in seen:
         image = read_photo(one.folder, photo)
         maps = {name: budget.embed_array(overlay(image, of.values, full[of.scale])) for name, of in own.items()}
