@@ -15,6 +15,7 @@ from bakeoff.core.errors import exit_cleanly
 from bakeoff.core.progress import screen
 from bakeoff.core.section import load_section, load_top
 from bakeoff.learning.recipe import TrainingParams, write_recipes
+from bakeoff.text.params import StudyTexts
 
 
 def main() -> None:
@@ -29,6 +30,7 @@ def main() -> None:
         own = {model: study.own_training(model) for model in study.models}
         write_recipes(own, study.modes, training, args.recipes)
         screen().print(candidates_table(write_candidates(study, args.out, args.runs)))
+        load_top(args.params, StudyTexts).write_text_models(args.out)
 
 
 if __name__ == "__main__":

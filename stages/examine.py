@@ -21,7 +21,7 @@ from bakeoff.examination.params import ExamineParams
 from bakeoff.examination.run import choose_backbone, examine
 from bakeoff.learning.recipe import TrainingParams
 from bakeoff.records.settings import CandidateSettings
-from bakeoff.records.study import StudyLists
+from bakeoff.records.study import ImageLists
 from bakeoff.training.plan import TrainingRequest, plan_training
 
 
@@ -33,7 +33,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     args = parser.parse_args()
     with exit_cleanly():
-        lists, params = load_top(args.params, StudyLists), load_section(args.params, ExamineParams)
+        lists, params = load_top(args.params, ImageLists), load_section(args.params, ExamineParams)
         model = choose_backbone(lists.models, params.model, args.weights)
         request = TrainingRequest(
             settings=CandidateSettings.read(args.candidates / f"{model}.json"),

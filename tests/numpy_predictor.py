@@ -99,11 +99,19 @@ class NumpyPredictor:
         return np.stack([self.weights[..., target] for target in targets]).astype(np.float32)
 
     def compiled_call(self, images: np.ndarray) -> Callable[[], None]:
+        images = images / np.float32(255) if images.dtype == np.uint8 else images
+
         def call() -> None:
             self.logits(images)
             time.sleep(0.0005)
 
         return call
+
+    def stored(self, products: Products, position: int) -> Photo:
+        return products.photo(position)
+
+    def collate(self, transformed: Sequence[np.ndarray]) -> np.ndarray:
+        return np.stack(transformed)
 
     def transform(self, photo: Photo) -> np.ndarray:
         return np.asarray(as_image(photo).resize((SIDE, SIDE)))

@@ -70,7 +70,7 @@ class TimedNetwork(NumpyPredictor):
         n = len(images)
         if n > self.fits:
             raise MemoryExhaustedError("out of memory")
-        self.given[n] = images
+        self.given[n] = images.astype(np.float32) / np.float32(255)
 
         def call() -> None:
             self.machine.now += self.seconds(n) * (self.cold if n not in self.calls else 1)

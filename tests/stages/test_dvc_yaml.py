@@ -20,14 +20,16 @@ def params_read(script: Path) -> set[str]:
     """Return the sections that a script loads by their class, and the keys at the top that it loads by theirs."""
     from bakeoff.backbones.params import StudyBackbones
     from bakeoff.core.section import Section
-    from bakeoff.records.study import StudyLists
+    from bakeoff.records.study import ImageLists, StudyLists, TextLists
     from bakeoff.study.params import Params
+    from bakeoff.text.params import StudyTexts
 
     kinds = {name: field.annotation for name, field in Params.model_fields.items()}
     by_class = {
         kind.__name__: {name} for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, Section)
     }
-    by_class |= {kind.__name__: {*kind.model_fields} for kind in (StudyBackbones, StudyLists)}
+    tops = (StudyBackbones, StudyTexts, StudyLists, ImageLists, TextLists)
+    by_class |= {kind.__name__: {*kind.model_fields} for kind in tops}
     source = script.read_text(encoding="utf-8")
     if "choices_made(" in source:
         return {*Params.model_fields} - _UNTRACKED

@@ -18,7 +18,7 @@ from stages.project import SMALL, Project
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 DOTTED = "test_resnet.r160_in1k"
 UNLISTED = "test_vit2"
-CHOICES = [*SMALL, "dataset=flipkart", "modes=[frozen]"]
+CHOICES = [*SMALL, "dataset=flipkart", "modes=[frozen]", "text_models=[tfidf_svm]"]
 MODELS = f"models=[{DOTTED},{UNLISTED}]"
 
 
@@ -61,7 +61,7 @@ def trained_keys(project: Project) -> set[str]:
 
 
 def test_every_candidate_and_the_baseline_are_compared(study):
-    names = {f"{DOTTED}-frozen", f"{UNLISTED}-frozen", "baseline_tf"}
+    names = {f"{DOTTED}-frozen", f"{UNLISTED}-frozen", "baseline_tf", "tfidf_svm-original"}
     board = leaderboard(study)
     assert set(board["candidate"]) == names
     assert (board["status"] == "ok").all()
@@ -70,7 +70,7 @@ def test_every_candidate_and_the_baseline_are_compared(study):
 
 
 def test_a_shops_table_of_seven_unequal_classes_and_faulty_products(study):
-    check(study, n_candidates=3, n_products=sum(UNEQUAL.values()))
+    check(study, n_candidates=4, n_products=sum(UNEQUAL.values()))
     rejected = pd.read_csv(study.folder / "data" / "catalogue" / "rejected.csv")["reason"].tolist()
     assert len(rejected) == 7
     assert "Took " in study.said
@@ -79,7 +79,7 @@ def test_a_shops_table_of_seven_unequal_classes_and_faulty_products(study):
 def test_predictions_cover_every_product_and_agree_with_the_metrics(study):
     splits = pd.read_parquet(study.folder / "data" / "splits" / "splits.parquet")
     folders = sorted((study.folder / "runs").glob("*/seed_0"))
-    assert len(folders) == 3
+    assert len(folders) == 4
     for folder in folders:
         predictions = pd.read_parquet(folder / "training" / "predictions.parquet")
         assert set(predictions["product_id"]) == set(splits["product_id"])
@@ -158,7 +158,7 @@ def test_a_clone_that_only_pulls_shows_the_same(study, tmp_path):
     other = study.clone(tmp_path / "clone")
     other.dvc("pull")
     said = other.bakeoff("sync")
-    assert "3" in said
+    assert "4" in said
     pd.testing.assert_frame_equal(leaderboard(study), leaderboard(other))
     # As logged when the study ended: a --temp run since measured times of the same trainings anew.
     assert mlflow_metrics(other) == pytest.approx(study.logged)

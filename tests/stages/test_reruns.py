@@ -21,11 +21,12 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow]  # dvc lives in .venv-torch
 MODEL = "mobilenetv2"
 ALL = {
     *("candidates", "fetch", "prepare", "audit", "split", "examine", "explore", "weights", "weights_baseline"),
-    *("baseline_tf", "train_torch", "evaluate", "evaluate_baseline", "interpret", "interpret_baseline"),
+    *("baseline_tf", "train_torch", "train_text", "evaluate", "evaluate_text", "evaluate_baseline"),
+    *("interpret", "interpret_baseline"),
     *("faithfulness", "faithfulness_baseline", "throughput", "compare"),
 }
-TRAINERS = {"train_torch", "baseline_tf"}
-EVALUATE = {"evaluate", "evaluate_baseline"}
+TRAINERS = {"train_torch", "train_text", "baseline_tf"}
+EVALUATE = {"evaluate", "evaluate_text", "evaluate_baseline"}
 INTERPRET = {"interpret", "interpret_baseline", "faithfulness", "faithfulness_baseline"}
 WEIGHTS = {"weights", "weights_baseline"}
 LATER = {*TRAINERS, *EVALUATE, *INTERPRET, "examine", "explore"}
@@ -47,6 +48,7 @@ ROOMS = {
     "training": OF_TORCH,
     "baseline_tf": OF_TF,
     "predictors": {*INTERPRET, "throughput"},
+    "text": {"candidates", "train_text", "throughput"},
     "statistics": {"examine", *EVALUATE, *INTERPRET, *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
     "interpret": {*INTERPRET, "compare"},
@@ -78,7 +80,7 @@ FILES = {
     "stages/evaluate.py": EVALUATE,
     "stages/throughput.py": {"throughput"},
     "stages/compare.py": {"compare"},
-    "data/catalogue/texts.parquet": {"audit", "explore"},  # mending a description retrains no image model
+    "data/catalogue/texts.parquet": {"audit", "explore", "train_text"},  # mending a description retrains no image model
     "data/catalogue/digests.parquet": {"audit", "split", "explore"},  # whose split stays the same: nothing is trained
     "data/catalogue/rejected.csv": {"audit"},
     "data/catalogue/measures.parquet": {"audit", "split", "explore", "compare"},
@@ -86,13 +88,15 @@ FILES = {
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
     "data/catalogue/products.parquet": {"audit", "split", *LATER, "compare"},
     "data/catalogue/labels.json": {"audit", *LATER, "throughput"},
-    "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore"}), "throughput"},
+    "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore", "train_text"}), "throughput"},
     "data/splits/split.json": {"compare"},
     "data/splits/figures/repair.png": {"compare"},
     "data/splits/splits.parquet": {*LATER, "compare"},
     f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput", "examine"},
     f"data/recipes/{MODEL}-frozen.json": {"train_torch"},
     f"weights/{MODEL}/record.json": {"train_torch", "interpret", "faithfulness", "examine"},
+    "data/candidates/tfidf_svm.json": {"train_text", "throughput", "examine"},
+    "runs/tfidf_svm-original/seed_0/training/predictions.parquet": {"evaluate_text", "compare"},
     "weights/baseline_tf/record.json": {"baseline_tf", "throughput", "examine"},
     "data/examination/examination.json": TELLING,  # the report alone
     "data/examination/products.parquet": TELLING,
@@ -106,6 +110,7 @@ PARAMS = {
     ("tracking", "experiment"): set(),
     ("language",): TELLING,
     ("compare", "n_bootstrap"): {"compare"},
+    ("text", "cleaning", "full", "min_length"): {"candidates", "compare"},  # which writes each text model's settings
     ("evaluate", "n_bootstrap"): {*EVALUATE, "compare"},
     ("throughput", "budget_s"): {"throughput", "compare"},
     ("examine", "n_folds"): {"examine", "compare"},
@@ -126,7 +131,7 @@ class Finished:
     def __init__(self, project: Project) -> None:
         self.folder = project.folder
         params = yaml.safe_load((self.folder / "params.yaml").read_text(encoding="utf-8"))
-        params |= {"models": [MODEL], "modes": ["frozen", "finetune"], "seeds": [0]}
+        params |= {"models": [MODEL], "modes": ["frozen", "finetune"], "seeds": [0], "text_models": ["tfidf_svm"]}
         params["faithfulness"] |= {"models": [MODEL], "modes": ["frozen"], "baseline_seeds": [0]}
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         for path in FILES:

@@ -143,15 +143,19 @@ def test_requirements_are_the_exact_pins():
 
 
 def test_the_input_example_is_one_photo():
-    (value,) = input_example()["image"]
+    (value,) = input_example("image")["image"]
     assert Image.open(io.BytesIO(as_bytes(value, 0))).size == (64, 64)
 
 
-def load_elsewhere(model_id: str, catalogue, folder: Path) -> dict:
-    """Load the logged model in a plain process that knows nothing of this repository, and classify the catalogue."""
+def photos_of(catalogue) -> pd.DataFrame:
     photos = [base64.b64encode(catalogue.store.encoded(row)).decode() for row in range(len(catalogue.store))]
+    return pd.DataFrame({"image": photos})
+
+
+def load_elsewhere(model_id: str, products: pd.DataFrame, folder: Path) -> dict:
+    """Load the logged model in a plain process that knows nothing of this repository, and classify the products."""
     folder.mkdir()
-    pd.DataFrame({"image": photos}).to_json(folder / "in.json", orient="split")
+    products.to_json(folder / "in.json", orient="split")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {
         "MLFLOW_TRACKING_URI": open_client()[1].uri,
@@ -210,8 +214,31 @@ def test_the_logged_torch_model_predicts_as_the_predictor(mode, torch_training, 
     (training_dir / "model.safetensors").write_bytes(copy)  # as when DVC puts its cache's copy there
     assert replay(training_dir.parent, params=logging) == run_id
     assert (artifacts / "training" / "model.safetensors").samefile(training_dir / "model.safetensors")
-    found = load_elsewhere(models[0].model_id, catalogue, project / "elsewhere")
+    found = load_elsewhere(models[0].model_id, photos_of(catalogue), project / "elsewhere")
     check_round_trip(found, load_torch_predictor(training_dir, device="cpu"), catalogue)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_the_logged_text_model_predicts_as_the_predictor(tracking_params, project):
+    from bakeoff.text.predictor import load_text_predictor
+    from bakeoff.text.train import train_text
+    from text_study import catalogue_of, plan_of
+
+    folder = project / "data" / "catalogue"
+    folder.mkdir(parents=True)
+    catalogue, training_dir = catalogue_of(folder), project / "runs" / "tfidf_svm-original" / "seed_0" / "training"
+    train_text(plan_of(folder, catalogue), training_dir)
+    run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))
+    run = open_client()[0].get_run(run_id)
+    assert run.data.params["settings.classifier.name"] == "linear_svc"
+    assert run.data.tags["bakeoff.weights_source"] == "none"
+    titles = pd.read_parquet(folder / "texts.parquet")[["title"]]  # a description is optional
+    found = load_elsewhere(run.data.tags[MODEL], titles, project / "elsewhere")
+    expected = load_text_predictor(training_dir).predict(titles["title"].tolist())
+    np.testing.assert_allclose(found["answer"]["probabilities"], expected, atol=1e-6)
+    assert "title" in found["inputs"]
+    assert "image" not in found["inputs"]
 
 
 @pytest.mark.slow
@@ -223,5 +250,5 @@ def test_the_logged_keras_model_predicts_as_the_predictor(keras_training, tracki
     catalogue, training_dir = keras_training
     run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))
     model_id = open_client()[0].get_run(run_id).data.tags[MODEL]
-    found = load_elsewhere(model_id, catalogue, project / "elsewhere")
+    found = load_elsewhere(model_id, photos_of(catalogue), project / "elsewhere")
     check_round_trip(found, load_keras_predictor(training_dir, device="cpu", threads=1), catalogue)

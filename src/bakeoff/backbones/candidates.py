@@ -28,7 +28,7 @@ def write_candidates(study: StudyBackbones, out_dir: Path, runs_dir: Path) -> li
         check_forward(settings)
     out_dir.mkdir(parents=True, exist_ok=True)
     for path in out_dir.glob("*.json"):
-        if path.name.removesuffix(".json") not in study.models:
+        if path.name.removesuffix(".json") not in [*study.models, *study.text_models]:
             path.unlink()
     for settings in described:
         settings.write(out_dir / f"{settings.model}.json")

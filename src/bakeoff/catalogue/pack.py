@@ -5,20 +5,14 @@ What `prepare` packs lies in files that outlive a killed process: .bakeoff/packe
 
 import hashlib
 import json
-import multiprocessing
 import os
 import pickle
 import shutil
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from importlib.metadata import distributions
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,15 +23,14 @@ from bakeoff.catalogue.measures import VIEW, Thumbnail, fingerprint, measure_thu
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.catalogue.repair import find_steps
 from bakeoff.core.code import code_digest
-from bakeoff.core.errors import DataError
 from bakeoff.core.files import replacing
 from bakeoff.core.locks import waiting_lock
+from bakeoff.core.processes import on_all_cores
 from bakeoff.data.decode import Box, Decoded, Rejection, crop, decode, encode_for_store, pixel_digest
 from bakeoff.records.catalogue import PackParams
 
 SERIAL_BELOW = 300  # starting processes costs two seconds
 _CHUNK = 16
-_CHUNKS_PER_WORKER = 4
 _LARGEST_CHUNK = 64
 _CHUNKS_PER_PROCESS = 50  # at least so many, so that a kill loses 2 % at most
 _PACKAGES = {"pillow", "pillow-heif", "imagehash", "numpy", "scipy"}
@@ -70,48 +63,18 @@ def pack_all(
 
     With `hashes` also what finds duplicates, for which .venv-torch alone has imagehash, and the measures for the audit.
     """
-    return on_all_cores(partial(pack, params=params, hashes=hashes), photos, n_photos=n_photos)
+    return pack_on_all_cores(partial(pack, params=params, hashes=hashes), photos, n_photos=n_photos)
 
 
-def on_all_cores(
+def pack_on_all_cores(
     work: Callable[[_Job], _Result], jobs: Iterable[_Job], *, n_photos: int, chunk: int = _CHUNK
 ) -> Iterator[_Result]:
-    """Yield each job's result, in order; a few chunks of so many jobs per core are held in memory at a time.
-
-    Few photos take one process, this one.
-
-    Raises:
-        DataError: one of the processes was killed.
-    """
-    n_workers = os.cpu_count() or 1
-    if n_photos < SERIAL_BELOW or n_workers == 1:
-        yield from map(work, jobs)
-        return
-    context, source = multiprocessing.get_context("spawn"), iter(jobs)
-    with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_end_with_parent) as pool:
-        waiting: deque[Future[list[_Result]]] = deque()
-        try:
-            while some := list(islice(source, chunk)):
-                waiting.append(pool.submit(_work_through, work, some))
-                if len(waiting) > _CHUNKS_PER_WORKER * n_workers:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        except BrokenProcessPool:
-            raise DataError(
-                "a process that decodes photos was killed, most likely because memory ran out; "
-                "lower prepare.max_megapixels in conf/config.yaml."
-            ) from None
-
-
-def _end_with_parent() -> None:
-    """Let this process end when the one that started it does: killed, it cannot tell us."""
-    if parent := multiprocessing.parent_process():
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-
-
-def _work_through(work: Callable[[_Job], _Result], jobs: list[_Job]) -> list[_Result]:
-    return [work(job) for job in jobs]
+    """Yield each job's result, in order (`on_all_cores`); few photos take one process, this one."""
+    killed = (
+        "a process that decodes photos was killed, most likely because memory ran out; "
+        "lower prepare.max_megapixels in conf/config.yaml."
+    )
+    return on_all_cores(work, jobs, serial=n_photos < SERIAL_BELOW, killed=killed, chunk=chunk)
 
 
 def pack(photo: PhotoFile, params: PackParams, *, hashes: bool = True) -> Packed | Rejection:
@@ -179,7 +142,7 @@ class PackedPhotos:
     def pack(self, advance: Callable[[int], Any]) -> None:
         """Pack the others; `advance` is called with the number of photos that were just finished."""
         keep = partial(_keep, params=self._params)
-        for n in on_all_cores(keep, self._missing, n_photos=self._n_missing, chunk=1):
+        for n in pack_on_all_cores(keep, self._missing, n_photos=self._n_missing, chunk=1):
             advance(n)
 
     def __iter__(self) -> Iterator[Packed | Rejection]:

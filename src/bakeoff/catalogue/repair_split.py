@@ -14,7 +14,7 @@ import pandas as pd
 from bakeoff.catalogue.audit import PER_ROW_SHOWN, draw_rows
 from bakeoff.catalogue.findings.rules import OUTLIERS, Outliers
 from bakeoff.catalogue.measures import AUDITED, Thumbnail, measure_thumbnail
-from bakeoff.catalogue.pack import on_all_cores
+from bakeoff.catalogue.pack import pack_on_all_cores
 from bakeoff.catalogue.params import RepairParams, Threshold
 from bakeoff.catalogue.repair import plan_steps, settle_crop
 from bakeoff.core.progress import progress_bar
@@ -50,7 +50,7 @@ def repair_split(
     work, results = partial(_repair, store=ImageStore(catalogue_dir / "images.arrow"), repair=repair), []
     with progress_bar() as bar:
         task = bar.add_task("repairing photos", total=len(jobs))
-        for result in on_all_cores(work, jobs.values(), n_photos=len(jobs)):
+        for result in pack_on_all_cores(work, jobs.values(), n_photos=len(jobs)):
             results.append(result)
             bar.advance(task)
     found = pd.DataFrame(results, index=list(jobs), columns=[REPAIR, "before", "after"])

@@ -48,7 +48,12 @@ class Predictions:
 
 
 def make_predictions(
-    catalogue: Catalogue, probabilities: np.ndarray, losses: np.ndarray, *, learnt_from: str | None = "train"
+    catalogue: Catalogue,
+    probabilities: np.ndarray,
+    losses: np.ndarray,
+    *,
+    learnt_from: str | None = "train",
+    out_of_fold: bool = False,
 ) -> Predictions:
     """Return a candidate's predictions for every product, checked: of several photos the mean.
 
@@ -58,6 +63,7 @@ def make_predictions(
         losses: (N,) each row's training loss. That of several photos is -log of the mean of exp(-loss), for
             cross-entropy the loss of the mean.
         learnt_from: the split whose products the candidate has seen; None where it has learnt from none.
+        out_of_fold: that split's products were answered by models that have not seen them.
 
     Raises:
         EvaluationError: the probabilities are not probabilities, or a product is there twice or in an unknown split.
@@ -69,7 +75,8 @@ def make_predictions(
         np.logaddexp.at(logs, places, -losses.astype(np.float64))
         probabilities, losses = catalogue.mean_of_photos(probabilities), np.log(np.bincount(places)) - logs
     table["loss"] = np.asarray(losses, dtype=np.float32)
-    table["origin"] = np.where((table["split"] == learnt_from).to_numpy(), "in_sample", "held_out")
+    seen = "out_of_fold" if out_of_fold else "in_sample"
+    table["origin"] = np.where((table["split"] == learnt_from).to_numpy(), seen, "held_out")
     predictions = Predictions(table, np.asarray(probabilities, dtype=np.float32), list(catalogue.labels))
     _check_products(predictions, where="the catalogue")
     _check_probabilities(predictions, where="the candidate's predictions")

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import LanguageCode, Section
@@ -90,6 +90,8 @@ class ChoiceInputs(Section):
     runs_dir: str
     models: list[str]
     modes: list[str]
+    text_models: list[str] = Field(default=[])
+    text_variants: list[str] = Field(default=[])
     seeds: list[int]
     choices: list[str] | None
     """The `-S` choices that compose params.yaml, None where it was edited by hand."""

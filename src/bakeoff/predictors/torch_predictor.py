@@ -81,10 +81,10 @@ class TorchPredictor(Predictor):
         return np.concatenate(found), np.concatenate(features)
 
     @torch.inference_mode()
-    def forward(self, pixels: np.ndarray) -> np.ndarray:
+    def forward(self, batch: np.ndarray) -> np.ndarray:
         """Return (N, K) float32 probabilities of photos (N, H, W, 3), uint8 or in [0, 1], in a single forward pass."""
-        with self._in_words("predicting", pixels):
-            return self._probabilities(self.module(photo_tensor(pixels, self._device)))
+        with self._in_words("predicting", batch):
+            return self._probabilities(self.module(photo_tensor(batch, self._device)))
 
     def count_gmacs(self) -> tuple[float | None, str]:
         """Return 1e9 multiply-adds of one image's forward pass, and who counted them."""

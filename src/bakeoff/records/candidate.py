@@ -4,15 +4,21 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 BASELINE = "baseline_tf"
+Variant = Literal["original", "translated"]
+"""Of the texts that a text model learns from; the second part of its candidates' names, as modes are of the others'."""
+Modality = Literal["image", "text"]
 _SEED = "seed_"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One training of a study: `<model>-<mode>` or `baseline_tf`, with its seed; the last hyphen separates."""
+    """One training of a study: `<model>-<mode>`, `<text model>-<variant>` or `baseline_tf`, with its seed.
+
+    The last hyphen separates.
+    """
 
     name: str
     seed: int = 0
@@ -39,8 +45,13 @@ class Candidate:
 
     @property
     def mode(self) -> str | None:
-        """`frozen`, `finetune`; None for the baseline, whose training.json names it."""
+        """`frozen`, `finetune`, a text candidate's variant; None for the baseline, whose training.json names it."""
         return None if self.is_baseline else self.name.rpartition("-")[2]
+
+    @property
+    def modality(self) -> Modality:
+        """What it reads of a product."""
+        return "text" if self.mode in get_args(Variant) else "image"
 
     @property
     def environment(self) -> Literal["torch", "tf"]:

@@ -33,19 +33,10 @@ class Preprocessing(Geometry):
     per_image: bool = False  # by each photo's own mean and standard deviation, in place of `mean` and `std`
 
 
-class CandidateSettings(Section):
-    """One model of the study: which network, which weights under which licence, which transforms and head."""
+class Settings(Section):
+    """What is decided of a model before it trains."""
 
     model: str
-    source: Source
-    name: str
-    weights_id: str | None  # repository of the weights on the Hugging Face hub; None where nobody publishes any
-    licence_code: str
-    licence_weights: str
-    commercial_use: bool | None  # None = unknown: see the model card
-    preprocessing: Preprocessing
-    head: HeadParams
-    architecture: str  # what people call it: `MambaVision-B`
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -63,3 +54,17 @@ class CandidateSettings(Section):
         """Write the settings as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+class CandidateSettings(Settings):
+    """One model of the study: which network, which weights under which licence, which transforms and head."""
+
+    source: Source
+    name: str
+    weights_id: str | None  # repository of the weights on the Hugging Face hub; None where nobody publishes any
+    licence_code: str
+    licence_weights: str
+    commercial_use: bool | None  # None = unknown: see the model card
+    preprocessing: Preprocessing
+    head: HeadParams
+    architecture: str  # what people call it: `MambaVision-B`

@@ -1,47 +1,67 @@
-"""The three lists of params.yaml whose product is the study."""
+"""The lists of params.yaml whose products are the study."""
 
 import re
-from typing import Annotated, Any
+from dataclasses import replace
+from itertools import product
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from bakeoff.core.modes import ModeName
 from bakeoff.core.section import Section
-from bakeoff.records.candidate import BASELINE, Candidate
+from bakeoff.records.candidate import BASELINE, Candidate, Variant
 
 _SAFE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._]*$")
 
 
-class StudyLists(Section):
-    """Models, modes and seeds; every combination is one training."""
+def _safe_names(models: list[str]) -> list[str]:
+    for name in models:
+        if not _SAFE_NAME.match(name):
+            raise ValueError(
+                f"model name {name!r} must be letters, digits, '.' and '_' (it names folders); "
+                "give an hf:<id> backbone a file in conf/model/"
+            )
+    if len(set(models)) != len(models):
+        raise ValueError(f"lists a name twice: {models}")
+    return models
 
-    models: list[str]
-    modes: list[ModeName]
-    seeds: list[Annotated[int, Field(ge=0)]]
+
+def _no_repeats(values: list[Any]) -> list[Any]:
+    if not values or len(set(values)) != len(values):
+        raise ValueError(f"needs at least one value and no repeats, got {values}")
+    return values
+
+
+_Names = Annotated[list[str], AfterValidator(_safe_names)]
+_OnceEach = AfterValidator(_no_repeats)
+
+
+class ImageLists(Section):
+    """Models and modes; every combination with a seed is one training."""
+
+    models: _Names
+    modes: Annotated[list[ModeName], _OnceEach]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], _OnceEach]
+
+
+class TextLists(Section):
+    """Text models and the variants of the texts that they learn from, likewise."""
+
+    text_models: _Names = Field(default=[])
+    text_variants: Annotated[list[Variant], _OnceEach] = Field(default=["original"])
+
+
+class StudyLists(ImageLists, TextLists):
+    """All trainings of a study."""
 
     def candidates(self) -> list[Candidate]:
         """Return every training of the study, the baseline's first."""
-        baseline = [Candidate(BASELINE, seed) for seed in self.seeds]
-        return baseline + [
-            Candidate.of(model, mode, seed) for model in self.models for mode in self.modes for seed in self.seeds
-        ]
+        pairs = [*product(self.models, self.modes), *product(self.text_models, self.text_variants)]
+        named = [Candidate(BASELINE), *(Candidate.of(model, mode) for model, mode in pairs)]
+        return [replace(one, seed=seed) for one in named for seed in self.seeds]
 
-    @field_validator("models")
-    @classmethod
-    def _safe_names(cls, models: list[str]) -> list[str]:
-        for name in models:
-            if not _SAFE_NAME.match(name):
-                raise ValueError(
-                    f"model name {name!r} must be letters, digits, '.' and '_' (it names folders); "
-                    "give an hf:<id> backbone a file in conf/model/"
-                )
-        if len(set(models)) != len(models):
-            raise ValueError(f"models lists a name twice: {models}")
-        return models
-
-    @field_validator("seeds", "modes")
-    @classmethod
-    def _no_repeats(cls, values: list[Any]) -> list[Any]:
-        if not values or len(set(values)) != len(values):
-            raise ValueError(f"needs at least one value and no repeats, got {values}")
-        return values
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        if both := sorted({*self.models} & {*self.text_models}):
+            raise ValueError(f"models and text_models both name {', '.join(both)}")
+        return self

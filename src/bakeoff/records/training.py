@@ -6,11 +6,14 @@ from typing import Any, ClassVar, Literal
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
+from bakeoff.records.candidate import Modality
 from bakeoff.records.catalogue import Dataset
 from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.text import TextSettings
 from bakeoff.records.weights import WeightsRecord
 
-ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf"}  # the environment that each framework's trainings need
+ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf", "scikit-learn": "torch"}
+"""The environment that each framework's trainings need."""
 
 
 def strictest(verdicts: Sequence[bool | None]) -> bool | None:
@@ -27,9 +30,9 @@ class TrainingHeader(Section):
     model: str
     mode: str  # as `bakeoff.core.modes` has them; `as_is` where nothing was trained
     seed: int
-    framework: Literal["pytorch", "tensorflow"]
+    framework: Literal["pytorch", "tensorflow", "scikit-learn"]
     architecture: str
-    settings: CandidateSettings | dict[str, Any]  # the baseline has its section of params.yaml
+    settings: CandidateSettings | TextSettings | dict[str, Any]  # the baseline has its section of params.yaml
     training: dict[str, Any]  # the recipe that it ran with
     labels: list[str]
     dataset: Dataset
@@ -51,6 +54,11 @@ class TrainingHeader(Section):
         if not isinstance(self.settings, CandidateSettings):
             raise EvaluationError(f"{self.candidate} is a {self.framework} training; expected a PyTorch candidate.")
         return self.settings
+
+    @property
+    def modality(self) -> Modality:
+        """What it reads of a product."""
+        return "text" if isinstance(self.settings, TextSettings) else "image"
 
     @property
     def title(self) -> str:
@@ -84,12 +92,12 @@ class TrainingRecord(TrainingHeader, Record):
     @property
     def architecture_title(self) -> str:
         """What people call the network: `MambaVision-B`."""
-        return self.settings.architecture if isinstance(self.settings, CandidateSettings) else self.architecture
+        return self.architecture if isinstance(self.settings, dict) else self.settings.architecture
 
     @property
     def licence_of_code(self) -> str:
         """The licence of the backbone's code; the baseline's network is Keras' own, and its section names none."""
-        return self.settings.licence_code if isinstance(self.settings, CandidateSettings) else "Apache-2.0"
+        return "Apache-2.0" if isinstance(self.settings, dict) else self.settings.licence_code
 
     @property
     def licence(self) -> str:
@@ -103,7 +111,7 @@ class TrainingRecord(TrainingHeader, Record):
 
         A random start has no published weights, so only the backbone's own entry counts.
         """
-        own = self.settings.commercial_use if isinstance(self.settings, CandidateSettings) else True
+        own = True if isinstance(self.settings, dict) else self.settings.commercial_use
         return strictest([own, self.weights.commercial_use] if self.weights.pretrained else [own])
 
     @property

@@ -13,12 +13,15 @@ from bakeoff.records.candidate import BASELINE
 
 RECORD_NAME = "record.json"
 FILE_NAME = "model.safetensors"
-Source = Literal["hub", "folder", "package", "random", "user_file"]
+Source = Literal["hub", "folder", "package", "random", "user_file", "none"]
 Reason = Refusal | Literal["no_published_weights", "offline_by_params", "scratch"]
 
 
 class WeightsRecord(Section):
-    """Provenance, digest and licence of one weights file, or why the model starts from random numbers."""
+    """Provenance, digest and licence of one weights file, or why the model starts from random numbers.
+
+    `none`: of a model that has nothing to start from, as TF-IDF, which is no random start.
+    """
 
     model: str
     source: Source
@@ -44,8 +47,8 @@ class WeightsRecord(Section):
     @model_validator(mode="after")
     def _file_or_reason(self) -> Self:
         if self.pretrained != (self.file is not None and self.sha256 is not None):
-            raise ValueError("file and sha256 are given exactly where source is not 'random'")
-        if self.pretrained == (self.reason is not None):
+            raise ValueError("file and sha256 are given exactly where source is neither 'random' nor 'none'")
+        if (self.source == "random") != (self.reason is not None):
             raise ValueError("reason is given exactly where source is 'random'")
         return self
 
@@ -57,7 +60,12 @@ class WeightsRecord(Section):
     @property
     def pretrained(self) -> bool:
         """Whether the backbone starts from learned weights."""
-        return self.source != "random"
+        return self.source not in ("random", "none")
+
+    @property
+    def starts_at_random(self) -> bool:
+        """Whether there could be learned weights to start from, and are none."""
+        return self.source == "random"
 
     @property
     def stands_in(self) -> bool:

@@ -24,7 +24,8 @@ _HUB_LICENCES = (
     *("apple-ascl", "apple-amlr", "openrail", "unknown"),
 )
 """The Hub's identifiers (https://huggingface.co/docs/hub/repositories-licenses) of licences that backbones have."""
-_LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras"}
+_LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras", "scikit-learn": "sklearn"}
+_TASKS = {"image": ("image-classification", "product-photos"), "text": ("text-classification", "product-texts")}
 
 
 def write_note(root: Path, reports_dir: Path, *, language: LanguageCode = "en") -> tuple[Path, Path]:
@@ -58,7 +59,7 @@ def metadata(record: Evaluated) -> dict[str, Any]:
     return {
         **licence_fields(training),
         "library_name": _LIBRARIES[training.framework],
-        "pipeline_tag": "image-classification",
+        "pipeline_tag": _TASKS[training.modality][0],
         "base_model": _base_model(training),
         "tags": _tags(record),
         "datasets": [training.dataset.name],
@@ -87,17 +88,17 @@ def _tags(record: Evaluated) -> list[str]:
     training = record.training
     marks = {
         "licence-unknown": training.licence_of_code == "unknown",
-        "random-weights": not training.weights.pretrained,
+        "random-weights": training.weights.starts_at_random,
         "non-commercial": training.commercial_use is False,
         "commercial-use-unknown": training.commercial_use is None,
         "calibrated": True,
     }
-    names = ("image-classification", "product-photos", "bakeoff", record.candidate.model, training.mode)
+    names = (*_TASKS[training.modality], "bakeoff", record.candidate.model, training.mode)
     return [*dict.fromkeys(names), *(name for name, holds in marks.items() if holds)]
 
 
 def _results(record: Evaluated) -> dict[str, Any]:
-    dataset = record.training.dataset.name
+    dataset, task = record.training.dataset.name, _TASKS[record.training.modality][0]
     metrics = []
     for one in MEASURES.values():
         name, kind, title = one.name, one.hub, one.title[:1].upper() + one.title[1:]
@@ -108,7 +109,7 @@ def _results(record: Evaluated) -> dict[str, Any]:
         within = f" (95% interval {interval.low:.3f} to {interval.high:.3f})" if interval else ""
         metrics.append({"type": kind, "value": round(float(value), 4), "name": f"{title}{within}"})
     return {
-        "task": {"type": "image-classification", "name": "Image classification"},
+        "task": {"type": task, "name": task.replace("-", " ").capitalize()},
         "dataset": {"type": dataset, "name": dataset, "split": "test"},
         "metrics": metrics,
     }

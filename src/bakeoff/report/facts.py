@@ -136,7 +136,8 @@ class Facts:
         """The distinct training schedules, each with the candidates that follow it."""
         found: dict[str, dict[str, Any]] = {}
         for record in self.done:
-            ran = record.training.training
+            if not (ran := record.training.training):
+                continue  # fitted at once
             shown = {name: ran.get(name) for name in ("epochs", "learning_rate", "max_steps", "batch_size")}
             shown["loss"] = record.training.loss
             row = found.setdefault(json.dumps(shown, sort_keys=True), {**shown, "candidates": {}, "modes": {}})

@@ -1,15 +1,13 @@
 """One network's turn in raw seconds: latency at batch 1, images/s at each batch size that fits, from photo to class."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass, field
 
-import numpy as np
 import psutil
 from pydantic import TypeAdapter
 
 from bakeoff.core.errors import MemoryExhaustedError
-from bakeoff.data.products import Products
-from bakeoff.predictors.protocol import Predictor
+from bakeoff.predictors.protocol import Measurable
 from bakeoff.speed.clocks import Clocks, peak_memory_mib, reset_peak
 
 LATENCY_SHARE, SWEEP_SHARE = 0.35, 0.45  # of a turn; what is left goes to the way from end to end
@@ -54,16 +52,16 @@ TURN = TypeAdapter(Turn)  # reads what `dataclasses.asdict` makes of a turn, als
 
 
 class Stand:
-    """A network on the test stand: its photos, and what earlier turns learnt of its speed and its memory."""
+    """A network on the test stand: its products, and what earlier turns learnt of its speed and its memory."""
 
     def __init__(
-        self, network: Predictor, products: Products, batch_sizes: Sequence[int], *, clocks: Clocks | None = None
+        self, network: Measurable, products: Sized, batch_sizes: Sequence[int], *, clocks: Clocks | None = None
     ) -> None:
-        """Decode the photos, so that the network alone is timed later; they are repeated in larger batches."""
+        """Prepare the products, so that the network alone is timed later; they are repeated in larger batches."""
         self.network, self.products = network, products
         self.batch_sizes = sorted({1, *batch_sizes})
         self._clocks = clocks or Clocks()
-        self._pixels = np.stack([network.transform(products.photo(position)) for position in range(len(products))])
+        self._inputs = [network.transform(network.stored(products, position)) for position in range(len(products))]
         self._calls: dict[int, Callable[[], None]] = {}
         self._warm: set[int] = set()
         self._s_per_image: dict[int, float] = {}
@@ -106,9 +104,8 @@ class Stand:
         """Warm the network up for this batch size where that is new, then time calls until the clock reads `until`."""
         clocks = self._clocks
         if size not in self._calls:
-            # The pixels go in as floats: the conversion is part of preparing a photo, not of the network.
-            photos = self._pixels[np.arange(size) % len(self._pixels)].astype(np.float32) / np.float32(255)
-            self._calls[size] = self.network.compiled_call(photos)
+            batch = self.network.collate([self._inputs[n % len(self._inputs)] for n in range(size)])
+            self._calls[size] = self.network.compiled_call(batch)
         call = self._calls[size]
         if size not in self._warm:
             for _ in range(N_WARMUP):
@@ -146,11 +143,12 @@ class Stand:
         batch_s = 0.0
         while not walks.n_images or clocks.wall() + batch_s <= until:
             began = clocks.wall()
-            photos = [self.products.photo((walks.n_images + n) % len(self.products)) for n in range(size)]
+            places = [(walks.n_images + n) % len(self.products) for n in range(size)]
+            stored = [self.network.stored(self.products, place) for place in places]
             decoded = clocks.wall()
-            pixels = np.stack([self.network.transform(photo) for photo in photos])
+            batch = self.network.collate([self.network.transform(one) for one in stored])
             prepared = clocks.wall()
-            self.network.forward(pixels)
+            self.network.forward(batch)
             ended = clocks.wall()
             walks.decode_s += decoded - began
             walks.preprocess_s += prepared - decoded

@@ -8,26 +8,29 @@ the network is ready; everything a library prints goes to stderr. `bakeoff.speed
 import json
 import os
 import sys
+from collections.abc import Sized
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
 from bakeoff.core.errors import BakeoffError
 from bakeoff.core.machine import ComputeParams, ScanParams
-from bakeoff.core.section import load_section
+from bakeoff.core.section import load_section, load_top
 from bakeoff.core.workers import keep_stdout
 from bakeoff.data.products import StoredProducts, evenly_spaced
 from bakeoff.data.store import ImageStore
 from bakeoff.learning.params import BaselineParams
-from bakeoff.predictors.protocol import Predictor
+from bakeoff.predictors.protocol import Measurable
 from bakeoff.records.candidate import BASELINE
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.settings import CandidateSettings
+from bakeoff.records.study import TextLists
+from bakeoff.records.text import TextSettings
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.speed.turns import Stand
 
 
-def open_network(root: Path, network: str) -> Predictor:
+def open_network(root: Path, network: str) -> Measurable:
     """Return a network of the study, built from its settings on the study's device."""
     params_file, wanted = root / "params.yaml", load_section(root / "params.yaml", ThroughputParams)
     compute = load_section(params_file, ComputeParams)
@@ -39,6 +42,10 @@ def open_network(root: Path, network: str) -> Predictor:
 
         params = load_section(params_file, BaselineParams)
         return open_baseline(params, labels, compute=compute, weights_dir=weights_dir)
+    if (of_texts := text_settings(root, network)) is not None:
+        from bakeoff.text.predictor import open_text_model
+
+        return open_text_model(of_texts, root / "data" / "catalogue", compute=compute)
     from bakeoff.speed.backbone import open_backbone
 
     settings = CandidateSettings.read(root / "data" / "candidates" / f"{network}.json")
@@ -52,6 +59,22 @@ def first_photos(root: Path, n: int) -> StoredProducts:
     return StoredProducts(store, evenly_spaced(len(store), n))
 
 
+def first_products(root: Path, network: str, n: int) -> Sized:
+    """Return at most `n` products as the network reads them, evenly spaced over the catalogue."""
+    if (settings := text_settings(root, network)) is None:
+        return first_photos(root, n)
+    from bakeoff.text.predictor import stored_texts
+
+    return stored_texts(root / "data" / "catalogue", settings, n)
+
+
+def text_settings(root: Path, network: str) -> TextSettings | None:
+    """Return the settings of a text model of the study; None for any other network."""
+    if network not in load_top(root / "params.yaml", TextLists).text_models:
+        return None
+    return TextSettings.read(root / "data" / "candidates" / f"{network}.json")
+
+
 def serve(root: Path, network: str, questions: TextIO, answers: TextIO) -> None:
     """Load the network, say what it is, and give it a turn for each line of `questions`; an error is an answer too."""
 
@@ -62,7 +85,7 @@ def serve(root: Path, network: str, questions: TextIO, answers: TextIO) -> None:
     try:
         opened = open_network(root, network)
         sizes = load_section(root / "params.yaml", ThroughputParams).batch_sizes
-        stand = Stand(opened, first_photos(root, max(sizes)), sizes)
+        stand = Stand(opened, first_products(root, network, max(sizes)), sizes)
         gmacs, method = opened.count_gmacs()
         answer({"ready": opened.description | {"gmacs": gmacs, "gmacs_method": method}})
         for line in questions:

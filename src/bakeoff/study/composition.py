@@ -10,7 +10,7 @@ from typing import Any
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.section import read_yaml
 
-GROUPS = ("profile", "dataset", "repair", "model", "tuning")
+GROUPS = ("profile", "dataset", "repair", "model", "text_model", "tuning")
 
 
 def choices(conf: Path) -> dict[str, list[str]]:

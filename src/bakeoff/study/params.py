@@ -19,11 +19,12 @@ from bakeoff.learning.params import BaselineParams
 from bakeoff.learning.recipe import TrainingParams, recipe_problem
 from bakeoff.speed.params import ThroughputParams
 from bakeoff.study.composition import compose
+from bakeoff.text.params import StudyTexts
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tuning.params import TuneParams
 
 
-class Params(StudyBackbones):
+class Params(StudyBackbones, StudyTexts):
     """The whole of params.yaml."""
 
     profile: str

@@ -69,7 +69,7 @@ def dvc(root: Path, *arguments: str) -> int:
 
 def expected_time(params: Params, t: Translator) -> str:
     """Return the sentence printed before a study: how long it takes on what."""
-    n = len(params.models) * len(params.modes) * len(params.seeds) + len(params.seeds)
+    n = sum(one.modality == "image" for one in params.candidates())
     gaps = {"n": n, "minutes": _QUICK_MIN_FIXED + _QUICK_MIN_PER_CANDIDATE * n, "profile": params.profile}
     text = N_("{n} candidates, profile quick: about {minutes:.0f} min on two CPU cores, less for what is done already.")
     if params.profile != "quick":
@@ -149,7 +149,7 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
         name, _, item = stage.rpartition(":")[2].partition("@")
         if name == "weights":
             found.update(one.name for one in study if one.model == item)
-        elif name in {"train_torch", "evaluate"}:
+        elif name in {"train_torch", "train_text", "evaluate", "evaluate_text"}:
             found.update(one.name for one in study if item == f"{one.name}-{one.seed}")
         elif name in {"weights_baseline", "baseline_tf", "evaluate_baseline"}:
             found.add(BASELINE)

@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlparse
 import bakeoff
 from bakeoff.core.modes import parse_mode
 from bakeoff.core.paths import project_root
+from bakeoff.records.candidate import Modality
 from bakeoff.records.evaluation import CALIBRATION, CalibrationRecord
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
@@ -39,9 +40,11 @@ _COMMON = (
 _REQUIREMENTS = {
     "pytorch": (*_COMMON, "simplejpeg", "torch", "torchvision", "timm", "safetensors", "einops", "huggingface_hub"),
     "tensorflow": (*_COMMON, "tensorflow-cpu", "tensorflow", "keras", "safetensors", "huggingface_hub"),
+    "scikit-learn": (*_COMMON, "simplejpeg", "selectolax", "stopwordsiso", "simplemma", "fasttext-community"),
 }
 _BY_SOURCE = {"hf": ("transformers",)}
 _EXAMPLE_PX = 64
+TEXT_FIELDS = ("title", "description")
 _NO_PART_OF_A_MODEL = ("predictions.parquet", "cost.json", "history.csv", "failures.json")
 _CALIBRATION = f"evaluation/{CALIBRATION}"
 
@@ -177,8 +180,8 @@ def _save_model(root: Path, logged: LoggedModel, *, files: Mapping[str, Path], t
         artifacts={path.name: str(path) for path in sorted(light.iterdir())},
         code_paths=[str(package)],
         pip_requirements=requirements(training),
-        signature=signature(),
-        input_example=input_example(),
+        signature=signature(training.modality),
+        input_example=input_example(training.modality),
         metadata={
             "labels": training.labels,
             "training_key": training.key,
@@ -201,23 +204,29 @@ def requirements(training: TrainingRecord) -> list[str]:
     return pins
 
 
-def signature() -> ModelSignature:
-    """Return the models' signature: a base64 photo in; label, its probability and all probabilities out.
+def signature(modality: Modality) -> ModelSignature:
+    """Return the models' signature: a base64 photo or texts in; label, its probability and all probabilities out.
 
     The parameter `top_k` adds the columns `top_labels` and `top_probabilities`.
     """
     import pandas as pd
     from mlflow.models import infer_signature
+    from mlflow.types import ColSpec, DataType, Schema
 
     answer = pd.DataFrame({"label": ["a"], "probability": [1.0], "probabilities": [[1.0]]})
-    return infer_signature(input_example(), answer, {"top_k": 0})
+    found = infer_signature(input_example(modality), answer, {"top_k": 0})
+    if modality == "text":
+        found.inputs = Schema([ColSpec(DataType.string, name, required=False) for name in TEXT_FIELDS])
+    return found
 
 
-def input_example() -> DataFrame:
-    """Return one row: a small grey gradient as a base64-encoded PNG."""
+def input_example(modality: Modality) -> DataFrame:
+    """Return one row: a small grey gradient as a base64-encoded PNG, or a title and a description."""
     import pandas as pd
     from PIL import Image
 
+    if modality == "text":
+        return pd.DataFrame([dict.fromkeys(TEXT_FIELDS, "a wooden chair")])
     buffer = io.BytesIO()
     Image.linear_gradient("L").resize((_EXAMPLE_PX, _EXAMPLE_PX)).convert("RGB").save(buffer, "PNG")
     return pd.DataFrame({"image": [base64.b64encode(buffer.getvalue()).decode("ascii")]})

@@ -1,7 +1,8 @@
-"""What the logged models share: photos in, labels and probabilities out, through the candidate's own predictor."""
+"""What the logged models share: products in, labels and probabilities out; and those that read photos."""
 
 import base64
 import binascii
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,51 +44,64 @@ class RequestError(MlflowException):
         """Keep the sentence, whatever is put before it."""
 
 
-class PhotoClassifierModel:
-    """A loaded candidate: a table with a column `image` in, label, probability and probabilities out.
+class ClassifierModel(ABC):
+    """A loaded candidate: a table of products in, label, probability and probabilities out.
 
-    Photos are packed, and repaired, by the code and the settings (training.json, `dataset.prepare`) of the catalogue's.
     Probabilities are calibrated where `evaluation/calibration.json` lies beside the training folder.
     """
 
-    def __init__(self, training_dir: Path, predictor: Predictor) -> None:
-        self._prepare = TrainingRecord.read(training_dir / "training.json").dataset.prepare
-        self._predictor = predictor
+    def __init__(self, training_dir: Path, labels: Sequence[str]) -> None:
+        self._labels = labels
         self._calibration = CalibrationRecord.read_if_there(training_dir.parent / "evaluation" / CALIBRATION)
 
+    @abstractmethod
+    def _predict(self, products: pd.DataFrame, *, first_row: int) -> np.ndarray:
+        """Return (n, K) probabilities; a DataError names rows from `first_row`."""
+
     def answer(self, model_input: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Do what `predict` does for a request; a photo that cannot be read is the asker's mistake (HTTP 400)."""
+        """Do what `predict` does for a request; what cannot be read is the asker's mistake (HTTP 400)."""
         try:
             return self.predict(model_input, top_k=int((params or {}).get("top_k") or 0))
         except DataError as error:
             raise RequestError(str(error)) from None
 
     def predict(self, model_input: pd.DataFrame, *, top_k: int = 0) -> pd.DataFrame:
-        """Classify photos of a column `image`, files (JPEG, PNG, WebP, …) as base64 text or raw bytes.
+        """Classify the products of a table.
 
         Return the columns `label`, `probability` (its own), `probabilities` (K, in the order of training.json's labels)
         and, with `top_k` (0 = none), `top_labels` and `top_probabilities`, so many of the likeliest, at most K. A
-        DataError where a photo cannot be decoded, or `top_k` is negative.
+        DataError where a product cannot be read, or `top_k` is negative.
         """
         if top_k < 0:
             raise DataError(f"top_k must be 0 (none) or the number of labels wanted, got {top_k}.")
-        encoded = [as_bytes(value, row) for row, value in enumerate(model_input["image"])]
-        starts = range(0, len(encoded), PREDICT_BATCH)
-        parts = [self._predict(encoded[start : start + PREDICT_BATCH], first_row=start) for start in starts]
-        scores = np.concatenate(parts) if parts else np.zeros((0, len(self._predictor.labels)))
-        labels = [self._predictor.labels[index] for index in scores.argmax(axis=1)]
+        starts = range(0, len(model_input), PREDICT_BATCH)
+        parts = [self._predict(model_input.iloc[start : start + PREDICT_BATCH], first_row=start) for start in starts]
+        scores = np.concatenate(parts).astype(np.float64) if parts else np.zeros((0, len(self._labels)))
+        scores = scores if self._calibration is None else apply_temperature(scores, self._calibration.temperature)
+        labels = [self._labels[index] for index in scores.argmax(axis=1)]
         columns = {"label": labels, "probability": scores.max(axis=1, initial=0.0), "probabilities": scores.tolist()}
         if top_k:
             order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
-            columns["top_labels"] = [[self._predictor.labels[index] for index in row] for row in order]
+            columns["top_labels"] = [[self._labels[index] for index in row] for row in order]
             columns["top_probabilities"] = np.take_along_axis(scores, order, axis=1).tolist()
         return pd.DataFrame(columns, index=model_input.index)
 
-    def _predict(self, encoded: Sequence[bytes], *, first_row: int) -> np.ndarray:
-        """Return (n, K) float64 probabilities."""
+
+class PhotoClassifierModel(ClassifierModel):
+    """Reads photos of a column `image`: files (JPEG, PNG, WebP, …) as base64 text or raw bytes.
+
+    They are packed, and repaired, by the code and the settings (training.json, `dataset.prepare`) of the catalogue's.
+    """
+
+    def __init__(self, training_dir: Path, predictor: Predictor) -> None:
+        super().__init__(training_dir, predictor.labels)
+        self._prepare = TrainingRecord.read(training_dir / "training.json").dataset.prepare
+        self._predictor = predictor
+
+    def _predict(self, products: pd.DataFrame, *, first_row: int) -> np.ndarray:
+        encoded = [as_bytes(value, row) for row, value in enumerate(products["image"], start=first_row)]
         photos = [read_photo(data, self._prepare, row) for row, data in enumerate(encoded, start=first_row)]
-        scores = self._predictor.predict(Photos(photos)).astype(np.float64)
-        return scores if self._calibration is None else apply_temperature(scores, self._calibration.temperature)
+        return self._predictor.predict(Photos(photos))
 
 
 def as_bytes(value: Any, row: int) -> bytes:

@@ -15,15 +15,22 @@ class Candidate(mlflow.pyfunc.PythonModel):
     def load_context(self, context: Any) -> None:
         """Load the model with the predictor that evaluated it."""
         from bakeoff.predictors.protocol import load_predictor
+        from bakeoff.records.training import TrainingRecord
         from bakeoff.tracking.photos import PhotoClassifierModel
 
         training_dir, weights = Path(context.artifacts["training"]), context.artifacts.get("weights")
+        if TrainingRecord.read(training_dir / "training.json").modality == "text":
+            from bakeoff.text.predictor import load_text_predictor
+            from bakeoff.tracking.texts import TextClassifierModel
+
+            self._model = TextClassifierModel(training_dir, load_text_predictor(training_dir))
+            return
         predictor = load_predictor(training_dir, weights_root=Path(weights) if weights else None)
         print(f"This model runs {predictor.speed_up()}.", file=sys.stderr)
         self._model = PhotoClassifierModel(training_dir, predictor)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
-        """Return label, probability and probabilities of each photo in the column `image`, and `top_k` if asked."""
+        """Return label, probability and probabilities of each photo or text, and `top_k` if asked."""
         return self._model.answer(model_input, params)
 
 

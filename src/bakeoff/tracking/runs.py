@@ -36,7 +36,7 @@ _MAX_DIGEST_CHARS = 36
 _NAMED = ("candidate", "model", "mode", "seed", "architecture")
 Kind = Literal["metrics", "params", "tags"]
 _BATCH: dict[Kind, int] = {"metrics": 1000, "params": 100, "tags": 100}  # what log_batch takes at most
-HEAVY = {".safetensors", ".h5", ".keras", ".parquet", ".pt", ".pth", ".npy", ".npz", ".tmp"}
+HEAVY = {".bin", ".safetensors", ".h5", ".keras", ".parquet", ".pt", ".pth", ".npy", ".npz", ".tmp"}
 _CONFUSION_TABLE = "evaluation/confusion_matrix.json"
 _TABLES_TAG = "mlflow.loggedArtifacts"
 
@@ -74,7 +74,7 @@ def identity_tags(training: TrainingHeader, commit: str | None) -> dict[str, str
         "mlflow.user": _user(),
         "bakeoff.licence": weights.licence,
         "bakeoff.commercial_use": _yes_no(weights.commercial_use),
-        "bakeoff.pretrained": _yes_no(weights.pretrained),
+        "bakeoff.pretrained": None if weights.source == "none" else _yes_no(weights.pretrained),
         "bakeoff.dataset": dataset.name,
         "bakeoff.dataset_digest": dataset.digest,
         "bakeoff.dataset_licence": dataset.licence,

@@ -11,10 +11,12 @@ _MAX_NAMES = 5
 
 def checklist(facts: Facts, t: Translator) -> dict[str, Any]:
     """Return who left no picture of what its network sees, whose versions are not known, and the seeds, in words."""
-    unseen = [one for one in facts.done if not (one.folder / "training" / "figures" / "preview.png").is_file()]
+    looking = [one for one in facts.done if one.training.modality == "image"]
+    unseen = [one for one in looking if not (one.folder / "training" / "figures" / "preview.png").is_file()]
     unversioned = [one for one in facts.done if not (one.training.versions and one.cost.git_commit)]
     seeds = sorted({one.training.seed for one in facts.done})
     return {
+        "n_looking": len(looking),
         "n_unseen": len(unseen),
         "unseen": _listed([one.candidate.name for one in unseen], t),
         "unversioned": _listed([one.candidate.name for one in unversioned], t),

@@ -9,6 +9,7 @@ from bakeoff.core.translation import N_, Translator
 from bakeoff.decision.collect import Evaluated
 from bakeoff.decision.comparisons import ALPHA
 from bakeoff.decision.measures import BOARD_COLUMNS, MEASURES
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.interpretation import PARTS_FILE, PartsRecord
 from bakeoff.report.data_curve import data_curves
 from bakeoff.report.facts import Facts
@@ -107,6 +108,7 @@ def _heat_maps(page: _Page) -> dict[str, Any]:
         if not photo.correct
     ]
     known = {one.candidate for one in interpreted}
+    looking = [item.candidate for item in facts.summaries if Candidate(item.candidate).modality == "image"]
     return {
         "scale": heat_maps.scale_picture(budget),
         "compared": [
@@ -115,7 +117,7 @@ def _heat_maps(page: _Page) -> dict[str, Any]:
         "wrong": wrong,
         "classes": class_links(facts, interpreted),
         "notes": heat_maps.notes_of(interpreted),
-        "missing": [item.candidate for item in facts.summaries if item.candidate not in known],
+        "missing": [name for name in looking if name not in known],
         "n_pictures_left_out": budget.n_left_out,
     }
 

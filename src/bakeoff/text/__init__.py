@@ -1,0 +1,1 @@
+"""How a text candidate learns: texts cleaned, made into numbers, and classified."""

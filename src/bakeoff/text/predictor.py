@@ -1,0 +1,111 @@
+"""A text candidate's model, trained or not, ready to classify and to be measured."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bakeoff.core.errors import EvaluationError
+from bakeoff.core.machine import ComputeParams, cpu_name
+from bakeoff.core.seeding import default_threads, set_threads
+from bakeoff.data.products import evenly_spaced
+from bakeoff.data.table import read_prepared
+from bakeoff.learning.key import versions
+from bakeoff.predictors.protocol import Measurable
+from bakeoff.records.catalogue import LabelsRecord
+from bakeoff.records.text import TextSettings
+from bakeoff.records.training import TrainingRecord
+from bakeoff.text.classify import LabelledTexts, TextClassifier
+from bakeoff.text.clean import clean_texts, join_fields
+from bakeoff.text.train import sizes_of
+
+_N_FITTED = 5000
+"""Texts that a model which is only timed is fitted to: enough for a full vocabulary."""
+
+
+class TextPredictor(Measurable):
+    """Answers from texts as they are stored; they are cleaned here."""
+
+    def __init__(
+        self, classifier: TextClassifier, settings: TextSettings, labels: Sequence[str], title: str, *, threads: int
+    ) -> None:
+        self._classifier, self.settings = classifier, settings
+        super().__init__(
+            title,
+            labels,
+            framework="scikit-learn",
+            runtime="scikit-learn",
+            device="cpu",
+            device_name=cpu_name(),
+            threads=threads,
+            memory_format="sparse",
+            scan=None,
+            versions=versions("text"),
+            n_parameters=sizes_of(classifier)["n_parameters"],
+            file_mib=sizes_of(classifier)["size_mib"],
+        )
+
+    def stored(self, products: Sequence[str], position: int) -> str:
+        """Return a product's text."""
+        return products[position]
+
+    def transform(self, stored: str) -> str:
+        """Return a cleaned text."""
+        return clean_texts([stored], self.settings.cleaning)[0]
+
+    def collate(self, transformed: Sequence[str]) -> list[str]:
+        """Return cleaned texts as they are."""
+        return list(transformed)
+
+    def forward(self, batch: Sequence[str]) -> np.ndarray:
+        """Return (N, K) float32 probabilities of cleaned texts."""
+        return self._classifier.probabilities(batch)
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (N, K) float32 probabilities of texts as they are stored."""
+        return self.forward(clean_texts(texts, self.settings.cleaning))
+
+    def compiled_call(self, batch: Sequence[str]) -> Callable[[], None]:
+        """Return a call that classifies cleaned texts and nothing else."""
+
+        def call() -> None:
+            self.forward(batch)
+
+        return call
+
+    def count_gmacs(self) -> tuple[float | None, str]:
+        """Return that nobody counts: what is multiplied depends on a text's words."""
+        return None, "not counted: it depends on the text"
+
+    def device_peak_mib(self, *, reset: bool = False) -> float | None:
+        """Return None: it runs on the CPU."""
+        return None
+
+
+def load_text_predictor(training_dir: Path) -> TextPredictor:
+    """Return the predictor of a training folder; an EvaluationError where it holds no text training."""
+    record = TrainingRecord.read(training_dir / "training.json")
+    if not isinstance(record.settings, TextSettings):
+        raise EvaluationError(f"{training_dir} holds a {record.framework} training; expected a text candidate's.")
+    classifier = TextClassifier.load(training_dir)
+    return TextPredictor(classifier, record.settings, record.labels, record.title, threads=default_threads())
+
+
+def stored_texts(catalogue_dir: Path, settings: TextSettings, n: int | None = None) -> list[str]:
+    """Return the products' texts as they are stored, all or `n` evenly spaced ones."""
+    table = read_prepared(catalogue_dir, "texts.parquet")
+    if n is not None:
+        table = table.iloc[evenly_spaced(len(table), n)]
+    return join_fields(table, settings.cleaning.join)
+
+
+def open_text_model(settings: TextSettings, catalogue_dir: Path, *, compute: ComputeParams) -> TextPredictor:
+    """Return a text model as speed sees it: fitted to some texts of the catalogue, whatever the split."""
+    threads = set_threads(compute.threads or default_threads())
+    table = read_prepared(catalogue_dir)
+    rows = evenly_spaced(len(table), _N_FITTED)
+    texts = clean_texts(stored_texts(catalogue_dir, settings, _N_FITTED), settings.cleaning)
+    labels, names = table["label_id"].to_numpy()[rows], LabelsRecord.read(catalogue_dir / "labels.json").labels
+    known = LabelledTexts(texts, labels, np.ones(len(texts), dtype=np.float32), len(names))
+    classifier = TextClassifier.fit(known, settings, seed=0)
+    return TextPredictor(classifier, settings, names, settings.model, threads=threads)

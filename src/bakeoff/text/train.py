@@ -1,0 +1,173 @@
+"""One text candidate from its settings to runs/<candidate>/seed_<s>/training/."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bakeoff.core.code import digest
+from bakeoff.core.errors import TrainingError
+from bakeoff.core.machine import ComputeParams, cpu_name, peak_resident_mib
+from bakeoff.core.paths import state_dir
+from bakeoff.core.seeding import default_threads, set_threads
+from bakeoff.data.predictions import make_predictions
+from bakeoff.data.table import Catalogue, read_prepared
+from bakeoff.learning.history import History
+from bakeoff.learning.key import now_utc, split_digest, training_key, versions
+from bakeoff.learning.outputs import Outcome
+from bakeoff.records.candidate import Candidate, Variant
+from bakeoff.records.recipe import ScheduleParams
+from bakeoff.records.text import TextSettings
+from bakeoff.records.training import TrainingHeader, TrainingRecord
+from bakeoff.records.weights import WeightsRecord
+from bakeoff.text.classify import LabelledTexts, TextClassifier, out_of_fold
+from bakeoff.text.clean import cached_texts, join_fields
+
+
+@dataclass(frozen=True)
+class TextTraining:
+    """A text candidate that is ready to learn, from N products' cleaned texts."""
+
+    settings: TextSettings
+    catalogue: Catalogue
+    """One row per product."""
+    texts: list[str]
+    """(N,) in the order of the catalogue, cleaned."""
+    header: TrainingHeader
+
+    def known(self, rows: np.ndarray) -> LabelledTexts:
+        """Return what is learnt from at some positions."""
+        texts, labels, weights = (
+            [self.texts[row] for row in rows],
+            self.catalogue.label_ids(rows),
+            self.catalogue.weights(rows),
+        )
+        return LabelledTexts(texts, labels, weights, len(self.catalogue.labels))
+
+
+def plan_text_training(
+    settings: TextSettings,
+    variant: Variant,
+    catalogue: Catalogue,
+    catalogue_dir: Path,
+    *,
+    seed: int,
+    compute: ComputeParams,
+) -> TextTraining:
+    """Return a training that is ready to start, with this process' threads set; the texts are cleaned.
+
+    Raises:
+        DataError: data/catalogue/texts.parquet is missing.
+        TrainingError: no train product has a text, or the translation is asked for.
+    """
+    if variant != "original":
+        raise TrainingError(f"variant {variant} needs translated texts, which nothing makes yet; take original.")
+    threads = set_threads(compute.threads or default_threads())
+    catalogue = catalogue.by_product()
+    table = read_prepared(catalogue_dir, "texts.parquet").set_index("product_id")
+    told = join_fields(table.loc[catalogue.products["product_id"].tolist()], settings.cleaning.join)
+    texts = cached_texts(told, settings.cleaning, state_dir("texts"))
+    if not any(texts[row] for row in catalogue.rows("train")):
+        raise TrainingError(f"{settings.model}: no train product has a text; see section `dataset`, columns.")
+    header = TrainingHeader(
+        candidate=Candidate.of(settings.model, variant).name,
+        model=settings.model,
+        mode=variant,
+        seed=seed,
+        framework="scikit-learn",
+        architecture=settings.architecture,
+        settings=settings,
+        training={},
+        labels=list(catalogue.labels),
+        dataset=catalogue.dataset,
+        splits=split_digest(catalogue),
+        weights=WeightsRecord(
+            model=settings.model,
+            source="none",
+            url_or_id=None,
+            licence=settings.licence_code,
+            commercial_use=settings.commercial_use,
+        ),
+        weights_dir="",
+        device="cpu",
+        device_name=cpu_name(),
+        threads=threads,
+        scan=None,
+        loss="cross_entropy",
+        versions=versions("text"),
+        key="",
+    )
+    known = settings.model_dump(mode="json", include={"cleaning", "vectoriser", "classifier", "balance"})
+    known["texts"] = digest(texts)
+    header = header.model_copy(update={"key": training_key(header, catalogue, known)})
+    return TextTraining(settings, catalogue, texts, header)
+
+
+def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
+    """Learn, predict every product, write the training folder and return training.json's content.
+
+    Train's products are answered by models that have not seen them (five folds), so that what is fused can learn from
+    these answers.
+
+    Raises:
+        TrainingError: a split is empty.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    started_at, started = now_utc(), time.perf_counter()
+    catalogue, seed, train = plan.catalogue, plan.header.seed, plan.catalogue.rows("train")
+    classifier = TextClassifier.fit(plan.known(train).once(), plan.settings, seed=seed)
+    fitted_s = time.perf_counter() - started
+    probabilities = classifier.probabilities(plan.texts)
+    groups = catalogue.products["group_id"].to_numpy()[train]
+    probabilities[train] = out_of_fold(plan.known(train), groups, plan.settings, seed=seed)
+    classifier.save(out_dir)
+    losses = -np.log(np.clip(probabilities[np.arange(len(probabilities)), _labels(catalogue)], 1e-12, 1))
+    predictions = make_predictions(catalogue, probabilities, losses, out_of_fold=True)
+    history = _history(catalogue, probabilities, losses, seconds=fitted_s)
+    outcome = Outcome(plan.header, catalogue, history, predictions)
+    resident_mib = peak_resident_mib()
+    record = outcome.write(
+        out_dir,
+        network={"probabilities": "softmax", **sizes_of(classifier)},
+        cost={
+            "started_at": started_at,
+            "feature_time_s": 0.0,
+            "predict_time_s": time.perf_counter() - started - fitted_s,
+            "train_memory_mib": resident_mib,
+            "train_resident_mib": resident_mib,
+        },
+    )
+    if record.not_learned:
+        sys.stderr.write(f"bakeoff: WARNING: {plan.header.title} DID NOT LEARN: {record.not_learned}.\n")
+    return record
+
+
+def sizes_of(classifier: TextClassifier) -> dict[str, float]:
+    """Return a classifier's figures, as training.json names them."""
+    arrays = [*classifier.head.arrays.values(), *classifier.vectoriser.arrays]
+    n_parameters = sum(array.size for array in arrays)
+    return {
+        "n_parameters": n_parameters,
+        "n_trainable": n_parameters,
+        "n_features": classifier.features([""]).shape[1],
+        "size_mib": sum(array.nbytes for array in arrays) / 2**20,
+    }
+
+
+def _labels(catalogue: Catalogue) -> np.ndarray:
+    return catalogue.label_ids(np.arange(len(catalogue.products)))
+
+
+def _history(catalogue: Catalogue, probabilities: np.ndarray, losses: np.ndarray, *, seconds: float) -> History:
+    """Return the one step of a model that is fitted at once."""
+    history, labels = History(ScheduleParams(epochs=1, learning_rate=1.0, max_steps=None), 1, None), _labels(catalogue)
+    correct, found = probabilities.argmax(axis=1) == labels, dict[str, float]()
+    for split in ("train", "validation"):
+        rows = catalogue.rows(split)
+        found[f"{split}_accuracy"] = float(correct[rows].mean())
+        found[f"{split}_loss"] = float(losses[rows].mean())
+    history.step_losses.append(found.pop("train_loss"))
+    history.add_epoch([1.0], **found, seconds=seconds)
+    return history
