@@ -183,7 +183,7 @@ def test_candidates_that_cannot_answer(in_study, tmp_path, monkeypatch):
     kept = training.read_text()
     training.write_text(kept.replace('"pytorch"', '"jax"'))
     told = said(photo)
-    assert "training.json does not hold what it should: framework: Input should be 'pytorch', 'tensorflow' or 'scikit-learn'" in told
+    assert "does not hold what it should: framework: Input should be 'pytorch', 'tensorflow' or 'scikit-learn'" in told
     training.write_text(kept.replace('"store_px"', '"store_size"'))
     assert "training.json lacks dataset.prepare.store_px; run `dvc repro train_torch baseline_tf`" in said(photo)
     training.write_text(kept.replace('"prepare"', '"prepared"'))
