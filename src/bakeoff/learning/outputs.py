@@ -14,11 +14,12 @@ from matplotlib.ticker import MaxNLocator
 from bakeoff.core.failures import drawing
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.figures import Figure, new_sheet, paste, shorten
-from bakeoff.data.predictions import Predictions, write_predictions
+from bakeoff.data.predictions import Predictions, make_predictions, write_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import transform_photo
 from bakeoff.learning.history import COLUMNS, History, Row, majority_share, why_not_learned
 from bakeoff.learning.key import git_commit, now_utc
+from bakeoff.records.recipe import ScheduleParams
 from bakeoff.records.settings import Geometry
 from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 
@@ -92,6 +93,27 @@ class Outcome:
             with drawing(figures / "augmented.png", out_dir) as path:
                 write_preview(path, self.catalogue, transform, **shown, augment=augment)
         return record
+
+
+def fitted_outcome(
+    header: TrainingHeader, catalogue: Catalogue, probabilities: np.ndarray, *, seconds: float, out_of_fold: bool
+) -> Outcome:
+    """Return the outcome of a model that is fitted at once, in a single step, from its (N, K) probabilities.
+
+    The catalogue has a row per product; `out_of_fold`: models that have not seen train's products answered them.
+    """
+    labels = catalogue.label_ids(np.arange(len(probabilities)))
+    losses = -np.log(np.clip(probabilities[np.arange(len(probabilities)), labels], 1e-12, 1))
+    predictions = make_predictions(catalogue, probabilities, losses, out_of_fold=out_of_fold)
+    history = History(ScheduleParams(epochs=1, learning_rate=1.0, max_steps=None), 1, None)
+    correct, found = probabilities.argmax(axis=1) == labels, dict[str, float]()
+    for split in ("train", "validation"):
+        rows = catalogue.rows(split)
+        found[f"{split}_accuracy"] = float(correct[rows].mean())
+        found[f"{split}_loss"] = float(losses[rows].mean())
+    history.step_losses.append(found.pop("train_loss"))
+    history.add_epoch([1.0], **found, seconds=seconds)
+    return Outcome(header, catalogue, history, predictions)
 
 
 def size_mib(shapes: Iterable[Sequence[int]]) -> float:

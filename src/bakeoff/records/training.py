@@ -6,13 +6,14 @@ from typing import Any, ClassVar, Literal
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
-from bakeoff.records.candidate import Modality
+from bakeoff.records.candidate import Candidate, Modality
 from bakeoff.records.catalogue import Dataset
+from bakeoff.records.fusion import FusionSettings
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.text import TextSettings
 from bakeoff.records.weights import WeightsRecord
 
-ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf", "scikit-learn": "torch"}
+ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf", "scikit-learn": "torch", "fusion": "torch"}
 """The environment that each framework's trainings need."""
 
 
@@ -30,9 +31,11 @@ class TrainingHeader(Section):
     model: str
     mode: str  # as `bakeoff.core.modes` has them; `as_is` where nothing was trained
     seed: int
-    framework: Literal["pytorch", "tensorflow", "scikit-learn"]
+    framework: Literal["pytorch", "tensorflow", "scikit-learn", "fusion"]
     architecture: str
-    settings: CandidateSettings | TextSettings | dict[str, Any]  # the baseline has its section of params.yaml
+    settings: (
+        CandidateSettings | TextSettings | FusionSettings | dict[str, Any]
+    )  # the baseline has its section of params.yaml
     training: dict[str, Any]  # the recipe that it ran with
     labels: list[str]
     dataset: Dataset
@@ -58,7 +61,7 @@ class TrainingHeader(Section):
     @property
     def modality(self) -> Modality:
         """What it reads of a product."""
-        return "text" if isinstance(self.settings, TextSettings) else "image"
+        return Candidate(self.candidate).modality
 
     @property
     def title(self) -> str:

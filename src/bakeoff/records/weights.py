@@ -20,7 +20,7 @@ Reason = Refusal | Literal["no_published_weights", "offline_by_params", "scratch
 class WeightsRecord(Section):
     """Provenance, digest and licence of one weights file, or why the model starts from random numbers.
 
-    `none`: of a model that has nothing to start from, as TF-IDF, which is no random start.
+    `none`: of a model that has nothing to start from, as TF-IDF, which is no random start, or of a pair.
     """
 
     model: str

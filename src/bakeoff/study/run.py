@@ -149,8 +149,8 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
         name, _, item = stage.rpartition(":")[2].partition("@")
         if name == "weights":
             found.update(one.name for one in study if one.model == item)
-        elif name in {"train_torch", "train_text", "evaluate", "evaluate_text"}:
-            found.update(one.name for one in study if item == f"{one.name}-{one.seed}")
+        elif name in {"train_torch", "train_text", "fuse", "evaluate", "evaluate_text", "evaluate_pair"}:
+            found.update(one.name for one in study if item == f"{one.name}-{one.seed}".replace("+", "-"))
         elif name in {"weights_baseline", "baseline_tf", "evaluate_baseline"}:
             found.add(BASELINE)
         elif name in {"candidates", "fetch", "prepare", "split"}:  # what else there is tells of results alone

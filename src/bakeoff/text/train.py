@@ -12,13 +12,10 @@ from bakeoff.core.errors import TrainingError
 from bakeoff.core.machine import ComputeParams, cpu_name, peak_resident_mib
 from bakeoff.core.paths import state_dir
 from bakeoff.core.seeding import default_threads, set_threads
-from bakeoff.data.predictions import make_predictions
 from bakeoff.data.table import Catalogue, read_prepared
-from bakeoff.learning.history import History
 from bakeoff.learning.key import now_utc, split_digest, training_key, versions
-from bakeoff.learning.outputs import Outcome
+from bakeoff.learning.outputs import fitted_outcome
 from bakeoff.records.candidate import Candidate, Variant
-from bakeoff.records.recipe import ScheduleParams
 from bakeoff.records.text import TextSettings
 from bakeoff.records.training import TrainingHeader, TrainingRecord
 from bakeoff.records.weights import WeightsRecord
@@ -123,10 +120,7 @@ def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
     groups = catalogue.products["group_id"].to_numpy()[train]
     probabilities[train] = out_of_fold(plan.known(train), groups, plan.settings, seed=seed)
     classifier.save(out_dir)
-    losses = -np.log(np.clip(probabilities[np.arange(len(probabilities)), _labels(catalogue)], 1e-12, 1))
-    predictions = make_predictions(catalogue, probabilities, losses, out_of_fold=True)
-    history = _history(catalogue, probabilities, losses, seconds=fitted_s)
-    outcome = Outcome(plan.header, catalogue, history, predictions)
+    outcome = fitted_outcome(plan.header, catalogue, probabilities, seconds=fitted_s, out_of_fold=True)
     resident_mib = peak_resident_mib()
     record = outcome.write(
         out_dir,
@@ -154,20 +148,3 @@ def sizes_of(classifier: TextClassifier) -> dict[str, float]:
         "n_features": classifier.features([""]).shape[1],
         "size_mib": sum(array.nbytes for array in arrays) / 2**20,
     }
-
-
-def _labels(catalogue: Catalogue) -> np.ndarray:
-    return catalogue.label_ids(np.arange(len(catalogue.products)))
-
-
-def _history(catalogue: Catalogue, probabilities: np.ndarray, losses: np.ndarray, *, seconds: float) -> History:
-    """Return the one step of a model that is fitted at once."""
-    history, labels = History(ScheduleParams(epochs=1, learning_rate=1.0, max_steps=None), 1, None), _labels(catalogue)
-    correct, found = probabilities.argmax(axis=1) == labels, dict[str, float]()
-    for split in ("train", "validation"):
-        rows = catalogue.rows(split)
-        found[f"{split}_accuracy"] = float(correct[rows].mean())
-        found[f"{split}_loss"] = float(losses[rows].mean())
-    history.step_losses.append(found.pop("train_loss"))
-    history.add_epoch([1.0], **found, seconds=seconds)
-    return history
