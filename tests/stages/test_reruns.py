@@ -19,17 +19,19 @@ from stages.project import Project
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]  # dvc lives in .venv-torch
 MODEL = "mobilenetv2"
+PAIR = f"{MODEL}-frozen+tfidf_svm-original-mean"
 ALL = {
     *("candidates", "fetch", "prepare", "audit", "split", "examine", "explore", "weights", "weights_baseline"),
-    *("baseline_tf", "train_torch", "train_text", "evaluate", "evaluate_text", "evaluate_baseline"),
+    *("baseline_tf", "train_torch", "train_text", "fuse"),
+    *("evaluate", "evaluate_text", "evaluate_pair", "evaluate_baseline"),
     *("interpret", "interpret_baseline"),
     *("faithfulness", "faithfulness_baseline", "throughput", "compare"),
 }
 TRAINERS = {"train_torch", "train_text", "baseline_tf"}
-EVALUATE = {"evaluate", "evaluate_text", "evaluate_baseline"}
+EVALUATE = {"evaluate", "evaluate_text", "evaluate_pair", "evaluate_baseline"}
 INTERPRET = {"interpret", "interpret_baseline", "faithfulness", "faithfulness_baseline"}
 WEIGHTS = {"weights", "weights_baseline"}
-LATER = {*TRAINERS, *EVALUATE, *INTERPRET, "examine", "explore"}
+LATER = {*TRAINERS, "fuse", *EVALUATE, *INTERPRET, "examine", "explore"}
 """What reads the split catalogue."""
 CATALOGUE = {"fetch", "prepare", "audit", "split", "explore"}
 TELLING = {"explore", "compare"}
@@ -44,11 +46,12 @@ ROOMS = {
     "scan": {"candidates", *WEIGHTS, *OF_TORCH},
     "backbones": {"candidates", *WEIGHTS, *OF_TORCH},
     "weights": {*WEIGHTS, "throughput"},
-    "learning": {"candidates", *WEIGHTS, *TRAINERS, *INTERPRET, "throughput", "examine"},
+    "learning": {"candidates", *WEIGHTS, *TRAINERS, "fuse", *INTERPRET, "throughput", "examine"},
     "training": OF_TORCH,
     "baseline_tf": OF_TF,
     "predictors": {*INTERPRET, "throughput"},
     "text": {"candidates", "train_text", "throughput"},
+    "fusion": {"fuse"},
     "statistics": {"examine", *EVALUATE, *INTERPRET, *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
     "interpret": {*INTERPRET, "compare"},
@@ -88,7 +91,7 @@ FILES = {
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
     "data/catalogue/products.parquet": {"audit", "split", *LATER, "compare"},
     "data/catalogue/labels.json": {"audit", *LATER, "throughput"},
-    "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore", "train_text"}), "throughput"},
+    "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore", "train_text", "fuse"}), "throughput"},
     "data/splits/split.json": {"compare"},
     "data/splits/figures/repair.png": {"compare"},
     "data/splits/splits.parquet": {*LATER, "compare"},
@@ -96,13 +99,16 @@ FILES = {
     f"data/recipes/{MODEL}-frozen.json": {"train_torch"},
     f"weights/{MODEL}/record.json": {"train_torch", "interpret", "faithfulness", "examine"},
     "data/candidates/tfidf_svm.json": {"train_text", "throughput", "examine"},
-    "runs/tfidf_svm-original/seed_0/training/predictions.parquet": {"evaluate_text", "compare"},
+    "runs/tfidf_svm-original/seed_0/training/predictions.parquet": {"evaluate_text", "fuse", "compare"},
+    f"runs/{PAIR}/seed_0/training/predictions.parquet": {"evaluate_pair", "compare"},
     "weights/baseline_tf/record.json": {"baseline_tf", "throughput", "examine"},
     "data/examination/examination.json": TELLING,  # the report alone
     "data/examination/products.parquet": TELLING,
     "measurements/throughput.json": {"compare"},
-    f"runs/{MODEL}-frozen/seed_0/training/cost.json": {"interpret", "faithfulness", "compare"},
-    f"runs/{MODEL}-frozen/seed_0/training/predictions.parquet": {"evaluate", "interpret", "faithfulness", "compare"},
+    f"runs/{MODEL}-frozen/seed_0/training/cost.json": {"fuse", "interpret", "faithfulness", "compare"},
+    f"runs/{MODEL}-frozen/seed_0/training/predictions.parquet": {
+        *("fuse", "evaluate", "interpret", "faithfulness", "compare")
+    },
     f"runs/{MODEL}-frozen/seed_0/evaluation/metrics.json": {"compare"},
 }
 """File of the project or output of a stage: the stages that run again where it changed."""
@@ -111,6 +117,7 @@ PARAMS = {
     ("language",): TELLING,
     ("compare", "n_bootstrap"): {"compare"},
     ("text", "cleaning", "full", "min_length"): {"candidates", "compare"},  # which writes each text model's settings
+    ("fuse", "stacking_svm", "c"): {"candidates", "fuse", "compare"},
     ("evaluate", "n_bootstrap"): {*EVALUATE, "compare"},
     ("throughput", "budget_s"): {"throughput", "compare"},
     ("examine", "n_folds"): {"examine", "compare"},
@@ -132,6 +139,7 @@ class Finished:
         self.folder = project.folder
         params = yaml.safe_load((self.folder / "params.yaml").read_text(encoding="utf-8"))
         params |= {"models": [MODEL], "modes": ["frozen", "finetune"], "seeds": [0], "text_models": ["tfidf_svm"]}
+        params["fuse"] |= {"first": [f"{MODEL}-frozen"], "second": ["tfidf_svm-original"], "methods": ["mean"]}
         params["faithfulness"] |= {"models": [MODEL], "modes": ["frozen"], "baseline_seeds": [0]}
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         for path in FILES:
