@@ -1,4 +1,4 @@
-"""What both trainers leave: training.json, cost.json, history.csv, predictions.parquet and pictures."""
+"""What trainers leave: training.json, cost.json, history.csv, predictions.parquet, out_of_fold.parquet, pictures."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from bakeoff.core.failures import drawing
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.figures import Figure, new_sheet, paste, shorten
-from bakeoff.data.predictions import Predictions, write_predictions
+from bakeoff.data.predictions import OUT_OF_FOLD, Predictions, write_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import transform_photo
 from bakeoff.learning.history import COLUMNS, History, Row, majority_share, why_not_learned
@@ -28,12 +28,13 @@ _N_COLUMNS, _CELL_IN, _LABEL_IN, _TITLE_IN = 6, 1.9, 0.25, 0.6
 
 @dataclass(frozen=True)
 class Outcome:
-    """A training that has just ended: how it went, and what the network says of every product."""
+    """A training that has just ended: how it went, what the network says of every product, and others of train's."""
 
     header: TrainingHeader
     catalogue: Catalogue
     history: History
     predictions: Predictions
+    out_of_fold: Predictions | None = None
 
     def _record(self, network: Mapping[str, Any]) -> TrainingRecord:
         """Return training.json: what was known beforehand, what came out, and `network`, which describes that."""
@@ -75,6 +76,7 @@ class Outcome:
         record = self._record(network)
         pd.DataFrame(self.history.rows, columns=list(COLUMNS)).to_csv(out_dir / "history.csv", index=False)
         write_predictions(self.predictions, out_dir / "predictions.parquet")
+        write_predictions(self.out_of_fold or self.predictions.first(0), out_dir / OUT_OF_FOLD)
         seconds = cost["feature_time_s"] + sum(row["seconds"] for row in self.history.rows)
         known = {"key": record.key, "git_commit": git_commit(), "ended_at": now_utc(), "train_time_s": seconds}
         CostRecord(**known, **cost).write(out_dir / "cost.json")

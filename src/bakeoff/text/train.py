@@ -12,7 +12,7 @@ from bakeoff.core.errors import TrainingError
 from bakeoff.core.machine import ComputeParams, cpu_name, peak_resident_mib
 from bakeoff.core.paths import state_dir
 from bakeoff.core.seeding import default_threads, set_threads
-from bakeoff.data.predictions import make_predictions
+from bakeoff.data.predictions import Predictions, make_predictions
 from bakeoff.data.table import Catalogue, read_prepared
 from bakeoff.learning.history import History
 from bakeoff.learning.key import now_utc, split_digest, training_key, versions
@@ -108,33 +108,28 @@ def plan_text_training(
 def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
     """Learn, predict every product, write the training folder and return training.json's content.
 
-    Train's products are answered by models that have not seen them (five folds), so that what is fused can learn from
-    these answers.
-
     Raises:
         TrainingError: a split is empty.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     started_at, started = now_utc(), time.perf_counter()
-    catalogue, seed, train = plan.catalogue, plan.header.seed, plan.catalogue.rows("train")
-    classifier = TextClassifier.fit(plan.known(train).once(), plan.settings, seed=seed)
+    catalogue = plan.catalogue
+    classifier = TextClassifier.fit(plan.known(catalogue.rows("train")).once(), plan.settings, seed=plan.header.seed)
     fitted_s = time.perf_counter() - started
     probabilities = classifier.probabilities(plan.texts)
-    groups = catalogue.products["group_id"].to_numpy()[train]
-    probabilities[train] = out_of_fold(plan.known(train), groups, plan.settings, seed=seed)
     classifier.save(out_dir)
-    losses = -np.log(np.clip(probabilities[np.arange(len(probabilities)), _labels(catalogue)], 1e-12, 1))
-    predictions = make_predictions(catalogue, probabilities, losses, out_of_fold=True)
+    losses = _losses(catalogue, probabilities)
+    predictions = make_predictions(catalogue, probabilities, losses)
     history = _history(catalogue, probabilities, losses, seconds=fitted_s)
-    outcome = Outcome(plan.header, catalogue, history, predictions)
-    resident_mib = peak_resident_mib()
+    predict_s, resident_mib = time.perf_counter() - started - fitted_s, peak_resident_mib()
+    outcome = Outcome(plan.header, catalogue, history, predictions, _out_of_fold(plan))
     record = outcome.write(
         out_dir,
         network={"probabilities": "softmax", **sizes_of(classifier)},
         cost={
             "started_at": started_at,
             "feature_time_s": 0.0,
-            "predict_time_s": time.perf_counter() - started - fitted_s,
+            "predict_time_s": predict_s,
             "train_memory_mib": resident_mib,
             "train_resident_mib": resident_mib,
         },
@@ -154,6 +149,18 @@ def sizes_of(classifier: TextClassifier) -> dict[str, float]:
         "n_features": classifier.features([""]).shape[1],
         "size_mib": sum(array.nbytes for array in arrays) / 2**20,
     }
+
+
+def _out_of_fold(plan: TextTraining) -> Predictions | None:
+    """Return what models of four fifths of train's groups say of the others; None where there are no folds."""
+    known, train = plan.catalogue.only("train"), plan.catalogue.rows("train")
+    groups = known.products["group_id"].to_numpy()
+    found = out_of_fold(plan.known(train), groups, plan.settings, seed=plan.header.seed)
+    return None if found is None else make_predictions(known, found, _losses(known, found), out_of_fold=True)
+
+
+def _losses(catalogue: Catalogue, probabilities: np.ndarray) -> np.ndarray:
+    return -np.log(np.clip(probabilities[np.arange(len(probabilities)), _labels(catalogue)], 1e-12, 1))
 
 
 def _labels(catalogue: Catalogue) -> np.ndarray:
