@@ -9,7 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from bakeoff.core.errors import EvaluationError
-from bakeoff.data.predictions import Predictions, make_predictions, read_predictions, write_predictions
+from bakeoff.data.predictions import (
+    OUT_OF_FOLD,
+    Predictions,
+    make_predictions,
+    read_out_of_fold,
+    read_predictions,
+    write_predictions,
+)
 from numpy_predictor import NumpyPredictor, make_catalogue, predict_catalogue
 
 
@@ -222,3 +229,25 @@ def test_mean_losses_by_hand(written):
     products.loc[products["split"] == "test", "loss"] = [3, 3, 3, 5, 5, 5]
     found = _with(predictions, products=products).mean_losses()
     assert found == {"train": 1, "validation": 2, "test": 4}
+
+
+def test_answers_out_of_fold_are_trains_or_none(catalogue, written):
+    predictions, path = written
+    train = catalogue.only("train")
+    losses = np.arange(len(train.products), dtype=np.float32)
+    unseen = make_predictions(train, predictions.split("train")[1], losses, out_of_fold=True)
+    write_predictions(unseen, path.with_name(OUT_OF_FOLD))
+    again = read_out_of_fold(path.parent, catalogue=catalogue)
+    assert again
+    pd.testing.assert_frame_equal(again.products, unseen.products)
+    np.testing.assert_array_equal(again.probabilities, unseen.probabilities)
+    assert again.products["origin"].unique().tolist() == ["out_of_fold"]
+    moved = catalogue.products["split"].replace({"train": "test", "test": "train"})
+    other = dataclasses.replace(catalogue, products=catalogue.products.assign(split=moved))
+    with pytest.raises(EvaluationError, match=r"out_of_fold.parquet holds \d+ products, the catalogue \d+; missing"):
+        read_out_of_fold(path.parent, catalogue=other)
+    write_predictions(predictions.first(0), path.with_name(OUT_OF_FOLD))
+    assert read_out_of_fold(path.parent, catalogue=catalogue) is None
+    path.with_name(OUT_OF_FOLD).unlink()
+    with pytest.raises(EvaluationError, match=r"out_of_fold.parquet is missing; train the candidate first"):
+        read_out_of_fold(path.parent)

@@ -256,15 +256,7 @@ def test_every_row_of_any_groups_is_answered_once(data: st.DataObject) -> None:
     known = made(np.bincount(labels, minlength=4).tolist())
     params = params_of("linear_svc", words=WORDS, balance="smote")
     if len(np.unique(groups)) < 2 or np.bincount(labels).max() < 2:
-        with pytest.raises(TrainingError, match="need two groups of training products, and two products of a class"):
-            out_of_fold(known, groups, params, seed=0)
+        assert out_of_fold(known, groups, params, seed=0) is None
         return
     found = out_of_fold(known, groups, params, seed=0)
     assert found.sum(axis=1) == pytest.approx(1, abs=1e-6)
-
-
-def test_answers_out_of_fold_need_two_groups() -> None:
-    from bakeoff.text.classify import out_of_fold
-
-    with pytest.raises(TrainingError, match="out-of-fold answers need two groups of training products"):
-        out_of_fold(made([4, 4]), np.zeros(8, np.int64), params_of("linear_svc"), seed=0)

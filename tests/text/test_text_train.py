@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from bakeoff.core.errors import DataError, EvaluationError, TrainingError
-from bakeoff.data.predictions import read_predictions
+from bakeoff.data.predictions import read_out_of_fold, read_predictions
 from bakeoff.records.training import TrainingRecord
+from bakeoff.text.classify import out_of_fold
 from bakeoff.text.predictor import load_text_predictor, open_text_model, stored_texts
 from bakeoff.text.train import train_text
 from text_study import ONE_CORE, WORDS, catalogue_of, plan_of, settings
@@ -43,7 +44,15 @@ def test_a_text_candidate_leaves_what_every_candidate_leaves(tmp_path):
     assert TrainingRecord.read(tmp_path / "training" / "training.json") == record
     predictions = read_predictions(tmp_path / "training" / "predictions.parquet", catalogue=catalogue)
     origins = predictions.products.groupby("split")["origin"].unique().map(list).to_dict()
-    assert origins == {"train": ["out_of_fold"], "validation": ["held_out"], "test": ["held_out"]}
+    assert origins == {"train": ["in_sample"], "validation": ["held_out"], "test": ["held_out"]}
+    unseen = read_out_of_fold(tmp_path / "training", catalogue=catalogue)
+    assert unseen
+    assert unseen.products["origin"].eq("out_of_fold").all()
+    rows = catalogue.rows("train")
+    groups = catalogue.products["group_id"].to_numpy()[rows]
+    plan = plan_of(tmp_path, catalogue)
+    np.testing.assert_array_equal(unseen.probabilities, out_of_fold(plan.known(rows), groups, plan.settings, seed=0))
+    assert (unseen.probabilities != predictions.split("train")[1]).any()
     label_ids, probabilities = predictions.split("test")
     assert (probabilities.argmax(axis=1) == label_ids).mean() > 0.9
 

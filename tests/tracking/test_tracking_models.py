@@ -206,7 +206,7 @@ def test_the_logged_torch_model_predicts_as_the_predictor(mode, torch_training, 
     if mode == "frozen":
         assert backbone.samefile(project / "weights" / "tiny" / "model.safetensors")
     assert not list(artifacts.parent.rglob("*.pkl"))
-    left_out = {"predictions.parquet", "cost.json", "history.csv"}
+    left_out = {"predictions.parquet", "out_of_fold.parquet", "cost.json", "history.csv"}
     assert left_out <= {path.name for path in training_dir.iterdir()}
     assert not left_out & {path.name for path in artifacts.rglob("*")}
     copy = (training_dir / "model.safetensors").read_bytes()

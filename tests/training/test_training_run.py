@@ -176,7 +176,7 @@ def test_an_interrupted_training_ends_bit_identical(
     assert left.keys() == right.keys()
     assert all(torch.equal(left[name], right[name]) for name in left)
     assert whole == resumed
-    for name in ("training.json", "predictions.parquet"):
+    for name in ("training.json", "predictions.parquet", "out_of_fold.parquet"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "resumed" / name).read_bytes()
     histories = [pd.read_csv(tmp_path / name / "history.csv").drop(columns="seconds") for name in ("whole", "resumed")]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
@@ -204,7 +204,7 @@ def test_rerunning_gives_the_same_bits_with_and_without_the_caches(
         if number == 3:
             shutil.rmtree(tmp_path / "root")
         _train(make_request(), catalogue, weights_dir, tmp_path / str(number))
-    for name in ("model.safetensors", "training.json", "predictions.parquet"):
+    for name in ("model.safetensors", "training.json", "predictions.parquet", "out_of_fold.parquet"):
         first, *others = ((tmp_path / number / name).read_bytes() for number in "123")
         assert all(other == first for other in others), name
     costs = [CostRecord.read(tmp_path / number / "cost.json") for number in "123"]

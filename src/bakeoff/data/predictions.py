@@ -17,6 +17,9 @@ from bakeoff.data.table import PHOTO_OF, SPLITS, Catalogue
 
 COLUMNS = ("product_id", "split", "label_id")
 ORIGINS = ("in_sample", "held_out", "out_of_fold")
+OUT_OF_FOLD = "out_of_fold.parquet"
+"""Beside predictions.parquet, in its format: train's products, answered by models that have not seen them; no rows
+where a candidate has no such answers."""
 SUM_TOLERANCE = 1e-3
 """How far a row of float32 probabilities may be from 1: above the rounding of K = 1000 terms, below any real fault."""
 _AGAIN = "train the candidate again (`dvc repro -f`)"
@@ -24,7 +27,7 @@ _AGAIN = "train the candidate again (`dvc repro -f`)"
 
 @dataclass(frozen=True)
 class Predictions:
-    """One candidate's probabilities over all splits, in the order of products.parquet."""
+    """One candidate's probabilities over all splits, or train's products alone, in the order of products.parquet."""
 
     products: pd.DataFrame
     """product_id str, split str, label_id int64, loss float32, origin str (`ORIGINS`); index 0 to N-1.
@@ -38,6 +41,10 @@ class Predictions:
         """Return one split's true classes (n,) int64 and probabilities (n, K) float32."""
         chosen = (self.products["split"] == name).to_numpy()
         return self.products["label_id"].to_numpy()[chosen], self.probabilities[chosen]
+
+    def first(self, n: int) -> "Predictions":
+        """Return the first n rows."""
+        return Predictions(self.products.head(n), self.probabilities[:n], self.labels)
 
     def mean_losses(self) -> dict[str, float]:
         """Return the mean training loss of each split; EvaluationError where one is empty."""
@@ -121,6 +128,20 @@ def read_predictions(path: Path, *, catalogue: Catalogue | None = None) -> Predi
     if catalogue is not None:
         _require_same_products(predictions, catalogue, path)
     return predictions
+
+
+def read_out_of_fold(training_dir: Path, *, catalogue: Catalogue | None = None) -> Predictions | None:
+    """Return what models that have not seen them say of train's products; None where a candidate has no such answers.
+
+    The only answers to training products that others may learn from. With a catalogue they are checked to be of exactly
+    its train split. Raises as `read_predictions` does.
+    """
+    found = read_predictions(training_dir / OUT_OF_FOLD)
+    if found.products.empty:
+        return None
+    if catalogue is not None:
+        _require_same_products(found, catalogue.only("train"), training_dir / OUT_OF_FOLD)
+    return found
 
 
 def _require_format(table: pa.Table, path: Path) -> list[str]:

@@ -82,6 +82,10 @@ class Catalogue:
             raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
         return np.flatnonzero((self.products["split"] == split).to_numpy()).astype(np.int64)
 
+    def only(self, split: str) -> "Catalogue":
+        """Return it with one split's rows alone, renumbered."""
+        return replace(self, products=self.products.iloc[self.rows(split)].reset_index(drop=True))
+
     def at(self, positions: np.ndarray | Sequence[int]) -> StoredProducts:
         """Return the products at `positions`, for a predictor or a loader."""
         return StoredProducts(self.store, self._column("image", positions), self.repairs)

@@ -1,12 +1,9 @@
 """`bakeoff learning-curve`: a trained candidate's data curve, its file and its figure."""
 
-import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.failures import drawing
@@ -14,17 +11,16 @@ from bakeoff.core.machine import ComputeParams, ScanParams
 from bakeoff.core.modes import parse_mode
 from bakeoff.core.progress import progress_bar
 from bakeoff.core.section import load_section
-from bakeoff.core.seeding import seed_everything
 from bakeoff.core.translation import Translator
-from bakeoff.data.table import UNUSED, load_catalogue
+from bakeoff.data.table import load_catalogue
 from bakeoff.data_curve.curve import Fit, describe, measure
 from bakeoff.deploy.prediction.candidates import find_candidate
 from bakeoff.learning.recipe import RecipeRecord
 from bakeoff.records.data_curve import FIGURE, FILE, FOLDER, DataCurveRecord
 from bakeoff.records.training import TrainingRecord
 from bakeoff.report.data_curve import draw_data_curve
-from bakeoff.training.learn import features_of, learn
 from bakeoff.training.losses import probabilities
+from bakeoff.training.out_of_fold import refit_head
 from bakeoff.training.plan import TrainingPlan, TrainingRequest, plan_training
 
 
@@ -79,18 +75,10 @@ def _plan(root: Path, made: TrainingRecord) -> TrainingPlan:
 
 def fit_head(plan: TrainingPlan) -> Fit:
     """Return what trains the plan's head on some rows as `train_candidate` does on all of the train split."""
-    catalogue, classifier, start = plan.catalogue, plan.model.classifier, plan.model.classifier.head
-    features = torch.from_numpy(np.array(features_of(plan).array)).to(plan.device)
-    splits = catalogue.products["split"]
 
     def fit(rows: np.ndarray, repeat: int) -> np.ndarray:
-        seed = plan.request.seed + repeat
-        seed_everything(seed)
-        classifier.head = copy.deepcopy(start)
-        left_out = (splits == "train") & ~catalogue.products.index.isin(rows)
-        some = replace(catalogue, products=catalogue.products.assign(split=splits.mask(left_out, UNUSED)))
-        learn(replace(plan, catalogue=some, request=replace(plan.request, seed=seed)))
-        with torch.inference_mode():
-            return probabilities(classifier.head(features), plan.recipe.loss.probabilities).cpu().numpy()
+        everything, seed = np.arange(len(plan.catalogue.products)), plan.request.seed + repeat
+        logits = refit_head(plan, plan.model.classifier.head, rows, everything, seed=seed)
+        return probabilities(logits, plan.recipe.loss.probabilities).cpu().numpy()
 
     return fit

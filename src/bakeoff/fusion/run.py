@@ -9,7 +9,7 @@ import numpy as np
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import cpu_name, peak_resident_mib
 from bakeoff.core.seeding import default_threads
-from bakeoff.data.predictions import read_predictions
+from bakeoff.data.predictions import Predictions, read_out_of_fold, read_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.fusion.fit import Fusion, Inputs, fit_fusion, fused_probabilities
 from bakeoff.fusion.params import FuseParams
@@ -38,19 +38,22 @@ def fuse(candidate: Candidate, catalogue: Catalogue, runs_dir: Path, *, params: 
         raise EvaluationError(f"{candidate.name} is no pair; expected <candidate>+<candidate>-<method>.")
     catalogue, folders = catalogue.by_product(), [side.folder(runs_dir) / "training" for side in candidate.sides]
     sides = [TrainingRecord.read(folder / "training.json") for folder in folders]
-    first, second = (read_predictions(folder / "predictions.parquet", catalogue=catalogue) for folder in folders)
+    plain = [read_predictions(folder / "predictions.parquet", catalogue=catalogue) for folder in folders]
+    first, second = (_unseen(*side, catalogue) for side in zip(plain, folders, strict=True))
     every, method = np.ones(len(catalogue.products), dtype=bool), str(candidate.mode)
     inputs = Inputs(every, every, catalogue.products["group_id"].to_numpy())
     given = {"params": params.settings(method), "seed": candidate.seed, "inputs": inputs}
     fusion = fit_fusion(method, first, second, **given)
-    probabilities = fused_probabilities(fusion, first, second, **given)
+    probabilities, train = fused_probabilities(fusion, first, second, **given), catalogue.rows("train")
+    known = [one.probabilities[train] for one in plain]
+    probabilities[train] = fusion.apply(known[0], known[1], every[train], every[train])
     header = _header(candidate, catalogue, sides, fusion, params)
     out_dir = candidate.folder(runs_dir) / "training"
     out_dir.mkdir(parents=True, exist_ok=True)
     fusion.write(out_dir / FILE)
     seconds = time.perf_counter() - started
     costs = [CostRecord.read(folder / "cost.json") for folder in folders]
-    outcome = fitted_outcome(header, catalogue, probabilities, seconds=seconds, out_of_fold=False)
+    outcome = fitted_outcome(header, catalogue, probabilities, seconds=seconds)
     for note in fusion.notes:
         sys.stderr.write(f"bakeoff: note: {header.title}: {note}\n")
     return outcome.write(
@@ -64,6 +67,15 @@ def fuse(candidate: Candidate, catalogue: Catalogue, runs_dir: Path, *, params: 
             "train_resident_mib": max(peak_resident_mib(), *(one.train_resident_mib for one in costs)),
         },
     )
+
+
+def _unseen(side: Predictions, folder: Path, catalogue: Catalogue) -> Predictions:
+    """Return a side's answers with those to train's products out of fold, where it has such."""
+    if (found := read_out_of_fold(folder, catalogue=catalogue)) is None:
+        return side
+    products, probabilities, train = side.products.copy(), side.probabilities.copy(), catalogue.rows("train")
+    products.loc[train, "origin"], probabilities[train] = found.products["origin"].to_numpy(), found.probabilities
+    return Predictions(products, probabilities, side.labels)
 
 
 def _header(

@@ -1,4 +1,4 @@
-"""What both trainers leave: training.json, cost.json, history.csv, predictions.parquet and pictures."""
+"""What trainers leave: training.json, cost.json, history.csv, predictions.parquet, out_of_fold.parquet, pictures."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from bakeoff.core.failures import drawing
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.figures import Figure, new_sheet, paste, shorten
-from bakeoff.data.predictions import Predictions, make_predictions, write_predictions
+from bakeoff.data.predictions import OUT_OF_FOLD, Predictions, make_predictions, write_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import transform_photo
 from bakeoff.learning.history import COLUMNS, History, Row, majority_share, why_not_learned
@@ -29,12 +29,13 @@ _N_COLUMNS, _CELL_IN, _LABEL_IN, _TITLE_IN = 6, 1.9, 0.25, 0.6
 
 @dataclass(frozen=True)
 class Outcome:
-    """A training that has just ended: how it went, and what the network says of every product."""
+    """A training that has just ended: how it went, what the network says of every product, and others of train's."""
 
     header: TrainingHeader
     catalogue: Catalogue
     history: History
     predictions: Predictions
+    out_of_fold: Predictions | None = None
 
     def _record(self, network: Mapping[str, Any]) -> TrainingRecord:
         """Return training.json: what was known beforehand, what came out, and `network`, which describes that."""
@@ -76,6 +77,7 @@ class Outcome:
         record = self._record(network)
         pd.DataFrame(self.history.rows, columns=list(COLUMNS)).to_csv(out_dir / "history.csv", index=False)
         write_predictions(self.predictions, out_dir / "predictions.parquet")
+        write_predictions(self.out_of_fold or self.predictions.first(0), out_dir / OUT_OF_FOLD)
         seconds = cost["feature_time_s"] + sum(row["seconds"] for row in self.history.rows)
         known = {"key": record.key, "git_commit": git_commit(), "ended_at": now_utc(), "train_time_s": seconds}
         CostRecord(**known, **cost).write(out_dir / "cost.json")
@@ -96,15 +98,23 @@ class Outcome:
 
 
 def fitted_outcome(
-    header: TrainingHeader, catalogue: Catalogue, probabilities: np.ndarray, *, seconds: float, out_of_fold: bool
+    header: TrainingHeader,
+    catalogue: Catalogue,
+    probabilities: np.ndarray,
+    *,
+    seconds: float,
+    out_of_fold: np.ndarray | None = None,
 ) -> Outcome:
     """Return the outcome of a model that is fitted at once, in a single step, from its (N, K) probabilities.
 
-    The catalogue has a row per product; `out_of_fold`: models that have not seen train's products answered them.
+    The catalogue has a row per product; `out_of_fold` (M, K) is what models that have not seen them say of train's.
     """
-    labels = catalogue.label_ids(np.arange(len(probabilities)))
-    losses = -np.log(np.clip(probabilities[np.arange(len(probabilities)), labels], 1e-12, 1))
-    predictions = make_predictions(catalogue, probabilities, losses, out_of_fold=out_of_fold)
+    labels, losses = catalogue.label_ids(np.arange(len(probabilities))), _losses(catalogue, probabilities)
+    predictions = make_predictions(catalogue, probabilities, losses)
+    known = catalogue.only("train")
+    unseen = None
+    if out_of_fold is not None:
+        unseen = make_predictions(known, out_of_fold, _losses(known, out_of_fold), out_of_fold=True)
     history = History(ScheduleParams(epochs=1, learning_rate=1.0, max_steps=None), 1, None)
     correct, found = probabilities.argmax(axis=1) == labels, dict[str, float]()
     for split in ("train", "validation"):
@@ -113,7 +123,13 @@ def fitted_outcome(
         found[f"{split}_loss"] = float(losses[rows].mean())
     history.step_losses.append(found.pop("train_loss"))
     history.add_epoch([1.0], **found, seconds=seconds)
-    return Outcome(header, catalogue, history, predictions)
+    return Outcome(header, catalogue, history, predictions, unseen)
+
+
+def _losses(catalogue: Catalogue, probabilities: np.ndarray) -> np.ndarray:
+    """Return (N,) -log of the true class' probability."""
+    rows = np.arange(len(probabilities))
+    return -np.log(np.clip(probabilities[rows, catalogue.label_ids(rows)], 1e-12, 1))
 
 
 def size_mib(shapes: Iterable[Sequence[int]]) -> float:

@@ -1,6 +1,5 @@
 """A classifier of texts: fitted, asked, stored without pickle, and asked about training texts it has not seen."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from bakeoff.core.errors import TrainingError
 from bakeoff.core.files import replacing
 from bakeoff.core.seeding import derive_seed
 from bakeoff.learning.balance import NEIGHBOURS, BalanceToTarget, WeightsByName, class_targets, class_weights
+from bakeoff.learning.folds import make_folds
 from bakeoff.records.base import Record
 from bakeoff.records.text import FastTextParams, TextClassifierParams
 from bakeoff.text import embed
@@ -134,32 +134,21 @@ class TextClassifier:
 
 def out_of_fold(
     known: LabelledTexts, groups: np.ndarray, params: TextClassifierParams, *, seed: int, n_folds: int = 5
-) -> np.ndarray:
+) -> np.ndarray | None:
     """Return probabilities (N, K) float32 of each text by a classifier that has seen no text of its group (N,) int64.
 
-    Groups that share a text count as one, so that none is asked about a text that it has learnt.
-    Folds have each class by its share as far as groups allow. A class in fewer groups than folds is then missing from
-    some folds, and one of a single group from the training of the model that is asked about it. Where there are fewer
-    groups than folds, or no class has as many texts, there are fewer folds. Vocabularies are of the other folds alone.
+    Groups that share a text count as one, so that none is asked about a text that it has learnt. Vocabularies are of
+    the other folds (`make_folds`) alone; None where there are no folds.
 
     Raises:
-        TrainingError: all texts are of one group, or no class has two.
+        TrainingError: the texts of some folds have no term that counts, or fastText diverges.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    groups = _joined(groups, known.texts)
-    n_folds = min(n_folds, len(np.unique(groups)), int(np.bincount(known.labels).max(initial=0)))
-    if n_folds < 2:
-        raise TrainingError("out-of-fold answers need two groups of training products, and two products of a class.")
-    folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=derive_seed(seed, "folds") % 2**32)
+    folds = make_folds(known.labels, _joined(groups, known.texts), seed=seed, n_folds=n_folds)
     found = np.zeros((len(known.texts), known.n_classes), np.float32)
-    with warnings.catch_warnings():  # a class with fewer products than folds
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        parts = list(folds.split(found, known.labels, groups))
-    for others, rows in parts:
+    for others, rows in folds:
         model = TextClassifier.fit(known.at(others).once(), params, seed=seed)
         found[rows] = model.probabilities(known.at(rows).texts)
-    return found
+    return found if folds else None
 
 
 def _joined(groups: np.ndarray, texts: Sequence[str]) -> np.ndarray:

@@ -105,30 +105,26 @@ def plan_text_training(
 def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
     """Learn, predict every product, write the training folder and return training.json's content.
 
-    Train's products are answered by models that have not seen them (five folds), so that what is fused can learn from
-    these answers.
-
     Raises:
         TrainingError: a split is empty.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     started_at, started = now_utc(), time.perf_counter()
-    catalogue, seed, train = plan.catalogue, plan.header.seed, plan.catalogue.rows("train")
-    classifier = TextClassifier.fit(plan.known(train).once(), plan.settings, seed=seed)
+    catalogue = plan.catalogue
+    classifier = TextClassifier.fit(plan.known(catalogue.rows("train")).once(), plan.settings, seed=plan.header.seed)
     fitted_s = time.perf_counter() - started
     probabilities = classifier.probabilities(plan.texts)
-    groups = catalogue.products["group_id"].to_numpy()[train]
-    probabilities[train] = out_of_fold(plan.known(train), groups, plan.settings, seed=seed)
     classifier.save(out_dir)
-    outcome = fitted_outcome(plan.header, catalogue, probabilities, seconds=fitted_s, out_of_fold=True)
-    resident_mib = peak_resident_mib()
+    predict_s, resident_mib = time.perf_counter() - started - fitted_s, peak_resident_mib()
+    unseen = _out_of_fold(plan)
+    outcome = fitted_outcome(plan.header, catalogue, probabilities, seconds=fitted_s, out_of_fold=unseen)
     record = outcome.write(
         out_dir,
         network={"probabilities": "softmax", **sizes_of(classifier)},
         cost={
             "started_at": started_at,
             "feature_time_s": 0.0,
-            "predict_time_s": time.perf_counter() - started - fitted_s,
+            "predict_time_s": predict_s,
             "train_memory_mib": resident_mib,
             "train_resident_mib": resident_mib,
         },
@@ -148,3 +144,9 @@ def sizes_of(classifier: TextClassifier) -> dict[str, float]:
         "n_features": classifier.features([""]).shape[1],
         "size_mib": sum(array.nbytes for array in arrays) / 2**20,
     }
+
+
+def _out_of_fold(plan: TextTraining) -> np.ndarray | None:
+    """Return what models of four fifths of train's groups say of the others; None where there are no folds."""
+    groups = plan.catalogue.only("train").products["group_id"].to_numpy()
+    return out_of_fold(plan.known(plan.catalogue.rows("train")), groups, plan.settings, seed=plan.header.seed)

@@ -45,7 +45,7 @@ _REQUIREMENTS = {
 _BY_SOURCE = {"hf": ("transformers",)}
 _EXAMPLE_PX = 64
 TEXT_FIELDS = ("title", "description")
-_NO_PART_OF_A_MODEL = ("predictions.parquet", "cost.json", "history.csv", "failures.json")
+_NO_PART_OF_A_MODEL = ("predictions.parquet", "out_of_fold.parquet", "cost.json", "history.csv", "failures.json")
 _CALIBRATION = f"evaluation/{CALIBRATION}"
 
 

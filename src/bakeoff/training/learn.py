@@ -161,11 +161,11 @@ def _views_of(plan: TrainingPlan) -> list[Features]:
     """Return the features of each augmented view of the training products, in their order."""
     assert plan.augment
     assert plan.recipe.cache_views
-    products = plan.catalogue.products.iloc[plan.catalogue.rows("train")].reset_index(drop=True)
-    augmented = replace(plan.catalogue, products=products)
     recipe = [plan.recipe.augment.model_dump(mode="json"), list(map(int, plan.augment.class_sizes))]
     views = Views(plan.recipe.cache_views, plan.request.seed, plan.augment, recipe)
-    return cached_views(plan.model, augmented, views, plan.header, workers=plan.request.compute.loader_workers)
+    return cached_views(
+        plan.model, plan.catalogue.only("train"), views, plan.header, workers=plan.request.compute.loader_workers
+    )
 
 
 def _options(plan: TrainingPlan) -> LoaderOptions:

@@ -1,5 +1,6 @@
 """One candidate from its settings to runs/<candidate>/seed_<s>/training/: the order of the steps, and the record."""
 
+import copy
 import sys
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ from bakeoff.training.features import fastest
 from bakeoff.training.learn import features_of, learn
 from bakeoff.training.losses import probabilities
 from bakeoff.training.module import photo_tensor
+from bakeoff.training.out_of_fold import out_of_fold
 from bakeoff.training.parallel import rank
 from bakeoff.training.plan import TrainingPlan
 
@@ -47,14 +49,16 @@ def train_candidate(plan: TrainingPlan, out_dir: Path, *, on_epoch: OnEpoch | No
     with waiting_lock(root / f"{resumed}.lock", what=f"training {resumed}"):
         checkpoint = CheckpointFolder(root / resumed)
         seed_everything(plan.request.seed)
+        start = copy.deepcopy(plan.model.classifier.head)
         history, extraction_s = learn(plan, checkpoint, on_epoch)
         trained = time.perf_counter()
-        outcome = Outcome(plan.header, plan.catalogue, history, _predict(plan))
+        predictions = _predict(plan)
         cost = {"feature_time_s": extraction_s, "predict_time_s": time.perf_counter() - trained}
         resident_mib, cuda_mib = peak_resident_mib(), peak_cuda_memory_mib(plan.device)
         cost |= {"train_memory_mib": cuda_mib or resident_mib, "train_resident_mib": resident_mib}
         save_classifier(plan.model.classifier, plan.request.mode, out_dir / MODEL_FILE)
         copy_config(project_root() / plan.header.weights_dir, out_dir)
+        outcome = Outcome(plan.header, plan.catalogue, history, predictions, out_of_fold(plan, start))
         record = outcome.write(
             out_dir,
             network={"probabilities": plan.request.recipe.loss.probabilities, **plan.sizes},
