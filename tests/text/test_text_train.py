@@ -143,7 +143,7 @@ def test_speed_is_of_a_model_fitted_to_the_catalogues_texts(tmp_path):
     LabelsRecord(labels=list(catalogue.labels), dataset=dataset(name="flat", digest="0")).write(
         tmp_path / "labels.json"
     )
-    network = open_text_model(settings(), tmp_path, compute=ONE_CORE)
+    network = open_text_model(settings(), tmp_path, compute=ONE_CORE, weights_dir=tmp_path / "weights")
     texts = stored_texts(tmp_path, settings(), 8)
     assert len(texts) == 8
     with warnings.catch_warnings():

@@ -228,7 +228,7 @@ def test_the_logged_text_model_predicts_as_the_predictor(tracking_params, projec
     folder = project / "data" / "catalogue"
     folder.mkdir(parents=True)
     catalogue, training_dir = catalogue_of(folder), project / "runs" / "tfidf_svm-original" / "seed_0" / "training"
-    train_text(plan_of(folder, catalogue), training_dir)
+    train_text(plan_of(folder, catalogue, root=project), training_dir)
     run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))
     run = open_client()[0].get_run(run_id)
     assert run.data.params["settings.classifier.name"] == "linear_svc"

