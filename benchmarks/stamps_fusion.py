@@ -51,7 +51,8 @@ def accuracies(split_seed: int, texts: Candidate, pair: Candidate) -> list[float
         photos = plan_training(request, catalogue, weights_dir=Path("weights") / PHOTOS.model)
         train_candidate(photos, PHOTOS.folder(runs) / "training")
         words = TextSettings.read(DATA / "candidates" / f"{texts.model}.json")
-        plan = plan_text_training(words, "original", catalogue, DATA / "catalogue", seed=0, compute=params.compute)
+        places = {"catalogue_dir": DATA / "catalogue", "weights_dir": Path("weights") / texts.model}
+        plan = plan_text_training(words, texts, catalogue, compute=params.compute, **places)
         train_text(plan, texts.folder(runs) / "training")
         fuse(pair, catalogue, runs, params=params.fuse)
         found = []
