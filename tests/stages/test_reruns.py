@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow]  # dvc lives in .venv-torch
 MODEL = "mobilenetv2"
 PAIR = f"{MODEL}-frozen+tfidf_svm-original-mean"
 ALL = {
-    *("candidates", "fetch", "prepare", "audit", "split", "examine", "explore", "weights", "weights_baseline"),
+    *("candidates", "fetch", "prepare", "audit", "split", "examine", "explore"),
+    *("weights", "weights_text", "weights_baseline"),
     *("baseline_tf", "train_torch", "train_text", "fuse"),
     *("evaluate", "evaluate_text", "evaluate_pair", "evaluate_baseline"),
     *("interpret", "interpret_baseline"),
@@ -30,7 +31,7 @@ ALL = {
 TRAINERS = {"train_torch", "train_text", "baseline_tf"}
 EVALUATE = {"evaluate", "evaluate_text", "evaluate_pair", "evaluate_baseline"}
 INTERPRET = {"interpret", "interpret_baseline", "faithfulness", "faithfulness_baseline"}
-WEIGHTS = {"weights", "weights_baseline"}
+WEIGHTS = {"weights", "weights_text", "weights_baseline"}
 LATER = {*TRAINERS, "fuse", *EVALUATE, *INTERPRET, "examine", "explore"}
 """What reads the split catalogue."""
 CATALOGUE = {"fetch", "prepare", "audit", "split", "explore"}
@@ -44,7 +45,7 @@ ROOMS = {
     "data": ALL - set(WEIGHTS),
     "catalogue": {*CATALOGUE, "examine"},
     "scan": {"candidates", *WEIGHTS, *OF_TORCH},
-    "backbones": {"candidates", *WEIGHTS, *OF_TORCH},
+    "backbones": {"candidates", *WEIGHTS, *OF_TORCH, "train_text"},
     "weights": {*WEIGHTS, "throughput"},
     "learning": {"candidates", *WEIGHTS, *TRAINERS, "fuse", *INTERPRET, "throughput", "examine"},
     "training": OF_TORCH,
@@ -98,7 +99,8 @@ FILES = {
     f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput", "examine"},
     f"data/recipes/{MODEL}-frozen.json": {"train_torch"},
     f"weights/{MODEL}/record.json": {"train_torch", "interpret", "faithfulness", "examine"},
-    "data/candidates/tfidf_svm.json": {"train_text", "throughput", "examine"},
+    "data/candidates/tfidf_svm.json": {"weights_text", "train_text", "throughput", "examine"},
+    "weights/tfidf_svm/record.json": {"train_text", "examine"},
     "runs/tfidf_svm-original/seed_0/training/predictions.parquet": {"evaluate_text", "fuse", "compare"},
     f"runs/{PAIR}/seed_0/training/predictions.parquet": {"evaluate_pair", "compare"},
     "weights/baseline_tf/record.json": {"baseline_tf", "throughput", "examine"},

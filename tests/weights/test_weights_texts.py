@@ -43,6 +43,8 @@ def test_a_folder_is_stored_whole_and_a_changed_one_again(encoder, tmp_path):
         f"tiny/{name}" for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
     }
     assert existing_record(out) == first == fetch(own, out)
+    renamed = fetch({"other": own["tiny"]}, out)
+    assert {name.partition("/")[0] for name in renamed.files} == {"other"}
     save_encoder(encoder, seed=1)
     assert fetch(own, out).sha256 != first.sha256
     assert not [path for path in out.rglob("*") if path.is_file() and path.name.endswith(".tmp")]

@@ -45,7 +45,8 @@ def fetch_text_weights(settings: TextSettings, params: WeightsParams, out_dir: P
         if one.source not in params.sources:
             raise WeightsError(f"{settings.model}: weights.sources leaves out {one.source}, which has {one.name}.")
     kept = existing_record(out_dir)
-    if kept and (kept.source, kept.url_or_id) != (_source(settings.encoders), _names(settings.encoders)):
+    asked = _source(settings.encoders), _names(settings.encoders), {*settings.encoders}
+    if kept and (kept.source, kept.url_or_id, {name.partition("/")[0] for name in kept.files}) != asked:
         kept = None  # something else was asked for since
     if kept:
         kept = kept.model_copy(update=stated)
