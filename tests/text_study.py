@@ -13,7 +13,7 @@ from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import read_yaml, validate_section
 from bakeoff.data.table import Catalogue
 from bakeoff.records.candidate import Candidate
-from bakeoff.records.text import CleaningParams, TextSettings
+from bakeoff.records.text import CleaningParams, TextSettings, TranslationParams
 from bakeoff.text.train import TextTraining, plan_text_training
 from bakeoff.weights.texts import fetch_text_weights
 from numpy_predictor import make_catalogue
@@ -28,6 +28,7 @@ def settings(name: str = "tfidf_svm") -> TextSettings:
     own = yaml.safe_load((CONF / "text_model" / f"{name}.yaml").read_text(encoding="utf-8"))["text_settings"][name]
     steps = read_yaml(CONF / "config.yaml")["text"]["cleaning"]["full"] | {"languages": ["en"], "lemmas": "none"}
     known = own | {"cleaning": validate_section(CleaningParams, steps, where="cleaning")}
+    known["translation"] = TranslationParams(to="fr", service=None, model=None, url=None, block=4900)
     return TextSettings(model=name, licence_code="BSD-3-Clause", commercial_use=True, **known)
 
 

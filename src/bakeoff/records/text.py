@@ -55,6 +55,28 @@ class CleaningParams(Section):
         return self
 
 
+class TranslationParams(Section):
+    """How texts become those of variant `translated`."""
+
+    to: Annotated[str, Field(pattern="^[a-z]{2}$")]
+    """ISO 639-1; texts in this language stay as they are."""
+    service: Literal["local", "web"] | None
+    """null = none, and the variant is refused."""
+    model: str | None
+    """Of `local`: a model of the hub or a folder; `{source}` and `{to}` become the languages."""
+    url: Annotated[str, Field(pattern="^https?://")] | None
+    """Of `web`: a service with LibreTranslate's interface."""
+    block: PositiveInt
+    """Characters that are translated at a time."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        needed = {"local": "model", "web": "url"}.get(self.service or "")
+        if needed and getattr(self, needed) is None:
+            raise ValueError(f"service {self.service} needs {needed}")
+        return self
+
+
 Frequency = PositiveInt | Annotated[float, Field(gt=0, le=1)]
 """In how many texts a term is: a whole number counts them, a fraction (1.0 = all) is their share."""
 
@@ -211,3 +233,5 @@ class TextSettings(Settings, TextClassifierParams):
     licence_code: str
     commercial_use: bool | None
     cleaning: CleaningParams
+    translation: TranslationParams
+    """Of variant `translated`."""

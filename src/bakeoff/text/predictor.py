@@ -8,6 +8,7 @@ import numpy as np
 from bakeoff.backbones.text_encoder import TextEncoder
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import ComputeParams, cpu_name
+from bakeoff.core.paths import state_dir
 from bakeoff.core.seeding import default_threads, set_threads
 from bakeoff.data.products import evenly_spaced
 from bakeoff.data.table import read_prepared
@@ -21,6 +22,7 @@ from bakeoff.text.classify import LabelledTexts, TextClassifier
 from bakeoff.text.clean import clean_texts, join_fields
 from bakeoff.text.encode import Encoders, open_encoders
 from bakeoff.text.train import sizes_of
+from bakeoff.text.translate import translated
 from bakeoff.weights.texts import find_encoder
 
 _N_FITTED, _N_EMBEDDED = 5000, 200
@@ -32,9 +34,16 @@ class TextPredictor(Measurable):
     """Answers from texts as they are stored; they are cleaned here."""
 
     def __init__(
-        self, classifier: TextClassifier, settings: TextSettings, labels: Sequence[str], title: str, *, threads: int
+        self,
+        classifier: TextClassifier,
+        settings: TextSettings,
+        labels: Sequence[str],
+        title: str,
+        *,
+        threads: int,
+        translates: bool = False,
     ) -> None:
-        self._classifier, self.settings = classifier, settings
+        self._classifier, self.settings, self._translates = classifier, settings, translates
         super().__init__(
             title,
             labels,
@@ -68,6 +77,8 @@ class TextPredictor(Measurable):
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return (N, K) float32 probabilities of texts as they are stored."""
+        if self._translates:
+            texts = translated(texts, self.settings.translation, state_dir("translations"))
         return self.forward(clean_texts(texts, self.settings.cleaning))
 
     def compiled_call(self, batch: Sequence[str]) -> Callable[[], None]:
@@ -99,7 +110,8 @@ def load_text_predictor(training_dir: Path, *, weights_root: Path | None = None)
     if record.settings.encoders:
         encoders = open_encoders(record.settings.encoders, record.own_weights(training_dir, weights_root))
     classifier = TextClassifier.load(training_dir, encoders)
-    return TextPredictor(classifier, record.settings, record.labels, record.title, threads=default_threads())
+    how = {"threads": default_threads(), "translates": record.mode == "translated"}
+    return TextPredictor(classifier, record.settings, record.labels, record.title, **how)
 
 
 def stored_texts(catalogue_dir: Path, settings: TextSettings, n: int | None = None) -> list[str]:

@@ -22,6 +22,7 @@ from bakeoff.records.weights import read_record
 from bakeoff.text.classify import LabelledTexts, TextClassifier, out_of_fold
 from bakeoff.text.clean import cached_texts, join_fields
 from bakeoff.text.encode import Encoders, open_encoders
+from bakeoff.text.translate import translated
 
 
 @dataclass(frozen=True)
@@ -63,22 +64,23 @@ def plan_text_training(
     Raises:
         DataError: data/catalogue/texts.parquet is missing.
         WeightsError: there is no record of weights, or no encoder.
-        TrainingError: no train product has a text, or the translation is asked for.
+        ParamsError: translation is asked for, and no translator is configured.
+        TrainingError: no train product has a text, or no text could be translated.
     """
-    if candidate.mode != "original":
-        raise TrainingError(f"variant {candidate.mode} needs translated texts, which nothing makes yet; take original.")
     encoders = open_encoders(settings.encoders, weights_dir)
     threads = set_threads(compute.threads or default_threads())
     catalogue = catalogue.by_product()
     table = read_prepared(catalogue_dir, "texts.parquet").set_index("product_id")
     told = join_fields(table.loc[catalogue.products["product_id"].tolist()], settings.cleaning.join)
+    if candidate.mode == "translated":
+        told = translated(told, settings.translation, state_dir("translations"))
     texts = cached_texts(told, settings.cleaning, state_dir("texts"))
     if not any(texts[row] for row in catalogue.rows("train")):
         raise TrainingError(f"{settings.model}: no train product has a text; see section `dataset`, columns.")
     header = TrainingHeader(
         candidate=candidate.name,
         model=settings.model,
-        mode=candidate.mode,
+        mode=str(candidate.mode),
         seed=candidate.seed,
         framework="scikit-learn",
         architecture=settings.architecture,
