@@ -54,9 +54,9 @@ def test_a_frozen_encoder_is_a_text_candidate_as_others(root):
     assert record.n_parameters > record.n_trainable
     assert {"torch", "transformers"} <= record.versions.keys()
     found = read_predictions(root / "runs/tiny-original/seed_0/training/predictions.parquet", catalogue=catalogue)
-    assert set(found.products["origin"][found.products["split"] == "train"]) == {"out_of_fold"}
+    assert set(found.products["origin"][found.products["split"] == "train"]) == {"in_sample"}
     label_ids, probabilities = found.split("test")
-    assert (probabilities.argmax(axis=1) == label_ids).mean() > 0.9
+    assert (probabilities.argmax(axis=1) == label_ids).mean() > 0.6  # of a network of random numbers; chance is a third
 
 
 def test_embeddings_are_made_once_for_seeds_and_heads_and_anew_for_other_texts(root):

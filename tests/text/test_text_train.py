@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bakeoff.core.errors import DataError, EvaluationError, TrainingError
+from bakeoff.core.errors import DataError, EvaluationError, ParamsError, TrainingError
 from bakeoff.data.predictions import read_out_of_fold, read_predictions
 from bakeoff.records.training import TrainingRecord
 from bakeoff.text.classify import out_of_fold
@@ -97,7 +97,7 @@ def test_what_cannot_be_learnt_is_told(tmp_path):
     catalogue = catalogue_of(tmp_path, [None] * 60)
     with pytest.raises(TrainingError, match="tfidf_svm: no train product has a text"):
         plan_of(tmp_path, catalogue)
-    with pytest.raises(TrainingError, match="variant translated needs translated texts"):
+    with pytest.raises(ParamsError, match="variant translated needs a translator"):
         plan_of(tmp_path, catalogue, variant="translated")
     (tmp_path / "texts.parquet").unlink()
     with pytest.raises(DataError, match=r"texts.parquet is missing; run `dvc repro prepare`"):

