@@ -214,9 +214,7 @@ def test_the_environment_is_the_frameworks(project, monkeypatch):
         "-P",
         ["--model", "models:/bakeoff/1", "--port", "5001"],
     )
-    with pytest.raises(
-        TrackingError, match="must be one of pytorch, tensorflow, scikit-learn, fusion, got ''"
-    ):
+    with pytest.raises(TrackingError, match="must be one of pytorch, tensorflow, scikit-learn, fusion, got ''"):
         server_command(Served("models:/bakeoff/1", "who", ""), 5001)
     monkeypatch.setenv("BAKEOFF_PYTHON_TORCH", str(project / "nowhere"))
     with pytest.raises(TrackingError, match=r"needs .*nowhere, which is missing; run `make setup`"):
