@@ -53,7 +53,7 @@ def evaluate_candidate(
     write_report(label_ids, predicted, predictions.labels, out_dir / "classification_report.txt")
     calibration.write(out_dir / records.CALIBRATION)
     metrics.write(out_dir / records.METRICS)  # last: it says that the others are there
-    title = f"{metrics.candidate}: {len(label_ids)} test photos, accuracy {(label_ids == predicted).mean():.3f}"
+    title = f"{metrics.candidate}: {len(label_ids)} test products, accuracy {(label_ids == predicted).mean():.3f}"
     _draw(calibration, confusions, counts, catalogue, out_dir, title=title)
     return metrics
 
