@@ -34,7 +34,7 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         settings, compute = TextSettings.read(args.candidate), load_section(args.params, ComputeParams)
-        catalogue = load_catalogue(args.catalogue, args.splits)
+        catalogue = load_catalogue(args.catalogue, args.splits, reads="text")
         plan = plan_text_training(settings, args.variant, catalogue, args.catalogue, seed=args.seed, compute=compute)
         train_text(plan, args.out)
         replay(args.out.parent, params=load_section(args.params, TrackingParams))

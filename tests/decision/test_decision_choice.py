@@ -316,8 +316,8 @@ def test_the_reason_tells_the_tie():
     choice = choose(items, NO_LIMITS)
     # Wilson for 94/105: 0.8221 to 0.9405, so half of it is 5.9 points
     assert choice["best_reason"] == (
-        "Best: fast, test accuracy 0.895, 10.0 ms per product: within one test product of slow (0.905) and faster, of 2 "
-        "eligible candidates."
+        "Best: fast, test accuracy 0.895, 10.0 ms per product: within one test product of slow (0.905) and faster, of "
+        "2 eligible candidates."
     )
     assert choice["noise"]["runner_up"] == "slow"
     assert choice["noise"]["half_width_points"] == pytest.approx(5.9, abs=0.05)

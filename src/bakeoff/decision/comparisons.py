@@ -148,14 +148,14 @@ def pair_sentence(row: dict[str, Any], t: Translator) -> str:
         text = N_("{candidate} and {against} are right on the same {right} of {n} test products")
     elif row["b"] == row["c"] and row["difference_points"] == 0:
         text = N_(
-            "{candidate} and {against} cannot be told apart by accuracy with {n} test products: each is ahead on {b} of "
-            "them (corrected {p})"
+            "{candidate} and {against} cannot be told apart by accuracy with {n} test products: each is ahead on {b} "
+            "of them (corrected {p})"
         )
     else:
         needed = needed_in_words(row["n_needed"], t)
         text = N_(
-            "{candidate} and {against} cannot be told apart by accuracy with {n} test products ({points} points, 95% CI "
-            "{low} to {high}, corrected {p})"
+            "{candidate} and {against} cannot be told apart by accuracy with {n} test products ({points} points, 95% "
+            "CI {low} to {high}, corrected {p})"
         )
     told = t.gettext(text, **values)
     return t.gettext("{told}; {needed} would be needed", told=told, needed=needed) if needed else told
@@ -170,12 +170,13 @@ def lead_over(outcomes: Outcomes, name: str, against: str, n_resamples: int) -> 
 def groups_sentence(
     groups: Sequence[Sequence[str]], pairs: PairTests, outcomes: Outcomes, *, n_resamples: int, t: Translator
 ) -> str:
-    """Return who cannot be told apart, first group by group, and how many products would tell the first from the last."""
+    """Return who cannot be told apart, first group by group, and how many products would tell first from last."""
     if len(pairs.names) < 2:
         return t.gettext("Fewer than two candidates can be compared.")
     if not groups:
         return t.gettext(
-            "Each of the {k} candidates compared can be told apart from the next in the ranking with {n} test products.",
+            "Each of the {k} candidates compared can be told apart from the next in the ranking with {n} test "
+            "products.",
             k=_counted(len(pairs.names), t),
             n=t.number(outcomes.n, ",d"),
         )
@@ -189,10 +190,8 @@ def _group_sentence(group: Sequence[str], pairs: PairTests, outcomes: Outcomes, 
     gaps = {"k": _counted(len(group), t), "n": t.number(outcomes.n, ",d"), "names": t.join(group)}
     tail = N_("{needed} would be needed for the first and the last of them")
     if len(group) == 2:
-        text, tail = (
-            N_("{names}: these two cannot be told apart with {n} test products"),
-            N_("{needed} would be needed"),
-        )
+        text = N_("{names}: these two cannot be told apart with {n} test products")
+        tail = N_("{needed} would be needed")
     elif len(group) <= _MAX_NAMED:
         text = N_("{names}: these {k} cannot be told apart with {n} test products")
     else:
