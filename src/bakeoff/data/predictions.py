@@ -81,7 +81,7 @@ def make_predictions(
     table["loss"] = np.asarray(losses, dtype=np.float32)
     seen = "out_of_fold" if out_of_fold else "in_sample"
     table["origin"] = np.where((table["split"] == learnt_from).to_numpy(), seen, "held_out")
-    predictions = Predictions(table, np.asarray(probabilities, dtype=np.float32), list(catalogue.labels))
+    predictions = Predictions(table, np.array(probabilities, dtype=np.float32), list(catalogue.labels))
     _answer_without_input(predictions, catalogue.by_product())
     _check_products(predictions, where="the catalogue")
     _check_probabilities(predictions, where="the candidate's predictions")

@@ -14,7 +14,7 @@ from bakeoff.data.photo import crop_of, stored_size
 from bakeoff.data.products import StoredProducts
 from bakeoff.data.store import ImageStore
 from bakeoff.data.transforms import box_in_view
-from bakeoff.records.candidate import Modality
+from bakeoff.records.candidate import Candidate, Modality
 from bakeoff.records.catalogue import Dataset, LabelsRecord, Repair
 from bakeoff.records.settings import Geometry
 
@@ -43,7 +43,7 @@ PHOTO_OF = "photo_of"
 TEXT_COLUMNS = dict.fromkeys(("product_id", "title", "description"), "string")
 """Of texts.parquet, one row per product; null where it has none."""
 HAS = {"image": "has_photo", "text": "has_text"}
-"""Of products.parquet, bool, by modality; only where `prepare.require` is not `image`: else each product has a photo."""
+"""Of products.parquet, bool, by modality; only where `prepare.require` is not `image`: else all have a photo."""
 UNLABELLED = "unlabelled.parquet"
 """Products whose source keeps the labels to itself: product_id, image, title, description, for `bakeoff predict`."""
 DIGESTS = "digests.parquet"
@@ -73,6 +73,10 @@ class Catalogue:
         column = HAS.get(str(modality), "")
         return self.products.get(column, pd.Series(True, self.products.index)).to_numpy(dtype=bool)
 
+    def readable(self) -> "Catalogue":
+        """Return it without the products that there is nothing to read of."""
+        return replace(self, products=self.products[self.has_input(self.reads)].reset_index(drop=True))
+
     def by_product(self) -> "Catalogue":
         """Return it with one row per product, that of its first photo: itself unless products have several."""
         return replace(self, products=first_photos(self.products)) if PHOTO_OF in self.products else self
@@ -93,7 +97,9 @@ class Catalogue:
         """
         if split not in SPLITS:
             raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
-        return np.flatnonzero((self.products["split"] == split).to_numpy() & self.has_input(self.reads)).astype(np.int64)
+        return np.flatnonzero((self.products["split"] == split).to_numpy() & self.has_input(self.reads)).astype(
+            np.int64
+        )
 
     def at(self, positions: np.ndarray | Sequence[int]) -> StoredProducts:
         """Return the products at `positions`, for a predictor or a loader."""
@@ -149,6 +155,12 @@ class Catalogue:
 
     def _column(self, name: str, positions: np.ndarray | Sequence[int]) -> np.ndarray:
         return self.products[name].to_numpy(dtype=np.int64)[np.asarray(positions, dtype=np.int64)]
+
+
+def has_input(candidate: Candidate, catalogue: Catalogue) -> np.ndarray:
+    """Return the products that a candidate has something to read of, a pair either side, (N,) bool."""
+    sides = [has_input(side, catalogue) for side in candidate.sides]
+    return np.logical_or.reduce(sides) if sides else catalogue.has_input(candidate.modality)
 
 
 def load_catalogue(catalogue_dir: Path, splits_file: Path, *, reads: Modality | None = "image") -> Catalogue:

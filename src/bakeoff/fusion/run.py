@@ -4,13 +4,11 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import cpu_name, peak_resident_mib
 from bakeoff.core.seeding import default_threads
 from bakeoff.data.predictions import read_predictions
-from bakeoff.data.table import Catalogue
+from bakeoff.data.table import Catalogue, has_input
 from bakeoff.fusion.fit import Fusion, Inputs, fit_fusion, fused_probabilities
 from bakeoff.fusion.params import FuseParams
 from bakeoff.learning.key import now_utc, split_digest, training_key, versions
