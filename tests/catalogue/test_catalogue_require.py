@@ -78,7 +78,7 @@ def half(root):
 def test_the_audit_counts_them_and_flags_no_blank(half):
     record = audit(half / "catalogue", half / "audit")
     assert (record.n_without_photo, record.n_without_text) == (2, 1)
-    assert list_findings(record).endswith("2 products have no photo, 1 have no text")
+    assert list_findings(record).endswith("products without a photo: 2; without a text: 1")
     assert record.width_px.min > PREPARE.min_side_px  # of photos alone
     flagged = pd.read_parquet(half / "audit" / "findings.parquet")
     assert not set(flagged.loc[flagged["finding"] != "missing_title", "product_id"]) & {MISSING, BROKEN}

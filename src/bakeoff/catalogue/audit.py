@@ -83,7 +83,7 @@ def list_findings(record: AuditRecord) -> str:
     found = f"findings: {', '.join(told) or 'none'}"
     if record.n_without_photo is None:
         return found
-    return f"{found}\n{record.n_without_photo} products have no photo, {record.n_without_text} have no text"
+    return f"{found}\nproducts without a photo: {record.n_without_photo}; without a text: {record.n_without_text}"
 
 
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:

@@ -70,8 +70,9 @@ class Catalogue:
 
     def has_input(self, modality: Modality | None) -> np.ndarray:
         """Return which products have a photo or a text, (N,) bool; all where that is not known."""
-        column = HAS.get(str(modality), "")
-        return self.products.get(column, pd.Series(True, self.products.index)).to_numpy(dtype=bool)
+        column = HAS.get(str(modality))
+        known = column in self.products
+        return self.products[column].to_numpy(dtype=bool) if known else np.ones(len(self.products), dtype=bool)
 
     def readable(self) -> "Catalogue":
         """Return it without the products that there is nothing to read of."""

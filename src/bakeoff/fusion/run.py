@@ -37,8 +37,8 @@ def fuse(candidate: Candidate, catalogue: Catalogue, runs_dir: Path, *, params: 
     catalogue, folders = catalogue.by_product(), [side.folder(runs_dir) / "training" for side in candidate.sides]
     sides = [TrainingRecord.read(folder / "training.json") for folder in folders]
     first, second = (read_predictions(folder / "predictions.parquet", catalogue=catalogue) for folder in folders)
-    method, has = str(candidate.mode), [has_input(side, catalogue) for side in candidate.sides]
-    inputs = Inputs(*has, catalogue.products["group_id"].to_numpy())
+    method, (one, other) = str(candidate.mode), (has_input(side, catalogue) for side in candidate.sides)
+    inputs = Inputs(one, other, catalogue.products["group_id"].to_numpy())
     given = {"params": params.settings(method), "seed": candidate.seed, "inputs": inputs}
     fusion = fit_fusion(method, first, second, **given)
     probabilities = fused_probabilities(fusion, first, second, **given)
