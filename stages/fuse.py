@@ -33,7 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         pair, params = Candidate(args.pair, args.seed), load_section(args.params, FuseParams)
-        fuse(pair, load_catalogue(args.catalogue, args.splits), args.runs, params=params)
+        fuse(pair, load_catalogue(args.catalogue, args.splits, reads=None), args.runs, params=params)
         replay(pair.folder(args.runs), params=load_section(args.params, TrackingParams))
 
 

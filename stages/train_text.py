@@ -35,7 +35,7 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         settings, compute = TextSettings.read(args.candidate), load_section(args.params, ComputeParams)
-        catalogue = load_catalogue(args.catalogue, args.splits)
+        catalogue = load_catalogue(args.catalogue, args.splits, reads="text")
         candidate = Candidate.of(settings.model, args.variant, args.seed)
         places = {"catalogue_dir": args.catalogue, "weights_dir": args.weights}
         plan = plan_text_training(settings, candidate, catalogue, compute=compute, **places)

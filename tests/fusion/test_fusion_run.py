@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ from half_told import FUSE
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.data.predictions import read_predictions
+from bakeoff.evaluation.params import AutomationParams, EvaluateParams
+from bakeoff.evaluation.run import evaluate_candidate
 from bakeoff.fusion.fit import Fusion
 from bakeoff.fusion.run import FILE, fuse
 from bakeoff.records.candidate import Candidate
@@ -18,6 +22,9 @@ from bakeoff.text.train import train_text
 from text_study import catalogue_of, plan_of, settings
 
 pytestmark = pytest.mark.torch
+EVALUATE = EvaluateParams(
+    top_k=[], n_bootstrap=100, n_bootstrap_ece=100, calibration_bins=5, automation=AutomationParams(precision=0.9)
+)
 SIDES = "tfidf_svm-original", "tfidf_forest-original"
 PAIR = Candidate(f"{SIDES[0]}+{SIDES[1]}-stacking_logistic")
 
@@ -104,3 +111,27 @@ def test_a_side_that_is_not_trained_or_a_name_without_two_sides_is_told(study):
     for name in (SIDES[0], f"{SIDES[0]}+{SIDES[1]}+{SIDES[0]}-mean"):
         with pytest.raises(EvaluationError, match="is no pair; expected <candidate>"):
             fuse(Candidate(name), catalogue, folder / "runs", params=FUSE)
+
+
+def test_where_one_side_has_no_input_the_other_answers_and_those_without_either_are_counted(study, tmp_path):
+    folder, catalogue = study
+    pair = Candidate(f"{SIDES[0]}+net-frozen-mean")
+    training = pair.sides[1].folder(tmp_path) / "training"
+    shutil.copytree(pair.sides[0].folder(folder / "runs"), pair.sides[0].folder(tmp_path))
+    shutil.copytree(Candidate(SIDES[1]).folder(folder / "runs"), training.parent)  # stands in for a model of photos
+    rows = catalogue.rows("test")[:3]
+    products = catalogue.products.assign(has_text=True, has_photo=True)
+    products.loc[rows[[0, 2]], "has_text"] = products.loc[rows[[1, 2]], "has_photo"] = False
+    half = replace(catalogue, products=products)
+    fuse(pair, half, tmp_path, params=FUSE)
+    own, text, photo = (
+        read_predictions(one.folder(tmp_path) / "training" / "predictions.parquet").probabilities
+        for one in (pair, *pair.sides)
+    )
+    np.testing.assert_allclose(own[rows[0]], photo[rows[0]], rtol=1e-6)
+    np.testing.assert_allclose(own[rows[1]], text[rows[1]], rtol=1e-6)
+    counted = {}
+    for one in (pair, *pair.sides):
+        done = one.folder(tmp_path)
+        counted[one.modality] = evaluate_candidate(done / "training", half, done / "evaluation", params=EVALUATE)
+    assert {name: found.n_without_input for name, found in counted.items()} == {"pair": 1, "text": 2, "image": 2}

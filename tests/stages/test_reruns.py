@@ -84,13 +84,13 @@ FILES = {
     "stages/evaluate.py": EVALUATE,
     "stages/throughput.py": {"throughput"},
     "stages/compare.py": {"compare"},
-    "data/catalogue/texts.parquet": {"audit", "explore", "train_text"},  # mending a description retrains no image model
+    "data/catalogue/texts.parquet": {"audit", "explore", "train_text", "throughput"},  # no image model learns again
     "data/catalogue/digests.parquet": {"audit", "split", "explore"},  # whose split stays the same: nothing is trained
     "data/catalogue/rejected.csv": {"audit"},
     "data/catalogue/measures.parquet": {"audit", "split", "explore", "compare"},
     "data/audit/audit.json": TELLING,
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
-    "data/catalogue/products.parquet": {"audit", "split", *LATER, "compare"},
+    "data/catalogue/products.parquet": {"audit", "split", *LATER, "throughput", "compare"},
     "data/catalogue/labels.json": {"audit", *LATER, "throughput"},
     "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore", "train_text", "fuse"}), "throughput"},
     "data/splits/split.json": {"compare"},

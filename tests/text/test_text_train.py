@@ -112,6 +112,18 @@ def test_a_product_without_a_text_is_answered_all_the_same(tmp_path):
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
+def test_where_texts_are_required_a_product_without_one_is_not_learnt_from(tmp_path):
+    catalogue = catalogue_of(tmp_path)
+    without = [int(catalogue.rows(split)[0]) for split in ("train", "test")]
+    products = catalogue.products.assign(has_text=~catalogue.products.index.isin(without), has_photo=True)
+    plan = plan_of(tmp_path, replace(catalogue, products=products, reads="text"))
+    assert without[0] not in plan.catalogue.rows("train")
+    train_text(plan, tmp_path / "out")
+    found = read_predictions(tmp_path / "out" / "predictions.parquet").probabilities
+    np.testing.assert_allclose(found[without], 1 / 3, rtol=1e-6)
+    assert (np.delete(found, without, axis=0).max(axis=1) > 0.5).all()
+
+
 @pytest.mark.parametrize("name", ["tfidf_svm", "tfidf_forest", "fasttext"])
 def test_a_loaded_candidate_answers_as_in_training(tmp_path, name):
     catalogue = catalogue_of(tmp_path)

@@ -37,7 +37,7 @@ from records_made import calibration_record, choice_record, metrics_record
 
 ROOT = Path(__file__).parents[2]
 PARAMS = (
-    "prepare: {store_px: 32, max_megapixels: 1, min_side_px: 16, class_too_small: reject}\n"
+    "prepare: {store_px: 32, max_megapixels: 1, min_side_px: 16, class_too_small: reject, require: image}\n"
     "tracking: {experiment: bakeoff, tensorboard: false, system_metrics: false, log_models: true}\n"
 )
 """Its section `prepare` is not the one that the trainings' catalogues were made by (`prepared.PREPARE`)."""

@@ -62,10 +62,10 @@ class TextEncoder:
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         size, found = self.params.batch_size, np.zeros((len(texts), self.network.config.hidden_size), np.float32)
         for rows in track([order[start : start + size] for start in range(0, len(order), size)]):
-            found[rows] = self._encode([texts[row] for row in rows])
+            found[rows] = self._encode([str(texts[row]) for row in rows])
         return found
 
-    def _encode(self, texts: list[str]) -> np.ndarray:
+    def _encode(self, texts: Sequence[str]) -> np.ndarray:
         import torch
 
         prefixed = [self.params.prefix + text for text in texts]

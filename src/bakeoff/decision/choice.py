@@ -201,7 +201,7 @@ def _commercial_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translat
 
 
 def _expected(certain: Mapping[str, Any], winner: Summary) -> list[str]:
-    """Return what to expect of a winner on new photos."""
+    """Return what to expect of a winner on new products."""
     found = certain["corrected"].get(winner.candidate)
     return [found["sentence"]] if found else []
 

@@ -78,7 +78,7 @@ def pair_gains(outcomes: Outcomes, *, n_resamples: int) -> list[PairGain]:
         for name, sides in names.items()
         if sides and all(side in known for side in sides)
     ]
-    adjusted = holm([one.p_value for one in found])
+    adjusted = holm(np.array([one.p_value for one in found]))
     return [one.model_copy(update={"p_holm": p}) for one, p in zip(found, adjusted, strict=True)]
 
 

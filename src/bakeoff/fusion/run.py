@@ -2,15 +2,14 @@
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import cpu_name, peak_resident_mib
 from bakeoff.core.seeding import default_threads
 from bakeoff.data.predictions import Predictions, read_out_of_fold, read_predictions
-from bakeoff.data.table import Catalogue
+from bakeoff.data.table import Catalogue, has_input
 from bakeoff.fusion.fit import Fusion, Inputs, fit_fusion, fused_probabilities
 from bakeoff.fusion.params import FuseParams
 from bakeoff.learning.key import now_utc, split_digest, training_key, versions
@@ -39,14 +38,15 @@ def fuse(candidate: Candidate, catalogue: Catalogue, runs_dir: Path, *, params: 
     catalogue, folders = catalogue.by_product(), [side.folder(runs_dir) / "training" for side in candidate.sides]
     sides = [TrainingRecord.read(folder / "training.json") for folder in folders]
     plain = [read_predictions(folder / "predictions.parquet", catalogue=catalogue) for folder in folders]
-    first, second = (_unseen(*side, catalogue) for side in zip(plain, folders, strict=True))
-    every, method = np.ones(len(catalogue.products), dtype=bool), str(candidate.mode)
-    inputs = Inputs(every, every, catalogue.products["group_id"].to_numpy())
+    read = [replace(catalogue, reads=side.modality) for side in candidate.sides]
+    first, second = map(_unseen, plain, folders, read)
+    method, (one, other) = str(candidate.mode), (has_input(side, catalogue) for side in candidate.sides)
+    inputs = Inputs(one, other, catalogue.products["group_id"].to_numpy())
     given = {"params": params.settings(method), "seed": candidate.seed, "inputs": inputs}
     fusion = fit_fusion(method, first, second, **given)
     probabilities, train = fused_probabilities(fusion, first, second, **given), catalogue.rows("train")
-    known = [one.probabilities[train] for one in plain]
-    probabilities[train] = fusion.apply(known[0], known[1], every[train], every[train])
+    known = [side.probabilities[train] for side in plain]
+    probabilities[train] = fusion.apply(known[0], known[1], one[train], other[train])
     header = _header(candidate, catalogue, sides, fusion, params)
     out_dir = candidate.folder(runs_dir) / "training"
     out_dir.mkdir(parents=True, exist_ok=True)

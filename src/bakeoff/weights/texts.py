@@ -113,15 +113,15 @@ def _in_package(name: str) -> Found:
 
 def _on_hub(name: str, *, timeout_s: float) -> Found:
     """Return the folder in huggingface_hub's cache with the files of one commit."""
-    config = find_on_hub(name, (CONFIG,), timeout_s=timeout_s)
-    revision = config.revision if isinstance(config, Found) else None
-    weights = find_on_hub(name, (SAFETENSORS, "pytorch_model.bin"), timeout_s=timeout_s, revision=revision)
-    if not isinstance(config, Found) or not isinstance(weights, Found):
-        reason = weights if isinstance(config, Found) else config
-        raise WeightsError(f"the hub gives no encoder {name} ({in_words(reason)}); {_INSTEAD}.")
+    revision: str | None = None
+    for files in ((SAFETENSORS, "pytorch_model.bin"), (CONFIG,)):
+        found = find_on_hub(name, files, timeout_s=timeout_s, revision=revision)
+        if not isinstance(found, Found):
+            raise WeightsError(f"the hub gives no encoder {name} ({in_words(found)}); {_INSTEAD}.")
+        folder, revision = found.path.parent, found.revision
     for file in _TOKENIZER:  # no encoder has all of them
         find_on_hub(name, (file,), timeout_s=timeout_s, revision=revision)
-    return Found(config.path.parent, "hub", url_or_id=name, revision=revision)
+    return Found(folder, "hub", url_or_id=name, revision=revision)
 
 
 def _digest(found: Mapping[str, Found]) -> str:
