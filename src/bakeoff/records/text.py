@@ -7,6 +7,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section
 from bakeoff.records.settings import Settings
 
+TextField = Literal["title", "description"]
+"""Of a product, as texts.parquet has them."""
+
 
 class CleaningParams(Section):
     """The steps of cleaning, in their order; Unicode and white space are always normalised.
@@ -14,7 +17,7 @@ class CleaningParams(Section):
     Those that look at words, from `units` on, leave no punctuation.
     """
 
-    join: Annotated[list[Literal["title", "description"]], Field(min_length=1)]
+    join: Annotated[list[TextField], Field(min_length=1)]
     html: bool
     """Tags, scripts and styles removed, entities replaced by their characters."""
     lower: bool

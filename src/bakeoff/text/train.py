@@ -22,6 +22,7 @@ from bakeoff.records.weights import read_record
 from bakeoff.text.classify import LabelledTexts, TextClassifier, out_of_fold
 from bakeoff.text.clean import cached_texts, join_fields
 from bakeoff.text.encode import Encoders, open_encoders
+from bakeoff.text.lemmas import with_known_lemmas
 from bakeoff.text.translate import translated
 
 
@@ -67,6 +68,7 @@ def plan_text_training(
         ParamsError: translation is asked for, and no translator is configured.
         TrainingError: no train product has a text, or no text could be translated.
     """
+    settings = settings.model_copy(update={"cleaning": with_known_lemmas(settings.cleaning)})
     encoders = open_encoders(settings.encoders, weights_dir)
     threads = set_threads(compute.threads or default_threads())
     catalogue = catalogue.by_product()

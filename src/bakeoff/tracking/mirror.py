@@ -13,7 +13,7 @@ from bakeoff.core.failures import surviving
 from bakeoff.core.paths import state_dir
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
-from bakeoff.tracking.models import log_calibration, log_model, relink_model
+from bakeoff.tracking.models import can_be_logged, log_calibration, log_model, relink_model
 from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.records import HISTORY, Part, Results, epoch_metrics, read_results, read_rows, run_params
 from bakeoff.tracking.runs import log_part_artifacts
@@ -78,8 +78,11 @@ def mirror(results: Results, params: TrackingParams) -> tuple[str, Literal["crea
             client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
         if changed:
             _log_files(client, run, training=training, changed=changed)
-        logs_model = params.log_models and training.modality != "pair"
-        if logs_model and _log_or_mend_model(client, run, store=store, results=results):
+        if (
+            params.log_models
+            and can_be_logged(training)
+            and _log_or_mend_model(client, run, store=store, results=results)
+        ):
             changed = changed or [parts["training"]]
     return run.info.run_id, "created" if found is None else "updated" if changed else "unchanged"
 

@@ -12,15 +12,15 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from urllib.parse import unquote, urlparse
 
 import bakeoff
 from bakeoff.core.modes import parse_mode
 from bakeoff.core.paths import project_root
-from bakeoff.records.candidate import Modality
+from bakeoff.records.candidate import Candidate, Modality
 from bakeoff.records.evaluation import CALIBRATION, CalibrationRecord
-from bakeoff.records.text import TextSettings
+from bakeoff.records.text import TextField, TextSettings
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
 from bakeoff.tracking.records import hash_of
@@ -41,6 +41,7 @@ _COMMON = (
 _REQUIREMENTS = {
     "pytorch": (*_COMMON, "simplejpeg", "torch", "torchvision", "timm", "safetensors", "einops", "huggingface_hub"),
     "tensorflow": (*_COMMON, "tensorflow-cpu", "tensorflow", "keras", "safetensors", "huggingface_hub"),
+    "fusion": _COMMON,
     "scikit-learn": (*_COMMON, "simplejpeg", "selectolax", "stopwordsiso", "simplemma", "fasttext-community"),
 }
 _BY_SOURCE = {
@@ -48,9 +49,15 @@ _BY_SOURCE = {
     "encoder": ("torch", "torchvision", "transformers", "safetensors", "huggingface_hub"),
 }
 _EXAMPLE_PX = 64
-TEXT_FIELDS = ("title", "description")
+Trainings = list[TrainingRecord]
+TEXT_FIELDS: tuple[str, ...] = get_args(TextField)
 _NO_PART_OF_A_MODEL = ("predictions.parquet", "out_of_fold.parquet", "cost.json", "history.csv", "failures.json")
 _CALIBRATION = f"evaluation/{CALIBRATION}"
+
+
+def can_be_logged(training: TrainingRecord) -> bool:
+    """Return whether one environment holds all of a model: not of a pair with the TensorFlow baseline."""
+    return not any(side.is_baseline for side in Candidate(training.candidate).sides)
 
 
 def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Path) -> None:
@@ -70,7 +77,8 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
     )
     try:
         files = model_files(training_dir, training)
-        _write_model(client, logged, store=store, files=files, training=training)
+        trainings = [training, *(side for _, side in _sides(training_dir, training))]
+        _write_model(client, logged, store=store, files=files, trainings=trainings)
     except Exception:
         client.finalize_logged_model(logged.model_id, LoggedModelStatus.FAILED)
         raise
@@ -80,13 +88,21 @@ def log_model(client: MlflowClient, run: Run, *, store: Store, training_dir: Pat
 
 
 def _write_model(
-    client: MlflowClient, logged: LoggedModel, *, store: Store, files: Mapping[str, Path], training: TrainingRecord
+    client: MlflowClient,
+    logged: LoggedModel,
+    *,
+    store: Store,
+    files: Mapping[str, Path],
+    trainings: list[TrainingRecord],
 ) -> None:
-    """Put the model's folder into the store: light files by MLflow, heavy ones as links where the store is local."""
+    """Put the model's folder into the store: light files by MLflow, heavy ones as links where the store is local.
+
+    Trainings are the candidate's, and of a pair its sides'.
+    """
     with tempfile.TemporaryDirectory(prefix="bakeoff-model-") as name:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow 3.17 warns of its own type hints and its own use of pandas
-            folder = _save_model(Path(name), logged, files=files, training=training)
+            folder = _save_model(Path(name), logged, files=files, trainings=trainings)
         if store.artifacts is None:
             link_files(_heavy(files), folder / "artifacts")
         client.log_model_artifacts(logged.model_id, str(folder))
@@ -141,17 +157,31 @@ def _is_same(path: Path, source: Path) -> bool:
 def model_files(training_dir: Path, training: TrainingRecord) -> dict[str, Path]:
     """Return what a model needs: its path below the model's artifacts/, and the file.
 
-    The training folder of a candidate that keeps its backbone holds its head alone; the backbone is
-    in weights/<model>/.
+    A candidate that keeps its backbone has its head alone in its training folder, and the backbone in weights/<model>/.
+    A pair has its sides' files in sides/first/ and sides/second/; what cleans texts by their language brings lid.176.
     """
     held = (path for path in sorted(training_dir.iterdir()) if path.is_file() and path.name not in _NO_PART_OF_A_MODEL)
     files = {f"training/{path.name}": path for path in held}
+    for place, (folder, side) in zip(("first", "second"), _sides(training_dir, training), strict=False):
+        own = model_files(folder, side)
+        files |= {name if name.startswith("weights/") else f"sides/{place}/{name}": path for name, path in own.items()}
+    if isinstance(training.settings, TextSettings) and training.settings.cleaning.by_language:
+        from bakeoff.text.detect import language_model  # .venv-tf logs models too, and has no fastText
+
+        files[f"training/{language_model().name}"] = language_model()
     keeps_backbone = training.framework == "pytorch" and parse_mode(training.mode).kept == "head"
     if keeps_backbone or (isinstance(training.settings, TextSettings) and training.settings.encoders):
         weights_dir = project_root(training_dir) / training.weights_dir
         held = (path for path in sorted(weights_dir.rglob("*")) if path.is_file() and path.name != ".gitignore")
         files |= {f"weights/{training.model}/{path.relative_to(weights_dir)}": path for path in held}
     return files
+
+
+def _sides(training_dir: Path, training: TrainingRecord) -> list[tuple[Path, TrainingRecord]]:
+    """Return the folders and records of a pair's sides; none of any other candidate."""
+    runs_dir, pair = training_dir.parents[2], Candidate(training.candidate, training.seed)
+    folders = [side.folder(runs_dir) / "training" for side in pair.sides]
+    return [(folder, TrainingRecord.read(folder / "training.json")) for folder in folders]
 
 
 def link_files(files: Mapping[str, Path], root: Path) -> None:
@@ -166,11 +196,12 @@ def link_files(files: Mapping[str, Path], root: Path) -> None:
             shutil.copyfile(source, path)
 
 
-def _save_model(root: Path, logged: LoggedModel, *, files: Mapping[str, Path], training: TrainingRecord) -> Path:
+def _save_model(root: Path, logged: LoggedModel, *, files: Mapping[str, Path], trainings: list[TrainingRecord]) -> Path:
     """Write an MLflow model without its heavy files into a folder below `root`, which is returned."""
     import mlflow.pyfunc
     from mlflow.models import Model
 
+    training = trainings[0]
     folder, light, package, model_id = root / "model", root / "light", root / "code" / "bakeoff", logged.model_id
     for target, source in files.items():
         if source.suffix not in runs.HEAVY:
@@ -184,7 +215,7 @@ def _save_model(root: Path, logged: LoggedModel, *, files: Mapping[str, Path], t
         python_model=str(_SCRIPT),
         artifacts={path.name: str(path) for path in sorted(light.iterdir())},
         code_paths=[str(package)],
-        pip_requirements=requirements(training),
+        pip_requirements=sorted({pin for one in trainings for pin in requirements(one)}),
         signature=signature(training.modality),
         input_example=input_example(training.modality),
         metadata={
@@ -212,7 +243,7 @@ def requirements(training: TrainingRecord) -> list[str]:
 
 
 def signature(modality: Modality) -> ModelSignature:
-    """Return the models' signature: a base64 photo or texts in; label, its probability and all probabilities out.
+    """Return the models' signature: a base64 photo, texts or both in; label, its probability and all probabilities out.
 
     The parameter `top_k` adds the columns `top_labels` and `top_probabilities`.
     """
@@ -222,18 +253,20 @@ def signature(modality: Modality) -> ModelSignature:
 
     answer = pd.DataFrame({"label": ["a"], "probability": [1.0], "probabilities": [[1.0]]})
     found = infer_signature(input_example(modality), answer, {"top_k": 0})
-    if modality == "text":
-        found.inputs = Schema([ColSpec(DataType.string, name, required=False) for name in TEXT_FIELDS])
+    if modality != "image":
+        found.inputs = Schema([ColSpec(DataType.string, name, required=False) for name in input_example(modality)])
     return found
 
 
 def input_example(modality: Modality) -> DataFrame:
-    """Return one row: a small grey gradient as a base64-encoded PNG, or a title and a description."""
+    """Return one row: a small grey gradient as a base64-encoded PNG, a title and a description, or all of them."""
     import pandas as pd
     from PIL import Image
 
+    texts = {name: ["a wooden chair"] for name in TEXT_FIELDS}
     if modality == "text":
-        return pd.DataFrame([dict.fromkeys(TEXT_FIELDS, "a wooden chair")])
+        return pd.DataFrame(texts)
     buffer = io.BytesIO()
     Image.linear_gradient("L").resize((_EXAMPLE_PX, _EXAMPLE_PX)).convert("RGB").save(buffer, "PNG")
-    return pd.DataFrame({"image": [base64.b64encode(buffer.getvalue()).decode("ascii")]})
+    image = {"image": [base64.b64encode(buffer.getvalue()).decode("ascii")]}
+    return pd.DataFrame(image if modality == "image" else image | texts)

@@ -95,6 +95,7 @@ class PhotoClassifierModel(ClassifierModel):
 
     def __init__(self, training_dir: Path, predictor: Predictor) -> None:
         super().__init__(training_dir, predictor.labels)
+        self.reads = ("image",)
         self._prepare = TrainingRecord.read(training_dir / "training.json").dataset.prepare
         self._predictor = predictor
 

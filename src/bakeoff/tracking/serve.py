@@ -16,6 +16,7 @@ from bakeoff.tracking.params import TrackingParams
 from bakeoff.tracking.registry import CHAMPION, find_version, training_runs
 from bakeoff.tracking.store import in_words, open_client, store_errors
 
+_PHOTOS = ("pytorch", "tensorflow", "")
 _APP = Path(__file__).with_name("serving_app.py")
 
 
@@ -87,14 +88,19 @@ def server_command(served: Served, port: int) -> list[str]:
 def welcome(served: Served, port: int) -> str:
     """Return what is printed once the server answers: the address, and lines that can be copied."""
     address = f"http://{HOST}:{port}/invocations"
+    told = f"\n{served.who} answers at {address}; stop it with Ctrl-C. Ask it:\n"
+    if served.framework in _PHOTOS:
+        return f"{told}  curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg '{address}?top_k=3'\n"
+    image = ', "image": "\'$(base64 -w0 photo.jpg)\'"' if served.framework == "fusion" else ""
+    row = f'{{"title": "A wooden chair", "description": "Four legs"{image}}}'
     return (
-        f"\n{served.who} answers at {address}; stop it with Ctrl-C. Ask it:\n"
-        f"  curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg '{address}?top_k=3'\n"
+        f"{told}  curl -H 'Content-Type: application/json' {address} \\\n"
+        f'    -d \'{{"dataframe_records": [{row}], "params": {{"top_k": 3}}}}\'\n'
     )
 
 
 def _environment(served: Served) -> dict[str, str]:
     """Return the variables of the server: the same store, no path of this process's, and PyTorch keeps its memory."""
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
-    memory = kept_environment() if served.framework == "pytorch" else {}  # the server computes in threads
+    memory = kept_environment() if served.framework in ("pytorch", "fusion") else {}  # the server computes in threads
     return kept | memory | {"MLFLOW_TRACKING_URI": open_client()[1].uri, "PYTHONUNBUFFERED": "1"}

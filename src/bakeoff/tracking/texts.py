@@ -16,15 +16,14 @@ class TextClassifierModel(ClassifierModel):
 
     def __init__(self, training_dir: Path, predictor: TextPredictor) -> None:
         super().__init__(training_dir, predictor.labels)
-        self._predictor = predictor
+        self._predictor, self.reads = predictor, tuple(predictor.settings.cleaning.join)
 
     def predict(self, model_input: pd.DataFrame, *, top_k: int = 0) -> pd.DataFrame:
         """Classify the products of a table; a DataError where it has none of the columns that are read."""
-        fields = self._predictor.settings.cleaning.join
+        fields = self.reads
         if not {*fields} & {*model_input.columns}:
             raise DataError(f"a table of texts needs a column {' or '.join(fields)}, and this one has neither.")
         return super().predict(model_input, top_k=top_k)
 
     def _predict(self, products: pd.DataFrame, *, first_row: int) -> np.ndarray:
-        fields = self._predictor.settings.cleaning.join
-        return self._predictor.predict(join_fields(products.reindex(columns=fields), fields))
+        return self._predictor.predict(join_fields(products.reindex(columns=list(self.reads)), self.reads))

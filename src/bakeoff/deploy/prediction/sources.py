@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
@@ -15,12 +16,13 @@ from bakeoff.core.names import clean_label, find_file, readable, visible
 from bakeoff.core.section import load_section
 from bakeoff.data.decode import Rejection
 from bakeoff.records.candidate import Modality
+from bakeoff.records.text import TextField
 
 LABEL_COLUMN = "label"
 LISTING = ["path", "malformed", "column"]  # the columns of `Photos.table` that a scoring needs
 _SHOWN = 5
 _SHOWN_CHARS = 60
-FIELDS = ("title", "description")
+FIELDS: tuple[str, ...] = get_args(TextField)
 _ID_COLUMNS = ("product_id", "id", "sku")
 
 
