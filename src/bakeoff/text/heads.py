@@ -95,7 +95,8 @@ def _model(params: TermClassifierParams, seed: int) -> Any:
 
     match params:
         case LinearSvcParams():
-            return LinearSVC(C=params.c, max_iter=params.max_iter, random_state=seed)
+            svm = LinearSVC(C=params.c, max_iter=params.max_iter, random_state=seed)
+            return svm.set_params(dual=True)  # 4 times as fast as scikit-learn's choice for more texts than terms
         case SgdLogisticParams():
             return SGDClassifier(loss="log_loss", alpha=params.alpha, max_iter=params.max_iter, random_state=seed)
     threads = default_threads()
