@@ -29,7 +29,7 @@ def main() -> None:
     args = parser.parse_args()
     with exit_cleanly():
         params = load_section(args.params, EvaluateParams)
-        catalogue = load_catalogue(args.catalogue, args.splits)
+        catalogue = load_catalogue(args.catalogue, args.splits, reads=None)
         evaluate_candidate(args.training, catalogue, args.out, params=params)
         replay(args.out.parent, params=load_section(args.params, TrackingParams))
 

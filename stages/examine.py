@@ -43,7 +43,7 @@ def main() -> None:
             compute=load_section(args.params, ComputeParams),
             scan=load_section(args.params, ScanParams),
         )
-        catalogue = load_catalogue(args.catalogue, args.splits)
+        catalogue = load_catalogue(args.catalogue, args.splits).readable()
         plan = plan_training(request, catalogue, weights_dir=args.weights / model)
         record = examine(plan, args.out, params=params)
         n = record.label_errors

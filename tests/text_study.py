@@ -8,15 +8,19 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from bakeoff.backbones.params import WeightsParams
 from bakeoff.core.machine import ComputeParams
 from bakeoff.core.section import read_yaml, validate_section
 from bakeoff.data.table import Catalogue
-from bakeoff.records.text import CleaningParams, TextSettings
+from bakeoff.records.candidate import Candidate
+from bakeoff.records.text import CleaningParams, TextSettings, TranslationParams
 from bakeoff.text.train import TextTraining, plan_text_training
+from bakeoff.weights.texts import fetch_text_weights
 from numpy_predictor import make_catalogue
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 ONE_CORE = ComputeParams(device="cpu", threads=1, loader_workers=0, processes=1)
+WEIGHTS = WeightsParams(policy="prefer", sources=["folder", "package", "hub"], folder=None, hub_timeout_s=1)
 WORDS = {"blue": "sky ocean sapphire", "green": "leaf meadow emerald", "red": "rose brick ruby"}
 
 
@@ -24,6 +28,7 @@ def settings(name: str = "tfidf_svm") -> TextSettings:
     own = yaml.safe_load((CONF / "text_model" / f"{name}.yaml").read_text(encoding="utf-8"))["text_settings"][name]
     steps = read_yaml(CONF / "config.yaml")["text"]["cleaning"]["full"] | {"languages": ["en"], "lemmas": "none"}
     known = own | {"cleaning": validate_section(CleaningParams, steps, where="cleaning")}
+    known["translation"] = TranslationParams(to="fr", service=None, model=None, url=None, block=4900)
     return TextSettings(model=name, licence_code="BSD-3-Clause", commercial_use=True, **known)
 
 
@@ -46,7 +51,9 @@ def catalogue_of(folder: Path, texts: list[str | None] | None = None) -> Catalog
 
 
 def plan_of(folder: Path, catalogue: Catalogue, **changes) -> TextTraining:
-    given = {"seed": 0, "compute": ONE_CORE} | changes
-    return plan_text_training(
-        given.pop("settings", settings()), given.pop("variant", "original"), catalogue, folder, **given
-    )
+    given = {"settings": settings(), "variant": "original", "seed": 0, "compute": ONE_CORE, "root": folder} | changes
+    own, weights_dir = given["settings"], given["root"] / "weights" / given["settings"].model
+    if not own.encoders:
+        fetch_text_weights(own, WEIGHTS, weights_dir)
+    candidate = Candidate.of(own.model, given["variant"], given["seed"])
+    return plan_text_training(own, candidate, catalogue, folder, compute=given["compute"], weights_dir=weights_dir)

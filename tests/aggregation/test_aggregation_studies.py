@@ -236,6 +236,24 @@ def test_does_not_mix_a_candidate_under_two_settings(tmp_path):
         aggregate(tmp_path, [str(one), str(other)], tmp_path / "reports")
 
 
+@pytest.mark.parametrize(
+    ("candidate", "changed"),
+    [
+        ("tfidf-original", {"text_settings": {"tfidf": {"classifier": "forest"}}}),
+        ("tfidf-original", {"text": {"cleaning": "light"}}),
+        ("swin_t-frozen+tfidf-original-mean", {"text_settings": {"tfidf": {"classifier": "forest"}}}),
+        ("swin_t-frozen+tfidf-original-mean", {"backbones": {"swin_t": {"name": "swin_base"}}}),
+        ("swin_t-frozen+tfidf-original-mean", {"fuse": {"mean": {"c": 2}}}),
+    ],
+)
+def test_does_not_mix_text_candidates_and_pairs_under_two_settings(tmp_path, candidate, changed):
+    same = {"text_settings": {"tfidf": {}}, "text": {"cleaning": "full"}, "fuse": {"mean": {"c": 1}}}
+    one = write_split(tmp_path / "a", 0, {candidate: 0.7}, **same)
+    other = write_split(tmp_path / "b", 1, {candidate: 0.7}, **(same | changed))
+    with pytest.raises(EvaluationError, match="has other settings in b than in a"):
+        aggregate(tmp_path, [str(one), str(other)], tmp_path / "reports")
+
+
 def test_one_split_is_not_enough_and_a_folder_needs_its_files(tmp_path):
     one = write_split(tmp_path / "a", 4, {"baseline_tf": 0.7})
     with pytest.raises(EvaluationError, match=r"all results \(a\) are of one split \(seed 4\); at least two"):

@@ -295,3 +295,20 @@ def test_a_product_of_several_photos_is_predicted_by_their_mean_and_counts_once(
     assert np.abs(written.probabilities - list(expected.values())).max() < 1e-5
     metrics = evaluate_candidate(tmp_path / "training", several, tmp_path / "evaluation", params=PARAMS)
     assert {split: metrics.n(split) for split in N_PRODUCTS} == N_PRODUCTS
+
+
+@pytest.mark.usefixtures("three_layers", "no_rendering")
+def test_a_product_without_a_photo_is_not_learnt_from_and_gets_class_shares(colours, weights_dir, params, tmp_path):
+    from bakeoff.baseline_tf.train import prepare_run, train_baseline
+    from bakeoff.core.machine import ComputeParams
+
+    without = [int(colours.rows(split)[0]) for split in ("train", "test")]
+    products = colours.products.assign(has_photo=~colours.products.index.isin(without), has_text=True)
+    fewer = dataclasses.replace(colours, products=products, reads="image")
+    compute, schedule = ComputeParams(device="cpu", threads=1), {"epochs": 1, "learning_rate": 0.003, "max_steps": None}
+    given = params(frozen=schedule, pretrained="random", batch_size=1)
+    run = prepare_run(given, catalogue=fewer, weights_dir=weights_dir, seed=0, compute=compute)
+    assert train_baseline(run, tmp_path).steps_run == len(colours.rows("train")) - 1
+    train = colours.products.loc[colours.rows("train"), "label_id"]
+    shares = np.bincount(train, minlength=3) / len(train)
+    np.testing.assert_allclose(predictions(tmp_path, fewer)[without], [shares, shares], rtol=1e-6)

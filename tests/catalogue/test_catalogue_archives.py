@@ -22,7 +22,7 @@ from catalogue.bad_images import encode, picture
 from catalogue.dataset_sections import NO_COLUMNS, dataset_params
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("no_rendering")]  # imagehash is in .venv-torch alone
-PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
+PREPARE = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject", require="image")
 TREE = {f"{label}/{number}.png": 10 * place + number for place, label in enumerate("ab") for number in range(4)}
 
 

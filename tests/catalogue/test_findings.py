@@ -148,7 +148,7 @@ def test_what_the_generated_catalogue_planted_is_found(root):
         synthetic=SyntheticParams(n_per_class=60, image_px=160, seed=0),
     )
     fetch(data, root, root / "data" / "source.json")
-    params = PrepareParams(store_px=512, max_megapixels=80, min_side_px=16, class_too_small="reject")
+    params = PrepareParams(store_px=512, max_megapixels=80, min_side_px=16, class_too_small="reject", require="image")
     prepare(root / "data" / "source.json", data, params, root / "data" / "catalogue")
     record = audit(root / "data" / "catalogue", root / "data" / "audit")
     truth = json.loads((root / "data" / "raw" / "synthetic" / "truth.json").read_text(encoding="utf-8"))["products"]

@@ -23,7 +23,7 @@ from catalogue.dataset_sections import dataset_params
 pytestmark = pytest.mark.torch  # `datasets` is there alone
 SOURCE = SOURCES["huggingface"]
 COLUMNS = ColumnNames(id=None, image="image", label="label", title=None, description=None)
-PREPARE = PrepareParams(store_px=64, max_megapixels=10, min_side_px=8, class_too_small="reject")
+PREPARE = PrepareParams(store_px=64, max_megapixels=10, min_side_px=8, class_too_small="reject", require="image")
 
 
 def dataset(table: str | None, **changes: object) -> DatasetParams:

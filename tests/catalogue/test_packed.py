@@ -86,7 +86,7 @@ from bakeoff.catalogue.params import PrepareParams
 from bakeoff.catalogue.prepare import prepare
 from catalogue.dataset_sections import dataset_params
 if __name__ == "__main__":
-    params = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject")
+    params = PrepareParams(store_px=64, max_megapixels=80, min_side_px=16, class_too_small="reject", require="image")
     print(prepare(Path("data/source.json"), dataset_params("folder"), params, Path("data/catalogue")))
 """
 

@@ -30,7 +30,7 @@ from records_made import training_record
 
 ALL = {"exact_duplicates": "drop", "near_duplicates": "merge", "crop_border": 0.5, "saturation": -0.15}
 ALL |= {"equalise_below": 0.05, "sharpen_below": 1.6, "reject_below": 0.5}
-PREPARE = PrepareParams(store_px=160, max_megapixels=80, min_side_px=16, class_too_small="reject")
+PREPARE = PrepareParams(store_px=160, max_megapixels=80, min_side_px=16, class_too_small="reject", require="image")
 
 
 def texture(number: int, side: int = 200) -> Image.Image:

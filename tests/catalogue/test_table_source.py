@@ -19,7 +19,7 @@ from catalogue.bad_images import encode, picture
 from catalogue.dataset_sections import dataset_params
 
 COLUMNS = ColumnNames(id="id", image="image", label="label", title=None, description=None)
-PREPARE = PrepareParams(store_px=64, max_megapixels=10, min_side_px=8, class_too_small="reject")
+PREPARE = PrepareParams(store_px=64, max_megapixels=10, min_side_px=8, class_too_small="reject", require="image")
 
 
 def dataset(**changes: object) -> DatasetParams:

@@ -104,7 +104,7 @@ def test_the_digest_follows_the_closure_and_native_sources_alone(package):
 ROOMS = (
     *("core", "statistics", "scan", "records", "data", "catalogue", "learning", "backbones", "weights", "training"),
     *("examination", "tuning"),
-    *("baseline_tf", "predictors", "text", "evaluation", "speed", "interpret", "faithfulness"),
+    *("baseline_tf", "predictors", "text", "fusion", "evaluation", "speed", "interpret", "faithfulness"),
     *("decision", "report", "aggregation", "advice"),
     *("explore", "deploy", "data_curve", "tracking", "study", "cli"),
 )

@@ -194,7 +194,7 @@ def test_another_measure_may_be_maximised(maximise, winner):
 
 def test_among_throughputs_within_a_tenth_the_more_accurate_wins():
     fast, near = summary("fast", accuracy=0.8, latency_ms=10), summary("near", accuracy=0.9, latency_ms=11)
-    far = summary("far", accuracy=0.99, latency_ms=11.2)  # 89.3 images/s of 100: more than 10 % behind
+    far = summary("far", accuracy=0.99, latency_ms=11.2)  # 89.3 products/s of 100: more than 10 % behind
     choice = choose([fast, near, far], rule(maximise="images_per_s"))
     assert choice["best"]["candidate"] == "near"
     assert "within 10% of the throughput of fast (100.0) and more accurate, of 3 eligible" in choice["best_reason"]
@@ -256,7 +256,7 @@ def test_the_reason_in_french():
     choice = choose(items, t=FRENCH)
     assert choice["best_reason"] == (
         "Meilleur choix\u202f: fast, exactitude de test 0,895, "
-        "10,0 ms par photo\u202f: à un produit de test au plus de slow (0,905) et plus rapide, "
+        "10,0 ms par produit\u202f: à un produit de test au plus de slow (0,905) et plus rapide, "
         "parmi 2 candidats admissibles."
     )
     assert choice["limits_in_words"] == "sans limite"
@@ -316,8 +316,8 @@ def test_the_reason_tells_the_tie():
     choice = choose(items, NO_LIMITS)
     # Wilson for 94/105: 0.8221 to 0.9405, so half of it is 5.9 points
     assert choice["best_reason"] == (
-        "Best: fast, test accuracy 0.895, 10.0 ms per photo: within one test product of slow (0.905) and faster, of 2 "
-        "eligible candidates."
+        "Best: fast, test accuracy 0.895, 10.0 ms per product: within one test product of slow (0.905) and faster, of "
+        "2 eligible candidates."
     )
     assert choice["noise"]["runner_up"] == "slow"
     assert choice["noise"]["half_width_points"] == pytest.approx(5.9, abs=0.05)

@@ -71,7 +71,7 @@ def test_the_comparison_with_the_baseline_by_hand():
     )
     assert (same["b"], same["c"], same["p_holm"], same["verdict"], same["n_needed"]) == (1, 1, 1.0, "undecided", None)
     assert same["sentence"] == (
-        "same and the baseline cannot be told apart by accuracy with 40 test photos: each is ahead on 1 of them "
+        "same and the baseline cannot be told apart by accuracy with 40 test products: each is ahead on 1 of them "
         "(corrected p = 1.00)"
     )
 
@@ -93,7 +93,7 @@ def test_an_undecided_pair_says_how_many_photos_it_takes_where_that_is_known():
     assert row["low_points"] <= 0
     assert row["n_needed"] is None
     assert row["sentence"].startswith(
-        "a and b cannot be told apart by accuracy with 40 test photos (+7.5 points, 95% CI "
+        "a and b cannot be told apart by accuracy with 40 test products (+7.5 points, 95% CI "
     )
     assert row["sentence"].endswith(", corrected p = 0.38)")
     known = row | {"n_needed": (62, 913)}
@@ -108,8 +108,8 @@ def test_equals_are_told_as_equals():
         ]
 
     perfect, most = [True] * 20, [True] * 18 + [False] * 2
-    assert sentence(perfect, perfect) == "a and b are both right on all 20 test photos"
-    assert sentence(most, most) == "a and b are right on the same 18 of 20 test photos"
+    assert sentence(perfect, perfect) == "a and b are both right on all 20 test products"
+    assert sentence(most, most) == "a and b are right on the same 18 of 20 test products"
 
 
 def test_groups_and_their_sentence():
@@ -117,23 +117,25 @@ def test_groups_and_their_sentence():
     pairs = pair_tests(three, ["a", "b", "c"])
     assert pairs.groups() == [["a", "b"]]
     assert groups_sentence(pairs.groups(), pairs, three, n_resamples=2000, t=ENGLISH) == (
-        "a and b: these two cannot be told apart with 40 test photos."
+        "a and b: these two cannot be told apart with 40 test products."
     )
     # 12 against 2 of 200: the interval leaves 0 out, three tests do not
     wide = outcomes({"a": right((0, 150), n=200), "b": right((0, 138), (150, 152), n=200), "c": right((0, 9), n=200)})
     pairs = pair_tests(wide, ["a", "b", "c"])
     told = groups_sentence([["a", "b"]], pairs, wide, n_resamples=2000, t=ENGLISH)
-    assert re.fullmatch(r"a and b: these two .* 200 test photos; between \d+ and [\d,]+ would be needed\.", told), told
+    assert re.fullmatch(r"a and b: these two .* 200 test products; between \d+ and [\d,]+ would be needed\.", told), (
+        told
+    )
     alike = outcomes({name: right((0, 30)) for name in "abcdefg"})
     pairs = pair_tests(alike, list("abcdefg"))
     assert groups_sentence(pairs.groups(), pairs, alike, n_resamples=2000, t=ENGLISH) == (
-        "The seven candidates from a to g cannot be told apart with 40 test photos."
+        "The seven candidates from a to g cannot be told apart with 40 test products."
     )
     assert "ces quatre candidats ne peuvent être départagés" in groups_sentence(
         [list("abcd")], pairs, alike, n_resamples=2000, t=FRENCH
     )
     assert groups_sentence([], pairs, alike, n_resamples=2000, t=FRENCH) == (
-        "Chacun des sept candidats comparés se distingue du suivant au classement avec 40 photos de test."
+        "Chacun des sept candidats comparés se distingue du suivant au classement avec 40 produits de test."
     )
     assert groups_sentence([], pair_tests(alike, ["a"]), alike, n_resamples=2000, t=ENGLISH).startswith(
         "Fewer than two candidates"
@@ -191,7 +193,7 @@ def test_equals_are_not_said_to_be_chosen_again():
     same = winners({"a": right((0, 37)), "b": right((0, 37)), "c": right((0, 9))}, {"a": 10.0})
     assert same["best"]["candidate"] == "a"
     assert same["stability"]["winner_share"] is None
-    assert "These photos do not tell a and b apart" in same["stability"]["sentence"]
+    assert "These products do not tell a and b apart" in same["stability"]["sentence"]
 
 
 def test_a_resample_without_an_area_does_not_count():
@@ -260,7 +262,7 @@ def test_a_clear_winner_is_chosen_again_and_as_good_as_measured():
     sure = winners({"a": right((0, 38)), "b": right((0, 5))}, {})
     assert sure["stability"]["shares"] == {"a": 1.0}
     assert sure["stability"]["sentence"] == (
-        "Tested on 40 other photos, the same rule would choose a again in more than 95% of cases."
+        "Tested on 40 other products, the same rule would choose a again in more than 95% of cases."
     )
     values = sure["corrected"]["a"]["accuracy"]
     assert values["estimate"] == pytest.approx(values["measured"], abs=1e-12)  # it wins every resample: no luck in that
@@ -294,7 +296,7 @@ def test_a_winner_by_chance_is_corrected_by_hand():
     assert found.lead is not None
     assert found.lead.estimate == pytest.approx(found.accuracy.estimate - 0.5)
     assert found.lead.low == pytest.approx(lead[1].low + shift.left_out)
-    assert "a was chosen partly because these 40 photos happen to suit it: expect an accuracy of" in found.sentence
+    assert "a was chosen partly because these 40 products happen to suit it: expect an accuracy of" in found.sentence
     assert "rather than the 0.500 measured" in found.sentence
 
 
@@ -315,11 +317,11 @@ def test_where_nothing_is_resampled_the_values_stay_as_measured():
     assert found([], "accuracy")[0].winner_share is None
     (alone, kept), (by_speed, _) = found([a], "accuracy"), found([a, b], "images_per_s")
     assert "only eligible candidate: there was nothing to choose between" in alone.sentence
-    assert "a is chosen by throughput: what other test photos would change" in by_speed.sentence
+    assert "a is chosen by throughput: what other test products would change" in by_speed.sentence
     assert (alone.winner_share, by_speed.winner_share) == (None, None)  # nothing was resampled: not 100 % sure
     assert (kept.n_resamples, kept.lead) == (0, None)
     assert kept.sentence == (
-        f"Expect an accuracy of {a.accuracy:.3f} on new photos (95% interval {kept.accuracy.low:.3f} to "
+        f"Expect an accuracy of {a.accuracy:.3f} on new products (95% interval {kept.accuracy.low:.3f} to "
         f"{kept.accuracy.high:.3f})."
     )
     assert (kept.accuracy.estimate, kept.accuracy.low) == (
@@ -327,7 +329,7 @@ def test_where_nothing_is_resampled_the_values_stay_as_measured():
         pytest.approx(wilson_interval(a.accuracy, 40)[0]),
     )
     many = outcomes({"a": [True] * 1001, "b": [True] * 1001})
-    assert "ROC-AUC on 1,001 test photos takes too long" in found([a, b], "roc_auc", many)[0].sentence
+    assert "ROC-AUC on 1,001 test products takes too long" in found([a, b], "roc_auc", many)[0].sentence
     few = outcomes({"a": [1, 0] * 20, "b": [0, 1] * 20}, labels=[0, 1] * 20)
     assert found([a, b], "roc_auc", few)[0].n_resamples == 500
 
@@ -339,7 +341,7 @@ def test_the_matrix_total_moves_with_the_accuracy():
     rule = Rule.of(NO_LIMITS.model_copy(update={"maximise": "matrix_total"}))
     fixed, _ = review([a, b], replace(rule, accuracy_points=0.0), study, n_resamples=500, t=ENGLISH)
     assert (fixed.shares, fixed.winner_share) == ({}, None)
-    assert fixed.sentence.startswith("These photos do not tell a and b apart: in every resample")
+    assert fixed.sentence.startswith("These products do not tell a and b apart: in every resample")
     moving, _ = review([a, b], rule, study, n_resamples=2000, t=ENGLISH)
     assert 0.2 < moving.shares["a"] < 0.95
 
@@ -425,5 +427,5 @@ def test_the_reason_tells_what_the_paired_test_says_of_the_runner_up():
 
     # the Wilson intervals of a (0.77 to 0.96) and b (0.35 to 0.65) say nothing of the pair; 16 against 0 products does
     assert "Runner-up: b is 40.0 points behind a (95% CI " in reason([a, b])
-    assert "Runner-up: c and a cannot be told apart by accuracy with 40 test photos" in reason([a, c, b])
+    assert "Runner-up: c and a cannot be told apart by accuracy with 40 test products" in reason([a, c, b])
     assert "Deuxième\u202f: b est 40,0 points derrière a (IC à 95\u202f%\u202f: " in reason([a, b], FRENCH)

@@ -79,7 +79,7 @@ def write_catalogue(project: Path, *, n_per_class: int = 10) -> Catalogue:
             facts = (np.float32(1), packed.width, packed.height, packed.digest, split)
             rows.append((name, row, label, label_id, *facts))
     columns = ["product_id", "image", "label", "label_id", "weight", "width", "height", "digest", "split"]
-    table = pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns).assign(group_id=np.arange(len(rows)))
     table[["product_id", "digest"]].to_parquet(project / "data" / "catalogue" / DIGESTS)
     table.drop(columns=["split", "digest"]).to_parquet(project / "data" / "catalogue" / "products.parquet")
     (project / "data" / "splits").mkdir()

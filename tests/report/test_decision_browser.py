@@ -101,7 +101,7 @@ def test_a_heading_sorts_and_a_second_press_turns_round(open_page, tmp_path):
     compare(runs, tmp_path, study=study, params=NO_LIMITS, partial=True, inputs=inputs)
     page = open_page(tmp_path / "index.html")
     assert names(page)[:3] == ["a-frozen", "b-frozen", "baseline_tf"]
-    heading = page.locator(".leaderboard").get_by_role("button", name="ms/photo")
+    heading = page.locator(".leaderboard").get_by_role("button", name="ms/product")
     heading.click()
     assert names(page)[:3] == ["b-frozen", "baseline_tf", "a-frozen"]
     assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "ascending"
@@ -138,7 +138,7 @@ def test_hover_and_focus_tell_the_numbers_and_the_run(open_page, reports):
     tip = page.locator("#tip")
     assert not tip.is_visible()
     point.locator(".dot").hover()
-    for text in ("swin_t-frozen", "96.0 ms per photo", '"bakeoff.training_key" = "key-of-swin_t-frozen"'):
+    for text in ("swin_t-frozen", "96.0 ms per product", '"bakeoff.training_key" = "key-of-swin_t-frozen"'):
         assert text in tip.inner_text()
     page.mouse.move(2, 2)
     assert not tip.is_visible()
@@ -154,7 +154,7 @@ def test_the_switch_changes_the_measure_and_the_front(open_page, reports):
     slow, fast = page.locator("figure[data-view=latency_ms]"), page.locator("figure[data-view=images_per_s]")
     assert slow.is_visible()
     assert not fast.is_visible()
-    page.get_by_role("button", name="images/s", exact=True).click()
+    page.get_by_role("button", name="products/s", exact=True).click()
     assert fast.is_visible()
     assert not slow.is_visible()
 
@@ -182,7 +182,7 @@ def test_confusions_zoom_and_can_be_walked_by_keys(open_page, reports):
     best = reports / "many" / "runs" / "mamba_b-finetune" / "seed_0" / "evaluation" / "confusions.json"
     second = json.loads(best.read_text(encoding="utf-8"))["order"][1]
     assert class_names(101)[second] in readout
-    assert "of 15 photos" in readout
+    assert "of 15 products" in readout
     assert 0 < matrix.locator(".rows text").count() < n_labels
     assert matrix.locator(".numbers text").count() > 0
     share = matrix.locator(".inside rect").first.get_attribute("fill-opacity")
@@ -243,7 +243,7 @@ def test_a_class_opens_from_the_report_and_its_maps_are_shown(open_page, reports
 def test_the_page_speaks_french(open_page, reports):
     page = open_page(reports / "fr.html")
     assert page.locator("html").get_attribute("lang") == "fr"
-    assert page.locator("h1").inner_text() == "Quel modèle d’images faut-il déployer\u202f?"
+    assert page.locator("h1").inner_text() == "Quel classifieur faut-il déployer\u202f?"
     assert "," in page.locator(".leaderboard tbody td.n").nth(1).inner_text()
     page.locator(".matrix svg").first.focus()
     assert "bien reconnue" in page.locator(".readout").first.inner_text()

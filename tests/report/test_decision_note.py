@@ -44,7 +44,7 @@ def test_numbers_are_the_files_numbers(project):
     assert (
         "1,105 products read, 1,050 kept, 55 rejected, each with its reason (duplicate_image 50, unreadable 5)" in text
     )
-    assert "The largest class, animals, has 300 photos, the smallest, vehicles, 50: 6.0 times fewer." in text
+    assert "The largest class, animals, has 300 products, the smallest, vehicles, 50: 6.0 times fewer." in text
     for row in table.itertuples():
         assert f"| {row.candidate} | {row.accuracy:.3f} [{row.accuracy_low:.3f}; {row.accuracy_high:.3f}]" in text
     test = next(row for row in choice["comparisons"] if row["role"] == "baseline")
@@ -64,7 +64,7 @@ def test_markdown_and_html_say_the_same_and_load_nothing(project):
 
 def test_french_is_french(project):
     text = note_text(project, "fr")
-    assert text.startswith("# Quel modèle d’images pour stamps\u202f? Note méthodologique")
+    assert text.startswith("# Quel classifieur pour stamps\u202f? Note méthodologique")
     assert "1\u202f105 produits lus" in text
     assert "poids 0,01" in text
     assert "Rule of the choice" not in text
@@ -210,8 +210,8 @@ def test_html_escapes_and_markdown_keeps_its_cells(project):
     params["dataset"]["name"] = "a|b <i>"
     file.write_text(yaml.safe_dump(params))
     markdown, html = (path.read_text(encoding="utf-8") for path in write_note(project, project / "reports"))
-    assert "Which image backbone for a|b &lt;i&gt;?" in html
+    assert "Which classifier for a|b &lt;i&gt;?" in html
     assert "<code>bakeoff note</code>" in html
-    assert "# Which image backbone for a|b <i>?" in markdown
+    assert "# Which classifier for a|b <i>?" in markdown
     assert "```sh\ngit checkout" in markdown or "```sh\nmake setup" in markdown
     assert "\n\n\n" not in markdown

@@ -68,7 +68,7 @@ def test_the_registered_model_is_called_as_the_experiment(records):
 def test_every_part_is_there_in_both_languages(records):
     choice = choice_of("swin_t-finetune")
     english, french = model_card(records, choice), model_card(records, choice, "fr")
-    for title in ("What it is", "Data", "Results on the test photos", "Can its probabilities be trusted?", "Speed"):
+    for title in ("What it is", "Data", "Results on the test products", "Can its probabilities be trusted?", "Speed"):
         assert f"## {title}\n" in english
     for title in ("Ce que c’est", "Données", "Classe par classe", "Limites", "Licence", "Vitesse", "L’utiliser"):
         assert f"## {title}\n" in french
@@ -104,7 +104,7 @@ def test_random_weights_and_a_small_test_are_limits(tmp_path):
     assert "7 of at most 60 epochs, best after epoch 5; learning rate 0.003, batches of 16, loss cross entropy" in text
     assert "- **It started from random weights.**" in text
     assert "- random-weights\n" in text
-    assert "The test set is small (105 photos): the accuracy is known to ± 6 points only." in text
+    assert "The test set is small (105 products): the accuracy is known to ± 6 points only." in text
 
 
 def test_the_classes_it_never_answers_are_named(records):
@@ -112,7 +112,7 @@ def test_the_classes_it_never_answers_are_named(records):
     known = ConfusionsRecord.read(folder / "confusions.json")
     known.model_copy(update={"never_predicted": [1, 3]}).write(folder / "confusions.json")
     text = model_card(records, choice_of("swin_t-frozen"))
-    assert f"It never answers {LABELS[1]} and {LABELS[3]} on the test photos." in text
+    assert f"It never answers {LABELS[1]} and {LABELS[3]} on the test products." in text
 
 
 def test_the_card_of_several_seeds_is_that_of_the_best_on_validation(tmp_path):

@@ -88,7 +88,7 @@ def test_a_view_has_a_point_a_label_and_a_tip_for_each_candidate(findings, secti
 
 def test_the_board_leaves_out_columns_that_nobody_fills(sections):
     headings = re.findall(r"<button type=.button.[^>]*>([^<]+)</button></th>", sections["leaderboard"])
-    assert headings[:7] == ["candidate", "accuracy", "macro F1", "log loss", "ms/photo", "images/s", "MiB"]
+    assert headings[:7] == ["candidate", "accuracy", "macro F1", "log loss", "ms/product", "products/s", "MiB"]
     assert "top 3" in headings
     assert "top 5" not in headings
     first = re.findall(r"<tr.*?</tr>", sections["leaderboard"], flags=re.S)[1]

@@ -108,7 +108,7 @@ def test_the_table_by_hand(capsys):
     printed = capsys.readouterr().out
     told = " ".join(printed.split())
     assert printed.index("light") < printed.index("heavy") < printed.index("failed: broken: out of memory")
-    assert "140.0 32 10.0 13.0 112.0" in told  # images/s, batch, p50, p99, end to end
+    assert "140.0 32 10.0 13.0 112.0" in told  # products/s, batch, p50, p99, end to end
     assert "(135.8–144.2) (9.8–10.4)" in told
     assert "(slowest of" in told
     assert "The machine was noisy while measuring heavy (see docs/throughput.md)" in told

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.torch, pytest.mark.slow]
 DOTTED = "test_resnet.r160_in1k"
 UNLISTED = "test_vit2"
 CHOICES = [*SMALL, "dataset=flipkart", "modes=[frozen]", "text_models=[tfidf_svm]"]
+CHOICES += [f"fuse.first=[{DOTTED}-frozen]", "fuse.second=[tfidf_svm-original]", "fuse.methods=[mean]"]
 MODELS = f"models=[{DOTTED},{UNLISTED}]"
 
 
@@ -62,15 +63,19 @@ def trained_keys(project: Project) -> set[str]:
 
 def test_every_candidate_and_the_baseline_are_compared(study):
     names = {f"{DOTTED}-frozen", f"{UNLISTED}-frozen", "baseline_tf", "tfidf_svm-original"}
+    names |= {f"{DOTTED}-frozen+tfidf_svm-original-mean"}
     board = leaderboard(study)
     assert set(board["candidate"]) == names
     assert (board["status"] == "ok").all()
     assert board["accuracy"].between(0, 1).all()
     assert (board["images_per_s"] > 0).all()
+    pairs = json.loads((study.folder / "reports" / "choice.json").read_text(encoding="utf-8"))["pairs"]
+    assert [one["candidate"] for one in pairs] == [f"{DOTTED}-frozen+tfidf_svm-original-mean"]
+    assert 'id="pairs"' in (study.folder / "reports" / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_shops_table_of_seven_unequal_classes_and_faulty_products(study):
-    check(study, n_candidates=4, n_products=sum(UNEQUAL.values()))
+    check(study, n_candidates=5, n_products=sum(UNEQUAL.values()))
     rejected = pd.read_csv(study.folder / "data" / "catalogue" / "rejected.csv")["reason"].tolist()
     assert len(rejected) == 7
     assert "Took " in study.said

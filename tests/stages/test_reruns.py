@@ -19,17 +19,20 @@ from stages.project import Project
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]  # dvc lives in .venv-torch
 MODEL = "mobilenetv2"
+PAIR = f"{MODEL}-frozen+tfidf_svm-original-mean"
 ALL = {
-    *("candidates", "fetch", "prepare", "audit", "split", "examine", "explore", "weights", "weights_baseline"),
-    *("baseline_tf", "train_torch", "train_text", "evaluate", "evaluate_text", "evaluate_baseline"),
+    *("candidates", "fetch", "prepare", "audit", "split", "examine", "explore"),
+    *("weights", "weights_text", "weights_baseline"),
+    *("baseline_tf", "train_torch", "train_text", "fuse"),
+    *("evaluate", "evaluate_text", "evaluate_pair", "evaluate_baseline"),
     *("interpret", "interpret_baseline"),
     *("faithfulness", "faithfulness_baseline", "throughput", "compare"),
 }
 TRAINERS = {"train_torch", "train_text", "baseline_tf"}
-EVALUATE = {"evaluate", "evaluate_text", "evaluate_baseline"}
+EVALUATE = {"evaluate", "evaluate_text", "evaluate_pair", "evaluate_baseline"}
 INTERPRET = {"interpret", "interpret_baseline", "faithfulness", "faithfulness_baseline"}
-WEIGHTS = {"weights", "weights_baseline"}
-LATER = {*TRAINERS, *EVALUATE, *INTERPRET, "examine", "explore"}
+WEIGHTS = {"weights", "weights_text", "weights_baseline"}
+LATER = {*TRAINERS, "fuse", *EVALUATE, *INTERPRET, "examine", "explore"}
 """What reads the split catalogue."""
 CATALOGUE = {"fetch", "prepare", "audit", "split", "explore"}
 TELLING = {"explore", "compare"}
@@ -42,13 +45,14 @@ ROOMS = {
     "data": ALL - set(WEIGHTS),
     "catalogue": {*CATALOGUE, "examine"},
     "scan": {"candidates", *WEIGHTS, *OF_TORCH},
-    "backbones": {"candidates", *WEIGHTS, *OF_TORCH},
+    "backbones": {"candidates", *WEIGHTS, *OF_TORCH, "train_text"},
     "weights": {*WEIGHTS, "throughput"},
-    "learning": {"candidates", *WEIGHTS, *TRAINERS, *INTERPRET, "throughput", "examine"},
+    "learning": {"candidates", *WEIGHTS, *TRAINERS, "fuse", *INTERPRET, "throughput", "examine"},
     "training": OF_TORCH,
     "baseline_tf": OF_TF,
     "predictors": {*INTERPRET, "throughput"},
     "text": {"candidates", "train_text", "throughput"},
+    "fusion": {"fuse"},
     "statistics": {"examine", *EVALUATE, *INTERPRET, *TELLING},
     "evaluation": {*EVALUATE, *TELLING},
     "interpret": {*INTERPRET, "compare"},
@@ -80,29 +84,33 @@ FILES = {
     "stages/evaluate.py": EVALUATE,
     "stages/throughput.py": {"throughput"},
     "stages/compare.py": {"compare"},
-    "data/catalogue/texts.parquet": {"audit", "explore", "train_text"},  # mending a description retrains no image model
+    "data/catalogue/texts.parquet": {"audit", "explore", "train_text", "throughput"},  # no image model learns again
     "data/catalogue/digests.parquet": {"audit", "split", "explore"},  # whose split stays the same: nothing is trained
     "data/catalogue/rejected.csv": {"audit"},
     "data/catalogue/measures.parquet": {"audit", "split", "explore", "compare"},
     "data/audit/audit.json": TELLING,
     "data/audit/findings.parquet": {"compare"},  # whose page shows the sheets beside it
-    "data/catalogue/products.parquet": {"audit", "split", *LATER, "compare"},
+    "data/catalogue/products.parquet": {"audit", "split", *LATER, "throughput", "compare"},
     "data/catalogue/labels.json": {"audit", *LATER, "throughput"},
-    "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore", "train_text"}), "throughput"},
+    "data/catalogue/images.arrow": {"audit", "split", *(LATER - {"explore", "train_text", "fuse"}), "throughput"},
     "data/splits/split.json": {"compare"},
     "data/splits/figures/repair.png": {"compare"},
     "data/splits/splits.parquet": {*LATER, "compare"},
     f"data/candidates/{MODEL}.json": {"weights", "train_torch", "throughput", "examine"},
     f"data/recipes/{MODEL}-frozen.json": {"train_torch"},
     f"weights/{MODEL}/record.json": {"train_torch", "interpret", "faithfulness", "examine"},
-    "data/candidates/tfidf_svm.json": {"train_text", "throughput", "examine"},
-    "runs/tfidf_svm-original/seed_0/training/predictions.parquet": {"evaluate_text", "compare"},
+    "data/candidates/tfidf_svm.json": {"weights_text", "train_text", "throughput", "examine"},
+    "weights/tfidf_svm/record.json": {"train_text", "examine"},
+    "runs/tfidf_svm-original/seed_0/training/predictions.parquet": {"evaluate_text", "fuse", "compare"},
+    f"runs/{PAIR}/seed_0/training/predictions.parquet": {"evaluate_pair", "compare"},
     "weights/baseline_tf/record.json": {"baseline_tf", "throughput", "examine"},
     "data/examination/examination.json": TELLING,  # the report alone
     "data/examination/products.parquet": TELLING,
     "measurements/throughput.json": {"compare"},
-    f"runs/{MODEL}-frozen/seed_0/training/cost.json": {"interpret", "faithfulness", "compare"},
-    f"runs/{MODEL}-frozen/seed_0/training/predictions.parquet": {"evaluate", "interpret", "faithfulness", "compare"},
+    f"runs/{MODEL}-frozen/seed_0/training/cost.json": {"fuse", "interpret", "faithfulness", "compare"},
+    f"runs/{MODEL}-frozen/seed_0/training/predictions.parquet": {
+        *("fuse", "evaluate", "interpret", "faithfulness", "compare")
+    },
     f"runs/{MODEL}-frozen/seed_0/evaluation/metrics.json": {"compare"},
 }
 """File of the project or output of a stage: the stages that run again where it changed."""
@@ -111,6 +119,7 @@ PARAMS = {
     ("language",): TELLING,
     ("compare", "n_bootstrap"): {"compare"},
     ("text", "cleaning", "full", "min_length"): {"candidates", "compare"},  # which writes each text model's settings
+    ("fuse", "stacking_svm", "c"): {"candidates", "fuse", "compare"},
     ("evaluate", "n_bootstrap"): {*EVALUATE, "compare"},
     ("throughput", "budget_s"): {"throughput", "compare"},
     ("examine", "n_folds"): {"examine", "compare"},
@@ -132,6 +141,7 @@ class Finished:
         self.folder = project.folder
         params = yaml.safe_load((self.folder / "params.yaml").read_text(encoding="utf-8"))
         params |= {"models": [MODEL], "modes": ["frozen", "finetune"], "seeds": [0], "text_models": ["tfidf_svm"]}
+        params["fuse"] |= {"first": [f"{MODEL}-frozen"], "second": ["tfidf_svm-original"], "methods": ["mean"]}
         params["faithfulness"] |= {"models": [MODEL], "modes": ["frozen"], "baseline_seeds": [0]}
         (self.folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         for path in FILES:

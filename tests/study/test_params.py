@@ -30,14 +30,15 @@ def save(tmp_path: Path, values: dict) -> Path:
 
 def test_committed_params_are_valid(values):
     params = Params.model_validate(values)
+    assert (params.text_models, params.fuse.first) == (["minilm"], ["tf_efficientnet_lite0-frozen"])
     assert params.models == [
+        "tf_efficientnet_lite0",
         "mobilenetv2",
         "swin_t",
         "mobilevitv2",
         "mamba_t",
         "mamba_s",
         "mamba_b",
-        "tf_efficientnet_lite0",
         "tf_efficientnet_lite1",
         "tf_efficientnet_lite2",
     ]
@@ -75,7 +76,7 @@ def test_mistake_is_named(tmp_path, values, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"models": ["swin_b"]}, r"faithfulness\.models: 'swin_b' is not in the study's \['mobilenetv2'"),
+        ({"models": ["swin_b"]}, r"faithfulness\.models: 'swin_b' is not in the study's \['tf_efficientnet_lite0'"),
         ({"modes": ["scratch"]}, r"faithfulness\.modes: 'scratch' is not in the study's \['frozen', 'finetune'\]"),
         ({"baseline_seeds": [4]}, r"faithfulness\.baseline_seeds: 4 is not in the study's \[0\]"),
     ],

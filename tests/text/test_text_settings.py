@@ -16,7 +16,8 @@ from text_models import CHARACTERS, WORDS, params_of
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).resolve().parents[2]
-FILES = sorted(path for path in (ROOT / "conf" / "text_model").glob("*.yaml") if path.stem != "all")
+TEXT = yaml.safe_load((ROOT / "conf" / "config.yaml").read_text(encoding="utf-8"))["text"]
+FILES = sorted(path for path in (ROOT / "conf" / "text_model").glob("*.yaml") if path.stem not in ("all", "default"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -24,9 +25,7 @@ def test_every_file_of_conf_is_legal(path: Path) -> None:
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert values["text_models"] == [path.stem] == list(values["text_settings"])
     own = validate_section(TextModelParams, values["text_settings"][path.stem], where=path.name)
-    assert (
-        own.cleaning in yaml.safe_load((ROOT / "conf" / "config.yaml").read_text(encoding="utf-8"))["text"]["cleaning"]
-    )
+    assert own.cleaning in TEXT["cleaning"]
 
 
 def test_all_names_every_file_and_takes_none() -> None:
@@ -39,7 +38,7 @@ def test_all_names_every_file_and_takes_none() -> None:
     ("change", "told"),
     [
         ({"text_models": ["bert"]}, "unknown text model 'bert'; conf/text_model/ has tfidf_svm"),
-        ({"text": {"cleaning": {}}}, "text_settings.tfidf_svm.cleaning: 'full' is none of text.cleaning"),
+        ({"text": TEXT | {"cleaning": {}}}, "text_settings.tfidf_svm.cleaning: 'full' is none of text.cleaning"),
         ({"text_models": ["a"], "models": ["a"]}, "models and text_models both name a"),
         ({"text_variants": ["french"]}, "text_variants"),
     ],
@@ -47,8 +46,7 @@ def test_all_names_every_file_and_takes_none() -> None:
 def test_a_study_of_unknown_text_models_is_refused(change: dict[str, Any], told: str) -> None:
     own = yaml.safe_load((ROOT / "conf" / "text_model" / "tfidf_svm.yaml").read_text(encoding="utf-8"))
     lists = {"models": [], "modes": ["frozen"], "seeds": [0], "text_variants": ["original"]}
-    cleanings = yaml.safe_load((ROOT / "conf" / "config.yaml").read_text(encoding="utf-8"))["text"]
-    study = lists | own | {"text": cleanings}
+    study = lists | own | {"text": TEXT}
     assert validate_section(StudyTexts, study, where="here").describe("tfidf_svm").cleaning.join[0] == "title"
     with pytest.raises(ParamsError, match=told):
         validate_section(StudyTexts, study | change, where="here")
@@ -89,7 +87,11 @@ def test_a_vectoriser_has_words_or_characters() -> None:
         ("fasttext", {"vectoriser": {"words": WORDS, "characters": None}}, "null: fasttext learns vectors of its own"),
         ("fasttext", {"balance": "smote"}, "balance must be none, got smote: fasttext can neither weigh nor make rows"),
         ("linear_svc", {"balance": "adasyn"}, "'none', 'class_weights' or 'smote'"),
-        ("linear_svc", {"classifier": {"name": "svm"}}, "'linear_svc', 'sgd_logistic', 'random_forest', 'fasttext'"),
+        (
+            "linear_svc",
+            {"classifier": {"name": "svm"}},
+            "'linear_svc', 'sgd_logistic', 'logistic', 'random_forest', 'fasttext'",
+        ),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(name: str, change: dict[str, Any], told: str) -> None:

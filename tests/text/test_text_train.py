@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bakeoff.core.errors import DataError, EvaluationError, TrainingError
+from bakeoff.core.errors import DataError, EvaluationError, ParamsError, TrainingError
 from bakeoff.data.predictions import read_out_of_fold, read_predictions
 from bakeoff.records.training import TrainingRecord
 from bakeoff.text.classify import out_of_fold
@@ -97,7 +97,7 @@ def test_what_cannot_be_learnt_is_told(tmp_path):
     catalogue = catalogue_of(tmp_path, [None] * 60)
     with pytest.raises(TrainingError, match="tfidf_svm: no train product has a text"):
         plan_of(tmp_path, catalogue)
-    with pytest.raises(TrainingError, match="variant translated needs translated texts"):
+    with pytest.raises(ParamsError, match="variant translated needs a translator"):
         plan_of(tmp_path, catalogue, variant="translated")
     (tmp_path / "texts.parquet").unlink()
     with pytest.raises(DataError, match=r"texts.parquet is missing; run `dvc repro prepare`"):
@@ -110,6 +110,18 @@ def test_a_product_without_a_text_is_answered_all_the_same(tmp_path):
     train_text(plan_of(tmp_path, catalogue), tmp_path / "training")
     found = read_predictions(tmp_path / "training" / "predictions.parquet", catalogue=catalogue)
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_where_texts_are_required_a_product_without_one_is_not_learnt_from(tmp_path):
+    catalogue = catalogue_of(tmp_path)
+    without = [int(catalogue.rows(split)[0]) for split in ("train", "test")]
+    products = catalogue.products.assign(has_text=~catalogue.products.index.isin(without), has_photo=True)
+    plan = plan_of(tmp_path, replace(catalogue, products=products, reads="text"))
+    assert without[0] not in plan.catalogue.rows("train")
+    train_text(plan, tmp_path / "out")
+    found = read_predictions(tmp_path / "out" / "predictions.parquet").probabilities
+    np.testing.assert_allclose(found[without], 1 / 3, rtol=1e-6)
+    assert (np.delete(found, without, axis=0).max(axis=1) > 0.5).all()
 
 
 @pytest.mark.parametrize("name", ["tfidf_svm", "tfidf_forest", "fasttext"])
@@ -143,7 +155,7 @@ def test_speed_is_of_a_model_fitted_to_the_catalogues_texts(tmp_path):
     LabelsRecord(labels=list(catalogue.labels), dataset=dataset(name="flat", digest="0")).write(
         tmp_path / "labels.json"
     )
-    network = open_text_model(settings(), tmp_path, compute=ONE_CORE)
+    network = open_text_model(settings(), tmp_path, compute=ONE_CORE, weights_dir=tmp_path / "weights")
     texts = stored_texts(tmp_path, settings(), 8)
     assert len(texts) == 8
     with warnings.catch_warnings():

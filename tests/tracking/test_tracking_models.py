@@ -228,7 +228,7 @@ def test_the_logged_text_model_predicts_as_the_predictor(tracking_params, projec
     folder = project / "data" / "catalogue"
     folder.mkdir(parents=True)
     catalogue, training_dir = catalogue_of(folder), project / "runs" / "tfidf_svm-original" / "seed_0" / "training"
-    train_text(plan_of(folder, catalogue), training_dir)
+    train_text(plan_of(folder, catalogue, root=project), training_dir)
     run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))
     run = open_client()[0].get_run(run_id)
     assert run.data.params["settings.classifier.name"] == "linear_svc"
@@ -239,6 +239,33 @@ def test_the_logged_text_model_predicts_as_the_predictor(tracking_params, projec
     np.testing.assert_allclose(found["answer"]["probabilities"], expected, atol=1e-6)
     assert "title" in found["inputs"]
     assert "image" not in found["inputs"]
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_the_logged_encoder_has_its_network_and_needs_no_project(tracking_params, project, monkeypatch):
+    from bakeoff.text.predictor import load_text_predictor
+    from bakeoff.text.train import train_text
+    from bakeoff.weights.texts import fetch_text_weights
+    from text_study import WEIGHTS, catalogue_of, plan_of
+    from tiny_encoder import encoder_params, encoder_settings, save_encoder
+
+    monkeypatch.setenv("BAKEOFF_ROOT", str(project))
+    save_encoder(project / "encoder")
+    own = encoder_settings({"one": encoder_params("encoder")})
+    fetch_text_weights(own, WEIGHTS, project / "weights" / "tiny")
+    folder, training_dir = project / "data" / "catalogue", project / "runs" / "tiny-original" / "seed_0" / "training"
+    folder.mkdir(parents=True)
+    train_text(plan_of(folder, catalogue_of(folder), settings=own, root=project), training_dir)
+    run_id = replay(training_dir.parent, params=tracking_params.model_copy(update={"log_models": True}))
+    client, _ = open_client()
+    run = client.get_run(run_id)
+    assert run.data.params["settings.vectoriser.encoders.one.pooling"] == "mean"
+    assert run.data.tags["bakeoff.weights_source"] == "folder"
+    titles = pd.read_parquet(folder / "texts.parquet")[["title"]]
+    expected = load_text_predictor(training_dir).predict(titles["title"].tolist())
+    found = load_elsewhere(run.data.tags[MODEL], titles, project / "elsewhere")
+    np.testing.assert_allclose(found["answer"]["probabilities"], expected, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ from records_made import calibration_record, choice_record, metrics_record
 
 ROOT = Path(__file__).parents[2]
 PARAMS = (
-    "prepare: {store_px: 32, max_megapixels: 1, min_side_px: 16, class_too_small: reject}\n"
+    "prepare: {store_px: 32, max_megapixels: 1, min_side_px: 16, class_too_small: reject, require: image}\n"
     "tracking: {experiment: bakeoff, tensorboard: false, system_metrics: false, log_models: true}\n"
 )
 """Its section `prepare` is not the one that the trainings' catalogues were made by (`prepared.PREPARE`)."""
@@ -214,7 +214,7 @@ def test_the_environment_is_the_frameworks(project, monkeypatch):
         "-P",
         ["--model", "models:/bakeoff/1", "--port", "5001"],
     )
-    with pytest.raises(TrackingError, match="framework must be one of pytorch, tensorflow, scikit-learn, got ''"):
+    with pytest.raises(TrackingError, match="must be one of pytorch, tensorflow, scikit-learn, fusion, got ''"):
         server_command(Served("models:/bakeoff/1", "who", ""), 5001)
     monkeypatch.setenv("BAKEOFF_PYTHON_TORCH", str(project / "nowhere"))
     with pytest.raises(TrackingError, match=r"needs .*nowhere, which is missing; run `make setup`"):

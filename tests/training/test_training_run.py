@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -310,3 +311,18 @@ def test_what_a_killed_process_left_of_a_checkpoint_is_removed(tmp_path: Path) -
     (tmp_path / "state.pt.12345.tmp").write_bytes(b"half a state")
     assert CheckpointFolder(tmp_path).load() is None
     assert not list(tmp_path.iterdir())
+
+
+def test_a_product_without_a_photo_is_not_learnt_from_and_gets_class_shares(
+    catalogue: Catalogue, weights_dir: Path, make_request: Request, tmp_path: Path
+) -> None:
+    without = [0, *catalogue.rows("test")[:1].tolist()]  # of train and of test
+    products = catalogue.products.assign(has_photo=~catalogue.products.index.isin(without), has_text=True)
+    fewer = replace(catalogue, products=products)
+    request = make_request(mode="finetune", epochs=1, max_steps=None, batch_size=1)
+    record = _train(request, fewer, weights_dir, tmp_path / "out")
+    assert record.steps_run == 17
+    found = read_predictions(tmp_path / "out" / "predictions.parquet", catalogue=fewer)
+    np.testing.assert_allclose(found.probabilities[without], 1 / 3, rtol=1e-6)  # six of each class train
+    np.testing.assert_allclose(found.products["loss"][without], np.log(3), rtol=1e-6)
+    assert not np.isclose(np.delete(found.probabilities, without, axis=0), 1 / 3).all(axis=1).any()

@@ -54,8 +54,16 @@ class Result:
         return same
 
     def settings(self, candidate: str) -> Any:
-        """Return the candidate's entry in `backbones`, None for the baseline and for names without one."""
+        """Return the candidate's own settings: its entry in `backbones`, or how its texts are cleaned and classified.
+
+        Of a pair its method's and its sides'; None for the baseline and for names without any.
+        """
         one = Candidate(candidate)
+        if one.sides:
+            method = (self.params.get("fuse") or {}).get(one.mode)
+            return [method, *(self.settings(side.name) for side in one.sides)]
+        if one.modality == "text":
+            return [(self.params.get("text_settings") or {}).get(one.model), self.params.get("text")]
         return None if one.is_baseline else (self.params.get("backbones") or {}).get(one.model)
 
 

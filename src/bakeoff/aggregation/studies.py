@@ -148,7 +148,7 @@ def _join(results: Sequence[Result]) -> StudySplits:
             first = firsts.setdefault(name, result)
             if result.settings(name) != first.settings(name):
                 raise EvaluationError(
-                    f"{name} has other settings in {result.name} than in {first.name} (section backbones); "
+                    f"{name} has other settings in {result.name} than in {first.name}; "
                     "name the experiments or folders that belong together."
                 )
     table: Any = pd.DataFrame(rows, columns=["split", "candidate", "accuracy", "apart"])

@@ -75,7 +75,7 @@ def load_hf(folder: Path, weights: Path, *, image_size: int) -> tuple[HfBackbone
     network_class = _network_class(config)
     state = None if weights.is_dir() else read_checkpoint(weights, prefixes=_WRAPPERS)
     try:
-        with _quiet():
+        with quiet():
             network, info = network_class.from_pretrained(
                 str(weights) if state is None else None,
                 config=_headless(config),
@@ -185,11 +185,12 @@ def _published_keys(config: Any, network_class: Any) -> set[str]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers' own report of a loading back: ours says the same, and stops where keys differ."""
     logging = import_transformers().logging
     before = logging.get_verbosity()
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         yield
     finally:

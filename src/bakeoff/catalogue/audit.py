@@ -19,7 +19,7 @@ from bakeoff.data.figures import Figure, new_sheet, paste, shorten
 from bakeoff.data.photo import Photo, as_image
 from bakeoff.data.products import evenly_spaced
 from bakeoff.data.store import ImageStore
-from bakeoff.data.table import TEXT_COLUMNS, count_values
+from bakeoff.data.table import HAS, TEXT_COLUMNS, count_values
 from bakeoff.records.catalogue import AuditRecord, LabelsRecord, ProductGroup, Quantiles
 
 PER_ROW_SHOWN = 8
@@ -34,6 +34,8 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
     examined = read_examined(catalogue_dir, rejected)
     table, texts = examined.products, examined.products[list(TEXT_COLUMNS)]
     examinations = {name: examine(examined) for name, examine in FINDINGS.items()}
+    shown = table[table.get(HAS["image"], pd.Series(True, table.index))]
+    lacking = {name: int((~table[column]).sum()) for name, column in HAS.items() if column in table}
     several = table[table["group_id"].duplicated(keep=False)]
     largest = sorted((own for _, own in several.groupby("group_id")), key=len, reverse=True)[:_GROUPS_SHOWN]
     contents = texts.astype(object).where(texts.notna(), None).to_numpy().tolist()
@@ -53,8 +55,10 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
         ],
         formats=count_values(table["format"]),
         modes=count_values(table["mode"]),
-        width_px=Quantiles.of(table["width"]),
-        height_px=Quantiles.of(table["height"]),
+        width_px=Quantiles.of(shown["width"]),
+        height_px=Quantiles.of(shown["height"]),
+        n_without_photo=lacking.get("image"),
+        n_without_text=lacking.get("text"),
         n_with_title=len(texts["title"].dropna()),
         n_with_description=len(texts["description"].dropna()),
         languages=count_values(examined.languages),
@@ -74,9 +78,12 @@ def audit(catalogue_dir: Path, out_dir: Path) -> AuditRecord:
 
 
 def list_findings(record: AuditRecord) -> str:
-    """Return what was found, and how often, in one line."""
+    """Return what was found, and how often, in one line, and how many products lack a photo or a text in another."""
     told = [f"{found.n} {name.replace('_', ' ')}" for name, found in record.findings.items() if found.n]
-    return f"findings: {', '.join(told) or 'none'}"
+    found = f"findings: {', '.join(told) or 'none'}"
+    if record.n_without_photo is None:
+        return found
+    return f"{found}\nproducts without a photo: {record.n_without_photo}; without a text: {record.n_without_text}"
 
 
 def draw_samples(table: pd.DataFrame, store: ImageStore) -> Figure:

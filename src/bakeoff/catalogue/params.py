@@ -71,6 +71,8 @@ class PrepareParams(PackLimits):
     """What `prepare` accepts and how it packs (section `prepare`)."""
 
     class_too_small: Literal["reject", "error"]
+    require: Literal["image", "text", "either"]
+    """What a product must have to stay; without the other it does, and `products.parquet` says so (`HAS`)."""
 
 
 class SplitParams(Section):

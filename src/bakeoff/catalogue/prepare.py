@@ -1,20 +1,24 @@
 """Judge every product of a source, pack the sound ones, and account for the others: accepted + rejected = read."""
 
 import hashlib
+import io
 import json
+import math
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 
 from bakeoff.catalogue.fetch import effective_dataset
 from bakeoff.catalogue.measures import AUDITED
-from bakeoff.catalogue.pack import Packed, PackedPhotos, packing_folder
+from bakeoff.catalogue.pack import Packed, PackedPhotos, pack_bytes, packing_folder
 from bakeoff.catalogue.params import DatasetParams, PrepareParams
 from bakeoff.catalogue.photo_file import PhotoFile
 from bakeoff.catalogue.settle import Ledger, settle_duplicates, settle_small_classes
@@ -25,7 +29,16 @@ from bakeoff.core.paths import main_checkout, state_dir
 from bakeoff.core.progress import progress_bar
 from bakeoff.data.decode import Rejection, locate
 from bakeoff.data.store import StoreWriter
-from bakeoff.data.table import BOX_COLUMNS, DIGESTS, MEASURES_FILE, PHOTO_OF, PRODUCT_COLUMNS, TEXT_COLUMNS, UNLABELLED
+from bakeoff.data.table import (
+    BOX_COLUMNS,
+    DIGESTS,
+    HAS,
+    MEASURES_FILE,
+    PHOTO_OF,
+    PRODUCT_COLUMNS,
+    TEXT_COLUMNS,
+    UNLABELLED,
+)
 from bakeoff.records.catalogue import Dataset, LabelsRecord, PackLimits, PackParams, SourceRecord
 
 
@@ -78,15 +91,21 @@ def _prepare_into(
     sound = _check_records(raw, dataset, ledger)
     if dataset.crop_to_box is not None and not any(product.box for product in raw):
         raise DataError(f"dataset.crop_to_box needs boxes, and dataset {dataset.name!r} has none; set it to null.")
-    found = _locate_all(sound, (root, images), ledger, margin=dataset.crop_to_box)
-    packed = PackedPhotos(folder.parent, [photo for _, photo in found], packing)
-    table = _pack_all([product for product, _ in found], packed, root, ledger)
+    if params.require != "image":
+        sound = _require_texts(sound, dataset, params, ledger)
+    kept = Kept(params, packing, ledger)
+    found = _locate_all(sound, (root, images), kept, margin=dataset.crop_to_box)
+    packed = PackedPhotos(folder.parent, [photo for _, photo in found if photo], packing)
+    table = _pack_all(found, packed, root, kept)
     table = settle_duplicates(table, dataset, ledger)
     table = settle_small_classes(table, params, ledger, at_least=dataset.min_class_size or 0)
     if dataset.photos == "all":
         _name_photos(table)
     labels = _encode_labels(table, dataset, ledger, order=reader.class_order(dataset, root) or [])
-    digest = _write_store(table, packed, folder / "images.arrow")
+    if params.require != "image":
+        texts = table[["title", "description"]].fillna("").agg("".join, axis=1)
+        table[HAS["image"]], table[HAS["text"]] = table["position"].notna(), texts.str.strip() != ""
+    digest = _write_store(table, packed, kept, folder / "images.arrow")
     _write_tables(table, folder)
     _write_unlabelled([product for product in listed if product.is_unlabelled], images, folder)
     rejected = pd.DataFrame(ledger, columns=["product_id", "image", "label", "reason", "detail"])
@@ -135,10 +154,57 @@ def _check_records(raw: list[RawProduct], dataset: DatasetParams, ledger: Ledger
     return sound
 
 
+@dataclass(frozen=True)
+class Kept:
+    """Which products stay although they have no photo, and what is shown in its place."""
+
+    params: PrepareParams
+    packing: PackParams
+    ledger: Ledger
+
+    def without(self, product: RawProduct, refusal: Rejection) -> bool:
+        """Return whether a product stays for its text; else it is rejected."""
+        stays = self.params.require != "image" and _has_text(product)
+        if not stays:
+            self.ledger.reject(product, refusal)
+        return stays
+
+    @cached_property
+    def blank(self) -> Packed:
+        """A white picture, so that whatever reads or draws photos meets one for each product."""
+        side, buffer = self.params.min_side_px, io.BytesIO()
+        Image.new("RGB", (side, side), "white").save(buffer, format="PNG")
+        packed = pack_bytes(buffer.getvalue(), self.packing)
+        assert isinstance(packed, Packed)
+        return replace(packed, format="none", mode="none", measures=(math.nan,) * len(AUDITED))
+
+
+def _has_text(product: RawProduct) -> bool:
+    return any(text and text.strip() for text in (product.title, product.description))
+
+
+def _require_texts(
+    products: list[RawProduct], dataset: DatasetParams, params: PrepareParams, ledger: Ledger
+) -> list[RawProduct]:
+    """Return the products that `prepare.require` keeps whatever their photos are; a DataError where it cannot."""
+    if dataset.photos == "all":
+        raise DataError(f"prepare.require: {params.require} is for one photo a product; set dataset.photos: first.")
+    if not any(map(_has_text, products)):
+        raise DataError(
+            f"prepare.require is {params.require}, but no product of dataset {dataset.name!r} has a text; set "
+            "dataset.columns.title or .description, or prepare.require: image."
+        )
+    for product in products if params.require == "text" else ():
+        if not _has_text(product):
+            ledger.reject(product, Rejection("no_text", "prepare.require is text"))
+    return [product for product in products if params.require == "either" or _has_text(product)]
+
+
 def _locate_all(
-    products: list[RawProduct], folders: tuple[Path, Path], ledger: Ledger, *, margin: float | None
-) -> list[tuple[RawProduct, PhotoFile]]:
-    """Return the products whose photos are there, with them; `folders` are the data set's and that of its photos.
+    products: list[RawProduct], folders: tuple[Path, Path], kept: Kept, *, margin: float | None
+) -> list[tuple[RawProduct, PhotoFile | None]]:
+    """Return the products whose photos are there, with them, and those that stay without; `folders` are the data set's
+    and that of its photos.
 
     With a margin, a share of its sides, photos are cropped to their box, which is then one in the crop.
     """
@@ -146,7 +212,8 @@ def _locate_all(
     found = []
     for product in products:
         if isinstance(place := locate(root, root if product.part else folder, product.image_path), Rejection):
-            ledger.reject(product, place)
+            if kept.without(product, place):
+                found.append((product, None))
         else:
             box, inside = None, product.box
             if inside and margin is not None:
@@ -159,23 +226,35 @@ def _locate_all(
     return found
 
 
-def _pack_all(products: list[RawProduct], packed: PackedPhotos, root: Path, ledger: Ledger) -> pd.DataFrame:
-    """Pack every photo and return the accepted products with sizes and hashes."""
+def _pack_all(
+    found: list[tuple[RawProduct, PhotoFile | None]], packed: PackedPhotos, root: Path, kept: Kept
+) -> pd.DataFrame:
+    """Pack every photo and return the accepted products with sizes and hashes; without a photo, of a blank one."""
+    ledger, n_photos = kept.ledger, sum(photo is not None for _, photo in found)
     if packed.n_packed:
         sys.stderr.write(
-            f"bakeoff: {packed.n_packed} of {len(products)} photos were packed by a run that was cut short; "
+            f"bakeoff: {packed.n_packed} of {n_photos} photos were packed by a run that was cut short; "
             "going on from there.\n"
         )
     with progress_bar() as bar:
-        task = bar.add_task("packing photos", total=len(products), completed=packed.n_packed)
+        task = bar.add_task("packing photos", total=n_photos, completed=packed.n_packed)
         packed.pack(lambda n: bar.advance(task, n))
-    rows = []
-    for position, (product, result) in enumerate(zip(products, packed, strict=True)):
-        if isinstance(result, Packed):
-            facts = {key: value for key, value in vars(result).items() if key != "encoded"}
-            rows.append(vars(product) | facts | {"image_path": readable(product.shown_image), "position": position})
-        else:
-            ledger.reject(product, result)
+    rows, results = [], enumerate(packed)
+    for product, photo in found:
+        position, result = next(results) if photo else (None, kept.blank)
+        if isinstance(result, Rejection):
+            if not kept.without(product, result):
+                continue
+            position, result = None, kept.blank
+        row = {key: value for key, value in vars(result).items() if key != "encoded"} | {"position": position}
+        if position is None:
+            row |= {"box": None, "digest": f"none of {product.product_id}"}  # no two of them show the same
+        rows.append(vars(product) | row | {"image_path": readable(product.shown_image)})
+    if rows and all(row["position"] is None for row in rows):
+        raise DataError(
+            f"none of {len(rows)} products in {root} has a photo, and baseline_tf, which every study compares with, "
+            "learns from photos; set dataset.images and dataset.columns.image."
+        )
     if not rows:
         counts = ledger.reasons()
         first = next(
@@ -214,14 +293,17 @@ def _encode_labels(table: pd.DataFrame, dataset: DatasetParams, ledger: Ledger, 
     return names
 
 
-def _write_store(table: pd.DataFrame, packed: PackedPhotos, target: Path) -> str:
-    """Copy the kept pictures in the table's order, add their row as `image`, and return the content's digest."""
+def _write_store(table: pd.DataFrame, packed: PackedPhotos, kept: Kept, target: Path) -> str:
+    """Copy the kept pictures in the table's order, add their row as `image`, and return the content's digest.
+
+    Where there is none, `blank`.
+    """
     digest = hashlib.sha256()
     rows = []
     with StoreWriter(target) as writer:
         columns = (table[name] for name in ("product_id", "label", "group_id", "position"))
         for product_id, label, group, position in zip(*columns, strict=True):
-            encoded = packed.encoded(position)
+            encoded = kept.blank.encoded if pd.isna(position) else packed.encoded(int(position))
             rows.append(writer.append(encoded))
             digest.update(json.dumps([product_id, label, int(group)]).encode() + hashlib.sha256(encoded).digest())
     table["image"] = rows
@@ -233,10 +315,13 @@ def _write_tables(table: pd.DataFrame, folder: Path) -> None:
     table = table.astype(PRODUCT_COLUMNS | TEXT_COLUMNS)
     more = pd.DataFrame(table["more"].tolist(), index=table.index).convert_dtypes()  # which the source alone has
     taken = {PHOTO_OF, *PRODUCT_COLUMNS, *BOX_COLUMNS, *TEXT_COLUMNS, *AUDITED, "split", "digest", "cluster", "repair"}
+    taken |= {*HAS.values()}
     if clash := sorted({*more.columns} & taken):
         raise DataError(
             f"dataset.keep: bakeoff has columns called {', '.join(clash)} itself; rename these in the table."
         )
+    for name in (name for name in HAS.values() if name in table):
+        more[name] = table[name]
     if PHOTO_OF in table:
         more[PHOTO_OF] = table[PHOTO_OF].astype("string")
     if any(box is not None for box in table["box"]):

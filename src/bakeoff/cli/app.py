@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Which image backbone should you deploy on your product photos? `bakeoff run` answers it with a DVC study.",
+    help="Which classifier should you deploy on your products? `bakeoff run` answers it with a DVC study.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

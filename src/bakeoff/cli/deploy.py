@@ -55,7 +55,11 @@ def features(
 
 @app.command(rich_help_panel=DEPLOY)
 def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
-    source: Annotated[Path, Argument(help="A photo, a folder of photos, or a table (.csv, .xlsx, .parquet) of them.")],
+    source: Annotated[
+        Path | None,
+        Argument(help="A photo, a folder of photos, or a table (.csv, .xlsx, .parquet) of photos, texts or both."),
+    ] = None,
+    text: Annotated[str | None, Option(help="A product's text, in place of a source.")] = None,
     candidate: Annotated[str | None, Option(help="Default: the one that the study chose.")] = None,
     seed: Annotated[int | None, Option(help=SEED_HELP)] = None,
     top_k: Annotated[int, Option(help="How many classes to give per photo, the likeliest first.")] = 3,
@@ -75,24 +79,37 @@ def predict(  # noqa: PLR0913, PLR0917 - the options are the command line
     id_column: Annotated[
         str | None, Option(help="Its column of ids; default: product_id, id or sku, else the path.")
     ] = None,
+    title_column: Annotated[str | None, Option(help="Its column of titles; default: title, where it is there.")] = None,
+    description_column: Annotated[str | None, Option(help="Likewise, of descriptions.")] = None,
 ) -> None:
-    """Classify new photos: class, calibrated probability and the next likely classes of each.
+    """Classify new products: class, calibrated probability and the next likely classes of each.
 
-    Photos are prepared as the study's were, so a product of the study gets the study's own probabilities. A photo that
-    cannot be read becomes a row with its reason. The output file appears when it is complete; after an interruption the
-    same command goes on where it stopped.
+    Photos are prepared and texts cleaned as the study's were, so a product of the study gets the study's own
+    probabilities. A pair asks both its sides; of a product without a photo or a text the other side's answer stands. A
+    product that cannot be read becomes a row with its reason. The output file appears when it is complete; after an
+    interruption the same command goes on where it stopped.
 
         bakeoff predict shoe.jpg
         bakeoff predict photos/ --output classes.parquet
         bakeoff predict new.csv --image-column file --format json | jq .
+        bakeoff predict new.csv --title-column name --candidate tfidf_svm-original
+        bakeoff predict --text "A wooden chair." --candidate minilm-original
     """
     from bakeoff.deploy.prediction.run import PredictOptions
     from bakeoff.deploy.prediction.run import predict as predict_photos
     from bakeoff.deploy.prediction.sources import Columns
 
-    columns = Columns(image=image_column, id=id_column)
+    columns = Columns(image=image_column, title=title_column, description=description_column, id=id_column)
     options = PredictOptions(
-        candidate, seed, top_k=top_k, threshold=threshold, form=form, output=output, force=force, columns=columns
+        candidate,
+        seed,
+        top_k=top_k,
+        threshold=threshold,
+        form=form,
+        output=output,
+        force=force,
+        columns=columns,
+        text=text,
     )
     predict_photos(project(), source, options)
 

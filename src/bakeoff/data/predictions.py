@@ -22,6 +22,8 @@ OUT_OF_FOLD = "out_of_fold.parquet"
 where a candidate has no such answers."""
 SUM_TOLERANCE = 1e-3
 """How far a row of float32 probabilities may be from 1: above the rounding of K = 1000 terms, below any real fault."""
+LEAST_SHARE = 1e-12
+"""Below which a share counts as this in a loss."""
 _AGAIN = "train the candidate again (`dvc repro -f`)"
 
 
@@ -64,6 +66,8 @@ def make_predictions(
 ) -> Predictions:
     """Return a candidate's predictions for every product, checked: of several photos the mean.
 
+    Products that it has nothing to read of (`Catalogue.reads`) get train's class shares.
+
     Args:
         catalogue: what it was trained on.
         probabilities: (N, K) float32, in the order of its rows.
@@ -84,10 +88,23 @@ def make_predictions(
     table["loss"] = np.asarray(losses, dtype=np.float32)
     seen = "out_of_fold" if out_of_fold else "in_sample"
     table["origin"] = np.where((table["split"] == learnt_from).to_numpy(), seen, "held_out")
-    predictions = Predictions(table, np.asarray(probabilities, dtype=np.float32), list(catalogue.labels))
+    predictions = Predictions(table, np.array(probabilities, dtype=np.float32), list(catalogue.labels))
+    _answer_without_input(predictions, catalogue.by_product())
     _check_products(predictions, where="the catalogue")
     _check_probabilities(predictions, where="the candidate's predictions")
     return predictions
+
+
+def _answer_without_input(predictions: Predictions, catalogue: Catalogue) -> None:
+    """Answer products that the candidate has nothing to read of with train's class shares."""
+    without = ~catalogue.has_input(catalogue.reads)
+    if without.any():
+        products, n_labels = predictions.products, len(predictions.labels)
+        labels = products["label_id"].to_numpy()
+        counts = np.bincount(labels[(products["split"] == "train").to_numpy()], minlength=n_labels)
+        shares = (counts / counts.sum()).astype(np.float32)
+        predictions.probabilities[without] = shares
+        products.loc[without, "loss"] = -np.log(np.maximum(shares[labels[without]], LEAST_SHARE))
 
 
 def write_predictions(predictions: Predictions, path: Path) -> None:

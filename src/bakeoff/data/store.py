@@ -4,6 +4,7 @@ An Arrow IPC file with one large_binary column `image`. Decoding raw files and c
 """
 
 import contextlib
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -52,10 +53,14 @@ class ImageStore:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+
+    @cached_property
+    def _images(self) -> pa.ChunkedArray:
+        """The column of pictures, opened when the first is asked for: not everybody who has a catalogue looks at it."""
         if not self.path.is_file():
             raise DataError(f"image store {self.path} is missing; run `dvc repro prepare` to build it.")
         try:
-            self._images = pa.ipc.open_file(pa.memory_map(str(self.path))).read_all().column(0)
+            return pa.ipc.open_file(pa.memory_map(str(self.path))).read_all().column(0)
         except pa.ArrowInvalid as error:
             raise DataError(f"{self.path} is not an image store ({error}); run `dvc repro -f prepare`.") from None
 

@@ -14,6 +14,7 @@ from bakeoff.data.photo import crop_of, stored_size
 from bakeoff.data.products import StoredProducts
 from bakeoff.data.store import ImageStore
 from bakeoff.data.transforms import box_in_view
+from bakeoff.records.candidate import Candidate, Modality
 from bakeoff.records.catalogue import Dataset, LabelsRecord, Repair
 from bakeoff.records.settings import Geometry
 
@@ -41,6 +42,8 @@ PHOTO_OF = "photo_of"
 """With `dataset.photos: all` a row is a photo, and this its product, which the first of its photos is called by."""
 TEXT_COLUMNS = dict.fromkeys(("product_id", "title", "description"), "string")
 """Of texts.parquet, one row per product; null where it has none."""
+HAS = {"image": "has_photo", "text": "has_text"}
+"""Of products.parquet, bool, by modality; only where `prepare.require` is not `image`: else all have a photo."""
 UNLABELLED = "unlabelled.parquet"
 """Products whose source keeps the labels to itself: product_id, image, title, description, for `bakeoff predict`."""
 DIGESTS = "digests.parquet"
@@ -62,6 +65,18 @@ class Catalogue:
     labels: list[str]  # K class names; `label_id` indexes them
     store: ImageStore
     dataset: Dataset
+    reads: Modality | None = None
+    """What the candidate that it is for reads; `rows` leaves out products without it."""
+
+    def has_input(self, modality: Modality | None) -> np.ndarray:
+        """Return which products have a photo or a text, (N,) bool; all where that is not known."""
+        column = HAS.get(str(modality))
+        known = column in self.products
+        return self.products[column].to_numpy(dtype=bool) if known else np.ones(len(self.products), dtype=bool)
+
+    def readable(self) -> "Catalogue":
+        """Return it without the products that there is nothing to read of."""
+        return replace(self, products=self.products[self.has_input(self.reads)].reset_index(drop=True))
 
     def by_product(self) -> "Catalogue":
         """Return it with one row per product, that of its first photo: itself unless products have several."""
@@ -77,10 +92,15 @@ class Catalogue:
         return (sums / np.bincount(places)[:, None]).astype(values.dtype)
 
     def rows(self, split: str) -> np.ndarray:
-        """Return the positions of one split's products, (N_split,) int64, ascending; DataError for any other."""
+        """Return the positions of one split's products, (N_split,) int64, ascending; DataError for any other.
+
+        For a candidate, of those that it has something to read of.
+        """
         if split not in SPLITS:
             raise DataError(f"split must be one of {', '.join(SPLITS)}, got {split!r}.")
-        return np.flatnonzero((self.products["split"] == split).to_numpy()).astype(np.int64)
+        return np.flatnonzero((self.products["split"] == split).to_numpy() & self.has_input(self.reads)).astype(
+            np.int64
+        )
 
     def only(self, split: str) -> "Catalogue":
         """Return it with one split's rows alone, renumbered."""
@@ -142,8 +162,14 @@ class Catalogue:
         return self.products[name].to_numpy(dtype=np.int64)[np.asarray(positions, dtype=np.int64)]
 
 
-def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
-    """Return the catalogue that `prepare` and `split` wrote."""
+def has_input(candidate: Candidate, catalogue: Catalogue) -> np.ndarray:
+    """Return the products that a candidate has something to read of, a pair either side, (N,) bool."""
+    sides = [has_input(side, catalogue) for side in candidate.sides]
+    return np.logical_or.reduce(sides) if sides else catalogue.has_input(candidate.modality)
+
+
+def load_catalogue(catalogue_dir: Path, splits_file: Path, *, reads: Modality | None = "image") -> Catalogue:
+    """Return the catalogue that `prepare` and `split` wrote, for what reads this; None = for all products alike."""
     header = LabelsRecord.read(catalogue_dir / "labels.json")
     joined = read_divided(catalogue_dir, splits_file)
     used = joined.loc[joined["split"] != UNUSED, :].reset_index(drop=True)
@@ -151,7 +177,7 @@ def load_catalogue(catalogue_dir: Path, splits_file: Path) -> Catalogue:
     if fitted := joined.attrs.get(REPAIR):
         prepare = dataset.prepare.model_copy(update={"repair": Repair.model_validate(fitted)})
         dataset = dataset.model_copy(update={"prepare": prepare})
-    return Catalogue(products=used, labels=header.labels, store=store, dataset=dataset)
+    return Catalogue(products=used, labels=header.labels, store=store, dataset=dataset, reads=reads)
 
 
 def read_divided(catalogue_dir: Path, splits_file: Path) -> pd.DataFrame:
@@ -184,7 +210,7 @@ def first_photos(products: pd.DataFrame) -> Any:
 
 def source_columns(products: pd.DataFrame) -> list[str]:
     """Return the columns that the source alone has (`dataset.keep`, make, year)."""
-    ours = {*PRODUCT_COLUMNS, *BOX_COLUMNS, PHOTO_OF, "split", REPAIR}
+    ours = {*PRODUCT_COLUMNS, *BOX_COLUMNS, *HAS.values(), PHOTO_OF, "split", REPAIR}
     return [name for name in products.columns if name not in ours]
 
 

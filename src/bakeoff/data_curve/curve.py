@@ -75,7 +75,7 @@ def measure(
         TrainingError: too few products to hold out.
     """
     products = catalogue.by_product().products
-    places, rows = np.flatnonzero((products["split"] == "train").to_numpy()), catalogue.rows("train")
+    places, rows = catalogue.by_product().rows("train"), catalogue.rows("train")
     train = products.iloc[places]
     if len(train) < _FEWEST * n_repeats:
         raise TrainingError(

@@ -10,6 +10,7 @@ from bakeoff.decision import sentences
 from bakeoff.decision.choice_record import Stability
 from bakeoff.decision.comparisons import compare_with, groups_sentence, pair_tests
 from bakeoff.decision.outcomes import Outcomes, seed_spread
+from bakeoff.decision.pairs import pair_gains
 from bakeoff.decision.params import CompareParams
 from bakeoff.decision.resampling import bounded_resamples
 from bakeoff.decision.rules import KINDS, Ranking, Rule, commercial_refusal, other_device, rank
@@ -82,13 +83,13 @@ def choose(
 
 
 def _certainty(ranking: Ranking, params: CompareParams, outcomes: Outcomes | None, t: Translator) -> dict[str, Any]:
-    """Return `comparisons`, `indistinguishable`, `groups_sentence`, `stability` and `corrected`.
+    """Return `comparisons`, `indistinguishable`, `pairs`, `groups_sentence`, `stability` and `corrected`.
 
     Excluded candidates take no part in the tests: their results say nothing about their backbones, and each further
     test weakens the others. The baseline always takes part.
     """
     if outcomes is None:
-        nothing = {"comparisons": [], "indistinguishable": [], "groups_sentence": "", "corrected": {}}
+        nothing = {"comparisons": [], "indistinguishable": [], "groups_sentence": "", "corrected": {}, "pairs": []}
         return nothing | {"stability": Stability(n_resamples=0, shares={}, winner_share=None, sentence="").model_dump()}
     tested = [name for name in ranking.why_not if name == BASELINE or not ranking.exclusions(name)]
     pairs = pair_tests(outcomes, tested)
@@ -107,6 +108,7 @@ def _certainty(ranking: Ranking, params: CompareParams, outcomes: Outcomes | Non
     return {
         "comparisons": comparisons,
         "indistinguishable": groups,
+        "pairs": [one.model_dump() for one in pair_gains(outcomes, n_resamples=n_resamples)],
         "groups_sentence": groups_sentence(groups, pairs, outcomes, n_resamples=n_resamples, t=t),
         "stability": reviews[-1][0].model_dump(),  # of the best of all
         "corrected": {
@@ -199,7 +201,7 @@ def _commercial_reason(ranking: Ranking, certain: Mapping[str, Any], t: Translat
 
 
 def _expected(certain: Mapping[str, Any], winner: Summary) -> list[str]:
-    """Return what to expect of a winner on new photos."""
+    """Return what to expect of a winner on new products."""
     found = certain["corrected"].get(winner.candidate)
     return [found["sentence"]] if found else []
 

@@ -8,9 +8,11 @@ from pydantic import AfterValidator, Field
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import LanguageCode, Section
+from bakeoff.decision.pairs import PairGain
 from bakeoff.decision.rules import EXCLUSIONS
 from bakeoff.decision.summary import Summary
 from bakeoff.records.base import Record
+from bakeoff.records.study import PairLists
 
 _BEST = (
     *("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "balanced_accuracy", "log_loss", "ece"),
@@ -92,6 +94,7 @@ class ChoiceInputs(Section):
     modes: list[str]
     text_models: list[str] = Field(default=[])
     text_variants: list[str] = Field(default=[])
+    fuse: PairLists = Field(default=PairLists(first=[], second=[], methods=[]))
     seeds: list[int]
     choices: list[str] | None
     """The `-S` choices that compose params.yaml, None where it was edited by hand."""
@@ -140,6 +143,8 @@ class ChoiceRecord(Record):
     seeds: dict[str, Row]
     matrix: Row
     references: list[Row]
+    pairs: list[PairGain] = Field(default=[])
+    """What each pair gains over its better side."""
     inputs: ChoiceInputs
 
     @property

@@ -144,7 +144,7 @@ def _read_records(candidate: Candidate, folder: Path, speed: ThroughputRecord | 
         CostRecord.read(folder / "training" / "cost.json"),
         metrics,
         evaluation.CalibrationRecord.read(folder / "evaluation" / evaluation.CALIBRATION),
-        speed.networks.get(training.model) if speed else None,
+        speed.of(candidate) if speed else None,
         robustness if robustness and robustness.training_key == training.key else None,
         read_test_outcomes(folder / PREDICTIONS),
     )

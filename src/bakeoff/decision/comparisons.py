@@ -143,19 +143,19 @@ def pair_sentence(row: dict[str, Any], t: Translator) -> str:
     values["right"] = t.number(row["n_right"], ",d")
     needed = ""
     if row["b"] == row["c"] == 0 and row["n_right"] == row["n"]:
-        text = N_("{candidate} and {against} are both right on all {n} test photos")
+        text = N_("{candidate} and {against} are both right on all {n} test products")
     elif row["b"] == row["c"] == 0:
-        text = N_("{candidate} and {against} are right on the same {right} of {n} test photos")
+        text = N_("{candidate} and {against} are right on the same {right} of {n} test products")
     elif row["b"] == row["c"] and row["difference_points"] == 0:
         text = N_(
-            "{candidate} and {against} cannot be told apart by accuracy with {n} test photos: each is ahead on {b} of "
-            "them (corrected {p})"
+            "{candidate} and {against} cannot be told apart by accuracy with {n} test products: each is ahead on {b} "
+            "of them (corrected {p})"
         )
     else:
         needed = needed_in_words(row["n_needed"], t)
         text = N_(
-            "{candidate} and {against} cannot be told apart by accuracy with {n} test photos ({points} points, 95% CI "
-            "{low} to {high}, corrected {p})"
+            "{candidate} and {against} cannot be told apart by accuracy with {n} test products ({points} points, 95% "
+            "CI {low} to {high}, corrected {p})"
         )
     told = t.gettext(text, **values)
     return t.gettext("{told}; {needed} would be needed", told=told, needed=needed) if needed else told
@@ -170,12 +170,13 @@ def lead_over(outcomes: Outcomes, name: str, against: str, n_resamples: int) -> 
 def groups_sentence(
     groups: Sequence[Sequence[str]], pairs: PairTests, outcomes: Outcomes, *, n_resamples: int, t: Translator
 ) -> str:
-    """Return who cannot be told apart, first group by group, and how many photos would tell the first from the last."""
+    """Return who cannot be told apart, first group by group, and how many products would tell first from last."""
     if len(pairs.names) < 2:
         return t.gettext("Fewer than two candidates can be compared.")
     if not groups:
         return t.gettext(
-            "Each of the {k} candidates compared can be told apart from the next in the ranking with {n} test photos.",
+            "Each of the {k} candidates compared can be told apart from the next in the ranking with {n} test "
+            "products.",
             k=_counted(len(pairs.names), t),
             n=t.number(outcomes.n, ",d"),
         )
@@ -189,11 +190,12 @@ def _group_sentence(group: Sequence[str], pairs: PairTests, outcomes: Outcomes, 
     gaps = {"k": _counted(len(group), t), "n": t.number(outcomes.n, ",d"), "names": t.join(group)}
     tail = N_("{needed} would be needed for the first and the last of them")
     if len(group) == 2:
-        text, tail = N_("{names}: these two cannot be told apart with {n} test photos"), N_("{needed} would be needed")
+        text = N_("{names}: these two cannot be told apart with {n} test products")
+        tail = N_("{needed} would be needed")
     elif len(group) <= _MAX_NAMED:
-        text = N_("{names}: these {k} cannot be told apart with {n} test photos")
+        text = N_("{names}: these {k} cannot be told apart with {n} test products")
     else:
-        text = N_("The {k} candidates from {first} to {last} cannot be told apart with {n} test photos")
+        text = N_("The {k} candidates from {first} to {last} cannot be told apart with {n} test products")
     told = t.gettext(text, first=group[0], last=group[-1], **gaps)
     return f"{told}; {t.gettext(tail, needed=needed)}." if needed else f"{told}."
 
@@ -217,7 +219,7 @@ def _needed(test: McNemar, interval: Interval, outcomes: Outcomes, alpha: float)
 
 
 def needed_in_words(needed: Sequence[int] | None, t: Translator) -> str:
-    """Return a range of numbers of photos, two digits each, such as `between 60 and 910`; empty without one."""
+    """Return a range of numbers of products, two digits each, such as `between 60 and 910`; empty without one."""
     if needed is None:
         return ""
     low, high = (t.number(round(n, 2 - len(str(n))), ",d") for n in needed)

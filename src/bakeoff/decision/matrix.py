@@ -14,7 +14,7 @@ CRITERIA = {
     "accuracy": (N_("accuracy"), N_("test accuracy: 0 at chance (1 / number of classes), 10 at 100%, linear")),
     "cpu_time": (
         N_("CPU time"),
-        N_("CPU time per image at the best batch: 10 up to {best:g} ms, 0 from {worst:g} ms, logarithmic"),
+        N_("CPU time per product at the best batch: 10 up to {best:g} ms, 0 from {worst:g} ms, logarithmic"),
     ),
     "memory": (
         N_("memory"),

@@ -77,7 +77,7 @@ _TABLE = (
     _test("macro_f1", N_("macro F1"), hub="f1", may_choose=True),
     _test("log_loss", N_("log loss"), more=False, hub="log_loss"),
     _speed("latency_ms", N_("latency"), "latency_ms_p50", N_("ms")),
-    _speed("images_per_s", N_("throughput"), "images_per_s", N_("images/s"), may_choose=True),
+    _speed("images_per_s", N_("throughput"), "images_per_s", N_("products/s"), may_choose=True),
     _cost("size_mib", N_("size"), "training.size_mib", ".0f", N_("MiB")),
     _test("balanced_accuracy", N_("balanced accuracy"), hub="balanced_accuracy", may_choose=True),
     _test("weighted_f1", N_("weighted F1"), hub="f1", may_choose=True),
@@ -94,14 +94,14 @@ _TABLE = (
     _speed("latency_p90_ms", N_("90th-percentile latency"), "latency_ms_p90", N_("ms")),
     _speed("latency_p99_ms", N_("99th-percentile latency"), "latency_ms_p99", N_("ms")),
     _speed("latency_slowest_ms", N_("slowest call"), "latency_ms_slowest", N_("ms")),
-    _speed("ms_per_image", N_("time per photo in batches"), "ms_per_image", N_("ms")),
+    _speed("ms_per_image", N_("time per product in batches"), "ms_per_image", N_("ms")),
     _speed(
-        *("images_per_cpu_s", N_("throughput per CPU second"), "images_per_cpu_s", N_("images per CPU second")),
+        *("images_per_cpu_s", N_("throughput per CPU second"), "images_per_cpu_s", N_("products per CPU second")),
         may_choose=True,
     ),
-    _speed("end_to_end_images_per_s", N_("end-to-end throughput"), "end_to_end.images_per_s", N_("images/s")),
+    _speed("end_to_end_images_per_s", N_("end-to-end throughput"), "end_to_end.images_per_s", N_("products/s")),
     _cost("n_parameters", N_("parameters"), "training.n_parameters", ",.0f"),
-    _cost("gmacs", N_("multiply-adds per photo"), "speed.gmacs", ".2f", N_("billion")),
+    _cost("gmacs", N_("multiply-adds per product"), "speed.gmacs", ".2f", N_("billion")),
     _cost("file_mib", N_("file size"), "speed.file_mib", ".0f", N_("MiB")),
     _cost("predict_memory_mib", N_("memory while predicting"), "speed.predict_memory_mib", ",.0f", N_("MiB")),
     _cost("train_time_s", N_("training time"), "cost.train_time_s", ",.0f", N_("s")),
@@ -118,7 +118,10 @@ RECORDED: tuple[Measure, ...] = tuple(measure for measure in _TABLE if measure.p
 
 LIMITED = (
     (MEASURES["latency_ms"], Limit("latency_p50_ms", N_("latency ≤ {bound} ms"), N_("too slow"))),
-    (MEASURES["images_per_s"], Limit("images_per_s", N_("throughput ≥ {bound} images/s"), N_("too low a throughput"))),
+    (
+        MEASURES["images_per_s"],
+        Limit("images_per_s", N_("throughput ≥ {bound} products/s"), N_("too low a throughput")),
+    ),
     (MEASURES["size_mib"], Limit("size_mib", N_("size ≤ {bound} MiB"), N_("too large"))),
     (
         MEASURES["latency_p99_ms"],
@@ -134,11 +137,11 @@ BOARD_COLUMNS = {
         N_("macro F1"), N_("mean of the classes’ F1: small classes count as much as large ones"), "base"
     ),
     "log_loss": Column(N_("log loss"), N_("how confidently wrong the probabilities are; lower is better"), "base"),
-    "latency_ms": Column(N_("ms/photo"), N_("median time for one photo alone, model only"), "base", 1),
-    "images_per_s": Column(N_("images/s"), N_("at the best batch size, model only"), "base", 1),
+    "latency_ms": Column(N_("ms/product"), N_("median time for one product alone, model only"), "base", 1),
+    "images_per_s": Column(N_("products/s"), N_("at the best batch size, model only"), "base", 1),
     "size_mib": Column(N_("MiB"), N_("parameters and buffers of backbone and head as float32"), "base", 0),
     "balanced_accuracy": Column(N_("balanced acc."), N_("mean recall of the classes"), "quality"),
-    "weighted_f1": Column(N_("weighted F1"), N_("F1 weighted by the classes’ numbers of photos"), "quality"),
+    "weighted_f1": Column(N_("weighted F1"), N_("F1 weighted by the classes’ numbers of products"), "quality"),
     "top_3_accuracy": Column(N_("top 3"), N_("the true class is among the first three"), "quality"),
     "top_5_accuracy": Column(N_("top 5"), N_("the true class is among the first five"), "quality"),
     "matthews": Column(N_("Matthews"), N_("Matthews correlation, 1 is perfect and 0 is chance"), "quality"),
@@ -151,7 +154,7 @@ BOARD_COLUMNS = {
         N_("alone"),
         N_(
             "share of products it can classify alone at the promised precision (evaluate.automation); 0 where the "
-            "test photos refute the promise"
+            "test products refute the promise"
         ),
         "quality",
     ),
@@ -161,14 +164,14 @@ BOARD_COLUMNS = {
         "quality",
         1,
     ),
-    "latency_p90_ms": Column(N_("p90 ms"), N_("nine photos out of ten are faster"), "speed", 1),
-    "latency_p99_ms": Column(N_("p99 ms"), N_("99 photos out of 100 are faster"), "speed", 1),
-    "images_per_cpu_s": Column(N_("images/CPU-s"), N_("per second of one core’s work"), "speed", 1),
+    "latency_p90_ms": Column(N_("p90 ms"), N_("nine products out of ten are faster"), "speed", 1),
+    "latency_p99_ms": Column(N_("p99 ms"), N_("99 products out of 100 are faster"), "speed", 1),
+    "images_per_cpu_s": Column(N_("products/CPU-s"), N_("per second of one core’s work"), "speed", 1),
     "end_to_end_images_per_s": Column(
-        N_("end-to-end images/s"), N_("including reading, decoding and preparing"), "speed", 1
+        N_("end-to-end products/s"), N_("including reading, decoding and preparing"), "speed", 1
     ),
     "n_parameters": Column(N_("M par."), N_("millions of parameters"), "cost", 1, 1e-6),
-    "gmacs": Column(N_("GMACs"), N_("billions of multiply-adds for one photo"), "cost", 2),
+    "gmacs": Column(N_("GMACs"), N_("billions of multiply-adds for one product"), "cost", 2),
     "predict_memory_mib": Column(N_("peak MiB"), N_("peak memory while predicting"), "cost", 0),
     "train_time_s": Column(N_("train s"), N_("training time"), "cost", 0),
     "train_memory_mib": Column(N_("train MiB"), N_("peak memory while training"), "cost", 0),

@@ -102,7 +102,7 @@ def _facts(best: Summary, rule: Rule, t: Translator) -> str:
         value = t.number(rule.maximise.value(best), rule.maximise.spec)
         facts.append(t.gettext("{measure} {value}", measure=rule.maximise.named(t), value=value))
     if math.isfinite(best.latency_ms):
-        facts.append(t.gettext("{latency:.1f} ms per photo", latency=best.latency_ms))
+        facts.append(t.gettext("{latency:.1f} ms per product", latency=best.latency_ms))
     return ", ".join(facts)
 
 

@@ -113,10 +113,10 @@ def review(
     winner, place = eligible[0].candidate, items.index(eligible[0])
     same = np.ptp(redrawn.objective - redrawn.objective[:, [place]], axis=0) == 0
     share, sentence = shares.get(winner, 0.0), _sentence(winner, shares, outcomes.n, t)
-    if same.sum() > 1:  # nothing that other photos would do is known of their difference
+    if same.sum() > 1:  # nothing that other products would do is known of their difference
         shares, share = {}, None
         sentence = t.gettext(
-            "These photos do not tell {names} apart: in every resample they stay as far apart as they are.",
+            "These products do not tell {names} apart: in every resample they stay as far apart as they are.",
             names=t.join(items[i].candidate for i in np.flatnonzero(same)),
         )
     stability = Stability(n_resamples=n, shares=shares, winner_share=share, sentence=sentence)
@@ -130,9 +130,9 @@ def _not_resampled(eligible: Sequence[Summary], rule: Rule, n: int, t: Translato
         return only_one(eligible[0].candidate, t)
     text = None
     if rule.maximise.is_time:
-        text = N_("{winner} is chosen by throughput: what other test photos would change was not simulated.")
+        text = N_("{winner} is chosen by throughput: what other test products would change was not simulated.")
     elif rule.maximise.name == "roc_auc" and n > _MAX_AUC_PRODUCTS:
-        text = N_("How certain the choice is was not simulated: ROC-AUC on {n:,d} test photos takes too long.")
+        text = N_("How certain the choice is was not simulated: ROC-AUC on {n:,d} test products takes too long.")
     return text and t.gettext(text, winner=eligible[0].candidate, n=n)
 
 
@@ -176,12 +176,12 @@ def _value(measured: float, shift: Shift, ends: tuple[float, float], *, least: f
 
 
 def _expectation(best: Summary, accuracy: CorrectedValue, t: Translator) -> str:
-    """Return what to expect on new photos, and why that is less than what was measured."""
+    """Return what to expect on new products, and why that is less than what was measured."""
     gaps = _written(accuracy, 1, ".3f", t)
     if accuracy.estimate > accuracy.measured - _AS_MEASURED:
-        return t.gettext("Expect an accuracy of {estimate} on new photos (95% interval {low} to {high}).", **gaps)
+        return t.gettext("Expect an accuracy of {estimate} on new products (95% interval {low} to {high}).", **gaps)
     return t.gettext(
-        "{candidate} was chosen partly because these {n:,d} photos happen to suit it: expect an accuracy of "
+        "{candidate} was chosen partly because these {n:,d} products happen to suit it: expect an accuracy of "
         "{estimate} on new ones (95% interval {low} to {high}) rather than the {measured} measured.",
         candidate=best.candidate,
         n=best.n_test,
@@ -200,11 +200,11 @@ def share_in_words(share: float, t: Translator) -> str:
 
 def _sentence(winner: str, shares: Mapping[str, float], n: int, t: Translator) -> str:
     gaps = {"winner": winner, "n": n, "share": share_in_words(shares.get(winner, 0.0), t)}
-    text = N_("Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases.")
+    text = N_("Tested on {n:,d} other products, the same rule would choose {winner} again in {share} of cases.")
     if other := next((name for name in shares if name != winner), None):
         gaps |= {"other": other, "second": share_in_words(shares[other], t)}
         text = N_(
-            "Tested on {n:,d} other photos, the same rule would choose {winner} again in {share} of cases, {other} "
+            "Tested on {n:,d} other products, the same rule would choose {winner} again in {share} of cases, {other} "
             "in {second}."
         )
     return t.gettext(text, **gaps)

@@ -35,7 +35,7 @@ def cluster(counts: np.ndarray) -> tuple[list[int], list[list[int]]]:
     """Return the classes in an order that puts confused ones side by side, and the groups of confusable classes.
 
     Average linkage on 1 - the mutual rate; a group is what is joined while two parts are confused in 5 % of their
-    products on average, and holds two mistakes or more, so that one stray photo makes none.
+    products on average, and holds two mistakes or more, so that one stray product makes none.
 
     Source:
         Z. Bar-Joseph, D. K. Gifford and T. S. Jaakkola, Fast optimal leaf ordering for hierarchical clustering,

@@ -83,7 +83,7 @@ def _name_axes(axes: Any, names: list[str], totals: list[int], size: float) -> N
     counted = [f"{name} ({total})" for name, total in zip(short, totals, strict=True)]
     axes.set_yticks(range(n_labels), counted, fontsize=size)
     axes.set_xlabel("predicted")
-    axes.set_ylabel("true (number of photos)")
+    axes.set_ylabel("true (number of products)")
     if n_labels > 60:
         axes.tick_params(length=2, pad=1)
         for place in range(10, n_labels, 10):
@@ -123,7 +123,7 @@ def draw_calibration(record: CalibrationRecord, path: Path, *, title: str) -> No
         grid[0, column].set_title(f"{heading}\ncalibration error {error}", fontsize=10)
         _draw_histogram(grid[1, column], values.reliability, colour)
     grid[0, 0].set_ylabel("share that is right")
-    grid[1, 0].set_ylabel("photos")
+    grid[1, 0].set_ylabel("products")
     figure.suptitle(title, fontsize=11)
     figure.savefig(path, dpi=130)
 
@@ -136,10 +136,10 @@ def _draw_reliability(axes: Any, values: Calibration, colour: str) -> None:
         for name in ("accuracy", "accuracy_low", "accuracy_high", "confidence")
     )
     axes.plot([0, 1], [0, 1], color="#707070", linestyle="--", linewidth=1, label="confidence = share that is right")
-    axes.plot(confidence, accuracy, color=colour, linewidth=1, alpha=0.35)  # faint: few photos make it jump
+    axes.plot(confidence, accuracy, color=colour, linewidth=1, alpha=0.35)  # faint: few products make it jump
     style = {"color": colour, "fmt": "o", "markersize": 5, "elinewidth": 1, "capsize": 2}
     ends = [accuracy - low, high - accuracy]
-    axes.errorbar(confidence, accuracy, yerr=ends, label="bin of photos, 95% interval", **style)
+    axes.errorbar(confidence, accuracy, yerr=ends, label="bin of products, 95% interval", **style)
     axes.set(xlim=(0, 1), ylim=(-0.02, 1.02))
     axes.grid(color="#e0e0e0", linewidth=0.6)
     axes.set_axisbelow(True)

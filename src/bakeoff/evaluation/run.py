@@ -10,7 +10,7 @@ from bakeoff.core.code import digest
 from bakeoff.core.failures import drawing
 from bakeoff.data.figures import shorten
 from bakeoff.data.predictions import Predictions, read_predictions
-from bakeoff.data.table import Catalogue
+from bakeoff.data.table import HAS, Catalogue, has_input
 from bakeoff.evaluation.calibration import calibration_record
 from bakeoff.evaluation.confusions import confusions_record, write_confusion_csv, write_report
 from bakeoff.evaluation.figures import draw_calibration, draw_confusion, draw_strip, read_photos
@@ -24,6 +24,7 @@ from bakeoff.evaluation.metrics import (
 )
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.records import evaluation as records
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.training import TrainingRecord
 from bakeoff.statistics.groups import group_sizes
 from bakeoff.statistics.matrix import count_confusions
@@ -45,6 +46,9 @@ def evaluate_candidate(
     catalogue = catalogue.by_product()
     groups = catalogue.products["group_id"].to_numpy()[catalogue.rows("test")]
     metrics, calibration, confusions = _find(predictions, training, params, groups)
+    if set(HAS.values()) & set(catalogue.products):
+        lacking = ~has_input(Candidate(training.candidate), catalogue)[catalogue.rows("test")]
+        metrics = metrics.model_copy(update={"n_without_input": int(lacking.sum())})
     label_ids, probabilities = predictions.split("test")
     predicted = predicted_classes(probabilities)
     counts = count_confusions(label_ids, predicted, len(predictions.labels))
@@ -53,7 +57,7 @@ def evaluate_candidate(
     write_report(label_ids, predicted, predictions.labels, out_dir / "classification_report.txt")
     calibration.write(out_dir / records.CALIBRATION)
     metrics.write(out_dir / records.METRICS)  # last: it says that the others are there
-    title = f"{metrics.candidate}: {len(label_ids)} test photos, accuracy {(label_ids == predicted).mean():.3f}"
+    title = f"{metrics.candidate}: {len(label_ids)} test products, accuracy {(label_ids == predicted).mean():.3f}"
     _draw(calibration, confusions, counts, catalogue, out_dir, title=title)
     return metrics
 

@@ -51,7 +51,9 @@ def read_candidate(training_dir: Path, catalogue: Catalogue) -> Candidate:
     """
     training = TrainingRecord.read(training_dir / "training.json")
     predictions = read_predictions(training_dir / "predictions.parquet", catalogue=catalogue)
-    return Candidate(training, training_dir, catalogue.by_product(), predictions)
+    catalogue = catalogue.by_product()
+    predictions.products.loc[~catalogue.has_input(catalogue.reads), "split"] = "not read"  # so it is not explained
+    return Candidate(training, training_dir, catalogue, predictions)
 
 
 def interpret_candidate(

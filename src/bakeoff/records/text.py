@@ -1,8 +1,8 @@
 """Everything that is decided about a text model before it trains: data/candidates/<text model>.json."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from bakeoff.core.section import PositiveFloat, PositiveInt, Section
 from bakeoff.records.settings import Settings
@@ -55,6 +55,28 @@ class CleaningParams(Section):
         return self
 
 
+class TranslationParams(Section):
+    """How texts become those of variant `translated`."""
+
+    to: Annotated[str, Field(pattern="^[a-z]{2}$")]
+    """ISO 639-1; texts in this language stay as they are."""
+    service: Literal["local", "web"] | None
+    """null = none, and the variant is refused."""
+    model: str | None
+    """Of `local`: a model of the hub or a folder; `{source}` and `{to}` become the languages."""
+    url: Annotated[str, Field(pattern="^https?://")] | None
+    """Of `web`: a service with LibreTranslate's interface."""
+    block: PositiveInt
+    """Characters that are translated at a time."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        needed = {"local": "model", "web": "url"}.get(self.service or "")
+        if needed and getattr(self, needed) is None:
+            raise ValueError(f"service {self.service} needs {needed}")
+        return self
+
+
 Frequency = PositiveInt | Annotated[float, Field(gt=0, le=1)]
 """In how many texts a term is: a whole number counts them, a fraction (1.0 = all) is their share."""
 
@@ -90,6 +112,37 @@ class VectoriserParams(Section):
         return self
 
 
+class EncoderParams(Section):
+    """A frozen transformer encoder: where it is published, and how a text becomes its embedding."""
+
+    source: Literal["package", "hub", "folder"]
+    name: str
+    """Of the installed package, of the repository on the Hugging Face hub, or a folder from the main checkout."""
+    licence: str
+    """Of the weights."""
+    commercial_use: bool | None
+    pooling: Literal["mean", "cls"]
+    """Over tokens, or the first token's state."""
+    prefix: str
+    """Before each text, as the encoder was trained: E5's `query: `."""
+    max_tokens: PositiveInt
+    batch_size: PositiveInt
+
+    @property
+    def computed(self) -> dict[str, Any]:
+        """Return what an embedding depends on beside weights and text."""
+        return self.model_dump(include={"pooling", "prefix", "max_tokens", "batch_size"})
+
+
+EncoderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
+
+
+class EncodersParams(Section):
+    """Encoders by names of yours, which are also their folders' in weights/<text model>; embeddings stand in order."""
+
+    encoders: Annotated[dict[EncoderName, EncoderParams], Field(min_length=1)]
+
+
 class LinearSvcParams(Section):
     """A linear support vector machine, one class against the rest."""
 
@@ -103,6 +156,14 @@ class SgdLogisticParams(Section):
 
     name: Literal["sgd_logistic"]
     alpha: PositiveFloat
+    max_iter: PositiveInt
+
+
+class LogisticParams(Section):
+    """Multinomial logistic regression; `c` is the inverse of the penalty."""
+
+    name: Literal["logistic"]
+    c: PositiveFloat
     max_iter: PositiveInt
 
 
@@ -125,17 +186,33 @@ class FastTextParams(Section):
     buckets: PositiveInt
 
 
-TermClassifierParams = LinearSvcParams | SgdLogisticParams | RandomForestParams
+HeadClassifierParams = LinearSvcParams | SgdLogisticParams | LogisticParams | RandomForestParams
+
+
+def _kind(vectoriser: Any) -> str:
+    """Return which kind of vectoriser is meant, so that an error names the fields of that one alone."""
+    is_encoders = isinstance(vectoriser, EncodersParams) or (isinstance(vectoriser, dict) and "encoders" in vectoriser)
+    return "encoders" if is_encoders else "terms"
+
+
+AnyVectoriserParams = Annotated[
+    Annotated[VectoriserParams, Tag("terms")] | Annotated[EncodersParams, Tag("encoders")], Discriminator(_kind)
+]
 
 
 class TextClassifierParams(Section):
-    """A text model of terms."""
+    """A text model: what makes features of texts, and what classifies them."""
 
-    vectoriser: VectoriserParams | None
+    vectoriser: AnyVectoriserParams | None
     """null for fastText alone."""
-    classifier: Annotated[TermClassifierParams | FastTextParams, Field(discriminator="name")]
+    classifier: Annotated[HeadClassifierParams | FastTextParams, Field(discriminator="name")]
     balance: Literal["none", "class_weights", "smote"]
     """smote makes rows of the smaller classes and leaves out rows of the larger, to the mean number of rows."""
+
+    @property
+    def encoders(self) -> dict[str, EncoderParams]:
+        """The encoders by name; none of a model of terms."""
+        return self.vectoriser.encoders if isinstance(self.vectoriser, EncodersParams) else {}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -156,3 +233,5 @@ class TextSettings(Settings, TextClassifierParams):
     licence_code: str
     commercial_use: bool | None
     cleaning: CleaningParams
+    translation: TranslationParams
+    """Of variant `translated`."""

@@ -1,18 +1,21 @@
 """What is known of a training before it begins, and what it leaves: training.json and cost.json."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from bakeoff.core.errors import BakeoffError, EvaluationError
+from bakeoff.core.errors import BakeoffError, EvaluationError, WeightsError
+from bakeoff.core.paths import project_root
 from bakeoff.core.section import Section
 from bakeoff.records.base import Record
-from bakeoff.records.candidate import Modality
+from bakeoff.records.candidate import Candidate, Modality
 from bakeoff.records.catalogue import Dataset
+from bakeoff.records.fusion import FusionSettings
 from bakeoff.records.settings import CandidateSettings
 from bakeoff.records.text import TextSettings
-from bakeoff.records.weights import WeightsRecord
+from bakeoff.records.weights import WeightsRecord, read_record
 
-ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf", "scikit-learn": "torch"}
+ENVIRONMENTS = {"pytorch": "torch", "tensorflow": "tf", "scikit-learn": "torch", "fusion": "torch"}
 """The environment that each framework's trainings need."""
 
 
@@ -30,9 +33,11 @@ class TrainingHeader(Section):
     model: str
     mode: str  # as `bakeoff.core.modes` has them; `as_is` where nothing was trained
     seed: int
-    framework: Literal["pytorch", "tensorflow", "scikit-learn"]
+    framework: Literal["pytorch", "tensorflow", "scikit-learn", "fusion"]
     architecture: str
-    settings: CandidateSettings | TextSettings | dict[str, Any]  # the baseline has its section of params.yaml
+    settings: (
+        CandidateSettings | TextSettings | FusionSettings | dict[str, Any]
+    )  # the baseline has its section of params.yaml
     training: dict[str, Any]  # the recipe that it ran with
     labels: list[str]
     dataset: Dataset
@@ -58,7 +63,26 @@ class TrainingHeader(Section):
     @property
     def modality(self) -> Modality:
         """What it reads of a product."""
-        return "text" if isinstance(self.settings, TextSettings) else "image"
+        return Candidate(self.candidate).modality
+
+    def own_weights(self, training_dir: Path, weights_root: Path | None = None) -> Path:
+        """Return the folder of the weights that a training in `training_dir` ran on.
+
+        `weights_root` has weights/<model>; None = where training.json says, from the project's folder. A WeightsError
+        where the folder holds others.
+        """
+        folder = weights_root / self.model if weights_root else project_root(training_dir) / self.weights_dir
+        expected, found = self.weights, read_record(folder)
+        if (expected.sha256, expected.network_files) != (found.sha256, found.network_files):
+            trained, held = (
+                f"{one.sha256 or 'random'}{''.join(f', {name} {digest}' for name, digest in one.network_files.items())}"
+                for one in (expected, found)
+            )
+            raise WeightsError(
+                f"{self.candidate} was trained on weights {trained}, {folder} holds {held}; run "
+                "`dvc repro` to train it again, or `dvc checkout` to get its own back."
+            )
+        return folder
 
     @property
     def title(self) -> str:

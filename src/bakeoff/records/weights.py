@@ -20,7 +20,7 @@ Reason = Refusal | Literal["no_published_weights", "offline_by_params", "scratch
 class WeightsRecord(Section):
     """Provenance, digest and licence of one weights file, or why the model starts from random numbers.
 
-    `none`: of a model that has nothing to start from, as TF-IDF, which is no random start.
+    `none`: of a model that has nothing to start from, as TF-IDF, which is no random start, or of a pair.
     """
 
     model: str
@@ -37,7 +37,7 @@ class WeightsRecord(Section):
     """Only for a baseline taken as it is: the earlier model's classes in the order of its outputs."""
     image_size: int | None = None  # px, that stored tables of positions are made for; None where any will do
     network_files: dict[str, str] = Field(default_factory=dict)
-    """Only for a transformers model: SHA-256 by name of the files in this folder that its network is built from."""
+    """Only for transformers models: SHA-256 by name of the files in this folder that they are built from."""
 
     @field_validator("reason", mode="before")
     @classmethod
@@ -111,7 +111,7 @@ def existing_record(folder: Path) -> WeightsRecord | None:
 def retry_needed(weights_root: Path) -> list[str]:
     """Return the models, sorted, that start at random for a reason that may have passed, or are stood in for."""
     records = {path.parent.name: read_record(path.parent) for path in sorted(weights_root.glob(f"*/{RECORD_NAME}"))}
-    passing = {name for name, one in records.items() if not one.pretrained and one.reason != "no_published_weights"}
+    passing = {name for name, one in records.items() if one.starts_at_random and one.reason != "no_published_weights"}
     return sorted(passing | {name for name, one in records.items() if one.stands_in})
 
 

@@ -65,14 +65,14 @@ _COLUMNS: dict[str, tuple[Cell, bool]] = {
     N_("accuracy"): (lambda item, t: t.number(item.accuracy, ".3f"), True),
     _INTERVAL: (lambda item, t: "-".join(t.number(end, ".3f") for end in item.interval), False),
     N_("macro F1"): (lambda item, t: _number(item.macro_f1, ".3f", t), False),
-    N_("ms/photo"): (
+    N_("ms/product"): (
         lambda item, t: (
             _number(item.latency_ms, ".1f", t)
             + (" *" if is_known(item.latency_ms) and not item.time_comparable else "")
         ),
         True,
     ),
-    N_("images/s"): (lambda item, t: _number(item.images_per_s, ".1f", t), False),
+    N_("products/s"): (lambda item, t: _number(item.images_per_s, ".1f", t), False),
     N_("MiB"): (lambda item, t: _number(item.size_mib, ".0f", t), False),
 }
 """How each cell is written, and whether a narrow terminal shows the column too."""

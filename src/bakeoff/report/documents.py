@@ -24,8 +24,12 @@ _HUB_LICENCES = (
     *("apple-ascl", "apple-amlr", "openrail", "unknown"),
 )
 """The Hub's identifiers (https://huggingface.co/docs/hub/repositories-licenses) of licences that backbones have."""
-_LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras", "scikit-learn": "sklearn"}
-_TASKS = {"image": ("image-classification", "product-photos"), "text": ("text-classification", "product-texts")}
+_LIBRARIES = {"pytorch": "pytorch", "tensorflow": "keras", "scikit-learn": "sklearn", "fusion": "bakeoff"}
+_TASKS = {
+    "image": ("image-classification", "product-photos"),
+    "text": ("text-classification", "product-texts"),
+    "pair": ("image-text-to-text", "multimodal-classification"),
+}
 
 
 def write_note(root: Path, reports_dir: Path, *, language: LanguageCode = "en") -> tuple[Path, Path]:

@@ -26,8 +26,8 @@ _LABEL_POINTS = 8.5
 _DASHES = (0, (5, 3))
 _NON_COMMERCIAL_MARKER = "D"
 _AXES = {
-    "latency_ms": N_("time per photo at batch 1, median, ms"),
-    "ms_per_image": N_("time per photo at the best batch size, ms"),
+    "latency_ms": N_("time per product at batch 1, median, ms"),
+    "ms_per_image": N_("time per product at the best batch size, ms"),
     "accuracy": N_("test accuracy"),
 }
 _WITH_INTERVAL = ("accuracy", "macro_f1")
@@ -168,7 +168,7 @@ def draw_differences(summaries: Sequence[Summary], choice: ChoiceRecord, path: P
         _add_texts(axes, summaries, choice, t)
         told = t.gettext(
             "Points: test accuracy with its 95% interval. A black bar joins candidates that the paired test cannot "
-            "tell apart;\nit compares them photo by photo, so it may separate candidates whose intervals overlap."
+            "tell apart;\nit compares them product by product, so it may separate candidates whose intervals overlap."
         )
         figure.text(0.01, 0.01, told, fontsize=8.5, color=palette.SOFT, va="bottom")
     figure.tight_layout(rect=(0, 0.42 / figure.get_figheight(), 1, 1))
@@ -216,7 +216,7 @@ def _draw_bars(axes: Axes, summaries: Sequence[Summary], groups: Sequence[Sequen
 
 def _add_texts(axes: Axes, summaries: Sequence[Summary], choice: ChoiceRecord, t: Translator) -> None:
     entries = _legend(summaries, choice, t)
-    title = t.gettext("Who is really better? {n:,d} test photos", n=choice.n_test)
+    title = t.gettext("Who is really better? {n:,d} test products", n=choice.n_test)
     pad = 28 if len(entries) <= _LEGEND_COLUMNS else 46
     axes.set_title(title, loc="left", fontsize=12, color=palette.INK, pad=pad)
     axes.set_xlabel(t.gettext("test accuracy"), color=palette.INK, fontsize=9)

@@ -126,8 +126,8 @@ def marked_up(text: str) -> Markup:
 
 
 def breakable(name: str) -> Markup:
-    """Return a candidate's name that a narrow column may break after a hyphen, an underscore or a dot."""
-    return Markup(re.sub(r"([-_.])", r"\1<wbr>", str(escape(name))))
+    """Return a candidate's name that a narrow column may break after a hyphen, an underscore, a dot or a plus."""
+    return Markup(re.sub(r"([-_.+])", r"\1<wbr>", str(escape(name))))
 
 
 def prose(text: str) -> str:

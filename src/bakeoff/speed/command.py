@@ -61,7 +61,7 @@ def print_session(record: ThroughputRecord) -> None:
     title = "Throughput: median of all calls, in brackets the slowest and the fastest round"
     table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("network", overflow="fold", min_width=16)
-    for column in ("images/s", "batch", "latency ms", "p99 ms", "end to\nend /s"):
+    for column in ("products/s", "batch", "latency ms", "p99 ms", "end to\nend /s"):
         table.add_column(column, justify="right", overflow="fold")
     ranked = sorted(record.networks.items(), key=lambda item: -item[1].images_per_s)
     for name, speed in ranked:

@@ -45,7 +45,7 @@ def open_network(root: Path, network: str) -> Measurable:
     if (of_texts := text_settings(root, network)) is not None:
         from bakeoff.text.predictor import open_text_model
 
-        return open_text_model(of_texts, root / "data" / "catalogue", compute=compute)
+        return open_text_model(of_texts, root / "data" / "catalogue", compute=compute, weights_dir=weights_dir)
     from bakeoff.speed.backbone import open_backbone
 
     settings = CandidateSettings.read(root / "data" / "candidates" / f"{network}.json")

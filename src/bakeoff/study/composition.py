@@ -10,7 +10,7 @@ from typing import Any
 from bakeoff.core.errors import ParamsError
 from bakeoff.core.section import read_yaml
 
-GROUPS = ("profile", "dataset", "repair", "model", "text_model", "tuning")
+GROUPS = ("profile", "dataset", "repair", "model", "texts", "text_model", "tuning")
 
 
 def choices(conf: Path) -> dict[str, list[str]]:
@@ -39,7 +39,11 @@ def compose(root: Path, overrides: list[str]) -> dict[str, Any]:
         try:
             compose_and_dump(target, str(conf.resolve()), None, "config", str(root), overrides)
         except (HydraException, OmegaConfBaseException) as error:
-            raise ParamsError(f"conf/ does not compose with {overrides}: {' '.join(str(error).split())}") from None
+            told = " ".join(str(error).split())
+            hint = "; without them no default pair can be made: add texts=none" if "models[0]" in told else ""
+            raise ParamsError(
+                f"conf/ does not compose with {overrides}: {' '.join(str(error).split())}{hint}"
+            ) from None
         return read_yaml(target)
 
 
@@ -136,6 +140,8 @@ def _named(root: Path, values: dict[str, Any]) -> dict[str, str]:
     legal = choices(root / "conf")
     named: dict[str, Any] = {group: values.get(group) for group in ("profile", "model")}
     named |= {group: (values.get(group) or {}).get("name") for group in ("dataset", "repair")}
+    if not values.get("text_models") and named["dataset"] in legal["texts"]:
+        named["texts"] = "none"
     return {group: named[group] for group in legal if named.get(group) in legal[group]}
 
 

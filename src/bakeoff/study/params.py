@@ -14,6 +14,7 @@ from bakeoff.decision.params import CompareParams
 from bakeoff.evaluation.params import EvaluateParams
 from bakeoff.examination.params import ExamineParams
 from bakeoff.faithfulness.params import FaithfulnessParams
+from bakeoff.fusion.params import FuseParams
 from bakeoff.interpret.params import InterpretParams
 from bakeoff.learning.params import BaselineParams
 from bakeoff.learning.recipe import TrainingParams, recipe_problem
@@ -45,6 +46,7 @@ class Params(StudyBackbones, StudyTexts):
     faithfulness: FaithfulnessParams
     compare: CompareParams
     examine: ExamineParams
+    fuse: FuseParams  # type: ignore[assignment] - the lists, and the methods' settings
     tune: TuneParams
     tracking: TrackingParams
 

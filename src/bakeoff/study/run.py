@@ -125,7 +125,7 @@ def print_weights(root: Path) -> None:
     table = Table("backbone", "source", "licence", "commercial use", title="Weights")
     for folder in folders:
         record = read_record(folder)
-        source = record.source if record.pretrained else f"RANDOM START ({record.reason})"
+        source = f"RANDOM START ({record.reason})" if record.starts_at_random else record.source
         source += ": EfficientNet-Lite0 stands in for EfficientNet-B0" if record.stands_in else ""
         commercial = {True: "yes", False: "NO", None: "see the model card"}[record.commercial_use]
         table.add_row(folder.name, source, record.licence, commercial)
@@ -147,10 +147,10 @@ def candidates_behind(stages: Iterable[str], params: Params) -> list[str]:
     found: set[str] = set()
     for stage in stages:
         name, _, item = stage.rpartition(":")[2].partition("@")
-        if name == "weights":
+        if name in {"weights", "weights_text"}:
             found.update(one.name for one in study if one.model == item)
-        elif name in {"train_torch", "train_text", "evaluate", "evaluate_text"}:
-            found.update(one.name for one in study if item == f"{one.name}-{one.seed}")
+        elif name in {"train_torch", "train_text", "fuse", "evaluate", "evaluate_text", "evaluate_pair"}:
+            found.update(one.name for one in study if item == f"{one.name}-{one.seed}".replace("+", "-"))
         elif name in {"weights_baseline", "baseline_tf", "evaluate_baseline"}:
             found.add(BASELINE)
         elif name in {"candidates", "fetch", "prepare", "split"}:  # what else there is tells of results alone

@@ -15,8 +15,9 @@ from bakeoff.core.seeding import derive_seed
 from bakeoff.learning.balance import NEIGHBOURS, BalanceToTarget, WeightsByName, class_targets, class_weights
 from bakeoff.learning.folds import make_folds
 from bakeoff.records.base import Record
-from bakeoff.records.text import FastTextParams, TextClassifierParams
+from bakeoff.records.text import FastTextParams, TextClassifierParams, VectoriserParams
 from bakeoff.text import embed
+from bakeoff.text.encode import Encoders
 from bakeoff.text.heads import Head, LinearHead, fit_head, head_of
 from bakeoff.text.vectorise import Vectoriser, fit_vectoriser
 
@@ -64,12 +65,16 @@ class TextClassifier:
     params: TextClassifierParams
     n_classes: int
     classes: np.ndarray  # (P,) int64, ascending: what the head's columns are
-    vectoriser: Vectoriser | embed.SentenceVectors
+    vectoriser: Vectoriser | embed.SentenceVectors | Encoders
     head: Head
 
     @classmethod
-    def fit(cls, known: LabelledTexts, params: TextClassifierParams, *, seed: int) -> Self:
+    def fit(
+        cls, known: LabelledTexts, params: TextClassifierParams, *, seed: int, encoders: Encoders | None = None
+    ) -> Self:
         """Return a classifier of N ≥ 1 texts; a class without one gets no probability to speak of.
+
+        `encoders` are those that the params name, opened.
 
         Raises:
             TrainingError: there are no texts, or none with a term that counts, or fastText diverges.
@@ -82,13 +87,16 @@ class TextClassifier:
             output = vectors.output(classes)
             head = LinearHead(output, np.zeros(len(output), np.float32), np.array(False))
             return cls(params, known.n_classes, classes, vectors, head)
-        assert params.vectoriser
-        vectoriser, features = fit_vectoriser(known.texts, params.vectoriser)
+        if isinstance(params.vectoriser, VectoriserParams):
+            vectoriser, features = fit_vectoriser(known.texts, params.vectoriser)
+        else:
+            assert encoders
+            vectoriser, features = encoders, encoders.transform(known.texts)
         rows = _balanced(features, known, params.balance, seed=derive_seed(seed, "balance") % 2**32)
         return cls(params, known.n_classes, classes, vectoriser, fit_head(*rows, params.classifier, seed=seed))
 
     def features(self, texts: Sequence[str]) -> Any:
-        """Return what the head sees, (N, D): sparse TF-IDF float64, or fastText's vectors float32."""
+        """Return what the head sees, (N, D): sparse TF-IDF float64, or vectors float32."""
         return self.vectoriser.transform(texts)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
@@ -103,7 +111,7 @@ class TextClassifier:
         if isinstance(self.vectoriser, Vectoriser):
             terms = self.vectoriser.terms
             arrays |= {f"idf_{kind}": idf for kind, idf in self.vectoriser.idf.items()}
-        else:
+        elif isinstance(self.vectoriser, embed.SentenceVectors):
             self.vectoriser.model.save_model(str(folder / embed.FILE))
         with replacing(folder / _ARRAYS) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **arrays)
@@ -113,8 +121,8 @@ class TextClassifier:
         record.write(folder / _RECORD)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Return the classifier that a folder holds; its answers are the same bits.
+    def load(cls, folder: Path, encoders: Encoders | None = None) -> Self:
+        """Return the classifier that a folder holds, on its encoders where it has any; its answers are the same bits.
 
         Raises:
             DataError: classifier.json is missing or broken.
@@ -123,8 +131,10 @@ class TextClassifier:
         with np.load(folder / _ARRAYS) as stored:
             arrays = dict(stored)
         idf = {kind: arrays.pop(f"idf_{kind}") for kind in record.terms}
-        if record.params.vectoriser:
+        if isinstance(record.params.vectoriser, VectoriserParams):
             vectoriser = Vectoriser(record.params.vectoriser, record.terms, idf)
+        elif encoders:
+            vectoriser = encoders
         else:
             import fasttext
 
@@ -133,7 +143,13 @@ class TextClassifier:
 
 
 def out_of_fold(
-    known: LabelledTexts, groups: np.ndarray, params: TextClassifierParams, *, seed: int, n_folds: int = 5
+    known: LabelledTexts,
+    groups: np.ndarray,
+    params: TextClassifierParams,
+    *,
+    seed: int,
+    n_folds: int = 5,
+    encoders: Encoders | None = None,
 ) -> np.ndarray | None:
     """Return probabilities (N, K) float32 of each text by a classifier that has seen no text of its group (N,) int64.
 
@@ -146,7 +162,7 @@ def out_of_fold(
     folds = make_folds(known.labels, _joined(groups, known.texts), seed=seed, n_folds=n_folds)
     found = np.zeros((len(known.texts), known.n_classes), np.float32)
     for others, rows in folds:
-        model = TextClassifier.fit(known.at(others).once(), params, seed=seed)
+        model = TextClassifier.fit(known.at(others).once(), params, seed=seed, encoders=encoders)
         found[rows] = model.probabilities(known.at(rows).texts)
     return found if folds else None
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bakeoff.text.classify import TextClassifier
+from bakeoff.text.embed import SentenceVectors
+from bakeoff.text.encode import Encoders
 from bakeoff.text.heads import ForestHead, LinearHead
 from bakeoff.text.vectorise import Vectoriser
 
@@ -16,8 +18,11 @@ def top_terms(classifier: TextClassifier, labels: Sequence[str], n: int) -> dict
     """Return up to n terms and weights > 0 by class name, largest first; of K `labels`, those that training knew.
 
     Of linear models the coefficients of TF-IDF. Of a forest the importances, which are of all classes together. Of
-    fastText how much a text of one word alone raises the class's log probability over an empty text, nats.
+    fastText how much a text of one word alone raises the class's log probability over an empty text, nats. Encoders
+    have no list of terms.
     """
+    if isinstance(classifier.vectoriser, Encoders):
+        return {}
     head, terms = classifier.head, _terms(classifier)
     names = [str(labels[label_id]) for label_id in classifier.classes]
     if isinstance(head, ForestHead):
@@ -56,6 +61,7 @@ def _terms(classifier: TextClassifier) -> list[str]:
     """Return the terms in the features' order; of fastText, whose features are none, the words but its line's end."""
     if isinstance(classifier.vectoriser, Vectoriser):
         return [term for terms in classifier.vectoriser.terms.values() for term in terms]
+    assert isinstance(classifier.vectoriser, SentenceVectors)
     return [word for word in classifier.vectoriser.model.get_words() if word != "</s>"]
 
 

@@ -4,10 +4,17 @@ import warnings
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.special import log_expit, softmax
 
 from bakeoff.core.seeding import default_threads
-from bakeoff.records.text import LinearSvcParams, RandomForestParams, SgdLogisticParams, TermClassifierParams
+from bakeoff.records.text import (
+    HeadClassifierParams,
+    LinearSvcParams,
+    LogisticParams,
+    RandomForestParams,
+    SgdLogisticParams,
+)
 
 
 class LinearHead:
@@ -60,7 +67,7 @@ def head_of(arrays: dict[str, np.ndarray]) -> Head:
 
 
 def fit_head(
-    features: Any, labels: np.ndarray, weights: np.ndarray, params: TermClassifierParams, *, seed: int
+    features: Any, labels: np.ndarray, weights: np.ndarray, params: HeadClassifierParams, *, seed: int
 ) -> Head:
     """Return a head fitted to features (N, D), labels (N,) int64 of P classes and weights (N,) ≥ 0.
 
@@ -68,10 +75,13 @@ def fit_head(
     """
     from sklearn.exceptions import ConvergenceWarning
 
-    n_classes, is_svm = len(np.unique(labels)), isinstance(params, LinearSvcParams)
+    n_classes = len(np.unique(labels))
+    one_vs_rest = isinstance(params, SgdLogisticParams)
     if n_classes == 1:
         return LinearHead(np.zeros((1, features.shape[1])), np.zeros(1), np.array(False))
     model = _model(params, seed)
+    if isinstance(params, LinearSvcParams) and issparse(features):
+        model.set_params(dual=True)  # of 85,000 texts four times as fast as scikit-learn's choice, with equal answers
     with warnings.catch_warnings():  # the last digits of a fit that is good enough
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(features, labels, sample_weight=weights)
@@ -83,20 +93,21 @@ def fit_head(
         )
     coefficients, intercepts = model.coef_, model.intercept_
     if n_classes == 2:  # the score of the second; a softmax sees their difference
-        signs = np.array([-1.0, 1.0]) / (2 if is_svm else 1)
+        signs = np.array([-1.0, 1.0]) / (1 if one_vs_rest else 2)
         coefficients, intercepts = signs[:, None] * coefficients, signs * intercepts
-    return LinearHead(coefficients, intercepts, np.array(not is_svm))
+    return LinearHead(coefficients, intercepts, np.array(one_vs_rest))
 
 
-def _model(params: TermClassifierParams, seed: int) -> Any:
+def _model(params: HeadClassifierParams, seed: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import SGDClassifier
+    from sklearn.linear_model import LogisticRegression, SGDClassifier
     from sklearn.svm import LinearSVC
 
     match params:
         case LinearSvcParams():
-            svm = LinearSVC(C=params.c, max_iter=params.max_iter, random_state=seed)
-            return svm.set_params(dual=True)  # 4 times as fast as scikit-learn's choice for more texts than terms
+            return LinearSVC(C=params.c, max_iter=params.max_iter, random_state=seed)
+        case LogisticParams():
+            return LogisticRegression(C=params.c, max_iter=params.max_iter, random_state=seed)
         case SgdLogisticParams():
             return SGDClassifier(loss="log_loss", alpha=params.alpha, max_iter=params.max_iter, random_state=seed)
     threads = default_threads()

@@ -7,16 +7,17 @@ from pydantic import model_validator
 
 from bakeoff.core.section import Section
 from bakeoff.records.study import StudyLists
-from bakeoff.records.text import CleaningParams, TextClassifierParams, TextSettings
+from bakeoff.records.text import CleaningParams, TextClassifierParams, TextSettings, TranslationParams
 
 _LICENCES = {"fasttext": "MIT"}
-"""Of the code, by the classifier's name; all others are scikit-learn's."""
+"""Of the code, by the classifier's name; encoders' is transformers', all others' scikit-learn's."""
 
 
 class TextParams(Section):
-    """Section `text`: profiles of cleaning by name."""
+    """Section `text`: profiles of cleaning by name, and how texts are translated."""
 
     cleaning: dict[str, CleaningParams]
+    translation: TranslationParams
 
 
 class TextModelParams(TextClassifierParams):
@@ -48,7 +49,8 @@ class StudyTexts(StudyLists):
         """Return the full settings of one text model of the study."""
         own = self.text_settings[model]
         known: dict[str, Any] = dict(own) | {"cleaning": self.text.cleaning[own.cleaning]}
-        licence = _LICENCES.get(own.classifier.name, "BSD-3-Clause")
+        known["translation"] = self.text.translation
+        licence = "Apache-2.0" if own.encoders else _LICENCES.get(own.classifier.name, "BSD-3-Clause")
         return TextSettings(model=model, licence_code=licence, commercial_use=True, **known)
 
     def write_text_models(self, out_dir: Path) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bakeoff.backbones.text_encoder import TextEncoder
 from bakeoff.core.errors import EvaluationError
 from bakeoff.core.machine import ComputeParams, cpu_name
+from bakeoff.core.paths import state_dir
 from bakeoff.core.seeding import default_threads, set_threads
 from bakeoff.data.products import evenly_spaced
 from bakeoff.data.table import read_prepared
@@ -15,32 +17,44 @@ from bakeoff.predictors.protocol import Measurable
 from bakeoff.records.catalogue import LabelsRecord
 from bakeoff.records.text import TextSettings
 from bakeoff.records.training import TrainingRecord
+from bakeoff.records.weights import existing_record
 from bakeoff.text.classify import LabelledTexts, TextClassifier
 from bakeoff.text.clean import clean_texts, join_fields
+from bakeoff.text.encode import Encoders, open_encoders
 from bakeoff.text.train import sizes_of
+from bakeoff.text.translate import translated
+from bakeoff.weights.texts import find_encoder
 
-_N_FITTED = 5000
-"""Texts that a model which is only timed is fitted to: enough for a full vocabulary."""
+_N_FITTED, _N_EMBEDDED = 5000, 200
+"""Texts that a model which is only timed is fitted to: enough for a full vocabulary; an encoder has its own."""
+_HUB_S = 10
 
 
 class TextPredictor(Measurable):
     """Answers from texts as they are stored; they are cleaned here."""
 
     def __init__(
-        self, classifier: TextClassifier, settings: TextSettings, labels: Sequence[str], title: str, *, threads: int
+        self,
+        classifier: TextClassifier,
+        settings: TextSettings,
+        labels: Sequence[str],
+        title: str,
+        *,
+        threads: int,
+        translates: bool = False,
     ) -> None:
-        self._classifier, self.settings = classifier, settings
+        self._classifier, self.settings, self._translates = classifier, settings, translates
         super().__init__(
             title,
             labels,
             framework="scikit-learn",
-            runtime="scikit-learn",
+            runtime="PyTorch + scikit-learn" if settings.encoders else "scikit-learn",
             device="cpu",
             device_name=cpu_name(),
             threads=threads,
-            memory_format="sparse",
+            memory_format="contiguous" if settings.encoders else "sparse",
             scan=None,
-            versions=versions("text"),
+            versions=versions("encoder" if settings.encoders else "text"),
             n_parameters=sizes_of(classifier)["n_parameters"],
             file_mib=sizes_of(classifier)["size_mib"],
         )
@@ -63,6 +77,8 @@ class TextPredictor(Measurable):
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """Return (N, K) float32 probabilities of texts as they are stored."""
+        if self._translates:
+            texts = translated(texts, self.settings.translation, state_dir("translations"))
         return self.forward(clean_texts(texts, self.settings.cleaning))
 
     def compiled_call(self, batch: Sequence[str]) -> Callable[[], None]:
@@ -82,13 +98,20 @@ class TextPredictor(Measurable):
         return None
 
 
-def load_text_predictor(training_dir: Path) -> TextPredictor:
-    """Return the predictor of a training folder; an EvaluationError where it holds no text training."""
+def load_text_predictor(training_dir: Path, *, weights_root: Path | None = None) -> TextPredictor:
+    """Return the predictor of a training folder; an EvaluationError where it holds no text training.
+
+    `weights_root` has weights/<model>, for encoders outside their project; a WeightsError where they are others.
+    """
     record = TrainingRecord.read(training_dir / "training.json")
     if not isinstance(record.settings, TextSettings):
         raise EvaluationError(f"{training_dir} holds a {record.framework} training; expected a text candidate's.")
-    classifier = TextClassifier.load(training_dir)
-    return TextPredictor(classifier, record.settings, record.labels, record.title, threads=default_threads())
+    encoders = None
+    if record.settings.encoders:
+        encoders = open_encoders(record.settings.encoders, record.own_weights(training_dir, weights_root))
+    classifier = TextClassifier.load(training_dir, encoders)
+    how = {"threads": default_threads(), "translates": record.mode == "translated"}
+    return TextPredictor(classifier, record.settings, record.labels, record.title, **how)
 
 
 def stored_texts(catalogue_dir: Path, settings: TextSettings, n: int | None = None) -> list[str]:
@@ -99,13 +122,27 @@ def stored_texts(catalogue_dir: Path, settings: TextSettings, n: int | None = No
     return join_fields(table, settings.cleaning.join)
 
 
-def open_text_model(settings: TextSettings, catalogue_dir: Path, *, compute: ComputeParams) -> TextPredictor:
-    """Return a text model as speed sees it: fitted to some texts of the catalogue, whatever the split."""
+def open_text_model(
+    settings: TextSettings, catalogue_dir: Path, *, compute: ComputeParams, weights_dir: Path
+) -> TextPredictor:
+    """Return a text model as speed sees it: fitted to some texts of the catalogue, whatever the split.
+
+    `weights_dir` is weights/<text model>; where its encoders are not there yet, their source serves too.
+    """
+    encoders = _encoders(settings, weights_dir) if settings.encoders else None
     threads = set_threads(compute.threads or default_threads())
     table = read_prepared(catalogue_dir)
-    rows = evenly_spaced(len(table), _N_FITTED)
-    texts = clean_texts(stored_texts(catalogue_dir, settings, _N_FITTED), settings.cleaning)
+    n_fitted = _N_EMBEDDED if encoders else _N_FITTED
+    rows = evenly_spaced(len(table), n_fitted)
+    texts = clean_texts(stored_texts(catalogue_dir, settings, n_fitted), settings.cleaning)
     labels, names = table["label_id"].to_numpy()[rows], LabelsRecord.read(catalogue_dir / "labels.json").labels
     known = LabelledTexts(texts, labels, np.ones(len(texts), dtype=np.float32), len(names))
-    classifier = TextClassifier.fit(known, settings, seed=0)
+    classifier = TextClassifier.fit(known, settings, seed=0, encoders=encoders)
     return TextPredictor(classifier, settings, names, settings.model, threads=threads)
+
+
+def _encoders(settings: TextSettings, weights_dir: Path) -> Encoders | None:
+    if existing_record(weights_dir):
+        return open_encoders(settings.encoders, weights_dir)
+    found = [(find_encoder(one, timeout_s=_HUB_S).path, one) for one in settings.encoders.values()]
+    return Encoders([TextEncoder.open(*each) for each in found])

@@ -10,20 +10,19 @@ import numpy as np
 from bakeoff.core.code import digest
 from bakeoff.core.errors import TrainingError
 from bakeoff.core.machine import ComputeParams, cpu_name, peak_resident_mib
-from bakeoff.core.paths import state_dir
+from bakeoff.core.paths import relative_to_project, state_dir
 from bakeoff.core.seeding import default_threads, set_threads
-from bakeoff.data.predictions import Predictions, make_predictions
 from bakeoff.data.table import Catalogue, read_prepared
-from bakeoff.learning.history import History
 from bakeoff.learning.key import now_utc, split_digest, training_key, versions
-from bakeoff.learning.outputs import Outcome
-from bakeoff.records.candidate import Candidate, Variant
-from bakeoff.records.recipe import ScheduleParams
+from bakeoff.learning.outputs import fitted_outcome
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.text import TextSettings
 from bakeoff.records.training import TrainingHeader, TrainingRecord
-from bakeoff.records.weights import WeightsRecord
+from bakeoff.records.weights import read_record
 from bakeoff.text.classify import LabelledTexts, TextClassifier, out_of_fold
 from bakeoff.text.clean import cached_texts, join_fields
+from bakeoff.text.encode import Encoders, open_encoders
+from bakeoff.text.translate import translated
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ class TextTraining:
     texts: list[str]
     """(N,) in the order of the catalogue, cleaned."""
     header: TrainingHeader
+    encoders: Encoders | None
+    """That remember these texts; None of a model of terms."""
 
     def known(self, rows: np.ndarray) -> LabelledTexts:
         """Return what is learnt from at some positions."""
@@ -49,33 +50,38 @@ class TextTraining:
 
 def plan_text_training(
     settings: TextSettings,
-    variant: Variant,
+    candidate: Candidate,
     catalogue: Catalogue,
     catalogue_dir: Path,
     *,
-    seed: int,
     compute: ComputeParams,
+    weights_dir: Path,
 ) -> TextTraining:
-    """Return a training that is ready to start, with this process' threads set; the texts are cleaned.
+    """Return a training that is ready to start, with this process' threads set; the texts are cleaned and embedded.
+
+    `weights_dir` is weights/<text model>.
 
     Raises:
         DataError: data/catalogue/texts.parquet is missing.
-        TrainingError: no train product has a text, or the translation is asked for.
+        WeightsError: there is no record of weights, or no encoder.
+        ParamsError: translation is asked for, and no translator is configured.
+        TrainingError: no train product has a text, or no text could be translated.
     """
-    if variant != "original":
-        raise TrainingError(f"variant {variant} needs translated texts, which nothing makes yet; take original.")
+    encoders = open_encoders(settings.encoders, weights_dir)
     threads = set_threads(compute.threads or default_threads())
     catalogue = catalogue.by_product()
     table = read_prepared(catalogue_dir, "texts.parquet").set_index("product_id")
     told = join_fields(table.loc[catalogue.products["product_id"].tolist()], settings.cleaning.join)
+    if candidate.mode == "translated":
+        told = translated(told, settings.translation, state_dir("translations"))
     texts = cached_texts(told, settings.cleaning, state_dir("texts"))
     if not any(texts[row] for row in catalogue.rows("train")):
         raise TrainingError(f"{settings.model}: no train product has a text; see section `dataset`, columns.")
     header = TrainingHeader(
-        candidate=Candidate.of(settings.model, variant).name,
+        candidate=candidate.name,
         model=settings.model,
-        mode=variant,
-        seed=seed,
+        mode=str(candidate.mode),
+        seed=candidate.seed,
         framework="scikit-learn",
         architecture=settings.architecture,
         settings=settings,
@@ -83,26 +89,22 @@ def plan_text_training(
         labels=list(catalogue.labels),
         dataset=catalogue.dataset,
         splits=split_digest(catalogue),
-        weights=WeightsRecord(
-            model=settings.model,
-            source="none",
-            url_or_id=None,
-            licence=settings.licence_code,
-            commercial_use=settings.commercial_use,
-        ),
-        weights_dir="",
+        weights=read_record(weights_dir),
+        weights_dir=relative_to_project(weights_dir),
         device="cpu",
         device_name=cpu_name(),
         threads=threads,
         scan=None,
         loss="cross_entropy",
-        versions=versions("text"),
+        versions=versions("encoder" if encoders else "text"),
         key="",
     )
     known = settings.model_dump(mode="json", include={"cleaning", "vectoriser", "classifier", "balance"})
     known["texts"] = digest(texts)
     header = header.model_copy(update={"key": training_key(header, catalogue, known)})
-    return TextTraining(settings, catalogue, texts, header)
+    if encoders:
+        encoders.remember(texts, header, state_dir("texts"))
+    return TextTraining(settings, catalogue, texts, header, encoders)
 
 
 def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
@@ -113,22 +115,21 @@ def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     started_at, started = now_utc(), time.perf_counter()
-    catalogue = plan.catalogue
-    classifier = TextClassifier.fit(plan.known(catalogue.rows("train")).once(), plan.settings, seed=plan.header.seed)
+    catalogue, known, encoders = plan.catalogue, plan.known(plan.catalogue.rows("train")), plan.encoders
+    classifier = TextClassifier.fit(known.once(), plan.settings, seed=plan.header.seed, encoders=encoders)
     fitted_s = time.perf_counter() - started
+    embedded_s = encoders.seconds * len(known.texts) / len(plan.texts) if encoders else 0.0
     probabilities = classifier.probabilities(plan.texts)
     classifier.save(out_dir)
-    losses = _losses(catalogue, probabilities)
-    predictions = make_predictions(catalogue, probabilities, losses)
-    history = _history(catalogue, probabilities, losses, seconds=fitted_s)
     predict_s, resident_mib = time.perf_counter() - started - fitted_s, peak_resident_mib()
-    outcome = Outcome(plan.header, catalogue, history, predictions, _out_of_fold(plan))
+    unseen = _out_of_fold(plan, known)
+    outcome = fitted_outcome(plan.header, catalogue, probabilities, seconds=fitted_s, out_of_fold=unseen)
     record = outcome.write(
         out_dir,
         network={"probabilities": "softmax", **sizes_of(classifier)},
         cost={
             "started_at": started_at,
-            "feature_time_s": 0.0,
+            "feature_time_s": embedded_s,
             "predict_time_s": predict_s,
             "train_memory_mib": resident_mib,
             "train_resident_mib": resident_mib,
@@ -142,39 +143,16 @@ def train_text(plan: TextTraining, out_dir: Path) -> TrainingRecord:
 def sizes_of(classifier: TextClassifier) -> dict[str, float]:
     """Return a classifier's figures, as training.json names them."""
     arrays = [*classifier.head.arrays.values(), *classifier.vectoriser.arrays]
-    n_parameters = sum(array.size for array in arrays)
+    trained = classifier.head.arrays.values() if isinstance(classifier.vectoriser, Encoders) else arrays
     return {
-        "n_parameters": n_parameters,
-        "n_trainable": n_parameters,
+        "n_parameters": sum(array.size for array in arrays),
+        "n_trainable": sum(array.size for array in trained),
         "n_features": classifier.features([""]).shape[1],
         "size_mib": sum(array.nbytes for array in arrays) / 2**20,
     }
 
 
-def _out_of_fold(plan: TextTraining) -> Predictions | None:
+def _out_of_fold(plan: TextTraining, known: LabelledTexts) -> np.ndarray | None:
     """Return what models of four fifths of train's groups say of the others; None where there are no folds."""
-    known, train = plan.catalogue.only("train"), plan.catalogue.rows("train")
-    groups = known.products["group_id"].to_numpy()
-    found = out_of_fold(plan.known(train), groups, plan.settings, seed=plan.header.seed)
-    return None if found is None else make_predictions(known, found, _losses(known, found), out_of_fold=True)
-
-
-def _losses(catalogue: Catalogue, probabilities: np.ndarray) -> np.ndarray:
-    return -np.log(np.clip(probabilities[np.arange(len(probabilities)), _labels(catalogue)], 1e-12, 1))
-
-
-def _labels(catalogue: Catalogue) -> np.ndarray:
-    return catalogue.label_ids(np.arange(len(catalogue.products)))
-
-
-def _history(catalogue: Catalogue, probabilities: np.ndarray, losses: np.ndarray, *, seconds: float) -> History:
-    """Return the one step of a model that is fitted at once."""
-    history, labels = History(ScheduleParams(epochs=1, learning_rate=1.0, max_steps=None), 1, None), _labels(catalogue)
-    correct, found = probabilities.argmax(axis=1) == labels, dict[str, float]()
-    for split in ("train", "validation"):
-        rows = catalogue.rows(split)
-        found[f"{split}_accuracy"] = float(correct[rows].mean())
-        found[f"{split}_loss"] = float(losses[rows].mean())
-    history.step_losses.append(found.pop("train_loss"))
-    history.add_epoch([1.0], **found, seconds=seconds)
-    return history
+    groups = plan.catalogue.only("train").products["group_id"].to_numpy()
+    return out_of_fold(known, groups, plan.settings, seed=plan.header.seed, encoders=plan.encoders)

@@ -78,7 +78,8 @@ def mirror(results: Results, params: TrackingParams) -> tuple[str, Literal["crea
             client.set_terminated(run.info.run_id, "FINISHED", end_time=ended_ms if found is None else None)
         if changed:
             _log_files(client, run, training=training, changed=changed)
-        if params.log_models and _log_or_mend_model(client, run, store=store, results=results):
+        logs_model = params.log_models and training.modality != "pair"
+        if logs_model and _log_or_mend_model(client, run, store=store, results=results):
             changed = changed or [parts["training"]]
     return run.info.run_id, "created" if found is None else "updated" if changed else "unchanged"
 

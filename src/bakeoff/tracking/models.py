@@ -20,6 +20,7 @@ from bakeoff.core.modes import parse_mode
 from bakeoff.core.paths import project_root
 from bakeoff.records.candidate import Modality
 from bakeoff.records.evaluation import CALIBRATION, CalibrationRecord
+from bakeoff.records.text import TextSettings
 from bakeoff.records.training import TrainingRecord
 from bakeoff.tracking import runs
 from bakeoff.tracking.records import hash_of
@@ -42,7 +43,10 @@ _REQUIREMENTS = {
     "tensorflow": (*_COMMON, "tensorflow-cpu", "tensorflow", "keras", "safetensors", "huggingface_hub"),
     "scikit-learn": (*_COMMON, "simplejpeg", "selectolax", "stopwordsiso", "simplemma", "fasttext-community"),
 }
-_BY_SOURCE = {"hf": ("transformers",)}
+_BY_SOURCE = {
+    "hf": ("transformers",),
+    "encoder": ("torch", "torchvision", "transformers", "safetensors", "huggingface_hub"),
+}
 _EXAMPLE_PX = 64
 TEXT_FIELDS = ("title", "description")
 _NO_PART_OF_A_MODEL = ("predictions.parquet", "out_of_fold.parquet", "cost.json", "history.csv", "failures.json")
@@ -142,10 +146,11 @@ def model_files(training_dir: Path, training: TrainingRecord) -> dict[str, Path]
     """
     held = (path for path in sorted(training_dir.iterdir()) if path.is_file() and path.name not in _NO_PART_OF_A_MODEL)
     files = {f"training/{path.name}": path for path in held}
-    if training.framework == "pytorch" and parse_mode(training.mode).kept == "head":
+    keeps_backbone = training.framework == "pytorch" and parse_mode(training.mode).kept == "head"
+    if keeps_backbone or (isinstance(training.settings, TextSettings) and training.settings.encoders):
         weights_dir = project_root(training_dir) / training.weights_dir
-        held = (path for path in sorted(weights_dir.glob("*")) if path.is_file() and path.name != ".gitignore")
-        files |= {f"weights/{training.model}/{path.name}": path for path in held}
+        held = (path for path in sorted(weights_dir.rglob("*")) if path.is_file() and path.name != ".gitignore")
+        files |= {f"weights/{training.model}/{path.relative_to(weights_dir)}": path for path in held}
     return files
 
 
@@ -194,6 +199,8 @@ def _save_model(root: Path, logged: LoggedModel, *, files: Mapping[str, Path], t
 def requirements(training: TrainingRecord) -> list[str]:
     """Return exact pins of what a candidate's model needs, as installed here; MLflow's own guess takes minutes."""
     source = training.backbone.source if training.framework == "pytorch" else ""
+    if isinstance(training.settings, TextSettings) and training.settings.encoders:
+        source = "encoder"
     pins = []
     for name in (*_REQUIREMENTS[training.framework], *_BY_SOURCE.get(source, ())):
         try:

@@ -19,13 +19,16 @@ class Candidate(mlflow.pyfunc.PythonModel):
         from bakeoff.tracking.photos import PhotoClassifierModel
 
         training_dir, weights = Path(context.artifacts["training"]), context.artifacts.get("weights")
+        weights_root = Path(weights) if weights else None
         if TrainingRecord.read(training_dir / "training.json").modality == "text":
             from bakeoff.text.predictor import load_text_predictor
             from bakeoff.tracking.texts import TextClassifierModel
 
-            self._model = TextClassifierModel(training_dir, load_text_predictor(training_dir))
+            self._model = TextClassifierModel(
+                training_dir, load_text_predictor(training_dir, weights_root=weights_root)
+            )
             return
-        predictor = load_predictor(training_dir, weights_root=Path(weights) if weights else None)
+        predictor = load_predictor(training_dir, weights_root=weights_root)
         print(f"This model runs {predictor.speed_up()}.", file=sys.stderr)
         self._model = PhotoClassifierModel(training_dir, predictor)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from bakeoff.core.errors import TrackingError
 from bakeoff.core.failures import FILE
+from bakeoff.records.candidate import Candidate
 from bakeoff.records.evaluation import CALIBRATION, CONFUSIONS, METRICS, CalibrationRecord, MetricsRecord
 from bakeoff.records.faithfulness import FAITHFULNESS_FILE, FaithfulnessRecord
 from bakeoff.records.interpretation import (
@@ -101,7 +102,7 @@ def read_results(candidate_dir: Path) -> Results:
         if record
     }
     measured = ThroughputRecord.read_current(candidate_dir.parents[2] / _SPEED_FILE)
-    network = measured and measured.networks.get(training.model)
+    network = measured and measured.of(Candidate(training.candidate))
     speed = network.model_dump(include=_SPEED_METRICS) if network else {}
     if speed:
         digest = hash_of(parts["training"].digest, json.dumps(speed, sort_keys=True))

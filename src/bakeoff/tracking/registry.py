@@ -28,7 +28,7 @@ _LOCK_S = 120
 _YES_NO = {"True": "yes", "False": "no"}
 _MAX_DESCRIPTION_CHARS = 5000  # the registry's column; databases other than sqlite refuse more
 _DESCRIPTION = (
-    "The image classifiers that bakeoff's comparisons chose, one version each: photos of products in, label and "
+    "The classifiers that bakeoff's comparisons chose, one version each: photos or texts of products in, label and "
     "probabilities out. The alias `champion` is the latest choice, `previous` the one before it."
 )
 

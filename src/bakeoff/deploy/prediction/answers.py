@@ -168,14 +168,14 @@ def _write_parquet(answers: Iterable[list[Answer]], target: IO[bytes], top_k: in
 def _write_table(answers: Iterable[list[Answer]], target: IO[str], top_k: int) -> None:
     """Print the first SCREEN_ROWS answers and say how many more there are."""
     table = Table()
-    for name in ("photo", "class", "probability", "next", "human?"):
+    for name in ("product", "class", "probability", "next", "human?"):
         table.add_column(name, justify="right" if name == "probability" else "left", overflow="fold")
     rows = chain.from_iterable(answers)
     for answer in islice(rows, SCREEN_ROWS):
         table.add_row(*(Text(visible(cell)) for cell in _cells(answer)))
     screen(file=target).print(table)
     if left := sum(1 for _ in rows):
-        sys.stderr.write(f"{left} more photos; --format csv, json or parquet holds all of them.\n")
+        sys.stderr.write(f"{left} more products; --format csv, json or parquet holds all of them.\n")
 
 
 def _cells(answer: Answer) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ from bakeoff.deploy.prediction.answers import Tally, answer_all, count, settle_f
 from bakeoff.deploy.prediction.candidates import TrainedCandidate, find_candidate
 from bakeoff.deploy.prediction.request import make_request, scored
 from bakeoff.deploy.prediction.scores import find_splits
-from bakeoff.deploy.prediction.sources import LISTING, Columns, list_photos
+from bakeoff.deploy.prediction.sides import scored_products
+from bakeoff.deploy.prediction.sources import LISTING, Columns, list_photos, list_products
 from bakeoff.records.catalogue import LabelsRecord
 
 
@@ -37,10 +38,11 @@ class PredictOptions:
     output: Path | None = None
     force: bool = False
     columns: Columns = field(default_factory=Columns)
+    text: str | None = None  # a product's text, in place of a source
 
 
-def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
-    """Write class, calibrated probability and top k of a photo, or of all in a folder or a table; return their counts.
+def predict(project: Path, source: Path | None, options: PredictOptions) -> Tally:
+    """Write class, calibrated probability and top k of a product or of all in a folder or a table; return their counts.
 
     A ParamsError where a flag cannot be used, an EvaluationError where the candidate cannot answer, a DataError where
     there are no photos, or none could be read.
@@ -54,15 +56,16 @@ def predict(project: Path, source: Path, options: PredictOptions) -> Tally:
     temperature, labels = candidate.calibration.temperature, candidate.training.labels
     threshold, why = _review(candidate, options.threshold)
     top_k = min(options.top_k, len(labels))
-    photos = list_photos(source, options.columns.as_in_study(project))
-    request = make_request(candidate, load_section(project / "params.yaml", ComputeParams), title=candidate.name)
-    with scored(request, photos.table.loc[:, LISTING]) as folder:
+    columns, modality = options.columns.as_in_study(project), candidate.training.modality
+    photos = list_products(source, options.text, columns, name=candidate.name, modality=modality)
+    compute = load_section(project / "params.yaml", ComputeParams)
+    with scored_products(project, candidate, photos.table, compute) as folder:
         table = photos.table.assign(study_split=find_splits(project, folder, len(photos.table)))
         chosen = {"temperature": temperature, "top_k": top_k, "threshold": threshold}
         chunks = partial(answer_all, folder, table, labels, **chosen)
         tally = count(chunks())
         if tally.n_refused == tally.n:
-            what = "the photo could not" if tally.n == 1 else f"none of {tally.n:,d} photos could"
+            what = "the product could not" if tally.n == 1 else f"none of {tally.n:,d} products could"
             raise DataError(f"{what} be read ({_refusals(tally)}); nothing was written.")
         write_answers(chunks(), form=form, output=options.output, top_k=top_k)
     _tell(tally, candidate, why, left_out=photos.left_out, output=options.output)
@@ -106,16 +109,16 @@ def write_submission(project: Path, candidate: str, output: Path, *, seed: int |
 def _tell(tally: Tally, candidate: TrainedCandidate, why: str, *, left_out: str | None, output: Path | None) -> None:
     """Say on stderr what was done and left out."""
     n_sound = tally.n - tally.n_refused
-    lines = [
-        f"{_photos(n_sound)} classified by {candidate.name} (seed {candidate.seed}); {tally.n_review} of them {why}."
-    ]
+    noun = "photo" if candidate.training.modality == "image" else "product"
+    who = f"{candidate.name} (seed {candidate.seed})"
+    lines = [f"{_count(n_sound, noun)} classified by {who}; {tally.n_review} of them {why}."]
     if tally.study_splits:
         splits = ", ".join(f"{n} {split}" for split in SPLITS if (n := tally.study_splits[split]))
         lines.append(
-            f"{_photos(tally.study_splits.total())} of the study itself ({splits}): no evidence about new ones."
+            f"{_count(tally.study_splits.total(), noun)} of the study itself ({splits}): no evidence about new ones."
         )
     if tally.n_refused:
-        lines.append(f"{_photos(tally.n_refused)} could not be read ({_refusals(tally)}).")
+        lines.append(f"{_count(tally.n_refused, noun)} could not be read ({_refusals(tally)}).")
     if left_out:
         lines.append(left_out)
     if output:
@@ -123,8 +126,8 @@ def _tell(tally: Tally, candidate: TrainedCandidate, why: str, *, left_out: str 
     sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
-def _photos(n: int) -> str:
-    return "1 photo" if n == 1 else f"{n:,d} photos"
+def _count(n: int, noun: str) -> str:
+    return f"1 {noun}" if n == 1 else f"{n:,d} {noun}s"
 
 
 def _review(candidate: TrainedCandidate, wanted: float | None) -> tuple[float, str]:

@@ -145,6 +145,7 @@ _SECTIONS: Sections = {
     "leaderboard": (N_("Leaderboard"), _leaderboard),
     "tradeoff": (N_("Trade-off"), lambda page: {"views": tradeoff_views(page.facts.summaries, page.facts.choice)}),
     "comparisons": (N_("Differences"), lambda page: {"paired": comparisons(page.facts.choice, page.facts.summaries)}),
+    "pairs": (N_("Pairs"), lambda page: {}),
     "matrix": (N_("Matrix"), lambda page: {}),
     "classes": (N_("Classes"), _classes),
     "slices": (N_("Weak slices"), _slices),

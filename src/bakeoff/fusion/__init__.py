@@ -1,0 +1,1 @@
+"""Late fusion: two candidates that answer as one, from their probabilities alone."""

@@ -1,0 +1,58 @@
+"""Section `fuse`: which pairs of candidates answer as one, and how; each method's settings by its name."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from bakeoff.core.section import PositiveFloat, PositiveInt, Section
+from bakeoff.fusion.methods import METHODS
+from bakeoff.records.study import PairLists
+
+
+def _known(name: str) -> str:
+    if name not in METHODS:
+        raise ValueError(f"unknown method {name!r}; legal methods: {', '.join(METHODS)}")
+    return name
+
+
+class WeightedMeanParams(Section):
+    """Of `weighted_mean`."""
+
+    best_for: Literal["log_loss", "accuracy", "log_loss_per_class"]
+    """What the weight of the first side is found by; `log_loss_per_class` gives every class its own."""
+
+
+class LinearParams(Section):
+    """Of `stacking_logistic`, `stacking_svm` and `voting_stacking`."""
+
+    c: PositiveFloat
+    """Inverse of the regularisation."""
+    max_rows: PositiveInt | None
+    """Products that it learns from at most, drawn at random; null = all."""
+
+
+class BoostingParams(Section):
+    """Of `stacking_boosting`, as scikit-learn's HistGradientBoostingClassifier names them."""
+
+    library: Literal["scikit-learn", "xgboost"]
+    max_iter: PositiveInt
+    """Rounds, each with a tree per class."""
+    learning_rate: PositiveFloat
+    max_leaf_nodes: Annotated[int, Field(ge=2)]
+    l2_regularization: Annotated[float, Field(ge=0)]
+    max_rows: PositiveInt | None
+
+
+class FuseParams(PairLists, extra="forbid"):
+    """Section `fuse`: which candidates answer as one, and each method's settings."""
+
+    methods: list[Annotated[str, AfterValidator(_known)]]
+    weighted_mean: WeightedMeanParams
+    stacking_logistic: LinearParams
+    stacking_svm: LinearParams
+    stacking_boosting: BoostingParams
+    voting_stacking: LinearParams
+
+    def settings(self, method: str) -> Section | None:
+        """Return a method's settings; None for a rule without any."""
+        return getattr(self, method, None)

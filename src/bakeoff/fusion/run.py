@@ -1,0 +1,123 @@
+"""One pair from its sides' trainings to runs/<first>+<second>-<method>/seed_<s>/training/."""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from bakeoff.core.errors import EvaluationError
+from bakeoff.core.machine import cpu_name, peak_resident_mib
+from bakeoff.core.seeding import default_threads
+from bakeoff.data.predictions import Predictions, read_out_of_fold, read_predictions
+from bakeoff.data.table import Catalogue, has_input
+from bakeoff.fusion.fit import Fusion, Inputs, fit_fusion, fused_probabilities
+from bakeoff.fusion.params import FuseParams
+from bakeoff.learning.key import now_utc, split_digest, training_key, versions
+from bakeoff.learning.outputs import fitted_outcome
+from bakeoff.records.candidate import Candidate
+from bakeoff.records.fusion import FusionSettings
+from bakeoff.records.training import CostRecord, TrainingHeader, TrainingRecord, strictest
+from bakeoff.records.weights import WeightsRecord
+
+FILE = "fusion.npz"
+_TOTALS = ("n_parameters", "n_trainable", "n_features", "size_mib")
+
+
+def fuse(candidate: Candidate, catalogue: Catalogue, runs_dir: Path, *, params: FuseParams) -> TrainingRecord:
+    """Make two trained candidates answer as one, write the pair's training folder and return training.json's content.
+
+    Sizes and the time of training are those of both sides together, the memory is the larger.
+
+    Raises:
+        EvaluationError: it is no pair, a side is not trained, on other products or another split, or there is nothing
+            to learn from.
+    """
+    started_at, started = now_utc(), time.perf_counter()
+    if len(candidate.sides) != 2:
+        raise EvaluationError(f"{candidate.name} is no pair; expected <candidate>+<candidate>-<method>.")
+    catalogue, folders = catalogue.by_product(), [side.folder(runs_dir) / "training" for side in candidate.sides]
+    sides = [TrainingRecord.read(folder / "training.json") for folder in folders]
+    plain = [read_predictions(folder / "predictions.parquet", catalogue=catalogue) for folder in folders]
+    read = [replace(catalogue, reads=side.modality) for side in candidate.sides]
+    first, second = map(_unseen, plain, folders, read)
+    method, (one, other) = str(candidate.mode), (has_input(side, catalogue) for side in candidate.sides)
+    inputs = Inputs(one, other, catalogue.products["group_id"].to_numpy())
+    given = {"params": params.settings(method), "seed": candidate.seed, "inputs": inputs}
+    fusion = fit_fusion(method, first, second, **given)
+    probabilities, train = fused_probabilities(fusion, first, second, **given), catalogue.rows("train")
+    known = [side.probabilities[train] for side in plain]
+    probabilities[train] = fusion.apply(known[0], known[1], one[train], other[train])
+    header = _header(candidate, catalogue, sides, fusion, params)
+    out_dir = candidate.folder(runs_dir) / "training"
+    out_dir.mkdir(parents=True, exist_ok=True)
+    fusion.write(out_dir / FILE)
+    seconds = time.perf_counter() - started
+    costs = [CostRecord.read(folder / "cost.json") for folder in folders]
+    outcome = fitted_outcome(header, catalogue, probabilities, seconds=seconds)
+    for note in fusion.notes:
+        sys.stderr.write(f"bakeoff: note: {header.title}: {note}\n")
+    return outcome.write(
+        out_dir,
+        network={"probabilities": "softmax"} | {name: sum(getattr(one, name) for one in sides) for name in _TOTALS},
+        cost={
+            "started_at": started_at,
+            "feature_time_s": sum(one.train_time_s for one in costs),
+            "predict_time_s": sum(one.predict_time_s for one in costs),
+            "train_memory_mib": max(one.train_memory_mib for one in costs),
+            "train_resident_mib": max(peak_resident_mib(), *(one.train_resident_mib for one in costs)),
+        },
+    )
+
+
+def _unseen(side: Predictions, folder: Path, catalogue: Catalogue) -> Predictions:
+    """Return a side's answers with those to train's products out of fold, where it has such."""
+    if (found := read_out_of_fold(folder, catalogue=catalogue)) is None:
+        return side
+    products, probabilities, train = side.products.copy(), side.probabilities.copy(), catalogue.rows("train")
+    products.loc[train, "origin"], probabilities[train] = found.products["origin"].to_numpy(), found.probabilities
+    return Predictions(products, probabilities, side.labels)
+
+
+def _header(
+    candidate: Candidate, catalogue: Catalogue, sides: list[TrainingRecord], fusion: Fusion, params: FuseParams
+) -> TrainingHeader:
+    commercial_use, own = strictest([one.commercial_use for one in sides]), params.settings(fusion.method)
+    settings = FusionSettings(
+        model=candidate.model,
+        architecture=" + ".join(one.architecture_title for one in sides),
+        licence_code=" + ".join(dict.fromkeys(one.licence for one in sides if one.commercial_use == commercial_use)),
+        commercial_use=commercial_use,
+        first=sides[0].candidate,
+        second=sides[1].candidate,
+        method=fusion.method,
+        parameters=own.model_dump() if own else {},
+        keys=[one.key for one in sides],
+        n_learnt=fusion.n_learnt,
+        notes=fusion.notes,
+    )
+    at_random = [one.weights for one in sides if one.weights.starts_at_random]
+    own_licence = {"licence": settings.licence_code, "commercial_use": commercial_use}
+    none = WeightsRecord(model=candidate.model, source="none", url_or_id=None, **own_licence)
+    header = TrainingHeader(
+        candidate=candidate.name,
+        model=candidate.model,
+        mode=fusion.method,
+        seed=candidate.seed,
+        framework="fusion",
+        architecture=settings.architecture,
+        settings=settings,
+        training={},
+        labels=list(catalogue.labels),
+        dataset=catalogue.dataset,
+        splits=split_digest(catalogue),
+        weights=(at_random or [none])[0],
+        weights_dir="",
+        device="cpu",
+        device_name=cpu_name(),
+        threads=default_threads(),
+        scan=None,
+        loss="cross_entropy",
+        versions=versions("fusion"),
+        key="",
+    )
+    return header.model_copy(update={"key": training_key(header, catalogue, settings.model_dump(mode="json"))})
